@@ -1,8 +1,8 @@
-//! The exploration: what each way of leaving states out is worth, and what disks cost that write late.
+//! Measures the exploration: the value of each reduction, and the cost of disks that write late.
 //!
-//! Every line searches the same bounds to their end, on one thread: how many states there are, how many
-//! a second of one core, and how many bytes each takes, by the search's own count. stateright's
-//! checker on the same states is in `stateright/`.
+//! Each line searches all states within the same bounds, on one thread. It prints the number of states,
+//! the states per second of one core, and the bytes per state as the search itself counts them. A
+//! benchmark of stateright's checker with the same states is in `stateright/`.
 
 #![expect(
     clippy::print_stdout,
@@ -38,7 +38,7 @@ fn main() {
     line("disks that write at once", Bounds { disks: DiskModel::Quick, ..bounds }, all);
 }
 
-/// The median of several searches, of which all find the same.
+/// Prints the median of several searches. All of them find the same states.
 fn line(name: &str, bounds: Bounds, reductions: Reductions) {
     let mut took: Vec<(f64, SearchStats)> = (0..RUNS).map(|_| search(bounds, reductions)).collect();
     took.sort_by(|(one, _), (other, _)| one.total_cmp(other));
@@ -52,6 +52,6 @@ fn search(bounds: Bounds, reductions: Reductions) -> (f64, SearchStats) {
     let mut search = Search::new(bounds, reductions);
     let end = search.run(None, &mut SingleThread, &mut |_| true);
     let seconds = on_core() - start;
-    assert_eq!(end, SearchOutcome::Exhausted, "nothing is wrong");
+    assert_eq!(end, SearchOutcome::Exhausted, "the search finds no violation and ends");
     (seconds, search.stats().clone())
 }

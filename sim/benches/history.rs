@@ -1,35 +1,36 @@
-//! How long it takes to judge a history, beside what Porcupine was measured to take for histories
-//! of the same shape: `cargo bench -p wavetank-sim --bench history`.
+//! Measures the time to judge a history: `cargo bench -p wavetank-sim --bench history`. Also prints
+//! the times that were measured for Porcupine with histories of the same shape.
 #![expect(
     clippy::disallowed_types,
     clippy::disallowed_macros,
     clippy::print_stdout,
-    reason = "a stopwatch reads the wall clock and prints what it read"
+    reason = "a benchmark measures time and prints it"
 )]
 
 use std::time::{Duration, Instant};
 use wavetank_sim::linear::{CheckResult, History, Input, Output};
 use wavetank_sim::plan::rng::{Domain, Stream};
 
-/// A kind of history.
+/// A kind of history, and the number of histories of this kind to judge.
 #[derive(Clone, Copy)]
 struct Shape {
     name: &'static str,
     clients: u64,
     keys: u64,
-    /// How many operations all clients begin.
+    /// The number of operations of all clients together.
     operations: u64,
-    /// How many values there are to write; zero if each is written once.
+    /// The number of different values to write, or zero if each value is written once.
     values: u64,
-    /// Whether clients append, and do no cas.
+    /// True if the clients append. They then do no compare-and-swap.
     appends: bool,
-    /// One in so many operations never ends.
+    /// One in this many operations never ends.
     unknown: u32,
-    /// One in so many histories has reads of what was overwritten long ago.
+    /// One in this many histories has reads of values that were overwritten long ago.
     flawed: u32,
-    /// How many histories there are.
+    /// The number of histories.
     histories: u64,
-    /// What Porcupine took for the median one, and for the slowest, if it was asked.
+    /// The measured times of Porcupine for the median history and for the slowest one, if they are
+    /// known.
     porcupine: Option<(Duration, Duration)>,
 }
 
@@ -71,7 +72,7 @@ const SHAPES: [Shape; 4] = [
         porcupine: Some((Duration::from_millis(145), Duration::from_millis(145))),
     },
     Shape {
-        name: "the same, one in 20 unknown, half of them flawed",
+        name: "as above, 1 in 20 unknown, 1 history in 2 flawed",
         clients: 50,
         keys: 10,
         operations: 2_000,
@@ -99,7 +100,7 @@ fn main() {
     }
 }
 
-/// How long one history takes, all its keys.
+/// Measures the time to judge one history with all its keys.
 fn time(shape: Shape, rng: &mut Stream) -> Duration {
     let flawed = rng.chance(1, shape.flawed);
     let histories = generate(shape, flawed, rng);
@@ -107,11 +108,11 @@ fn time(shape: Shape, rng: &mut Stream) -> Duration {
     let answers = histories.iter().map(|history| history.check(&mut || true));
     let is_good = answers.filter(|answer| *answer == CheckResult::Linearizable).count() == histories.len();
     let took = start.elapsed();
-    assert!(is_good || flawed, "{}: an honest history was refused", shape.name);
+    assert!(is_good || flawed, "{}: a linearizable history was rejected", shape.name);
     took
 }
 
-/// What a client is about.
+/// An open operation of a client.
 struct Open {
     key: usize,
     at: usize,
@@ -121,7 +122,8 @@ struct Open {
     result: Option<Option<Vec<u8>>>,
 }
 
-/// Keys as they would be if every operation took effect at one moment between its two ends.
+/// Generates a history for each key. Each operation takes effect at one moment between its invocation
+/// and its end. If `flawed`, some reads return old values.
 fn generate(shape: Shape, flawed: bool, rng: &mut Stream) -> Vec<History> {
     let mut keys: Vec<_> = (0..shape.keys).map(|_| (History::new(b""), Vec::new())).collect();
     let mut past = vec![vec![Vec::new()]; keys.len()];
@@ -183,7 +185,7 @@ fn perform(open: &Open, state: &mut Vec<u8>) -> Option<Vec<u8>> {
 }
 
 fn end(open: &Open, keys: &mut [(History, Vec<u8>)]) {
-    let output = match open.result.as_ref().expect("it took effect") {
+    let output = match open.result.as_ref().expect("an operation that ends has taken effect") {
         Some(seen) if open.kind == 0 => Output::Read(seen),
         Some(_) => Output::Done,
         None => Output::Mismatch,

@@ -1,8 +1,8 @@
-//! Measures the install of a snapshot of 1 GiB in the tank, and its memory: a few pieces. Also
-//! measures storms with many membership changes.
+//! Measures the installation of a snapshot of 1 GiB in the tank, and the memory that it adds, which
+//! must be a few pieces. Also measures storms with many membership changes.
 //!
-//! The content of the state is a function of the offset. No store keeps it; every receiver of a piece
-//! compares it with the function.
+//! The content of the state is a function of the offset. No store keeps the content. Each receiver of a
+//! piece compares it with the function.
 
 #![expect(
     clippy::print_stdout,
@@ -42,14 +42,14 @@ use wavetank_sim::plan::rng::{Draw, Spans};
 use wavetank_sim::runner::storm_run;
 use wavetank_sim::{Plan, ServerIdx, ServerSet, World};
 
-/// How much there is to be sent.
+/// The size of the state in bytes.
 const SIZE: u64 = 1 << 30;
 
-/// How much of it at a time.
+/// The size of a piece in bytes.
 const PIECE: u64 = 256 << 10;
 
-/// The most memory that the install may add, in pieces: one that is read, one under way, one that
-/// is written, and what the allocator keeps.
+/// The most memory that the installation may add, in pieces: a piece that is read, a piece in flight, a
+/// piece that is written, and memory that the allocator keeps.
 const PIECES_MOST: u64 = 16;
 
 const STORMS: u64 = 200;
@@ -63,14 +63,15 @@ fn main() {
     if let (Some(before), Some(after)) = (before, most_memory()) {
         let more = after.saturating_sub(before);
         println!("{:<44} {after:>12}", "  most memory, KiB");
-        println!("{:<44} {more:>12}", "  of it for the install, KiB");
+        println!("{:<44} {more:>12}", "  added by the install, KiB");
         println!("{:<44} {:>12}", "  in pieces", (more << 10).div_ceil(PIECE));
-        assert!(more << 10 <= PIECES_MOST * PIECE, "the install took {more} KiB");
+        assert!(more << 10 <= PIECES_MOST * PIECE, "the install added {more} KiB of memory");
     }
     membership_storms();
 }
 
-/// A new server installs the snapshot: wall time in ms, virtual time in ms, and messages.
+/// Lets a new server install the snapshot. Returns the wall time in ms, the virtual time in ms, and the
+/// number of messages.
 fn install() -> (u64, u64, u64) {
     let mut plan = Plan { spares: 1, ..Plan::calm(1, 3) };
     plan.config.trailing_logs = 0;
@@ -79,7 +80,7 @@ fn install() -> (u64, u64, u64) {
         Box::new(ChunkStores::default())
     });
     world.run_for(Span::s(2));
-    let leader = world.leader().expect("a run without faults");
+    let leader = world.leader().expect("a run without faults has a leader");
     world.call(leader, Call::Apply(vec![1].into()));
     world.run_for(Span::ms(100));
     let taken = world.call(leader, Call::Snapshot);
@@ -92,12 +93,12 @@ fn install() -> (u64, u64, u64) {
     world.call(leader, Call::AddVoterStaged { id, address, prev_index: None });
     let limit = from + Span::s(3_600);
     world.run_while(limit, |world| world.fsm(newcomer).is_none_or(|vast| vast.size < SIZE));
-    assert!(world.fsm(newcomer).is_some_and(|vast| vast.size == SIZE), "it did not arrive");
+    assert!(world.fsm(newcomer).is_some_and(|vast| vast.size == SIZE), "the snapshot did not arrive");
     let wall = u64::try_from(begun.elapsed().as_millis()).expect("a short time");
     (wall, world.now().since(from).0 / 1_000, world.messages() - sent)
 }
 
-/// Storms in which operators request every kind of change all the time.
+/// Runs storms in which operators request membership changes of all kinds all the time.
 fn membership_storms() {
     let begun = Instant::now();
     let (mut commits, mut events) = (0, 0);
@@ -122,19 +123,19 @@ fn membership_storms() {
     println!("{:<44} {:>12}", "  changes each", commits / STORMS);
 }
 
-/// What stands in a piece of the state.
+/// Computes the content of a piece of the state. `offset` and `length` are in bytes.
 fn by_rule(offset: u64, length: u64) -> Vec<u8> {
     let word = |at: u64| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ at >> 7).to_le_bytes();
     (offset / 8..(offset + length).div_ceil(8)).flat_map(word).collect()
 }
 
-/// A state machine that is empty until the first command, and has 1 GiB of state after it.
+/// A state machine that is empty before its first command and has 1 GiB of state after it.
 #[derive(Debug, Default)]
 struct Vast {
     size: u64,
 }
 
-/// The state at one moment.
+/// The size of the state at one moment.
 #[derive(Debug)]
 struct Captured(u64);
 
@@ -178,7 +179,7 @@ impl TankFsm for Vast {
 }
 
 fn piece_size() -> usize {
-    usize::try_from(PIECE).expect("a piece fits into memory")
+    usize::try_from(PIECE).expect("the size of a piece fits into usize")
 }
 
 fn is_by_rule(offset: u64, bytes: &[u8]) -> Result<(), StoreError> {
@@ -189,7 +190,7 @@ fn is_by_rule(offset: u64, bytes: &[u8]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A store with one snapshot, whose bytes are computed.
+/// A store of one snapshot. The content of the snapshot is computed.
 #[derive(Debug, Default)]
 struct Ruled(Option<Arc<SnapshotMeta>>);
 
@@ -247,7 +248,7 @@ impl SnapshotStore for Ruled {
     }
 }
 
-/// A log in memory and a snapshot that is computed when it is read. Neither has faults.
+/// Stores of a server: a log in memory and a computed snapshot. They have no faults.
 #[derive(Debug)]
 struct ChunkStores {
     storage: Storage<InmemStore, InmemStore>,

@@ -1,7 +1,7 @@
-//! The tank: how much virtual time passes in a second of one core.
+//! Measures the simulation: how much virtual time passes per second of one core.
 //!
-//! Prints medians of several runs. Times are this machine's own; compare them only with what else
-//! was measured in the same minute.
+//! Prints the medians of several runs. Times depend on the machine and its load: compare only runs on
+//! the same machine at about the same time.
 
 #![expect(
     clippy::print_stdout,
@@ -29,7 +29,7 @@ use wavetank_sim::{Observer, Plan, ServerSet, World};
 const RUNS: u64 = 5;
 const STORMS: u64 = 200;
 
-/// What a run came to.
+/// The cost of a run.
 #[derive(Clone, Copy)]
 struct Consumed {
     seconds: f64,
@@ -53,7 +53,7 @@ fn main() {
     }
 }
 
-/// No client load and no faults: only heartbeats.
+/// Runs heartbeats only, without clients and faults.
 fn heartbeats(seed: u64) -> Consumed {
     let mut plan = Plan::calm(seed, 5);
     plan.links.delay = Spans::ms(1, 10);
@@ -79,7 +79,7 @@ fn run<V: Observer>(mut world: World<Kv, V>, span: Span) -> Consumed {
     Consumed { seconds: on_core() - start, virtual_seconds: span.0 as f64 / 1e6, events: world.events() }
 }
 
-/// All faults and all judges, including the linearizability judge at the end.
+/// Runs storms with all faults and all judges, including the linearizability judge at the end.
 fn storms(round: u64) -> Consumed {
     let start = on_core();
     let (mut virtual_seconds, mut events) = (0.0, 0);

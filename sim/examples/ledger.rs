@@ -1,8 +1,8 @@
-//! A bank as a replicated state machine in storms: no money is ever made or lost.
+//! A bank as a replicated state machine in storms. The total amount of money never changes.
 //!
-//! `cargo run --release -p wavetank-sim --example ledger` succeeds. With `-- --bug` the bank's snapshots
-//! forget transfers that are under way. A storm finds this; the failure is shrunk, printed and kept in a
-//! file, with the command that replays it.
+//! `cargo run --release -p wavetank-sim --example ledger` succeeds. With `-- --bug`, the bank's
+//! snapshots forget transfers that are not completed. A storm finds this bug. The failure is shrunk,
+//! printed and saved in a file, with the command that replays it.
 
 use std::collections::BTreeMap;
 use wavetank_raft::store::{
@@ -17,7 +17,8 @@ use wavetank_sim::{Plan, Storm, run_storms};
 const ACCOUNTS: u8 = 4;
 const AT_FIRST: u64 = 100;
 
-/// The accounts, and the money that has left one account and not arrived at another.
+/// The accounts, and the transfers that are not completed: the money has left one account and has not
+/// reached the other.
 #[derive(Clone, Debug)]
 pub(crate) struct Ledger {
     accounts: BTreeMap<u8, u64>,
@@ -27,21 +28,22 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Every account starts with the same balance. `forgets` enables the bug.
+    /// Creates a ledger in which every account has the same balance. `forgets` enables the bug.
     pub(crate) fn new(forgets: bool) -> Self {
         let accounts = (0..ACCOUNTS).map(|account| (account, AT_FIRST)).collect();
         Self { accounts, under_way: Vec::new(), digest: 0, forgets }
     }
 
-    /// The invariant: the total never changes.
+    /// Verifies the invariant: the total amount of money never changes.
     pub(crate) fn money_is_kept(&self) -> Result<(), String> {
         let under_way: u64 = self.under_way.iter().map(|(_, sum)| sum).sum();
         let total = self.accounts.values().sum::<u64>() + under_way;
         let expected = u64::from(ACCOUNTS) * AT_FIRST;
-        if total == expected { Ok(()) } else { Err(format!("there is {total} in place of {expected}")) }
+        if total == expected { Ok(()) } else { Err(format!("the total is {total}, but must be {expected}")) }
     }
 
-    /// `[from, to, sum]` withdraws money; the next command of any kind deposits it.
+    /// Executes a command. `[from, to, sum]` withdraws money from the first account. The next command
+    /// of any kind deposits it in the second.
     fn obey(&mut self, command: &[u8]) -> Data {
         for (to, sum) in std::mem::take(&mut self.under_way) {
             *self.accounts.entry(to).or_default() += sum;
@@ -89,7 +91,7 @@ impl Fsm for Ledger {
 }
 
 fn cut_short() -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt, "a ledger that is cut short")
+    StoreError::new(StoreErrorKind::Corrupt, "the ledger's snapshot is too short")
 }
 
 impl FsmSnapshot for Ledger {
@@ -122,7 +124,7 @@ impl TankFsm for Ledger {
 pub(crate) struct Transfers;
 
 impl Transfers {
-    /// The clients of a plan.
+    /// Creates the clients of a plan.
     pub(crate) fn callers(plan: &Plan) -> Callers<Self> {
         Callers::trying_once(plan, Self)
     }
@@ -132,7 +134,7 @@ impl Script for Transfers {
     type Wanted = Want;
 
     fn next(&mut self, _: u16, _: u64, rng: &mut Stream) -> Want {
-        let mut account = || u8::try_from(rng.below(u64::from(ACCOUNTS))).expect("a few");
+        let mut account = || u8::try_from(rng.below(u64::from(ACCOUNTS))).expect("there are few accounts");
         let (from, to) = (account(), account());
         let sum = u8::try_from(rng.from_to(1, 50)).expect("at most 50");
         if rng.chance(1, 4) {
@@ -143,7 +145,7 @@ impl Script for Transfers {
     }
 }
 
-/// The ledger in storms.
+/// Runs the ledger in storms.
 pub(crate) fn storms(forgets: bool) {
     run_storms(0..64, |seed| {
         Storm::from_seed(seed)

@@ -1,9 +1,9 @@
-//! A server's disk: durable state, queued jobs, and what a crash leaves of both.
+//! A server's disk: the durable state, the queue of jobs, and the effect of a crash on both.
 //!
-//! The stores hold only durable state. Jobs wait in a queue, as behind the single I/O thread of a
-//! real disk, and are executed in order once their time has passed; writes that queue up while
-//! another job runs are synced together. The disk knows no time and reports nothing itself: the
-//! world does both.
+//! The stores hold only durable state. Jobs wait in a queue, as behind the single I/O thread of a real
+//! disk. The disk executes a job once the duration of the job has passed. Writes that arrive while
+//! another job runs are synced together. The disk does not read the virtual time and makes no
+//! observations; the world does both.
 
 pub mod checksummed;
 pub mod fault;
@@ -33,14 +33,15 @@ use wavetank_raft::{
     Configuration, Entry, Event, Index, LogId, Settings, SnapshotMeta, Span, StoreJob, Write,
 };
 
-/// A server's disk.
+/// A server's disk. It executes the jobs of the stores one after the other and injects disk faults.
 #[derive(Debug)]
 pub struct Disk {
     stores: Box<dyn Stores>,
     queue: VecDeque<Queued>,
     running: usize,
-    /// Writes that are being synced together; below, those that have been.
+    /// Writes that are being synced together.
     group: Vec<Write>,
+    /// Writes that are durable but not returned yet.
     synced: VecDeque<Write>,
     plan: DiskPlan,
     streams: Streams,
@@ -48,14 +49,16 @@ pub struct Disk {
     unreported_damage: Vec<Damage>,
 }
 
-/// The result of a job.
+/// The result of a job that ran.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Done {
-    /// The write is durable. The server is told once the whole group is durable.
+    /// The write is durable. The world tells the server once the whole group is durable.
     Durable(Write),
-    /// The job failed; a part of the write may be on the disk. The queue is dropped.
+    /// The job failed. For a write, a part of it may be on the disk. If a write failed, all queued jobs
+    /// are dropped.
     Failed(Option<PartialWrite>, StoreError),
-    /// The server is to receive this event after this delay.
+    /// The server must receive this event after this delay in microseconds, which is zero in most
+    /// cases.
     Deliver(Event, Span),
 }
 
@@ -64,7 +67,7 @@ struct Queued {
     job: StoreJob,
     takes: Span,
     fails: bool,
-    /// The delay between the end of the job and the event for the server.
+    /// The additional delay, in microseconds, between the end of the job and the event for the server.
     late: Span,
 }
 
@@ -79,7 +82,7 @@ struct Streams {
 }
 
 impl Disk {
-    /// A disk with these stores on it.
+    /// Creates an idle disk with these stores.
     #[must_use]
     pub fn new(seed: u64, idx: ServerIdx, plan: &DiskPlan, stores: Box<dyn Stores>) -> Self {
         let stream = |domain| Stream::new(seed, domain, u64::from(idx.0), 0);
@@ -103,15 +106,16 @@ impl Disk {
         }
     }
 
-    /// Puts a write on the disk at once, before the server starts for the first time.
+    /// Writes to the disk at once, without the queue. Used before the server starts for the first time.
     pub fn write_initial(&mut self, write: &Write) {
         self.stores.write(std::slice::from_ref(write)).expect(NO_FAULT);
     }
 
-    /// Recovers the state that a server starts with.
+    /// Recovers the state that a server starts with. `cache` is the most entries that the server keeps
+    /// in memory.
     ///
     /// # Errors
-    /// When a store fails, or what it holds is damaged.
+    /// Returns an error if a store fails, or if its content is damaged.
     pub fn recover(&mut self, cache: u64) -> Result<Recovered, StoreError> {
         self.stores.recover(cache)
     }
@@ -121,62 +125,65 @@ impl Disk {
         self.stores.inject_fault(fault, draw)
     }
 
-    /// Whether any synced data differs from what was written.
+    /// True if any synced data differs from the data that was written, or if the next write will cause
+    /// such damage.
     #[must_use]
     pub fn is_damaged(&self) -> bool {
         self.stores.is_damaged()
     }
 
-    /// The configurations on the disk with their log indexes, the latest first. Unreadable ones are
-    /// left out.
+    /// Returns the configurations on the disk with their log indexes, the latest first. Unreadable
+    /// configurations are left out.
     #[must_use]
     pub fn memberships(&self) -> Vec<(Index, Arc<Configuration>)> {
         self.stores.memberships()
     }
 
-    /// Ends a disk-full fault.
+    /// Makes space on a full disk again.
     pub fn free_space(&mut self) {
         self.stores.free_space();
     }
 
-    /// The durable log.
+    /// Returns all entries of the durable log.
     #[must_use]
     pub fn log(&self) -> Vec<Entry> {
         self.stores.log().expect(NO_FAULT)
     }
 
-    /// Keeps a captured state as a snapshot.
+    /// Writes a captured state to the disk as a snapshot.
     ///
     /// # Errors
-    /// When the state cannot be written or a store fails.
+    /// Returns an error if the state cannot be written, or if a store fails.
     pub fn keep_snapshot(&mut self, capture: Capture<'_>) -> Result<Arc<SnapshotMeta>, StoreError> {
         self.stores.keep_snapshot(capture)
     }
 
-    /// Passes a snapshot to `load`.
+    /// Passes the bytes of the snapshot that ends at `last` to `load`. Returns the id of the snapshot's
+    /// last entry.
     ///
     /// # Errors
-    /// When the snapshot cannot be read, or `load` fails.
+    /// Returns an error if the snapshot cannot be read, or if `load` fails.
     pub fn load_snapshot(&self, last: LogId, load: &mut Load<'_>) -> Result<LogId, StoreError> {
         self.stores.load_snapshot(last, load)
     }
 
-    /// Queues a job. If the disk was idle, returns how long until [`Disk::next_done`] is due.
+    /// Queues a job. If the disk was idle, the job begins, and the time until [`Disk::next_done`] is
+    /// due is returned, in microseconds.
     pub fn put(&mut self, job: StoreJob) -> Option<Span> {
         let queued = self.queued(job);
         self.queue.push_back(queued);
         if self.running == 0 { self.start() } else { None }
     }
 
-    /// Whether several jobs wait while others run.
+    /// True if at least three jobs wait while others run.
     #[must_use]
     pub fn has_backlog(&self) -> bool {
         const SEVERAL: usize = 3;
         self.running + SEVERAL <= self.queue.len()
     }
 
-    /// The result of the next job that ran; `None` once there are no more. The next jobs are then
-    /// begun with [`Disk::start`].
+    /// Returns the result of the next job that ran, or `None` if there are no more results. After
+    /// `None`, [`Disk::start`] begins the next jobs.
     pub fn next_done(&mut self, settings: &Settings) -> Option<Done> {
         if let Some(write) = self.synced.pop_front() {
             return Some(Done::Durable(write));
@@ -188,9 +195,11 @@ impl Disk {
         if self.group.is_empty() { self.carry_out(settings) } else { self.sync_group() }
     }
 
-    /// Begins the next job, or all the writes at the head of the queue. Returns how long they take.
+    /// Begins the next job, or all writes at the head of the queue as one group. Returns the duration
+    /// in microseconds, or `None` if the queue is empty.
     pub fn start(&mut self) -> Option<Span> {
         assert!(self.running == 0, "{} jobs are running", self.running);
+        // One sync makes the whole group durable, so the group takes as long as its first write.
         let takes = self.queue.front()?.takes;
         let writes =
             self.queue.iter().take_while(|queued| matches!(queued.job, StoreJob::Persist(_))).count();
@@ -198,8 +207,10 @@ impl Disk {
         Some(takes)
     }
 
-    /// Crashes with the queued jobs, and with a snapshot that was being written.
+    /// Simulates a crash. The stores execute some of the queued jobs, and in some cases the snapshot of
+    /// `capture`, which the server was writing.
     pub fn crash(&mut self, capture: Option<Capture<'_>>) -> Remains {
+        // Every crash reads two words, so the draws of later crashes do not depend on the queue.
         let draws = [self.streams.remains.draw(), self.streams.remains.draw()];
         let jobs: Vec<StoreJob> = self.queue.drain(..).map(|queued| queued.job).collect();
         let writes = jobs.iter().filter(|job| matches!(job, StoreJob::Persist(_))).count();
@@ -211,15 +222,16 @@ impl Disk {
         remains
     }
 
-    /// Loses all content.
+    /// Erases all content and drops all queued jobs.
     pub fn wipe(&mut self) {
         self.stores.wipe();
         self.queue.clear();
         self.running = 0;
     }
 
-    /// Replaces the disk's plan. Queued jobs keep the durations drawn before.
+    /// Replaces the disk's plan. Queued jobs keep the durations that were drawn before.
     pub fn set_plan(&mut self, seed: u64, idx: ServerIdx, plan: DiskPlan) {
+        // An existing stream continues. A new one would repeat the draws that were already made.
         let stream = |domain| Stream::new(seed, domain, u64::from(idx.0), 0);
         if plan.stall.is_some() {
             self.streams.stall.get_or_insert_with(|| stream(Domain::Stall));
@@ -233,7 +245,7 @@ impl Disk {
         self.plan = plan;
     }
 
-    /// Disables stalls and failures from here on.
+    /// Disables stalls and failures from now on, also for queued jobs.
     pub fn calm(&mut self) {
         (self.plan.stall, self.plan.fail, self.plan.late_read) = (None, None, None);
         self.stores.calm();
@@ -242,18 +254,18 @@ impl Disk {
         }
     }
 
-    /// How often each kind of fault has happened so far.
+    /// Returns the number of faults of each kind so far.
     pub(crate) const fn counts(&self) -> &Counters<Fault> {
         &self.counts
     }
 
-    /// How often each fault of the stores themselves has happened so far.
+    /// Returns the number of faults of the stores so far, by name.
     #[must_use]
     pub fn faults_of_stores(&self) -> Vec<(&'static str, u64)> {
         self.stores.faults()
     }
 
-    /// Takes out the damage that was not reported yet.
+    /// Removes and returns the damage that was not reported yet.
     pub fn take_damage(&mut self) -> Vec<Damage> {
         std::mem::take(&mut self.unreported_damage)
     }
@@ -278,7 +290,7 @@ impl Disk {
         Queued { job, takes, fails, late: Span::ZERO }
     }
 
-    /// The extra delay of a read's result.
+    /// Draws the additional delay of a read's result, in microseconds.
     fn read_delay(&mut self, job: &StoreJob) -> Span {
         let is_read = matches!(job, StoreJob::Fetch { .. } | StoreJob::ReadSnapshot { .. });
         let (Some(stream), Some(late), true) = (&mut self.streams.late_read, self.plan.late_read, is_read)
@@ -293,10 +305,10 @@ impl Disk {
         draw.within(late.by)
     }
 
-    /// Moves the running writes that do not fail into the group.
+    /// Moves the running writes into the group, up to the first write that fails.
     fn take_group(&mut self) {
         while 0 < self.running {
-            match self.queue.pop_front().expect("what runs is in the queue") {
+            match self.queue.pop_front().expect("a running job is still in the queue") {
                 Queued { job: StoreJob::Persist(write), fails: false, .. } => self.group.push(write),
                 other @ Queued { .. } => return self.queue.push_front(other),
             }
@@ -319,7 +331,7 @@ impl Disk {
         let Queued { job, fails, late, .. } = self.queue.pop_front()?;
         Some(match job {
             StoreJob::Persist(write) => {
-                assert!(fails, "{:?} was to be synced with its group", write.token);
+                assert!(fails, "write {:?} does not fail and must be synced with its group", write.token);
                 self.counts[Fault::WriteFailure] += 1;
                 self.unreported_damage.push(Damage::WriteFailed);
                 match self.stores.fail(&write, self.streams.remains.draw()) {
@@ -347,7 +359,7 @@ impl Disk {
         })
     }
 
-    /// A job has failed: drops all queued jobs.
+    /// Drops all queued jobs after a write has failed.
     fn abort(&mut self, part: Option<PartialWrite>, error: StoreError) -> Done {
         self.running = 0;
         self.group.clear();
@@ -356,4 +368,4 @@ impl Disk {
     }
 }
 
-const NO_FAULT: &str = "stores do not fail while a server starts, and have no holes";
+const NO_FAULT: &str = "stores do not fail before the first start, and a log has no holes";

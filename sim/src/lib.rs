@@ -1,9 +1,10 @@
-//! A deterministic world for Raft: one thread, one virtual clock, one seed.
+//! A deterministic simulation of Raft clusters: one thread, one virtual clock, one seed.
 //!
-//! The world moves; faults decide; checks look; traces print. They meet only in [`Observation`].
+//! The world changes the state of a cluster. Faults decide what goes wrong. Checks verify properties.
+//! Traces print events. These parts share only [`Observation`].
 //!
-//! Where to read first: [`Plan`] (everything that determines a run), then [`World`] (how a run
-//! proceeds), then [`run_storms`].
+//! Read first: [`Plan`] determines a run, [`World`] executes it, [`run_storms`] draws plans from seeds
+//! and runs them.
 
 pub mod capsule;
 pub mod check;

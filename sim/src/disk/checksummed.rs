@@ -1,27 +1,27 @@
-//! Bytes with a checksum in front, as on a disk or in a message.
+//! Values encoded as bytes with a checksum in front, as a disk or a message holds them.
 //!
-//! The tank keeps values in memory and does not encode them. Only where bits are to flip, the value
-//! is encoded with a checksum, the bits flip in its bytes, and the reader decodes it as a real store
-//! or transport does. So the simulation finds out whether the change is noticed; it does not assume
-//! it.
+//! The simulation keeps values in memory and does not encode them. It encodes a value only when a fault
+//! must flip bits of it: it flips bits in the encoded bytes, and the reader decodes them as a real
+//! store or transport does. So the simulation tests that the reader detects the change; it does not
+//! assume it.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use wavetank_raft::checksum;
 
-/// A value, encoded with its checksum in front.
+/// A value encoded as bytes, with its checksum in front.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Checksummed(Vec<u8>);
 
-/// Why the bytes cannot be decoded.
+/// The reasons why bytes cannot be decoded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DecodeError {
-    /// There are too few bytes for a checksum.
+    /// The bytes are too few to contain a checksum.
     Short,
     /// The checksum does not match.
     Checksum,
-    /// The checksum matches, and the content cannot be decoded.
+    /// The checksum matches, but the content cannot be decoded.
     Malformed,
 }
 
@@ -41,7 +41,8 @@ impl Checksummed {
     /// Encodes a value.
     ///
     /// # Panics
-    /// When the value cannot be encoded as JSON. Everything that is stored or sent can be.
+    /// Panics if the value cannot be encoded as JSON. All values that are stored or sent can be
+    /// encoded.
     #[must_use]
     pub fn of(value: &impl Serialize) -> Self {
         let content = serde_json::to_vec(value).expect("every stored or sent value can be encoded");
@@ -50,7 +51,7 @@ impl Checksummed {
         Self(bytes)
     }
 
-    /// Flips one to three bits, chosen by `word`.
+    /// Flips one to three bits. `word` selects them.
     #[must_use]
     pub fn flipped(mut self, word: u64) -> Self {
         flip(&mut self.0, word);
@@ -60,7 +61,7 @@ impl Checksummed {
     /// Verifies the checksum and decodes the value.
     ///
     /// # Errors
-    /// When the bytes were changed or cannot be decoded.
+    /// Returns an error if the checksum does not match, or if the content cannot be decoded.
     pub fn open<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
         let (sum, content) = self.0.split_first_chunk::<CHECKSUM_LEN>().ok_or(DecodeError::Short)?;
         if checksum::of(content) != u64::from_le_bytes(*sum) {
@@ -70,15 +71,16 @@ impl Checksummed {
     }
 }
 
-/// Flips one to three different bits, chosen by `word`. Does nothing if there are no bytes.
+/// Flips one to three different bits. `word` selects them. Does nothing if `bytes` is empty.
 pub fn flip(bytes: &mut [u8], word: u64) {
     let bits = bytes.len() as u64 * 8;
     let many = (1 + word % 3).min(bits);
     for nth in 0..many {
-        // Each bit in a part of its own, so that no two are the same.
+        // Each bit is drawn from a part of its own. Otherwise two flips could hit the same bit and
+        // cancel out.
         let (from, to) = (bits * nth / many, bits * (nth + 1) / many);
         let bit = from + (word >> 8) % (to - from);
-        let at = usize::try_from(bit / 8).expect("a place in memory");
+        let at = usize::try_from(bit / 8).expect("an index into a slice fits into usize");
         bytes[at] ^= 1 << (bit % 8);
     }
 }

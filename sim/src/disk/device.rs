@@ -1,12 +1,12 @@
-//! A device with a file system on it, as a real store sees it: writes stay in a cache until they are
-//! synced, and a power cut keeps some of the unsynced data.
+//! A device with a file system, as a real store sees it. Writes stay in a cache until they are synced.
+//! A power cut keeps only some of the unsynced data.
 //!
-//! A server's process uses it through a [`Mount`]. When the process is killed or the power is cut,
-//! its mount stops working, even if something still holds it; the next process has a mount of its
-//! own. A fault is armed beforehand and occurs after a number of operations, in the middle of
-//! whatever the store does then.
+//! The process of a server uses the device through a [`Mount`]. When the process is killed or the power
+//! is cut, its mount stops working, even if some code still holds it. The next process gets a new
+//! mount. A fault is armed in advance and occurs after a number of operations, which can be in the
+//! middle of any task of the store.
 
-#![expect(clippy::disallowed_types, reason = "stores are made for several threads, though none is here")]
+#![expect(clippy::disallowed_types, reason = "stores must be `Send`, although the tank is one thread")]
 
 use super::names::{Inode, Names};
 use super::pages::{Loss, Pages};
@@ -21,41 +21,41 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub struct Device(Arc<Mutex<DeviceState>>);
 
-/// The access of one process to a device, valid as long as the process runs.
+/// One process's access to a device. It works until the process ends.
 #[derive(Clone, Debug)]
 pub struct Mount {
     device: Arc<Mutex<DeviceState>>,
     generation: u64,
 }
 
-/// An open file.
+/// An open file of a mount.
 #[derive(Clone, Debug)]
 pub struct OpenFile {
     mount: Mount,
     node: Inode,
 }
 
-/// Faults of a device.
+/// The faults that a device can have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DeviceFault {
-    /// The process is stopped.
+    /// The process stops: all its operations fail until it is killed or the power is cut.
     Stop,
-    /// The device is full, until [`Device::disarm`].
+    /// The device is full: all writes fail until [`Device::disarm`].
     Full,
-    /// A write fails.
+    /// One write fails.
     WriteFails,
-    /// A sync fails, and the pages that it did not write are dropped.
+    /// One sync fails. The cache drops the pages that were not written to the device.
     SyncFails,
 }
 
-/// Counts of the faults of a device.
+/// The number of times that each fault of a device has occurred.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct DeviceCounts {
-    /// Power cuts.
+    /// Power cuts, with or without unsynced data.
     pub cuts: u64,
-    /// Power cuts that found unsynced data.
+    /// Power cuts while there was unsynced data.
     pub cuts_in_writing: u64,
-    /// Pages of which a power cut kept only some sectors.
+    /// Pages torn by a power cut: only some of their sectors survived.
     pub torn_pages: u64,
     /// Processes that were killed in the middle of an operation.
     pub killed_in_writing: u64,
@@ -85,7 +85,7 @@ struct Armed {
     after: u64,
 }
 
-/// The kinds of operations that faults apply to.
+/// The kinds of operations that a fault can apply to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum OperationKind {
     Write,
@@ -93,7 +93,7 @@ enum OperationKind {
 }
 
 impl Device {
-    /// A blank device for a server.
+    /// Creates an empty device for a server.
     #[must_use]
     pub fn new(seed: u64, idx: ServerIdx) -> Self {
         Self(Arc::new(Mutex::new(DeviceState {
@@ -114,7 +114,8 @@ impl Device {
         Mount { device: Arc::clone(&self.0), generation: self.lock().generation }
     }
 
-    /// Arms a fault: it occurs after `after` more writes and syncs.
+    /// Arms a fault. It occurs at the first fitting operation after `after` more writes and syncs. It
+    /// replaces a fault that is already armed.
     pub fn arm(&self, fault: DeviceFault, after: u64) {
         self.lock().armed = Some(Armed { fault, after });
     }
@@ -124,7 +125,7 @@ impl Device {
         self.lock().armed = None;
     }
 
-    /// Kills the process; its writes stay in the cache.
+    /// Kills the process. Its unsynced writes stay in the cache and are not lost.
     pub fn kill(&self) {
         let mut state = self.lock();
         state.counts.killed_in_writing += u64::from(state.is_stopped);
@@ -144,19 +145,19 @@ impl Device {
         state.files.clear();
     }
 
-    /// Whether [`DeviceFault::Stop`] has occurred, and the process has not been ended yet.
+    /// True if [`DeviceFault::Stop`] has occurred and the process has not been ended since.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.lock().is_stopped
     }
 
-    /// The number of writes and syncs so far.
+    /// Returns the number of writes and syncs so far.
     #[must_use]
     pub fn operations(&self) -> u64 {
         self.lock().operations
     }
 
-    /// The counts of faults so far.
+    /// Returns the counts of faults so far.
     #[must_use]
     pub fn counts(&self) -> DeviceCounts {
         self.lock().counts
@@ -167,16 +168,18 @@ impl Device {
     }
 }
 
-/// The code under test may have panicked while it held the lock: that has been reported by then.
+/// Locks the state, even if the code under test panicked while it held the lock. That panic was already
+/// reported.
 fn lock(state: &Mutex<DeviceState>) -> MutexGuard<'_, DeviceState> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Mount {
-    /// Creates a directory and its parents, as far as they do not exist.
+    /// Creates a directory and those of its parents that do not exist.
     ///
     /// # Errors
-    /// When a fault occurs, or the process has ended. The same holds for the methods below.
+    /// Returns an error if a fault occurs, or if the process has ended. This holds for all methods of a
+    /// mount.
     pub fn make_dir(&self, path: &Path) -> io::Result<()> {
         self.write_state(OperationKind::Write, |state| {
             state.names.make_directory(path);
@@ -184,10 +187,10 @@ impl Mount {
         })
     }
 
-    /// Opens a file to read and write. If `empty`, the file is created or truncated.
+    /// Opens a file to read and write. If `empty` is true, the file is created or truncated.
     ///
     /// # Errors
-    /// When the file or its directory does not exist.
+    /// Returns an error if the file or its directory does not exist.
     pub fn open(&self, path: &Path, empty: bool) -> io::Result<OpenFile> {
         let open = |node| OpenFile { mount: self.clone(), node };
         if !empty {
@@ -200,18 +203,18 @@ impl Mount {
         })
     }
 
-    /// The names of the directories in this one.
+    /// Returns the names of the subdirectories of a directory.
     ///
     /// # Errors
-    /// When it does not exist.
+    /// Returns an error if the directory does not exist.
     pub fn dirs(&self, path: &Path) -> io::Result<Vec<String>> {
         self.read_state(|state| state.names.directories(path))
     }
 
-    /// Makes the entries of a directory durable.
+    /// Makes the entries of a directory durable. [`OpenFile::sync`] does so for the content of a file.
     ///
     /// # Errors
-    /// When it does not exist.
+    /// Returns an error if the directory does not exist.
     pub fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.write_state(OperationKind::Sync, |state| state.names.sync(path))
     }
@@ -219,7 +222,7 @@ impl Mount {
     /// Renames a directory.
     ///
     /// # Errors
-    /// When it does not exist.
+    /// Returns an error if the directory does not exist.
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.write_state(OperationKind::Write, |state| state.names.rename(from, to))
     }
@@ -227,7 +230,7 @@ impl Mount {
     /// Removes a directory and its content.
     ///
     /// # Errors
-    /// When it does not exist.
+    /// Returns an error if the directory does not exist.
     pub fn remove_dir(&self, path: &Path) -> io::Result<()> {
         self.write_state(OperationKind::Write, |state| {
             state.names.remove(path)?;
@@ -236,7 +239,7 @@ impl Mount {
         })
     }
 
-    /// A number that grows with each write, for use as a clock.
+    /// Returns a number that grows with each write. Stores use it in place of a clock.
     #[must_use]
     pub fn tick(&self) -> u64 {
         lock(&self.device).operations
@@ -261,18 +264,19 @@ impl Mount {
 }
 
 impl OpenFile {
-    /// The length of the file.
+    /// Returns the length of the file in bytes.
     ///
     /// # Errors
-    /// When a fault occurs, or the process has ended. The same holds for the methods below.
+    /// Returns an error if a fault occurs, or if the process has ended. This holds for all methods of a
+    /// file.
     pub fn len(&self) -> io::Result<u64> {
         self.mount.read_state(|state| Ok(state.pages(self.node)?.len()))
     }
 
-    /// Whether the file is empty.
+    /// True if the file is empty.
     ///
     /// # Errors
-    /// As for [`OpenFile::len`].
+    /// Returns an error in the same cases as [`OpenFile::len`].
     pub fn is_empty(&self) -> io::Result<bool> {
         Ok(self.len()? == 0)
     }
@@ -280,40 +284,42 @@ impl OpenFile {
     /// Truncates the file, or extends it with zeros.
     ///
     /// # Errors
-    /// As for [`OpenFile::len`].
+    /// Returns an error in the same cases as [`OpenFile::len`].
     pub fn set_len(&self, length: u64) -> io::Result<()> {
         self.mount.write_state(OperationKind::Write, |state| {
             state.written(self.node, |pages, rng| pages.set_len(length, rng))
         })
     }
 
-    /// Reads until `into` is full or the file ends. Returns how many bytes were read.
+    /// Reads from `offset` until `into` is full or the file ends. Returns the number of bytes that were
+    /// read.
     ///
     /// # Errors
-    /// As for [`OpenFile::len`].
+    /// Returns an error in the same cases as [`OpenFile::len`].
     pub fn read(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
         self.mount.read_state(|state| Ok(state.pages(self.node)?.read(offset, into)))
     }
 
-    /// Writes at an offset, and extends the file if needed.
+    /// Writes `bytes` at `offset`. Extends the file if necessary.
     ///
     /// # Errors
-    /// As for [`OpenFile::len`].
+    /// Returns an error in the same cases as [`OpenFile::len`].
     pub fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.mount.write_state(OperationKind::Write, |state| {
             state.written(self.node, |pages, rng| pages.write(offset, bytes, rng))
         })
     }
 
-    /// Makes the content durable.
+    /// Makes the content of the file durable. If the sync fails, the unsynced pages are dropped.
     ///
     /// # Errors
-    /// As for [`OpenFile::len`].
+    /// Returns an error in the same cases as [`OpenFile::len`].
     pub fn sync(&self) -> io::Result<()> {
         let mut state = lock(&self.mount.device);
         state.expect_current(self.mount.generation)?;
         match state.operate(OperationKind::Sync) {
             Ok(()) => state.written(self.node, |pages, _| pages.sync()),
+            // A stopped process loses no pages: its writes stay in the cache.
             Err(error) if state.is_stopped => Err(error),
             Err(error) => state.written(self.node, Pages::drop_unsynced).and(Err(error)),
         }
@@ -325,7 +331,7 @@ impl DeviceState {
         if generation == self.generation && !self.is_stopped {
             return Ok(());
         }
-        Err(io::Error::new(io::ErrorKind::BrokenPipe, "the process is gone"))
+        Err(io::Error::new(io::ErrorKind::BrokenPipe, "the process has ended"))
     }
 
     fn operate(&mut self, kind: OperationKind) -> io::Result<()> {
@@ -411,7 +417,7 @@ mod tests {
         file.write(0, b"kept").unwrap();
         file.sync().unwrap();
         device.cut_power();
-        assert!(file.write(0, b"late").is_err(), "the process is gone");
+        assert!(file.write(0, b"late").is_err(), "the process has ended");
         let file = device.mount().open(Path::new(FILE), false).unwrap();
         file.write(4, b" too").unwrap();
         device.kill();
@@ -429,7 +435,7 @@ mod tests {
         file.write(0, b"a").unwrap();
         file.write(0, b"b").unwrap();
         assert!(file.write(0, b"c").is_err());
-        assert!(file.len().is_err(), "no operation works after that");
+        assert!(file.len().is_err(), "no operation works after the stop");
         device.kill();
         let file = device.mount().open(Path::new(FILE), false).unwrap();
         device.arm(DeviceFault::Full, 0);

@@ -1,61 +1,61 @@
-//! Faults of a disk other than delays.
+//! Faults that change the content of a disk or fail its jobs. Delays are in [`Disk`](super::Disk).
 
 use std::fmt;
 use wavetank_raft::{Index, LogId};
 
-/// Where a record is stored.
+/// The location of a stored record.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Location {
-    /// The vote record.
+    /// The vote record: the current term and the vote.
     Record,
-    /// An entry of the log.
+    /// The entry of the log at this index.
     Entry(Index),
-    /// A snapshot.
+    /// The snapshot that ends at this entry.
     Snapshot(LogId),
 }
 
-/// Damage to a disk. The server does not know of it yet.
+/// Damage that a fault has caused, or will cause, on a disk. The server does not know of it yet.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Damage {
-    /// A write failed, and a part of it may be there.
+    /// A write has failed. A part of it may be on the disk.
     WriteFailed,
-    /// The next write will fail, and the one after it will report success.
+    /// The next write will fail and is lost. Later writes will succeed.
     Dropped,
-    /// The disk is full.
+    /// The disk is full: every write fails.
     Full,
     /// Bits have flipped in a stored record.
     Rot(Location),
-    /// The next write of entries will land at another location.
+    /// The next write of entries will store its last entry at another location.
     Misdirected,
     /// The next read will fail.
     Unreadable,
 }
 
-/// Faults that can be injected into a disk.
+/// The faults that can be injected into a disk.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum DiskFault {
-    /// Bits flip in the vote record, an entry or the newest snapshot.
+    /// Bits flip in the vote record, in an entry or in the newest snapshot. The location is drawn.
     Rot,
     /// Bits flip in the record at this location.
     RotIn(Location),
-    /// The next write of entries lands at another location.
+    /// The next write of entries stores its last entry at another location.
     Misdirect,
-    /// The next write fails and is lost, though the one after it succeeds.
+    /// The next write fails and is lost. Later writes succeed.
     DropPages,
-    /// The next read fails, and no other.
+    /// Only the next read fails.
     FailRead,
-    /// The disk is full.
+    /// The disk is full until space is freed.
     Fill,
 }
 
-/// A fault of the next write.
+/// A fault that the next write will have.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum WriteFault {
-    /// The write fails and is lost; later writes succeed.
+    /// The write fails and is lost. Later writes succeed.
     Dropped,
-    /// The disk is full: this write and all others fail.
+    /// The disk is full: the write fails, and so do all later writes.
     Full,
-    /// Its last entry lands at another location, chosen by the word.
+    /// The last entry of the write is stored at another location. The word selects it.
     Misdirected(u64),
 }
 

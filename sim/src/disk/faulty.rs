@@ -1,8 +1,8 @@
-//! Stores with faults: corrupted records, and writes that are lost.
+//! Stores with faults: corrupted records and lost writes.
 //!
-//! A corrupted record is kept beside the store as checksummed bytes, under the location that it
-//! belongs to. A read of that location decodes the bytes and verifies that the record belongs there.
-//! As long as nothing is corrupted, these stores only forward to the inner store.
+//! A corrupted record is kept beside the store as checksummed bytes, under the location where it should
+//! be. A read of that location decodes the bytes and verifies that the record belongs there. If no
+//! record is corrupted, these stores only forward calls to the inner store.
 
 use crate::disk::checksummed::{self, Checksummed};
 use crate::disk::fault::{Location, WriteFault};
@@ -14,12 +14,12 @@ use wavetank_raft::store::inmem::InmemSource;
 use wavetank_raft::store::{LogStore, SnapshotStore, StableStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Data, Entry, Index, LogId, SnapshotMeta, checksum};
 
-/// A log and a vote record whose records can be corrupted.
+/// A log and a vote record, with faults.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FaultyStore<S> {
     store: S,
     corrupted: BTreeMap<Location, Checksummed>,
-    /// The fault of the next write.
+    /// The fault that the next write will have.
     pub(super) next_fault: Option<WriteFault>,
 }
 
@@ -28,13 +28,14 @@ impl<S: LogStore + StableStore> FaultyStore<S> {
         !self.corrupted.is_empty()
     }
 
-    /// The range of indexes that are stored.
+    /// Returns the range of indexes in the log.
     pub(super) fn range(&self) -> Option<RangeInclusive<u64>> {
         let (first, last) = (self.store.first_index().ok()?.0, self.store.last_index().ok()?.0);
         (first != 0).then_some(first..=last)
     }
 
-    /// Flips bits of a record. `false` if nothing is stored there, or it is corrupted already.
+    /// Flips bits of a record. Returns false if nothing is stored at this location, or if the record is
+    /// already corrupted.
     pub(super) fn rot(&mut self, location: Location, word: u64) -> bool {
         let checksummed = match location {
             Location::Record => {
@@ -52,8 +53,8 @@ impl<S: LogStore + StableStore> FaultyStore<S> {
         true
     }
 
-    /// The last of the entries just written went to another location, if there is one. Both the entry
-    /// that was there and the written entry are lost.
+    /// Moves the last written entry to another location. Two entries are lost: the entry that was there
+    /// before, and the written entry at its own location.
     fn misdirect(&mut self, written: &[Entry], word: u64) {
         let (Some(entry), Some(range)) = (written.last(), self.range()) else { return };
         let (first, last) = (*range.start(), *range.end());
@@ -62,7 +63,7 @@ impl<S: LogStore + StableStore> FaultyStore<S> {
         if onto != entry.id.index.0 {
             self.corrupted.insert(Location::Entry(Index(onto)), checksummed.clone());
         }
-        // The content of the location that was not written is undefined.
+        // Nothing was written at the entry's own location, so its content is undefined.
         self.corrupted.insert(Location::Entry(entry.id.index), checksummed.flipped(word));
     }
 
@@ -75,12 +76,12 @@ impl<S: LogStore + StableStore> FaultyStore<S> {
         }
     }
 
-    /// Fails this write if a fault says so.
+    /// Fails this write if the fault of the next write says so.
     fn fail_write(&mut self) -> Result<(), StoreError> {
         match self.next_fault {
             None | Some(WriteFault::Misdirected(_)) => Ok(()),
             Some(WriteFault::Dropped) => {
-                // The pages are clean again, so the next sync reports success.
+                // A failed sync marks its pages as clean, so the next sync reports success.
                 self.next_fault = None;
                 Err(StoreError::new(StoreErrorKind::Io, "the disk"))
             }
@@ -154,12 +155,12 @@ impl<S: LogStore + StableStore> StableStore for FaultyStore<S> {
     }
 }
 
-/// Snapshots that can be corrupted.
+/// A store of snapshots, with faults.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FaultySnapshots<N> {
     store: N,
     corrupted: BTreeMap<LogId, Data>,
-    /// There is no space for another snapshot.
+    /// True if there is no space for another snapshot.
     pub(super) is_full: bool,
 }
 
@@ -168,7 +169,8 @@ impl<N: SnapshotStore<Source = InmemSource>> FaultySnapshots<N> {
         !self.corrupted.is_empty()
     }
 
-    /// Flips bits of the newest snapshot. `false` if there is none, or it is corrupted already.
+    /// Flips bits of the snapshot that ends at `last`. Returns false if there is no such snapshot, or
+    /// if it is already corrupted.
     pub(super) fn rot(&mut self, last: LogId, word: u64) -> bool {
         let Ok((meta, mut source)) = self.store.open(last) else { return false };
         let Ok(content) = wavetank_raft::store::SnapshotSource::read_at(&mut source, 0, meta.size) else {

@@ -1,5 +1,5 @@
-//! Stores that hold the durable state in memory. A crash leaves a prefix of the queued jobs, and
-//! perhaps a part of the next write.
+//! Stores that hold the durable state in memory. After a crash, a prefix of the queued jobs is durable,
+//! and in some cases a part of the next write.
 
 use super::stores::{Capture, Load, PartialWrite, Remains, Stores};
 use crate::disk::fault::{Damage, DiskFault, Location, WriteFault};
@@ -15,14 +15,14 @@ use wavetank_raft::{
     StoreJob, Write,
 };
 
-/// Stores in memory.
+/// Stores in memory, with faults.
 #[derive(Debug)]
 pub(crate) struct Memory {
     storage: Storage<FaultyStore<InmemStore>, FaultyStore<InmemStore>>,
     snapshots: Snapshots<FaultySnapshots<InmemSnapshotStore>>,
-    /// The fault of the next write.
+    /// The fault that the next write will have.
     next_fault: Option<WriteFault>,
-    /// The next read fails.
+    /// True if the next read fails.
     is_unreadable: Cell<bool>,
 }
 
@@ -61,10 +61,11 @@ impl Stores for Memory {
     fn crash(&mut self, jobs: Vec<StoreJob>, _: Option<Capture<'_>>, [many, tear]: [Draw; 2]) -> Remains {
         self.disarm_faults();
         let mut jobs = jobs.into_iter();
-        // After half of the crashes no queued job survives.
+        // In half of the crashes no queued job survives. A uniform draw would make this case rare when
+        // the queue is long.
         let survive = if many.hits(Ratio::new(1, 2)) { 0 } else { many.below(jobs.len() as u64 + 1) };
         let mut durable = Vec::new();
-        for job in jobs.by_ref().take(usize::try_from(survive).expect("no longer than the queue")) {
+        for job in jobs.by_ref().take(usize::try_from(survive).expect("at most the queue length")) {
             match job {
                 StoreJob::Persist(write) => {
                     self.storage.persist(&write).expect(CANNOT_FAIL);
@@ -184,8 +185,8 @@ impl Memory {
         Ok(())
     }
 
-    /// The fault of the next write applies to the first write of a group, so that either the whole
-    /// group is durable or nothing of it.
+    /// Arms the fault for the first write of a group. Then either the whole group is durable or no
+    /// write of it.
     fn arm_fault(&mut self, writes: &[Write]) {
         let (Some(write_fault), Some(first)) = (self.next_fault, writes.first()) else { return };
         match write_fault {
@@ -205,7 +206,7 @@ impl Memory {
         (self.storage.log.next_fault, self.storage.stable.next_fault) = (None, None);
     }
 
-    /// The location where bits flip: the vote record, the newest snapshot, or an entry.
+    /// Selects the location where bits flip: the vote record, the newest snapshot or an entry.
     fn location(&self, choice: u64, word: u64) -> Option<Location> {
         let newest = self.snapshots.store.list().ok()?.first().map(|meta| meta.last);
         match (choice, newest, self.storage.log.range()) {
@@ -228,12 +229,12 @@ impl Memory {
         is_flipped.then_some(Damage::Rot(location))
     }
 
-    /// Persists a prefix of a write's parts: the vote record, then the truncation of the log, then the
-    /// entries, one by one; never all of them.
+    /// Persists a prefix of the parts of a write, but never all parts. The parts are, in this order:
+    /// the vote record, the truncation of the log, each entry.
     fn tear(&mut self, write: &Write, drawn: u64) -> Option<PartialWrite> {
         let (record, cut) = (write.hard_state.is_some(), matches!(write.log, LogOp::Replace(_)));
         let parts = usize::from(record) + parts_of(&write.log);
-        let keep = usize::try_from(drawn * parts as u64 / PARTS).expect("fewer parts than entries");
+        let keep = usize::try_from(drawn * parts as u64 / PARTS).expect("fewer than all parts");
         if keep == 0 {
             return None;
         }
@@ -270,7 +271,7 @@ impl Memory {
 
 const CANNOT_FAIL: &str = "stores in memory do not fail";
 
-/// The length of a torn write is drawn below this, and scaled to the parts of the write.
+/// The length of a torn write is drawn below this number and then scaled to the number of parts.
 const PARTS: u64 = 1 << 20;
 
 fn membership(entry: Entry) -> Option<(Index, Arc<Configuration>)> {
@@ -278,7 +279,7 @@ fn membership(entry: Entry) -> Option<(Index, Arc<Configuration>)> {
     Some((entry.id.index, members))
 }
 
-/// In how many steps a log operation can be interrupted.
+/// Returns the number of steps of a log operation. A crash can interrupt it between two steps.
 fn parts_of(op: &LogOp) -> usize {
     match op {
         LogOp::Keep => 0,

@@ -1,29 +1,29 @@
-//! A directory tree, of which only the synced part is certain to survive a power cut.
+//! A directory tree. Only its synced part is certain to survive a power cut.
 
 use crate::plan::rng::Stream;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Component, Path};
 
-/// The number of a file or a directory.
+/// The number that identifies a file or a directory.
 pub(super) type Inode = u64;
 
-/// The directory that is always there.
+/// The root directory, which always exists.
 const ROOT: Inode = 0;
 
 type Directories = BTreeMap<Inode, BTreeMap<String, Inode>>;
 
-/// Names of files and directories.
+/// The names of all files and directories, as they are now and as they are synced.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
     now: Directories,
     synced: Directories,
-    /// Changes that are not synced, in order.
+    /// Unsynced changes, in the order in which they were made.
     pending: Vec<NameChange>,
     last: Inode,
 }
 
-/// An atomic change of a name.
+/// A change of one name, which happens completely or not at all.
 #[derive(Clone, Debug)]
 enum NameChange {
     Link(DirEntry, Inode),
@@ -31,7 +31,7 @@ enum NameChange {
     Rename(DirEntry, DirEntry, Inode),
 }
 
-/// A name in a directory.
+/// The place of a name: a directory, and the name in it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct DirEntry {
     directory: Inode,
@@ -39,7 +39,7 @@ struct DirEntry {
 }
 
 impl Names {
-    /// Creates a directory and its parents, as far as they do not exist.
+    /// Creates a directory and those of its parents that do not exist.
     pub(super) fn make_directory(&mut self, path: &Path) {
         let mut directory = ROOT;
         for name in parts(path) {
@@ -51,7 +51,7 @@ impl Names {
         }
     }
 
-    /// Finds a file, or creates it.
+    /// Returns the inode of a file. Creates the file if it does not exist.
     pub(super) fn make_file(&mut self, path: &Path) -> io::Result<Inode> {
         let entry = self.entry(path)?;
         Ok(match self.child(&entry) {
@@ -60,7 +60,7 @@ impl Names {
         })
     }
 
-    /// The inode with this name.
+    /// Returns the inode with this path.
     pub(super) fn find(&self, path: &Path) -> io::Result<Inode> {
         let mut node = ROOT;
         for name in parts(path) {
@@ -69,7 +69,7 @@ impl Names {
         Ok(node)
     }
 
-    /// The names of the directories in this one.
+    /// Returns the names of the subdirectories of a directory.
     pub(super) fn directories(&self, path: &Path) -> io::Result<Vec<String>> {
         let children = self.now.get(&self.find(path)?).ok_or(io::ErrorKind::NotADirectory)?;
         let directories = children.iter().filter(|(_, node)| self.now.contains_key(node));
@@ -95,7 +95,7 @@ impl Names {
         Ok(())
     }
 
-    /// Makes the entries of this directory durable.
+    /// Makes the unsynced changes in this directory durable.
     pub(super) fn sync(&mut self, path: &Path) -> io::Result<()> {
         let node = self.find(path)?;
         let pending = std::mem::take(&mut self.pending);
@@ -107,7 +107,8 @@ impl Names {
         Ok(())
     }
 
-    /// Cuts the power: a prefix of the unsynced changes survives, or any subset.
+    /// Cuts the power. In half of the cases a prefix of the unsynced changes survives, in the other
+    /// half any subset: file systems may write directory entries in another order.
     pub(super) fn cut_power(&mut self, rng: &mut Stream) {
         let is_orderly = rng.chance(1, 2);
         let prefix = rng.below(self.pending.len() as u64 + 1);
@@ -119,12 +120,12 @@ impl Names {
         self.now.clone_from(&self.synced);
     }
 
-    /// Whether there are unsynced changes.
+    /// True if there are unsynced changes.
     pub(super) const fn is_dirty(&self) -> bool {
         !self.pending.is_empty()
     }
 
-    /// All inodes that have a name, now or after a power cut.
+    /// Returns all inodes that have a name now or may have a name after a power cut.
     pub(super) fn all(&self) -> BTreeSet<Inode> {
         let named = self.now.values().chain(self.synced.values()).flat_map(BTreeMap::values).copied();
         let pending = self.pending.iter().filter_map(|change| match change {
@@ -138,7 +139,8 @@ impl Names {
         self.last += 1;
         if is_directory {
             self.now.insert(self.last, BTreeMap::new());
-            // The directory can be found after a power cut only if its own entry was synced.
+            // The directory is empty on the device, too. After a power cut it can be found only if its
+            // own entry was synced.
             self.synced.insert(self.last, BTreeMap::new());
         }
         self.carry_out(NameChange::Link(entry, self.last));

@@ -1,20 +1,21 @@
-//! A file's bytes behind a page cache, and what a power cut leaves of them.
+//! A file's bytes in a page cache and on the device, and the effect of a power cut on them.
 
 use crate::plan::rng::{Ratio, Stream};
 use std::collections::{BTreeMap, BTreeSet};
 
 const PAGE: usize = 4096;
-/// The unit that a device writes atomically.
+/// The number of bytes that a device writes atomically.
 const SECTOR: usize = 512;
-/// The chance that the cache has written a dirty page back before it is written again.
+/// The probability that the cache has written a dirty page to the device before the page is written
+/// again.
 const WRITTEN_BACK: Ratio = Ratio::new(1, 8);
 
 type PageBytes = Box<[u8; PAGE]>;
 
-/// A file.
+/// The pages of one file, in the cache and on the device.
 ///
-/// 1. A missing page is full of zeros, and so are the bytes behind the end.
-/// 2. The device and the cache hold the same content of a page that is not dirty.
+/// 1. A missing page is full of zeros. The bytes behind the end of the file are zeros, too.
+/// 2. If a page is not dirty, the device and the cache hold the same content of it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pages {
     pages: BTreeMap<u64, CachedPage>,
@@ -26,20 +27,20 @@ pub(super) struct Pages {
 #[derive(Clone, Debug)]
 struct CachedPage {
     now: PageBytes,
-    /// The content on the device while the page is dirty.
+    /// The content on the device, as long as the page is dirty.
     before: PageBytes,
 }
 
-/// What a power cut does to unsynced data.
+/// The effect of a power cut on unsynced data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Loss {
-    /// All of it is lost.
+    /// All unsynced data is lost.
     All,
-    /// All of it survives.
+    /// All unsynced data survives.
     None,
-    /// Some pages survive.
+    /// Some unsynced pages survive. Each page survives completely or not at all.
     Pages,
-    /// Some pages survive, and some sectors of others.
+    /// Some unsynced pages survive, and of other pages only some sectors.
     Sectors,
 }
 
@@ -52,7 +53,8 @@ impl Pages {
         self.length
     }
 
-    /// Reads until `into` is full or the file ends. Returns how many bytes were read.
+    /// Reads from `offset` until `into` is full or the file ends. Returns the number of bytes that were
+    /// read.
     pub(super) fn read(&self, offset: u64, into: &mut [u8]) -> usize {
         let left = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
         let length = into.len().min(left);
@@ -96,22 +98,23 @@ impl Pages {
     /// Writes all dirty pages to the device.
     pub(super) fn sync(&mut self) {
         for number in std::mem::take(&mut self.dirty) {
-            let page = self.pages.get_mut(&number).expect("a dirty page is there");
+            let page = self.pages.get_mut(&number).expect("a dirty page is in the cache");
             page.before.clone_from(&page.now);
         }
         self.settle(self.length);
     }
 
-    /// A failed sync: the cache drops the pages that the device did not take.
+    /// Simulates a failed sync. The cache drops the pages that the device did not write, as some file
+    /// systems of Linux do. The next sync then reports success, although the data is lost.
     pub(super) fn drop_unsynced(&mut self, rng: &mut Stream) {
         self.cut_power(Loss::Pages, rng);
     }
 
-    /// Cuts the power: the cache is lost. Returns the number of torn pages.
+    /// Cuts the power: the content of the cache is lost. Returns the number of torn pages.
     pub(super) fn cut_power(&mut self, loss: Loss, rng: &mut Stream) -> u64 {
         let mut torn = 0;
         for number in std::mem::take(&mut self.dirty) {
-            let page = self.pages.get_mut(&number).expect("a dirty page is there");
+            let page = self.pages.get_mut(&number).expect("a dirty page is in the cache");
             let sectors = match loss {
                 Loss::All => 0,
                 Loss::None => u8::MAX,
@@ -137,7 +140,7 @@ impl Pages {
         torn
     }
 
-    /// Whether there is unsynced data.
+    /// True if there is unsynced data.
     pub(super) fn is_dirty(&self) -> bool {
         !self.dirty.is_empty() || self.length != self.synced_length
     }
@@ -146,13 +149,14 @@ impl Pages {
         (self.length, self.synced_length) = (length, length);
         self.pages.split_off(&length.div_ceil(PAGE as u64));
         let within = (length % PAGE as u64) as usize;
+        // The bytes behind the end become visible again when the file grows.
         if let Some(last) = self.pages.get_mut(&(length / PAGE as u64)) {
             last.now[within..].fill(0);
             last.before[within..].fill(0);
         }
     }
 
-    /// The page with this number, marked as dirty.
+    /// Returns a page and marks it as dirty. Creates the page if it is missing.
     fn touch(&mut self, number: u64, rng: &mut Stream) -> &mut CachedPage {
         let blank = || Box::new([0; PAGE]);
         let page = self.pages.entry(number).or_insert_with(|| CachedPage { now: blank(), before: blank() });
@@ -167,7 +171,8 @@ fn whole(rng: &mut Stream) -> u8 {
     if rng.chance(1, 2) { u8::MAX } else { 0 }
 }
 
-/// The parts of a range that lie on one page each: the page's number, where on it, and the bytes.
+/// Splits a range of bytes at the page boundaries. Each piece has the page's number, the offset in the
+/// page, and the bytes.
 fn pieces(offset: u64, mut bytes: &mut [u8]) -> impl Iterator<Item = (u64, usize, &mut [u8])> {
     let mut at = offset;
     std::iter::from_fn(move || {

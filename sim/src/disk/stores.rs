@@ -1,8 +1,8 @@
-//! The stores of a disk: a log, a vote record and snapshots, which survive a server's crash.
+//! The stores of a disk: a log, a vote record and snapshots. They survive a crash of the server.
 //!
-//! The disk decides when a job is done and when a crash occurs; the stores decide what is left of
-//! unfinished jobs. Stores in memory are in `memory.rs`. Others are built on a
-//! [`Device`](super::Device), outside of this crate, from the stores of a real server.
+//! The disk decides when a job is done and when a crash occurs. The stores decide the result of
+//! unfinished jobs. The stores in memory are in `memory.rs`. Other stores use a
+//! [`Device`](super::Device): they are built outside of this crate, from the stores of a real server.
 
 use crate::disk::fault::{Damage, DiskFault};
 use crate::plan::rng::Draw;
@@ -14,43 +14,47 @@ use wavetank_raft::{
     Configuration, Data, Entries, Entry, Index, LogId, Settings, SnapshotMeta, SnapshotPiece, StoreJob, Write,
 };
 
-/// A log, a vote record and snapshots.
+/// A log, a vote record and snapshots of one server.
 pub trait Stores: fmt::Debug {
-    /// Recovers the state that a server starts with.
+    /// Recovers the state that a server starts with. `cache` is the most entries that the server keeps
+    /// in memory.
     ///
     /// # Errors
-    /// When a store fails, or its content is inconsistent.
+    /// Returns an error if a store fails, or if its content is inconsistent.
     fn recover(&mut self, cache: u64) -> Result<Recovered, StoreError>;
 
-    /// The durable log.
+    /// Returns all entries of the durable log.
     ///
     /// # Errors
-    /// When a store fails.
+    /// Returns an error if a store fails.
     fn log(&self) -> Result<Vec<Entry>, StoreError>;
 
-    /// Carries out writes that are synced together, in order.
+    /// Executes writes that are synced together, in this order.
     ///
     /// # Errors
-    /// When a store fails. Its content is then unknown until [`Stores::crash`] returns it.
+    /// Returns an error if a store fails. The durable content is then unknown until [`Stores::crash`]
+    /// returns it.
     fn write(&mut self, writes: &[Write]) -> Result<(), StoreError>;
 
-    /// A write fails. `None` if it is durable all the same.
+    /// Executes a write that is drawn to fail. Returns the durable part of the write and the error, or
+    /// `None` if the whole write has succeeded.
     fn fail(&mut self, write: &Write, draw: Draw) -> Option<(Option<PartialWrite>, StoreError)>;
 
-    /// The server crashes with these unfinished jobs, in their order, and perhaps while it was writing
-    /// a snapshot of its own.
+    /// Simulates a crash of the server with these unfinished jobs, in this order. `capture` is set if
+    /// the server was writing a snapshot of its own state.
     fn crash(&mut self, jobs: Vec<StoreJob>, capture: Option<Capture<'_>>, draws: [Draw; 2]) -> Remains;
 
-    /// Entries from `first` on, up to `last` and the limits.
+    /// Reads entries from `first` to `last`, or fewer if they exceed the limits in `settings`.
     ///
     /// # Errors
-    /// When a store fails.
+    /// Returns an error if a store fails.
     fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError>;
 
-    /// A piece of a snapshot, or of the newest snapshot if `last` is `None`; `None` if there is none.
+    /// Reads a piece of the snapshot that ends at `last`, or of the newest snapshot if `last` is
+    /// `None`. `offset` and `limit` are in bytes. Returns `None` if there is no such snapshot.
     ///
     /// # Errors
-    /// When a store fails.
+    /// Returns an error if a store fails.
     fn read_snapshot(
         &mut self,
         last: Option<LogId>,
@@ -58,75 +62,78 @@ pub trait Stores: fmt::Debug {
         limit: u64,
     ) -> Result<Option<SnapshotPiece>, StoreError>;
 
-    /// Writes a piece of an incoming snapshot. Returns whether it succeeded.
+    /// Writes a piece of an incoming snapshot at `offset` bytes. `done` marks the last piece. Returns
+    /// true if the write succeeded.
     fn write_snapshot(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &Data, done: bool) -> bool;
 
-    /// Keeps a captured state as a snapshot.
+    /// Writes a captured state as a snapshot.
     ///
     /// # Errors
-    /// When the state cannot be written or a store fails.
+    /// Returns an error if the state cannot be written, or if a store fails.
     fn keep_snapshot(&mut self, capture: Capture<'_>) -> Result<Arc<SnapshotMeta>, StoreError>;
 
-    /// Passes a snapshot's bytes to `load`. Returns the snapshot's last entry.
+    /// Passes the bytes of the snapshot that ends at `last` to `load`. Returns the id of the snapshot's
+    /// last entry.
     ///
     /// # Errors
-    /// When the snapshot cannot be read, or `load` fails.
+    /// Returns an error if the snapshot cannot be read, or if `load` fails.
     fn load_snapshot(&self, last: LogId, load: &mut Load<'_>) -> Result<LogId, StoreError>;
 
     /// Injects a fault. Returns the damage, or `None` if the fault is not applicable.
     fn inject_fault(&mut self, fault: DiskFault, draw: Draw) -> Option<Damage>;
 
-    /// Whether any synced data differs from what was written, or the next write will.
+    /// True if any synced data differs from the data that was written, or if the next write will cause
+    /// such damage.
     fn is_damaged(&self) -> bool;
 
-    /// The configurations in the stores with their log indexes, the latest first. Unreadable ones are
-    /// left out.
+    /// Returns the configurations in the stores with their log indexes, the latest first. Unreadable
+    /// configurations are left out.
     fn memberships(&self) -> Vec<(Index, Arc<Configuration>)>;
 
-    /// Ends a disk-full fault.
+    /// Makes space on a full disk again.
     fn free_space(&mut self);
 
     /// Erases all content.
     fn wipe(&mut self);
 
-    /// Disables all faults from here on.
+    /// Disables all faults from now on.
     fn calm(&mut self);
 
-    /// How often each fault of these stores has happened.
+    /// Returns the number of faults of these stores so far, by name.
     fn faults(&self) -> Vec<(&'static str, u64)>;
 }
 
-/// Makes the stores of a server.
+/// A function that creates the stores of a server.
 pub type StoreFactory<'a> = dyn FnMut(crate::plan::server_set::ServerIdx) -> Box<dyn Stores> + 'a;
 
-/// Consumes a snapshot's bytes.
+/// A function that reads a snapshot's bytes.
 pub type Load<'a> = dyn FnMut(&mut SnapshotReader<'_>) -> Result<(), StoreError> + 'a;
 
-/// A state machine as it was at one moment, to be kept as a snapshot.
+/// The state of a state machine at one moment, for a snapshot.
 pub struct Capture<'a> {
-    /// The state.
+    /// The state at that moment.
     pub state: &'a mut dyn FsmSnapshot,
     /// The snapshot's metadata.
     pub meta: &'a SnapshotMeta,
 }
 
-/// What a crash leaves of unfinished jobs.
+/// The part of the unfinished jobs that a crash leaves.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Remains {
     /// Writes that are complete, in their order.
     pub durable: Vec<Write>,
-    /// The next write, if a part of it is there.
+    /// The next write, if a part of it is durable.
     pub torn: Option<PartialWrite>,
-    /// A snapshot that is complete, though the server was never told.
+    /// A snapshot that is complete, although the server was not told.
     pub snapshot: Option<Arc<SnapshotMeta>>,
 }
 
 /// The durable part of an unfinished write.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PartialWrite {
-    /// The write, reduced to the parts that are durable.
+    /// The write, reduced to its durable parts.
     pub write: Write,
-    /// How many of its entries are durable.
+    /// The number of entries of the write that are durable.
     pub entries: usize,
 }
 

@@ -1,41 +1,42 @@
-//! A server's clock: a monotone map from virtual time to the time that the server reads.
+//! A server's clock. It maps virtual time to the time that the server reads, and never goes back.
 
 use crate::plan::ClockPlan;
 use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Span, Time};
 
-/// A clock that runs at its own, steady rate.
+/// A clock that runs at a constant rate until a fault changes it.
 ///
-/// 1. It never goes back.
-/// 2. [`Clock::when`] is the first moment at which [`Clock::reads`] is as late as asked.
+/// 1. The clock never goes back.
+/// 2. [`Clock::when`] is the first moment at which [`Clock::reads`] has reached the given time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Clock {
     since: Time,
-    /// For how long after `since` it stands still.
+    /// The time in microseconds after `since` during which the clock stands still.
     frozen: Span,
     reading: Time,
     rate: u64,
 }
 
-/// The rate of a true clock: microseconds per second.
+/// The rate of an exact clock: it advances this many microseconds per second of virtual time.
 const EXACT_RATE: u64 = 1_000_000;
 
 impl Clock {
-    /// A clock that shows virtual time.
+    /// Creates a clock that shows virtual time.
     #[must_use]
     pub const fn exact() -> Self {
         Self { since: Time(0), frozen: Span::ZERO, reading: Time(0), rate: EXACT_RATE }
     }
 
-    /// The clock of a server according to the plan.
+    /// Creates the clock of a server according to the plan.
     #[must_use]
     pub fn of(seed: u64, idx: ServerIdx, plan: &ClockPlan) -> Self {
         let mut stream = Stream::new(seed, Domain::Clock, u64::from(idx.0), 0);
         let reading = Time(stream.within(plan.start).0);
         let drift = u64::from(plan.drift_ppm);
-        assert!(drift < EXACT_RATE, "a clock {drift} ppm slower than the world stands still");
-        // Bounds that are too wide show only between clocks that are as far apart as they may be.
+        assert!(drift < EXACT_RATE, "a clock that is {drift} ppm slower than virtual time does not advance");
+        // A wrong bound on drift (for example, of a lease) is found only if two clocks differ as much
+        // as the plan allows. So one clock in three is the slowest and one in three is the fastest.
         let offset = match stream.below(3) {
             0 => 0,
             1 => 2 * drift,
@@ -45,13 +46,13 @@ impl Clock {
         Self { since: Time(0), frozen: Span::ZERO, reading, rate }
     }
 
-    /// What the clock shows at `now`.
+    /// Returns the time that the clock shows at virtual time `now`.
     #[must_use]
     pub fn reads(&self, now: Time) -> Time {
         self.reading + self.to_local(now.since(self.since + self.frozen))
     }
 
-    /// The virtual time at which the clock shows this.
+    /// Returns the first virtual time at which the clock shows `reads`.
     #[must_use]
     pub fn when(&self, reads: Time) -> Time {
         if reads == Time::NEVER {
@@ -63,7 +64,8 @@ impl Clock {
         self.since + self.frozen + self.to_world(reads.since(self.reading))
     }
 
-    /// Runs from now on `ppm` parts per million faster than virtual time, or slower if negative.
+    /// From now on, the clock runs `ppm` parts per million faster than virtual time, or slower if `ppm`
+    /// is negative.
     pub fn drift(&mut self, now: Time, ppm: i32) {
         let rate = i64::try_from(EXACT_RATE).expect("a million") + i64::from(ppm);
         *self = Self {
@@ -74,12 +76,12 @@ impl Clock {
         };
     }
 
-    /// Stands still for that long from now on.
+    /// From now on, the clock stands still for `by`, in microseconds. Then it runs at its rate again.
     pub fn freeze(&mut self, now: Time, by: Span) {
         *self = Self { since: now, frozen: by, reading: self.reads(now), rate: self.rate };
     }
 
-    /// Jumps forward.
+    /// Sets the clock forward by this many microseconds.
     pub fn jump(&mut self, by: Span) {
         self.reading = self.reading + by;
     }
@@ -94,7 +96,7 @@ impl Clock {
 }
 
 fn scaled(span: Span, by: u64, per: u64, round_up: u64) -> Span {
-    // Half a year fits into 64 bits, and is divided many times faster there.
+    // The product for half a year fits into 64 bits, and a division in 64 bits is many times faster.
     let narrow = span.0.checked_mul(by).and_then(|product| product.checked_add(round_up));
     if let Some(product) = narrow {
         return Span(product / per);
@@ -115,8 +117,14 @@ mod tests {
             clock.drift(Time(1_000), ppm);
             for reads in [1_078, 1_079, 2_000, 123_456, 9_999_999].map(Time) {
                 let when = clock.when(reads);
-                assert!(reads <= clock.reads(when), "{ppm}: {when} is too early for {reads}");
-                assert!(clock.reads(Time(when.0 - 1)) < reads, "{ppm}: {when} is late for {reads}");
+                assert!(
+                    reads <= clock.reads(when),
+                    "{ppm} ppm: at {when} the clock does not show {reads} yet"
+                );
+                assert!(
+                    clock.reads(Time(when.0 - 1)) < reads,
+                    "{ppm} ppm: the clock shows {reads} before {when}"
+                );
             }
         }
         assert_eq!(Clock::exact().when(Time::NEVER), Time::NEVER);
@@ -131,7 +139,7 @@ mod tests {
             [1_000, 1_000, 1_000, 1_001].map(Time)
         );
         assert_eq!(clock.when(Time(1_001)), Time(1_501));
-        assert!(clock.when(Time(1_000)) <= Time(1_000), "it shows that already");
+        assert!(clock.when(Time(1_000)) <= Time(1_000), "the clock shows this time already");
     }
 
     #[test]
@@ -147,7 +155,7 @@ mod tests {
                 _ => {}
             }
             let reads = clock.reads(at);
-            assert!(last <= reads, "{reads} after {last}");
+            assert!(last <= reads, "the clock went back from {last} to {reads}");
             last = reads;
         }
     }

@@ -1,21 +1,21 @@
 //! Pending events, ordered by time.
 //!
-//! Events with equal times are ordered by insertion. The queue is generic over the event type.
+//! Events with equal times are ordered by insertion. The type of the events is a parameter.
 //!
-//! It has two parts. Events of the near future, which are nearly all events between servers, are in
-//! a short sorted list: an insertion moves a few words, and a removal is free. Later events wait in
-//! a heap. (A heap alone took a fifth of a storm's
-//! time, a calendar a tenth.)
+//! The queue has two parts. Events of the near future are in a short sorted list. Nearly all events
+//! between servers are there: an insertion moves a few words, and a removal moves none. Later events
+//! are in a heap. With a heap alone, the queue took a fifth of the time of a storm. With a calendar
+//! queue, it took a tenth.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use wavetank_raft::Time;
 
-/// A queue of pending events.
+/// A queue of pending events, ordered by time.
 ///
-/// 1. Events are taken in the order of time, then of insertion.
-/// 2. It allocates only when more events are pending than ever before.
-/// 3. `soon` has everything before `horizon`, the next event last.
+/// 1. Events are taken in the order of their times. Equal times keep the order of insertion.
+/// 2. The queue allocates only when more events are pending than ever before.
+/// 3. `soon` holds all events before `horizon`. The next event is its last element.
 #[derive(Clone, Debug)]
 pub struct EventQueue<T> {
     soon: Vec<EventKey>,
@@ -26,13 +26,14 @@ pub struct EventQueue<T> {
     serial: u64,
 }
 
-/// Time, serial number and index into `entries` in one word, from the top bit down: one number to compare.
+/// The key of an event: its time, serial number and index into `entries`, from the highest bit down.
+/// One comparison of words orders two events.
 type EventKey = u128;
 
 const SERIAL_BITS: u32 = 40;
 const INDEX_BITS: u32 = 24;
-/// How much of the future is kept sorted, in microseconds: longer than a message takes, shorter
-/// than most timeouts.
+/// The length of the sorted part, in microseconds of virtual time. It is longer than a message takes
+/// and shorter than most timeouts.
 const SOON_US: u64 = 1 << 16;
 
 impl<T> Default for EventQueue<T> {
@@ -52,7 +53,7 @@ impl<T> EventQueue<T> {
     /// Inserts an event. Returns its serial number, which is unique.
     ///
     /// # Panics
-    /// After 2⁴⁰ events, or with 2²⁴ pending.
+    /// Panics after 2⁴⁰ events, or if 2²⁴ events are pending.
     pub fn put(&mut self, at: Time, event: T) -> u64 {
         self.serial += 1;
         let rest = self.serial << INDEX_BITS | self.store(event);
@@ -77,7 +78,7 @@ impl<T> EventQueue<T> {
         Some((time(key), rest >> INDEX_BITS, event))
     }
 
-    /// The time of the next event.
+    /// Returns the time of the next event.
     pub fn next_at(&mut self) -> Option<Time> {
         self.refill();
         self.soon.last().map(|&key| time(key))
@@ -89,13 +90,13 @@ impl<T> EventQueue<T> {
         self.soon.len() + self.later.len()
     }
 
-    /// Whether no event is pending.
+    /// True if no event is pending.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Stores an event until it is due. Returns its index.
+    /// Stores an event until it is due. Returns its index in `entries`.
     fn store(&mut self, event: T) -> u64 {
         let number = match self.free.pop() {
             Some(number) => {
@@ -111,13 +112,16 @@ impl<T> EventQueue<T> {
         number
     }
 
-    /// Advances the horizon if no event before it is left.
+    /// If no event before the horizon is left, moves the horizon forward and sorts the events before
+    /// it.
     fn refill(&mut self) {
         if !self.soon.is_empty() {
             return;
         }
         let Some(&Reverse(first)) = self.later.peek() else { return };
         self.horizon = time(first).0.saturating_add(SOON_US);
+        // An event at the last possible time is never before the horizon, so the first event is moved in
+        // any case.
         while let Some(&Reverse(key)) = self.later.peek()
             && (time(key).0 < self.horizon || key == first)
         {
@@ -155,7 +159,8 @@ mod tests {
         let mut list = std::collections::BTreeMap::new();
         let mut now = 0;
         for _ in 0..30_000 {
-            // As many are taken as inserted, but with long periods of one or the other.
+            // In the long run, insertions and removals are equally many, but in each long period one of
+            // them dominates.
             if stream.chance(now as u32 % 3 + 1, 4) {
                 let reach = stream.one_of(&[0, 1, 900, 5_000, 100_000, 300_000, 9_000_000]);
                 let at = Time(now + stream.below(reach + 1));

@@ -1,7 +1,7 @@
-//! One server in the tank: its disk and its clock, which survive crashes, and the process, which
-//! exists only while the server runs.
+//! One server in the tank. Its disk and its clock survive crashes. Its process exists only while the
+//! server runs.
 //!
-//! A host does nothing by itself; the world delivers events to it and executes its actions.
+//! A host does nothing by itself. The world delivers events to it and executes its actions.
 
 use crate::disk::{Disk, Stores};
 use crate::engine::clock::Clock;
@@ -17,117 +17,108 @@ use wavetank_raft::{
     Batch, Boot, Config, Data, Entropy, Entry, NodeId, RequestId, Server, Settings, SnapshotMeta, Span, Time,
 };
 
-/// The host of one server.
+/// The host of one server. `W` is the type of the events that wait while the server is paused.
 #[derive(Debug)]
 pub(crate) struct Host<F: TankFsm, W> {
-    /// Its index in the tank.
     pub(crate) idx: ServerIdx,
-    /// Its id in the Raft core.
+    /// The server's id in the Raft core.
     pub(crate) node: NodeId,
-    /// Its settings.
     pub(crate) settings: Settings,
-    /// Its disk.
     pub(crate) disk: Disk,
-    /// Its clock.
     pub(crate) clock: Clock,
-    /// How often it was started.
+    /// The number of times that the server was started.
     pub(crate) incarnation: u32,
-    /// It has stopped itself since it was last started.
+    /// True if the server has stopped itself since its last start.
     pub(crate) halted: bool,
-    /// The process, while it runs.
+    /// The process, or `None` while the server is down.
     pub(crate) process: Option<Process<F, W>>,
-    /// How long its state machine takes.
+    /// The durations of the state machine's work.
     pub(crate) times: MachineTimes,
 }
 
 /// A running server. `W` is the type of the events that wait while it is paused.
 #[derive(Debug)]
 pub(crate) struct Process<F: TankFsm, W> {
-    /// The server.
     pub(crate) server: Server,
-    /// Its state machine.
     pub(crate) machine: Machine<F>,
-    /// The work of the state machine; the first item is in progress.
+    /// The pending work of the state machine. The first item is in progress.
     pub(crate) work: VecDeque<Work>,
     /// Commands that are being collected into a batch.
     pub(crate) batched: Vec<(RequestId, Data)>,
-    /// Calls that are not answered yet.
+    /// Calls that the server has not answered yet.
     pub(crate) calls: Vec<PendingCall>,
-    /// Events since it was paused; `None` while it is not paused.
+    /// Events that arrived since the server was paused, or `None` while it is not paused.
     pub(crate) waiting: Option<Vec<W>>,
-    /// It leads, and has not committed anything in this term.
+    /// True if the server leads and has not committed an entry in this term.
     pub(crate) is_fresh: bool,
-    /// Its one valid timer event in the event queue.
+    /// The only valid timer event of this server in the event queue.
     pub(crate) timer: Timer,
 }
 
-/// Work for the state machine.
+/// A piece of work for the state machine. Each variant belongs to the
+/// [`Action`](wavetank_raft::Action) of the same name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Work {
-    /// [`Action::Apply`](wavetank_raft::Action::Apply).
     Apply(Batch),
-    /// [`Action::TakeSnapshot`](wavetank_raft::Action::TakeSnapshot).
     TakeSnapshot(SnapshotMeta),
-    /// [`Action::Restore`](wavetank_raft::Action::Restore).
     Restore(Arc<SnapshotMeta>),
 }
 
-/// A call that has been made and not been answered.
+/// A call that the server has not answered yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct PendingCall {
-    /// Its number.
     pub(crate) request: RequestId,
-    /// The caller.
     pub(crate) caller: Caller,
 }
 
-/// The origin of a call.
+/// The sender of a call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Caller {
     /// A client that sent a command.
     Writer(u16),
     /// A client that sent this query.
     Reader(u16, Data),
-    /// An operator or a story; the outcome is kept.
+    /// An operator or a story. The world keeps the outcome.
     Operator,
-    /// The nemesis; the outcome is ignored.
+    /// The nemesis. The world ignores the outcome.
     Nemesis,
 }
 
 /// A timer event in the event queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Timer {
-    /// When it is due.
+    /// The time at which the event is due.
     pub(crate) at: Time,
-    /// Its serial number; timer events of this host with another number are stale.
+    /// The serial number of the event. A timer event of this host with another number is stale.
     pub(crate) serial: u64,
 }
 
 impl Timer {
-    /// No timer event is in the queue.
+    /// There is no timer event in the queue.
     pub(crate) const NONE: Self = Self { at: Time::NEVER, serial: 0 };
 }
 
-/// How long a state machine takes for its work.
+/// The durations of a state machine's work, with its stalls.
 #[derive(Clone, Debug)]
 pub(crate) struct MachineTimes {
     plan: MachinePlan,
     stream: Stream,
     stall: Option<Stream>,
     stalls: u64,
-    /// No work begins before this time.
+    /// The virtual time before which no work begins.
     held_until: Time,
 }
 
 impl<F: TankFsm, W> Host<F, W> {
-    /// A server that has never run, with a disk of its own.
+    /// Creates the host of a server that has never run, with a disk of its own.
     ///
     /// # Panics
-    /// When the plan's configuration cannot work.
+    /// Panics if the configuration of the plan is invalid.
     #[must_use]
     pub(crate) fn new(idx: ServerIdx, plan: &Plan, stores: Box<dyn Stores>) -> Self {
         let config = Config { local_id: idx.id(), ..plan.config.clone() };
-        let settings = Settings::new(config).unwrap_or_else(|error| panic!("the plan's config: {error}"));
+        let settings =
+            Settings::new(config).unwrap_or_else(|error| panic!("the plan's config is invalid: {error}"));
         let stream = |domain| Stream::new(plan.seed, domain, u64::from(idx.0), 0);
         Self {
             idx,
@@ -148,16 +139,16 @@ impl<F: TankFsm, W> Host<F, W> {
         }
     }
 
-    /// Starts the server with what its disk still has, and a state machine that has applied
-    /// nothing. Returns what the disk had, for observers.
+    /// Starts the server with the content of its disk and an empty state machine. Returns the content
+    /// of the disk and its durable log, for observers.
     ///
     /// # Errors
-    /// When the server cannot start from the disk's content.
+    /// Returns an error if the server cannot start from the content of its disk.
     ///
     /// # Panics
-    /// When it already runs.
+    /// Panics if the server already runs.
     pub(crate) fn start(&mut self, seed: u64, now: Time, fsm: F) -> Result<(Boot, Vec<Entry>), StoreError> {
-        assert!(self.process.is_none(), "{} runs already", self.idx);
+        assert!(self.process.is_none(), "{} already runs", self.idx);
         self.incarnation += 1;
         self.halted = false;
         let found = self.disk.recover(self.settings.log_cache_capacity)?;
@@ -184,7 +175,8 @@ impl<F: TankFsm, W> Host<F, W> {
 }
 
 impl MachineTimes {
-    /// How long this work takes.
+    /// Draws the duration of this work in microseconds, including a stall and the time until work may
+    /// begin.
     pub(crate) fn takes(&mut self, now: Time, work: &Work) -> Span {
         let draw = self.stream.draw();
         let takes = draw.within(match work {
@@ -194,7 +186,7 @@ impl MachineTimes {
         takes + self.stall() + self.held_until.since(now)
     }
 
-    /// Begins no work until then.
+    /// Ensures that no work begins before this virtual time.
     pub(crate) fn hold(&mut self, until: Time) {
         self.held_until = self.held_until.max(until);
     }
@@ -209,12 +201,12 @@ impl MachineTimes {
         draw.within(stall.by)
     }
 
-    /// How often it stalled.
+    /// Returns the number of stalls so far.
     pub(crate) const fn stalls(&self) -> u64 {
         self.stalls
     }
 
-    /// Disables stalls from here on.
+    /// Disables stalls from now on.
     pub(crate) const fn calm(&mut self) {
         (self.plan.stall, self.held_until) = (None, Time(0));
     }

@@ -1,7 +1,8 @@
-//! Decides for each message between two servers whether, when and how often it arrives.
+//! The network decides for each message between two servers if it arrives, when, and how often.
 //!
-//! Each kind of fault of each directed link has its own stream, read one word per message. The
-//! [`topology`](crate::observe::topology) knows which links are cut; the world keeps the messages.
+//! Each kind of fault of each directed link has its own random stream. Each message reads one word of
+//! it. The [`topology`](crate::observe::topology) knows which links are cut. The world keeps the
+//! messages.
 
 use crate::observe::Fate;
 use crate::plan::fault_id::{Fault, FaultFilter, FaultId, MessageFault};
@@ -11,14 +12,14 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::plan::{LinkPlan, RandomDelay};
 use wavetank_raft::{Span, Time};
 
-/// The network among the servers of a tank.
+/// The network between the servers of a tank.
 #[derive(Clone, Debug)]
 pub struct Network {
     seed: u64,
     servers: usize,
     plan: LinkPlan,
     links: Vec<Option<Box<DirectedLink>>>,
-    /// By link: messages up to this number are lost if they are still in flight.
+    /// For each link: messages with numbers up to this one are lost if they are still in flight.
     lost_upto: Vec<u64>,
     on_way: Vec<(Stream, u32)>,
     messages: u64,
@@ -26,18 +27,18 @@ pub struct Network {
     fault_ids: FaultFilter,
 }
 
-/// What happens to a message that was sent.
+/// The network's decision about one message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SendOutcome {
-    /// Whether and when it arrives.
+    /// The times at which the message arrives, if it arrives.
     pub fate: Fate,
-    /// Its last arrival is held back, and may be released earlier.
+    /// True if the last arrival is held back. The nemesis may release it earlier.
     pub held: bool,
-    /// If set, bits of it flip, chosen by this word.
+    /// If set, some bits of the message flip. This word selects them.
     pub flips: Option<u64>,
 }
 
-/// One direction between two servers.
+/// One direction of the link between two servers.
 #[derive(Clone, Debug)]
 struct DirectedLink {
     ends: (ServerIdx, ServerIdx),
@@ -46,19 +47,19 @@ struct DirectedLink {
     delay: Stream,
     /// The streams of the faults that the plan enables, in the order of [`LinkFault`].
     families: [Option<Stream>; LINK_FAULTS],
-    /// The draws for the next messages, those of one message side by side. Reading six streams for
-    /// every message would miss the cache each time.
+    /// The draws for the next messages. The draws of one message are next to each other: reading six
+    /// streams for each message would miss the CPU cache each time.
     prefetched: [LinkDraws; PREFETCH],
 }
 
-/// The draws of one message from the streams of its link.
+/// The random draws for one message, one from each stream of its link.
 #[derive(Clone, Copy, Debug)]
 struct LinkDraws {
     delay: Draw,
     families: [Draw; LINK_FAULTS],
 }
 
-/// The kinds of faults of a link.
+/// The kinds of faults that a link can have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum LinkFault {
     Reorder,
@@ -71,11 +72,11 @@ enum LinkFault {
 
 const LINK_FAULTS: usize = 6;
 
-/// For how many messages the streams are read in advance.
+/// The number of messages for which draws are made in advance.
 const PREFETCH: usize = 32;
 
 impl Network {
-    /// The network of a plan.
+    /// Creates the network of a plan.
     #[must_use]
     pub fn new(seed: u64, servers: usize, plan: LinkPlan) -> Self {
         let on_way = |of: usize| (Stream::new(seed, Domain::OnWay, of as u64, 0), 0);
@@ -92,24 +93,24 @@ impl Network {
         }
     }
 
-    /// Limits the faults to those that the filter allows.
+    /// Limits the faults of messages to those that the filter allows.
     #[must_use]
     pub fn with_fault_filter(self, fault_ids: FaultFilter) -> Self {
         Self { fault_ids, ..self }
     }
 
-    /// The recorded faults of messages.
+    /// Returns the recorded faults of messages.
     #[must_use]
     pub const fn fault_ids(&self) -> &FaultFilter {
         &self.fault_ids
     }
 
-    /// Records the faults of messages from here on.
+    /// Records the faults of messages from now on.
     pub fn record(&mut self) {
         self.fault_ids.record();
     }
 
-    /// A message is sent now.
+    /// Decides about a message that is sent now. `is_cut` is true if its link is cut.
     pub fn send(&mut self, now: Time, from: ServerIdx, to: ServerIdx, is_cut: bool) -> SendOutcome {
         self.messages += 1;
         let at = from.at() * self.servers + to.at();
@@ -118,7 +119,7 @@ impl Network {
         link.send(now, plan, is_cut, &mut self.counts, &mut self.fault_ids)
     }
 
-    /// A server has crashed. Its messages in flight may be lost.
+    /// Handles the crash of a server: its messages in flight may be lost.
     pub fn crash(&mut self, from: ServerIdx) {
         if self.loses_in_flight(from.at()) {
             for to in 0..self.servers {
@@ -127,7 +128,7 @@ impl Network {
         }
     }
 
-    /// Links were cut. The messages in flight on cut links may be lost.
+    /// Handles a cut of links: the messages in flight on cut links may be lost.
     pub fn cut(&mut self, is_cut: impl Fn(ServerIdx, ServerIdx) -> bool) {
         if self.loses_in_flight(self.servers) {
             let all = ServerSet::first(self.servers);
@@ -139,13 +140,14 @@ impl Network {
         }
     }
 
-    /// Whether the `number`-th message sent was lost in flight.
+    /// True if the message with this number was lost in flight. Messages are numbered in the order of
+    /// sending, over all links.
     #[must_use]
     pub fn is_lost_in_flight(&self, from: ServerIdx, to: ServerIdx, number: u64) -> bool {
         number <= self.lost_upto[from.at() * self.servers + to.at()]
     }
 
-    /// A message was rejected because bits of it had flipped.
+    /// Counts a message that was rejected because bits of it had flipped.
     pub fn rejected(&mut self) {
         self.counts[Fault::Corrupt] += 1;
     }
@@ -153,33 +155,35 @@ impl Network {
     fn loses_in_flight(&mut self, of: usize) -> bool {
         let Some(chance) = self.plan.on_way else { return false };
         let (stream, asked) = &mut self.on_way[of];
-        let fault_id = FaultId::OnWay(u8::try_from(of).expect("a server, or all links"), *asked);
+        let fault_id =
+            FaultId::OnWay(u8::try_from(of).expect("the index of a server or the number of servers"), *asked);
         *asked += 1;
         let takes = stream.hits(chance) && self.fault_ids.allow(fault_id);
         self.counts[Fault::OnWay] += u64::from(takes);
         takes
     }
 
-    /// How many messages were sent.
+    /// Returns the number of messages that were sent.
     #[must_use]
     pub const fn messages(&self) -> u64 {
         self.messages
     }
 
-    /// How often each kind of fault has happened so far.
+    /// Returns the number of faults of each kind so far.
     pub(crate) const fn counts(&self) -> &Counters<Fault> {
         &self.counts
     }
 
-    /// Disables all faults from here on; delays remain.
+    /// Disables all faults from now on. Delays remain.
     pub fn calm(&mut self) {
         let LinkPlan { delay, far, .. } = self.plan;
         self.plan = LinkPlan { delay, far, ..LinkPlan::calm() };
     }
 
-    /// Replaces the plan of the links, for stories.
+    /// Replaces the plan of the links. Stories use it.
     pub fn set_plan(&mut self, plan: LinkPlan) {
         self.plan = plan;
+        // Each link is created again at its next message, with the streams of the new plan.
         self.links.fill(None);
     }
 }
@@ -209,7 +213,8 @@ impl DirectedLink {
         }
     }
 
-    /// All streams are read before anything is decided, so that each is read one word per message.
+    /// Returns the draws of the next message. Each stream is read once per message, even if its fault
+    /// does not occur. So one fault does not change the draws of another.
     fn next(&mut self) -> LinkDraws {
         let at = self.sent as usize % PREFETCH;
         if at == 0 {
@@ -258,7 +263,8 @@ impl DirectedLink {
         let first = now + delay + reordered.unwrap_or(Span::ZERO) + late.unwrap_or(Span::ZERO);
         if let Some(by) = draws.delay_of(LinkFault::Hold, plan.hold).filter(|_| may(MessageFault::Hold)) {
             counts[Fault::Hold] += 1;
-            // An odd delay holds a copy, an even one the message itself.
+            // The lowest bit of the delay decides: odd holds back a copy, even holds back the message
+            // itself.
             let fate =
                 if by.0 % 2 == 1 { Fate::ArrivesTwice(first, first + by) } else { Fate::Arrives(first + by) };
             return SendOutcome { fate, held: true, flips };
@@ -281,14 +287,14 @@ impl LinkDraws {
         draw.hits(late.chance).then(|| draw.within(late.by))
     }
 
-    /// Which bits flip, if any do.
+    /// Draws the word that selects the bits to flip, or `None` if no bit flips.
     fn flips(&self, chance: Option<Ratio>) -> Option<u64> {
         let (draw, chance) = (self.of(LinkFault::Corrupt), chance?);
         draw.hits(chance).then(|| draw.below(1 << 32))
     }
 }
 
-/// The delays of messages between clients and servers.
+/// The link between one client and the servers. It delays messages and loses some.
 #[derive(Clone, Debug)]
 pub struct ClientLink {
     delay: Stream,
@@ -297,14 +303,14 @@ pub struct ClientLink {
 }
 
 impl ClientLink {
-    /// The link of a client.
+    /// Creates the link of a client. `delay` is in microseconds.
     #[must_use]
     pub fn new(seed: u64, client: u16, delay: Spans, loss: Option<Ratio>) -> Self {
         let stream = |domain| Stream::new(seed, domain, u64::from(client), 0);
         Self { delay: stream(Domain::Client), loss: stream(Domain::ClientLoss), plan: (delay, loss) }
     }
 
-    /// How long the next message takes; `None` if it is lost.
+    /// Draws the delay of the next message in microseconds. Returns `None` if the message is lost.
     pub fn pass(&mut self) -> Option<Span> {
         let delay = self.delay.within(self.plan.0);
         let lost = self.loss.draw();
@@ -312,7 +318,7 @@ impl ClientLink {
         (!is_lost).then_some(delay)
     }
 
-    /// Disables losses from here on.
+    /// Disables losses from now on.
     pub const fn calm(&mut self) {
         self.plan.1 = None;
     }

@@ -1,7 +1,7 @@
-//! The application of a cluster: a state machine and the clients that use it.
+//! The application of a cluster: a state machine, and the clients that use it.
 //!
-//! Both are plain values. The world delivers a client's [`Ask`] to a server and a [`Reply`] back,
-//! late or never; it does not know their content.
+//! Both are plain values. The world delivers an [`Ask`] of a client to a server and a [`Reply`] back to
+//! the client. Both may be late or lost. The world does not know their content.
 
 use crate::observe::{OperationEnd, OperationValue};
 use crate::plan::server_set::ServerIdx;
@@ -9,37 +9,37 @@ use std::fmt::{self, Debug};
 use wavetank_raft::store::Fsm;
 use wavetank_raft::{Answer, Data, Error, ReadPath, RequestId, Time};
 
-/// A state machine that lives in the tank.
+/// A state machine that runs in the tank.
 pub trait TankFsm: Fsm {
-    /// Answers a read of the local state, without changing it.
+    /// Answers a read of the local state. The state does not change.
     fn query(&self, query: &[u8]) -> Data;
 
-    /// A digest of the state: equal for equal states. O(1), since it is asked for after every
-    /// batch.
+    /// Returns a digest of the state. Equal states have equal digests. The function must take constant
+    /// time: the world calls it after every batch.
     fn digest(&self) -> u64;
 }
 
 /// A client's request to one server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ask {
-    /// A number for the exchange, never used twice in a run.
+    /// The number of the exchange. It is unique in a run.
     pub request: RequestId,
-    /// The client.
+    /// The client that sends the request.
     pub client: u16,
-    /// The server.
+    /// The server that receives the request.
     pub to: ServerIdx,
-    /// The operation.
+    /// The operation that the client wants.
     pub want: Want,
 }
 
-/// The operation of an [`Ask`].
+/// The operation that an [`Ask`] requests.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Want {
-    /// Apply this command.
+    /// The server applies this command.
     Apply(Data),
-    /// Answer this query once a read by this path is allowed.
+    /// The server answers this query once a read by this path is allowed.
     Read(ReadPath, Data),
-    /// Answer this query from the local state, which may be old.
+    /// The server answers this query from its local state, which may be old.
     Stale(Data),
 }
 
@@ -62,67 +62,70 @@ pub enum Reply {
     Answered(Result<Answer, Error>),
     /// The answer to a query.
     Value(Result<Data, Error>),
-    /// The connection broke: the server is down, or crashed. The operation may have been executed.
+    /// The connection broke: the server is down, or it has crashed. The operation may have been
+    /// executed.
     Broken,
 }
 
-/// A history event of a client, passed to the world so that it is observed.
+/// An event in the history of a client. The world passes it to the observer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Told {
-    /// A client began an operation.
+    /// A client has begun an operation.
     Invoked {
         /// The client.
         client: u16,
-        /// The operation, unique in the run.
+        /// The number of the operation, unique in a run.
         operation: u64,
     },
-    /// A client learned how its operation ended.
+    /// A client has learned how its operation ended.
     Returned {
         /// The client.
         client: u16,
-        /// The operation.
+        /// The number of the operation.
         operation: u64,
-        /// How it ended.
+        /// The result of the operation, as the client knows it.
         ending: OperationEnd,
     },
 }
 
-/// What the clients of a run ask the world to do.
+/// The requests and history events that the clients of a run give to the world.
 #[derive(Debug, Default)]
 pub struct Wants {
-    /// Exchanges to begin, in this order.
+    /// The requests to send, in this order.
     pub asks: Vec<Ask>,
-    /// Events of the history, in this order.
+    /// The events of the history, in this order.
     pub told: Vec<Told>,
 }
 
 impl Wants {
-    /// Whether there is nothing to do.
+    /// True if there are no requests and no events.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.asks.is_empty() && self.told.is_empty()
     }
 }
 
-/// All clients of a run.
+/// The clients of a run.
 pub trait Workload: Debug {
-    /// When [`Workload::wake`] is due; [`Time::NEVER`] if only an answer can move them.
+    /// Returns the time at which [`Workload::wake`] is due, or [`Time::NEVER`] if all clients only wait
+    /// for answers.
     fn deadline(&self) -> Time;
 
-    /// The deadline has passed: clients begin operations, or time out.
+    /// The deadline has passed. Clients begin operations, or their operations time out.
     fn wake(&mut self, now: Time, wants: &mut Wants);
 
-    /// An exchange is over. Replies to exchanges that a client has given up may still come.
+    /// An exchange has ended with this reply. The client may have given up the exchange before.
     fn reply(&mut self, now: Time, request: RequestId, reply: Reply, wants: &mut Wants);
 
-    /// No operation is begun from here on; those that are open may end.
+    /// Clients begin no operation from now on. Open operations may end.
     fn stop(&mut self);
 
-    /// Whether no operation is open.
+    /// True if no operation is open.
     fn is_idle(&self) -> bool;
 
-    /// An operation of the history, as far as it is known: the value that [`ObservationKind::Invoked`] and
-    /// [`ObservationKind::Returned`] carry to the judges of this workload.
+    /// Returns an operation of the history, with the part of its result that is known.
+    /// [`ObservationKind::Invoked`] and [`ObservationKind::Returned`] carry this value to the judges of
+    /// this workload.
     ///
     /// [`ObservationKind::Invoked`]: crate::ObservationKind::Invoked
     /// [`ObservationKind::Returned`]: crate::ObservationKind::Returned

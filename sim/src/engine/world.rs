@@ -1,13 +1,14 @@
-//! The world: one clock, one event queue, and everything that they drive.
+//! The world: virtual time, an event queue, and all parts of a simulated cluster.
 //!
-//! The world takes the next event from the queue, delivers it to its server or client, and executes
-//! the resulting actions. It decides nothing (the network, the disks and the nemesis do) and judges
-//! nothing; an [`Observer`] sees everything that happens.
+//! The world takes the next event from the queue, delivers it to its server or client, and executes the
+//! resulting actions. It does not decide about faults: the network, the disks and the nemesis do. It
+//! does not judge: an [`Observer`] sees everything that happens.
 //!
-//! This file: the state, and how time advances. `step.rs`: a server takes an event. `execute.rs`:
-//! its actions are executed. `client_ops.rs`: requests and replies between clients and servers.
-//! `faults.rs`: operations on a world from outside. `nemesis_acts.rs`: the acts of the nemesis.
-//! `end.rs`: healing and convergence.
+//! This file holds the state of the world and advances the time. `step.rs` delivers an event to a
+//! server. `execute.rs` executes the server's actions. `client_ops.rs` handles requests and replies
+//! between clients and servers. `faults.rs` has the operations that tests and the nemesis use.
+//! `nemesis_acts.rs` executes the acts of the nemesis. `end.rs` heals the world and finds out if it has
+//! converged.
 
 mod client_ops;
 mod execute;
@@ -55,9 +56,9 @@ pub struct World<F: TankFsm, V: Observer> {
     hosts: Vec<Host<F, SimEvent>>,
     awake: ServerSet,
     broken: ServerSet,
-    /// Servers that are lost permanently.
+    /// The servers that are lost permanently.
     lost: ServerSet,
-    /// Servers that refused to start from their disks.
+    /// The servers that refused to start from their disks.
     refused: ServerSet,
     topology: Topology,
     network: Network,
@@ -77,10 +78,10 @@ pub struct World<F: TankFsm, V: Observer> {
 }
 
 impl<F: TankFsm, V: Observer> World<F, V> {
-    /// A world according to the plan: every server is started, and the nemesis is active.
+    /// Creates a world according to the plan. All servers are started, and the nemesis is active.
     ///
     /// # Panics
-    /// When the plan is invalid: too many servers, no servers, or an invalid configuration.
+    /// Panics if the plan is invalid: it has too many servers, no servers, or an invalid configuration.
     pub fn new(
         plan: Plan,
         make: impl FnMut(ServerIdx) -> F + 'static,
@@ -90,10 +91,10 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         Self::with_stores(plan, make, workload, observer, &mut |_| Box::new(Memory::default()))
     }
 
-    /// The same with stores from `store_factory` instead of stores in memory.
+    /// Like [`World::new`], but with stores from `store_factory` in place of stores in memory.
     ///
     /// # Panics
-    /// As for [`World::new`].
+    /// Panics like [`World::new`].
     pub fn with_stores(
         plan: Plan,
         make: impl FnMut(ServerIdx) -> F + 'static,
@@ -104,7 +105,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let count = plan.server_count();
         assert!(
             0 < plan.servers && count <= ServerIdx::MAX_SERVERS,
-            "a tank holds 1 to {} servers",
+            "a tank must have 1 to {} servers",
             ServerIdx::MAX_SERVERS
         );
         let all = ServerSet::first(count);
@@ -159,7 +160,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.schedule_clients();
     }
 
-    /// Writes the same first configuration to every founder's disk, as `BootstrapCluster` does.
+    /// Writes the same first configuration to the disk of every founder, as `BootstrapCluster` of
+    /// HashiCorp Raft does.
     fn write_founders(&mut self) {
         let first = Payload::Configuration(Arc::new(self.founders()));
         let write = Write {
@@ -172,10 +174,10 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// The configuration that the cluster begins with.
+    /// Returns the first configuration of the cluster. All founders are voters.
     ///
     /// # Panics
-    /// Never: the servers of a tank have different names and addresses.
+    /// Never panics: the servers of a tank have different names and addresses.
     #[must_use]
     pub fn founders(&self) -> Configuration {
         let founders = ServerSet::first(usize::from(self.plan.servers));
@@ -183,7 +185,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         Configuration::new(voters).expect("the servers of a tank have different names and addresses")
     }
 
-    /// Handles the next event; `false` if there is none.
+    /// Handles the next event. Returns false if there is none.
     pub fn step(&mut self) -> bool {
         let Some((at, serial, sim_event)) = self.event_queue.take() else { return false };
         self.recorder.now = at;
@@ -192,13 +194,14 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         true
     }
 
-    /// Handles all events up to and including this time, and advances the clock to it.
+    /// Handles all events up to this time, including events at this time. Then advances virtual time to
+    /// it.
     pub fn run_until(&mut self, until: Time) {
         self.run_while(until, |_| true);
     }
 
-    /// Handles events up to this time while the condition holds. The condition is evaluated before
-    /// each event. Returns whether it still holds at the end.
+    /// Handles events up to this time as long as the condition holds. The condition is evaluated before
+    /// each event. Returns true if it still holds at the end.
     pub fn run_while(&mut self, until: Time, mut holds: impl FnMut(&mut Self) -> bool) -> bool {
         while self.event_queue.next_at().is_some_and(|at| at <= until) {
             if !holds(self) {
@@ -210,17 +213,17 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         holds(self)
     }
 
-    /// Runs for a span of virtual time.
+    /// Handles the events of the next `span` microseconds of virtual time.
     pub fn run_for(&mut self, span: Span) {
         self.run_until(self.now() + span);
     }
 
-    /// Includes the whole state of a server in the digest at each of its steps.
+    /// From now on, includes the whole state of a server in the digest after each step of the server.
     pub const fn digest_deeply(&mut self) {
         self.is_deep = true;
     }
 
-    /// Records faults from here on.
+    /// Records faults from now on.
     pub fn record_faults(&mut self) {
         self.network.record();
         if let Some(nemesis) = &mut self.nemesis {
@@ -228,74 +231,75 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// The recorded faults: those of the nemesis first, then those of messages, each in their order.
+    /// Returns the recorded faults: first those of the nemesis, then those of messages. Each group is
+    /// in the order of occurrence.
     #[must_use]
     pub fn fault_ids(&self) -> Vec<FaultId> {
         let acts = self.nemesis.as_ref().map_or(&self.fault_ids[..], |nemesis| nemesis.fault_ids().taken());
         acts.iter().chain(self.network.fault_ids().taken()).copied().collect()
     }
 
-    /// The current virtual time.
+    /// Returns the current virtual time.
     #[must_use]
     pub const fn now(&self) -> Time {
         self.recorder.now
     }
 
-    /// How many events were handled.
+    /// Returns the number of events that were handled.
     #[must_use]
     pub const fn events(&self) -> u64 {
         self.events
     }
 
-    /// How many messages were sent.
+    /// Returns the number of messages that were sent.
     #[must_use]
     pub const fn messages(&self) -> u64 {
         self.network.messages()
     }
 
-    /// The digest over every step so far.
+    /// Returns the digest of all steps so far.
     #[must_use]
     pub const fn digest(&self) -> u64 {
         self.digest.value()
     }
 
-    /// The plan.
+    /// The plan of the run.
     #[must_use]
     pub const fn plan(&self) -> &Plan {
         &self.plan
     }
 
-    /// Every server.
+    /// Returns all servers, including those that are down or lost.
     #[must_use]
     pub fn all(&self) -> ServerSet {
         ServerSet::first(self.hosts.len())
     }
 
-    /// The servers that run and are not paused.
+    /// Returns the servers that run and are not paused.
     #[must_use]
     pub const fn awake(&self) -> ServerSet {
         self.awake
     }
 
-    /// The working links.
+    /// The topology: which links work and which are cut.
     #[must_use]
     pub const fn topology(&self) -> &Topology {
         &self.topology
     }
 
-    /// The clients.
+    /// The clients of the run.
     #[must_use]
     pub const fn workload(&self) -> &dyn Workload {
         &*self.workload
     }
 
-    /// The observer.
+    /// The observer of the run.
     #[must_use]
     pub const fn observer(&self) -> &V {
         &self.recorder.observer
     }
 
-    /// The observer, mutable, to ask it for a verdict.
+    /// The observer of the run, mutable: a test asks it for a verdict.
     pub const fn observer_mut(&mut self) -> &mut V {
         &mut self.recorder.observer
     }
@@ -305,7 +309,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.recorder.observer
     }
 
-    /// How often each kind of fault has happened so far; kinds that never happened are left out.
+    /// Returns the number of faults so far, by name. Faults that have not happened are left out.
     #[must_use]
     pub fn faults(&self) -> BTreeMap<String, u64> {
         let mut counted = self.network.counts().clone();
@@ -350,8 +354,9 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Events for a paused server wait. Events for a server that is down are dropped, and a client's
-    /// request is answered with a broken connection.
+    /// Handles an event for a server that does not run now. The event waits if the server is paused,
+    /// and is dropped if the server is down. A client whose request is dropped learns that the
+    /// connection broke.
     fn on_event_while_stopped(&mut self, idx: ServerIdx, sim_event: SimEvent) {
         if let Some(process) = &mut self.hosts[idx.at()].process {
             let waiting = process.waiting.as_mut().expect("a server that runs and is not awake is paused");

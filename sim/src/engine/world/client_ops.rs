@@ -1,4 +1,4 @@
-//! Requests of clients to servers, and the replies.
+//! Requests of clients to servers, and the replies to them.
 
 use super::World;
 use crate::engine::host::{Caller, PendingCall, Timer};
@@ -29,7 +29,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.schedule_clients();
     }
 
-    /// Schedules the clients' deadline if it is before the pending timer event.
+    /// Schedules the clients' deadline if it is earlier than the pending timer event.
     pub(super) fn schedule_clients(&mut self) {
         let at = self.workload.deadline().max(self.recorder.now);
         if at < self.clients_due.at {
@@ -74,7 +74,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 self.make_call(to, request, Caller::Reader(client, query), Call::Read(path));
             }
             Want::Stale(query) => {
-                let process = self.hosts[to.at()].process.as_ref().expect("a server that is awake runs");
+                let process = self.hosts[to.at()].process.as_ref().expect("an awake server has a process");
                 let value = process.machine.fsm.query(&query);
                 self.send_reply(client, request, Reply::Value(Ok(value)));
             }
@@ -83,7 +83,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     fn gather(&mut self, to: ServerIdx, request: RequestId, client: u16, command: Data, span: Span) {
         let host = &mut self.hosts[to.at()];
-        let process = host.process.as_mut().expect("a server that is awake runs");
+        let process = host.process.as_mut().expect("an awake server has a process");
         process.calls.push(PendingCall { request, caller: Caller::Writer(client) });
         process.batched.push((request, command));
         if process.batched.len() == 1 {
@@ -94,7 +94,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     pub(super) fn on_batch(&mut self, idx: ServerIdx, incarnation: u32) {
         let host = &mut self.hosts[idx.at()];
         if host.incarnation == incarnation {
-            let process = host.process.as_mut().expect("a server that is awake runs");
+            let process = host.process.as_mut().expect("an awake server has a process");
             let batched = std::mem::take(&mut process.batched);
             self.deliver(idx, Event::ApplyBatch(batched));
         }
@@ -107,15 +107,16 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Routes an answer to its caller. A second answer to the same call, or to no call, is dropped.
+    /// Sends an answer to the caller. A second answer to the same call, or an answer without a call, is
+    /// dropped.
     pub(super) fn on_answer(&mut self, idx: ServerIdx, request: RequestId, outcome: Outcome) {
         let Some(process) = &mut self.hosts[idx.at()].process else { return };
         let Some(place) = process.calls.iter().position(|call| call.request == request) else { return };
         match process.calls.swap_remove(place).caller {
             Caller::Writer(client) => self.send_reply(client, request, Reply::Answered(outcome)),
             Caller::Reader(client, query) => {
-                // The query reads the current state: the server has just said that it may be read, and
-                // the judges verify that.
+                // The server has just allowed this read, so the query reads the current state. The
+                // judges verify that the server was right.
                 let machine = &process.machine;
                 let value = outcome.map(|_| machine.fsm.query(&query));
                 self.send_reply(client, request, Reply::Value(value));
@@ -127,7 +128,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// The server is down: the callers of open calls are told that the connection broke.
+    /// Tells the callers of open calls that the connection broke, because the server is down.
     pub(super) fn break_calls(&mut self, calls: Vec<PendingCall>) {
         for PendingCall { request, caller } in calls {
             match caller {

@@ -1,4 +1,4 @@
-//! Healing a world, and whether its servers have converged.
+//! Ends the faults of a world, and finds out if its servers have converged.
 
 use super::World;
 use crate::engine::workload::TankFsm;
@@ -9,7 +9,7 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt;
 use wavetank_raft::{Configuration, Index, Server};
 
-/// Why a core of servers has not converged yet.
+/// The reason why a core of servers has not converged yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unsettled {
     /// There is no leader.
@@ -23,7 +23,7 @@ pub enum Unsettled {
     Owes {
         /// The server.
         idx: ServerIdx,
-        /// How many answers are missing.
+        /// The number of missing answers.
         answers: usize,
     },
     /// The leader commits nothing new.
@@ -37,7 +37,7 @@ pub enum Unsettled {
         leader: ServerIdx,
         /// The leader's commit index.
         commit: Index,
-        /// Its last entry.
+        /// The index of the leader's last entry.
         last: Index,
     },
     /// The leader's configuration is joint.
@@ -50,13 +50,13 @@ pub enum Unsettled {
         /// The leader.
         leader: ServerIdx,
     },
-    /// A member has not applied what the leader has.
+    /// A member has not applied all entries of the leader's log.
     Behind {
         /// The member.
         idx: ServerIdx,
-        /// The index that it has applied; `None` if it does not run.
+        /// The index of the last entry that the member has applied, or `None` if it does not run.
         applied: Option<Index>,
-        /// The leader's last entry.
+        /// The index of the leader's last entry.
         last: Index,
     },
 }
@@ -85,11 +85,13 @@ impl fmt::Display for Unsettled {
 }
 
 impl<F: TankFsm, V: Observer> World<F, V> {
-    /// Ends all faults: links work and lose nothing, disks and state machines neither stall nor fail,
-    /// and every server runs except the `broken` ones, which stay down for ever. Clocks keep their
-    /// rates, and messages in flight stay in flight. Returns the core, which must make progress.
+    /// Ends all faults. All links work and lose nothing. Disks and state machines do not stall or fail.
+    /// The `broken` servers stay down for ever; all others run. Clocks keep their rates, and messages
+    /// in flight stay in flight. Returns the core: the servers that are not broken. The core must make
+    /// progress.
     pub fn heal(&mut self, broken: ServerSet) -> ServerSet {
         let core = self.all().minus(broken);
+        // The report needs the counts and the recorded faults after the nemesis has ended.
         if let Some(nemesis) = self.nemesis.take() {
             self.counts = nemesis.counts().clone();
             self.fault_ids = nemesis.fault_ids().taken().to_vec();
@@ -112,22 +114,21 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         core
     }
 
-    /// The clients begin no more operations.
+    /// Stops the clients: they begin no more operations.
     pub fn stop_clients(&mut self) {
         self.workload.stop();
         self.event_queue.put(self.recorder.now, SimEvent::Clients);
     }
 
-    /// Whether the servers of a core agree: one of them leads, no client waits, and every member has
-    /// applied the leader's last entry.
+    /// Succeeds if the servers of a core agree: one of them leads, no client waits, and every member
+    /// has applied the leader's last entry.
     ///
-    /// # Errors
-    /// Says why they do not agree.
+    /// Returns the reason why they do not agree.
     pub fn converged(&self, core: ServerSet) -> Result<(), String> {
         self.unsettled(core).map_or(Ok(()), |why| Err(why.to_string()))
     }
 
-    /// The first reason why [`World::converged`] does not hold; `None` if it does.
+    /// Returns the first reason why [`World::converged`] fails, or `None` if it succeeds.
     #[must_use]
     pub fn unsettled(&self, core: ServerSet) -> Option<Unsettled> {
         let Some(leader) = self.leader_among(core.and(self.awake)) else {
@@ -158,8 +159,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         })
     }
 
-    /// No server of a core leads. Returns those that could win an election, each judged by the
-    /// configuration that it knows.
+    /// Returns the reason for a core without a leader. It names the servers that could win an election
+    /// under the configurations that they know.
     pub(crate) fn without_leader(&self, core: ServerSet) -> Unsettled {
         let up = core.and(self.awake);
         let could = |idx: &ServerIdx| {
@@ -169,22 +170,22 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         Unsettled::NoLeader { electable: up.iter().filter(could).collect() }
     }
 
-    /// Whether any of these servers knows a configuration.
+    /// True if any of these servers runs and knows a configuration.
     #[must_use]
     pub fn knows_a_configuration(&self, servers: ServerSet) -> bool {
         servers.iter().any(|idx| self.server(idx).is_some_and(|it| it.node().configuration().is_some()))
     }
 
-    /// Whether a server is a voter of the leader's configuration.
+    /// True if a server is a voter of the leader's configuration.
     #[must_use]
     pub fn has_a_vote(&self, idx: ServerIdx) -> bool {
         let leader = self.leader().and_then(|leader| self.server(leader)?.node().configuration());
         leader.is_some_and(|(_, members)| members.voters().contains(idx.node()))
     }
 
-    /// Whether `core` can make progress, whichever of the known configurations comes into force: it is
-    /// a quorum of each, and at least one of its servers knows one. Before the first configuration is
-    /// known no server can be spared, since the missing one may be the server that founds the cluster.
+    /// True if `core` can make progress under each of the known configurations. `core` must be a quorum
+    /// of each, and at least one of its servers must know one. As long as no configuration is known, no
+    /// server may be missing: the missing server could be the one that founds the cluster.
     #[must_use]
     pub fn is_viable(&self, core: ServerSet) -> bool {
         let is_in = |node| ServerIdx::of(node).is_some_and(|idx| core.contains(idx));
@@ -197,8 +198,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             && self.disks_are_viable(is_quorum)
     }
 
-    /// The same for the configurations on the disks: the last one of every log, and, as long as it may
-    /// not be committed yet, the one before it.
+    /// Does the same for the configurations on the disks: the last one of each log, and also the one
+    /// before it if the last one may be uncommitted.
     fn disks_are_viable(&self, is_quorum: impl Fn(&Configuration) -> bool) -> bool {
         let commit = self.all().iter().filter_map(|idx| Some(self.server(idx)?.node().commit())).max();
         self.hosts.iter().all(|host| {

@@ -1,4 +1,4 @@
-//! Executes a server's actions: on the network, its disk and its state machine.
+//! Executes the actions of a server on the network, on its disk and on its state machine.
 
 use super::World;
 use crate::disk::{Capture, Done};
@@ -32,6 +32,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let mut outcome = self.network.send(self.recorder.now, from, to, is_cut);
         let message = match outcome.flips {
             None => message,
+            // A receiver drops a message that it cannot decode, so the message counts as lost.
             Some(word) => message.flipped(word).unwrap_or_else(|whole| {
                 self.network.rejected();
                 (outcome.fate, outcome.held) = (Fate::Lost, false);
@@ -58,6 +59,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     fn schedule_message(&mut self, at: Time, mut envelope: Envelope, is_held: bool) {
         if is_held {
+            // A held message is never lost in flight, so it can arrive after a crash or a cut.
             envelope.number = u64::MAX;
             let number = self.network.counts()[Fault::Hold];
             self.held.push_back((number, envelope));
@@ -74,8 +76,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// The running jobs are done, and the next ones begin. The server is told of a group of writes
-    /// once, when the whole group is durable.
+    /// Handles the end of the running disk jobs and begins the next jobs. The server is told of a group
+    /// of writes once, when the whole group is durable.
     pub(super) fn on_disk(&mut self, idx: ServerIdx, incarnation: u32) {
         let host = &mut self.hosts[idx.at()];
         if host.incarnation != incarnation {
@@ -109,6 +111,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 }
             }
         }
+        // The next jobs begin before the server is told, so the jobs that it adds now wait behind them.
         if let Some(takes) = host.disk.start() {
             self.event_queue.put(self.recorder.now + takes, SimEvent::Disk(idx, incarnation));
         }
@@ -120,7 +123,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// The late result of a read reaches the server, unless the server was restarted meanwhile.
+    /// Delivers the late result of a read, unless the server was restarted meanwhile.
     pub(super) fn on_deliver(&mut self, idx: ServerIdx, incarnation: u32, event: Event) {
         if self.hosts[idx.at()].incarnation == incarnation {
             self.deliver(idx, event);
@@ -143,21 +146,21 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.event_queue.put(self.recorder.now + takes, SimEvent::Machine(idx, host.incarnation));
     }
 
-    /// The duration of the current work is over: the work is executed now.
+    /// Executes the current work of a state machine: its duration is over.
     pub(super) fn on_machine(&mut self, idx: ServerIdx, incarnation: u32) {
         let host = &mut self.hosts[idx.at()];
         if host.incarnation != incarnation {
             return;
         }
-        let process = host.process.as_mut().expect("a server that is awake runs");
+        let process = host.process.as_mut().expect("an awake server has a process");
         let machine = &mut process.machine;
-        let work = process.work.pop_front().expect("work that ends was begun");
+        let work = process.work.pop_front().expect("the current work is in the queue");
         let event = match work {
             Work::Apply(batch) => {
                 let responses = machine.apply(&batch);
                 let digest = machine.fsm.digest();
                 self.recorder.on_observation(ObservationKind::Applied { idx, batch: &batch, digest });
-                let upto = batch.entries.last().expect("a batch is not empty").id.index;
+                let upto = batch.entries.last().expect("a batch has at least one entry").id.index;
                 Event::Applied { upto, responses }
             }
             Work::TakeSnapshot(meta) => {
@@ -183,6 +186,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 Event::Restored(restored)
             }
         };
+        // The next work begins before the server is told. Otherwise work that the server adds to an empty
+        // queue would begin twice.
         self.begin_work(idx);
         self.deliver(idx, event);
     }

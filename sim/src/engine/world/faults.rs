@@ -1,5 +1,4 @@
-//! Operations on a world from outside, by the nemesis and by stories: on its servers, links, disks
-//! and clocks.
+//! Operations on the servers, links, disks and clocks of a world. The nemesis and stories use them.
 
 use super::World;
 use crate::disk::fault::DiskFault;
@@ -17,25 +16,25 @@ use wavetank_raft::store::StoreError;
 use wavetank_raft::{Call, Event, Outcome, RequestId, RoleName, Server, Span};
 
 impl<F: TankFsm, V: Observer> World<F, V> {
-    /// A server, while it runs.
+    /// The server, or `None` while it is down.
     #[must_use]
     pub fn server(&self, idx: ServerIdx) -> Option<&Server> {
         Some(&self.process(idx)?.server)
     }
 
-    /// A server's state machine, while it runs.
+    /// The state machine of a server, or `None` while the server is down.
     #[must_use]
     pub fn fsm(&self, idx: ServerIdx) -> Option<&F> {
         Some(&self.process(idx)?.machine.fsm)
     }
 
-    /// The leader of the newest term, if there is one.
+    /// Returns the leader with the highest term, if there is a leader.
     #[must_use]
     pub fn leader(&self) -> Option<ServerIdx> {
         self.leader_among(self.awake)
     }
 
-    /// The leader of the newest term among these servers, if there is one.
+    /// Returns the leader with the highest term among these servers, if there is a leader.
     #[must_use]
     pub fn leader_among(&self, servers: ServerSet) -> Option<ServerIdx> {
         let node = |idx: ServerIdx| self.server(idx).map(Server::node);
@@ -55,7 +54,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Crashes a server and erases its disk. It restarts blank.
+    /// Crashes a server and erases its disk. It can restart only without data.
     pub fn crash_wiped(&mut self, idx: ServerIdx) {
         let process = self.stop(idx);
         self.hosts[idx.at()].disk.wipe();
@@ -64,7 +63,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.break_calls(process.map(|process| process.calls).unwrap_or_default());
     }
 
-    /// Starts a server from its disk. Does nothing if it runs.
+    /// Starts a server from its disk. Does nothing if the server runs or is lost.
     pub fn restart(&mut self, idx: ServerIdx) {
         let host = &mut self.hosts[idx.at()];
         if host.process.is_some() || self.lost.contains(idx) {
@@ -76,11 +75,11 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         };
         self.awake = self.awake.with(idx);
         self.refused = self.refused.without(idx);
-        let Process { server, machine, .. } = host.process.as_mut().expect("it was just started");
+        let Process { server, machine, .. } = host.process.as_mut().expect("the server was just started");
         self.recorder.on_observation(ObservationKind::Booted { idx, server, boot: &boot, log: &log });
         if let Some(meta) = &boot.snapshot {
             let last = host.disk.load_snapshot(meta.last, &mut |reader| machine.fsm.restore(reader));
-            let last = last.expect("a snapshot that can be listed can be loaded");
+            let last = last.expect("a snapshot that was recovered can be loaded");
             self.recorder.on_observation(ObservationKind::Restored {
                 idx,
                 last,
@@ -91,7 +90,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.schedule_timer(idx);
     }
 
-    /// A server refused to start from its disk. Its supervisor tries again later.
+    /// Handles a server that refused to start from its disk. Its supervisor tries again later.
     fn refuse_to_start(&mut self, idx: ServerIdx, error: &StoreError) {
         self.recorder.on_observation(ObservationKind::Refused { idx, error });
         self.trace("refuse", idx);
@@ -101,7 +100,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Loses a server and its disk permanently. It never comes back under its name.
+    /// Crashes a server and loses its disk permanently. The server never returns under its name.
     pub fn lose(&mut self, idx: ServerIdx) {
         self.crash_wiped(idx);
         self.lost = self.lost.with(idx);
@@ -114,24 +113,25 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Fills a server's disk.
+    /// Makes a server's disk full.
     pub fn fill_disk(&mut self, idx: ServerIdx) {
         self.damage(idx, DiskFault::Fill, Draw::ZERO);
     }
 
-    /// Ends a disk-full fault.
+    /// Makes space on a full disk again.
     pub fn free_space(&mut self, idx: ServerIdx) {
         self.hosts[idx.at()].disk.free_space();
     }
 
-    /// Servers whose disks are lost or damaged. They may not come back.
+    /// Returns the servers whose disks are lost or damaged. These servers may never return.
     #[must_use]
     pub fn lost_or_damaged(&self) -> ServerSet {
         let damaged = self.all().iter().filter(|idx| self.hosts[idx.at()].disk.is_damaged());
         damaged.fold(self.lost, ServerSet::with)
     }
 
-    /// Pauses a server: it handles no events while time passes. Does nothing if it is down.
+    /// Pauses a server: it handles no events while virtual time passes. Does nothing if the server is
+    /// down.
     pub fn pause(&mut self, idx: ServerIdx) {
         if let Some(process) = &mut self.hosts[idx.at()].process
             && process.waiting.is_none()
@@ -143,7 +143,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Resumes a paused server. Events that arrived meanwhile are delivered now, in their order.
+    /// Resumes a paused server. The events that arrived since the pause are delivered now, in their
+    /// order.
     pub fn resume(&mut self, idx: ServerIdx) {
         let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
@@ -152,7 +153,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         for sim_event in waiting {
             let is_timer = matches!(sim_event, SimEvent::Timer(_));
             let serial = self.event_queue.put(self.recorder.now, sim_event);
-            // At most the last of the timers that came meanwhile is valid, as before.
+            // Each event gets a new serial number here. Only the last timer event can be valid, so the
+            // process keeps its new number.
             if is_timer {
                 process.timer = Timer { at: self.recorder.now, serial };
             }
@@ -161,7 +163,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.trace("resume", idx);
     }
 
-    /// Changes which links work.
+    /// Cuts or restores links.
     pub fn change_network(&mut self, change: &NetworkChange) {
         self.topology.change(change);
         if !matches!(change, NetworkChange::Mend(..) | NetworkChange::HealAll) {
@@ -173,27 +175,27 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Cuts all links between the two sets, in both directions.
+    /// Cuts all links between two sets of servers, in both directions.
     pub fn partition(&mut self, ours: ServerSet, theirs: ServerSet) {
         self.change_network(&NetworkChange::Partition(ours, theirs));
     }
 
-    /// Cuts all links of this server, in both directions.
+    /// Cuts all links of a server, in both directions.
     pub fn isolate(&mut self, idx: ServerIdx) {
         self.partition(ServerSet::only(idx), self.all().without(idx));
     }
 
-    /// Cuts all links from the first set to the second.
+    /// Cuts all links from the first set to the second. The other direction still works.
     pub fn cut_one_way(&mut self, from: ServerSet, to: ServerSet) {
         self.change_network(&NetworkChange::CutOneWay(from, to));
     }
 
-    /// Cuts a link in this direction.
+    /// Cuts the link from one server to another, in this direction only.
     pub fn cut(&mut self, from: ServerIdx, to: ServerIdx) {
         self.change_network(&NetworkChange::Cut(from, to));
     }
 
-    /// Restores a link in this direction.
+    /// Restores the link from one server to another, in this direction only.
     pub fn mend(&mut self, from: ServerIdx, to: ServerIdx) {
         self.change_network(&NetworkChange::Mend(from, to));
     }
@@ -203,22 +205,22 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.change_network(&NetworkChange::HealAll);
     }
 
-    /// Changes how the links behave from here on.
+    /// Replaces the delays and faults of the links from now on.
     pub fn change_links(&mut self, links: LinkPlan) {
         self.network.set_plan(links);
     }
 
-    /// Changes how a server's disk behaves from here on.
+    /// Replaces the durations and faults of a server's disk from now on.
     pub fn change_disk(&mut self, idx: ServerIdx, disks: DiskPlan) {
         self.hosts[idx.at()].disk.set_plan(self.plan.seed, idx, disks);
     }
 
-    /// A server's state machine begins no work for that long.
+    /// Stalls a server's state machine: it begins no work for `lasts` microseconds.
     pub fn stall_machine(&mut self, idx: ServerIdx, lasts: Span) {
         self.hosts[idx.at()].times.hold(self.recorder.now + lasts);
     }
 
-    /// Delivers the oldest message that the network holds. Returns whether there was one.
+    /// Delivers the oldest message that the network holds back. Returns true if there was one.
     pub fn release_held(&mut self) -> bool {
         let oldest = self.held.pop_front();
         let there_was = oldest.is_some();
@@ -228,37 +230,41 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         there_was
     }
 
-    /// Calls a server, as an operator does. [`World::outcome`] returns the outcome.
+    /// Calls a server as an operator does. [`World::outcome`] returns the outcome.
     pub fn call(&mut self, idx: ServerIdx, call: Call) -> RequestId {
         self.call_as(Caller::Operator, idx, call)
     }
 
-    /// The outcome of an operator's call; `None` while it is open. A server that was down, or crashed,
-    /// answers [`Error::Shutdown`](wavetank_raft::Error::Shutdown).
+    /// Returns the outcome of an operator's call, or `None` while the call is open. If the server was
+    /// down or crashed, the outcome is [`Error::Shutdown`](wavetank_raft::Error::Shutdown).
     #[must_use]
     pub fn outcome(&self, request: RequestId) -> Option<&Outcome> {
         self.outcomes.get(&request)
     }
 
-    /// Delivers an event to a server that is awake, as if it came from outside.
+    /// Delivers an event to an awake server, as if the event came from outside.
     pub fn force(&mut self, idx: ServerIdx, event: Event) {
         if self.awake.contains(idx) {
             self.deliver(idx, event);
         }
     }
 
-    /// Sets a server's clock forward.
+    /// Sets a server's clock forward by this many microseconds.
     pub fn jump_clock(&mut self, idx: ServerIdx, by: Span) {
         self.hosts[idx.at()].clock.jump(by);
+        // The jump makes the deadline earlier in virtual time.
         self.schedule_timer(idx);
     }
 
-    /// Freezes a server's clock for that long.
+    /// Freezes a server's clock for this many microseconds.
     pub fn freeze_clock(&mut self, idx: ServerIdx, by: Span) {
+        // No timer is scheduled here: the deadline can only become later, and a timer event that comes
+        // too early schedules the deadline again.
         self.hosts[idx.at()].clock.freeze(self.recorder.now, by);
     }
 
-    /// Changes the rate of a server's clock: `ppm` parts per million faster, or slower if negative.
+    /// Changes the rate of a server's clock to `ppm` parts per million faster than virtual time, or
+    /// slower if `ppm` is negative.
     pub fn drift_clock(&mut self, idx: ServerIdx, ppm: i32) {
         self.hosts[idx.at()].clock.drift(self.recorder.now, ppm);
         self.schedule_timer(idx);
@@ -282,17 +288,18 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             return;
         }
         self.call_as(Caller::Nemesis, first, Call::Bootstrap(self.founders()));
-        // The first server may crash before its first configuration is durable.
+        // The first server can crash before its first configuration is durable, so the call is
+        // repeated.
         self.event_queue.put(self.recorder.now + AGAIN, SimEvent::Bootstrap);
     }
 
-    /// Crashes a server for a while.
+    /// Crashes a server and restarts it after `away` microseconds.
     pub(super) fn crash_for(&mut self, idx: ServerIdx, away: Span) {
         self.crash(idx);
         self.event_queue.put(self.recorder.now + away, SimEvent::Restart(idx));
     }
 
-    /// The server has stopped itself.
+    /// Handles a server that has stopped itself.
     pub(super) fn halt(&mut self, idx: ServerIdx) {
         if let Some(mut process) = self.stop(idx) {
             self.hosts[idx.at()].halted = true;
@@ -306,7 +313,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Queued disk jobs, and a snapshot that is being written, are finished in part or not at all.
+    /// Crashes the disk: queued jobs and a snapshot that is being written are finished partly or not at
+    /// all.
     fn crash_disk(&mut self, idx: ServerIdx, process: &mut Process<F, SimEvent>) {
         let host = &mut self.hosts[idx.at()];
         let fsm = &mut process.machine.fsm;

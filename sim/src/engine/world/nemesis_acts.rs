@@ -1,4 +1,4 @@
-//! Asks the nemesis for acts, and carries them out.
+//! Asks the nemesis for acts and executes them.
 
 use super::World;
 use crate::engine::host::Caller;
@@ -30,7 +30,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.do_act(act);
     }
 
-    /// Changes that the nemesis scheduled earlier are ignored once it is gone.
+    /// Executes a change of the network that the nemesis scheduled. The change is ignored after the
+    /// nemesis has ended.
     pub(super) fn on_change(&mut self, change: &NetworkChange) {
         if self.nemesis.is_some() {
             self.change_network(change);
@@ -87,7 +88,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// The servers of which the plan's budget allows any one to be lost or damaged.
+    /// Returns the servers that the plan's budget allows to be lost or damaged, one of them at a time.
     fn expendable(&self) -> ServerSet {
         let whole = self.all().minus(self.lost_or_damaged());
         match self.plan.nemesis.budget {
@@ -96,9 +97,9 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Runs one clock as slowly as the plan allows, and all others as fast.
+    /// Sets one clock to the slowest rate that the plan allows and all others to the fastest.
     fn skew_clocks(&mut self, slow: ServerIdx) {
-        let most = i32::try_from(self.plan.clocks.drift_ppm).expect("below a million");
+        let most = i32::try_from(self.plan.clocks.drift_ppm).expect("the drift is less than a million");
         for idx in self.all().iter() {
             self.drift_clock(idx, if idx == slow { -most } else { most });
         }

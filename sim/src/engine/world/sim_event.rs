@@ -1,4 +1,4 @@
-//! The events in a world's event queue.
+//! The events in the event queue of a world.
 
 use crate::disk::checksummed::Checksummed;
 use crate::engine::workload::{Ask, Reply};
@@ -11,31 +11,31 @@ use wavetank_raft::{Event, NodeId, Request, RequestId, Response, RpcId};
 /// A pending event of a world.
 #[derive(Clone, Debug)]
 pub(crate) enum SimEvent {
-    /// A server's deadline may have passed.
+    /// The deadline of a server may have passed.
     Timer(ServerIdx),
     /// A message arrives.
     Arrive(Envelope),
-    /// A held message is due, by its number.
+    /// A held message is due. The number identifies it.
     ReleaseHeld(u64),
-    /// The running jobs of a disk are done; stale if the server was restarted since.
+    /// The running jobs of a disk are done. The event is stale if the server was restarted meanwhile.
     Disk(ServerIdx, u32),
-    /// The late result of a disk read; stale if the server was restarted since.
+    /// The late result of a disk read arrives. The event is stale if the server was restarted meanwhile.
     Deliver(ServerIdx, u32, Event),
-    /// A state machine's work is done; stale if the server was restarted since.
+    /// The work of a state machine is done. The event is stale if the server was restarted meanwhile.
     Machine(ServerIdx, u32),
-    /// A server takes its batch of commands; stale if the server was restarted since.
+    /// A server takes its batch of commands. The event is stale if the server was restarted meanwhile.
     Batch(ServerIdx, u32),
-    /// A client's request reaches a server.
+    /// A request of a client reaches a server.
     Ask(Ask),
     /// A reply reaches its client.
     Reply(RequestId, Reply),
-    /// The clients' deadline may have passed.
+    /// The deadline of the clients may have passed.
     Clients,
-    /// A blank cluster is bootstrapped.
+    /// The cluster is bootstrapped, if it has no configuration yet.
     Bootstrap,
-    /// The nemesis acts.
+    /// The nemesis acts by this kind of fault.
     Act(Scheduled),
-    /// The network changes, as the nemesis scheduled it.
+    /// The network changes as the nemesis scheduled it.
     Change(NetworkChange),
     /// A server starts, if it is down.
     Restart(ServerIdx),
@@ -51,7 +51,8 @@ pub(crate) struct Envelope {
     pub(crate) from: ServerIdx,
     pub(crate) to: ServerIdx,
     pub(crate) rpc: RpcId,
-    /// Its number in the order of sending; `u64::MAX` for messages that were held.
+    /// The number of the message in the order of sending. It is `u64::MAX` for a message that was held:
+    /// such a message cannot be lost in flight.
     pub(crate) number: u64,
     pub(crate) message: Message,
 }
@@ -71,7 +72,8 @@ impl Message {
         }
     }
 
-    /// The message as decoded after bits of it have flipped; the original if decoding fails.
+    /// Encodes the message, flips bits of it and decodes it. Returns the decoded message, or the
+    /// original as an error if decoding fails.
     pub(crate) fn flipped(self, word: u64) -> Result<Self, Self> {
         Checksummed::of(&self).flipped(word).open().map_err(|_| self)
     }
@@ -85,7 +87,8 @@ impl Message {
 }
 
 impl SimEvent {
-    /// The server that the event is for, if that server has to be awake to handle it.
+    /// Returns the server that must be awake to handle the event, or `None` if the event needs no
+    /// server.
     pub(crate) const fn to(&self) -> Option<ServerIdx> {
         match self {
             Self::Timer(idx)

@@ -1,4 +1,4 @@
-//! A server takes an event.
+//! Delivers an event to a server and finds out which facts the step has caused.
 
 use super::World;
 use crate::engine::host::Timer;
@@ -11,7 +11,7 @@ use crate::plan::server_set::ServerIdx;
 use tracing::{Level, debug, enabled};
 use wavetank_raft::{Event, Index, RoleName, Server, Term};
 
-/// The state of a server that is compared before and after a step.
+/// The part of a server's state that is compared before and after a step.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct StepState {
     role: RoleName,
@@ -25,7 +25,7 @@ impl StepState {
         Self { role: node.role(), term: node.term(), commit: node.commit() }
     }
 
-    /// The facts that follow from the states before and after a step.
+    /// Returns the facts that follow from the change of state in a step.
     fn triggers_until(self, after: Self) -> Trigger {
         let leads = after.role == RoleName::Leader;
         let elected = leads && !self.has_role_and_term_of(after);
@@ -43,7 +43,7 @@ impl StepState {
 }
 
 impl<F: TankFsm, V: Observer> World<F, V> {
-    /// Delivers an event to a server, if it runs, and executes its actions.
+    /// Delivers an event to a server if it runs, and executes the resulting actions.
     pub(super) fn deliver(&mut self, idx: ServerIdx, event: Event) {
         let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
@@ -73,6 +73,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             self.trace_state(idx, after);
         }
 
+        // The nemesis may crash the server in the middle of a step: only its first actions are executed.
         let away = self.all().minus(self.awake);
         let crash = self.nemesis.as_mut().and_then(|it| it.crash_between(idx, actions.len(), away));
         if let Some((carried, _)) = crash {
@@ -99,8 +100,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Schedules the server's deadline if it is before the pending timer event. If the deadline has
-    /// moved to a later time, the timer event comes early and is scheduled again then.
+    /// Schedules the server's deadline if it is earlier than the pending timer event. If the deadline
+    /// has moved to a later time, the pending event comes too early and schedules the deadline again.
     pub(super) fn schedule_timer(&mut self, idx: ServerIdx) {
         let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
@@ -113,7 +114,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     pub(super) fn on_timer(&mut self, idx: ServerIdx, serial: u64) {
         let host = &mut self.hosts[idx.at()];
-        let process = host.process.as_mut().expect("a server that is awake runs");
+        let process = host.process.as_mut().expect("an awake server has a process");
         if process.timer.serial != serial {
             return;
         }
@@ -133,10 +134,11 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.deliver(envelope.to, envelope.message.into_event(from, envelope.rpc));
     }
 
-    /// A held message is due. It arrives now, unless the nemesis has released it before.
+    /// Handles a held message that is due. The message arrives now, unless the nemesis has released it
+    /// before.
     pub(super) fn on_release_held(&mut self, number: u64) {
         if let Some(place) = self.held.iter().position(|&(held, _)| held == number) {
-            let (_, envelope) = self.held.remove(place).expect("it was just found there");
+            let (_, envelope) = self.held.remove(place).expect("the position was just found");
             self.event_queue.put(self.recorder.now, SimEvent::Arrive(envelope));
         }
     }

@@ -1,4 +1,4 @@
-//! Whole runs, with a minimal state machine and minimal clients.
+//! Tests of whole runs, with a minimal state machine and minimal clients.
 
 pub(crate) mod tiny;
 
@@ -15,7 +15,7 @@ fn a_calm_cluster_elects_one_leader_and_serves_its_clients() {
         world.run_for(Span::s(10));
         let tally = world.observer();
         assert_eq!(tally.elections, 1, "{servers} servers");
-        // A client that does not know the leader is redirected once.
+        // A client that does not know the leader is redirected once, so a few operations fail.
         assert!(500 < tally.ok && tally.failed <= 10 && tally.unknown == 0, "{tally:?}");
         world.stop_clients();
         world.run_for(Span::s(1));
@@ -112,7 +112,8 @@ fn no_progress_is_demanded_if_the_founder_is_lost_before_it_told_others() {
     let (viable, told, ending) = founded(Some(ServerIdx(0)));
     assert_eq!((viable, told, ending.unsettled), (false, false, None));
     assert!(!ending.core.contains(ServerIdx(0)));
-    // While the founder lives, the run waits for it: once it is reachable, all must agree.
+    // If the founder is not lost, the run waits for it. Once the founder is reachable, all servers must
+    // agree.
     let (_, told, ending) = founded(None);
     assert_eq!((told, ending.unsettled), (false, None));
     assert_eq!(ending.core.len(), 3);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError};
 use wavetank_raft::{Data, Error, ReadPath, RequestId, RoleName, Server, Span, Term, Time};
 
-/// Combines the numbers that it is given.
+/// A state machine that combines all numbers that it receives into one number.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sum(u64);
 
@@ -36,7 +36,7 @@ impl Fsm for Sum {
 impl FsmSnapshot for Sum {
     fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError> {
         writer.write_all(&self.0.to_le_bytes())?;
-        // Long enough for several pieces.
+        // The snapshot is long enough to be sent in several pieces.
         writer.write_all(&[0; 300])
     }
 }
@@ -51,7 +51,8 @@ impl TankFsm for Sum {
     }
 }
 
-/// Clients that add numbers, one after the other, and send them to the server that they believe leads.
+/// Clients that add numbers one after the other. Each sends to the server that it believes to be the
+/// leader.
 #[derive(Debug)]
 pub(crate) struct SumClients {
     clients: Vec<Client>,
@@ -159,7 +160,7 @@ impl Workload for SumClients {
     }
 }
 
-/// Counts observations.
+/// An observer that counts observations.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct EventCounts {
     pub(crate) elections: u64,
@@ -180,7 +181,7 @@ impl Observer for EventCounts {
                 if let Some(term) = leads(server).filter(|term| self.led != Some(*term)) {
                     self.elections += 1;
                     let other = self.leaders.insert(term.0, idx);
-                    assert_eq!(other, None, "{idx} leads {term} too");
+                    assert_eq!(other, None, "{idx} is a second leader of {term}");
                 }
             }
             ObservationKind::Returned { ending: OperationEnd::Ok, .. } => self.ok += 1,
