@@ -62,8 +62,8 @@ impl Plan {
         links.hold.get_or_insert_with(|| late(40, timeout, timeout.times(30)));
         if stream.chance(1, 2) {
             config.max_append_entries = batch;
-            // A round trip must take less than the leader's lease timeout, or no leader would stay in
-            // office.
+            // A round trip must take less than the leader's lease timeout, or every leader would
+            // step down.
             let far = config.leader_lease_timeout.part(4);
             links.far = Some(late(3, far.part(2), far));
         }
