@@ -58,7 +58,9 @@ impl fmt::Display for Verdict {
             Self::Held => f.write_str("held"),
             Self::Violated(violation) => violation.fmt(f),
             Self::Panicked(message) => write!(f, "panicked: {message}"),
-            Self::Vacuous(checks) => write!(f, "vacuous: these checks saw nothing to judge: {}", checks.join(", ")),
+            Self::Vacuous(checks) => {
+                write!(f, "vacuous: these checks saw nothing to judge: {}", checks.join(", "))
+            }
         }
     }
 }

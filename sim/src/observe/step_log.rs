@@ -261,7 +261,11 @@ impl fmt::Display for Divergence {
         };
         write!(f, "step {} ({}, {} us):", self.step(), one.idx, one.at.0)?;
         for (at, (field, one, other)) in self.fields().into_iter().enumerate() {
-            write!(f, "{} {field} is {one} in the first run and {other} in the second", if at == 0 { "" } else { ";" })?;
+            write!(
+                f,
+                "{} {field} is {one} in the first run and {other} in the second",
+                if at == 0 { "" } else { ";" }
+            )?;
         }
         Ok(())
     }
