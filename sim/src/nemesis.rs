@@ -1,9 +1,9 @@
 //! The nemesis decides which faults of servers and of the whole network happen. The world injects them.
 //!
 //! There are two kinds of faults. A [`Scheduled`] fault recurs at drawn times. A [`Reactive`] fault
-//! follows one certain step of a server: many bugs appear only if the fault comes within microseconds
-//! of that step, and random times seldom hit it. Each kind of fault has its own random stream and reads
-//! a fixed number of words per decision.
+//! follows a certain kind of step of a server. Many bugs appear only if the fault comes within
+//! microseconds of that step, and a fault at a random time is rarely so close. Each kind of fault has
+//! its own random stream and reads a fixed number of words per decision.
 //!
 //! The [`network`](crate::engine::network) decides whether a single message is lost, and how late it
 //! is.
@@ -143,7 +143,7 @@ impl Nemesis {
         }
     }
 
-    /// The filter of faults, with the faults that were recorded.
+    /// The filter that decides which faults may happen. It also holds the recorded faults.
     #[must_use]
     pub const fn fault_ids(&self) -> &FaultFilter {
         &self.fault_ids
@@ -172,6 +172,7 @@ impl Nemesis {
         let lasts = stream.within(rhythm.lasts);
         let draws = [stream.draw(), stream.draw(), stream.draw(), stream.draw()];
         let act = kind.act(view, draws, lasts, &self.config);
+        // Time must advance between two faults of a kind, even if the plan allows a span of zero.
         Some((self.allowed(act, view, fault_id), again + Span::us(1)))
     }
 
@@ -241,6 +242,8 @@ impl Nemesis {
     fn allowed(&mut self, mut act: Act, view: &NemesisView<'_>, fault_id: FaultId) -> Act {
         let away = view.away().len();
         if let Act::RestartUnderChange(servers, ..) = &mut act {
+            // This act restarts several servers. Surplus servers are left out, and the act stays if one
+            // server is left.
             *servers = servers.iter().take(self.most_down.saturating_sub(away)).collect();
         }
         let is_too_much = match &act {
@@ -256,7 +259,8 @@ impl Nemesis {
     }
 }
 
-/// Draws how long a crashed server is down: it restarts at once, within one timeout, or within ten.
+/// Draws how long a crashed server is down: it restarts at once, within one timeout, or within ten
+/// timeouts.
 fn draw_downtime(draw: Draw, timeout: Span) -> Span {
     match draw.below(3) {
         0 => Span::ZERO,
@@ -275,9 +279,11 @@ fn choose_one(servers: ServerSet, draw: Draw) -> Option<ServerIdx> {
 fn choose_some(servers: ServerSet, count: usize, draw: Draw) -> ServerSet {
     let mut left = servers;
     let mut chosen = ServerSet::NONE;
+    // All choices come from one draw, so that their number does not change later draws.
     let mut word = draw.below(1 << 32);
     while chosen.len() < count && !left.is_empty() {
         let at = word % left.len() as u64;
+        // Scrambles the word, so that the next choice does not depend on this one.
         word = word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 7;
         let idx = left.iter().nth(usize::try_from(at).expect("a server index")).expect("not all are chosen");
         (chosen, left) = (chosen.with(idx), left.without(idx));

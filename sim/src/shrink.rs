@@ -7,7 +7,8 @@
 //! The search has three phases. The first phase disables faults and phases of the run, sets values to
 //! their defaults, and reduces numbers. Such an edit changes the whole run, so each edited plan is
 //! tried under several seeds. The second phase lists the faults that happened in the run, and removes
-//! those that are not needed (Zeller's ddmin). The third phase rounds numbers.
+//! those that are not needed (Zeller's ddmin). The third phase rounds numbers. The last two phases are
+//! repeated a few times, because each may enable edits of the other.
 
 #[cfg(feature = "proptest")]
 pub mod strategies;
@@ -166,6 +167,7 @@ impl Shrinker<'_, '_> {
 
     fn search(&mut self) {
         while self.simplify(&edits::off(), Self::SEEDS) {}
+        // `|` tries both lists in every round, even if the first list already changed the plan.
         while self.simplify(&edits::fewer(), Self::SEEDS) | self.simplify(&edits::off(), Self::SEEDS) {}
         self.find_shortest();
         for _ in 0..Self::ROUNDS {

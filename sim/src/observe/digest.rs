@@ -60,6 +60,8 @@ impl Hasher for Digest {
             word[..part.len()].copy_from_slice(part);
             self.take(u64::from_le_bytes(word));
         }
+        // Zeros pad the last chunk. Without the length, the bytes `[1]` and `[1, 0]` would give the
+        // same digest.
         self.take(bytes.len() as u64);
     }
 

@@ -160,8 +160,8 @@ impl LineCodec {
     }
 
     /// Encodes a step. Example: `a3+12~850*2L4,17,18.4` is a step of the first server, with an event of
-    /// the third kind, 12 observations and 850 us after the previous step, and with two actions. The
-    /// server then leads in t4, its commit index is i17, and its last entry is i18 of t4.
+    /// kind 3 and two actions. It came 12 observations and 850 us after the previous step. The server
+    /// then leads in t4, its commit index is i17, and its last entry is i18 of t4.
     fn word(&mut self, record: &StepRecord) -> String {
         let StepRecord { step, at, idx, kind, actions, state } = *record;
         let letter = char::from(b'a' + idx.0);
@@ -169,6 +169,7 @@ impl LineCodec {
         if actions != 0 {
             let _ = write!(word, "*{actions}");
         }
+        // Most steps do not change the server, so the state is written only after a change.
         let before = std::mem::replace(&mut self.states[idx.at()], state);
         if before != state {
             let role = ROLES.iter().find(|(_, role)| *role == state.role).expect("all roles are there").0;

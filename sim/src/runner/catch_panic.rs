@@ -35,6 +35,7 @@ fn install_hook() {
 }
 
 fn capture(info: &PanicHookInfo<'_>) {
+    // A verdict is one line of a report, so line breaks of the message become spaces.
     let text = message(info.payload()).split_whitespace().collect::<Vec<_>>().join(" ");
     let place = info.location().map(|at| format!(" ({}:{})", at.file(), at.line())).unwrap_or_default();
     CAPTURED.set(Some(text + &place));

@@ -120,6 +120,8 @@ impl Observer for Tally {
             }
             ObservationKind::Booted { idx, server, .. } => self.update(idx, server, observation.at),
             ObservationKind::Crashed { idx, .. } | ObservationKind::Halted(idx) => {
+                // The role is forgotten, so that a restarted server that leads again counts as elected
+                // again.
                 self.standings[idx.at()] = None;
                 self.stops_leading(idx, observation.at);
             }

@@ -199,6 +199,7 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         let mut asked = Vec::new();
         while self.world.now() < limit {
             let leader = self.world.leader_among(core);
+            // The leader may change while a call waits. So every round calls the present leader again.
             asked.extend(leader.map(|leader| self.world.call(leader, Call::Barrier)));
             if !self.run_for(pause) {
                 return Err(Stopped);

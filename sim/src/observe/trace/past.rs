@@ -1,7 +1,7 @@
 //! The causal past of a step (happened-before, Lamport 1978).
 //!
 //! A step of a server depends on the last step that changed that server, and on the step that sent the
-//! message that the server took. A step is left out if it changed nothing and sent no such message.
+//! message that the server took. The text shows those steps of the past that changed a server.
 
 use super::{TextTrace, display};
 use crate::observe::observer::Observer;

@@ -20,6 +20,7 @@ impl Plan {
         if outruns.chance(1, 10) {
             self.bias_to_outrunning_reads(&mut outruns);
         } else if self.disks.late_read.is_some_and(|late| late.chance.d == 2) {
+            // In these storms, every second read is late.
             self.bias_to_late_reads();
         }
         if self.nemesis.scheduled.contains_key(&Scheduled::Transfer) && on(Topic::Calls).chance(1, 2) {
