@@ -1,9 +1,9 @@
-//! A capsule: a run in a file, with its plan or schedule, the steps of every server, the verdict, and
-//! the build that wrote it.
+//! A capsule is a run in a file. It contains the plan or schedule, the steps of every server, the
+//! verdict, and the build that wrote it.
 //!
-//! A capsule holds the plan of a scenario, or a schedule that an exploration found. A replay runs it
-//! again and compares the new run with the recorded one. So a replay after a change of code repeats the
-//! run, or says where the two runs diverge.
+//! The plan comes from a scenario; the schedule was found by an exploration. A replay runs it again and
+//! compares the new run with the recorded run. After a change of code, the replay either repeats the
+//! run or shows where the two runs diverge.
 
 use crate::explore::{Bounds, Schedule};
 use crate::observe::report::{Report, Verdict};
@@ -12,11 +12,11 @@ use crate::plan::Plan;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The format of the files that this build writes, and the only one that it reads.
+/// The format of the files that this build writes. It reads no other format.
 pub const FORMAT: u64 = 2;
 
-/// Identifies the behaviour of a build: its version, and a number that is raised whenever old seeds
-/// produce different runs.
+/// Identifies the behaviour of a build by its version and a number. The number is raised whenever old
+/// seeds produce different runs.
 pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+behaviour.1");
 
 /// A recorded run.
@@ -24,11 +24,11 @@ pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+behaviour.1");
 pub struct Capsule {
     /// The plan or schedule of the run.
     pub content: Content,
-    /// The build that wrote it.
+    /// The build that wrote the capsule, as in [`BUILD`].
     pub build: String,
-    /// The verdict.
+    /// The verdict of the run.
     pub verdict: Verdict,
-    /// The digest over all its steps.
+    /// The digest of all steps of the run.
     pub digest: u64,
     /// The steps of every server.
     pub step_log: StepLog,
@@ -36,20 +36,21 @@ pub struct Capsule {
 
 /// The input of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one in a capsule")]
+#[expect(clippy::large_enum_variant, reason = "a capsule contains a single value of it")]
 pub enum Content {
-    /// The plan of a scenario, which determines the whole run.
+    /// The plan of a scenario. It determines the whole run.
     Plan {
         /// The name of the scenario.
         scenario: String,
-        /// The plan.
+        /// The plan, with its seed.
         plan: Plan,
     },
     /// A schedule that an exploration found.
     Schedule(Schedule),
 }
 
-/// A capsule as it is serialised. It has either the fields of a plan or those of a schedule.
+/// A capsule as it is serialised. It has the fields of a plan or the fields of a schedule, but not
+/// both.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CapsuleFile {
@@ -72,13 +73,13 @@ struct CapsuleFile {
     step_log: Vec<String>,
 }
 
-/// The field that tells whether this build can read the file.
+/// The field by which this build decides whether it can read the file.
 #[derive(Deserialize)]
 struct FormatHeader {
     format: u64,
 }
 
-/// Why a file is not a capsule, in one line.
+/// The reason why a file is not a valid capsule, in one line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CapsuleError(String);
 
@@ -97,17 +98,17 @@ impl From<serde_json::Error> for CapsuleError {
 }
 
 impl Capsule {
-    /// The capsule of a finished run.
+    /// Creates the capsule of a finished run.
     #[must_use]
     pub fn of(content: Content, report: &Report, step_log: StepLog) -> Self {
         let (build, verdict) = (BUILD.to_owned(), report.verdict.clone());
         Self { content, build, verdict, digest: report.digest, step_log }
     }
 
-    /// The text of the file.
+    /// Returns the text of the file.
     ///
     /// # Panics
-    /// Never: a capsule is numbers and text.
+    /// Never, because a capsule contains only numbers and text, which can always be serialised.
     #[must_use]
     pub fn text(&self) -> String {
         let mut file = CapsuleFile {
@@ -143,47 +144,52 @@ impl Capsule {
     /// Parses the text of a capsule.
     ///
     /// # Errors
-    /// Says in one line why the text is not a capsule.
+    /// The reason why the text is not a valid capsule, in one line.
     pub fn parse(text: &str) -> Result<Self, CapsuleError> {
-        // A file of another format has other fields, so the format is read alone first.
+        // A file of another format has other fields. So the format is read first, without the other
+        // fields.
         let FormatHeader { format } = serde_json::from_str(text)?;
         if format != FORMAT {
             return Err(CapsuleError(format!(
-                "it is of format {format}, and this build reads format {FORMAT}"
+                "its format is {format}, but this build reads only format {FORMAT}"
             )));
         }
         let mut file: CapsuleFile = serde_json::from_str(text)?;
         let content = file.content().map_err(CapsuleError)?;
         let CapsuleFile { build, verdict, digest, step_log, .. } = file;
-        let digest = u64::from_str_radix(&digest, 16)
-            .map_err(|_| CapsuleError(format!("its digest is `{digest}`, which is not a digest")))?;
-        let step_log =
-            StepLog::parse(&step_log).map_err(|error| CapsuleError(format!("in its step log {error}")))?;
+        let digest = u64::from_str_radix(&digest, 16).map_err(|_| {
+            CapsuleError(format!("its digest must be a hexadecimal number of 64 bits, but it is `{digest}`"))
+        })?;
+        let step_log = StepLog::parse(&step_log)
+            .map_err(|error| CapsuleError(format!("its step log is invalid: {error}")))?;
         Ok(Self { content, build, verdict, digest, step_log })
     }
 
-    /// How a replay differs from the recorded run; `None` if it does not.
+    /// Describes the first difference between a replay and the recorded run; `None` if they are equal.
     #[must_use]
     pub fn difference(&self, report: &Report, step_log: &StepLog) -> Option<String> {
         if let Some(divergence) = self.step_log.divergence(step_log) {
             return Some(divergence.to_string());
         }
         if self.digest != report.digest {
-            return Some(format!("all steps are the same, but the digest was {:016x}", self.digest));
+            return Some(format!(
+                "all steps are the same, but the recorded digest is {:016x} and the new one is {:016x}",
+                self.digest, report.digest
+            ));
         }
         (self.verdict != report.verdict).then(|| "all steps are the same, but the verdict differs".to_owned())
     }
 }
 
 impl CapsuleFile {
-    /// Takes the plan or schedule, if it is valid.
+    /// Takes the plan or schedule out of the file, if it is valid.
     fn content(&mut self) -> Result<Content, String> {
         let of_a_plan = (self.scenario.take(), self.seed, self.plan.take());
         let of_a_schedule = (self.explored, self.calm, self.schedule.take());
         match (of_a_plan, of_a_schedule) {
             ((Some(scenario), Some(seed), Some(plan)), (None, None, None)) => {
                 if seed != plan.seed {
-                    return Err(format!("its seed is {seed}, and its plan's is {}", plan.seed));
+                    return Err(format!("its seed is {seed}, but the seed of its plan is {}", plan.seed));
                 }
                 plan.validate().map_err(|what| format!("its plan is invalid: {what}"))?;
                 Ok(Content::Plan { scenario, plan })
@@ -191,11 +197,11 @@ impl CapsuleFile {
             ((None, None, None), (Some(bounds), Some(calm), Some(lines))) => {
                 bounds.sound().map_err(|what| format!("its bounds are invalid: {what}"))?;
                 let steps = lines.iter().map(|line| line.parse()).collect::<Result<_, String>>();
-                let steps = steps.map_err(|what| format!("in its schedule {what}"))?;
+                let steps = steps.map_err(|what| format!("its schedule is invalid: {what}"))?;
                 Ok(Content::Schedule(Schedule { bounds, disk_reduction: calm, steps }))
             }
-            _ => Err("it has neither `scenario`, `seed` and `plan` alone, nor `explored`, `calm` and \
-                      `schedule` alone"
+            _ => Err("it must have either the fields `scenario`, `seed` and `plan`, or the fields `explored`, `calm` \
+                      and `schedule`, and not both groups"
                 .to_owned()),
         }
     }
@@ -230,11 +236,11 @@ mod tests {
         let run = player::play(&schedule, ());
         let text = Capsule::of(Content::Schedule(schedule), &run.report, StepLog::default()).text();
         for (from, to, why) in [
-            ("\"format\": 2", "\"format\": 9", "format 9"),
+            ("\"format\": 2", "\"format\": 9", "format is 9"),
             ("\"nodes\": 3", "\"nodes\": 30", "bounds"),
             ("timeout", "tiemout", "no step"),
-            ("\"calm\": true,", "", "neither"),
-            ("\"calm\": true", "\"calm\": true, \"seed\": 3", "neither"),
+            ("\"calm\": true,", "", "not both groups"),
+            ("\"calm\": true", "\"calm\": true, \"seed\": 3", "not both groups"),
         ] {
             assert!(text.contains(from), "{from} is not in {text}");
             let error = Capsule::parse(&text.replacen(from, to, 1)).expect_err("it makes no sense");
@@ -242,7 +248,8 @@ mod tests {
         }
     }
 
-    /// Kept files outlive the code that wrote them, so the names and the order of the fields are fixed.
+    /// Files are kept for longer than the code that wrote them. So the names and the order of the
+    /// fields must not change.
     #[test]
     fn the_fields_of_a_file_are_fixed() {
         let fields = |content| {

@@ -1,11 +1,12 @@
 //! The nemesis decides which faults of servers and of the whole network happen. The world injects them.
 //!
 //! There are two kinds of faults. A [`Scheduled`] fault recurs at drawn times. A [`Reactive`] fault
-//! follows one certain step of a server: many bugs appear only if the fault comes within microseconds
-//! of that step, and random times seldom hit it. Each kind of fault has its own random stream and reads
-//! a fixed number of words per decision.
+//! follows a certain kind of step of a server. Many bugs appear only if the fault comes within
+//! microseconds of that step, and a fault at a random time is rarely so close. Each kind of fault has
+//! its own random stream and reads a fixed number of words per decision.
 //!
-//! The [`network`](crate::engine::network) decides the losses and delays of single messages.
+//! The [`network`](crate::engine::network) decides whether a single message is lost, and how late it
+//! is.
 
 mod reactive;
 
@@ -46,68 +47,72 @@ struct ArmedReactive {
     not_before: Time,
 }
 
-/// The nemesis's view of the world.
+/// The part of the world's state that the nemesis reads.
 #[derive(Clone, Copy, Debug)]
 pub struct NemesisView<'a> {
     /// The current virtual time.
     pub now: Time,
-    /// Every server.
+    /// All servers of the tank, spare servers included.
     pub all: ServerSet,
     /// The servers that run and are not paused.
     pub awake: ServerSet,
-    /// The leader of the newest term, if there is one.
+    /// The leader of the highest term, if there is a leader.
     pub leader: Option<ServerIdx>,
-    /// The servers that are lost permanently, or refuse to start from their disks.
+    /// The servers that are lost permanently, and those that refuse to start from their disks.
     pub lost: ServerSet,
-    /// The servers of which any one may be lost permanently. Only set when such a fault is due.
+    /// The servers whose permanent loss the plan still permits: the nemesis may lose one of them, not
+    /// all. The set is filled in only when such a fault is due, because it is expensive to compute.
     pub expendable: ServerSet,
     /// The leader's configuration and its log index.
     pub membership: Option<(wavetank_raft::Index, &'a Configuration)>,
 }
 
-/// An act that the world is to carry out.
+/// A change that the nemesis chose and the world carries out. Every [`Span`] is in microseconds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Act {
-    /// Nothing: no server qualifies.
+    /// No change: no server qualifies for the fault.
     Nothing,
-    /// Crash a server, and start it again that much later.
+    /// Crash the server. It restarts when the span is over.
     Crash(ServerIdx, Span),
-    /// Pause a server for that long.
+    /// Pause the server for this span.
     Pause(ServerIdx, Span),
-    /// Change the network, and that much later change it back.
+    /// Change the network. When the span is over, make the second change, which undoes the first.
     Network(NetworkChange, Span, NetworkChange),
-    /// Cut a link and restore it repeatedly, for that long each time.
+    /// Cut the link from the first server to the second three times, in this direction only. The span
+    /// is the length of each cut, and the time from a repair to the next cut.
     Flap(ServerIdx, ServerIdx, Span),
-    /// Call a server, as an operator would.
+    /// Call the server, as an operator would.
     Call(ServerIdx, Call),
-    /// Set a server's clock forward.
+    /// Set the server's clock forward by this span.
     Jump(ServerIdx, Span),
-    /// Change the network, and that much later change it back; restart these servers at once.
+    /// Restart these servers at once and change the network. When the span is over, make the second
+    /// change to the network, which undoes the first.
     RestartUnderChange(ServerSet, NetworkChange, Span, NetworkChange),
     /// Deliver the oldest message that the network holds.
     ReleaseHeld,
     /// Inject a fault into a server's disk.
     Damage(ServerIdx, DiskFault, Draw),
-    /// Fill a server's disk for that long.
+    /// Fill the server's disk. It has free space again when the span is over.
     Fill(ServerIdx, Span),
-    /// Lose a server and its disk permanently.
+    /// Lose the server and its disk permanently.
     Lose(ServerIdx),
-    /// Freeze a server's clock for that long.
+    /// Stop the server's clock for this span.
     Freeze(ServerIdx, Span),
     /// Deliver all messages that the network holds.
     ReleaseAllHeld,
-    /// Stall a server's state machine for that long.
+    /// Stall the server's state machine for this span.
     Stall(ServerIdx, Span),
-    /// From here on run a server's clock as slowly as the plan allows and all others as fast; also
-    /// change the network, and that much later change it back.
+    /// For the rest of the run, the server's clock runs as slowly as the plan allows, and all other
+    /// clocks run as fast as it allows. The network also changes. When the span is over, make the
+    /// second change to the network, which undoes the first.
     SkewClocks(ServerIdx, NetworkChange, Span, NetworkChange),
 }
 
-/// Four random words, enough for any act.
+/// Four random words. They are enough for any act.
 type Draws = [Draw; 4];
 
 impl Nemesis {
-    /// The nemesis of a plan.
+    /// Creates the nemesis that injects the faults of a plan.
     #[must_use]
     pub fn new(plan: &plan::Plan) -> Self {
         let seed = plan.seed;
@@ -138,18 +143,18 @@ impl Nemesis {
         }
     }
 
-    /// The recorded faults.
+    /// The filter that decides which faults may happen. It also holds the recorded faults.
     #[must_use]
     pub const fn fault_ids(&self) -> &FaultFilter {
         &self.fault_ids
     }
 
-    /// Records faults from here on.
+    /// Starts to record the faults that happen.
     pub fn record(&mut self) {
         self.fault_ids.record();
     }
 
-    /// Each scheduled kind, and the time until it is first due.
+    /// Returns each scheduled kind of fault with the time until it is first due, in microseconds.
     pub fn first(&mut self) -> Vec<(Scheduled, Span)> {
         self.scheduled
             .iter_mut()
@@ -157,7 +162,8 @@ impl Nemesis {
             .collect()
     }
 
-    /// A scheduled kind is due. Returns the act, and the time until this kind is due again.
+    /// Chooses the act for a scheduled kind of fault that is due. Returns the act, and the time in
+    /// microseconds until this kind is due again.
     pub fn act(&mut self, kind: Scheduled, view: &NemesisView<'_>) -> Option<(Act, Span)> {
         let (rhythm, stream, due) = self.scheduled.get_mut(&kind)?;
         let fault_id = FaultId::Scheduled(kind, *due);
@@ -166,6 +172,7 @@ impl Nemesis {
         let lasts = stream.within(rhythm.lasts);
         let draws = [stream.draw(), stream.draw(), stream.draw(), stream.draw()];
         let act = kind.act(view, draws, lasts, &self.config);
+        // Time must advance between two faults of a kind, even if the plan allows a span of zero.
         Some((self.allowed(act, view, fault_id), again + Span::us(1)))
     }
 
@@ -175,7 +182,7 @@ impl Nemesis {
         self.triggers.intersects(trigger)
     }
 
-    /// Returns the act that answers a server's step with these triggers.
+    /// Chooses the act that answers a step of a server, if the step has one of these triggers.
     pub fn reactive(&mut self, idx: ServerIdx, trigger: Trigger, view: &NemesisView<'_>) -> Act {
         let timeout = self.config.heartbeat_timeout;
         let mut taken = (Act::Nothing, None);
@@ -183,7 +190,8 @@ impl Nemesis {
             if !armed.reactive.trigger().intersects(trigger) {
                 continue;
             }
-            // Drawn whether used or not: one more reactive fault in the plan changes no other.
+            // The word is drawn even if it is not used. So one more reactive fault in the plan does not
+            // change the others.
             let stream = &mut armed.stream;
             let fault_id = FaultId::Reactive(armed.reactive, armed.count);
             armed.count += 1;
@@ -198,8 +206,8 @@ impl Nemesis {
         self.allowed(act, view, fault_id)
     }
 
-    /// Whether the server crashes within this step's actions. Returns after how many of them, and how
-    /// long the server is then down.
+    /// Decides whether the server crashes between two actions of this step. If so, returns the number
+    /// of actions that it still executes, and the span for which it is then down.
     pub fn crash_between(
         &mut self,
         idx: ServerIdx,
@@ -214,7 +222,7 @@ impl Nemesis {
         if actions == 0 || !draw.hits(*chance) || self.most_down <= away.len() {
             return None;
         }
-        // Drawn whether used or not, so that later draws stay the same.
+        // The word is drawn even if it is not used, so that later draws stay the same.
         let lasts = draw_downtime(stream.draw(), self.config.heartbeat_timeout);
         if !self.fault_ids.allow(fault_id) {
             return None;
@@ -223,17 +231,19 @@ impl Nemesis {
         Some((usize::try_from(draw.below(actions as u64)).expect("one of the actions"), lasts))
     }
 
-    /// How often each kind of fault was injected.
+    /// How often each kind of fault was injected, by its name.
     #[must_use]
     pub const fn counts(&self) -> &BTreeMap<&'static str, u64> {
         &self.counts
     }
 
-    /// Drops an act that would leave too few servers awake, or that the plan does not allow; counts
-    /// the others.
+    /// Replaces an act by [`Act::Nothing`] if it would leave too few servers awake, or if the plan does
+    /// not allow this fault. Counts every other act.
     fn allowed(&mut self, mut act: Act, view: &NemesisView<'_>, fault_id: FaultId) -> Act {
         let away = view.away().len();
         if let Act::RestartUnderChange(servers, ..) = &mut act {
+            // This act restarts several servers. Surplus servers are left out, and the act stays if one
+            // server is left.
             *servers = servers.iter().take(self.most_down.saturating_sub(away)).collect();
         }
         let is_too_much = match &act {
@@ -249,7 +259,8 @@ impl Nemesis {
     }
 }
 
-/// How long a crashed server is down: no time, up to one timeout, or up to many timeouts.
+/// Draws how long a crashed server is down: it restarts at once, within one timeout, or within ten
+/// timeouts.
 fn draw_downtime(draw: Draw, timeout: Span) -> Span {
     match draw.below(3) {
         0 => Span::ZERO,
@@ -258,19 +269,21 @@ fn draw_downtime(draw: Draw, timeout: Span) -> Span {
     }
 }
 
-/// One server of a set; `None` if the set is empty.
+/// Draws a server of a set; `None` if the set is empty.
 fn choose_one(servers: ServerSet, draw: Draw) -> Option<ServerIdx> {
     let at = draw.below(servers.len().max(1) as u64);
     servers.iter().nth(usize::try_from(at).expect("a server index"))
 }
 
-/// `count` servers of a set, or the whole set if it is smaller.
+/// Draws `count` servers of a set. Returns the whole set if it is smaller.
 fn choose_some(servers: ServerSet, count: usize, draw: Draw) -> ServerSet {
     let mut left = servers;
     let mut chosen = ServerSet::NONE;
+    // All choices come from one draw, so that their number does not change later draws.
     let mut word = draw.below(1 << 32);
     while chosen.len() < count && !left.is_empty() {
         let at = word % left.len() as u64;
+        // Scrambles the word, so that the next choice does not depend on this one.
         word = word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 7;
         let idx = left.iter().nth(usize::try_from(at).expect("a server index")).expect("not all are chosen");
         (chosen, left) = (chosen.with(idx), left.without(idx));

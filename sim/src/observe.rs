@@ -1,6 +1,7 @@
-//! The output of a world: one stream of observations, for checks, traces and digests alike.
+//! The output of a world: one stream of observations, which checks, traces and digests all read.
 //!
-//! Observations borrow; an observer copies what it keeps. An observer cannot change the world.
+//! An observation borrows from the world, so an observer copies the parts that it keeps. An observer
+//! cannot change the world.
 
 pub mod digest;
 pub mod observer;
@@ -21,57 +22,57 @@ use wavetank_raft::{
 /// One observation of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Observation<'a> {
-    /// The virtual time.
+    /// The virtual time of the observation.
     pub at: Time,
-    /// Its number in the run, from 1 on.
+    /// The number of the observation in the run. The first has number 1.
     pub step: u64,
-    /// What happened.
+    /// The kind of the observation, with its data.
     pub kind: ObservationKind<'a>,
 }
 
-/// What happened.
+/// The kind of an observation, with its data.
 #[derive(Clone, Copy, Debug)]
 pub enum ObservationKind<'a> {
     /// A server is about to take an event. The next observation is its [`ObservationKind::Stepped`].
     Stepping {
-        /// The server.
+        /// The server that takes the event.
         idx: ServerIdx,
-        /// The event.
+        /// The event that it takes.
         event: &'a Event,
-        /// The server before.
+        /// The state of the server before the event.
         server: &'a Server,
-        /// The reading of its clock.
+        /// The reading of the server's clock.
         clock: Time,
     },
     /// A server took an event.
     Stepped {
-        /// The server.
+        /// The server that took the event.
         idx: ServerIdx,
-        /// The server after.
+        /// The state of the server after the event.
         server: &'a Server,
-        /// Its actions; none of them is executed yet.
+        /// The actions that the server returned. None of them is executed yet.
         actions: &'a [Action],
     },
     /// A server started.
     Booted {
-        /// The server.
+        /// The server that started.
         idx: ServerIdx,
-        /// The server.
+        /// The state of the server after the start.
         server: &'a Server,
-        /// The state that its disk had.
+        /// The state that the server read from its disk.
         boot: &'a Boot,
-        /// Its log on the disk.
+        /// The log that the server read from its disk.
         log: &'a [wavetank_raft::Entry],
     },
     /// A server crashed. Its unsynced writes are lost, except those that
     /// [`ObservationKind::Durable`] reported before this.
     Crashed {
-        /// The server.
+        /// The server that crashed.
         idx: ServerIdx,
-        /// Whether its disk is erased: it restarts blank.
+        /// Whether the disk is erased, so that the server restarts blank.
         wiped: bool,
     },
-    /// A server is paused; its clock runs on.
+    /// A server is paused. Its clock continues.
     Paused(ServerIdx),
     /// A paused server resumed.
     Resumed(ServerIdx),
@@ -79,149 +80,153 @@ pub enum ObservationKind<'a> {
     Halted(ServerIdx),
     /// A server refused to start from its disk.
     Refused {
-        /// The server.
+        /// The server that refused.
         idx: ServerIdx,
-        /// The reason.
+        /// The reason for the refusal.
         error: &'a StoreError,
     },
     /// A server's disk was damaged. The server may notice it later, or never.
     Damaged {
-        /// The server.
+        /// The server whose disk was damaged.
         idx: ServerIdx,
-        /// The damage.
+        /// The kind of the damage.
         damage: Damage,
     },
-    /// A write is durable. Reported in the order of tokens, before the server is told.
+    /// A write is durable. These observations come in the order of the writes' tokens, before the
+    /// server learns of the write.
     Durable {
-        /// The server.
+        /// The server whose disk holds the write.
         idx: ServerIdx,
-        /// The write.
+        /// The write that is durable.
         write: &'a Write,
-        /// How many of its entries are durable after a crash; `None` if the write is complete.
+        /// The number of the write's entries that are durable after a crash in the middle of it; `None`
+        /// if the whole write is durable.
         torn: Option<usize>,
     },
     /// A state machine applied a batch.
     Applied {
-        /// The server.
+        /// The server whose state machine it is.
         idx: ServerIdx,
-        /// The entries' indexes (and those of its entries that were in memory).
+        /// The indexes of the applied entries, with those entries that were in memory.
         batch: &'a Batch,
-        /// A digest of the state after it.
+        /// The digest of the state after the batch.
         digest: u64,
     },
-    /// A state machine was captured and the snapshot is durable.
+    /// A state machine was captured, and the snapshot is durable.
     SnapshotTaken {
-        /// The server.
+        /// The server whose state machine it is.
         idx: ServerIdx,
-        /// The snapshot.
+        /// The description of the snapshot.
         meta: &'a SnapshotMeta,
-        /// A digest of the captured state.
+        /// The digest of the captured state.
         digest: u64,
     },
-    /// A state machine was loaded from a snapshot: at start, or from the leader.
+    /// A state machine was restored from a snapshot, either at start or from the leader.
     Restored {
-        /// The server.
+        /// The server whose state machine it is.
         idx: ServerIdx,
-        /// The snapshot's last entry.
+        /// The last entry that the snapshot covers.
         last: LogId,
-        /// A digest of the state after it.
+        /// The digest of the restored state.
         digest: u64,
     },
     /// A message was sent.
     Sent {
-        /// The sender.
+        /// The server that sent the message.
         from: ServerIdx,
-        /// The receiver.
+        /// The server to which the message is addressed.
         to: ServerIdx,
-        /// Identifies the request and its response.
+        /// The id of the call, which the request and its response share.
         rpc: RpcId,
-        /// The message.
+        /// The message itself.
         carried: MessageRef<'a>,
-        /// Whether and when it arrives.
+        /// Whether and when the message arrives.
         fate: Fate,
     },
     /// A client begins an operation.
     Invoked {
-        /// The client.
+        /// The number of the client.
         client: u16,
         /// The operation's number, unique in the run.
         operation: u64,
-        /// The operation, as the workload keeps it.
+        /// The operation, in the type of the workload.
         what: &'a dyn OperationValue,
     },
     /// A client's operation ended.
     Returned {
-        /// The client.
+        /// The number of the client.
         client: u16,
-        /// The operation's number.
+        /// The operation's number, as in [`ObservationKind::Invoked`].
         operation: u64,
-        /// How it ended.
+        /// How the operation ended for the client.
         ending: OperationEnd,
-        /// The operation with its result, as the workload keeps it.
+        /// The operation with its result, in the type of the workload.
         what: &'a dyn OperationValue,
     },
-    /// The working links changed.
+    /// Links were cut or restored.
     Network(&'a NetworkChange),
-    /// From here on no more faults begin. Servers outside the core stay down.
+    /// No more faults begin after this. Servers outside the core stay down.
     Healed {
-        /// The servers that are intact and connected, and must make progress.
+        /// The servers that are intact and connected. They must make progress.
         core: ServerSet,
     },
 }
 
-/// An operation as its workload keeps it. Code that knows the workload gets it back by
-/// `(what as &dyn Any).downcast_ref()`; all other code can only print it.
+/// An operation in the type of its workload. Code that knows the workload recovers the type by `(what
+/// as &dyn Any).downcast_ref()`. All other code can only print the operation.
 pub trait OperationValue: Any + Debug {}
 
 impl<T: Any + Debug> OperationValue for T {}
 
-/// A message between servers, borrowed.
+/// A borrowed message between servers.
 #[derive(Clone, Copy, Debug)]
 pub enum MessageRef<'a> {
-    /// A request.
+    /// A call of another server.
     Request(&'a Request),
-    /// A response.
+    /// The reply to a request.
     Response(&'a Response),
 }
 
 /// Whether and when a message arrives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fate {
-    /// It arrives at this time.
+    /// The message arrives at this time.
     Arrives(Time),
-    /// It arrives at both times.
+    /// The message arrives twice, at these times.
     ArrivesTwice(Time, Time),
-    /// It is lost: by a random fault, because the link is cut, or because the receiver is down.
+    /// The message is lost: by a random fault, because the link is cut, or because the receiver is
+    /// down.
     Lost,
 }
 
-/// How an operation ended, for its client.
+/// The end of an operation, as far as its client knows.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum OperationEnd {
-    /// It was executed.
+    /// The operation was executed.
     Ok,
-    /// It was certainly not executed.
+    /// The operation was certainly not executed.
     Failed,
-    /// It may have been executed, or may still be executed.
+    /// The operation may have been executed, or may still be executed later.
     Unknown,
 }
 
-/// A change of the network.
+/// A change of the links between servers.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub enum NetworkChange {
     /// All links between the two sets are cut, in both directions.
     Partition(ServerSet, ServerSet),
     /// All links from the first set to the second are cut.
     CutOneWay(ServerSet, ServerSet),
-    /// This link is cut in this direction.
+    /// The link from the first server to the second is cut.
     Cut(ServerIdx, ServerIdx),
-    /// This link is restored in this direction.
+    /// The link from the first server to the second is restored.
     Mend(ServerIdx, ServerIdx),
     /// All links are restored.
     HealAll,
 }
 
-/// Set in the request ids of operators' calls. Clients number their calls from zero.
+/// This bit is set in the request ids of operators' calls. Clients number their calls from zero and
+/// never reach it.
 const OPERATOR: u64 = 1 << 63;
 
 /// The request id of an operator's `number`-th call.
@@ -229,7 +234,7 @@ pub(crate) const fn operator_request(number: u64) -> RequestId {
     RequestId(OPERATOR | number)
 }
 
-/// Whether a call comes from an operator, a story or the nemesis, and not from a client.
+/// Whether the call comes from an operator, a story or the nemesis. If not, it comes from a client.
 pub(crate) const fn is_operator_request(request: RequestId) -> bool {
     request.0 & OPERATOR != 0
 }

@@ -1,8 +1,9 @@
 //! A plan: the numbers that determine a run. A plan can be printed, edited, sent, shrunk and run again.
+//! All spans in it are in microseconds of virtual time.
 //!
 //! A plan makes no decision itself. The network, the disks and the nemesis each read their own part of
-//! it. [`storm`] draws whole plans from a seed. A fault is off if its field is `None` or if its list
-//! does not name it.
+//! it. [`storm`] draws whole plans from a seed. A fault is off if its field is `None`, or if it is
+//! missing from the plan's list of such faults.
 
 pub mod fault_id;
 pub mod fault_kind;
@@ -27,84 +28,86 @@ use wavetank_raft::{Config, ReadPath, Span};
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// The seed of every random stream.
+    /// The seed of all random streams.
     pub seed: u64,
-    /// How many servers found the cluster, all of them voters.
+    /// The number of servers in the first configuration. All of them are voters.
     pub servers: u8,
-    /// How many blank servers stand by, to be added by an operator.
+    /// The number of blank servers outside the first configuration. An operator may add them later.
     pub spares: u8,
-    /// Whether the founders start bootstrapped or blank.
+    /// Whether the servers of the first configuration start bootstrapped or blank.
     pub birth: InitialState,
-    /// The configuration of every server. `local_id` is filled in for each.
+    /// The configuration of every server. The world fills in `local_id` for each server.
     pub config: Config,
-    /// Delays and faults of the links among servers.
+    /// Delays and faults of the links between servers.
     pub links: LinkPlan,
-    /// Durations and faults of the disks.
+    /// Durations and faults of the disk operations.
     pub disks: DiskPlan,
-    /// Durations and faults of the state machines.
+    /// Durations and faults of the state machine operations.
     pub machines: MachinePlan,
-    /// The delay after which a supervisor restarts a server that stopped itself; `None` for never.
+    /// After this span, a supervisor restarts a server that stopped itself. `None`: it is not
+    /// restarted.
     pub supervised: Option<Span>,
-    /// Start and drift of the clocks.
+    /// The first readings and the drift of the clocks.
     pub clocks: ClockPlan,
-    /// Number and pace of the clients.
+    /// The number of clients and how often they send operations.
     pub clients: ClientPlan,
     /// Faults of servers and of the network as a whole.
     pub nemesis: NemesisPlan,
-    /// If set, only these faults of servers and links happen; `None` allows all that are drawn.
+    /// If set, only these faults of servers and links happen. `None`: all faults that are drawn happen.
     #[serde(default)]
     pub fault_ids: Option<BTreeSet<FaultId>>,
-    /// For how long faults are injected.
+    /// How long faults are injected, from the start of the run.
     pub chaos: Span,
     /// What happens after the faults have ended.
     pub heal: HealPlan,
-    /// Which judges run. They change nothing of the run, up to the first verdict.
+    /// Which judges run. Judges do not change the run, except that their first verdict ends it.
     #[serde(default)]
     pub judges: JudgeLevel,
 }
 
-/// What the servers have on their disks at the start.
+/// The content of the servers' disks at the start.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum InitialState {
-    /// Every founder starts with the same first configuration on its disk.
+    /// Every server of the first configuration has this configuration on its disk.
     Bootstrapped,
-    /// Every server starts blank, and an operator bootstraps the first one.
+    /// All disks are blank. An operator bootstraps the first server.
     Blank,
 }
 
-/// A delay that is added with a chance.
+/// A delay that happens with a probability.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RandomDelay {
-    /// The chance that the delay is added.
+    /// The probability of the delay.
     pub chance: Ratio,
-    /// The range that the delay is drawn from.
+    /// The range of its length.
     pub by: Spans,
 }
 
-/// Delays and faults of the links among servers. Each direction of a link has its own streams.
+/// Delays and faults of the links between servers. Each direction of a link has its own random streams.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkPlan {
-    /// How long a message takes.
+    /// The delivery time of a message without faults.
     pub delay: Spans,
-    /// Some links are slower than others, by the same delay for every message.
+    /// Makes some links slower: each message on such a link has the same additional delay.
     pub far: Option<RandomDelay>,
-    /// A message is overtaken by those behind it.
+    /// Delays a message so that later messages overtake it.
     pub reorder: Option<RandomDelay>,
-    /// A message is very late: up to several election timeouts.
+    /// Delays a message by up to several election timeouts.
     pub late: Option<RandomDelay>,
-    /// A message is lost.
+    /// The probability that a message is lost.
     pub loss: Option<Ratio>,
-    /// A message is delivered a second time, that much later.
+    /// Delivers a message twice. The delay is the time from the first copy to the second.
     pub duplicate: Option<RandomDelay>,
-    /// The network holds a message back and delivers it that much later, or earlier if the nemesis
-    /// releases it. For one half of these messages a copy also arrives at once.
+    /// The network holds a message for this delay. It delivers the message earlier if the nemesis
+    /// releases it. For half of these messages, a copy also arrives without the delay.
     pub hold: Option<RandomDelay>,
-    /// When a server crashes or a link is cut, the messages in flight there are lost too. Held
-    /// messages are not.
+    /// When a server crashes or a link is cut, the probability that the messages in flight there are
+    /// lost too. Messages that the network holds are not lost.
     pub on_way: Option<Ratio>,
-    /// Bits of a message flip in flight. The receiver notices it by the checksum and drops the message.
+    /// The probability that bits of a message flip in flight. The receiver detects it by the checksum
+    /// and drops the message.
     #[serde(default)]
     pub corrupt: Option<Ratio>,
 }
@@ -113,64 +116,65 @@ pub struct LinkPlan {
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DiskPlan {
-    /// How long a sync takes.
+    /// How long a sync takes without faults.
     pub sync: Spans,
-    /// How long a read, or the write of a piece of a snapshot, takes.
+    /// How long a read takes without faults. Writing a piece of a snapshot takes as long.
     pub read: Spans,
-    /// A sync takes that much longer, up to several election timeouts.
+    /// Makes a sync longer, by up to several election timeouts.
     pub stall: Option<RandomDelay>,
-    /// A write fails; an unknown part of it is on the disk.
+    /// The probability that a write fails. Afterwards, any part of it may be on the disk.
     pub fail: Option<Ratio>,
-    /// The result of a read is delivered that much later; the disk does other work meanwhile.
+    /// Delays the result of a read. The disk does other work meanwhile.
     #[serde(default)]
     pub late_read: Option<RandomDelay>,
 }
 
-/// Durations and faults of the state machines.
+/// Durations and faults of the state machine operations.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MachinePlan {
-    /// How long applying a batch takes.
+    /// How long it takes to apply a batch of entries.
     pub apply: Spans,
-    /// How long taking or restoring a snapshot takes.
+    /// How long it takes to capture or restore a snapshot.
     pub snapshot: Spans,
-    /// Either of these takes that much longer.
+    /// Makes one of these operations longer.
     #[serde(default)]
     pub stall: Option<RandomDelay>,
 }
 
-/// Start and drift of the clocks.
+/// The first readings and the drift of the clocks.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClockPlan {
-    /// The range of a clock's first reading.
+    /// The range of the first reading of each clock.
     pub start: Spans,
-    /// How much faster or slower than virtual time a clock may run, in parts per million.
+    /// The largest difference between the speed of a clock and of virtual time, in parts per million.
     pub drift_ppm: u32,
 }
 
-/// Number, pace and links of the clients. The workload decides which operations they send.
+/// The number of clients, their timing and their links. The workload decides which operations they
+/// send.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientPlan {
-    /// How many clients there are.
+    /// The number of clients.
     pub count: u16,
-    /// How long a client pauses between operations.
+    /// The pause between a client's operations.
     pub think: Spans,
-    /// How long it waits for an answer.
+    /// How long a client waits for an answer before it gives up.
     pub patience: Span,
-    /// How many keys they contend for.
+    /// The number of keys that the clients share.
     pub keys: u16,
-    /// Which share of their operations are writes.
+    /// The share of writes among the clients' operations.
     pub writes: Ratio,
-    /// The read paths, of which each read draws one.
+    /// The read paths that clients use. Each read draws one of them.
     pub reads: Vec<ReadPath>,
-    /// How long a message between a client and a server takes.
+    /// The delivery time of a message between a client and a server.
     pub delay: Spans,
-    /// A message between a client and a server is lost.
+    /// The probability that a message between a client and a server is lost.
     pub loss: Option<Ratio>,
-    /// For how long a server collects commands into one batch; `None` if it takes each command as
-    /// it arrives.
+    /// For how long a server collects commands into one batch. `None`: it takes each command when it
+    /// arrives.
     pub gather: Option<Span>,
 }
 
@@ -178,35 +182,36 @@ pub struct ClientPlan {
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NemesisPlan {
-    /// At most this many servers are down or paused at once.
+    /// The largest number of servers that are down or paused at the same time.
     pub most_down: u8,
-    /// A server crashes between two actions of a step.
+    /// The probability that a server crashes between two actions of a step.
     pub crash_between: Option<Ratio>,
-    /// Faults that recur at drawn times.
+    /// Faults that recur at drawn times, with their timing.
     pub scheduled: BTreeMap<Scheduled, Recurrence>,
-    /// Faults that answer a step of a server, and the chance of each when its trigger is met.
+    /// Faults that follow a step of a server. The ratio is the probability of the fault after its
+    /// trigger.
     pub reactive: BTreeMap<Reactive, Ratio>,
-    /// How many servers may be lost or damaged permanently.
+    /// The number of servers that may be lost or damaged permanently.
     #[serde(default)]
     pub budget: Budget,
 }
 
-/// How many servers may be lost, or have disks whose content differs from what was written.
+/// The number of servers that may be lost, or have disks whose content differs from what was written.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub enum Budget {
-    /// So few that the others are a quorum of every configuration that may be in force: the cluster
-    /// must survive, with everything that it has acknowledged.
+    /// The remaining servers are always a quorum of every configuration that may be in force. The
+    /// cluster must survive, with everything that it has acknowledged.
     #[default]
     Within,
-    /// Any number. The remaining servers may stop answering; they must never answer wrongly.
+    /// Any number of servers. The remaining servers may stop answering; they must never answer wrongly.
     Beyond,
 }
 
-/// How often a fault recurs, and how long it lasts.
+/// The timing of a fault that recurs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recurrence {
-    /// The time from one fault to the next.
+    /// The time from the start of one fault to the start of the next.
     pub every: Spans,
     /// How long each fault lasts.
     pub lasts: Spans,
@@ -217,29 +222,31 @@ pub struct Recurrence {
 #[expect(clippy::struct_excessive_bools, reason = "each switches one phase of the end on or off")]
 #[serde(deny_unknown_fields)]
 pub struct HealPlan {
-    /// How long the clients continue.
+    /// How long the clients continue after the last fault.
     pub settle: Span,
-    /// As many servers as a quorum can spare stay down for ever.
+    /// Some servers stay down until the end of the run: as many as the cluster can lose and still have
+    /// a quorum.
     pub leave_broken: bool,
-    /// Once all agree, one server is isolated, the others compact their logs as far as they can, and
-    /// the server is reconnected.
+    /// When all servers agree, one server is isolated and the others compact their logs as far as they
+    /// can. Then the server is reconnected.
     pub compact: bool,
-    /// Once all agree, they reach each other only through a single server for a while, and must make
-    /// progress.
+    /// When all servers agree, all links are cut except those of one server, the hub. The cluster must
+    /// still make progress. Then the links are restored.
     #[serde(default)]
     pub hub: bool,
-    /// Once all agree, one of them is isolated until it has campaigned alone, and is then reconnected.
+    /// When all servers agree, one voter is isolated until it has campaigned alone. Then it is
+    /// reconnected.
     #[serde(default)]
     pub lone: bool,
 }
 
 impl Plan {
-    /// How many times the longest election timeout a healed cluster has to agree: elections may
-    /// fail a few times, and the leader may have much to send.
+    /// The time limit of a healed cluster to agree, as a multiple of the longest election timeout. Some
+    /// elections may fail first, and the leader may have many entries to send.
     pub const LIVENESS_TIMEOUTS: u64 = 40;
 
-    /// A run without faults: links of 1 to 5 ms, disks that sync in 0.1 to 1 ms,
-    /// true clocks, and three clients.
+    /// A plan without faults: messages take 1 to 5 ms, a sync takes 0.1 to 1 ms, clocks do not drift,
+    /// and there are three clients.
     #[must_use]
     pub fn calm(seed: u64, servers: u8) -> Self {
         Self {
@@ -284,7 +291,7 @@ impl Plan {
         }
     }
 
-    /// How many servers the tank holds.
+    /// The number of servers in the tank, spare servers included.
     #[must_use]
     pub fn server_count(&self) -> usize {
         usize::from(self.servers) + usize::from(self.spares)
@@ -296,7 +303,7 @@ impl Plan {
         self.config.heartbeat_timeout.max(self.config.election_timeout).times(2)
     }
 
-    /// How long a healed cluster has to agree once the clients have stopped.
+    /// How long a healed cluster has to agree after the clients have stopped.
     #[must_use]
     pub fn liveness_limit(&self) -> Span {
         self.election_timeout().times(Self::LIVENESS_TIMEOUTS)
@@ -304,7 +311,7 @@ impl Plan {
 }
 
 impl LinkPlan {
-    /// Delays of 1 to 5 ms, and no faults.
+    /// Links without faults, on which a message takes 1 to 5 ms.
     #[must_use]
     pub const fn calm() -> Self {
         Self {
@@ -322,7 +329,7 @@ impl LinkPlan {
 }
 
 impl ClientPlan {
-    /// Three clients, each with an operation every 10 to 50 ms.
+    /// Three clients. Each pauses for 10 to 50 ms between its operations.
     #[must_use]
     pub fn calm() -> Self {
         Self {
@@ -348,7 +355,7 @@ impl ClientPlan {
 }
 
 impl NemesisPlan {
-    /// No faults.
+    /// A plan of the nemesis without faults.
     #[must_use]
     pub const fn none() -> Self {
         Self {

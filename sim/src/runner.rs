@@ -1,8 +1,8 @@
-//! Runs a simulation under judges: makes it, drives it, judges it and reports it.
+//! Runs a simulation under judges: creates it, drives it to its end, judges it and writes its report.
 //!
 //! [`run`] runs any [`Simulation`]. [`Runner`] runs a plan from the bootstrap of its cluster to the
-//! verdict. A panic of the code under test is a verdict, whether it happens while the simulation is
-//! made, driven or judged.
+//! verdict. A panic of the code under test becomes a verdict, even if the simulation is still being
+//! created or is already being judged.
 
 pub mod catch_panic;
 pub mod observers;
@@ -24,46 +24,46 @@ use wavetank_raft::Time;
 
 /// A simulation that can be run and judged: a world, the cluster of a story, or a schedule.
 pub trait Simulation {
-    /// The checks in addition to those of the protocol.
+    /// Checks that the user adds to those of the protocol.
     type Checks: CustomChecks;
-    /// The trace of the run.
+    /// The trace that the run writes.
     type Trace: Default;
-    /// The result of a drive in which no judge spoke and nothing panicked.
+    /// The result of [`drive`](Self::drive), if no judge found a violation and nothing panicked.
     type DriveOutcome;
 
-    /// Runs to the end, or until a judge speaks.
+    /// Runs the simulation to its end, or until a judge finds a violation.
     fn drive(&mut self) -> Self::DriveOutcome;
 
-    /// The virtual time.
+    /// The current virtual time.
     fn now(&self) -> Time;
 
     /// The observers of the run.
     fn observers(&mut self) -> &mut Observers<Self::Checks, Self::Trace>;
 
-    /// The verdict if no judge spoke.
+    /// The verdict, if no judge found a violation.
     fn verdict(&mut self, outcome: Self::DriveOutcome) -> Verdict;
 
-    /// Adds to the report what the observers do not count.
+    /// Adds the numbers that the observers do not count to the report.
     fn describe(&self, report: &mut Report);
 
-    /// The faults of servers and links, if they are recorded.
+    /// The faults of servers and links that happened. Empty if the simulation does not record them.
     fn fault_ids(&self) -> Vec<FaultId> {
         Vec::new()
     }
 }
 
-/// The result of a run.
+/// A finished run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Run<T> {
-    /// The report.
+    /// The verdict and the statistics of the run.
     pub report: Report,
-    /// The faults of servers and links.
+    /// The faults of servers and links that happened.
     pub fault_ids: Vec<FaultId>,
-    /// The trace; the default if the simulation could not be made.
+    /// The trace of the run. It is the default value if the simulation could not be created.
     pub trace: T,
 }
 
-/// Makes a simulation, drives it to its end and judges it.
+/// Creates a simulation, drives it to its end and judges it.
 pub fn run<S: Simulation>(name: &str, seed: u64, make: impl FnOnce() -> S) -> Run<S::Trace> {
     let report = Report::new(name, seed, Verdict::Held);
     catch_panic(|| conclude(make(), report)).unwrap_or_else(|message| Run::panicked(name, seed, message))
@@ -98,29 +98,30 @@ fn conclude<S: Simulation>(mut simulation: S, mut report: Report) -> Run<S::Trac
     Run { report, fault_ids, trace }
 }
 
-/// Everything that is needed to run a plan.
+/// A plan with everything that is needed to run it.
 pub struct Runner<F, E, T> {
     /// The name of the run in its report.
     pub name: String,
-    /// The plan.
+    /// The plan to run.
     pub plan: Plan,
-    /// Makes a server's state machine.
+    /// Creates the state machine of a server.
     pub make: Box<dyn FnMut(ServerIdx) -> F>,
-    /// The clients.
+    /// The clients and their operations.
     pub workload: Box<dyn Workload>,
-    /// The checks in addition to those of the protocol.
+    /// Checks that the user adds to those of the protocol.
     pub custom: E,
-    /// The trace.
+    /// The trace to write. Use `()` for none.
     pub trace: T,
 }
 
 impl<F: TankFsm + 'static, E: CustomChecks, T: Observer + Default> Runner<F, E, T> {
-    /// Runs the plan to its end, or until a judge speaks or the code under test panics.
+    /// Runs the plan to its end, or until a judge finds a violation or the code under test panics.
     pub fn run(self) -> Run<T> {
         self.run_with_stores(&mut |_| Box::new(Memory::default()))
     }
 
-    /// Runs the plan with stores of this factory in place of stores in memory.
+    /// Runs the plan like [`run`](Self::run), but with stores of this factory instead of stores in
+    /// memory.
     pub fn run_with_stores(self, store_factory: &mut StoreFactory<'_>) -> Run<T> {
         let Self { name, plan, make, workload, custom, trace } = self;
         run(&name, plan.seed, || {
@@ -132,7 +133,7 @@ impl<F: TankFsm + 'static, E: CustomChecks, T: Observer + Default> Runner<F, E, 
     }
 }
 
-/// A world runs as a storm: chaos, healing, rest.
+/// A world runs through the phases of a storm: chaos, healing, rest.
 impl<F: TankFsm, E: CustomChecks, T: Observer + Default> Simulation for World<F, Observers<E, T>> {
     type Checks = E;
     type Trace = T;
@@ -150,7 +151,7 @@ impl<F: TankFsm, E: CustomChecks, T: Observer + Default> Simulation for World<F,
         self.observer_mut()
     }
 
-    /// Judges whether the servers agree in the end, and whether anything was committed.
+    /// Judges whether the servers agree in the end, and whether any entry was committed.
     fn verdict(&mut self, outcome: StormOutcome) -> Verdict {
         let observers = self.observer();
         if let Some(why) = outcome.unsettled {

@@ -1,13 +1,14 @@
-//! Shrinks a failing plan to the smallest plan found that fails in the same way.
+//! Shrinks a failing plan: searches for a smaller plan that fails in the same way.
 //!
-//! This module decides which plans are tried, and in which order (`Shrinker`). `edits.rs` lists how a
-//! plan can be simplified. The caller runs the plans. The search is deterministic: the same plan shrinks
-//! to the same plan.
+//! This module decides which plans are tried, and in which order (`Shrinker`). The file `edits.rs`
+//! lists the edits that simplify a plan. The caller runs the plans. The search is deterministic: the
+//! same plan always shrinks to the same plan.
 //!
-//! First it disables everything that can be disabled, sets values to their defaults, and reduces
-//! numbers. Such an edit changes the whole run, so each edited plan is tried under several seeds. Then
-//! it lists the faults that happened in the run, and removes those that are not needed (Zeller's ddmin).
-//! Then it rounds numbers.
+//! The search has three phases. The first phase disables faults and phases of the run, sets values to
+//! their defaults, and reduces numbers. Such an edit changes the whole run, so each edited plan is
+//! tried under several seeds. The second phase lists the faults that happened in the run, and removes
+//! those that are not needed (Zeller's ddmin). The third phase rounds numbers. The last two phases are
+//! repeated a few times, because each may enable edits of the other.
 
 #[cfg(feature = "proptest")]
 pub mod strategies;
@@ -24,68 +25,68 @@ use std::collections::BTreeSet;
 use std::fmt;
 use wavetank_raft::{Span, Time};
 
-/// The size of a failing run; the most important part is compared first.
+/// The size of a failing run. Sizes are compared by the first field, then by the next.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Size {
     /// The number of faults of servers, links and disks.
     pub faults: u64,
     /// The number of servers.
     pub servers: u64,
-    /// The number of events that the world handles.
+    /// The number of events that the world handled.
     pub steps: u64,
 }
 
 /// The failure that must stay the same while the plan shrinks.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Failure {
-    /// A violation of this check.
+    /// The check with this name found a violation.
     Check(String),
-    /// A panic of the code under test at this place.
+    /// The code under test panicked at this place (file and line).
     Panic(String),
 }
 
-/// The progress of a search.
+/// The progress of a search, after one more run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ShrinkProgress<'a> {
-    /// The number of plans that were run.
+    /// The number of plans that were run so far.
     pub tries: u64,
-    /// The smallest failing plan so far.
+    /// The smallest failing plan that was found so far.
     pub best: &'a Plan,
-    /// Its size.
+    /// The size of the run of this plan.
     pub size: Size,
-    /// Whether the last run found it.
+    /// Whether the last run was the one that found this plan.
     pub is_new: bool,
 }
 
 /// The result of a search.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Shrunk {
-    /// The failure of the plan.
+    /// The failure that the first and the smallest plan share.
     pub failure: Failure,
-    /// The smallest failing plan.
+    /// The smallest failing plan that was found.
     pub plan: Plan,
-    /// The size of the first run.
+    /// The size of the run of the first plan.
     pub before: Size,
-    /// The size of the smallest run.
+    /// The size of the run of the smallest plan.
     pub after: Size,
-    /// The number of plans that were run.
+    /// The number of plans that were run in the whole search.
     pub tries: u64,
 }
 
-/// The plan as Rust source, for a test.
+/// Prints the plan as Rust source that a test can contain.
 #[must_use]
 pub fn source(plan: &Plan) -> String {
     source::of(plan)
 }
 
 impl Failure {
-    /// The failure of a run; `None` if it did not fail.
+    /// The failure of a run with this verdict; `None` if the run did not fail.
     #[must_use]
     pub fn of(verdict: &Verdict) -> Option<Self> {
         match verdict {
             Verdict::Held | Verdict::Vacuous(_) => None,
             Verdict::Violated(violation) => Some(Self::Check(violation.check.clone())),
-            // The numbers in the message change with the plan; the place does not.
+            // The numbers in the message change with the plan, but the place does not change.
             Verdict::Panicked(message) => {
                 let place = message.rfind('(').map_or(message.as_str(), |at| &message[at..]);
                 Some(Self::Panic(place.trim_matches(['(', ')']).to_owned()))
@@ -104,7 +105,8 @@ impl fmt::Display for Failure {
 }
 
 impl Size {
-    /// Not larger, except for a few steps: a simpler plan may take slightly longer.
+    /// Whether no part of this size is larger, except that the number of steps may grow by a quarter
+    /// and eight more. A simpler plan may take slightly longer.
     const fn is_within(self, other: Self) -> bool {
         self.faults <= other.faults
             && self.servers <= other.servers
@@ -121,8 +123,8 @@ impl fmt::Display for Size {
 /// Runs a plan without a trace.
 pub type RunPlan<'a> = dyn FnMut(Plan) -> Run<()> + 'a;
 
-/// Searches for the smallest plan that fails as this one does; `None` if this one does not fail. `go_on`
-/// is called after every run.
+/// Searches for the smallest plan that fails in the same way as this plan. Returns `None` if this plan
+/// does not fail. `go_on` is called after every run and returns whether the search continues.
 pub fn shrink(
     plan: Plan,
     run: &mut RunPlan<'_>,
@@ -151,20 +153,21 @@ struct Shrinker<'a, 'b> {
     run: &'a mut RunPlan<'b>,
     go_on: &'a mut dyn FnMut(&ShrinkProgress<'_>) -> bool,
     is_over: bool,
-    /// From now on no part of the size may grow much.
+    /// If true, a simpler plan is kept only if no part of its size grows much.
     is_small: bool,
 }
 
 impl Shrinker<'_, '_> {
-    /// How many other seeds are tried for an edit that changes the whole run.
+    /// The number of other seeds that are tried for an edit, because the edit changes the whole run.
     const SEEDS: u64 = 6;
-    /// How often the last phase is repeated.
+    /// The largest number of repetitions of the last phases.
     const ROUNDS: u64 = 4;
-    /// How many seeds are tried for the run with the shortest story.
+    /// The number of seeds that are tried to find the shortest run.
     const MORE_SEEDS: u64 = 64;
 
     fn search(&mut self) {
         while self.simplify(&edits::off(), Self::SEEDS) {}
+        // `|` tries both lists in every round, even if the first list already changed the plan.
         while self.simplify(&edits::fewer(), Self::SEEDS) | self.simplify(&edits::off(), Self::SEEDS) {}
         self.find_shortest();
         for _ in 0..Self::ROUNDS {
@@ -179,8 +182,8 @@ impl Shrinker<'_, '_> {
         }
     }
 
-    /// Applies as many edits as possible at once: all, then halves, then quarters. Returns whether any
-    /// was applied.
+    /// Applies as many edits as possible together: first all, then each half, then each quarter, and so
+    /// on. Returns whether any edit was kept.
     fn simplify(&mut self, edits: &[Edit], seeds: u64) -> bool {
         let mut made = false;
         let mut width = edits.len();
@@ -227,7 +230,7 @@ impl Shrinker<'_, '_> {
         is_new
     }
 
-    /// Tries the same plan under other seeds.
+    /// Tries the same plan under other seeds, and keeps the smallest run.
     fn find_shortest(&mut self) {
         for seed in 0..Self::MORE_SEEDS {
             let plan = Plan { seed, ..self.best.plan.clone() };
@@ -235,7 +238,7 @@ impl Shrinker<'_, '_> {
         }
     }
 
-    /// Lists the faults of the run, and removes those that are not needed.
+    /// Lists the faults that happened in the run, and removes those that are not needed.
     fn minimize_fault_ids(&mut self) {
         let mut width = self.best.fault_ids.len();
         let only =
@@ -261,7 +264,8 @@ impl Shrinker<'_, '_> {
 }
 
 fn size(plan: &Plan, tried: &Run<()>) -> Size {
-    // The messages that a cut link loses follow from the cut. Stalls and failed writes are counted here.
+    // Messages that are lost at a cut link are not counted: they follow from the cut. Stalls and failed
+    // writes of disks have no id, so they are counted here.
     let disks = ["stall", "write_failure"].iter().filter_map(|&family| tried.report.faults.get(family));
     Size {
         faults: tried.fault_ids.len() as u64 + disks.sum::<u64>(),
@@ -270,7 +274,7 @@ fn size(plan: &Plan, tried: &Run<()>) -> Size {
     }
 }
 
-/// Ends the chaos phase at the failure: later faults are not needed.
+/// Ends the chaos phase at the failure, because later faults are not needed.
 fn shortened(mut plan: Plan, report: &Report) -> Plan {
     let at = match &report.verdict {
         Verdict::Violated(violation) if violation.class == Class::Safety => violation.at,
@@ -299,7 +303,8 @@ mod tests {
 
     #[test]
     fn a_storm_shrinks_to_what_the_property_needs() {
-        // Growing terms are not a bug; they are only rare enough to need a search.
+        // Growing terms are not a bug. This test needs an event that is rare, so that shrinking has to
+        // search for it.
         let found = (0..200).find(|&seed| fails(Plan::storm(seed)).is_some()).expect("terms grow somewhere");
         let shrunk = shrink(Plan::storm(found), &mut run, &mut |_| true).expect("it fails");
         assert_eq!(shrunk.failure, Failure::Check("terms_stay_low".to_owned()));

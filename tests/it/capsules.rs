@@ -78,16 +78,19 @@ fn bad_capsules_get_one_line_and_status_1() {
         (String::new(), "truncated"),
         ("no capsule".to_owned(), "expected"),
         ("{}".to_owned(), "format"),
-        (edit(&format!("\"format\": {FORMAT}"), "\"format\": 0"), "format 0, and this build reads format 2"),
-        (edit(&format!("\"format\": {FORMAT}"), "\"format\": 99"), "format 99"),
-        (edit("\"seed\": 5,\n  \"build\"", "\"build\""), "has neither"),
+        (
+            edit(&format!("\"format\": {FORMAT}"), "\"format\": 0"),
+            "format is 0, but this build reads only format 2",
+        ),
+        (edit(&format!("\"format\": {FORMAT}"), "\"format\": 99"), "format is 99"),
+        (edit("\"seed\": 5,\n  \"build\"", "\"build\""), "and not both groups"),
         (edit("\"scenario\": \"storm\"", "\"scenario\": \"strom\""), "the nearest name is `storm`"),
         (edit("\"seed\": 5", "\"seed\": 6"), "its seed is 6"),
         (edit(servers, "    \"servers\": 0,"), "1 to 16 servers"),
         (edit(servers, "    \"servers\": -3,"), "integer `-3`"),
         (edit(servers, "    \"servers\": 3, \"weather\": 1,"), "unknown field `weather`"),
-        (edit("\"digest\": \"", "\"digest\": \"x"), "not a digest"),
-        (edit("\"a1+", "\"?1+"), "is no step"),
+        (edit("\"digest\": \"", "\"digest\": \"x"), "a hexadecimal number"),
+        (edit("\"a1+", "\"?1+"), "is not a step"),
     ] {
         fs::write(&file, text).expect("it can be written");
         for command in ["replay", "why"] {

@@ -1,14 +1,15 @@
-//! A digest of a run in 64 bits: two runs that differ in any step have different digests.
+//! A digest of a run in 64 bits. Two runs that differ in any step almost certainly have different
+//! digests.
 //!
-//! The rolling digest takes a few numbers of every step. The deep one also takes the whole state
-//! of the server that moved, at many times the price. Neither depends on the machine, on the
-//! optimisation level or on where anything lies in memory.
+//! The rolling digest covers a few numbers of every step. The deep digest also covers the whole state
+//! of the server that took the step, and costs many times more. Neither depends on the machine, the
+//! optimisation level or memory addresses.
 
 use crate::plan::server_set::ServerIdx;
 use std::hash::{Hash, Hasher};
 use wavetank_raft::{Event, Server, Time};
 
-/// A rolling digest.
+/// The digest of the steps that were added so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Digest(u64);
 
@@ -25,8 +26,8 @@ impl Digest {
         self.0 = mixed.wrapping_mul(0x9e37_79b1_85eb_ca87).rotate_left(27);
     }
 
-    /// Adds a step: time, server, kind of event, the server's state afterwards, and the number of its
-    /// actions.
+    /// Adds a step: its time, its server, the kind of its event, the server's state after it, and the
+    /// number of its actions.
     pub fn take_step(&mut self, (now, idx, kind): (Time, ServerIdx, u64), server: &Server, actions: usize) {
         let node = server.node();
         let last = node.log().last();
@@ -38,12 +39,12 @@ impl Digest {
         self.take(last.index.0);
     }
 
-    /// Adds the whole state of a server.
+    /// Adds the whole state of a server, for the deep digest.
     pub fn take_state(&mut self, server: &Server) {
         server.hash(self);
     }
 
-    /// The digest of everything added so far.
+    /// The digest as a number.
     #[must_use]
     pub const fn value(self) -> u64 {
         let mixed = (self.0 ^ self.0 >> 29).wrapping_mul(0x1656_67b1_9e37_79f9);
@@ -51,7 +52,7 @@ impl Digest {
     }
 }
 
-/// Lets any value that implements `Hash` be added, with the same result on all 64-bit machines.
+/// Hashes any value that implements `Hash`, with the same result on all 64-bit machines.
 impl Hasher for Digest {
     fn write(&mut self, bytes: &[u8]) {
         for part in bytes.chunks(8) {
@@ -59,6 +60,8 @@ impl Hasher for Digest {
             word[..part.len()].copy_from_slice(part);
             self.take(u64::from_le_bytes(word));
         }
+        // Zeros pad the last chunk. Without the length, the bytes `[1]` and `[1, 0]` would give the
+        // same digest.
         self.take(bytes.len() as u64);
     }
 
@@ -87,7 +90,7 @@ impl Hasher for Digest {
     }
 }
 
-/// The number of an event's kind.
+/// The number that stands for this kind of event.
 pub(crate) const fn kind(event: &Event) -> u64 {
     match event {
         Event::Timer => 1,
@@ -107,7 +110,7 @@ pub(crate) const fn kind(event: &Event) -> u64 {
     }
 }
 
-/// The name of a kind of events.
+/// The name of a kind of event.
 pub(crate) const fn name(kind: u64) -> &'static str {
     const NAMES: [&str; 15] = [
         "?",

@@ -1,9 +1,9 @@
-//! Observers of a run: judges, traces, counters.
+//! Observers of a run, for example judges, traces and counters.
 
 use crate::observe::{Observation, ObservationKind};
 use wavetank_raft::Time;
 
-/// Receives the observations of a run, and cannot change the run.
+/// Receives the observations of a run. An observer cannot change the run.
 pub trait Observer {
     /// Handles one observation.
     fn on_observation(&mut self, observation: &Observation<'_>);
@@ -41,7 +41,7 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 }
 
-/// Numbers observations and passes them to the observer.
+/// Numbers the observations and passes them to the observer.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder<V> {
     pub(crate) observer: V,
@@ -54,7 +54,8 @@ impl<V: Observer> Recorder<V> {
         Self { observer, now: Time(0), step: 0 }
     }
 
-    // Inlined, so that the compiler removes the match of an observer on a kind that is known.
+    // Inlining lets the compiler see the kind at the call, so it removes the observer's `match` on
+    // kinds.
     #[inline(always)]
     pub(crate) fn on_observation(&mut self, kind: ObservationKind<'_>) {
         self.step += 1;

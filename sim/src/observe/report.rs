@@ -5,29 +5,30 @@ use std::fmt;
 use std::ops::AddAssign;
 use wavetank_raft::{Span, Time};
 
-/// A property that did not hold.
+/// The violation of a property, as a check found it.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Violation {
-    /// The check that failed, as its file is named: `election_safety`.
+    /// The name of the check that failed. It is the name of the check's file, for example
+    /// `election_safety`.
     pub check: String,
-    /// Whether something bad happened, or something good did not.
+    /// The class of the violated property.
     pub class: Class,
-    /// Where the property is stated: `thesis §3.2`.
+    /// The place where the property is stated, for example `thesis §3.2`.
     pub section: String,
-    /// What the check saw, with servers, terms and indexes.
+    /// A description of the violation, with servers, terms and indexes.
     pub what: String,
-    /// The virtual time.
+    /// The virtual time of the violation.
     pub at: Time,
-    /// The observation at which the check failed.
+    /// The number of the observation at which the check failed.
     pub step: u64,
 }
 
-/// The two classes of properties.
+/// The class of a property (Lamport 1977).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Class {
-    /// Something bad happened.
+    /// Something bad must never happen.
     Safety,
-    /// Something good did not happen in time.
+    /// Something good must happen in time.
     Liveness,
 }
 
@@ -37,46 +38,48 @@ impl fmt::Display for Violation {
     }
 }
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Verdict {
-    /// Everything held.
+    /// No check failed.
     Held,
-    /// A property did not hold.
+    /// A check failed.
     Violated(Violation),
-    /// The code under test panicked, since one of its own assertions failed.
+    /// The code under test panicked, for example at one of its own assertions. The text is the message.
     Panicked(String),
-    /// Nothing was violated, but these checks never saw the situation that they judge.
+    /// No check failed, but the checks with these names never saw the situation that they judge.
     Vacuous(Vec<String>),
 }
 
-/// In one line.
+/// Writes the verdict in one line.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Held => f.write_str("held"),
             Self::Violated(violation) => violation.fmt(f),
             Self::Panicked(message) => write!(f, "panicked: {message}"),
-            Self::Vacuous(checks) => write!(f, "vacuous: nothing was seen by {}", checks.join(", ")),
+            Self::Vacuous(checks) => {
+                write!(f, "vacuous: these checks saw nothing to judge: {}", checks.join(", "))
+            }
         }
     }
 }
 
-/// Counts of the membership changes of one kind.
+/// The numbers of membership changes of one kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct ChangeCounts {
-    /// Changes that a leader appended.
+    /// The number of changes that a leader appended.
     pub begun: u64,
-    /// Changes that were committed.
+    /// The number of changes that were committed.
     pub committed: u64,
-    /// Changes in whose place another entry was committed.
+    /// The number of changes that were overwritten: another entry was committed at their index.
     pub rolled_back: u64,
-    /// Changes that were refused; nothing was appended.
+    /// The number of changes that a server refused. Nothing was appended for them.
     pub refused: u64,
 }
 
 impl ChangeCounts {
-    /// Each count with its name.
+    /// Returns each number with its name.
     #[must_use]
     pub const fn named(&self) -> [(&'static str, u64); 4] {
         [
@@ -100,42 +103,43 @@ impl AddAssign for ChangeCounts {
 /// The result and the statistics of a run.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Report {
-    /// The scenario.
+    /// The name of the scenario.
     pub scenario: String,
-    /// The seed.
+    /// The seed of the run.
     pub seed: u64,
-    /// How it ended.
+    /// The result of the run.
     pub verdict: Verdict,
-    /// How many events the world handled.
+    /// The number of events that the world handled.
     pub events: u64,
-    /// How far the virtual clock got.
+    /// The virtual time at the end of the run.
     pub virtual_time: Time,
-    /// How often a leader was elected.
+    /// The number of elections that a leader won.
     pub elections: u64,
-    /// How many entries were committed.
+    /// The number of committed entries.
     pub commits: u64,
-    /// How many messages were sent.
+    /// The number of messages that were sent.
     pub messages: u64,
-    /// How many faults of each kind happened.
+    /// The number of faults of each kind.
     pub faults: BTreeMap<String, u64>,
-    /// How often each check saw the situation that it judges.
+    /// For each check, how often it saw the situation that it judges.
     pub witnessed: BTreeMap<String, u64>,
-    /// How often each thing that should sometimes happen happened.
+    /// For each event that every large set of runs should contain, how often it happened.
     pub sometimes: BTreeMap<String, u64>,
-    /// The counts of membership changes, by kind.
+    /// The numbers of membership changes, by kind of change.
     pub membership: BTreeMap<String, ChangeCounts>,
-    /// Which situations came up: see [`Sometimes::situations`](crate::check::coverage::Sometimes::situations).
-    /// Not serialized, since there are many.
+    /// The situations that occurred: see
+    /// [`Sometimes::situations`](crate::check::coverage::Sometimes::situations). They are not
+    /// serialized, because there are many.
     #[serde(skip)]
     pub situations: Vec<u64>,
-    /// The length of each period without a leader that ended with an election.
+    /// For each period without a leader that ended with an election, its length in microseconds.
     pub leaderless: Vec<Span>,
-    /// A digest over every step of the run: the same for the same seed, always.
+    /// The digest of all steps of the run. The same seed always gives the same digest.
     pub digest: u64,
 }
 
 impl Report {
-    /// A report with nothing but the verdict.
+    /// A report that contains only the name, the seed and the verdict.
     #[must_use]
     pub fn new(scenario: &str, seed: u64, verdict: Verdict) -> Self {
         Self {

@@ -1,9 +1,8 @@
-//! The state of every server after each of its steps: enough to find where two runs diverge, and in
+//! The state of each server after each of its steps. Two such logs show where two runs diverge, and in
 //! which field.
 //!
-//! Each step is encoded as a short word that holds only what has changed: a run of ten thousand
-//! steps takes a hundred kilobytes. The log does not record causes; see
-//! [`trace`](crate::observe::trace).
+//! Each step is encoded as a short word that holds only the changes: a run of ten thousand steps takes
+//! about a hundred kilobytes. The log does not record causes; see [`trace`](crate::observe::trace).
 
 use crate::observe::observer::Observer;
 use crate::observe::{Observation, ObservationKind, digest};
@@ -11,33 +10,33 @@ use crate::plan::server_set::ServerIdx;
 use std::fmt::{self, Write as _};
 use wavetank_raft::{Index, LogId, Node, RoleName, Term, Time};
 
-/// A server after an event.
+/// The state of a server after it took an event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StepRecord {
-    /// The observation's number.
+    /// The number of the observation.
     pub step: u64,
-    /// The virtual time.
+    /// The virtual time of the step.
     pub at: Time,
-    /// The server.
+    /// The server that took the step.
     pub idx: ServerIdx,
-    /// The number of the event's kind.
+    /// The number that stands for the kind of the event.
     pub kind: u64,
-    /// The number of its actions.
+    /// The number of actions that the server returned.
     pub actions: u64,
     /// The server's state after the step.
     pub state: NodeState,
 }
 
-/// The state of a server, as far as the log records it.
+/// The part of a server's state that the log records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NodeState {
-    /// Its role.
+    /// The server's role.
     pub role: RoleName,
-    /// Its term.
+    /// The server's current term.
     pub term: Term,
-    /// Its commit index.
+    /// The server's commit index.
     pub commit: Index,
-    /// Its last entry.
+    /// The last entry of the server's log.
     pub last: LogId,
 }
 
@@ -51,20 +50,20 @@ impl NodeState {
     }
 }
 
-/// The steps of a run. As an observer, it records them.
+/// The steps of all servers in a run. It is an observer that records them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct StepLog {
     records: Vec<StepRecord>,
-    /// The kind of the event that a server is handling.
+    /// The kind of the event that a server is just handling.
     kind: u64,
 }
 
 /// The first step at which two runs differ.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Divergence {
-    /// The first run's step; `None` if that run has ended.
+    /// The step of the first run; `None` if the first run ended before.
     pub one: Option<StepRecord>,
-    /// The second run's step; `None` if that run has ended.
+    /// The step of the second run; `None` if the second run ended before.
     pub other: Option<StepRecord>,
 }
 
@@ -85,7 +84,7 @@ impl Observer for StepLog {
     }
 }
 
-/// The number of steps on a line.
+/// The number of steps on each line.
 const LINE: usize = 32;
 
 const ROLES: [(char, RoleName); 4] = [
@@ -96,13 +95,13 @@ const ROLES: [(char, RoleName); 4] = [
 ];
 
 impl StepLog {
-    /// The steps.
+    /// Returns all recorded steps, oldest first.
     #[must_use]
     pub fn records(&self) -> &[StepRecord] {
         &self.records
     }
 
-    /// The latest state of every server up to and including a step.
+    /// Returns the state of each server after its last step whose number is at most `step`.
     #[must_use]
     pub fn states_at(&self, step: u64) -> Vec<(ServerIdx, NodeState)> {
         let mut states = std::collections::BTreeMap::new();
@@ -112,7 +111,7 @@ impl StepLog {
         states.into_iter().collect()
     }
 
-    /// The first step at which two runs differ; `None` if they are equal.
+    /// Finds the first step at which two runs differ; `None` if the runs are equal.
     #[must_use]
     pub fn divergence(&self, other: &Self) -> Option<Divergence> {
         let same = self.records.iter().zip(&other.records).take_while(|(one, other)| one == other).count();
@@ -121,27 +120,28 @@ impl StepLog {
         (divergence.one.is_some() || divergence.other.is_some()).then_some(divergence)
     }
 
-    /// The step log as lines of text.
+    /// Encodes the step log as lines of text.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let mut writer = LineCodec::default();
         self.records.chunks(LINE).map(|records| writer.line(records)).collect()
     }
 
-    /// Parses a step log from such lines.
+    /// Parses a step log from the lines that [`lines`](Self::lines) returns.
     ///
     /// # Errors
-    /// Names the first word that cannot be parsed.
+    /// A message with the first word that is not a step.
     pub fn parse(lines: &[String]) -> Result<Self, String> {
         let mut line = LineCodec::default();
         let words = lines.iter().flat_map(|line| line.split(' ')).filter(|word| !word.is_empty());
-        let record = |word: &str| line.parse(word).ok_or_else(|| format!("`{word}` is no step"));
+        let record = |word: &str| line.parse(word).ok_or_else(|| format!("`{word}` is not a step"));
         let records = words.map(record).collect::<Result<_, _>>()?;
         Ok(Self { records, kind: 0 })
     }
 }
 
-/// The previous record, since each record is encoded as the difference to it.
+/// Encodes and decodes records. It keeps the previous record, because each record is encoded as the
+/// difference from the previous one.
 struct LineCodec {
     step: u64,
     at: Time,
@@ -159,8 +159,9 @@ impl LineCodec {
         records.iter().map(|record| self.word(record)).collect::<Vec<_>>().join(" ")
     }
 
-    /// `a3+12~850*2L4,17,18.4`: the first server, an event of the third kind, twelve observations
-    /// and 850 us later, two actions; leads in t4, has committed i17, ends in i18 t4.
+    /// Encodes a step. Example: `a3+12~850*2L4,17,18.4` is a step of the first server, with an event of
+    /// kind 3 and two actions. It came 12 observations and 850 us after the previous step. The server
+    /// then leads in t4, its commit index is i17, and its last entry is i18 of t4.
     fn word(&mut self, record: &StepRecord) -> String {
         let StepRecord { step, at, idx, kind, actions, state } = *record;
         let letter = char::from(b'a' + idx.0);
@@ -168,6 +169,7 @@ impl LineCodec {
         if actions != 0 {
             let _ = write!(word, "*{actions}");
         }
+        // Most steps do not change the server, so the state is written only after a change.
         let before = std::mem::replace(&mut self.states[idx.at()], state);
         if before != state {
             let role = ROLES.iter().find(|(_, role)| *role == state.role).expect("all roles are there").0;
@@ -224,13 +226,13 @@ impl fmt::Display for NodeState {
 }
 
 impl Divergence {
-    /// The number of the first differing step.
+    /// The number of the first step that differs.
     #[must_use]
     pub fn step(&self) -> u64 {
         [self.one, self.other].into_iter().flatten().map(|record| record.step).min().unwrap_or(0)
     }
 
-    /// Each field that differs, with both values.
+    /// Returns the name of each field that differs, with its values in the first and in the second run.
     #[must_use]
     pub fn fields(&self) -> Vec<(&'static str, String, String)> {
         let (Some(one), Some(other)) = (self.one, self.other) else { return Vec::new() };
@@ -256,11 +258,15 @@ impl Divergence {
 impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Some(one), Some(_)) = (self.one, self.other) else {
-            return write!(f, "step {}: one run goes on where the other ends", self.step());
+            return write!(f, "step {}: one run has ended, and the other continues", self.step());
         };
         write!(f, "step {} ({}, {} us):", self.step(), one.idx, one.at.0)?;
         for (at, (field, one, other)) in self.fields().into_iter().enumerate() {
-            write!(f, "{} {field} is {one}, then {other}", if at == 0 { "" } else { ";" })?;
+            write!(
+                f,
+                "{} {field} is {one} in the first run and {other} in the second",
+                if at == 0 { "" } else { ";" }
+            )?;
         }
         Ok(())
     }

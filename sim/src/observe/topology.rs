@@ -1,7 +1,8 @@
 //! The directed graph of working links.
 //!
-//! The graph answers questions that need a search (connected cores); bitsets beside it answer the
-//! question that every message asks. The network decides on delays and losses.
+//! The graph answers questions that need a search, for example for connected cores. Bitsets hold the
+//! same links again, because every message asks whether its link is cut. The network decides on delays
+//! and losses.
 
 use crate::observe::NetworkChange;
 use crate::plan::server_set::{ServerIdx, ServerSet};
@@ -22,7 +23,7 @@ pub struct Topology {
 }
 
 impl Topology {
-    /// A topology of `servers` servers in which all links work.
+    /// Creates a topology of `servers` servers in which all links work.
     #[must_use]
     pub fn new(servers: usize) -> Self {
         let all = ServerSet::first(servers);
@@ -35,13 +36,13 @@ impl Topology {
         topology
     }
 
-    /// Whether the link from one server to the other is cut. O(1).
+    /// Whether the link from the first server to the second is cut. This takes O(1) time.
     #[must_use]
     pub const fn is_cut(&self, from: ServerIdx, to: ServerIdx) -> bool {
         self.cut[from.at()].contains(to)
     }
 
-    /// Carries out a change.
+    /// Cuts or restores links.
     pub fn change(&mut self, change: &NetworkChange) {
         match *change {
             NetworkChange::Partition(ours, theirs) => {
@@ -55,15 +56,16 @@ impl Topology {
         }
     }
 
-    /// The servers that this server reaches directly and that reach it.
+    /// The servers that have working links with this server in both directions.
     fn both_ways(&self, idx: ServerIdx) -> ServerSet {
         let reached = self.working.neighbors(place(idx)).map(|at| self.working[at]);
         reached.filter(|&other| !self.is_cut(other, idx)).collect()
     }
 
-    /// Whether a server among `up` could win an election now: with a quorum of `voters`
-    /// that it reaches directly, itself included, in both directions. (Raft forwards nothing, so a
-    /// path over a third server does not count.)
+    /// Whether this server could win an election now. It must be one of the `voters` and of the servers
+    /// that are `up`, and it must have working links in both directions with a quorum of `voters`,
+    /// itself included. A path over a third server does not count, because Raft servers do not forward
+    /// messages.
     #[must_use]
     pub fn is_electable(&self, idx: ServerIdx, voters: &Voters, up: ServerSet) -> bool {
         let at_hand = self.both_ways(idx).and(up).with(idx);
@@ -71,7 +73,8 @@ impl Topology {
         up.contains(idx) && voters.contains(idx.node()) && voters.is_quorum(is_in)
     }
 
-    /// The sets of servers that all reach each other, possibly over other servers; the largest first.
+    /// The largest sets in which every server reaches every other, possibly over other servers. The set
+    /// with the most servers comes first.
     #[must_use]
     pub fn cores(&self) -> Vec<ServerSet> {
         let mut cores: Vec<ServerSet> = tarjan_scc(&self.working)
@@ -113,7 +116,8 @@ impl Topology {
     }
 }
 
-/// Servers are added to the graph in the order of their indexes and never removed.
+/// The graph's node for a server. The two have the same number, because servers are added to the graph
+/// in the order of their indexes and never removed.
 fn place(idx: ServerIdx) -> NodeIndex {
     NodeIndex::new(idx.at())
 }
@@ -164,7 +168,8 @@ mod tests {
         let mut topology = Topology::new(5);
         topology.change(&NetworkChange::Partition(set(&N[..2]), set(&N[3..])));
         assert_eq!(topology.cores(), [ServerSet::first(5)]);
-        // n1 and n2 have n3; n4 and n5 have n3: three of five each, and n3 has all.
+        // n1 and n2 have links with n3, and so do n4 and n5. Each of them has a quorum of three of the
+        // five. n3 has links with all.
         assert_eq!(electable(&topology, ServerSet::first(5)), ServerSet::first(5));
         assert_eq!(electable(&topology, ServerSet::first(5).without(N[1])).iter().next(), Some(N[2]));
     }

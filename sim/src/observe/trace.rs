@@ -1,9 +1,10 @@
-//! Traces: the same observations in several forms, for people. The simulator never reads them.
+//! Traces: the same observations in several forms, for people to read. The simulator never reads a
+//! trace.
 //!
-//! A [`Story`] says who led and what was committed, without times, and is what tests bless. A
-//! [`Full`] trace has a line for every event and action. [`Json`] has the same, a value per line,
-//! for tools that look at runs.
-//! A [`Page`] is for a browser, and a [`Causes`] shows what led to one step.
+//! A [`Story`] shows leaders and committed entries without times; tests compare it with a blessed text.
+//! A [`Full`] trace has a line for every event and action. [`Json`] has one value per line with the
+//! same data, for tools. A [`Page`] shows a run in a browser. A [`Causes`] shows the steps that led to
+//! one step.
 
 mod display;
 mod full;
@@ -24,6 +25,6 @@ use std::fmt;
 
 /// A trace whose result is text.
 pub trait TextTrace: Observer + fmt::Debug {
-    /// Removes and returns the text so far.
+    /// Removes and returns the text that was written so far.
     fn take(&mut self) -> String;
 }

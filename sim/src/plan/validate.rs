@@ -1,22 +1,25 @@
-//! Validates a plan that was edited by hand: it can be run, and ends in reasonable time.
+//! Checks a plan that was edited by hand: that it can be run, and that the run ends in reasonable time.
 
 use super::Plan;
 use super::fields::Value;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Config, Settings, Span};
 
-/// The longest span that a plan may contain.
+/// The longest span that a plan may contain, in microseconds.
 const SPAN_MAX: Span = Span::s(3_600);
 
 impl Plan {
-    /// Validates the plan, so that a world can be built from it.
+    /// Checks that a world can be built from the plan.
     ///
     /// # Errors
-    /// Says what is wrong.
+    /// A message that names the invalid field and its limit.
     pub fn validate(&self) -> Result<(), String> {
         let count = self.server_count();
         if self.servers == 0 || ServerIdx::MAX_SERVERS < count {
-            return Err(format!("a tank holds 1 to {} servers, not {count}", ServerIdx::MAX_SERVERS));
+            return Err(format!(
+                "a tank has 1 to {} servers, but servers and spares are {count} together",
+                ServerIdx::MAX_SERVERS
+            ));
         }
         let config = Config { local_id: ServerIdx(0).id(), ..self.config.clone() };
         Settings::new(config).map_err(|error| format!("config.{error}"))?;
@@ -28,40 +31,50 @@ impl Plan {
         let shortest = Span::ms(1);
         let clients = &self.clients;
         if clients.keys == 0 || clients.reads.is_empty() {
-            return Err("clients need a key and a way to read".to_owned());
+            return Err(
+                "clients.keys must be at least 1, and clients.reads must name at least one read path"
+                    .to_owned(),
+            );
         }
         if clients.think.max < shortest || clients.patience < shortest {
-            return Err("clients think and wait for at least a millisecond".to_owned());
+            return Err("clients.think.max and clients.patience must be at least 1 ms".to_owned());
         }
         let too_frequent = self.nemesis.scheduled.iter().find(|(_, rhythm)| rhythm.every.max < shortest);
+        let drift = self.clocks.drift_ppm;
         match too_frequent {
-            Some((kind, _)) => Err(format!("{} comes more than once in a millisecond", kind.name())),
-            None if 1_000_000 <= self.clocks.drift_ppm => Err("clocks.drift_ppm is below 1000000".to_owned()),
+            Some((kind, _)) => {
+                Err(format!("nemesis.scheduled: every.max of {} must be at least 1 ms", kind.name()))
+            }
+            None if 1_000_000 <= drift => {
+                Err(format!("clocks.drift_ppm is {drift}, but must be below 1000000"))
+            }
             None => Ok(()),
         }
     }
 }
 
-/// Validates all spans, ranges and chances in a tree of values.
+/// Checks all spans, ranges and probabilities in a tree of values.
 fn validate_fields(path: &str, value: &Value) -> Result<(), String> {
     let within = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     match value {
         Value::Number(_) | Value::Plain(_) => Ok(()),
         Value::Span(span) if SPAN_MAX < *span => {
-            Err(format!("{path} is {span}, and nothing lasts longer than {SPAN_MAX}"))
+            Err(format!("{path} is {span}, but the longest span is {SPAN_MAX}"))
         }
         Value::Span(_) => Ok(()),
         Value::Named(_, parts) | Value::List(parts) => match &parts[..] {
-            // A pair of a map: the key is a name.
+            // This is an entry of a map. Its key is a name and belongs to the path.
             [Value::Named(name, parts), value] if parts.is_empty() => validate_fields(&within(name), value),
             parts => parts.iter().try_for_each(|part| validate_fields(path, part)),
         },
         Value::Struct(name, fields) => match (*name, &fields[..]) {
             ("Spans", [(_, Value::Span(min)), (_, Value::Span(max))]) if max < min || SPAN_MAX < *max => {
-                Err(format!("{path} goes from {min} to {max}"))
+                Err(format!(
+                    "{path} is the range {min} to {max}, but its end must not be before its start, or beyond {SPAN_MAX}"
+                ))
             }
             ("Ratio", [(_, Value::Number(n)), (_, Value::Number(d))]) if *d == 0 || d < n => {
-                Err(format!("{path} has a chance of {n}/{d}"))
+                Err(format!("{path} is the probability {n}/{d}, but it must be between 0 and 1"))
             }
             _ => fields.iter().try_for_each(|(name, value)| validate_fields(&within(name), value)),
         },

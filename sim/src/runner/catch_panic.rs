@@ -1,6 +1,6 @@
 //! Catches a panic of the code under test.
 //!
-//! The panic's message and place go into the report and are not printed.
+//! The message and the place of the panic go into the report. They are not printed.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -12,10 +12,10 @@ thread_local! {
     static CAPTURED: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Runs the closure. `Err` is the message of the panic that ended it, with its place, in one line.
+/// Runs the closure and catches its panic.
 ///
 /// # Errors
-/// The message of the panic.
+/// The message of the panic and its place, in one line.
 pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     install_hook();
     let before = CAPTURING.replace(true);
@@ -27,8 +27,8 @@ pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     result.map_err(|payload| captured.unwrap_or_else(|| message(payload.as_ref()).to_owned()))
 }
 
-/// Installs a panic hook, once per process. Panics of threads that do not capture go to the previous
-/// hook.
+/// Installs a panic hook, once per process. If a thread does not capture panics, its panics go to the
+/// previous hook.
 fn install_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -38,6 +38,7 @@ fn install_hook() {
 }
 
 fn capture(info: &PanicHookInfo<'_>) {
+    // A verdict is one line of a report, so line breaks of the message become spaces.
     let text = message(info.payload()).split_whitespace().collect::<Vec<_>>().join(" ");
     let place = info.location().map(|at| format!(" ({}:{})", at.file(), at.line())).unwrap_or_default();
     CAPTURED.set(Some(text + &place));

@@ -1,5 +1,5 @@
-//! The observers of a run: the judges of the protocol, counters for the report, an optional trace, and
-//! checks of a user.
+//! The observers of a run: the judges of the protocol, the counters of the report, the checks of the
+//! user, and a trace.
 
 use crate::check::membership_stats::MembershipStats;
 use crate::check::{Judges, Options};
@@ -10,17 +10,17 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::collections::BTreeMap;
 use wavetank_raft::{RoleName, Server, Span, Term, Time};
 
-/// Checks in addition to those of the protocol. By default they find nothing.
+/// Checks that the user adds to those of the protocol. The default implementation finds no violation.
 pub trait CustomChecks: Observer {
-    /// The run is over: judge the properties of the whole run.
+    /// Judges the properties of the whole run. It is called once, when the run is over.
     fn end(&mut self, _: Time) {}
 
-    /// The first violation, if any.
+    /// The first violation that these checks found; `None` if they found none.
     fn verdict(&self) -> Option<&Violation> {
         None
     }
 
-    /// How often each check saw its subject.
+    /// For each check, how often it saw the situation that it judges.
     fn witnessed(&self) -> BTreeMap<String, u64> {
         BTreeMap::new()
     }
@@ -33,18 +33,18 @@ impl CustomChecks for () {}
 pub struct Observers<E, T> {
     /// The judges of the protocol.
     pub judges: Judges,
-    /// The counters for the report.
+    /// The counters of the report.
     pub tally: Tally,
-    /// The statistics of membership changes.
+    /// The statistics of the membership changes.
     pub changes: MembershipStats,
-    /// The trace.
+    /// The trace that the run writes.
     pub trace: T,
-    /// The checks in addition to those of the protocol.
+    /// Checks that the user adds to those of the protocol.
     pub custom: E,
 }
 
 impl<E, T> Observers<E, T> {
-    /// New observers for a run with these options.
+    /// Creates the observers for a run with these options.
     #[must_use]
     pub fn new(options: Options, custom: E, trace: T) -> Self {
         let judges = Judges::new(options);
@@ -53,13 +53,13 @@ impl<E, T> Observers<E, T> {
 }
 
 impl<E: CustomChecks, T> Observers<E, T> {
-    /// The run is over: judge the properties of the whole run.
+    /// Judges the properties of the whole run, after its end.
     pub fn end(&mut self, at: Time) {
         self.judges.end(at);
         self.custom.end(at);
     }
 
-    /// The violation that was found first.
+    /// The earliest violation of any check; `None` if there is none.
     #[must_use]
     pub fn violation(&self) -> Option<&Violation> {
         let violations = [self.judges.verdict(), self.custom.verdict()];
@@ -83,7 +83,7 @@ impl<E: Observer, T: Observer> Observer for Observers<E, T> {
     #[inline(always)]
     fn on_observation(&mut self, observation: &Observation<'_>) {
         self.judges.on_observation(observation);
-        // After a violation the ghost state is no longer updated.
+        // The judges no longer update the ghost state after a violation, so nothing may read it.
         if self.judges.verdict().is_none() {
             self.changes.on_observation(observation, self.judges.ghost());
         }
@@ -93,19 +93,19 @@ impl<E: Observer, T: Observer> Observer for Observers<E, T> {
     }
 }
 
-/// The counters of a report: elections, commits, and the time without a leader.
+/// The counters of a report: elections, commits, and the times without a leader.
 #[derive(Debug, Default)]
 pub struct Tally {
     standings: [Option<(RoleName, Term)>; ServerIdx::MAX_SERVERS],
     leaders: ServerSet,
     leaderless_since: Option<Time>,
-    /// The number of observations.
+    /// The number of observations so far.
     pub steps: u64,
-    /// The number of elected leaders.
+    /// The number of elections that a leader won.
     pub elections: u64,
     /// The number of committed entries.
     pub commits: u64,
-    /// The length of each period without a leader.
+    /// For each period without a leader that has ended, its length in microseconds.
     pub leaderless: Vec<Span>,
 }
 
@@ -120,6 +120,8 @@ impl Observer for Tally {
             }
             ObservationKind::Booted { idx, server, .. } => self.update(idx, server, observation.at),
             ObservationKind::Crashed { idx, .. } | ObservationKind::Halted(idx) => {
+                // The role is forgotten, so that a restarted server that leads again counts as elected
+                // again.
                 self.standings[idx.at()] = None;
                 self.stops_leading(idx, observation.at);
             }
@@ -157,7 +159,7 @@ impl Tally {
         }
     }
 
-    /// Records that a server does not lead any more, if it did.
+    /// Records that a server no longer leads, if it was a leader.
     fn stops_leading(&mut self, idx: ServerIdx, at: Time) {
         self.leaders = self.leaders.without(idx);
         if self.leaders.is_empty() {

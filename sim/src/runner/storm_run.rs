@@ -1,4 +1,5 @@
-//! The phases of a run: chaos, healing, and then progress is required of the healed servers.
+//! The phases of a run: faults, then healing, then a rest in which the healed servers must make
+//! progress.
 
 use crate::engine::workload::TankFsm;
 use crate::engine::world::{Unsettled, World};
@@ -7,21 +8,23 @@ use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::{Call, Config, Reloadable, Span};
 
-/// The result of a run's phases.
+/// The result of the phases of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StormOutcome {
     /// The servers that had to make progress.
     pub core: ServerSet,
-    /// The missing progress; `None` if the servers agree. Not determined if the run was stopped.
+    /// The progress that is missing; `None` if the servers agree. It is also `None` if the run was
+    /// stopped, because agreement was then not tested.
     pub unsettled: Option<Unsettled>,
-    /// The time from the end of client load to agreement or to the limit.
+    /// The time from the end of the clients' operations until the servers agreed or the time limit was
+    /// over, in microseconds.
     pub took: Span,
-    /// Whether `go_on` stopped the run.
+    /// Whether `go_on` stopped the run before its end.
     pub stopped: bool,
 }
 
-/// Runs a world by its plan: chaos, then healing, then rest, until the servers agree or the time limit
-/// is over. `go_on` is called before every event.
+/// Runs a world through the phases of its plan, until the servers agree or the time limit is over.
+/// `go_on` is called before every event and returns whether the run continues.
 pub fn run<F: TankFsm, V: Observer>(
     world: &mut World<F, V>,
     mut go_on: impl FnMut(&V) -> bool,
@@ -40,14 +43,15 @@ pub fn run<F: TankFsm, V: Observer>(
         return stopped(core);
     }
     if !phases.world.lost_or_damaged().is_empty() && !phases.world.is_viable(core) {
-        // Too many servers are damaged for progress. The remaining servers have given no wrong answer.
+        // So many servers are damaged that no progress is possible. The run still holds: the remaining
+        // servers have given no wrong answer.
         return StormOutcome { core, unsettled: None, took: Span::ZERO, stopped: false };
     }
     phases.world.stop_clients();
     let rest = phases.world.now();
     if !phases.world.knows_a_configuration(core) {
-        // The server that was to bootstrap the cluster was lost before it had replicated the
-        // configuration.
+        // No remaining server knows the first configuration. The server that bootstrapped the cluster
+        // was lost before it had replicated the configuration, so nobody can campaign.
         return StormOutcome { core, unsettled: None, took: Span::ZERO, stopped: false };
     }
     let mut unsettled = phases.until_settled(core);
@@ -59,8 +63,8 @@ pub fn run<F: TankFsm, V: Observer>(
     if unsettled == Ok(None) && heal.compact {
         unsettled = phases.compact(core);
     }
-    // Without pre-vote, a server that hears only the hub deposes every leader that the others reach over
-    // it.
+    // Without pre-vote, a server that reaches only the hub does not hear a leader behind the hub. It
+    // campaigns again and again with higher terms, and deposes every such leader.
     if unsettled == Ok(None) && heal.hub && !phases.world.plan().config.pre_vote_disabled {
         unsettled = phases.hub(core);
     }
@@ -73,7 +77,7 @@ pub fn run<F: TankFsm, V: Observer>(
     }
 }
 
-/// `go_on` returned false.
+/// The run was stopped, because `go_on` returned false.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Stopped;
 
@@ -89,8 +93,8 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         self.world.run_while(until, |world| go_on(world.observer()))
     }
 
-    /// The servers that stay broken: lost and damaged ones, and, if the plan wants it, as many more as
-    /// every quorum can spare.
+    /// The servers that stay broken until the end: lost servers, damaged servers and, if the plan wants
+    /// it, as many more as every configuration can lose.
     fn permanently_broken(&mut self) -> ServerSet {
         let all = self.world.all();
         let mut broken = self.world.lost_or_damaged();
@@ -126,8 +130,8 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         }
     }
 
-    /// Isolates a voter until it has campaigned alone. It returns with a higher term, and must be
-    /// accepted again.
+    /// Isolates a voter until it has campaigned alone. It then returns with a higher term, and the
+    /// others must accept it again.
     fn lone(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 3, 0);
         let leader = self.world.leader_among(core);
@@ -145,8 +149,8 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         if unsettled.is_some() { Ok(unsettled) } else { self.until_settled(core) }
     }
 
-    /// Isolates one member while the others compact their logs. When it returns, the leader must bring
-    /// it up to date with a snapshot.
+    /// Isolates a member while the others compact their logs. When it returns, the leader must send it
+    /// a snapshot.
     fn compact(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 1, 0);
         let config = self.world.plan().config.clone();
@@ -171,8 +175,8 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         self.until_settled(core)
     }
 
-    /// Cuts all links but those of one server, the hub. The hub, or a server that reaches a majority
-    /// over it, must be able to lead.
+    /// Cuts all links except those of one server, the hub. The hub must be able to lead, or a server
+    /// that reaches a majority over the hub.
     fn hub(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 2, 0);
         let members: Vec<ServerIdx> = core.iter().filter(|&idx| self.world.has_a_vote(idx)).collect();
@@ -188,13 +192,14 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         if unsettled.is_some() { Ok(unsettled) } else { self.until_settled(core) }
     }
 
-    /// The leader must be able to commit a new entry.
+    /// Waits until the leader has committed a new entry, or until the time limit is over.
     fn until_something_new(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let limit = self.world.now() + self.world.plan().liveness_limit();
         let pause = self.world.plan().config.heartbeat_timeout.part(2);
         let mut asked = Vec::new();
         while self.world.now() < limit {
             let leader = self.world.leader_among(core);
+            // The leader may change while a call waits. So every round calls the present leader again.
             asked.extend(leader.map(|leader| self.world.call(leader, Call::Barrier)));
             if !self.run_for(pause) {
                 return Err(Stopped);

@@ -1,4 +1,4 @@
-//! The edits that simplify a plan, one at a time. An edit may leave a plan unchanged.
+//! The edits that simplify a plan. An edit may leave a plan unchanged.
 
 use crate::plan::Plan;
 use crate::plan::fault_id::FaultId;
@@ -6,14 +6,14 @@ use crate::plan::fault_kind::{Reactive, Scheduled};
 use crate::plan::rng::{Ratio, Spans};
 use wavetank_raft::{ReadPath, Span};
 
-/// An edit that simplifies a plan.
+/// A function that simplifies a plan in one way.
 pub(crate) type Edit = Box<dyn Fn(&mut Plan)>;
 
 fn edit(edit: impl Fn(&mut Plan) + 'static) -> Edit {
     Box::new(edit)
 }
 
-/// Edits that each set a field to its value in a calm plan.
+/// Creates edits, each of which sets one field to its value in a calm plan.
 macro_rules! as_calm {
     ($($($field:ident).+),* $(,)?) => {
         vec![$(edit(|plan| plan.$($field).+ = Plan::calm(0, 1).$($field).+.clone())),*]
@@ -71,7 +71,7 @@ fn families() -> Vec<Edit> {
     )
 }
 
-/// Edits that set a value to its default.
+/// Edits that each set a value to its default.
 fn usual() -> Vec<Edit> {
     let mut edits = as_calm!(
         birth,
@@ -112,7 +112,7 @@ fn usual() -> Vec<Edit> {
     edits
 }
 
-/// Edits that reduce numbers.
+/// Edits that each reduce a number.
 pub(crate) fn fewer() -> Vec<Edit> {
     let mut edits = Vec::new();
     for servers in [1, 2, 3, 4, 5] {
@@ -160,12 +160,13 @@ fn halves() -> Vec<Edit> {
 #[cfg(feature = "proptest")]
 pub(crate) fn shorter() -> Vec<Edit> {
     let part = |n: u64, of: u64| edit(move |plan| plan.chaos = Span(plan.chaos.0 / of * n));
-    // Never round up: a longer phase could be shortened again, without end.
+    // The span is never rounded up. Otherwise the edits could lengthen and shorten the phase for ever.
     let rounded = edit(|plan| plan.chaos = Span::s(plan.chaos.0 / 1_000_000));
     vec![part(1, 8), part(1, 4), part(1, 2), part(3, 4), part(7, 8), rounded]
 }
 
-/// A fault that is less likely than this may as well be disabled.
+/// A probability whose denominator is above this is not halved again: the fault may as well be
+/// disabled.
 const RAREST: u32 = 10_000;
 
 fn halved(chance: Ratio) -> Ratio {
@@ -177,7 +178,7 @@ fn doubled(spans: Spans) -> Spans {
     if LONGEST < spans.max { spans } else { Spans::new(spans.min.times(2), spans.max.times(2)) }
 }
 
-/// Edits that round numbers, for a run whose faults are listed.
+/// Edits that round numbers. They are tried when the faults of the run are listed one by one.
 pub(crate) fn rounder() -> Vec<Edit> {
     vec![
         edit(|plan| plan.links.delay = Spans::ms(1, 1)),
@@ -200,7 +201,7 @@ pub(crate) fn rounder() -> Vec<Edit> {
     ]
 }
 
-/// Rounds up to whole milliseconds.
+/// Rounds both ends of a range up to whole milliseconds.
 fn rounded(spans: Spans) -> Spans {
     let ms = |span: Span| Span::ms(span.0.div_ceil(1_000));
     Spans::new(ms(spans.min), ms(spans.max))
@@ -211,7 +212,7 @@ mod tests {
     use super::*;
     use crate::plan::fields::Value;
 
-    /// Fields that edits reduce or change, but never set to the value of a calm plan.
+    /// The fields that no edit sets to the value of a calm plan. Other edits reduce or change them.
     const OTHERWISE: [&str; 5] =
         ["plan.spares", "plan.clients.count", "plan.clients.keys", "plan.clients.writes", "plan.chaos"];
 

@@ -1,10 +1,10 @@
-//! Prints a plan as Rust source: one statement for each field that differs from a calm plan.
+//! Prints a plan as Rust source, with one statement for each field that differs from a calm plan.
 
 use crate::plan::Plan;
 use crate::plan::fields::Value;
 use wavetank_raft::Span;
 
-/// The source of a plan.
+/// Returns the source of a plan.
 pub(super) fn of(plan: &Plan) -> String {
     let (new, old) = (Value::of(plan), Value::of(&Plan::calm(plan.seed, plan.servers)));
     let mut text = format!("let mut plan = Plan::calm({}, {});\n", plan.seed, plan.servers);
@@ -29,7 +29,8 @@ fn rust(value: &Value) -> String {
                 format!("{name} {{ {} }}", fields.collect::<Vec<_>>().join(", "))
             }
         },
-        // Its type is that of the field: a `Vec`, a `BTreeSet` or a `BTreeMap`.
+        // The field decides the type: `Vec`, `BTreeSet` or `BTreeMap`. So the source leaves the
+        // conversion to `into()`.
         Value::List(values) => match all(values) {
             short if short.len() < 100 => format!("[{short}].into()"),
             _ => {

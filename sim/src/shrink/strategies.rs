@@ -1,5 +1,5 @@
-//! Plans as proptest strategies, behind the feature `proptest`. A `proptest!` test draws storms, and a
-//! failing storm shrinks to a smaller plan that can still be run.
+//! Plans as proptest strategies (feature `proptest`). A `proptest!` test draws storms. If a storm
+//! fails, it shrinks to a smaller plan that can still be run.
 //!
 //! ```
 //! use proptest::prelude::*;
@@ -24,10 +24,11 @@
 //! # the_store_survives();
 //! ```
 //!
-//! Numbers are not shrunk one by one, because most of them depend on each other. A plan shrinks by the
-//! edits of [`shrink`](crate::shrink): they disable faults, set values to their defaults, reduce
-//! servers, clients and faults, shorten the chaos phase, and round numbers. The test never sees a plan
-//! that cannot be run. Every edit changes the whole run, so it is tried under several seeds.
+//! Most numbers of a plan depend on each other, so proptest does not shrink them one by one. A plan
+//! shrinks by the edits of [`shrink`](crate::shrink): they disable faults, set values to their
+//! defaults, reduce servers, clients and faults, shorten the chaos phase, and round numbers. The test
+//! never sees a plan that cannot be run. Every edit changes the whole run, so each one is tried under
+//! several seeds.
 
 use crate::plan::Plan;
 use crate::shrink::edits::{self, Edit};
@@ -38,24 +39,24 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// An edit that every plan must keep.
+/// An edit that is applied to every plan before it is used.
 type Constraint = Arc<dyn Fn(&mut Plan) + Send + Sync>;
 
-/// A strategy for plans, drawn by seed.
+/// A strategy that draws plans from seeds.
 #[derive(Clone)]
 pub struct Plans {
     of_seed: fn(u64) -> Plan,
     constraint: Constraint,
 }
 
-/// Draws [`Plan::storm`] of any seed.
+/// Draws [`Plan::storm`] of random seeds.
 #[must_use]
 pub fn storms() -> Plans {
     Plans { of_seed: Plan::storm, constraint: Arc::new(|_| {}) }
 }
 
 impl Plans {
-    /// Changes every plan, and every plan that it shrinks to.
+    /// Applies this edit to every plan that is drawn, and to every plan that it shrinks to.
     #[must_use]
     pub fn with(self, edit: impl Fn(&mut Plan) + Send + Sync + 'static) -> Self {
         let before = self.constraint;
@@ -85,31 +86,31 @@ impl Strategy for Plans {
     }
 }
 
-/// A failing plan with the smallest one known and the next attempts.
+/// The smallest failing plan so far, with the attempts to make it smaller.
 pub struct PlanTree {
     failing: Plan,
     tried: Option<Plan>,
     constraint: Constraint,
     edits: Vec<Vec<Edit>>,
-    /// The attempts by kind of edit. Each kind is used once: otherwise two kinds could undo each other's
-    /// edits for ever.
+    /// The attempts for each kind of edit. Each kind has its turn once. Otherwise two kinds could undo
+    /// each other's edits for ever.
     counts: Vec<Vec<EditAttempt>>,
     kind: usize,
     next: usize,
-    /// How many attempts of this kind must fail in a row before the next kind begins.
+    /// How many attempts of this kind must fail in a row before the next kind has its turn.
     left: usize,
 }
 
-/// Some edits of one kind, applied together.
+/// Several edits of one kind that are applied together.
 #[derive(Clone, Debug)]
 struct EditAttempt {
     some: Range<usize>,
-    /// The seed to try in place of the plan's own.
+    /// The seed to try instead of the plan's own; `None` keeps the plan's own.
     seed: Option<u64>,
 }
 
 impl PlanTree {
-    /// How many other seeds are tried for an edit.
+    /// The number of other seeds that are tried for an edit.
     const SEEDS: u64 = 3;
 
     fn new(plan: Plan, constraint: Constraint) -> Self {
@@ -119,7 +120,8 @@ impl PlanTree {
         Self { failing: plan, tried: None, constraint, edits, counts, kind: 0, next: 0, left }
     }
 
-    /// Advances to the next plan that differs and can be run; `false` if there is none.
+    /// Advances to the next plan that differs from the failing one and can be run. Returns `false` if
+    /// there is none.
     fn advance(&mut self) -> bool {
         while let Some(next_attempt) = self.next_attempt() {
             let mut plan = self.failing.clone();
@@ -135,7 +137,7 @@ impl PlanTree {
         false
     }
 
-    /// The next attempt; `None` if every attempt failed.
+    /// Returns the next attempt; `None` if no attempt is left.
     fn next_attempt(&mut self) -> Option<EditAttempt> {
         if self.left == 0 {
             self.left = self.counts.get(self.kind + 1)?.len();
@@ -150,7 +152,8 @@ impl PlanTree {
     }
 }
 
-/// All edits of a kind, then halves of them, down to single edits.
+/// Lists the attempts for a number of edits: first all edits together, then each half, down to single
+/// edits.
 fn counts(edits: usize) -> Vec<EditAttempt> {
     let widths = std::iter::successors(Some(edits), |width| Some(width / 2).filter(|&width| 0 < width));
     let ranges =
@@ -195,7 +198,7 @@ mod tests {
     use super::*;
     use wavetank_raft::Span;
 
-    /// Shrinks as proptest does; `fails` is the test.
+    /// Shrinks a plan in the same way as proptest. `fails` is the test.
     fn shrunk(tree: &mut PlanTree, fails: impl Fn(&Plan) -> bool) -> (Plan, u32) {
         let mut tries = 0;
         let mut goes_on = tree.simplify();

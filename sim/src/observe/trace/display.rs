@@ -1,4 +1,5 @@
-//! Short text for events, actions and messages. Stable: no addresses, no map order, no floats.
+//! Short text for events, actions and messages. The text is the same on every machine: it contains no
+//! addresses and no floats, and does not depend on the order of a hash map.
 
 use crate::observe::{MessageRef, NetworkChange};
 use crate::plan::server_set::{ServerIdx, ServerSet};
@@ -8,7 +9,7 @@ use wavetank_raft::{
     Response, RoleName, SnapshotMeta, StoreJob, Write,
 };
 
-/// Four letters of a role.
+/// A role in four letters.
 pub(super) const fn role(role: RoleName) -> &'static str {
     match role {
         RoleName::Follower => "FOLL",
@@ -18,7 +19,7 @@ pub(super) const fn role(role: RoleName) -> &'static str {
     }
 }
 
-/// A server's role, term, commit index and last index, in columns.
+/// Formats a server's role, term, commit index and last index in columns.
 pub(super) fn node_state(node: &Node) -> String {
     let last = node.log().last().index;
     format!("{} {:<4} {:>6}/{:<6}", role(node.role()), node.term().to_string(), node.commit(), last)
@@ -51,7 +52,7 @@ pub(super) fn event(event: &Event) -> (&'static str, String) {
     }
 }
 
-/// An action; `None` for messages, which are shown when they are sent.
+/// Formats an action. Returns `None` for a message, because a trace shows it when it is sent.
 pub(super) fn action(action: &Action) -> Option<(&'static str, String)> {
     Some(match action {
         Action::Send { .. } | Action::Reply { .. } => return None,
@@ -111,7 +112,7 @@ pub(super) fn set(servers: ServerSet) -> String {
     if servers.is_empty() { "nobody".to_owned() } else { servers.to_string() }
 }
 
-/// The payload of an entry; commands as text if they are text.
+/// Formats the payload of an entry. A command appears as text if it is valid UTF-8.
 pub(super) fn payload(payload: &Payload) -> String {
     match payload {
         Payload::Noop => "noop".to_owned(),

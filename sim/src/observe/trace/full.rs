@@ -1,4 +1,4 @@
-//! Every event and action, a line each, in fixed columns.
+//! All events and actions, one per line, in fixed columns.
 
 use super::{TextTrace, display};
 use crate::observe::observer::Observer;
@@ -22,7 +22,7 @@ impl Default for Full {
 }
 
 impl Full {
-    /// A trace with only the column headers.
+    /// Creates a trace that contains only the column headers.
     #[must_use]
     pub fn new() -> Self {
         let head = "   time (ms)    step node role term commit/last   event    detail\n";

@@ -1,4 +1,4 @@
-//! Every observation as a JSON value, one per line.
+//! All observations as JSON values, one per line.
 
 use super::{TextTrace, display};
 use crate::observe::observer::Observer;
@@ -6,7 +6,8 @@ use crate::observe::{Fate, MessageRef, Observation, ObservationKind};
 use serde_json::{Map, Value, json};
 use wavetank_raft::Server;
 
-/// A trace in JSON lines: `at` in microseconds, `step`, `kind`, and the fields of that kind.
+/// A trace in JSON lines. Each value has the fields `at` (in microseconds), `step` and `kind`, and the
+/// fields of that kind.
 #[derive(Clone, Debug, Default)]
 pub struct Json {
     text: String,
@@ -113,7 +114,7 @@ fn arrivals(fate: Fate) -> Vec<u64> {
     }
 }
 
-/// Not as a number: 64 bits do not survive in every JSON reader.
+/// Formats a digest as hexadecimal text. Many JSON readers would round a number of 64 bits.
 fn hex(digest: u64) -> String {
     format!("{digest:016x}")
 }

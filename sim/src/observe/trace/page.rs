@@ -1,6 +1,7 @@
-//! A run as one page for a browser: a lane per server, messages between them, details on hovering.
+//! A run as one page for a browser. Each server has a lane, with messages between the lanes. Details
+//! appear when the pointer is over an item.
 //!
-//! The page is self-contained: it loads nothing else.
+//! The page is self-contained: it loads no other file.
 
 use super::{TextTrace, display};
 use crate::observe::observer::Observer;
@@ -10,23 +11,24 @@ use crate::plan::server_set::ServerIdx;
 use serde_json::{Value, json};
 use wavetank_raft::{Action, Event, RoleName, Server, StoreJob, Time};
 
-/// Builds the page during a run.
+/// Collects the data of the page during a run.
 #[derive(Clone, Debug)]
 pub struct Page {
     servers: usize,
     topology: Topology,
     shown: [Option<(&'static str, u64, u64)>; ServerIdx::MAX_SERVERS],
-    /// Changes of a server's state: time, server, state, term, commit, text.
+    /// The changes of servers' states. Each has time, server, state, term, commit index and text.
     states: Vec<Value>,
-    /// Messages: sent, arrives (or null), from, to, text.
+    /// The messages. Each has the time of sending, the time of arrival (or null), sender, receiver and
+    /// text.
     messages: Vec<Value>,
-    /// Other observations: time, server (or null), text.
+    /// All other observations. Each has time, server (or null) and text.
     notes: Vec<Value>,
     event: String,
 }
 
 impl Page {
-    /// A page with a lane for each of `servers` servers.
+    /// Creates a page with a lane for each of `servers` servers.
     #[must_use]
     pub fn new(servers: usize) -> Self {
         Self {
@@ -40,11 +42,13 @@ impl Page {
         }
     }
 
-    /// The page that shows the result of [`TextTrace::take`], with a title and a mark at a time.
+    /// Returns the page as HTML. `shows` is the result of [`TextTrace::take`]. The page marks the time
+    /// `mark`.
     #[must_use]
     pub fn html(shows: &str, title: &str, verdict: &str, mark: Option<Time>) -> String {
         let text = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;");
-        // A script element ends at the first `</`, even inside a string.
+        // A browser ends a script element at the first `</`, even inside a string. So every `<` of the
+        // data is escaped.
         include_str!("page.html")
             .replace("{{title}}", &text(title))
             .replace("{{verdict}}", &text(verdict))

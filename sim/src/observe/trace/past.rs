@@ -1,7 +1,7 @@
 //! The causal past of a step (happened-before, Lamport 1978).
 //!
-//! A server's step follows from the last step that changed that server, and from the step that sent
-//! the message it took. Steps that changed nothing and sent nothing relevant are left out.
+//! A step of a server depends on the last step that changed that server, and on the step that sent the
+//! message that the server took. The text shows those steps of the past that changed a server.
 
 use super::{TextTrace, display};
 use crate::observe::observer::Observer;
@@ -19,15 +19,16 @@ use wavetank_raft::{Action, Event, NodeId, RpcId, Server, StoreJob, Time};
 pub struct Causes {
     of: u64,
     steps: DiGraph<CausalStep, ()>,
-    /// The last step of each server that changed it, and its last step.
+    /// For each server, the last step that changed it, and its last step of any kind.
     latest: [Option<(NodeIndex, NodeIndex)>; ServerIdx::MAX_SERVERS],
-    /// The step that sent a message: whether it is a response, sender, receiver, rpc.
+    /// The step that sent each message. The key is: whether it is a response, sender, receiver, id of
+    /// the call.
     sent: BTreeMap<(bool, ServerIdx, ServerIdx, RpcId), NodeIndex>,
     answered: Option<NodeIndex>,
-    /// The server's state and vote before the event that it handles.
+    /// The state and the vote of the server before the event that it is handling.
     before: Option<(NodeState, Option<NodeId>)>,
     event: (String, Option<NodeIndex>),
-    /// Changes of the network, which no step caused.
+    /// The changes of the network. They are not steps and have no cause.
     network: Vec<(u64, Time, String)>,
 }
 
@@ -36,23 +37,23 @@ struct CausalStep {
     step: u64,
     at: Time,
     idx: Option<ServerIdx>,
-    /// The server's state after the step.
+    /// The server's state after the step, as text.
     state: String,
     what: String,
     changes: bool,
 }
 
-/// The number of lines that are shown.
+/// The largest number of steps that are shown.
 const LINES: usize = 120;
 
 impl Causes {
-    /// The causal past of the step with this number.
+    /// Creates a trace of the causal past of the step with this number.
     #[must_use]
     pub fn of(step: u64) -> Self {
         Self { of: step, ..Self::default() }
     }
 
-    /// Writes the steps, and the changes of the network between them.
+    /// Writes the steps, with the changes of the network between them.
     fn write_steps(&self, shown: &[&CausalStep], text: &mut String) {
         let first = shown.first().map_or(0, |step| step.step);
         let mut network = self.network.iter().filter(|change| first <= change.0).peekable();
@@ -67,7 +68,7 @@ impl Causes {
         }
     }
 
-    /// Adds a step of a server, caused by the last step that changed it.
+    /// Adds a step of a server. Its cause is the last step that changed the server.
     fn add(
         &mut self,
         observation: &Observation<'_>,
@@ -128,7 +129,7 @@ impl Causes {
         }
     }
 
-    /// Adds a step that changed a server.
+    /// Adds a step that changed a server without an event, for example a crash.
     fn add_change(&mut self, observation: &Observation<'_>, idx: ServerIdx, what: &str) {
         self.add(observation, idx, what.to_owned(), true);
     }
@@ -138,7 +139,7 @@ impl Causes {
         self.network.push((observation.step, observation.at, what));
     }
 
-    /// Adds a client's result, caused by the last answer that any server gave.
+    /// Adds a client's result. Its cause is the last successful answer of any server.
     fn add_return(&mut self, observation: &Observation<'_>, what: String) {
         let step = CausalStep {
             step: observation.step,

@@ -1,4 +1,5 @@
-//! Events without times: a change of delays leaves a story as it is, unless another server leads.
+//! The events of a run without times. A change of delays does not change the story, unless another
+//! server becomes the leader.
 
 use super::{TextTrace, display};
 use crate::observe::observer::Observer;
@@ -7,8 +8,8 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt::Write as _;
 use wavetank_raft::{Action, Event, Index, Payload, RoleName, Server, Term};
 
-/// A story: changes of roles, committed entries, faults, and results of clients, with a column per
-/// server, in which followers are dots.
+/// A story has a line for each change of a role, committed entry, fault and result of a client. It has
+/// a column for each server, in which a follower is a dot.
 #[derive(Clone, Debug)]
 pub struct Story {
     text: String,
@@ -16,7 +17,7 @@ pub struct Story {
     committed: Index,
 }
 
-/// The last lines of a long story, and how many lines before them are left out.
+/// Returns the last lines of a long story, and the number of lines before them.
 #[must_use]
 pub fn last_lines(story: &str) -> (usize, Vec<&str>) {
     const MOST: usize = 60;
@@ -33,7 +34,7 @@ enum ColumnState {
 }
 
 impl Story {
-    /// The story of a tank with `servers` servers.
+    /// Creates the story of a tank with `servers` servers.
     #[must_use]
     pub fn new(servers: usize) -> Self {
         let mut text = format!("{:TEXT_WIDTH$}", "");
@@ -44,7 +45,7 @@ impl Story {
         Self { text, cells: vec![ColumnState::Down; servers], committed: Index::ZERO }
     }
 
-    /// The role of `changed` is shown even if it is a follower.
+    /// Writes a line. It names the role of the server `changed` even if this server is a follower.
     fn line(&mut self, verb: &str, detail: &str, changed: Option<ServerIdx>) {
         let mut line = format!("{verb:<8}{detail}");
         line = format!("{line:<TEXT_WIDTH$}");
@@ -55,7 +56,7 @@ impl Story {
         let _ = writeln!(self.text, "{}", line.trim_end());
     }
 
-    /// Writes one line for a change of role, or of the leader's term.
+    /// Writes a line if a server's role has changed, or the term of a leader.
     fn on_server(&mut self, idx: ServerIdx, server: &Server) {
         let (role, term) = (server.node().role(), server.node().term());
         let before = std::mem::replace(&mut self.cells[idx.at()], ColumnState::Up(role, term));
@@ -70,7 +71,7 @@ impl Story {
         }
     }
 
-    /// Only refusals are shown; the effects of accepted calls are visible anyway.
+    /// Writes a line for a refusal only. Accepted calls have effects that the story shows anyway.
     fn on_action(&mut self, idx: ServerIdx, action: &Action) {
         if let Action::Answer { request, outcome: Err(error) } = action
             && is_operator_request(*request)
@@ -90,7 +91,7 @@ impl Story {
     }
 }
 
-/// The width of the text before the columns.
+/// The width of the text before the columns of the servers.
 const TEXT_WIDTH: usize = 44;
 
 impl ColumnState {

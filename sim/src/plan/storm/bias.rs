@@ -20,6 +20,7 @@ impl Plan {
         if outruns.chance(1, 10) {
             self.bias_to_outrunning_reads(&mut outruns);
         } else if self.disks.late_read.is_some_and(|late| late.chance.d == 2) {
+            // In these storms, every second read is late.
             self.bias_to_late_reads();
         }
         if self.nemesis.scheduled.contains_key(&Scheduled::Transfer) && on(Topic::Calls).chance(1, 2) {
@@ -35,18 +36,20 @@ impl Plan {
         self.nemesis.reactive.extend(reactive.iter().map(|&reactive| (reactive, Ratio::new(1, 20))));
     }
 
-    /// Leases as long as possible, clocks that may drift far apart, and leaders that lose their
-    /// followers inside them: a server that relies on more than the lease promises has time to be wrong.
+    /// Draws leases as long as possible, clocks that may drift far apart, and faults that isolate a
+    /// leader during its lease. A server that relies on more than the lease promises then has enough
+    /// time to answer wrongly.
     fn bias_to_leases(&mut self, stream: &mut Stream) {
         self.config.leader_lease_timeout = self.config.heartbeat_timeout;
         self.config.lease_clock_drift_ppm = u64::from(stream.one_of(&[100_000_u32, 300_000, 600_000]));
         self.enable(&[Reactive::StrandReader, Reactive::Usurp, Reactive::OutpaceReader]);
     }
 
-    /// Frequent snapshots in many pieces, and no trailing entries: if a batch of entries overtakes
-    /// another, the follower sees a gap, and the leader has just compacted the entries that would
-    /// close it. Late messages then arrive among the pieces, and held messages before the last piece.
-    /// On slow links, with batches, a follower may have more entries than the snapshot by then.
+    /// Draws frequent snapshots in many pieces, and no trailing entries. If one batch of entries
+    /// overtakes another, the follower then sees a gap, and the leader has already compacted the
+    /// missing entries: it sends a snapshot. Late messages arrive between the pieces, and held messages
+    /// arrive before the last piece. On slow links with larger batches, the follower's log may by then
+    /// be longer than the snapshot.
     fn bias_to_installs(&mut self, stream: &mut Stream) {
         let timeout = self.config.heartbeat_timeout;
         let late = |each, min, max| RandomDelay { chance: Ratio::new(1, each), by: Spans::new(min, max) };
@@ -60,16 +63,17 @@ impl Plan {
         links.hold.get_or_insert_with(|| late(40, timeout, timeout.times(30)));
         if stream.chance(1, 2) {
             config.max_append_entries = batch;
-            // A round trip takes less than the leader's lease timeout.
+            // A round trip must take less than the leader's lease timeout, or every leader would
+            // step down.
             let far = config.leader_lease_timeout.part(4);
             links.far = Some(late(3, far.part(2), far));
         }
         self.enable(&[Reactive::LetGoBeforeLastPiece]);
     }
 
-    /// Leaders are isolated with entries that they have appended but not applied; the next leader
-    /// takes a snapshot and keeps no trailing entries; the old leader is then reconnected, has to
-    /// discard its entries, and may crash meanwhile.
+    /// Draws faults that isolate a leader with entries that it has appended but not applied. The next
+    /// leader takes a snapshot and keeps no trailing entries. Then the old leader is reconnected and
+    /// must discard its entries. It may crash meanwhile.
     fn bias_to_outrunning_reads(&mut self, stream: &mut Stream) {
         let timeout = self.config.heartbeat_timeout;
         let (config, clients) = (&mut self.config, &mut self.clients);
@@ -86,8 +90,8 @@ impl Plan {
         self.enable_often(&[Reactive::IsolateSender, Reactive::IsolateCommitter, Reactive::StallCommitter]);
     }
 
-    /// Disk reads so late, with a cache so small, that a leader loses and regains leadership before
-    /// their results arrive.
+    /// Draws very late disk reads and a small cache of the log. A leader may then lose and regain
+    /// leadership before the results of its reads arrive.
     fn bias_to_late_reads(&mut self) {
         let timeout = self.config.heartbeat_timeout;
         let config = &mut self.config;

@@ -1,20 +1,22 @@
-//! Configurations at the edge of what is legal, each with links and disks under which it can work.
+//! Configurations at the limits of what `Config` allows, each with links and disks under which a
+//! cluster can still work.
 
 use crate::plan::Plan;
 use crate::plan::rng::{Ratio, Spans, Stream};
 use wavetank_raft::{Config, Span};
 
-/// The share of storms with each of these configurations.
+/// The share of storms that draw each of these configurations.
 const RARE: Ratio = Ratio::new(1, 32);
 
 /// Which part of the configuration is at its limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum EdgeConfig {
-    /// None.
+    /// No part is at its limit.
     None,
-    /// All timeouts are as short as they may be.
+    /// All timeouts are as short as `Config` allows.
     ShortTimeouts,
-    /// Snapshots are taken as often as possible, sent in tiny pieces, and no trailing entries are kept.
+    /// Snapshots are as frequent as possible and are sent in tiny pieces, and no trailing entries are
+    /// kept.
     FrequentSnapshots,
 }
 
@@ -30,7 +32,7 @@ impl EdgeConfig {
         }
     }
 
-    /// Changes the configuration. The rest of the plan is drawn afterwards, to match it.
+    /// Changes the configuration. The storm draws the rest of the plan afterwards, to match it.
     pub(super) fn configure(self, config: &mut Config) {
         const SHORTEST: Span = Span::ms(5);
         match self {
@@ -50,7 +52,7 @@ impl EdgeConfig {
         }
     }
 
-    /// Links, disks and clients as fast as the timeouts, and a storm that is over sooner.
+    /// Makes links, disks and clients as fast as the timeouts, and shortens the chaos phase.
     pub(super) fn adapt(self, plan: &mut Plan) {
         if self != Self::ShortTimeouts {
             return;
