@@ -369,7 +369,7 @@ impl Driver {
             }
             Observed::Leader(Some((id, address))) => tracing::info!(%id, %address, "leader"),
             Observed::Leader(None) => tracing::info!("no leader"),
-            Observed::FailedHeartbeat { peer, silent } => tracing::warn!(%peer, %silent, "no contact"),
+            Observed::FailedHeartbeat { peer, silent } => tracing::warn!(%peer, ?silent, "no contact"),
             Observed::ResumedHeartbeat { peer } => tracing::info!(%peer, "contact again"),
             Observed::Peer { removed: true, peer } => tracing::info!(id = %peer.id, "a member was removed"),
             Observed::Truncated { after } => tracing::debug!(%after, "the end of the log was removed"),

@@ -180,7 +180,7 @@ impl Server {
             protocol_version: node.settings().protocol_version,
             latest_configuration: configuration,
             num_peers: peers,
-            last_contact: node.last_contact(now),
+            last_contact: node.last_contact(now).map(Into::into),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The errors of every call of the server's interface.
 
+use std::time::Duration;
 use wavetank_raft::{
     Answer, Call, Change, Configuration, ConfigurationError, Dialect, Error, Event, Index, Member, Outcome,
     ReadPath, Refusal, Reloadable, RequestId, Span,
@@ -228,21 +229,18 @@ fn settings_are_reloaded_all_or_none() {
     let config = cluster.world.plan().config.clone();
     let settings = Reloadable {
         trailing_logs: 5,
-        snapshot_interval: Span::s(1),
+        snapshot_interval: Duration::from_secs(1),
         snapshot_threshold: 9,
-        heartbeat_timeout: config.heartbeat_timeout.times(2),
-        election_timeout: config.election_timeout.times(2),
+        heartbeat_timeout: config.heartbeat_timeout * 2,
+        election_timeout: config.election_timeout * 2,
     };
     assert_eq!(cluster.lead(Call::Reload(settings.clone())), Ok(Answer::Done));
-    let bad = Reloadable { trailing_logs: 6, election_timeout: Span::ms(1), ..settings };
+    let bad = Reloadable { trailing_logs: 6, election_timeout: Duration::from_millis(1), ..settings };
     let error = cluster.lead(Call::Reload(bad)).unwrap_err();
     assert_eq!(error.to_string(), "election_timeout must be at least 5ms");
 
     let effective = cluster.world.server(cluster.leader).unwrap().node().settings().clone();
-    assert_eq!(
-        (effective.trailing_logs, effective.heartbeat_timeout),
-        (5, config.heartbeat_timeout.times(2))
-    );
+    assert_eq!((effective.trailing_logs, effective.heartbeat_timeout), (5, config.heartbeat_timeout * 2));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A table of refusals: the situation, the calls in it, and the error of each call.
 
 use super::api::{Cluster, command};
+use std::time::Duration;
 use wavetank_raft::{
     Call, Change, Configuration, ConfigurationError, Error, Index, Member, ReadPath, Refusal, Reloadable,
     Span,
@@ -222,7 +223,7 @@ fn all(cluster: &Cluster) -> Vec<Call> {
     let config = &cluster.world.plan().config;
     let settings = Reloadable {
         trailing_logs: 5,
-        snapshot_interval: Span::s(1),
+        snapshot_interval: Duration::from_secs(1),
         snapshot_threshold: 9,
         heartbeat_timeout: config.heartbeat_timeout,
         election_timeout: config.election_timeout,

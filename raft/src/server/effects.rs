@@ -76,7 +76,7 @@ impl Server {
             Effect::Contact { peer, last, alive } => Action::Observe(if alive {
                 Observed::ResumedHeartbeat { peer }
             } else {
-                Observed::FailedHeartbeat { peer, silent: ctx.now.since(last) }
+                Observed::FailedHeartbeat { peer, silent: ctx.now.since(last).into() }
             }),
             Effect::Ignored(why) => Action::Observe(Observed::Ignored(why)),
         };

@@ -9,11 +9,12 @@ use crate::entry::{Data, Entries, Entry};
 use crate::message::{Request, Response, SnapshotMeta};
 use crate::node::io::{ReadPath, Refusal, RoleName, SnapshotPiece, StoreJob};
 use crate::store::StoreError;
-use crate::types::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Span, Term, Token};
+use crate::types::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Term, Token};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::time::Duration;
 
 /// An input of [`Server::step`](crate::Server::step).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -177,13 +178,16 @@ pub struct Reloadable {
     /// See [`Config::trailing_logs`](crate::Config::trailing_logs).
     pub trailing_logs: u64,
     /// See [`Config::snapshot_interval`](crate::Config::snapshot_interval).
-    pub snapshot_interval: Span,
+    #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
+    pub snapshot_interval: Duration,
     /// See [`Config::snapshot_threshold`](crate::Config::snapshot_threshold).
     pub snapshot_threshold: u64,
     /// See [`Config::heartbeat_timeout`](crate::Config::heartbeat_timeout).
-    pub heartbeat_timeout: Span,
+    #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
+    pub heartbeat_timeout: Duration,
     /// See [`Config::election_timeout`](crate::Config::election_timeout).
-    pub election_timeout: Span,
+    #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
+    pub election_timeout: Duration,
 }
 
 /// An action of [`Server::step`](crate::Server::step), for its driver to carry out.
@@ -364,7 +368,8 @@ pub enum Observed {
         /// The follower that does not answer.
         peer: NodeId,
         /// The time since the last contact with the follower.
-        silent: Span,
+        #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
+        silent: Duration,
     },
     /// A follower answers again after a [`Observed::FailedHeartbeat`]. HashiCorp:
     /// `ResumedHeartbeatObservation`.

@@ -40,7 +40,7 @@ impl Snapshotting {
     fn schedule(&mut self, settings: &Settings, now: Time) {
         self.checks += 1;
         self.next_check =
-            now + self.entropy.timeout(settings.snapshot_interval, self.id, Term(0), self.checks);
+            now + self.entropy.timeout(settings.snapshot_interval(), self.id, Term(0), self.checks);
     }
 }
 

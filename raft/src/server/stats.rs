@@ -6,6 +6,7 @@ use crate::types::{Index, LogId, Span, Term};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 /// The statistics of a server at one moment. [`Stats::pairs`] has them as HashiCorp's `Stats()`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,7 +34,7 @@ pub struct Stats {
     pub num_peers: u64,
     /// The time since the last contact with the leader. Zero on the leader; `None` if no leader is
     /// known.
-    pub last_contact: Option<Span>,
+    pub last_contact: Option<Duration>,
 }
 
 impl Stats {
@@ -41,6 +42,7 @@ impl Stats {
     #[must_use]
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         let configuration = self.latest_configuration.as_ref();
+        let never = || "never".to_string();
         alloc::vec![
             ("state", self.state.to_string()),
             ("term", self.term.0.to_string()),
@@ -59,7 +61,10 @@ impl Stats {
             ("latest_configuration_index", configuration.map_or(0, |(index, _)| index.0).to_string()),
             ("latest_configuration", configuration.map_or_else(String::new, |(_, c)| c.to_string())),
             ("num_peers", self.num_peers.to_string()),
-            ("last_contact", self.last_contact.map_or_else(|| "never".to_string(), |span| span.to_string())),
+            (
+                "last_contact",
+                self.last_contact.map(Span::from_duration).map_or_else(never, |it| it.to_string())
+            ),
         ]
     }
 }

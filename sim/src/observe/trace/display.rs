@@ -5,7 +5,7 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt::Write as _;
 use wavetank_raft::{
     Action, Answer, Call, Entry, Event, Index, LogOp, Node, NodeId, Observed, Outcome, Payload, Request,
-    Response, RoleName, SnapshotMeta, StoreJob, Write,
+    Response, RoleName, SnapshotMeta, Span, StoreJob, Write,
 };
 
 /// Four letters of a role.
@@ -235,7 +235,9 @@ fn observed(observed: &Observed) -> String {
         Observed::Peer { removed, peer } => {
             format!("{} {}", peer.id, if *removed { "left" } else { "is a member" })
         }
-        Observed::FailedHeartbeat { peer, silent } => format!("{peer} is silent for {silent}"),
+        Observed::FailedHeartbeat { peer, silent } => {
+            format!("{peer} is silent for {}", Span::from_duration(*silent))
+        }
         Observed::ResumedHeartbeat { peer } => format!("{peer} answers again"),
         Observed::Truncated { after } => format!("log cut back to {after}"),
         Observed::Ignored(why) => format!("ignored: {why:?}"),
