@@ -15,7 +15,15 @@
 //! Environment variables select the runs: `WAVETANK_SEED=N` runs one seed, `WAVETANK_SEEDS=N` or `A..B`
 //! replaces the test's seeds, and `WAVETANK_CAPSULE=FILE` replays a kept run. They are read in this
 //! module only, before any run begins.
+//!
+//! The seed of a failure, the property and the replay command are printed at once, and again with the
+//! shrunk plan when the test fails. A run that makes too many steps fails ([`Storm::steps_max`]). A run
+//! that takes longer than ten seconds of wall time is reported; one that takes longer than
+//! [`Storm::wall_time_max`], or the seconds in `WAVETANK_WALL_TIME`, ends the process. A panic of the state
+//! machine or the clients is a failure like any other, in constructors and destructors too.
 
+mod bounds;
+mod drop_guard;
 mod failure;
 mod invariants;
 
@@ -24,21 +32,26 @@ use crate::engine::workload::{TankFsm, Workload};
 use crate::observe::observer::Observer;
 use crate::observe::report::Verdict;
 use crate::plan::Plan;
+use crate::runner::catch_panic::catch_panic;
 use crate::runner::{Run, Runner};
+use bounds::{BoundedWorkload, Bounds, StepCount, Watchdog};
 use invariants::{CheckedFsm, Invariant, Invariants};
 use std::fmt;
 use std::ops::Range;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// A storm without a state machine yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Storm {
     plan: Plan,
+    bounds: Bounds,
 }
 
 /// A storm with a state machine but without clients yet.
 pub struct StormOver<F> {
     plan: Plan,
+    bounds: Bounds,
     make: Rc<dyn Fn() -> F>,
     invariants: Rc<Vec<Invariant<F>>>,
 }
@@ -56,7 +69,7 @@ impl Storm {
     /// The storm of a seed.
     #[must_use]
     pub fn from_seed(seed: u64) -> Self {
-        Self { plan: Plan::storm(seed) }
+        Self::from(Plan::storm(seed))
     }
 
     /// Sets the number of servers.
@@ -73,10 +86,28 @@ impl Storm {
         self
     }
 
+    /// Sets the most steps of a run, 5,000,000 by default. A step is an observation or a wake-up of the
+    /// clients; a storm makes some ten thousand of them. A run with more steps fails.
+    #[must_use]
+    pub const fn steps_max(mut self, steps: u64) -> Self {
+        self.bounds.steps_max = steps;
+        self
+    }
+
+    /// Sets the longest wall time of a run, 300 seconds by default. A run that takes longer cannot be
+    /// interrupted, since it may be inside a call of the state machine: its seed and its replay command are
+    /// printed, and the process ends with status 101. `WAVETANK_WALL_TIME=SECONDS` replaces this limit.
+    #[must_use]
+    pub const fn wall_time_max(mut self, span: Duration) -> Self {
+        self.bounds.wall_time_max = span;
+        self
+    }
+
     /// Sets the state machine; each starting server makes one.
     #[must_use]
     pub fn fsm<F: TankFsm>(self, make: impl Fn() -> F + 'static) -> StormOver<F> {
-        StormOver { plan: self.plan, make: Rc::new(make), invariants: Rc::new(Vec::new()) }
+        let Self { plan, bounds } = self;
+        StormOver { plan, bounds, make: Rc::new(make), invariants: Rc::new(Vec::new()) }
     }
 }
 
@@ -110,12 +141,25 @@ impl<F: TankFsm + 'static> Trial<F> {
 
     /// Runs a plan with the state machines, invariants and clients of this trial.
     pub fn run<T: Observer + Default>(&self, plan: Plan, trace: T) -> Run<T> {
-        let StormOver { make, invariants, .. } = &self.over;
-        let custom = Invariants::new(Rc::clone(invariants));
+        let about = format!("{}, seed {}\n{}", failure::name(), plan.seed, crate::shrink::source(&plan));
+        self.run_watched(plan, trace, about)
+    }
+
+    /// The same; `about` says which run it is and how to repeat it, should it take too long.
+    fn run_watched<T: Observer + Default>(&self, plan: Plan, trace: T, about: String) -> Run<T> {
+        let StormOver { make, invariants, bounds, .. } = &self.over;
+        let _watchdog = Watchdog::start(bounds.wall_time_max, about);
+        let steps = StepCount::new(bounds.steps_max);
+        let name = failure::name();
+        let clients = match catch_panic(|| (self.clients)(&plan)) {
+            Ok(clients) => clients,
+            Err(message) => return Run::panicked(&name, plan.seed, message),
+        };
+        let custom = Invariants::new(Rc::clone(invariants), steps.clone());
         let (make, guard) = (Rc::clone(make), custom.guard());
         Runner {
-            name: failure::name(),
-            workload: (self.clients)(&plan),
+            name,
+            workload: Box::new(BoundedWorkload::new(clients, steps)),
             plan,
             make: Box::new(move |_| CheckedFsm::new(make(), guard.clone())),
             custom,
@@ -140,7 +184,7 @@ impl<F: TankFsm + 'static> Trial<F> {
 
 impl From<Plan> for Storm {
     fn from(plan: Plan) -> Self {
-        Self { plan }
+        Self { plan, bounds: Bounds::default() }
     }
 }
 
@@ -156,11 +200,11 @@ impl<F> fmt::Debug for Trial<F> {
     }
 }
 
-/// Runs a storm under every seed. The first failure is shrunk, printed and kept in a file.
+/// Runs a storm under every seed. The first failure is printed, shrunk, printed again and kept in a file.
 ///
 /// # Panics
-/// When a run fails, with everything that is known about it; or when nothing was committed under any
-/// seed.
+/// When a run fails; the message has the violation, the shrunk plan and the replay command. Also when nothing
+/// was committed under any seed.
 #[track_caller]
 pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) -> Trial<F>) {
     if let Some(path) = environment("WAVETANK_CAPSULE") {
@@ -168,11 +212,12 @@ pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) ->
     }
     let mut has_held = false;
     for seed in seeds(usual) {
-        let trial = make(seed);
-        let run = trial.run(trial.plan().clone(), ());
+        let trial =
+            catch_panic(|| make(seed)).unwrap_or_else(|message| failure::report_panic(seed, &message));
+        let run = trial.run_watched(trial.plan().clone(), (), failure::about(seed));
         has_held |= run.report.verdict == Verdict::Held;
         if failure::is_failure(&run.report.verdict) {
-            failure::report_failure(&trial, trial.plan().clone());
+            failure::report_failure(&trial, seed, &run.report.verdict);
         }
     }
     assert!(has_held, "nothing was committed under any seed, so nothing was judged");
@@ -188,7 +233,7 @@ fn check_capsule<F: TankFsm + 'static>(path: &str, make: impl Fn(u64) -> Trial<F
     failure::replay_capsule(&make(plan.seed), plan, &capsule);
 }
 
-/// The seeds that the environment asks for, or else these.
+/// The seeds from the environment, or `usual` if it names none.
 ///
 /// # Panics
 /// When the environment variable is not a number or a range.

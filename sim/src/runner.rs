@@ -65,12 +65,16 @@ pub struct Run<T> {
 
 /// Makes a simulation, drives it to its end and judges it.
 pub fn run<S: Simulation>(name: &str, seed: u64, make: impl FnOnce() -> S) -> Run<S::Trace> {
-    let report = |verdict| Report::new(name, seed, verdict);
-    catch_panic(|| conclude(make(), report(Verdict::Held))).unwrap_or_else(|message| Run {
-        report: report(Verdict::Panicked(message)),
-        fault_ids: Vec::new(),
-        trace: S::Trace::default(),
-    })
+    let report = Report::new(name, seed, Verdict::Held);
+    catch_panic(|| conclude(make(), report)).unwrap_or_else(|message| Run::panicked(name, seed, message))
+}
+
+impl<T: Default> Run<T> {
+    /// A run whose simulation could not be made because of this panic.
+    pub(crate) fn panicked(name: &str, seed: u64, message: String) -> Self {
+        let report = Report::new(name, seed, Verdict::Panicked(message));
+        Self { report, fault_ids: Vec::new(), trace: T::default() }
+    }
 }
 
 fn conclude<S: Simulation>(mut simulation: S, mut report: Report) -> Run<S::Trace> {
@@ -85,7 +89,13 @@ fn conclude<S: Simulation>(mut simulation: S, mut report: Report) -> Run<S::Trac
     simulation.observers().describe(&mut report);
     simulation.describe(&mut report);
     let trace = std::mem::take(&mut simulation.observers().trace);
-    Run { report, fault_ids: simulation.fault_ids(), trace }
+    let fault_ids = simulation.fault_ids();
+    // The destructor of a state machine is code under test too.
+    let dropped = catch_panic(move || drop(simulation));
+    if let (Err(message), Verdict::Held | Verdict::Vacuous(_)) = (dropped, &report.verdict) {
+        report.verdict = Verdict::Panicked(message);
+    }
+    Run { report, fault_ids, trace }
 }
 
 /// Everything that is needed to run a plan.

@@ -99,7 +99,7 @@ fn report(seed: u64, history: &History, clients: &[Client]) {
     std::fs::write(&file, &text).unwrap();
     let begun = Instant::now();
     let judged = judge(&text, KeyModel::Kv, &mut || begun.elapsed() < BUDGET).unwrap();
-    println!("{} operations on {} keys in {}", judged.operations, judged.keys, file.display());
+    println!("{} operations on {} keys in {}", judged.operations, judged.keys.len(), file.display());
     match judged.finding {
         Finding::Linearizable => println!("linearizable, judged in {} ms", begun.elapsed().as_millis()),
         Finding::Violation(window) => panic!("not linearizable:\n{window}"),

@@ -10,6 +10,7 @@ mod coverage;
 mod digests;
 mod durable;
 mod exam;
+mod judge;
 mod layers;
 mod ledger;
 mod node;

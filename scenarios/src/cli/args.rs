@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
 use wavetank_sim::JudgeLevel;
-use wavetank_sim::linear::KeyModel;
+use wavetank_sim::linear::{FailedCas, KeyModel};
 
 /// Runs a Raft cluster inside a deterministic simulator
 #[derive(Parser, Debug)]
@@ -124,15 +124,17 @@ has a result."
     /// Check whether a history of client operations is linearizable
     #[command(
         before_help = "Examples:
-  cargo run --release -- judge history.jsonl
-  cargo run --release -- judge history.jsonl --model kv --budget 600",
+  cargo run --release -- judge history.jsonl --model kv --budget 600
+  cargo run --release -- judge history.jsonl --independent --initial 0",
         after_help = "Each line is one event of one process, in the format of Jepsen:
 
   {\"process\": 0, \"type\": \"invoke\", \"f\": \"write\", \"key\": \"x\", \"value\": 1, \"time\": 10}
   {\"process\": 0, \"type\": \"ok\",     \"f\": \"write\", \"key\": \"x\", \"value\": 1, \"time\": 20}
 
-An operation that does not complete, or completes with `info`, may or may not have taken effect. A
-cas that fails found another value; any other operation that fails did not take effect.
+An operation that does not complete, or completes with `info`, may or may not have taken effect. An
+operation that fails did not take effect. A cas that fails without an `error` found another value;
+--failed-cas changes that. Numbers are exact: 1, 1.0 and 10e-1 are equal, and integers of any size are
+not rounded.
 
 Exit status: 0 linearizable, 2 not linearizable (with the shortest part that shows it), 5 unknown
 within the budget, 1 if the file is not a history."
@@ -186,6 +188,17 @@ pub(crate) struct JudgeArguments {
     /// The type of a key: register, cas-register or kv
     #[arg(long, value_name = "MODEL", default_value_t = KeyModel::CasRegister)]
     pub(crate) model: KeyModel,
+    /// The value that every key starts with [default: null; kv: the empty string]
+    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
+    pub(crate) initial: Option<String>,
+    /// What a failed cas says: that the key had another value (mismatch), only that it was not done
+    /// (not-done), or the former without an `error` and the latter with one (by-error)
+    #[arg(long, value_name = "MEANING", default_value_t = FailedCas::ByError)]
+    pub(crate) failed_cas: FailedCas,
+    /// Take the value of every line as [key, value], as Jepsen's independent tests write it, and print the
+    /// verdict on each key
+    #[arg(long)]
+    pub(crate) independent: bool,
     /// Give up after this many seconds
     #[arg(long, value_name = "SECS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) budget: u64,

@@ -7,21 +7,34 @@ use super::{CliError, Streams, format::many, write_message};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use wavetank_sim::linear::{self, Finding, Judgement};
+use wavetank_sim::linear::{self, CheckResult, Finding, HistoryFormat, Judgement};
 
 /// Reads the history, judges it, and prints the result.
 pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let path = &arguments.file;
+    let format = format(arguments)?;
     let text = read(path)?;
     let begun = Instant::now();
     let deadline = begun.checked_add(Duration::from_secs(arguments.budget));
     let mut keep_going = || deadline.is_none_or(|deadline| Instant::now() < deadline);
-    let judged = linear::judge(&text, arguments.model, &mut keep_going)
+    let judged = linear::judge(&text, format, &mut keep_going)
         .map_err(|error| CliError::new(format!("`{}` is not a history: {error}", path.display())))?;
     let status = write_result(&judged, arguments, streams)?;
+    if arguments.independent {
+        write_keys(&judged, streams)?;
+    }
     let elapsed = begun.elapsed();
     write_message(streams, &format!("judged in {}.{:03} s", elapsed.as_secs(), elapsed.subsec_millis()));
     Ok(status)
+}
+
+fn format(arguments: &JudgeArguments) -> Result<HistoryFormat, CliError> {
+    let mut format = HistoryFormat::from(arguments.model).with_failed_cas(arguments.failed_cas);
+    if let Some(json) = &arguments.initial {
+        let initial = format.with_initial(json);
+        format = initial.map_err(|error| CliError::new(format!("--initial `{json}`: {error}")))?;
+    }
+    Ok(if arguments.independent { format.with_independent_keys() } else { format })
 }
 
 /// Reads a file as text.
@@ -37,7 +50,7 @@ fn write_result(
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
     let operations = many(judged.operations as u64, "operation");
-    let size = format!("{operations} on {}", many(judged.keys as u64, "key"));
+    let size = format!("{operations} on {}", many(judged.keys.len() as u64, "key"));
     let status = match &judged.finding {
         Finding::Linearizable => {
             writeln!(streams.out, "linearizable: {size}")?;
@@ -56,4 +69,17 @@ fn write_result(
         }
     };
     Ok(status)
+}
+
+fn write_keys(judged: &Judgement, streams: &mut Streams<'_>) -> Result<(), CliError> {
+    for verdict in &judged.keys {
+        let result = match verdict.result {
+            CheckResult::Linearizable => "linearizable",
+            CheckResult::Illegal => "not linearizable",
+            CheckResult::Unknown => "unknown",
+        };
+        let operations = many(verdict.operations as u64, "operation");
+        writeln!(streams.out, "key {}: {result}: {operations}", verdict.key)?;
+    }
+    Ok(())
 }

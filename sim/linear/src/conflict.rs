@@ -1,8 +1,8 @@
 //! The smallest part of a history that is not linearizable, for a person to read.
 //!
-//! Two changes keep a history valid: to end it earlier, so that open operations stay pending; and to
-//! leave out an operation that no other operation could have observed. Every part is searched again
-//! before it counts as a conflict.
+//! Two changes keep a history valid. It may end earlier; its open operations stay pending then. An operation
+//! may be left out if no other operation could have observed it. Every part is searched again before it
+//! counts as a conflict.
 
 use super::{Effect, History, HistoryOp, NEVER, SLICE};
 use std::ops::Range;
@@ -47,7 +47,7 @@ fn prefix(history: &History, end: u32) -> Vec<HistoryOp> {
     invoked.map(cut).filter(HistoryOp::matters).collect()
 }
 
-/// Leaves out as many runs of this size as can be.
+/// Leaves out as many runs of this size as possible.
 fn leave_out(
     history: &History,
     part: &mut Vec<HistoryOp>,
@@ -87,7 +87,7 @@ fn without(history: &History, part: &[HistoryOp], run: Range<usize>) -> Vec<Hist
     part.iter().enumerate().filter(|(at, it)| is_kept(*at, it)).map(|(_, &it)| it).collect()
 }
 
-/// What operations observe of each other.
+/// The effects that operations observe.
 struct ObservedValues<'a> {
     history: &'a History,
     values: Vec<u32>,

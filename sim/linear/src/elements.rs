@@ -1,7 +1,7 @@
 //! Values that were appended to, split into the elements that were appended.
 //!
-//! If every element begins with a byte that no element has further on (or ends with one that no element
-//! has before), then a value shows which operations made it, and in which order.
+//! Suppose that every element begins with a byte that occurs nowhere else in an element, or that every
+//! element ends with such a byte. Then a value shows which operations made it, and in which order.
 
 use super::problem::INITIAL;
 use super::{Effect, HistoryOp};

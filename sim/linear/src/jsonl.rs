@@ -1,24 +1,14 @@
-//! Histories in lines of JSON, in the shape that Jepsen made common: one line for each
-//! invocation and each completion, in the order in which they happened.
+//! Histories in Jepsen's format: a line of JSON for each invocation and each completion, in the order in
+//! which they happened.
 
+use super::format::{HistoryFormat, OpKind};
+use super::json::Json;
 use super::{History, Input, Output};
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::error::Category;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
-
-/// The type of a key, and the operations that it allows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum KeyModel {
-    /// Holds any JSON value, `null` at first: `read`, `write`.
-    Register,
-    /// The same, and `cas`, whose value is `[expected, new]`.
-    CasRegister,
-    /// Holds a string, empty at first, which `null` is too: `read`, `write`, `cas`, `append`.
-    Kv,
-}
 
 /// The first invalid line.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,6 +22,8 @@ pub struct BadLine {
 /// The history of one key, and what the lines say of each of its operations.
 #[derive(Debug)]
 pub(super) struct Partition {
+    /// The key, as the lines write it; `null` if they name none.
+    pub(super) key: String,
     pub(super) history: History,
     pub(super) texts: Vec<OperationText>,
 }
@@ -58,74 +50,85 @@ pub struct LinePosition {
     pub time: u64,
 }
 
+/// The fields of a line, not looked into yet.
 #[derive(Deserialize)]
 #[serde(expecting = "struct Line")]
-struct HistoryLine {
-    process: Value,
+struct RawLine<'a> {
+    #[serde(borrow)]
+    process: &'a RawValue,
     r#type: String,
     f: Option<String>,
-    #[serde(default)]
-    key: Value,
-    #[serde(default)]
-    value: Value,
-    time: Option<Value>,
+    #[serde(borrow)]
+    key: Option<&'a RawValue>,
+    #[serde(borrow)]
+    value: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    time: Option<serde_json::Value>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum OpKind {
-    Read,
-    Write,
-    Cas,
-    Append,
+/// A line of a client.
+struct HistoryLine {
+    process: String,
+    r#type: String,
+    f: Option<String>,
+    /// `None` if the line names no key.
+    key: Option<Json>,
+    value: Json,
+    error: Json,
+    position: LinePosition,
 }
 
 /// An operation that was invoked and has not completed.
 struct Pending {
-    key: String,
+    key: Json,
     at: usize,
     verb: OpKind,
-    value: Value,
+    value: Json,
     args: Vec<Vec<u8>>,
 }
 
-/// Reads all lines.
-pub(super) fn read(text: &str, model: KeyModel) -> Result<BTreeMap<String, Partition>, BadLine> {
-    let mut reader = HistoryReader { model, keys: BTreeMap::new(), pending: BTreeMap::new(), time: 0 };
+/// Reads all lines. Returns the keys in the order of their canonical texts.
+pub(super) fn read(text: &str, format: &HistoryFormat) -> Result<Vec<Partition>, BadLine> {
+    let mut reader = HistoryReader { format, keys: BTreeMap::new(), pending: BTreeMap::new(), time: 0 };
     for (number, line) in (1..).zip(text.lines()) {
         if !line.trim().is_empty() {
             reader.take(number, line.trim()).map_err(|what| BadLine { line: number, what })?;
         }
     }
-    Ok(reader.keys)
+    Ok(reader.keys.into_values().collect())
 }
 
-struct HistoryReader {
-    model: KeyModel,
+struct HistoryReader<'a> {
+    format: &'a HistoryFormat,
+    /// Keys by their canonical texts.
     keys: BTreeMap<String, Partition>,
+    /// Open operations by their processes.
     pending: BTreeMap<String, Pending>,
     time: u64,
 }
 
-impl HistoryReader {
+impl HistoryReader<'_> {
     fn take(&mut self, number: usize, text: &str) -> Result<(), String> {
-        let line: HistoryLine = serde_json::from_str(text).map_err(|error| not_a_line(&error))?;
-        let process = match &line.process {
-            Value::Number(number) => number.to_string(),
-            Value::String(name) if name == "nemesis" => return Ok(()),
-            Value::String(name) => name.clone(),
-            other @ (Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
-                return Err(format!("process is {other}: expected a number or a name"));
-            }
+        let raw: RawLine<'_> = serde_json::from_str(text).map_err(|error| not_a_line(&error))?;
+        let process = match Json::of(Some(raw.process))? {
+            Json::String(name) if name == "nemesis" => return Ok(()),
+            Json::String(name) => name,
+            number @ Json::Number(_) => number.to_string(),
+            other => return Err(format!("process is {other}: expected a number or a name")),
         };
-        let place = LinePosition { line: number, time: self.take_time(line.time.as_ref())? };
+        let position = LinePosition { line: number, time: self.take_time(raw.time.as_ref())? };
+        let (key, value) = self.key_and_value(&raw)?;
+        let error = Json::of(raw.error)?;
+        let line = HistoryLine { process, r#type: raw.r#type, f: raw.f, key, value, error, position };
         match line.r#type.as_str() {
-            "invoke" => self.begin(process, line, place),
-            "ok" | "fail" | "info" => self.end(process, line, place),
+            "invoke" => self.begin(line),
+            "ok" | "fail" | "info" => self.end(line),
             other => Err(format!("unknown type {other:?}: expected invoke, ok, fail or info")),
         }
     }
 
-    fn take_time(&mut self, time: Option<&Value>) -> Result<u64, String> {
+    fn take_time(&mut self, time: Option<&serde_json::Value>) -> Result<u64, String> {
         if let Some(time) = time {
             let error = || format!("time is {time}: expected a whole number of nanoseconds");
             let time = time.as_u64().ok_or_else(error)?;
@@ -137,125 +140,101 @@ impl HistoryReader {
         Ok(self.time)
     }
 
-    fn begin(&mut self, process: String, line: HistoryLine, place: LinePosition) -> Result<(), String> {
+    /// The key of a line, if the line names one, and the value without the key.
+    fn key_and_value(&self, raw: &RawLine<'_>) -> Result<(Option<Json>, Json), String> {
+        let value = Json::of(raw.value)?;
+        let key = raw.key.map(|key| Json::of(Some(key))).transpose()?;
+        if !self.format.independent {
+            return Ok((key, value));
+        }
+        if let Some(key) = key {
+            return Err(format!("key is {key}: the value [key, value] of an independent test names the key"));
+        }
+        let may_leave_out = matches!(raw.r#type.as_str(), "fail" | "info");
+        match value.as_pair() {
+            Some((key, inner)) => Ok((Some(key.clone()), inner.clone())),
+            None if may_leave_out && value == Json::Null => Ok((None, value)),
+            None => Err(format!("value is {value}: expected [key, value]")),
+        }
+    }
+
+    fn begin(&mut self, line: HistoryLine) -> Result<(), String> {
+        let HistoryLine { process, f, key, value, position, .. } = line;
         if self.pending.contains_key(&process) {
             return Err(format!("process {process} invokes, and its last operation has not completed"));
         }
-        let verb = self.model.verb(line.f.as_deref().ok_or("an invocation without f")?)?;
-        let args = self.model.args(verb, &line.value)?;
+        let model = self.format.model;
+        let verb = model.verb(f.as_deref().ok_or("an invocation without f")?)?;
+        let args = model.args(verb, &value)?;
         let input = match (verb, args.as_slice()) {
             (OpKind::Write, [value]) => Input::Write(value),
             (OpKind::Append, [value]) => Input::Append(value),
             (OpKind::Cas, [expected, new]) => Input::Cas { expected, new },
             (OpKind::Read | OpKind::Write | OpKind::Append | OpKind::Cas, _) => Input::Read,
         };
-        let key = line.key.to_string();
-        let initial = self.model.initial();
-        let start = || Partition { history: History::new(initial), texts: Vec::new() };
-        let partition = self.keys.entry(key.clone()).or_insert_with(start);
+        let key = key.unwrap_or(Json::Null);
+        let start = || Partition {
+            key: key.to_string(),
+            history: History::new(&self.format.initial),
+            texts: Vec::new(),
+        };
+        let partition = self.keys.entry(key.canonical()).or_insert_with(start);
         let at = partition.history.invoke(input);
         let what = match verb {
             OpKind::Read => verb.to_string(),
-            OpKind::Write | OpKind::Cas | OpKind::Append => format!("{verb} {}", line.value),
+            OpKind::Write | OpKind::Cas | OpKind::Append => format!("{verb} {value}"),
         };
-        partition.texts.push(OperationText {
-            process: process.clone(),
-            what,
-            invoked: place,
-            completed: None,
-        });
-        self.pending.insert(process, Pending { key, at, verb, value: line.value, args });
+        let text = OperationText { process: process.clone(), what, invoked: position, completed: None };
+        partition.texts.push(text);
+        self.pending.insert(process, Pending { key, at, verb, value, args });
         Ok(())
     }
 
-    fn end(&mut self, process: String, line: HistoryLine, place: LinePosition) -> Result<(), String> {
-        let open = self.pending.remove(&process);
+    fn end(&mut self, line: HistoryLine) -> Result<(), String> {
+        let process = &line.process;
+        let open = self.pending.remove(process);
         let open = open.ok_or_else(|| format!("process {process} completes what it has not invoked"))?;
-        open.expect_same(&line, self.model)?;
-        let partition = self.keys.get_mut(&open.key).expect("an operation is open on a key that was seen");
+        open.expect_same(&line, self.format)?;
+        let partition = self.keys.get_mut(&open.key.canonical());
+        let partition = partition.expect("an operation is open on a key that was seen");
         let text = &mut partition.texts[open.at];
         match (line.r#type.as_str(), open.verb) {
             ("ok", OpKind::Read) => {
-                let value = self.model.value(&line.value)?;
+                let value = self.format.model.value(&line.value)?;
                 text.what = format!("{} {}", open.verb, line.value);
                 partition.history.complete(open.at, Output::Read(&value));
             }
             ("ok", OpKind::Write | OpKind::Append | OpKind::Cas) => {
                 partition.history.complete(open.at, Output::Done);
             }
-            ("fail", OpKind::Cas) => partition.history.complete(open.at, Output::Mismatch),
-            ("fail", OpKind::Read | OpKind::Write | OpKind::Append) => {
+            ("fail", OpKind::Cas) if self.format.failed_cas.is_mismatch(&line.error) => {
+                partition.history.complete(open.at, Output::Mismatch);
+            }
+            ("fail", OpKind::Read | OpKind::Write | OpKind::Append | OpKind::Cas) => {
                 partition.history.complete(open.at, Output::Failed);
             }
             _ => {}
         }
-        text.completed = Some((place, line.r#type));
+        text.completed = Some((line.position, line.r#type));
         Ok(())
     }
 }
 
 impl Pending {
     /// Checks that a completion matches its invocation.
-    fn expect_same(&self, line: &HistoryLine, model: KeyModel) -> Result<(), String> {
+    fn expect_same(&self, line: &HistoryLine, format: &HistoryFormat) -> Result<(), String> {
         let verb = self.verb.to_string();
         if let Some(f) = line.f.as_deref().filter(|f| *f != verb) {
             return Err(format!("completes a {f}, and a {verb} was invoked"));
         }
-        let key = line.key.to_string();
-        if !line.key.is_null() && key != self.key {
+        if let Some(key) = line.key.as_ref().filter(|key| key.canonical() != self.key.canonical()) {
             return Err(format!("completes on key {key}, and was invoked on {}", self.key));
         }
-        let is_same = || Ok::<_, String>(model.args(self.verb, &line.value)? == self.args);
-        if self.verb != OpKind::Read && !line.value.is_null() && !is_same()? {
+        let is_same = || Ok::<_, String>(format.model.args(self.verb, &line.value)? == self.args);
+        if self.verb != OpKind::Read && line.value != Json::Null && !is_same()? {
             return Err(format!("completes with {}, and was invoked with {}", line.value, self.value));
         }
         Ok(())
-    }
-}
-
-impl KeyModel {
-    const fn initial(self) -> &'static [u8] {
-        match self {
-            Self::Register | Self::CasRegister => b"null",
-            Self::Kv => b"",
-        }
-    }
-
-    fn verb(self, f: &str) -> Result<OpKind, String> {
-        let verb = match f {
-            "read" => OpKind::Read,
-            "write" => OpKind::Write,
-            "cas" => OpKind::Cas,
-            "append" => OpKind::Append,
-            other => return Err(format!("unknown f {other:?}: expected read, write, cas or append")),
-        };
-        let has = match self {
-            Self::Register => matches!(verb, OpKind::Read | OpKind::Write),
-            Self::CasRegister => verb != OpKind::Append,
-            Self::Kv => true,
-        };
-        if has { Ok(verb) } else { Err(format!("the {self} model has no {verb}")) }
-    }
-
-    /// The arguments of an invocation.
-    fn args(self, verb: OpKind, value: &Value) -> Result<Vec<Vec<u8>>, String> {
-        match verb {
-            OpKind::Read => Ok(Vec::new()),
-            OpKind::Write | OpKind::Append => Ok(vec![self.value(value)?]),
-            OpKind::Cas => match value.as_array().map(Vec::as_slice) {
-                Some([expected, new]) => Ok(vec![self.value(expected)?, self.value(new)?]),
-                Some(_) | None => Err(format!("a cas with value {value}: expected [expected, new]")),
-            },
-        }
-    }
-
-    fn value(self, value: &Value) -> Result<Vec<u8>, String> {
-        match (self, value) {
-            (Self::Register | Self::CasRegister, _) => Ok(value.to_string().into_bytes()),
-            (Self::Kv, Value::Null) => Ok(Vec::new()),
-            (Self::Kv, Value::String(text)) => Ok(text.clone().into_bytes()),
-            (Self::Kv, _) => Err(format!("value {value}: the kv model has strings")),
-        }
     }
 }
 
@@ -268,37 +247,6 @@ fn not_a_line(error: &serde_json::Error) -> String {
             format!("not JSON: {what} at column {}", error.column())
         }
         Category::Data => what.to_owned(),
-    }
-}
-
-impl fmt::Display for OpKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Cas => "cas",
-            Self::Append => "append",
-        })
-    }
-}
-
-impl fmt::Display for KeyModel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Register => "register",
-            Self::CasRegister => "cas-register",
-            Self::Kv => "kv",
-        })
-    }
-}
-
-impl FromStr for KeyModel {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let all = [Self::Register, Self::CasRegister, Self::Kv];
-        let named = all.into_iter().find(|model| model.to_string() == name);
-        named.ok_or_else(|| format!("unknown model {name:?}: expected register, cas-register or kv"))
     }
 }
 

@@ -1,18 +1,31 @@
 //! The verdict on a history in lines of JSON.
 
-use super::History;
-use super::jsonl::{self, BadLine, KeyModel, OperationText, Partition};
+use super::format::HistoryFormat;
+use super::jsonl::{self, BadLine, OperationText, Partition};
 use super::search::OrderSearch;
+use super::{CheckResult, History};
 
 /// The result of judging a history.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Judgement {
     /// The number of operations.
     pub operations: usize,
-    /// The number of keys.
-    pub keys: usize,
-    /// Whether the history is linearizable.
+    /// The verdict on each key, in the order of the keys' texts.
+    pub keys: Vec<KeyVerdict>,
+    /// Whether the history is linearizable: it is if the history of every key is.
     pub finding: Finding,
+}
+
+/// The verdict on the history of one key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyVerdict {
+    /// The key, as it stands in the lines; `null` if they name none.
+    pub key: String,
+    /// The number of its operations.
+    pub operations: usize,
+    /// Whether its history is linearizable. It is [`CheckResult::Unknown`] if the search was stopped, or if
+    /// the key was not decided by the time another key was found not to be linearizable.
+    pub result: CheckResult,
 }
 
 /// Whether a history is linearizable.
@@ -20,7 +33,7 @@ pub struct Judgement {
 pub enum Finding {
     /// The history is linearizable.
     Linearizable,
-    /// It is not, and these operations alone show it.
+    /// The history is not linearizable; these operations alone show it.
     Violation(Conflict),
     /// The search was stopped before it was known.
     Unknown {
@@ -39,12 +52,17 @@ pub struct Conflict {
     pub operations: Vec<OperationText>,
 }
 
-/// Reads a history and judges it. The search asks every few thousand steps whether to go on.
+/// Reads a history and judges it. `keep_going` is called every few thousand steps; the search stops when
+/// it returns false.
 ///
-/// The order of events is that of the lines. An operation that does not complete, or completes
-/// with `info`, may or may not have happened, at any time after it was invoked. A `cas` that
-/// completes with `fail` found another value than it expected; anything else that does was not
-/// done. Lines of the process `nemesis` are skipped, and so are empty ones.
+/// The order of events is that of the lines. An operation that does not complete, or completes with `info`,
+/// may or may not have happened, at any time after it was invoked. An operation that completes with `fail`
+/// was not done; [`FailedCas`](super::FailedCas) says what that means for a `cas`. Lines of the process
+/// `nemesis` are skipped, and so are empty ones.
+///
+/// Values and keys are JSON and are compared as such. Numbers are exact: `1`, `1.0` and `10e-1` are equal,
+/// and integers above 2⁶⁴ are equal only if all their digits are. The order of an object's fields does not
+/// matter. An array or object may be nested 128 levels deep, and a number's exponent must fit 64 bits.
 ///
 /// ```
 /// use wavetank_linear::{Finding, KeyModel, judge};
@@ -62,72 +80,78 @@ pub struct Conflict {
 /// Names the first invalid line.
 pub fn judge(
     text: &str,
-    model: KeyModel,
+    format: impl Into<HistoryFormat>,
     keep_going: &mut dyn FnMut() -> bool,
 ) -> Result<Judgement, BadLine> {
-    let keys = jsonl::read(text, model)?;
-    let operations = keys.values().map(|partition| partition.history.len()).sum();
-    let count = keys.len();
-    let finding = find(keys.into_iter().collect(), keep_going);
-    Ok(Judgement { operations, keys: count, finding })
+    let keys = jsonl::read(text, &format.into())?;
+    let operations = keys.iter().map(|partition| partition.history.len()).sum();
+    let mut searches = keys.into_iter().map(KeySearch::new).collect::<Vec<_>>();
+    let finding = find(&mut searches, keep_going);
+    Ok(Judgement { operations, keys: searches.iter().map(KeySearch::verdict).collect(), finding })
 }
 
 /// How many steps each key gets in the first round. Later rounds have more, so that a hard key does not
 /// delay an easy one.
 const FIRST_ROUND: u64 = 4_096;
 
-fn find(keys: Vec<(String, Partition)>, keep_going: &mut dyn FnMut() -> bool) -> Finding {
-    let mut open =
-        keys.into_iter().map(|(name, partition)| KeySearch::new(name, partition)).collect::<Vec<_>>();
-    open.sort_by_key(|case| case.partition.history.len());
+fn find(searches: &mut [KeySearch], keep_going: &mut dyn FnMut() -> bool) -> Finding {
+    let mut open = searches.iter_mut().collect::<Vec<_>>();
+    open.sort_by_key(|search| search.partition.history.len());
     let mut steps = FIRST_ROUND;
-    while !open.is_empty() {
-        let mut undecided = Vec::with_capacity(open.len());
-        for mut case in open {
-            match case.run(steps, keep_going) {
-                Some(true) => {}
-                Some(false) => return Finding::Violation(case.conflict(keep_going)),
-                None => undecided.push(case),
+    let mut conflict = None;
+    loop {
+        for search in &mut open {
+            search.run(steps, keep_going);
+            // Only one conflict is shown, so that the time for a search goes to the verdicts.
+            if search.result == CheckResult::Illegal && conflict.is_none() {
+                conflict = Some(search.conflict(keep_going));
             }
         }
-        open = undecided;
-        if !open.is_empty() && !keep_going() {
-            return Finding::Unknown { undecided: open.len() };
+        open.retain(|search| search.result == CheckResult::Unknown);
+        match conflict {
+            Some(conflict) => return Finding::Violation(conflict),
+            None if open.is_empty() => return Finding::Linearizable,
+            None if !keep_going() => return Finding::Unknown { undecided: open.len() },
+            None => steps = steps.saturating_mul(4),
         }
-        steps = steps.saturating_mul(4);
     }
-    Finding::Linearizable
 }
 
 struct KeySearch {
-    name: String,
     partition: Partition,
     search: OrderSearch,
+    result: CheckResult,
 }
 
 impl KeySearch {
-    fn new(name: String, partition: Partition) -> Self {
+    fn new(partition: Partition) -> Self {
         let search = partition.history.search(partition.history.operations.iter().copied());
-        Self { name, partition, search }
+        Self { partition, search, result: CheckResult::Unknown }
     }
 
-    fn run(&mut self, steps: u64, keep_going: &mut dyn FnMut() -> bool) -> Option<bool> {
+    fn run(&mut self, steps: u64, keep_going: &mut dyn FnMut() -> bool) {
         let mut left = steps;
-        while 0 < left && keep_going() {
+        while 0 < left && self.result == CheckResult::Unknown && keep_going() {
             let slice = left.min(FIRST_ROUND);
-            if let Some(linearizable) = self.search.run(slice) {
-                return Some(linearizable);
-            }
+            self.result = match self.search.run(slice) {
+                Some(true) => CheckResult::Linearizable,
+                Some(false) => CheckResult::Illegal,
+                None => CheckResult::Unknown,
+            };
             left -= slice;
         }
-        None
     }
 
-    fn conflict(self, keep_going: &mut dyn FnMut() -> bool) -> Conflict {
+    fn conflict(&self, keep_going: &mut dyn FnMut() -> bool) -> Conflict {
         let history: &History = &self.partition.history;
         let operations = history.conflict(keep_going);
         let operations = operations.into_iter().map(|at| self.partition.texts[at].clone()).collect();
-        Conflict { key: self.name, operations }
+        Conflict { key: self.partition.key.clone(), operations }
+    }
+
+    fn verdict(&self) -> KeyVerdict {
+        let Partition { key, history, .. } = &self.partition;
+        KeyVerdict { key: key.clone(), operations: history.len(), result: self.result }
     }
 }
 

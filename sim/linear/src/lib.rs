@@ -2,17 +2,19 @@
 //!
 //! Here: the history of one key ([`History`]), the search for an order of its operations that explains
 //! every output, the smallest part of the history that has no such order ([`History::conflict`]), and a
-//! reader of histories in lines of JSON ([`judge`]). Not here: the origin of histories, clocks (the
-//! caller stops a search), and histories of several keys: a history is linearizable if
-//! and only if the history of each key is.
+//! reader of histories in lines of JSON ([`judge`]). Not here: the origin of histories, and clocks (the
+//! caller stops a search). A [`History`] has one key; [`judge`] takes several keys, since a history is
+//! linearizable if and only if the history of each key is.
 //!
-//! The search is Wing and Gong's with Lowe's memo. It prunes by three rules besides. A read that fits the
+//! The search is Wing and Gong's with Lowe's memo. It also prunes by three rules. A read that fits the
 //! current state is linearized at once, since it changes nothing. All values that no operation reads
 //! count as one value. A value that must still be read, and that no remaining operation can produce,
 //! must be reachable from the current state by appending.
 
 mod conflict;
 mod elements;
+mod format;
+mod json;
 mod jsonl;
 mod judge;
 mod list;
@@ -28,8 +30,9 @@ mod brute_force;
 #[cfg(test)]
 mod tests;
 
-pub use jsonl::{BadLine, KeyModel, LinePosition, OperationText};
-pub use judge::{Conflict, Finding, Judgement, judge};
+pub use format::{FailedCas, HistoryFormat, KeyModel};
+pub use jsonl::{BadLine, LinePosition, OperationText};
+pub use judge::{Conflict, Finding, Judgement, KeyVerdict, judge};
 
 use problem::Problem;
 use search::OrderSearch;
@@ -48,20 +51,20 @@ pub struct History {
     moment: u32,
 }
 
-/// What an operation asks for.
+/// The request of an operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Input<'a> {
-    /// To read the value.
+    /// Reads the value.
     Read,
-    /// To write this value.
+    /// Writes this value.
     Write(&'a [u8]),
-    /// To append this to the value.
+    /// Appends this to the value.
     Append(&'a [u8]),
-    /// To write a new value if the key has the expected one.
+    /// Writes the new value if the key has the expected one.
     Cas {
         /// The value that the key must have.
         expected: &'a [u8],
-        /// The value that is written then.
+        /// The value that is written.
         new: &'a [u8],
     },
 }
@@ -96,7 +99,8 @@ struct HistoryOp {
     /// Its number in the history, or in the part of it that is searched.
     id: u32,
     invoked: u32,
-    /// When it completed; [`NEVER`] if it did not. As a number, since the search compares it all the time.
+    /// The moment of its completion, or [`NEVER`]. It is a plain number, since the search compares it all the
+    /// time.
     returned: u32,
     effect: Effect,
 }
@@ -176,7 +180,8 @@ impl History {
         self.operations.is_empty()
     }
 
-    /// Whether the history is linearizable. The search asks every few thousand steps whether to go on.
+    /// Whether the history is linearizable. `keep_going` is called every few thousand steps; the search stops
+    /// when it returns false.
     pub fn check(&self, keep_going: &mut dyn FnMut() -> bool) -> CheckResult {
         let mut search = self.search(self.operations.iter().copied());
         while keep_going() {
@@ -187,8 +192,8 @@ impl History {
         CheckResult::Unknown
     }
 
-    /// The smallest part of a history that is not linearizable: operations none of which can be left
-    /// out. It is only as small as was found before `keep_going` said to stop.
+    /// The smallest part of the history that is not linearizable, as the numbers of its operations: the part
+    /// without any one of them is linearizable. The part may be larger if `keep_going` returns false.
     pub fn conflict(&self, keep_going: &mut dyn FnMut() -> bool) -> Vec<usize> {
         conflict::smallest(self, keep_going)
     }
@@ -233,7 +238,7 @@ impl HistoryOp {
         self.effect != Effect::Nothing && !(self.is_pending() && self.effect.is_read_only())
     }
 
-    /// The value that it must have found, if it must have found one.
+    /// The value that it must have found; `None` if it may have found any value.
     const fn reads(&self) -> Option<u32> {
         match self.effect {
             Effect::Read(value) | Effect::Cas(value, _) if !self.is_pending() => Some(value),
@@ -241,7 +246,7 @@ impl HistoryOp {
         }
     }
 
-    /// The value that it writes, but for an append.
+    /// The value that a write or a cas stores; `None` for other effects.
     const fn writes(&self) -> Option<u32> {
         match self.effect {
             Effect::Write(value) | Effect::Cas(_, value) => Some(value),

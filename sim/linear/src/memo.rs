@@ -21,7 +21,7 @@ struct Slot {
 const MOST_WORDS: usize = 1 << 24;
 
 impl Memo {
-    /// Adds a key; whether it is new, as far as is remembered.
+    /// Adds a key. Returns whether it is new, as far as the memo remembers.
     pub(super) fn insert(&mut self, key: &[u64]) -> bool {
         if 3 * self.slots.len() <= 4 * self.used {
             self.grow();

@@ -47,7 +47,8 @@ impl Problem {
         problem
     }
 
-    /// Gives one number to all values that no operation reads, and one effect to all ways to get there.
+    /// Gives one number to all values that no operation reads, and one effect to all operations that write
+    /// such a value.
     fn unify_unread(&mut self, values: &[Box<[u8]>], seen: &[bool], writers: &Writers<'_>) {
         let states = self.states.as_ref();
         let matters = |value: u32| match states {
@@ -67,7 +68,7 @@ impl Problem {
     }
 
     /// Leaves out pending operations that make no difference: every order with them is an order without
-    /// them. Only a cas that found another value may have found what they wrote.
+    /// them. Their writes can matter only to a cas that found another value.
     fn drop_pointless(&mut self) {
         if !self.operations.iter().any(|it| matches!(it.effect, Effect::Mismatch(_))) {
             self.operations.retain(|it| !it.is_pending() || it.writes() != Some(UNREAD));

@@ -216,9 +216,9 @@ impl OrderSearch {
         self.unreachable.iter().all(leads_to)
     }
 
-    /// Whether the search has not been here before: with these operations linearized, in this state. All
-    /// operations before the first remaining one are linearized, and no operation is that was invoked after
-    /// the first completion.
+    /// Whether the search has these operations linearized in this state for the first time. The key leaves out
+    /// two groups of operations. All operations before the first remaining one are linearized. An operation
+    /// that was invoked after the first remaining completion is not linearized.
     fn is_new(&mut self) -> bool {
         let first = self.by_invocation.first(self.all());
         let Some(&reach) = self.reach.get(self.by_completion.first(self.all()) as usize) else { return true };

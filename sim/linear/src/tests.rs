@@ -1,6 +1,7 @@
 //! Known verdicts, and random histories against brute force.
 
 mod known;
+mod meanings;
 mod random;
 mod reader;
 

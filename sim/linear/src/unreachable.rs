@@ -1,6 +1,6 @@
 //! Values that must still be read and that no remaining operation can produce.
 //!
-//! Such a value must be reachable from the current state, or the search need not go on from here.
+//! If the current state cannot become such a value by appending, the search backtracks.
 
 use std::ops::Range;
 

@@ -19,7 +19,7 @@ pub(super) struct Writers<'a> {
     elements: Option<AppendedElements<'a>>,
 }
 
-/// Values that more operations can lead to are not counted: that would cost more than it saves.
+/// A value that more operations can lead to is not counted: counting it would cost more than it saves.
 const MOST_SUPPLIES: i32 = 64;
 
 impl<'a> Writers<'a> {
@@ -103,7 +103,7 @@ impl<'a> Writers<'a> {
         }
     }
 
-    /// Counts what must be read and what can lead there; `None` if a value must be read that no
+    /// Counts the values that must be read and the operations that can lead to them; `None` if a value must be read that no
     /// operation produced. `operations` are in their final order.
     pub(super) fn count(&self, operations: &[HistoryOp], appends: bool) -> Option<Unreachable> {
         let mut demand = vec![0; self.values.len()];
@@ -139,8 +139,8 @@ impl<'a> Writers<'a> {
         needed.filter_map(|&(value, writer)| Some((place(writer)?, value))).collect()
     }
 
-    /// Pairs of an operation and a value of the list that can come of what it writes. Values that too
-    /// many operations can lead to are removed from the list.
+    /// Pairs of an operation and a listed value that can follow from its write. A value that too many
+    /// operations can lead to is removed from the list.
     fn led(&self, operations: &[HistoryOp], later: &mut Vec<u32>, appends: bool) -> Vec<(u32, u32)> {
         later.sort_unstable_by_key(|&value| &self.values[value as usize]);
         let mut leads = vec![0_i32; later.len() + 1];
@@ -162,7 +162,7 @@ impl<'a> Writers<'a> {
         led.collect()
     }
 
-    /// Which of the sorted values can come of what an operation writes.
+    /// The sorted values that can follow from the write of an operation.
     fn range(&self, it: &HistoryOp, later: &[u32], appends: bool) -> Range<usize> {
         let Some(value) = it.writes().filter(|&value| value != UNREAD) else { return 0..0 };
         let (base, of) = (&*self.values[value as usize], |later: &u32| &*self.values[*later as usize]);

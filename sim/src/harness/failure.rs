@@ -1,6 +1,7 @@
 //! Reports and keeps a run that failed under `cargo test`.
 
 use super::Trial;
+use super::bounds::print;
 use crate::capsule::{Capsule, Content};
 use crate::engine::workload::TankFsm;
 use crate::observe::report::{Report, Verdict};
@@ -8,13 +9,17 @@ use crate::observe::step_log::StepLog;
 use crate::observe::trace::{Story, TextTrace, last_lines};
 use crate::plan::Plan;
 use crate::runner::Run;
-use crate::shrink::{self, Failure};
+use crate::shrink::{self, Failure, ShrinkProgress, Shrunk};
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, thread};
 
 /// How many plans a shrink may try.
-const TRIES: u64 = 2_000;
+const TRIES_MAX: u64 = 2_000;
+
+/// How many events these may take together.
+const EVENTS_MAX: u64 = 50_000_000;
 
 pub(super) fn is_failure(verdict: &Verdict) -> bool {
     Failure::of(verdict).is_some()
@@ -25,18 +30,41 @@ pub(super) fn name() -> String {
     thread::current().name().unwrap_or("a_test").to_owned()
 }
 
-/// Shrinks the failure, keeps it in a file, and panics with everything that is known about it.
+/// The run of a seed, and how to repeat it.
+pub(super) fn about(seed: u64) -> String {
+    format!("{}, seed {seed}\n{}", name(), replay(seed))
+}
+
+fn replay(seed: u64) -> String {
+    format!("replay  WAVETANK_SEED={seed} {}", command())
+}
+
+/// Panics with a panic of the code that makes a storm.
 #[track_caller]
-pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, plan: Plan) -> ! {
-    let seed = plan.seed;
-    let mut run = |plan| trial.run(plan, ());
-    let shrunk = shrink::shrink(plan, &mut run, &mut |progress| progress.tries < TRIES);
-    let shrunk = shrunk.expect("the run is deterministic, so it fails again");
-    let (report, story, step_log) = rerun(trial, &shrunk.plan);
+pub(super) fn report_panic(seed: u64, message: &str) -> ! {
+    let verdict = Verdict::Panicked(message.to_owned());
+    panic!("{verdict}\n\nfound under seed {seed}, while the storm was made\n{}", replay(seed))
+}
+
+/// Prints the failure at once. Then shrinks it, keeps it in a file, and panics with the violation, the shrunk
+/// plan and the replay command.
+#[track_caller]
+pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64, first: &Verdict) -> ! {
+    print(&format!("{first}\nfound under {}\nIt is shrunk now, in up to {TRIES_MAX} runs.", about(seed)));
+    let Some((shrunk, report, story, step_log)) = shrink(trial, seed) else {
+        panic!(
+            "{first}\n\nfound under seed {seed}; it did not repeat: the state machine or the clients depend on \
+             more than the seed\n{}",
+            replay(seed),
+        )
+    };
     let content = Content::Plan { scenario: report.scenario.clone(), plan: shrunk.plan.clone() };
     let capsule = Capsule::of(content, &report, step_log);
     let mut text = report.verdict.to_string();
     let _ = write!(text, "\n\nfound under seed {seed}: {}\nshrunk to      {}\n", shrunk.before, shrunk.after);
+    if Failure::of(first).as_ref() != Some(&shrunk.failure) {
+        let _ = writeln!(text, "the first run of the seed failed in another way: {first}");
+    }
     let _ = write!(text, "\n{story}\n{}\n", shrink::source(&shrunk.plan));
     let path = path(seed);
     match keep(&capsule, &path) {
@@ -45,10 +73,25 @@ pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, plan: Plan)
         }
         Err(error) => {
             let _ = writeln!(text, "cannot write `{}`: {error}", path.display());
-            let _ = write!(text, "replay  WAVETANK_SEED={seed} {}", command());
+            text += &replay(seed);
         }
     }
     panic!("{text}")
+}
+
+/// Shrinks the plan, and runs the smallest plan again for its trace; `None` if one of the two does not fail.
+fn shrink<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64) -> Option<(Shrunk, Report, String, StepLog)> {
+    let events = Cell::new(0);
+    let mut run = |plan: Plan| {
+        let about = format!("a smaller plan for the failure of {}\n{}", about(seed), shrink::source(&plan));
+        let run = trial.run_watched(plan, (), about);
+        events.set(events.get() + run.report.events);
+        run
+    };
+    let mut go_on = |progress: &ShrinkProgress<'_>| progress.tries < TRIES_MAX && events.get() < EVENTS_MAX;
+    let shrunk = shrink::shrink(trial.plan().clone(), &mut run, &mut go_on)?;
+    let (report, story, step_log) = rerun(trial, &shrunk.plan);
+    is_failure(&report.verdict).then_some((shrunk, report, story, step_log))
 }
 
 /// Replays a kept run, and panics if it still fails.
@@ -97,9 +140,11 @@ fn path(seed: u64) -> PathBuf {
 
 /// The command that runs this test alone.
 fn command() -> String {
-    match name().as_str() {
+    match thread::current().name() {
         // Not a test, but a program of its own.
-        "main" => env::current_exe().unwrap_or_default().display().to_string(),
-        name => format!("cargo test {name}"),
+        Some("main") => env::current_exe().unwrap_or_default().display().to_string(),
+        Some(name) => format!("cargo test {name} -- --exact"),
+        // A thread of the test's own.
+        None => "cargo test".to_owned(),
     }
 }

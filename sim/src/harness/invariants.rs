@@ -1,6 +1,8 @@
 //! Invariants of a user's state machine: each is checked after every change, and the first failure is
 //! the verdict.
 
+use super::bounds::StepCount;
+use super::drop_guard::DropGuard;
 use crate::engine::workload::TankFsm;
 use crate::observe::observer::Observer;
 use crate::observe::report::{Class, Violation};
@@ -41,18 +43,18 @@ impl<F> Guard<F> {
 
 /// A state machine whose invariants are checked after every change.
 pub(super) struct CheckedFsm<F> {
-    fsm: F,
+    fsm: DropGuard<F>,
     guard: Rc<Guard<F>>,
 }
 
 impl<F> CheckedFsm<F> {
     pub(super) const fn new(fsm: F, guard: Rc<Guard<F>>) -> Self {
-        Self { fsm, guard }
+        Self { fsm: DropGuard::new(fsm), guard }
     }
 }
 
 impl<F: TankFsm> Fsm for CheckedFsm<F> {
-    type Snapshot = F::Snapshot;
+    type Snapshot = DropGuard<F::Snapshot>;
 
     fn apply(&mut self, command: &Command<'_>) -> Data {
         let response = self.fsm.apply(command);
@@ -67,7 +69,7 @@ impl<F: TankFsm> Fsm for CheckedFsm<F> {
     }
 
     fn snapshot(&mut self) -> Result<Self::Snapshot, StoreError> {
-        self.fsm.snapshot()
+        self.fsm.snapshot().map(DropGuard::new)
     }
 
     fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError> {
@@ -87,16 +89,17 @@ impl<F: TankFsm> TankFsm for CheckedFsm<F> {
     }
 }
 
-/// The custom check that reports a failed invariant.
+/// The custom checks: the invariants, and the bound of steps.
 pub(super) struct Invariants<F> {
     guard: Rc<Guard<F>>,
+    steps: StepCount,
     verdict: Option<Violation>,
 }
 
 impl<F> Invariants<F> {
-    pub(super) fn new(invariants: Rc<Vec<Invariant<F>>>) -> Self {
+    pub(super) fn new(invariants: Rc<Vec<Invariant<F>>>, steps: StepCount) -> Self {
         let guard = Guard { invariants, breach: RefCell::new(None), checked: Cell::new(0) };
-        Self { guard: Rc::new(guard), verdict: None }
+        Self { guard: Rc::new(guard), steps, verdict: None }
     }
 
     pub(super) fn guard(&self) -> Rc<Guard<F>> {
@@ -104,23 +107,31 @@ impl<F> Invariants<F> {
     }
 }
 
+impl<F> Invariants<F> {
+    fn fail(&mut self, check: &str, class: Class, section: &str, what: String, at: &Observation<'_>) {
+        self.verdict = Some(Violation {
+            check: check.to_owned(),
+            class,
+            section: section.to_owned(),
+            what,
+            at: at.at,
+            step: at.step,
+        });
+    }
+}
+
 impl<F> Observer for Invariants<F> {
     fn on_observation(&mut self, observation: &Observation<'_>) {
-        let (ObservationKind::Applied { idx, .. } | ObservationKind::Restored { idx, .. }) = observation.kind
-        else {
+        let may_go_on = self.steps.take();
+        if self.verdict.is_some() {
             return;
-        };
-        if self.verdict.is_none()
+        }
+        if let ObservationKind::Applied { idx, .. } | ObservationKind::Restored { idx, .. } = observation.kind
             && let Some((name, what)) = self.guard.breach.take()
         {
-            self.verdict = Some(Violation {
-                check: name.to_owned(),
-                class: Class::Safety,
-                section: "invariant".to_owned(),
-                what: format!("{idx}: {what}"),
-                at: observation.at,
-                step: observation.step,
-            });
+            self.fail(name, Class::Safety, "invariant", format!("{idx}: {what}"), observation);
+        } else if !may_go_on {
+            self.fail("steps_max", Class::Liveness, "bound", self.steps.exceeded(), observation);
         }
     }
 }

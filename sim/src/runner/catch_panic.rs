@@ -19,9 +19,12 @@ thread_local! {
 pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     install_hook();
     let before = CAPTURING.replace(true);
+    // A destructor that catches a panic must not take the message of the panic that unwinds the stack.
+    let unwinding = CAPTURED.take();
     let result = panic::catch_unwind(AssertUnwindSafe(work));
     CAPTURING.set(before);
-    result.map_err(|payload| CAPTURED.take().unwrap_or_else(|| message(payload.as_ref()).to_owned()))
+    let captured = CAPTURED.replace(unwinding);
+    result.map_err(|payload| captured.unwrap_or_else(|| message(payload.as_ref()).to_owned()))
 }
 
 /// Installs a panic hook, once per process. Panics of threads that do not capture go to the previous

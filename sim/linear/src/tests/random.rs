@@ -66,9 +66,9 @@ fn output(rng: &mut TestRng, values: &ValueSet, input: Input<'static>) -> Option
 
 /// A random history, with answers that may be wrong.
 fn arbitrary_history(rng: &mut TestRng) -> History {
-    let mut history = History::new(b"");
-    let (mut open, mut left) = (Vec::new(), rng.between(1, 7));
     let (values, appends) = (&VALUE_SETS[rng.below(3) as usize], rng.chance(1, 2));
+    let mut history = History::new(if rng.chance(1, 4) { rng.one_of(&values.seen) } else { b"" });
+    let (mut open, mut left) = (Vec::new(), rng.between(1, 7));
     while 0 < left || !open.is_empty() {
         if 0 < left && (open.is_empty() || rng.chance(1, 2)) {
             let input = input(rng, values, appends);

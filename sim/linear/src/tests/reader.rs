@@ -15,7 +15,7 @@ fn error(text: &str, model: KeyModel) -> String {
 
 #[test]
 fn an_empty_history_is_linearizable() {
-    let expected = Judgement { operations: 0, keys: 0, finding: Finding::Linearizable };
+    let expected = Judgement { operations: 0, keys: Vec::new(), finding: Finding::Linearizable };
     assert_eq!(judged("", KeyModel::Kv), expected);
     assert_eq!(judged("\n  \r\n", KeyModel::Kv), expected);
 }
@@ -29,7 +29,7 @@ fn keys_are_independent() {
         {"process":0,"type":"ok","f":"read","key":"y","value":null,"time":4}
     "#;
     let judged = judged(text, KeyModel::Register);
-    assert_eq!((judged.keys, judged.operations, judged.finding), (2, 2, Finding::Linearizable));
+    assert_eq!((judged.keys.len(), judged.operations, judged.finding), (2, 2, Finding::Linearizable));
 }
 
 #[test]
@@ -49,12 +49,7 @@ fn a_violation_says_which_lines() {
 }
 
 #[test]
-fn a_failed_cas_found_another_value_and_any_other_failure_did_nothing() {
-    let cas = r#"
-        {"process":0,"type":"invoke","f":"cas","value":[null,1],"time":1}
-        {"process":0,"type":"fail","f":"cas","value":[null,1],"time":2}
-    "#;
-    assert!(matches!(finding(cas, KeyModel::CasRegister), Finding::Violation(_)));
+fn any_failure_but_that_of_a_cas_did_nothing() {
     let write = r#"
         {"process":0,"type":"invoke","f":"write","value":1,"time":1}
         {"process":0,"type":"fail","f":"write","value":1,"time":2}

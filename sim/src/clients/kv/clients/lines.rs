@@ -42,10 +42,10 @@ impl HistoryRecorder {
         }
         events.sort_unstable_by_key(|&(order, _, _)| order);
         let lines = events.into_iter().map(|(_, end, operation)| match end {
-            Some(end) => line(operation, kind(operation, end), &returned(operation, end), end.at),
+            Some(end) => completion(operation, end),
             None => line(operation, "invoke", &wanted(operation), operation.invoked),
         });
-        lines.fold(String::new(), |text, line| text + &line + "\n")
+        lines.fold(String::new(), |text, line| text + &line.to_string() + "\n")
     }
 }
 
@@ -56,7 +56,7 @@ fn claims_to_be_current(operation: &KvOperation) -> bool {
     }
 }
 
-fn line(operation: &KvOperation, kind: &str, value: &Value, at: Time) -> String {
+fn line(operation: &KvOperation, kind: &str, value: &Value, at: Time) -> Value {
     let f = match operation.command().map(|command| command.verb) {
         Some(Verb::Put(_) | Verb::Delete) => "write",
         Some(Verb::Append(_)) => "append",
@@ -64,7 +64,16 @@ fn line(operation: &KvOperation, kind: &str, value: &Value, at: Time) -> String 
         None => "read",
     };
     let (process, key, time) = (operation.client, operation.wanted.key, at.0 * 1_000);
-    json!({ "process": process, "type": kind, "f": f, "key": key, "value": value, "time": time }).to_string()
+    json!({ "process": process, "type": kind, "f": f, "key": key, "value": value, "time": time })
+}
+
+fn completion(operation: &KvOperation, end: &Completion) -> Value {
+    let mut line = line(operation, kind(end), &returned(operation, end), end.at);
+    if end.ending == OperationEnd::Failed {
+        // Without it, the `fail` of a cas would mean a mismatch.
+        line["error"] = "refused".into();
+    }
+    line
 }
 
 fn wanted(operation: &KvOperation) -> Value {
@@ -75,14 +84,12 @@ fn wanted(operation: &KvOperation) -> Value {
     }
 }
 
-/// The completion type. A `fail` of a cas means a mismatch, so a refused cas gets `info`.
-fn kind(operation: &KvOperation, end: &Completion) -> &'static str {
-    let is_cas = matches!(operation.command().map(|command| command.verb), Some(Verb::Cas { .. }));
+fn kind(end: &Completion) -> &'static str {
     match (end.ending, outcome(end)) {
         (OperationEnd::Ok, None | Some(CommandOutcome::Done)) => "ok",
         (OperationEnd::Ok, Some(CommandOutcome::Mismatch)) => "fail",
-        (OperationEnd::Failed, _) if !is_cas => "fail",
-        (OperationEnd::Ok | OperationEnd::Failed | OperationEnd::Unknown, _) => "info",
+        (OperationEnd::Failed, _) => "fail",
+        (OperationEnd::Ok | OperationEnd::Unknown, _) => "info",
     }
 }
 

@@ -1,0 +1,158 @@
+//! Bounds of a run: its steps, and as a last resort its wall time.
+//!
+//! The steps are counted, so that a run that exceeds them fails in the same way whenever it is repeated. A
+//! call of the state machine that loops forever makes no step; only a thread beside it can notice that.
+
+use super::drop_guard::DropGuard;
+use super::environment;
+use crate::engine::workload::{Reply, Wants, Workload};
+use crate::observe::OperationValue;
+use std::cell::Cell;
+use std::io::Write as _;
+use std::process;
+use std::rc::Rc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
+use wavetank_raft::{RequestId, Time};
+
+/// The bounds of one run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Bounds {
+    /// The most observations and wake-ups of clients.
+    pub(super) steps_max: u64,
+    /// The longest wall time.
+    pub(super) wall_time_max: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { steps_max: 5_000_000, wall_time_max: Duration::from_secs(300) }
+    }
+}
+
+/// Counts the steps of a run.
+#[derive(Clone, Debug)]
+pub(super) struct StepCount {
+    made: Rc<Cell<u64>>,
+    max: u64,
+}
+
+impl StepCount {
+    pub(super) fn new(max: u64) -> Self {
+        Self { made: Rc::new(Cell::new(0)), max }
+    }
+
+    /// Counts a step. Returns whether the run may go on.
+    pub(super) fn take(&self) -> bool {
+        self.made.set(self.made.get() + 1);
+        self.made.get() <= self.max
+    }
+
+    /// Says that the run made too many steps.
+    pub(super) fn exceeded(&self) -> String {
+        format!("the run did not end within {} steps", self.max)
+    }
+}
+
+/// The clients of a user, with each wake-up counted: clients that are due at once, again and again, would
+/// keep the virtual clock from advancing.
+#[derive(Debug)]
+pub(super) struct BoundedWorkload {
+    inner: DropGuard<Box<dyn Workload>>,
+    steps: StepCount,
+}
+
+impl BoundedWorkload {
+    pub(super) fn new(inner: Box<dyn Workload>, steps: StepCount) -> Self {
+        Self { inner: DropGuard::new(inner), steps }
+    }
+}
+
+impl Workload for BoundedWorkload {
+    fn deadline(&self) -> Time {
+        self.inner.deadline()
+    }
+
+    fn wake(&mut self, now: Time, wants: &mut Wants) {
+        assert!(self.steps.take(), "{}", self.steps.exceeded());
+        self.inner.wake(now, wants);
+    }
+
+    fn reply(&mut self, now: Time, request: RequestId, reply: Reply, wants: &mut Wants) {
+        self.inner.reply(now, request, reply, wants);
+    }
+
+    fn stop(&mut self) {
+        self.inner.stop();
+    }
+
+    fn is_idle(&self) -> bool {
+        self.inner.is_idle()
+    }
+
+    fn operation(&self, operation: u64) -> &dyn OperationValue {
+        self.inner.operation(operation)
+    }
+}
+
+/// Watches the wall time of a run until it is dropped.
+pub(super) struct Watchdog {
+    _end: Sender<()>,
+}
+
+/// The wall time after which a run that still goes on is reported.
+const SLOW: Duration = Duration::from_secs(10);
+
+impl Watchdog {
+    /// Begins to watch. `about` says which run it is and how to repeat it. After ten seconds it is printed;
+    /// after `wall_time_max`, or the seconds in `WAVETANK_WALL_TIME`, it is printed and the process ends.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "no run sees this thread: it can only print, and end a process that makes no step any more"
+    )]
+    pub(super) fn start(wall_time_max: Duration, about: String) -> Self {
+        let limit = limit(wall_time_max);
+        let (end, ended) = channel::<()>();
+        let is_late = move |span| ended.recv_timeout(span) == Err(RecvTimeoutError::Timeout);
+        thread::spawn(move || {
+            let notice = SLOW.min(limit);
+            if !is_late(notice) {
+                return;
+            }
+            if notice < limit {
+                print(&format!("a run takes longer than {}: {about}", seconds(notice)));
+                if !is_late(limit - notice) {
+                    return;
+                }
+            }
+            print(&format!(
+                "a run did not end within {}, so the process ends: {about}\n\
+                 The state machine or the clients may loop forever. `Storm::wall_time_max` or \
+                 WAVETANK_WALL_TIME=SECONDS changes the limit.",
+                seconds(limit),
+            ));
+            process::exit(101);
+        });
+        Self { _end: end }
+    }
+}
+
+fn limit(wall_time_max: Duration) -> Duration {
+    let Some(text) = environment("WAVETANK_WALL_TIME") else { return wall_time_max };
+    let seconds = text.parse();
+    Duration::from_secs(
+        seconds.unwrap_or_else(|_| panic!("WAVETANK_WALL_TIME is `{text}`: expected a number of seconds")),
+    )
+}
+
+fn seconds(span: Duration) -> String {
+    format!("{}.{:03} s", span.as_secs(), span.subsec_millis())
+}
+
+/// Prints to standard error at once. The capture of `cargo test` takes only what macros print, and shows it
+/// only when a test has ended.
+pub(super) fn print(text: &str) {
+    // A closed standard error does not change a verdict.
+    let _ = std::io::stderr().write_all(format!("\nwavetank: {text}\n").as_bytes());
+}
