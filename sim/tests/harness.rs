@@ -5,7 +5,7 @@
 
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
-use wavetank_raft::store::{Fsm, SnapshotSource, StoreError};
+use wavetank_raft::store::{Fsm, SnapshotReader, StoreError};
 use wavetank_raft::{Data, RequestId, Time};
 use wavetank_sim::clients::kv::Kv;
 use wavetank_sim::clients::kv::clients::{Clients, KvPlan};
@@ -160,19 +160,19 @@ impl Flawed {
 impl Fsm for Flawed {
     type Snapshot = <Kv as Fsm>::Snapshot;
 
-    fn apply(&mut self, commands: &[wavetank_raft::store::Command<'_>]) -> Vec<Data> {
+    fn apply(&mut self, command: &wavetank_raft::store::Command<'_>) -> Data {
         while self.flaw == Flaw::LoopAfter(FAILED.load(Ordering::Relaxed)) {
             std::hint::spin_loop();
         }
-        self.kv.apply(commands)
+        self.kv.apply(command)
     }
 
     fn snapshot(&mut self) -> Result<Self::Snapshot, StoreError> {
         self.kv.snapshot()
     }
 
-    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
-        self.kv.restore(source)
+    fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError> {
+        self.kv.restore(reader)
     }
 }
 

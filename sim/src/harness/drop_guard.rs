@@ -4,7 +4,7 @@ use crate::runner::catch_panic::catch_panic;
 use std::ops::{Deref, DerefMut};
 use std::panic::resume_unwind;
 use std::thread;
-use wavetank_raft::store::{FsmSnapshot, SnapshotSink, StoreError};
+use wavetank_raft::store::{FsmSnapshot, SnapshotWriter, StoreError};
 
 /// Drops its value so that a panic of the destructor cannot end the process.
 ///
@@ -48,8 +48,8 @@ impl<T> Drop for DropGuard<T> {
 }
 
 impl<S: FsmSnapshot> FsmSnapshot for DropGuard<S> {
-    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
-        (**self).persist(sink)
+    fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError> {
+        (**self).persist(writer)
     }
 }
 
