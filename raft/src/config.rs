@@ -147,6 +147,7 @@ impl From<Settings> for Config {
 
 /// The first rule that a configuration breaks.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct ConfigError {
     /// The field.
     pub field: &'static str,

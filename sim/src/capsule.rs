@@ -80,6 +80,7 @@ struct FormatHeader {
 
 /// Why a file is not a capsule, in one line.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct CapsuleError(String);
 
 impl fmt::Display for CapsuleError {

@@ -388,6 +388,9 @@ pub enum Observed {
 }
 
 /// The reason why a server stopped for good.
+///
+/// The enum is not `#[non_exhaustive]`: a program that supervises servers decides for each reason
+/// whether it starts the server again, so the compiler must show it a new reason.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Halt {

@@ -16,6 +16,7 @@ pub struct Checksummed(Vec<u8>);
 
 /// Why the bytes cannot be decoded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum DecodeError {
     /// There are too few bytes for a checksum.
     Short,
