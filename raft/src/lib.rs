@@ -61,7 +61,7 @@ pub use quorum::{VoteResult, Voters};
 pub use role::leader::progress::{Flow, Progress, SnapshotProgress};
 pub use server::Server;
 pub use server::io::{
-    Action, Answer, Batch, Call, Dialect, Error, Event, Halt, Observed, Outcome, Reloadable,
+    Action, Answer, Batch, Call, Dialect, Event, Halt, Observed, Outcome, Reloadable, RequestError,
 };
 pub use server::stats::Stats;
 pub use timeout::Entropy;

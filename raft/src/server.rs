@@ -21,7 +21,7 @@ use crate::types::{Index, Time};
 use alloc::vec::Vec;
 use apply::Applying;
 use calls::Calls;
-use io::{Action, Error, Event, Halt};
+use io::{Action, Event, Halt, RequestError};
 use snapshots::Snapshotting;
 use stats::Stats;
 
@@ -107,7 +107,7 @@ impl Server {
 
     /// Handles an event after the server halted: refuses calls and ignores everything else.
     fn step_halted(&mut self, event: Event, actions: &mut Vec<Action>) {
-        let refuse = |request| Action::Answer { request, outcome: Err(Error::Shutdown) };
+        let refuse = |request| Action::Answer { request, outcome: Err(RequestError::Shutdown) };
         match event {
             Event::Call { request, .. } => actions.push(refuse(request)),
             Event::ApplyBatch(batch) => {
@@ -185,12 +185,12 @@ impl Server {
     }
 
     fn halt_on(&mut self, error: StoreError, ctx: &mut Ctx<'_>) {
-        let outcome = Error::Store(error.clone());
+        let outcome = RequestError::Store(error.clone());
         self.halt(Halt::Store(error), outcome, ctx);
     }
 
     /// Stops the server for good and answers all waiting calls with `error`.
-    fn halt(&mut self, why: Halt, error: Error, ctx: &mut Ctx<'_>) {
+    fn halt(&mut self, why: Halt, error: RequestError, ctx: &mut Ctx<'_>) {
         self.is_halted = true;
         self.calls.fail_all(&error, ctx.actions);
         ctx.actions.push(Action::Halt(why));

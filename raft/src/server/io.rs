@@ -245,7 +245,7 @@ pub struct Batch {
 }
 
 /// The outcome of a call.
-pub type Outcome = Result<Answer, Error>;
+pub type Outcome = Result<Answer, RequestError>;
 
 /// The answer to a call that succeeded.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -278,7 +278,7 @@ pub enum Answer {
 /// its name for the error.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum Error {
+pub enum RequestError {
     /// `ErrNotLeader`: this server is not the leader, and nothing was done. The value is the leader
     /// that this server knows.
     NotLeader(Option<(ServerId, ServerAddress)>),
@@ -314,7 +314,7 @@ pub enum Error {
     Store(StoreError),
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotLeader(Some((id, address))) => {
@@ -340,7 +340,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl core::error::Error for Error {}
+impl core::error::Error for RequestError {}
 
 /// An observation: the observations of HashiCorp Raft and two more.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

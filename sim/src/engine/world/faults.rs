@@ -234,7 +234,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     /// The outcome of an operator's call; `None` while it is open. A server that was down, or crashed,
-    /// answers [`Error::Shutdown`](wavetank_raft::Error::Shutdown).
+    /// answers [`RequestError::Shutdown`](wavetank_raft::RequestError::Shutdown).
     #[must_use]
     pub fn outcome(&self, request: RequestId) -> Option<&Outcome> {
         self.outcomes.get(&request)
