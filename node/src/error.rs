@@ -1,9 +1,8 @@
 //! The errors of this crate's API: [`CallError`] for a call, [`StartError`] for the start of a server.
 
-use crate::leader::Leader;
 use std::fmt;
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{ConfigError, Refusal, RequestError};
+use wavetank_raft::{ConfigError, Leader, Refusal, RequestError};
 
 /// The failure of a call to a running server.
 ///
@@ -89,7 +88,7 @@ impl CallError {
 impl From<RequestError> for CallError {
     fn from(error: RequestError) -> Self {
         match error {
-            RequestError::NotLeader(leader) => Self::NotLeader(leader.map(Leader::of)),
+            RequestError::NotLeader(leader) => Self::NotLeader(leader),
             RequestError::NotVoter => Self::NotVoter,
             RequestError::LeadershipLost => Self::LeadershipLost,
             RequestError::AbortedByRestore => Self::AbortedByRestore,

@@ -23,7 +23,7 @@ use apply::Applying;
 use calls::Calls;
 use io::{Action, Event, Halt, RequestError};
 use snapshots::Snapshotting;
-use stats::Stats;
+use stats::{LatestConfiguration, Stats};
 
 /// A complete Raft server without a clock, threads, sockets or files: its driver has them.
 ///
@@ -162,10 +162,12 @@ impl Server {
     #[must_use]
     pub fn stats(&self, now: Time) -> Stats {
         let node = &self.node;
-        let configuration = node.configuration().map(|(index, latest)| (index, latest.clone()));
-        let peers = configuration.as_ref().map_or(0, |(_, latest)| {
+        let latest = node
+            .configuration()
+            .map(|(index, latest)| LatestConfiguration { index, configuration: latest.clone() });
+        let peers = latest.as_ref().map_or(0, |LatestConfiguration { configuration, .. }| {
             let me = node.id();
-            let voters = latest.servers().iter().filter(|s| s.suffrage == Suffrage::Voter);
+            let voters = configuration.servers().iter().filter(|s| s.suffrage == Suffrage::Voter);
             let others = voters.filter(|voter| voter.id.node() != me).count() as u64;
             if node.voters().contains(me) { others } else { 0 }
         });
@@ -178,7 +180,7 @@ impl Server {
             fsm_pending: self.applying.pending(),
             last_snapshot: node.snapshot(),
             protocol_version: node.settings().protocol_version,
-            latest_configuration: configuration,
+            latest_configuration: latest,
             num_peers: peers,
             last_contact: node.last_contact(now).map(Into::into),
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 use wavetank_raft::{
-    Answer, Call, Change, Configuration, ConfigurationError, Dialect, Event, Index, Member, Outcome,
+    Answer, Call, Change, Configuration, ConfigurationError, Dialect, Event, Index, Leader, Member, Outcome,
     ReadPath, Refusal, Reloadable, RequestError, RequestId, Span,
 };
 use wavetank_sim::clients::kv::Kv;
@@ -73,7 +73,10 @@ fn refused(error: ConfigurationError) -> Outcome {
 fn only_the_leader_accepts_calls_and_followers_name_it() {
     let mut cluster = Cluster::of(3);
     let follower = cluster.follower;
-    let here = Err(RequestError::NotLeader(Some((cluster.leader.id(), cluster.leader.address()))));
+    let here = Err(RequestError::NotLeader(Some(Leader {
+        id: cluster.leader.id(),
+        address: cluster.leader.address(),
+    })));
     let change = |change| Call::Change { change, prev_index: None };
     let calls = [
         command(),

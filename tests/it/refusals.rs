@@ -3,7 +3,7 @@
 use super::api::{Cluster, command};
 use std::time::Duration;
 use wavetank_raft::{
-    Call, Change, Configuration, ConfigurationError, Index, Member, ReadPath, Refusal, Reloadable,
+    Call, Change, Configuration, ConfigurationError, Index, Leader, Member, ReadPath, Refusal, Reloadable,
     RequestError, Span,
 };
 use wavetank_sim::{Plan, ServerIdx, ServerSet};
@@ -293,7 +293,7 @@ fn refused(error: ConfigurationError) -> RequestError {
 
 fn not_leader(cluster: &Cluster) -> RequestError {
     // The two have changed places.
-    RequestError::NotLeader(Some((cluster.follower.id(), cluster.follower.address())))
+    RequestError::NotLeader(Some(Leader { id: cluster.follower.id(), address: cluster.follower.address() }))
 }
 
 fn nobody_leads(_: &Cluster) -> RequestError {

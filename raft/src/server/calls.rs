@@ -338,7 +338,7 @@ impl Server {
     pub(super) fn error(&self, refusal: Refusal) -> RequestError {
         match refusal {
             Refusal::NotLeader(leader) => {
-                RequestError::NotLeader(leader.and_then(|node| self.address_of(node)))
+                RequestError::NotLeader(leader.and_then(|node| self.leader_with(node)))
             }
             Refusal::LeadershipLost => RequestError::LeadershipLost,
             Refusal::TransferInProgress => RequestError::LeadershipTransferInProgress,

@@ -281,7 +281,7 @@ pub enum Answer {
 pub enum RequestError {
     /// `ErrNotLeader`: this server is not the leader, and nothing was done. The value is the leader
     /// that this server knows.
-    NotLeader(Option<(ServerId, ServerAddress)>),
+    NotLeader(Option<Leader>),
     /// `ErrNotVoter`: this server is not a voter in the configuration of the bootstrap call.
     NotVoter,
     /// `ErrLeadershipLost`: the entry was appended before the leadership was lost. It may still be
@@ -317,9 +317,7 @@ pub enum RequestError {
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotLeader(Some((id, address))) => {
-                write!(f, "node is not the leader; call {id} at {address}")
-            }
+            Self::NotLeader(Some(leader)) => write!(f, "node is not the leader; call {leader}"),
             Self::NotLeader(None) => write!(f, "node is not the leader, and none is known"),
             Self::NotVoter => write!(f, "node is not a voter"),
             Self::LeadershipLost => write!(f, "leadership lost while committing log"),
@@ -342,6 +340,29 @@ impl fmt::Display for RequestError {
 
 impl core::error::Error for RequestError {}
 
+/// The leader of a cluster. Its text is `n1 at 10.0.0.1:7000`.
+///
+/// ```
+/// use wavetank_raft::Leader;
+///
+/// let leader = Leader { id: "n1".into(), address: "10.0.0.1:7000".into() };
+/// assert_eq!(leader.to_string(), "n1 at 10.0.0.1:7000");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Leader {
+    /// The name of the server.
+    pub id: ServerId,
+    /// The address at which other servers reach it.
+    pub address: ServerAddress,
+}
+
+impl fmt::Display for Leader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.id, self.address)
+    }
+}
+
 /// An observation: the observations of HashiCorp Raft and two more.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -354,7 +375,7 @@ pub enum Observed {
         term: Term,
     },
     /// The known leader changed; `None` if no leader is known now. HashiCorp: `LeaderObservation`.
-    Leader(Option<(ServerId, ServerAddress)>),
+    Leader(Option<Leader>),
     /// A member was added, removed or changed. HashiCorp: `PeerObservation`.
     Peer {
         /// True if the server is no longer a member.

@@ -149,7 +149,7 @@ impl Cluster {
     /// Waits until the command's caller is redirected to this leader.
     pub fn until_refused_in_favour_of(&mut self, command: &str, leader: ServerIdx) -> &mut Self {
         self.until_answered(command, &format!("refused in favour of {leader}"), |outcome| match outcome {
-            Err(RequestError::NotLeader(Some((id, _)))) => *id == leader.id(),
+            Err(RequestError::NotLeader(Some(known))) => known.id == leader.id(),
             _ => false,
         })
     }

@@ -2,7 +2,7 @@
 
 use super::plan_tweaks::no_shutdown_on_remove;
 use crate::dsl::{Cluster, election_timeouts};
-use wavetank_raft::{ReadPath, Refusal, RequestError, Term};
+use wavetank_raft::{Leader, ReadPath, Refusal, RequestError, Term};
 
 stories![
     /// A new server catches up as a nonvoter before it becomes a voter, and then counts towards a
@@ -390,7 +390,7 @@ stories![
 
         let read = cluster.read(follower, ReadPath::Index);
 
-        let here = (leader.id(), "there:2".into());
+        let here = Leader { id: leader.id(), address: "there:2".into() };
         cluster.until_refused_because(read, &RequestError::NotLeader(Some(here)));
         cluster.expect_leads(leader);
         cluster.expect_voters(leader, &[leader, follower, other]);

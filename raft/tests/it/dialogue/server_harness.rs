@@ -219,7 +219,7 @@ fn describe_observed(observed: &Observed) -> String {
     match observed {
         Observed::State { role, term } => format!("{role:?} {term}"),
         Observed::Leader(None) => "no leader".into(),
-        Observed::Leader(Some((id, address))) => format!("leader {id} at {address}"),
+        Observed::Leader(Some(leader)) => format!("leader {leader}"),
         Observed::Peer { removed, peer } => {
             let sign = if *removed { '-' } else { '+' };
             format!("{sign}{} {:?} at {}", peer.id, peer.suffrage, peer.address)

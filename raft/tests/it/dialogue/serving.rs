@@ -51,7 +51,7 @@ fn only_a_leader_accepts_requests() {
         harness.receive("n2", append(2, (2, 3), &[], 0));
         harness
     };
-    let to = "NotLeader(Some((\"n2\", \"n2\")))";
+    let to = "NotLeader(Some(Leader { id: \"n2\", address: \"n2\" }))";
     for call in [
         Call::Apply(command(1)),
         Call::Barrier,

@@ -4,8 +4,9 @@ use super::harness::{Start, append, entries, id, voters};
 use super::server_harness::{ServerHarness, command, failure};
 use std::sync::Arc;
 use wavetank_raft::{
-    Call, Change, Config, Configuration, DeadlineReason, Event, Index, InstallSnapshot, LogId, Member,
-    NodeId, Request, RequestId, RoleName, RpcId, Server, SnapshotMeta, Span, Stats, Term, Time,
+    Call, Change, Config, Configuration, DeadlineReason, Event, Index, InstallSnapshot, LatestConfiguration,
+    LogId, Member, NodeId, Request, RequestId, RoleName, RpcId, Server, SnapshotMeta, Span, Stats, Term,
+    Time,
 };
 
 fn defaults() -> Config {
@@ -222,7 +223,10 @@ fn stats_describe_the_server() {
         fsm_pending: 2,
         last_snapshot: id((2, 5)),
         protocol_version: 3,
-        latest_configuration: Some((latest, configuration.clone())),
+        latest_configuration: Some(LatestConfiguration {
+            index: latest,
+            configuration: configuration.clone(),
+        }),
         num_peers: 2,
         last_contact: Some(Span::ZERO.into()),
     };

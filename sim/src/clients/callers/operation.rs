@@ -144,5 +144,5 @@ impl From<Reply> for ReplyMeaning {
 
 /// The leader that an error names.
 fn leader(error: &RequestError) -> Option<ServerIdx> {
-    if let RequestError::NotLeader(Some((id, _))) = error { ServerIdx::of(id.node()) } else { None }
+    if let RequestError::NotLeader(Some(leader)) = error { ServerIdx::of(leader.id.node()) } else { None }
 }

@@ -230,7 +230,7 @@ fn outcome(outcome: &Outcome) -> String {
 fn observed(observed: &Observed) -> String {
     match observed {
         Observed::State { role, term } => format!("{} {term}", self::role(*role)),
-        Observed::Leader(Some((id, _))) => format!("{id} leads"),
+        Observed::Leader(Some(leader)) => format!("{} leads", leader.id),
         Observed::Leader(None) => "nobody leads".to_owned(),
         Observed::Peer { removed, peer } => {
             format!("{} {}", peer.id, if *removed { "left" } else { "is a member" })

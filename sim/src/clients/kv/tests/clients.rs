@@ -6,7 +6,7 @@ use crate::engine::workload::{Ask, Reply, Told, Want, Wants, Workload};
 use crate::observe::OperationEnd;
 use crate::plan::rng::{Ratio, Spans};
 use crate::plan::server_set::{ServerIdx, ServerSet};
-use wavetank_raft::{Answer, Index, RequestError, RequestId, Span, Time};
+use wavetank_raft::{Answer, Index, Leader, RequestError, RequestId, Span, Time};
 
 const N2: ServerIdx = ServerIdx(1);
 
@@ -73,7 +73,7 @@ impl ClientHarness {
 }
 
 fn not_leader(leader: Option<ServerIdx>) -> RequestError {
-    RequestError::NotLeader(leader.map(|idx| (idx.id(), idx.address())))
+    RequestError::NotLeader(leader.map(|idx| Leader { id: idx.id(), address: idx.address() }))
 }
 
 #[test]

@@ -139,10 +139,10 @@ impl Workload for SumClients {
             Reply::Answered(Err(_)) | Reply::Broken => OperationEnd::Unknown,
         };
         self.end(at, now, ending, wants);
-        if let Reply::Answered(Err(RequestError::NotLeader(Some((id, _)))))
-        | Reply::Value(Err(RequestError::NotLeader(Some((id, _))))) = &reply
+        if let Reply::Answered(Err(RequestError::NotLeader(Some(leader))))
+        | Reply::Value(Err(RequestError::NotLeader(Some(leader)))) = &reply
         {
-            self.clients[at].to = ServerIdx::of(id.node()).unwrap();
+            self.clients[at].to = ServerIdx::of(leader.id.node()).unwrap();
         }
     }
 
