@@ -33,8 +33,8 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::{Sleep, sleep};
 use wavetank_raft::{
-    Action, Call, Effects, Event, Halt, NodeId, Observed, Outcome, Request, RequestId, Response, RpcId,
-    Server, StoreJob, Time, Token,
+    Action, Call, Effects, Event, Halt, Leader, NodeId, Observed, Outcome, Request, RequestId, Response,
+    RpcId, Server, StoreJob, Time, Token,
 };
 
 /// The most items taken from one queue before the other queues are served.
@@ -367,9 +367,9 @@ impl Driver {
                 self.metrics.entered(*role);
                 tracing::info!(state = %role, %term, "entering state");
             }
-            Observed::Leader(Some((id, address))) => tracing::info!(%id, %address, "leader"),
+            Observed::Leader(Some(Leader { id, address })) => tracing::info!(%id, %address, "leader"),
             Observed::Leader(None) => tracing::info!("no leader"),
-            Observed::FailedHeartbeat { peer, silent } => tracing::warn!(%peer, %silent, "no contact"),
+            Observed::FailedHeartbeat { peer, silent } => tracing::warn!(%peer, ?silent, "no contact"),
             Observed::ResumedHeartbeat { peer } => tracing::info!(%peer, "contact again"),
             Observed::Peer { removed: true, peer } => tracing::info!(id = %peer.id, "a member was removed"),
             Observed::Truncated { after } => tracing::debug!(%after, "the end of the log was removed"),

@@ -1,9 +1,8 @@
 //! The errors of this crate's API: [`CallError`] for a call, [`StartError`] for the start of a server.
 
-use crate::leader::Leader;
 use std::fmt;
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{ConfigError, Error, Refusal};
+use wavetank_raft::{ConfigError, Leader, Refusal, RequestError};
 
 /// The failure of a call to a running server.
 ///
@@ -86,23 +85,23 @@ impl CallError {
     }
 }
 
-impl From<Error> for CallError {
-    fn from(error: Error) -> Self {
+impl From<RequestError> for CallError {
+    fn from(error: RequestError) -> Self {
         match error {
-            Error::NotLeader(leader) => Self::NotLeader(leader.map(Leader::of)),
-            Error::NotVoter => Self::NotVoter,
-            Error::LeadershipLost => Self::LeadershipLost,
-            Error::AbortedByRestore => Self::AbortedByRestore,
-            Error::Shutdown => Self::Shutdown,
-            Error::EnqueueTimeout => Self::EnqueueTimeout,
-            Error::NothingNewToSnapshot => Self::NothingNewToSnapshot,
-            Error::UnsupportedProtocol => Self::UnsupportedProtocol,
-            Error::CantBootstrap => Self::CantBootstrap,
-            Error::LeadershipTransferInProgress => Self::LeadershipTransferInProgress,
-            Error::SnapshotInProgress => Self::SnapshotInProgress,
-            Error::Refused(refusal) => Self::Refused(refusal),
-            Error::Config(what) => Self::Config(what),
-            Error::Store(error) => Self::Store(error),
+            RequestError::NotLeader(leader) => Self::NotLeader(leader),
+            RequestError::NotVoter => Self::NotVoter,
+            RequestError::LeadershipLost => Self::LeadershipLost,
+            RequestError::AbortedByRestore => Self::AbortedByRestore,
+            RequestError::Shutdown => Self::Shutdown,
+            RequestError::EnqueueTimeout => Self::EnqueueTimeout,
+            RequestError::NothingNewToSnapshot => Self::NothingNewToSnapshot,
+            RequestError::UnsupportedProtocol => Self::UnsupportedProtocol,
+            RequestError::CantBootstrap => Self::CantBootstrap,
+            RequestError::LeadershipTransferInProgress => Self::LeadershipTransferInProgress,
+            RequestError::SnapshotInProgress => Self::SnapshotInProgress,
+            RequestError::Refused(refusal) => Self::Refused(refusal),
+            RequestError::Config(what) => Self::Config(what),
+            RequestError::Store(error) => Self::Store(error),
         }
     }
 }

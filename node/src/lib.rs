@@ -10,7 +10,6 @@
 mod driver;
 mod error;
 mod handle;
-mod leader;
 pub mod prelude;
 pub mod store;
 pub mod transport;
@@ -19,11 +18,10 @@ pub mod wire;
 pub use driver::disk::LogDisk;
 pub use driver::observer::Observer;
 pub use driver::state::RaftState;
-pub use driver::status::{LatestConfiguration, Leadership, Stats};
+pub use driver::status::{Leadership, Stats};
 pub use driver::worker_queue::Place;
 pub use error::{CallError, StartError};
 pub use handle::{Applied, Missing, Raft, RaftBuilder, has_existing_state, recover_cluster};
-pub use leader::Leader;
 
 pub use wavetank_raft::Stats as ServerStats;
 pub use wavetank_raft::execute::{Recovered, Storage};
@@ -34,10 +32,10 @@ pub use wavetank_raft::store::{
 pub use wavetank_raft::{
     AppendEntries, AppendEntriesResponse, Config, ConfigError, Configuration, ConfigurationError, Data,
     Dialect, Entries, Entry, Halt, HardState, Ignored, Index, InstallSnapshot, InstallSnapshotResponse,
-    LogId, LogOp, Member, NodeId, Observed, Payload, Refusal, Reloadable, Request, RequestPreVote,
-    RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, RoleName, RpcId, ServerAddress,
-    ServerId, Settings, SnapshotMeta, Span, Suffrage, Term, Time, TimeoutNow, TimeoutNowResponse, Token,
-    UncheckedConfiguration, Write,
+    LatestConfiguration, Leader, LogId, LogOp, Member, NodeId, Observed, Payload, Refusal, Reloadable,
+    Request, RequestPreVote, RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, RoleName,
+    RpcId, ServerAddress, ServerId, Settings, SnapshotMeta, Span, Suffrage, Term, Time, TimeoutNow,
+    TimeoutNowResponse, Token, UncheckedConfiguration, Write,
 };
 
 /// The README's code compiles.

@@ -3,8 +3,14 @@
 
 use crate::types::{ServerId, Span};
 use core::fmt;
+use core::time::Duration;
 
 /// How a server behaves. Starts from [`Config::default`]; becomes [`Settings`] when checked.
+///
+/// Each duration is a whole number of microseconds and at most 36500 days; JSON has it as that number.
+///
+/// The struct is not `#[non_exhaustive]`, so that a program can write
+/// `Config { local_id, ..Config::default() }`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -13,13 +19,16 @@ pub struct Config {
     pub protocol_version: u8,
     /// How long a follower waits for the leader before it campaigns: one to two times this (≥ 5
     /// ms). A leader sends heartbeats every tenth of it.
-    pub heartbeat_timeout: Span,
+    #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
+    pub heartbeat_timeout: Duration,
     /// How long a candidate waits before it tries again: one to two times this (≥ 5 ms and not
     /// below `heartbeat_timeout`). Also the budget of a leadership transfer.
-    pub election_timeout: Span,
+    #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
+    pub election_timeout: Duration,
     /// After a commit, how long a leader waits for something to send along before it tells the
     /// followers anyway (≥ 1 ms).
-    pub commit_timeout: Span,
+    #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
+    pub commit_timeout: Duration,
     /// Entries per AppendEntries and per batch for the state machine (1 to 1024).
     pub max_append_entries: u64,
     /// Bytes per AppendEntries; an entry larger than this travels alone (≥ 1). HashiCorp bounds
@@ -32,12 +41,14 @@ pub struct Config {
     /// Entries kept behind the snapshot for slow followers (0 is allowed).
     pub trailing_logs: u64,
     /// How often to look whether a snapshot is due: one to two times this (≥ 5 ms).
-    pub snapshot_interval: Span,
+    #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
+    pub snapshot_interval: Duration,
     /// Entries since the last snapshot that make one due.
     pub snapshot_threshold: u64,
     /// A leader that has not heard from a quorum for this long steps down (≥ 5 ms and not above
     /// `heartbeat_timeout`). Reads under a lease rely on it: the same on all servers.
-    pub leader_lease_timeout: Span,
+    #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
+    pub leader_lease_timeout: Duration,
     /// This server's name; not empty.
     pub local_id: ServerId,
     /// Whether to start without loading the newest snapshot into the state machine.
@@ -49,7 +60,8 @@ pub struct Config {
     pub log_cache_capacity: u64,
     /// A leader steps down, and a follower does not campaign, while a write has not become
     /// durable for this long (≥ `heartbeat_timeout`). HashiCorp's leaders hang (#503, #614).
-    pub disk_stall_timeout: Span,
+    #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
+    pub disk_stall_timeout: Duration,
     /// How much faster one clock may run than another, in parts per million, for reads under the
     /// leader's lease (thesis §6.4.1). A read is refused once the lease, shortened by this much,
     /// cannot be shown.
@@ -64,22 +76,22 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             protocol_version: 3,
-            heartbeat_timeout: Span::ms(1_000),
-            election_timeout: Span::ms(1_000),
-            commit_timeout: Span::ms(50),
+            heartbeat_timeout: Duration::from_secs(1),
+            election_timeout: Duration::from_secs(1),
+            commit_timeout: Duration::from_millis(50),
             max_append_entries: 64,
             max_append_bytes: 1 << 20,
             max_inflight: 16,
             shutdown_on_remove: true,
             trailing_logs: 10_240,
-            snapshot_interval: Span::s(120),
+            snapshot_interval: Duration::from_secs(120),
             snapshot_threshold: 8_192,
-            leader_lease_timeout: Span::ms(500),
+            leader_lease_timeout: Duration::from_millis(500),
             local_id: ServerId::from(""),
             no_snapshot_restore_on_start: false,
             pre_vote_disabled: false,
             log_cache_capacity: 1_024,
-            disk_stall_timeout: Span::ms(5_000),
+            disk_stall_timeout: Duration::from_secs(5),
             lease_clock_drift_ppm: 500,
             max_catch_up_rounds: 10,
             snapshot_chunk_bytes: 256 << 10,
@@ -87,7 +99,33 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// Checks that each duration is a [`Span`]. The same limit holds for all of them.
+    fn check_durations(&self) -> Result<(), ConfigError> {
+        const LONGEST: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
+        let durations = [
+            ("heartbeat_timeout", self.heartbeat_timeout),
+            ("election_timeout", self.election_timeout),
+            ("commit_timeout", self.commit_timeout),
+            ("snapshot_interval", self.snapshot_interval),
+            ("leader_lease_timeout", self.leader_lease_timeout),
+            ("disk_stall_timeout", self.disk_stall_timeout),
+        ];
+        for (field, duration) in durations {
+            if LONGEST < duration {
+                return Err(ConfigError { field, rule: "must be at most 36500 days" });
+            }
+            if Duration::from(Span::from_duration(duration)) != duration {
+                return Err(ConfigError { field, rule: "must be a whole number of microseconds" });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A checked configuration: every rule in the docs of the fields holds.
+///
+/// The fields of the [`Config`] can be read; its durations are also here as [`Span`]s.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Config", into = "Config"))]
@@ -109,6 +147,7 @@ impl From<Settings> for Config {
 
 /// The first rule that a configuration breaks.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct ConfigError {
     /// The field.
     pub field: &'static str,
@@ -128,18 +167,20 @@ impl Settings {
     /// Checks a configuration.
     ///
     /// ```
-    /// use wavetank_raft::{Config, Settings, Span};
+    /// use std::time::Duration;
+    /// use wavetank_raft::{Config, Settings};
     /// let config = Config { local_id: "n1".into(), ..Config::default() };
     /// assert!(Settings::new(config.clone()).is_ok());
-    /// let hasty = Config { election_timeout: Span::ms(10), ..config };
+    /// let hasty = Config { election_timeout: Duration::from_millis(10), ..config };
     /// assert_eq!(Settings::new(hasty).unwrap_err().field, "election_timeout");
     /// ```
     ///
     /// # Errors
     /// Names the first field whose rule does not hold.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        const SHORTEST: Span = Span::ms(5);
+        const SHORTEST: Duration = Duration::from_millis(5);
         let c = &config;
+        c.check_durations()?;
         let rules = [
             ("protocol_version", (2..=3).contains(&c.protocol_version), "must be 2 or 3"),
             ("local_id", !c.local_id.as_str().is_empty(), "must not be empty"),
@@ -150,7 +191,7 @@ impl Settings {
                 c.heartbeat_timeout <= c.election_timeout,
                 "must not be below heartbeat_timeout",
             ),
-            ("commit_timeout", Span::ms(1) <= c.commit_timeout, "must be at least 1ms"),
+            ("commit_timeout", Duration::from_millis(1) <= c.commit_timeout, "must be at least 1ms"),
             ("max_append_entries", (1..=1024).contains(&c.max_append_entries), "must be 1 to 1024"),
             ("max_append_bytes", 1 <= c.max_append_bytes, "must be at least 1"),
             ("max_inflight", 1 <= c.max_inflight, "must be at least 1"),
@@ -181,10 +222,46 @@ impl Settings {
         }
     }
 
+    /// Returns [`Config::heartbeat_timeout`].
+    #[must_use]
+    pub const fn heartbeat_timeout(&self) -> Span {
+        Span::from_duration(self.0.heartbeat_timeout)
+    }
+
+    /// Returns [`Config::election_timeout`].
+    #[must_use]
+    pub const fn election_timeout(&self) -> Span {
+        Span::from_duration(self.0.election_timeout)
+    }
+
+    /// Returns [`Config::commit_timeout`].
+    #[must_use]
+    pub const fn commit_timeout(&self) -> Span {
+        Span::from_duration(self.0.commit_timeout)
+    }
+
+    /// Returns [`Config::snapshot_interval`].
+    #[must_use]
+    pub const fn snapshot_interval(&self) -> Span {
+        Span::from_duration(self.0.snapshot_interval)
+    }
+
+    /// Returns [`Config::leader_lease_timeout`].
+    #[must_use]
+    pub const fn leader_lease_timeout(&self) -> Span {
+        Span::from_duration(self.0.leader_lease_timeout)
+    }
+
+    /// Returns [`Config::disk_stall_timeout`].
+    #[must_use]
+    pub const fn disk_stall_timeout(&self) -> Span {
+        Span::from_duration(self.0.disk_stall_timeout)
+    }
+
     /// How often a leader sends heartbeats.
     #[must_use]
     pub fn heartbeat_interval(&self) -> Span {
-        self.0.heartbeat_timeout.part(10).max(Span::us(1))
+        self.heartbeat_timeout().part(10).max(Span::us(1))
     }
 
     /// The length of the lease: how long the leader may read without asking, from the sending of a
@@ -193,8 +270,10 @@ impl Settings {
     /// cannot be reloaded. So the lease is the latter, less the allowed drift of the clocks.
     #[must_use]
     pub fn lease(&self) -> Span {
-        let timeout = self.0.leader_lease_timeout.0;
-        Span(timeout - timeout * self.0.lease_clock_drift_ppm / 1_000_000)
+        let (timeout, ppm) = (self.leader_lease_timeout().0, self.0.lease_clock_drift_ppm);
+        // The product of the two can exceed 64 bits, so the seconds and the rest are multiplied apart.
+        let drift = timeout / 1_000_000 * ppm + timeout % 1_000_000 * ppm / 1_000_000;
+        Span(timeout - drift)
     }
 }
 

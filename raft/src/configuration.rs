@@ -90,6 +90,7 @@ pub enum Change {
 /// The rule that a configuration breaks.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum ConfigurationError {
     /// A server has an empty id.
     EmptyId,

@@ -61,8 +61,8 @@ pub use quorum::{VoteResult, Voters};
 pub use role::leader::progress::{Flow, Progress, SnapshotProgress};
 pub use server::Server;
 pub use server::io::{
-    Action, Answer, Batch, Call, Dialect, Error, Event, Halt, Observed, Outcome, Reloadable,
+    Action, Answer, Batch, Call, Dialect, Event, Halt, Leader, Observed, Outcome, Reloadable, RequestError,
 };
-pub use server::stats::Stats;
+pub use server::stats::{LatestConfiguration, Stats};
 pub use timeout::Entropy;
 pub use types::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Span, Term, Time, Token};

@@ -49,7 +49,7 @@ impl Node {
         // has heard from no leader, and a new cluster need not wait for its first election.
         let is_new = boot.hard_state.term <= Term(1);
         let mut state = NodeState::boot(settings, boot);
-        let quiet_until = if is_new { now } else { now + state.settings.heartbeat_timeout };
+        let quiet_until = if is_new { now } else { now + state.settings.heartbeat_timeout() };
         let role = Role::Follower(Follower::new(&mut state, None, now));
         Self { state, role, quiet_until }
     }
@@ -196,7 +196,7 @@ impl Node {
             Role::Leader(_) => false,
         };
         if accepted {
-            self.quiet_until = now + self.state.settings.heartbeat_timeout;
+            self.quiet_until = now + self.state.settings.heartbeat_timeout();
         } else {
             NodeState::ignore(Ignored::SecondLeader, fx);
         }

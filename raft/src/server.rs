@@ -21,9 +21,9 @@ use crate::types::{Index, Time};
 use alloc::vec::Vec;
 use apply::Applying;
 use calls::Calls;
-use io::{Action, Error, Event, Halt};
+use io::{Action, Event, Halt, RequestError};
 use snapshots::Snapshotting;
-use stats::Stats;
+use stats::{LatestConfiguration, Stats};
 
 /// A complete Raft server without a clock, threads, sockets or files: its driver has them.
 ///
@@ -107,7 +107,7 @@ impl Server {
 
     /// Handles an event after the server halted: refuses calls and ignores everything else.
     fn step_halted(&mut self, event: Event, actions: &mut Vec<Action>) {
-        let refuse = |request| Action::Answer { request, outcome: Err(Error::Shutdown) };
+        let refuse = |request| Action::Answer { request, outcome: Err(RequestError::Shutdown) };
         match event {
             Event::Call { request, .. } => actions.push(refuse(request)),
             Event::ApplyBatch(batch) => {
@@ -162,10 +162,12 @@ impl Server {
     #[must_use]
     pub fn stats(&self, now: Time) -> Stats {
         let node = &self.node;
-        let configuration = node.configuration().map(|(index, latest)| (index, latest.clone()));
-        let peers = configuration.as_ref().map_or(0, |(_, latest)| {
+        let latest = node
+            .configuration()
+            .map(|(index, latest)| LatestConfiguration { index, configuration: latest.clone() });
+        let peers = latest.as_ref().map_or(0, |LatestConfiguration { configuration, .. }| {
             let me = node.id();
-            let voters = latest.servers().iter().filter(|s| s.suffrage == Suffrage::Voter);
+            let voters = configuration.servers().iter().filter(|s| s.suffrage == Suffrage::Voter);
             let others = voters.filter(|voter| voter.id.node() != me).count() as u64;
             if node.voters().contains(me) { others } else { 0 }
         });
@@ -178,19 +180,19 @@ impl Server {
             fsm_pending: self.applying.pending(),
             last_snapshot: node.snapshot(),
             protocol_version: node.settings().protocol_version,
-            latest_configuration: configuration,
+            latest_configuration: latest,
             num_peers: peers,
-            last_contact: node.last_contact(now),
+            last_contact: node.last_contact(now).map(Into::into),
         }
     }
 
     fn halt_on(&mut self, error: StoreError, ctx: &mut Ctx<'_>) {
-        let outcome = Error::Store(error.clone());
+        let outcome = RequestError::Store(error.clone());
         self.halt(Halt::Store(error), outcome, ctx);
     }
 
     /// Stops the server for good and answers all waiting calls with `error`.
-    fn halt(&mut self, why: Halt, error: Error, ctx: &mut Ctx<'_>) {
+    fn halt(&mut self, why: Halt, error: RequestError, ctx: &mut Ctx<'_>) {
         self.is_halted = true;
         self.calls.fail_all(&error, ctx.actions);
         ctx.actions.push(Action::Halt(why));

@@ -277,6 +277,7 @@ pub struct StoreError {
 /// The kinds of failure.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum StoreErrorKind {
     /// The device failed. The state of the last writes is not known.
     Io,

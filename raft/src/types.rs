@@ -10,6 +10,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 use core::ops::{Add, Sub};
+use core::time::Duration;
 
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident, $letter:literal) => {
@@ -197,6 +198,14 @@ impl Span {
         Self(s * 1_000_000)
     }
 
+    /// Returns the whole microseconds of a duration. A part below a microsecond is left out. A
+    /// duration of more than 2⁶⁴ microseconds becomes the longest span.
+    #[must_use]
+    pub const fn from_duration(duration: Duration) -> Self {
+        let us = duration.as_secs().saturating_mul(1_000_000);
+        Self(us.saturating_add(duration.subsec_micros() as u64))
+    }
+
     /// Returns a span `n` times as long as this one.
     #[must_use]
     pub const fn times(self, n: u64) -> Self {
@@ -207,6 +216,12 @@ impl Span {
     #[must_use]
     pub const fn part(self, n: u64) -> Self {
         Self(self.0 / n)
+    }
+}
+
+impl From<Span> for Duration {
+    fn from(span: Span) -> Self {
+        Self::from_micros(span.0)
     }
 }
 
@@ -385,6 +400,27 @@ impl ServerId {
 pub(crate) fn index_if_any<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Index>, D::Error> {
     let index: Option<Index> = serde::Deserialize::deserialize(from)?;
     Ok(index.filter(|index| *index != Index::ZERO))
+}
+
+/// Serialises a duration as a newtype with the name `Duration` around a number of microseconds.
+#[cfg(feature = "serde")]
+pub(crate) mod duration_micros {
+    use super::Span;
+    use core::time::Duration;
+    use serde::{Deserialize, Deserializer, Serializer, ser::Error};
+
+    pub(crate) fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        let span = Span::from_duration(*duration);
+        if Duration::from(span) == *duration {
+            to.serialize_newtype_struct("Duration", &span.0)
+        } else {
+            Err(S::Error::custom("a duration must be a whole number of microseconds below 2^64"))
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_micros)
+    }
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ fn membership_storms() {
     let (mut commits, mut events) = (0, 0);
     for seed in 0..STORMS {
         let mut plan = Plan { spares: 2, ..Plan::storm(seed) };
-        let timeout = plan.config.heartbeat_timeout;
+        let timeout = Span::from_duration(plan.config.heartbeat_timeout);
         let rhythm = Recurrence { every: Spans::new(timeout, timeout.times(8)), lasts: Spans::ZERO };
         let kinds = [Scheduled::Joint, Scheduled::Exchange, Scheduled::Add, Scheduled::Promote];
         let all = kinds.into_iter().chain([Scheduled::Demote, Scheduled::Remove, Scheduled::Change]);

@@ -81,6 +81,7 @@ struct FormatHeader {
 
 /// The reason why a file is not a valid capsule, in one line.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct CapsuleError(String);
 
 impl fmt::Display for CapsuleError {

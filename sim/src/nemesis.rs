@@ -184,7 +184,7 @@ impl Nemesis {
 
     /// Chooses the act that answers a step of a server, if the step has one of these triggers.
     pub fn reactive(&mut self, idx: ServerIdx, trigger: Trigger, view: &NemesisView<'_>) -> Act {
-        let timeout = self.config.heartbeat_timeout;
+        let timeout = Span::from_duration(self.config.heartbeat_timeout);
         let mut taken = (Act::Nothing, None);
         for armed in &mut self.reactive {
             if !armed.reactive.trigger().intersects(trigger) {
@@ -223,7 +223,7 @@ impl Nemesis {
             return None;
         }
         // The word is drawn even if it is not used, so that later draws stay the same.
-        let lasts = draw_downtime(stream.draw(), self.config.heartbeat_timeout);
+        let lasts = draw_downtime(stream.draw(), Span::from_duration(self.config.heartbeat_timeout));
         if !self.fault_ids.allow(fault_id) {
             return None;
         }

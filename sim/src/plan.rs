@@ -22,6 +22,7 @@ use crate::plan::judge_level::JudgeLevel;
 use crate::plan::rng::{Ratio, Spans};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 use wavetank_raft::{Config, ReadPath, Span};
 
 /// Everything that determines one run.
@@ -255,12 +256,12 @@ impl Plan {
             spares: 0,
             birth: InitialState::Bootstrapped,
             config: Config {
-                heartbeat_timeout: Span::ms(150),
-                election_timeout: Span::ms(150),
-                leader_lease_timeout: Span::ms(150),
-                commit_timeout: Span::ms(5),
-                disk_stall_timeout: Span::ms(1_000),
-                snapshot_interval: Span::ms(1_000),
+                heartbeat_timeout: Duration::from_millis(150),
+                election_timeout: Duration::from_millis(150),
+                leader_lease_timeout: Duration::from_millis(150),
+                commit_timeout: Duration::from_millis(5),
+                disk_stall_timeout: Duration::from_millis(1_000),
+                snapshot_interval: Duration::from_millis(1_000),
                 snapshot_threshold: 1_000,
                 trailing_logs: 100,
                 ..Config::default()
@@ -300,7 +301,7 @@ impl Plan {
     /// The longest time that a server waits before it campaigns, or campaigns again.
     #[must_use]
     pub fn election_timeout(&self) -> Span {
-        self.config.heartbeat_timeout.max(self.config.election_timeout).times(2)
+        Span::from_duration(self.config.heartbeat_timeout.max(self.config.election_timeout)).times(2)
     }
 
     /// How long a healed cluster has to agree after the clients have stopped.

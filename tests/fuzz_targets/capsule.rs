@@ -71,7 +71,8 @@ fn set_out(mut plan: Plan) {
     plan.heal.settle = plan.heal.settle.min(MOMENT);
     let crowd = u64::from(plan.clients.count);
     let hurry = plan.clients.think.max.0.max(1);
-    let rushes = plan.liveness_limit().0 / plan.config.heartbeat_timeout.part(10).0.max(1);
+    let rushes =
+        plan.liveness_limit().0 / Span::from_duration(plan.config.heartbeat_timeout).part(10).0.max(1);
     if crowd < 64 && crowd * 1_000 < hurry * 64 && rushes < 100_000 {
         let heard = catch_panic(|| storms::storm(plan.clone(), Trace::default()));
         let verdict = heard.map(|run| run.report.verdict);

@@ -3,6 +3,7 @@
 
 use crate::decisions::Decisions;
 use std::collections::BTreeSet;
+use std::time::Duration;
 use wavetank_raft::{Config, ReadPath, Span};
 use wavetank_scenarios::Trace;
 use wavetank_scenarios::stories::storms;
@@ -53,7 +54,7 @@ pub fn plan(bytes: &[u8]) -> Plan {
 fn calm_plan(d: &mut Decisions<'_>) -> Plan {
     let servers = u8::try_from(d.one_of(&[3, 1, 2, 4, 5])).expect("a few");
     let config = config(d);
-    let timeout = config.heartbeat_timeout;
+    let timeout = Span::from_duration(config.heartbeat_timeout);
     Plan {
         seed: d.pick(256),
         servers,
@@ -85,22 +86,22 @@ fn calm_plan(d: &mut Decisions<'_>) -> Plan {
 }
 
 fn config(d: &mut Decisions<'_>) -> Config {
-    let heartbeat_timeout = Span::ms(d.one_of(&[100, 50, 150]));
+    let heartbeat_timeout = Duration::from_millis(d.one_of(&[100, 50, 150]));
     Config {
         heartbeat_timeout,
-        election_timeout: Span(heartbeat_timeout.0 * d.one_of(&[2, 3, 4]) / 2),
+        election_timeout: heartbeat_timeout * d.one_of(&[2, 3, 4]) / 2,
         leader_lease_timeout: heartbeat_timeout,
-        commit_timeout: Span::ms(d.one_of(&[1, 20])),
+        commit_timeout: Duration::from_millis(d.one_of(&[1, 20])),
         max_append_entries: d.one_of(&[1, 2, 8, 64]),
         max_append_bytes: d.one_of(&[1 << 20, 1, 100]),
         max_inflight: d.one_of(&[1, 2, 16]),
         shutdown_on_remove: d.coin(),
         trailing_logs: d.one_of(&[0, 1, 3, 10_240]),
-        snapshot_interval: Span::ms(d.one_of(&[50, 300])),
+        snapshot_interval: Duration::from_millis(d.one_of(&[50, 300])),
         snapshot_threshold: d.one_of(&[2, 10, 8_192]),
         pre_vote_disabled: d.coin(),
         log_cache_capacity: d.one_of(&[1, 2, 1_024]),
-        disk_stall_timeout: heartbeat_timeout.times(d.one_of(&[1, 5])),
+        disk_stall_timeout: heartbeat_timeout * d.one_of(&[1, 5]),
         snapshot_chunk_bytes: d.one_of(&[64, 4_096]),
         ..Config::default()
     }
@@ -171,7 +172,7 @@ fn fault_id(d: &mut Decisions<'_>, servers: usize) -> FaultId {
 /// Enables the kind of this fault, to strike on every listed occasion.
 fn allow(plan: &mut Plan, fault_id: FaultId) {
     const ALWAYS: Ratio = Ratio::new(1, 1);
-    let timeout = plan.config.heartbeat_timeout;
+    let timeout = Span::from_duration(plan.config.heartbeat_timeout);
     let late = |from: Span, upto: Span| Some(RandomDelay { chance: ALWAYS, by: Spans::new(from, upto) });
     match fault_id {
         FaultId::Scheduled(kind, _) => {

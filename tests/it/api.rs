@@ -1,8 +1,9 @@
 //! The errors of every call of the server's interface.
 
+use std::time::Duration;
 use wavetank_raft::{
-    Answer, Call, Change, Configuration, ConfigurationError, Dialect, Error, Event, Index, Member, Outcome,
-    ReadPath, Refusal, Reloadable, RequestId, Span,
+    Answer, Call, Change, Configuration, ConfigurationError, Dialect, Event, Index, Leader, Member, Outcome,
+    ReadPath, Refusal, Reloadable, RequestError, RequestId, Span,
 };
 use wavetank_sim::clients::kv::Kv;
 use wavetank_sim::clients::kv::clients::{Clients, KvPlan};
@@ -65,14 +66,17 @@ pub(super) fn command() -> Call {
 }
 
 fn refused(error: ConfigurationError) -> Outcome {
-    Err(Error::Refused(Refusal::Configuration(error)))
+    Err(RequestError::Refused(Refusal::Configuration(error)))
 }
 
 #[test]
 fn only_the_leader_accepts_calls_and_followers_name_it() {
     let mut cluster = Cluster::of(3);
     let follower = cluster.follower;
-    let here = Err(Error::NotLeader(Some((cluster.leader.id(), cluster.leader.address()))));
+    let here = Err(RequestError::NotLeader(Some(Leader {
+        id: cluster.leader.id(),
+        address: cluster.leader.address(),
+    })));
     let change = |change| Call::Change { change, prev_index: None };
     let calls = [
         command(),
@@ -146,7 +150,7 @@ fn a_change_with_an_old_prev_index_is_refused() {
 
     let stale = cluster.lead(Call::Change { change: change.clone(), prev_index: Some(Index(1)) });
     let expected = Refusal::ConfigurationChanged { since: Index(1), latest: index };
-    assert_eq!(stale, Err(Error::Refused(expected)));
+    assert_eq!(stale, Err(RequestError::Refused(expected)));
     assert!(cluster.lead(Call::Change { change, prev_index: Some(index) }).is_ok());
 }
 
@@ -159,7 +163,7 @@ fn a_change_during_another_is_refused() {
     cluster.world.run_for(Span::s(1));
 
     assert!(cluster.outcome(first).is_ok());
-    assert_eq!(cluster.outcome(second), Err(Error::Refused(Refusal::ChangeInProgress)));
+    assert_eq!(cluster.outcome(second), Err(RequestError::Refused(Refusal::ChangeInProgress)));
 }
 
 #[test]
@@ -167,12 +171,12 @@ fn leadership_is_transferred_only_to_another_voter() {
     let mut cluster = Cluster::of(3);
     let to = |target: &str| Call::Transfer { target: Some(target.into()) };
     let me = cluster.leader.to_string();
-    assert_eq!(cluster.lead(to(&me)), Err(Error::Refused(Refusal::TransferToSelf)));
+    assert_eq!(cluster.lead(to(&me)), Err(RequestError::Refused(Refusal::TransferToSelf)));
     let unknown = Refusal::UnknownTarget(wavetank_raft::NodeId::of("n9"));
-    assert_eq!(cluster.lead(to("n9")), Err(Error::Refused(unknown)));
+    assert_eq!(cluster.lead(to("n9")), Err(RequestError::Refused(unknown)));
 
     let mut alone = Cluster::of(1);
-    assert_eq!(alone.lead(Call::Transfer { target: None }), Err(Error::Refused(Refusal::NoTarget)));
+    assert_eq!(alone.lead(Call::Transfer { target: None }), Err(RequestError::Refused(Refusal::NoTarget)));
 }
 
 #[test]
@@ -187,9 +191,9 @@ fn calls_are_refused_during_a_leadership_transfer_and_accepted_after_it() {
     cluster.world.run_for(Span::s(2));
 
     for request in asked {
-        assert_eq!(cluster.outcome(request), Err(Error::LeadershipTransferInProgress));
+        assert_eq!(cluster.outcome(request), Err(RequestError::LeadershipTransferInProgress));
     }
-    assert_eq!(cluster.outcome(transfer), Err(Error::Refused(Refusal::TransferTimeout)));
+    assert_eq!(cluster.outcome(transfer), Err(RequestError::Refused(Refusal::TransferTimeout)));
     assert!(cluster.lead(command()).is_ok());
 }
 
@@ -198,13 +202,13 @@ fn a_cluster_is_bootstrapped_once_and_by_its_voters() {
     let mut cluster = Cluster::by(Plan { spares: 1, ..Plan::calm(7, 3) });
     let configuration = cluster.world.founders();
     let again = cluster.lead(Call::Bootstrap(configuration.clone()));
-    assert_eq!(again, Err(Error::CantBootstrap));
+    assert_eq!(again, Err(RequestError::CantBootstrap));
 
     let spare = ServerIdx(3);
-    assert_eq!(cluster.call(spare, Call::Bootstrap(configuration)), Err(Error::NotVoter));
+    assert_eq!(cluster.call(spare, Call::Bootstrap(configuration)), Err(RequestError::NotVoter));
     let alone = Configuration::new(vec![Member::voter(spare.id(), spare.address())]).unwrap();
     assert_eq!(cluster.call(spare, Call::Bootstrap(alone.clone())), Ok(Answer::Done));
-    assert_eq!(cluster.call(spare, Call::Bootstrap(alone)), Err(Error::CantBootstrap));
+    assert_eq!(cluster.call(spare, Call::Bootstrap(alone)), Err(RequestError::CantBootstrap));
 }
 
 #[test]
@@ -212,14 +216,14 @@ fn a_snapshot_needs_something_new() {
     let mut cluster = Cluster::of(3);
     let taken = cluster.lead(Call::Snapshot);
     assert!(matches!(taken, Ok(Answer::Snapshotted(_))), "{taken:?}");
-    assert_eq!(cluster.lead(Call::Snapshot), Err(Error::NothingNewToSnapshot));
+    assert_eq!(cluster.lead(Call::Snapshot), Err(RequestError::NothingNewToSnapshot));
 
     cluster.lead(command()).unwrap();
     let leader = cluster.leader;
     let (first, second) = (cluster.ask(leader, Call::Snapshot), cluster.ask(leader, Call::Snapshot));
     cluster.world.run_for(Span::s(1));
     assert!(cluster.outcome(first).is_ok());
-    assert_eq!(cluster.outcome(second), Err(Error::SnapshotInProgress));
+    assert_eq!(cluster.outcome(second), Err(RequestError::SnapshotInProgress));
 }
 
 #[test]
@@ -228,21 +232,18 @@ fn settings_are_reloaded_all_or_none() {
     let config = cluster.world.plan().config.clone();
     let settings = Reloadable {
         trailing_logs: 5,
-        snapshot_interval: Span::s(1),
+        snapshot_interval: Duration::from_secs(1),
         snapshot_threshold: 9,
-        heartbeat_timeout: config.heartbeat_timeout.times(2),
-        election_timeout: config.election_timeout.times(2),
+        heartbeat_timeout: config.heartbeat_timeout * 2,
+        election_timeout: config.election_timeout * 2,
     };
     assert_eq!(cluster.lead(Call::Reload(settings.clone())), Ok(Answer::Done));
-    let bad = Reloadable { trailing_logs: 6, election_timeout: Span::ms(1), ..settings };
+    let bad = Reloadable { trailing_logs: 6, election_timeout: Duration::from_millis(1), ..settings };
     let error = cluster.lead(Call::Reload(bad)).unwrap_err();
     assert_eq!(error.to_string(), "election_timeout must be at least 5ms");
 
     let effective = cluster.world.server(cluster.leader).unwrap().node().settings().clone();
-    assert_eq!(
-        (effective.trailing_logs, effective.heartbeat_timeout),
-        (5, config.heartbeat_timeout.times(2))
-    );
+    assert_eq!((effective.trailing_logs, effective.heartbeat_timeout), (5, config.heartbeat_timeout * 2));
 }
 
 #[test]
@@ -251,8 +252,8 @@ fn calls_that_a_hashicorp_peer_does_not_understand_are_refused() {
     let (leader, peer) = (cluster.leader, cluster.follower.node());
     cluster.world.force(leader, Event::PeerSpeaks { peer, dialect: Dialect::HashiCorp });
     let members = vec![Member::voter(leader.id(), leader.address())];
-    assert_eq!(cluster.change(Change::Members(members)), Err(Error::UnsupportedProtocol));
-    assert_eq!(cluster.lead(Call::Restore(vec![].into())), Err(Error::UnsupportedProtocol));
+    assert_eq!(cluster.change(Change::Members(members)), Err(RequestError::UnsupportedProtocol));
+    assert_eq!(cluster.lead(Call::Restore(vec![].into())), Err(RequestError::UnsupportedProtocol));
     assert!(cluster.change(Change::RemoveServer("n9".into())).is_ok());
 }
 
@@ -260,7 +261,7 @@ fn calls_that_a_hashicorp_peer_does_not_understand_are_refused() {
 fn a_malformed_restore_is_refused_and_the_cluster_goes_on() {
     let mut cluster = Cluster::of(3);
     let refused = cluster.lead(Call::Restore(vec![1, 2, 3].into()));
-    assert!(matches!(refused, Err(Error::Store(_))), "{refused:?}");
+    assert!(matches!(refused, Err(RequestError::Store(_))), "{refused:?}");
     assert!(cluster.lead(Call::Barrier).is_ok());
     assert_eq!(cluster.world.converged(cluster.world.all()), Ok(()));
 }
@@ -274,8 +275,8 @@ fn a_server_that_has_stopped_answers_every_call() {
     cluster.world.run_for(Span::s(1));
 
     assert_eq!(cluster.outcome(stop), Ok(Answer::Done));
-    assert_eq!(cluster.outcome(open), Err(Error::Shutdown));
-    assert_eq!(cluster.outcome(late), Err(Error::Shutdown));
+    assert_eq!(cluster.outcome(open), Err(RequestError::Shutdown));
+    assert_eq!(cluster.outcome(late), Err(RequestError::Shutdown));
 }
 
 #[test]

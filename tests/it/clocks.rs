@@ -15,7 +15,7 @@ use wavetank_sim::{Judges, Options, ServerSet, Violation, World};
 fn beyond(seed: u64) -> Plan {
     let mut plan = Plan::storm(seed);
     plan.clients.reads = vec![ReadPath::Lease];
-    let timeout = plan.config.election_timeout;
+    let timeout = Span::from_duration(plan.config.election_timeout);
     let every = Spans::new(timeout, timeout.times(4));
     let lasts = Spans::new(timeout.times(2), timeout.times(8));
     for kind in [Scheduled::Freeze, Scheduled::Jump, Scheduled::IsolateLeader] {

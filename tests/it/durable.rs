@@ -8,6 +8,7 @@ mod stores;
 use seams::Syncs;
 use std::collections::BTreeMap;
 use stores::Durable;
+use wavetank_raft::Span;
 use wavetank_sim::clients::kv::Kv;
 use wavetank_sim::clients::kv::clients::{Clients, KvPlan};
 use wavetank_sim::clients::kv::judges::{ClientJudges, Promises};
@@ -71,7 +72,7 @@ fn storm(seed: u64, syncs: Syncs) -> Report {
 /// The storm of a seed, with a bad disk and servers that crash in any case.
 fn stormy(seed: u64) -> Plan {
     let mut plan = Plan::storm(seed);
-    let timeout = plan.config.heartbeat_timeout;
+    let timeout = Span::from_duration(plan.config.heartbeat_timeout);
     plan.disks.fail = Some(Ratio::new(1, 300));
     let crashes = Recurrence {
         every: Spans::new(timeout.times(2), timeout.times(8)),

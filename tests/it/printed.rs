@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
+use std::time::Duration;
 use wavetank_raft::{ReadPath, Span};
 use wavetank_sim::plan::fault_id::{FaultId, MessageFault};
 use wavetank_sim::plan::fault_kind::{Reactive, Scheduled};
@@ -96,9 +97,9 @@ fn called(name: &str, mut parts: Vec<Value>) -> Value {
     let times =
         |unit: u64| parts.iter().map(|part| part.as_u64().expect("a number") * unit).collect::<Vec<_>>();
     match name {
-        "Span::us" => times(1)[0].into(),
-        "Span::ms" => times(1_000)[0].into(),
-        "Span::s" => times(1_000_000)[0].into(),
+        "Span::us" | "Duration::from_micros" => times(1)[0].into(),
+        "Span::ms" | "Duration::from_millis" => times(1_000)[0].into(),
+        "Span::s" | "Duration::from_secs" => times(1_000_000)[0].into(),
         "Spans::us" => json!({ "min": times(1)[0], "max": times(1)[1] }),
         "Spans::ms" => json!({ "min": times(1_000)[0], "max": times(1_000)[1] }),
         "Ratio::new" => json!({ "n": parts[0], "d": parts[1] }),

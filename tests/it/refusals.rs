@@ -1,9 +1,10 @@
 //! A table of refusals: the situation, the calls in it, and the error of each call.
 
 use super::api::{Cluster, command};
+use std::time::Duration;
 use wavetank_raft::{
-    Call, Change, Configuration, ConfigurationError, Error, Index, Member, ReadPath, Refusal, Reloadable,
-    Span,
+    Call, Change, Configuration, ConfigurationError, Index, Leader, Member, ReadPath, Refusal, Reloadable,
+    RequestError, Span,
 };
 use wavetank_sim::{Plan, ServerIdx, ServerSet};
 
@@ -12,42 +13,47 @@ struct Row {
     situation: &'static str,
     begin: fn() -> Cluster,
     calls: fn(&Cluster) -> Vec<Call>,
-    refusal: fn(&Cluster) -> Error,
+    refusal: fn(&Cluster) -> RequestError,
 }
 
 const ROWS: &[Row] = &[
     Row { situation: "a follower is asked", begin: at_a_follower, calls: of_leaders, refusal: not_leader },
     Row { situation: "a blank server is asked", begin: at_a_spare, calls: of_leaders, refusal: nobody_leads },
-    Row { situation: "the server has stopped", begin: stopped, calls: all, refusal: |_| Error::Shutdown },
+    Row {
+        situation: "the server has stopped",
+        begin: stopped,
+        calls: all,
+        refusal: |_| RequestError::Shutdown,
+    },
     Row {
         situation: "leadership is being handed over",
         begin: handing_over,
         calls: |cluster| [entries(), changes(cluster), vec![Call::Transfer { target: None }]].concat(),
-        refusal: |_| Error::LeadershipTransferInProgress,
+        refusal: |_| RequestError::LeadershipTransferInProgress,
     },
     Row {
         situation: "a change is under way",
         begin: changing,
         calls: changes,
-        refusal: |_| Error::Refused(Refusal::ChangeInProgress),
+        refusal: |_| RequestError::Refused(Refusal::ChangeInProgress),
     },
     Row {
         situation: "a server is catching up",
         begin: staging,
         calls: |_| vec![Call::Transfer { target: Some("n5".into()) }],
-        refusal: |_| Error::Refused(Refusal::UnknownTarget(ServerIdx(4).node())),
+        refusal: |_| RequestError::Refused(Refusal::UnknownTarget(ServerIdx(4).node())),
     },
     Row {
         situation: "nothing is committed in the term yet",
         begin: just_elected,
         calls: changes,
-        refusal: |_| Error::Refused(Refusal::NoCommitInTerm),
+        refusal: |_| RequestError::Refused(Refusal::NoCommitInTerm),
     },
     Row {
         situation: "no majority has confirmed the leader in the term yet",
         begin: just_elected,
         calls: |_| vec![Call::Read(ReadPath::Lease)],
-        refusal: |_| Error::Refused(Refusal::NoLease),
+        refusal: |_| RequestError::Refused(Refusal::NoLease),
     },
     Row {
         situation: "the configuration is not the expected one",
@@ -55,7 +61,7 @@ const ROWS: &[Row] = &[
         calls: |cluster| changes(cluster).into_iter().map(since_long_ago).collect(),
         refusal: |cluster| {
             let latest = cluster.membership();
-            Error::Refused(Refusal::ConfigurationChanged { since: Index(999), latest })
+            RequestError::Refused(Refusal::ConfigurationChanged { since: Index(999), latest })
         },
     },
     Row {
@@ -98,43 +104,43 @@ const ROWS: &[Row] = &[
         situation: "the transfer target is no member",
         begin: calm,
         calls: |_| vec![Call::Transfer { target: Some("n9".into()) }],
-        refusal: |_| Error::Refused(Refusal::UnknownTarget(wavetank_raft::NodeId::of("n9"))),
+        refusal: |_| RequestError::Refused(Refusal::UnknownTarget(wavetank_raft::NodeId::of("n9"))),
     },
     Row {
         situation: "the transfer target leads already",
         begin: calm,
         calls: |cluster| vec![Call::Transfer { target: Some(cluster.leader.id()) }],
-        refusal: |_| Error::Refused(Refusal::TransferToSelf),
+        refusal: |_| RequestError::Refused(Refusal::TransferToSelf),
     },
     Row {
         situation: "there is no transfer target",
         begin: alone,
         calls: |_| vec![Call::Transfer { target: None }],
-        refusal: |_| Error::Refused(Refusal::NoTarget),
+        refusal: |_| RequestError::Refused(Refusal::NoTarget),
     },
     Row {
         situation: "there is a cluster already",
         begin: calm,
         calls: |cluster| vec![Call::Bootstrap(cluster.world.founders())],
-        refusal: |_| Error::CantBootstrap,
+        refusal: |_| RequestError::CantBootstrap,
     },
     Row {
         situation: "the founder is not among the members",
         begin: at_a_spare,
         calls: |cluster| vec![Call::Bootstrap(cluster.world.founders())],
-        refusal: |_| Error::NotVoter,
+        refusal: |_| RequestError::NotVoter,
     },
     Row {
         situation: "nothing was applied yet",
         begin: at_a_spare,
         calls: |_| vec![Call::Snapshot],
-        refusal: |_| Error::NothingNewToSnapshot,
+        refusal: |_| RequestError::NothingNewToSnapshot,
     },
     Row {
         situation: "a snapshot is being taken",
         begin: capturing,
         calls: |_| vec![Call::Snapshot],
-        refusal: |_| Error::SnapshotInProgress,
+        refusal: |_| RequestError::SnapshotInProgress,
     },
 ];
 
@@ -222,7 +228,7 @@ fn all(cluster: &Cluster) -> Vec<Call> {
     let config = &cluster.world.plan().config;
     let settings = Reloadable {
         trailing_logs: 5,
-        snapshot_interval: Span::s(1),
+        snapshot_interval: Duration::from_secs(1),
         snapshot_threshold: 9,
         heartbeat_timeout: config.heartbeat_timeout,
         election_timeout: config.election_timeout,
@@ -281,15 +287,15 @@ fn since_long_ago(call: Call) -> Call {
     Call::Change { change, prev_index }
 }
 
-fn refused(error: ConfigurationError) -> Error {
-    Error::Refused(Refusal::Configuration(error))
+fn refused(error: ConfigurationError) -> RequestError {
+    RequestError::Refused(Refusal::Configuration(error))
 }
 
-fn not_leader(cluster: &Cluster) -> Error {
+fn not_leader(cluster: &Cluster) -> RequestError {
     // The two have changed places.
-    Error::NotLeader(Some((cluster.follower.id(), cluster.follower.address())))
+    RequestError::NotLeader(Some(Leader { id: cluster.follower.id(), address: cluster.follower.address() }))
 }
 
-fn nobody_leads(_: &Cluster) -> Error {
-    Error::NotLeader(None)
+fn nobody_leads(_: &Cluster) -> RequestError {
+    RequestError::NotLeader(None)
 }

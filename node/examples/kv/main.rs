@@ -29,7 +29,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use wavetank_node::store::{FileSnapshotStore, RedbStore};
 use wavetank_node::transport::{TcpTransport, Tls};
-use wavetank_node::{CallError, Config, Configuration, Halt, Member, Raft, Span};
+use wavetank_node::{CallError, Config, Configuration, Halt, Member, Raft};
 use web::App;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -102,12 +102,12 @@ async fn open(options: &Options, kv: Kv) -> Result<(Raft, SocketAddr), String> {
     let snapshots = FileSnapshotStore::new(directory, 2).map_err(|error| words(&error))?;
     let config = Config {
         local_id: options.id.as_str().into(),
-        heartbeat_timeout: Span::ms(options.heartbeat_ms),
-        election_timeout: Span::ms(options.heartbeat_ms),
-        leader_lease_timeout: Span::ms(options.heartbeat_ms).part(2),
-        disk_stall_timeout: Span::ms(options.heartbeat_ms).times(5),
+        heartbeat_timeout: Duration::from_millis(options.heartbeat_ms),
+        election_timeout: Duration::from_millis(options.heartbeat_ms),
+        leader_lease_timeout: Duration::from_millis(options.heartbeat_ms) / 2,
+        disk_stall_timeout: Duration::from_millis(options.heartbeat_ms) * 5,
         snapshot_threshold: options.snapshot_threshold,
-        snapshot_interval: Span::ms(options.heartbeat_ms).times(2),
+        snapshot_interval: Duration::from_millis(options.heartbeat_ms) * 2,
         trailing_logs: options.snapshot_threshold,
         ..Config::default()
     };

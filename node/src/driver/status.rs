@@ -1,14 +1,13 @@
 //! The published status of a server: numbers that are read without a lock, and watch channels.
 
 use crate::driver::state::RaftState;
-use crate::leader::Leader;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use wavetank_raft::{Configuration, Halt, Index, NodeId, Server, Term, Time};
+use wavetank_raft::{Configuration, Halt, Index, LatestConfiguration, Leader, NodeId, Server, Term, Time};
 
 /// Stands for "never".
 const NEVER: u64 = u64::MAX;
@@ -32,22 +31,6 @@ impl fmt::Display for Leadership {
             Some(leader) => write!(f, "{leader} leads in term {}", self.term.0),
             None => write!(f, "no known leader in term {}", self.term.0),
         }
-    }
-}
-
-/// The latest configuration of the cluster. Its text is that of the configuration.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct LatestConfiguration {
-    /// The index of its entry in the log. A change of membership takes it as `prev_index`.
-    pub index: Index,
-    /// The members.
-    pub configuration: Arc<Configuration>,
-}
-
-impl fmt::Display for LatestConfiguration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.configuration)
     }
 }
 

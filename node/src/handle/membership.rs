@@ -2,10 +2,9 @@
 
 use super::calls::{self, Until};
 use super::{CallError, Raft};
-use crate::driver::status::LatestConfiguration;
 use std::time::Duration;
 use tokio::sync::watch;
-use wavetank_raft::{Call, Change, Index, Member, ServerAddress, ServerId};
+use wavetank_raft::{Call, Change, Index, LatestConfiguration, Member, ServerAddress, ServerId};
 
 impl Raft {
     /// Returns the latest configuration, committed or not; `None` before there is one. HashiCorp:

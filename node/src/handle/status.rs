@@ -5,10 +5,9 @@ use crate::driver::Control;
 use crate::driver::observer::{Observer, Sink};
 use crate::driver::state::RaftState;
 use crate::driver::status::{Leadership, Stats};
-use crate::leader::Leader;
 use std::time::Instant;
 use tokio::sync::watch;
-use wavetank_raft::{Index, Observed, ServerAddress, ServerId, Term};
+use wavetank_raft::{Index, Leader, Observed, ServerAddress, ServerId, Term};
 
 impl Raft {
     /// Returns the name of this server.

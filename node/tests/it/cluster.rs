@@ -8,7 +8,7 @@ use wavetank_node::transport::InmemNetwork;
 use wavetank_node::{Leadership, Raft, RaftState};
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError};
-use wavetank_raft::{Config, Configuration, Data, Index, Member, Span};
+use wavetank_raft::{Config, Configuration, Data, Index, Member};
 
 /// A timeout that is longer than anything here takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -88,10 +88,10 @@ pub(crate) struct Node {
 pub(crate) fn config(id: &str) -> Config {
     Config {
         local_id: id.into(),
-        heartbeat_timeout: Span::ms(400),
-        election_timeout: Span::ms(400),
-        leader_lease_timeout: Span::ms(400),
-        commit_timeout: Span::ms(5),
+        heartbeat_timeout: Duration::from_millis(400),
+        election_timeout: Duration::from_millis(400),
+        leader_lease_timeout: Duration::from_millis(400),
+        commit_timeout: Duration::from_millis(5),
         ..Config::default()
     }
 }

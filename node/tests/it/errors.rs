@@ -26,8 +26,7 @@ async fn a_server_that_cannot_be_started_says_why() {
     let error = start(Config::default()).await.unwrap_err();
     assert!(matches!(&error, StartError::Config(error) if error.field == "local_id"));
     assert_eq!(error.to_string(), "configuration: local_id must not be empty");
-    let error =
-        start(Config { commit_timeout: wavetank_node::Span::us(1), ..config("n1") }).await.unwrap_err();
+    let error = start(Config { commit_timeout: Duration::from_micros(1), ..config("n1") }).await.unwrap_err();
     assert_eq!(error.to_string(), "configuration: commit_timeout must be at least 1ms");
 }
 

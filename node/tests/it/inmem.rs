@@ -1,9 +1,10 @@
 //! Servers in one process.
 
 use crate::cluster::*;
+use std::time::Duration;
 use wavetank_node::transport::InmemNetwork;
 use wavetank_node::{CallError, LatestConfiguration, RaftState};
-use wavetank_raft::{Config, Halt, Index, Member, Observed, Refusal, Reloadable, RoleName, Span};
+use wavetank_raft::{Config, Halt, Index, Member, Observed, Refusal, Reloadable, RoleName};
 
 #[tokio::test]
 async fn one_server_is_a_cluster() {
@@ -180,8 +181,12 @@ async fn a_new_server_is_sent_a_snapshot() {
 #[tokio::test]
 async fn snapshots_are_taken_when_they_are_due() {
     let network = InmemNetwork::new();
-    let often =
-        Config { snapshot_threshold: 10, snapshot_interval: Span::ms(5), trailing_logs: 1, ..config("n1") };
+    let often = Config {
+        snapshot_threshold: 10,
+        snapshot_interval: Duration::from_millis(5),
+        trailing_logs: 1,
+        ..config("n1")
+    };
     let one = inmem(&network, often).await;
     let alone = wavetank_raft::Configuration::new(vec![Member::voter("n1", "n1")]).unwrap();
     one.raft.bootstrap_cluster(alone).await.unwrap();
@@ -215,13 +220,14 @@ async fn settings_change_while_the_server_runs() {
     let [one] = inmem_cluster(&network).await;
     let reloadable = Reloadable {
         trailing_logs: 7,
-        snapshot_interval: Span::s(60),
+        snapshot_interval: Duration::from_secs(60),
         snapshot_threshold: 5,
-        heartbeat_timeout: Span::ms(500),
-        election_timeout: Span::ms(500),
+        heartbeat_timeout: Duration::from_millis(500),
+        election_timeout: Duration::from_millis(500),
     };
     one.raft.reload_config(reloadable.clone()).await.unwrap();
-    let refused = one.raft.reload_config(Reloadable { election_timeout: Span::ms(1), ..reloadable }).await;
+    let refused =
+        one.raft.reload_config(Reloadable { election_timeout: Duration::from_millis(1), ..reloadable }).await;
     let error = refused.unwrap_err().to_string();
     assert!(error.contains("election_timeout"), "{error}");
 }

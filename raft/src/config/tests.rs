@@ -4,12 +4,12 @@ use super::*;
 
 /// The smallest value of every field.
 fn least() -> Config {
-    let shortest = Span::ms(5);
+    let shortest = Duration::from_millis(5);
     Config {
         protocol_version: 2,
         heartbeat_timeout: shortest,
         election_timeout: shortest,
-        commit_timeout: Span::ms(1),
+        commit_timeout: Duration::from_millis(1),
         max_append_entries: 1,
         max_append_bytes: 1,
         max_inflight: 1,
@@ -39,22 +39,22 @@ fn limits_themselves_are_accepted() {
 
 #[test]
 fn values_just_beyond_a_limit_are_refused() {
-    let short = Span::us(4_999);
+    let short = Duration::from_micros(4_999);
     let outside = [
         ("protocol_version", Config { protocol_version: 1, ..least() }),
         ("protocol_version", Config { protocol_version: 4, ..most() }),
         ("local_id", Config { local_id: "".into(), ..least() }),
         ("heartbeat_timeout", Config { heartbeat_timeout: short, leader_lease_timeout: short, ..least() }),
         ("election_timeout", Config { election_timeout: short, ..least() }),
-        ("election_timeout", Config { heartbeat_timeout: Span::us(5_001), ..least() }),
-        ("commit_timeout", Config { commit_timeout: Span::us(999), ..least() }),
+        ("election_timeout", Config { heartbeat_timeout: Duration::from_micros(5_001), ..least() }),
+        ("commit_timeout", Config { commit_timeout: Duration::from_micros(999), ..least() }),
         ("max_append_entries", Config { max_append_entries: 0, ..least() }),
         ("max_append_entries", Config { max_append_entries: 1_025, ..most() }),
         ("max_append_bytes", Config { max_append_bytes: 0, ..least() }),
         ("max_inflight", Config { max_inflight: 0, ..least() }),
         ("snapshot_interval", Config { snapshot_interval: short, ..least() }),
         ("leader_lease_timeout", Config { leader_lease_timeout: short, ..least() }),
-        ("leader_lease_timeout", Config { leader_lease_timeout: Span::us(5_001), ..least() }),
+        ("leader_lease_timeout", Config { leader_lease_timeout: Duration::from_micros(5_001), ..least() }),
         ("log_cache_capacity", Config { log_cache_capacity: 0, ..least() }),
         ("disk_stall_timeout", Config { disk_stall_timeout: short, ..least() }),
         ("lease_clock_drift_ppm", Config { lease_clock_drift_ppm: 1_000_000, ..most() }),
@@ -65,6 +65,36 @@ fn values_just_beyond_a_limit_are_refused() {
         let refused = Settings::new(config.clone()).map_err(|error| error.field);
         assert_eq!(refused, Err(field), "{config:?}");
     }
+}
+
+#[test]
+fn a_duration_is_whole_microseconds_and_not_endless() {
+    let days = |days: u64| Duration::from_secs(days * 24 * 60 * 60);
+    let stall = |disk_stall_timeout| Settings::new(Config { disk_stall_timeout, ..least() });
+    assert_eq!(stall(days(36_500)).expect("within the rules").disk_stall_timeout(), Span::s(3_153_600_000));
+    let refused = [
+        (days(36_500) + Duration::from_micros(1), "must be at most 36500 days"),
+        (Duration::MAX, "must be at most 36500 days"),
+        (Duration::from_nanos(5_000_001), "must be a whole number of microseconds"),
+    ];
+    for (duration, rule) in refused {
+        assert_eq!(stall(duration), Err(ConfigError { field: "disk_stall_timeout", rule }), "{duration:?}");
+    }
+}
+
+/// The product of the timeout and the drift does not fit into 64 bits.
+#[test]
+fn the_longest_lease_is_computed_without_overflow() {
+    let longest = Duration::from_secs(36_500 * 24 * 60 * 60);
+    let config = Config {
+        heartbeat_timeout: longest,
+        election_timeout: longest,
+        leader_lease_timeout: longest,
+        disk_stall_timeout: longest,
+        lease_clock_drift_ppm: 999_999,
+        ..least()
+    };
+    assert_eq!(Settings::new(config).expect("within the rules").lease(), Span(3_153_600_000));
 }
 
 #[test]

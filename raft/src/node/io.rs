@@ -386,6 +386,7 @@ pub enum RoleName {
 /// The reason why a [`ClientRequest`] is refused. A refused request has not changed the log.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Refusal {
     /// This server is not the leader. The value is the leader that it knows.
     NotLeader(Option<NodeId>),
@@ -431,6 +432,7 @@ pub enum Refusal {
 /// The reason why an input was ignored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Ignored {
     /// The response belongs to no open request, for example because it is a duplicate.
     UnknownRpc,

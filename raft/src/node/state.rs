@@ -120,7 +120,7 @@ impl NodeState {
 
     /// Returns the time from which the oldest pending write counts as stalled.
     pub(crate) fn stalls_at(&self) -> Time {
-        self.outbox.waiting_since().map_or(Time::NEVER, |since| since + self.settings.disk_stall_timeout)
+        self.outbox.waiting_since().map_or(Time::NEVER, |since| since + self.settings.disk_stall_timeout())
     }
 
     /// Appends entries of the current term as the leader. Returns the position of the first one.

@@ -60,7 +60,7 @@ impl Ballot {
             .into_iter()
             .map(|voter| (voter, state.call_when_durable(voter, request.clone())))
             .collect();
-        let deadline = now + state.draw_timeout(state.settings.election_timeout);
+        let deadline = now + state.draw_timeout(state.settings.election_timeout());
         Self { requested, votes: Vec::new(), own_vote: None, deadline }
     }
 

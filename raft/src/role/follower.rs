@@ -48,7 +48,7 @@ struct PieceWrite {
 
 impl Follower {
     pub(crate) fn new(state: &mut NodeState, leader: Option<NodeId>, now: Time) -> Self {
-        let timeout = state.draw_timeout(state.settings.heartbeat_timeout);
+        let timeout = state.draw_timeout(state.settings.heartbeat_timeout());
         Self { leader, timer_start: now, timeout, install: None }
     }
 
@@ -79,7 +79,7 @@ impl Follower {
             fx.push(Effect::LeaderIs(None));
         }
         self.timer_start = now;
-        self.timeout = state.draw_timeout(state.settings.heartbeat_timeout);
+        self.timeout = state.draw_timeout(state.settings.heartbeat_timeout());
         let may = state.membership.may_campaign(state.id, state.commit) && !state.is_disk_stalled(now);
         match (may, state.settings.pre_vote_disabled) {
             (false, true | false) => Transition::Stay,
@@ -91,7 +91,7 @@ impl Follower {
     /// Draws a new timeout after the settings changed, so that a shorter one applies at once
     /// (HashiCorp: `ReloadConfig`).
     pub(crate) fn on_reload(&mut self, state: &mut NodeState) {
-        self.timeout = state.draw_timeout(state.settings.heartbeat_timeout);
+        self.timeout = state.draw_timeout(state.settings.heartbeat_timeout());
     }
 
     /// Handles a message that only the leader of this term sends. Returns false if this server

@@ -92,7 +92,7 @@ impl Leader {
         soonest.bring_forward(state.stalls_at(), DeadlineReason::DiskStall);
         // This runs after every step. Almost always a quorum has answered recently, and checking
         // that is cheaper than computing the exact time at which the leader must step down.
-        let (voters, lease) = (state.membership.voters(), state.settings.leader_lease_timeout);
+        let (voters, lease) = (state.membership.voters(), state.settings.leader_lease_timeout());
         let lasts = |last_contact: Time| soonest.at < last_contact + lease;
         let all = !voters.is_empty() && self.peers.iter().all(|peer| lasts(peer.progress.last_contact));
         if all || voters.is_quorum(|node| lasts(self.last_contact(node))) {
@@ -107,7 +107,7 @@ impl Leader {
     /// response does not prove that the follower still follows now.
     fn deposed_at(&self, state: &NodeState) -> Time {
         let quorum = state.membership.voters().agreed(|node| self.last_contact(node)).unwrap_or(Time(0));
-        quorum + state.settings.leader_lease_timeout
+        quorum + state.settings.leader_lease_timeout()
     }
 
     /// Returns the time of the last contact with a server. The leader is always in contact with

@@ -1,6 +1,6 @@
 //! The client calls that wait for an answer. Each call gets exactly one answer.
 
-use super::io::{Action, Answer, Call, Dialect, Error, Halt, Outcome, Reloadable};
+use super::io::{Action, Answer, Call, Dialect, Halt, Outcome, Reloadable, RequestError};
 use super::{Ctx, Server};
 use crate::config::Settings;
 use crate::configuration::Change;
@@ -79,7 +79,7 @@ impl Calls {
     pub(super) fn leadership_lost(&mut self, commit: Index, actions: &mut Vec<Action>) {
         while self.entries.back().is_some_and(|pending| commit < pending.id.index) {
             let PendingCall { request, .. } = self.entries.pop_back().expect("the loop saw this entry");
-            actions.push(answer(request, Err(Error::LeadershipLost)));
+            actions.push(answer(request, Err(RequestError::LeadershipLost)));
         }
     }
 
@@ -88,7 +88,7 @@ impl Calls {
     pub(super) fn abort_replaced(&mut self, upto: Index, actions: &mut Vec<Action>) {
         while self.entries.front().is_some_and(|pending| pending.id.index <= upto) {
             let PendingCall { request, .. } = self.entries.pop_front().expect("the loop saw this entry");
-            actions.push(answer(request, Err(Error::AbortedByRestore)));
+            actions.push(answer(request, Err(RequestError::AbortedByRestore)));
         }
     }
 
@@ -167,7 +167,7 @@ impl Calls {
 
     /// Answers all waiting calls with an error, because the server stops. In HashiCorp Raft such
     /// calls may wait forever (its issues #145 and #498).
-    pub(super) fn fail_all(&mut self, error: &Error, actions: &mut Vec<Action>) {
+    pub(super) fn fail_all(&mut self, error: &RequestError, actions: &mut Vec<Action>) {
         let open = core::mem::take(self);
         let entries = open.entries.into_iter().map(|pending| pending.request);
         let reads = open.reads.into_iter().map(|read| read.request);
@@ -188,7 +188,7 @@ fn restored(given: Answer) -> Outcome {
     match given {
         Answer::Applied { response, .. } if !response.is_empty() => {
             let what = String::from_utf8_lossy(&response).into_owned();
-            Err(Error::Store(StoreError::new(StoreErrorKind::Corrupt, what)))
+            Err(RequestError::Store(StoreError::new(StoreErrorKind::Corrupt, what)))
         }
         Answer::Applied { index, .. } | Answer::Committed { index } => Ok(Answer::Committed { index }),
         Answer::Readable { .. } | Answer::Snapshotted(_) | Answer::Done => Ok(given),
@@ -214,7 +214,7 @@ impl Server {
             Call::Restore(state) if self.all_support_extensions() => {
                 self.propose(request, Payload::Restore(state), OnApplied::Restore, ctx);
             }
-            Call::Restore(_) => ctx.actions.push(answer(request, Err(Error::UnsupportedProtocol))),
+            Call::Restore(_) => ctx.actions.push(answer(request, Err(RequestError::UnsupportedProtocol))),
             Call::VerifyLeader => self.read(request, ReadPath::Verify, ctx),
             Call::Read(path) => self.read(request, path, ctx),
             Call::Bootstrap(configuration) => {
@@ -233,7 +233,7 @@ impl Server {
             }
             Call::Change { change, prev_index } => {
                 if !self.supports(&change) {
-                    return ctx.actions.push(answer(request, Err(Error::UnsupportedProtocol)));
+                    return ctx.actions.push(answer(request, Err(RequestError::UnsupportedProtocol)));
                 }
                 self.change(request, change, prev_index, OnApplied::Answer, ctx);
             }
@@ -253,7 +253,7 @@ impl Server {
             }
             Call::Shutdown => {
                 ctx.actions.push(answer(request, Ok(Answer::Done)));
-                self.halt(Halt::Shutdown, Error::Shutdown, ctx);
+                self.halt(Halt::Shutdown, RequestError::Shutdown, ctx);
             }
         }
     }
@@ -325,7 +325,7 @@ impl Server {
         config.snapshot_threshold = reloadable.snapshot_threshold;
         config.heartbeat_timeout = reloadable.heartbeat_timeout;
         config.election_timeout = reloadable.election_timeout;
-        let settings = Settings::new(config).map_err(|error| Error::Config(error.to_string()))?;
+        let settings = Settings::new(config).map_err(|error| RequestError::Config(error.to_string()))?;
         self.step_node(Input::Client(ClientRequest::Reload(Arc::new(settings))), ctx);
         Ok(Answer::Done)
     }
@@ -335,13 +335,15 @@ impl Server {
     }
 
     /// Translates a refusal into the error that HashiCorp Raft returns in this case.
-    pub(super) fn error(&self, refusal: Refusal) -> Error {
+    pub(super) fn error(&self, refusal: Refusal) -> RequestError {
         match refusal {
-            Refusal::NotLeader(leader) => Error::NotLeader(leader.and_then(|node| self.address_of(node))),
-            Refusal::LeadershipLost => Error::LeadershipLost,
-            Refusal::TransferInProgress => Error::LeadershipTransferInProgress,
-            Refusal::CantBootstrap => Error::CantBootstrap,
-            Refusal::NotVoter => Error::NotVoter,
+            Refusal::NotLeader(leader) => {
+                RequestError::NotLeader(leader.and_then(|node| self.leader_with(node)))
+            }
+            Refusal::LeadershipLost => RequestError::LeadershipLost,
+            Refusal::TransferInProgress => RequestError::LeadershipTransferInProgress,
+            Refusal::CantBootstrap => RequestError::CantBootstrap,
+            Refusal::NotVoter => RequestError::NotVoter,
             Refusal::ChangeInProgress
             | Refusal::NoCommitInTerm
             | Refusal::ConfigurationChanged { .. }
@@ -352,7 +354,7 @@ impl Server {
             | Refusal::TransferToSelf
             | Refusal::TransferTimeout
             | Refusal::TooSlow
-            | Refusal::StagingAborted => Error::Refused(refusal),
+            | Refusal::StagingAborted => RequestError::Refused(refusal),
         }
     }
 
@@ -378,7 +380,7 @@ impl Server {
     pub(super) fn after_progress(&mut self, ctx: &mut Ctx<'_>) {
         self.calls.readable(self.applied(), ctx.actions);
         if self.retires_at.is_some_and(|index| index <= self.applied()) {
-            self.halt(Halt::Removed, Error::Shutdown, ctx);
+            self.halt(Halt::Removed, RequestError::Shutdown, ctx);
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Translates the effects of the protocol into actions of the server.
 
-use super::io::{Action, Answer, Observed};
+use super::io::{Action, Answer, Leader, Observed};
 use super::{Ctx, Server};
 use crate::configuration::Configuration;
 use crate::node::io::{ClientRequest, Effect, Input, Refusal, RoleName};
-use crate::types::{LogId, NodeId, RequestId, ServerAddress, ServerId};
+use crate::types::{LogId, NodeId, RequestId};
 
 impl Server {
     /// Steps the protocol with an input and translates its effects into actions.
@@ -55,7 +55,7 @@ impl Server {
                 Action::Observe(Observed::State { role, term })
             }
             Effect::LeaderIs(leader) => {
-                Action::Observe(Observed::Leader(leader.and_then(|node| self.address_of(node))))
+                Action::Observe(Observed::Leader(leader.and_then(|node| self.leader_with(node))))
             }
             Effect::Configured { configuration, .. } => return self.on_configured(&configuration, ctx),
             Effect::ReadReady { request, index } => {
@@ -76,7 +76,7 @@ impl Server {
             Effect::Contact { peer, last, alive } => Action::Observe(if alive {
                 Observed::ResumedHeartbeat { peer }
             } else {
-                Observed::FailedHeartbeat { peer, silent: ctx.now.since(last) }
+                Observed::FailedHeartbeat { peer, silent: ctx.now.since(last).into() }
             }),
             Effect::Ignored(why) => Action::Observe(Observed::Ignored(why)),
         };
@@ -132,9 +132,10 @@ impl Server {
         self.applying.members = members;
     }
 
-    /// Returns the id and address of a member; `None` if the latest configuration does not have it.
-    pub(super) fn address_of(&self, node: NodeId) -> Option<(ServerId, ServerAddress)> {
+    /// Returns the leader with this id; `None` if the latest configuration does not have it.
+    pub(super) fn leader_with(&self, node: NodeId) -> Option<Leader> {
         let (_, configuration) = self.node.configuration()?;
-        configuration.server(node).map(|member| (member.id.clone(), member.address.clone()))
+        let member = configuration.server(node)?;
+        Some(Leader { id: member.id.clone(), address: member.address.clone() })
     }
 }

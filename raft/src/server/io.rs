@@ -9,11 +9,12 @@ use crate::entry::{Data, Entries, Entry};
 use crate::message::{Request, Response, SnapshotMeta};
 use crate::node::io::{ReadPath, Refusal, RoleName, SnapshotPiece, StoreJob};
 use crate::store::StoreError;
-use crate::types::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Span, Term, Token};
+use crate::types::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Term, Token};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::time::Duration;
 
 /// An input of [`Server::step`](crate::Server::step).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -177,13 +178,16 @@ pub struct Reloadable {
     /// See [`Config::trailing_logs`](crate::Config::trailing_logs).
     pub trailing_logs: u64,
     /// See [`Config::snapshot_interval`](crate::Config::snapshot_interval).
-    pub snapshot_interval: Span,
+    #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
+    pub snapshot_interval: Duration,
     /// See [`Config::snapshot_threshold`](crate::Config::snapshot_threshold).
     pub snapshot_threshold: u64,
     /// See [`Config::heartbeat_timeout`](crate::Config::heartbeat_timeout).
-    pub heartbeat_timeout: Span,
+    #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
+    pub heartbeat_timeout: Duration,
     /// See [`Config::election_timeout`](crate::Config::election_timeout).
-    pub election_timeout: Span,
+    #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
+    pub election_timeout: Duration,
 }
 
 /// An action of [`Server::step`](crate::Server::step), for its driver to carry out.
@@ -241,7 +245,7 @@ pub struct Batch {
 }
 
 /// The outcome of a call.
-pub type Outcome = Result<Answer, Error>;
+pub type Outcome = Result<Answer, RequestError>;
 
 /// The answer to a call that succeeded.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -274,10 +278,10 @@ pub enum Answer {
 /// its name for the error.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum Error {
+pub enum RequestError {
     /// `ErrNotLeader`: this server is not the leader, and nothing was done. The value is the leader
     /// that this server knows.
-    NotLeader(Option<(ServerId, ServerAddress)>),
+    NotLeader(Option<Leader>),
     /// `ErrNotVoter`: this server is not a voter in the configuration of the bootstrap call.
     NotVoter,
     /// `ErrLeadershipLost`: the entry was appended before the leadership was lost. It may still be
@@ -310,12 +314,10 @@ pub enum Error {
     Store(StoreError),
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotLeader(Some((id, address))) => {
-                write!(f, "node is not the leader; call {id} at {address}")
-            }
+            Self::NotLeader(Some(leader)) => write!(f, "node is not the leader; call {leader}"),
             Self::NotLeader(None) => write!(f, "node is not the leader, and none is known"),
             Self::NotVoter => write!(f, "node is not a voter"),
             Self::LeadershipLost => write!(f, "leadership lost while committing log"),
@@ -336,7 +338,30 @@ impl fmt::Display for Error {
     }
 }
 
-impl core::error::Error for Error {}
+impl core::error::Error for RequestError {}
+
+/// The leader of a cluster. Its text is `n1 at 10.0.0.1:7000`.
+///
+/// ```
+/// use wavetank_raft::Leader;
+///
+/// let leader = Leader { id: "n1".into(), address: "10.0.0.1:7000".into() };
+/// assert_eq!(leader.to_string(), "n1 at 10.0.0.1:7000");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Leader {
+    /// The name of the server.
+    pub id: ServerId,
+    /// The address at which other servers reach it.
+    pub address: ServerAddress,
+}
+
+impl fmt::Display for Leader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.id, self.address)
+    }
+}
 
 /// An observation: the observations of HashiCorp Raft and two more.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -350,7 +375,7 @@ pub enum Observed {
         term: Term,
     },
     /// The known leader changed; `None` if no leader is known now. HashiCorp: `LeaderObservation`.
-    Leader(Option<(ServerId, ServerAddress)>),
+    Leader(Option<Leader>),
     /// A member was added, removed or changed. HashiCorp: `PeerObservation`.
     Peer {
         /// True if the server is no longer a member.
@@ -364,7 +389,8 @@ pub enum Observed {
         /// The follower that does not answer.
         peer: NodeId,
         /// The time since the last contact with the follower.
-        silent: Span,
+        #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
+        silent: Duration,
     },
     /// A follower answers again after a [`Observed::FailedHeartbeat`]. HashiCorp:
     /// `ResumedHeartbeatObservation`.
@@ -383,6 +409,9 @@ pub enum Observed {
 }
 
 /// The reason why a server stopped for good.
+///
+/// The enum is not `#[non_exhaustive]`: a program that supervises servers decides for each reason
+/// whether it starts the server again, so the compiler must show it a new reason.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Halt {

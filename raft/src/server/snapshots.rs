@@ -1,7 +1,7 @@
 //! Snapshots: decides when to take one, and handles snapshots that were taken or installed.
 
 use super::calls::answer;
-use super::io::{Action, Answer, Error};
+use super::io::{Action, Answer, RequestError};
 use super::{Ctx, Server};
 use crate::config::Settings;
 use crate::message::SnapshotMeta;
@@ -40,7 +40,7 @@ impl Snapshotting {
     fn schedule(&mut self, settings: &Settings, now: Time) {
         self.checks += 1;
         self.next_check =
-            now + self.entropy.timeout(settings.snapshot_interval, self.id, Term(0), self.checks);
+            now + self.entropy.timeout(settings.snapshot_interval(), self.id, Term(0), self.checks);
     }
 }
 
@@ -69,16 +69,16 @@ impl Server {
     }
 
     /// Asks the state machine for its state after the last entry that was handed to it.
-    fn begin_snapshot(&mut self, ctx: &mut Ctx<'_>) -> Result<(), Error> {
+    fn begin_snapshot(&mut self, ctx: &mut Ctx<'_>) -> Result<(), RequestError> {
         if self.snapshotting.in_progress {
-            return Err(Error::SnapshotInProgress);
+            return Err(RequestError::SnapshotInProgress);
         }
         let (last, configuration) = self.applying.dispatched();
         let Some((configuration_index, configuration)) = configuration else {
-            return Err(Error::NothingNewToSnapshot);
+            return Err(RequestError::NothingNewToSnapshot);
         };
         if last.index <= self.node.snapshot().index {
-            return Err(Error::NothingNewToSnapshot);
+            return Err(RequestError::NothingNewToSnapshot);
         }
         self.snapshotting.in_progress = true;
         ctx.actions.push(Action::TakeSnapshot(SnapshotMeta {
@@ -100,7 +100,7 @@ impl Server {
         if let Ok(meta) = &result {
             self.step_node(Input::SnapshotTaken(meta.last), ctx);
         }
-        let outcome = result.map(Answer::Snapshotted).map_err(Error::Store);
+        let outcome = result.map(Answer::Snapshotted).map_err(RequestError::Store);
         for request in self.calls.take_snapshots() {
             ctx.actions.push(answer(request, outcome.clone()));
         }

@@ -6,6 +6,23 @@ use crate::types::{Index, LogId, Span, Term};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+/// The latest configuration of the cluster. Its text is that of the configuration.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LatestConfiguration {
+    /// The index of its entry in the log. A change of membership takes it as `prev_index`.
+    pub index: Index,
+    /// The members.
+    pub configuration: Arc<Configuration>,
+}
+
+impl fmt::Display for LatestConfiguration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.configuration)
+    }
+}
 
 /// The statistics of a server at one moment. [`Stats::pairs`] has them as HashiCorp's `Stats()`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,13 +44,13 @@ pub struct Stats {
     pub last_snapshot: LogId,
     /// The protocol version in use, 2 or 3.
     pub protocol_version: u8,
-    /// The latest configuration and its index in the log, committed or not.
-    pub latest_configuration: Option<(Index, Arc<Configuration>)>,
+    /// The latest configuration, committed or not.
+    pub latest_configuration: Option<LatestConfiguration>,
     /// The number of other voters; zero if this server is not a voter.
     pub num_peers: u64,
     /// The time since the last contact with the leader. Zero on the leader; `None` if no leader is
     /// known.
-    pub last_contact: Option<Span>,
+    pub last_contact: Option<Duration>,
 }
 
 impl Stats {
@@ -41,6 +58,7 @@ impl Stats {
     #[must_use]
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         let configuration = self.latest_configuration.as_ref();
+        let never = || "never".to_string();
         alloc::vec![
             ("state", self.state.to_string()),
             ("term", self.term.0.to_string()),
@@ -56,10 +74,13 @@ impl Stats {
             ("protocol_version_max", "3".to_string()),
             ("snapshot_version_min", "1".to_string()),
             ("snapshot_version_max", "1".to_string()),
-            ("latest_configuration_index", configuration.map_or(0, |(index, _)| index.0).to_string()),
-            ("latest_configuration", configuration.map_or_else(String::new, |(_, c)| c.to_string())),
+            ("latest_configuration_index", configuration.map_or(0, |latest| latest.index.0).to_string()),
+            ("latest_configuration", configuration.map_or_else(String::new, ToString::to_string)),
             ("num_peers", self.num_peers.to_string()),
-            ("last_contact", self.last_contact.map_or_else(|| "never".to_string(), |span| span.to_string())),
+            (
+                "last_contact",
+                self.last_contact.map(Span::from_duration).map_or_else(never, |it| it.to_string())
+            ),
         ]
     }
 }

@@ -23,6 +23,15 @@ fn time_is_in_microseconds_and_saturates() {
     assert_eq!((Time(9).since(Time(4)), Time(4).since(Time(9))), (Span(5), Span::ZERO));
 }
 
+#[test]
+fn a_span_is_the_whole_microseconds_of_a_duration() {
+    assert_eq!(Duration::from(Span(1_500_001)), Duration::from_nanos(1_500_001_000));
+    assert_eq!(Span::from_duration(Duration::from_nanos(1_500_001_999)), Span(1_500_001));
+    assert_eq!(Duration::from(Span(u64::MAX)), Duration::from_micros(u64::MAX));
+    assert_eq!(Span::from_duration(Duration::from_micros(u64::MAX)), Span(u64::MAX));
+    assert_eq!(Span::from_duration(Duration::MAX), Span(u64::MAX));
+}
+
 /// Long ids are hashed with FNV-1a and have the top bit set. The values are from its published
 /// tables.
 #[test]

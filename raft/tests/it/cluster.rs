@@ -10,6 +10,7 @@ use call_model::CallModel;
 use host::Host;
 use proptest::prelude::*;
 use std::collections::VecDeque;
+use std::time::Duration;
 use wavetank_raft::{
     Call, Change, Config, Configuration, Event, Member, NodeId, ReadPath, RoleName, Server, Settings, Span,
     Time,
@@ -67,17 +68,17 @@ struct Cluster {
 impl Cluster {
     fn new(d: &mut Decisions<'_>) -> Self {
         let config = Config {
-            heartbeat_timeout: Span::ms(100),
-            election_timeout: Span::ms(d.one_of(&[100, 150])),
-            leader_lease_timeout: Span::ms(d.one_of(&[100, 50])),
-            commit_timeout: Span::ms(5),
-            disk_stall_timeout: Span::ms(d.one_of(&[2_000, 100])),
+            heartbeat_timeout: Duration::from_millis(100),
+            election_timeout: Duration::from_millis(d.one_of(&[100, 150])),
+            leader_lease_timeout: Duration::from_millis(d.one_of(&[100, 50])),
+            commit_timeout: Duration::from_millis(5),
+            disk_stall_timeout: Duration::from_millis(d.one_of(&[2_000, 100])),
             max_append_entries: d.one_of(&[64, 1, 2]),
             max_inflight: d.one_of(&[16, 1, 2]),
             log_cache_capacity: d.one_of(&[100, 1, 2]),
             trailing_logs: d.one_of(&[100, 0, 1]),
             snapshot_threshold: d.one_of(&[100, 2, 5]),
-            snapshot_interval: Span::ms(50),
+            snapshot_interval: Duration::from_millis(50),
             snapshot_chunk_bytes: d.one_of(&[4_096, 20]),
             pre_vote_disabled: d.coin(),
             shutdown_on_remove: false,

@@ -10,7 +10,7 @@ use wavetank_raft::{
 #[test]
 fn a_vote_is_granted_once_the_leader_is_silent() {
     let (mut voter, heard) = voter_with_leader("n1");
-    let silence = voter.settings().heartbeat_timeout;
+    let silence = voter.settings().heartbeat_timeout();
     assert!(!votes(&mut voter, heard, "n3", Term(3)));
     assert!(votes(&mut voter, heard + silence, "n3", Term(3)));
 }
@@ -29,7 +29,7 @@ fn a_newer_term_in_an_answer_does_not_end_the_promise() {
     voter.step(heard, Input::Response { from: named("n3"), rpc: RpcId(9), response }, &mut Effects::new());
     assert_eq!(voter.term(), Term(7));
     assert!(!votes(&mut voter, heard, "n3", Term(8)));
-    let silence = voter.settings().heartbeat_timeout;
+    let silence = voter.settings().heartbeat_timeout();
     assert!(votes(&mut voter, heard + silence, "n3", Term(8)));
 }
 

@@ -167,7 +167,8 @@ impl Cluster {
     /// server gives its disk up.
     pub fn slow_disk(&mut self, idx: ServerIdx) {
         let Plan { config, .. } = self.tank.plan();
-        let (slow, slower) = (self.tank.plan().election_timeout(), config.disk_stall_timeout.part(2));
+        let (slow, slower) =
+            (self.tank.plan().election_timeout(), Span::from_duration(config.disk_stall_timeout).part(2));
         assert!(slow < slower, "an election may take {slow}, a disk less than {slower}");
         self.change_disk(idx, |disks| disks.sync = Spans::new(slow, slower));
     }

@@ -1,7 +1,7 @@
 //! The conditions that a story waits for.
 
 use super::{Cluster, ElectionTimeouts, PendingCall, Tank};
-use wavetank_raft::{Answer, Error, Index, Node, Outcome, RoleName, Server, Term};
+use wavetank_raft::{Answer, Index, Node, Outcome, RequestError, RoleName, Server, Term};
 use wavetank_sim::{ServerIdx, ServerSet};
 
 impl Cluster {
@@ -149,7 +149,7 @@ impl Cluster {
     /// Waits until the command's caller is redirected to this leader.
     pub fn until_refused_in_favour_of(&mut self, command: &str, leader: ServerIdx) -> &mut Self {
         self.until_answered(command, &format!("refused in favour of {leader}"), |outcome| match outcome {
-            Err(Error::NotLeader(Some((id, _)))) => *id == leader.id(),
+            Err(RequestError::NotLeader(Some(known))) => known.id == leader.id(),
             _ => false,
         })
     }
@@ -185,7 +185,7 @@ impl Cluster {
     }
 
     /// Waits until a call ends, and asserts that it is refused for this reason.
-    pub fn until_refused_because(&mut self, asked: PendingCall, why: &Error) -> &mut Self {
+    pub fn until_refused_because(&mut self, asked: PendingCall, why: &RequestError) -> &mut Self {
         self.until_decided(asked, &format!("refused because {why}"), |outcome| outcome.as_ref() == Err(why))
     }
 

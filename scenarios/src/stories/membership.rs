@@ -2,7 +2,7 @@
 
 use super::plan_tweaks::no_shutdown_on_remove;
 use crate::dsl::{Cluster, election_timeouts};
-use wavetank_raft::{Error, ReadPath, Refusal, Term};
+use wavetank_raft::{Leader, ReadPath, Refusal, RequestError, Term};
 
 stories![
     /// A new server catches up as a nonvoter before it becomes a voter, and then counts towards a
@@ -292,7 +292,7 @@ stories![
 
         let joining = cluster.add_voter_staged(leader, slow);
         cluster.propose(leader, "meanwhile").until_acknowledged("meanwhile");
-        cluster.until_refused_because(joining, &Error::Refused(Refusal::TooSlow));
+        cluster.until_refused_because(joining, &RequestError::Refused(Refusal::TooSlow));
         cluster.expect_voters(leader, &[leader, a, b]);
         cluster.expect_nonvoters(leader, &[slow]);
 
@@ -371,7 +371,7 @@ stories![
 
         let latest = cluster.configuration_index(leader);
         let why = Refusal::ConfigurationChanged { since: seen, latest };
-        cluster.until_refused_because(second, &Error::Refused(why));
+        cluster.until_refused_because(second, &RequestError::Refused(why));
         cluster.expect_voters(leader, &[leader, b]);
         let third = cluster.remove_since(leader, b, latest);
         cluster.until_granted(third);
@@ -390,8 +390,8 @@ stories![
 
         let read = cluster.read(follower, ReadPath::Index);
 
-        let here = (leader.id(), "there:2".into());
-        cluster.until_refused_because(read, &Error::NotLeader(Some(here)));
+        let here = Leader { id: leader.id(), address: "there:2".into() };
+        cluster.until_refused_because(read, &RequestError::NotLeader(Some(here)));
         cluster.expect_leads(leader);
         cluster.expect_voters(leader, &[leader, follower, other]);
     }

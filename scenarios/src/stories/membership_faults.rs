@@ -2,7 +2,7 @@
 
 use super::plan_tweaks::without_pre_vote;
 use crate::dsl::{Cluster, election_timeouts};
-use wavetank_raft::{Error, Refusal};
+use wavetank_raft::{Refusal, RequestError};
 
 stories![
     /// Two leaders each have an uncommitted membership change, and only the change that a majority can
@@ -39,7 +39,7 @@ stories![
 
         let new = cluster.until_elected();
         let early = cluster.add_voter(new, new_server);
-        cluster.until_refused_because(early, &Error::Refused(Refusal::NoCommitInTerm));
+        cluster.until_refused_because(early, &RequestError::Refused(Refusal::NoCommitInTerm));
 
         cluster.until_leads(new);
         let joining = cluster.add_voter(new, new_server);
@@ -62,7 +62,7 @@ stories![
 
         let two = cluster.until_elected_among(&others);
         let early = cluster.remove(two, one);
-        cluster.until_refused_because(early, &Error::Refused(Refusal::NoCommitInTerm));
+        cluster.until_refused_because(early, &RequestError::Refused(Refusal::NoCommitInTerm));
         cluster.until_leads(two);
         let leaving = cluster.remove(two, one);
         cluster.propose(two, "kept").until_acknowledged("kept");

@@ -1,6 +1,6 @@
 //! Changes to the calm plan that stories are told by.
 
-use wavetank_raft::Span;
+use std::time::Duration;
 use wavetank_sim::Plan;
 use wavetank_sim::plan::RandomDelay;
 use wavetank_sim::plan::rng::{Ratio, Spans};
@@ -16,7 +16,7 @@ pub(super) fn one_entry_at_a_time(plan: &mut Plan) {
 
 pub(super) fn snapshots_soon(plan: &mut Plan) {
     plan.config.snapshot_threshold = 10;
-    plan.config.snapshot_interval = Span::ms(50);
+    plan.config.snapshot_interval = Duration::from_millis(50);
     plan.config.trailing_logs = 0;
 }
 

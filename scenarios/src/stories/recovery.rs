@@ -1,7 +1,7 @@
 //! Bootstrapping: which servers can bootstrap a cluster, and when.
 
 use crate::dsl::{Cluster, election_timeouts};
-use wavetank_raft::Error;
+use wavetank_raft::RequestError;
 
 stories![
     /// A cluster is bootstrapped once: a member refuses to be bootstrapped again.
@@ -12,13 +12,13 @@ stories![
 
         for member in all {
             let again = cluster.bootstrap(member, &[member]);
-            cluster.until_refused_because(again, &Error::CantBootstrap);
+            cluster.until_refused_because(again, &RequestError::CantBootstrap);
         }
 
         cluster.crash_all();
         cluster.restart_all();
         let again = cluster.bootstrap(all[0], &all);
-        cluster.until_refused_because(again, &Error::CantBootstrap);
+        cluster.until_refused_because(again, &RequestError::CantBootstrap);
         cluster.until_leader();
         cluster.until_converged();
         cluster.expect_committed(&["kept"]);
@@ -33,7 +33,7 @@ stories![
 
         let bootstrap = cluster.bootstrap(nonmember, &all);
 
-        cluster.until_refused_because(bootstrap, &Error::NotVoter);
+        cluster.until_refused_because(bootstrap, &RequestError::NotVoter);
         cluster.expect_not_led_by(nonmember, election_timeouts(10));
         let joining = cluster.add_voter(leader, nonmember);
         cluster.until_granted(joining);

@@ -2,7 +2,7 @@
 
 use super::plan_tweaks::without_trailing_logs;
 use crate::dsl::{Cluster, election_timeouts};
-use wavetank_raft::{Error, ReadPath, Refusal};
+use wavetank_raft::{ReadPath, Refusal, RequestError};
 
 stories![
     /// A transfer target that lags is brought up to date first, and nothing that was acknowledged is
@@ -40,7 +40,7 @@ stories![
         ];
         for (target, why) in refusals {
             let transfer = cluster.transfer(leader, target);
-            cluster.until_refused_because(transfer, &Error::Refused(why));
+            cluster.until_refused_because(transfer, &RequestError::Refused(why));
         }
 
         cluster.until_passed(election_timeouts(5));
@@ -59,7 +59,7 @@ stories![
 
         let transfer = cluster.transfer_to_any(only);
 
-        cluster.until_refused_because(transfer, &Error::Refused(Refusal::NoTarget));
+        cluster.until_refused_because(transfer, &RequestError::Refused(Refusal::NoTarget));
         cluster.propose(only, "as before").until_acknowledged("as before");
         cluster.expect_leads(only);
     }
@@ -75,10 +75,10 @@ stories![
         let second = cluster.transfer(leader, ready);
         let leaving = cluster.remove(leader, absent);
         for early in [second, leaving] {
-            cluster.until_refused_because(early, &Error::LeadershipTransferInProgress);
+            cluster.until_refused_because(early, &RequestError::LeadershipTransferInProgress);
         }
 
-        cluster.until_refused_because(first, &Error::Refused(Refusal::TransferTimeout));
+        cluster.until_refused_because(first, &RequestError::Refused(Refusal::TransferTimeout));
         let third = cluster.transfer(leader, ready);
         cluster.until_leads(ready).until_granted(third);
     }
@@ -94,7 +94,7 @@ stories![
         cluster.propose(leader, "too early").until_failed("too early");
 
         cluster.within(election_timeouts(1));
-        cluster.until_refused_because(transfer, &Error::Refused(Refusal::TransferTimeout));
+        cluster.until_refused_because(transfer, &RequestError::Refused(Refusal::TransferTimeout));
 
         cluster.propose(leader, "in time").until_acknowledged("in time");
         cluster.expect_leads(leader);
@@ -157,7 +157,8 @@ stories![
         let leaving = cluster.remove(leader, leaves);
 
         let transfer = cluster.transfer(leader, leaves);
-        cluster.until_refused_because(transfer, &Error::Refused(Refusal::UnknownTarget(leaves.node())));
+        cluster
+            .until_refused_because(transfer, &RequestError::Refused(Refusal::UnknownTarget(leaves.node())));
         cluster.expect_pending(leaving);
 
         cluster.heal();
@@ -198,9 +199,9 @@ stories![
         cluster.isolate(target);
         let transfer = cluster.transfer(leader, target);
 
-        cluster.until_refused_because(transfer, &Error::Refused(Refusal::TransferTimeout));
+        cluster.until_refused_because(transfer, &RequestError::Refused(Refusal::TransferTimeout));
         let read = cluster.read(leader, ReadPath::Lease);
-        cluster.until_refused_because(read, &Error::Refused(Refusal::NoLease));
+        cluster.until_refused_because(read, &RequestError::Refused(Refusal::NoLease));
 
         let read = cluster.read(leader, ReadPath::Index);
         cluster.until_granted(read);

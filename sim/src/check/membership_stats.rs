@@ -10,7 +10,7 @@ use crate::observe::{Observation, ObservationKind};
 use crate::plan::named::{Counters, named};
 use crate::plan::server_set::ServerIdx;
 use std::collections::{BTreeMap, BTreeSet};
-use wavetank_raft::{Action, Call, Change, Error, Event, Index, Outcome, RequestId, ServerId, Term};
+use wavetank_raft::{Action, Call, Change, Event, Index, Outcome, RequestError, RequestId, ServerId, Term};
 
 named! {
     /// A kind of membership change.
@@ -113,7 +113,7 @@ impl MembershipStats {
             return;
         }
         for (request, outcome) in actions.iter().filter_map(answer) {
-            if self.staged.remove(&request) && matches!(outcome, Err(Error::Refused(_))) {
+            if self.staged.remove(&request) && matches!(outcome, Err(RequestError::Refused(_))) {
                 self.counts[ChangeKind::Promote].refused += 1;
             }
         }

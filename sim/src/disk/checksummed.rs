@@ -16,6 +16,7 @@ pub struct Checksummed(Vec<u8>);
 
 /// The reasons why bytes cannot be decoded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum DecodeError {
     /// The bytes are too few to contain a checksum.
     Short,

@@ -7,7 +7,7 @@ use crate::observe::{OperationEnd, OperationValue};
 use crate::plan::server_set::ServerIdx;
 use std::fmt::{self, Debug};
 use wavetank_raft::store::Fsm;
-use wavetank_raft::{Answer, Data, Error, ReadPath, RequestId, Time};
+use wavetank_raft::{Answer, Data, ReadPath, RequestError, RequestId, Time};
 
 /// A state machine that runs in the tank.
 pub trait TankFsm: Fsm {
@@ -59,9 +59,9 @@ impl fmt::Display for Want {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
     /// The server's answer to a command.
-    Answered(Result<Answer, Error>),
+    Answered(Result<Answer, RequestError>),
     /// The answer to a query.
-    Value(Result<Data, Error>),
+    Value(Result<Data, RequestError>),
     /// The connection broke: the server is down, or it has crashed. The operation may have been
     /// executed.
     Broken,

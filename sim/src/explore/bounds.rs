@@ -5,7 +5,8 @@ use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use wavetank_raft::{Config, Configuration, Member, Settings, Span, Term};
+use std::time::Duration;
+use wavetank_raft::{Config, Configuration, Member, Settings, Term};
 
 /// Which events may happen, and how often. Events without a bound may happen at any time, in any order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -154,11 +155,11 @@ impl Bounds {
     pub fn settings(&self, idx: ServerIdx) -> Settings {
         let config = Config {
             local_id: idx.id(),
-            heartbeat_timeout: super::clock::TIMEOUT,
-            election_timeout: super::clock::TIMEOUT,
-            leader_lease_timeout: super::clock::TIMEOUT,
-            commit_timeout: Span::ms(1),
-            disk_stall_timeout: Span::s(1_000_000_000),
+            heartbeat_timeout: super::clock::TIMEOUT.into(),
+            election_timeout: super::clock::TIMEOUT.into(),
+            leader_lease_timeout: super::clock::TIMEOUT.into(),
+            commit_timeout: Duration::from_millis(1),
+            disk_stall_timeout: Duration::from_secs(1_000_000_000),
             max_append_entries: u64::from(self.batch),
             max_inflight: u64::from(self.window),
             pre_vote_disabled: true,

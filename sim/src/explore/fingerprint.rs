@@ -265,7 +265,7 @@ impl<'w, 'a> ser::Serializer for &'w mut StateHasher<'a> {
         value: &T,
     ) -> Result<(), Error> {
         let kind = match name {
-            "Time" | "Span" | "Entropy" | "ServerAddress" => return Ok(()),
+            "Time" | "Span" | "Duration" | "Entropy" | "ServerAddress" => return Ok(()),
             "NodeId" | "ServerId" => NumberKind::Server,
             "RpcId" => NumberKind::Call,
             "Token" => NumberKind::Write,

@@ -5,6 +5,7 @@ use crate::disk::fault::DiskFault;
 use crate::observe::NetworkChange;
 use crate::plan::fault_kind::Scheduled;
 use crate::plan::rng::Ratio;
+use std::time::Duration;
 use wavetank_raft::{Call, Change, Config, Reloadable, Span};
 
 impl Scheduled {
@@ -30,7 +31,8 @@ impl Scheduled {
             Self::Joint => membership::joint(view, draws),
             Self::Snapshot => any_server.map(|idx| Act::Call(idx, Call::Snapshot)),
             Self::Reload => any_server.map(|idx| Act::Call(idx, reload(draws, config))),
-            Self::Jump => any_server.map(|idx| Act::Jump(idx, config.election_timeout.times(2) + lasts)),
+            Self::Jump => any_server
+                .map(|idx| Act::Jump(idx, Span::from_duration(config.election_timeout).times(2) + lasts)),
             Self::LetGo => Some(Act::ReleaseHeld),
             Self::Rot => damage(DiskFault::Rot, view.expendable, draws),
             Self::Misdirect => damage(DiskFault::Misdirect, view.expendable, draws),
@@ -114,11 +116,11 @@ fn replace(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
 
 /// New values for the reloadable settings. No value is more than four times the configured value.
 fn reload(draws: Draws, config: &Config) -> Call {
-    let timeout = |draw: Draw| Span(config.heartbeat_timeout.0 * (4 + draw.below(5)) / 4);
-    let heartbeat_timeout = timeout(draws[1]);
+    let timeout = Span::from_duration(config.heartbeat_timeout);
+    let heartbeat_timeout = Duration::from(timeout.times(4 + draws[1].below(5)).part(4));
     Call::Reload(Reloadable {
         trailing_logs: config.trailing_logs * draws[2].below(4),
-        snapshot_interval: config.snapshot_interval.times(1 + draws[2].below(3)),
+        snapshot_interval: Span::from_duration(config.snapshot_interval).times(1 + draws[2].below(3)).into(),
         snapshot_threshold: config.snapshot_threshold.max(1) * (1 + draws[3].below(3)),
         heartbeat_timeout,
         election_timeout: heartbeat_timeout.max(config.election_timeout),

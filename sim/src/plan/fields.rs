@@ -16,6 +16,8 @@ pub(crate) enum Value {
     /// A truth value or a text, in Rust's notation.
     Plain(String),
     Span(Span),
+    /// A duration of the configuration.
+    Duration(Span),
     /// A variant or a struct without field names, and its fields. A tuple has an empty name.
     Named(String, Vec<Self>),
     Struct(&'static str, Vec<(&'static str, Self)>),
@@ -141,6 +143,7 @@ impl ser::Serializer for TreeSerializer {
     ) -> Result<Value, Error> {
         Ok(match (name, value.serialize(self)?) {
             ("Span", Value::Number(us)) => Value::Span(Span::us(us)),
+            ("Duration", Value::Number(us)) => Value::Duration(Span::us(us)),
             ("ServerId", text) => Value::Named("ServerId::from".to_owned(), vec![text]),
             (_, value) => Value::Named(name.to_owned(), vec![value]),
         })

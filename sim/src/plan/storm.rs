@@ -13,6 +13,7 @@ use crate::plan::{
     Plan, RandomDelay, Recurrence,
 };
 use std::collections::BTreeMap;
+use std::time::Duration;
 use wavetank_raft::{Config, ReadPath, Span};
 
 mod edges;
@@ -58,7 +59,7 @@ impl Plan {
         let mut config = config(&mut on(Topic::Config));
         let edge = EdgeConfig::draw(&mut on(Topic::Edges));
         edge.configure(&mut config);
-        let timeout = config.heartbeat_timeout;
+        let timeout = Span::from_duration(config.heartbeat_timeout);
         let clients = clients(&mut on(Topic::Clients), timeout);
         let scheduled = scheduled(seed, timeout, &clients);
         let lone = config.pre_vote_disabled || on(Topic::Lone).chance(1, 4);
@@ -104,7 +105,7 @@ impl Plan {
     #[must_use]
     pub fn storm_beyond_budget(seed: u64) -> Self {
         let mut plan = Self::storm(seed);
-        let timeout = plan.config.heartbeat_timeout;
+        let timeout = Span::from_duration(plan.config.heartbeat_timeout);
         plan.nemesis.budget = Budget::Beyond;
         plan.spares = plan.spares.max(1);
         for &kind in Scheduled::ALL.iter().filter(|kind| kind.is_disk_fault()) {
@@ -124,24 +125,24 @@ fn small_cluster(stream: &mut Stream) -> Option<(u8, u8)> {
 
 /// Draws all legal settings, because a bug may not appear under the default configuration.
 fn config(stream: &mut Stream) -> Config {
-    let heartbeat_timeout = Span::ms(stream.one_of(&[150, 200, 250, 300, 300, 400, 500]));
+    let heartbeat_timeout = Duration::from_millis(stream.one_of(&[150, 200, 250, 300, 300, 400, 500]));
     let slower = stream.one_of(&[2, 2, 3, 4]);
-    let election_timeout = Span(heartbeat_timeout.0 * slower / 2);
+    let election_timeout = heartbeat_timeout * slower / 2;
     Config {
         heartbeat_timeout,
         election_timeout,
-        leader_lease_timeout: Span(heartbeat_timeout.0 / stream.one_of(&[1, 1, 2])),
-        commit_timeout: Span::ms(stream.one_of(&[1, 5, 20, 50])),
+        leader_lease_timeout: heartbeat_timeout / stream.one_of(&[1, 1, 2]),
+        commit_timeout: Duration::from_millis(stream.one_of(&[1, 5, 20, 50])),
         max_append_entries: stream.one_of(&[1, 1, 2, 3, 8, 64]),
         max_append_bytes: stream.one_of(&[1, 100, 1 << 20, 1 << 20]),
         max_inflight: stream.one_of(&[1, 1, 2, 4, 16]),
         shutdown_on_remove: stream.chance(1, 2),
         trailing_logs: stream.one_of(&[0, 1, 3, 10, 50, 10_240]),
-        snapshot_interval: Span::ms(stream.one_of(&[100, 300, 1_000, 5_000])),
+        snapshot_interval: Duration::from_millis(stream.one_of(&[100, 300, 1_000, 5_000])),
         snapshot_threshold: stream.one_of(&[2, 10, 40, 100, 8_192]),
         pre_vote_disabled: stream.chance(2, 5),
         log_cache_capacity: stream.one_of(&[1, 2, 8, 64, 1_024]),
-        disk_stall_timeout: heartbeat_timeout.times(stream.one_of(&[1, 2, 5, 20])),
+        disk_stall_timeout: heartbeat_timeout * stream.one_of(&[1, 2, 5, 20]),
         lease_clock_drift_ppm: u64::from(stream.one_of(&[500_u32, 10_000, 100_000])),
         max_catch_up_rounds: stream.one_of(&[1, 3, 10]),
         snapshot_chunk_bytes: stream.one_of(&[64, 256, 4_096, 256 << 10]),

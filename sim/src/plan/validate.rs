@@ -58,10 +58,10 @@ fn validate_fields(path: &str, value: &Value) -> Result<(), String> {
     let within = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     match value {
         Value::Number(_) | Value::Plain(_) => Ok(()),
-        Value::Span(span) if SPAN_MAX < *span => {
+        Value::Span(span) | Value::Duration(span) if SPAN_MAX < *span => {
             Err(format!("{path} is {span}, but the longest span is {SPAN_MAX}"))
         }
-        Value::Span(_) => Ok(()),
+        Value::Span(_) | Value::Duration(_) => Ok(()),
         Value::Named(_, parts) | Value::List(parts) => match &parts[..] {
             // This is an entry of a map. Its key is a name and belongs to the path.
             [Value::Named(name, parts), value] if parts.is_empty() => validate_fields(&within(name), value),

@@ -118,7 +118,7 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
 
     fn until_settled(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let limit = self.world.now() + self.world.plan().liveness_limit();
-        let pause = self.world.plan().config.heartbeat_timeout.part(2);
+        let pause = Span::from_duration(self.world.plan().config.heartbeat_timeout).part(2);
         loop {
             let unsettled = self.world.unsettled(core);
             if unsettled.is_none() || limit <= self.world.now() {
@@ -162,13 +162,13 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
             self.world.call(idx, Call::Barrier);
             self.world.call(idx, Call::Snapshot);
         }
-        if !self.run_for(config.election_timeout.times(stream.from_to(1, 8))) {
+        if !self.run_for(Span::from_duration(config.election_timeout).times(stream.from_to(1, 8))) {
             return Err(Stopped);
         }
         for idx in core.iter() {
             self.world.call(idx, Call::Snapshot);
         }
-        if !self.run_for(config.heartbeat_timeout) {
+        if !self.run_for(Span::from_duration(config.heartbeat_timeout)) {
             return Err(Stopped);
         }
         self.world.heal_all();
@@ -195,7 +195,7 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
     /// Waits until the leader has committed a new entry, or until the time limit is over.
     fn until_something_new(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let limit = self.world.now() + self.world.plan().liveness_limit();
-        let pause = self.world.plan().config.heartbeat_timeout.part(2);
+        let pause = Span::from_duration(self.world.plan().config.heartbeat_timeout).part(2);
         let mut asked = Vec::new();
         while self.world.now() < limit {
             let leader = self.world.leader_among(core);

@@ -18,7 +18,10 @@ fn rust(value: &Value) -> String {
     match value {
         Value::Number(number) => number.to_string(),
         Value::Plain(text) => text.clone(),
-        Value::Span(span) => one(*span),
+        Value::Span(span) => one(*span, ["Span::s", "Span::ms", "Span::us"]),
+        Value::Duration(span) => {
+            one(*span, ["Duration::from_secs", "Duration::from_millis", "Duration::from_micros"])
+        }
         Value::Named(name, parts) if parts.is_empty() => name.clone(),
         Value::Named(name, parts) => format!("{name}({})", all(parts)),
         Value::Struct(name, fields) => match (*name, &fields[..]) {
@@ -45,11 +48,12 @@ fn all(values: &[Value]) -> String {
     values.iter().map(rust).collect::<Vec<_>>().join(", ")
 }
 
-fn one(span: Span) -> String {
+/// A span by one of three functions, which take seconds, milliseconds and microseconds.
+fn one(span: Span, [seconds, millis, micros]: [&str; 3]) -> String {
     match span.0 {
-        us if us % 1_000_000 == 0 && 0 < us => format!("Span::s({})", us / 1_000_000),
-        us if us % 1_000 == 0 && 0 < us => format!("Span::ms({})", us / 1_000),
-        us => format!("Span::us({us})"),
+        us if us % 1_000_000 == 0 && 0 < us => format!("{seconds}({})", us / 1_000_000),
+        us if us % 1_000 == 0 && 0 < us => format!("{millis}({})", us / 1_000),
+        us => format!("{micros}({us})"),
     }
 }
 

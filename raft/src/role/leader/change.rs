@@ -166,7 +166,7 @@ impl Leader {
         if peer.progress.matched < staging.target || staging.caught_up {
             return;
         }
-        if now.since(staging.began) < state.settings.election_timeout {
+        if now.since(staging.began) < state.settings.election_timeout() {
             staging.caught_up = true;
             self.try_promote(state, now, fx);
         } else if staging.round < state.settings.max_catch_up_rounds {
@@ -186,7 +186,7 @@ impl Leader {
     /// Makes the staged server a voter if it has caught up and no other change is in progress.
     pub(super) fn try_promote(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         let Some(staging) = &self.staging else { return };
-        let longest = state.settings.election_timeout.times(state.settings.max_catch_up_rounds);
+        let longest = state.settings.election_timeout().times(state.settings.max_catch_up_rounds);
         if !staging.caught_up {
             // A server that is down never ends its round. Without this limit, no other server could
             // ever be staged.

@@ -29,7 +29,7 @@ impl Leader {
             return Transition::Stay;
         }
         state.commit_upto(agreed);
-        self.commit_flush_at = self.commit_flush_at.or(Some(now + state.settings.commit_timeout));
+        self.commit_flush_at.get_or_insert_with(|| now + state.settings.commit_timeout());
         self.set_read_indexes(state, now, fx);
         self.leave_joint(state, now, fx);
         self.step_down_if_removed(state, now, fx)

@@ -267,7 +267,7 @@ impl Peer {
 
     fn report_silence(&mut self, state: &NodeState, now: Time, fx: &mut Effects) {
         let Progress { last_contact, silent, .. } = &mut self.progress;
-        if !*silent && *last_contact + state.settings.heartbeat_timeout < now {
+        if !*silent && *last_contact + state.settings.heartbeat_timeout() < now {
             *silent = true;
             fx.push(Effect::Contact { peer: self.id, last: *last_contact, alive: false });
         }

@@ -34,7 +34,8 @@ impl Peer {
     /// Reads a piece again if it was lost or could not be read. This is called at each heartbeat.
     pub(super) fn retry_snapshot(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         if let Flow::Snapshot(sending) = &self.progress.flow {
-            let lost = sending.calling.is_some_and(|(_, sent)| sent + state.settings.heartbeat_timeout < now);
+            let lost =
+                sending.calling.is_some_and(|(_, sent)| sent + state.settings.heartbeat_timeout() < now);
             if lost || (sending.calling.is_none() && sending.reading.is_none()) {
                 self.read_piece(state, fx);
             }

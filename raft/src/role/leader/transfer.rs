@@ -35,7 +35,7 @@ impl Leader {
     ) {
         match self.pick_target(state, target) {
             Ok(target) => {
-                let deadline = now + state.settings.election_timeout;
+                let deadline = now + state.settings.election_timeout();
                 self.transfer = Some(Transfer { request, target, deadline, timeout_now_sent: false });
                 self.replicate_to(state, target, now, fx);
                 self.try_transfer(state, target, fx);

@@ -1,7 +1,7 @@
 //! The model: calls and answers of clients, and commands that state machines applied.
 
 use std::collections::BTreeMap;
-use wavetank_raft::{Answer, Call, Data, Error, Index, Outcome, ReadPath, RequestId, Term};
+use wavetank_raft::{Answer, Call, Data, Index, Outcome, ReadPath, RequestError, RequestId, Term};
 
 /// A call that is not answered yet.
 struct OpenCall {
@@ -77,10 +77,13 @@ impl CallModel {
         }
     }
 
-    fn fail(&mut self, call: &Call, error: &Error) {
+    fn fail(&mut self, call: &Call, error: &RequestError) {
         let is_unknown = matches!(
             error,
-            Error::LeadershipLost | Error::AbortedByRestore | Error::Shutdown | Error::Store(_)
+            RequestError::LeadershipLost
+                | RequestError::AbortedByRestore
+                | RequestError::Shutdown
+                | RequestError::Store(_)
         );
         if let Call::Apply(command) = call
             && !is_unknown

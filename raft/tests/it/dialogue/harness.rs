@@ -96,8 +96,13 @@ impl Start<'_> {
 
 /// A reload with this length for all timeouts.
 pub(crate) fn reload(timeout: Span) -> ClientRequest {
-    let (heartbeat_timeout, election_timeout, disk_stall_timeout) = (timeout, timeout, timeout);
-    let config = Config { heartbeat_timeout, election_timeout, disk_stall_timeout, ..Start::of(&[]).config };
+    let timeout = timeout.into();
+    let config = Config {
+        heartbeat_timeout: timeout,
+        election_timeout: timeout,
+        disk_stall_timeout: timeout,
+        ..Start::of(&[]).config
+    };
     ClientRequest::Reload(Settings::new(config).expect("within the rules").into())
 }
 

@@ -2,6 +2,7 @@
 //! §3.6.2, §6.2, §10.2).
 
 use super::harness::{Harness, ScriptedAnswer, Start, entries, id, reload, voters};
+use std::time::Duration;
 use wavetank_raft::{
     ClientRequest, Config, DeadlineReason, Entries, Flow, Index, Input, NodeId, Payload, Response, RoleName,
     RpcId, Span, Time, TimeoutNowResponse,
@@ -239,7 +240,7 @@ fn answers_to_unknown_calls_change_nothing() {
 /// The time counts from the moment when the answered requests were sent (thesis §6.2).
 #[test]
 fn a_leader_without_a_quorum_of_answers_steps_down() {
-    let mut harness = elected(Config { leader_lease_timeout: Span::ms(550), ..defaults() });
+    let mut harness = elected(Config { leader_lease_timeout: Duration::from_millis(550), ..defaults() });
     let begin = harness.now;
     harness.calls.clear();
     harness.wait();
@@ -274,7 +275,7 @@ fn a_silent_follower_is_reported_once() {
 
 #[test]
 fn a_leader_with_a_stalled_disk_steps_down() {
-    let mut harness = leader(Config { disk_stall_timeout: Span::ms(1_030), ..defaults() });
+    let mut harness = leader(Config { disk_stall_timeout: Duration::from_millis(1_030), ..defaults() });
     propose(&mut harness, 1);
     let begin = harness.now;
     for _ in 0..20 {

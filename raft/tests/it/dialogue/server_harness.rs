@@ -5,7 +5,7 @@ use super::harness::{ScriptedAnswer, Start, response, transfer_vote};
 use wavetank_raft::store::{StoreError, StoreErrorKind};
 use wavetank_raft::{
     Action, Answer, Batch, Call, Data, DeadlineReason, Event, NodeId, Observed, Payload, Request, RequestId,
-    RoleName, RpcId, Server, StoreJob, Time,
+    RoleName, RpcId, Server, Span, StoreJob, Time,
 };
 
 pub(crate) struct ServerHarness {
@@ -219,12 +219,14 @@ fn describe_observed(observed: &Observed) -> String {
     match observed {
         Observed::State { role, term } => format!("{role:?} {term}"),
         Observed::Leader(None) => "no leader".into(),
-        Observed::Leader(Some((id, address))) => format!("leader {id} at {address}"),
+        Observed::Leader(Some(leader)) => format!("leader {leader}"),
         Observed::Peer { removed, peer } => {
             let sign = if *removed { '-' } else { '+' };
             format!("{sign}{} {:?} at {}", peer.id, peer.suffrage, peer.address)
         }
-        Observed::FailedHeartbeat { peer, silent } => format!("{peer} silent for {silent}"),
+        Observed::FailedHeartbeat { peer, silent } => {
+            format!("{peer} silent for {}", Span::from_duration(*silent))
+        }
         Observed::ResumedHeartbeat { peer } => format!("{peer} is back"),
         Observed::Truncated { after } => format!("cut after {after}"),
         Observed::Ignored(why) => format!("ignored {why:?}"),

@@ -2,6 +2,7 @@
 
 use super::harness::{Start, append, voters};
 use super::server_harness::{ServerHarness, command, failure};
+use std::time::Duration;
 use wavetank_raft::{
     Call, Change, Config, Configuration, DeadlineReason, Dialect, Event, Index, NodeId, ReadPath, Reloadable,
     RequestId, RoleName, Span, Time, Token,
@@ -50,7 +51,7 @@ fn only_a_leader_accepts_requests() {
         harness.receive("n2", append(2, (2, 3), &[], 0));
         harness
     };
-    let to = "NotLeader(Some((\"n2\", \"n2\")))";
+    let to = "NotLeader(Some(Leader { id: \"n2\", address: \"n2\" }))";
     for call in [
         Call::Apply(command(1)),
         Call::Barrier,
@@ -214,10 +215,10 @@ fn a_restore_is_an_entry_that_the_state_machine_may_refuse() {
 fn settings_are_reloaded_or_refused() {
     let reloadable = |heartbeat, election| Reloadable {
         trailing_logs: 7,
-        snapshot_interval: Span::s(8),
+        snapshot_interval: Duration::from_secs(8),
         snapshot_threshold: 9,
-        heartbeat_timeout: Span::ms(heartbeat),
-        election_timeout: Span::ms(election),
+        heartbeat_timeout: Duration::from_millis(heartbeat),
+        election_timeout: Duration::from_millis(election),
     };
     let mut harness = leader();
     assert!(matches!(
@@ -228,8 +229,11 @@ fn settings_are_reloaded_or_refused() {
     assert_eq!(harness.call(2, Call::Reload(reloadable(2_000, 3_000))), "r2 done");
     let settings = harness.server.node().settings();
     let Config { trailing_logs, snapshot_interval, snapshot_threshold, .. } = Config::clone(settings);
-    assert_eq!((trailing_logs, snapshot_interval, snapshot_threshold), (7, Span::s(8), 9));
-    assert_eq!((settings.heartbeat_timeout, settings.election_timeout), (Span::ms(2_000), Span::ms(3_000)));
+    assert_eq!((trailing_logs, snapshot_interval, snapshot_threshold), (7, Duration::from_secs(8), 9));
+    assert_eq!(
+        (settings.heartbeat_timeout(), settings.election_timeout()),
+        (Span::ms(2_000), Span::ms(3_000))
+    );
 }
 
 /// In HashiCorp Raft such calls may wait forever (its issues #145 and #498).

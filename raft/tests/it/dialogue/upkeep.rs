@@ -4,8 +4,9 @@ use super::harness::{Start, append, entries, id, voters};
 use super::server_harness::{ServerHarness, command, failure};
 use std::sync::Arc;
 use wavetank_raft::{
-    Call, Change, Config, Configuration, DeadlineReason, Event, Index, InstallSnapshot, LogId, Member,
-    NodeId, Request, RequestId, RoleName, RpcId, Server, SnapshotMeta, Span, Stats, Term, Time,
+    Call, Change, Config, Configuration, DeadlineReason, Event, Index, InstallSnapshot, LatestConfiguration,
+    LogId, Member, NodeId, Request, RequestId, RoleName, RpcId, Server, SnapshotMeta, Span, Stats, Term,
+    Time,
 };
 
 fn defaults() -> Config {
@@ -167,7 +168,8 @@ fn a_snapshot_covers_what_was_dispatched() {
 fn a_snapshot_is_taken_after_enough_entries() {
     let interval = Span::ms(650);
     for (threshold, expected) in [(6, "capture t3.i6 with i1 n1"), (7, "")] {
-        let config = Config { snapshot_interval: interval, snapshot_threshold: threshold, ..defaults() };
+        let config =
+            Config { snapshot_interval: interval.into(), snapshot_threshold: threshold, ..defaults() };
         let mut harness =
             Start { config, members: voters(&["n1"]), ..Start::of(&[1, 1, 2]) }.serve_as_leader();
         apply_many(&mut harness, 2);
@@ -221,9 +223,12 @@ fn stats_describe_the_server() {
         fsm_pending: 2,
         last_snapshot: id((2, 5)),
         protocol_version: 3,
-        latest_configuration: Some((latest, configuration.clone())),
+        latest_configuration: Some(LatestConfiguration {
+            index: latest,
+            configuration: configuration.clone(),
+        }),
         num_peers: 2,
-        last_contact: Some(Span::ZERO),
+        last_contact: Some(Span::ZERO.into()),
     };
     assert_eq!(stats, expected);
     let pairs: Vec<_> = stats.pairs().iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -241,6 +246,6 @@ fn stats_describe_the_server() {
     let mut harness = Start { members, ..Start::of(&[1, 1, 2]) }.serve();
     harness.receive("n2", append(2, (2, 3), &[], 0));
     let without_vote = harness.server.stats(Time(70));
-    assert_eq!((without_vote.num_peers, without_vote.last_contact), (0, Some(Span(70))));
+    assert_eq!((without_vote.num_peers, without_vote.last_contact), (0, Some(Span(70).into())));
     assert_eq!(harness.server.node().leader(), Some(NodeId::of("n2")));
 }

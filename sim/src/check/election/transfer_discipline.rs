@@ -76,7 +76,7 @@ mod tests {
     use super::*;
     use crate::check::fixture::{Fixture, N1, N2, N3, N4};
     use wavetank_raft::{
-        Action, Call, Error, Event, Request, RequestId, Response, RoleName, RpcId, Term, TimeoutNow,
+        Action, Call, Event, Request, RequestError, RequestId, Response, RoleName, RpcId, Term, TimeoutNow,
         TimeoutNowResponse,
     };
 
@@ -133,7 +133,7 @@ mod tests {
     fn after_a_refusal_the_leader_may_propose() {
         let mut fixture = fixture();
         asked(&mut fixture);
-        let refusal = Action::Answer { request: RequestId(70), outcome: Err(Error::EnqueueTimeout) };
+        let refusal = Action::Answer { request: RequestId(70), outcome: Err(RequestError::EnqueueTimeout) };
         fixture.step(N1, &Event::Timer, |_| {}, vec![refusal]);
         fixture.propose(N1, 1);
         fixture.expect_holds();

@@ -110,7 +110,7 @@ impl Inspect for Server {
     }
 
     fn heartbeat_timeout(&self) -> Span {
-        self.node().settings().heartbeat_timeout
+        self.node().settings().heartbeat_timeout()
     }
 }
 

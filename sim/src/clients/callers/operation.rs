@@ -4,7 +4,7 @@ use crate::engine::workload::{Reply, Want};
 use crate::observe::OperationEnd;
 use crate::plan::server_set::ServerIdx;
 use std::fmt;
-use wavetank_raft::{Answer, Data, Error, Index, Time};
+use wavetank_raft::{Answer, Data, Index, RequestError, Time};
 
 /// An operation of a client, with its outcome if it has ended.
 #[derive(Clone, PartialEq, Eq)]
@@ -131,7 +131,10 @@ impl From<Reply> for ReplyMeaning {
             Reply::Answered(Ok(_)) | Reply::Broken => Self::Unknown,
             Reply::Value(Ok(value)) => Self::Answered(OperationAnswer::Got(value)),
             Reply::Answered(Err(
-                Error::LeadershipLost | Error::AbortedByRestore | Error::Shutdown | Error::Store(_),
+                RequestError::LeadershipLost
+                | RequestError::AbortedByRestore
+                | RequestError::Shutdown
+                | RequestError::Store(_),
             )) => Self::Unknown,
             // A read changes nothing, so any error of a read is a refusal.
             Reply::Answered(Err(error)) | Reply::Value(Err(error)) => Self::Refused(leader(&error)),
@@ -140,6 +143,6 @@ impl From<Reply> for ReplyMeaning {
 }
 
 /// The leader that an error names.
-fn leader(error: &Error) -> Option<ServerIdx> {
-    if let Error::NotLeader(Some((id, _))) = error { ServerIdx::of(id.node()) } else { None }
+fn leader(error: &RequestError) -> Option<ServerIdx> {
+    if let RequestError::NotLeader(Some(leader)) = error { ServerIdx::of(leader.id.node()) } else { None }
 }

@@ -8,7 +8,7 @@ use crate::engine::world::sim_event::SimEvent;
 use crate::observe::ObservationKind;
 use crate::observe::observer::Observer;
 use crate::plan::server_set::ServerIdx;
-use wavetank_raft::{Call, Data, Error, Event, Outcome, RequestId, Span};
+use wavetank_raft::{Call, Data, Event, Outcome, RequestError, RequestId, Span};
 
 impl<F: TankFsm, V: Observer> World<F, V> {
     pub(super) fn on_clients(&mut self, serial: u64) {
@@ -136,7 +136,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                     self.send_reply(client, request, Reply::Broken);
                 }
                 Caller::Operator => {
-                    self.outcomes.insert(request, Err(Error::Shutdown));
+                    self.outcomes.insert(request, Err(RequestError::Shutdown));
                 }
                 Caller::Nemesis => {}
             }

@@ -236,7 +236,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     /// Returns the outcome of an operator's call, or `None` while the call is open. If the server was
-    /// down or crashed, the outcome is [`Error::Shutdown`](wavetank_raft::Error::Shutdown).
+    /// down or crashed, the outcome is [`RequestError::Shutdown`](wavetank_raft::RequestError::Shutdown).
     #[must_use]
     pub fn outcome(&self, request: RequestId) -> Option<&Outcome> {
         self.outcomes.get(&request)

@@ -6,7 +6,7 @@ use super::*;
 use crate::Plan;
 use crate::runner::storm_run;
 use tiny::{EventCounts, Sum, SumClients};
-use wavetank_raft::{Error, Refusal, RoleName};
+use wavetank_raft::{Refusal, RequestError, RoleName};
 
 #[test]
 fn a_calm_cluster_elects_one_leader_and_serves_its_clients() {
@@ -133,7 +133,7 @@ fn every_call_that_stages_a_server_is_answered() {
     let second = world.call(leader, call);
     world.run_for(Span::s(60));
 
-    let refused = |refusal| Some(Err(Error::Refused(refusal)));
+    let refused = |refusal| Some(Err(RequestError::Refused(refusal)));
     assert_eq!(world.outcome(first).cloned(), refused(Refusal::TooSlow));
     assert_eq!(world.outcome(second).cloned(), refused(Refusal::ChangeInProgress));
 }

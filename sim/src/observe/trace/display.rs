@@ -6,7 +6,7 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt::Write as _;
 use wavetank_raft::{
     Action, Answer, Call, Entry, Event, Index, LogOp, Node, NodeId, Observed, Outcome, Payload, Request,
-    Response, RoleName, SnapshotMeta, StoreJob, Write,
+    Response, RoleName, SnapshotMeta, Span, StoreJob, Write,
 };
 
 /// A role in four letters.
@@ -231,12 +231,14 @@ fn outcome(outcome: &Outcome) -> String {
 fn observed(observed: &Observed) -> String {
     match observed {
         Observed::State { role, term } => format!("{} {term}", self::role(*role)),
-        Observed::Leader(Some((id, _))) => format!("{id} leads"),
+        Observed::Leader(Some(leader)) => format!("{} leads", leader.id),
         Observed::Leader(None) => "nobody leads".to_owned(),
         Observed::Peer { removed, peer } => {
             format!("{} {}", peer.id, if *removed { "left" } else { "is a member" })
         }
-        Observed::FailedHeartbeat { peer, silent } => format!("{peer} is silent for {silent}"),
+        Observed::FailedHeartbeat { peer, silent } => {
+            format!("{peer} is silent for {}", Span::from_duration(*silent))
+        }
         Observed::ResumedHeartbeat { peer } => format!("{peer} answers again"),
         Observed::Truncated { after } => format!("log cut back to {after}"),
         Observed::Ignored(why) => format!("ignored: {why:?}"),

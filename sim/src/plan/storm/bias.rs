@@ -5,6 +5,7 @@ use super::Topic;
 use crate::plan::fault_kind::{Reactive, Scheduled};
 use crate::plan::rng::{Ratio, Spans, Stream};
 use crate::plan::{Plan, RandomDelay};
+use std::time::Duration;
 use wavetank_raft::Span;
 
 impl Plan {
@@ -51,12 +52,12 @@ impl Plan {
     /// arrive before the last piece. On slow links with larger batches, the follower's log may by then
     /// be longer than the snapshot.
     fn bias_to_installs(&mut self, stream: &mut Stream) {
-        let timeout = self.config.heartbeat_timeout;
+        let timeout = Span::from_duration(self.config.heartbeat_timeout);
         let late = |each, min, max| RandomDelay { chance: Ratio::new(1, each), by: Spans::new(min, max) };
         let (config, links) = (&mut self.config, &mut self.links);
         let batch = config.max_append_entries.min(3);
         (config.trailing_logs, config.snapshot_threshold) = (0, 2);
-        (config.snapshot_interval, config.snapshot_chunk_bytes) = (Span::ms(100), 64);
+        (config.snapshot_interval, config.snapshot_chunk_bytes) = (Duration::from_millis(100), 64);
         (config.max_append_entries, config.max_inflight) = (1, 16);
         links.reorder.get_or_insert_with(|| late(5, Span::ms(1), timeout.part(4)));
         links.duplicate.get_or_insert_with(|| late(10, Span::ms(1), timeout));
@@ -65,7 +66,7 @@ impl Plan {
             config.max_append_entries = batch;
             // A round trip must take less than the leader's lease timeout, or every leader would
             // step down.
-            let far = config.leader_lease_timeout.part(4);
+            let far = Span::from_duration(config.leader_lease_timeout).part(4);
             links.far = Some(late(3, far.part(2), far));
         }
         self.enable(&[Reactive::LetGoBeforeLastPiece]);
@@ -75,10 +76,10 @@ impl Plan {
     /// leader takes a snapshot and keeps no trailing entries. Then the old leader is reconnected and
     /// must discard its entries. It may crash meanwhile.
     fn bias_to_outrunning_reads(&mut self, stream: &mut Stream) {
-        let timeout = self.config.heartbeat_timeout;
+        let timeout = Span::from_duration(self.config.heartbeat_timeout);
         let (config, clients) = (&mut self.config, &mut self.clients);
         (config.trailing_logs, config.max_append_entries) = (0, 1);
-        (config.snapshot_interval, config.snapshot_threshold) = (Span::ms(100), 2);
+        (config.snapshot_interval, config.snapshot_threshold) = (Duration::from_millis(100), 2);
         (clients.count, clients.writes) = (clients.count.max(4), Ratio::new(4, 5));
         clients.patience = timeout.times(3);
         if stream.chance(1, 2) {
@@ -93,7 +94,7 @@ impl Plan {
     /// Draws very late disk reads and a small cache of the log. A leader may then lose and regain
     /// leadership before the results of its reads arrive.
     fn bias_to_late_reads(&mut self) {
-        let timeout = self.config.heartbeat_timeout;
+        let timeout = Span::from_duration(self.config.heartbeat_timeout);
         let config = &mut self.config;
         (config.log_cache_capacity, config.trailing_logs, config.snapshot_threshold) = (1, 10_240, 8_192);
         (config.max_append_entries, config.max_append_bytes) = (64, 1 << 20);

@@ -3,7 +3,8 @@
 
 use crate::plan::Plan;
 use crate::plan::rng::{Ratio, Spans, Stream};
-use wavetank_raft::{Config, Span};
+use std::time::Duration;
+use wavetank_raft::Config;
 
 /// The share of storms that draw each of these configurations.
 const RARE: Ratio = Ratio::new(1, 32);
@@ -34,17 +35,17 @@ impl EdgeConfig {
 
     /// Changes the configuration. The storm draws the rest of the plan afterwards, to match it.
     pub(super) fn configure(self, config: &mut Config) {
-        const SHORTEST: Span = Span::ms(5);
+        const SHORTEST: Duration = Duration::from_millis(5);
         match self {
             Self::None => {}
             Self::ShortTimeouts => {
                 config.heartbeat_timeout = SHORTEST;
                 config.election_timeout = SHORTEST;
                 config.leader_lease_timeout = SHORTEST;
-                config.commit_timeout = Span::ms(1);
+                config.commit_timeout = Duration::from_millis(1);
             }
             Self::FrequentSnapshots => {
-                config.snapshot_interval = SHORTEST.times(4);
+                config.snapshot_interval = SHORTEST * 4;
                 config.snapshot_threshold = 1;
                 config.snapshot_chunk_bytes = 32;
                 config.trailing_logs = 0;
@@ -77,7 +78,7 @@ mod tests {
     fn every_edge_config_is_drawn_and_is_valid() {
         let plans: Vec<Plan> = (0..300).map(Plan::storm).collect();
         assert!(plans.iter().all(|plan| plan.validate().is_ok()));
-        assert!(plans.iter().any(|plan| plan.config.heartbeat_timeout == Span::ms(5)));
+        assert!(plans.iter().any(|plan| plan.config.heartbeat_timeout == Duration::from_millis(5)));
         assert!(plans.iter().any(|plan| plan.config.snapshot_threshold == 1));
     }
 }

@@ -6,7 +6,7 @@ use crate::engine::workload::{Ask, Reply, Told, Want, Wants, Workload};
 use crate::observe::OperationEnd;
 use crate::plan::rng::{Ratio, Spans};
 use crate::plan::server_set::{ServerIdx, ServerSet};
-use wavetank_raft::{Answer, Error, Index, RequestId, Span, Time};
+use wavetank_raft::{Answer, Index, Leader, RequestError, RequestId, Span, Time};
 
 const N2: ServerIdx = ServerIdx(1);
 
@@ -48,7 +48,7 @@ impl ClientHarness {
         self.clients.reply(now, request, reply, &mut self.wants);
     }
 
-    fn refuse(&mut self, request: RequestId, error: Error) {
+    fn refuse(&mut self, request: RequestId, error: RequestError) {
         self.reply(request, Reply::Answered(Err(error)));
     }
 
@@ -72,8 +72,8 @@ impl ClientHarness {
     }
 }
 
-fn not_leader(leader: Option<ServerIdx>) -> Error {
-    Error::NotLeader(leader.map(|idx| (idx.id(), idx.address())))
+fn not_leader(leader: Option<ServerIdx>) -> RequestError {
+    RequestError::NotLeader(leader.map(|idx| Leader { id: idx.id(), address: idx.address() }))
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_write_that_every_server_refused_has_failed() {
 
 #[test]
 fn a_write_that_one_server_may_have_done_is_not_known_to_have_failed() {
-    for doubt in [Error::LeadershipLost, Error::AbortedByRestore, Error::Shutdown] {
+    for doubt in [RequestError::LeadershipLost, RequestError::AbortedByRestore, RequestError::Shutdown] {
         let mut harness = ClientHarness::new(one_writer());
         let ask = harness.next_ask();
         harness.refuse(ask.request, doubt);

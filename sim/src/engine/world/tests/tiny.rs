@@ -6,7 +6,7 @@ use crate::plan::rng::{Domain, Spans, Stream};
 use crate::{Observer, Plan, ServerIdx};
 use std::collections::BTreeMap;
 use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError};
-use wavetank_raft::{Data, Error, ReadPath, RequestId, RoleName, Server, Span, Term, Time};
+use wavetank_raft::{Data, ReadPath, RequestError, RequestId, RoleName, Server, Span, Term, Time};
 
 /// A state machine that combines all numbers that it receives into one number.
 #[derive(Clone, Debug, Default)]
@@ -136,14 +136,14 @@ impl Workload for SumClients {
         let Some(at) = self.clients.iter().position(|client| client.open == Some(request.0)) else { return };
         let ending = match &reply {
             Reply::Answered(Ok(_)) | Reply::Value(Ok(_)) => OperationEnd::Ok,
-            Reply::Answered(Err(Error::NotLeader(_))) | Reply::Value(Err(_)) => OperationEnd::Failed,
+            Reply::Answered(Err(RequestError::NotLeader(_))) | Reply::Value(Err(_)) => OperationEnd::Failed,
             Reply::Answered(Err(_)) | Reply::Broken => OperationEnd::Unknown,
         };
         self.end(at, now, ending, wants);
-        if let Reply::Answered(Err(Error::NotLeader(Some((id, _)))))
-        | Reply::Value(Err(Error::NotLeader(Some((id, _))))) = &reply
+        if let Reply::Answered(Err(RequestError::NotLeader(Some(leader))))
+        | Reply::Value(Err(RequestError::NotLeader(Some(leader)))) = &reply
         {
-            self.clients[at].to = ServerIdx::of(id.node()).unwrap();
+            self.clients[at].to = ServerIdx::of(leader.id.node()).unwrap();
         }
     }
 
