@@ -154,8 +154,8 @@ impl ClientMachine {
 }
 
 impl<S: Script> Callers<S> {
-    /// The client settings of a plan. Each operation is tried once, so after a timeout the outcome of a command is
-    /// unknown.
+    /// Creates the clients of a plan. They try each operation once, so the outcome of a command is unknown after
+    /// a timeout.
     #[must_use]
     pub fn trying_once(plan: &Plan, script: S) -> Self {
         let clients = &plan.clients;
