@@ -105,7 +105,7 @@ pub enum ObservationKind<'a> {
     },
     /// A state machine applied a batch.
     Applied {
-        /// The server whose state machine it is.
+        /// The server to which the state machine belongs.
         idx: ServerIdx,
         /// The indexes of the applied entries, with those entries that were in memory.
         batch: &'a Batch,
@@ -114,7 +114,7 @@ pub enum ObservationKind<'a> {
     },
     /// A state machine was captured, and the snapshot is durable.
     SnapshotTaken {
-        /// The server whose state machine it is.
+        /// The server to which the state machine belongs.
         idx: ServerIdx,
         /// The description of the snapshot.
         meta: &'a SnapshotMeta,
@@ -123,7 +123,7 @@ pub enum ObservationKind<'a> {
     },
     /// A state machine was restored from a snapshot, either at start or from the leader.
     Restored {
-        /// The server whose state machine it is.
+        /// The server to which the state machine belongs.
         idx: ServerIdx,
         /// The last entry that the snapshot covers.
         last: LogId,

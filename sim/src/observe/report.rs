@@ -41,7 +41,7 @@ impl fmt::Display for Violation {
 /// The result of a run.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Verdict {
-    /// No check failed.
+    /// All checks passed.
     Held,
     /// A check failed.
     Violated(Violation),

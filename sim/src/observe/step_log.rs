@@ -264,7 +264,7 @@ impl fmt::Display for Divergence {
         for (at, (field, one, other)) in self.fields().into_iter().enumerate() {
             write!(
                 f,
-                "{} {field} is {one} in the first run and {other} in the second",
+                "{} {field} is {one} in the first run and {other} in the second run",
                 if at == 0 { "" } else { ";" }
             )?;
         }
@@ -298,9 +298,9 @@ mod tests {
         let divergence = one.divergence(&other).unwrap();
         assert_eq!(divergence.step(), one.records[500].step);
         assert_eq!(divergence.fields().len(), 1);
-        assert!(divergence.to_string().ends_with("then t99"), "{divergence}");
+        assert!(divergence.to_string().ends_with("t99 in the second run"), "{divergence}");
         other.records.truncate(400);
-        assert!(one.divergence(&other).unwrap().to_string().contains("goes on"));
+        assert!(one.divergence(&other).unwrap().to_string().contains("one run has ended"));
     }
 
     fn step_log(plan: Plan) -> StepLog {

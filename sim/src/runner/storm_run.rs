@@ -93,8 +93,9 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         self.world.run_while(until, |world| go_on(world.observer()))
     }
 
-    /// The servers that stay broken until the end: lost servers, damaged servers and, if the plan wants
-    /// it, as many more as every configuration can lose.
+    /// The servers that stay broken until the end: lost servers and damaged servers. If the plan sets
+    /// `leave_broken`, more servers stay broken, as long as the others are a quorum of every
+    /// configuration.
     fn permanently_broken(&mut self) -> ServerSet {
         let all = self.world.all();
         let mut broken = self.world.lost_or_damaged();
