@@ -205,6 +205,9 @@ pub(super) fn learn_configuration(
                     .lost_vote_at
                     .filter(|&since| since < index && ghost_server.conf.is_some_and(|it| has_no_vote(&it)));
                 ghost_server.lost_vote_at = Some(since.unwrap_or(index));
+            } else {
+                // A removal that was taken back is no reason to stop.
+                ghost_server.lost_vote_at = None;
             }
             ghost_server.conf.replace(placed) != Some(placed)
         }
