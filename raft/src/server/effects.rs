@@ -46,7 +46,7 @@ impl Server {
         let action = match effect {
             Effect::Send { to, rpc, request } => Action::Send { to, rpc, request },
             Effect::Reply { to, rpc, response } => Action::Reply { to, rpc, response },
-            Effect::Store(job) => Action::Store(job),
+            Effect::Store(job) => return self.store(job, ctx),
             Effect::Commit(index) => return self.applying.may_apply(index),
             Effect::Appended { first, .. } => return *appended = Some(Ok(first)),
             Effect::Refused(refusal) => return *appended = Some(Err(refusal)),

@@ -125,7 +125,8 @@ impl Ghost {
             Consumed::PreVoteRequest { .. } => facts.add(Facts::PRE_VOTE),
             Consumed::TimeoutNow { .. } => facts.add(Facts::TIMEOUT_NOW),
             Consumed::SnapshotKept => {
-                if facts.touches(Facts::SNAPSHOT) {
+                // A snapshot that the commit index has passed is not installed.
+                if facts.touches(Facts::SNAPSHOT) && was.commit < now.snapshot.index {
                     facts.add(Facts::INSTALLED);
                     ghost_server.verified = ghost_server.verified.max(now.snapshot.index);
                     ghost_server.handed = ghost_server.handed.max(now.snapshot.index);
