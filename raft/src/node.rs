@@ -85,16 +85,27 @@ impl Node {
                     NodeState::ignore(Ignored::UnknownTicket, fx);
                 }
             },
-            Input::SnapshotWritten { ticket, ok } => match &mut self.role {
-                Role::Follower(f) => f.on_snapshot_written(&mut self.state, ticket, ok, now, fx),
-                Role::Leader(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
-                    NodeState::ignore(Ignored::UnknownTicket, fx);
-                }
-            },
+            Input::SnapshotWritten { ticket, ok } => self.on_snapshot_written(ticket, ok, now, fx),
             Input::SnapshotTaken(last) => self.state.snapshot_taken(last, now, fx),
             Input::Client(request) => self.on_client_request(request, now, fx),
         }
         self.state.finish(now, fx);
+    }
+
+    /// Handles the report of a write of a piece. A whole snapshot that is not installed is in the
+    /// store all the same, and may have replaced the one before. If this server has committed its
+    /// entries, it is the newest snapshot here.
+    fn on_snapshot_written(&mut self, ticket: RpcId, ok: bool, now: Time, fx: &mut Effects) {
+        let whole = self.state.incoming.take_if(|(awaited, _)| *awaited == ticket);
+        match &mut self.role {
+            Role::Follower(f) => f.on_snapshot_written(&mut self.state, ticket, ok, now, fx),
+            Role::Leader(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
+                NodeState::ignore(Ignored::UnknownTicket, fx);
+            }
+        }
+        if let Some((_, last)) = whole.filter(|_| ok) {
+            self.state.snapshot_stored(last);
+        }
     }
 
     fn on_timer(&mut self, now: Time, fx: &mut Effects) {

@@ -36,9 +36,17 @@ pub struct Server {
     applying: Applying,
     snapshotting: Snapshotting,
     leads: bool,
-    /// Set when a leader commits its own removal. The server halts when this index is applied.
-    retires_at: Option<Index>,
+    retirement: Option<Retirement>,
     is_halted: bool,
+}
+
+/// The committed removal or demotion of a leader. The server halts when it has applied the change,
+/// unless a later configuration has the server again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Retirement {
+    at: Index,
+    /// True if the change removed the server; false if the server became a non-voter.
+    is_removal: bool,
 }
 
 impl Server {
@@ -54,7 +62,7 @@ impl Server {
             applying,
             snapshotting,
             leads: false,
-            retires_at: None,
+            retirement: None,
             is_halted: false,
         }
     }

@@ -90,7 +90,7 @@ fn bad_capsules_get_one_line_and_status_1() {
         (edit(servers, "    \"servers\": -3,"), "integer `-3`"),
         (edit(servers, "    \"servers\": 3, \"weather\": 1,"), "unknown field `weather`"),
         (edit("\"digest\": \"", "\"digest\": \"x"), "a hexadecimal number"),
-        (edit("\"a1+", "\"?1+"), "is not a step"),
+        (edit("\"c1+", "\"?1+"), "is not a step"),
     ] {
         fs::write(&file, text).expect("it can be written");
         for command in ["replay", "why"] {

@@ -33,6 +33,9 @@ pub(crate) struct NodeState {
     pub(crate) vote: Option<NodeId>,
     pub(crate) log: Log,
     pub(crate) snapshot: LogId,
+    /// The ticket of the last piece of a snapshot from the leader, and the last entry of that
+    /// snapshot, until the write is reported.
+    pub(crate) incoming: Option<(RpcId, LogId)>,
     pub(crate) commit: Index,
     reported_commit: Index,
     pub(crate) membership: Membership,
@@ -59,6 +62,7 @@ impl NodeState {
             term: boot.hard_state.term,
             vote: boot.hard_state.vote,
             snapshot,
+            incoming: None,
             commit: snapshot.index,
             reported_commit: snapshot.index,
             membership,
@@ -226,7 +230,7 @@ impl NodeState {
         );
         self.snapshot = meta.last;
         if self.log.contains(meta.last) {
-            self.compact(now, fx);
+            self.compact(meta.last.index, now, fx);
         } else {
             self.log.reset(meta.last);
             self.outbox.discard(meta.last.index, now, fx);
@@ -242,18 +246,25 @@ impl NodeState {
 
     /// Records that a local snapshot is durable, and compacts the log.
     pub(crate) fn snapshot_taken(&mut self, last: LogId, now: Time, fx: &mut Effects) {
+        self.snapshot_stored(last);
+        self.compact(last.index.min(self.snapshot.index), now, fx);
+    }
+
+    /// Records that the store has a snapshot that ends at `last`, if all of its entries are
+    /// committed here. The log stays as it is: the state machine may still need these entries.
+    pub(crate) fn snapshot_stored(&mut self, last: LogId) {
         if self.snapshot.index < last.index && last.index <= self.commit {
             self.snapshot = last;
         }
-        self.compact(now, fx);
     }
 
-    /// Drops the entries that the snapshot includes, except the last `trailing_logs` entries of the
-    /// log. Followers that are a little behind get those without a snapshot.
-    fn compact(&mut self, now: Time, fx: &mut Effects) {
+    /// Drops the entries up to `snapshot`, which a snapshot includes, except the last
+    /// `trailing_logs` entries of the log. Followers that are a little behind get those without a
+    /// snapshot.
+    fn compact(&mut self, snapshot: Index, now: Time, fx: &mut Effects) {
         let trailing = Index(self.log.last().index.0.saturating_sub(self.settings.trailing_logs));
         // Entries that are not durable must stay, because a pending write still appends them.
-        let upto = self.snapshot.index.min(trailing).min(self.outbox.durable());
+        let upto = snapshot.min(trailing).min(self.outbox.durable());
         if self.log.base().index < upto {
             self.log.compact(upto);
             self.outbox.compact(upto, now, fx);

@@ -178,6 +178,7 @@ impl Follower {
                 let ticket = state.next_rpc();
                 let end = m.offset + m.data.len() as u64;
                 install.writing = Some(PieceWrite { ticket, from, rpc, end, done: m.done });
+                state.incoming = m.done.then_some((ticket, install.meta.last));
                 fx.push(piece(ticket, install, m.offset, m.data, m.done));
             }
             // A piece that does not fit: the response says which offset is expected.

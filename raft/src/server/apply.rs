@@ -30,8 +30,8 @@ pub(super) struct Applying {
     configuration: Option<(Index, Arc<Configuration>)>,
     fetching: Option<RpcId>,
     fetches: u64,
-    /// The number of snapshots that the state machine is loading.
-    restoring: u32,
+    /// True while the state machine is loading a snapshot.
+    is_restoring: bool,
     /// The members as they were last reported to observers.
     pub(super) members: Vec<Member>,
 }
@@ -47,7 +47,7 @@ impl Applying {
                 .map(|meta| (meta.configuration_index, Arc::new(meta.configuration.clone()))),
             fetching: None,
             fetches: 0,
-            restoring: 0,
+            is_restoring: false,
             members: Vec::new(),
         }
     }
@@ -91,20 +91,20 @@ impl Applying {
         self.allowed = self.allowed.max(meta.last.index);
         self.configuration = Some((meta.configuration_index, Arc::new(meta.configuration.clone())));
         self.fetching = None;
-        self.restoring += 1;
+        assert!(!self.is_restoring, "snapshot {} is installed while another one is loaded", meta.last);
+        self.is_restoring = true;
         true
+    }
+
+    /// True while the state machine is loading a snapshot.
+    pub(super) const fn is_restoring(&self) -> bool {
+        self.is_restoring
     }
 
     /// Handles the end of a load of a snapshot.
     pub(super) fn restored(&mut self, result: Result<LogId, StoreError>) -> Result<(), StoreError> {
-        self.restoring = self.restoring.saturating_sub(1);
-        match result {
-            Ok(last) => self.on_applied(last.index),
-            // The load of a newer snapshot is queued. The store may have deleted this snapshot
-            // for it, so this failure is harmless: the newer one replaces the whole state.
-            Err(_) if 0 < self.restoring => {}
-            Err(error) => return Err(error),
-        }
+        self.is_restoring = false;
+        self.on_applied(result?.index);
         Ok(())
     }
 
@@ -132,7 +132,7 @@ impl Server {
         while self.applying.dispatched.index < self.applying.allowed
             && self.applying.pending() < QUEUED_BATCHES_MAX * most
             && self.applying.fetching.is_none()
-            && self.applying.restoring == 0
+            && !self.applying.is_restoring
             && !self.is_halted
         {
             let first = self.applying.dispatched.index.next();

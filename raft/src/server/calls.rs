@@ -379,7 +379,7 @@ impl Server {
     /// removal is applied.
     pub(super) fn after_progress(&mut self, ctx: &mut Ctx<'_>) {
         self.calls.readable(self.applied(), ctx.actions);
-        if self.retires_at.is_some_and(|index| index <= self.applied()) {
+        if self.retirement.is_some_and(|retirement| retirement.at <= self.applied()) {
             self.halt(Halt::Removed, RequestError::Shutdown, ctx);
         }
     }

@@ -1,7 +1,7 @@
 //! Translates the effects of the protocol into actions of the server.
 
 use super::io::{Action, Answer, Leader, Observed};
-use super::{Ctx, Server};
+use super::{Ctx, Retirement, Server};
 use crate::configuration::Configuration;
 use crate::node::io::{ClientRequest, Effect, Input, Refusal, RoleName};
 use crate::types::{LogId, NodeId, RequestId};
@@ -46,7 +46,7 @@ impl Server {
         let action = match effect {
             Effect::Send { to, rpc, request } => Action::Send { to, rpc, request },
             Effect::Reply { to, rpc, response } => Action::Reply { to, rpc, response },
-            Effect::Store(job) => Action::Store(job),
+            Effect::Store(job) => return self.store(job, ctx),
             Effect::Commit(index) => return self.applying.may_apply(index),
             Effect::Appended { first, .. } => return *appended = Some(Ok(first)),
             Effect::Refused(refusal) => return *appended = Some(Err(refusal)),
@@ -93,12 +93,24 @@ impl Server {
         // A leader that removes itself leads until the removal is committed (thesis §4.2.2), and
         // stops after it has applied the removal, so that the caller still gets an answer.
         let committed = self.node.configuration().filter(|(index, _)| *index <= self.node.commit());
-        if let Some((index, _)) = committed
+        if let Some((at, configuration)) = committed
             && self.node.settings().shutdown_on_remove
             && !self.node.voters().contains(self.node.id())
         {
-            self.retires_at = Some(index);
+            let is_removal = configuration.server(self.node.id()).is_none();
+            self.retirement = Some(Retirement { at, is_removal });
         }
+    }
+
+    /// Takes the retirement back if this configuration gives the server its place again. A slow
+    /// state machine may apply the removal long after that, and a member must not stop then.
+    fn cancel_retirement(&mut self, configuration: &Configuration) {
+        let me = self.node.id();
+        let is_back = |retirement: &mut Retirement| {
+            configuration.voters().contains(me)
+                || (retirement.is_removal && configuration.server(me).is_some())
+        };
+        self.retirement.take_if(is_back);
     }
 
     fn on_transfer_ended(&mut self, request: RequestId, refusal: Option<Refusal>, ctx: &mut Ctx<'_>) {
@@ -121,6 +133,7 @@ impl Server {
 
     /// Reports members that were added, removed or changed to observers.
     fn on_configured(&mut self, configuration: &Configuration, ctx: &mut Ctx<'_>) {
+        self.cancel_retirement(configuration);
         let known = core::mem::take(&mut self.applying.members);
         let members: alloc::vec::Vec<_> = configuration.members().cloned().collect();
         for gone in known.iter().filter(|old| members.iter().all(|new| new.id != old.id)) {

@@ -6,7 +6,7 @@ use super::{Ctx, Server};
 use crate::config::Settings;
 use crate::message::SnapshotMeta;
 use crate::node::boot::Boot;
-use crate::node::io::Input;
+use crate::node::io::{Input, StoreJob};
 use crate::store::StoreError;
 use crate::timeout::Entropy;
 use crate::types::{LogId, NodeId, RequestId, Term, Time};
@@ -20,13 +20,16 @@ pub(super) struct Snapshotting {
     checks: u64,
     next_check: Time,
     in_progress: bool,
+    /// The last piece of a snapshot, which is written when the load of the one before has ended.
+    held: Option<StoreJob>,
 }
 
 impl Snapshotting {
     pub(super) fn new(settings: &Settings, boot: &Boot, now: Time) -> Self {
         let checks = u64::from(boot.incarnation) << 32;
         let id = settings.local_id.node();
-        let mut new = Self { entropy: boot.entropy, id, checks, next_check: now, in_progress: false };
+        let mut new =
+            Self { entropy: boot.entropy, id, checks, next_check: now, in_progress: false, held: None };
         new.schedule(settings, now);
         new
     }
@@ -106,6 +109,22 @@ impl Server {
         }
     }
 
+    /// Passes a job to the driver. The last piece of a snapshot waits while the state machine loads
+    /// another one: the store may delete that one as soon as the new snapshot is whole, and a failed
+    /// load stops the server.
+    pub(super) fn store(&mut self, job: StoreJob, ctx: &mut Ctx<'_>) {
+        if let StoreJob::WriteSnapshot { done, .. } = &job {
+            let is_last = *done;
+            // A follower writes one piece at a time, so it has given up a piece that still waits.
+            self.snapshotting.held = None;
+            if is_last && self.applying.is_restoring() {
+                self.snapshotting.held = Some(job);
+                return;
+            }
+        }
+        ctx.actions.push(Action::Store(job));
+    }
+
     /// Handles a snapshot from the leader that is durable and in force.
     pub(super) fn on_installed(&mut self, meta: Arc<SnapshotMeta>, ctx: &mut Ctx<'_>) {
         if self.applying.restore(&meta) {
@@ -120,6 +139,11 @@ impl Server {
         match self.applying.restored(result) {
             Ok(()) => self.after_progress(ctx),
             Err(error) => self.halt_on(error, ctx),
+        }
+        if !self.is_halted
+            && let Some(job) = self.snapshotting.held.take()
+        {
+            ctx.actions.push(Action::Store(job));
         }
     }
 }

@@ -69,6 +69,29 @@ stories![
         expect_all(cluster, &proposed);
     }
 
+    /// A newer snapshot that arrives while a slow state machine loads one does not take that one from
+    /// the store.
+    #[cluster(plan_tweak = without_trailing_logs)]
+    fn a_snapshot_is_kept_while_it_is_loaded(cluster: &mut Cluster) {
+        let leader = cluster.until_leader();
+        let [slow, other] = cluster.followers_of(leader);
+        let mut proposed = Vec::new();
+        leave_behind(cluster, leader, other, slow, &mut proposed);
+        cluster.stall_machine(slow, election_timeouts(12));
+        cluster.heal();
+        cluster.until_receives(slow, 1);
+        cluster.until_passed(election_timeouts(1));
+
+        leave_behind(cluster, leader, other, slow, &mut proposed);
+        cluster.heal();
+        cluster.until_passed(election_timeouts(5));
+        cluster.expect_unreadable(slow, &proposed[0]);
+
+        cluster.until_installed(slow);
+        cluster.until_converged();
+        expect_all(cluster, &proposed);
+    }
+
     /// Pieces that arrive twice and out of order still make one snapshot.
     #[cluster(plan_tweak = small_chunks_reordered_and_duplicated)]
     fn duplicated_pieces_make_one_snapshot(cluster: &mut Cluster) {

@@ -84,6 +84,7 @@ impl Leader {
         let first = state.append([Payload::Configuration(Arc::new(configuration))], now, fx);
         self.update_peers(state, now);
         self.drop_lost_target(state, fx);
+        self.drop_lost_staging(state, fx);
         self.replicate_to_all(state, now, fx);
         first
     }
@@ -207,6 +208,16 @@ impl Leader {
             }
             Err(Refusal::ChangeInProgress | Refusal::NoCommitInTerm | Refusal::TransferInProgress) => {}
             Err(refusal) => self.end_staging(Err(refusal), fx),
+        }
+    }
+
+    /// Ends the staging of a server that is no longer a member. If the server is added again, it may
+    /// have lost its disk, and the rounds that it completed before do not count.
+    fn drop_lost_staging(&mut self, state: &NodeState, fx: &mut Effects) {
+        let is_member =
+            |node| state.membership.latest().is_some_and(|(_, latest)| latest.server(node).is_some());
+        if self.staging.as_ref().is_some_and(|staging| !is_member(staging.node)) {
+            self.abort_staging(fx);
         }
     }
 

@@ -176,7 +176,6 @@ impl Progress {
         assert!(self.matched < next, "cannot probe from {next}, {} already matched", self.matched);
         self.inflight.retain(|call| !call.has_entries());
         self.window = 0;
-        self.fetching = None;
         self.flow = Flow::Probe { next, waiting: false };
     }
 

@@ -112,17 +112,16 @@ impl Leader {
         };
         peer.progress.fetching = None;
         let next = peer.progress.next();
-        match entries.first() {
-            Some(first)
-                if first.id.index == next && state.log.base().index < next && is_of(state, entries) =>
-            {
-                peer.send(state, entries.clone(), now, fx);
-                peer.replicate(state, &mut SliceCache::default(), now, fx);
-            }
-            // The entries were compacted, or the follower has moved on. The next heartbeat
-            // fetches again or sends a snapshot.
-            Some(_) | None => {}
+        let Some(first) = entries.first() else {
+            // The store does not have the entries any more. The next heartbeat fetches again or sends
+            // a snapshot.
+            return;
+        };
+        // Other entries were compacted or overwritten, or the follower has moved on.
+        if first.id.index == next && state.log.base().index < next && is_of(state, entries) {
+            peer.send(state, entries.clone(), now, fx);
         }
+        peer.replicate(state, &mut SliceCache::default(), now, fx);
     }
 }
 
@@ -232,7 +231,6 @@ impl Peer {
         if let Flow::Probe { next, waiting } = &mut self.progress.flow {
             *waiting = state.log.base().index < *next;
         }
-        self.progress.fetching = self.progress.fetching.filter(|_| !late);
         self.replicate(state, &mut SliceCache::default(), now, fx);
     }
 

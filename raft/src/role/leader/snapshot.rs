@@ -14,7 +14,6 @@ impl Peer {
     pub(super) fn begin_snapshot(&mut self, state: &mut NodeState, fx: &mut Effects) {
         self.progress.inflight.retain(|call| !call.has_entries());
         self.progress.window = 0;
-        self.progress.fetching = None;
         let sending = SnapshotProgress { meta: None, offset: 0, reading: None, calling: None };
         self.progress.flow = Flow::Snapshot(sending);
         self.read_piece(state, fx);

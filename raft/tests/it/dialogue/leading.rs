@@ -304,13 +304,16 @@ fn uncached_entries_are_fetched() {
         let mut harness = elected(config());
         harness.answer("n2", back);
         let fetched = Input::Fetched { ticket, entries: entries(Index(1), terms) };
-        let sent = if terms == [1, 2] { "n2: append t3 t1.i1+2 commit i0" } else { "" };
+        let sent = match terms {
+            [] => "",
+            [1, 2] => "n2: append t3 t1.i1+2 commit i0",
+            _ => "fetch i2..i3",
+        };
         assert_eq!(harness.step(fetched.clone()), sent, "{what}");
         assert_eq!(harness.step(fetched), "ignored UnknownTicket", "{what}, twice");
     }
     let elsewhere = Input::Fetched { ticket, entries: entries(Index(2), &[2]) };
-    assert_eq!(harness.step(elsewhere), "");
-    // The next heartbeat fetches again.
+    assert_eq!(harness.step(elsewhere), "fetch i2..i3", "these are not the next entries");
     assert!(harness.wait().starts_with("n2: append t3 t1.i1+0 commit i0; n3"));
     assert_eq!(harness.node.followers().count(), 2);
 }
@@ -325,8 +328,7 @@ fn fetched_entries_are_not_sent_when_the_previous_one_is_compacted() {
     assert_eq!(harness.yes("n3"), "commit i4");
     assert_eq!(harness.step(Input::SnapshotTaken(id((1, 2)))), "write w3 compact i2");
     let fetched = Input::Fetched { ticket: harness.ticket, entries: entries(Index(1), &[1, 2]) };
-    assert_eq!(harness.step(fetched), "");
-    assert!(harness.next_heartbeat().starts_with("n2: append t3 t0.i0+0 commit i0; read newest at 0; n3"));
+    assert_eq!(harness.step(fetched), "read newest at 0");
 }
 
 /// The entries of an unanswered probe may be compacted.
@@ -340,9 +342,10 @@ fn a_probe_below_the_log_starts_a_snapshot() {
     assert!(harness.next_heartbeat().starts_with("n2: append t3 t0.i0+0 commit i0; read newest at 0; n3"));
 }
 
+/// Otherwise the disk gets reads faster than it can do them, and none of their reports is wanted.
 #[test]
-fn a_fetch_without_report_is_repeated() {
-    for (beats, again) in [(1, false), (3, true)] {
+fn a_fetch_is_not_repeated_while_the_disk_does_it() {
+    for beats in [1, 3] {
         let config = Config { log_cache_capacity: 1, max_append_entries: 1, max_inflight: 2, ..defaults() };
         let mut harness = leader(config);
         propose(&mut harness, 4);
@@ -350,10 +353,9 @@ fn a_fetch_without_report_is_repeated() {
         assert_eq!(harness.yes("n2"), "fetch i7..i7; commit i5", "and i6 is on its way");
         let ticket = harness.ticket;
         let text: String = (0..beats).map(|_| harness.next_heartbeat()).collect();
-        assert_eq!(text.contains("fetch i7..i7"), again, "{text}");
+        assert!(!text.contains("fetch"), "{text}");
         let fetched = Input::Fetched { ticket, entries: entries(Index(6), &[3]) };
-        let expected = if again { "ignored UnknownTicket" } else { "n2: append t3 t3.i6+1 commit i5" };
-        assert_eq!(harness.step(fetched), expected);
+        assert_eq!(harness.step(fetched), "n2: append t3 t3.i6+1 commit i5");
     }
 }
 

@@ -1,11 +1,11 @@
 //! The answers of a server to clients and operators: exactly one for each call.
 
-use super::harness::{Start, append, voters};
+use super::harness::{Start, append, id, voters};
 use super::server_harness::{ServerHarness, command, failure};
 use std::time::Duration;
 use wavetank_raft::{
-    Call, Change, Config, Configuration, DeadlineReason, Dialect, Event, Index, NodeId, ReadPath, Reloadable,
-    RequestId, RoleName, Span, Time, Token,
+    AppendEntries, Call, Change, Config, Configuration, DeadlineReason, Dialect, Entry, Event, Index, Member,
+    NodeId, Payload, ReadPath, Reloadable, Request, RequestId, RoleName, Span, Term, Time, Token,
 };
 
 /// A leader of three that has applied its log up to t3.i4.
@@ -292,6 +292,35 @@ fn a_leader_that_is_removed_stops() {
     harness.agree();
     harness.depose();
     assert_eq!(harness.applied(), "r1 committed i5", "another one was removed");
+}
+
+/// The state machine is slow: the next leader adds the server again before its removal or demotion
+/// is applied.
+#[test]
+fn a_leader_that_is_added_again_before_its_removal_is_applied_runs_on() {
+    let demote = || Change::DemoteVoter("n1".into());
+    let remove = || Change::RemoveServer("n1".into());
+    let nonvoter = || Member::nonvoter("n1", "n1");
+    for (leave, member, expected) in [
+        (remove(), Some(Member::voter("n1", "n1")), "r1 committed i5"),
+        (remove(), Some(nonvoter()), "r1 committed i5"),
+        (remove(), None, "r1 committed i5; halt Removed"),
+        (demote(), Some(Member::voter("n1", "n1")), "r1 committed i5"),
+        (demote(), Some(nonvoter()), "r1 committed i5; halt Removed"),
+        (demote(), None, "r1 committed i5; halt Removed"),
+    ] {
+        let what = format!("{leave:?}, then {member:?}");
+        let mut harness = leader();
+        harness.call(1, change(leave));
+        harness.agree();
+        let members = voters(&["n2", "n3"]).into_iter().chain(member).collect();
+        let configuration = Configuration::new(members).expect("names differ").into();
+        let entry = Entry::new(Term(4), Index(6), Payload::Configuration(configuration));
+        let (term, prev, entries, leader_commit) = (Term(4), id((3, 5)), vec![entry].into(), Index(5));
+        let next = AppendEntries { term, prev, entries, leader_commit };
+        harness.receive("n2", Request::AppendEntries(next));
+        assert_eq!(harness.applied(), expected, "{what}");
+    }
 }
 
 #[test]

@@ -119,7 +119,35 @@ fn a_snapshot_below_the_commit_index_is_not_installed() {
     assert_eq!(harness.receive("n2", piece(3, (3, 5), 0, 10)), "keep t3.i5 0+10 done");
     harness.receive("n2", append(3, (3, 4), &[3], 5));
     assert_eq!(kept(&mut harness, 1, true), "n2! install yes t3 next 10");
-    assert_eq!(harness.node.snapshot(), id((0, 0)));
+    assert_eq!(harness.node.snapshot(), id((3, 5)), "the store has it");
+}
+
+/// The state machine may not have the entries of a snapshot that is not installed.
+#[test]
+fn a_snapshot_that_is_not_installed_compacts_nothing() {
+    let config = Config { trailing_logs: 0, ..Start::of(&[]).config };
+    let mut harness = Start { term: 3, config, ..Start::of(&[1, 1, 2]) }.boot();
+    harness.at(1_000).receive("n2", append(3, (2, 3), &[3, 3], 3));
+    harness.persisted();
+    harness.receive("n2", piece(3, (3, 5), 0, 10));
+    harness.receive("n2", append(3, (3, 5), &[], 5));
+    assert_eq!(kept(&mut harness, 1, true), "n2! install yes t3 next 10");
+    assert_eq!((harness.node.snapshot(), harness.node.log().base()), (id((3, 5)), id((0, 0))));
+    assert_eq!(harness.step(Input::SnapshotTaken(id((2, 3)))), "write w2 compact i3");
+}
+
+/// The store has the snapshot, although nobody waits for its report any more.
+#[test]
+fn a_snapshot_that_is_written_after_a_change_of_term_is_the_newest() {
+    for (commit, ok, expected) in [(5, true, (3, 5)), (5, false, (0, 0)), (4, true, (0, 0))] {
+        let mut harness = follower();
+        harness.receive("n2", append(3, (2, 3), &[3, 3], 4));
+        harness.persisted();
+        assert_eq!(harness.receive("n2", piece(3, (3, 5), 0, 10)), "keep t3.i5 0+10 done");
+        harness.receive("n3", append(4, (3, 5), &[], commit));
+        assert_eq!(kept(&mut harness, 1, ok), "ignored UnknownTicket");
+        assert_eq!(harness.node.snapshot(), id(expected), "commit i{commit}, written: {ok}");
+    }
 }
 
 #[test]

@@ -125,7 +125,8 @@ impl Ghost {
             Consumed::PreVoteRequest { .. } => facts.add(Facts::PRE_VOTE),
             Consumed::TimeoutNow { .. } => facts.add(Facts::TIMEOUT_NOW),
             Consumed::SnapshotKept => {
-                if facts.touches(Facts::SNAPSHOT) {
+                // A snapshot that the commit index has passed is not installed.
+                if facts.touches(Facts::SNAPSHOT) && was.commit < now.snapshot.index {
                     facts.add(Facts::INSTALLED);
                     ghost_server.verified = ghost_server.verified.max(now.snapshot.index);
                     ghost_server.handed = ghost_server.handed.max(now.snapshot.index);
@@ -205,6 +206,9 @@ pub(super) fn learn_configuration(
                     .lost_vote_at
                     .filter(|&since| since < index && ghost_server.conf.is_some_and(|it| has_no_vote(&it)));
                 ghost_server.lost_vote_at = Some(since.unwrap_or(index));
+            } else {
+                // A removal that was taken back is no reason to stop.
+                ghost_server.lost_vote_at = None;
             }
             ghost_server.conf.replace(placed) != Some(placed)
         }

@@ -101,4 +101,16 @@ mod tests {
         removed(true).expect_holds();
         removed(false).expect_violation("n1 stopped as a removed server, but its removal is not committed");
     }
+
+    #[test]
+    fn a_removal_that_was_taken_back_is_no_reason() {
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.append(N1, vec![Payload::Configuration(voters(&[N2]))]);
+        fixture.replicate(N1, N2, 2);
+        fixture.commit(N1, 3);
+        fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
+        halt(&mut fixture, &Event::Timer, Halt::Removed);
+        fixture.expect_violation("n1 stopped as if its removal were committed");
+    }
 }
