@@ -79,6 +79,8 @@ pub(crate) struct PendingCall {
     pub(crate) request: RequestId,
     /// The caller.
     pub(crate) caller: Caller,
+    /// The server that becomes a voter, without a further call, once it has caught up.
+    pub(crate) stages: Option<NodeId>,
 }
 
 /// The origin of a call.

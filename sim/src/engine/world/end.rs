@@ -7,7 +7,7 @@ use crate::observe::ObservationKind;
 use crate::observe::observer::Observer;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt;
-use wavetank_raft::{Configuration, Index, Server};
+use wavetank_raft::{Change, Configuration, Index, NodeId, Server};
 
 /// Why a core of servers has not converged yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -182,8 +182,9 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         leader.is_some_and(|(_, members)| members.voters().contains(idx.node()))
     }
 
-    /// Whether `core` can make progress, whichever of the known configurations comes into force: it is
-    /// a quorum of each, and at least one of its servers knows one. Before the first configuration is
+    /// Whether `core` can make progress, whichever configuration comes into force: it is a quorum of each
+    /// configuration that a server knows, and of each that a leader enters without a further call. At
+    /// least one server of the core knows a configuration. Before the first configuration is
     /// known no server can be spared, since the missing one may be the server that founds the cluster.
     #[must_use]
     pub fn is_viable(&self, core: ServerSet) -> bool {
@@ -194,7 +195,19 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             |idx: ServerIdx| running(idx).is_some() || !self.hosts[idx.at()].disk.memberships().is_empty();
         core.iter().any(is_told)
             && self.all().iter().filter_map(running).all(is_quorum)
+            && self.promotions().iter().all(is_quorum)
             && self.disks_are_viable(is_quorum)
+    }
+
+    /// The configurations that servers enter when a server that is staged has caught up. Its last
+    /// response may be in flight, so the promotion can begin after that server has failed.
+    fn promotions(&self) -> Vec<Configuration> {
+        let of = |idx| {
+            let (_, latest) = self.server(idx)?.node().configuration()?;
+            let stages = self.process(idx)?.calls.iter().filter_map(|call| call.stages);
+            Some(stages.filter_map(|node| promoted(latest, node)).collect::<Vec<_>>())
+        };
+        self.all().iter().filter_map(of).flatten().collect()
     }
 
     /// The same for the configurations on the disks: the last one of every log, and, as long as it may
@@ -212,6 +225,15 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 .all(|(_, members)| is_quorum(&members))
         })
     }
+}
+
+/// The configuration after the promotion of a non-voter; `None` if it is no non-voter. A promotion waits
+/// until a joint configuration is left.
+fn promoted(latest: &Configuration, node: NodeId) -> Option<Configuration> {
+    let left = latest.is_joint().then(|| latest.next(&Change::LeaveJoint).ok()).flatten();
+    let latest = left.as_ref().unwrap_or(latest);
+    let member = latest.server(node)?;
+    latest.next(&Change::AddVoter(member.id.clone(), member.address.clone())).ok()
 }
 
 fn is_member(members: &Configuration, idx: ServerIdx) -> bool {
