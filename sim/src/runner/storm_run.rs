@@ -12,7 +12,9 @@ use wavetank_raft::{Call, Config, Reloadable, Span};
 pub struct StormOutcome {
     /// The servers that had to make progress.
     pub core: ServerSet,
-    /// The missing progress; `None` if the servers agree. Not determined if the run was stopped.
+    /// The missing progress; `None` if the servers agree, or if the timing of the plan does not allow
+    /// elections ([`Plan::has_time_to_elect`](crate::plan::Plan::has_time_to_elect)). Not determined if the
+    /// run was stopped.
     pub unsettled: Option<Unsettled>,
     /// The time from the end of client load to agreement or to the limit.
     pub took: Span,
@@ -68,7 +70,10 @@ pub fn run<F: TankFsm, V: Observer>(
         unsettled = phases.until_something_new(core);
     }
     match unsettled {
-        Ok(unsettled) => StormOutcome { core, unsettled, took, stopped: false },
+        Ok(unsettled) => {
+            let unsettled = unsettled.filter(|_| phases.world.plan().has_time_to_elect());
+            StormOutcome { core, unsettled, took, stopped: false }
+        }
         Err(Stopped) => stopped(core),
     }
 }

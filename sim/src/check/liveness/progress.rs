@@ -3,7 +3,7 @@
 //!
 //! Judged at the end of the run, with slack: writes of the last few election timeouts may still be
 //! in flight. Not judged if the core is no quorum of a configuration that one of its members uses,
-//! or if the run ends too early.
+//! if the timing of the plan does not allow elections (thesis §3.9), or if the run ends too early.
 
 use crate::check::ghost::{Facts, Ghost, GhostServer, IndexedConf, ServerView};
 use crate::check::violated;
@@ -24,11 +24,20 @@ pub struct LivenessBounds {
     /// How often leadership may still change after the core has settled. `None` where servers that
     /// were removed may disrupt: without pre-vote (thesis §4.2.3).
     pub changes_most: Option<u64>,
+    /// Whether the timing of the plan allows elections:
+    /// [`Plan::has_time_to_elect`](crate::plan::Plan::has_time_to_elect).
+    pub has_time_to_elect: bool,
 }
 
 impl Default for LivenessBounds {
     fn default() -> Self {
-        Self { election_timeout: Span::ms(2_000), timeouts: 20, slack: 4, changes_most: Some(1) }
+        Self {
+            election_timeout: Span::ms(2_000),
+            timeouts: 20,
+            slack: 4,
+            changes_most: Some(1),
+            has_time_to_elect: true,
+        }
     }
 }
 
@@ -177,7 +186,7 @@ impl Progress {
 
     /// Judges the end of the run: returns the progress that is missing.
     pub(crate) fn end(&mut self, ghost: &Ghost, at: Time) -> Option<String> {
-        let (_, core) = self.healed?;
+        let (_, core) = self.healed.filter(|_| self.bounds.has_time_to_elect)?;
         let bounds = self.bounds.election_timeout.times(self.bounds.timeouts);
         self.judged += u64::from(self.settled.is_some());
         if at.since(self.since) < bounds || !can_decide(ghost, core) {
