@@ -173,6 +173,7 @@ impl Options {
                 timeouts: Plan::LIVENESS_TIMEOUTS,
                 slack: Plan::LIVENESS_TIMEOUTS / 4,
                 changes_most: (!plan.config.pre_vote_disabled).then_some(1),
+                has_time_to_elect: plan.has_time_to_elect(),
             },
         }
     }

@@ -12,6 +12,7 @@ pub(crate) mod named;
 pub mod rng;
 pub mod server_set;
 pub mod storm;
+mod timing;
 mod validate;
 
 pub(crate) mod fields;

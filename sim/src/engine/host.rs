@@ -69,6 +69,8 @@ pub(crate) enum Work {
 pub(crate) struct PendingCall {
     pub(crate) request: RequestId,
     pub(crate) caller: Caller,
+    /// The server that becomes a voter, without a further call, once it has caught up.
+    pub(crate) stages: Option<NodeId>,
 }
 
 /// The sender of a call.

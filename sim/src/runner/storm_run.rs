@@ -13,8 +13,9 @@ use wavetank_raft::{Call, Config, Reloadable, Span};
 pub struct StormOutcome {
     /// The servers that had to make progress.
     pub core: ServerSet,
-    /// The progress that is missing; `None` if the servers agree. It is also `None` if the run was
-    /// stopped, because agreement was then not tested.
+    /// The progress that is missing; `None` if the servers agree, or if the timing of the plan does not
+    /// allow elections ([`Plan::has_time_to_elect`](crate::plan::Plan::has_time_to_elect)). It is also `None`
+    /// if the run was stopped, because agreement was then not tested.
     pub unsettled: Option<Unsettled>,
     /// The time from the end of the clients' operations until the servers agreed or the time limit was
     /// over, in microseconds.
@@ -72,7 +73,10 @@ pub fn run<F: TankFsm, V: Observer>(
         unsettled = phases.until_something_new(core);
     }
     match unsettled {
-        Ok(unsettled) => StormOutcome { core, unsettled, took, stopped: false },
+        Ok(unsettled) => {
+            let unsettled = unsettled.filter(|_| phases.world.plan().has_time_to_elect());
+            StormOutcome { core, unsettled, took, stopped: false }
+        }
         Err(Stopped) => stopped(core),
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! These servers are called the core. The check runs at the end of the run. It allows some slack,
 //! because writes of the last election timeouts may still be under way. It is demanded only if the core is
-//! a quorum of every configuration that its members use, and if the run is long enough after the last
-//! fault.
+//! a quorum of every configuration that its members use, if the timing of the plan allows elections
+//! (thesis §3.9), and if the run is long enough after the last fault.
 
 use crate::check::ghost::{Facts, Ghost, GhostServer, IndexedConf, ServerView};
 use crate::check::violated;
@@ -25,11 +25,20 @@ pub struct LivenessBounds {
     /// How often the leader may change after the core has settled. `None` means any number: without
     /// pre-vote, removed servers may start elections (thesis §4.2.3).
     pub changes_most: Option<u64>,
+    /// True if the timing of the plan allows elections:
+    /// [`Plan::has_time_to_elect`](crate::plan::Plan::has_time_to_elect).
+    pub has_time_to_elect: bool,
 }
 
 impl Default for LivenessBounds {
     fn default() -> Self {
-        Self { election_timeout: Span::ms(2_000), timeouts: 20, slack: 4, changes_most: Some(1) }
+        Self {
+            election_timeout: Span::ms(2_000),
+            timeouts: 20,
+            slack: 4,
+            changes_most: Some(1),
+            has_time_to_elect: true,
+        }
     }
 }
 
@@ -189,7 +198,7 @@ impl Progress {
 
     /// Judges the end of the run. Returns a message if progress is missing.
     pub(crate) fn end(&mut self, ghost: &Ghost, at: Time) -> Option<String> {
-        let (_, core) = self.healed?;
+        let (_, core) = self.healed.filter(|_| self.bounds.has_time_to_elect)?;
         let bounds = self.bounds.election_timeout.times(self.bounds.timeouts);
         self.judged += u64::from(self.settled.is_some());
         if at.since(self.since) < bounds || !can_decide(ghost, core) {

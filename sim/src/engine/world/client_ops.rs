@@ -84,7 +84,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     fn gather(&mut self, to: ServerIdx, request: RequestId, client: u16, command: Data, span: Span) {
         let host = &mut self.hosts[to.at()];
         let process = host.process.as_mut().expect("an awake server has a process");
-        process.calls.push(PendingCall { request, caller: Caller::Writer(client) });
+        process.calls.push(PendingCall { request, caller: Caller::Writer(client), stages: None });
         process.batched.push((request, command));
         if process.batched.len() == 1 {
             self.event_queue.put(self.recorder.now + span, SimEvent::Batch(to, host.incarnation));
@@ -102,7 +102,11 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     pub(super) fn make_call(&mut self, to: ServerIdx, request: RequestId, caller: Caller, call: Call) {
         if let Some(process) = &mut self.hosts[to.at()].process {
-            process.calls.push(PendingCall { request, caller });
+            let stages = match &call {
+                Call::AddVoterStaged { id, .. } => Some(id.node()),
+                _ => None,
+            };
+            process.calls.push(PendingCall { request, caller, stages });
             self.deliver(to, Event::Call { request, call });
         }
     }
@@ -130,7 +134,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// Tells the callers of open calls that the connection broke, because the server is down.
     pub(super) fn break_calls(&mut self, calls: Vec<PendingCall>) {
-        for PendingCall { request, caller } in calls {
+        for PendingCall { request, caller, .. } in calls {
             match caller {
                 Caller::Writer(client) | Caller::Reader(client, _) => {
                     self.send_reply(client, request, Reply::Broken);

@@ -7,7 +7,7 @@ use crate::observe::ObservationKind;
 use crate::observe::observer::Observer;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt;
-use wavetank_raft::{Configuration, Index, Server};
+use wavetank_raft::{Change, Configuration, Index, NodeId, Server};
 
 /// The reason why a core of servers has not converged yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -183,9 +183,10 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         leader.is_some_and(|(_, members)| members.voters().contains(idx.node()))
     }
 
-    /// True if `core` can make progress under each of the known configurations. `core` must be a quorum
-    /// of each, and at least one of its servers must know one. As long as no configuration is known, no
-    /// server may be missing: the missing server could be the one that founds the cluster.
+    /// True if `core` can make progress under each configuration that may come into force. `core` must be
+    /// a quorum of each configuration that a server knows, and of each that a leader enters without a
+    /// further call. At least one server of the core must know one. As long as no configuration is known,
+    /// no server may be missing: the missing server could be the one that founds the cluster.
     #[must_use]
     pub fn is_viable(&self, core: ServerSet) -> bool {
         let is_in = |node| ServerIdx::of(node).is_some_and(|idx| core.contains(idx));
@@ -195,7 +196,19 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             |idx: ServerIdx| running(idx).is_some() || !self.hosts[idx.at()].disk.memberships().is_empty();
         core.iter().any(is_told)
             && self.all().iter().filter_map(running).all(is_quorum)
+            && self.promotions().iter().all(is_quorum)
             && self.disks_are_viable(is_quorum)
+    }
+
+    /// Returns the configurations that servers enter when a staged server has caught up. The last
+    /// response of that server may be in flight, so the promotion can begin after the server has failed.
+    fn promotions(&self) -> Vec<Configuration> {
+        let of = |idx| {
+            let (_, latest) = self.server(idx)?.node().configuration()?;
+            let stages = self.process(idx)?.calls.iter().filter_map(|call| call.stages);
+            Some(stages.filter_map(|node| promoted(latest, node)).collect::<Vec<_>>())
+        };
+        self.all().iter().filter_map(of).flatten().collect()
     }
 
     /// Does the same for the configurations on the disks: the last one of each log, and also the one
@@ -213,6 +226,15 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 .all(|(_, members)| is_quorum(&members))
         })
     }
+}
+
+/// The configuration after the promotion of a non-voter; `None` if it is no non-voter. A promotion waits
+/// until a joint configuration is left.
+fn promoted(latest: &Configuration, node: NodeId) -> Option<Configuration> {
+    let left = latest.is_joint().then(|| latest.next(&Change::LeaveJoint).ok()).flatten();
+    let latest = left.as_ref().unwrap_or(latest);
+    let member = latest.server(node)?;
+    latest.next(&Change::AddVoter(member.id.clone(), member.address.clone())).ok()
 }
 
 fn is_member(members: &Configuration, idx: ServerIdx) -> bool {

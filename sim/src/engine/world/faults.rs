@@ -276,7 +276,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         if self.awake.contains(idx) {
             self.make_call(idx, request, caller, call);
         } else {
-            self.break_calls(vec![crate::engine::host::PendingCall { request, caller }]);
+            self.break_calls(vec![crate::engine::host::PendingCall { request, caller, stages: None }]);
         }
         request
     }

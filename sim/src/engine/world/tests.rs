@@ -139,6 +139,29 @@ fn every_call_that_stages_a_server_is_answered() {
 }
 
 #[test]
+fn a_server_that_may_still_be_promoted_counts_as_a_voter() {
+    let mut world = calm(Plan { spares: 1, ..Plan::calm(4, 1) });
+    world.run_for(Span::s(2));
+    let (leader, spare) = (world.leader().unwrap(), ServerIdx(1));
+    let add = wavetank_raft::Change::AddNonvoter(spare.id(), spare.address());
+    world.call(leader, wavetank_raft::Call::Change { change: add, prev_index: None });
+    world.run_for(Span::ms(200));
+    let core = world.all().without(spare);
+    assert!(world.is_viable(core), "a non-voter can be spared");
+
+    world.pause(spare);
+    world.run_for(Span::s(1));
+    let stage =
+        wavetank_raft::Call::AddVoterStaged { id: spare.id(), address: spare.address(), prev_index: None };
+    let request = world.call(leader, stage);
+    assert_eq!(world.outcome(request), None);
+    assert!(!world.is_viable(core), "the promotion leaves the leader without a quorum");
+    world.run_for(Span::s(60));
+    assert!(world.outcome(request).unwrap().is_err(), "the promotion was given up");
+    assert!(world.is_viable(core), "and is no longer awaited");
+}
+
+#[test]
 fn a_wiped_server_comes_back_blank_and_is_sent_a_snapshot() {
     let mut plan = Plan::calm(5, 3);
     (plan.config.snapshot_threshold, plan.config.trailing_logs) = (50, 5);

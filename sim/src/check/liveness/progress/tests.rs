@@ -2,8 +2,13 @@ use super::*;
 use crate::check::election::election_safety::CHECK;
 use crate::check::fixture::{Fixture, N1, N2, N3};
 
-const BOUNDS: LivenessBounds =
-    LivenessBounds { election_timeout: Span::ms(100), timeouts: 10, slack: 2, changes_most: Some(1) };
+const BOUNDS: LivenessBounds = LivenessBounds {
+    election_timeout: Span::ms(100),
+    timeouts: 10,
+    slack: 2,
+    changes_most: Some(1),
+    has_time_to_elect: true,
+};
 
 /// A check that has seen all faults end now.
 fn healed(fixture: &mut Fixture, core: ServerSet) -> Progress {
@@ -45,6 +50,15 @@ fn a_core_without_a_leader_is_reported() {
     let mut progress = healed(&mut fixture, ServerSet::first(3));
     let stuck = progress.end(&fixture.ghost, LATE).expect("nobody leads");
     assert!(stuck.starts_with("nobody leads n1 n2 n3"));
+}
+
+#[test]
+fn a_core_that_has_no_time_to_elect_is_not_judged() {
+    let mut fixture = Fixture::three(&CHECK);
+    let mut progress = healed(&mut fixture, ServerSet::first(3));
+    progress.bounds.has_time_to_elect = false;
+    assert_eq!(progress.end(&fixture.ghost, LATE), None);
+    assert_eq!(progress.witnessed(), 0, "and that proves nothing");
 }
 
 #[test]
