@@ -37,7 +37,7 @@ use std::{fmt, io};
 use streams::PipeWriter;
 use subject::Subject;
 
-/// Why the command failed, in one line.
+/// The reason why the command failed, in one line.
 #[derive(Debug)]
 pub(crate) struct CliError(String);
 
@@ -59,8 +59,8 @@ impl From<io::Error> for CliError {
     }
 }
 
-/// Runs the command with these arguments (the first one is the name of the command itself) and
-/// scenarios, and returns the exit status.
+/// Runs the command with the given arguments and scenarios, and returns the exit status. The first
+/// argument is the name of the command itself.
 pub fn main_with<A>(
     scenarios: &[Scenario],
     args: impl IntoIterator<Item = A>,
@@ -117,7 +117,7 @@ where
     }
 }
 
-/// Help and version are answers; any other message of the parser is an error, in one line.
+/// Prints help or the version as an answer. Any other message of the parser is an error, in one line.
 fn parse_failure(error: &clap::Error, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let text = error.render().to_string();
     let kind = error.kind();
@@ -134,7 +134,7 @@ fn parse_failure(error: &clap::Error, streams: &mut Streams<'_>) -> Result<Statu
     Err(CliError::new(format!("{}; see --help", message.trim_start_matches("error: "))))
 }
 
-/// Writes a line to stderr. A failure to write is ignored: the line is not data.
+/// Writes a line to stderr. A failure to write is ignored, because the line is not data.
 fn write_message(streams: &mut Streams<'_>, line: &str) {
     let _ = writeln!(streams.err, "{line}");
     let _ = streams.err.flush();

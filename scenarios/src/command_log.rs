@@ -1,4 +1,4 @@
-//! The state machine of the stories: it keeps every committed command, in order.
+//! The state machine of the stories. It keeps every committed command, in order.
 
 use wavetank_raft::Data;
 use wavetank_raft::store::{
@@ -6,7 +6,7 @@ use wavetank_raft::store::{
 };
 use wavetank_sim::engine::workload::TankFsm;
 
-/// The commands, in the order of commitment.
+/// The committed commands, in the order of commitment.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct CommandLog {
     commands: Vec<Data>,
@@ -14,12 +14,12 @@ pub struct CommandLog {
 }
 
 impl CommandLog {
-    /// The commands.
+    /// The committed commands, in order.
     pub fn commands(&self) -> impl Iterator<Item = &[u8]> {
         self.commands.iter().map(|command| &command[..])
     }
 
-    /// Whether the command is among them.
+    /// Whether the log contains the command.
     #[must_use]
     pub fn has(&self, command: &str) -> bool {
         self.commands().any(|other| other == command.as_bytes())
@@ -65,7 +65,7 @@ impl Fsm for CommandLog {
 }
 
 impl FsmSnapshot for CommandLog {
-    /// Writes each command after its length.
+    /// Writes the length of each command, and then the command.
     fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError> {
         for command in &self.commands {
             writer.write_all(&length_of(command))?;
@@ -98,7 +98,7 @@ fn length_of(command: &[u8]) -> [u8; 4] {
     u32::try_from(command.len()).expect("a command is short").to_be_bytes()
 }
 
-/// Splits off the first command, which follows its length, from the rest.
+/// Splits off the first command from the rest. The length of a command precedes it.
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     rest.split_at_checked(u32::from_be_bytes(*length) as usize)

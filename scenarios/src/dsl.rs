@@ -1,9 +1,9 @@
 //! The language of the stories: a [`Cluster`] in a tank, and methods that act on it, wait and assert.
 //!
-//! This file begins, waits for and ends a story. `act.rs` has faults, commands and membership
-//! changes, `operate.rs` the other calls of operators and forged requests, `until.rs` the
-//! conditions that a story waits for, `expect.rs` the assertions, `ask.rs` the queries, `record.rs`
-//! the facts of a run that no server can be asked for, `report.rs` the report of a run.
+//! This file begins a story, waits in it and ends it. `act.rs` has faults, commands and membership
+//! changes. `operate.rs` has the other calls of operators and forged requests. `until.rs` has the
+//! conditions that a story waits for, and `expect.rs` the assertions. `ask.rs` has the queries.
+//! `record.rs` has the facts of a run that no server can report. `report.rs` has the report of a run.
 //!
 //! A wait that takes longer than its limit ends the story with a liveness violation. The limit is
 //! five virtual seconds, unless the story sets another. The judges see every step, and the first
@@ -36,7 +36,7 @@ const WAIT_LIMIT: Span = Span::s(5);
 /// The check that fails when a wait takes longer than its limit.
 const GOES_ON: &str = "story_goes_on";
 
-/// The check that fails when an assertion of a story does.
+/// The check that fails when an assertion of a story fails.
 const TRUE: &str = "story_is_true";
 
 type Tank = World<CommandLog, Observers<Record, Trace>>;
@@ -51,7 +51,7 @@ pub const fn election_timeouts(count: u64) -> ElectionTimeouts {
     ElectionTimeouts(count)
 }
 
-/// A call to a server, which will be granted or refused.
+/// A call to a server. It will be granted or refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PendingCall(RequestId);
 
@@ -59,17 +59,17 @@ pub struct PendingCall(RequestId);
 #[derive(Debug)]
 pub struct Cluster {
     tank: Tank,
-    /// The calls that proposed commands, by command.
+    /// The calls that proposed commands. The key is the command.
     proposed: BTreeMap<String, PendingCall>,
     /// The limit of the next wait.
     wait_limit: Span,
 }
 
-/// The payload that unwinds out of a story that has ended; the cluster knows why.
+/// The payload of the unwind that ends a story. The cluster has the reason.
 struct Ended;
 
 impl Cluster {
-    /// The servers of a plan, started, without clients: only the story calls them.
+    /// Starts the servers of a plan. There are no clients: only the story calls the servers.
     fn new(plan: Plan, trace: Trace) -> Self {
         let observers = Observers::new(Options::of(&plan), Record::default(), trace);
         let tank = World::new(plan, |_| CommandLog::default(), Box::new(NoClients), observers);
@@ -86,7 +86,7 @@ impl Cluster {
         self.tank.plan().election_timeout().times(timeouts.0)
     }
 
-    /// Waits until `is_there`; `what` says for a violation what did not happen.
+    /// Waits until `is_there` is true. `what` names the awaited event in the text of a violation.
     fn until(
         &mut self,
         what: impl FnOnce(&Tank) -> String,
@@ -104,7 +104,7 @@ impl Cluster {
         self
     }
 
-    /// Lets time pass, and asserts that something holds all the time.
+    /// Lets time pass, and asserts that a condition holds during that time.
     fn while_passes(&mut self, timeouts: ElectionTimeouts, what: &str, mut holds: impl FnMut(&Tank) -> bool) {
         self.tank.observer_mut().custom.checked += 1;
         let limit = self.tank.now() + self.span(timeouts);
@@ -136,7 +136,7 @@ impl Cluster {
         self.unwind()
     }
 
-    /// Leaves the story. Not a panic: no hook runs, and nothing is printed.
+    /// Leaves the story by an unwind. No panic hook runs, and nothing is printed.
     fn unwind(&self) -> ! {
         panic::resume_unwind(Box::new(Ended))
     }

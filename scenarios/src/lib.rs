@@ -1,6 +1,6 @@
 //! Stories and storms, and the `wavetank` command that runs them.
 //!
-//! The stories are in the chapters of [`stories`]; they use the functions of [`dsl`], and [`registry`]
+//! The stories are in the chapters of [`stories`]. They use the functions of [`dsl`], and [`registry`]
 //! lists them. Only [`cli`] uses the wall clock and threads; neither can affect a run.
 
 pub mod cli;

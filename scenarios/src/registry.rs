@@ -48,13 +48,13 @@ pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
 /// A scenario that runs under a seed: a story or a storm.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
-    /// The name, as on the command line.
+    /// The name on the command line.
     pub name: &'static str,
-    /// What it shows, in one sentence.
+    /// The summary, in one sentence.
     pub summary: &'static str,
     /// The chapter that lists it.
     pub chapter: Chapter,
-    /// How it runs.
+    /// How the scenario runs.
     pub play: Play,
 }
 
@@ -64,7 +64,7 @@ impl Scenario {
     }
 }
 
-/// How a scenario runs: the same seed gives the same report and the same trace.
+/// How a scenario runs. The same seed gives the same report and the same trace.
 #[derive(Clone, Copy, Debug)]
 pub enum Play {
     /// A story.
@@ -78,7 +78,7 @@ pub enum Play {
     },
 }
 
-/// The subject of a scenario.
+/// A chapter: the scenarios of one subject.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Chapter {
     /// Elections and votes.
@@ -93,7 +93,7 @@ pub enum Chapter {
     Partitions,
     /// Membership changes.
     Membership,
-    /// Membership changes under faults.
+    /// Membership changes during other faults.
     MembershipFaults,
     /// Snapshots and restores.
     Snapshots,
@@ -103,7 +103,7 @@ pub enum Chapter {
     Reads,
     /// Bootstrapping.
     Recovery,
-    /// Random faults of all kinds, drawn from the seed. More seeds find more.
+    /// Random faults of all kinds, drawn from the seed.
     Storms,
 }
 

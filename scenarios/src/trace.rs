@@ -5,10 +5,10 @@ use wavetank_sim::observe::step_log::StepLog;
 use wavetank_sim::observe::trace::{Full, Json, Story, TextTrace};
 use wavetank_sim::{Observation, Observer};
 
-/// The form of the text. It does not affect the run.
+/// The form of the text of a trace. It does not affect the run.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum TraceForm {
-    /// Who led, what was committed, and what failed
+    /// The leaders, the committed entries and the faults
     Story,
     /// One line for every event
     Full,
@@ -31,11 +31,11 @@ impl TraceForm {
     }
 }
 
-/// The text and the step log of a run. By default neither is written.
+/// The text and the step log of a run. By default, a trace writes neither.
 #[derive(Debug, Default)]
 pub struct Trace {
     text: Option<Box<dyn TextTrace>>,
-    /// The last step to appear in the text.
+    /// The last step that appears in the text.
     last_step: Option<u64>,
     step_log: Option<Box<StepLog>>,
 }

@@ -49,7 +49,7 @@ pub(crate) enum Command {
         /// The seed of all random draws
         #[arg(long, default_value_t = 0)]
         seed: u64,
-        /// Also write the run to a file
+        /// Also write the run to a capsule file
         #[arg(long, value_name = "FILE")]
         capsule: Option<PathBuf>,
         #[command(flatten)]
@@ -70,7 +70,7 @@ Figures that depend on the wall clock are in the table only if stdout is a termi
 they are in one line on stderr. With `--time`, the clock decides how many runs there are."
     )]
     Sweep(SweepArguments),
-    /// Repeat a run that a sweep has named, or a run that was kept in a file
+    /// Repeat a run that a sweep has printed, or a run from a capsule file
     #[command(before_help = "Examples:
   cargo run --release -- replay storm:123
   cargo run --release -- replay target/wavetank/storm-123.json --until 4000 --trace full")]
@@ -81,7 +81,7 @@ they are in one line on stderr. With `--time`, the clock decides how many runs t
   cargo run --release -- shrink storm:123 -o small.json
   cargo run --release -- shrink target/wavetank/storm-123.json -o small.json",
         after_help = "Prints the story of the smallest run found, its size before and after, and its plan as Rust
-source. FILE is also written from time to time during the search, so that an interrupted search
+source. FILE is also written several times during the search, so that an interrupted search
 has a result."
     )]
     Shrink(ShrinkArguments),
@@ -90,10 +90,10 @@ has a result."
   cargo run --release -- diff storm:1 storm:2
   cargo run --release -- diff target/wavetank/storm-123.json storm:123")]
     Diff {
-        /// SCENARIO:SEED, or the file of a capsule
+        /// The first run: SCENARIO:SEED, or the file of a capsule
         #[arg(value_name = "RUN")]
         one: String,
-        /// The other run: SCENARIO:SEED, or the file of a capsule
+        /// The second run: SCENARIO:SEED, or the file of a capsule
         #[arg(value_name = "RUN")]
         other: String,
     },
@@ -105,7 +105,7 @@ has a result."
         /// SCENARIO:SEED, or the file of a capsule
         #[arg(value_name = "RUN")]
         run: String,
-        /// Show what led to this step instead
+        /// Show the events that led to this step instead
         #[arg(long, value_name = "STEP")]
         step: Option<u64>,
     },
@@ -188,18 +188,18 @@ pub(crate) struct JudgeArguments {
     /// The type of a key: register, cas-register or kv
     #[arg(long, value_name = "MODEL", default_value_t = KeyModel::CasRegister)]
     pub(crate) model: KeyModel,
-    /// The value that every key starts with [default: null; kv: the empty string]
+    /// The initial value of every key [default: null; kv: the empty string]
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     pub(crate) initial: Option<String>,
-    /// What a failed cas says: that the key had another value (mismatch), only that it was not done
-    /// (not-done), or the former without an `error` and the latter with one (by-error)
+    /// The meaning of a failed cas: the key had another value (mismatch); the operation was not done
+    /// (not-done); or mismatch without an `error` and not-done with an `error` (by-error)
     #[arg(long, value_name = "MEANING", default_value_t = FailedCas::ByError)]
     pub(crate) failed_cas: FailedCas,
-    /// Take the value of every line as [key, value], as Jepsen's independent tests write it, and print the
-    /// verdict on each key
+    /// Treat the value of every line as [key, value], the format of Jepsen's independent tests, and
+    /// print the verdict on each key
     #[arg(long)]
     pub(crate) independent: bool,
-    /// Give up after this many seconds
+    /// Stop without a verdict after this many seconds
     #[arg(long, value_name = "SECS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) budget: u64,
 }
@@ -210,14 +210,14 @@ pub(crate) struct TraceArguments {
     /// The form of the trace
     #[arg(long, value_name = "FORM", default_value = "story")]
     pub(crate) trace: TraceForm,
-    /// Run it twice and compare traces, reports and digests byte by byte
+    /// Run the scenario twice and compare traces, reports and digests byte by byte
     #[arg(long)]
     pub(crate) twice: bool,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct SweepArguments {
-    /// The scenarios to run; all if none is named
+    /// The scenarios to run [default: all]
     #[arg(value_name = "SCENARIO")]
     pub(crate) scenarios: Vec<String>,
     /// The seeds from A up to but not including B, or the first N [default: 1000, or unlimited with
@@ -239,14 +239,14 @@ pub(crate) struct SweepArguments {
     /// Print the table as JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Which judges look at the runs
+    /// The judges that examine the runs
     #[arg(long, value_name = "WHO", default_value = "all")]
     pub(crate) judges: Judging,
     /// Stop at the first run that fails
     #[arg(long)]
     pub(crate) until_failed: bool,
-    /// Stop when this many runs in a row have shown nothing new: no event that should sometimes happen
-    /// and had not happened before, and no new situation [default: 1000]
+    /// Stop when this many runs in a row have shown nothing new: no new situation, and no new event of
+    /// those that should sometimes happen [default: 1000]
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1000", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) until_covered: Option<u64>,
 }
@@ -256,9 +256,9 @@ pub(crate) struct SweepArguments {
 pub(crate) enum Judging {
     /// Every rule of the protocol, at every step
     All,
-    /// What the harness remembers of the run
+    /// The history of the run that the harness records
     History,
-    /// Only what a client could see
+    /// Only the results that a client can see
     Outcomes,
 }
 
@@ -286,7 +286,7 @@ impl Seeds {
         Self { first: 0, count }
     }
 
-    /// The first `count` of them.
+    /// The first `count` seeds.
     pub(crate) fn at_most(self, count: u64) -> Self {
         Self { first: self.first, count: self.count.min(count) }
     }
@@ -296,7 +296,7 @@ impl Seeds {
         self.count
     }
 
-    /// The seed at this position; `None` after the last.
+    /// The seed at this position; `None` after the last seed.
     pub(crate) fn nth(self, at: u64) -> Option<u64> {
         (at < self.count).then(|| self.first + at)
     }
@@ -350,7 +350,7 @@ impl Shard {
         number % self.of == self.at
     }
 
-    /// How many of `runs` belong to the share.
+    /// The number of runs that belong to the share, out of `runs`.
     pub(crate) fn count(self, runs: u64) -> u64 {
         runs / self.of + u64::from(self.at < runs % self.of)
     }

@@ -14,11 +14,11 @@ pub(crate) struct ExploreArguments {
     /// Explore at most this many moves
     #[arg(long, value_name = "D", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub(crate) depth: Option<usize>,
-    /// Of states that differ only in the names of servers, explore one
+    /// Explore only one of several states that differ only in the names of servers
     #[arg(long, value_name = "on|off", default_value = "on")]
     pub(crate) symmetry: OnOff,
-    /// Drop messages that cannot have an effect any more, and make writes durable at once when no crash
-    /// is left
+    /// Drop messages that cannot have an effect any more, and make writes durable at once when no more
+    /// crash can happen
     #[arg(long, value_name = "on|off", default_value = "on")]
     pub(crate) reduction: OnOff,
     /// The number of threads [default: one for each core]
@@ -30,12 +30,12 @@ pub(crate) struct ExploreArguments {
     /// Stop when the states take this many MiB
     #[arg(long, value_name = "MIB", default_value_t = 8_192, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) memory: u64,
-    /// The file for the schedule that breaks a property
+    /// The file for the schedule that violates a property
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }
 
-/// Which events may happen, and how often.
+/// The events that may happen, and how often.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct BoundsArguments {
     /// Voters of the first configuration
@@ -56,27 +56,27 @@ pub(crate) struct BoundsArguments {
     /// Changes of membership
     #[arg(long, value_name = "M", default_value_t = 0)]
     changes: u8,
-    /// Heartbeats and news of commits, each to all followers. Without them, a lost message is not sent
-    /// again
+    /// Heartbeats and announcements of commits, each to all followers. Without them, a lost message is
+    /// not sent again
     #[arg(long, value_name = "N", default_value_t = 0)]
     beats: u8,
     /// Messages that are delivered twice
     #[arg(long, value_name = "N", default_value_t = 0)]
     duplicates: u8,
-    /// Messages that are lost. Any message may be delayed for ever, so this adds states but no new
-    /// behaviour
+    /// Messages that are lost. Any message may be delayed for ever, so lost messages add states but no
+    /// new behaviour
     #[arg(long, value_name = "N", default_value_t = 0)]
     drops: u8,
     /// Entries per message
     #[arg(long, value_name = "N", default_value_t = 1)]
     batch: u8,
-    /// Unanswered messages with entries per follower
+    /// Unanswered messages with entries for each follower
     #[arg(long, value_name = "N", default_value_t = 1)]
     window: u8,
     /// When writes become durable
     #[arg(long, value_name = "WHEN", default_value = "hang")]
     disks: DiskModelArgument,
-    /// Which judges look at the states
+    /// The judges that examine the states
     #[arg(long, value_name = "WHAT", default_value = "steps")]
     judge: JudgeLevelArgument,
 }
@@ -124,20 +124,21 @@ pub(crate) enum OnOff {
 /// When writes become durable.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum DiskModelArgument {
-    /// In the step that requests them; or never from some step on, and then the server crashes
+    /// In the step that requests them. From some step on, no write may become durable; then the server
+    /// crashes
     Hang,
-    /// Each at any later time, or never
+    /// Each write at any later time, or never
     Late,
     /// In the step that requests them
     Quick,
 }
 
-/// Which judges look at the states.
+/// The judges that examine the states.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum JudgeLevelArgument {
-    /// Only what a client could see, such as two leaders or two values
+    /// Only violations that a client can see, such as two leaders or two values
     Outcomes,
-    /// Also what a memory of the history shows
+    /// Also violations that appear when states are compared with earlier states
     History,
     /// Also every rule, at every step
     Steps,

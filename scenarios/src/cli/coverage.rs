@@ -1,4 +1,4 @@
-//! The coverage of a sweep so far, and which run was the last to add to it.
+//! The coverage of a sweep so far, and the last run that added to it.
 
 use super::format::{grouped, many};
 use std::collections::BTreeSet;
@@ -33,7 +33,7 @@ impl Coverage {
         self.situations.len() + self.reached.len()
     }
 
-    /// How many of the last runs have shown nothing new.
+    /// The number of runs since the last run that showed something new.
     pub(crate) const fn quiet(&self) -> u64 {
         self.runs - self.last_new
     }

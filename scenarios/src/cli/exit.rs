@@ -3,10 +3,10 @@
 use wavetank_sim::explore::properties::{self, Breach};
 use wavetank_sim::{Class, Verdict};
 
-/// An exit status, ordered from good to bad: of several runs, the worst one counts.
+/// An exit status, ordered from good to bad. The worst status of several runs is the status of all.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Status {
-    /// Everything held.
+    /// Every property held.
     Held,
     /// Nothing was judged: no check saw its subject, or the result is undecided.
     Vacuous,
@@ -34,12 +34,12 @@ impl Status {
         }
     }
 
-    /// The status of a breach that an exploration found.
+    /// The status of a violation that an exploration found.
     pub(crate) fn of_breach(breach: &Breach) -> Self {
         if breach.property == properties::PANIC { Self::Panic } else { Self::Safety }
     }
 
-    /// Whether the run failed, so that it should be repeated and examined.
+    /// Whether the run failed. A failed run should be repeated and examined.
     pub(crate) fn is_failure(self) -> bool {
         match self {
             Self::Held | Self::Vacuous => false,

@@ -1,5 +1,5 @@
-//! `wavetank explore`: explores every schedule within bounds, and prints a shortest one that breaks a
-//! property.
+//! `wavetank explore`: explores every schedule within bounds, and prints a shortest schedule that
+//! violates a property.
 
 use super::bounds::{ExploreArguments, OnOff};
 use super::exit::Status;
@@ -16,7 +16,7 @@ use wavetank_sim::explore::{
     Bounds, Executor, Expansion, Reductions, Schedule, Search, SearchOutcome, SearchStats,
 };
 
-/// Explores, and prints the result.
+/// Explores the schedules, and prints the result.
 pub(crate) fn explore(arguments: &ExploreArguments, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let bounds = arguments.bounds.bounds();
     bounds.sound().map_err(CliError::new)?;
@@ -198,7 +198,7 @@ mod tests {
         }
     }
 
-    /// A schedule in which a second leader has what the first one committed.
+    /// A schedule in which a second leader has the entry that the first leader committed.
     fn schedule_with_second_leader() -> (Breach, Schedule) {
         let claim = Claim {
             name: "nobody_leads_anew",

@@ -1,4 +1,5 @@
-//! Writes files atomically: into a temporary file in the same directory, which is renamed at the end.
+//! Writes files atomically: the text goes into a temporary file in the same directory, which is renamed
+//! at the end.
 
 use super::CliError;
 use std::ffi::OsString;
@@ -7,7 +8,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A file that is being written. If it is dropped before [`AtomicFile::finish`], nothing is left behind.
+/// A file that is being written. If it is dropped before [`AtomicFile::finish`], the temporary file is
+/// removed.
 pub(crate) struct AtomicFile {
     path: PathBuf,
     /// The temporary file; `None` if the target is a device or a pipe, which cannot be replaced.

@@ -36,7 +36,7 @@ pub(crate) fn counts(counts: &BTreeMap<String, u64>) -> String {
     if parts.is_empty() { "-".to_owned() } else { parts.join(", ") }
 }
 
-/// A text with a title, wrapped after commas where a line grows too long.
+/// A text with a title. It is wrapped after commas if a line becomes too long.
 pub(crate) fn paragraph(title: &str, text: &str) -> String {
     const WIDTH: usize = 100;
     const INDENT: usize = 11;

@@ -11,8 +11,8 @@ use wavetank_sim::Verdict;
 use wavetank_sim::observe::step_log::StepLog;
 use wavetank_sim::observe::trace::{Causes, Page};
 
-/// Prints the first step at which two runs differ. Of a capsule, it compares the recorded run and not a
-/// replay.
+/// Prints the first step at which two runs differ. For a capsule, it compares the recorded run and not
+/// a replay.
 pub(crate) fn diff(
     scenarios: &[Scenario],
     one: &str,
@@ -37,7 +37,7 @@ pub(crate) fn diff(
     Ok(Status::Held)
 }
 
-/// Prints what led to the failure of a run, or to another step.
+/// Prints the events that led to the failure of a run, or to another step.
 pub(crate) fn why(
     scenarios: &[Scenario],
     name: &str,

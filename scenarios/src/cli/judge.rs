@@ -1,5 +1,5 @@
-//! `wavetank judge`: checks whether a client history is linearizable, whether it was recorded in the
-//! tank or elsewhere.
+//! `wavetank judge`: checks whether a client history is linearizable. The history may come from the
+//! tank or from another system.
 
 use super::args::JudgeArguments;
 use super::exit::Status;

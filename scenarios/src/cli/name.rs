@@ -15,7 +15,7 @@ pub(crate) fn find<'a>(scenarios: &'a [Scenario], name: &str) -> Result<&'a Scen
     })
 }
 
-/// The name with the fewest edits; a name that contains the typed text counts as nearest.
+/// The name with the fewest edits. A name that contains the typed text counts as nearest.
 fn nearest<'a>(names: impl Iterator<Item = &'a str>, typed: &str) -> Option<&'a str> {
     let distance = |name: &str| match name.contains(typed) && !typed.is_empty() {
         true => 0,
@@ -24,7 +24,7 @@ fn nearest<'a>(names: impl Iterator<Item = &'a str>, typed: &str) -> Option<&'a 
     names.map(|name| (distance(name), name)).min().map(|(_, name)| name)
 }
 
-/// How many characters must be inserted, deleted or replaced (Levenshtein distance).
+/// The number of characters that must be inserted, deleted or replaced (Levenshtein distance).
 fn edits(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Instant;
 use wavetank_sim::{JudgeLevel, Report};
 
-/// The runs of a sweep: for each row its seeds, and of all those one share.
+/// The runs of a sweep: the seeds of each row, limited to one share of all runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Work<'a> {
     pub(crate) rows: Vec<(&'a Scenario, Seeds)>,
@@ -34,11 +34,11 @@ struct Item<'a> {
 /// A finished run.
 #[derive(Debug)]
 pub(crate) struct Done {
-    /// The row that it belongs to.
+    /// The row of the run.
     pub(crate) row: usize,
     /// The report of the run.
     pub(crate) report: Report,
-    /// The wall time that it took.
+    /// The wall time of the run.
     pub(crate) wall_us: u64,
 }
 
@@ -49,8 +49,8 @@ impl<'a> Work<'a> {
         self.shard.count(all)
     }
 
-    /// The runs in order: the first seed of every row, then the second, and so on, so that the first
-    /// failures of all rows appear early.
+    /// The runs in order: the first seed of every row, then the second seed of every row, and so on. So
+    /// the first failures of all rows appear early.
     fn items(&self) -> impl Iterator<Item = Item<'a>> + '_ {
         let longest = self.rows.iter().map(|(_, seeds)| seeds.count()).max().unwrap_or(0);
         let all = (0..longest).flat_map(move |at| {
@@ -62,13 +62,13 @@ impl<'a> Work<'a> {
     }
 }
 
-/// The number of threads: as requested, or one for each core.
+/// The number of threads: the requested number, or one for each core.
 pub(crate) fn threads(asked: Option<Jobs>) -> usize {
     asked.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), |jobs| jobs.0)
 }
 
 /// Executes the runs on this many threads, and starts no run after the deadline. `take` receives the
-/// finished runs in order; if it fails or breaks, the remaining runs are not executed.
+/// finished runs in order. If `take` fails or breaks, the remaining runs are not executed.
 pub(crate) fn play(
     work: &Work<'_>,
     jobs: usize,
@@ -79,7 +79,7 @@ pub(crate) fn play(
     let items = Mutex::new(work.items().enumerate());
     let next = || {
         // Runs are started in order, and every started run is finished. So the runs before a deadline
-        // are a prefix of all runs, without gaps.
+        // are the first runs, without gaps.
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return None;
         }

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    /// Over a number of runs, or without a limit.
+    /// The progress over a number of runs, or without a limit.
     pub(crate) fn of_runs(runs: Option<u64>, is_terminal: bool) -> Self {
         let template = match runs {
             Some(_) => "{bar:32} {pos}/{len} runs, {eta} left{msg}",
@@ -15,12 +15,12 @@ impl Progress {
         Self::new(runs, template, is_terminal)
     }
 
-    /// Over the plans of a shrink.
+    /// The progress over the plans of a shrink.
     pub(crate) fn of_plans(is_terminal: bool) -> Self {
         Self::new(None, "{spinner} {pos} plans, {elapsed} gone; smallest: {msg}", is_terminal)
     }
 
-    /// Over the states of an exploration.
+    /// The progress over the states of an exploration.
     pub(crate) fn of_states(is_terminal: bool) -> Self {
         Self::new(None, "{spinner} {pos} states, {elapsed} gone; {msg}", is_terminal)
     }
@@ -33,7 +33,7 @@ impl Progress {
         Self(ProgressBar::with_draw_target(length, target).with_style(style))
     }
 
-    /// One more run is done; `failures` runs have failed so far.
+    /// Counts one more finished run; `failures` runs have failed so far.
     pub(crate) fn step(&self, failures: u64) {
         if 0 < failures {
             self.set_message(&format!(", {failures} failed"));
@@ -41,7 +41,7 @@ impl Progress {
         self.0.inc(1);
     }
 
-    /// The number of attempts, and the best result so far.
+    /// Shows the number of attempts, and the best result so far.
     pub(crate) fn tried(&self, tries: u64, best: &str) {
         self.set_message(best);
         self.0.set_position(tries);

@@ -1,4 +1,4 @@
-//! `wavetank replay`: repeats a run, and compares it with the recorded one.
+//! `wavetank replay`: repeats a run, and compares it with the recorded run.
 
 use super::args::ReplayArguments;
 use super::exit::Status;
@@ -8,7 +8,7 @@ use crate::registry::Scenario;
 use crate::trace::{Trace, TraceForm};
 use wavetank_sim::runner::Run;
 
-/// Repeats the run. For a capsule it also prints how the run differs from the recorded one.
+/// Repeats the run. For a capsule, it also prints how the run differs from the recorded run.
 pub(crate) fn replay(
     scenarios: &[Scenario],
     arguments: &ReplayArguments,

@@ -1,4 +1,4 @@
-//! `wavetank run`: one scenario, one seed, its trace and its verdict.
+//! `wavetank run`: runs one scenario under one seed, and prints its trace and its verdict.
 
 use super::args::TraceArguments;
 use super::exit::Status;
@@ -8,7 +8,8 @@ use crate::trace::TraceForm;
 use std::io::{self, Write};
 use wavetank_sim::Report;
 
-/// Runs it and prints the verdict; with `--twice`, also whether the second run is the same.
+/// Runs the scenario and prints the verdict. With `--twice`, it also prints whether the second run is
+/// the same.
 pub(crate) fn run(
     subject: &Subject<'_>,
     tracing: TraceArguments,

@@ -10,7 +10,8 @@ use crate::trace::{Trace, TraceForm};
 use wavetank_sim::runner::Run;
 use wavetank_sim::shrink::{self, Shrunk};
 
-/// Shrinks the run. It writes the capsule from time to time, so that an interrupted search has a result.
+/// Shrinks the run. It writes the capsule repeatedly during the search, so that an interrupted search
+/// has a result.
 pub(crate) fn shrink(
     scenarios: &[Scenario],
     arguments: &ShrinkArguments,

@@ -6,9 +6,9 @@ use std::io::{self, ErrorKind, Write};
 
 /// The command's two streams, and whether they are terminals.
 pub struct Streams<'a> {
-    /// Data; the same seed gives the same bytes.
+    /// The stream for data. The same seed gives the same bytes.
     pub out: &'a mut dyn Write,
-    /// Messages.
+    /// The stream for messages.
     pub err: &'a mut dyn Write,
     /// Whether `out` is a terminal.
     pub out_is_terminal: bool,
@@ -27,7 +27,7 @@ impl<'a> PipeWriter<'a> {
         Self { inner, gone: false }
     }
 
-    /// Writes, or returns `nothing` if the pipe is broken.
+    /// Runs a write, and returns `nothing` if the pipe is broken.
     fn unless_gone<T>(
         &mut self,
         nothing: T,

@@ -39,7 +39,7 @@ impl<'a> Subject<'a> {
         Self { played: Played::Plan(scenario, plan), kept: None, named }
     }
 
-    /// The same run, judged at this level.
+    /// The run of a scenario under a seed, judged at this level.
     pub(crate) fn judged(scenario: &'a Scenario, seed: u64, judges: JudgeLevel) -> Self {
         let mut subject = Self::of(scenario, seed);
         if let Played::Plan(_, plan) = &mut subject.played {
@@ -92,24 +92,24 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Runs it, and returns the report and the text of a trace in this form.
+    /// Repeats the run, and returns the report and the text of a trace in this form.
     pub(crate) fn run(&self, form: TraceForm) -> (Report, String) {
         self.run_with(form.text(self.servers()))
     }
 
-    /// Runs it, and returns the report and the text of this trace.
+    /// Repeats the run, and returns the report and the text of this trace.
     pub(crate) fn run_with(&self, text: Option<Box<dyn TextTrace>>) -> (Report, String) {
         let Run { report, trace, .. } = self.trace(Trace::new(text));
         (report, trace.into_parts().0)
     }
 
-    /// Runs it, and returns the report and the steps of every server.
+    /// Repeats the run, and returns the report and the steps of every server.
     pub(crate) fn step_log(&self) -> (Report, StepLog) {
         let Run { report, trace, .. } = self.trace(Trace::default().with_step_log());
         (report, trace.into_parts().1)
     }
 
-    /// Runs it with this trace.
+    /// Repeats the run with this trace.
     pub(crate) fn trace(&self, trace: Trace) -> Run<Trace> {
         match &self.played {
             Played::Plan(scenario, plan) => registry::run_plan(scenario, plan.clone(), trace),
@@ -117,12 +117,12 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Runs it, and writes the capsule to a file.
+    /// Repeats the run, and writes the capsule to a file.
     pub(crate) fn keep(&self, path: &Path) -> Result<(), CliError> {
         self.keep_in(AtomicFile::create(path)?)
     }
 
-    /// Runs it, and writes the capsule to a file that is open already.
+    /// Repeats the run, and writes the capsule to a file that is open already.
     pub(crate) fn keep_in(&self, mut file: AtomicFile) -> Result<(), CliError> {
         let (report, step_log) = self.step_log();
         let content = match &self.played {

@@ -25,8 +25,8 @@ use wavetank_sim::observe::trace::last_lines;
 /// The default number of seeds.
 const SEEDS: u64 = 1_000;
 
-/// The number of seeds of each story when all scenarios are swept. A story does much the same under
-/// every seed, so the time is better spent on storms.
+/// The number of seeds of each story when all scenarios are swept. A story behaves almost the same
+/// under every seed, so most of the time is spent on storms.
 const SEEDS_PER_STORY: u64 = 32;
 
 /// Runs the sweep and prints the result.
@@ -60,7 +60,7 @@ pub(crate) fn sweep(
     Ok(status)
 }
 
-/// The rows of the sweep: the named scenarios, or all.
+/// The rows of the sweep: the named scenarios, or all scenarios.
 fn rows<'a>(
     scenarios: &'a [Scenario],
     arguments: &SweepArguments,
@@ -151,8 +151,8 @@ fn show_failures(
     Ok(())
 }
 
-/// Writes the capsule of a failure if possible. Without the file, the run can still be repeated by its
-/// name.
+/// Writes the capsule of a failure if possible. If the file cannot be written, the run can still be
+/// repeated by its name.
 fn keep(subject: &Subject<'_>, path: &Path) -> bool {
     let has_folder = path.parent().is_some_and(|folder| fs::create_dir_all(folder).is_ok());
     has_folder && subject.keep(path).is_ok()

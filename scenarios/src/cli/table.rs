@@ -95,7 +95,8 @@ pub(crate) fn per_second(count: u64, wall_us: u64) -> String {
     grouped(u64::try_from(u128::from(count) * 1_000_000 / u128::from(wall_us.max(1))).unwrap_or(u64::MAX))
 }
 
-/// Writes the totals of all rows: faults by kind, what each check saw, and which events never happened.
+/// Writes the totals of all rows: faults by kind, the number of events that each check saw, and the
+/// events that never happened.
 fn totals(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
     let (mut faults, mut witnessed) = (BTreeMap::new(), BTreeMap::new());
     let mut sometimes: BTreeMap<String, u64> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! The sums over many runs of one scenario. Of single runs it keeps only those that failed.
+//! The sums over many runs of one scenario. The tally keeps only the failed runs one by one.
 
 use super::exit::Status;
 use crate::registry::{Chapter, Scenario};
@@ -27,14 +27,14 @@ pub(crate) struct Tally {
     pub(crate) failed: u64,
     /// The first failures, ordered by seed.
     pub(crate) failures: Vec<Failure>,
-    /// Checks that some run should have fed and did not.
+    /// Checks that should see their subject in some run, and saw it in no run.
     missed: BTreeSet<String>,
     /// After this many runs, every check must have seen its subject, and every event that should
     /// sometimes happen must have happened.
     demands_all_after: Option<u64>,
 }
 
-/// How often an event happened that should sometimes happen.
+/// The number of runs with an event that should sometimes happen.
 #[derive(Clone, Copy, Debug, Default, serde::Serialize)]
 pub(crate) struct Sometimes {
     pub(crate) times: u64,
@@ -60,10 +60,11 @@ pub(crate) struct Histogram {
 }
 
 impl Tally {
-    /// How many failures are kept.
+    /// The number of failures that are kept.
     pub(crate) const KEPT: usize = 100;
 
-    /// After this many storms, no check and no event may be left unseen.
+    /// After this many storms, every check must have seen its subject, and every event must have
+    /// happened.
     pub(crate) const DEMANDS_ALL_AFTER: u64 = 1_000;
 
     /// An empty row.
@@ -118,8 +119,8 @@ impl Tally {
         }
     }
 
-    /// The checks and events that no run has seen although it should have. Every kind of membership
-    /// change should have had every result.
+    /// The checks and events that no run has seen although some run should have seen them. Every kind
+    /// of membership change should have had every result.
     pub(crate) fn blind(&self) -> Vec<String> {
         let demands_all = self.demands_all_after.is_some_and(|runs| runs <= self.runs);
         let unseen =
@@ -145,12 +146,12 @@ impl Tally {
         self.failures.iter().map(|failure| failure.status).fold(shown, Status::max)
     }
 
-    /// How many checks saw their subject, and how many there are.
+    /// The number of checks that saw their subject, and the number of all checks.
     pub(crate) fn checks(&self) -> (usize, usize) {
         (self.witnessed.values().filter(|&&times| 0 < times).count(), self.witnessed.len())
     }
 
-    /// How many of the events that should sometimes happen did happen, and how many there are.
+    /// The number of events that happened, and the number of all events that should sometimes happen.
     pub(crate) fn reached(&self) -> (usize, usize) {
         (self.sometimes.values().filter(|sometimes| 0 < sometimes.runs).count(), self.sometimes.len())
     }
@@ -179,8 +180,8 @@ impl Histogram {
         self.count += 1;
     }
 
-    /// The smallest duration that this percentage of the durations does not exceed; `None` without
-    /// durations.
+    /// The smallest duration that is at least as long as this percentage of the durations; `None` if
+    /// there are no durations.
     pub(crate) fn percentile(&self, of_hundred: u64) -> Option<u64> {
         let rank = (self.count * of_hundred).div_ceil(100).max(1);
         let mut below = 0;

@@ -34,7 +34,7 @@ impl Cluster {
         self.change(leader, Change::AddVoter(idx.id(), idx.address()))
     }
 
-    /// Asks a leader to let a server catch up, and to make it a voter then.
+    /// Asks a leader to let a server catch up first, and then to make it a voter.
     pub fn add_voter_staged(&mut self, leader: ServerIdx, idx: ServerIdx) -> PendingCall {
         let (id, address) = (idx.id(), idx.address());
         self.ask(leader, Call::AddVoterStaged { id, address, prev_index: None })
@@ -97,12 +97,12 @@ impl Cluster {
         self.tank.mend(other, one);
     }
 
-    /// Cuts all links from a server: nobody hears it, and it hears everybody.
+    /// Cuts all links from a server: no server hears it, but it hears every server.
     pub fn mute(&mut self, idx: ServerIdx) {
         self.tank.cut_one_way(ServerSet::only(idx), self.tank.all().without(idx));
     }
 
-    /// Cuts all links to a server: it hears nobody, and everybody hears it.
+    /// Cuts all links to a server: it hears no server, but every server hears it.
     pub fn deafen(&mut self, idx: ServerIdx) {
         self.tank.cut_one_way(self.tank.all().without(idx), ServerSet::only(idx));
     }
@@ -132,7 +132,7 @@ impl Cluster {
         self.tank.all().iter().for_each(|idx| self.crash(idx));
     }
 
-    /// Starts a server with what its disk still has.
+    /// Starts a server with the data that its disk still has.
     pub fn restart(&mut self, idx: ServerIdx) {
         self.tank.restart(idx);
         self.check_judges();
@@ -143,7 +143,7 @@ impl Cluster {
         self.tank.all().iter().for_each(|idx| self.restart(idx));
     }
 
-    /// Pauses a server; time goes on.
+    /// Pauses a server. Its time does not stop.
     pub fn pause(&mut self, idx: ServerIdx) {
         self.tank.pause(idx);
     }
@@ -163,8 +163,7 @@ impl Cluster {
         self.tank.all().iter().for_each(|idx| self.resume(idx));
     }
 
-    /// From here on each sync takes longer than an election, and less than the time after which a
-    /// server gives its disk up.
+    /// From this moment, each sync takes longer than an election, but less time than the disk timeout.
     pub fn slow_disk(&mut self, idx: ServerIdx) {
         let Plan { config, .. } = self.tank.plan();
         let (slow, slower) =
@@ -173,18 +172,18 @@ impl Cluster {
         self.change_disk(idx, |disks| disks.sync = Spans::new(slow, slower));
     }
 
-    /// From here on no sync ends.
+    /// From this moment, no sync ends.
     pub fn stall_disk(&mut self, idx: ServerIdx) {
         let for_ever = Span::s(1_000_000);
         self.change_disk(idx, |disks| disks.sync = Spans::new(for_ever, for_ever));
     }
 
-    /// From here on every write fails.
+    /// From this moment, every write fails.
     pub fn break_disk(&mut self, idx: ServerIdx) {
         self.change_disk(idx, |disks| disks.fail = Some(Ratio::new(1, 1)));
     }
 
-    /// Flips bits in what a server has synced.
+    /// Flips bits in the synced data of a server.
     pub fn rot(&mut self, idx: ServerIdx, location: Location) {
         self.tank.damage(idx, DiskFault::RotIn(location), Draw::ZERO);
     }
@@ -195,17 +194,17 @@ impl Cluster {
         self.rot(idx, Location::Snapshot(last));
     }
 
-    /// The next entries that a server writes are written in the wrong place.
+    /// Writes the next entries of a server in the wrong place.
     pub fn misdirect(&mut self, idx: ServerIdx) {
         self.tank.damage(idx, DiskFault::Misdirect, Draw::ZERO);
     }
 
-    /// The next sync of a server fails, and the writes that it covers are lost.
+    /// Makes the next sync of a server fail. The writes that it covers are lost.
     pub fn drop_pages(&mut self, idx: ServerIdx) {
         self.tank.damage(idx, DiskFault::DropPages, Draw::ZERO);
     }
 
-    /// The next read of a server's disk fails, and later ones succeed.
+    /// Makes the next read of a server's disk fail. Later reads succeed.
     pub fn fail_read(&mut self, idx: ServerIdx) {
         self.tank.damage(idx, DiskFault::FailRead, Draw::ZERO);
     }
@@ -220,25 +219,25 @@ impl Cluster {
         self.tank.free_space(idx);
     }
 
-    /// Loses a server and its disk for good.
+    /// Loses a server and its disk permanently.
     pub fn lose(&mut self, idx: ServerIdx) {
         self.tank.lose(idx);
         self.check_judges();
     }
 
-    /// From here on each read of a server's disk is answered that much later.
+    /// From this moment, each read of a server's disk is answered later by this time.
     pub fn delay_reads(&mut self, idx: ServerIdx, late: ElectionTimeouts) {
         let by = self.span(late);
         let late = RandomDelay { chance: Ratio::new(1, 1), by: Spans::new(by, by) };
         self.change_disk(idx, |disks| disks.late_read = Some(late));
     }
 
-    /// From here on a server's disk is as the plan has it.
+    /// From this moment, a server's disk behaves as the plan says.
     pub fn restore_disk(&mut self, idx: ServerIdx) {
         self.change_disk(idx, |_| {});
     }
 
-    /// Stalls a server's state machine for that long; the server goes on without it.
+    /// Stalls a server's state machine for this time. The server continues without it.
     pub fn stall_machine(&mut self, idx: ServerIdx, lasts: ElectionTimeouts) {
         self.tank.stall_machine(idx, self.span(lasts));
     }

@@ -1,4 +1,4 @@
-//! Queries: the servers by their part in the story, and their terms.
+//! Queries: the servers by their role in the story, and their terms.
 
 use super::Cluster;
 use wavetank_raft::{Index, Term};
@@ -8,7 +8,7 @@ impl Cluster {
     /// The servers that the cluster was bootstrapped with.
     ///
     /// # Panics
-    /// When there are not exactly `N`.
+    /// If their number is not `N`.
     pub fn initial_members<const N: usize>(&self) -> [ServerIdx; N] {
         named(self.founders().iter().collect())
     }
@@ -16,7 +16,7 @@ impl Cluster {
     /// The blank servers, which are members of no cluster at first.
     ///
     /// # Panics
-    /// When there are not exactly `N`.
+    /// If their number is not `N`.
     pub fn spares<const N: usize>(&self) -> [ServerIdx; N] {
         named(self.tank.all().minus(self.founders()).iter().collect())
     }
@@ -24,7 +24,7 @@ impl Cluster {
     /// The initial members without the leader.
     ///
     /// # Panics
-    /// When there are not exactly `N`.
+    /// If their number is not `N`.
     pub fn followers_of<const N: usize>(&self, leader: ServerIdx) -> [ServerIdx; N] {
         named(self.founders().without(leader).iter().collect())
     }
@@ -32,7 +32,7 @@ impl Cluster {
     /// Some servers without this one.
     ///
     /// # Panics
-    /// When there are not exactly `N`.
+    /// If their number is not `N`.
     pub fn others_among<const N: usize>(&self, some: &[ServerIdx], this: ServerIdx) -> [ServerIdx; N] {
         named(some.iter().copied().filter(|&idx| idx != this).collect())
     }
@@ -40,7 +40,7 @@ impl Cluster {
     /// A server's current term.
     ///
     /// # Panics
-    /// When the server is down.
+    /// If the server is down.
     pub fn term_of(&self, idx: ServerIdx) -> Term {
         self.tank.server(idx).unwrap_or_else(|| panic!("{idx} is down")).node().term()
     }
@@ -48,7 +48,7 @@ impl Cluster {
     /// The index of a server's newest configuration.
     ///
     /// # Panics
-    /// When the server is down, or has no configuration.
+    /// If the server is down, or has no configuration.
     pub fn configuration_index(&self, idx: ServerIdx) -> Index {
         let server = self.tank.server(idx).unwrap_or_else(|| panic!("{idx} is down"));
         server.node().configuration().unwrap_or_else(|| panic!("{idx} knows of no members")).0

@@ -1,4 +1,4 @@
-//! Assertions: of what a client could see, or of the subject of the story.
+//! Assertions about facts that a client can see, or about the subject of the story.
 
 use super::until::{is_applied, node, voters_of};
 use super::{Cluster, ElectionTimeouts, PendingCall, TRUE};
@@ -79,14 +79,14 @@ impl Cluster {
         self.expect(is_there, &format!("`{command}` can be read from {idx}"));
     }
 
-    /// Asserts that exactly these are the voters in a server's configuration.
+    /// Asserts that the voters in a server's configuration are exactly these servers.
     pub fn expect_voters(&mut self, idx: ServerIdx, voters: &[ServerIdx]) {
         let (have, wanted): (ServerSet, ServerSet) =
             (voters_of(&self.tank, idx), voters.iter().copied().collect());
         self.expect(have == wanted, &format!("{wanted} have a vote, but {have}"));
     }
 
-    /// Asserts that exactly these are the nonvoters in a server's configuration.
+    /// Asserts that the nonvoters in a server's configuration are exactly these servers.
     pub fn expect_nonvoters(&mut self, idx: ServerIdx, nonvoters: &[ServerIdx]) {
         let known = node(&self.tank, idx).and_then(Node::configuration).map(|(_, known)| known);
         let members = known.into_iter().flat_map(|known| known.members());
@@ -108,14 +108,14 @@ impl Cluster {
         self.expect(!is_there, &format!("`{command}` cannot be read from {idx}"));
     }
 
-    /// Asserts that a server does not lead for that long.
+    /// Asserts that a server does not lead during this time.
     pub fn expect_not_led_by(&mut self, idx: ServerIdx, timeouts: ElectionTimeouts) {
         self.while_passes(timeouts, &format!("not so: {idx} does not lead"), |tank| {
             node(tank, idx).map(Node::role) != Some(RoleName::Leader)
         });
     }
 
-    /// Asserts that no server leads for that long.
+    /// Asserts that no server leads during this time.
     pub fn expect_no_leader_for(&mut self, timeouts: ElectionTimeouts) {
         self.while_passes(timeouts, "not so: nobody leads", |tank| {
             let leads = |idx| node(tank, idx).map(Node::role) == Some(RoleName::Leader);

@@ -12,7 +12,8 @@ impl Cluster {
         self.change(leader, Change::DemoteVoter(idx.id()))
     }
 
-    /// Asks a leader to remove a server, if its configuration is still the one at this index.
+    /// Asks a leader to remove a server, on the condition that its configuration is still the one at
+    /// this index.
     pub fn remove_since(&mut self, leader: ServerIdx, idx: ServerIdx, index: Index) -> PendingCall {
         self.ask(leader, Call::Change { change: Change::RemoveServer(idx.id()), prev_index: Some(index) })
     }
@@ -44,17 +45,17 @@ impl Cluster {
         self.ask(server, Call::Bootstrap(configuration))
     }
 
-    /// Delivers a forged TimeoutNow request, from a server in a term.
+    /// Delivers a forged TimeoutNow request from a server, with this term.
     pub fn deliver_timeout_now(&mut self, from: ServerIdx, to: ServerIdx, term: Term) {
         let request = Request::TimeoutNow(TimeoutNow { term: Some(term) });
         self.tank.force(to, Event::Request { from: from.node(), rpc: RpcId(u64::MAX), request });
         self.check_judges();
     }
 
-    /// Delivers once more the first snapshot piece that a server was ever sent.
+    /// Delivers again the first snapshot piece that a server ever received.
     ///
     /// # Panics
-    /// When the server was never sent a snapshot.
+    /// If the server never received a snapshot.
     pub fn repeat_first_piece(&mut self, to: ServerIdx) {
         let piece = self.tank.observer().custom.first_piece(to).cloned();
         let (from, rpc, request) = piece.unwrap_or_else(|| panic!("{to} was sent no snapshot"));
@@ -62,7 +63,7 @@ impl Cluster {
         self.check_judges();
     }
 
-    /// Crashes a server and loses its disk. The server restarts blank.
+    /// Crashes a server and loses its disk. The server restarts with an empty disk.
     pub fn wipe(&mut self, idx: ServerIdx) {
         self.tank.crash_wiped(idx);
         self.check_judges();

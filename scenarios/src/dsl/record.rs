@@ -1,5 +1,5 @@
-//! Facts of a run that no server can be asked for: the commands on disks and in writes that have not
-//! ended, and the votes on disks. Only waits and assertions read them.
+//! Facts of a run that no server can report: the commands on disks and in writes that have not ended,
+//! and the votes on disks. Only waits and assertions read them.
 
 use std::collections::BTreeMap;
 use wavetank_raft::{Action, Entry, Index, LogId, LogOp, Payload, Request, RpcId, StoreJob, Term, Write};
@@ -10,9 +10,9 @@ use wavetank_sim::{Observation, ObservationKind, Observer, ServerIdx, ServerSet,
 #[derive(Debug, Default)]
 pub(super) struct Record {
     servers: [ServerRecord; ServerIdx::MAX_SERVERS],
-    /// How often the story waited.
+    /// The number of waits of the story.
     pub(super) waited: u64,
-    /// How often the story asserted something.
+    /// The number of assertions of the story.
     pub(super) checked: u64,
     /// The violation that ended the story early.
     pub(super) ended: Option<Violation>,
@@ -28,17 +28,17 @@ struct ServerRecord {
     /// The last vote on its disk: candidate and term.
     vote: Option<(ServerIdx, Term)>,
     has_halted: bool,
-    /// The reason for which it last refused to start.
+    /// The reason of its last refusal to start.
     refusal: Option<String>,
     has_installed: bool,
     is_installing: bool,
-    /// The number of snapshot pieces that it began to write since it started.
+    /// The number of snapshot pieces that the server began to write since it started.
     pieces: u64,
     /// The number of reads of entries from its disk.
     reads: u64,
-    /// The first snapshot piece that it was ever sent, with its sender.
+    /// The first snapshot piece that the server was ever sent, with its sender.
     first_piece: Option<(ServerIdx, RpcId, Request)>,
-    /// The last snapshot that it was sent, and the number of pieces sent.
+    /// The last snapshot that the server was sent, and the number of pieces sent.
     sent: Option<(LogId, u64)>,
 }
 
@@ -103,12 +103,12 @@ impl Record {
         commands.into_iter().any(|stored| stored == command.as_bytes())
     }
 
-    /// The reason for which the server last refused to start.
+    /// The reason of the server's last refusal to start.
     pub(super) fn refusal(&self, idx: ServerIdx) -> Option<&str> {
         self.servers[idx.at()].refusal.as_deref()
     }
 
-    /// Whether the server has ever stopped by its own decision.
+    /// Whether the server has ever stopped because of its own decision.
     pub(super) fn has_halted(&self, idx: ServerIdx) -> bool {
         self.servers[idx.at()].has_halted
     }
@@ -133,7 +133,8 @@ impl Record {
         self.servers[idx.at()].first_piece.as_ref()
     }
 
-    /// The number of pieces of this snapshot that the server was sent, if no later one was sent to it.
+    /// The number of pieces of this snapshot that the server was sent, if no later snapshot was sent to
+    /// it.
     pub(super) fn sent_of(&self, idx: ServerIdx, snapshot: LogId) -> u64 {
         self.servers[idx.at()].sent.filter(|(last, _)| *last == snapshot).map_or(0, |(_, pieces)| pieces)
     }

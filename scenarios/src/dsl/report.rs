@@ -9,14 +9,14 @@ use wavetank_sim::runner::{self, Run, Simulation};
 use wavetank_sim::{Plan, Report, Verdict, Violation};
 
 impl Story {
-    /// Tells the story by a plan.
+    /// Runs the story with a plan.
     pub(crate) fn run(&self, plan: Plan, trace: Trace) -> Run<Trace> {
         let (seed, script) = (plan.seed, self.script);
         runner::run(self.name, seed, || StoryRun { cluster: Cluster::new(plan, trace), script })
     }
 }
 
-/// A story that is being told.
+/// A story that is running.
 struct StoryRun {
     cluster: Cluster,
     script: fn(&mut Cluster),
@@ -51,7 +51,7 @@ impl Simulation for StoryRun {
     }
 }
 
-/// A story is judged by what it waits for and what it asserts.
+/// The custom checks of a story are its waits and its assertions.
 impl CustomChecks for Record {
     fn verdict(&self) -> Option<&Violation> {
         self.ended.as_ref()

@@ -1,4 +1,4 @@
-//! A story, and the plan that it is told on.
+//! A story, and the plan that it runs with.
 
 use super::Cluster;
 use wavetank_sim::Plan;
@@ -7,14 +7,14 @@ use wavetank_sim::Plan;
 #[derive(Clone, Copy, Debug)]
 pub struct Story {
     pub(crate) name: &'static str,
-    /// What it shows, in one line.
+    /// The summary, in one line.
     pub(crate) summary: &'static str,
     servers: u8,
     /// The number of blank servers outside the first configuration.
     spares: u8,
-    /// Changes the plan, which is a calm one.
+    /// Changes the calm plan.
     plan_tweak: fn(&mut Plan),
-    /// The script.
+    /// The function that is the story.
     pub(super) script: fn(&mut Cluster),
 }
 
@@ -36,7 +36,7 @@ impl Story {
         Self { plan_tweak, ..self }
     }
 
-    /// Its plan under a seed.
+    /// The plan of the story under a seed.
     pub(crate) fn plan(&self, seed: u64) -> Plan {
         let mut plan = Plan::calm(seed, self.servers);
         plan.spares = self.spares;

@@ -5,34 +5,34 @@ use wavetank_raft::{Answer, Index, Node, Outcome, RequestError, RoleName, Server
 use wavetank_sim::{ServerIdx, ServerSet};
 
 impl Cluster {
-    /// Waits until a server leads in the newest term and has committed an entry of it.
+    /// Waits until a server leads in the newest term and has committed an entry of that term.
     pub fn until_leader(&mut self) -> ServerIdx {
         self.until_leader_that("somebody leads", |_| true)
     }
 
-    /// The same, for a server other than the old leader.
+    /// Waits like [`until_leader`](Self::until_leader), for a server other than the old leader.
     pub fn until_leader_other_than(&mut self, old: ServerIdx) -> ServerIdx {
         self.until_leader_that("somebody else leads", |idx| idx != old)
     }
 
-    /// The same, for this server.
+    /// Waits like [`until_leader`](Self::until_leader), for this server.
     pub fn until_leads(&mut self, idx: ServerIdx) -> &mut Self {
         self.until_leader_that(&format!("{idx} leads"), |leader| leader == idx);
         self
     }
 
-    /// The same, for one of these servers.
+    /// Waits like [`until_leader`](Self::until_leader), for one of these servers.
     pub fn until_leader_among(&mut self, these: &[ServerIdx]) -> ServerIdx {
         self.until_leader_that("one of them leads", |idx| these.contains(&idx))
     }
 
-    /// Waits until a server leads in the newest term; others need not know it yet.
+    /// Waits until a server leads in the newest term. Other servers need not know it yet.
     pub fn until_elected(&mut self) -> ServerIdx {
         self.until(|_| "somebody is elected".to_owned(), |tank| tank.leader().is_some());
         self.tank.leader().expect("it was waited for")
     }
 
-    /// The same, for one of these servers.
+    /// Waits like [`until_elected`](Self::until_elected), for one of these servers.
     pub fn until_elected_among(&mut self, these: &[ServerIdx]) -> ServerIdx {
         let elected = |tank: &Tank| tank.leader().filter(|leader| these.contains(leader));
         self.until(|_| "one of them is elected".to_owned(), |tank| elected(tank).is_some());
@@ -78,7 +78,8 @@ impl Cluster {
         first(&self.tank).expect("it was waited for")
     }
 
-    /// Waits until all of these have voted for the same one of them, and returns that one.
+    /// Waits until all of these servers have voted for the same server of them, and returns that
+    /// server.
     pub fn until_all_vote_for_one_of(&mut self, these: &[ServerIdx]) -> ServerIdx {
         let these: ServerSet = these.iter().copied().collect();
         let chosen =
@@ -114,7 +115,7 @@ impl Cluster {
         )
     }
 
-    /// Waits until a server reads entries from its disk once more.
+    /// Waits until a server reads entries from its disk again.
     pub fn until_reads(&mut self, idx: ServerIdx) -> &mut Self {
         let before = self.tank.observer().custom.reads(idx);
         self.until(
@@ -136,17 +137,17 @@ impl Cluster {
         )
     }
 
-    /// Waits until the command's caller is told that it is committed.
+    /// Waits until the caller of the command learns that the command is committed.
     pub fn until_acknowledged(&mut self, command: &str) -> &mut Self {
         self.until_answered(command, "acknowledged", |outcome| matches!(outcome, Ok(Answer::Applied { .. })))
     }
 
-    /// Waits until the command's caller is told of an error.
+    /// Waits until the caller of the command gets an error.
     pub fn until_failed(&mut self, command: &str) -> &mut Self {
         self.until_answered(command, "given up", Result::is_err)
     }
 
-    /// Waits until the command's caller is redirected to this leader.
+    /// Waits until the caller of the command is redirected to this leader.
     pub fn until_refused_in_favour_of(&mut self, command: &str, leader: ServerIdx) -> &mut Self {
         self.until_answered(command, &format!("refused in favour of {leader}"), |outcome| match outcome {
             Err(RequestError::NotLeader(Some(known))) => known.id == leader.id(),
@@ -165,7 +166,7 @@ impl Cluster {
         self.until_decided(asked, "granted", Result::is_ok)
     }
 
-    /// Waits until a call ends, and asserts that it is refused or given up.
+    /// Waits until a call ends, and asserts that it is refused or abandoned.
     pub fn until_refused(&mut self, asked: PendingCall) -> &mut Self {
         self.until_decided(asked, "refused", Result::is_err)
     }
@@ -189,7 +190,7 @@ impl Cluster {
         self.until_decided(asked, &format!("refused because {why}"), |outcome| outcome.as_ref() == Err(why))
     }
 
-    /// Waits until exactly these are the voters in a server's configuration.
+    /// Waits until the voters in a server's configuration are exactly these servers.
     pub fn until_voters(&mut self, idx: ServerIdx, voters: &[ServerIdx]) -> &mut Self {
         let voters: ServerSet = voters.iter().copied().collect();
         self.until(|_| format!("{idx} knows {voters} as voters"), |tank| voters_of(tank, idx) == voters)
@@ -225,12 +226,12 @@ impl Cluster {
         self.until(|_| format!("{idx} installs a snapshot"), |tank| tank.observer().custom.has_installed(idx))
     }
 
-    /// Waits until a server has stopped by its own decision.
+    /// Waits until a server has stopped because of its own decision.
     pub fn until_halted(&mut self, idx: ServerIdx) -> &mut Self {
         self.until(|_| format!("{idx} halts"), |tank| tank.observer().custom.has_halted(idx))
     }
 
-    /// Waits until a server has refused to start, for a reason that begins like this.
+    /// Waits until a server has refused to start, for a reason that begins with this text.
     pub fn until_refused_to_start(&mut self, idx: ServerIdx, why: &str) -> &mut Self {
         self.until(
             |_| format!("{idx} refuses to start: {why}"),
@@ -238,7 +239,7 @@ impl Cluster {
         )
     }
 
-    /// Waits until a server has compacted entries that another lacks.
+    /// Waits until a server has compacted entries that another server lacks.
     pub fn until_compacted_beyond(&mut self, idx: ServerIdx, other: ServerIdx) -> &mut Self {
         let is_beyond = |tank: &Tank| {
             let (base, last) = (node(tank, idx)?.log().base(), node(tank, other)?.log().last());
@@ -250,13 +251,13 @@ impl Cluster {
         )
     }
 
-    /// Waits until a server has a snapshot, its own or its leader's.
+    /// Waits until a server has a snapshot of its own or of its leader.
     pub fn until_snapshotted(&mut self, idx: ServerIdx) -> &mut Self {
         let is_there = |node: &Node| Index::ZERO < node.snapshot().index;
         self.until(|_| format!("{idx} has a snapshot"), |tank| node(tank, idx).is_some_and(is_there))
     }
 
-    /// Waits until all running servers have committed and applied the same.
+    /// Waits until all running servers have committed and applied the same entries.
     pub fn until_converged(&mut self) -> &mut Self {
         let unsettled = |tank: &Tank| tank.unsettled(tank.awake());
         let what = |tank: &Tank| {
@@ -276,7 +277,7 @@ pub(super) fn node(tank: &Tank, idx: ServerIdx) -> Option<&Node> {
     tank.server(idx).map(Server::node)
 }
 
-/// The voters in a server's configuration, of both sets while it is joint.
+/// The voters in a server's configuration. A joint configuration has the voters of both sets.
 pub(super) fn voters_of(tank: &Tank, idx: ServerIdx) -> ServerSet {
     let known = node(tank, idx).map(Node::voters);
     let has_vote = |voter: &ServerIdx| known.is_some_and(|known| known.contains(voter.node()));
