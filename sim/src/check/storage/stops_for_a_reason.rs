@@ -111,6 +111,6 @@ mod tests {
         fixture.commit(N1, 3);
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
         halt(&mut fixture, &Event::Timer, Halt::Removed);
-        fixture.expect_violation("n1 stopped as if its removal were committed");
+        fixture.expect_violation("n1 stopped as a removed server, but its removal is not committed");
     }
 }
