@@ -141,8 +141,11 @@ fn path(seed: u64) -> PathBuf {
 /// The command that runs this test alone.
 fn command() -> String {
     match thread::current().name() {
-        // Not a test, but a program of its own.
-        Some("main") => env::current_exe().unwrap_or_default().display().to_string(),
+        // Not a test, but a program of its own. Its arguments may decide what it runs.
+        Some("main") => {
+            let program = env::current_exe().unwrap_or_default().display().to_string();
+            env::args_os().skip(1).fold(program, |line, argument| format!("{line} {}", argument.display()))
+        }
         Some(name) => format!("cargo test {name} -- --exact"),
         // A thread of the test's own.
         None => "cargo test".to_owned(),
