@@ -128,7 +128,7 @@ has a result."
   cargo run --release -- judge history.jsonl --independent --initial 0",
         after_help = "Each line is one event of one process, in the format of Jepsen:
 
-  {\"process\": 0, \"type\": \"invoke\", \"f\": \"write\", \"key\": \"x\", \"value\": 1, \"time\": 10}
+  {\"process\": 0, \"type\": \"invoke\", \"f\": \"write\", \"key\": \"x\", \"value\": \"1\", \"time\": 10}
   {\"process\": 0, \"type\": \"ok\",     \"f\": \"write\", \"key\": \"x\", \"value\": 1, \"time\": 20}
 
 An operation that does not complete, or completes with `info`, may or may not have taken effect. An
