@@ -6,6 +6,7 @@ use crate::engine::world::sim_event::SimEvent;
 use crate::observe::ObservationKind;
 use crate::observe::observer::Observer;
 use crate::plan::server_set::{ServerIdx, ServerSet};
+use crate::schedule::Choice;
 use std::fmt;
 use wavetank_raft::{Change, Configuration, Index, NodeId, Server};
 
@@ -91,6 +92,11 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// progress.
     pub fn heal(&mut self, broken: ServerSet) -> ServerSet {
         let core = self.all().minus(broken);
+        self.note_as_one(|| Choice::Heal(broken), |world| world.end_faults(broken, core));
+        core
+    }
+
+    fn end_faults(&mut self, broken: ServerSet, core: ServerSet) {
         // The report needs the counts and the recorded faults after the nemesis has ended.
         if let Some(nemesis) = self.nemesis.take() {
             self.counts = nemesis.counts().clone();
@@ -111,13 +117,13 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             self.restart(idx);
         }
         self.recorder.on_observation(ObservationKind::Healed { core });
-        core
     }
 
     /// Stops the clients: they begin no more operations.
     pub fn stop_clients(&mut self) {
+        self.note(|| Choice::Rest);
         self.workload.stop();
-        self.event_queue.put(self.recorder.now, SimEvent::Clients);
+        self.agenda.put(self.recorder.now, SimEvent::Clients);
     }
 
     /// Succeeds if the servers of a core agree: one of them leads, no client waits, and every member

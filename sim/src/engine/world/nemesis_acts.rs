@@ -17,7 +17,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let Some(mut nemesis) = self.nemesis.take() else { return };
         let expendable = if kind.is_permanent() { self.expendable() } else { ServerSet::NONE };
         if let Some((act, again)) = nemesis.act(kind, &NemesisView { expendable, ..self.view() }) {
-            self.event_queue.put(self.recorder.now + again, SimEvent::Act(kind));
+            self.agenda.put(self.recorder.now + again, SimEvent::Act(kind));
             self.nemesis = Some(nemesis);
             self.do_act(act);
         }
@@ -51,14 +51,14 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             Act::Crash(idx, away) => self.crash_for(idx, away),
             Act::Pause(idx, lasts) => {
                 self.pause(idx);
-                self.event_queue.put(now + lasts, SimEvent::Resume(idx));
+                self.agenda.put(now + lasts, SimEvent::Resume(idx));
             }
             Act::Network(change, lasts, back) => self.change_for(&change, lasts, back),
             Act::Flap(a, b, each) => {
                 for turn in 0..6 {
                     let change =
                         if turn % 2 == 0 { NetworkChange::Cut(a, b) } else { NetworkChange::Mend(a, b) };
-                    self.event_queue.put(now + each.times(turn), SimEvent::Change(change));
+                    self.agenda.put(now + each.times(turn), SimEvent::Change(change));
                 }
             }
             Act::Call(idx, call) => {
@@ -76,7 +76,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             Act::Damage(idx, fault, draw) => self.damage(idx, fault, draw),
             Act::Fill(idx, lasts) => {
                 self.fill_disk(idx);
-                self.event_queue.put(now + lasts, SimEvent::FreeSpace(idx));
+                self.agenda.put(now + lasts, SimEvent::FreeSpace(idx));
             }
             Act::Lose(idx) => self.lose(idx),
             Act::Freeze(idx, lasts) => self.freeze_clock(idx, lasts),
@@ -107,7 +107,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     fn change_for(&mut self, change: &NetworkChange, lasts: Span, back: NetworkChange) {
         self.change_network(change);
-        self.event_queue.put(self.recorder.now + lasts, SimEvent::Change(back));
+        self.agenda.put(self.recorder.now + lasts, SimEvent::Change(back));
     }
 
     fn view(&self) -> NemesisView<'_> {

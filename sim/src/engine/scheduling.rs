@@ -1,0 +1,216 @@
+//! The schedule of a run: it is recorded, or followed, or both.
+
+use crate::engine::host::Work;
+use crate::engine::workload::{Ask, Reply};
+use crate::engine::world::sim_event::{Envelope, Message, SimEvent};
+use crate::plan::server_set::ServerIdx;
+use crate::schedule::{AskId, Choice, Element, Identities, MessageId, WorkId};
+use std::collections::BTreeMap;
+use wavetank_raft::{Event, RequestId, RpcId, Time};
+
+/// The schedule of a run so far, and the pool of a run that follows a schedule.
+#[derive(Debug, Default)]
+pub(crate) struct Scheduling {
+    identities: Identities,
+    /// The identity of each message by its number, with the word that selects the bits that flip.
+    sent: BTreeMap<u64, (MessageId, Option<u64>)>,
+    elements: Vec<Element>,
+    muted: bool,
+    pool: Option<Pool>,
+}
+
+/// The things that a schedule can name. A message stays in the pool after it has arrived, because a network
+/// may deliver it again.
+#[derive(Debug, Default)]
+struct Pool {
+    messages: BTreeMap<MessageId, Envelope>,
+    asks: BTreeMap<AskId, Ask>,
+    replies: Vec<(RequestId, Reply)>,
+    /// The results that wait for their servers, each with the incarnation that it belongs to.
+    results: Vec<(ServerIdx, u32, Event)>,
+    interrupt: Option<(ServerIdx, usize)>,
+}
+
+impl Scheduling {
+    /// The schedule of a run that follows one.
+    pub(crate) fn following() -> Self {
+        Self { pool: Some(Pool::default()), ..Self::default() }
+    }
+
+    /// True if the run follows a schedule.
+    #[inline]
+    pub(crate) const fn is_playing(&self) -> bool {
+        self.pool.is_some()
+    }
+
+    /// Removes and returns the elements so far.
+    pub(crate) fn take_elements(&mut self) -> Vec<Element> {
+        std::mem::take(&mut self.elements)
+    }
+
+    /// Adds an element.
+    pub(crate) fn note(&mut self, at: Time, choice: Choice) {
+        if !self.muted {
+            self.elements.push(Element { at, choice });
+        }
+    }
+
+    /// Adds that the server crashed in the middle of the last element.
+    pub(crate) fn note_interrupt(&mut self, at: Time, idx: ServerIdx, carried: usize) {
+        let before = self.elements.len().saturating_sub(1);
+        self.elements.insert(before, Element { at, choice: Choice::Interrupt(idx, carried) });
+    }
+
+    /// Adds no elements until [`Scheduling::unmute`]: one element stands for everything that happens now.
+    pub(crate) const fn mute(&mut self) {
+        self.muted = true;
+    }
+
+    pub(crate) const fn unmute(&mut self) {
+        self.muted = false;
+    }
+
+    /// Names a message that is sent now. `number` is its number among all messages.
+    pub(crate) fn on_sent(
+        &mut self,
+        (from, to): (ServerIdx, ServerIdx),
+        rpc: RpcId,
+        message: &Message,
+        number: u64,
+        flips: Option<u64>,
+    ) {
+        let id = match message {
+            Message::Request(request) => Some(self.identities.request(from, to, rpc, request)),
+            Message::Response(_) => self.identities.response(to, rpc),
+        };
+        if let Some(id) = id {
+            self.sent.insert(number, (id, flips));
+        }
+    }
+
+    /// Adds the arrival of the message with this number.
+    pub(crate) fn note_arrival(&mut self, at: Time, number: u64) {
+        if let Some(&(message, flips)) = self.sent.get(&number) {
+            self.note(at, Choice::Deliver { message, flips });
+        }
+    }
+
+    /// Names a request that a client sends now.
+    pub(crate) fn on_asked(&mut self, client: u16, request: RequestId) {
+        self.identities.ask(client, request);
+    }
+
+    /// The name of a client's request.
+    pub(crate) fn ask_id(&self, request: RequestId) -> Option<AskId> {
+        self.identities.of_request(request)
+    }
+
+    /// Keeps an event until the schedule names it. Events that a schedule does not name are dropped: what
+    /// they do is an element of its own, or follows from the state of a server.
+    pub(crate) fn hold(&mut self, event: SimEvent) {
+        let Some(pool) = &mut self.pool else { return };
+        match event {
+            SimEvent::Arrive(envelope) => {
+                if let Some((message, _)) = self.sent.get(&envelope.number) {
+                    pool.messages.insert(*message, envelope);
+                }
+            }
+            SimEvent::Ask(ask) => {
+                if let Some(id) = self.identities.of_request(ask.request) {
+                    pool.asks.insert(id, ask);
+                }
+            }
+            SimEvent::Reply(request, reply) => pool.replies.push((request, reply)),
+            SimEvent::Deliver(idx, incarnation, event) => pool.results.push((idx, incarnation, event)),
+            SimEvent::Timer(_)
+            | SimEvent::ReleaseHeld(_)
+            | SimEvent::Disk(..)
+            | SimEvent::Machine(..)
+            | SimEvent::Batch(..)
+            | SimEvent::Clients
+            | SimEvent::Bootstrap
+            | SimEvent::Act(_)
+            | SimEvent::Change(_)
+            | SimEvent::Restart(_)
+            | SimEvent::Resume(_)
+            | SimEvent::FreeSpace(_) => {}
+        }
+    }
+
+    /// The message with this identity, if it was sent.
+    pub(crate) fn message(&self, id: &MessageId) -> Option<Envelope> {
+        self.pool.as_ref()?.messages.get(id).cloned()
+    }
+
+    /// The client's request with this identity, if it waits.
+    pub(crate) fn ask(&self, id: AskId) -> Option<&Ask> {
+        self.pool.as_ref()?.asks.get(&id)
+    }
+
+    /// Removes a client's request.
+    pub(crate) fn take_ask(&mut self, id: AskId) -> Option<Ask> {
+        self.pool.as_mut()?.asks.remove(&id)
+    }
+
+    /// Removes the oldest reply to a client's request.
+    pub(crate) fn take_reply(&mut self, id: AskId) -> Option<(RequestId, Reply)> {
+        let of = |request| self.identities.of_request(request) == Some(id);
+        let pool = self.pool.as_mut()?;
+        let place = pool.replies.iter().position(|&(request, _)| of(request))?;
+        Some(pool.replies.remove(place))
+    }
+
+    /// Removes a result that waits for this life of a server: that of the read with this ticket, or a
+    /// failure.
+    pub(crate) fn take_result(
+        &mut self,
+        idx: ServerIdx,
+        incarnation: u32,
+        ticket: Option<RpcId>,
+    ) -> Option<Event> {
+        let pool = self.pool.as_mut()?;
+        let is_it = |(of, life, event): &(ServerIdx, u32, Event)| {
+            (*of, *life) == (idx, incarnation) && ticket_of(event) == ticket
+        };
+        let place = pool.results.iter().position(is_it)?;
+        Some(pool.results.remove(place).2)
+    }
+
+    /// The server crashes in the middle of its next step, if that is in the next element.
+    pub(crate) const fn arm(&mut self, interrupt: Option<(ServerIdx, usize)>) {
+        if let Some(pool) = &mut self.pool {
+            pool.interrupt = interrupt;
+        }
+    }
+
+    /// The number of actions that the server executes before it crashes, if it crashes in this step.
+    pub(crate) fn take_interrupt(&mut self, idx: ServerIdx) -> Option<usize> {
+        let pool = self.pool.as_mut()?;
+        let (_, carried) = pool.interrupt.take_if(|(of, _)| *of == idx)?;
+        Some(carried)
+    }
+}
+
+/// The ticket of the read to which this result belongs; `None` for a failure.
+pub(crate) const fn ticket_of(event: &Event) -> Option<RpcId> {
+    match event {
+        Event::Fetched { ticket, .. }
+        | Event::SnapshotRead { ticket, .. }
+        | Event::SnapshotWritten { ticket, .. } => Some(*ticket),
+        _ => None,
+    }
+}
+
+impl WorkId {
+    /// The identity of this work.
+    pub(crate) fn of(work: &Work) -> Self {
+        match work {
+            Work::Apply(batch) => {
+                let last = batch.entries.last().expect("a batch has at least one entry");
+                Self::Apply(last.id.index)
+            }
+            Work::TakeSnapshot(meta) => Self::TakeSnapshot(meta.last.index),
+            Work::Restore(meta) => Self::Restore(meta.last.index),
+        }
+    }
+}
