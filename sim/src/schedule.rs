@@ -16,13 +16,13 @@ pub(crate) use identities::Identities;
 pub use text::ElementError;
 
 use crate::disk::fault::DiskFault;
-use crate::observe::NetworkChange;
+use crate::observe::network_change::NetworkChange;
 use crate::plan::rng::Draw;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::{Call, DeadlineReason, Index, RpcId, Span, Term, Time, Token};
 
-/// One choice of a run, with the virtual time at which it was made.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// One choice of a run, with the virtual time at which it was made. It is serialised as a line of text.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Element {
     /// The virtual time in microseconds. On replay, an element never happens earlier than this, and never
     /// earlier than the element before it.
@@ -32,7 +32,7 @@ pub struct Element {
 }
 
 /// A choice: what happens next.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Choice {
     /// A message arrives. It may arrive more than once.
     Deliver {
@@ -87,6 +87,41 @@ pub enum Choice {
     Heal(ServerSet),
     /// The clients begin no more operations.
     Rest,
+}
+
+/// Decides what a run does when the object of an element does not exist.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
+pub enum Fit {
+    /// The element is skipped.
+    Exact,
+    /// The element takes a similar object: another message of the same kind between the same servers, or
+    /// another job of the same disk. If there is none, it is skipped. With this, elements still fit after
+    /// others were left out and terms and numbers have changed.
+    Similar,
+}
+
+/// Decides the order of events in a run.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub enum EventOrder {
+    /// The random streams decide.
+    #[default]
+    Drawn,
+    /// The random streams decide, and [`Run::schedule`](crate::runner::Run::schedule) has the schedule.
+    Recorded,
+    /// This schedule decides. The run ends with its last element.
+    Scheduled(Fit, Vec<Element>),
+}
+
+impl EventOrder {
+    /// The order of this schedule. Each line is the text of an element.
+    ///
+    /// # Panics
+    /// Panics if a line is not an element.
+    #[must_use]
+    pub fn scheduled(lines: &[&str]) -> Self {
+        let element = |line: &&str| line.parse().unwrap_or_else(|error| panic!("{error}"));
+        Self::Scheduled(Fit::Exact, lines.iter().map(element).collect())
+    }
 }
 
 /// Identifies a message between servers.

@@ -38,6 +38,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "sim",
         &[
+            "plan::rng", "plan::server_set", "disk::fault", "observe::network_change", "schedule",
             "plan", "disk", "observe", "nemesis", "engine", "check", "runner", "clients", "explore",
             "capsule", "shrink", "harness",
         ],

@@ -32,8 +32,8 @@ pub(crate) fn shrink(
     let bar = Progress::of_plans(streams.err_is_terminal);
     let mut error = None;
     let mut run = |plan| {
-        let Run { report, fault_ids, .. } = run(plan, Trace::default());
-        Run { report, fault_ids, trace: () }
+        let Run { report, fault_ids, schedule, .. } = run(plan, Trace::default());
+        Run { report, fault_ids, schedule, trace: () }
     };
     let shrunk = shrink::shrink(plan.clone(), &mut run, &mut |progress| {
         bar.tried(progress.tries, &progress.size.to_string());

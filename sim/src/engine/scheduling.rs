@@ -4,8 +4,8 @@ use crate::engine::host::Work;
 use crate::engine::workload::{Ask, Reply};
 use crate::engine::world::sim_event::{Envelope, Message, SimEvent};
 use crate::plan::server_set::ServerIdx;
-use crate::schedule::{AskId, Choice, Element, Identities, MessageId, WorkId};
-use std::collections::BTreeMap;
+use crate::schedule::{AskId, CallKind, Choice, Element, Fit, Identities, MessageId, WorkId};
+use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Event, RequestId, RpcId, Time};
 
 /// The schedule of a run so far, and the pool of a run that follows a schedule.
@@ -21,9 +21,12 @@ pub(crate) struct Scheduling {
 
 /// The things that a schedule can name. A message stays in the pool after it has arrived, because a network
 /// may deliver it again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Pool {
+    fit: Fit,
     messages: BTreeMap<MessageId, Envelope>,
+    /// The messages that have not arrived yet, by sender, receiver and kind.
+    waiting: BTreeMap<(ServerIdx, ServerIdx, CallKind, bool), BTreeSet<MessageId>>,
     asks: BTreeMap<AskId, Ask>,
     replies: Vec<(RequestId, Reply)>,
     /// The results that wait for their servers, each with the incarnation that it belongs to.
@@ -33,8 +36,16 @@ struct Pool {
 
 impl Scheduling {
     /// The schedule of a run that follows one.
-    pub(crate) fn following() -> Self {
-        Self { pool: Some(Pool::default()), ..Self::default() }
+    pub(crate) fn following(fit: Fit) -> Self {
+        Self { pool: Some(Pool::new(fit)), ..Self::default() }
+    }
+
+    /// The choice between exact and similar objects.
+    pub(crate) const fn fit(&self) -> Fit {
+        match &self.pool {
+            Some(pool) => pool.fit,
+            None => Fit::Exact,
+        }
     }
 
     /// True if the run follows a schedule.
@@ -113,6 +124,7 @@ impl Scheduling {
             SimEvent::Arrive(envelope) => {
                 if let Some((message, _)) = self.sent.get(&envelope.number) {
                     pool.messages.insert(*message, envelope);
+                    pool.waiting.entry(similar(message)).or_default().insert(*message);
                 }
             }
             SimEvent::Ask(ask) => {
@@ -137,14 +149,25 @@ impl Scheduling {
         }
     }
 
-    /// The message with this identity, if it was sent.
-    pub(crate) fn message(&self, id: &MessageId) -> Option<Envelope> {
-        self.pool.as_ref()?.messages.get(id).cloned()
+    /// The message with this identity, if it was sent, or a similar one.
+    pub(crate) fn message(&mut self, id: &MessageId) -> Option<(MessageId, Envelope)> {
+        let pool = self.pool.as_mut()?;
+        let waiting = pool.waiting.entry(similar(id)).or_default();
+        let id = match pool.fit {
+            Fit::Similar if !pool.messages.contains_key(id) => *waiting.first()?,
+            _ => *id,
+        };
+        waiting.remove(&id);
+        Some((id, pool.messages.get(&id)?.clone()))
     }
 
-    /// The client's request with this identity, if it waits.
-    pub(crate) fn ask(&self, id: AskId) -> Option<&Ask> {
-        self.pool.as_ref()?.asks.get(&id)
+    /// The client's request with this identity, if it waits, or a similar one; with its server.
+    pub(crate) fn ask(&self, id: AskId) -> Option<(AskId, ServerIdx)> {
+        let pool = self.pool.as_ref()?;
+        let same = pool.asks.get_key_value(&id);
+        let of_client = || pool.asks.iter().find(|(other, _)| other.client == id.client);
+        let found = same.or_else(|| of_client().filter(|_| pool.fit == Fit::Similar));
+        found.map(|(id, ask)| (*id, ask.to))
     }
 
     /// Removes a client's request.
@@ -154,9 +177,14 @@ impl Scheduling {
 
     /// Removes the oldest reply to a client's request.
     pub(crate) fn take_reply(&mut self, id: AskId) -> Option<(RequestId, Reply)> {
-        let of = |request| self.identities.of_request(request) == Some(id);
+        let of = |request| self.identities.of_request(request);
         let pool = self.pool.as_mut()?;
-        let place = pool.replies.iter().position(|&(request, _)| of(request))?;
+        let is_similar = |request| of(request).is_some_and(|other| other.client == id.client);
+        let same = pool.replies.iter().position(|&(request, _)| of(request) == Some(id));
+        let place = same.or_else(|| match pool.fit {
+            Fit::Exact => None,
+            Fit::Similar => pool.replies.iter().position(|&(request, _)| is_similar(request)),
+        })?;
         Some(pool.replies.remove(place))
     }
 
@@ -169,10 +197,12 @@ impl Scheduling {
         ticket: Option<RpcId>,
     ) -> Option<Event> {
         let pool = self.pool.as_mut()?;
-        let is_it = |(of, life, event): &(ServerIdx, u32, Event)| {
-            (*of, *life) == (idx, incarnation) && ticket_of(event) == ticket
-        };
-        let place = pool.results.iter().position(is_it)?;
+        let is_its = |(of, life, _): &(ServerIdx, u32, Event)| (*of, *life) == (idx, incarnation);
+        let same = pool.results.iter().position(|it| is_its(it) && ticket_of(&it.2) == ticket);
+        let place = same.or_else(|| match pool.fit {
+            Fit::Exact => None,
+            Fit::Similar => pool.results.iter().position(is_its),
+        })?;
         Some(pool.results.remove(place).2)
     }
 
@@ -189,6 +219,25 @@ impl Scheduling {
         let (_, carried) = pool.interrupt.take_if(|(of, _)| *of == idx)?;
         Some(carried)
     }
+}
+
+impl Pool {
+    const fn new(fit: Fit) -> Self {
+        Self {
+            fit,
+            messages: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            asks: BTreeMap::new(),
+            replies: Vec::new(),
+            results: Vec::new(),
+            interrupt: None,
+        }
+    }
+}
+
+/// Similar messages have the same sender, receiver and kind, and both are requests or both are responses.
+const fn similar(id: &MessageId) -> (ServerIdx, ServerIdx, CallKind, bool) {
+    (id.call.from, id.call.to, id.call.kind, id.answer == 0)
 }
 
 /// The ticket of the read to which this result belongs; `None` for a failure.

@@ -271,6 +271,10 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         &self.plan
     }
 
+    pub(crate) const fn plan_mut(&mut self) -> &mut Plan {
+        &mut self.plan
+    }
+
     /// Returns all servers, including those that are down or lost.
     #[must_use]
     pub fn all(&self) -> ServerSet {

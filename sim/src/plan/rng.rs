@@ -141,7 +141,7 @@ impl Spans {
 
 /// One word of a stream, enough for one decision. The lower half decides whether an event happens, and
 /// the upper half decides a size.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Draw(u64);
 
 impl Draw {

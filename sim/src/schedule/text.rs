@@ -132,6 +132,19 @@ impl fmt::Display for DamageText<'_> {
     }
 }
 
+impl serde::Serialize for Element {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_string())
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Element {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let line = <String as serde::Deserialize>::deserialize(deserializer)?;
+        line.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 impl FromStr for Element {
     type Err = ElementError;
 

@@ -6,7 +6,7 @@ use crate::engine::scheduling::Scheduling;
 use crate::engine::workload::{Reply, TankFsm};
 use crate::observe::observer::Observer;
 use crate::plan::server_set::ServerIdx;
-use crate::schedule::{AskId, Choice, Element, JobId, MessageId, WorkId};
+use crate::schedule::{AskId, Choice, Element, Fit, JobId, MessageId, WorkId};
 use wavetank_raft::{DeadlineReason, RpcId, Time};
 
 impl<F: TankFsm, V: Observer> World<F, V> {
@@ -17,9 +17,9 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     /// Follows schedules from now on: nothing happens but what [`World::play`] is told.
-    pub fn follow_schedules(&mut self) {
+    pub fn follow_schedules(&mut self, fit: Fit) {
         self.nemesis = None;
-        self.agenda.scheduling = Some(Box::new(Scheduling::following()));
+        self.agenda.scheduling = Some(Box::new(Scheduling::following(fit)));
     }
 
     /// Removes and returns the elements that happened since the recording began. A world that plays a
@@ -103,7 +103,10 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     fn play_arrival(&mut self, id: &MessageId, flips: Option<u64>) -> bool {
-        let Some(mut envelope) = self.scheduling().message(id).filter(|it| self.awake.contains(it.to)) else {
+        if !self.awake.contains(id.to()) {
+            return false;
+        }
+        let Some((id, mut envelope)) = self.agenda.scheduling.as_mut().and_then(|it| it.message(id)) else {
             return false;
         };
         if let Some(word) = flips {
@@ -112,7 +115,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 Err(_) => return false,
             }
         }
-        self.note(|| Choice::Deliver { message: *id, flips });
+        self.note(|| Choice::Deliver { message: id, flips });
         let from = self.hosts[envelope.from.at()].node;
         self.deliver(envelope.to, envelope.message.into_event(from, envelope.rpc));
         true
@@ -137,7 +140,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     fn play_disk(&mut self, idx: ServerIdx, job: JobId) -> bool {
         let host = &self.hosts[idx.at()];
-        let runs = self.awake.contains(idx) && host.disk.running() == Some(job);
+        let is_it = |running| running == job || self.fits_similar();
+        let runs = self.awake.contains(idx) && host.disk.running().is_some_and(is_it);
         if runs {
             self.on_disk(idx, host.incarnation);
         }
@@ -157,7 +161,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     fn play_work(&mut self, idx: ServerIdx, work: WorkId) -> bool {
         let current = self.process(idx).and_then(|process| process.work.front()).map(WorkId::of);
-        let is_there = self.awake.contains(idx) && current == Some(work);
+        let is_it = |current| current == work || self.fits_similar();
+        let is_there = self.awake.contains(idx) && current.is_some_and(is_it);
         if is_there {
             self.on_machine(idx, self.hosts[idx.at()].incarnation);
         }
@@ -174,7 +179,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     fn play_ask(&mut self, id: AskId) -> bool {
-        let Some(to) = self.scheduling().ask(id).map(|ask| ask.to) else { return false };
+        let Some((id, to)) = self.scheduling().ask(id) else { return false };
         let is_down = self.process(to).is_none();
         if !is_down && !self.awake.contains(to) {
             return false;
@@ -196,6 +201,10 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let is_there = reply.is_some();
         reply.into_iter().for_each(|(request, reply)| self.on_reply(request, reply));
         is_there
+    }
+
+    fn fits_similar(&self) -> bool {
+        self.scheduling().fit() == Fit::Similar
     }
 
     fn scheduling(&self) -> &Scheduling {
