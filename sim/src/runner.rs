@@ -197,6 +197,7 @@ impl<F: TankFsm, E: CustomChecks, T: Observer + Default> Simulation for World<F,
         report.messages = self.messages();
         report.faults = self.faults();
         report.digest = self.digest();
+        report.skipped = self.skipped();
     }
 
     fn fault_ids(&self) -> Vec<FaultId> {

@@ -75,6 +75,8 @@ pub struct Shrunk {
     pub after: Size,
     /// The number of plans that were run in the whole search.
     pub tries: u64,
+    /// True if the plan has a schedule of which no single element can be left out.
+    pub is_minimal: bool,
 }
 
 /// Prints the plan as Rust source that a test can contain.
@@ -140,11 +142,20 @@ pub fn shrink(
     let fault_ids = tried.fault_ids.clone();
     let best = Best { plan: shortened(plan, &tried.report), size: before, fault_ids };
     let is_liveness = elements::is_liveness(&tried.report.verdict);
-    let mut shrinker =
-        Shrinker { failure, is_liveness, best, tries: 1, run, go_on, is_over: false, is_small: false };
+    let mut shrinker = Shrinker {
+        failure,
+        is_liveness,
+        best,
+        tries: 1,
+        run,
+        go_on,
+        is_over: false,
+        is_minimal: false,
+        is_small: false,
+    };
     shrinker.search();
-    let Shrinker { failure, best, tries, .. } = shrinker;
-    Some(Shrunk { failure, plan: best.plan, before, after: best.size, tries })
+    let Shrinker { failure, best, tries, is_minimal, .. } = shrinker;
+    Some(Shrunk { failure, plan: best.plan, before, after: best.size, tries, is_minimal })
 }
 
 struct Best {
@@ -161,6 +172,7 @@ struct Shrinker<'a, 'b> {
     run: &'a mut RunPlan<'b>,
     go_on: &'a mut dyn FnMut(&ShrinkProgress<'_>) -> bool,
     is_over: bool,
+    is_minimal: bool,
     /// If true, a simpler plan is kept only if no part of its size grows much.
     is_small: bool,
 }
@@ -338,7 +350,6 @@ mod tests {
         assert_eq!(shrunk.failure, Failure::Check("terms_stay_low".to_owned()));
         assert_eq!(fails(shrunk.plan.clone()), Some(shrunk.failure.clone()));
         let (before, after) = (shrunk.before, shrunk.after);
-        eprintln!("{before} -> {after} {} tries\n{}", shrunk.tries, source(&shrunk.plan));
         assert!(after.faults <= 12 && after.faults * 5 < before.faults, "{before} to {after}");
         assert!(after.servers <= before.servers, "{before} to {after}");
         let again = shrink(Plan::storm(found), &mut run, &mut |_| true).expect("it fails");

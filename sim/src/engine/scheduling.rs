@@ -3,6 +3,7 @@
 use crate::engine::host::Work;
 use crate::engine::workload::{Ask, Reply};
 use crate::engine::world::sim_event::{Envelope, Message, SimEvent};
+use crate::observe::Fate;
 use crate::plan::server_set::ServerIdx;
 use crate::schedule::{AskId, CallKind, Choice, Element, Fit, Identities, MessageId, WorkId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,8 @@ struct Pool {
     messages: BTreeMap<MessageId, Envelope>,
     /// The messages that have not arrived yet, by sender, receiver and kind.
     waiting: BTreeMap<(ServerIdx, ServerIdx, CallKind, bool), BTreeSet<MessageId>>,
+    /// The fates of the messages that the schedule delivers.
+    fates: BTreeMap<MessageId, Fate>,
     asks: BTreeMap<AskId, Ask>,
     replies: Vec<(RequestId, Reply)>,
     /// The results that wait for their servers, each with the incarnation that it belongs to.
@@ -79,6 +82,27 @@ impl Scheduling {
 
     pub(crate) const fn unmute(&mut self) {
         self.muted = false;
+    }
+
+    /// Learns from the schedule whether and when each message arrives.
+    pub(crate) fn expect(&mut self, elements: &[Element]) {
+        let Some(pool) = &mut self.pool else { return };
+        for Element { at, choice } in elements {
+            if let Choice::Deliver { message, .. } = choice {
+                let fate = pool.fates.entry(*message).or_insert(Fate::Lost);
+                *fate = match *fate {
+                    Fate::Lost => Fate::Arrives(*at),
+                    Fate::Arrives(first) | Fate::ArrivesTwice(first, _) => Fate::ArrivesTwice(first, *at),
+                };
+            }
+        }
+    }
+
+    /// The fate of a message in a run that follows a schedule; `None` in any other run.
+    pub(crate) fn fate(&self, number: u64) -> Option<Fate> {
+        let pool = self.pool.as_ref()?;
+        let fate = self.sent.get(&number).and_then(|(message, _)| pool.fates.get(message));
+        Some(fate.copied().unwrap_or(Fate::Lost))
     }
 
     /// Names a message that is sent now. `number` is its number among all messages.
@@ -227,6 +251,7 @@ impl Pool {
             fit,
             messages: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            fates: BTreeMap::new(),
             asks: BTreeMap::new(),
             replies: Vec::new(),
             results: Vec::new(),

@@ -52,6 +52,8 @@ pub struct World<F: TankFsm, V: Observer> {
     plan: Plan,
     agenda: Agenda,
     events: u64,
+    /// The number of elements of a schedule that were skipped.
+    skipped: u64,
     recorder: Recorder<V>,
     digest: Digest,
     is_deep: bool,
@@ -114,6 +116,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let mut world = Self {
             agenda: Agenda::default(),
             events: 0,
+            skipped: 0,
             recorder: Recorder::new(observer),
             digest: Digest::default(),
             is_deep: false,
@@ -251,6 +254,12 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     #[must_use]
     pub const fn events(&self) -> u64 {
         self.events
+    }
+
+    /// Returns the number of elements of a schedule that were skipped, because what they name did not exist.
+    #[must_use]
+    pub const fn skipped(&self) -> u64 {
+        self.skipped
     }
 
     /// Returns the number of messages that were sent.

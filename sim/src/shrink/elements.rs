@@ -3,8 +3,8 @@
 //! After elements are left out, terms, numbers and times of the others change. So a candidate is played with
 //! similar objects ([`Fit::Similar`]), and the schedule of that run, which is exact, is kept.
 
-use super::edits;
 use super::Shrinker;
+use super::edits;
 use crate::observe::report::{Class, Verdict};
 use crate::plan::Plan;
 use crate::schedule::{Choice, Element, EventOrder, Fit};
@@ -33,16 +33,17 @@ impl Shrinker<'_, '_> {
             return false;
         }
         for _ in 0..Self::SCHEDULE_ROUNDS {
-            let before = (self.elements().len(), self.best.plan.clone());
+            let before = self.best.plan.clone();
             self.remove_groups();
             self.remove_chunks();
             self.simplify(&edits::off(), 0);
             self.simplify(&edits::fewer(), 0);
-            if before == (self.elements().len(), self.best.plan.clone()) || self.is_over {
+            self.bring_forward();
+            if before == self.best.plan {
+                self.is_minimal = !self.is_over;
                 break;
             }
         }
-        self.bring_forward();
         true
     }
 
@@ -124,9 +125,7 @@ pub(super) fn is_liveness(verdict: &Verdict) -> bool {
 fn groups_of(element: &Element) -> Vec<Group> {
     let of_servers = |servers: &[u8]| servers.iter().map(|&idx| Group::Server(idx)).collect::<Vec<_>>();
     let (mut groups, verb) = match &element.choice {
-        Choice::Deliver { message, .. } => {
-            (of_servers(&[message.call.from.0, message.call.to.0]), "deliver")
-        }
+        Choice::Deliver { message, .. } => (of_servers(&[message.call.from.0, message.call.to.0]), "deliver"),
         Choice::Ask(ask) | Choice::Reply(ask) => (vec![Group::Client(ask.client)], "ask"),
         Choice::Network(_) => (Vec::new(), "network"),
         Choice::Heal(_) | Choice::Rest => (Vec::new(), "heal"),

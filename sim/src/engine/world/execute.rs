@@ -36,9 +36,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let number = self.network.messages();
         if let Some(scheduling) = &mut self.agenda.scheduling {
             scheduling.on_sent((from, to), rpc, &message, number, outcome.flips);
-            if scheduling.is_playing() {
-                // The schedule decides: the message waits until an element delivers it.
-                outcome = SendOutcome { fate: Fate::Arrives(self.recorder.now), held: false, flips: None };
+            if let Some(fate) = scheduling.fate(number) {
+                outcome = SendOutcome { fate, held: false, flips: None };
             }
         }
         let message = match outcome.flips {
@@ -59,6 +58,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         });
         let envelope = Envelope { from, to, rpc, number, is_held: outcome.held, message };
         match outcome.fate {
+            // The message waits until an element of the schedule delivers it.
+            _ if self.is_playing() => self.schedule_message(self.recorder.now, envelope),
             Fate::Arrives(at) => self.schedule_message(at, envelope),
             Fate::ArrivesTwice(first, second) => {
                 self.schedule_message(first, Envelope { is_held: false, ..envelope.clone() });

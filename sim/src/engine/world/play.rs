@@ -28,17 +28,23 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.agenda.scheduling.as_mut().map(|it| it.take_elements()).unwrap_or_default()
     }
 
-    /// Plays elements until `go_on` returns false. It is asked before every element. Returns the number of
-    /// elements that were skipped, because what they name does not exist.
-    pub fn play(&mut self, elements: &[Element], mut go_on: impl FnMut(&V) -> bool) -> usize {
-        let mut skipped = 0;
+    /// Plays elements until `go_on` returns false. It is asked before every element. An element is skipped if
+    /// what it names does not exist ([`World::skipped`] counts them).
+    pub fn play(&mut self, elements: &[Element], mut go_on: impl FnMut(&V) -> bool) {
+        if let Some(scheduling) = &mut self.agenda.scheduling {
+            scheduling.expect(elements);
+        }
         for element in elements {
             if !go_on(self.observer()) {
                 break;
             }
-            skipped += usize::from(!self.play_element(element));
+            self.skipped += u64::from(!self.play_element(element));
         }
-        skipped
+    }
+
+    /// True if the run follows a schedule.
+    pub(super) fn is_playing(&self) -> bool {
+        self.agenda.scheduling.as_ref().is_some_and(|it| it.is_playing())
     }
 
     /// Plays one element. Returns false if what it names does not exist.
