@@ -37,8 +37,3 @@ pub use wavetank_raft::{
     RpcId, ServerAddress, ServerId, Settings, SnapshotMeta, Span, Suffrage, Term, Time, TimeoutNow,
     TimeoutNowResponse, Token, UncheckedConfiguration, Write,
 };
-
-/// The README's code compiles.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
