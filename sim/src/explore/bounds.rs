@@ -49,8 +49,8 @@ pub struct Bounds {
 #[serde(rename_all = "snake_case")]
 pub enum DiskModel {
     /// In the step that requested it, or never. A disk that hangs stays so until its server crashes. Each
-    /// hang counts as a crash. A late write differs from a late message only in what the server itself
-    /// believes meanwhile.
+    /// hang counts as a crash. Later writes would add little: a late write has the same effect as a late
+    /// message, except on the server's own state until then.
     Hang,
     /// At any time after the step that requested it, or never.
     Late,

@@ -64,7 +64,7 @@ pub fn hash_all(values: &[u64]) -> u64 {
     values.iter().fold(values.len() as u64, |hash, value| mix(hash ^ value))
 }
 
-/// Tells the hasher what the numbers in a server's state stand for.
+/// The meaning of the numbers in a server's state, for the hasher.
 pub struct HashContext<'a> {
     /// The permutation of the servers.
     pub permutation: &'a Permutation,

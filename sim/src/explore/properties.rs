@@ -34,7 +34,7 @@ pub struct Breach {
     pub property: &'static str,
     /// The section of the thesis that states it.
     pub section: &'static str,
-    /// What was observed.
+    /// The violation in words.
     pub what: String,
 }
 

@@ -42,7 +42,7 @@ pub struct StepOutcome {
     pub breach: Option<Breach>,
 }
 
-/// What a step needs to know besides the server.
+/// The input of a step, besides the server and the stimulus.
 pub struct StepContext<'a> {
     /// The bounds.
     pub bounds: &'a Bounds,

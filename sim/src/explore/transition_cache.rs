@@ -44,7 +44,7 @@ impl StimulusCode {
         Self(Self::MESSAGE | number)
     }
 
-    /// The same stimulus, with writes durable at once or not.
+    /// The same stimulus. `quick` says whether its writes are durable at once.
     pub(super) const fn quick(self, quick: bool) -> Self {
         if quick { Self(self.0 | Self::QUICK) } else { self }
     }

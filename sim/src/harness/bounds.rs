@@ -152,8 +152,8 @@ fn seconds(span: Duration) -> String {
     format!("{}.{:03} s", span.as_secs(), span.subsec_millis())
 }
 
-/// Prints to standard error at once. `cargo test` captures only what macros print, and shows it only when
-/// a test has ended.
+/// Prints to standard error at once. `cargo test` captures only the output of macros, and shows it only
+/// when a test has ended.
 pub(super) fn print(text: &str) {
     // A closed standard error does not change a verdict.
     let _ = std::io::stderr().write_all(format!("\nwavetank: {text}\n").as_bytes());
