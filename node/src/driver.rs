@@ -361,7 +361,7 @@ impl Driver {
             Observed::Peer { removed: false, peer } => self.addresses.note(peer),
             Observed::Ignored(why) => {
                 self.has_ignored = true;
-                tracing::debug!(?why, "a message was ignored");
+                tracing::debug!(%why, "a message was ignored");
             }
             Observed::State { role, term } => {
                 self.metrics.entered(*role);

@@ -132,7 +132,7 @@ fn violated(sentence: fmt::Arguments<'_>) -> Option<String> {
 
 /// A term and its vote, for messages.
 #[cold]
-fn vote_record(HardState { term, vote }: HardState) -> String {
+pub(crate) fn vote_record(HardState { term, vote }: HardState) -> String {
     vote.map_or_else(|| format!("{term} without a vote"), |vote| format!("{term} with a vote for {vote}"))
 }
 

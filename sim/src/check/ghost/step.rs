@@ -2,6 +2,7 @@
 
 use super::{ChainLink, Conf, DurableState, Follower, IndexedConf, PendingRead, ServerView};
 use crate::plan::server_set::ServerIdx;
+use std::fmt;
 use wavetank_raft::{
     AppendEntries, Call, Event, HardState, Index, LogId, NodeId, ReadPath, Request, RequestId, Term, Time,
 };
@@ -58,6 +59,19 @@ pub(crate) enum Promise {
     SnapshotAck { term: Term, upto: LogId },
     /// A peer was asked to campaign at once.
     TimeoutNow { to: NodeId },
+}
+
+impl fmt::Display for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Grant { term, to } => write!(f, "voted for {to} in {term}"),
+            Self::PreGrant { to } => write!(f, "granted {to} a pre-vote"),
+            Self::Candidacy { term, .. } => write!(f, "asked for votes in {term}"),
+            Self::Ack { term, upto } => write!(f, "acknowledged {upto} in {term}"),
+            Self::SnapshotAck { term, upto } => write!(f, "acknowledged the snapshot of {upto} in {term}"),
+            Self::TimeoutNow { to } => write!(f, "asked {to} to campaign"),
+        }
+    }
 }
 
 /// An entry that was removed from the end of a log.

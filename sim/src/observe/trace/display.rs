@@ -241,7 +241,7 @@ fn observed(observed: &Observed) -> String {
         }
         Observed::ResumedHeartbeat { peer } => format!("{peer} answers again"),
         Observed::Truncated { after } => format!("log cut back to {after}"),
-        Observed::Ignored(why) => format!("ignored: {why:?}"),
+        Observed::Ignored(why) => format!("ignored: {why}"),
     }
 }
 
