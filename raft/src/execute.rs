@@ -223,8 +223,14 @@ pub struct Snapshots<N: SnapshotStore> {
     /// The snapshot store.
     pub store: N,
     incoming: Option<PartialSnapshot<N::Sink>>,
-    outgoing: Option<(Arc<SnapshotMeta>, N::Source)>,
+    /// The snapshots that were read last, the newest read first. At most [`SOURCES_MAX`]: an open
+    /// source keeps the space of a snapshot that the store has dropped.
+    outgoing: Vec<(Arc<SnapshotMeta>, N::Source)>,
 }
+
+/// Two followers may be sent different snapshots at the same time. Opening a snapshot reads all of
+/// it, and the older one may no longer be in the store.
+const SOURCES_MAX: usize = 2;
 
 /// A snapshot whose first pieces are written.
 #[derive(Debug)]
@@ -237,7 +243,7 @@ struct PartialSnapshot<S> {
 impl<N: SnapshotStore> Snapshots<N> {
     /// Makes an executor for this store.
     pub const fn new(store: N) -> Self {
-        Self { store, incoming: None, outgoing: None }
+        Self { store, incoming: None, outgoing: Vec::new() }
     }
 
     /// Returns the newest readable snapshot. If newer ones are damaged, an older one is used
@@ -276,14 +282,17 @@ impl<N: SnapshotStore> Snapshots<N> {
                 None => return Ok(None),
             },
         };
-        if self.outgoing.as_ref().is_none_or(|(meta, _)| meta.last != last) {
-            self.outgoing = match self.store.open(last) {
-                Ok(opened) => Some(opened),
-                Err(error) if error.kind == StoreErrorKind::NotFound => None,
+        let opened = match self.outgoing.iter().position(|(meta, _)| meta.last == last) {
+            Some(at) => self.outgoing.remove(at),
+            None => match self.store.open(last) {
+                Ok(opened) => opened,
+                Err(error) if error.kind == StoreErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(error),
-            };
-        }
-        let Some((meta, source)) = self.outgoing.as_mut() else { return Ok(None) };
+            },
+        };
+        self.outgoing.truncate(SOURCES_MAX - 1);
+        self.outgoing.insert(0, opened);
+        let (meta, source) = &mut self.outgoing[0];
         let data = source.read_at(offset, limit)?;
         Ok(Some(SnapshotPiece { meta: meta.clone(), offset, data }))
     }

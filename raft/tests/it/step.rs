@@ -251,7 +251,9 @@ impl Harness {
                 no_retry_backoff: !yes,
                 hint: d.coin().then(|| LogId { term: Term(d.pick(4)), index: m.prev.index.back() }),
             }),
-            Request::RequestVote(_) => Response::RequestVote(RequestVoteResponse { term, granted: yes }),
+            Request::RequestVote(_) => {
+                Response::RequestVote(RequestVoteResponse { term, granted: yes, refused_for_term: !yes })
+            }
             Request::RequestPreVote(m) => {
                 let term = if yes { m.term } else { term };
                 Response::RequestPreVote(RequestPreVoteResponse { term, granted: yes })
@@ -371,7 +373,11 @@ impl Harness {
             }
             3 => {
                 let granted = d.coin();
-                let response = Response::RequestVote(RequestVoteResponse { term: self.node.term(), granted });
+                let response = Response::RequestVote(RequestVoteResponse {
+                    term: self.node.term(),
+                    granted,
+                    refused_for_term: !granted,
+                });
                 self.step(Input::Response { from: peer(d.pick(4)), rpc: RpcId(d.pick(64)), response });
             }
             _ => self.step(Input::SnapshotWritten { ticket: RpcId(d.pick(64)), ok: true }),

@@ -312,7 +312,11 @@ impl Fixture {
     }
 
     pub(crate) fn granting(&self, candidate: ServerIdx, rpc: RpcId, term: u64) -> Action {
-        let response = Response::RequestVote(RequestVoteResponse { term: Term(term), granted: true });
+        let response = Response::RequestVote(RequestVoteResponse {
+            term: Term(term),
+            granted: true,
+            refused_for_term: false,
+        });
         Action::Reply { to: candidate.node(), rpc, response }
     }
 
@@ -332,7 +336,11 @@ impl Fixture {
             };
             scripted.followers = followers;
         };
-        let response = Response::RequestVote(RequestVoteResponse { term: Term(term), granted: true });
+        let response = Response::RequestVote(RequestVoteResponse {
+            term: Term(term),
+            granted: true,
+            refused_for_term: false,
+        });
         let event = Event::Response { from: N3.node(), rpc: RpcId(0), response };
         self.step(idx, &event, lead, vec![write]);
         self.sync(idx);

@@ -180,7 +180,8 @@ async fn an_ignored_call_does_not_delay_later_calls() {
     one.call(&two, 2, vote(6));
     let (_, request, replier) = two.request().await;
     assert_eq!(request, vote(6));
-    let granted = Response::RequestVote(RequestVoteResponse { term: Term(6), granted: true });
+    let granted =
+        Response::RequestVote(RequestVoteResponse { term: Term(6), granted: true, refused_for_term: false });
     replier.reply(granted.clone());
     assert_eq!(one.response().await, (2, granted));
 }
@@ -204,7 +205,11 @@ async fn a_restarted_peer_is_connected_again() {
             Err(_) => rpc += 1,
         }
     };
-    replier.reply(Response::RequestVote(RequestVoteResponse { term: Term(9), granted: false }));
+    replier.reply(Response::RequestVote(RequestVoteResponse {
+        term: Term(9),
+        granted: false,
+        refused_for_term: false,
+    }));
     one.response().await;
 }
 

@@ -308,7 +308,9 @@ pub(crate) fn response(
             no_retry_backoff: !yes,
             hint: hint.map(id),
         }),
-        Request::RequestVote(_) => Response::RequestVote(RequestVoteResponse { term, granted: yes }),
+        Request::RequestVote(_) => {
+            Response::RequestVote(RequestVoteResponse { term, granted: yes, refused_for_term: false })
+        }
         Request::RequestPreVote(m) => {
             let term = if yes { m.term } else { term };
             Response::RequestPreVote(RequestPreVoteResponse { term, granted: yes })
@@ -379,7 +381,10 @@ pub(crate) fn reply(response: &Response) -> String {
             let hint = m.hint.map_or(String::new(), |hint| format!(" hint {hint}"));
             format!("append {} {} last {}{hint}{retry}", word(m.success), m.term, m.last_log)
         }
-        Response::RequestVote(m) => format!("vote {} {}", word(m.granted), m.term),
+        Response::RequestVote(m) => {
+            let alone = if m.refused_for_term { " for the term" } else { "" };
+            format!("vote {} {}{alone}", word(m.granted), m.term)
+        }
         Response::RequestPreVote(m) => format!("prevote {} {}", word(m.granted), m.term),
         Response::InstallSnapshot(m) => {
             format!("install {} {} next {}", word(m.success), m.term, m.next_offset)

@@ -169,6 +169,7 @@ fn response(response: &Response) -> String {
             let hint = it.hint.map_or_else(String::new, |hint| format!(" hint={hint}"));
             format!("AppendReply {} ok={} last={}{hint}", it.term, it.success, it.last_log)
         }
+        Response::RequestVote(it) if it.refused_for_term => format!("VoteReply {} yes=false term", it.term),
         Response::RequestVote(it) => format!("VoteReply {} yes={}", it.term, it.granted),
         Response::RequestPreVote(it) => format!("PreVoteReply {} yes={}", it.term, it.granted),
         Response::InstallSnapshot(it) => {
