@@ -6,7 +6,7 @@
 
 use crate::config::Settings;
 use crate::entry::{Data, Entries, Entry, Payload};
-use crate::log::LogImage;
+use crate::log::{CacheLimits, LogImage};
 use crate::message::SnapshotMeta;
 use crate::node::io::{HardState, LogOp, SnapshotPiece, Write};
 use crate::server::io::Batch;
@@ -70,7 +70,7 @@ impl Recovered {
 pub fn recover<L: LogStore, S: StableStore, N: SnapshotStore>(
     storage: &mut Storage<L, S>,
     snapshots: &Snapshots<N>,
-    cache: u64,
+    cache: CacheLimits,
 ) -> Result<Recovered, StoreError> {
     let found = storage.recover(snapshots.newest()?, cache)?;
     found.check_covers(snapshots.store.newest_end()?)?;
@@ -87,7 +87,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     pub fn recover(
         &mut self,
         snapshot: Option<Arc<SnapshotMeta>>,
-        cache: u64,
+        cache: CacheLimits,
     ) -> Result<Recovered, StoreError> {
         let hard_state = match self.stable.get(HARD_STATE)? {
             Some(record) => decode_hard_state(&record)?,
@@ -98,7 +98,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         Ok(Recovered { hard_state, log, snapshot })
     }
 
-    fn recover_log(&mut self, snapshot: LogId, cache: u64) -> Result<LogImage, StoreError> {
+    fn recover_log(&mut self, snapshot: LogId, cache: CacheLimits) -> Result<LogImage, StoreError> {
         let (first, last) = (self.log.first_index()?, self.log.last_index()?);
         if first == Index::ZERO {
             return Ok(LogImage::new(snapshot, cache));
@@ -124,7 +124,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         Ok(image)
     }
 
-    fn based_on(&self, first: Index, cache: u64) -> Result<LogImage, StoreError> {
+    fn based_on(&self, first: Index, cache: CacheLimits) -> Result<LogImage, StoreError> {
         Ok(LogImage::new(self.expect_log(first)?.id, cache))
     }
 

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Instant;
 use wavetank_raft::execute::{Recovered, Storage};
 use wavetank_raft::store::{LogStore, StableStore, StoreError, StoreErrorKind};
-use wavetank_raft::{Entries, Entry, Event, Index, LogOp, RpcId, Settings, SnapshotMeta, StoreJob, Write};
+use wavetank_raft::{
+    CacheLimits, Entries, Entry, Event, Index, LogOp, RpcId, Settings, SnapshotMeta, StoreJob, Write,
+};
 
 /// The key under which the number of starts is kept.
 const INCARNATION: &[u8] = b"Incarnation";
@@ -24,7 +26,11 @@ pub trait LogDisk: Send + 'static {
     ///
     /// # Errors
     /// When a store fails, or its contents contradict each other.
-    fn recover(&mut self, snapshot: Option<Arc<SnapshotMeta>>, cache: u64) -> Result<Recovered, StoreError>;
+    fn recover(
+        &mut self,
+        snapshot: Option<Arc<SnapshotMeta>>,
+        cache: CacheLimits,
+    ) -> Result<Recovered, StoreError>;
 
     /// Counts this start of the server: larger every time.
     ///
@@ -57,7 +63,11 @@ where
     L: LogStore + Send + 'static,
     S: StableStore + Send + 'static,
 {
-    fn recover(&mut self, snapshot: Option<Arc<SnapshotMeta>>, cache: u64) -> Result<Recovered, StoreError> {
+    fn recover(
+        &mut self,
+        snapshot: Option<Arc<SnapshotMeta>>,
+        cache: CacheLimits,
+    ) -> Result<Recovered, StoreError> {
         Self::recover(self, snapshot, cache)
     }
 
@@ -105,7 +115,11 @@ fn store(log: &mut impl LogStore, together: &mut Vec<Entry>) -> Result<(), Store
 }
 
 impl LogDisk for RedbStore {
-    fn recover(&mut self, snapshot: Option<Arc<SnapshotMeta>>, cache: u64) -> Result<Recovered, StoreError> {
+    fn recover(
+        &mut self,
+        snapshot: Option<Arc<SnapshotMeta>>,
+        cache: CacheLimits,
+    ) -> Result<Recovered, StoreError> {
         Storage { log: self.clone(), stable: self.clone() }.recover(snapshot, cache)
     }
 

@@ -29,7 +29,7 @@ pub(crate) fn voters(servers: &[ServerIdx]) -> Arc<Configuration> {
 
 /// The log that a store would recover from these entries.
 fn image(base: LogId, entries: &[Entry]) -> LogImage {
-    let mut image = LogImage::new(base, 1);
+    let mut image = LogImage::new(base, CacheLimits::entries(1));
     for entry in entries {
         image.push(entry.clone());
     }

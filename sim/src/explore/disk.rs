@@ -4,7 +4,7 @@ use super::bounds::Bounds;
 use crate::plan::server_set::ServerIdx;
 use serde::Serialize;
 use std::collections::VecDeque;
-use wavetank_raft::{Entry, HardState, Index, LogId, LogImage, LogOp, Payload, Term, Write};
+use wavetank_raft::{CacheLimits, Entry, HardState, Index, LogId, LogImage, LogOp, Payload, Term, Write};
 
 /// The disk of an explored server. A crash keeps `record` and `log`, and loses `waiting`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
@@ -50,7 +50,7 @@ impl ModelDisk {
     /// The log that a starting server recovers.
     #[must_use]
     pub fn image(&self) -> LogImage {
-        let mut image = LogImage::new(LogId::ZERO, u64::MAX);
+        let mut image = LogImage::new(LogId::ZERO, CacheLimits::entries(u64::MAX));
         self.log.iter().for_each(|entry| image.push(entry.clone()));
         image
     }

@@ -3,11 +3,11 @@
 
 use std::fmt::Write as _;
 use wavetank_raft::{
-    AppendEntries, AppendEntriesResponse, Boot, ClientRequest, Config, Configuration, DeadlineReason, Effect,
-    Effects, Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshotResponse, LogId, LogImage,
-    LogOp, Member, Node, NodeId, Payload, Request, RequestPreVote, RequestPreVoteResponse, RequestVote,
-    RequestVoteResponse, Response, RoleName, RpcId, Settings, SnapshotMeta, Span, StoreJob, Term, Time,
-    TimeoutNowResponse, Write,
+    AppendEntries, AppendEntriesResponse, Boot, CacheLimits, ClientRequest, Config, Configuration,
+    DeadlineReason, Effect, Effects, Entries, Entropy, Entry, HardState, Index, Input,
+    InstallSnapshotResponse, LogId, LogImage, LogOp, Member, Node, NodeId, Payload, Request, RequestPreVote,
+    RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, RoleName, RpcId, Settings,
+    SnapshotMeta, Span, StoreJob, Term, Time, TimeoutNowResponse, Write,
 };
 
 /// The start state of a node.
@@ -58,7 +58,7 @@ impl Start<'_> {
             checksum: 0,
         });
         let base = snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
-        let mut log = LogImage::new(base, self.config.log_cache_capacity);
+        let mut log = LogImage::new(base, CacheLimits::entries(self.config.log_cache_capacity));
         for (entry, at) in entries(base.index, self.log).iter().zip(0..) {
             let members = || Payload::Configuration(configuration.clone().into());
             let payload = if at == 0 && base == LogId::ZERO { members() } else { entry.payload.clone() };
