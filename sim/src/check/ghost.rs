@@ -24,7 +24,7 @@ mod writing;
 pub(crate) use chain::{Chain, ChainLink};
 pub(crate) use conf::{Conf, IndexedConf};
 pub(crate) use facts::Facts;
-pub(crate) use ghost_server::{DurableState, GhostServer, PendingRead, PendingReply, ServerStatus};
+pub(crate) use ghost_server::{DurableState, GhostServer, Loads, PendingRead, PendingReply, ServerStatus};
 pub(crate) use history::{CommitHistory, CommitRecord};
 pub(crate) use server_view::{Follower, Inspect, ServerView};
 pub(crate) use step::{
@@ -122,7 +122,7 @@ impl Ghost {
             ObservationKind::Durable { idx, write, torn } => self.durable(*idx, write, *torn),
             ObservationKind::Crashed { idx, wiped } => self.crashed(*idx, *wiped),
             ObservationKind::Halted(idx) => self.halted(*idx),
-            ObservationKind::Damaged { idx, .. } => self.damaged(*idx),
+            ObservationKind::Damaged { idx, damage } => self.damaged(*idx, *damage),
             ObservationKind::Refused { idx, .. } => self.refused(*idx),
             ObservationKind::Applied { idx, batch, digest } => self.applied(*idx, batch, *digest),
             ObservationKind::SnapshotTaken { idx, meta, digest } => self.captured(*idx, meta, *digest),
@@ -145,7 +145,8 @@ impl Ghost {
         ghost_server.forget();
         if wiped {
             let lost = ghost_server.disk.end().max(ghost_server.lost);
-            *ghost_server = GhostServer { lost, ..GhostServer::default() };
+            // The state machine keeps its faults when the disk is lost.
+            *ghost_server = GhostServer { lost, loads: ghost_server.loads, ..GhostServer::default() };
         }
         Facts::CRASHED
     }

@@ -105,6 +105,8 @@ facts! {
     NETWORK = 43,
     /// A server refused to start.
     REFUSED = 44,
+    /// A load of a snapshot into a state machine failed.
+    LOAD_FAILED = 45,
 }
 
 impl Facts {

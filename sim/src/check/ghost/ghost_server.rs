@@ -78,6 +78,18 @@ pub(crate) enum ServerStatus {
     Halted,
 }
 
+/// The loads of snapshots into a state machine.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(crate) enum Loads {
+    /// No load may fail.
+    #[default]
+    Sound,
+    /// The state machine has had a fault, and a load may fail.
+    MayFail,
+    /// A load has failed since the server started.
+    Failed,
+}
+
 /// The record of one server.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct GhostServer {
@@ -89,6 +101,8 @@ pub(crate) struct GhostServer {
     pub(crate) store_failed: bool,
     /// True if the disk has had a fault.
     pub(crate) damaged: bool,
+    /// Whether loads of snapshots may fail.
+    pub(crate) loads: Loads,
     /// True if the server received a shutdown call.
     pub(crate) shutdown_requested: bool,
     /// The index of the first configuration since which the server is no voter.
@@ -146,6 +160,7 @@ impl GhostServer {
             self.status = ServerStatus::Down;
         }
         (self.store_failed, self.shutdown_requested) = (false, false);
+        self.loads = self.loads.min(Loads::MayFail);
         (self.lost_vote_at, self.halting) = (None, None);
         self.campaign = None;
         self.verified = Index::ZERO;

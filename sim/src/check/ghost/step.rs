@@ -25,6 +25,8 @@ pub(crate) enum Consumed {
     SnapshotKept,
     /// A store failed.
     StoreFailed,
+    /// A load of a snapshot into the state machine failed.
+    LoadFailed,
     /// Any other event, for example a timer or a call.
     Other,
 }
@@ -250,7 +252,7 @@ impl GhostStep {
             | Consumed::VoteRequest { term, .. }
             | Consumed::PreVoteRequest { term, .. } => Some(term),
             Consumed::TimeoutNow { term } | Consumed::Answer { term } => term,
-            Consumed::SnapshotKept | Consumed::StoreFailed | Consumed::Other => None,
+            Consumed::SnapshotKept | Consumed::StoreFailed | Consumed::LoadFailed | Consumed::Other => None,
         }
     }
 }
@@ -271,6 +273,7 @@ pub(crate) fn consumed(event: &Event) -> Consumed {
         Event::Response { response, .. } => Consumed::Answer { term: response.term() },
         Event::SnapshotWritten { .. } => Consumed::SnapshotKept,
         Event::StoreFailed(_) => Consumed::StoreFailed,
+        Event::Restored(Err(_)) => Consumed::LoadFailed,
         _ => Consumed::Other,
     }
 }

@@ -2,8 +2,8 @@
 
 use super::step::{consumed, end_of, read_of};
 use super::{
-    Conf, Consumed, Facts, Follower, Ghost, GhostServer, IndexedConf, Inspect, PendingRead, PendingReply,
-    ServerView, newer,
+    Conf, Consumed, Facts, Follower, Ghost, GhostServer, IndexedConf, Inspect, Loads, PendingRead,
+    PendingReply, ServerView, newer,
 };
 use crate::plan::server_set::ServerIdx;
 use std::sync::Arc;
@@ -134,6 +134,12 @@ impl Ghost {
             }
             Consumed::VoteRequest { .. } => facts.add(Facts::VOTE_ASKED),
             Consumed::StoreFailed => facts.add(Facts::FAILED),
+            Consumed::LoadFailed => {
+                if ghost_server.loads == Loads::MayFail {
+                    ghost_server.loads = Loads::Failed;
+                }
+                facts.add(Facts::LOAD_FAILED);
+            }
             Consumed::Answer { .. } | Consumed::Other => {}
         }
     }
