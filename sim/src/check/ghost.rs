@@ -12,9 +12,15 @@ mod acting;
 mod booting;
 pub(crate) mod chain;
 pub(crate) mod conf;
+mod due_snapshot;
 pub(crate) mod facts;
 pub(crate) mod hash;
 pub(crate) mod history;
+mod leading;
+mod limits;
+mod outstanding;
+mod removals;
+mod staging;
 pub(crate) mod step;
 mod stepping;
 mod stopping;
@@ -23,10 +29,15 @@ mod writing;
 
 pub(crate) use chain::{Chain, ChainLink};
 pub(crate) use conf::{Conf, IndexedConf};
+pub(crate) use due_snapshot::DueSnapshot;
 pub(crate) use facts::Facts;
 pub(crate) use ghost_server::{DurableState, GhostServer, Loads, PendingRead, PendingReply, ServerStatus};
 pub(crate) use history::{CommitHistory, CommitRecord};
+pub(crate) use limits::Limits;
+pub(crate) use outstanding::{Outstanding, SentAppend};
+pub(crate) use removals::{Removal, Removals};
 pub(crate) use server_view::{Follower, Inspect, ServerView};
+pub(crate) use staging::{Staging, StagingEnd, Stagings};
 pub(crate) use step::{
     AllowedRead, Consumed, DiscardedLog, GhostStep, Promise, RecoveredState, RemovedEntry, Stop,
 };
