@@ -31,7 +31,7 @@ pub use judges::Judges;
 
 /// All checks, in the order in which they run. Only the first violation is reported, so a check that is
 /// closer to the cause of a bug runs earlier.
-static CHECKS: [Check; 46] = [
+static CHECKS: [Check; 52] = [
     storage::recovered_log_is_whole::CHECK,
     storage::synced_data_is_kept::CHECK,
     storage::recovery_covers_promises::CHECK,
@@ -75,6 +75,12 @@ static CHECKS: [Check; 46] = [
     commit::state_digest::CHECK,
     snapshot::snapshot_is_committed_prefix::CHECK,
     snapshot::compaction_follows_snapshot::CHECK,
+    snapshot::failed_load_stops::CHECK,
+    snapshot::snapshot_is_taken_when_due::CHECK,
+    snapshot::log_is_compacted::CHECK,
+    log::appends_are_limited::CHECK,
+    membership::staged_voter_catches_up::CHECK,
+    membership::removed_server_is_told::CHECK,
     reads::verified_leader::CHECK,
     reads::read_index_bound::CHECK,
     reads::lease_exclusivity::CHECK,

@@ -13,7 +13,7 @@ mod reactive;
 mod membership;
 mod scheduled;
 
-use crate::disk::fault::DiskFault;
+use crate::disk::fault::{DiskFault, MachineFault};
 use crate::observe::NetworkChange;
 use crate::plan;
 use crate::plan::fault_id::{FaultFilter, FaultId};
@@ -92,6 +92,8 @@ pub enum Act {
     ReleaseHeld,
     /// Inject a fault into a server's disk.
     Damage(ServerIdx, DiskFault, Draw),
+    /// Inject a fault into a server's state machine.
+    BreakMachine(ServerIdx, MachineFault),
     /// Fill the server's disk. It has free space again when the span is over.
     Fill(ServerIdx, Span),
     /// Lose the server and its disk permanently.

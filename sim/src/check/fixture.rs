@@ -6,7 +6,7 @@ mod scripted_server;
 pub(crate) use scripted_server::ScriptedServer;
 
 use super::Check;
-use crate::check::ghost::{Facts, Follower, Ghost, ServerView};
+use crate::check::ghost::{Facts, Follower, Ghost, Limits, ServerView};
 use crate::plan::server_set::ServerIdx;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,6 +20,19 @@ pub(crate) const N4: ServerIdx = ServerIdx(3);
 /// The time for which a server refuses votes after a message from its leader. Clocks stand still unless a test
 /// sets them.
 pub(crate) const HEARTBEAT_TIMEOUT: Span = Span::ms(100);
+
+/// The settings of every server.
+pub(crate) const LIMITS: Limits = Limits {
+    append_entries: 4,
+    append_bytes: 200,
+    inflight: 2,
+    trailing_logs: 1,
+    snapshot_threshold: 3,
+    snapshot_interval: Span::ms(100),
+    election_timeout: HEARTBEAT_TIMEOUT,
+    catch_up_rounds: 3,
+    heartbeat_interval: Span::ms(10),
+};
 
 /// A configuration of these voters.
 pub(crate) fn voters(servers: &[ServerIdx]) -> Arc<Configuration> {
@@ -77,6 +90,7 @@ impl Fixture {
             entries: Vec::new(),
             writes: VecDeque::new(),
             disk: (HardState::default(), 0),
+            limits: LIMITS,
         };
         let mut fixture = Self {
             ghost: Ghost::default(),

@@ -12,9 +12,15 @@ mod acting;
 mod booting;
 pub(crate) mod chain;
 pub(crate) mod conf;
+mod due_snapshot;
 pub(crate) mod facts;
 pub(crate) mod hash;
 pub(crate) mod history;
+mod leading;
+mod limits;
+mod outstanding;
+mod removals;
+mod staging;
 pub(crate) mod step;
 mod stepping;
 mod stopping;
@@ -23,10 +29,15 @@ mod writing;
 
 pub(crate) use chain::{Chain, ChainLink};
 pub(crate) use conf::{Conf, IndexedConf};
+pub(crate) use due_snapshot::DueSnapshot;
 pub(crate) use facts::Facts;
-pub(crate) use ghost_server::{DurableState, GhostServer, PendingRead, PendingReply, ServerStatus};
+pub(crate) use ghost_server::{DurableState, GhostServer, Loads, PendingRead, PendingReply, ServerStatus};
 pub(crate) use history::{CommitHistory, CommitRecord};
+pub(crate) use limits::Limits;
+pub(crate) use outstanding::{Outstanding, SentAppend};
+pub(crate) use removals::{Removal, Removals};
 pub(crate) use server_view::{Follower, Inspect, ServerView};
+pub(crate) use staging::{Staging, StagingEnd, Stagings};
 pub(crate) use step::{
     AllowedRead, Consumed, DiscardedLog, GhostStep, Promise, RecoveredState, RemovedEntry, Stop,
 };
@@ -122,7 +133,7 @@ impl Ghost {
             ObservationKind::Durable { idx, write, torn } => self.durable(*idx, write, *torn),
             ObservationKind::Crashed { idx, wiped } => self.crashed(*idx, *wiped),
             ObservationKind::Halted(idx) => self.halted(*idx),
-            ObservationKind::Damaged { idx, .. } => self.damaged(*idx),
+            ObservationKind::Damaged { idx, damage } => self.damaged(*idx, *damage),
             ObservationKind::Refused { idx, .. } => self.refused(*idx),
             ObservationKind::Applied { idx, batch, digest } => self.applied(*idx, batch, *digest),
             ObservationKind::SnapshotTaken { idx, meta, digest } => self.captured(*idx, meta, *digest),
@@ -145,7 +156,8 @@ impl Ghost {
         ghost_server.forget();
         if wiped {
             let lost = ghost_server.disk.end().max(ghost_server.lost);
-            *ghost_server = GhostServer { lost, ..GhostServer::default() };
+            // The state machine keeps its faults when the disk is lost.
+            *ghost_server = GhostServer { lost, loads: ghost_server.loads, ..GhostServer::default() };
         }
         Facts::CRASHED
     }

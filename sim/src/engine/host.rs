@@ -5,6 +5,7 @@
 
 use crate::disk::{Disk, Stores};
 use crate::engine::clock::Clock;
+use crate::engine::machine_faults::MachineFaults;
 use crate::engine::workload::TankFsm;
 use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::ServerIdx;
@@ -34,6 +35,8 @@ pub(crate) struct Host<F: TankFsm, W> {
     pub(crate) process: Option<Process<F, W>>,
     /// The durations of the state machine's work.
     pub(crate) times: MachineTimes,
+    /// The faults of the state machine.
+    pub(crate) machine_faults: MachineFaults,
 }
 
 /// A running server. `W` is the type of the events that wait while it is paused.
@@ -138,6 +141,7 @@ impl<F: TankFsm, W> Host<F, W> {
                 stalls: 0,
                 held_until: Time(0),
             },
+            machine_faults: MachineFaults::default(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Faults that recur at drawn times.
 
 use super::{Act, Draw, Draws, NemesisView, ServerIdx, ServerSet, choose_one, choose_some, membership};
-use crate::disk::fault::DiskFault;
+use crate::disk::fault::{DiskFault, MachineFault};
 use crate::observe::NetworkChange;
 use crate::plan::fault_kind::Scheduled;
 use crate::plan::rng::Ratio;
@@ -46,6 +46,10 @@ impl Scheduled {
             Self::Promote => membership::promote(view, draws),
             Self::Demote => membership::demote(view, draws),
             Self::Remove => membership::remove(view, draws),
+            Self::FailLoad => break_machine(MachineFault::FailLoad, view.all.minus(view.lost), draws),
+            Self::NeverLoad => break_machine(MachineFault::NeverLoad, view.expendable, draws),
+            Self::FailSnapshot => break_machine(MachineFault::FailSnapshot, view.awake, draws),
+            Self::NeverSnapshot => break_machine(MachineFault::NeverSnapshot, view.awake, draws),
         };
         act.unwrap_or(Act::Nothing)
     }
@@ -93,6 +97,10 @@ fn transfer(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
 
 fn damage(fault: DiskFault, among: ServerSet, draws: Draws) -> Option<Act> {
     choose_one(among, draws[0]).map(|idx| Act::Damage(idx, fault, draws[1]))
+}
+
+fn break_machine(fault: MachineFault, among: ServerSet, draws: Draws) -> Option<Act> {
+    choose_one(among, draws[0]).map(|idx| Act::BreakMachine(idx, fault))
 }
 
 /// The next step of an operator who replaces a lost server: remove the lost server, then add a new one.

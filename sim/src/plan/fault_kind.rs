@@ -72,6 +72,14 @@ named! {
         Demote = "demote",
         /// A member is removed.
         Remove = "remove",
+        /// The next load of a snapshot into a state machine fails.
+        FailLoad = "fail_load",
+        /// From now on, a state machine loads no snapshot.
+        NeverLoad = "never_load",
+        /// The next snapshot of a state machine fails.
+        FailSnapshot = "fail_snapshot",
+        /// From now on, every snapshot of a state machine fails.
+        NeverSnapshot = "never_snapshot",
     }
 }
 
@@ -85,13 +93,28 @@ impl Scheduled {
     /// Whether a server may never recover from this fault. The budget of the plan limits such faults.
     #[must_use]
     pub const fn is_permanent(self) -> bool {
-        matches!(self, Self::Rot | Self::Misdirect | Self::Replace)
+        matches!(self, Self::Rot | Self::Misdirect | Self::Replace | Self::NeverLoad)
     }
 
     /// Whether this is a fault of a disk.
     #[must_use]
     pub const fn is_disk_fault(self) -> bool {
-        self.is_permanent() || matches!(self, Self::DropPages | Self::FailRead | Self::Fill)
+        matches!(
+            self,
+            Self::Rot | Self::Misdirect | Self::Replace | Self::DropPages | Self::FailRead | Self::Fill
+        )
+    }
+
+    /// Whether this fault never ends by itself, although the server may still be of use.
+    #[must_use]
+    pub const fn never_ends(self) -> bool {
+        matches!(self, Self::NeverLoad | Self::NeverSnapshot)
+    }
+
+    /// Whether this is a fault of a state machine.
+    #[must_use]
+    pub const fn is_machine_fault(self) -> bool {
+        self.never_ends() || matches!(self, Self::FailLoad | Self::FailSnapshot)
     }
 }
 

@@ -101,7 +101,8 @@ impl Plan {
         plan
     }
 
-    /// The plan of the storm with this seed, with every kind of disk fault, and with no limit on them.
+    /// The plan of the storm with this seed, with every kind of disk fault, with faults of state machines,
+    /// and with no limit on them.
     #[must_use]
     pub fn storm_beyond_budget(seed: u64) -> Self {
         let mut plan = Self::storm(seed);
@@ -113,6 +114,14 @@ impl Plan {
             let every = Spans::new(timeout.times(4), timeout.times(stream.from_to(20, 120)));
             let lasts = Spans::new(timeout, timeout.times(12));
             plan.nemesis.scheduled.insert(kind, Recurrence { every, lasts });
+        }
+        for &kind in Scheduled::ALL.iter().filter(|kind| kind.is_machine_fault()) {
+            let mut stream = Stream::new(seed, Domain::Storm, Topic::Damage as u64, 2 + kind as u64);
+            let every = Spans::new(timeout.times(4), timeout.times(stream.from_to(20, 120)));
+            // If all state machines failed for good in every run, few snapshots would be left.
+            if !kind.never_ends() || stream.chance(1, 6) {
+                plan.nemesis.scheduled.insert(kind, Recurrence { every, lasts: Spans::ZERO });
+            }
         }
         plan
     }
@@ -236,7 +245,8 @@ fn scheduled(seed: u64, timeout: Span, clients: &ClientPlan) -> BTreeMap<Schedul
         let short = Spans::new(Span::ms(5), timeout.times(2));
         let lasts = if is_short { short } else { Spans::new(timeout, timeout.times(12)) };
         let rhythm = Recurrence { every: Spans::new(timeout.times(2), timeout.times(often)), lasts };
-        let may_be = (has_disk_faults || !kind.is_disk_fault()) && !(leases && kind.breaks_leases());
+        let is_rare = kind.is_disk_fault() || kind.never_ends();
+        let may_be = (has_disk_faults || !is_rare) && !(leases && kind.breaks_leases());
         (is_on && may_be).then_some((kind, rhythm))
     };
     Scheduled::ALL.iter().filter_map(draw).collect()

@@ -74,6 +74,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             }
             Act::ReleaseAllHeld => while self.release_held() {},
             Act::Damage(idx, fault, draw) => self.damage(idx, fault, draw),
+            Act::BreakMachine(idx, fault) => self.break_machine(idx, fault),
             Act::Fill(idx, lasts) => {
                 self.fill_disk(idx);
                 self.event_queue.put(now + lasts, SimEvent::FreeSpace(idx));
