@@ -87,6 +87,10 @@ impl<F: TankFsm> TankFsm for CheckedFsm<F> {
     fn digest(&self) -> u64 {
         self.fsm.digest()
     }
+
+    fn backup(&self) -> Option<Data> {
+        self.fsm.backup()
+    }
 }
 
 /// The custom checks: the invariants, and the bound of steps.

@@ -105,6 +105,10 @@ facts! {
     NETWORK = 43,
     /// A server refused to start.
     REFUSED = 44,
+    /// The server received a call that the ghost records.
+    CALLED = 45,
+    /// The server answered such a call.
+    ANSWERED = 46,
 }
 
 impl Facts {

@@ -1,7 +1,7 @@
 //! The record that the harness keeps of one server: its log in memory, its durable state, and its promises
 //! to others.
 
-use super::{Chain, ChainLink, Conf, Follower, IndexedConf, ServerView, Stop};
+use super::{Chain, ChainLink, Conf, Follower, IndexedConf, PendingCall, ServerView, Stop};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::{
@@ -131,6 +131,8 @@ pub(crate) struct GhostServer {
     pub(crate) pending_reads: Vec<PendingRead>,
     /// Transfers of leadership that wait for an answer.
     pub(crate) transfers: Vec<RequestId>,
+    /// Other calls that wait for an answer.
+    pub(crate) pending_calls: Vec<PendingCall>,
 }
 
 impl GhostServer {
@@ -159,6 +161,7 @@ impl GhostServer {
         self.discards.clear();
         self.pending_reads.clear();
         self.transfers.clear();
+        self.pending_calls.clear();
     }
 
     /// Records a leader's message, if the server follows that leader.
