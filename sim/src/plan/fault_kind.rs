@@ -208,5 +208,7 @@ named! {
         StallCommitter = "stall_committer",
         /// A leader is asked to transfer leadership after it has committed an entry.
         TransferCommitter = "transfer_committer",
+        /// A leader has sent `TimeoutNow`, and then only a minority hears it.
+        StrandCaller = "strand_caller",
     }
 }

@@ -43,6 +43,7 @@ enum Topic {
     Lone = 18,
     Calls = 19,
     Extensions = 20,
+    Listeners = 21,
 }
 
 /// The share of storms that may lose or damage more servers than the cluster tolerates.
