@@ -83,6 +83,14 @@ pub enum Act {
     Flap(ServerIdx, ServerIdx, Span),
     /// Call the server, as an operator would.
     Call(ServerIdx, Call),
+    /// Make these two calls to the server at once.
+    CallTwice(ServerIdx, Call, Call),
+    /// Bootstrap the server with the first configuration of the cluster.
+    Bootstrap(ServerIdx),
+    /// Back up the state of the server's state machine, and restore the cluster from it.
+    Restore(ServerIdx),
+    /// Shut the server down.
+    Shutdown(ServerIdx),
     /// Set the server's clock forward by this span.
     Jump(ServerIdx, Span),
     /// Restart these servers at once and change the network. When the span is over, make the second
@@ -249,7 +257,9 @@ impl Nemesis {
             *servers = servers.iter().take(self.most_down.saturating_sub(away)).collect();
         }
         let is_too_much = match &act {
-            Act::Crash(idx, _) | Act::Pause(idx, _) => self.most_down <= away || !view.awake.contains(*idx),
+            Act::Crash(idx, _) | Act::Pause(idx, _) | Act::Shutdown(idx) => {
+                self.most_down <= away || !view.awake.contains(*idx)
+            }
             Act::RestartUnderChange(servers, ..) => servers.is_empty(),
             _ => false,
         };

@@ -10,6 +10,7 @@ pub(crate) mod server_view;
 
 mod acting;
 mod booting;
+mod calls;
 pub(crate) mod chain;
 pub(crate) mod conf;
 mod due_snapshot;
@@ -27,6 +28,7 @@ mod stopping;
 pub(crate) mod terms;
 mod writing;
 
+pub(crate) use calls::{AnsweredCall, Asked, PendingCall, ReceivedCall, index_of};
 pub(crate) use chain::{Chain, ChainLink};
 pub(crate) use conf::{Conf, IndexedConf};
 pub(crate) use due_snapshot::DueSnapshot;

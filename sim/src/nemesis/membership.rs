@@ -89,6 +89,36 @@ pub(super) fn exchange(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     call(view, draws, change)
 }
 
+/// A change under the condition that an older configuration is still the latest. The leader must refuse it.
+pub(super) fn stale(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
+    let (latest, _) = view.membership?;
+    let Act::Call(idx, call) = any(view, draws)? else { return None };
+    // The configuration at index 1 has no older one. A condition on a later one must be refused too.
+    let older = Index(latest.0.saturating_sub(1 + draws[3].below(latest.0.saturating_sub(1).max(1))));
+    let prev_index = Some(if older == Index::ZERO { latest.next() } else { older });
+    let call = match call {
+        Call::Change { change, .. } => Call::Change { change, prev_index },
+        Call::AddVoterStaged { id, address, .. } => Call::AddVoterStaged { id, address, prev_index },
+        other => other,
+    };
+    Some(Act::Call(idx, call))
+}
+
+/// A change that leaves every suffrage as it is.
+pub(super) fn null(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
+    let (_, configuration) = view.membership?;
+    let voters = voters(configuration);
+    let non_voters = members(configuration).minus(voters);
+    let add = |to: fn(_, _) -> Change| choose_one(voters, draws[1]).map(|idx| to(idx.id(), idx.address()));
+    let change = match draws[2].below(4) {
+        0 => add(Change::AddNonvoter),
+        1 => add(Change::AddVoter),
+        2 => choose_one(non_voters, draws[1]).map(|idx| Change::DemoteVoter(idx.id())),
+        _ => choose_one(non_members(view, configuration), draws[1]).map(|idx| Change::RemoveServer(idx.id())),
+    };
+    call(view, draws, change.or_else(|| add(Change::AddNonvoter))?)
+}
+
 /// Builds the call for a change. In half of the calls, the leader must refuse unless the configuration
 /// is still the current one.
 fn call(view: &NemesisView<'_>, draws: Draws, change: Change) -> Option<Act> {

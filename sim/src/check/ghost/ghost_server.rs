@@ -2,8 +2,8 @@
 //! to others.
 
 use super::{
-    Chain, ChainLink, Conf, DueSnapshot, Follower, IndexedConf, Limits, Outstanding, Removals, ServerView,
-    Stagings, Stop,
+    Chain, ChainLink, Conf, DueSnapshot, Follower, IndexedConf, Limits, Outstanding, PendingCall, Removals,
+    ServerView, Stagings, Stop,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -158,6 +158,8 @@ pub(crate) struct GhostServer {
     pub(crate) stagings: Stagings,
     /// The servers that a leader has removed.
     pub(crate) removals: Removals,
+    /// Other calls that wait for an answer.
+    pub(crate) pending_calls: Vec<PendingCall>,
 }
 
 /// The match index of a follower in these progress records; zero if there is no record of it.
@@ -192,6 +194,7 @@ impl GhostServer {
         self.discards.clear();
         self.pending_reads.clear();
         self.transfers.clear();
+        self.pending_calls.clear();
         self.due_snapshot = DueSnapshot::default();
         self.forget_leadership();
     }

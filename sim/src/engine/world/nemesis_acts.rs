@@ -10,7 +10,7 @@ use crate::observe::observer::Observer;
 use crate::plan::Budget;
 use crate::plan::fault_kind::Scheduled;
 use crate::plan::server_set::{ServerIdx, ServerSet};
-use wavetank_raft::Span;
+use wavetank_raft::{Call, Span};
 
 impl<F: TankFsm, V: Observer> World<F, V> {
     pub(super) fn on_act(&mut self, kind: Scheduled) {
@@ -64,6 +64,17 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             Act::Call(idx, call) => {
                 self.call_as(Caller::Nemesis, idx, call);
             }
+            Act::CallTwice(idx, first, second) => {
+                self.call_as(Caller::Nemesis, idx, first);
+                self.call_as(Caller::Nemesis, idx, second);
+            }
+            Act::Bootstrap(idx) => {
+                self.call_as(Caller::Nemesis, idx, Call::Bootstrap(self.founders()));
+            }
+            Act::Restore(idx) => self.restore_backup(idx),
+            Act::Shutdown(idx) => {
+                self.call_as(Caller::Nemesis, idx, Call::Shutdown);
+            }
             Act::Jump(idx, by) => self.jump_clock(idx, by),
             Act::RestartUnderChange(servers, change, lasts, back) => {
                 self.change_for(&change, lasts, back);
@@ -86,6 +97,13 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 self.skew_clocks(idx);
                 self.change_for(&change, lasts, back);
             }
+        }
+    }
+
+    /// Backs up the state of a server's state machine and restores it by a call to this server.
+    fn restore_backup(&mut self, idx: ServerIdx) {
+        if let Some(state) = self.fsm(idx).and_then(TankFsm::backup) {
+            self.call_as(Caller::Nemesis, idx, Call::Restore(state));
         }
     }
 
