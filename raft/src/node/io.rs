@@ -324,6 +324,10 @@ pub enum LogOp {
     /// Delete the whole log. A snapshot replaces it, and the entries after the snapshot conflict
     /// with the leader's log.
     Discard,
+    /// Keep the log, and store this position in a record of its own: a leader has shown to this
+    /// server, whose disk was blank, that the leader's log reaches it. The server does not campaign
+    /// before its own log reaches it.
+    CatchUp(LogId),
 }
 
 /// The time at which [`Input::Timer`] is due, and the reason for it.

@@ -70,6 +70,7 @@ impl Start<'_> {
             hard_state: HardState { term: Term(self.term), vote: self.vote.map(NodeId::of) },
             log,
             snapshot: snapshot.map(Into::into),
+            catch_up: LogId::ZERO,
         };
         (Settings::new(self.config).expect("within the rules"), boot)
     }
@@ -400,6 +401,7 @@ pub(crate) fn persisted(write: &Write) -> String {
         LogOp::Replace(entries) => format!(" replace {}", run(entries)),
         LogOp::Compact(upto) => format!(" compact {upto}"),
         LogOp::Discard => " discard".into(),
+        LogOp::CatchUp(upto) => format!(" catch up {upto}"),
     };
     text + &log
 }

@@ -94,6 +94,7 @@ pub(super) fn write(write: &Write) -> String {
         LogOp::Replace(added) => text += &format!(" replace {}", entries(added)),
         LogOp::Compact(upto) => text += &format!(" compact ..{upto}"),
         LogOp::Discard => text += " discard",
+        LogOp::CatchUp(upto) => text += &format!(" catch up to {upto}"),
     }
     text
 }
