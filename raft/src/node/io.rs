@@ -230,6 +230,16 @@ pub enum Effect {
         /// True if the follower answers again.
         alive: bool,
     },
+    /// A follower has lost entries that it had acknowledged. If it is a voter, its copies do not count
+    /// for a commit any more, until it is removed and added again.
+    LostEntries {
+        /// The follower.
+        peer: NodeId,
+        /// The last index that the follower had acknowledged.
+        acknowledged: Index,
+        /// The last index of its log now.
+        last: Index,
+    },
     /// An input was ignored for this reason.
     Ignored(Ignored),
 }

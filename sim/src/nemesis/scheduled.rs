@@ -46,6 +46,7 @@ impl Scheduled {
             Self::Promote => membership::promote(view, draws),
             Self::Demote => membership::demote(view, draws),
             Self::Remove => membership::remove(view, draws),
+            Self::NewDisk => membership::new_disk(view, draws, lasts),
         };
         act.unwrap_or(Act::Nothing)
     }

@@ -72,6 +72,9 @@ named! {
         Demote = "demote",
         /// A member is removed.
         Remove = "remove",
+        /// A server that was removed gets a new disk and is added again under its old name. Each time,
+        /// the operator takes the next step: remove a voter, give it a new disk, or add it.
+        NewDisk = "new_disk",
     }
 }
 

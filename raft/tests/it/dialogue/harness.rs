@@ -348,6 +348,7 @@ fn describe(effect: &Effect) -> String {
         Effect::Installed(meta) => format!("installed {}", meta.last),
         Effect::Staged { request, result: Ok(at) } => format!("{request} staged {at}"),
         Effect::Staged { request, result: Err(refusal) } => format!("{request} {refusal:?}"),
+        Effect::LostEntries { peer, acknowledged, last } => format!("{peer} lost {last}..{acknowledged}"),
         Effect::Contact { peer, alive: true, .. } => format!("{peer} is back"),
         Effect::Contact { peer, last, alive: false } => format!("{peer} silent since {last}"),
         Effect::Ignored(why) => format!("ignored {why:?}"),

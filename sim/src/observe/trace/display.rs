@@ -241,6 +241,9 @@ fn observed(observed: &Observed) -> String {
             format!("{peer} is silent for {}", Span::from_duration(*silent))
         }
         Observed::ResumedHeartbeat { peer } => format!("{peer} answers again"),
+        Observed::LostEntries { peer, acknowledged, last } => {
+            format!("{peer} lost entries: it had acknowledged {acknowledged}, and its log ends at {last}")
+        }
         Observed::Truncated { after } => format!("log cut back to {after}"),
         Observed::Ignored(why) => format!("ignored: {why:?}"),
     }
