@@ -386,6 +386,10 @@ impl Driver {
             Observed::FailedHeartbeat { peer, silent } => tracing::warn!(%peer, ?silent, "no contact"),
             Observed::ResumedHeartbeat { peer } => tracing::info!(%peer, "contact again"),
             Observed::Peer { removed: true, peer } => tracing::info!(id = %peer.id, "a member was removed"),
+            Observed::LostEntries { peer, acknowledged, last } => tracing::error!(
+                %peer, %acknowledged, %last,
+                "a member lost entries that it had acknowledged, and counts no more: remove it and add it again"
+            ),
             Observed::Truncated { after } => tracing::debug!(%after, "the end of the log was removed"),
         }
         self.observers.retain(|sink| sink.send(observed));

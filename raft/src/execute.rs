@@ -24,6 +24,9 @@ use alloc::vec::Vec;
 /// writes three records, and a crash between these writes can lose a vote (its issue #661).
 pub const HARD_STATE: &[u8] = b"HardState";
 
+/// The key of the record of [`LogOp::CatchUp`] in the stable store.
+pub const CATCH_UP: &[u8] = b"CatchUp";
+
 /// Runs the log store and the stable store.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Storage<L, S> {
@@ -42,6 +45,8 @@ pub struct Recovered {
     pub log: LogImage,
     /// The description of the newest readable snapshot; `None` if there is no snapshot.
     pub snapshot: Option<Arc<SnapshotMeta>>,
+    /// The position of the last [`LogOp::CatchUp`]; zero if there was none.
+    pub catch_up: LogId,
 }
 
 impl Recovered {
@@ -95,7 +100,11 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         };
         let end = snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
         let log = self.recover_log(end, cache)?;
-        Ok(Recovered { hard_state, log, snapshot })
+        let catch_up = match self.stable.get(CATCH_UP)? {
+            Some(record) => decode_catch_up(&record)?,
+            None => LogId::ZERO,
+        };
+        Ok(Recovered { hard_state, log, snapshot, catch_up })
     }
 
     fn recover_log(&mut self, snapshot: LogId, cache: CacheLimits) -> Result<LogImage, StoreError> {
@@ -161,6 +170,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
             }
             LogOp::Compact(upto) => self.log.delete_range(self.log.first_index()?, *upto),
             LogOp::Discard => self.log.delete_range(self.log.first_index()?, self.log.last_index()?),
+            LogOp::CatchUp(upto) => self.stable.set(CATCH_UP, &encode_catch_up(*upto)),
         }
     }
 
@@ -212,6 +222,24 @@ fn decode_hard_state(record: &[u8]) -> Result<HardState, StoreError> {
         (Some(term), false, Some(vote)) => Ok(HardState { term: Term(term), vote: Some(NodeId(vote)) }),
         (None, _, _) | (Some(_), false, None) => {
             let what = format!("the vote record has an invalid length of {} bytes", record.len());
+            Err(StoreError::new(StoreErrorKind::Corrupt, what))
+        }
+    }
+}
+
+/// Encodes the record that is stored under [`CATCH_UP`].
+#[must_use]
+pub fn encode_catch_up(upto: LogId) -> [u8; 16] {
+    (u128::from(upto.term.0) << 64 | u128::from(upto.index.0)).to_be_bytes()
+}
+
+fn decode_catch_up(record: &[u8]) -> Result<LogId, StoreError> {
+    let number = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).ok();
+    let (term, index) = record.split_at_checked(8).unwrap_or((record, &[]));
+    match (number(term), number(index)) {
+        (Some(term), Some(index)) => Ok(LogId { term: Term(term), index: Index(index) }),
+        (None, _) | (_, None) => {
+            let what = format!("the record of the catch-up has an invalid length of {} bytes", record.len());
             Err(StoreError::new(StoreErrorKind::Corrupt, what))
         }
     }

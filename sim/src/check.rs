@@ -32,7 +32,7 @@ pub use judges::Judges;
 
 /// All checks, in the order in which they run. Only the first violation is reported, so a check that is
 /// closer to the cause of a bug runs earlier.
-static CHECKS: [Check; 56] = [
+static CHECKS: [Check; 57] = [
     storage::recovered_log_is_whole::CHECK,
     storage::synced_data_is_kept::CHECK,
     storage::recovery_covers_promises::CHECK,
@@ -44,6 +44,7 @@ static CHECKS: [Check; 56] = [
     election::vote_is_justified::CHECK,
     election::promised_silence_is_kept::CHECK,
     election::only_voters_campaign::CHECK,
+    election::new_disk_catches_up::CHECK,
     election::leader_has_quorum::CHECK,
     election::election_safety::CHECK,
     commit::leader_completeness::CHECK,

@@ -63,6 +63,11 @@ pub struct NemesisView<'a> {
     /// The servers whose permanent loss the plan still permits: the nemesis may lose one of them, not
     /// all. The set is filled in only when such a fault is due, because it is expensive to compute.
     pub expendable: ServerSet,
+    /// The servers that may get a new disk: no other server has a configuration that names them. Like
+    /// `expendable`, the set is filled in only when such a fault is due.
+    pub removed: ServerSet,
+    /// The servers whose new disks are blank. This set, too, is filled in only then.
+    pub blank: ServerSet,
     /// The leader's configuration and its log index.
     pub membership: Option<(wavetank_raft::Index, &'a Configuration)>,
 }
@@ -106,6 +111,8 @@ pub enum Act {
     Fill(ServerIdx, Span),
     /// Lose the server and its disk permanently.
     Lose(ServerIdx),
+    /// Give the server a new disk. It restarts when the span is over.
+    NewDisk(ServerIdx, Span),
     /// Stop the server's clock for this span.
     Freeze(ServerIdx, Span),
     /// Deliver all messages that the network holds.

@@ -86,7 +86,12 @@ where
                 (None, LogOp::Append(entries)) => together.extend_from_slice(entries),
                 (
                     _,
-                    LogOp::Append(_) | LogOp::Keep | LogOp::Replace(_) | LogOp::Compact(_) | LogOp::Discard,
+                    LogOp::Append(_)
+                    | LogOp::Keep
+                    | LogOp::Replace(_)
+                    | LogOp::Compact(_)
+                    | LogOp::Discard
+                    | LogOp::CatchUp(_),
                 ) => {
                     store(&mut self.log, &mut together)?;
                     self.persist(write)?;
@@ -217,7 +222,7 @@ impl<D: LogDisk> DiskWorker<D> {
 fn count(op: &LogOp) -> usize {
     match op {
         LogOp::Append(entries) | LogOp::Replace(entries) => entries.len(),
-        LogOp::Keep | LogOp::Compact(_) | LogOp::Discard => 0,
+        LogOp::Keep | LogOp::Compact(_) | LogOp::Discard | LogOp::CatchUp(_) => 0,
     }
 }
 

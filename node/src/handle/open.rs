@@ -84,6 +84,7 @@ fn read<F: Fsm, D: LogDisk, N: SnapshotStore>(
         hard_state: recovered.hard_state,
         log: recovered.log,
         snapshot: recovered.snapshot,
+        catch_up: recovered.catch_up,
     };
     Ok(LoadedStores { boot, disk, machine, snapshots })
 }

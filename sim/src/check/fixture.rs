@@ -210,7 +210,14 @@ impl Fixture {
         let entries = self.scripted_servers[idx.at()].entries.clone();
         let log = image(LogId::ZERO, &entries);
         let hard_state = HardState { term: Term(term), vote };
-        let boot = Boot { entropy: Entropy(0), incarnation: 1, hard_state, log, snapshot: None };
+        let boot = Boot {
+            entropy: Entropy(0),
+            incarnation: 1,
+            hard_state,
+            log,
+            snapshot: None,
+            catch_up: LogId::ZERO,
+        };
         self.boot_as(idx, &boot, &entries);
     }
 

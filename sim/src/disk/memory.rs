@@ -285,7 +285,7 @@ fn parts_of(op: &LogOp) -> usize {
         LogOp::Keep => 0,
         LogOp::Append(entries) => entries.len(),
         LogOp::Replace(entries) => 1 + entries.len(),
-        LogOp::Compact(_) | LogOp::Discard => 1,
+        LogOp::Compact(_) | LogOp::Discard | LogOp::CatchUp(_) => 1,
     }
 }
 

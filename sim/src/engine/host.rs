@@ -165,6 +165,7 @@ impl<F: TankFsm, W> Host<F, W> {
             hard_state: found.hard_state,
             log: found.log,
             snapshot: found.snapshot,
+            catch_up: found.catch_up,
         };
         self.process = Some(Process {
             server: Server::boot(self.settings.clone(), boot.clone(), self.clock.reads(now)),

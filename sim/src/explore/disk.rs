@@ -13,6 +13,8 @@ pub struct ModelDisk {
     pub record: HardState,
     /// The durable log, from its first entry.
     pub log: Vec<Entry>,
+    /// The position that the log must reach before the server campaigns.
+    pub catch_up: LogId,
     /// The pending writes, oldest first.
     pub waiting: VecDeque<Write>,
 }
@@ -43,6 +45,7 @@ impl ModelDisk {
                 self.log.extend(entries.iter().cloned());
             }
             LogOp::Discard => self.log.clear(),
+            LogOp::CatchUp(upto) => self.catch_up = *upto,
         }
         Some(write)
     }

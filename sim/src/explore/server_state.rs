@@ -221,5 +221,6 @@ pub fn boot_from(disk: &ModelDisk, life: u8) -> Boot {
         hard_state: disk.record,
         log: disk.image(),
         snapshot: None,
+        catch_up: disk.catch_up,
     }
 }

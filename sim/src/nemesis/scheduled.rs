@@ -58,6 +58,7 @@ impl Scheduled {
             Self::NullChange => membership::null(view, draws),
             Self::TransferAndChange => transfer_and_change(view, draws),
             Self::Shutdown => any_server.map(Act::Shutdown),
+            Self::NewDisk => membership::new_disk(view, draws, lasts),
         };
         act.unwrap_or(Act::Nothing)
     }

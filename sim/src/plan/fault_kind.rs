@@ -97,6 +97,9 @@ named! {
         TransferAndChange = "transfer_and_change",
         /// A server is shut down.
         Shutdown = "shutdown",
+        /// A server that was removed gets a new disk and is added again under its old name. Each time,
+        /// the operator takes the next step: remove a voter, give it a new disk, or add it.
+        NewDisk = "new_disk",
     }
 }
 

@@ -70,6 +70,7 @@ impl Start<'_> {
             hard_state: HardState { term: Term(self.term), vote: self.vote.map(NodeId::of) },
             log,
             snapshot: snapshot.map(Into::into),
+            catch_up: LogId::ZERO,
         };
         (Settings::new(self.config).expect("within the rules"), boot)
     }
@@ -349,6 +350,7 @@ fn describe(effect: &Effect) -> String {
         Effect::Installed(meta) => format!("installed {}", meta.last),
         Effect::Staged { request, result: Ok(at) } => format!("{request} staged {at}"),
         Effect::Staged { request, result: Err(refusal) } => format!("{request} {refusal:?}"),
+        Effect::LostEntries { peer, acknowledged, last } => format!("{peer} lost {last}..{acknowledged}"),
         Effect::Contact { peer, alive: true, .. } => format!("{peer} is back"),
         Effect::Contact { peer, last, alive: false } => format!("{peer} silent since {last}"),
         Effect::Ignored(why) => format!("ignored {why:?}"),
@@ -405,6 +407,7 @@ pub(crate) fn persisted(write: &Write) -> String {
         LogOp::Replace(entries) => format!(" replace {}", run(entries)),
         LogOp::Compact(upto) => format!(" compact {upto}"),
         LogOp::Discard => " discard".into(),
+        LogOp::CatchUp(upto) => format!(" catch up {upto}"),
     };
     text + &log
 }

@@ -100,6 +100,8 @@ pub(crate) struct GhostServer {
     pub(crate) status: ServerStatus,
     /// The last index of the log on a disk that was lost as a whole.
     pub(crate) lost: Index,
+    /// The greatest committed index when the server, which was no member then, got a new disk.
+    pub(crate) new_disk_at: Option<Index>,
     /// True if a store failed and the server has not restarted since.
     pub(crate) store_failed: bool,
     /// True if the disk has had a fault.
