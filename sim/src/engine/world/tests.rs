@@ -4,8 +4,8 @@ pub(crate) mod tiny;
 
 use super::*;
 use crate::Plan;
-use crate::plan::rng::Spans;
 use crate::disk::fault::MachineFault;
+use crate::plan::rng::Spans;
 use crate::runner::storm_run;
 use tiny::{EventCounts, Sum, SumClients};
 use wavetank_raft::store::{StoreError, StoreErrorKind};
