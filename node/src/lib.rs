@@ -10,6 +10,7 @@
 mod driver;
 mod error;
 mod handle;
+mod panic;
 pub mod prelude;
 pub mod store;
 pub mod transport;
