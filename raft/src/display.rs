@@ -56,6 +56,9 @@ impl fmt::Display for Refusal {
             }
             Self::TransferToSelf => write!(f, "cannot transfer leadership to itself"),
             Self::TransferTimeout => write!(f, "leadership transfer timeout"),
+            Self::TooLarge { bytes, limit } => {
+                write!(f, "{bytes} bytes are above max_command_bytes, which is {limit}")
+            }
             Self::TooSlow => write!(f, "the new server did not catch up: it remains a non-voter"),
             Self::StagingAborted => write!(f, "the promotion of the new server was aborted"),
         }

@@ -1,6 +1,9 @@
 //! Replication: entries that are copied, reordered, replaced and committed.
 
-use super::plan_tweaks::{duplicating, one_entry_at_a_time, reordering, smallest_cache, snapshots_soon};
+use super::plan_tweaks::{
+    duplicating, one_entry_at_a_time, reads_longer_than_a_heartbeat, reordering, smallest_cache,
+    snapshots_soon,
+};
 use crate::dsl::{Cluster, election_timeouts};
 
 stories![
@@ -212,8 +215,29 @@ stories![
         cluster.expect_leads(leader);
     }
 
+<<<<<<< HEAD
     /// A leader's disk read takes so long that the entries are overwritten meanwhile, and the leader
     /// leads again in a later term. It does not send the entries that it read.
+=======
+    /// While the disk reads entries for two dead followers, heartbeats do not begin these reads again.
+    /// Otherwise more and more reads would delay the leader's own writes.
+    #[cluster(servers = 5, plan_tweak = reads_longer_than_a_heartbeat)]
+    fn heartbeats_do_not_repeat_a_read_under_way(cluster: &mut Cluster) {
+        let leader = cluster.until_leader();
+        let [dead, also_dead, _, _] = cluster.followers_of(leader);
+        cluster.crash(dead);
+        cluster.crash(also_dead);
+        cluster.propose_many(leader, TWENTY).until_acknowledged(TWENTY[19]);
+
+        cluster.until_passed(election_timeouts(10));
+
+        cluster.propose(leader, "late").until_acknowledged("late");
+        cluster.expect_leads(leader);
+    }
+
+    /// When a disk read takes so long that the entries were overwritten and the leader leads again in a
+    /// later term, what was read is sent to nobody.
+>>>>>>> main
     #[cluster(servers = 5, plan_tweak = smallest_cache)]
     fn entries_read_in_an_older_term_are_not_sent(cluster: &mut Cluster) {
         let leader = cluster.until_leader();

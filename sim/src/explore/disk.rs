@@ -4,7 +4,7 @@ use super::bounds::Bounds;
 use crate::plan::server_set::ServerIdx;
 use serde::Serialize;
 use std::collections::VecDeque;
-use wavetank_raft::{Entry, HardState, Index, LogId, LogImage, LogOp, Payload, Term, Write};
+use wavetank_raft::{CacheLimits, Entry, HardState, Index, LogId, LogImage, LogOp, Payload, Term, Write};
 
 /// The disk of an explored server. A crash keeps `record` and `log`, and loses `waiting`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
@@ -13,6 +13,8 @@ pub struct ModelDisk {
     pub record: HardState,
     /// The durable log, from its first entry.
     pub log: Vec<Entry>,
+    /// The position that the log must reach before the server campaigns.
+    pub catch_up: LogId,
     /// The pending writes, oldest first.
     pub waiting: VecDeque<Write>,
 }
@@ -43,6 +45,7 @@ impl ModelDisk {
                 self.log.extend(entries.iter().cloned());
             }
             LogOp::Discard => self.log.clear(),
+            LogOp::CatchUp(upto) => self.catch_up = *upto,
         }
         Some(write)
     }
@@ -50,7 +53,7 @@ impl ModelDisk {
     /// The log that a starting server recovers.
     #[must_use]
     pub fn image(&self) -> LogImage {
-        let mut image = LogImage::new(LogId::ZERO, u64::MAX);
+        let mut image = LogImage::new(LogId::ZERO, CacheLimits::entries(u64::MAX));
         self.log.iter().for_each(|entry| image.push(entry.clone()));
         image
     }

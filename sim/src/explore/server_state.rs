@@ -138,7 +138,12 @@ impl ServerState {
                 let Some(call_id) = self.call_table.call(rpc, to, self.node.term()) else { return };
                 ModelMessage::Request { call_id, request }
             }
-            Effect::Reply { rpc, response, .. } => {
+            Effect::Reply { rpc, mut response, .. } => {
+                // The second campaign of a candidate could begin a term after the last one. It does the
+                // same as the refusal and an election timeout after it, which are explored.
+                if let wavetank_raft::Response::RequestVote(vote) = &mut response {
+                    vote.refused_for_term = false;
+                }
                 let call = (context.message)(
                     u32::try_from(rpc.0).expect("the number of a message is a stimulus code"),
                 );
@@ -216,5 +221,6 @@ pub fn boot_from(disk: &ModelDisk, life: u8) -> Boot {
         hard_state: disk.record,
         log: disk.image(),
         snapshot: None,
+        catch_up: disk.catch_up,
     }
 }

@@ -87,6 +87,10 @@ impl<F: TankFsm> TankFsm for CheckedFsm<F> {
     fn digest(&self) -> u64 {
         self.fsm.digest()
     }
+
+    fn backup(&self) -> Option<Data> {
+        self.fsm.backup()
+    }
 }
 
 /// The custom checks of a storm: the invariants, and the bound on the steps.

@@ -80,7 +80,7 @@ mod tests {
     fn a_vote_is_given_when_it_is_on_disk() {
         let message = ModelMessage::Request { call_id: call_id(N1, N2, 2), request: ask(2) };
         let of = |disk: &ModelDisk, granted| {
-            let response = RequestVoteResponse { term: Term(2), granted };
+            let response = RequestVoteResponse { term: Term(2), granted, refused_for_term: false };
             answer(disk, &message, &Response::RequestVote(response))
         };
         expect_rows(&[

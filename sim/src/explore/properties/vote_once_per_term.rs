@@ -28,7 +28,8 @@ mod tests {
         let asked = RequestVote { term: Term(term), last_log: LogId::ZERO, leadership_transfer: false };
         let message =
             ModelMessage::Request { call_id: call(from, N3, term), request: Request::RequestVote(asked) };
-        let response = Response::RequestVote(RequestVoteResponse { term: Term(term), granted });
+        let response =
+            Response::RequestVote(RequestVoteResponse { term: Term(term), granted, refused_for_term: false });
         breach(Some((Term(2), N1)), &message, &response)
     }
 
