@@ -215,10 +215,6 @@ stories![
         cluster.expect_leads(leader);
     }
 
-<<<<<<< HEAD
-    /// A leader's disk read takes so long that the entries are overwritten meanwhile, and the leader
-    /// leads again in a later term. It does not send the entries that it read.
-=======
     /// While the disk reads entries for two dead followers, heartbeats do not begin these reads again.
     /// Otherwise more and more reads would delay the leader's own writes.
     #[cluster(servers = 5, plan_tweak = reads_longer_than_a_heartbeat)]
@@ -235,9 +231,8 @@ stories![
         cluster.expect_leads(leader);
     }
 
-    /// When a disk read takes so long that the entries were overwritten and the leader leads again in a
-    /// later term, what was read is sent to nobody.
->>>>>>> main
+    /// A leader's disk read takes so long that the entries are overwritten meanwhile, and the leader
+    /// leads again in a later term. It does not send the entries that it read.
     #[cluster(servers = 5, plan_tweak = smallest_cache)]
     fn entries_read_in_an_older_term_are_not_sent(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
