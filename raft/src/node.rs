@@ -176,7 +176,7 @@ impl Node {
                 if self.follow(from, now, fx)
                     && let Role::Follower(follower) = &mut self.role
                 {
-                    follower.on_install(&mut self.state, from, rpc, m, fx);
+                    follower.on_install(&mut self.state, from, rpc, m, now, fx);
                 }
             }
             Request::RequestVote(m) => self.on_vote(from, rpc, &m, now),
@@ -276,7 +276,7 @@ impl Node {
     fn on_timeout_now(&mut self, from: NodeId, rpc: RpcId, m: &TimeoutNow, now: Time, fx: &mut Effects) {
         let fresh = m.term.is_none_or(|term| term == self.state.term);
         let follows = matches!(&self.role, Role::Follower(follower) if follower.leader == Some(from));
-        let accepted = fresh && follows && self.state.is_voter() && !self.state.is_disk_stalled(now);
+        let accepted = fresh && follows && self.state.is_voter() && self.state.may_campaign(now);
         let response = Response::TimeoutNow(TimeoutNowResponse { accepted });
         self.state.reply(from, rpc, response);
         if accepted {

@@ -101,13 +101,13 @@ impl Ballot {
         state.membership.voters().vote_result(votes)
     }
 
-    /// Handles the end of the election timeout. A new campaign begins, except if the disk is
-    /// stalled or the server is no longer a voter.
+    /// Handles the end of the election timeout. A new campaign begins if the server may
+    /// still campaign.
     pub(crate) fn on_timer(&self, state: &NodeState, now: Time) -> Transition {
         if now < self.deadline {
             return Transition::Stay;
         }
-        if state.is_disk_stalled(now) || !state.membership.may_campaign(state.id, state.commit) {
+        if !state.may_campaign(now) {
             return Transition::Follow(state.term, None);
         }
         if state.settings.pre_vote_disabled {

@@ -17,6 +17,7 @@ struct Disk {
     hard_state: HardState,
     log: Vec<Entry>,
     snapshot: Option<SnapshotMeta>,
+    catch_up: LogId,
     queue: VecDeque<Write>,
 }
 
@@ -33,6 +34,7 @@ impl Disk {
             }
             LogOp::Compact(upto) => self.log.retain(|entry| *upto < entry.id.index),
             LogOp::Discard => self.log.clear(),
+            LogOp::CatchUp(upto) => self.catch_up = *upto,
         }
         Some(write.token)
     }
@@ -463,6 +465,7 @@ fn boot(config: &Config, disk: &mut Disk, incarnation: u32, now: Time) -> Node {
         hard_state: disk.hard_state,
         log: disk.image(config.log_cache_capacity),
         snapshot: disk.snapshot.clone().map(Into::into),
+        catch_up: disk.catch_up,
     };
     Node::boot(settings, boot, now)
 }

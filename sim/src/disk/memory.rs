@@ -11,8 +11,8 @@ use wavetank_raft::execute::{Recovered, Snapshots, Storage, keep_snapshot, load_
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::store::{LogStore, SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{
-    Configuration, Data, Entries, Entry, Index, LogId, LogOp, Payload, Settings, SnapshotMeta, SnapshotPiece,
-    StoreJob, Write,
+    CacheLimits, Configuration, Data, Entries, Entry, Index, LogId, LogOp, Payload, Settings, SnapshotMeta,
+    SnapshotPiece, StoreJob, Write,
 };
 
 /// Stores in memory, with faults.
@@ -38,7 +38,7 @@ impl Default for Memory {
 }
 
 impl Stores for Memory {
-    fn recover(&mut self, cache: u64) -> Result<Recovered, StoreError> {
+    fn recover(&mut self, cache: CacheLimits) -> Result<Recovered, StoreError> {
         self.read()?;
         recover(&mut self.storage, &self.snapshots, cache)
     }
@@ -285,7 +285,7 @@ fn parts_of(op: &LogOp) -> usize {
         LogOp::Keep => 0,
         LogOp::Append(entries) => entries.len(),
         LogOp::Replace(entries) => 1 + entries.len(),
-        LogOp::Compact(_) | LogOp::Discard => 1,
+        LogOp::Compact(_) | LogOp::Discard | LogOp::CatchUp(_) => 1,
     }
 }
 

@@ -4,9 +4,14 @@ use super::super::Replier;
 use super::*;
 use crate::wire::{self, Header, Kind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use wavetank_raft::*;
 
+mod limits;
+mod network;
+mod simulated;
+mod storm;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -47,7 +52,7 @@ impl Server {
     async fn request(&mut self) -> (Header, Request, Replier) {
         match self.next().await {
             Arrival::Request { header, request, replier } => (header, request, replier),
-            other @ (Arrival::Response { .. } | Arrival::Speaks { .. }) => panic!("{other:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -56,7 +61,7 @@ impl Server {
             match self.next().await {
                 Arrival::Response { rpc, response, .. } => return (rpc.0, response),
                 Arrival::Speaks { dialect, .. } => assert_eq!(dialect, Dialect::Wavetank),
-                other @ Arrival::Request { .. } => panic!("{other:?}"),
+                other => panic!("{other:?}"),
             }
         }
     }

@@ -3,11 +3,11 @@
 
 use std::fmt::Write as _;
 use wavetank_raft::{
-    AppendEntries, AppendEntriesResponse, Boot, ClientRequest, Config, Configuration, DeadlineReason, Effect,
-    Effects, Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshotResponse, LogId, LogImage,
-    LogOp, Member, Node, NodeId, Payload, Request, RequestPreVote, RequestPreVoteResponse, RequestVote,
-    RequestVoteResponse, Response, RoleName, RpcId, Settings, SnapshotMeta, Span, StoreJob, Term, Time,
-    TimeoutNowResponse, Write,
+    AppendEntries, AppendEntriesResponse, Boot, CacheLimits, ClientRequest, Config, Configuration,
+    DeadlineReason, Effect, Effects, Entries, Entropy, Entry, HardState, Index, Input,
+    InstallSnapshotResponse, LogId, LogImage, LogOp, Member, Node, NodeId, Payload, Request, RequestPreVote,
+    RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, RoleName, RpcId, Settings,
+    SnapshotMeta, Span, StoreJob, Term, Time, TimeoutNowResponse, Write,
 };
 
 /// The start state of a node.
@@ -58,7 +58,7 @@ impl Start<'_> {
             checksum: 0,
         });
         let base = snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
-        let mut log = LogImage::new(base, self.config.log_cache_capacity);
+        let mut log = LogImage::new(base, CacheLimits::entries(self.config.log_cache_capacity));
         for (entry, at) in entries(base.index, self.log).iter().zip(0..) {
             let members = || Payload::Configuration(configuration.clone().into());
             let payload = if at == 0 && base == LogId::ZERO { members() } else { entry.payload.clone() };
@@ -70,6 +70,7 @@ impl Start<'_> {
             hard_state: HardState { term: Term(self.term), vote: self.vote.map(NodeId::of) },
             log,
             snapshot: snapshot.map(Into::into),
+            catch_up: LogId::ZERO,
         };
         (Settings::new(self.config).expect("within the rules"), boot)
     }
@@ -349,6 +350,7 @@ fn describe(effect: &Effect) -> String {
         Effect::Installed(meta) => format!("installed {}", meta.last),
         Effect::Staged { request, result: Ok(at) } => format!("{request} staged {at}"),
         Effect::Staged { request, result: Err(refusal) } => format!("{request} {refusal:?}"),
+        Effect::LostEntries { peer, acknowledged, last } => format!("{peer} lost {last}..{acknowledged}"),
         Effect::Contact { peer, alive: true, .. } => format!("{peer} is back"),
         Effect::Contact { peer, last, alive: false } => format!("{peer} silent since {last}"),
         Effect::Ignored(why) => format!("ignored {why:?}"),
@@ -405,6 +407,7 @@ pub(crate) fn persisted(write: &Write) -> String {
         LogOp::Replace(entries) => format!(" replace {}", run(entries)),
         LogOp::Compact(upto) => format!(" compact {upto}"),
         LogOp::Discard => " discard".into(),
+        LogOp::CatchUp(upto) => format!(" catch up {upto}"),
     };
     text + &log
 }

@@ -335,7 +335,7 @@ fn a_follower_behind_the_log_gets_a_snapshot() {
     );
     harness.lose("n2");
     assert!(harness.next_heartbeat().starts_with("n2: append t3 t3.i5+0 commit i5; "));
-    let back = ScriptedAnswer { hint: Some((3, 4)), ..harness.scripted(false) };
+    let back = ScriptedAnswer { number: 4, hint: Some((3, 4)), ..harness.scripted(false) };
     assert_eq!(harness.answer("n2", back), "read newest at 0");
     // The compacted entries were never sent to it.
     let mut harness = leader(3);

@@ -107,6 +107,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         for idx in core.iter() {
             self.hosts[idx.at()].disk.calm();
             self.hosts[idx.at()].times.calm();
+            self.hosts[idx.at()].machine_faults.calm();
             self.resume(idx);
             self.restart(idx);
         }
