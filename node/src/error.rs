@@ -144,6 +144,17 @@ impl std::error::Error for CallError {}
 pub enum StartError {
     /// A setting cannot have its value.
     Config(ConfigError),
+    /// A limit is above another one, which must be at least as large.
+    Limits {
+        /// The name of the limit.
+        limit: &'static str,
+        /// Its value.
+        value: u64,
+        /// The name of the other limit.
+        other: &'static str,
+        /// The value of the other limit.
+        bound: u64,
+    },
     /// A store failed, its contents contradict each other, or the state machine refused every
     /// snapshot.
     Store(StoreError),
@@ -155,6 +166,9 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(error) => write!(f, "configuration: {error}"),
+            Self::Limits { limit, value, other, bound } => {
+                write!(f, "{limit} is {value}, but must not be above {other}, which is {bound}")
+            }
             Self::Store(error) => write!(f, "{error}"),
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
         }

@@ -63,6 +63,11 @@ pub struct NemesisView<'a> {
     /// The servers whose permanent loss the plan still permits: the nemesis may lose one of them, not
     /// all. The set is filled in only when such a fault is due, because it is expensive to compute.
     pub expendable: ServerSet,
+    /// The servers that may get a new disk: no other server has a configuration that names them. Like
+    /// `expendable`, the set is filled in only when such a fault is due.
+    pub removed: ServerSet,
+    /// The servers whose new disks are blank. This set, too, is filled in only then.
+    pub blank: ServerSet,
     /// The leader's configuration and its log index.
     pub membership: Option<(wavetank_raft::Index, &'a Configuration)>,
 }
@@ -83,6 +88,14 @@ pub enum Act {
     Flap(ServerIdx, ServerIdx, Span),
     /// Call the server, as an operator would.
     Call(ServerIdx, Call),
+    /// Make these two calls to the server at once.
+    CallTwice(ServerIdx, Call, Call),
+    /// Bootstrap the server with the first configuration of the cluster.
+    Bootstrap(ServerIdx),
+    /// Back up the state of the server's state machine, and restore the cluster from it.
+    Restore(ServerIdx),
+    /// Shut the server down.
+    Shutdown(ServerIdx),
     /// Set the server's clock forward by this span.
     Jump(ServerIdx, Span),
     /// Restart these servers at once and change the network. When the span is over, make the second
@@ -98,6 +111,8 @@ pub enum Act {
     Fill(ServerIdx, Span),
     /// Lose the server and its disk permanently.
     Lose(ServerIdx),
+    /// Give the server a new disk. It restarts when the span is over.
+    NewDisk(ServerIdx, Span),
     /// Stop the server's clock for this span.
     Freeze(ServerIdx, Span),
     /// Deliver all messages that the network holds.
@@ -249,7 +264,9 @@ impl Nemesis {
             *servers = servers.iter().take(self.most_down.saturating_sub(away)).collect();
         }
         let is_too_much = match &act {
-            Act::Crash(idx, _) | Act::Pause(idx, _) => self.most_down <= away || !view.awake.contains(*idx),
+            Act::Crash(idx, _) | Act::Pause(idx, _) | Act::Shutdown(idx) => {
+                self.most_down <= away || !view.awake.contains(*idx)
+            }
             Act::RestartUnderChange(servers, ..) => servers.is_empty(),
             _ => false,
         };

@@ -19,7 +19,7 @@ fn a_failure_that_does_not_repeat_is_told_with_its_seed() {
     said.expect("once (invariant) at ");
     said.expect(": n");
     said.expect("only in the first run");
-    said.expect("found under seed 3; it did not repeat");
+    said.expect("found under seed 3, but a second run did not fail");
     said.expect("replay  WAVETANK_SEED=3 cargo test fails_once -- --exact");
 }
 

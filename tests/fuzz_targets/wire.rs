@@ -168,7 +168,10 @@ fn plain_response(response: Response) -> Response {
             Response::InstallSnapshot(InstallSnapshotResponse { next_offset: 0, ..answer })
         }
         Response::TimeoutNow(_) => Response::TimeoutNow(TimeoutNowResponse { accepted: true }),
-        same @ (Response::RequestVote(_) | Response::RequestPreVote(_)) => same,
+        Response::RequestVote(answer) => {
+            Response::RequestVote(RequestVoteResponse { refused_for_term: false, ..answer })
+        }
+        same @ Response::RequestPreVote(_) => same,
     }
 }
 
@@ -268,7 +271,10 @@ fn response(d: &mut Decisions<'_>) -> (Kind, Response) {
             };
             (Kind::AppendEntries, Response::AppendEntries(answer))
         }
-        1 => (Kind::RequestVote, Response::RequestVote(RequestVoteResponse { term, granted: yes })),
+        1 => {
+            let answer = RequestVoteResponse { term, granted: yes, refused_for_term: d.coin() };
+            (Kind::RequestVote, Response::RequestVote(answer))
+        }
         2 => (Kind::RequestPreVote, Response::RequestPreVote(RequestPreVoteResponse { term, granted: yes })),
         3 => (Kind::TimeoutNow, Response::TimeoutNow(TimeoutNowResponse { accepted: yes })),
         _ => {

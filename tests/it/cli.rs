@@ -88,7 +88,7 @@ fn bad_input_gets_one_line_and_status_1() {
         ("explore --terms 17", "at most 16"),
         ("explore --terms 99999999999999999999", "--terms"),
         ("explore --beats 9", "at most 8"),
-        ("explore --window 0", "at least one"),
+        ("explore --window 0", "at least 1"),
         ("explore --window 9", "at most 8"),
         ("explore --symmetry maybe", "on"),
         ("explore --disks never", "hang"),

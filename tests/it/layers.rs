@@ -58,6 +58,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("wavetank/src", &["wavetank_raft", "wavetank_sim", "wavetank_node"]),
 ];
 
+/// The crates that are published. Cargo packages the folder of each and nothing else.
+const PUBLISHED: [&str; 6] = ["raft", "sim/linear", "sim", "scenarios", "node", "wavetank"];
+
 #[test]
 fn modules_import_downwards_only() {
     for (name, order) in LAYERS {
@@ -100,6 +103,27 @@ fn crates_name_only_crates_below_them() {
 }
 
 #[test]
+fn a_published_crate_reads_no_file_outside_itself() {
+    for name in PUBLISHED {
+        let package = fs::canonicalize(root().join(name)).expect("the package has a folder");
+        let mut files = Vec::new();
+        crate::rules::gather(&package, &mut files);
+        assert!(!files.is_empty(), "{name}: no sources");
+        for file in files {
+            let text = fs::read_to_string(&file).expect("sources are text");
+            let folder = file.parent().expect("a file is in a folder");
+            for path in upward_paths(&text) {
+                // A path after CARGO_MANIFEST_DIR begins with a slash.
+                let from = if path.starts_with('/') { &package } else { folder };
+                let read = fs::canonicalize(from.join(path.trim_start_matches('/')));
+                let is_inside = read.is_ok_and(|read| read.starts_with(&package));
+                assert!(is_inside, "{}: `{path}` is not in the package", file.display());
+            }
+        }
+    }
+}
+
+#[test]
 fn an_upward_import_is_seen() {
     let order = &["plan", "engine", "engine::world", "runner"];
     let (low, high) = (layer(order, "engine::clock"), layer(order, "engine::world::step"));
@@ -128,6 +152,13 @@ fn module_of(file: &Path, source: &Path) -> String {
     let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy().into_owned()).collect();
     let module = parts.join("::");
     if module == "lib" || module == "main" { String::new() } else { module }
+}
+
+/// The string literals that begin with `../` or `/../`.
+fn upward_paths(text: &str) -> impl Iterator<Item = &str> {
+    let starts = text.match_indices('"').map(|(at, quote)| &text[at + quote.len()..]);
+    let upward = starts.filter(|rest| rest.starts_with("../") || rest.starts_with("/../"));
+    upward.map(|rest| rest.split('"').next().unwrap_or_default())
 }
 
 /// All paths after `crate::`, groups written out.

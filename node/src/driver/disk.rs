@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Instant;
 use wavetank_raft::execute::{Recovered, Storage};
 use wavetank_raft::store::{LogStore, StableStore, StoreError, StoreErrorKind};
-use wavetank_raft::{Entries, Entry, Event, Index, LogOp, RpcId, Settings, SnapshotMeta, StoreJob, Write};
+use wavetank_raft::{
+    CacheLimits, Entries, Entry, Event, Index, LogOp, RpcId, Settings, SnapshotMeta, StoreJob, Write,
+};
 
 /// The key under which the number of starts is kept.
 const INCARNATION: &[u8] = b"Incarnation";
@@ -24,7 +26,11 @@ pub trait LogDisk: Send + 'static {
     ///
     /// # Errors
     /// When a store fails, or its contents contradict each other.
-    fn recover(&mut self, snapshot: Option<Arc<SnapshotMeta>>, cache: u64) -> Result<Recovered, StoreError>;
+    fn recover(
+        &mut self,
+        snapshot: Option<Arc<SnapshotMeta>>,
+        cache: CacheLimits,
+    ) -> Result<Recovered, StoreError>;
 
     /// Counts this start of the server: larger every time.
     ///
@@ -57,7 +63,11 @@ where
     L: LogStore + Send + 'static,
     S: StableStore + Send + 'static,
 {
-    fn recover(&mut self, snapshot: Option<Arc<SnapshotMeta>>, cache: u64) -> Result<Recovered, StoreError> {
+    fn recover(
+        &mut self,
+        snapshot: Option<Arc<SnapshotMeta>>,
+        cache: CacheLimits,
+    ) -> Result<Recovered, StoreError> {
         Self::recover(self, snapshot, cache)
     }
 
@@ -76,7 +86,12 @@ where
                 (None, LogOp::Append(entries)) => together.extend_from_slice(entries),
                 (
                     _,
-                    LogOp::Append(_) | LogOp::Keep | LogOp::Replace(_) | LogOp::Compact(_) | LogOp::Discard,
+                    LogOp::Append(_)
+                    | LogOp::Keep
+                    | LogOp::Replace(_)
+                    | LogOp::Compact(_)
+                    | LogOp::Discard
+                    | LogOp::CatchUp(_),
                 ) => {
                     store(&mut self.log, &mut together)?;
                     self.persist(write)?;
@@ -105,7 +120,11 @@ fn store(log: &mut impl LogStore, together: &mut Vec<Entry>) -> Result<(), Store
 }
 
 impl LogDisk for RedbStore {
-    fn recover(&mut self, snapshot: Option<Arc<SnapshotMeta>>, cache: u64) -> Result<Recovered, StoreError> {
+    fn recover(
+        &mut self,
+        snapshot: Option<Arc<SnapshotMeta>>,
+        cache: CacheLimits,
+    ) -> Result<Recovered, StoreError> {
         Storage { log: self.clone(), stable: self.clone() }.recover(snapshot, cache)
     }
 
@@ -203,7 +222,7 @@ impl<D: LogDisk> DiskWorker<D> {
 fn count(op: &LogOp) -> usize {
     match op {
         LogOp::Append(entries) | LogOp::Replace(entries) => entries.len(),
-        LogOp::Keep | LogOp::Compact(_) | LogOp::Discard => 0,
+        LogOp::Keep | LogOp::Compact(_) | LogOp::Discard | LogOp::CatchUp(_) => 0,
     }
 }
 

@@ -4,9 +4,9 @@
 //! cluster's own. A call to n2 reaches only a server with n2's certificate, and a caller can
 //! use the name n3 only with n3's certificate. Give each cluster an authority of its own.
 
+use super::tcp::Stream;
 use std::sync::Arc;
 use std::{fmt, io};
-use tokio::net::TcpStream;
 use tokio_rustls::rustls::client::verify_server_name;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -82,14 +82,14 @@ impl Tls {
     }
 
     /// Verifies that the server at the other end is `id`, and sends this server's certificate.
-    pub(super) async fn call(&self, stream: TcpStream, id: &ServerId) -> io::Result<TlsStream<TcpStream>> {
+    pub(super) async fn call(&self, stream: Stream, id: &ServerId) -> io::Result<TlsStream<Stream>> {
         let name = name_of(id).map_err(io::Error::other)?;
         let stream = self.connector.connect(name, stream).await.map_err(explained)?;
         Ok(stream.into())
     }
 
     /// Accepts a connection from a server with a certificate of the authority.
-    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, Identity)> {
+    pub(super) async fn accept(&self, stream: Stream) -> io::Result<(TlsStream<Stream>, Identity)> {
         let stream = self.acceptor.accept(stream).await.map_err(explained)?;
         let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let certificate = shown.expect("no handshake succeeds without a certificate").clone();

@@ -177,6 +177,24 @@ fn a_snapshot_goes_out_in_pieces() {
     assert_eq!(describe(Snapshots::new(InmemSnapshotStore::default()).read(None, 0, 9)), "nothing");
 }
 
+/// A follower that gets the newest snapshot does not interrupt one that gets the snapshot before.
+#[test]
+fn two_snapshots_go_out_at_the_same_time() {
+    let mut snapshots = Snapshots::new(InmemSnapshotStore::new(1));
+    assert!(snapshots.write(&meta(id(1, 4)), 0, b"older", true));
+    assert_eq!(describe(snapshots.read(None, 0, 2)), "t1.i4 0 ol");
+    assert!(snapshots.write(&meta(id(1, 8)), 0, b"newer", true));
+    assert_eq!(describe(snapshots.read(None, 0, 2)), "t1.i8 0 ne");
+    assert_eq!(describe(snapshots.read(Some(id(1, 4)), 2, 9)), "t1.i4 2 der");
+    assert_eq!(describe(snapshots.read(Some(id(1, 8)), 2, 9)), "t1.i8 2 wer");
+
+    // A third one closes the one that was read least recently.
+    assert!(snapshots.write(&meta(id(1, 9)), 0, b"newest", true));
+    assert_eq!(describe(snapshots.read(None, 0, 2)), "t1.i9 0 ne");
+    assert_eq!(describe(snapshots.read(Some(id(1, 4)), 2, 9)), "nothing");
+    assert_eq!(describe(snapshots.read(Some(id(1, 8)), 2, 9)), "t1.i8 2 wer");
+}
+
 #[test]
 fn a_snapshot_comes_in_pieces() {
     let announced = |size, checksum| -> Arc<SnapshotMeta> {

@@ -24,6 +24,13 @@ pub(super) fn smallest_cache(plan: &mut Plan) {
     plan.config.log_cache_capacity = 1;
 }
 
+/// Each entry is then read on its own, and a read takes longer than a heartbeat interval.
+pub(super) fn reads_longer_than_a_heartbeat(plan: &mut Plan) {
+    smallest_cache(plan);
+    plan.config.max_append_entries = 1;
+    plan.disks.read = Spans::ms(20, 20);
+}
+
 pub(super) fn without_trailing_logs(plan: &mut Plan) {
     plan.config.trailing_logs = 0;
 }

@@ -1,6 +1,9 @@
 //! Replication: entries that are copied, reordered, contradicted and committed.
 
-use super::plan_tweaks::{duplicating, one_entry_at_a_time, reordering, smallest_cache, snapshots_soon};
+use super::plan_tweaks::{
+    duplicating, one_entry_at_a_time, reads_longer_than_a_heartbeat, reordering, smallest_cache,
+    snapshots_soon,
+};
 use crate::dsl::{Cluster, election_timeouts};
 
 stories![
@@ -208,6 +211,22 @@ stories![
 
         cluster.until_converged();
         cluster.expect_committed(TWENTY);
+        cluster.expect_leads(leader);
+    }
+
+    /// While the disk reads entries for two dead followers, heartbeats do not begin these reads again.
+    /// Otherwise more and more reads would delay the leader's own writes.
+    #[cluster(servers = 5, plan_tweak = reads_longer_than_a_heartbeat)]
+    fn heartbeats_do_not_repeat_a_read_under_way(cluster: &mut Cluster) {
+        let leader = cluster.until_leader();
+        let [dead, also_dead, _, _] = cluster.followers_of(leader);
+        cluster.crash(dead);
+        cluster.crash(also_dead);
+        cluster.propose_many(leader, TWENTY).until_acknowledged(TWENTY[19]);
+
+        cluster.until_passed(election_timeouts(10));
+
+        cluster.propose(leader, "late").until_acknowledged("late");
         cluster.expect_leads(leader);
     }
 

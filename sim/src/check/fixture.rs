@@ -42,7 +42,7 @@ pub(crate) fn voters(servers: &[ServerIdx]) -> Arc<Configuration> {
 
 /// The log that a store would recover from these entries.
 fn image(base: LogId, entries: &[Entry]) -> LogImage {
-    let mut image = LogImage::new(base, 1);
+    let mut image = LogImage::new(base, CacheLimits::entries(1));
     for entry in entries {
         image.push(entry.clone());
     }
@@ -210,7 +210,14 @@ impl Fixture {
         let entries = self.scripted_servers[idx.at()].entries.clone();
         let log = image(LogId::ZERO, &entries);
         let hard_state = HardState { term: Term(term), vote };
-        let boot = Boot { entropy: Entropy(0), incarnation: 1, hard_state, log, snapshot: None };
+        let boot = Boot {
+            entropy: Entropy(0),
+            incarnation: 1,
+            hard_state,
+            log,
+            snapshot: None,
+            catch_up: LogId::ZERO,
+        };
         self.boot_as(idx, &boot, &entries);
     }
 
@@ -326,7 +333,11 @@ impl Fixture {
     }
 
     pub(crate) fn granting(&self, candidate: ServerIdx, rpc: RpcId, term: u64) -> Action {
-        let response = Response::RequestVote(RequestVoteResponse { term: Term(term), granted: true });
+        let response = Response::RequestVote(RequestVoteResponse {
+            term: Term(term),
+            granted: true,
+            refused_for_term: false,
+        });
         Action::Reply { to: candidate.node(), rpc, response }
     }
 
@@ -346,7 +357,11 @@ impl Fixture {
             };
             scripted.followers = followers;
         };
-        let response = Response::RequestVote(RequestVoteResponse { term: Term(term), granted: true });
+        let response = Response::RequestVote(RequestVoteResponse {
+            term: Term(term),
+            granted: true,
+            refused_for_term: false,
+        });
         let event = Event::Response { from: N3.node(), rpc: RpcId(0), response };
         self.step(idx, &event, lead, vec![write]);
         self.sync(idx);

@@ -10,6 +10,7 @@ pub(crate) mod server_view;
 
 mod acting;
 mod booting;
+mod calls;
 pub(crate) mod chain;
 pub(crate) mod conf;
 mod due_snapshot;
@@ -27,6 +28,7 @@ mod stopping;
 pub(crate) mod terms;
 mod writing;
 
+pub(crate) use calls::{AnsweredCall, Asked, PendingCall, ReceivedCall, index_of};
 pub(crate) use chain::{Chain, ChainLink};
 pub(crate) use conf::{Conf, IndexedConf};
 pub(crate) use due_snapshot::DueSnapshot;
@@ -149,17 +151,30 @@ impl Ghost {
 
     pub(crate) fn crashed(&mut self, idx: ServerIdx, wiped: bool) -> Facts {
         self.step.clear(idx);
+        let is_member = self.is_member(idx);
+        let committed = self.history.committed();
         let ghost_server = &mut self.ghost_servers[idx.at()];
         let (disk, memory) = (&ghost_server.disk, &ghost_server.view);
         let voted = (memory.term, memory.vote) == (disk.hard.term, disk.hard.vote);
         self.step.unsynced = !voted || ghost_server.log.last() != disk.log.last();
         ghost_server.forget();
-        if wiped {
+        if wiped && is_member {
             let lost = ghost_server.disk.end().max(ghost_server.lost);
             // The state machine keeps its faults when the disk is lost.
             *ghost_server = GhostServer { lost, loads: ghost_server.loads, ..GhostServer::default() };
+        } else if wiped {
+            let loads = ghost_server.loads;
+            *ghost_server = GhostServer { new_disk_at: Some(committed), loads, ..GhostServer::default() };
+            self.terms.forget_votes_of(idx);
         }
         Facts::CRASHED
+    }
+
+    /// Whether another server uses a configuration that names this server.
+    fn is_member(&self, idx: ServerIdx) -> bool {
+        let others = (0..).map(ServerIdx).zip(&self.ghost_servers).filter(|(other, _)| *other != idx);
+        let mut configurations = others.filter_map(|(_, other)| other.configuration.as_ref());
+        configurations.any(|configuration| configuration.server(idx.node()).is_some())
     }
 
     pub(crate) fn applied(&mut self, idx: ServerIdx, batch: &Batch, digest: u64) -> Facts {

@@ -149,7 +149,7 @@ impl<S: LogStore + StableStore> LogStore for FaultyStore<S> {
 impl<S: LogStore + StableStore> StableStore for FaultyStore<S> {
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         self.fail_write()?;
-        self.steps.set_record()?;
+        self.steps.set(key)?;
         self.store.set(key, value)?;
         if !self.corrupted.is_empty() {
             self.corrupted.remove(&Location::Record);

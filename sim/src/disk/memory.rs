@@ -12,8 +12,8 @@ use wavetank_raft::execute::{Recovered, Snapshots, Storage, keep_snapshot, load_
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::store::{LogStore, SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{
-    Configuration, Data, Entries, Entry, Index, LogId, LogOp, Payload, Settings, SnapshotMeta, SnapshotPiece,
-    StoreJob, Write,
+    CacheLimits, Configuration, Data, Entries, Entry, Index, LogId, LogOp, Payload, Settings, SnapshotMeta,
+    SnapshotPiece, StoreJob, Write,
 };
 
 /// Stores in memory, with faults.
@@ -41,7 +41,7 @@ impl Default for Memory {
 }
 
 impl Stores for Memory {
-    fn recover(&mut self, cache: u64) -> Result<Recovered, StoreError> {
+    fn recover(&mut self, cache: CacheLimits) -> Result<Recovered, StoreError> {
         self.read()?;
         recover(&mut self.storage, &self.snapshots, cache)
     }
@@ -244,11 +244,12 @@ impl Memory {
         if taken.all() == 0 {
             return None;
         }
-        let hard_state = write.hard_state.filter(|_| taken.records == whole.records);
+        let hard_state = write.hard_state.filter(|_| taken.votes == whole.votes);
         let is_untouched = match &write.log {
             LogOp::Keep => true,
             LogOp::Append(_) | LogOp::Replace(_) => taken.deletions + taken.entries == 0,
             LogOp::Compact(_) | LogOp::Discard => taken.deletions < whole.deletions,
+            LogOp::CatchUp(_) => taken.records < whole.records,
         };
         let log = if is_untouched { LogOp::Keep } else { write.log.clone() };
         let entries = usize::try_from(taken.entries).expect("at most the entries of the write");

@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use wavetank_raft::execute::HARD_STATE;
 use wavetank_raft::store::{StoreError, StoreErrorKind};
 
 /// The steps that stores have taken, and the most that they may take. Clones share both.
@@ -22,7 +23,9 @@ struct Counted {
 /// A number of steps of each kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Taken {
-    /// Records that were set.
+    /// Times that the vote record was set.
+    pub(super) votes: u64,
+    /// Other records that were set.
     pub(super) records: u64,
     /// Ranges of the log that were deleted.
     pub(super) deletions: u64,
@@ -33,7 +36,7 @@ pub(super) struct Taken {
 impl Taken {
     /// The number of steps of all kinds.
     pub(super) const fn all(&self) -> u64 {
-        self.records + self.deletions + self.entries
+        self.votes + self.records + self.deletions + self.entries
     }
 }
 
@@ -48,8 +51,8 @@ impl Steps {
         self.0.take().taken
     }
 
-    pub(super) fn set_record(&self) -> Result<(), StoreError> {
-        self.step(|taken| taken.records += 1)
+    pub(super) fn set(&self, key: &[u8]) -> Result<(), StoreError> {
+        self.step(|taken| if key == HARD_STATE { taken.votes += 1 } else { taken.records += 1 })
     }
 
     pub(super) fn delete(&self) -> Result<(), StoreError> {

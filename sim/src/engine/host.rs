@@ -157,7 +157,7 @@ impl<F: TankFsm, W> Host<F, W> {
         assert!(self.process.is_none(), "{} already runs", self.idx);
         self.incarnation += 1;
         self.halted = false;
-        let found = self.disk.recover(self.settings.log_cache_capacity)?;
+        let found = self.disk.recover(self.settings.cache_limits())?;
         let key = (u64::from(self.idx.0), u64::from(self.incarnation));
         let boot = Boot {
             entropy: Entropy(Stream::new(seed, Domain::Entropy, key.0, key.1).word()),
@@ -165,6 +165,7 @@ impl<F: TankFsm, W> Host<F, W> {
             hard_state: found.hard_state,
             log: found.log,
             snapshot: found.snapshot,
+            catch_up: found.catch_up,
         };
         self.process = Some(Process {
             server: Server::boot(self.settings.clone(), boot.clone(), self.clock.reads(now)),

@@ -60,6 +60,8 @@ pub struct World<F: TankFsm, V: Observer> {
     lost: ServerSet,
     /// The servers that refused to start from their disks.
     refused: ServerSet,
+    /// The servers that got a new disk.
+    renewed: ServerSet,
     topology: Topology,
     network: Network,
     held: VecDeque<(u64, Envelope)>,
@@ -120,6 +122,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             broken: ServerSet::NONE,
             lost: ServerSet::NONE,
             refused: ServerSet::NONE,
+            renewed: ServerSet::NONE,
             topology: Topology::new(count),
             network: Network::new(plan.seed, count, plan.links.clone())
                 .with_fault_filter(FaultFilter::new(plan.fault_ids.clone())),

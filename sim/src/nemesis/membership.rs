@@ -4,7 +4,7 @@
 use super::scheduled::call_target;
 use super::{Act, Draw, Draws, NemesisView, ServerIdx, ServerSet, choose_one, choose_some};
 use crate::plan::rng::Ratio;
-use wavetank_raft::{Call, Change, Configuration, Index, Member, Suffrage};
+use wavetank_raft::{Call, Change, Configuration, Index, Member, Span, Suffrage};
 
 /// Draws a server and a change that its current suffrage allows.
 pub(super) fn any(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
@@ -65,6 +65,24 @@ pub(super) fn remove(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     call(view, draws, Change::RemoveServer(leaves.id()))
 }
 
+/// The next step of an operator who gives a server a new disk under its old name: remove a voter, then
+/// exchange its disk, then add it again. Every other server must know of the removal before the disk is
+/// exchanged. A server that does not know could count the vote of the blank one.
+pub(super) fn new_disk(view: &NemesisView<'_>, draws: Draws, lasts: Span) -> Option<Act> {
+    let (_, configuration) = view.membership?;
+    if let Some(blank) = choose_one(view.blank.minus(members(configuration)), draws[1]) {
+        return match draws[2].below(4) {
+            0 => staged(view, draws, blank),
+            1 => call(view, draws, Change::AddNonvoter(blank.id(), blank.address())),
+            _ => call(view, draws, Change::AddVoter(blank.id(), blank.address())),
+        };
+    }
+    if let Some(removed) = choose_one(view.removed.minus(view.blank), draws[1]) {
+        return Some(Act::NewDisk(removed, lasts));
+    }
+    call(view, draws, Change::RemoveServer(removable_voter(configuration, draws)?.id()))
+}
+
 /// Replaces the configuration by a drawn list of members. The list has any size and in some cases a
 /// non-voter.
 pub(super) fn joint(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
@@ -87,6 +105,36 @@ pub(super) fn exchange(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let stay = configuration.servers().iter().filter(|member| member.id.node() != leaves.node()).cloned();
     let change = Change::Members(stay.chain([Member::voter(comes.id(), comes.address())]).collect());
     call(view, draws, change)
+}
+
+/// A change under the condition that an older configuration is still the latest. The leader must refuse it.
+pub(super) fn stale(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
+    let (latest, _) = view.membership?;
+    let Act::Call(idx, call) = any(view, draws)? else { return None };
+    // The configuration at index 1 has no older one. A condition on a later one must be refused too.
+    let older = Index(latest.0.saturating_sub(1 + draws[3].below(latest.0.saturating_sub(1).max(1))));
+    let prev_index = Some(if older == Index::ZERO { latest.next() } else { older });
+    let call = match call {
+        Call::Change { change, .. } => Call::Change { change, prev_index },
+        Call::AddVoterStaged { id, address, .. } => Call::AddVoterStaged { id, address, prev_index },
+        other => other,
+    };
+    Some(Act::Call(idx, call))
+}
+
+/// A change that leaves every suffrage as it is.
+pub(super) fn null(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
+    let (_, configuration) = view.membership?;
+    let voters = voters(configuration);
+    let non_voters = members(configuration).minus(voters);
+    let add = |to: fn(_, _) -> Change| choose_one(voters, draws[1]).map(|idx| to(idx.id(), idx.address()));
+    let change = match draws[2].below(4) {
+        0 => add(Change::AddNonvoter),
+        1 => add(Change::AddVoter),
+        2 => choose_one(non_voters, draws[1]).map(|idx| Change::DemoteVoter(idx.id())),
+        _ => choose_one(non_members(view, configuration), draws[1]).map(|idx| Change::RemoveServer(idx.id())),
+    };
+    call(view, draws, change.or_else(|| add(Change::AddNonvoter))?)
 }
 
 /// Builds the call for a change. In half of the calls, the leader must refuse unless the configuration

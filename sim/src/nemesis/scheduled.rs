@@ -50,6 +50,15 @@ impl Scheduled {
             Self::NeverLoad => break_machine(MachineFault::NeverLoad, view.expendable, draws),
             Self::FailSnapshot => break_machine(MachineFault::FailSnapshot, view.awake, draws),
             Self::NeverSnapshot => break_machine(MachineFault::NeverSnapshot, view.awake, draws),
+            Self::Barrier => call_target(view, draws[0]).map(|idx| Act::Call(idx, Call::Barrier)),
+            Self::VerifyLeader => call_target(view, draws[0]).map(|idx| Act::Call(idx, Call::VerifyLeader)),
+            Self::Restore => call_target(view, draws[0]).map(Act::Restore),
+            Self::Bootstrap => any_server.map(Act::Bootstrap),
+            Self::StaleChange => membership::stale(view, draws),
+            Self::NullChange => membership::null(view, draws),
+            Self::TransferAndChange => transfer_and_change(view, draws),
+            Self::Shutdown => any_server.map(Act::Shutdown),
+            Self::NewDisk => membership::new_disk(view, draws, lasts),
         };
         act.unwrap_or(Act::Nothing)
     }
@@ -93,6 +102,14 @@ fn transfer(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let target = if draws[1].hits(Ratio::new(1, 3)) { None } else { choose_one(view.all, draws[2]) };
     let call = Call::Transfer { target: target.map(ServerIdx::id) };
     Some(Act::Call(call_target(view, draws[0])?, call))
+}
+
+/// A transfer of leadership, and at once a change of membership. A leader must refuse the change.
+fn transfer_and_change(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
+    let leader = view.leader?;
+    let target = choose_one(view.all.without(leader), draws[3])?;
+    let Act::Call(_, change) = membership::any(view, draws)? else { return None };
+    Some(Act::CallTwice(leader, Call::Transfer { target: Some(target.id()) }, change))
 }
 
 fn damage(fault: DiskFault, among: ServerSet, draws: Draws) -> Option<Act> {

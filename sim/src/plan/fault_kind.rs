@@ -80,6 +80,26 @@ named! {
         FailSnapshot = "fail_snapshot",
         /// From now on, every snapshot of a state machine fails.
         NeverSnapshot = "never_snapshot",
+        /// A server is asked for a barrier.
+        Barrier = "barrier",
+        /// A server is asked to confirm that it leads.
+        VerifyLeader = "verify_leader",
+        /// The state machine's state is restored from a backup of the leader's state.
+        Restore = "restore",
+        /// A server is bootstrapped again, or after it has voted.
+        Bootstrap = "bootstrap",
+        /// The membership is changed under the condition that an older configuration is still the latest.
+        StaleChange = "stale_change",
+        /// A change of membership that changes no suffrage: a voter is added as a non-voter, a non-voter is
+        /// demoted, a voter is added again, or a server is removed that is not a member.
+        NullChange = "null_change",
+        /// The membership is changed during a transfer of leadership.
+        TransferAndChange = "transfer_and_change",
+        /// A server is shut down.
+        Shutdown = "shutdown",
+        /// A server that was removed gets a new disk and is added again under its old name. Each time,
+        /// the operator takes the next step: remove a voter, give it a new disk, or add it.
+        NewDisk = "new_disk",
     }
 }
 
@@ -94,6 +114,22 @@ impl Scheduled {
     #[must_use]
     pub const fn is_permanent(self) -> bool {
         matches!(self, Self::Rot | Self::Misdirect | Self::Replace | Self::NeverLoad)
+    }
+
+    /// Whether this is a call that is made for its answer: it seldom changes the leader or the membership.
+    #[must_use]
+    pub const fn is_call_for_answer(self) -> bool {
+        matches!(
+            self,
+            Self::Barrier
+                | Self::VerifyLeader
+                | Self::Restore
+                | Self::Bootstrap
+                | Self::StaleChange
+                | Self::NullChange
+                | Self::TransferAndChange
+                | Self::Shutdown
+        )
     }
 
     /// Whether this is a fault of a disk.
@@ -198,5 +234,7 @@ named! {
         StallCommitter = "stall_committer",
         /// A leader is asked to transfer leadership after it has committed an entry.
         TransferCommitter = "transfer_committer",
+        /// A leader has sent `TimeoutNow`, and then only a minority hears it.
+        StrandCaller = "strand_caller",
     }
 }

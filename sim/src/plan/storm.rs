@@ -42,7 +42,9 @@ enum Topic {
     Outruns = 17,
     Lone = 18,
     Calls = 19,
-    LargeCluster = 20,
+    Extensions = 20,
+    Listeners = 21,
+    LargeCluster = 22,
 }
 
 /// The share of storms that may lose or damage more servers than the cluster tolerates.
@@ -63,7 +65,8 @@ impl Plan {
         let edge = EdgeConfig::draw(&mut on(Topic::Edges));
         edge.configure(&mut config);
         let timeout = Span::from_duration(config.heartbeat_timeout);
-        let clients = clients(&mut on(Topic::Clients), timeout);
+        let mut clients = clients(&mut on(Topic::Clients), timeout);
+        clients.extended = on(Topic::Extensions).chance(1, 3).then_some(Ratio::new(1, 4));
         let scheduled = scheduled(seed, timeout, &clients);
         let lone = config.pre_vote_disabled || on(Topic::Lone).chance(1, 4);
         let mut plan = Self {
@@ -238,6 +241,7 @@ fn clients(stream: &mut Stream, timeout: Span) -> ClientPlan {
         delay: Spans::us(200, 5_000),
         loss: stream.chance(1, 3).then_some(Ratio::new(1, 50)),
         gather: stream.one_of(&[None, None, Some(Span::us(500)), Some(Span::ms(10))]),
+        extended: None,
     }
 }
 
@@ -250,7 +254,9 @@ fn scheduled(seed: u64, timeout: Span, clients: &ClientPlan) -> BTreeMap<Schedul
     let has_disk_faults = Stream::new(seed, Domain::Storm, Topic::Damage as u64, 1).chance(1, 4);
     let draw = |&kind: &Scheduled| {
         let mut stream = Stream::new(seed, Domain::Storm, Topic::Scheduled as u64, 1 + kind as u64);
-        let (is_on, often) = (stream.chance(1, 3), stream.from_to(8, 60));
+        // A call that changes little must not displace the faults, so fewer storms make it.
+        let share = if kind.is_call_for_answer() { 5 } else { 3 };
+        let (is_on, often) = (stream.chance(1, share), stream.from_to(8, 60));
         let is_short = stream.chance(1, 2) || kind == Scheduled::Flap || kind.breaks_leases();
         let short = Spans::new(Span::ms(5), timeout.times(2));
         let lasts = if is_short { short } else { Spans::new(timeout, timeout.times(12)) };

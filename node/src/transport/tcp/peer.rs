@@ -103,6 +103,17 @@ impl Peer {
         }
     }
 
+    /// Logs that a call is larger than any peer accepts. The first time it is an error, because the
+    /// entry in it will never arrive.
+    pub(super) fn on_too_large(&self, bytes: u64) {
+        let limit = self.shared.limits.message_bytes;
+        if self.is_refusing.swap(true, Ordering::Relaxed) {
+            tracing::debug!(id = %self.id, bytes, limit, "a call above message_bytes was not sent");
+        } else {
+            tracing::error!(id = %self.id, bytes, limit, "a call above message_bytes was not sent");
+        }
+    }
+
     /// Notes that it answered in this dialect, and tells the server if that is new.
     pub(super) async fn on_dialect(&self, peer: NodeId, dialect: Dialect) -> Result<(), ServerStopped> {
         let speaks = match dialect {

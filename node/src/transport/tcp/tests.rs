@@ -4,9 +4,14 @@ use super::super::Replier;
 use super::*;
 use crate::wire::{self, Header, Kind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use wavetank_raft::*;
 
+mod limits;
+mod network;
+mod simulated;
+mod storm;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -47,7 +52,7 @@ impl Server {
     async fn request(&mut self) -> (Header, Request, Replier) {
         match self.next().await {
             Arrival::Request { header, request, replier } => (header, request, replier),
-            other @ (Arrival::Response { .. } | Arrival::Speaks { .. }) => panic!("{other:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -56,7 +61,7 @@ impl Server {
             match self.next().await {
                 Arrival::Response { rpc, response, .. } => return (rpc.0, response),
                 Arrival::Speaks { dialect, .. } => assert_eq!(dialect, Dialect::Wavetank),
-                other @ Arrival::Request { .. } => panic!("{other:?}"),
+                other => panic!("{other:?}"),
             }
         }
     }
@@ -180,7 +185,8 @@ async fn an_ignored_call_does_not_delay_later_calls() {
     one.call(&two, 2, vote(6));
     let (_, request, replier) = two.request().await;
     assert_eq!(request, vote(6));
-    let granted = Response::RequestVote(RequestVoteResponse { term: Term(6), granted: true });
+    let granted =
+        Response::RequestVote(RequestVoteResponse { term: Term(6), granted: true, refused_for_term: false });
     replier.reply(granted.clone());
     assert_eq!(one.response().await, (2, granted));
 }
@@ -204,7 +210,11 @@ async fn a_restarted_peer_is_connected_again() {
             Err(_) => rpc += 1,
         }
     };
-    replier.reply(Response::RequestVote(RequestVoteResponse { term: Term(9), granted: false }));
+    replier.reply(Response::RequestVote(RequestVoteResponse {
+        term: Term(9),
+        granted: false,
+        refused_for_term: false,
+    }));
     one.response().await;
 }
 

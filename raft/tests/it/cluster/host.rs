@@ -148,6 +148,7 @@ fn boot(
         hard_state: found.hard_state,
         log: found.log,
         snapshot: found.snapshot,
+        catch_up: found.catch_up,
     };
     Server::boot(settings.clone(), boot, now)
 }

@@ -1,10 +1,10 @@
 //! Records a server's actions before the world executes them.
 
-use super::{AllowedRead, Facts, Ghost, GhostServer, PendingReply, Promise, StagingEnd, placed};
+use super::{AllowedRead, Facts, Ghost, GhostServer, PendingReply, Promise, StagingEnd, hash, placed};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{
-    Action, Answer, Batch, NodeId, Outcome, Refusal, Request, RequestError, RequestId, Response, RpcId,
-    StoreJob, Term,
+    Action, Answer, Batch, Entry, NodeId, Outcome, Payload, Refusal, Request, RequestError, RequestId,
+    Response, RpcId, StoreJob, Term,
 };
 
 impl Ghost {
@@ -128,9 +128,18 @@ impl Ghost {
         };
         self.step.handed = Some((first, last.id.index, before));
         facts.add(Facts::HANDED);
+        let is_special = |entry: &&Entry| matches!(entry.payload, Payload::Extended(_) | Payload::Restore(_));
+        for entry in batch.entries.iter().filter(is_special) {
+            self.step.special += 1;
+            let index = entry.id.index;
+            if self.has_payload(idx, index, hash::payload(&entry.payload)) == Some(false) {
+                self.step.altered = Some(index);
+            }
+        }
     }
 
     fn answered(&mut self, idx: ServerIdx, request: RequestId, outcome: &Outcome, facts: &mut Facts) {
+        self.note_answer(idx, request, outcome, facts);
         let ghost_server = &mut self.ghost_servers[idx.at()];
         ghost_server.transfers.retain(|pending| *pending != request);
         if let Some(ended) = ghost_server.stagings.end(request)

@@ -117,6 +117,10 @@ facts! {
     STAGED = 49,
     /// A leader had the time for a few heartbeats after it committed a removal.
     REMOVED = 50,
+    /// The server received a call that the ghost records.
+    CALLED = 51,
+    /// The server answered such a call.
+    ANSWERED = 52,
 }
 
 impl Facts {

@@ -2,8 +2,8 @@
 //! to others.
 
 use super::{
-    Chain, ChainLink, Conf, DueSnapshot, Follower, IndexedConf, Limits, Outstanding, Removals, ServerView,
-    Stagings, Stop,
+    Chain, ChainLink, Conf, DueSnapshot, Follower, IndexedConf, Limits, Outstanding, PendingCall, Removals,
+    ServerView, Stagings, Stop,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -100,6 +100,8 @@ pub(crate) struct GhostServer {
     pub(crate) status: ServerStatus,
     /// The last index of the log on a disk that was lost as a whole.
     pub(crate) lost: Index,
+    /// The greatest committed index when the server, which was no member then, got a new disk.
+    pub(crate) new_disk_at: Option<Index>,
     /// True if a store failed and the server has not restarted since.
     pub(crate) store_failed: bool,
     /// True if the disk has had a fault.
@@ -158,6 +160,8 @@ pub(crate) struct GhostServer {
     pub(crate) stagings: Stagings,
     /// The servers that a leader has removed.
     pub(crate) removals: Removals,
+    /// Other calls that wait for an answer.
+    pub(crate) pending_calls: Vec<PendingCall>,
 }
 
 /// The match index of a follower in these progress records; zero if there is no record of it.
@@ -192,6 +196,7 @@ impl GhostServer {
         self.discards.clear();
         self.pending_reads.clear();
         self.transfers.clear();
+        self.pending_calls.clear();
         self.due_snapshot = DueSnapshot::default();
         self.forget_leadership();
     }

@@ -1,10 +1,11 @@
 //! One step of one server, in the form that the checks read.
 
 use super::{
-    ChainLink, Conf, DurableState, Follower, IndexedConf, PendingRead, Removal, SentAppend, ServerView,
-    Staging, StagingEnd,
+    AnsweredCall, ChainLink, Conf, DurableState, Follower, IndexedConf, PendingRead, ReceivedCall, Removal,
+    SentAppend, ServerView, Staging, StagingEnd,
 };
 use crate::plan::server_set::ServerIdx;
+use std::fmt;
 use wavetank_raft::{
     AppendEntries, Call, Event, HardState, Index, LogId, NodeId, ReadPath, Request, RequestId, Response,
     Term, Time,
@@ -76,6 +77,19 @@ pub(crate) enum Promise {
     SnapshotAck { term: Term, upto: LogId },
     /// A peer was asked to campaign at once.
     TimeoutNow { to: NodeId },
+}
+
+impl fmt::Display for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Grant { term, to } => write!(f, "voted for {to} in {term}"),
+            Self::PreGrant { to } => write!(f, "granted {to} a pre-vote"),
+            Self::Candidacy { term, .. } => write!(f, "asked for votes in {term}"),
+            Self::Ack { term, upto } => write!(f, "acknowledged {upto} in {term}"),
+            Self::SnapshotAck { term, upto } => write!(f, "acknowledged the snapshot of {upto} in {term}"),
+            Self::TimeoutNow { to } => write!(f, "asked {to} to campaign"),
+        }
+    }
 }
 
 /// An entry that was removed from the end of a log.
@@ -190,6 +204,14 @@ pub(crate) struct GhostStep {
     pub(crate) captured: Option<(LogId, IndexedConf)>,
     /// The reads that were allowed.
     pub(crate) allowed: Vec<AllowedRead>,
+    /// The call that the server received.
+    pub(crate) received: Option<ReceivedCall>,
+    /// The calls that the server answered.
+    pub(crate) answered: Vec<AnsweredCall>,
+    /// The number of entries with extensions and of restores that were handed to the state machine.
+    pub(crate) special: u32,
+    /// The index of such an entry that differs from the log.
+    pub(crate) altered: Option<Index>,
     /// The leader's progress records before the step.
     pub(crate) followers_before: Vec<Follower>,
     /// True if a server crashed with writes that had not reached its disk.
@@ -232,6 +254,10 @@ impl GhostStep {
             removal: None,
             captured: None,
             allowed: Vec::new(),
+            received: None,
+            answered: Vec::new(),
+            special: 0,
+            altered: None,
             followers_before: Vec::new(),
             unsynced: false,
             recovered: RecoveredState::default(),
@@ -262,6 +288,9 @@ impl GhostStep {
         self.removal = None;
         self.captured = None;
         self.allowed.clear();
+        self.received = None;
+        self.answered.clear();
+        (self.special, self.altered) = (0, None);
         self.stopped = None;
     }
 

@@ -41,6 +41,7 @@ impl Ghost {
             Event::StoreFailed(_) => ghost_server.store_failed = true,
             Event::SnapshotTaken(_) => ghost_server.due_snapshot.in_progress = false,
             Event::Call { request, call } => self.called(idx, *request, call),
+            Event::Applied { responses, .. } => self.note_responses(idx, responses),
             _ => {}
         }
     }
@@ -53,6 +54,8 @@ impl Ghost {
             let term = ghost_server.view.term;
             ghost_server.pending_reads.push(PendingRead { request, committed, led, term, indexed, leased });
         }
+        self.note_call(idx, request, call);
+        let ghost_server = &mut self.ghost_servers[idx.at()];
         if let Call::Transfer { .. } = call {
             ghost_server.transfers.push(request);
         } else if let Call::Shutdown = call {
@@ -79,6 +82,7 @@ impl Ghost {
         }
 
         self.record_actions(idx, actions, &mut facts);
+        self.note_received(idx, &mut facts);
         self.note_configuration(idx, server, &mut facts);
         self.note_event(idx, server, &mut facts);
         if facts.touches(Facts::TERM | Facts::ROLE) {

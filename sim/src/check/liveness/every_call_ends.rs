@@ -9,6 +9,7 @@ use crate::check::violated;
 use crate::observe::report::Class;
 use crate::observe::{Observation, ObservationKind};
 use crate::plan::server_set::ServerIdx;
+use std::fmt;
 use wavetank_raft::{Action, Answer, Call, Event, ReadPath, RequestId, Span, Time};
 
 /// The check that watches open calls.
@@ -117,8 +118,9 @@ impl EveryCallEnds {
             if let Ok(answer) = outcome
                 && !wants.fits(answer)
             {
+                let answer = AnswerKind::of(answer);
                 return safety(violated(format_args!(
-                    "{idx} answers {request} with {answer:?}, but this call expects {wants:?}"
+                    "{idx} answers {request} with {answer}, but this call expects {wants}"
                 )));
             }
         }
@@ -160,14 +162,31 @@ const fn wants(call: &Call) -> AnswerKind {
 }
 
 impl AnswerKind {
-    const fn fits(self, answer: &Answer) -> bool {
+    const fn of(answer: &Answer) -> Self {
         match answer {
-            Answer::Applied { .. } => matches!(self, Self::Applied),
-            Answer::Committed { .. } => matches!(self, Self::Committed),
-            Answer::Readable { .. } => matches!(self, Self::Readable),
-            Answer::Snapshotted(_) => matches!(self, Self::Snapshotted),
-            Answer::Done => matches!(self, Self::Done | Self::Transfer),
+            Answer::Applied { .. } => Self::Applied,
+            Answer::Committed { .. } => Self::Committed,
+            Answer::Readable { .. } => Self::Readable,
+            Answer::Snapshotted(_) => Self::Snapshotted,
+            Answer::Done => Self::Done,
         }
+    }
+
+    fn fits(self, answer: &Answer) -> bool {
+        let expected = if self == Self::Transfer { Self::Done } else { self };
+        expected == Self::of(answer)
+    }
+}
+
+impl fmt::Display for AnswerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Applied => "the response to a command",
+            Self::Committed => "the index of a committed entry",
+            Self::Readable => "a read index",
+            Self::Snapshotted => "the description of a snapshot",
+            Self::Done | Self::Transfer => "success without a value",
+        })
     }
 }
 
@@ -220,7 +239,11 @@ mod tests {
     #[test]
     fn a_call_with_another_kind_of_answer_is_not() {
         let sentence = said(&[(2, Ok(Answer::Done))], Time(1)).expect("nothing was done");
-        assert!(sentence.starts_with("n1 answers") && sentence.contains("Done"), "{sentence}");
+        assert!(
+            sentence
+                .ends_with("with success without a value, but this call expects the response to a command"),
+            "{sentence}"
+        );
     }
 
     #[test]

@@ -112,6 +112,15 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.lost = self.lost.with(idx);
     }
 
+    /// Crashes a server and gives it a new disk. The messages to the old machine are lost.
+    pub fn give_new_disk(&mut self, idx: ServerIdx) {
+        self.crash_wiped(idx);
+        self.network.lose_all_to(idx);
+        self.held.retain(|(_, envelope)| envelope.to != idx);
+        self.renewed = self.renewed.with(idx);
+        self.refused = self.refused.without(idx);
+    }
+
     /// Injects a fault into a server's disk, if the fault is applicable.
     pub fn damage(&mut self, idx: ServerIdx, fault: DiskFault, draw: Draw) {
         if let Some(damage) = self.hosts[idx.at()].disk.inject_fault(fault, draw) {

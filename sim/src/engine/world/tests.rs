@@ -5,6 +5,7 @@ pub(crate) mod tiny;
 use super::*;
 use crate::Plan;
 use crate::disk::fault::MachineFault;
+use crate::plan::rng::Spans;
 use crate::runner::storm_run;
 use tiny::{EventCounts, Sum, SumClients};
 use wavetank_raft::store::{StoreError, StoreErrorKind};
@@ -159,6 +160,38 @@ fn a_server_that_may_still_be_promoted_counts_as_a_voter() {
     world.run_for(Span::s(60));
     assert!(world.outcome(request).unwrap().is_err(), "the promotion was given up");
     assert!(world.is_viable(core), "and is no longer awaited");
+}
+
+/// A leader sends a change to one follower and loses its disk before the message arrives. The message is
+/// then the only place of the new configuration.
+#[test]
+fn a_configuration_in_a_message_counts_before_it_arrives() {
+    let mut plan = Plan::calm(4, 3);
+    plan.disks.sync = Spans::ms(40, 40);
+    plan.links.delay = Spans::ms(20, 20);
+    let mut world = calm(plan);
+    world.run_for(Span::s(3));
+    let leader = world.leader().unwrap();
+    let [kept, removed] = world.all().without(leader).iter().collect::<Vec<_>>()[..] else { panic!() };
+    world.stop_clients();
+    world.run_for(Span::s(1));
+    world.isolate(removed);
+    let core = world.all().without(kept);
+    assert!(world.is_viable(core), "two of three");
+
+    let remove = wavetank_raft::Change::RemoveServer(removed.id());
+    world.call(leader, Call::Change { change: remove, prev_index: None });
+    world.run_for(Span::ms(5));
+    world.crash_wiped(leader);
+    assert!(!world.is_viable(core), "the message is on its way");
+    assert_eq!(world.server(kept).unwrap().node().configuration().unwrap().1.servers().len(), 3);
+
+    world.pause(kept);
+    world.run_for(Span::ms(30));
+    assert!(!world.is_viable(core), "the message waits for a paused server");
+
+    world.crash(kept);
+    assert!(world.is_viable(core), "the message went down with its receiver");
 }
 
 #[test]
