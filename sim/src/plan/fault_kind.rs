@@ -75,6 +75,8 @@ named! {
         /// A server that was removed gets a new disk and is added again under its old name. Each time,
         /// the operator takes the next step: remove a voter, give it a new disk, or add it.
         NewDisk = "new_disk",
+        /// The vote record or all snapshots of a server vanish.
+        Vanish = "vanish",
     }
 }
 
@@ -88,7 +90,7 @@ impl Scheduled {
     /// Whether a server may never recover from this fault. The budget of the plan limits such faults.
     #[must_use]
     pub const fn is_permanent(self) -> bool {
-        matches!(self, Self::Rot | Self::Misdirect | Self::Replace)
+        matches!(self, Self::Rot | Self::Misdirect | Self::Replace | Self::Vanish)
     }
 
     /// Whether this is a fault of a disk.
