@@ -20,6 +20,8 @@ use wavetank_raft::{Data, Entry, Index, LogId, SnapshotMeta, checksum};
 pub(super) struct FaultyStore<S> {
     store: S,
     corrupted: BTreeMap<Location, Checksummed>,
+    /// True if the vote record is missing.
+    has_no_record: bool,
     /// The fault that the next write will have.
     pub(super) next_fault: Option<WriteFault>,
     /// The steps of the writes, for a crash in the middle of one.
@@ -28,7 +30,14 @@ pub(super) struct FaultyStore<S> {
 
 impl<S: LogStore + StableStore> FaultyStore<S> {
     pub(super) fn is_corrupted(&self) -> bool {
-        !self.corrupted.is_empty()
+        self.has_no_record || !self.corrupted.is_empty()
+    }
+
+    /// Removes the vote record. Returns false if there is none.
+    pub(super) fn remove_record(&mut self) -> bool {
+        let is_there = !self.has_no_record && matches!(self.store.get(HARD_STATE), Ok(Some(_)));
+        self.has_no_record |= is_there;
+        is_there
     }
 
     /// Returns the range of indexes in the log.
@@ -151,14 +160,19 @@ impl<S: LogStore + StableStore> StableStore for FaultyStore<S> {
         self.fail_write()?;
         self.steps.set(key)?;
         self.store.set(key, value)?;
-        if !self.corrupted.is_empty() {
+        if key == HARD_STATE {
+            self.has_no_record = false;
             self.corrupted.remove(&Location::Record);
         }
         Ok(())
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if key != HARD_STATE {
+            return self.store.get(key);
+        }
         match self.corrupted.get(&Location::Record) {
+            _ if self.has_no_record => Ok(None),
             Some(record) => record.open().map(Some).map_err(|broken| damaged(Location::Record, broken)),
             None => self.store.get(key),
         }
@@ -174,9 +188,15 @@ pub(super) struct FaultySnapshots<N> {
     pub(super) is_full: bool,
 }
 
-impl<N: SnapshotStore<Source = InmemSource>> FaultySnapshots<N> {
+impl<N: SnapshotStore<Source = InmemSource> + Default> FaultySnapshots<N> {
     pub(super) fn is_corrupted(&self) -> bool {
         !self.corrupted.is_empty()
+    }
+
+    /// Removes all snapshots.
+    pub(super) fn remove_all(&mut self) {
+        self.store = N::default();
+        self.corrupted.clear();
     }
 
     /// Flips bits of the snapshot that ends at `last`. Returns false if there is no such snapshot, or

@@ -121,6 +121,7 @@ impl Stores for Memory {
         match fault {
             DiskFault::Rot => self.rot_in(self.location(draw.below(4), word)?, word),
             DiskFault::RotIn(location) => self.rot_in(location, word),
+            DiskFault::Vanish => self.remove_one(draw.below(2) == 0),
             DiskFault::Misdirect => {
                 self.next_fault = Some(WriteFault::Misdirected(word));
                 Some(Damage::Misdirected)
@@ -147,6 +148,7 @@ impl Stores for Memory {
             || log.is_corrupted()
             || stable.is_corrupted()
             || self.snapshots.store.is_corrupted()
+            || self.newest().unwrap_or(LogId::ZERO).index < self.first_needed()
     }
 
     fn memberships(&self) -> Vec<(Index, Arc<Configuration>)> {
@@ -207,6 +209,25 @@ impl Memory {
 
     fn disarm_faults(&mut self) {
         (self.storage.log.next_fault, self.storage.stable.next_fault) = (None, None);
+    }
+
+    fn newest(&self) -> Option<LogId> {
+        Some(self.snapshots.store.list().ok()?.first()?.last)
+    }
+
+    /// Returns the index before the log, up to which a snapshot is needed.
+    fn first_needed(&self) -> Index {
+        self.storage.log.range().map_or(Index::ZERO, |range| Index(range.start() - 1))
+    }
+
+    /// Removes the vote record, or all snapshots if the log needs one.
+    fn remove_one(&mut self, is_record: bool) -> Option<Damage> {
+        if is_record {
+            return self.storage.stable.remove_record().then_some(Damage::Vanished(Location::Record));
+        }
+        let last = self.newest().filter(|_| Index::ZERO < self.first_needed())?;
+        self.snapshots.store.remove_all();
+        Some(Damage::Vanished(Location::Snapshot(last)))
     }
 
     /// Selects the location where bits flip: the vote record, the newest snapshot or an entry.
