@@ -32,8 +32,9 @@ pub use judges::Judges;
 
 /// All checks, in the order in which they run. Only the first violation is reported, so a check that is
 /// closer to the cause of a bug runs earlier.
-static CHECKS: [Check; 57] = [
+static CHECKS: [Check; 58] = [
     storage::recovered_log_is_whole::CHECK,
+    storage::recovered_term_covers_log::CHECK,
     storage::synced_data_is_kept::CHECK,
     storage::recovery_covers_promises::CHECK,
     storage::persist_before_send::CHECK,

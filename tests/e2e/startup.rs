@@ -159,7 +159,7 @@ fn invalid_certificates() {
     };
     assert!(with(&file).starts_with(&format!("kv: cannot read {file}: ")));
     fs::write(&file, "nothing").unwrap();
-    assert_eq!(with(&file), "kv: the authority's certificate cannot be used: the file has none");
+    assert_eq!(with(&file), "kv: the authority's certificate cannot be used: the file has no certificate");
 }
 
 #[test]

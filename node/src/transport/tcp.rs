@@ -6,6 +6,7 @@
 
 mod accepted;
 mod frames;
+mod inflight;
 mod layer;
 mod link;
 mod pace;

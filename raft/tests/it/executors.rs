@@ -31,6 +31,7 @@ fn entries(term: u64, indexes: std::ops::Range<u64>) -> Entries {
 /// A disk whose log has these entries of term 1.
 fn disk(log: std::ops::Range<u64>) -> Disk {
     let mut disk = Disk::default();
+    disk.persist_hard_state(HardState { term: Term(1), vote: None }).expect("memory does not fail");
     disk.log.store_logs(&entries(1, log)).expect("memory does not fail");
     disk
 }
@@ -174,7 +175,6 @@ fn a_snapshot_goes_out_in_pieces() {
     assert_eq!(describe(snapshots.read(Some(id(1, 8)), 99, 9)), "t1.i8 99 ");
     assert_eq!(describe(snapshots.read(Some(id(1, 4)), 1, 2)), "t1.i4 1 ld");
     assert_eq!(describe(snapshots.read(Some(id(1, 5)), 0, 9)), "nothing");
-    assert_eq!(describe(Snapshots::new(InmemSnapshotStore::default()).read(None, 0, 9)), "nothing");
 }
 
 /// A follower that gets the newest snapshot does not interrupt one that gets the snapshot before.
@@ -217,7 +217,7 @@ fn a_snapshot_comes_in_pieces() {
         assert!(snapshots.write(&wrong, 0, b"123", false));
         assert!(snapshots.write(&wrong, 0, b"1234", false), "it begins anew");
         assert!(!snapshots.write(&wrong, 4, b"56789", true), "that is not what was announced");
-        assert_eq!(describe(snapshots.read(None, 0, 99)), "nothing");
+        assert_eq!(kind(snapshots.read(None, 0, 99)), Err(StoreErrorKind::NotFound));
     }
 }
 
@@ -262,12 +262,54 @@ fn a_state_is_kept_and_loaded_again() {
     assert_eq!(kind(other.restore(id(1, 5), &store)), Err(StoreErrorKind::NotFound));
 }
 
+/// A server without its vote record could vote a second time in a term.
+#[test]
+fn a_missing_vote_record_is_damage() {
+    let mut log_alone = Disk::default();
+    log_alone.log.store_logs(&entries(1, 1..4)).expect("memory does not fail");
+    let error = recover(&mut log_alone, &snapshots(&[]), 1).expect_err("the record is missing");
+    assert_eq!(
+        error.to_string(),
+        "the vote record is missing, but the stores have entries up to i3: damaged"
+    );
+    let snapshot_alone = recover(&mut Disk::default(), &snapshots(&[(id(1, 4), b"")]), 1);
+    let error = snapshot_alone.expect_err("the record is missing");
+    assert_eq!(
+        error.to_string(),
+        "the vote record is missing, but the stores have entries up to i4: damaged"
+    );
+    assert!(recover(&mut Disk::default(), &snapshots(&[]), 1).is_ok(), "a blank server starts");
+}
+
+/// A leader whose snapshots are gone stops, because a follower that needs one would wait for ever.
+#[test]
+fn missing_snapshots_are_an_error_of_the_store() {
+    let mut none = snapshots(&[]);
+    let error = none.read(None, 0, 9).expect_err("there is none");
+    assert_eq!(error.to_string(), "the log was compacted, but all snapshots are missing: not found");
+    assert_eq!(none.read(Some(id(1, 4)), 0, 9), Ok(None), "a newer one may have replaced this one");
+}
+
+/// After a recovery no leader is left whose log reaches the position.
+#[test]
+fn a_recovered_server_need_not_catch_up() {
+    for (catch_up, kept) in [(id(2, 9), LogId::ZERO), (id(1, 2), id(1, 2))] {
+        let (mut disk, mut snapshots) = (disk(1..4), snapshots(&[]));
+        let write = Write { token: Token(1), hard_state: None, log: LogOp::CatchUp(catch_up) };
+        disk.persist(&write).expect("memory does not fail");
+        let mut machine = Machine::new(RecordingFsm::default());
+        let alone = meta(id(1, 1)).configuration.clone();
+        recover_cluster(&mut disk, &mut snapshots, &mut machine, alone).expect("it has a log");
+        assert_eq!(recover(&mut disk, &snapshots, 1).map(|found| found.catch_up), Ok(kept));
+    }
+}
+
 #[test]
 fn a_term_an_entry_or_a_snapshot_is_existing_state() {
     let exists = |mut disk: Disk, lasts: &[(LogId, &[u8])]| has_existing_state(&mut disk, &snapshots(lasts));
     assert_eq!(exists(Disk::default(), &[]), Ok(false));
     assert_eq!(exists(disk(1..2), &[]), Ok(true));
-    assert_eq!(exists(Disk::default(), &[(id(1, 4), b"")]), Ok(true));
+    assert_eq!(exists(disk(1..1), &[(id(1, 4), b"")]), Ok(true));
     let mut voted = Disk::default();
     voted.persist_hard_state(HardState { term: Term(1), vote: None }).expect("memory does not fail");
     assert_eq!(exists(voted, &[]), Ok(true));

@@ -110,12 +110,13 @@ stories![
 
     /// When a newer snapshot follows an interrupted one, a late piece of the older one costs time and
     /// does not get into the newer one.
-    #[cluster(servers = 5, plan_tweak = small_chunks)]
+    #[cluster(servers = 7, plan_tweak = small_chunks)]
     fn pieces_of_two_snapshots_do_not_mix(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
-        let [behind, also_behind, _, _] = cluster.followers_of(leader);
+        let [behind, second, third, _, _, _] = cluster.followers_of(leader);
         cluster.isolate(behind);
-        cluster.isolate(also_behind);
+        cluster.isolate(second);
+        cluster.isolate(third);
         cluster.propose_many(leader, &["first of old", "other of old", "third of old"]);
         cluster.until_acknowledged("third of old");
         let old = cluster.snapshot(leader);
@@ -129,15 +130,21 @@ stories![
         cluster.until_granted(restored);
         let newer = cluster.snapshot(leader);
         cluster.until_granted(newer);
-        cluster.reconnect(leader, also_behind);
-        cluster.until_receives(also_behind, 1);
+        cluster.reconnect(leader, second);
+        cluster.until_receives(second, 1);
+
+        cluster.propose(leader, "last of new").until_acknowledged("last of new");
+        let newest = cluster.snapshot(leader);
+        cluster.until_granted(newest);
+        cluster.reconnect(leader, third);
+        cluster.until_receives(third, 1);
 
         cluster.reconnect(leader, behind);
         cluster.until_sent(leader, behind, 2);
         cluster.repeat_first_piece(behind);
         cluster.until_installed(behind);
         cluster.until_converged();
-        cluster.expect_committed(&news);
+        cluster.expect_committed(&["first of new", "other of new", "third of new", "last of new"]);
     }
 
     /// A long log suffix that was never committed is replaced by a snapshot that ends before the suffix

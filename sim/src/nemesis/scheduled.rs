@@ -35,6 +35,7 @@ impl Scheduled {
                 .map(|idx| Act::Jump(idx, Span::from_duration(config.election_timeout).times(2) + lasts)),
             Self::LetGo => Some(Act::ReleaseHeld),
             Self::Rot => damage(DiskFault::Rot, view.expendable, draws),
+            Self::Vanish => damage(DiskFault::Vanish, view.expendable, draws),
             Self::Misdirect => damage(DiskFault::Misdirect, view.expendable, draws),
             Self::DropPages => damage(DiskFault::DropPages, view.awake, draws),
             Self::FailRead => damage(DiskFault::FailRead, view.all.minus(view.lost), draws),

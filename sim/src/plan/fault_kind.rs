@@ -100,6 +100,8 @@ named! {
         /// A server that was removed gets a new disk and is added again under its old name. Each time,
         /// the operator takes the next step: remove a voter, give it a new disk, or add it.
         NewDisk = "new_disk",
+        /// The vote record or all snapshots of a server vanish.
+        Vanish = "vanish",
     }
 }
 
@@ -113,7 +115,7 @@ impl Scheduled {
     /// Whether a server may never recover from this fault. The budget of the plan limits such faults.
     #[must_use]
     pub const fn is_permanent(self) -> bool {
-        matches!(self, Self::Rot | Self::Misdirect | Self::Replace | Self::NeverLoad)
+        matches!(self, Self::Rot | Self::Misdirect | Self::Replace | Self::NeverLoad | Self::Vanish)
     }
 
     /// Whether this is a call that is made for its answer: it seldom changes the leader or the membership.

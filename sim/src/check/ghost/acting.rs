@@ -3,8 +3,8 @@
 use super::{AllowedRead, Facts, Ghost, GhostServer, PendingReply, Promise, StagingEnd, hash, placed};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{
-    Action, Answer, Batch, Entry, NodeId, Outcome, Payload, Refusal, Request, RequestError, RequestId, Response,
-    RpcId, StoreJob, Term,
+    Action, Answer, Batch, Entry, NodeId, Outcome, Payload, Refusal, Request, RequestError, RequestId,
+    Response, RpcId, StoreJob, Term,
 };
 
 impl Ghost {
