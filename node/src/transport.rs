@@ -13,6 +13,7 @@ pub use tcp::{Limits, TcpTransport, TransportError};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};
 
+use crate::address::AddressFormat;
 use crate::wire::Header;
 use std::fmt;
 use tokio::sync::mpsc;
@@ -22,6 +23,11 @@ use wavetank_raft::{Dialect, NodeId, Request, Response, RpcId, ServerAddress, Se
 pub trait Transport: Send + Sync + 'static {
     /// The address at which other servers reach this one.
     fn local_addr(&self) -> ServerAddress;
+
+    /// The form that the addresses of servers have. An address of another form is refused where it enters.
+    fn address_format(&self) -> AddressFormat {
+        AddressFormat::Any
+    }
 
     /// Sets the server that uses this transport, and the inbox for arrivals. The driver calls it once,
     /// before the first [`Transport::send`].

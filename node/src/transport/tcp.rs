@@ -14,6 +14,7 @@ mod stream;
 mod tests;
 
 use super::{Arrival, Inbox, Local, Outgoing, Transport};
+use crate::address::{AddressError, AddressFormat};
 use link::Link;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -80,6 +81,8 @@ pub enum TransportError {
     InUse(String),
     /// Other servers could not reach this server at this address: HashiCorp's `local bind address is not advertisable`.
     NotAdvertisable(String),
+    /// Nobody can call the advertised address.
+    NotCallable(AddressError),
 }
 
 impl fmt::Display for TransportError {
@@ -91,6 +94,7 @@ impl fmt::Display for TransportError {
                 f,
                 "local bind address is not advertisable: peers cannot reach {address}, give one they can"
             ),
+            Self::NotCallable(error) => write!(f, "local bind address is not advertisable: {error}"),
         }
     }
 }
@@ -173,17 +177,21 @@ fn advertised(advertise: Option<&str>, bound: SocketAddr) -> Result<ServerAddres
             Ok(bound.to_string().into())
         };
     };
-    let port = advertise.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-    let is_nowhere = advertise.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_unspecified());
-    if port.is_none_or(|port| port == 0) || is_nowhere {
-        return Err(TransportError::NotAdvertisable(advertise.to_owned()));
+    if advertise.is_empty() {
+        return Err(TransportError::NotAdvertisable(bound.to_string()));
     }
-    Ok(advertise.into())
+    let address = advertise.into();
+    AddressFormat::HostAndPort.check(&address).map_err(TransportError::NotCallable)?;
+    Ok(address)
 }
 
 impl Transport for TcpTransport {
     fn local_addr(&self) -> ServerAddress {
         self.shared.address.clone()
+    }
+
+    fn address_format(&self) -> AddressFormat {
+        AddressFormat::HostAndPort
     }
 
     fn start(&self, local: Local, inbox: Inbox) {
