@@ -15,6 +15,7 @@ mod scheduled;
 
 use crate::disk::fault::DiskFault;
 use crate::observe::NetworkChange;
+use crate::observe::addresses::Addresses;
 use crate::plan;
 use crate::plan::fault_id::{FaultFilter, FaultId};
 use crate::plan::fault_kind::{Reactive, Scheduled};
@@ -63,6 +64,8 @@ pub struct NemesisView<'a> {
     /// The servers whose permanent loss the plan still permits: the nemesis may lose one of them, not
     /// all. The set is filled in only when such a fault is due, because it is expensive to compute.
     pub expendable: ServerSet,
+    /// The addresses at which the servers listen.
+    pub addresses: &'a Addresses,
     /// The leader's configuration and its log index.
     pub membership: Option<(wavetank_raft::Index, &'a Configuration)>,
 }
@@ -91,6 +94,12 @@ pub enum Act {
     Restore(ServerIdx),
     /// Shut the server down.
     Shutdown(ServerIdx),
+    /// Move the server to a new address, with or without a restart, and correct the configuration.
+    Move(ServerIdx, Restart),
+    /// Exchange the addresses of the two servers, and correct the configuration.
+    ExchangeAddresses(ServerIdx, ServerIdx),
+    /// Correct the addresses in the configuration.
+    CorrectAddresses,
     /// Set the server's clock forward by this span.
     Jump(ServerIdx, Span),
     /// Restart these servers at once and change the network. When the span is over, make the second
@@ -114,6 +123,15 @@ pub enum Act {
     /// clocks run as fast as it allows. The network also changes. When the span is over, make the
     /// second change to the network, which undoes the first.
     SkewClocks(ServerIdx, NetworkChange, Span, NetworkChange),
+}
+
+/// Whether a server restarts when it moves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Restart {
+    /// It restarts at once.
+    AtOnce,
+    /// It continues to run.
+    Never,
 }
 
 /// Four random words. They are enough for any act.
@@ -255,9 +273,10 @@ impl Nemesis {
             *servers = servers.iter().take(self.most_down.saturating_sub(away)).collect();
         }
         let is_too_much = match &act {
-            Act::Crash(idx, _) | Act::Pause(idx, _) | Act::Shutdown(idx) => {
-                self.most_down <= away || !view.awake.contains(*idx)
-            }
+            Act::Crash(idx, _)
+            | Act::Pause(idx, _)
+            | Act::Shutdown(idx)
+            | Act::Move(idx, Restart::AtOnce) => self.most_down <= away || !view.awake.contains(*idx),
             Act::RestartUnderChange(servers, ..) => servers.is_empty(),
             _ => false,
         };

@@ -6,6 +6,7 @@
 use crate::disk::{Disk, Stores};
 use crate::engine::clock::Clock;
 use crate::engine::workload::TankFsm;
+use crate::observe::addresses::AddressBook;
 use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::ServerIdx;
 use crate::plan::{MachinePlan, Plan};
@@ -47,6 +48,8 @@ pub(crate) struct Process<F: TankFsm, W> {
     pub(crate) batched: Vec<(RequestId, Data)>,
     /// Calls that the server has not answered yet.
     pub(crate) calls: Vec<PendingCall>,
+    /// The addresses of the other servers, as this server knows them.
+    pub(crate) book: AddressBook,
     /// Events that arrived since the server was paused, or `None` while it is not paused.
     pub(crate) waiting: Option<Vec<W>>,
     /// True if the server leads and has not committed an entry in this term.
@@ -162,8 +165,11 @@ impl<F: TankFsm, W> Host<F, W> {
             log: found.log,
             snapshot: found.snapshot,
         };
+        let server = Server::boot(self.settings.clone(), boot.clone(), self.clock.reads(now));
+        let book = AddressBook::of(server.node().configuration().map(|(_, latest)| &**latest));
         self.process = Some(Process {
-            server: Server::boot(self.settings.clone(), boot.clone(), self.clock.reads(now)),
+            server,
+            book,
             machine: Machine::new(fsm),
             work: VecDeque::new(),
             batched: Vec::new(),

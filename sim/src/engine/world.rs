@@ -30,6 +30,7 @@ use crate::engine::host::{Host, Timer};
 use crate::engine::network::{ClientLink, Network};
 use crate::engine::workload::{TankFsm, Wants, Workload};
 use crate::nemesis::Nemesis;
+use crate::observe::addresses::Addresses;
 use crate::observe::digest::Digest;
 use crate::observe::observer::{Observer, Recorder};
 use crate::observe::topology::Topology;
@@ -61,6 +62,7 @@ pub struct World<F: TankFsm, V: Observer> {
     /// The servers that refused to start from their disks.
     refused: ServerSet,
     topology: Topology,
+    addresses: Addresses,
     network: Network,
     held: VecDeque<(u64, Envelope)>,
     make: Box<dyn FnMut(ServerIdx) -> F>,
@@ -121,6 +123,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             lost: ServerSet::NONE,
             refused: ServerSet::NONE,
             topology: Topology::new(count),
+            addresses: Addresses::new(count),
             network: Network::new(plan.seed, count, plan.links.clone())
                 .with_fault_filter(FaultFilter::new(plan.fault_ids.clone())),
             held: VecDeque::new(),

@@ -89,6 +89,12 @@ named! {
         TransferAndChange = "transfer_and_change",
         /// A server is shut down.
         Shutdown = "shutdown",
+        /// A member moves to a new address, at once or with a restart, and the operator changes its address
+        /// in the configuration. While the configuration has a wrong address, the operator corrects it
+        /// instead.
+        Move = "move",
+        /// Two members exchange their addresses, and the operator changes both in the configuration.
+        ExchangeAddresses = "exchange_addresses",
     }
 }
 

@@ -109,6 +109,8 @@ facts! {
     CALLED = 45,
     /// The server answered such a call.
     ANSWERED = 46,
+    /// The server follows another leader than before, or told its observers of a leader.
+    LEADER = 47,
 }
 
 impl Facts {

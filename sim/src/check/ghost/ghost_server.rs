@@ -2,10 +2,11 @@
 //! to others.
 
 use super::{Chain, ChainLink, Conf, Follower, IndexedConf, PendingCall, ServerView, Stop};
+use crate::plan::server_set::ServerSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::{
-    Configuration, HardState, Index, LogId, NodeId, RequestId, RpcId, Span, Term, Time, Token,
+    Configuration, HardState, Index, Leader, LogId, Member, NodeId, RequestId, RpcId, Span, Term, Time, Token,
 };
 
 /// The state that is on a disk and would survive a crash.
@@ -133,6 +134,12 @@ pub(crate) struct GhostServer {
     pub(crate) transfers: Vec<RequestId>,
     /// Other calls that wait for an answer.
     pub(crate) pending_calls: Vec<PendingCall>,
+    /// The members whose address the latest change of the configuration changed.
+    pub(crate) moved: ServerSet,
+    /// The members that observers know.
+    pub(crate) told_members: Vec<Member>,
+    /// The leader that observers know.
+    pub(crate) told_leader: Option<Leader>,
 }
 
 impl GhostServer {
