@@ -135,6 +135,11 @@ pub(super) fn exchange_addresses(view: &NemesisView<'_>, draws: Draws) -> Option
     if view.has_wrong_address(configuration) {
         return Some(Act::CorrectAddresses);
     }
+    // Of two voters that have exchanged their addresses, neither reaches the other. A third one must be left
+    // that both reach.
+    if voters(configuration).len() < 3 {
+        return None;
+    }
     let members = members(configuration).minus(view.lost);
     let one = choose_one(members, draws[1])?;
     Some(Act::ExchangeAddresses(one, choose_one(members.without(one), draws[2])?))
