@@ -4,6 +4,7 @@ pub(crate) mod agenda;
 pub mod clock;
 pub mod event_queue;
 pub(crate) mod host;
+mod machine_faults;
 pub mod network;
 pub(crate) mod scheduling;
 pub mod workload;

@@ -182,6 +182,9 @@ pub struct ClientPlan {
     /// For how long a server collects commands into one batch. `None`: it takes each command when it
     /// arrives.
     pub gather: Option<Span>,
+    /// The share of commands that clients send with extensions. `None`: they send none.
+    #[serde(default)]
+    pub extended: Option<Ratio>,
 }
 
 /// Faults of servers, clocks, disks and the network as a whole.
@@ -349,6 +352,7 @@ impl ClientPlan {
             delay: Spans::us(100, 1_000),
             loss: None,
             gather: None,
+            extended: None,
         }
     }
 }

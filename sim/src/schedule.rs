@@ -15,7 +15,7 @@ mod text;
 pub(crate) use identities::Identities;
 pub use text::ElementError;
 
-use crate::disk::fault::DiskFault;
+use crate::disk::fault::{DiskFault, MachineFault};
 use crate::observe::network_change::NetworkChange;
 use crate::plan::rng::Draw;
 use crate::plan::server_set::{ServerIdx, ServerSet};
@@ -73,6 +73,14 @@ pub enum Choice {
     Resume(ServerIdx),
     /// A disk is damaged. The draw selects the place.
     Damage(ServerIdx, DiskFault, Draw),
+    /// A server crashes and gets a new disk. The messages to the old machine are lost.
+    NewDisk(ServerIdx),
+    /// A state machine has this fault from now on.
+    BreakMachine(ServerIdx, MachineFault),
+    /// A server moves to an address that no server had before.
+    Move(ServerIdx),
+    /// Two servers exchange their addresses.
+    ExchangeAddresses(ServerIdx, ServerIdx),
     /// A full disk has space again.
     FreeSpace(ServerIdx),
     /// Links are cut or restored.
@@ -216,10 +224,18 @@ impl Choice {
             | Self::Resume(idx)
             | Self::Damage(idx, ..)
             | Self::FreeSpace(idx)
+            | Self::NewDisk(idx)
+            | Self::BreakMachine(idx, _)
+            | Self::Move(idx)
             | Self::Jump(idx, _)
             | Self::Freeze(idx, _)
             | Self::Drift(idx, _) => Some(*idx),
-            Self::Ask(_) | Self::Reply(_) | Self::Network(_) | Self::Heal(_) | Self::Rest => None,
+            Self::Ask(_)
+            | Self::Reply(_)
+            | Self::ExchangeAddresses(..)
+            | Self::Network(_)
+            | Self::Heal(_)
+            | Self::Rest => None,
         }
     }
 }

@@ -32,6 +32,11 @@ impl Agenda {
         self.queue.take()
     }
 
+    /// The events in the event queue, in no particular order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &SimEvent> {
+        self.queue.iter()
+    }
+
     /// The time of the next event in the event queue.
     pub(crate) fn next_at(&mut self) -> Option<Time> {
         self.queue.next_at()

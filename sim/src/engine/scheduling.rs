@@ -173,6 +173,14 @@ impl Scheduling {
         }
     }
 
+    /// Loses all messages to a server, delivered or not: its machine was replaced.
+    pub(crate) fn lose_all_to(&mut self, idx: ServerIdx) {
+        if let Some(pool) = &mut self.pool {
+            pool.messages.retain(|id, _| id.to() != idx);
+            pool.waiting.values_mut().for_each(|ids| ids.retain(|id| id.to() != idx));
+        }
+    }
+
     /// The message with this identity, if it was sent, or a similar one.
     pub(crate) fn message(&mut self, id: &MessageId) -> Option<(MessageId, Envelope)> {
         let pool = self.pool.as_mut()?;

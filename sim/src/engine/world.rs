@@ -31,6 +31,7 @@ use crate::engine::host::{Host, Timer};
 use crate::engine::network::{ClientLink, Network};
 use crate::engine::workload::{TankFsm, Wants, Workload};
 use crate::nemesis::Nemesis;
+use crate::observe::addresses::Addresses;
 use crate::observe::digest::Digest;
 use crate::observe::observer::{Observer, Recorder};
 use crate::observe::topology::Topology;
@@ -64,7 +65,12 @@ pub struct World<F: TankFsm, V: Observer> {
     lost: ServerSet,
     /// The servers that refused to start from their disks.
     refused: ServerSet,
+    /// The servers that got a new disk.
+    renewed: ServerSet,
     topology: Topology,
+    addresses: Addresses,
+    /// True after all faults have ended.
+    is_healed: bool,
     network: Network,
     held: VecDeque<(u64, Envelope)>,
     make: Box<dyn FnMut(ServerIdx) -> F>,
@@ -125,7 +131,10 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             broken: ServerSet::NONE,
             lost: ServerSet::NONE,
             refused: ServerSet::NONE,
+            renewed: ServerSet::NONE,
             topology: Topology::new(count),
+            addresses: Addresses::new(count),
+            is_healed: false,
             network: Network::new(plan.seed, count, plan.links.clone())
                 .with_fault_filter(FaultFilter::new(plan.fault_ids.clone())),
             held: VecDeque::new(),

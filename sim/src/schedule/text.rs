@@ -4,7 +4,7 @@
 //! term 3. `answer 1` at the end names the response to it.
 
 use super::{AskId, CallId, CallKind, Choice, Element, JobId, MessageId, WorkId};
-use crate::disk::fault::{DiskFault, Location};
+use crate::disk::fault::{DiskFault, Location, MachineFault};
 use crate::plan::rng::Draw;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use serde::de::DeserializeOwned;
@@ -31,6 +31,13 @@ const CALL_KINDS: [(CallKind, &str); 6] = [
     (CallKind::PreVote, "pre-vote"),
     (CallKind::Snapshot, "snapshot"),
     (CallKind::TimeoutNow, "timeout-now"),
+];
+
+const MACHINE_FAULTS: [(MachineFault, &str); 4] = [
+    (MachineFault::FailLoad, "fail-load"),
+    (MachineFault::NeverLoad, "never-load"),
+    (MachineFault::FailSnapshot, "fail-snapshot"),
+    (MachineFault::NeverSnapshot, "never-snapshot"),
 ];
 
 const TIMERS: [(DeadlineReason, &str); 9] = [
@@ -85,6 +92,10 @@ impl fmt::Display for Choice {
             Self::Resume(idx) => write!(f, "resume {idx}"),
             Self::Damage(idx, fault, draw) => write!(f, "damage {idx} {} {}", draw.word(), DamageText(fault)),
             Self::FreeSpace(idx) => write!(f, "free-space {idx}"),
+            Self::NewDisk(idx) => write!(f, "new-disk {idx}"),
+            Self::BreakMachine(idx, fault) => write!(f, "break-machine {idx} {}", name_of(&MACHINE_FAULTS, *fault)),
+            Self::Move(idx) => write!(f, "move {idx}"),
+            Self::ExchangeAddresses(one, other) => write!(f, "exchange-addresses {one} {other}"),
             Self::Network(change) => write!(f, "network {}", json(change)?),
             Self::Jump(idx, by) => write!(f, "jump {idx} {}", by.0),
             Self::Freeze(idx, by) => write!(f, "freeze {idx} {}", by.0),
@@ -124,6 +135,7 @@ impl fmt::Display for DamageText<'_> {
             DiskFault::RotIn(Location::Snapshot(last)) => {
                 write!(f, "rot-in snapshot {} {}", last.term.0, last.index.0)
             }
+            DiskFault::Vanish => write!(f, "vanish"),
             DiskFault::Misdirect => write!(f, "misdirect"),
             DiskFault::DropPages => write!(f, "drop-pages"),
             DiskFault::FailRead => write!(f, "fail-read"),
@@ -196,6 +208,8 @@ impl<'a> Words<'a> {
                 let (idx, draw) = (self.server()?, Draw::of_word(self.number()?));
                 Choice::Damage(idx, self.fault()?, draw)
             }
+            "break-machine" => Choice::BreakMachine(self.server()?, value_of(&MACHINE_FAULTS, self.word()?)?),
+            "exchange-addresses" => Choice::ExchangeAddresses(self.server()?, self.server()?),
             "jump" => Choice::Jump(self.server()?, Span(self.number()?)),
             "freeze" => Choice::Freeze(self.server()?, Span(self.number()?)),
             "drift" => Choice::Drift(self.server()?, self.number()?),
@@ -217,6 +231,8 @@ impl<'a> Words<'a> {
             "pause" => Choice::Pause,
             "resume" => Choice::Resume,
             "free-space" => Choice::FreeSpace,
+            "new-disk" => Choice::NewDisk,
+            "move" => Choice::Move,
             _ => return None,
         };
         Some(of(self.server()?))
@@ -290,6 +306,7 @@ impl<'a> Words<'a> {
                 }
                 _ => return None,
             }),
+            "vanish" => DiskFault::Vanish,
             "misdirect" => DiskFault::Misdirect,
             "drop-pages" => DiskFault::DropPages,
             "fail-read" => DiskFault::FailRead,
@@ -329,6 +346,8 @@ mod tests {
             "9.000 interrupt n2 1",
             "9.000 damage n2 9 rot-in snapshot 4 7",
             "9.000 drift n2 -30",
+            "9.000 break-machine n2 never-load",
+            "9.000 exchange-addresses n2 n3",
             "9.000 heal 5",
             "9.000 rest",
             r#"9.000 call n2 "Barrier""#,

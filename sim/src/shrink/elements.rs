@@ -133,7 +133,8 @@ fn groups_of(element: &Element) -> Vec<Group> {
             let verb = match choice {
                 Choice::Pause(_) | Choice::Resume(_) => "pause",
                 Choice::Jump(..) | Choice::Freeze(..) | Choice::Drift(..) => "clock",
-                Choice::Damage(..) | Choice::FreeSpace(_) => "damage",
+                Choice::Damage(..) | Choice::FreeSpace(_) | Choice::BreakMachine(..) => "damage",
+                Choice::Move(_) | Choice::ExchangeAddresses(..) => "address",
                 Choice::Call(..) => "call",
                 Choice::Interrupt(..) => "interrupt",
                 _ => "event",

@@ -85,6 +85,9 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 Some(span) => self.gather(to, request, client, command, span),
                 None => self.make_call(to, request, Caller::Writer(client), Call::Apply(command)),
             },
+            Want::ApplyLog { data, extensions } => {
+                self.make_call(to, request, Caller::Writer(client), Call::ApplyLog { data, extensions });
+            }
             Want::Read(path, query) => {
                 self.make_call(to, request, Caller::Reader(client, query), Call::Read(path));
             }

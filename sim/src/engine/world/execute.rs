@@ -1,7 +1,7 @@
 //! Executes the actions of a server on the network, on its disk and on its state machine.
 
 use super::World;
-use crate::disk::{Capture, Done};
+use crate::disk::Done;
 use crate::engine::host::Work;
 use crate::engine::network::SendOutcome;
 use crate::engine::scheduling::ticket_of;
@@ -12,7 +12,7 @@ use crate::observe::{Fate, ObservationKind};
 use crate::plan::fault_id::Fault;
 use crate::plan::server_set::ServerIdx;
 use crate::schedule::{Choice, WorkId};
-use wavetank_raft::{Action, Event, NodeId, RpcId, Span, StoreJob, Time, Token};
+use wavetank_raft::{Action, Event, Member, NodeId, Observed, RpcId, Span, StoreJob, Time, Token};
 
 impl<F: TankFsm, V: Observer> World<F, V> {
     pub(super) fn execute_action(&mut self, idx: ServerIdx, action: Action) {
@@ -24,6 +24,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             Action::TakeSnapshot(meta) => self.on_work(idx, Work::TakeSnapshot(meta)),
             Action::Restore(meta) => self.on_work(idx, Work::Restore(meta)),
             Action::Answer { request, outcome } => self.on_answer(idx, request, outcome),
+            Action::Observe(Observed::Peer { removed: false, peer }) => self.note_address(idx, &peer),
             Action::Observe(_) => {}
             Action::Halt(_) => self.halt(idx),
         }
@@ -31,7 +32,11 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     fn send(&mut self, from: ServerIdx, to: NodeId, rpc: RpcId, message: Message) {
         let Some(to) = ServerIdx::of(to).filter(|to| to.at() < self.hosts.len()) else { return };
-        let is_cut = self.topology.is_cut(from, to);
+        let is_misrouted = matches!(message, Message::Request(_)) && !self.has_address(from, to);
+        if is_misrouted {
+            self.network.misrouted();
+        }
+        let is_cut = is_misrouted || self.topology.is_cut(from, to);
         let mut outcome = self.network.send(self.recorder.now, from, to, is_cut);
         let number = self.network.messages();
         if let Some(scheduling) = &mut self.agenda.scheduling {
@@ -59,6 +64,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let envelope = Envelope { from, to, rpc, number, is_held: outcome.held, message };
         match outcome.fate {
             // The message waits until an element of the schedule delivers it.
+            _ if self.is_playing() && is_misrouted => {}
             _ if self.is_playing() => self.schedule_message(self.recorder.now, envelope),
             Fate::Arrives(at) => self.schedule_message(at, envelope),
             Fate::ArrivesTwice(first, second) => {
@@ -66,6 +72,26 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 self.schedule_message(second, envelope);
             }
             Fate::Lost => {}
+        }
+    }
+
+    /// True if a request of `from` to `to` finds its receiver. Another server at this address refuses the
+    /// request, because a request names its receiver. After all faults have ended, a name service leads from
+    /// an address that the operator has not corrected to the server, so the address book must only agree
+    /// with the latest configuration.
+    fn has_address(&self, from: ServerIdx, to: ServerIdx) -> bool {
+        let Some(process) = self.process(from) else { return true };
+        if self.addresses.is_right(&process.book, to) {
+            return true;
+        }
+        let latest = process.server.node().configuration();
+        let member = latest.and_then(|(_, latest)| latest.server(to.node()));
+        self.is_healed && member.is_none_or(|member| process.book.agrees_with(member))
+    }
+
+    fn note_address(&mut self, idx: ServerIdx, peer: &Member) {
+        if let Some(process) = &mut self.hosts[idx.at()].process {
+            process.book.note(peer);
         }
     }
 
@@ -203,22 +229,19 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             }
             Work::TakeSnapshot(meta) => {
                 let digest = machine.fsm.digest();
-                let captured = machine.fsm.snapshot();
-                let taken = captured.and_then(|mut state| {
-                    host.disk.keep_snapshot(Capture { state: &mut state, meta: &meta })
-                });
+                let taken = host.take_snapshot(&meta);
                 if let Ok(meta) = &taken {
                     self.recorder.on_observation(ObservationKind::SnapshotTaken { idx, meta, digest });
                 }
                 Event::SnapshotTaken(taken)
             }
             Work::Restore(meta) => {
-                let restored = host.disk.load_snapshot(meta.last, &mut |reader| machine.fsm.restore(reader));
-                if let Ok(last) = restored {
+                let restored = host.load_snapshot(&meta, &mut *self.make);
+                if let (Ok(last), Some(process)) = (&restored, &host.process) {
                     self.recorder.on_observation(ObservationKind::Restored {
                         idx,
-                        last,
-                        digest: machine.fsm.digest(),
+                        last: *last,
+                        digest: process.machine.fsm.digest(),
                     });
                 }
                 Event::Restored(restored)
