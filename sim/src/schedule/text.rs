@@ -93,7 +93,9 @@ impl fmt::Display for Choice {
             Self::Damage(idx, fault, draw) => write!(f, "damage {idx} {} {}", draw.word(), DamageText(fault)),
             Self::FreeSpace(idx) => write!(f, "free-space {idx}"),
             Self::NewDisk(idx) => write!(f, "new-disk {idx}"),
-            Self::BreakMachine(idx, fault) => write!(f, "break-machine {idx} {}", name_of(&MACHINE_FAULTS, *fault)),
+            Self::BreakMachine(idx, fault) => {
+                write!(f, "break-machine {idx} {}", name_of(&MACHINE_FAULTS, *fault))
+            }
             Self::Move(idx) => write!(f, "move {idx}"),
             Self::ExchangeAddresses(one, other) => write!(f, "exchange-addresses {one} {other}"),
             Self::Network(change) => write!(f, "network {}", json(change)?),
