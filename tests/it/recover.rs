@@ -7,7 +7,8 @@ use wavetank_raft::recover::{has_existing_state, recover_cluster};
 use wavetank_raft::store::inmem::{InmemSink, InmemSnapshotStore, InmemSource, InmemStore};
 use wavetank_raft::store::{SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{
-    Configuration, Entry, HardState, Index, LogId, LogOp, Member, Payload, SnapshotMeta, Term, Token, Write,
+    CacheLimits, Configuration, Entry, HardState, Index, LogId, LogOp, Member, Payload, SnapshotMeta, Term,
+    Token, Write,
 };
 use wavetank_scenarios::command_log::CommandLog;
 
@@ -57,7 +58,7 @@ impl Server {
     }
 
     fn start(&mut self) -> Result<(Recovered, Vec<String>), StoreError> {
-        let found = self.storage.recover(self.snapshots.newest()?, 100)?;
+        let found = self.storage.recover(self.snapshots.newest()?, CacheLimits::entries(100))?;
         let mut machine = Machine::new(CommandLog::default());
         if let Some(meta) = &found.snapshot {
             machine.restore(meta.last, &self.snapshots.store)?;
@@ -143,15 +144,22 @@ fn a_damaged_snapshot_gives_way_to_an_older_one() {
 
     // The log is compacted up to the newer snapshot, except for entries that reach back to the older one.
     server.write(LogOp::Compact(Index(4)));
-    let found = server.storage.recover(Some(older.clone()), 100).unwrap();
+    let found = server.storage.recover(Some(older.clone()), CacheLimits::entries(100)).unwrap();
     assert_eq!((found.log.base().index, found.log.last().index), (Index(5), Index(10)));
 
     // Without those entries the state cannot be recovered, and the server does not invent one.
     server.write(LogOp::Compact(Index(8)));
-    let error = server.storage.recover(Some(older), 100).unwrap_err();
+    let error = server.storage.recover(Some(older), CacheLimits::entries(100)).unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Corrupt);
     assert_eq!(
-        server.storage.recover(server.snapshots.newest().unwrap(), 100).unwrap().log.last().index.0,
+        server
+            .storage
+            .recover(server.snapshots.newest().unwrap(), CacheLimits::entries(100))
+            .unwrap()
+            .log
+            .last()
+            .index
+            .0,
         10
     );
 }

@@ -24,7 +24,7 @@ pub(super) fn smallest_cache(plan: &mut Plan) {
     plan.config.log_cache_capacity = 1;
 }
 
-/// Each entry is then read on its own, and a read takes longer than a heartbeat interval.
+/// Makes a leader read each entry separately. A read takes longer than a heartbeat interval.
 pub(super) fn reads_longer_than_a_heartbeat(plan: &mut Plan) {
     smallest_cache(plan);
     plan.config.max_append_entries = 1;

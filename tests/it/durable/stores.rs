@@ -12,8 +12,8 @@ use wavetank_raft::execute::{HARD_STATE, Recovered, Snapshots, Storage, keep_sna
 use wavetank_raft::store::inmem::InmemStore;
 use wavetank_raft::store::{SnapshotStore, StableStore, StoreError};
 use wavetank_raft::{
-    Configuration, Data, Entries, Entry, Index, LogId, Payload, Settings, SnapshotMeta, SnapshotPiece,
-    StoreJob, Write,
+    CacheLimits, Configuration, Data, Entries, Entry, Index, LogId, Payload, Settings, SnapshotMeta,
+    SnapshotPiece, StoreJob, Write,
 };
 use wavetank_sim::ServerIdx;
 use wavetank_sim::disk::fault::{Damage, DiskFault};
@@ -201,7 +201,7 @@ impl Durable {
 }
 
 impl Stores for Durable {
-    fn recover(&mut self, cache: u64) -> Result<Recovered, StoreError> {
+    fn recover(&mut self, cache: CacheLimits) -> Result<Recovered, StoreError> {
         let open = self.open();
         let snapshot = open.snapshots.newest()?;
         let recovered = LogDisk::recover(&mut open.log, snapshot, cache)?;
