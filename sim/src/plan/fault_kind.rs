@@ -102,6 +102,12 @@ named! {
         NewDisk = "new_disk",
         /// The vote record or all snapshots of a server vanish.
         Vanish = "vanish",
+        /// A member moves to a new address, at once or with a restart, and the operator changes its address
+        /// in the configuration. While the configuration has a wrong address, the operator corrects it
+        /// instead.
+        Move = "move",
+        /// Two members exchange their addresses, and the operator changes both in the configuration.
+        ExchangeAddresses = "exchange_addresses",
     }
 }
 
