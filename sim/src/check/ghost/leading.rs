@@ -17,7 +17,9 @@ impl Ghost {
         let ghost_server = &mut self.ghost_servers[idx.at()];
         let entries = append.entries.len() as u64;
         ghost_server.outstanding.sent(to, append.prev.index, append.prev.index.plus(entries));
-        ghost_server.removals.sent(to, append);
+        if !ghost_server.removals.is_empty() {
+            ghost_server.removals.sent(to, append);
+        }
         if entries == 0 {
             return;
         }
