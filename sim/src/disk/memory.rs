@@ -222,6 +222,10 @@ impl Memory {
 
     /// Removes the vote record, or all snapshots if the log needs one.
     fn remove_one(&mut self, is_record: bool) -> Option<Damage> {
+        // On a disk with nothing else, a missing vote record is that of a server that never ran.
+        if is_record && self.storage.log.range().is_none() && self.newest().is_none() {
+            return None;
+        }
         if is_record {
             return self.storage.stable.remove_record().then_some(Damage::Vanished(Location::Record));
         }
