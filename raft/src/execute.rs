@@ -87,24 +87,37 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     /// it, the log is deleted: the snapshot includes all of its entries that were committed.
     ///
     /// # Errors
-    /// Returns an error if a store fails, if the log has a gap or begins after the end of the
-    /// snapshot, or if a term is lower than the term before it.
+    /// Returns an error if a store fails, if the vote record is missing and the log or the snapshot is
+    /// not, if the log has a gap or begins after the end of the snapshot, or if a term is lower than
+    /// the term before it.
     pub fn recover(
         &mut self,
         snapshot: Option<Arc<SnapshotMeta>>,
         cache: CacheLimits,
     ) -> Result<Recovered, StoreError> {
+        let end = snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
         let hard_state = match self.stable.get(HARD_STATE)? {
             Some(record) => decode_hard_state(&record)?,
-            None => HardState::default(),
+            None => self.expect_blank(end)?,
         };
-        let end = snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
         let log = self.recover_log(end, cache)?;
         let catch_up = match self.stable.get(CATCH_UP)? {
             Some(record) => decode_catch_up(&record)?,
             None => LogId::ZERO,
         };
         Ok(Recovered { hard_state, log, snapshot, catch_up })
+    }
+
+    /// Returns the vote record of a blank server. The vote record is durable before the first entry and
+    /// the first snapshot, so it is lost if only it is missing. Without it, the server could vote a
+    /// second time in a term.
+    fn expect_blank(&self, snapshot: LogId) -> Result<HardState, StoreError> {
+        let last = self.log.last_index()?.max(snapshot.index);
+        if last == Index::ZERO {
+            return Ok(HardState::default());
+        }
+        let what = format!("the vote record is missing, but the stores have entries up to {last}");
+        Err(StoreError::new(StoreErrorKind::Corrupt, what))
     }
 
     fn recover_log(&mut self, snapshot: LogId, cache: CacheLimits) -> Result<LogImage, StoreError> {
@@ -291,10 +304,11 @@ impl<N: SnapshotStore> Snapshots<N> {
     }
 
     /// Carries out [`StoreJob::ReadSnapshot`](crate::StoreJob::ReadSnapshot). Returns `None` if the
-    /// snapshot does not exist any more.
+    /// snapshot does not exist any more: a newer one has replaced it.
     ///
     /// # Errors
-    /// Returns an error if the store fails or the snapshot is damaged. A leader that cannot read
+    /// Returns an error if the store fails, the snapshot is damaged, or the newest snapshot is asked
+    /// for and there is none. A leader that cannot read
     /// its snapshot must stop: a follower that needs the snapshot would wait forever, and another
     /// server can lead.
     pub fn read(
@@ -307,7 +321,11 @@ impl<N: SnapshotStore> Snapshots<N> {
             Some(last) => last,
             None => match self.newest()? {
                 Some(meta) => meta.last,
-                None => return Ok(None),
+                // A leader reads the newest snapshot only after its log was compacted up to it.
+                None => {
+                    let what = "the log was compacted, but all snapshots are missing";
+                    return Err(StoreError::new(StoreErrorKind::NotFound, what));
+                }
             },
         };
         let opened = match self.outgoing.iter().position(|(meta, _)| meta.last == last) {

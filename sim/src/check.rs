@@ -32,8 +32,9 @@ pub use judges::Judges;
 
 /// All checks, in the order in which they run. Only the first violation is reported, so a check that is
 /// closer to the cause of a bug runs earlier.
-static CHECKS: [Check; 57] = [
+static CHECKS: [Check; 59] = [
     storage::recovered_log_is_whole::CHECK,
+    storage::recovered_term_covers_log::CHECK,
     storage::synced_data_is_kept::CHECK,
     storage::recovery_covers_promises::CHECK,
     storage::persist_before_send::CHECK,
@@ -66,6 +67,7 @@ static CHECKS: [Check; 57] = [
     membership::configurations_overlap::CHECK,
     membership::configuration_is_latest_in_log::CHECK,
     membership::only_voters_count::CHECK,
+    membership::observers_are_told::CHECK,
     commit::commit_is_bounded::CHECK,
     commit::commit_own_term_only::CHECK,
     commit::committed_is_durable_on_quorum::CHECK,

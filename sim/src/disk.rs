@@ -13,6 +13,7 @@ mod device;
 mod memory;
 mod names;
 mod pages;
+mod steps;
 mod stores;
 
 pub use device::{Device, DeviceCounts, DeviceFault, Mount, OpenFile};

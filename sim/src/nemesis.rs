@@ -15,6 +15,7 @@ mod scheduled;
 
 use crate::disk::fault::{DiskFault, MachineFault};
 use crate::observe::NetworkChange;
+use crate::observe::addresses::Addresses;
 use crate::plan;
 use crate::plan::fault_id::{FaultFilter, FaultId};
 use crate::plan::fault_kind::{Reactive, Scheduled};
@@ -68,6 +69,8 @@ pub struct NemesisView<'a> {
     pub removed: ServerSet,
     /// The servers whose new disks are blank. This set, too, is filled in only then.
     pub blank: ServerSet,
+    /// The addresses at which the servers listen.
+    pub addresses: &'a Addresses,
     /// The leader's configuration and its log index.
     pub membership: Option<(wavetank_raft::Index, &'a Configuration)>,
 }
@@ -96,6 +99,12 @@ pub enum Act {
     Restore(ServerIdx),
     /// Shut the server down.
     Shutdown(ServerIdx),
+    /// Move the server to a new address, with or without a restart, and correct the configuration.
+    Move(ServerIdx, Restart),
+    /// Exchange the addresses of the two servers, and correct the configuration.
+    ExchangeAddresses(ServerIdx, ServerIdx),
+    /// Correct the addresses in the configuration.
+    CorrectAddresses,
     /// Set the server's clock forward by this span.
     Jump(ServerIdx, Span),
     /// Restart these servers at once and change the network. When the span is over, make the second
@@ -123,6 +132,15 @@ pub enum Act {
     /// clocks run as fast as it allows. The network also changes. When the span is over, make the
     /// second change to the network, which undoes the first.
     SkewClocks(ServerIdx, NetworkChange, Span, NetworkChange),
+}
+
+/// Whether a server restarts when it moves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Restart {
+    /// It restarts at once.
+    AtOnce,
+    /// It continues to run.
+    Never,
 }
 
 /// Four random words. They are enough for any act.
@@ -264,9 +282,10 @@ impl Nemesis {
             *servers = servers.iter().take(self.most_down.saturating_sub(away)).collect();
         }
         let is_too_much = match &act {
-            Act::Crash(idx, _) | Act::Pause(idx, _) | Act::Shutdown(idx) => {
-                self.most_down <= away || !view.awake.contains(*idx)
-            }
+            Act::Crash(idx, _)
+            | Act::Pause(idx, _)
+            | Act::Shutdown(idx)
+            | Act::Move(idx, Restart::AtOnce) => self.most_down <= away || !view.awake.contains(*idx),
             Act::RestartUnderChange(servers, ..) => servers.is_empty(),
             _ => false,
         };

@@ -3,6 +3,7 @@
 //! An observation borrows from the world, so an observer copies the parts that it keeps. An observer
 //! cannot change the world.
 
+pub mod addresses;
 pub mod digest;
 pub mod observer;
 pub mod report;

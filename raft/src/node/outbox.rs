@@ -75,6 +75,12 @@ impl Outbox {
         self.pending.front().map(|pending| pending.since)
     }
 
+    /// True if a write was requested since the start, and no write is known to be durable yet.
+    pub(crate) fn is_first_write_pending(&self) -> bool {
+        let is_requested = self.hard_state.is_some() || self.log != LogOp::Keep || !self.pending.is_empty();
+        self.persisted == Token(0) && is_requested
+    }
+
     /// Adds the vote record to the write at the end of this step.
     pub(crate) const fn set_hard_state(&mut self, hard_state: HardState) {
         self.hard_state = Some(hard_state);

@@ -168,6 +168,12 @@ impl Follower {
             return;
         }
         state.note_leader_log(m.meta.last, now, fx);
+        if state.log.last() == LogId::ZERO && state.outbox.is_first_write_pending() {
+            // The vote record of a blank server must be durable before a snapshot is. A snapshot without
+            // it looks as if the record was lost. The leader sends the piece again.
+            let response = installed(state, false, 0);
+            return state.reply(from, rpc, response);
+        }
         let same = self.install.as_ref().is_some_and(|install| *install.meta == *m.meta);
         // A piece at offset 0 starts the snapshot again. A repeated first piece must not discard
         // the write that is under way: its report would find no ticket.

@@ -4,11 +4,12 @@
 use crate::decisions::Decisions;
 use std::collections::VecDeque;
 use wavetank_raft::{
-    AppendEntries, AppendEntriesResponse, Boot, Change, ClientRequest, Config, Configuration, Data, Effect,
-    Effects, Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshot, InstallSnapshotResponse,
-    LogId, LogImage, LogOp, Member, Node, NodeId, Payload, ReadPath, Request, RequestId, RequestPreVote,
-    RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, RpcId, Settings, SnapshotMeta,
-    SnapshotPiece, Span, StoreJob, Term, Time, TimeoutNow, TimeoutNowResponse, Token, Write,
+    AppendEntries, AppendEntriesResponse, Boot, CacheLimits, Change, ClientRequest, Config, Configuration,
+    Data, Effect, Effects, Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshot,
+    InstallSnapshotResponse, LogId, LogImage, LogOp, Member, Node, NodeId, Payload, ReadPath, Request,
+    RequestId, RequestPreVote, RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, RpcId,
+    Settings, SnapshotMeta, SnapshotPiece, Span, StoreJob, Term, Time, TimeoutNow, TimeoutNowResponse, Token,
+    Write,
 };
 
 /// A model of the disk, with the writes that have not ended.
@@ -63,7 +64,7 @@ impl Disk {
                 end
             }
         };
-        let mut image = LogImage::new(base, cache);
+        let mut image = LogImage::new(base, CacheLimits::entries(cache));
         self.log
             .iter()
             .filter(|entry| base.index < entry.id.index)

@@ -1,4 +1,4 @@
-//! Replication: entries that are copied, reordered, contradicted and committed.
+//! Replication: entries that are copied, reordered, replaced and committed.
 
 use super::plan_tweaks::{
     duplicating, one_entry_at_a_time, reads_longer_than_a_heartbeat, reordering, smallest_cache,
@@ -140,7 +140,8 @@ stories![
         cluster.expect_committed(&["old"]);
     }
 
-    /// When messages overtake one another, no command is lost and no two commands change places.
+    /// When messages overtake one another, no command is lost and the order of the commands does not
+    /// change.
     #[cluster(plan_tweak = reordering)]
     fn reordered_appends_keep_the_order_of_commands(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -180,7 +181,7 @@ stories![
         cluster.expect_committed(&["before", "during"]);
     }
 
-    /// A server that lags so far that the leader no longer has the entries receives a snapshot in their
+    /// A server lags so far that the leader no longer has the entries. It receives a snapshot in their
     /// place.
     #[cluster(plan_tweak = snapshots_soon)]
     fn a_snapshot_replaces_the_log(cluster: &mut Cluster) {
@@ -230,8 +231,8 @@ stories![
         cluster.expect_leads(leader);
     }
 
-    /// When a disk read takes so long that the entries were overwritten and the leader leads again in a
-    /// later term, what was read is sent to nobody.
+    /// A leader's disk read takes so long that the entries are overwritten meanwhile, and the leader
+    /// leads again in a later term. It does not send the entries that it read.
     #[cluster(servers = 5, plan_tweak = smallest_cache)]
     fn entries_read_in_an_older_term_are_not_sent(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -263,7 +264,7 @@ stories![
     }
 ];
 
-/// More commands than a leader sends before the first response.
+/// This list is longer than the number of commands that a leader sends before the first response.
 const TWENTY: &[&str] = &[
     "one",
     "two",

@@ -141,6 +141,11 @@ impl Fixture {
         assert!(violation.starts_with(what), "{} says {violation:?}, not {what:?}", self.check.name);
     }
 
+    /// The message of the first violation. The fixture forgets it.
+    pub(crate) fn take_violation(&mut self) -> Option<String> {
+        self.violation.take()
+    }
+
     pub(crate) fn write(&mut self, hard_state: Option<HardState>, log: LogOp) -> Action {
         self.serial += 1;
         Action::Store(StoreJob::Persist(Write { token: Token(self.serial), hard_state, log }))

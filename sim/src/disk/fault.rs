@@ -27,6 +27,8 @@ pub enum Damage {
     Full,
     /// Bits have flipped in a stored record.
     Rot(Location),
+    /// A stored record is missing. If it is a snapshot, all older ones are missing too.
+    Vanished(Location),
     /// The next write of entries will store its last entry at another location.
     Misdirected,
     /// The next read will fail.
@@ -55,6 +57,9 @@ pub enum DiskFault {
     Rot,
     /// Bits flip in the record at this location.
     RotIn(Location),
+    /// The vote record, or all snapshots are removed. The choice is drawn. Snapshots are removed only
+    /// if the log does not begin at its first entry: otherwise the log has everything.
+    Vanish,
     /// The next write of entries stores its last entry at another location.
     Misdirect,
     /// The next write fails and is lost. Later writes succeed.
@@ -93,6 +98,7 @@ impl fmt::Display for Damage {
             Self::Dropped => write!(f, "a sync will fail and drop its pages"),
             Self::Full => write!(f, "the disk is full"),
             Self::Rot(location) => write!(f, "bits flip in {location}"),
+            Self::Vanished(location) => write!(f, "{location} vanishes"),
             Self::Misdirected => write!(f, "a write will land elsewhere"),
             Self::Unreadable => write!(f, "a read will fail"),
             Self::Machine(MachineFault::FailLoad) => write!(f, "a load of a snapshot will fail"),

@@ -7,6 +7,7 @@ use crate::disk::{Disk, Stores};
 use crate::engine::clock::Clock;
 use crate::engine::machine_faults::MachineFaults;
 use crate::engine::workload::TankFsm;
+use crate::observe::addresses::AddressBook;
 use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::ServerIdx;
 use crate::plan::{MachinePlan, Plan};
@@ -50,6 +51,8 @@ pub(crate) struct Process<F: TankFsm, W> {
     pub(crate) batched: Vec<(RequestId, Data)>,
     /// Calls that the server has not answered yet.
     pub(crate) calls: Vec<PendingCall>,
+    /// The addresses of the other servers, as this server knows them.
+    pub(crate) book: AddressBook,
     /// Events that arrived since the server was paused, or `None` while it is not paused.
     pub(crate) waiting: Option<Vec<W>>,
     /// True if the server leads and has not committed an entry in this term.
@@ -167,8 +170,11 @@ impl<F: TankFsm, W> Host<F, W> {
             snapshot: found.snapshot,
             catch_up: found.catch_up,
         };
+        let server = Server::boot(self.settings.clone(), boot.clone(), self.clock.reads(now));
+        let book = AddressBook::of(server.node().configuration().map(|(_, latest)| &**latest));
         self.process = Some(Process {
-            server: Server::boot(self.settings.clone(), boot.clone(), self.clock.reads(now)),
+            server,
+            book,
             machine: Machine::new(fsm),
             work: VecDeque::new(),
             batched: Vec::new(),

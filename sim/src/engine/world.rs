@@ -30,6 +30,7 @@ use crate::engine::host::{Host, Timer};
 use crate::engine::network::{ClientLink, Network};
 use crate::engine::workload::{TankFsm, Wants, Workload};
 use crate::nemesis::Nemesis;
+use crate::observe::addresses::Addresses;
 use crate::observe::digest::Digest;
 use crate::observe::observer::{Observer, Recorder};
 use crate::observe::topology::Topology;
@@ -63,6 +64,7 @@ pub struct World<F: TankFsm, V: Observer> {
     /// The servers that got a new disk.
     renewed: ServerSet,
     topology: Topology,
+    addresses: Addresses,
     network: Network,
     held: VecDeque<(u64, Envelope)>,
     make: Box<dyn FnMut(ServerIdx) -> F>,
@@ -124,6 +126,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             refused: ServerSet::NONE,
             renewed: ServerSet::NONE,
             topology: Topology::new(count),
+            addresses: Addresses::new(count),
             network: Network::new(plan.seed, count, plan.links.clone())
                 .with_fault_filter(FaultFilter::new(plan.fault_ids.clone())),
             held: VecDeque::new(),

@@ -139,8 +139,8 @@ impl ServerState {
                 ModelMessage::Request { call_id, request }
             }
             Effect::Reply { rpc, mut response, .. } => {
-                // The second campaign of a candidate could begin a term after the last one. It does the
-                // same as the refusal and an election timeout after it, which are explored.
+                // A second campaign could begin a term beyond the bounds. It has the same effect as this
+                // refusal and an election timeout after it, and the search explores those.
                 if let wavetank_raft::Response::RequestVote(vote) = &mut response {
                     vote.refused_for_term = false;
                 }

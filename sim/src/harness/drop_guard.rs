@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn the_first_of_several_panics_is_told_with_its_place() {
         let values = ["one", "two", "three"].map(|name| DropGuard::new(Fragile(name)));
-        let message = catch_panic(|| drop(values)).expect_err("all of them panic");
+        let message = catch_panic(|| drop(values)).expect_err("every destructor panics");
         assert!(message.starts_with("one broke (") && message.contains("drop_guard.rs:"), "{message}");
     }
 

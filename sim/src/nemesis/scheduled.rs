@@ -35,6 +35,7 @@ impl Scheduled {
                 .map(|idx| Act::Jump(idx, Span::from_duration(config.election_timeout).times(2) + lasts)),
             Self::LetGo => Some(Act::ReleaseHeld),
             Self::Rot => damage(DiskFault::Rot, view.expendable, draws),
+            Self::Vanish => damage(DiskFault::Vanish, view.expendable, draws),
             Self::Misdirect => damage(DiskFault::Misdirect, view.expendable, draws),
             Self::DropPages => damage(DiskFault::DropPages, view.awake, draws),
             Self::FailRead => damage(DiskFault::FailRead, view.all.minus(view.lost), draws),
@@ -59,6 +60,8 @@ impl Scheduled {
             Self::TransferAndChange => transfer_and_change(view, draws),
             Self::Shutdown => any_server.map(Act::Shutdown),
             Self::NewDisk => membership::new_disk(view, draws, lasts),
+            Self::Move => membership::change_address(view, draws),
+            Self::ExchangeAddresses => membership::exchange_addresses(view, draws),
         };
         act.unwrap_or(Act::Nothing)
     }
@@ -133,7 +136,7 @@ fn replace(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let new_server = view.all.minus(view.lost).iter().find(|idx| !is_member(idx));
     match new_server {
         Some(idx) if draws[1].hits(Ratio::new(2, 3)) => {
-            call(Call::AddVoterStaged { id: idx.id(), address: idx.address(), prev_index })
+            call(Call::AddVoterStaged { id: idx.id(), address: view.address(idx), prev_index })
         }
         Some(_) | None => choose_one(view.expendable, draws[0]).map(Act::Lose),
     }

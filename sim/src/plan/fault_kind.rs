@@ -100,6 +100,14 @@ named! {
         /// A server that was removed gets a new disk and is added again under its old name. Each time,
         /// the operator takes the next step: remove a voter, give it a new disk, or add it.
         NewDisk = "new_disk",
+        /// The vote record or all snapshots of a server vanish.
+        Vanish = "vanish",
+        /// A member moves to a new address, at once or with a restart, and the operator changes its address
+        /// in the configuration. While the configuration has a wrong address, the operator corrects it
+        /// instead.
+        Move = "move",
+        /// Two members exchange their addresses, and the operator changes both in the configuration.
+        ExchangeAddresses = "exchange_addresses",
     }
 }
 
@@ -113,7 +121,7 @@ impl Scheduled {
     /// Whether a server may never recover from this fault. The budget of the plan limits such faults.
     #[must_use]
     pub const fn is_permanent(self) -> bool {
-        matches!(self, Self::Rot | Self::Misdirect | Self::Replace | Self::NeverLoad)
+        matches!(self, Self::Rot | Self::Misdirect | Self::Replace | Self::NeverLoad | Self::Vanish)
     }
 
     /// Whether this is a call that is made for its answer: it seldom changes the leader or the membership.

@@ -2,6 +2,7 @@
 
 use super::super::{Arrival, Outgoing};
 use super::frames::Frames;
+use super::inflight::{Inflight, OnItsWay};
 use super::pace::{patience, stall};
 use super::peer::{Backoff, ConnectionEnd, IDLE, Peer};
 use super::{Shared, pace, snapshot};
@@ -28,10 +29,11 @@ const GATHERED: usize = 256 << 10;
 /// The connections to a peer.
 #[derive(Debug)]
 pub(super) struct Link {
-    /// Calls that must not wait: heartbeats and votes.
-    urgent: mpsc::Sender<Outgoing>,
+    /// Calls that must not wait behind entries: heartbeats and votes.
+    urgent: mpsc::Sender<Queued>,
     /// Calls with entries.
-    entries: mpsc::Sender<Outgoing>,
+    entries: mpsc::Sender<Queued>,
+    inflight: Inflight,
     /// Pieces of snapshots.
     snapshots: mpsc::Sender<Outgoing>,
 }
@@ -64,6 +66,14 @@ struct Unanswered {
     pre_vote: Option<Term>,
     /// The encoded size of the call.
     bytes: u64,
+    _on_its_way: Option<OnItsWay>,
+}
+
+/// A call in a queue.
+#[derive(Debug)]
+struct Queued {
+    call: Outgoing,
+    on_its_way: Option<OnItsWay>,
 }
 
 impl Link {
@@ -74,7 +84,7 @@ impl Link {
         let entries = if shared.max_pool < 2 { urgent.clone() } else { spawn_connection(&peer) };
         let (snapshots, queue) = mpsc::channel(PIECES);
         shared.spawn(snapshot::run_connection(queue, peer));
-        Self { urgent, entries, snapshots }
+        Self { urgent, entries, inflight: Inflight::default(), snapshots }
     }
 
     /// True if its connections have ended, because there was nothing to send.
@@ -89,22 +99,27 @@ impl Link {
             | Request::RequestVote(_)
             | Request::RequestPreVote(_)
             | Request::TimeoutNow(_) => &self.urgent,
-            Request::InstallSnapshot(_) => &self.snapshots,
+            Request::InstallSnapshot(_) => {
+                // A full queue loses the piece. The leader sends it again.
+                return drop(self.snapshots.try_send(call));
+            }
         };
-        if let Err(error) = connection.try_send(call) {
-            tracing::trace!(%error, "a call is lost");
+        if let Ok(on_its_way) = self.inflight.begin(&call.request)
+            && connection.try_send(Queued { call, on_its_way }).is_err()
+        {
+            tracing::trace!("a call is lost");
         }
     }
 }
 
-fn spawn_connection(peer: &Arc<Peer>) -> mpsc::Sender<Outgoing> {
+fn spawn_connection(peer: &Arc<Peer>) -> mpsc::Sender<Queued> {
     let (sender, queue) = mpsc::channel(QUEUE);
     peer.shared.spawn(run_connection(queue, peer.clone()));
     sender
 }
 
 /// Connects when there is a call to send, uses the connection until it ends, and starts again.
-async fn run_connection(mut queue: mpsc::Receiver<Outgoing>, peer: Arc<Peer>) {
+async fn run_connection(mut queue: mpsc::Receiver<Queued>, peer: Arc<Peer>) {
     let Peer { id, address, shared, .. } = &*peer;
     let mut backoff = Backoff::default();
     while let Ok(Some(first)) = tokio::time::timeout(IDLE, queue.recv()).await {
@@ -134,8 +149,8 @@ async fn run_connection(mut queue: mpsc::Receiver<Outgoing>, peer: Arc<Peer>) {
 async fn converse<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     frames: Frames<R>,
     writer: W,
-    first: Outgoing,
-    queue: &mut mpsc::Receiver<Outgoing>,
+    first: Queued,
+    queue: &mut mpsc::Receiver<Queued>,
     peer: &Peer,
     backoff: &mut Backoff,
 ) -> ConnectionEnd {
@@ -150,8 +165,8 @@ async fn converse<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
 
 async fn write_calls<W: AsyncWrite + Unpin>(
     mut writer: W,
-    first: Outgoing,
-    queue: &mut mpsc::Receiver<Outgoing>,
+    first: Queued,
+    queue: &mut mpsc::Receiver<Queued>,
     asked: mpsc::Sender<Unanswered>,
     peer: &Peer,
 ) -> ConnectionEnd {
@@ -164,6 +179,7 @@ async fn write_calls<W: AsyncWrite + Unpin>(
     while let Some(call) = next {
         let mut call = Some(call);
         while let Some(this) = call.take() {
+            let Queued { call: this, on_its_way } = this;
             if needs_ours(&this.request) && !peer.is_ours() {
                 call = queue.try_recv().ok();
                 continue;
@@ -177,7 +193,7 @@ async fn write_calls<W: AsyncWrite + Unpin>(
                 // The peer would close the connection. An entry of an older configuration may be as large.
                 peer.on_too_large(length);
                 bytes.truncate(before);
-            } else if asked.send(Unanswered::of(&this, dialect, length)).await.is_err() {
+            } else if asked.send(Unanswered::of(&this, dialect, length, on_its_way)).await.is_err() {
                 return ConnectionEnd::Done;
             }
             if bytes.len() < GATHERED {
@@ -203,7 +219,7 @@ async fn read_answers<R: AsyncRead + Unpin>(
         let call = tokio::select! {
             biased;
             call = unanswered.recv() => call,
-            // A peer hangs up between two calls, or sends bytes that were not asked for.
+            // The peer closes the connection between two calls, or sends bytes without a call.
             idle = frames.idle() => match idle {
                 Ok(0) => return ConnectionEnd::Lost(io::ErrorKind::UnexpectedEof.into()),
                 Ok(_) => unanswered.recv().await,
@@ -214,7 +230,7 @@ async fn read_answers<R: AsyncRead + Unpin>(
         if let Err(end) = read_answer(&mut frames, call, peer).await {
             return end;
         }
-        // A peer may accept a connection and hang up at once: only an answer shows that it works.
+        // A peer may accept a connection and close it at once: only an answer shows that it works.
         backoff.connected(&peer.address);
     }
 }
@@ -249,7 +265,7 @@ async fn read_answer<R: AsyncRead + Unpin>(
 }
 
 impl Unanswered {
-    fn of(call: &Outgoing, dialect: Dialect, bytes: u64) -> Self {
+    fn of(call: &Outgoing, dialect: Dialect, bytes: u64, on_its_way: Option<OnItsWay>) -> Self {
         let pre_vote = match &call.request {
             Request::RequestPreVote(vote) => Some(vote.term),
             Request::AppendEntries(_)
@@ -257,7 +273,15 @@ impl Unanswered {
             | Request::InstallSnapshot(_)
             | Request::TimeoutNow(_) => None,
         };
-        Self { from: call.to.node(), rpc: call.rpc, kind: Kind::of(&call.request), dialect, pre_vote, bytes }
+        Self {
+            from: call.to.node(),
+            rpc: call.rpc,
+            kind: Kind::of(&call.request),
+            dialect,
+            pre_vote,
+            bytes,
+            _on_its_way: on_its_way,
+        }
     }
 
     /// A peer that does not know pre-votes counts as having given its own: HashiCorp's rule for

@@ -19,9 +19,9 @@ pub(super) struct Peer {
     pub(super) id: ServerId,
     pub(super) address: ServerAddress,
     pub(super) shared: Arc<Shared>,
-    /// The dialect that it speaks, once it has answered.
+    /// The dialect of its last answer.
     speaks: AtomicU8,
-    /// The peer refuses calls, and that was logged.
+    /// True if the peer refuses calls, and this was logged.
     is_refusing: AtomicBool,
 }
 
@@ -31,11 +31,11 @@ const OURS: u8 = 2;
 
 /// Why a connection ended.
 pub(super) enum ConnectionEnd {
-    /// The peer hung up, or the connection failed.
+    /// The peer closed the connection, or the connection failed.
     Lost(io::Error),
     /// The peer does not speak the protocol.
     Foreign(FrameError),
-    /// Nothing more is to be sent.
+    /// There is no further call.
     Done,
 }
 

@@ -1,7 +1,7 @@
 //! The connection for snapshots: the pieces of our protocol become the one long call of HashiCorp's.
 //!
-//! A piece is answered here as soon as the socket has taken it, so that no more than one is in
-//! memory; the last one is answered by the peer. An interrupted call starts again.
+//! A piece is answered here as soon as the socket has taken it, so that only one piece is in memory.
+//! The peer answers the last piece. An interrupted call starts again.
 
 use super::super::{Arrival, Outgoing};
 use super::ServerStopped;
@@ -43,7 +43,7 @@ pub(super) async fn run_connection(mut queue: mpsc::Receiver<Outgoing>, peer: Ar
         let next = match timeout(longest, queue.recv()).await {
             Ok(Some(next)) => next,
             Ok(None) => return,
-            // An unfinished call is dropped, since no further piece comes.
+            // No further piece comes: the leader has changed, or has a newer snapshot.
             Err(_) if call.take().is_some() => continue,
             Err(_) => return,
         };

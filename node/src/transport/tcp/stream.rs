@@ -27,7 +27,10 @@ pub(super) enum Caller {
 
 impl Security {
     /// Secures a connection that was opened to `id`. With TLS, any other server is refused.
-    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_async, reason = "there is nothing to agree on"))]
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unused_async, reason = "without TLS there is no handshake")
+    )]
     pub(super) async fn call(&self, stream: Stream, id: &ServerId) -> io::Result<Stream> {
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls.get() {

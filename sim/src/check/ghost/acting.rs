@@ -3,8 +3,8 @@
 use super::{AllowedRead, Facts, Ghost, GhostServer, PendingReply, Promise, StagingEnd, hash, placed};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{
-    Action, Answer, Batch, Entry, NodeId, Outcome, Payload, Refusal, Request, RequestError, RequestId, Response,
-    RpcId, StoreJob, Term,
+    Action, Answer, Batch, Entry, NodeId, Observed, Outcome, Payload, Refusal, Request, RequestError,
+    RequestId, Response, RpcId, StoreJob, Term,
 };
 
 impl Ghost {
@@ -24,9 +24,27 @@ impl Ghost {
                     facts.add(Facts::CAPTURING);
                 }
                 Action::Answer { request, outcome } => self.answered(idx, *request, outcome, facts),
+                Action::Observe(observed) => self.observed(idx, observed, facts),
                 Action::Halt(why) => self.note_halt(idx, why),
                 _ => {}
             }
+        }
+    }
+
+    fn observed(&mut self, idx: ServerIdx, observed: &Observed, facts: &mut Facts) {
+        let ghost_server = &mut self.ghost_servers[idx.at()];
+        match observed {
+            Observed::Peer { removed, peer } => {
+                ghost_server.told_members.retain(|member| member.id != peer.id);
+                if !removed {
+                    ghost_server.told_members.push(peer.clone());
+                }
+            }
+            Observed::Leader(leader) => {
+                ghost_server.told_leader.clone_from(leader);
+                facts.add(Facts::LEADER);
+            }
+            _ => {}
         }
     }
 

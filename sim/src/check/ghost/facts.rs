@@ -121,6 +121,8 @@ facts! {
     CALLED = 51,
     /// The server answered such a call.
     ANSWERED = 52,
+    /// The server follows another leader than before, or told its observers of a leader.
+    LEADER = 53,
 }
 
 impl Facts {

@@ -5,10 +5,11 @@ use super::{
     Chain, ChainLink, Conf, DueSnapshot, Follower, IndexedConf, Limits, Outstanding, PendingCall, Removals,
     ServerView, Stagings, Stop,
 };
+use crate::plan::server_set::ServerSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::{
-    Configuration, HardState, Index, LogId, NodeId, RequestId, RpcId, Span, Term, Time, Token,
+    Configuration, HardState, Index, Leader, LogId, Member, NodeId, RequestId, RpcId, Span, Term, Time, Token,
 };
 
 /// The state that is on a disk and would survive a crash.
@@ -162,6 +163,12 @@ pub(crate) struct GhostServer {
     pub(crate) removals: Removals,
     /// Other calls that wait for an answer.
     pub(crate) pending_calls: Vec<PendingCall>,
+    /// The members whose address the latest change of the configuration changed.
+    pub(crate) moved: ServerSet,
+    /// The members that observers know.
+    pub(crate) told_members: Vec<Member>,
+    /// The leader that observers know.
+    pub(crate) told_leader: Option<Leader>,
 }
 
 /// The match index of a follower in these progress records; zero if there is no record of it.

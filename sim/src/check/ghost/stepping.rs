@@ -5,9 +5,11 @@ use super::{
     Conf, Consumed, Facts, Follower, Ghost, GhostServer, IndexedConf, Inspect, Loads, PendingRead,
     PendingReply, ServerView, newer,
 };
-use crate::plan::server_set::ServerIdx;
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::sync::Arc;
-use wavetank_raft::{Action, Call, Event, Index, Request, RequestId, RoleName, Term, Time};
+use wavetank_raft::{
+    Action, Call, Configuration, Event, Index, Member, Request, RequestId, RoleName, Term, Time,
+};
 
 impl Ghost {
     /// Records the event before the server handles it.
@@ -233,7 +235,8 @@ pub(super) fn learn_configuration(
             if same && ghost_server.conf.is_some_and(|placed| placed.index == index) {
                 return false;
             }
-            ghost_server.configuration = Some(Arc::clone(configuration));
+            let before = ghost_server.configuration.replace(Arc::clone(configuration));
+            ghost_server.moved = before.map(|before| moved(&before, configuration)).unwrap_or_default();
             let placed = IndexedConf { index, conf: Conf::of(configuration) };
             let has_no_vote = |placed: &IndexedConf| !placed.conf.voters().contains(idx);
             if has_no_vote(&placed) {
@@ -250,6 +253,14 @@ pub(super) fn learn_configuration(
     }
 }
 
+/// The members of both configurations that have another address in the second.
+fn moved(before: &Configuration, now: &Configuration) -> ServerSet {
+    let is_moved = |member: &&Member| {
+        before.server(member.id.node()).is_some_and(|before| before.address != member.address)
+    };
+    now.members().filter(is_moved).filter_map(|member| ServerIdx::of(member.id.node())).collect()
+}
+
 /// The facts that differ between two views.
 fn diff_views(was: &ServerView, now: &ServerView) -> Facts {
     let mut facts = Facts::NONE;
@@ -260,6 +271,7 @@ fn diff_views(was: &ServerView, now: &ServerView) -> Facts {
     facts.add_if(was.commit != now.commit, Facts::COMMIT);
     facts.add_if(was.applied != now.applied, Facts::APPLY);
     facts.add_if(was.snapshot != now.snapshot, Facts::SNAPSHOT);
+    facts.add_if(was.leader != now.leader, Facts::LEADER);
     facts.add_if(now.commit < was.commit || now.last.index < now.commit, Facts::COMMIT_ODD);
     facts.add_if(now.applied < was.applied || now.commit < now.applied, Facts::APPLY_ODD);
     facts

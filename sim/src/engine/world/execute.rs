@@ -9,7 +9,7 @@ use crate::observe::observer::Observer;
 use crate::observe::{Fate, ObservationKind};
 use crate::plan::fault_id::Fault;
 use crate::plan::server_set::ServerIdx;
-use wavetank_raft::{Action, Event, NodeId, RpcId, Span, StoreJob, Time, Token};
+use wavetank_raft::{Action, Event, Member, NodeId, Observed, RpcId, Span, StoreJob, Time, Token};
 
 impl<F: TankFsm, V: Observer> World<F, V> {
     pub(super) fn execute_action(&mut self, idx: ServerIdx, action: Action) {
@@ -21,6 +21,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             Action::TakeSnapshot(meta) => self.on_work(idx, Work::TakeSnapshot(meta)),
             Action::Restore(meta) => self.on_work(idx, Work::Restore(meta)),
             Action::Answer { request, outcome } => self.on_answer(idx, request, outcome),
+            Action::Observe(Observed::Peer { removed: false, peer }) => self.note_address(idx, &peer),
             Action::Observe(_) => {}
             Action::Halt(_) => self.halt(idx),
         }
@@ -28,7 +29,11 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     fn send(&mut self, from: ServerIdx, to: NodeId, rpc: RpcId, message: Message) {
         let Some(to) = ServerIdx::of(to).filter(|to| to.at() < self.hosts.len()) else { return };
-        let is_cut = self.topology.is_cut(from, to);
+        let is_misrouted = matches!(message, Message::Request(_)) && !self.has_address(from, to);
+        if is_misrouted {
+            self.network.misrouted();
+        }
+        let is_cut = is_misrouted || self.topology.is_cut(from, to);
         let mut outcome = self.network.send(self.recorder.now, from, to, is_cut);
         let message = match outcome.flips {
             None => message,
@@ -54,6 +59,26 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 self.schedule_message(second, envelope, outcome.held);
             }
             Fate::Lost => {}
+        }
+    }
+
+    /// True if a request of `from` to `to` finds its receiver. Another server at this address refuses the
+    /// request, because a request names its receiver. After all faults have ended, a name service leads from
+    /// an address that the operator has not corrected to the server, so the address book must only agree
+    /// with the latest configuration.
+    fn has_address(&self, from: ServerIdx, to: ServerIdx) -> bool {
+        let Some(process) = self.process(from) else { return true };
+        if self.addresses.is_right(&process.book, to) {
+            return true;
+        }
+        let latest = process.server.node().configuration();
+        let member = latest.and_then(|(_, latest)| latest.server(to.node()));
+        self.nemesis.is_none() && member.is_none_or(|member| process.book.agrees_with(member))
+    }
+
+    fn note_address(&mut self, idx: ServerIdx, peer: &Member) {
+        if let Some(process) = &mut self.hosts[idx.at()].process {
+            process.book.note(peer);
         }
     }
 

@@ -308,7 +308,9 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     pub(super) fn on_bootstrap(&mut self) {
         const AGAIN: Span = Span::ms(500);
         let first = ServerIdx(0);
-        if self.server(first).is_some_and(|server| server.node().configuration().is_some()) {
+        // With a new disk it has no configuration either, but then it founds nothing.
+        let is_founded = self.server(first).is_some_and(|server| server.node().configuration().is_some());
+        if is_founded || self.renewed.contains(first) {
             return;
         }
         self.call_as(Caller::Nemesis, first, Call::Bootstrap(self.founders()));

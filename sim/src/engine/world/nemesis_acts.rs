@@ -4,13 +4,13 @@ use super::World;
 use crate::engine::host::Caller;
 use crate::engine::workload::TankFsm;
 use crate::engine::world::sim_event::SimEvent;
-use crate::nemesis::{Act, NemesisView, Trigger};
+use crate::nemesis::{Act, NemesisView, Restart, Trigger};
 use crate::observe::NetworkChange;
 use crate::observe::observer::Observer;
 use crate::plan::Budget;
 use crate::plan::fault_kind::Scheduled;
 use crate::plan::server_set::{ServerIdx, ServerSet};
-use wavetank_raft::{Call, Configuration, Span};
+use wavetank_raft::{Call, Change, Configuration, Span};
 
 impl<F: TankFsm, V: Observer> World<F, V> {
     pub(super) fn on_act(&mut self, kind: Scheduled) {
@@ -81,6 +81,18 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             Act::Shutdown(idx) => {
                 self.call_as(Caller::Nemesis, idx, Call::Shutdown);
             }
+            Act::Move(idx, restart) => {
+                self.addresses.move_to_new(idx);
+                if restart == Restart::AtOnce {
+                    self.crash_for(idx, Span::ZERO);
+                }
+                self.correct_addresses();
+            }
+            Act::ExchangeAddresses(one, other) => {
+                self.addresses.exchange(one, other);
+                self.correct_addresses();
+            }
+            Act::CorrectAddresses => self.correct_addresses(),
             Act::Jump(idx, by) => self.jump_clock(idx, by),
             Act::RestartUnderChange(servers, change, lasts, back) => {
                 self.change_for(&change, lasts, back);
@@ -108,6 +120,30 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 self.change_for(&change, lasts, back);
             }
         }
+    }
+
+    /// Asks the leader to change the addresses of the members to those at which they listen. Two addresses
+    /// can only be exchanged in one change of the whole membership.
+    fn correct_addresses(&mut self) {
+        let Some(leader) = self.leader() else { return };
+        let latest = self.server(leader).and_then(|server| server.node().configuration());
+        let Some((_, latest)) = latest else { return };
+        let mut members = latest.servers().to_vec();
+        let mut wrong = Vec::new();
+        for member in &mut members {
+            let address = ServerIdx::of(member.id.node()).map(|idx| self.addresses.of(idx));
+            if let Some(address) = address.filter(|address| *address != member.address) {
+                member.address = address;
+                wrong.push(member.clone());
+            }
+        }
+        let change = match &wrong[..] {
+            [] => return,
+            // A member keeps its suffrage.
+            [member] => Change::AddNonvoter(member.id.clone(), member.address.clone()),
+            _ => Change::Members(members),
+        };
+        self.call_as(Caller::Nemesis, leader, Call::Change { change, prev_index: None });
     }
 
     /// Backs up the state of a server's state machine and restores it by a call to this server.
@@ -170,6 +206,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             now: self.recorder.now,
             all: self.all(),
             awake: self.awake,
+            addresses: &self.addresses,
             lost: self.lost.or(self.refused),
             expendable: ServerSet::NONE,
             removed: ServerSet::NONE,

@@ -4,8 +4,8 @@ pub(crate) mod tiny;
 
 use super::*;
 use crate::Plan;
-use crate::plan::rng::Spans;
 use crate::disk::fault::MachineFault;
+use crate::plan::rng::Spans;
 use crate::runner::storm_run;
 use tiny::{EventCounts, Sum, SumClients};
 use wavetank_raft::store::{StoreError, StoreErrorKind};
@@ -180,7 +180,7 @@ fn a_configuration_in_a_message_counts_before_it_arrives() {
     assert!(world.is_viable(core), "two of three");
 
     let remove = wavetank_raft::Change::RemoveServer(removed.id());
-    world.call(leader, wavetank_raft::Call::Change { change: remove, prev_index: None });
+    world.call(leader, Call::Change { change: remove, prev_index: None });
     world.run_for(Span::ms(5));
     world.crash_wiped(leader);
     assert!(!world.is_viable(core), "the message is on its way");

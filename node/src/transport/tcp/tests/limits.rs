@@ -1,5 +1,6 @@
 //! Limits, slow links, and connections that nobody uses, on the simulated network.
 
+use super::super::layer::{Opening, Stream, StreamLayer};
 use super::network::{Link, Network};
 use super::simulated::*;
 use super::*;
@@ -74,8 +75,8 @@ fn a_message_above_the_limit_does_not_hold_up_the_others() {
         let on = |name| Server::on(transport(network.host(name), name, TIMEOUT, limits), name);
         let (one, mut two) = (on("n1"), on("n2"));
         one.call(&two, 1, append(2..40));
-        one.call(&two, 2, append(2..3));
-        assert_eq!(two.request().await.1, append(2..3));
+        one.call(&two, 2, append(40..41));
+        assert_eq!(two.request().await.1, append(40..41));
         assert_eq!(network.connections(), 1);
     });
 }
@@ -104,7 +105,12 @@ fn snapshot_arrives(size: usize, rate: u64) -> (u64, Duration) {
 
 #[test]
 fn a_snapshot_arrives_over_a_slow_link_on_one_connection() {
-    assert_eq!(snapshot_arrives(6 * MIB, 150_000).0, 1);
+    for rate in [150_000, 1_000_000, 50_000_000] {
+        let (connections, took) = snapshot_arrives(64 * MIB, rate);
+        assert_eq!(connections, 1);
+        let least = (64 * MIB) as u64 / rate;
+        assert!((least..least + 5 + least / 10).contains(&took.as_secs()), "{took:?}");
+    }
 }
 
 #[test]
@@ -158,5 +164,41 @@ fn an_idle_connection_is_closed() {
         let began = Instant::now();
         stranger.read_to_end(&mut Vec::new()).await.unwrap();
         assert_eq!(began.elapsed().as_secs(), 150);
+    });
+}
+
+/// A network that panics when it is asked for a connection.
+#[derive(Debug)]
+struct Broken;
+
+impl StreamLayer for Broken {
+    fn accept(&self) -> Opening<'_, (Stream, String)> {
+        panic!("told to")
+    }
+
+    fn dial<'a>(&'a self, _: &'a ServerAddress) -> Opening<'a, Stream> {
+        panic!("told to")
+    }
+
+    fn close(&self) {}
+}
+
+#[test]
+fn a_panic_in_a_task_of_the_transport_is_the_reason_of_the_stop() {
+    simulate(async {
+        let bound = SocketAddr::from(([127, 0, 0, 1], 1));
+        let broken = TcpTransport::over(Box::new(Broken), bound, "n1".into(), 3, TIMEOUT, Limits::default());
+        let config = Config { local_id: "n1".into(), ..Config::default() };
+        let raft = crate::Raft::builder(config, Ledger::default(), broken.clone())
+            .log_store(InmemStore::new())
+            .stable_store(InmemStore::new())
+            .snapshot_store(InmemSnapshotStore::default())
+            .start()
+            .await
+            .unwrap();
+        let Some(Halt::Store(why)) = raft.stopped().await else { panic!() };
+        assert_eq!(why.what, "a task of the transport panicked: told to");
+        assert!(broken.shared.is_closing());
+        assert_eq!(raft.apply(*b"a", Duration::ZERO).await.unwrap_err(), CallError::Shutdown);
     });
 }

@@ -9,9 +9,8 @@ use std::rc::Rc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// The number of storms of a test run. `NODE_STORMS=FIRST..END` chooses others.
-const STORMS: std::ops::Range<u64> = 0..STORMS_MAX;
-const STORMS_MAX: u64 = 200;
+/// The seeds of a test run. `NODE_STORMS=FIRST..END` chooses others.
+const STORMS: std::ops::Range<u64> = 0..1_000;
 /// The time in which a healed cluster must agree. It is long, because the links stay slow.
 const HEALED: Duration = Duration::from_secs(600);
 
@@ -62,7 +61,9 @@ async fn fault(cluster: &mut Cluster, draw: &mut Draw) {
             network.set_link(one, other, |link| link.is_blocked = is_blocked);
         }
         4 | 5 => {
-            let rate = draw.one_of(&[100_000, 1_000_000, 50_000_000]);
+            // Twice the slowest rate that the timeout allows, and more.
+            let slowest = (512 << 20) / u64::try_from(cluster.shape.timeout.as_millis()).unwrap();
+            let rate = draw.one_of(&[slowest, 8 * slowest, 50_000_000]);
             let delay = Duration::from_millis(draw.one_of(&[0, 1, 20]));
             let buffer = usize::try_from(draw.one_of(&[64 << 10, 1 << 20, 4 << 20])).unwrap();
             network.set_link(one, other, |link| (link.rate, link.delay, link.buffer) = (rate, delay, buffer));

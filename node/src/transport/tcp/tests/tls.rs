@@ -143,9 +143,9 @@ async fn plain_text_is_refused_on_both_sides() {
     let mut one = secured("n1", Authority::new().tls("n1")).await;
     let mut two = Server::start("n2").await;
     two.call(&one, 1, vote(5));
-    log.says(&["connection closed", "the other end does not speak TLS"]).await;
+    log.says(&["connection closed", "the other end does not use TLS"]).await;
     one.call(&two, 2, vote(5));
-    log.says(&["unknown rpc type 22", "no connection", "the other end hung up"]).await;
+    log.says(&["unknown rpc type 22", "no connection", "the other end closed the connection"]).await;
     assert!(one.is_quiet().await && two.is_quiet().await);
 }
 
