@@ -14,6 +14,7 @@ mod status;
 pub use builder::{Missing, RaftBuilder};
 pub use offline::{has_existing_state, recover_cluster};
 
+use crate::address::AddressFormat;
 use crate::error::CallError;
 use calls::Until;
 use open::Senders;
@@ -82,6 +83,7 @@ pub struct Raft {
     senders: Arc<Senders>,
     id: ServerId,
     address: ServerAddress,
+    addresses: AddressFormat,
 }
 
 /// The result of a command.
@@ -340,8 +342,9 @@ impl Raft {
         self.stopped().await;
     }
 
-    /// Returns when the server has stopped, with the reason: shutdown, removal, or a failed store.
-    /// `None` if its runtime ended, or it panicked.
+    /// Returns when the server has stopped, with the reason: shutdown, removal, a failed store,
+    /// or a task that panicked. The last two are [`Halt::Store`], whose text names the task. `None` if the
+    /// runtime has ended.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));

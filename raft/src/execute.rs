@@ -6,7 +6,7 @@
 
 use crate::config::Settings;
 use crate::entry::{Data, Entries, Entry, Payload};
-use crate::log::LogImage;
+use crate::log::{CacheLimits, LogImage};
 use crate::message::SnapshotMeta;
 use crate::node::io::{HardState, LogOp, SnapshotPiece, Write};
 use crate::server::io::Batch;
@@ -23,6 +23,9 @@ use alloc::vec::Vec;
 /// The key of the vote record in the stable store. Term and vote are one record. HashiCorp Raft
 /// writes three records, and a crash between these writes can lose a vote (its issue #661).
 pub const HARD_STATE: &[u8] = b"HardState";
+
+/// The key of the record of [`LogOp::CatchUp`] in the stable store.
+pub const CATCH_UP: &[u8] = b"CatchUp";
 
 /// Runs the log store and the stable store.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
@@ -42,6 +45,8 @@ pub struct Recovered {
     pub log: LogImage,
     /// The description of the newest readable snapshot; `None` if there is no snapshot.
     pub snapshot: Option<Arc<SnapshotMeta>>,
+    /// The position of the last [`LogOp::CatchUp`]; zero if there was none.
+    pub catch_up: LogId,
 }
 
 impl Recovered {
@@ -70,7 +75,7 @@ impl Recovered {
 pub fn recover<L: LogStore, S: StableStore, N: SnapshotStore>(
     storage: &mut Storage<L, S>,
     snapshots: &Snapshots<N>,
-    cache: u64,
+    cache: CacheLimits,
 ) -> Result<Recovered, StoreError> {
     let found = storage.recover(snapshots.newest()?, cache)?;
     found.check_covers(snapshots.store.newest_end()?)?;
@@ -82,23 +87,40 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     /// it, the log is deleted: the snapshot includes all of its entries that were committed.
     ///
     /// # Errors
-    /// Returns an error if a store fails, if the log has a gap or begins after the end of the
-    /// snapshot, or if a term is lower than the term before it.
+    /// Returns an error if a store fails, if the vote record is missing and the log or the snapshot is
+    /// not, if the log has a gap or begins after the end of the snapshot, or if a term is lower than
+    /// the term before it.
     pub fn recover(
         &mut self,
         snapshot: Option<Arc<SnapshotMeta>>,
-        cache: u64,
+        cache: CacheLimits,
     ) -> Result<Recovered, StoreError> {
+        let end = snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
         let hard_state = match self.stable.get(HARD_STATE)? {
             Some(record) => decode_hard_state(&record)?,
-            None => HardState::default(),
+            None => self.expect_blank(end)?,
         };
-        let end = snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
         let log = self.recover_log(end, cache)?;
-        Ok(Recovered { hard_state, log, snapshot })
+        let catch_up = match self.stable.get(CATCH_UP)? {
+            Some(record) => decode_catch_up(&record)?,
+            None => LogId::ZERO,
+        };
+        Ok(Recovered { hard_state, log, snapshot, catch_up })
     }
 
-    fn recover_log(&mut self, snapshot: LogId, cache: u64) -> Result<LogImage, StoreError> {
+    /// Returns the vote record of a blank server. The vote record is durable before the first entry and
+    /// the first snapshot, so it is lost if only it is missing. Without it, the server could vote a
+    /// second time in a term.
+    fn expect_blank(&self, snapshot: LogId) -> Result<HardState, StoreError> {
+        let last = self.log.last_index()?.max(snapshot.index);
+        if last == Index::ZERO {
+            return Ok(HardState::default());
+        }
+        let what = format!("the vote record is missing, but the stores have entries up to {last}");
+        Err(StoreError::new(StoreErrorKind::Corrupt, what))
+    }
+
+    fn recover_log(&mut self, snapshot: LogId, cache: CacheLimits) -> Result<LogImage, StoreError> {
         let (first, last) = (self.log.first_index()?, self.log.last_index()?);
         if first == Index::ZERO {
             return Ok(LogImage::new(snapshot, cache));
@@ -124,7 +146,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         Ok(image)
     }
 
-    fn based_on(&self, first: Index, cache: u64) -> Result<LogImage, StoreError> {
+    fn based_on(&self, first: Index, cache: CacheLimits) -> Result<LogImage, StoreError> {
         Ok(LogImage::new(self.expect_log(first)?.id, cache))
     }
 
@@ -161,6 +183,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
             }
             LogOp::Compact(upto) => self.log.delete_range(self.log.first_index()?, *upto),
             LogOp::Discard => self.log.delete_range(self.log.first_index()?, self.log.last_index()?),
+            LogOp::CatchUp(upto) => self.stable.set(CATCH_UP, &encode_catch_up(*upto)),
         }
     }
 
@@ -217,14 +240,38 @@ fn decode_hard_state(record: &[u8]) -> Result<HardState, StoreError> {
     }
 }
 
+/// Encodes the record that is stored under [`CATCH_UP`].
+#[must_use]
+pub fn encode_catch_up(upto: LogId) -> [u8; 16] {
+    (u128::from(upto.term.0) << 64 | u128::from(upto.index.0)).to_be_bytes()
+}
+
+fn decode_catch_up(record: &[u8]) -> Result<LogId, StoreError> {
+    let number = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).ok();
+    let (term, index) = record.split_at_checked(8).unwrap_or((record, &[]));
+    match (number(term), number(index)) {
+        (Some(term), Some(index)) => Ok(LogId { term: Term(term), index: Index(index) }),
+        (None, _) | (_, None) => {
+            let what = format!("the record of the catch-up has an invalid length of {} bytes", record.len());
+            Err(StoreError::new(StoreErrorKind::Corrupt, what))
+        }
+    }
+}
+
 /// Runs the snapshot store: reads pieces for followers and writes pieces from the leader.
 #[derive(Debug)]
 pub struct Snapshots<N: SnapshotStore> {
     /// The snapshot store.
     pub store: N,
     incoming: Option<PartialSnapshot<N::Sink>>,
-    outgoing: Option<(Arc<SnapshotMeta>, N::Source)>,
+    /// The snapshots that were read last, the newest read first. At most [`SOURCES_MAX`]: an open
+    /// source keeps the space of a snapshot that the store has dropped.
+    outgoing: Vec<(Arc<SnapshotMeta>, N::Source)>,
 }
+
+/// Two followers may be sent different snapshots at the same time. Opening a snapshot reads all of
+/// it, and the older one may no longer be in the store.
+const SOURCES_MAX: usize = 2;
 
 /// A snapshot whose first pieces are written.
 #[derive(Debug)]
@@ -237,7 +284,7 @@ struct PartialSnapshot<S> {
 impl<N: SnapshotStore> Snapshots<N> {
     /// Makes an executor for this store.
     pub const fn new(store: N) -> Self {
-        Self { store, incoming: None, outgoing: None }
+        Self { store, incoming: None, outgoing: Vec::new() }
     }
 
     /// Returns the newest readable snapshot. If newer ones are damaged, an older one is used
@@ -257,10 +304,11 @@ impl<N: SnapshotStore> Snapshots<N> {
     }
 
     /// Carries out [`StoreJob::ReadSnapshot`](crate::StoreJob::ReadSnapshot). Returns `None` if the
-    /// snapshot does not exist any more.
+    /// snapshot does not exist any more: a newer one has replaced it.
     ///
     /// # Errors
-    /// Returns an error if the store fails or the snapshot is damaged. A leader that cannot read
+    /// Returns an error if the store fails, the snapshot is damaged, or the newest snapshot is asked
+    /// for and there is none. A leader that cannot read
     /// its snapshot must stop: a follower that needs the snapshot would wait forever, and another
     /// server can lead.
     pub fn read(
@@ -273,17 +321,24 @@ impl<N: SnapshotStore> Snapshots<N> {
             Some(last) => last,
             None => match self.newest()? {
                 Some(meta) => meta.last,
-                None => return Ok(None),
+                // A leader reads the newest snapshot only after its log was compacted up to it.
+                None => {
+                    let what = "the log was compacted, but all snapshots are missing";
+                    return Err(StoreError::new(StoreErrorKind::NotFound, what));
+                }
             },
         };
-        if self.outgoing.as_ref().is_none_or(|(meta, _)| meta.last != last) {
-            self.outgoing = match self.store.open(last) {
-                Ok(opened) => Some(opened),
-                Err(error) if error.kind == StoreErrorKind::NotFound => None,
+        let opened = match self.outgoing.iter().position(|(meta, _)| meta.last == last) {
+            Some(at) => self.outgoing.remove(at),
+            None => match self.store.open(last) {
+                Ok(opened) => opened,
+                Err(error) if error.kind == StoreErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(error),
-            };
-        }
-        let Some((meta, source)) = self.outgoing.as_mut() else { return Ok(None) };
+            },
+        };
+        self.outgoing.truncate(SOURCES_MAX - 1);
+        self.outgoing.insert(0, opened);
+        let (meta, source) = &mut self.outgoing[0];
         let data = source.read_at(offset, limit)?;
         Ok(Some(SnapshotPiece { meta: meta.clone(), offset, data }))
     }

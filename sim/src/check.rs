@@ -32,8 +32,9 @@ pub use judges::Judges;
 
 /// All checks, in the order in which they run. Only the first violation is reported, so a check that is
 /// closer to the cause of a bug runs earlier.
-static CHECKS: [Check; 51] = [
+static CHECKS: [Check; 59] = [
     storage::recovered_log_is_whole::CHECK,
+    storage::recovered_term_covers_log::CHECK,
     storage::synced_data_is_kept::CHECK,
     storage::recovery_covers_promises::CHECK,
     storage::persist_before_send::CHECK,
@@ -44,6 +45,7 @@ static CHECKS: [Check; 51] = [
     election::vote_is_justified::CHECK,
     election::promised_silence_is_kept::CHECK,
     election::only_voters_campaign::CHECK,
+    election::new_disk_catches_up::CHECK,
     election::leader_has_quorum::CHECK,
     election::election_safety::CHECK,
     commit::leader_completeness::CHECK,
@@ -77,6 +79,12 @@ static CHECKS: [Check; 51] = [
     commit::state_digest::CHECK,
     snapshot::snapshot_is_committed_prefix::CHECK,
     snapshot::compaction_follows_snapshot::CHECK,
+    snapshot::failed_load_stops::CHECK,
+    snapshot::snapshot_is_taken_when_due::CHECK,
+    snapshot::log_is_compacted::CHECK,
+    log::appends_are_limited::CHECK,
+    membership::staged_voter_catches_up::CHECK,
+    membership::removed_server_is_told::CHECK,
     calls::refused_for_a_reason::CHECK,
     calls::call_is_carried_out::CHECK,
     calls::entries_arrive_unchanged::CHECK,
@@ -138,7 +146,7 @@ fn violated(sentence: fmt::Arguments<'_>) -> Option<String> {
 
 /// A term and its vote, for messages.
 #[cold]
-fn vote_record(HardState { term, vote }: HardState) -> String {
+pub(crate) fn vote_record(HardState { term, vote }: HardState) -> String {
     vote.map_or_else(|| format!("{term} without a vote"), |vote| format!("{term} with a vote for {vote}"))
 }
 

@@ -13,6 +13,7 @@ mod device;
 mod memory;
 mod names;
 mod pages;
+mod steps;
 mod stores;
 
 pub use device::{Device, DeviceCounts, DeviceFault, Mount, OpenFile};
@@ -30,7 +31,7 @@ use std::sync::Arc;
 use wavetank_raft::execute::Recovered;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{
-    Configuration, Entry, Event, Index, LogId, Settings, SnapshotMeta, Span, StoreJob, Write,
+    CacheLimits, Configuration, Entry, Event, Index, LogId, Settings, SnapshotMeta, Span, StoreJob, Write,
 };
 
 /// A server's disk. It executes the jobs of the stores one after the other and injects disk faults.
@@ -116,7 +117,7 @@ impl Disk {
     ///
     /// # Errors
     /// Returns an error if a store fails, or if its content is damaged.
-    pub fn recover(&mut self, cache: u64) -> Result<Recovered, StoreError> {
+    pub fn recover(&mut self, cache: CacheLimits) -> Result<Recovered, StoreError> {
         self.stores.recover(cache)
     }
 

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod event_queue;
 pub(crate) mod host;
+mod machine_faults;
 pub mod network;
 pub mod workload;
 pub mod world;

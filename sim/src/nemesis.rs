@@ -13,7 +13,7 @@ mod reactive;
 mod membership;
 mod scheduled;
 
-use crate::disk::fault::DiskFault;
+use crate::disk::fault::{DiskFault, MachineFault};
 use crate::observe::NetworkChange;
 use crate::observe::addresses::Addresses;
 use crate::plan;
@@ -64,6 +64,11 @@ pub struct NemesisView<'a> {
     /// The servers whose permanent loss the plan still permits: the nemesis may lose one of them, not
     /// all. The set is filled in only when such a fault is due, because it is expensive to compute.
     pub expendable: ServerSet,
+    /// The servers that may get a new disk: no other server has a configuration that names them. Like
+    /// `expendable`, the set is filled in only when such a fault is due.
+    pub removed: ServerSet,
+    /// The servers whose new disks are blank. This set, too, is filled in only then.
+    pub blank: ServerSet,
     /// The addresses at which the servers listen.
     pub addresses: &'a Addresses,
     /// The leader's configuration and its log index.
@@ -109,10 +114,14 @@ pub enum Act {
     ReleaseHeld,
     /// Inject a fault into a server's disk.
     Damage(ServerIdx, DiskFault, Draw),
+    /// Inject a fault into a server's state machine.
+    BreakMachine(ServerIdx, MachineFault),
     /// Fill the server's disk. It has free space again when the span is over.
     Fill(ServerIdx, Span),
     /// Lose the server and its disk permanently.
     Lose(ServerIdx),
+    /// Give the server a new disk. It restarts when the span is over.
+    NewDisk(ServerIdx, Span),
     /// Stop the server's clock for this span.
     Freeze(ServerIdx, Span),
     /// Deliver all messages that the network holds.

@@ -230,6 +230,16 @@ pub enum Effect {
         /// True if the follower answers again.
         alive: bool,
     },
+    /// A follower has lost entries that it had acknowledged. If it is a voter, its copies do not count
+    /// for a commit any more, until it is removed and added again.
+    LostEntries {
+        /// The follower.
+        peer: NodeId,
+        /// The last index that the follower had acknowledged.
+        acknowledged: Index,
+        /// The last index of its log now.
+        last: Index,
+    },
     /// An input was ignored for this reason.
     Ignored(Ignored),
 }
@@ -324,6 +334,10 @@ pub enum LogOp {
     /// Delete the whole log. A snapshot replaces it, and the entries after the snapshot conflict
     /// with the leader's log.
     Discard,
+    /// Keep the log, and store this position in a record of its own: a leader has shown to this
+    /// server, whose disk was blank, that the leader's log reaches it. The server does not campaign
+    /// before its own log reaches it.
+    CatchUp(LogId),
 }
 
 /// The time at which [`Input::Timer`] is due, and the reason for it.
@@ -423,6 +437,14 @@ pub enum Refusal {
     TransferToSelf,
     /// The target of the transfer did not become the leader in time.
     TransferTimeout,
+    /// The command, or the state of a restore, is larger than
+    /// [`max_command_bytes`](crate::Config::max_command_bytes).
+    TooLarge {
+        /// The bytes of the command with its extensions, or of the state.
+        bytes: u64,
+        /// The limit, in bytes.
+        limit: u64,
+    },
     /// The new server did not catch up within the maximum number of rounds (thesis §4.2.1).
     TooSlow,
     /// The new server was removed, or this leader stepped down, before the promotion.

@@ -79,6 +79,9 @@ impl Server {
             } else {
                 Observed::FailedHeartbeat { peer, silent: ctx.now.since(last).into() }
             }),
+            Effect::LostEntries { peer, acknowledged, last } => {
+                Action::Observe(Observed::LostEntries { peer, acknowledged, last })
+            }
             Effect::Ignored(why) => Action::Observe(Observed::Ignored(why)),
         };
         ctx.actions.push(action);

@@ -19,7 +19,9 @@ pub(crate) fn shrink(
 ) -> Result<Status, CliError> {
     let subject = Subject::find(scenarios, &arguments.run)?;
     let Played::Plan(scenario, plan) = &subject.played else {
-        return Err(CliError::new("an exploration finds a shortest schedule already"));
+        return Err(CliError::new(
+            "a schedule cannot be shrunk: an exploration has found a shortest one already",
+        ));
     };
     let Play::Planned { run, .. } = scenario.play else {
         return Err(CliError::new(format!("{} is a story: only storms can be shrunk", scenario.name)));
@@ -47,7 +49,7 @@ pub(crate) fn shrink(
         return Err(error);
     }
     let Some(shrunk) = shrunk else {
-        return Err(CliError::new(format!("nothing fails in {}", subject.named)));
+        return Err(CliError::new(format!("{} does not fail", subject.named)));
     };
     let small = at(shrunk.plan.clone());
     small.keep(&arguments.output)?;

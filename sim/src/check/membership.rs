@@ -8,3 +8,5 @@ pub(crate) mod legal_transition;
 pub(crate) mod observers_are_told;
 pub(crate) mod one_change_at_a_time;
 pub(crate) mod only_voters_count;
+pub(crate) mod removed_server_is_told;
+pub(crate) mod staged_voter_catches_up;

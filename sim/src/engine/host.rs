@@ -5,6 +5,7 @@
 
 use crate::disk::{Disk, Stores};
 use crate::engine::clock::Clock;
+use crate::engine::machine_faults::MachineFaults;
 use crate::engine::workload::TankFsm;
 use crate::observe::addresses::AddressBook;
 use crate::plan::rng::{Domain, Stream};
@@ -35,6 +36,8 @@ pub(crate) struct Host<F: TankFsm, W> {
     pub(crate) process: Option<Process<F, W>>,
     /// The durations of the state machine's work.
     pub(crate) times: MachineTimes,
+    /// The faults of the state machine.
+    pub(crate) machine_faults: MachineFaults,
 }
 
 /// A running server. `W` is the type of the events that wait while it is paused.
@@ -141,6 +144,7 @@ impl<F: TankFsm, W> Host<F, W> {
                 stalls: 0,
                 held_until: Time(0),
             },
+            machine_faults: MachineFaults::default(),
         }
     }
 
@@ -156,7 +160,7 @@ impl<F: TankFsm, W> Host<F, W> {
         assert!(self.process.is_none(), "{} already runs", self.idx);
         self.incarnation += 1;
         self.halted = false;
-        let found = self.disk.recover(self.settings.log_cache_capacity)?;
+        let found = self.disk.recover(self.settings.cache_limits())?;
         let key = (u64::from(self.idx.0), u64::from(self.incarnation));
         let boot = Boot {
             entropy: Entropy(Stream::new(seed, Domain::Entropy, key.0, key.1).word()),
@@ -164,6 +168,7 @@ impl<F: TankFsm, W> Host<F, W> {
             hard_state: found.hard_state,
             log: found.log,
             snapshot: found.snapshot,
+            catch_up: found.catch_up,
         };
         let server = Server::boot(self.settings.clone(), boot.clone(), self.clock.reads(now));
         let book = AddressBook::of(server.node().configuration().map(|(_, latest)| &**latest));

@@ -128,6 +128,13 @@ impl Network {
         }
     }
 
+    /// Loses all messages in flight to a server.
+    pub fn lose_all_to(&mut self, to: ServerIdx) {
+        for from in 0..self.servers {
+            self.lost_upto[from * self.servers + to.at()] = self.messages;
+        }
+    }
+
     /// Handles a cut of links: the messages in flight on cut links may be lost.
     pub fn cut(&mut self, is_cut: impl Fn(ServerIdx, ServerIdx) -> bool) {
         if self.loses_in_flight(self.servers) {

@@ -61,6 +61,8 @@ pub struct World<F: TankFsm, V: Observer> {
     lost: ServerSet,
     /// The servers that refused to start from their disks.
     refused: ServerSet,
+    /// The servers that got a new disk.
+    renewed: ServerSet,
     topology: Topology,
     addresses: Addresses,
     network: Network,
@@ -122,6 +124,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             broken: ServerSet::NONE,
             lost: ServerSet::NONE,
             refused: ServerSet::NONE,
+            renewed: ServerSet::NONE,
             topology: Topology::new(count),
             addresses: Addresses::new(count),
             network: Network::new(plan.seed, count, plan.links.clone())

@@ -5,7 +5,7 @@ use super::scheduled::call_target;
 use super::{Act, Draw, Draws, NemesisView, Restart, ServerIdx, ServerSet, choose_one, choose_some};
 use crate::observe::addresses::AddressBook;
 use crate::plan::rng::Ratio;
-use wavetank_raft::{Call, Change, Configuration, Index, Member, ServerAddress, Suffrage};
+use wavetank_raft::{Call, Change, Configuration, Index, Member, ServerAddress, Span, Suffrage};
 
 /// Draws a server and a change that its current suffrage allows.
 pub(super) fn any(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
@@ -64,6 +64,24 @@ pub(super) fn remove(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let non_voter = choose_one(non_voters, draws[1]).filter(|_| draws[2].hits(Ratio::new(1, 3)));
     let leaves = non_voter.or_else(|| removable_voter(configuration, draws))?;
     call(view, draws, Change::RemoveServer(leaves.id()))
+}
+
+/// The next step of an operator who gives a server a new disk under its old name: remove a voter, then
+/// exchange its disk, then add it again. Every other server must know of the removal before the disk is
+/// exchanged. A server that does not know could count the vote of the blank one.
+pub(super) fn new_disk(view: &NemesisView<'_>, draws: Draws, lasts: Span) -> Option<Act> {
+    let (_, configuration) = view.membership?;
+    if let Some(blank) = choose_one(view.blank.minus(members(configuration)), draws[1]) {
+        return match draws[2].below(4) {
+            0 => staged(view, draws, blank),
+            1 => call(view, draws, Change::AddNonvoter(blank.id(), blank.address())),
+            _ => call(view, draws, Change::AddVoter(blank.id(), blank.address())),
+        };
+    }
+    if let Some(removed) = choose_one(view.removed.minus(view.blank), draws[1]) {
+        return Some(Act::NewDisk(removed, lasts));
+    }
+    call(view, draws, Change::RemoveServer(removable_voter(configuration, draws)?.id()))
 }
 
 /// Replaces the configuration by a drawn list of members. The list has any size and in some cases a

@@ -109,7 +109,7 @@ fn of_write(write: &Write) -> Trigger {
         LogOp::Replace(entries) => Trigger::WROTE.or(Trigger::TRUNCATED).or(of_entries(entries)),
         LogOp::Discard => Trigger::TRUNCATED.or(Trigger::DISCARDED),
         LogOp::Compact(_) => Trigger::COMPACTED,
-        LogOp::Keep => Trigger::NOTHING,
+        LogOp::Keep | LogOp::CatchUp(_) => Trigger::NOTHING,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Faults that recur at drawn times.
 
 use super::{Act, Draw, Draws, NemesisView, ServerIdx, ServerSet, choose_one, choose_some, membership};
-use crate::disk::fault::DiskFault;
+use crate::disk::fault::{DiskFault, MachineFault};
 use crate::observe::NetworkChange;
 use crate::plan::fault_kind::Scheduled;
 use crate::plan::rng::Ratio;
@@ -35,6 +35,7 @@ impl Scheduled {
                 .map(|idx| Act::Jump(idx, Span::from_duration(config.election_timeout).times(2) + lasts)),
             Self::LetGo => Some(Act::ReleaseHeld),
             Self::Rot => damage(DiskFault::Rot, view.expendable, draws),
+            Self::Vanish => damage(DiskFault::Vanish, view.expendable, draws),
             Self::Misdirect => damage(DiskFault::Misdirect, view.expendable, draws),
             Self::DropPages => damage(DiskFault::DropPages, view.awake, draws),
             Self::FailRead => damage(DiskFault::FailRead, view.all.minus(view.lost), draws),
@@ -46,6 +47,10 @@ impl Scheduled {
             Self::Promote => membership::promote(view, draws),
             Self::Demote => membership::demote(view, draws),
             Self::Remove => membership::remove(view, draws),
+            Self::FailLoad => break_machine(MachineFault::FailLoad, view.all.minus(view.lost), draws),
+            Self::NeverLoad => break_machine(MachineFault::NeverLoad, view.expendable, draws),
+            Self::FailSnapshot => break_machine(MachineFault::FailSnapshot, view.awake, draws),
+            Self::NeverSnapshot => break_machine(MachineFault::NeverSnapshot, view.awake, draws),
             Self::Barrier => call_target(view, draws[0]).map(|idx| Act::Call(idx, Call::Barrier)),
             Self::VerifyLeader => call_target(view, draws[0]).map(|idx| Act::Call(idx, Call::VerifyLeader)),
             Self::Restore => call_target(view, draws[0]).map(Act::Restore),
@@ -54,6 +59,7 @@ impl Scheduled {
             Self::NullChange => membership::null(view, draws),
             Self::TransferAndChange => transfer_and_change(view, draws),
             Self::Shutdown => any_server.map(Act::Shutdown),
+            Self::NewDisk => membership::new_disk(view, draws, lasts),
             Self::Move => membership::change_address(view, draws),
             Self::ExchangeAddresses => membership::exchange_addresses(view, draws),
         };
@@ -111,6 +117,10 @@ fn transfer_and_change(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
 
 fn damage(fault: DiskFault, among: ServerSet, draws: Draws) -> Option<Act> {
     choose_one(among, draws[0]).map(|idx| Act::Damage(idx, fault, draws[1]))
+}
+
+fn break_machine(fault: MachineFault, among: ServerSet, draws: Draws) -> Option<Act> {
+    choose_one(among, draws[0]).map(|idx| Act::BreakMachine(idx, fault))
 }
 
 /// The next step of an operator who replaces a lost server: remove the lost server, then add a new one.

@@ -44,6 +44,7 @@ enum Topic {
     Calls = 19,
     Extensions = 20,
     Listeners = 21,
+    LargeCluster = 22,
 }
 
 /// The share of storms that may lose or damage more servers than the cluster tolerates.
@@ -57,7 +58,9 @@ impl Plan {
         let mut shape = on(Topic::Shape);
         let servers = shape.one_of(&[3, 3, 3, 3, 5, 5, 5, 5, 4, 7]);
         let spares = shape.one_of(&[0, 0, 1, 2]);
-        let (servers, spares) = small_cluster(&mut on(Topic::SmallCluster)).unwrap_or((servers, spares));
+        let (small, large) = (&mut on(Topic::SmallCluster), &mut on(Topic::LargeCluster));
+        let unusual = large_cluster(large).or_else(|| small_cluster(small));
+        let (servers, spares) = unusual.unwrap_or((servers, spares));
         let mut config = config(&mut on(Topic::Config));
         let edge = EdgeConfig::draw(&mut on(Topic::Edges));
         edge.configure(&mut config);
@@ -101,10 +104,13 @@ impl Plan {
         plan.bias(&on);
         plan.clocks = clocks(&mut on(Topic::Clocks), &plan.config, &plan.clients);
         edge.adapt(&mut plan);
+        // A large cluster takes several times as long to simulate.
+        plan.chaos = if 9 < servers { plan.chaos.part(2) } else { plan.chaos };
         plan
     }
 
-    /// The plan of the storm with this seed, with every kind of disk fault, and with no limit on them.
+    /// The plan of the storm with this seed, with every kind of disk fault, with faults of state machines,
+    /// and with no limit on them.
     #[must_use]
     pub fn storm_beyond_budget(seed: u64) -> Self {
         let mut plan = Self::storm(seed);
@@ -117,6 +123,14 @@ impl Plan {
             let lasts = Spans::new(timeout, timeout.times(12));
             plan.nemesis.scheduled.insert(kind, Recurrence { every, lasts });
         }
+        for &kind in Scheduled::ALL.iter().filter(|kind| kind.is_machine_fault()) {
+            let mut stream = Stream::new(seed, Domain::Storm, Topic::Damage as u64, 2 + kind as u64);
+            let every = Spans::new(timeout.times(4), timeout.times(stream.from_to(20, 120)));
+            // If all state machines failed for good in every run, few snapshots would be left.
+            if !kind.never_ends() || stream.chance(1, 6) {
+                plan.nemesis.scheduled.insert(kind, Recurrence { every, lasts: Spans::ZERO });
+            }
+        }
         plan
     }
 }
@@ -124,6 +138,11 @@ impl Plan {
 /// In some storms, the number of voters at the start (one or two) and of spare servers.
 fn small_cluster(stream: &mut Stream) -> Option<(u8, u8)> {
     stream.chance(1, 16).then(|| (stream.one_of(&[1, 2]), stream.one_of(&[1, 2, 3])))
+}
+
+/// In a few storms, more voters at the start than a small table would hold, and the number of spare servers.
+fn large_cluster(stream: &mut Stream) -> Option<(u8, u8)> {
+    stream.chance(1, 64).then(|| (stream.one_of(&[10, 11, 11, 13, 13]), stream.one_of(&[0, 1, 2, 3])))
 }
 
 /// Draws all legal settings, because a bug may not appear under the default configuration.
@@ -242,7 +261,8 @@ fn scheduled(seed: u64, timeout: Span, clients: &ClientPlan) -> BTreeMap<Schedul
         let short = Spans::new(Span::ms(5), timeout.times(2));
         let lasts = if is_short { short } else { Spans::new(timeout, timeout.times(12)) };
         let rhythm = Recurrence { every: Spans::new(timeout.times(2), timeout.times(often)), lasts };
-        let may_be = (has_disk_faults || !kind.is_disk_fault()) && !(leases && kind.breaks_leases());
+        let is_rare = kind.is_disk_fault() || kind.never_ends();
+        let may_be = (has_disk_faults || !is_rare) && !(leases && kind.breaks_leases());
         (is_on && may_be).then_some((kind, rhythm))
     };
     Scheduled::ALL.iter().filter_map(draw).collect()
@@ -273,6 +293,12 @@ mod tests {
         "plan.fault_ids",
         "plan.judges",
     ];
+
+    #[test]
+    fn some_storms_have_more_than_nine_voters() {
+        let sizes: BTreeSet<u8> = (0..1_000).map(|seed| Plan::storm(seed).servers).collect();
+        assert!(sizes.is_superset(&BTreeSet::from([1, 2, 3, 4, 5, 7, 10, 11, 13])), "{sizes:?}");
+    }
 
     #[test]
     fn every_field_of_a_plan_is_drawn_but_for_a_few() {

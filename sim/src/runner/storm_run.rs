@@ -37,13 +37,17 @@ pub fn run<F: TankFsm, V: Observer>(
     if !phases.run_for(chaos) {
         return stopped(all);
     }
-    let broken = phases.permanently_broken();
+    let damaged = phases.world.lost_or_damaged();
+    let broken = phases.permanently_broken(damaged);
     let core = phases.world.heal(broken);
     let settle = phases.world.plan().heal.settle;
     if !phases.run_for(settle) {
         return stopped(core);
     }
-    if !phases.world.lost_or_damaged().is_empty() && !phases.world.is_viable(core) {
+    // The crash of a damaged server can end its damage, for example if its disk completes a compaction
+    // that removes the damaged entry. It stays down all the same.
+    let damaged = damaged.or(phases.world.lost_or_damaged());
+    if !damaged.is_empty() && !phases.world.is_viable(core) {
         // So many servers are damaged that no progress is possible. The run still holds: the remaining
         // servers have given no wrong answer.
         return StormOutcome { core, unsettled: None, took: Span::ZERO, stopped: false };
@@ -100,9 +104,9 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
     /// The servers that stay broken until the end: lost servers and damaged servers. If the plan sets
     /// `leave_broken`, more servers stay broken, as long as the others are a quorum of every
     /// configuration.
-    fn permanently_broken(&mut self) -> ServerSet {
+    fn permanently_broken(&mut self, damaged: ServerSet) -> ServerSet {
         let all = self.world.all();
-        let mut broken = self.world.lost_or_damaged();
+        let mut broken = damaged;
         if !self.world.plan().heal.leave_broken {
             return broken;
         }

@@ -5,7 +5,7 @@ use redb::backends::InMemoryBackend;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wavetank_raft::execute::Storage;
-use wavetank_raft::{HardState, NodeId, Payload, Term, Token};
+use wavetank_raft::{CacheLimits, HardState, NodeId, Payload, Term, Token};
 
 fn entry(index: u64) -> Entry {
     Entry::new(Term(1), Index(index), Payload::Command(index.to_le_bytes().to_vec().into()))
@@ -49,16 +49,16 @@ fn a_group_is_carried_out_in_order_and_whole() {
         LogOp::Compact(Index(2)),
         LogOp::Append(entries(7..=7)),
     ];
-    store.write(Some((b"k", b"v")), &ops).unwrap();
+    store.write([(&b"k"[..], &b"v"[..])], &ops).unwrap();
     assert_eq!(bounds(&store), (3, 7));
 
     let gap = [LogOp::Append(entries(8..=8)), LogOp::Append(entries(10..=10))];
-    let error = store.write(Some((b"k", b"w")), &gap).unwrap_err();
+    let error = store.write([(&b"k"[..], &b"w"[..])], &gap).unwrap_err();
     assert_eq!(error.what, "memory: entry i10 does not follow i8");
     assert_eq!(bounds(&store), (3, 7), "nothing of a refused group is kept");
     assert_eq!(store.get(b"k").unwrap().unwrap(), b"v");
 
-    store.write(None, &[LogOp::Discard, LogOp::Append(entries(90..=91))]).unwrap();
+    store.write([], &[LogOp::Discard, LogOp::Append(entries(90..=91))]).unwrap();
     assert_eq!(bounds(&store), (90, 91));
 }
 
@@ -73,7 +73,7 @@ fn a_group_is_what_a_server_recovers() {
     ];
     store.persist_group(&writes).unwrap();
     let mut storage = Storage { log: store.clone(), stable: store };
-    let recovered = storage.recover(None, 100).unwrap();
+    let recovered = storage.recover(None, CacheLimits::entries(100)).unwrap();
     assert_eq!(recovered.hard_state, vote(2));
     assert_eq!(recovered.log.last(), entry(4).id);
 }

@@ -105,6 +105,8 @@ impl Leader {
         let next = state.log.last().index.next();
         for peer in &mut self.peers {
             let is_member = latest.server(peer.id).is_some();
+            // A server that lost entries is a new server once it has no vote.
+            peer.progress.has_lost_entries &= latest.voters().contains(peer.id);
             peer.removed = match (is_member, peer.removed) {
                 (true, None) if !state.membership.has_moved(peer.id) => None,
                 // A server that is added again, or at another address, may have lost its disk, so

@@ -1,10 +1,10 @@
 //! Records a server's actions before the world executes them.
 
-use super::{AllowedRead, Facts, Ghost, GhostServer, PendingReply, Promise, hash, placed};
+use super::{AllowedRead, Facts, Ghost, GhostServer, PendingReply, Promise, StagingEnd, hash, placed};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{
-    Action, Answer, Batch, Entry, NodeId, Observed, Outcome, Payload, Request, RequestId, Response, RpcId,
-    StoreJob, Term,
+    Action, Answer, Batch, Entry, NodeId, Observed, Outcome, Payload, Refusal, Request, RequestError,
+    RequestId, Response, RpcId, StoreJob, Term,
 };
 
 impl Ghost {
@@ -20,6 +20,7 @@ impl Ghost {
                 Action::Apply(batch) => self.handed(idx, batch, facts),
                 Action::TakeSnapshot(meta) => {
                     self.step.captured = Some((meta.last, placed(meta)));
+                    self.ghost_servers[idx.at()].due_snapshot.in_progress = true;
                     facts.add(Facts::CAPTURING);
                 }
                 Action::Answer { request, outcome } => self.answered(idx, *request, outcome, facts),
@@ -49,8 +50,14 @@ impl Ghost {
 
     fn sent(&mut self, idx: ServerIdx, to: NodeId, request: &Request, facts: &mut Facts) {
         match request {
-            Request::AppendEntries(append) => self.note_sent_term(idx, append.term, facts),
-            Request::InstallSnapshot(piece) => self.note_sent_term(idx, piece.term, facts),
+            Request::AppendEntries(append) => {
+                self.note_sent_term(idx, append.term, facts);
+                self.note_sent_append(idx, to, append, facts);
+            }
+            Request::InstallSnapshot(piece) => {
+                self.note_sent_term(idx, piece.term, facts);
+                self.ghost_servers[idx.at()].outstanding.forget(to);
+            }
             Request::RequestVote(vote) => {
                 self.note_sent_term(idx, vote.term, facts);
                 self.note_vote(idx, vote.term, idx);
@@ -153,6 +160,12 @@ impl Ghost {
         self.note_answer(idx, request, outcome, facts);
         let ghost_server = &mut self.ghost_servers[idx.at()];
         ghost_server.transfers.retain(|pending| *pending != request);
+        if let Some(ended) = ghost_server.stagings.end(request)
+            && *outcome == Err(RequestError::Refused(Refusal::TooSlow))
+        {
+            self.step.staging = Some((ended, StagingEnd::TooSlow));
+            facts.add(Facts::STAGED);
+        }
         let Some(at) = ghost_server.pending_reads.iter().position(|asked| asked.request == request) else {
             return;
         };

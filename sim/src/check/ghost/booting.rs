@@ -46,6 +46,8 @@ impl Ghost {
         ghost_server.log = chain;
         (ghost_server.handed, ghost_server.fsm_index) = (snapshot.index, snapshot.index);
         ghost_server.view = server.view();
+        ghost_server.limits = server.limits();
+        ghost_server.due_snapshot.set(&ghost_server.limits);
         (self.step.was, self.step.now) = (ServerView::BLANK, ghost_server.view);
         self.step.was_conf = None;
         ghost_server.conf = None;

@@ -2,8 +2,8 @@
 
 use super::step::{consumed, end_of, read_of};
 use super::{
-    Conf, Consumed, Facts, Follower, Ghost, GhostServer, IndexedConf, Inspect, PendingRead, PendingReply,
-    ServerView, newer,
+    Conf, Consumed, Facts, Follower, Ghost, GhostServer, IndexedConf, Inspect, Loads, PendingRead,
+    PendingReply, ServerView, newer,
 };
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::sync::Arc;
@@ -41,6 +41,7 @@ impl Ghost {
                 }
             }
             Event::StoreFailed(_) => ghost_server.store_failed = true,
+            Event::SnapshotTaken(_) => ghost_server.due_snapshot.in_progress = false,
             Event::Call { request, call } => self.called(idx, *request, call),
             Event::Applied { responses, .. } => self.note_responses(idx, responses),
             _ => {}
@@ -75,6 +76,12 @@ impl Ghost {
         self.step.announced_term_before = ghost_server.announced_term;
         let mut facts = diff_views(&self.step.was, &self.step.now);
         facts.add_if(!ghost_server.transfers.is_empty(), Facts::TRANSFER);
+        if self.step.consumed == Consumed::Timer {
+            facts.add_if(ghost_server.due_snapshot.is_late(self.step.clock), Facts::SNAPSHOT_LATE);
+        }
+        if self.step.was.leads() || self.step.now.leads() {
+            self.begin_leadership(idx);
+        }
 
         self.record_actions(idx, actions, &mut facts);
         self.note_received(idx, &mut facts);
@@ -89,11 +96,22 @@ impl Ghost {
             self.history.commit(idx, now.term, log, now.commit);
         }
         self.note_followers(idx, server, &mut facts);
+        self.note_duties(idx, &mut facts);
+        self.note_snapshot_duty(idx, server);
         let last = self.step.now.last;
         if self.step.was.last != last || facts.touches(Self::WRITES) {
             facts.add_if(self.ghost_servers[idx.at()].log.last() != last, Facts::UNWRITTEN);
         }
         facts
+    }
+
+    fn note_snapshot_duty(&mut self, idx: ServerIdx, server: &impl Inspect) {
+        let GhostServer { due_snapshot, limits, handed, view, .. } = &mut self.ghost_servers[idx.at()];
+        if self.step.consumed == Consumed::Reload {
+            *limits = server.limits();
+            due_snapshot.set(limits);
+        }
+        due_snapshot.stepped(self.step.clock, view, *handed, limits);
     }
 
     /// Records the configuration that the server uses, and the voters that it counts.
@@ -140,7 +158,20 @@ impl Ghost {
             }
             Consumed::VoteRequest { .. } => facts.add(Facts::VOTE_ASKED),
             Consumed::StoreFailed => facts.add(Facts::FAILED),
-            Consumed::Answer { .. } | Consumed::Other => {}
+            Consumed::LoadFailed => {
+                if ghost_server.loads == Loads::MayFail {
+                    ghost_server.loads = Loads::Failed;
+                }
+                facts.add(Facts::LOAD_FAILED);
+            }
+            Consumed::SnapshotEnded(taken) => facts.add_if(taken.is_some(), Facts::SNAPSHOT_ENDED),
+            Consumed::Answer { .. }
+            | Consumed::AppendRefused { .. }
+            | Consumed::Timer
+            | Consumed::Staged(..)
+            | Consumed::Reload
+            | Consumed::Call
+            | Consumed::Other => {}
         }
     }
 
@@ -175,7 +206,7 @@ impl Ghost {
         if !self.step.now.leads() {
             return;
         }
-        let answered = matches!(self.step.consumed, Consumed::Answer { .. });
+        let answered = matches!(self.step.consumed, Consumed::Answer { .. } | Consumed::AppendRefused { .. });
         if answered || facts.touches(Facts::LEADS | Facts::CONFIGURED | Facts::SENT_TIMEOUT_NOW) {
             let before: &mut Vec<Follower> = &mut self.step.followers_before;
             let current = &mut self.ghost_servers[idx.at()].followers;

@@ -1,7 +1,7 @@
 //! Executes the actions of a server on the network, on its disk and on its state machine.
 
 use super::World;
-use crate::disk::{Capture, Done};
+use crate::disk::Done;
 use crate::engine::host::Work;
 use crate::engine::workload::TankFsm;
 use crate::engine::world::sim_event::{Envelope, Message, SimEvent};
@@ -190,22 +190,19 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             }
             Work::TakeSnapshot(meta) => {
                 let digest = machine.fsm.digest();
-                let captured = machine.fsm.snapshot();
-                let taken = captured.and_then(|mut state| {
-                    host.disk.keep_snapshot(Capture { state: &mut state, meta: &meta })
-                });
+                let taken = host.take_snapshot(&meta);
                 if let Ok(meta) = &taken {
                     self.recorder.on_observation(ObservationKind::SnapshotTaken { idx, meta, digest });
                 }
                 Event::SnapshotTaken(taken)
             }
             Work::Restore(meta) => {
-                let restored = host.disk.load_snapshot(meta.last, &mut |reader| machine.fsm.restore(reader));
-                if let Ok(last) = restored {
+                let restored = host.load_snapshot(&meta, &mut *self.make);
+                if let (Ok(last), Some(process)) = (&restored, &host.process) {
                     self.recorder.on_observation(ObservationKind::Restored {
                         idx,
-                        last,
-                        digest: machine.fsm.digest(),
+                        last: *last,
+                        digest: process.machine.fsm.digest(),
                     });
                 }
                 Event::Restored(restored)

@@ -1,7 +1,7 @@
 //! Operations on the servers, links, disks and clocks of a world. The nemesis and stories use them.
 
 use super::World;
-use crate::disk::fault::DiskFault;
+use crate::disk::fault::{Damage, DiskFault, MachineFault};
 use crate::disk::{Capture, Remains};
 use crate::engine::host::{Caller, Host, Process, Timer, Work};
 use crate::engine::workload::TankFsm;
@@ -73,13 +73,19 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             Ok(started) => started,
             Err(error) => return self.refuse_to_start(idx, &error),
         };
+        let loaded = boot.snapshot.as_ref().map(|meta| host.load_snapshot(meta, &mut *self.make)).transpose();
+        let loaded = match loaded {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                host.process = None;
+                return self.refuse_to_start(idx, &error);
+            }
+        };
         self.awake = self.awake.with(idx);
         self.refused = self.refused.without(idx);
         let Process { server, machine, .. } = host.process.as_mut().expect("the server was just started");
         self.recorder.on_observation(ObservationKind::Booted { idx, server, boot: &boot, log: &log });
-        if let Some(meta) = &boot.snapshot {
-            let last = host.disk.load_snapshot(meta.last, &mut |reader| machine.fsm.restore(reader));
-            let last = last.expect("a snapshot that was recovered can be loaded");
+        if let Some(last) = loaded {
             self.recorder.on_observation(ObservationKind::Restored {
                 idx,
                 last,
@@ -106,11 +112,26 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.lost = self.lost.with(idx);
     }
 
+    /// Crashes a server and gives it a new disk. The messages to the old machine are lost.
+    pub fn give_new_disk(&mut self, idx: ServerIdx) {
+        self.crash_wiped(idx);
+        self.network.lose_all_to(idx);
+        self.held.retain(|(_, envelope)| envelope.to != idx);
+        self.renewed = self.renewed.with(idx);
+        self.refused = self.refused.without(idx);
+    }
+
     /// Injects a fault into a server's disk, if the fault is applicable.
     pub fn damage(&mut self, idx: ServerIdx, fault: DiskFault, draw: Draw) {
         if let Some(damage) = self.hosts[idx.at()].disk.inject_fault(fault, draw) {
             self.recorder.on_observation(ObservationKind::Damaged { idx, damage });
         }
+    }
+
+    /// Injects a fault into a server's state machine.
+    pub fn break_machine(&mut self, idx: ServerIdx, fault: MachineFault) {
+        self.hosts[idx.at()].machine_faults.inject(fault);
+        self.recorder.on_observation(ObservationKind::Damaged { idx, damage: Damage::Machine(fault) });
     }
 
     /// Makes a server's disk full.
@@ -123,10 +144,13 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.hosts[idx.at()].disk.free_space();
     }
 
-    /// Returns the servers whose disks are lost or damaged. These servers may never return.
+    /// Returns the servers whose disks are lost or damaged, and those whose state machines load no snapshot.
+    /// These servers may never return.
     #[must_use]
     pub fn lost_or_damaged(&self) -> ServerSet {
-        let damaged = self.all().iter().filter(|idx| self.hosts[idx.at()].disk.is_damaged());
+        let is_damaged =
+            |host: &Host<F, SimEvent>| host.disk.is_damaged() || host.machine_faults.never_loads();
+        let damaged = self.all().iter().filter(|idx| is_damaged(&self.hosts[idx.at()]));
         damaged.fold(self.lost, ServerSet::with)
     }
 
@@ -284,7 +308,9 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     pub(super) fn on_bootstrap(&mut self) {
         const AGAIN: Span = Span::ms(500);
         let first = ServerIdx(0);
-        if self.server(first).is_some_and(|server| server.node().configuration().is_some()) {
+        // With a new disk it has no configuration either, but then it founds nothing.
+        let is_founded = self.server(first).is_some_and(|server| server.node().configuration().is_some());
+        if is_founded || self.renewed.contains(first) {
             return;
         }
         self.call_as(Caller::Nemesis, first, Call::Bootstrap(self.founders()));

@@ -10,13 +10,19 @@ use crate::observe::observer::Observer;
 use crate::plan::Budget;
 use crate::plan::fault_kind::Scheduled;
 use crate::plan::server_set::{ServerIdx, ServerSet};
-use wavetank_raft::{Call, Change, Span};
+use wavetank_raft::{Call, Change, Configuration, Span};
 
 impl<F: TankFsm, V: Observer> World<F, V> {
     pub(super) fn on_act(&mut self, kind: Scheduled) {
         let Some(mut nemesis) = self.nemesis.take() else { return };
         let expendable = if kind.is_permanent() { self.expendable() } else { ServerSet::NONE };
-        if let Some((act, again)) = nemesis.act(kind, &NemesisView { expendable, ..self.view() }) {
+        let (removed, blank) = if kind == Scheduled::NewDisk {
+            (self.removed(), self.with_blank_new_disks())
+        } else {
+            (ServerSet::NONE, ServerSet::NONE)
+        };
+        let view = NemesisView { expendable, removed, blank, ..self.view() };
+        if let Some((act, again)) = nemesis.act(kind, &view) {
             self.event_queue.put(self.recorder.now + again, SimEvent::Act(kind));
             self.nemesis = Some(nemesis);
             self.do_act(act);
@@ -97,11 +103,16 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             }
             Act::ReleaseAllHeld => while self.release_held() {},
             Act::Damage(idx, fault, draw) => self.damage(idx, fault, draw),
+            Act::BreakMachine(idx, fault) => self.break_machine(idx, fault),
             Act::Fill(idx, lasts) => {
                 self.fill_disk(idx);
                 self.event_queue.put(now + lasts, SimEvent::FreeSpace(idx));
             }
             Act::Lose(idx) => self.lose(idx),
+            Act::NewDisk(idx, away) => {
+                self.give_new_disk(idx);
+                self.event_queue.put(now + away, SimEvent::Restart(idx));
+            }
             Act::Freeze(idx, lasts) => self.freeze_clock(idx, lasts),
             Act::Stall(idx, lasts) => self.stall_machine(idx, lasts),
             Act::SkewClocks(idx, change, lasts, back) => {
@@ -151,6 +162,29 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
+    /// Returns the servers that were removed, if every other server knows of the removal: its newest
+    /// configurations, in memory and on its disk, do not name the removed server.
+    fn removed(&self) -> ServerSet {
+        let Some(leader) = self.leader() else { return ServerSet::NONE };
+        let whole = self.all().minus(self.lost);
+        let knows = |other: ServerIdx, idx: ServerIdx| {
+            let names = |members: &Configuration| members.server(idx.node()).is_some();
+            let running = self.server(other).and_then(|server| server.node().configuration());
+            let stored = self.hosts[other.at()].disk.memberships();
+            !running.is_some_and(|(_, members)| names(members))
+                && !stored.first().is_some_and(|(_, members)| names(members))
+        };
+        let is_removed =
+            |idx: &ServerIdx| *idx != leader && whole.without(*idx).iter().all(|other| knows(other, *idx));
+        whole.iter().filter(is_removed).collect()
+    }
+
+    /// Returns the servers that got a new disk and have stored no configuration on it.
+    fn with_blank_new_disks(&self) -> ServerSet {
+        let is_blank = |idx: &ServerIdx| self.hosts[idx.at()].disk.memberships().is_empty();
+        self.renewed.iter().filter(is_blank).collect()
+    }
+
     /// Sets one clock to the slowest rate that the plan allows and all others to the fastest.
     fn skew_clocks(&mut self, slow: ServerIdx) {
         let most = i32::try_from(self.plan.clocks.drift_ppm).expect("the drift is less than a million");
@@ -175,6 +209,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             addresses: &self.addresses,
             lost: self.lost.or(self.refused),
             expendable: ServerSet::NONE,
+            removed: ServerSet::NONE,
+            blank: ServerSet::NONE,
             leader,
             membership: membership.map(|(index, configuration)| (index, &**configuration)),
         }
