@@ -49,6 +49,7 @@ pub struct Disk {
     streams: Streams,
     counts: Counters<Fault>,
     unreported_damage: Vec<Damage>,
+    was_wiped: bool,
 }
 
 /// The result of a job that ran.
@@ -105,6 +106,7 @@ impl Disk {
             },
             counts: Counters::default(),
             unreported_damage: Vec::new(),
+            was_wiped: false,
         }
     }
 
@@ -237,9 +239,16 @@ impl Disk {
 
     /// Erases all content and drops all queued jobs.
     pub fn wipe(&mut self) {
+        self.was_wiped = true;
         self.stores.wipe();
         self.queue.clear();
         self.running = 0;
+    }
+
+    /// True if the content was erased at least once.
+    #[must_use]
+    pub const fn was_wiped(&self) -> bool {
+        self.was_wiped
     }
 
     /// Replaces the disk's plan. Queued jobs keep the durations that were drawn before.

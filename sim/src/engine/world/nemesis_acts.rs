@@ -74,6 +74,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 self.call_as(Caller::Nemesis, idx, first);
                 self.call_as(Caller::Nemesis, idx, second);
             }
+            Act::Bootstrap(idx) if self.has_forgotten(idx) => {}
             Act::Bootstrap(idx) => {
                 self.call_as(Caller::Nemesis, idx, Call::Bootstrap(self.founders()));
             }
@@ -183,6 +184,13 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     fn with_blank_new_disks(&self) -> ServerSet {
         let is_blank = |idx: &ServerIdx| self.hosts[idx.at()].disk.memberships().is_empty();
         self.renewed.iter().filter(is_blank).collect()
+    }
+
+    /// True if a server lost its disk and knows no configuration. Its bootstrap would begin a second cluster
+    /// of the same servers, which no protocol can tell from the first one.
+    fn has_forgotten(&self, idx: ServerIdx) -> bool {
+        let knows = self.server(idx).is_some_and(|server| server.node().configuration().is_some());
+        self.hosts[idx.at()].disk.was_wiped() && !knows
     }
 
     /// Sets one clock to the slowest rate that the plan allows and all others to the fastest.
