@@ -25,6 +25,7 @@ use crate::plan::fault_id::Fault;
 use crate::plan::named::Counters;
 use crate::plan::rng::{Domain, Draw, Stream};
 use crate::plan::server_set::ServerIdx;
+use crate::schedule::JobId;
 use fault::{Damage, DiskFault};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -176,6 +177,17 @@ impl Disk {
         let queued = self.queued(job);
         self.queue.push_back(queued);
         if self.running == 0 { self.start() } else { None }
+    }
+
+    /// Identifies the last of the running jobs; `None` if the disk is idle.
+    pub(crate) fn running(&self) -> Option<JobId> {
+        let last = self.running.checked_sub(1)?;
+        self.queue.get(last).map(|queued| match &queued.job {
+            StoreJob::Persist(write) => JobId::Write(write.token),
+            StoreJob::Fetch { ticket, .. }
+            | StoreJob::ReadSnapshot { ticket, .. }
+            | StoreJob::WriteSnapshot { ticket, .. } => JobId::Other(*ticket),
+        })
     }
 
     /// True if at least three jobs wait while others run.

@@ -287,13 +287,14 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Fields that a storm does not draw.
-    const NOT_DRAWN: [&str; 7] = [
+    const NOT_DRAWN: [&str; 8] = [
         "plan.seed",
         "plan.servers",
         "plan.config.protocol_version",
         "plan.config.local_id",
         "plan.config.no_snapshot_restore_on_start",
         "plan.fault_ids",
+        "plan.order",
         "plan.judges",
     ];
 
