@@ -375,7 +375,7 @@ impl Driver {
             Observed::Peer { removed: false, peer } => self.addresses.note(peer),
             Observed::Ignored(why) => {
                 self.has_ignored = true;
-                tracing::debug!(?why, "a message was ignored");
+                tracing::debug!(%why, "a message was ignored");
             }
             Observed::State { role, term } => {
                 self.metrics.entered(*role);
@@ -386,6 +386,10 @@ impl Driver {
             Observed::FailedHeartbeat { peer, silent } => tracing::warn!(%peer, ?silent, "no contact"),
             Observed::ResumedHeartbeat { peer } => tracing::info!(%peer, "contact again"),
             Observed::Peer { removed: true, peer } => tracing::info!(id = %peer.id, "a member was removed"),
+            Observed::LostEntries { peer, acknowledged, last } => tracing::error!(
+                %peer, %acknowledged, %last,
+                "a member lost entries that it had acknowledged, and counts no more: remove it and add it again"
+            ),
             Observed::Truncated { after } => tracing::debug!(%after, "the end of the log was removed"),
         }
         self.observers.retain(|sink| sink.send(observed));

@@ -1,8 +1,9 @@
 //! The errors of this crate's API: [`CallError`] for a call, [`StartError`] for the start of a server.
 
+use crate::address::AddressError;
 use std::fmt;
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{ConfigError, Leader, Refusal, RequestError};
+use wavetank_raft::{ConfigError, Leader, Refusal, RequestError, ServerId};
 
 /// The failure of a call to a running server.
 ///
@@ -50,6 +51,8 @@ pub enum CallError {
     Refused(Refusal),
     /// A setting cannot have this value. Nothing was changed. The text names the setting.
     Config(String),
+    /// Nobody can call a server at this address. Nothing was done.
+    Address(AddressError),
     /// A store failed. An entry may or may not have been stored.
     Store(StoreError),
 }
@@ -74,7 +77,8 @@ impl CallError {
             | Self::CantBootstrap
             | Self::LeadershipTransferInProgress
             | Self::Refused(_)
-            | Self::Config(_) => false,
+            | Self::Config(_)
+            | Self::Address(_) => false,
         }
     }
 
@@ -106,6 +110,12 @@ impl From<RequestError> for CallError {
     }
 }
 
+impl From<AddressError> for CallError {
+    fn from(error: AddressError) -> Self {
+        Self::Address(error)
+    }
+}
+
 impl From<Refusal> for CallError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
@@ -131,6 +141,7 @@ impl fmt::Display for CallError {
             Self::LeadershipTransferInProgress => f.write_str("leadership transfer in progress"),
             Self::Refused(refusal) => write!(f, "{refusal}"),
             Self::Config(what) => f.write_str(what),
+            Self::Address(error) => write!(f, "{error}"),
             Self::Store(error) => write!(f, "{error}"),
         }
     }
@@ -155,6 +166,15 @@ pub enum StartError {
         /// The value of the other limit.
         bound: u64,
     },
+    /// Nobody can call a server at this address.
+    Address(AddressError),
+    /// The stores are those of another server.
+    OtherServer {
+        /// The server to which the stores belong.
+        owner: ServerId,
+        /// The name in the configuration.
+        started_as: ServerId,
+    },
     /// A store failed, its contents contradict each other, or the state machine refused every
     /// snapshot.
     Store(StoreError),
@@ -169,6 +189,12 @@ impl fmt::Display for StartError {
             Self::Limits { limit, value, other, bound } => {
                 write!(f, "{limit} is {value}, but must not be above {other}, which is {bound}")
             }
+            Self::Address(error) => write!(f, "{error}"),
+            Self::OtherServer { owner, started_as } => write!(
+                f,
+                "the stores are those of {owner}, and cannot be used as {started_as}: \
+                 start {owner} with them, or start {started_as} with empty ones"
+            ),
             Self::Store(error) => write!(f, "{error}"),
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
         }
@@ -180,6 +206,12 @@ impl std::error::Error for StartError {}
 impl From<StoreError> for StartError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<AddressError> for StartError {
+    fn from(error: AddressError) -> Self {
+        Self::Address(error)
     }
 }
 

@@ -14,6 +14,7 @@ mod status;
 pub use builder::{Missing, RaftBuilder};
 pub use offline::{has_existing_state, recover_cluster};
 
+use crate::address::AddressFormat;
 use crate::error::CallError;
 use calls::Until;
 use open::Senders;
@@ -82,6 +83,7 @@ pub struct Raft {
     senders: Arc<Senders>,
     id: ServerId,
     address: ServerAddress,
+    addresses: AddressFormat,
 }
 
 /// The result of a command.

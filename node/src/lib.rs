@@ -7,6 +7,7 @@
 //! The parts here are those that the simulator does not run: sockets, threads, files and the clock. Every
 //! decision of the protocol is taken in `wavetank-raft`, by the code that runs in the simulator.
 
+mod address;
 mod driver;
 mod error;
 mod handle;
@@ -16,6 +17,7 @@ pub mod store;
 pub mod transport;
 pub mod wire;
 
+pub use address::{AddressError, AddressFormat};
 pub use driver::disk::LogDisk;
 pub use driver::observer::Observer;
 pub use driver::state::RaftState;
@@ -38,8 +40,3 @@ pub use wavetank_raft::{
     RpcId, ServerAddress, ServerId, Settings, SnapshotMeta, Span, Suffrage, Term, Time, TimeoutNow,
     TimeoutNowResponse, Token, UncheckedConfiguration, Write,
 };
-
-/// The README's code compiles.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

@@ -13,6 +13,7 @@ pub use tcp::{Limits, TcpTransport, TransportError};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};
 
+use crate::address::AddressFormat;
 use crate::wire::Header;
 use std::fmt;
 use tokio::sync::mpsc;
@@ -28,6 +29,11 @@ pub trait Transport: Send + Sync + 'static {
     /// limit. A server whose largest command does not fit into a message does not start.
     fn max_message_bytes(&self) -> Option<u64> {
         None
+    }
+
+    /// The form that the addresses of servers have. An address of another form is refused where it enters.
+    fn address_format(&self) -> AddressFormat {
+        AddressFormat::Any
     }
 
     /// Sets the server that uses this transport, and the inbox for arrivals. The driver calls it once,

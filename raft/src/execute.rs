@@ -24,6 +24,12 @@ use alloc::vec::Vec;
 /// writes three records, and a crash between these writes can lose a vote (its issue #661).
 pub const HARD_STATE: &[u8] = b"HardState";
 
+/// The key of the record of the index up to which the log was compacted. A snapshot must reach it.
+pub const COMPACTED: &[u8] = b"Compacted";
+
+/// The key of the record of [`LogOp::CatchUp`] in the stable store.
+pub const CATCH_UP: &[u8] = b"CatchUp";
+
 /// Runs the log store and the stable store.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Storage<L, S> {
@@ -42,6 +48,8 @@ pub struct Recovered {
     pub log: LogImage,
     /// The description of the newest readable snapshot; `None` if there is no snapshot.
     pub snapshot: Option<Arc<SnapshotMeta>>,
+    /// The position of the last [`LogOp::CatchUp`]; zero if there was none.
+    pub catch_up: LogId,
 }
 
 impl Recovered {
@@ -82,20 +90,53 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     /// it, the log is deleted: the snapshot includes all of its entries that were committed.
     ///
     /// # Errors
-    /// Returns an error if a store fails, if the log has a gap or begins after the end of the
-    /// snapshot, or if a term is lower than the term before it.
+    /// Returns an error if a store fails, if the vote record is missing and the log or the snapshot is
+    /// not, if the log has a gap or begins after the end of the snapshot, or if a term is lower than
+    /// the term before it.
     pub fn recover(
         &mut self,
         snapshot: Option<Arc<SnapshotMeta>>,
         cache: CacheLimits,
     ) -> Result<Recovered, StoreError> {
+        let end = snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
         let hard_state = match self.stable.get(HARD_STATE)? {
             Some(record) => decode_hard_state(&record)?,
-            None => HardState::default(),
+            None => self.expect_blank(end)?,
         };
-        let end = snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
+        self.expect_snapshot(end)?;
         let log = self.recover_log(end, cache)?;
-        Ok(Recovered { hard_state, log, snapshot })
+        let catch_up = match self.stable.get(CATCH_UP)? {
+            Some(record) => decode_catch_up(&record)?,
+            None => LogId::ZERO,
+        };
+        Ok(Recovered { hard_state, log, snapshot, catch_up })
+    }
+
+    /// Returns the vote record of a blank server. The vote record is durable before the first entry and
+    /// the first snapshot, so it is lost if only it is missing. Without it, the server could vote a
+    /// second time in a term.
+    fn expect_blank(&self, snapshot: LogId) -> Result<HardState, StoreError> {
+        let last = self.log.last_index()?.max(snapshot.index);
+        if last == Index::ZERO {
+            return Ok(HardState::default());
+        }
+        let what = format!("the vote record is missing, but the stores have entries up to {last}");
+        Err(StoreError::new(StoreErrorKind::Corrupt, what))
+    }
+
+    /// Checks that the snapshot reaches the end of the last compaction. An empty log after a
+    /// compaction, with all snapshots missing, would look like that of a blank server.
+    fn expect_snapshot(&self, snapshot: LogId) -> Result<(), StoreError> {
+        let Some(record) = self.stable.get(COMPACTED)? else { return Ok(()) };
+        let upto = record.as_slice().try_into().map(u64::from_be_bytes).map(Index);
+        if upto.is_ok_and(|upto| upto <= snapshot.index) {
+            return Ok(());
+        }
+        let upto = upto.map_or_else(|_| "an unknown index".into(), |upto| format!("{upto}"));
+        let what = format!(
+            "the log was compacted up to {upto}, but the newest readable snapshot ends at {snapshot}"
+        );
+        Err(StoreError::new(StoreErrorKind::Corrupt, what))
     }
 
     fn recover_log(&mut self, snapshot: LogId, cache: CacheLimits) -> Result<LogImage, StoreError> {
@@ -151,6 +192,9 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         if let Some(hard_state) = write.hard_state {
             self.persist_hard_state(hard_state)?;
         }
+        if let Some(record) = encode_compaction(&write.log) {
+            self.stable.set(COMPACTED, &record)?;
+        }
         match &write.log {
             LogOp::Keep => Ok(()),
             LogOp::Append(entries) => self.log.store_logs(entries),
@@ -161,6 +205,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
             }
             LogOp::Compact(upto) => self.log.delete_range(self.log.first_index()?, *upto),
             LogOp::Discard => self.log.delete_range(self.log.first_index()?, self.log.last_index()?),
+            LogOp::CatchUp(upto) => self.stable.set(CATCH_UP, &encode_catch_up(*upto)),
         }
     }
 
@@ -217,14 +262,50 @@ fn decode_hard_state(record: &[u8]) -> Result<HardState, StoreError> {
     }
 }
 
+/// Encodes the record that is stored under [`COMPACTED`], if this change of the log begins with entries
+/// that a snapshot replaces. After [`LogOp::Discard`], any snapshot is enough, because the operation does
+/// not say which one.
+#[must_use]
+pub fn encode_compaction(op: &LogOp) -> Option<[u8; 8]> {
+    match op {
+        LogOp::Compact(upto) => Some(upto.0.to_be_bytes()),
+        LogOp::Discard => Some(1_u64.to_be_bytes()),
+        LogOp::Keep | LogOp::Append(_) | LogOp::Replace(_) | LogOp::CatchUp(_) => None,
+    }
+}
+
+/// Encodes the record that is stored under [`CATCH_UP`].
+#[must_use]
+pub fn encode_catch_up(upto: LogId) -> [u8; 16] {
+    (u128::from(upto.term.0) << 64 | u128::from(upto.index.0)).to_be_bytes()
+}
+
+fn decode_catch_up(record: &[u8]) -> Result<LogId, StoreError> {
+    let number = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).ok();
+    let (term, index) = record.split_at_checked(8).unwrap_or((record, &[]));
+    match (number(term), number(index)) {
+        (Some(term), Some(index)) => Ok(LogId { term: Term(term), index: Index(index) }),
+        (None, _) | (_, None) => {
+            let what = format!("the record of the catch-up has an invalid length of {} bytes", record.len());
+            Err(StoreError::new(StoreErrorKind::Corrupt, what))
+        }
+    }
+}
+
 /// Runs the snapshot store: reads pieces for followers and writes pieces from the leader.
 #[derive(Debug)]
 pub struct Snapshots<N: SnapshotStore> {
     /// The snapshot store.
     pub store: N,
     incoming: Option<PartialSnapshot<N::Sink>>,
-    outgoing: Option<(Arc<SnapshotMeta>, N::Source)>,
+    /// The snapshots that were read last, the newest read first. At most [`SOURCES_MAX`]: an open
+    /// source keeps the space of a snapshot that the store has dropped.
+    outgoing: Vec<(Arc<SnapshotMeta>, N::Source)>,
 }
+
+/// Two followers may be sent different snapshots at the same time. Opening a snapshot reads all of
+/// it, and the older one may no longer be in the store.
+const SOURCES_MAX: usize = 2;
 
 /// A snapshot whose first pieces are written.
 #[derive(Debug)]
@@ -237,7 +318,7 @@ struct PartialSnapshot<S> {
 impl<N: SnapshotStore> Snapshots<N> {
     /// Makes an executor for this store.
     pub const fn new(store: N) -> Self {
-        Self { store, incoming: None, outgoing: None }
+        Self { store, incoming: None, outgoing: Vec::new() }
     }
 
     /// Returns the newest readable snapshot. If newer ones are damaged, an older one is used
@@ -257,10 +338,11 @@ impl<N: SnapshotStore> Snapshots<N> {
     }
 
     /// Carries out [`StoreJob::ReadSnapshot`](crate::StoreJob::ReadSnapshot). Returns `None` if the
-    /// snapshot does not exist any more.
+    /// snapshot does not exist any more: a newer one has replaced it.
     ///
     /// # Errors
-    /// Returns an error if the store fails or the snapshot is damaged. A leader that cannot read
+    /// Returns an error if the store fails, the snapshot is damaged, or the newest snapshot is asked
+    /// for and there is none. A leader that cannot read
     /// its snapshot must stop: a follower that needs the snapshot would wait forever, and another
     /// server can lead.
     pub fn read(
@@ -273,17 +355,24 @@ impl<N: SnapshotStore> Snapshots<N> {
             Some(last) => last,
             None => match self.newest()? {
                 Some(meta) => meta.last,
-                None => return Ok(None),
+                // A leader reads the newest snapshot only after its log was compacted up to it.
+                None => {
+                    let what = "the log was compacted, but all snapshots are missing";
+                    return Err(StoreError::new(StoreErrorKind::NotFound, what));
+                }
             },
         };
-        if self.outgoing.as_ref().is_none_or(|(meta, _)| meta.last != last) {
-            self.outgoing = match self.store.open(last) {
-                Ok(opened) => Some(opened),
-                Err(error) if error.kind == StoreErrorKind::NotFound => None,
+        let opened = match self.outgoing.iter().position(|(meta, _)| meta.last == last) {
+            Some(at) => self.outgoing.remove(at),
+            None => match self.store.open(last) {
+                Ok(opened) => opened,
+                Err(error) if error.kind == StoreErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(error),
-            };
-        }
-        let Some((meta, source)) = self.outgoing.as_mut() else { return Ok(None) };
+            },
+        };
+        self.outgoing.truncate(SOURCES_MAX - 1);
+        self.outgoing.insert(0, opened);
+        let (meta, source) = &mut self.outgoing[0];
         let data = source.read_at(offset, limit)?;
         Ok(Some(SnapshotPiece { meta: meta.clone(), offset, data }))
     }

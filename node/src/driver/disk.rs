@@ -9,11 +9,14 @@ use std::time::Instant;
 use wavetank_raft::execute::{Recovered, Storage};
 use wavetank_raft::store::{LogStore, StableStore, StoreError, StoreErrorKind};
 use wavetank_raft::{
-    CacheLimits, Entries, Entry, Event, Index, LogOp, RpcId, Settings, SnapshotMeta, StoreJob, Write,
+    CacheLimits, Entries, Entry, Event, Index, LogOp, RpcId, ServerId, Settings, SnapshotMeta, StoreJob,
+    Write,
 };
 
 /// The key under which the number of starts is kept.
 const INCARNATION: &[u8] = b"Incarnation";
+/// The key under which the name of the server is kept to which the disk belongs.
+const OWNER: &[u8] = b"ServerId";
 /// The most entries of a group. The first must not wait for too many others.
 const GROUP: usize = 4096;
 
@@ -31,6 +34,15 @@ pub trait LogDisk: Send + 'static {
         snapshot: Option<Arc<SnapshotMeta>>,
         cache: CacheLimits,
     ) -> Result<Recovered, StoreError>;
+
+    /// Returns the server to which the disk belongs. A disk without an owner, which is blank or was written
+    /// by an older version, belongs to this server from now on.
+    ///
+    /// # Errors
+    /// When the store fails, or the record of the owner is damaged.
+    fn owner(&mut self, server: &ServerId) -> Result<ServerId, StoreError> {
+        Ok(server.clone())
+    }
 
     /// Counts this start of the server: larger every time.
     ///
@@ -71,6 +83,10 @@ where
         Self::recover(self, snapshot, cache)
     }
 
+    fn owner(&mut self, server: &ServerId) -> Result<ServerId, StoreError> {
+        own(&mut self.stable, server)
+    }
+
     fn next_incarnation(&mut self) -> Result<u32, StoreError> {
         count_start(&mut self.stable)
     }
@@ -86,7 +102,12 @@ where
                 (None, LogOp::Append(entries)) => together.extend_from_slice(entries),
                 (
                     _,
-                    LogOp::Append(_) | LogOp::Keep | LogOp::Replace(_) | LogOp::Compact(_) | LogOp::Discard,
+                    LogOp::Append(_)
+                    | LogOp::Keep
+                    | LogOp::Replace(_)
+                    | LogOp::Compact(_)
+                    | LogOp::Discard
+                    | LogOp::CatchUp(_),
                 ) => {
                     store(&mut self.log, &mut together)?;
                     self.persist(write)?;
@@ -123,6 +144,10 @@ impl LogDisk for RedbStore {
         Storage { log: self.clone(), stable: self.clone() }.recover(snapshot, cache)
     }
 
+    fn owner(&mut self, server: &ServerId) -> Result<ServerId, StoreError> {
+        own(self, server)
+    }
+
     fn next_incarnation(&mut self) -> Result<u32, StoreError> {
         count_start(self)
     }
@@ -141,6 +166,16 @@ impl LogDisk for RedbStore {
         let is_there = found.first().is_some_and(|entry| entry.id.index == first);
         Ok(if is_there { found.into() } else { Entries::default() })
     }
+}
+
+fn own(stable: &mut impl StableStore, server: &ServerId) -> Result<ServerId, StoreError> {
+    if let Some(record) = stable.get(OWNER)? {
+        let owner = String::from_utf8(record);
+        let damage = |_| StoreError::new(StoreErrorKind::Corrupt, "the record of the owner is no text");
+        return owner.map(ServerId::from).map_err(damage);
+    }
+    stable.set(OWNER, server.as_str().as_bytes())?;
+    Ok(server.clone())
 }
 
 fn count_start(stable: &mut impl StableStore) -> Result<u32, StoreError> {
@@ -217,7 +252,7 @@ impl<D: LogDisk> DiskWorker<D> {
 fn count(op: &LogOp) -> usize {
     match op {
         LogOp::Append(entries) | LogOp::Replace(entries) => entries.len(),
-        LogOp::Keep | LogOp::Compact(_) | LogOp::Discard => 0,
+        LogOp::Keep | LogOp::Compact(_) | LogOp::Discard | LogOp::CatchUp(_) => 0,
     }
 }
 

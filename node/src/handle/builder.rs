@@ -275,11 +275,13 @@ where
     /// ```
     ///
     /// # Errors
-    /// When a setting cannot have its value, a store cannot be read, or the stores contradict each
-    /// other.
+    /// When a setting cannot have its value, nobody can call the address of the transport, a store cannot
+    /// be read, the stores contradict each other, or they are those of another server.
     pub async fn start(self) -> Result<Raft, StartError> {
         let (id, address) = (self.config.local_id.clone(), self.transport.local_addr());
+        let addresses = self.transport.address_format();
+        addresses.check(&address)?;
         let senders = open::start(self).await?;
-        Ok(Raft { senders: Arc::new(senders), id, address })
+        Ok(Raft { senders: Arc::new(senders), id, address, addresses })
     }
 }

@@ -76,6 +76,7 @@ impl Raft {
     }
 
     pub(super) async fn ask(&self, call: Call, until: Until) -> Result<Answer> {
+        self.addresses.check_call(&call)?;
         let (reply, answer) = oneshot::channel();
         enqueue(&self.senders.controls, Control::Call(call, reply), until).await?;
         outcome(answer, until).await

@@ -1,9 +1,11 @@
 //! Operations on the stores of a server that does not run.
 
+use crate::address::AddressFormat;
+use crate::error::StartError;
 use std::sync::Arc;
 use wavetank_raft::execute::{Machine, Snapshots, Storage};
 use wavetank_raft::store::{Fsm, LogStore, SnapshotStore, StableStore, StoreError};
-use wavetank_raft::{Configuration, SnapshotMeta, recover};
+use wavetank_raft::{Configuration, Member, SnapshotMeta, recover};
 
 /// True if these stores hold a term, an entry or a snapshot. HashiCorp:
 /// `HasExistingState`.
@@ -24,15 +26,19 @@ pub fn has_existing_state<L: LogStore, S: StableStore, N: SnapshotStore>(
 /// were or not. `fsm` is consumed.
 ///
 /// # Errors
-/// When there is no state to recover, the state machine refuses its snapshot, or a store fails.
+/// When there is no state to recover, the state machine refuses its snapshot, a store fails, or nobody can
+/// call a member. The offline call has no transport: an address without a colon, a slash and spaces is taken
+/// for that of a transport in memory.
 pub fn recover_cluster<F: Fsm, L: LogStore, S: StableStore, N: SnapshotStore>(
     fsm: F,
     log: &mut L,
     stable: &mut S,
     snapshots: &mut N,
     configuration: Configuration,
-) -> Result<Arc<SnapshotMeta>, StoreError> {
+) -> Result<Arc<SnapshotMeta>, StartError> {
+    let is_network = |member: &&Member| member.address.as_str().contains([':', '/', ' ']);
+    AddressFormat::HostAndPort.check_members(configuration.members().filter(is_network))?;
     let mut storage = Storage { log, stable };
     let mut snapshots = Snapshots::new(snapshots);
-    recover::recover_cluster(&mut storage, &mut snapshots, &mut Machine::new(fsm), configuration)
+    Ok(recover::recover_cluster(&mut storage, &mut snapshots, &mut Machine::new(fsm), configuration)?)
 }

@@ -72,7 +72,11 @@ fn read<F: Fsm, D: LogDisk, N: SnapshotStore>(
     snapshots: N,
     settings: &Settings,
     entropy: Entropy,
-) -> Result<LoadedStores<F, D, N>, StoreError> {
+) -> Result<LoadedStores<F, D, N>, StartError> {
+    let owner = disk.owner(&settings.local_id)?;
+    if owner != settings.local_id {
+        return Err(StartError::OtherServer { owner, started_as: settings.local_id.clone() });
+    }
     let snapshots = SharedSnapshots::new(snapshots);
     let mut machine = Machine::new(fsm);
     let snapshot = load_newest(&mut machine, &snapshots, settings)?;
@@ -84,6 +88,7 @@ fn read<F: Fsm, D: LogDisk, N: SnapshotStore>(
         hard_state: recovered.hard_state,
         log: recovered.log,
         snapshot: recovered.snapshot,
+        catch_up: recovered.catch_up,
     };
     Ok(LoadedStores { boot, disk, machine, snapshots })
 }

@@ -17,7 +17,9 @@ use std::cmp::Ordering;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use wavetank_raft::execute::{HARD_STATE, encode_hard_state};
+use wavetank_raft::execute::{
+    CATCH_UP, COMPACTED, HARD_STATE, encode_catch_up, encode_compaction, encode_hard_state,
+};
 use wavetank_raft::store::{LogStore, StableStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Entry, Index, LogOp, Write};
 
@@ -103,20 +105,27 @@ impl RedbStore {
     /// When the store fails, or entries do not follow those that are there.
     pub fn persist_group(&self, writes: &[Write]) -> Result<(), StoreError> {
         let newest = writes.iter().rev().find_map(|write| write.hard_state);
-        let record = newest.map(encode_hard_state);
-        let record = record.as_deref().map(|record| (HARD_STATE, record));
-        self.write(record, writes.iter().map(|write| &write.log))
+        let vote = newest.map(encode_hard_state);
+        let vote = vote.as_deref().map(|record| (HARD_STATE, record));
+        let position = |write: &Write| match write.log {
+            LogOp::CatchUp(upto) => Some(encode_catch_up(upto)),
+            _ => None,
+        };
+        let catch_up = writes.iter().rev().find_map(position);
+        let catch_up = catch_up.as_ref().map(|record| (CATCH_UP, &record[..]));
+        let compaction = writes.iter().rev().find_map(|write| encode_compaction(&write.log));
+        let compaction = compaction.as_ref().map(|record| (COMPACTED, &record[..]));
+        self.write(vote.into_iter().chain(catch_up).chain(compaction), writes.iter().map(|write| &write.log))
     }
 
-    /// Writes a record, if there is one, and the changes of the log, in order: all of
-    /// them or none, with one sync.
-    fn write<'w>(
+    /// Writes these records and the changes of the log, in order: all of them or none, with one sync.
+    fn write<'r, 'w>(
         &self,
-        record: Option<(&[u8], &[u8])>,
+        new: impl IntoIterator<Item = (&'r [u8], &'r [u8])>,
         ops: impl IntoIterator<Item = &'w LogOp>,
     ) -> Result<(), StoreError> {
         let writing = self.database.begin_write().map_err(|error| self.failed(error))?;
-        if let Some((key, value)) = record {
+        for (key, value) in new {
             let mut records = writing.open_table(RECORDS).map_err(|error| self.failed(error))?;
             records.insert(key, value).map_err(|error| self.failed(error))?;
         }
@@ -131,7 +140,8 @@ impl RedbStore {
 
     fn carry_out(&self, log: &mut Log<'_>, op: &LogOp) -> Result<(), StoreError> {
         match op {
-            LogOp::Keep => Ok(()),
+            // The record of a catch-up is in another table, and was written there.
+            LogOp::Keep | LogOp::CatchUp(_) => Ok(()),
             LogOp::Append(entries) => self.append(log, entries),
             LogOp::Replace(entries) => {
                 if let Some(first) = entries.first() {
@@ -226,7 +236,7 @@ impl LogStore for RedbStore {
     }
 
     fn store_logs(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
-        self.write(None, [&LogOp::Append(entries.into())])
+        self.write([], [&LogOp::Append(entries.into())])
     }
 
     fn delete_range(&mut self, min: Index, max: Index) -> Result<(), StoreError> {
@@ -241,7 +251,7 @@ impl LogStore for RedbStore {
 
 impl StableStore for RedbStore {
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        self.write(Some((key, value)), [])
+        self.write([(key, value)], [])
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {

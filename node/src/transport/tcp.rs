@@ -20,6 +20,7 @@ mod tests;
 pub(crate) use layer::Stream;
 
 use super::{Arrival, Inbox, Local, Outgoing, Transport};
+use crate::address::{AddressError, AddressFormat};
 use crate::panic::caught;
 use layer::{StreamLayer, TcpLayer};
 use link::Link;
@@ -124,6 +125,8 @@ pub enum TransportError {
     Limits(&'static str),
     /// Other servers could not reach this server at this address: HashiCorp's `local bind address is not advertisable`.
     NotAdvertisable(String),
+    /// Nobody can call the advertised address.
+    NotCallable(AddressError),
 }
 
 impl fmt::Display for TransportError {
@@ -136,6 +139,7 @@ impl fmt::Display for TransportError {
                 f,
                 "local bind address is not advertisable: peers cannot reach {address}, give one they can"
             ),
+            Self::NotCallable(error) => write!(f, "local bind address is not advertisable: {error}"),
         }
     }
 }
@@ -233,12 +237,12 @@ fn advertised(advertise: Option<&str>, bound: SocketAddr) -> Result<ServerAddres
             Ok(bound.to_string().into())
         };
     };
-    let port = advertise.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-    let is_nowhere = advertise.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_unspecified());
-    if port.is_none_or(|port| port == 0) || is_nowhere {
-        return Err(TransportError::NotAdvertisable(advertise.to_owned()));
+    if advertise.is_empty() {
+        return Err(TransportError::NotAdvertisable(bound.to_string()));
     }
-    Ok(advertise.into())
+    let address = advertise.into();
+    AddressFormat::HostAndPort.check(&address).map_err(TransportError::NotCallable)?;
+    Ok(address)
 }
 
 impl Transport for TcpTransport {
@@ -248,6 +252,10 @@ impl Transport for TcpTransport {
 
     fn max_message_bytes(&self) -> Option<u64> {
         Some(self.shared.limits.message_bytes)
+    }
+
+    fn address_format(&self) -> AddressFormat {
+        AddressFormat::HostAndPort
     }
 
     fn start(&self, local: Local, inbox: Inbox) {

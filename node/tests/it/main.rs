@@ -6,5 +6,4 @@ mod cluster;
 mod errors;
 mod inmem;
 mod metrics;
-mod stores;
 mod tcp;

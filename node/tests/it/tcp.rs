@@ -162,7 +162,7 @@ async fn a_cluster_without_a_quorum_is_recovered_by_hand() {
     assert!(!has_existing_state(&mut store, &mut stable, &mut snapshots).unwrap());
     let alone = Configuration::new(vec![Member::voter("n9", "a9")]).unwrap();
     let error = recover_cluster(Ledger::new().0, &mut store, &mut stable, &mut snapshots, alone).unwrap_err();
-    assert!(error.what.starts_with("refused to recover cluster with no initial state"), "{error}");
+    assert!(error.to_string().starts_with("refused to recover cluster with no initial state"), "{error}");
 }
 
 #[tokio::test]

@@ -50,6 +50,7 @@ fn stores(log: core::ops::Range<u64>) -> (Storage<InmemStore, InmemStore>, Snaps
     let mut storage = Storage { log: InmemStore::new(), stable: InmemStore::new() };
     let entries: Vec<_> = log.map(|index| Entry::new(Term(1), Index(index), Payload::Noop)).collect();
     storage.log.store_logs(&entries).expect("memory does not fail");
+    storage.persist_hard_state(HardState { term: Term(1), vote: None }).expect("memory does not fail");
     (storage, Snapshots::new(store))
 }
 
@@ -86,6 +87,7 @@ fn a_log_whose_terms_go_back_is_refused() {
         let entry = |(term, index)| Entry::new(Term(term), Index(index), Payload::Noop);
         let entries: Vec<_> = terms.into_iter().zip(5..).map(entry).collect();
         storage.log.store_logs(&entries).expect("memory does not fail");
+        storage.persist_hard_state(HardState { term: Term(1), vote: None }).expect("memory does not fail");
         let (_, snapshots) = stores(1..1);
         let newest = snapshots.store.list().expect("memory does not fail").pop();
         assert_eq!(newest.as_ref().map(|meta| meta.last), Some(id(4)));

@@ -230,6 +230,16 @@ pub enum Effect {
         /// True if the follower answers again.
         alive: bool,
     },
+    /// A follower has lost entries that it had acknowledged. If it is a voter, its copies do not count
+    /// for a commit any more, until it is removed and added again.
+    LostEntries {
+        /// The follower.
+        peer: NodeId,
+        /// The last index that the follower had acknowledged.
+        acknowledged: Index,
+        /// The last index of its log now.
+        last: Index,
+    },
     /// An input was ignored for this reason.
     Ignored(Ignored),
 }
@@ -324,6 +334,10 @@ pub enum LogOp {
     /// Delete the whole log. A snapshot replaces it, and the entries after the snapshot conflict
     /// with the leader's log.
     Discard,
+    /// Keep the log, and store this position in a record of its own: a leader has shown to this
+    /// server, whose disk was blank, that the leader's log reaches it. The server does not campaign
+    /// before its own log reaches it.
+    CatchUp(LogId),
 }
 
 /// The time at which [`Input::Timer`] is due, and the reason for it.

@@ -5,7 +5,7 @@
 
 use crate::entry::Entries;
 use crate::node::io::{Effect, Effects, HardState, LogOp, StoreJob, Write};
-use crate::types::{Index, Time, Token};
+use crate::types::{Index, LogId, Time, Token};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -75,6 +75,12 @@ impl Outbox {
         self.pending.front().map(|pending| pending.since)
     }
 
+    /// True if a write was requested since the start, and no write is known to be durable yet.
+    pub(crate) fn is_first_write_pending(&self) -> bool {
+        let is_requested = self.hard_state.is_some() || self.log != LogOp::Keep || !self.pending.is_empty();
+        self.persisted == Token(0) && is_requested
+    }
+
     /// Adds the vote record to the write at the end of this step.
     pub(crate) const fn set_hard_state(&mut self, hard_state: HardState) {
         self.hard_state = Some(hard_state);
@@ -99,6 +105,11 @@ impl Outbox {
     /// Deletes the entries up to `upto`.
     pub(crate) fn compact(&mut self, upto: Index, now: Time, fx: &mut Effects) {
         self.log_op(LogOp::Compact(upto), self.log_last, now, fx);
+    }
+
+    /// Stores the position that the log must reach before this server campaigns.
+    pub(crate) fn catch_up(&mut self, upto: LogId, now: Time, fx: &mut Effects) {
+        self.log_op(LogOp::CatchUp(upto), self.log_last, now, fx);
     }
 
     /// Deletes the whole log. A durable snapshot that ends at `base` replaces it.
@@ -161,7 +172,9 @@ impl Outbox {
     fn issue(&mut self, now: Time, fx: &mut Effects) {
         self.issued = self.issued.next();
         let hard_state = self.hard_state.take();
-        if hard_state.is_some() {
+        // An answer to a leader must wait for the position, too. From then on the leader sends older
+        // entries, and with these alone the server must not campaign after a crash.
+        if hard_state.is_some() || matches!(self.log, LogOp::CatchUp(_)) {
             self.hard_state_token = self.issued;
         }
         let log = core::mem::replace(&mut self.log, LogOp::Keep);

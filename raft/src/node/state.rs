@@ -38,6 +38,8 @@ pub(crate) struct NodeState {
     pub(crate) incoming: Option<(RpcId, LogId)>,
     pub(crate) commit: Index,
     reported_commit: Index,
+    /// The server does not campaign before its log reaches this position.
+    catch_up: LogId,
     pub(crate) membership: Membership,
     pub(crate) outbox: Outbox,
 }
@@ -65,6 +67,7 @@ impl NodeState {
             incoming: None,
             commit: snapshot.index,
             reported_commit: snapshot.index,
+            catch_up: boot.catch_up,
             membership,
             outbox: Outbox::new(log.last().index),
             log,
@@ -80,6 +83,11 @@ impl NodeState {
     /// Returns a new number for a request or a ticket.
     pub(crate) fn next_rpc(&mut self) -> RpcId {
         self.last_rpc.0 += 1;
+        self.last_rpc
+    }
+
+    /// Returns the last number that a request or a ticket got.
+    pub(crate) const fn last_rpc(&self) -> RpcId {
         self.last_rpc
     }
 
@@ -114,6 +122,34 @@ impl NodeState {
     /// True if this server is a voter of the latest configuration.
     pub(crate) fn is_voter(&self) -> bool {
         self.membership.voters().contains(self.id)
+    }
+
+    /// True if this server may campaign: it is a voter, its log has caught up, and its disk is not
+    /// stalled.
+    pub(crate) fn may_campaign(&self, now: Time) -> bool {
+        self.has_caught_up()
+            && self.membership.may_campaign(self.id, self.commit)
+            && !self.is_disk_stalled(now)
+    }
+
+    /// True if the log has reached the position that a leader showed when the disk was blank.
+    ///
+    /// A server that was removed and is added again with a blank disk gets the log from its first
+    /// entry on, and old configurations in it may name this server as a voter, even as the only one.
+    /// With these it must not campaign: it has forgotten the entries that it acknowledged. The first
+    /// `prev` of a leader is at the entry that added the server, or after it. A log that reaches that
+    /// position has the entry, and the latest configuration in it is no older.
+    fn has_caught_up(&self) -> bool {
+        self.log.last() != LogId::ZERO && self.catch_up <= self.log.last()
+    }
+
+    /// Notes the first position in a leader's log that a server with a blank disk is shown. Later
+    /// positions are not noted: if leaders changed often, the server would never catch up.
+    pub(crate) fn note_leader_log(&mut self, upto: LogId, now: Time, fx: &mut Effects) {
+        if self.log.last() == LogId::ZERO && self.catch_up == LogId::ZERO && LogId::ZERO < upto {
+            self.catch_up = upto;
+            self.outbox.catch_up(upto, now, fx);
+        }
     }
 
     /// True if a write has been pending for too long. A server with a stalled disk must not lead or

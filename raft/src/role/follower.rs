@@ -69,8 +69,7 @@ impl Follower {
         self.leader.map(|_| self.timer_start)
     }
 
-    /// Handles the election timeout. The server campaigns if it is a voter and its disk is not
-    /// stalled.
+    /// Handles the election timeout.
     pub(crate) fn on_timer(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) -> Transition {
         if now < self.deadline() {
             return Transition::Stay;
@@ -80,8 +79,7 @@ impl Follower {
         }
         self.timer_start = now;
         self.timeout = state.draw_timeout(state.settings.heartbeat_timeout());
-        let may = state.membership.may_campaign(state.id, state.commit) && !state.is_disk_stalled(now);
-        match (may, state.settings.pre_vote_disabled) {
+        match (state.may_campaign(now), state.settings.pre_vote_disabled) {
             (false, true | false) => Transition::Stay,
             (true, false) => Transition::PreCampaign,
             (true, true) => Transition::Campaign(CampaignCause::ElectionTimeout),
@@ -129,6 +127,9 @@ impl Follower {
         // Compacted entries are committed, so every server has the same ones: a `prev` below the
         // base matches.
         let matches = m.prev.index < state.log.base().index || state.log.contains(m.prev);
+        if !matches {
+            state.note_leader_log(m.prev, now, fx);
+        }
         let success = matches && state.merge(&m.entries, now, fx);
         if matches && !success {
             NodeState::ignore(Ignored::BelowCommit, fx);
@@ -157,6 +158,7 @@ impl Follower {
         from: NodeId,
         rpc: RpcId,
         m: InstallSnapshot,
+        now: Time,
         fx: &mut Effects,
     ) {
         if m.meta.last.index <= state.commit {
@@ -164,6 +166,13 @@ impl Follower {
             let response = installed(state, true, m.meta.size);
             state.reply_with_log(from, rpc, response, m.meta.last.index);
             return;
+        }
+        state.note_leader_log(m.meta.last, now, fx);
+        if state.log.last() == LogId::ZERO && state.outbox.is_first_write_pending() {
+            // The vote record of a blank server must be durable before a snapshot is. A snapshot without
+            // it looks as if the record was lost. The leader sends the piece again.
+            let response = installed(state, false, 0);
+            return state.reply(from, rpc, response);
         }
         let same = self.install.as_ref().is_some_and(|install| *install.meta == *m.meta);
         // A piece at offset 0 starts the snapshot again. A repeated first piece must not discard
@@ -180,6 +189,19 @@ impl Follower {
                 install.writing = Some(PieceWrite { ticket, from, rpc, end, done: m.done });
                 state.incoming = m.done.then_some((ticket, install.meta.last));
                 fx.push(piece(ticket, install, m.offset, m.data, m.done));
+            }
+            // The piece that is being written, sent again. The leader waits only for the answer to
+            // its newest request, which gets the result of the write. A refusal of that one would
+            // make the leader send the piece again at every heartbeat.
+            Some(SnapshotInstall { received, writing: Some(writing), .. })
+                if same && *received == m.offset && writing.from == from =>
+            {
+                let (newest, earlier) = (writing.rpc.max(rpc), writing.rpc.min(rpc));
+                writing.rpc = newest;
+                if earlier < newest {
+                    let response = installed(state, false, m.offset);
+                    state.reply(from, earlier, response);
+                }
             }
             // A piece that does not fit: the response says which offset is expected.
             Some(install) => {

@@ -404,6 +404,17 @@ pub enum Observed {
         /// The last index that remains.
         after: Index,
     },
+    /// A follower has lost entries that it had acknowledged: its disk was lost or replaced, and the
+    /// server was not removed from the cluster before. If it is a voter, its copies do not count for a
+    /// commit any more. Remove the server and add it again.
+    LostEntries {
+        /// The follower.
+        peer: NodeId,
+        /// The last index that the follower had acknowledged.
+        acknowledged: Index,
+        /// The last index of its log now.
+        last: Index,
+    },
     /// An input was ignored for this reason.
     Ignored(crate::node::io::Ignored),
 }

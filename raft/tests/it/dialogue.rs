@@ -1,5 +1,6 @@
 //! One scripted node or server: each case gives inputs and expects the exact effects.
 
+mod catch_up;
 mod changes;
 mod elections;
 mod following;

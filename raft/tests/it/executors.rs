@@ -12,8 +12,8 @@ use wavetank_raft::recover::{has_existing_state, recover_cluster};
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::store::{LogStore, SnapshotStore, StableStore, StoreError, StoreErrorKind};
 use wavetank_raft::{
-    Batch, Config, Configuration, Entries, Entry, Extended, HardState, Index, LogId, LogOp, Member, NodeId,
-    Payload, Settings, SnapshotMeta, SnapshotPiece, Term, Token, Write,
+    Batch, CacheLimits, Config, Configuration, Entries, Entry, Extended, HardState, Index, LogId, LogOp,
+    Member, NodeId, Payload, Settings, SnapshotMeta, SnapshotPiece, Term, Token, Write,
 };
 
 type Disk = Storage<InmemStore, InmemStore>;
@@ -31,6 +31,7 @@ fn entries(term: u64, indexes: std::ops::Range<u64>) -> Entries {
 /// A disk whose log has these entries of term 1.
 fn disk(log: std::ops::Range<u64>) -> Disk {
     let mut disk = Disk::default();
+    disk.persist_hard_state(HardState { term: Term(1), vote: None }).expect("memory does not fail");
     disk.log.store_logs(&entries(1, log)).expect("memory does not fail");
     disk
 }
@@ -50,11 +51,13 @@ fn held(disk: &Disk) -> Vec<(u64, u64)> {
 
 #[test]
 fn what_is_persisted_is_recovered() {
-    let mut disk = Disk::default();
+    let mut disk = disk(1..1);
     let mut write = |vote: Option<&str>, log| {
         let hard_state = vote.map(|vote| HardState { term: Term(3), vote: Some(NodeId::of(vote)) });
         disk.persist(&Write { token: Token(1), hard_state, log }).expect("memory does not fail");
-        let found = disk.recover(None, 9).map(|found| found.hard_state.vote.map(|vote| vote.to_string()));
+        let found = disk
+            .recover(None, CacheLimits::entries(9))
+            .map(|found| found.hard_state.vote.map(|vote| vote.to_string()));
         (held(&disk), kind(found))
     };
     let voted = |name: &str| Ok(Some(name.to_owned()));
@@ -67,7 +70,7 @@ fn what_is_persisted_is_recovered() {
     assert_eq!(write(None, LogOp::Append(entries(2, 4..5))).0.len(), 4);
     let (left, found) = write(None, LogOp::Compact(Index(2)));
     assert_eq!((left, found), (vec![(2, 3), (2, 4)], Err(StoreErrorKind::Corrupt)), "a snapshot is missing");
-    assert_eq!(write(None, LogOp::Discard), (vec![], voted("n3")));
+    assert_eq!(write(None, LogOp::Discard), (vec![], Err(StoreErrorKind::Corrupt)), "so is one here");
 }
 
 #[test]
@@ -92,7 +95,7 @@ fn a_log_is_recovered_where_it_joins_its_snapshot() {
     ] {
         let mut disk = disk(log.clone());
         let newest = Some(meta(snapshot)).filter(|_| snapshot != none);
-        let found = kind(disk.recover(newest.clone(), 2));
+        let found = kind(disk.recover(newest.clone(), CacheLimits::entries(2)));
         let ends = found.clone().map(|found| (found.log.base(), found.log.last()));
         assert_eq!((ends, held(&disk).len()), (expected, left), "{log:?} after {snapshot}");
         assert!(found.is_err() || found.is_ok_and(|found| found.snapshot == newest));
@@ -103,7 +106,7 @@ fn a_log_is_recovered_where_it_joins_its_snapshot() {
 fn a_missing_entry_is_an_error_and_no_shorter_log() {
     let gapped_store = || GappedStore(disk(1..6).log, Index(3));
     let mut disk = Storage { log: gapped_store(), stable: gapped_store() };
-    let found = kind(disk.recover(None, 9)).map(|found| found.log.last());
+    let found = kind(disk.recover(None, CacheLimits::entries(9))).map(|found| found.log.last());
     assert_eq!(found, Err(StoreErrorKind::Corrupt));
 }
 
@@ -116,7 +119,7 @@ fn a_vote_record_of_another_length_is_an_error() {
             8 | 16 => Ok(length == 16),
             _ => Err(StoreErrorKind::Corrupt),
         };
-        let found = kind(disk.recover(None, 1)).map(|found| {
+        let found = kind(disk.recover(None, CacheLimits::entries(1))).map(|found| {
             assert_eq!(found.hard_state.term, Term(0x0101_0101_0101_0101));
             found.hard_state.vote == Some(NodeId(0x0101_0101_0101_0101))
         });
@@ -174,7 +177,24 @@ fn a_snapshot_goes_out_in_pieces() {
     assert_eq!(describe(snapshots.read(Some(id(1, 8)), 99, 9)), "t1.i8 99 ");
     assert_eq!(describe(snapshots.read(Some(id(1, 4)), 1, 2)), "t1.i4 1 ld");
     assert_eq!(describe(snapshots.read(Some(id(1, 5)), 0, 9)), "nothing");
-    assert_eq!(describe(Snapshots::new(InmemSnapshotStore::default()).read(None, 0, 9)), "nothing");
+}
+
+/// A follower that gets the newest snapshot does not interrupt one that gets the snapshot before.
+#[test]
+fn two_snapshots_go_out_at_the_same_time() {
+    let mut snapshots = Snapshots::new(InmemSnapshotStore::new(1));
+    assert!(snapshots.write(&meta(id(1, 4)), 0, b"older", true));
+    assert_eq!(describe(snapshots.read(None, 0, 2)), "t1.i4 0 ol");
+    assert!(snapshots.write(&meta(id(1, 8)), 0, b"newer", true));
+    assert_eq!(describe(snapshots.read(None, 0, 2)), "t1.i8 0 ne");
+    assert_eq!(describe(snapshots.read(Some(id(1, 4)), 2, 9)), "t1.i4 2 der");
+    assert_eq!(describe(snapshots.read(Some(id(1, 8)), 2, 9)), "t1.i8 2 wer");
+
+    // A third one closes the one that was read least recently.
+    assert!(snapshots.write(&meta(id(1, 9)), 0, b"newest", true));
+    assert_eq!(describe(snapshots.read(None, 0, 2)), "t1.i9 0 ne");
+    assert_eq!(describe(snapshots.read(Some(id(1, 4)), 2, 9)), "nothing");
+    assert_eq!(describe(snapshots.read(Some(id(1, 8)), 2, 9)), "t1.i8 2 wer");
 }
 
 #[test]
@@ -199,7 +219,7 @@ fn a_snapshot_comes_in_pieces() {
         assert!(snapshots.write(&wrong, 0, b"123", false));
         assert!(snapshots.write(&wrong, 0, b"1234", false), "it begins anew");
         assert!(!snapshots.write(&wrong, 4, b"56789", true), "that is not what was announced");
-        assert_eq!(describe(snapshots.read(None, 0, 99)), "nothing");
+        assert_eq!(kind(snapshots.read(None, 0, 99)), Err(StoreErrorKind::NotFound));
     }
 }
 
@@ -244,12 +264,77 @@ fn a_state_is_kept_and_loaded_again() {
     assert_eq!(kind(other.restore(id(1, 5), &store)), Err(StoreErrorKind::NotFound));
 }
 
+/// A server without its vote record could vote a second time in a term.
+#[test]
+fn a_missing_vote_record_is_damage() {
+    let mut log_alone = Disk::default();
+    log_alone.log.store_logs(&entries(1, 1..4)).expect("memory does not fail");
+    let error =
+        recover(&mut log_alone, &snapshots(&[]), CacheLimits::entries(1)).expect_err("the record is missing");
+    assert_eq!(
+        error.to_string(),
+        "the vote record is missing, but the stores have entries up to i3: damaged"
+    );
+    let snapshot_alone =
+        recover(&mut Disk::default(), &snapshots(&[(id(1, 4), b"")]), CacheLimits::entries(1));
+    let error = snapshot_alone.expect_err("the record is missing");
+    assert_eq!(
+        error.to_string(),
+        "the vote record is missing, but the stores have entries up to i4: damaged"
+    );
+    assert!(
+        recover(&mut Disk::default(), &snapshots(&[]), CacheLimits::entries(1)).is_ok(),
+        "a blank server starts"
+    );
+}
+
+/// The log of a server that keeps no trailing entries is empty after a compaction.
+#[test]
+fn a_compacted_log_needs_its_snapshot() {
+    for (op, needed) in [(LogOp::Compact(Index(3)), "i3"), (LogOp::Discard, "i1")] {
+        let mut disk = disk(1..4);
+        disk.persist(&Write { token: Token(1), hard_state: None, log: op }).expect("memory does not fail");
+        assert_eq!(disk.recover(Some(meta(id(1, 3))), 1).map(|found| found.log.last()), Ok(id(1, 3)));
+        let error = disk.recover(None, 1).expect_err("the snapshot is missing");
+        let expected = format!(
+            "the log was compacted up to {needed}, but the newest readable snapshot ends at t0.i0: damaged"
+        );
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+/// A leader whose snapshots are gone stops, because a follower that needs one would wait for ever.
+#[test]
+fn missing_snapshots_are_an_error_of_the_store() {
+    let mut none = snapshots(&[]);
+    let error = none.read(None, 0, 9).expect_err("there is none");
+    assert_eq!(error.to_string(), "the log was compacted, but all snapshots are missing: not found");
+    assert_eq!(none.read(Some(id(1, 4)), 0, 9), Ok(None), "a newer one may have replaced this one");
+}
+
+/// After a recovery no leader is left whose log reaches the position.
+#[test]
+fn a_recovered_server_need_not_catch_up() {
+    for (catch_up, kept) in [(id(2, 9), LogId::ZERO), (id(1, 2), id(1, 2))] {
+        let (mut disk, mut snapshots) = (disk(1..4), snapshots(&[]));
+        let write = Write { token: Token(1), hard_state: None, log: LogOp::CatchUp(catch_up) };
+        disk.persist(&write).expect("memory does not fail");
+        let mut machine = Machine::new(RecordingFsm::default());
+        let alone = meta(id(1, 1)).configuration.clone();
+        recover_cluster(&mut disk, &mut snapshots, &mut machine, alone).expect("it has a log");
+        assert_eq!(
+            recover(&mut disk, &snapshots, CacheLimits::entries(1)).map(|found| found.catch_up),
+            Ok(kept)
+        );
+    }
+}
+
 #[test]
 fn a_term_an_entry_or_a_snapshot_is_existing_state() {
     let exists = |mut disk: Disk, lasts: &[(LogId, &[u8])]| has_existing_state(&mut disk, &snapshots(lasts));
     assert_eq!(exists(Disk::default(), &[]), Ok(false));
     assert_eq!(exists(disk(1..2), &[]), Ok(true));
-    assert_eq!(exists(Disk::default(), &[(id(1, 4), b"")]), Ok(true));
+    assert_eq!(exists(disk(1..1), &[(id(1, 4), b"")]), Ok(true));
     let mut voted = Disk::default();
     voted.persist_hard_state(HardState { term: Term(1), vote: None }).expect("memory does not fail");
     assert_eq!(exists(voted, &[]), Ok(true));
@@ -265,7 +350,7 @@ fn a_cluster_is_given_another_membership() {
         let mut machine = Machine::new(RecordingFsm::default());
         let meta = recover_cluster(&mut disk, &mut snapshots, &mut machine, three.clone())?;
         assert_eq!(meta.configuration, three);
-        let found = recover(&mut disk, &snapshots, 1).expect("it starts again");
+        let found = recover(&mut disk, &snapshots, CacheLimits::entries(1)).expect("it starts again");
         assert_eq!(
             (found.hard_state.term, found.log.base(), found.log.last()),
             (Term(7), meta.last, meta.last)
@@ -302,7 +387,7 @@ fn a_borrowed_store_forwards_all_calls() {
     assert!(snapshots.write(&meta(id(1, 2)), 0, b"state", true));
     assert_eq!(SnapshotStore::newest_end(&snapshots.store), Ok(id(1, 2)));
     assert_eq!(describe(snapshots.read(None, 0, 9)), "t1.i2 0 state");
-    let found = recover(&mut lent, &snapshots, 9).expect("memory does not fail");
+    let found = recover(&mut lent, &snapshots, CacheLimits::entries(9)).expect("memory does not fail");
     assert_eq!((found.hard_state.term, found.log.base(), found.log.last()), (Term(2), id(1, 1), id(1, 3)));
     lent.log.delete_range(Index(1), Index(1)).expect("memory does not fail");
     assert_eq!((lent.log.first_index(), lent.log.last_index()), (Ok(Index(2)), Ok(Index(3))));

@@ -4,11 +4,12 @@
 use crate::decisions::Decisions;
 use std::collections::VecDeque;
 use wavetank_raft::{
-    AppendEntries, AppendEntriesResponse, Boot, Change, ClientRequest, Config, Configuration, Data, Effect,
-    Effects, Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshot, InstallSnapshotResponse,
-    LogId, LogImage, LogOp, Member, Node, NodeId, Payload, ReadPath, Request, RequestId, RequestPreVote,
-    RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, RpcId, Settings, SnapshotMeta,
-    SnapshotPiece, Span, StoreJob, Term, Time, TimeoutNow, TimeoutNowResponse, Token, Write,
+    AppendEntries, AppendEntriesResponse, Boot, CacheLimits, Change, ClientRequest, Config, Configuration,
+    Data, Effect, Effects, Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshot,
+    InstallSnapshotResponse, LogId, LogImage, LogOp, Member, Node, NodeId, Payload, ReadPath, Request,
+    RequestId, RequestPreVote, RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, RpcId,
+    Settings, SnapshotMeta, SnapshotPiece, Span, StoreJob, Term, Time, TimeoutNow, TimeoutNowResponse, Token,
+    Write,
 };
 
 /// A model of the disk, with the writes that have not ended.
@@ -17,6 +18,7 @@ struct Disk {
     hard_state: HardState,
     log: Vec<Entry>,
     snapshot: Option<SnapshotMeta>,
+    catch_up: LogId,
     queue: VecDeque<Write>,
 }
 
@@ -33,6 +35,7 @@ impl Disk {
             }
             LogOp::Compact(upto) => self.log.retain(|entry| *upto < entry.id.index),
             LogOp::Discard => self.log.clear(),
+            LogOp::CatchUp(upto) => self.catch_up = *upto,
         }
         Some(write.token)
     }
@@ -61,7 +64,7 @@ impl Disk {
                 end
             }
         };
-        let mut image = LogImage::new(base, cache);
+        let mut image = LogImage::new(base, CacheLimits::entries(cache));
         self.log
             .iter()
             .filter(|entry| base.index < entry.id.index)
@@ -251,7 +254,9 @@ impl Harness {
                 no_retry_backoff: !yes,
                 hint: d.coin().then(|| LogId { term: Term(d.pick(4)), index: m.prev.index.back() }),
             }),
-            Request::RequestVote(_) => Response::RequestVote(RequestVoteResponse { term, granted: yes }),
+            Request::RequestVote(_) => {
+                Response::RequestVote(RequestVoteResponse { term, granted: yes, refused_for_term: !yes })
+            }
             Request::RequestPreVote(m) => {
                 let term = if yes { m.term } else { term };
                 Response::RequestPreVote(RequestPreVoteResponse { term, granted: yes })
@@ -371,7 +376,11 @@ impl Harness {
             }
             3 => {
                 let granted = d.coin();
-                let response = Response::RequestVote(RequestVoteResponse { term: self.node.term(), granted });
+                let response = Response::RequestVote(RequestVoteResponse {
+                    term: self.node.term(),
+                    granted,
+                    refused_for_term: !granted,
+                });
                 self.step(Input::Response { from: peer(d.pick(4)), rpc: RpcId(d.pick(64)), response });
             }
             _ => self.step(Input::SnapshotWritten { ticket: RpcId(d.pick(64)), ok: true }),
@@ -457,6 +466,7 @@ fn boot(config: &Config, disk: &mut Disk, incarnation: u32, now: Time) -> Node {
         hard_state: disk.hard_state,
         log: disk.image(config.log_cache_capacity),
         snapshot: disk.snapshot.clone().map(Into::into),
+        catch_up: disk.catch_up,
     };
     Node::boot(settings, boot, now)
 }

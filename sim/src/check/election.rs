@@ -3,6 +3,7 @@
 pub(crate) mod election_safety;
 pub(crate) mod leader_has_quorum;
 pub(crate) mod leader_is_obeyed;
+pub(crate) mod new_disk_catches_up;
 pub(crate) mod only_voters_campaign;
 pub(crate) mod pre_vote_is_free;
 pub(crate) mod promised_silence_is_kept;

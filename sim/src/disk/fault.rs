@@ -1,4 +1,5 @@
-//! Faults that change the content of a disk or fail its jobs. Delays are in [`Disk`](super::Disk).
+//! Faults that change the content of a disk or fail its jobs, and faults of the state machine that loads
+//! and writes snapshots. Delays are in [`Disk`](super::Disk).
 
 use std::fmt;
 use wavetank_raft::{Index, LogId};
@@ -14,7 +15,8 @@ pub enum Location {
     Snapshot(LogId),
 }
 
-/// Damage that a fault has caused, or will cause, on a disk. The server does not know of it yet.
+/// Damage that a fault has caused, or will cause, on a disk or in a state machine. The server does not
+/// know of it yet.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Damage {
     /// A write has failed. A part of it may be on the disk.
@@ -25,10 +27,27 @@ pub enum Damage {
     Full,
     /// Bits have flipped in a stored record.
     Rot(Location),
+    /// A stored record is missing. If it is a snapshot, all older ones are missing too.
+    Vanished(Location),
     /// The next write of entries will store its last entry at another location.
     Misdirected,
     /// The next read will fail.
     Unreadable,
+    /// The state machine has this fault.
+    Machine(MachineFault),
+}
+
+/// The faults that can be injected into a state machine.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum MachineFault {
+    /// The next load of a snapshot fails. The state is lost.
+    FailLoad,
+    /// Every load of a snapshot fails from now on. The state is lost each time.
+    NeverLoad,
+    /// The next snapshot fails. Its first bytes may be written.
+    FailSnapshot,
+    /// Every snapshot fails from now on.
+    NeverSnapshot,
 }
 
 /// The faults that can be injected into a disk.
@@ -38,6 +57,9 @@ pub enum DiskFault {
     Rot,
     /// Bits flip in the record at this location.
     RotIn(Location),
+    /// The vote record, or all snapshots are removed. The choice is drawn. Snapshots are removed only
+    /// if the log does not begin at its first entry: otherwise the log has everything.
+    Vanish,
     /// The next write of entries stores its last entry at another location.
     Misdirect,
     /// The next write fails and is lost. Later writes succeed.
@@ -76,8 +98,13 @@ impl fmt::Display for Damage {
             Self::Dropped => write!(f, "a sync will fail and drop its pages"),
             Self::Full => write!(f, "the disk is full"),
             Self::Rot(location) => write!(f, "bits flip in {location}"),
+            Self::Vanished(location) => write!(f, "{location} vanishes"),
             Self::Misdirected => write!(f, "a write will land elsewhere"),
             Self::Unreadable => write!(f, "a read will fail"),
+            Self::Machine(MachineFault::FailLoad) => write!(f, "a load of a snapshot will fail"),
+            Self::Machine(MachineFault::NeverLoad) => write!(f, "no snapshot will be loaded"),
+            Self::Machine(MachineFault::FailSnapshot) => write!(f, "a snapshot will fail"),
+            Self::Machine(MachineFault::NeverSnapshot) => write!(f, "no snapshot will be taken"),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use crate::disk::checksummed::{self, Checksummed};
 use crate::disk::fault::{Location, WriteFault};
+use crate::disk::steps::{self, Steps};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -19,13 +20,24 @@ use wavetank_raft::{Data, Entry, Index, LogId, SnapshotMeta, checksum};
 pub(super) struct FaultyStore<S> {
     store: S,
     corrupted: BTreeMap<Location, Checksummed>,
+    /// True if the vote record is missing.
+    has_no_record: bool,
     /// The fault that the next write will have.
     pub(super) next_fault: Option<WriteFault>,
+    /// The steps of the writes, for a crash in the middle of one.
+    pub(super) steps: Steps,
 }
 
 impl<S: LogStore + StableStore> FaultyStore<S> {
     pub(super) fn is_corrupted(&self) -> bool {
-        !self.corrupted.is_empty()
+        self.has_no_record || !self.corrupted.is_empty()
+    }
+
+    /// Removes the vote record. Returns false if there is none.
+    pub(super) fn remove_record(&mut self) -> bool {
+        let is_there = !self.has_no_record && matches!(self.store.get(HARD_STATE), Ok(Some(_)));
+        self.has_no_record |= is_there;
+        is_there
     }
 
     /// Returns the range of indexes in the log.
@@ -119,10 +131,15 @@ impl<S: LogStore + StableStore> LogStore for FaultyStore<S> {
 
     fn store_logs(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
         self.fail_write()?;
+        let stored = self.steps.store(entries.len());
+        let (entries, lost) = entries.split_at(stored);
         if let (Some(first), Some(last)) = (entries.first(), entries.last()) {
             self.clear_corruption(first.id.index, last.id.index);
         }
         self.store.store_logs(entries)?;
+        if !lost.is_empty() {
+            return Err(steps::power_cut());
+        }
         if let Some(WriteFault::Misdirected(word)) = self.next_fault.take() {
             self.misdirect(entries, word);
         }
@@ -131,6 +148,7 @@ impl<S: LogStore + StableStore> LogStore for FaultyStore<S> {
 
     fn delete_range(&mut self, min: Index, max: Index) -> Result<(), StoreError> {
         self.fail_write()?;
+        self.steps.delete()?;
         self.store.delete_range(min, max)?;
         self.clear_corruption(min, max);
         Ok(())
@@ -140,15 +158,21 @@ impl<S: LogStore + StableStore> LogStore for FaultyStore<S> {
 impl<S: LogStore + StableStore> StableStore for FaultyStore<S> {
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         self.fail_write()?;
+        self.steps.set(key)?;
         self.store.set(key, value)?;
-        if !self.corrupted.is_empty() {
+        if key == HARD_STATE {
+            self.has_no_record = false;
             self.corrupted.remove(&Location::Record);
         }
         Ok(())
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if key != HARD_STATE {
+            return self.store.get(key);
+        }
         match self.corrupted.get(&Location::Record) {
+            _ if self.has_no_record => Ok(None),
             Some(record) => record.open().map(Some).map_err(|broken| damaged(Location::Record, broken)),
             None => self.store.get(key),
         }
@@ -164,9 +188,15 @@ pub(super) struct FaultySnapshots<N> {
     pub(super) is_full: bool,
 }
 
-impl<N: SnapshotStore<Source = InmemSource>> FaultySnapshots<N> {
+impl<N: SnapshotStore<Source = InmemSource> + Default> FaultySnapshots<N> {
     pub(super) fn is_corrupted(&self) -> bool {
         !self.corrupted.is_empty()
+    }
+
+    /// Removes all snapshots.
+    pub(super) fn remove_all(&mut self) {
+        self.store = N::default();
+        self.corrupted.clear();
     }
 
     /// Flips bits of the snapshot that ends at `last`. Returns false if there is no such snapshot, or

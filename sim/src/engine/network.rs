@@ -128,6 +128,13 @@ impl Network {
         }
     }
 
+    /// Loses all messages in flight to a server.
+    pub fn lose_all_to(&mut self, to: ServerIdx) {
+        for from in 0..self.servers {
+            self.lost_upto[from * self.servers + to.at()] = self.messages;
+        }
+    }
+
     /// Handles a cut of links: the messages in flight on cut links may be lost.
     pub fn cut(&mut self, is_cut: impl Fn(ServerIdx, ServerIdx) -> bool) {
         if self.loses_in_flight(self.servers) {
@@ -150,6 +157,11 @@ impl Network {
     /// Counts a message that was rejected because bits of it had flipped.
     pub fn rejected(&mut self) {
         self.counts[Fault::Corrupt] += 1;
+    }
+
+    /// Counts a message to a wrong address.
+    pub fn misrouted(&mut self) {
+        self.counts[Fault::WrongAddress] += 1;
     }
 
     fn loses_in_flight(&mut self, of: usize) -> bool {

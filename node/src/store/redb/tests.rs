@@ -49,16 +49,16 @@ fn a_group_is_carried_out_in_order_and_whole() {
         LogOp::Compact(Index(2)),
         LogOp::Append(entries(7..=7)),
     ];
-    store.write(Some((b"k", b"v")), &ops).unwrap();
+    store.write([(&b"k"[..], &b"v"[..])], &ops).unwrap();
     assert_eq!(bounds(&store), (3, 7));
 
     let gap = [LogOp::Append(entries(8..=8)), LogOp::Append(entries(10..=10))];
-    let error = store.write(Some((b"k", b"w")), &gap).unwrap_err();
+    let error = store.write([(&b"k"[..], &b"w"[..])], &gap).unwrap_err();
     assert_eq!(error.what, "memory: entry i10 does not follow i8");
     assert_eq!(bounds(&store), (3, 7), "nothing of a refused group is kept");
     assert_eq!(store.get(b"k").unwrap().unwrap(), b"v");
 
-    store.write(None, &[LogOp::Discard, LogOp::Append(entries(90..=91))]).unwrap();
+    store.write([], &[LogOp::Discard, LogOp::Append(entries(90..=91))]).unwrap();
     assert_eq!(bounds(&store), (90, 91));
 }
 

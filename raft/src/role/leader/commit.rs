@@ -21,7 +21,7 @@ impl Leader {
             if node == state.id {
                 own
             } else {
-                self.peer(node).map_or(Index::ZERO, |peer| peer.progress.matched)
+                self.peer(node).map_or(Index::ZERO, |peer| peer.progress.counted())
             }
         };
         let Some(agreed) = state.membership.voters().agreed(matched) else { return Transition::Stay };

@@ -9,14 +9,20 @@ use alloc::sync::Arc;
 
 /// The leader's record of one follower.
 ///
-/// 1. `matched` never falls. As long as the follower stays in the leader's term, all entries up to
-///    `matched` are on its disk.
+/// 1. `matched` never falls, except if the follower shows that its disk has lost entries. As long as
+///    the follower stays in the leader's term, all entries up to `matched` are on its disk.
 /// 2. `matched < next`.
 /// 3. `inflight` is in the order in which the requests were sent.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Progress {
     pub(crate) matched: Index,
+    /// The last request that was sent before `matched` rose to its value. A follower that answers a
+    /// later request has acknowledged `matched`.
+    matched_at: RpcId,
+    /// True after the follower, a voter, has lost entries that it had acknowledged. Its copies do not
+    /// count for a commit any more.
+    pub(crate) has_lost_entries: bool,
     pub(crate) flow: Flow,
     pub(crate) inflight: VecDeque<InflightCall>,
     /// The number of unanswered requests with entries.
@@ -91,6 +97,8 @@ impl Progress {
     pub(crate) fn new(next: Index, now: Time) -> Self {
         Self {
             matched: Index::ZERO,
+            matched_at: RpcId(0),
+            has_lost_entries: false,
             flow: Flow::Probe { next, waiting: false },
             inflight: VecDeque::new(),
             window: 0,
@@ -149,10 +157,30 @@ impl Progress {
         Some(call)
     }
 
+    /// Returns the last index that counts for a commit.
+    pub(crate) const fn counted(&self) -> Index {
+        if self.has_lost_entries { Index::ZERO } else { self.matched }
+    }
+
+    /// True if a follower whose log ends at `last`, and that has refused this request, has lost entries
+    /// that it had acknowledged before. A request that was sent earlier proves nothing: its answer may
+    /// have been overtaken by the acknowledgement.
+    pub(crate) fn is_loss(&self, refused: InflightCall, last: Index) -> bool {
+        self.matched_at < refused.rpc && last < self.matched
+    }
+
+    /// Records that the follower's log ends at `last` only, although it had acknowledged more.
+    pub(crate) fn lose_entries(&mut self, last: Index) {
+        self.matched = Index::ZERO;
+        self.probe_from(last.next());
+    }
+
     /// Records that the follower has all entries up to `upto`, and forgets the requests that carry
-    /// only those.
-    pub(crate) fn matches(&mut self, upto: Index) {
-        self.matched = self.matched.max(upto);
+    /// only those. `newest` is the last request that was sent to any follower.
+    pub(crate) fn matches(&mut self, upto: Index, newest: RpcId) {
+        if self.matched < upto {
+            (self.matched, self.matched_at) = (upto, newest);
+        }
         let matched = self.matched;
         self.inflight.retain(|call| !call.has_entries() || matched < call.upto);
         self.window = self.inflight.iter().filter(|call| call.has_entries()).count() as u64;

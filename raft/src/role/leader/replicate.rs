@@ -84,7 +84,9 @@ impl Leader {
         peer.report_contact(now, fx);
         let before = peer.progress.matched;
         if response.success {
-            peer.progress.matches(call.upto);
+            peer.progress.matches(call.upto, state.last_rpc());
+        } else if peer.progress.is_loss(call, response.last_log) {
+            peer.on_lost_entries(state, response.last_log, fx);
         } else {
             peer.on_refusal(state, call, response);
         }
@@ -261,6 +263,15 @@ impl Peer {
         };
         let next = agreed.next().min(call.prev).max(self.progress.matched.next());
         self.progress.probe_from(next);
+    }
+
+    /// Handles a follower whose log ends before an entry that it had acknowledged: its disk was lost or
+    /// replaced, but the server was not removed. That is outside Raft's model (thesis §3.8), and its vote
+    /// cannot be prevented. Its copies do not count any more, until it is removed and added again.
+    fn on_lost_entries(&mut self, state: &NodeState, last: Index, fx: &mut Effects) {
+        fx.push(Effect::LostEntries { peer: self.id, acknowledged: self.progress.matched, last });
+        self.progress.has_lost_entries |= state.membership.voters().contains(self.id);
+        self.progress.lose_entries(last);
     }
 
     fn report_silence(&mut self, state: &NodeState, now: Time, fx: &mut Effects) {

@@ -141,13 +141,14 @@ fn boot(
     now: Time,
 ) -> Server {
     let newest = snapshots.newest().expect("memory does not fail");
-    let found = storage.recover(newest, settings.log_cache_capacity).expect("what was written joins");
+    let found = storage.recover(newest, settings.cache_limits()).expect("what was written joins");
     let boot = Boot {
         entropy: Entropy(u64::from(settings.local_id.as_str().as_bytes()[1])),
         incarnation,
         hard_state: found.hard_state,
         log: found.log,
         snapshot: found.snapshot,
+        catch_up: found.catch_up,
     };
     Server::boot(settings.clone(), boot, now)
 }

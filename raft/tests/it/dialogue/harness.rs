@@ -70,6 +70,7 @@ impl Start<'_> {
             hard_state: HardState { term: Term(self.term), vote: self.vote.map(NodeId::of) },
             log,
             snapshot: snapshot.map(Into::into),
+            catch_up: LogId::ZERO,
         };
         (Settings::new(self.config).expect("within the rules"), boot)
     }
@@ -308,7 +309,9 @@ pub(crate) fn response(
             no_retry_backoff: !yes,
             hint: hint.map(id),
         }),
-        Request::RequestVote(_) => Response::RequestVote(RequestVoteResponse { term, granted: yes }),
+        Request::RequestVote(_) => {
+            Response::RequestVote(RequestVoteResponse { term, granted: yes, refused_for_term: false })
+        }
         Request::RequestPreVote(m) => {
             let term = if yes { m.term } else { term };
             Response::RequestPreVote(RequestPreVoteResponse { term, granted: yes })
@@ -347,6 +350,7 @@ fn describe(effect: &Effect) -> String {
         Effect::Installed(meta) => format!("installed {}", meta.last),
         Effect::Staged { request, result: Ok(at) } => format!("{request} staged {at}"),
         Effect::Staged { request, result: Err(refusal) } => format!("{request} {refusal:?}"),
+        Effect::LostEntries { peer, acknowledged, last } => format!("{peer} lost {last}..{acknowledged}"),
         Effect::Contact { peer, alive: true, .. } => format!("{peer} is back"),
         Effect::Contact { peer, last, alive: false } => format!("{peer} silent since {last}"),
         Effect::Ignored(why) => format!("ignored {why:?}"),
@@ -379,7 +383,10 @@ pub(crate) fn reply(response: &Response) -> String {
             let hint = m.hint.map_or(String::new(), |hint| format!(" hint {hint}"));
             format!("append {} {} last {}{hint}{retry}", word(m.success), m.term, m.last_log)
         }
-        Response::RequestVote(m) => format!("vote {} {}", word(m.granted), m.term),
+        Response::RequestVote(m) => {
+            let alone = if m.refused_for_term { " for the term" } else { "" };
+            format!("vote {} {}{alone}", word(m.granted), m.term)
+        }
         Response::RequestPreVote(m) => format!("prevote {} {}", word(m.granted), m.term),
         Response::InstallSnapshot(m) => {
             format!("install {} {} next {}", word(m.success), m.term, m.next_offset)
@@ -400,6 +407,7 @@ pub(crate) fn persisted(write: &Write) -> String {
         LogOp::Replace(entries) => format!(" replace {}", run(entries)),
         LogOp::Compact(upto) => format!(" compact {upto}"),
         LogOp::Discard => " discard".into(),
+        LogOp::CatchUp(upto) => format!(" catch up {upto}"),
     };
     text + &log
 }

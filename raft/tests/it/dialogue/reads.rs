@@ -54,7 +54,8 @@ fn a_read_waits_for_a_round_that_left_after_it() {
 fn a_refusal_proves_leadership_too() {
     let mut harness = leader();
     read(&mut harness, 1, ReadPath::Index);
-    assert_eq!(harness.no("n2"), "r1 reads i4");
+    let refusal = ScriptedAnswer { number: 4, ..harness.scripted(false) };
+    assert_eq!(harness.answer("n2", refusal), "r1 reads i4");
 }
 
 #[test]

@@ -228,6 +228,7 @@ fn describe_observed(observed: &Observed) -> String {
             format!("{peer} silent for {}", Span::from_duration(*silent))
         }
         Observed::ResumedHeartbeat { peer } => format!("{peer} is back"),
+        Observed::LostEntries { peer, acknowledged, last } => format!("{peer} lost {last}..{acknowledged}"),
         Observed::Truncated { after } => format!("cut after {after}"),
         Observed::Ignored(why) => format!("ignored {why:?}"),
     }

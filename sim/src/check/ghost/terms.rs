@@ -10,7 +10,7 @@ struct TermRow {
     leader: Option<ServerIdx>,
 }
 
-/// All votes and leaders of a run. Crashes remove none of them.
+/// All votes and leaders of a run. Crashes remove none of them; a new disk under an old name does.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Terms {
     /// In ascending order of terms. Nearly all searches concern the last rows, so they begin at the end.
@@ -35,6 +35,12 @@ impl Terms {
     /// Records a vote. Keeps the first vote of a server in a term.
     pub(crate) fn vote(&mut self, voter: ServerIdx, term: Term, candidate: ServerIdx) {
         self.row_mut(term).votes[voter.at()].get_or_insert(candidate);
+    }
+
+    /// Removes the votes of a server that was removed from the cluster and has a new disk. They were the
+    /// votes of another server.
+    pub(crate) fn forget_votes_of(&mut self, voter: ServerIdx) {
+        self.rows.iter_mut().for_each(|row| row.votes[voter.at()] = None);
     }
 
     /// Records a leader. Keeps the first leader of a term.

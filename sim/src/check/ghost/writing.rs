@@ -9,7 +9,7 @@ impl Ghost {
     /// Records a write that a server requests. The server has already changed its log in memory.
     pub(super) fn note_write(&mut self, idx: ServerIdx, write: &Write, facts: &mut Facts) {
         match &write.log {
-            LogOp::Keep => {}
+            LogOp::Keep | LogOp::CatchUp(_) => {}
             LogOp::Append(entries) => self.append(idx, entries, facts),
             LogOp::Replace(entries) => {
                 if let Some(first) = entries.first() {
@@ -91,7 +91,7 @@ impl Ghost {
         }
         let some = |entries: &[Entry]| torn.map_or(entries.len(), |most| most.min(entries.len()));
         match &write.log {
-            LogOp::Keep => {}
+            LogOp::Keep | LogOp::CatchUp(_) => {}
             LogOp::Append(entries) => extend(disk, memory, &entries[..some(entries)]),
             LogOp::Replace(entries) => {
                 if let Some(first) = entries.first() {

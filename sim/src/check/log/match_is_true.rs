@@ -7,6 +7,7 @@
 use crate::check::ghost::{Facts, Follower, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::plan::server_set::ServerIdx;
 use wavetank_raft::Index;
 
 pub(crate) const CHECK: Check =
@@ -32,8 +33,12 @@ fn one(ghost: &Ghost, belief: &Follower, witnessed: &mut u64) -> Option<String> 
     *witnessed += 1;
     let (leader, term) = (ghost.step.idx, ghost.step.now.term);
     // A server that has sent a newer term may have dropped the entries. A disk that was lost as a whole
-    // has no entries.
-    let excused = term < ghost_server.announced_term || matched <= ghost_server.lost;
+    // has no entries. A server that was removed and has a new disk may have answered before, and the
+    // leader, which counts it no more, hears it late.
+    let is_member = ghost.step.now_conf.zip(ServerIdx::of(follower));
+    let is_member = is_member.is_some_and(|(placed, idx)| placed.conf.members.contains(idx));
+    let was_exchanged = ghost_server.new_disk_at.is_some() && !is_member;
+    let excused = term < ghost_server.announced_term || matched <= ghost_server.lost || was_exchanged;
     if ghost_server.disk_holds(matched, link) || excused {
         return None;
     }
@@ -47,7 +52,8 @@ fn one(ghost: &Ghost, belief: &Follower, witnessed: &mut u64) -> Option<String> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{Fixture, N1, N2, N3};
+    use crate::check::fixture::{Fixture, N1, N2, N3, voters};
+    use wavetank_raft::Payload;
 
     #[test]
     fn a_durable_match_is_true() {
@@ -88,5 +94,21 @@ mod tests {
         fixture.replicate(N3, N2, 1);
         fixture.set_matched(N1, N2, Index(2));
         fixture.expect_holds();
+    }
+
+    #[test]
+    fn a_late_answer_of_a_removed_server_with_a_new_disk_is_no_belief() {
+        let says = |members: &[ServerIdx]| {
+            let mut fixture = Fixture::three(&CHECK);
+            fixture.settle(N1, 2);
+            fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
+            fixture.replicate(N1, N2, 2);
+            fixture.ghost.crashed(N3, true);
+            fixture.append(N1, vec![Payload::Configuration(voters(members))]);
+            fixture.set_matched(N1, N3, Index(3));
+            fixture
+        };
+        says(&[N1, N2]).expect_holds();
+        says(&[N1, N2, N3]).expect_violation("n1 leads t2 and has match index i3 of n3");
     }
 }

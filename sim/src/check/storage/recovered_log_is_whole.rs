@@ -47,7 +47,14 @@ mod tests {
         fixture.crash(idx);
         let log = LogImage::new(base, CacheLimits::entries(1));
         let hard_state = HardState { term: Term(2), vote: Some(N1.node()) };
-        let boot = Boot { entropy: Entropy(0), incarnation: 2, hard_state, log, snapshot: None };
+        let boot = Boot {
+            entropy: Entropy(0),
+            incarnation: 2,
+            hard_state,
+            log,
+            snapshot: None,
+            catch_up: LogId::ZERO,
+        };
         fixture.boot_as(idx, &boot, entries);
     }
 

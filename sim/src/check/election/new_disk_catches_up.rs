@@ -1,0 +1,60 @@
+//! A server that was removed, and is added again with a new disk, campaigns only when its log has the
+//! entries that were committed before the exchange of the disk (thesis §4.1; ARCHITECTURE.md, "A name that
+//! comes back").
+//!
+//! An older log has configurations that name the server as it was. The check is demanded whenever such a
+//! server starts a campaign.
+
+use crate::check::ghost::{Facts, Ghost};
+use crate::check::{Check, violated};
+use crate::plan::judge_level::JudgeLevel;
+
+pub(crate) const CHECK: Check =
+    Check::new("new_disk_catches_up", "thesis §4.1", JudgeLevel::History, Facts::CAMPAIGNED, judge);
+
+fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let exchanged_at = ghost.subject().new_disk_at?;
+    *witnessed += 1;
+    let (idx, term, last) = (ghost.step.idx, ghost.step.now.term, ghost.step.was.last);
+    if exchanged_at < last.index {
+        return None;
+    }
+    violated(format_args!(
+        "{idx} campaigns at {term} with a log up to {last}, but it got its disk after {exchanged_at} was committed"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::fixture::{Fixture, N1, N4, voters};
+    use wavetank_raft::{Entry, Event, Index, LogOp, Payload, Term};
+
+    /// n4, which is no member, gets a new disk when i2 is committed. Then it campaigns with this many entries.
+    fn campaigns_with(entries: u64) -> Fixture {
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.ghost.crashed(N4, true);
+        fixture.boot(N4);
+        let members = Entry::new(Term(1), Index(1), Payload::Configuration(voters(&[N4])));
+        let rest = (2..=entries).map(|index| Entry::new(Term(2), Index(index), Payload::Noop));
+        let log: Vec<_> = [members].into_iter().chain(rest).collect();
+        let write = fixture.write(None, LogOp::Append(log.into()));
+        fixture.step(N4, &Event::Timer, |_| {}, vec![write]);
+        fixture.sync(N4);
+        fixture.campaign(N4, 3);
+        fixture
+    }
+
+    #[test]
+    fn with_the_entries_before_the_exchange_it_campaigns() {
+        campaigns_with(3).expect_holds();
+    }
+
+    #[test]
+    fn with_fewer_entries_it_does_not() {
+        campaigns_with(2).expect_violation(
+            "n4 campaigns at t3 with a log up to t2.i2, but it got its disk after i2 was committed",
+        );
+    }
+}
