@@ -74,6 +74,9 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 self.call_as(Caller::Nemesis, idx, first);
                 self.call_as(Caller::Nemesis, idx, second);
             }
+            // A server that has lost its disk is blank, too. An operator must not bootstrap it: it could elect
+            // a leader with others like it.
+            Act::Bootstrap(idx) if self.renewed.contains(idx) => {}
             Act::Bootstrap(idx) => {
                 self.call_as(Caller::Nemesis, idx, Call::Bootstrap(self.founders()));
             }
