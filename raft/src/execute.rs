@@ -24,6 +24,9 @@ use alloc::vec::Vec;
 /// writes three records, and a crash between these writes can lose a vote (its issue #661).
 pub const HARD_STATE: &[u8] = b"HardState";
 
+/// The key of the record of the index up to which the log was compacted. A snapshot must reach it.
+pub const COMPACTED: &[u8] = b"Compacted";
+
 /// The key of the record of [`LogOp::CatchUp`] in the stable store.
 pub const CATCH_UP: &[u8] = b"CatchUp";
 
@@ -100,6 +103,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
             Some(record) => decode_hard_state(&record)?,
             None => self.expect_blank(end)?,
         };
+        self.expect_snapshot(end)?;
         let log = self.recover_log(end, cache)?;
         let catch_up = match self.stable.get(CATCH_UP)? {
             Some(record) => decode_catch_up(&record)?,
@@ -117,6 +121,21 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
             return Ok(HardState::default());
         }
         let what = format!("the vote record is missing, but the stores have entries up to {last}");
+        Err(StoreError::new(StoreErrorKind::Corrupt, what))
+    }
+
+    /// Checks that the snapshot reaches the end of the last compaction. An empty log after a
+    /// compaction, with all snapshots missing, would look like that of a blank server.
+    fn expect_snapshot(&self, snapshot: LogId) -> Result<(), StoreError> {
+        let Some(record) = self.stable.get(COMPACTED)? else { return Ok(()) };
+        let upto = record.as_slice().try_into().map(u64::from_be_bytes).map(Index);
+        if upto.is_ok_and(|upto| upto <= snapshot.index) {
+            return Ok(());
+        }
+        let upto = upto.map_or_else(|_| "an unknown index".into(), |upto| format!("{upto}"));
+        let what = format!(
+            "the log was compacted up to {upto}, but the newest readable snapshot ends at {snapshot}"
+        );
         Err(StoreError::new(StoreErrorKind::Corrupt, what))
     }
 
@@ -172,6 +191,9 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     pub fn persist(&mut self, write: &Write) -> Result<(), StoreError> {
         if let Some(hard_state) = write.hard_state {
             self.persist_hard_state(hard_state)?;
+        }
+        if let Some(record) = encode_compaction(&write.log) {
+            self.stable.set(COMPACTED, &record)?;
         }
         match &write.log {
             LogOp::Keep => Ok(()),
@@ -237,6 +259,18 @@ fn decode_hard_state(record: &[u8]) -> Result<HardState, StoreError> {
             let what = format!("the vote record has an invalid length of {} bytes", record.len());
             Err(StoreError::new(StoreErrorKind::Corrupt, what))
         }
+    }
+}
+
+/// Encodes the record that is stored under [`COMPACTED`], if this change of the log begins with entries
+/// that a snapshot replaces. After [`LogOp::Discard`], any snapshot is enough, because the operation does
+/// not say which one.
+#[must_use]
+pub fn encode_compaction(op: &LogOp) -> Option<[u8; 8]> {
+    match op {
+        LogOp::Compact(upto) => Some(upto.0.to_be_bytes()),
+        LogOp::Discard => Some(1_u64.to_be_bytes()),
+        LogOp::Keep | LogOp::Append(_) | LogOp::Replace(_) | LogOp::CatchUp(_) => None,
     }
 }
 

@@ -14,6 +14,7 @@ use wavetank_sim::plan::{
     ClientPlan, ClockPlan, DiskPlan, HealPlan, InitialState, LinkPlan, MachinePlan, NemesisPlan, RandomDelay,
     Recurrence,
 };
+use wavetank_sim::schedule::EventOrder;
 use wavetank_sim::{JudgeLevel, Plan, ServerIdx, Verdict, shrink};
 
 /// Runs the storm of these bytes under every judge.
@@ -72,6 +73,7 @@ fn calm_plan(d: &mut Decisions<'_>) -> Plan {
         clients: clients(d),
         nemesis: NemesisPlan { most_down: d.one_of(&[servers / 2, servers]), ..NemesisPlan::none() },
         fault_ids: None,
+        order: EventOrder::Drawn,
         judges: JudgeLevel::default(),
         chaos: Span::ms(200 + 8 * d.pick(256)),
         heal: HealPlan {

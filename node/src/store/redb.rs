@@ -17,7 +17,9 @@ use std::cmp::Ordering;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use wavetank_raft::execute::{CATCH_UP, HARD_STATE, encode_catch_up, encode_hard_state};
+use wavetank_raft::execute::{
+    CATCH_UP, COMPACTED, HARD_STATE, encode_catch_up, encode_compaction, encode_hard_state,
+};
 use wavetank_raft::store::{LogStore, StableStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Entry, Index, LogOp, Write};
 
@@ -111,7 +113,9 @@ impl RedbStore {
         };
         let catch_up = writes.iter().rev().find_map(position);
         let catch_up = catch_up.as_ref().map(|record| (CATCH_UP, &record[..]));
-        self.write(vote.into_iter().chain(catch_up), writes.iter().map(|write| &write.log))
+        let compaction = writes.iter().rev().find_map(|write| encode_compaction(&write.log));
+        let compaction = compaction.as_ref().map(|record| (COMPACTED, &record[..]));
+        self.write(vote.into_iter().chain(catch_up).chain(compaction), writes.iter().map(|write| &write.log))
     }
 
     /// Writes these records and the changes of the log, in order: all of them or none, with one sync.

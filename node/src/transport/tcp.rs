@@ -270,11 +270,11 @@ impl Transport for TcpTransport {
         }
         let mut links = self.shared.links.lock().expect("no code panics while it holds the links");
         let peer = (call.to.clone(), call.address.clone());
-        if links.get(&peer).is_none_or(Link::is_gone) {
+        if !links.contains_key(&peer) {
             links.retain(|_, link| !link.is_gone());
             links.insert(peer.clone(), Link::open(call.to.clone(), call.address.clone(), &self.shared));
         }
-        if let Some(link) = links.get(&peer) {
+        if let Some(link) = links.get_mut(&peer) {
             link.send(call);
         }
     }

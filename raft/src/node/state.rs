@@ -143,9 +143,10 @@ impl NodeState {
         self.log.last() != LogId::ZERO && self.catch_up <= self.log.last()
     }
 
-    /// Notes a position in the leader's log, as long as the log of this server has not caught up.
+    /// Notes the first position in a leader's log that a server with a blank disk is shown. Later
+    /// positions are not noted: if leaders changed often, the server would never catch up.
     pub(crate) fn note_leader_log(&mut self, upto: LogId, now: Time, fx: &mut Effects) {
-        if self.catch_up < upto && !self.has_caught_up() {
+        if self.log.last() == LogId::ZERO && self.catch_up == LogId::ZERO && LogId::ZERO < upto {
             self.catch_up = upto;
             self.outbox.catch_up(upto, now, fx);
         }

@@ -51,7 +51,7 @@ fn held(disk: &Disk) -> Vec<(u64, u64)> {
 
 #[test]
 fn what_is_persisted_is_recovered() {
-    let mut disk = Disk::default();
+    let mut disk = disk(1..1);
     let mut write = |vote: Option<&str>, log| {
         let hard_state = vote.map(|vote| HardState { term: Term(3), vote: Some(NodeId::of(vote)) });
         disk.persist(&Write { token: Token(1), hard_state, log }).expect("memory does not fail");
@@ -70,7 +70,7 @@ fn what_is_persisted_is_recovered() {
     assert_eq!(write(None, LogOp::Append(entries(2, 4..5))).0.len(), 4);
     let (left, found) = write(None, LogOp::Compact(Index(2)));
     assert_eq!((left, found), (vec![(2, 3), (2, 4)], Err(StoreErrorKind::Corrupt)), "a snapshot is missing");
-    assert_eq!(write(None, LogOp::Discard), (vec![], voted("n3")));
+    assert_eq!(write(None, LogOp::Discard), (vec![], Err(StoreErrorKind::Corrupt)), "so is one here");
 }
 
 #[test]
@@ -286,6 +286,21 @@ fn a_missing_vote_record_is_damage() {
         recover(&mut Disk::default(), &snapshots(&[]), CacheLimits::entries(1)).is_ok(),
         "a blank server starts"
     );
+}
+
+/// The log of a server that keeps no trailing entries is empty after a compaction.
+#[test]
+fn a_compacted_log_needs_its_snapshot() {
+    for (op, needed) in [(LogOp::Compact(Index(3)), "i3"), (LogOp::Discard, "i1")] {
+        let mut disk = disk(1..4);
+        disk.persist(&Write { token: Token(1), hard_state: None, log: op }).expect("memory does not fail");
+        assert_eq!(disk.recover(Some(meta(id(1, 3))), 1).map(|found| found.log.last()), Ok(id(1, 3)));
+        let error = disk.recover(None, 1).expect_err("the snapshot is missing");
+        let expected = format!(
+            "the log was compacted up to {needed}, but the newest readable snapshot ends at t0.i0: damaged"
+        );
+        assert_eq!(error.to_string(), expected);
+    }
 }
 
 /// A leader whose snapshots are gone stops, because a follower that needs one would wait for ever.

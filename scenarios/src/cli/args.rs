@@ -180,9 +180,12 @@ pub(crate) struct ShrinkArguments {
     /// The file for the capsule of the smallest run
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// The largest number of plans to try
-    #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..))]
+    /// The largest number of runs to try
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) tries: u64,
+    /// Stop after this many seconds and keep the best result so far
+    #[arg(long, value_name = "SECS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) time: u64,
 }
 
 #[derive(Args, Debug)]

@@ -228,7 +228,7 @@ impl Cluster {
         self.check_judges();
     }
 
-    /// From this moment, each read of a server's disk is answered later by this time.
+    /// From this moment, each read of a server's disk takes this much longer.
     pub fn delay_reads(&mut self, idx: ServerIdx, late: ElectionTimeouts) {
         let by = self.span(late);
         let late = RandomDelay { chance: Ratio::new(1, 1), by: Spans::new(by, by) };

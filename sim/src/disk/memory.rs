@@ -23,6 +23,8 @@ pub(crate) struct Memory {
     snapshots: Snapshots<FaultySnapshots<InmemSnapshotStore>>,
     /// The fault that the next write will have.
     next_fault: Option<WriteFault>,
+    /// True if all snapshots were removed once.
+    has_no_snapshots: bool,
     /// True if the next read fails.
     is_unreadable: Cell<bool>,
 }
@@ -35,6 +37,7 @@ impl Default for Memory {
             storage,
             snapshots: Snapshots::new(FaultySnapshots::default()),
             next_fault: None,
+            has_no_snapshots: false,
             is_unreadable: Cell::new(false),
         }
     }
@@ -148,7 +151,7 @@ impl Stores for Memory {
             || log.is_corrupted()
             || stable.is_corrupted()
             || self.snapshots.store.is_corrupted()
-            || self.newest().unwrap_or(LogId::ZERO).index < self.first_needed()
+            || self.has_no_snapshots && self.newest().is_none()
     }
 
     fn memberships(&self) -> Vec<(Index, Arc<Configuration>)> {
@@ -215,18 +218,19 @@ impl Memory {
         Some(self.snapshots.store.list().ok()?.first()?.last)
     }
 
-    /// Returns the index before the log, up to which a snapshot is needed.
-    fn first_needed(&self) -> Index {
-        self.storage.log.range().map_or(Index::ZERO, |range| Index(range.start() - 1))
-    }
-
-    /// Removes the vote record, or all snapshots if the log needs one.
+    /// Removes the vote record or all snapshots. A blank server may lose its vote record unnoticed, and a
+    /// log that begins at its first entry needs no snapshot, so nothing is removed there.
     fn remove_one(&mut self, is_record: bool) -> Option<Damage> {
+        let newest = self.newest();
         if is_record {
-            return self.storage.stable.remove_record().then_some(Damage::Vanished(Location::Record));
+            let is_blank = newest.is_none() && self.storage.log.range().is_none();
+            let is_removed = !is_blank && self.storage.stable.remove_record();
+            return is_removed.then_some(Damage::Vanished(Location::Record));
         }
-        let last = self.newest().filter(|_| Index::ZERO < self.first_needed())?;
+        let is_whole = self.storage.log.range().is_some_and(|range| *range.start() == 1);
+        let last = newest.filter(|_| !is_whole)?;
         self.snapshots.store.remove_all();
+        self.has_no_snapshots = true;
         Some(Damage::Vanished(Location::Snapshot(last)))
     }
 

@@ -9,6 +9,7 @@ use crate::observe::step_log::StepLog;
 use crate::observe::trace::{Story, TextTrace, last_lines};
 use crate::plan::Plan;
 use crate::runner::Run;
+use crate::schedule::EventOrder;
 use crate::shrink::{self, Failure, ShrinkProgress, Shrunk};
 use std::cell::Cell;
 use std::fmt::Write as _;
@@ -87,7 +88,14 @@ pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64, 
 fn shrink<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64) -> Option<(Shrunk, Report, String, StepLog)> {
     let events = Cell::new(0);
     let mut run = |plan: Plan| {
-        let about = format!("a smaller plan for the failure of {}\n{}", about(seed), shrink::source(&plan));
+        let about = match &plan.order {
+            EventOrder::Scheduled(_, elements) => {
+                format!("a schedule of {} elements for the failure of {}", elements.len(), about(seed))
+            }
+            EventOrder::Drawn | EventOrder::Recorded => {
+                format!("a smaller plan for the failure of {}\n{}", about(seed), shrink::source(&plan))
+            }
+        };
         let run = trial.run_watched(plan, (), about);
         events.set(events.get() + run.report.events);
         run

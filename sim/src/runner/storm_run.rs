@@ -6,6 +6,7 @@ use crate::engine::world::{Unsettled, World};
 use crate::observe::observer::Observer;
 use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::{ServerIdx, ServerSet};
+use crate::schedule::{Choice, Element};
 use wavetank_raft::{Call, Config, Reloadable, Span};
 
 /// The result of the phases of a run.
@@ -83,6 +84,29 @@ pub fn run<F: TankFsm, V: Observer>(
         }
         Err(Stopped) => stopped(core),
     }
+}
+
+/// Plays a schedule to its end. `go_on` is called before every element and returns whether the run
+/// continues. If the schedule has rested the clients, the servers that were healed must agree at its end.
+pub fn play<F: TankFsm, V: Observer>(
+    world: &mut World<F, V>,
+    elements: &[Element],
+    mut go_on: impl FnMut(&V) -> bool,
+) -> StormOutcome {
+    world.play(elements, &mut go_on);
+    let stopped = !go_on(world.observer());
+    let mut core = world.all();
+    let mut has_rested = false;
+    for element in elements {
+        match element.choice {
+            Choice::Heal(broken) => core = core.minus(broken),
+            Choice::Rest => has_rested = true,
+            _ => {}
+        }
+    }
+    let must_agree = has_rested && !stopped && world.plan().has_time_to_elect();
+    let unsettled = if must_agree { world.unsettled(core) } else { None };
+    StormOutcome { core, unsettled, took: Span::ZERO, stopped }
 }
 
 /// The run was stopped, because `go_on` returned false.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
-use wavetank_raft::{LogId, Request, Term};
+use wavetank_raft::{AppendEntries, LogId, Term};
 
 /// The term of a call, and the position before its first entry.
 type Position = (Term, LogId);
@@ -22,19 +22,11 @@ pub(super) struct OnItsWay {
 }
 
 impl Inflight {
-    /// Notes that a call is on its way. Returns `Err` if one with the same first entry is. A call
-    /// without entries is not noted.
-    pub(super) fn begin(&self, request: &Request) -> Result<Option<OnItsWay>, AlreadyOnItsWay> {
-        let position = match request {
-            Request::AppendEntries(append) if !append.entries.is_empty() => (append.term, append.prev),
-            Request::AppendEntries(_)
-            | Request::RequestVote(_)
-            | Request::RequestPreVote(_)
-            | Request::InstallSnapshot(_)
-            | Request::TimeoutNow(_) => return Ok(None),
-        };
+    /// Notes that a call is on its way. `None` if a call with the same first entry is.
+    pub(super) fn begin(&self, call: &AppendEntries) -> Option<OnItsWay> {
+        let position = (call.term, call.prev);
         let is_new = self.0.lock().expect("no code panics while it holds the positions").insert(position);
-        if is_new { Ok(Some(OnItsWay { inflight: self.clone(), position })) } else { Err(AlreadyOnItsWay) }
+        is_new.then(|| OnItsWay { inflight: self.clone(), position })
     }
 }
 
@@ -44,7 +36,3 @@ impl Drop for OnItsWay {
         positions.remove(&self.position);
     }
 }
-
-/// A call with the same first entry is on its way.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct AlreadyOnItsWay;

@@ -29,6 +29,7 @@ const GATHERED: usize = 256 << 10;
 /// The connections to a peer.
 #[derive(Debug)]
 pub(super) struct Link {
+    peer: Arc<Peer>,
     /// Calls that must not wait behind entries: heartbeats and votes.
     urgent: mpsc::Sender<Queued>,
     /// Calls with entries.
@@ -82,32 +83,45 @@ impl Link {
         let urgent = spawn_connection(&peer);
         // With a pool of one, entries and heartbeats share a connection.
         let entries = if shared.max_pool < 2 { urgent.clone() } else { spawn_connection(&peer) };
-        let (snapshots, queue) = mpsc::channel(PIECES);
-        shared.spawn(snapshot::run_connection(queue, peer));
-        Self { urgent, entries, inflight: Inflight::default(), snapshots }
+        let snapshots = spawn_snapshots(&peer);
+        Self { peer, urgent, entries, inflight: Inflight::default(), snapshots }
     }
 
-    /// True if its connections have ended, because there was nothing to send.
+    /// True if all its connections have ended, because there was nothing to send.
     pub(super) fn is_gone(&self) -> bool {
-        self.urgent.is_closed() || self.entries.is_closed() || self.snapshots.is_closed()
+        self.urgent.is_closed() && self.entries.is_closed() && self.snapshots.is_closed()
     }
 
-    pub(super) fn send(&self, call: Outgoing) {
-        let connection = match &call.request {
-            Request::AppendEntries(append) if !append.entries.is_empty() => &self.entries,
+    /// Sends a call. Only a connection that has ended is opened again: while a snapshot is sent for
+    /// minutes, the connection for entries may end.
+    pub(super) fn send(&mut self, call: Outgoing) {
+        let is_sent = match &call.request {
+            Request::InstallSnapshot(_) => {
+                if self.snapshots.is_closed() {
+                    self.snapshots = spawn_snapshots(&self.peer);
+                }
+                // A full queue loses the piece. The leader sends it again.
+                self.snapshots.try_send(call).is_ok()
+            }
+            Request::AppendEntries(append) if !append.entries.is_empty() => {
+                if self.entries.is_closed() {
+                    self.entries = spawn_connection(&self.peer);
+                }
+                let on_its_way = self.inflight.begin(append);
+                on_its_way.is_some() && self.entries.try_send(Queued { call, on_its_way }).is_ok()
+            }
             Request::AppendEntries(_)
             | Request::RequestVote(_)
             | Request::RequestPreVote(_)
-            | Request::TimeoutNow(_) => &self.urgent,
-            Request::InstallSnapshot(_) => {
-                // A full queue loses the piece. The leader sends it again.
-                return drop(self.snapshots.try_send(call));
+            | Request::TimeoutNow(_) => {
+                if self.urgent.is_closed() {
+                    self.urgent = spawn_connection(&self.peer);
+                }
+                self.urgent.try_send(Queued { call, on_its_way: None }).is_ok()
             }
         };
-        if let Ok(on_its_way) = self.inflight.begin(&call.request)
-            && connection.try_send(Queued { call, on_its_way }).is_err()
-        {
-            tracing::trace!("a call is lost");
+        if !is_sent {
+            tracing::trace!(id = %self.peer.id, "a call is lost");
         }
     }
 }
@@ -115,6 +129,12 @@ impl Link {
 fn spawn_connection(peer: &Arc<Peer>) -> mpsc::Sender<Queued> {
     let (sender, queue) = mpsc::channel(QUEUE);
     peer.shared.spawn(run_connection(queue, peer.clone()));
+    sender
+}
+
+fn spawn_snapshots(peer: &Arc<Peer>) -> mpsc::Sender<Outgoing> {
+    let (sender, queue) = mpsc::channel(PIECES);
+    peer.shared.spawn(snapshot::run_connection(queue, peer.clone()));
     sender
 }
 

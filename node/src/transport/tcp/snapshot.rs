@@ -11,6 +11,7 @@ use super::pace::{self, patience, stall};
 use super::peer::{Backoff, ConnectionEnd, IDLE, Peer};
 use crate::wire::{self, Kind};
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use tokio::io::{ReadHalf, WriteHalf, split};
 use tokio::sync::mpsc;
@@ -25,6 +26,34 @@ struct Call {
     position: u64,
 }
 
+/// The pieces that the leader sends. While one is on its way, the leader may send it again; it waits
+/// for the answer to the newest one only.
+struct Pieces<'a> {
+    queue: &'a mut mpsc::Receiver<Outgoing>,
+    newest: Option<Outgoing>,
+}
+
+impl Pieces<'_> {
+    async fn next(&mut self) -> Option<Outgoing> {
+        match self.newest.take() {
+            Some(newest) => Some(newest),
+            None => self.queue.recv().await,
+        }
+    }
+
+    /// Does some work, and keeps the newest of the pieces that arrive meanwhile.
+    async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                Some(piece) = self.queue.recv() => self.newest = Some(piece),
+            }
+        }
+    }
+}
+
 /// The result of sending a piece.
 enum PieceOutcome {
     /// The next piece may follow.
@@ -37,10 +66,11 @@ enum PieceOutcome {
 
 pub(super) async fn run_connection(mut queue: mpsc::Receiver<Outgoing>, peer: Arc<Peer>) {
     let mut call: Option<Call> = None;
+    let mut queue = Pieces { queue: &mut queue, newest: None };
     let mut backoff = Backoff::default();
     loop {
         let longest = if call.is_some() { stall(peer.shared.timeout) } else { IDLE };
-        let next = match timeout(longest, queue.recv()).await {
+        let next = match timeout(longest, queue.next()).await {
             Ok(Some(next)) => next,
             Ok(None) => return,
             // No further piece comes: the leader has changed, or has a newer snapshot.
@@ -70,7 +100,7 @@ pub(super) async fn run_connection(mut queue: mpsc::Receiver<Outgoing>, peer: Ar
 async fn piece(
     call: &mut Option<Call>,
     next: Outgoing,
-    queue: &mut mpsc::Receiver<Outgoing>,
+    queue: &mut Pieces<'_>,
     peer: &Peer,
 ) -> Result<PieceOutcome, ConnectionEnd> {
     let Request::InstallSnapshot(install) = &next.request else { return Ok(PieceOutcome::Next) };
@@ -94,7 +124,7 @@ async fn piece(
         // The piece was sent again while its answer was on the way.
         return answer(&next, true, current.position, peer).await;
     }
-    current.write(install, peer).await?;
+    queue.meanwhile(current.write(install, peer)).await?;
     if !install.done {
         return answer(&next, true, current.position, peer).await;
     }
@@ -125,16 +155,16 @@ impl Call {
         Ok(())
     }
 
-    /// Waits for the peer's answer, and answers all calls that came meanwhile with it.
+    /// Waits for the peer's answer, and answers the newest call that came meanwhile with it.
     async fn finish(
         mut self,
         last: Outgoing,
-        queue: &mut mpsc::Receiver<Outgoing>,
+        queue: &mut Pieces<'_>,
         peer: &Peer,
     ) -> Result<PieceOutcome, ConnectionEnd> {
         // The last bytes may still be on the way, and then the peer makes the snapshot durable.
         let wait = patience(peer.shared.timeout, self.meta.size) + stall(peer.shared.timeout);
-        let bytes = self.frames.reply(wait).await?;
+        let bytes = queue.meanwhile(self.frames.reply(wait)).await?;
         let bytes = bytes.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
         let answered = match wire::decode_reply(Kind::InstallSnapshot, bytes)? {
             Ok((_, Response::InstallSnapshot(answered))) => answered,
@@ -144,8 +174,8 @@ impl Call {
         let next_offset = if answered.success { self.meta.size } else { 0 };
         let response = Response::InstallSnapshot(InstallSnapshotResponse { next_offset, ..answered });
         deliver(&last, response.clone(), peer).await?;
-        while let Ok(again) = queue.try_recv() {
-            deliver(&again, response.clone(), peer).await?;
+        if let Some(again) = queue.newest.take() {
+            deliver(&again, response, peer).await?;
         }
         Ok(if answered.success { PieceOutcome::Installed } else { PieceOutcome::Refused })
     }

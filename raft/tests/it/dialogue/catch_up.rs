@@ -1,5 +1,5 @@
 //! A server that was removed and is added again with a blank disk does not campaign before its log has
-//! caught up (ARCHITECTURE.md, "A name that comes back"). It votes all the same.
+//! caught up (docs/names.md). It votes all the same.
 
 use super::harness::{Harness, Start, append, id, persisted, vote, voters};
 use wavetank_raft::{
@@ -51,15 +51,16 @@ fn old_entries_that_name_it_as_the_only_voter_are_no_reason_to_campaign() {
     assert_eq!(harness.node.role(), RoleName::Candidate);
 }
 
+/// If leaders changed often, the server would never catch up.
 #[test]
-fn a_later_leader_shows_a_later_position() {
+fn only_the_first_position_counts() {
     let mut harness = contacted();
     harness.persisted();
     let later = harness.receive("n3", append(4, (3, 12), &[], 5));
-    assert_eq!(later, "Follower t4; no leader; leader n3; write w2 t4 - catch up t3.i12");
-    // A server that has caught up notes nothing more.
-    let mut caught_up = Start { term: 3, ..Start::of(&[1, 3]) }.boot();
-    let refused = caught_up.receive("n2", append(3, (3, 9), &[], 0));
+    assert_eq!(later, "Follower t4; no leader; leader n3; write w2 t4 -");
+    // A server with entries notes nothing.
+    let mut with_entries = Start { term: 3, ..Start::of(&[1, 3]) }.boot();
+    let refused = with_entries.receive("n2", append(3, (3, 9), &[], 0));
     assert_eq!(refused, "leader n2; n2! append no t3 last i2 hint t3.i2 retry");
 }
 

@@ -17,7 +17,9 @@ impl Ghost {
         let ghost_server = &mut self.ghost_servers[idx.at()];
         let entries = append.entries.len() as u64;
         ghost_server.outstanding.sent(to, append.prev.index, append.prev.index.plus(entries));
-        ghost_server.removals.sent(to, append);
+        if !ghost_server.removals.is_empty() {
+            ghost_server.removals.sent(to, append);
+        }
         if entries == 0 {
             return;
         }
@@ -49,21 +51,22 @@ impl Ghost {
             ghost_server.removals.configured(was.conf.members.without(idx), now.conf.members, now.index);
             gone.iter().for_each(|gone| ghost_server.outstanding.forget(gone.node()));
         }
-        let GhostServer { outstanding, followers, .. } = &mut self.ghost_servers[idx.at()];
+        let GhostServer { outstanding, followers, stagings, .. } = &mut self.ghost_servers[idx.at()];
         for append in &self.step.appends {
             outstanding.acknowledged(append.to, matched(followers, append.to));
         }
-        self.note_stagings(idx, facts);
-        self.note_removals(idx, facts);
+        if !stagings.is_empty() || matches!(self.step.consumed, Consumed::Staged(..)) {
+            self.note_stagings(idx, facts);
+        }
+        if !self.ghost_servers[idx.at()].removals.is_empty() {
+            self.note_removals(idx, facts);
+        }
     }
 
     fn note_stagings(&mut self, idx: ServerIdx, facts: &mut Facts) {
         let (step, ghost_server) = (&mut self.step, &mut self.ghost_servers[idx.at()]);
         if let (Consumed::Staged(request, node), Some((_, conf))) = (step.consumed, step.changed.first()) {
             ghost_server.stagings.begin(request, node, conf.index);
-        }
-        if ghost_server.stagings.is_empty() {
-            return;
         }
         let last = step.appended.map_or(step.now.last.index, |(first, _)| first.back());
         let followers = &ghost_server.followers;
@@ -85,13 +88,10 @@ impl Ghost {
 
     fn note_removals(&mut self, idx: ServerIdx, facts: &mut Facts) {
         let (step, ghost_server) = (&mut self.step, &mut self.ghost_servers[idx.at()]);
-        if ghost_server.removals.is_empty() {
-            return;
-        }
         let followers = &ghost_server.followers;
         ghost_server.removals.stepped(step.clock, step.now.commit, |node| matched(followers, node));
         // Heartbeats are due at a timer, so the leader has sent those of this step.
-        if step.consumed == Consumed::Timer {
+        if matches!(step.consumed, Consumed::Timer) {
             step.removal = ghost_server.removals.take_old(step.clock, &ghost_server.limits);
             facts.add_if(step.removal.is_some(), Facts::REMOVED);
         }

@@ -65,6 +65,9 @@ impl Ghost {
         }
     }
 
+    /// The facts that decide whether a snapshot is due.
+    const SNAPSHOTS: Facts = Self::WRITES.or(Facts::SNAPSHOT).or(Facts::HANDED).or(Facts::CAPTURING);
+
     const WRITES: Facts = Facts::APPENDED.or(Facts::CUT).or(Facts::COMPACTED);
 
     /// Records the server and its actions after it handled the event.
@@ -76,8 +79,9 @@ impl Ghost {
         self.step.announced_term_before = ghost_server.announced_term;
         let mut facts = diff_views(&self.step.was, &self.step.now);
         facts.add_if(!ghost_server.transfers.is_empty(), Facts::TRANSFER);
-        if self.step.consumed == Consumed::Timer {
-            facts.add_if(ghost_server.due_snapshot.is_late(self.step.clock), Facts::SNAPSHOT_LATE);
+        if matches!(self.step.consumed, Consumed::Timer) && ghost_server.due_snapshot.is_late(self.step.clock)
+        {
+            facts.add(Facts::SNAPSHOT_LATE);
         }
         if self.step.was.leads() || self.step.now.leads() {
             self.begin_leadership(idx);
@@ -96,8 +100,13 @@ impl Ghost {
             self.history.commit(idx, now.term, log, now.commit);
         }
         self.note_followers(idx, server, &mut facts);
-        self.note_duties(idx, &mut facts);
-        self.note_snapshot_duty(idx, server);
+        if self.step.now.leads() {
+            self.note_duties(idx, &mut facts);
+        }
+        let may_be_due = matches!(self.step.consumed, Consumed::Reload | Consumed::SnapshotEnded(_));
+        if may_be_due || facts.touches(Self::SNAPSHOTS) {
+            self.note_snapshot_duty(idx, server);
+        }
         let last = self.step.now.last;
         if self.step.was.last != last || facts.touches(Self::WRITES) {
             facts.add_if(self.ghost_servers[idx.at()].log.last() != last, Facts::UNWRITTEN);
@@ -107,7 +116,7 @@ impl Ghost {
 
     fn note_snapshot_duty(&mut self, idx: ServerIdx, server: &impl Inspect) {
         let GhostServer { due_snapshot, limits, handed, view, .. } = &mut self.ghost_servers[idx.at()];
-        if self.step.consumed == Consumed::Reload {
+        if matches!(self.step.consumed, Consumed::Reload) {
             *limits = server.limits();
             due_snapshot.set(limits);
         }

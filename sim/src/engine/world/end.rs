@@ -6,6 +6,7 @@ use crate::engine::world::sim_event::{Envelope, Message, SimEvent};
 use crate::observe::ObservationKind;
 use crate::observe::observer::Observer;
 use crate::plan::server_set::{ServerIdx, ServerSet};
+use crate::schedule::Choice;
 use std::fmt;
 use wavetank_raft::{Change, Configuration, Index, Node, NodeId, Payload, Request, Server};
 
@@ -91,6 +92,11 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// progress.
     pub fn heal(&mut self, broken: ServerSet) -> ServerSet {
         let core = self.all().minus(broken);
+        self.note_as_one(|| Choice::Heal(broken), |world| world.end_faults(broken, core));
+        core
+    }
+
+    fn end_faults(&mut self, broken: ServerSet, core: ServerSet) {
         // The report needs the counts and the recorded faults after the nemesis has ended.
         if let Some(nemesis) = self.nemesis.take() {
             self.counts = nemesis.counts().clone();
@@ -111,14 +117,15 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             self.resume(idx);
             self.restart(idx);
         }
+        self.is_healed = true;
         self.recorder.on_observation(ObservationKind::Healed { core });
-        core
     }
 
     /// Stops the clients: they begin no more operations.
     pub fn stop_clients(&mut self) {
+        self.note(|| Choice::Rest);
         self.workload.stop();
-        self.event_queue.put(self.recorder.now, SimEvent::Clients);
+        self.agenda.put(self.recorder.now, SimEvent::Clients);
     }
 
     /// Succeeds if the servers of a core agree: one of them leads, no client waits, and every member
@@ -207,7 +214,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     fn in_flight(&self) -> impl Iterator<Item = &Envelope> {
         let paused = |idx: ServerIdx| self.process(idx)?.waiting.as_ref();
         let waiting = self.all().iter().filter_map(paused).flatten();
-        let arriving = self.event_queue.iter().chain(waiting).filter_map(|event| match event {
+        let arriving = self.agenda.iter().chain(waiting).filter_map(|event| match event {
             SimEvent::Arrive(envelope) => Some(envelope),
             _ => None,
         });

@@ -3,12 +3,15 @@
 use super::World;
 use crate::disk::Done;
 use crate::engine::host::Work;
+use crate::engine::network::SendOutcome;
+use crate::engine::scheduling::ticket_of;
 use crate::engine::workload::TankFsm;
 use crate::engine::world::sim_event::{Envelope, Message, SimEvent};
 use crate::observe::observer::Observer;
 use crate::observe::{Fate, ObservationKind};
 use crate::plan::fault_id::Fault;
 use crate::plan::server_set::ServerIdx;
+use crate::schedule::{Choice, WorkId};
 use wavetank_raft::{Action, Event, Member, NodeId, Observed, RpcId, Span, StoreJob, Time, Token};
 
 impl<F: TankFsm, V: Observer> World<F, V> {
@@ -35,6 +38,13 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
         let is_cut = is_misrouted || self.topology.is_cut(from, to);
         let mut outcome = self.network.send(self.recorder.now, from, to, is_cut);
+        let number = self.network.messages();
+        if let Some(scheduling) = &mut self.agenda.scheduling {
+            scheduling.on_sent((from, to), rpc, &message, number, outcome.flips);
+            if let Some(fate) = scheduling.fate(number) {
+                outcome = SendOutcome { fate, held: false, flips: None };
+            }
+        }
         let message = match outcome.flips {
             None => message,
             // A receiver drops a message that it cannot decode, so the message counts as lost.
@@ -51,12 +61,15 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             carried: message.to_ref(),
             fate: outcome.fate,
         });
-        let envelope = Envelope { from, to, rpc, number: self.network.messages(), message };
+        let envelope = Envelope { from, to, rpc, number, is_held: outcome.held, message };
         match outcome.fate {
-            Fate::Arrives(at) => self.schedule_message(at, envelope, outcome.held),
+            // The message waits until an element of the schedule delivers it.
+            _ if self.is_playing() && is_misrouted => {}
+            _ if self.is_playing() => self.schedule_message(self.recorder.now, envelope),
+            Fate::Arrives(at) => self.schedule_message(at, envelope),
             Fate::ArrivesTwice(first, second) => {
-                self.schedule_message(first, envelope.clone(), false);
-                self.schedule_message(second, envelope, outcome.held);
+                self.schedule_message(first, Envelope { is_held: false, ..envelope.clone() });
+                self.schedule_message(second, envelope);
             }
             Fate::Lost => {}
         }
@@ -73,7 +86,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
         let latest = process.server.node().configuration();
         let member = latest.and_then(|(_, latest)| latest.server(to.node()));
-        self.nemesis.is_none() && member.is_none_or(|member| process.book.agrees_with(member))
+        self.is_healed && member.is_none_or(|member| process.book.agrees_with(member))
     }
 
     fn note_address(&mut self, idx: ServerIdx, peer: &Member) {
@@ -82,22 +95,20 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    fn schedule_message(&mut self, at: Time, mut envelope: Envelope, is_held: bool) {
-        if is_held {
-            // A held message is never lost in flight, so it can arrive after a crash or a cut.
-            envelope.number = u64::MAX;
+    fn schedule_message(&mut self, at: Time, envelope: Envelope) {
+        if envelope.is_held {
             let number = self.network.counts()[Fault::Hold];
             self.held.push_back((number, envelope));
-            self.event_queue.put(at, SimEvent::ReleaseHeld(number));
+            self.agenda.put(at, SimEvent::ReleaseHeld(number));
         } else {
-            self.event_queue.put(at, SimEvent::Arrive(envelope));
+            self.agenda.put(at, SimEvent::Arrive(envelope));
         }
     }
 
     fn on_disk_job(&mut self, idx: ServerIdx, job: StoreJob) {
         let host = &mut self.hosts[idx.at()];
         if let Some(takes) = host.disk.put(job) {
-            self.event_queue.put(self.recorder.now + takes, SimEvent::Disk(idx, host.incarnation));
+            self.agenda.put(self.recorder.now + takes, SimEvent::Disk(idx, host.incarnation));
         }
     }
 
@@ -107,6 +118,9 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let host = &mut self.hosts[idx.at()];
         if host.incarnation != incarnation {
             return;
+        }
+        if let Some((scheduling, job)) = self.agenda.scheduling.as_mut().zip(host.disk.running()) {
+            scheduling.note(self.recorder.now, Choice::Finish(idx, job));
         }
         let mut written: Option<Token> = None;
         let mut heard: Option<Event> = None;
@@ -131,27 +145,49 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 }
                 Done::Deliver(event, Span::ZERO) => heard = Some(event),
                 Done::Deliver(event, late) => {
-                    self.event_queue
-                        .put(self.recorder.now + late, SimEvent::Deliver(idx, incarnation, event));
+                    self.agenda.put(self.recorder.now + late, SimEvent::Deliver(idx, incarnation, event));
                 }
             }
         }
         // The next jobs begin before the server is told, so the jobs that it adds now wait behind them.
         if let Some(takes) = host.disk.start() {
-            self.event_queue.put(self.recorder.now + takes, SimEvent::Disk(idx, incarnation));
+            self.agenda.put(self.recorder.now + takes, SimEvent::Disk(idx, incarnation));
         }
         if let Some(token) = written {
             self.deliver(idx, Event::Persisted(token));
         }
         if let Some(event) = heard {
-            self.deliver(idx, event);
+            if written.is_some() {
+                self.hear_apart(idx, incarnation, event);
+            } else {
+                self.deliver(idx, event);
+            }
         }
+    }
+
+    /// Delivers a result whose disk has just told the server of writes, too. In a schedule it is an element
+    /// of its own, since other things can happen between the two.
+    fn hear_apart(&mut self, idx: ServerIdx, incarnation: u32, event: Event) {
+        match &mut self.agenda.scheduling {
+            Some(scheduling) if scheduling.is_playing() => {
+                scheduling.hold(SimEvent::Deliver(idx, incarnation, event));
+            }
+            _ => self.hear(idx, event),
+        }
+    }
+
+    /// Delivers a result that waited for its server.
+    pub(super) fn hear(&mut self, idx: ServerIdx, event: Event) {
+        if self.process(idx).is_some() {
+            self.note(|| Choice::Hear(idx, ticket_of(&event)));
+        }
+        self.deliver(idx, event);
     }
 
     /// Delivers the late result of a read, unless the server was restarted meanwhile.
     pub(super) fn on_deliver(&mut self, idx: ServerIdx, incarnation: u32, event: Event) {
         if self.hosts[idx.at()].incarnation == incarnation {
-            self.deliver(idx, event);
+            self.hear(idx, event);
         }
     }
 
@@ -168,7 +204,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let host = &mut self.hosts[idx.at()];
         let Some(work) = host.process.as_ref().and_then(|process| process.work.front()) else { return };
         let takes = host.times.takes(self.recorder.now, work);
-        self.event_queue.put(self.recorder.now + takes, SimEvent::Machine(idx, host.incarnation));
+        self.agenda.put(self.recorder.now + takes, SimEvent::Machine(idx, host.incarnation));
     }
 
     /// Executes the current work of a state machine: its duration is over.
@@ -180,6 +216,9 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let process = host.process.as_mut().expect("an awake server has a process");
         let machine = &mut process.machine;
         let work = process.work.pop_front().expect("the current work is in the queue");
+        if let Some(scheduling) = &mut self.agenda.scheduling {
+            scheduling.note(self.recorder.now, Choice::Work(idx, WorkId::of(&work)));
+        }
         let event = match work {
             Work::Apply(batch) => {
                 let responses = machine.apply(&batch);

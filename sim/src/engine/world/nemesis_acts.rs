@@ -23,7 +23,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         };
         let view = NemesisView { expendable, removed, blank, ..self.view() };
         if let Some((act, again)) = nemesis.act(kind, &view) {
-            self.event_queue.put(self.recorder.now + again, SimEvent::Act(kind));
+            self.agenda.put(self.recorder.now + again, SimEvent::Act(kind));
             self.nemesis = Some(nemesis);
             self.do_act(act);
         }
@@ -57,14 +57,14 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             Act::Crash(idx, away) => self.crash_for(idx, away),
             Act::Pause(idx, lasts) => {
                 self.pause(idx);
-                self.event_queue.put(now + lasts, SimEvent::Resume(idx));
+                self.agenda.put(now + lasts, SimEvent::Resume(idx));
             }
             Act::Network(change, lasts, back) => self.change_for(&change, lasts, back),
             Act::Flap(a, b, each) => {
                 for turn in 0..6 {
                     let change =
                         if turn % 2 == 0 { NetworkChange::Cut(a, b) } else { NetworkChange::Mend(a, b) };
-                    self.event_queue.put(now + each.times(turn), SimEvent::Change(change));
+                    self.agenda.put(now + each.times(turn), SimEvent::Change(change));
                 }
             }
             Act::Call(idx, call) => {
@@ -74,9 +74,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 self.call_as(Caller::Nemesis, idx, first);
                 self.call_as(Caller::Nemesis, idx, second);
             }
-            // A server that has lost its disk is blank, too. An operator must not bootstrap it: it could elect
-            // a leader with others like it.
-            Act::Bootstrap(idx) if self.renewed.contains(idx) => {}
+            Act::Bootstrap(idx) if self.has_forgotten(idx) => {}
             Act::Bootstrap(idx) => {
                 self.call_as(Caller::Nemesis, idx, Call::Bootstrap(self.founders()));
             }
@@ -85,14 +83,14 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 self.call_as(Caller::Nemesis, idx, Call::Shutdown);
             }
             Act::Move(idx, restart) => {
-                self.addresses.move_to_new(idx);
+                self.move_to_new_address(idx);
                 if restart == Restart::AtOnce {
                     self.crash_for(idx, Span::ZERO);
                 }
                 self.correct_addresses();
             }
             Act::ExchangeAddresses(one, other) => {
-                self.addresses.exchange(one, other);
+                self.exchange_addresses(one, other);
                 self.correct_addresses();
             }
             Act::CorrectAddresses => self.correct_addresses(),
@@ -109,12 +107,12 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             Act::BreakMachine(idx, fault) => self.break_machine(idx, fault),
             Act::Fill(idx, lasts) => {
                 self.fill_disk(idx);
-                self.event_queue.put(now + lasts, SimEvent::FreeSpace(idx));
+                self.agenda.put(now + lasts, SimEvent::FreeSpace(idx));
             }
             Act::Lose(idx) => self.lose(idx),
             Act::NewDisk(idx, away) => {
                 self.give_new_disk(idx);
-                self.event_queue.put(now + away, SimEvent::Restart(idx));
+                self.agenda.put(now + away, SimEvent::Restart(idx));
             }
             Act::Freeze(idx, lasts) => self.freeze_clock(idx, lasts),
             Act::Stall(idx, lasts) => self.stall_machine(idx, lasts),
@@ -188,6 +186,13 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.renewed.iter().filter(is_blank).collect()
     }
 
+    /// True if a server lost its disk and knows no configuration. Its bootstrap would begin a second cluster
+    /// of the same servers, which no protocol can tell from the first one.
+    fn has_forgotten(&self, idx: ServerIdx) -> bool {
+        let knows = self.server(idx).is_some_and(|server| server.node().configuration().is_some());
+        self.hosts[idx.at()].disk.was_wiped() && !knows
+    }
+
     /// Sets one clock to the slowest rate that the plan allows and all others to the fastest.
     fn skew_clocks(&mut self, slow: ServerIdx) {
         let most = i32::try_from(self.plan.clocks.drift_ppm).expect("the drift is less than a million");
@@ -198,7 +203,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     fn change_for(&mut self, change: &NetworkChange, lasts: Span, back: NetworkChange) {
         self.change_network(change);
-        self.event_queue.put(self.recorder.now + lasts, SimEvent::Change(back));
+        self.agenda.put(self.recorder.now + lasts, SimEvent::Change(back));
     }
 
     fn view(&self) -> NemesisView<'_> {

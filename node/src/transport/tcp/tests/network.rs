@@ -74,6 +74,8 @@ struct State {
     listeners: BTreeMap<String, Arc<Listener>>,
     pipes: Vec<(u64, Arc<Mutex<Pipe>>)>,
     connections: u64,
+    /// The bytes that each connection has taken.
+    carried: BTreeMap<u64, usize>,
     /// Connections that nobody will use and nobody will close.
     forgotten: Vec<Stream>,
     digest: u64,
@@ -136,6 +138,7 @@ impl Network {
             listeners: BTreeMap::new(),
             pipes: Vec::new(),
             connections: 0,
+            carried: BTreeMap::new(),
             forgotten: Vec::new(),
             digest: 0xcbf2_9ce4_8422_2325,
             events: 0,
@@ -198,6 +201,11 @@ impl Network {
     /// The number of connections that were opened so far.
     pub(super) fn connections(&self) -> u64 {
         self.lock().connections
+    }
+
+    /// The number of connections that have taken at least this many bytes.
+    pub(super) fn carriers(&self, bytes: usize) -> usize {
+        self.lock().carried.values().filter(|carried| bytes <= **carried).count()
     }
 
     /// The digest of all events so far, and their number.
@@ -352,6 +360,7 @@ impl Pipe {
             self.held += packet.len();
             taken += packet.len();
         }
+        *state.carried.entry(self.connection).or_default() += taken;
         state.note("write", self.connection << 32 | taken as u64);
         Some(taken)
     }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 /// The seeds of a test run. `NODE_STORMS=FIRST..END` chooses others.
-const STORMS: std::ops::Range<u64> = 0..1_000;
+const STORMS: std::ops::Range<u64> = 0..500;
 /// The time in which a healed cluster must agree. It is long, because the links stay slow.
 const HEALED: Duration = Duration::from_secs(600);
 
