@@ -74,8 +74,8 @@ pub(super) fn new_disk(view: &NemesisView<'_>, draws: Draws, lasts: Span) -> Opt
     if let Some(blank) = choose_one(view.blank.minus(members(configuration)), draws[1]) {
         return match draws[2].below(4) {
             0 => staged(view, draws, blank),
-            1 => call(view, draws, Change::AddNonvoter(blank.id(), blank.address())),
-            _ => call(view, draws, Change::AddVoter(blank.id(), blank.address())),
+            1 => call(view, draws, Change::AddNonvoter(blank.id(), view.address(blank))),
+            _ => call(view, draws, Change::AddVoter(blank.id(), view.address(blank))),
         };
     }
     if let Some(removed) = choose_one(view.removed.minus(view.blank), draws[1]) {
