@@ -4,6 +4,7 @@
 
 mod cluster;
 mod errors;
+mod identity;
 mod inmem;
 mod metrics;
 mod tcp;
