@@ -59,7 +59,9 @@ fn mib(field: &str) -> u64 {
 
 async fn apply_all(size: usize) {
     let directory = tempfile::tempdir().unwrap();
-    let config = Config { local_id: "n1".into(), ..Config::default() };
+    // A busy disk must not end the measurement.
+    let disk_stall_timeout = Duration::from_secs(600);
+    let config = Config { local_id: "n1".into(), disk_stall_timeout, ..Config::default() };
     let raft = Raft::builder(config, Nothing, InmemNetwork::new().transport("n1"))
         .store(RedbStore::open(directory.path().join("raft.redb")).unwrap())
         .snapshot_store(FileSnapshotStore::new(directory.path(), 1).unwrap())

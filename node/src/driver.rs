@@ -43,6 +43,9 @@ use wavetank_raft::{
 const TURN: usize = 512;
 /// The number of the driver's own call to stop. No pending call has it.
 const LAST: RequestId = RequestId(u64::MAX);
+/// The bytes of commands after which a write takes no further one. The disk reports whole writes, and a
+/// leader that hears nothing of its disk for `disk_stall_timeout` steps down.
+const BATCH_BYTES: u64 = 8 << 20;
 /// The most unfinished writes; while there are as many, no proposal is taken.
 const WRITES: u64 = 1024;
 
@@ -308,15 +311,21 @@ impl Driver {
         self.step(Event::Call { request, call }, now);
     }
 
-    /// Commands that came together go in together.
+    /// Commands that came together become one write, up to a size.
     fn propose(&mut self, proposals: &mut Vec<Proposal>, now: Time) {
-        let mut batch = Vec::with_capacity(proposals.len());
+        let (mut batch, mut bytes) = (Vec::with_capacity(proposals.len()), 0);
         for Proposal { call, reply } in proposals.drain(..) {
             let request = self.calls.open(reply, weight(&call));
             if let Call::Apply(data) = call {
+                bytes += data.len() as u64;
                 batch.push((request, data));
+                if BATCH_BYTES <= bytes {
+                    self.apply(core::mem::take(&mut batch), now);
+                    bytes = 0;
+                }
             } else {
                 self.apply(core::mem::take(&mut batch), now);
+                bytes = 0;
                 self.metrics.called(&call);
                 self.step(Event::Call { request, call }, now);
             }

@@ -19,6 +19,9 @@ const INCARNATION: &[u8] = b"Incarnation";
 const OWNER: &[u8] = b"ServerId";
 /// The most entries of a group. The first must not wait for too many others.
 const GROUP: usize = 4096;
+/// The bytes after which a group takes no further write. A leader whose disk reports nothing for
+/// `disk_stall_timeout` steps down, so a group must be written well within that time.
+const GROUP_BYTES: u64 = 8 << 20;
 
 /// A log and a vote record as the storage executor works them.
 ///
@@ -211,12 +214,13 @@ impl<D: LogDisk> DiskWorker<D> {
 
     /// Takes the writes that stand together at the head of the queue.
     fn take_group(&mut self, jobs: &mut VecDeque<StoreJob>) {
-        let mut entries = 0;
+        let (mut entries, mut bytes) = (0, 0);
         self.group.clear();
-        while entries < GROUP {
+        while entries < GROUP && bytes < GROUP_BYTES {
             match jobs.pop_front() {
                 Some(StoreJob::Persist(write)) => {
                     entries += count(&write.log);
+                    bytes += weight(&write.log);
                     self.group.push(write);
                 }
                 Some(other) => return jobs.push_front(other),
@@ -253,6 +257,13 @@ fn count(op: &LogOp) -> usize {
     match op {
         LogOp::Append(entries) | LogOp::Replace(entries) => entries.len(),
         LogOp::Keep | LogOp::Compact(_) | LogOp::Discard | LogOp::CatchUp(_) => 0,
+    }
+}
+
+fn weight(op: &LogOp) -> u64 {
+    match op {
+        LogOp::Append(entries) | LogOp::Replace(entries) => entries.iter().map(Entry::weight).sum(),
+        LogOp::Keep | LogOp::CatchUp(_) | LogOp::Compact(_) | LogOp::Discard => 0,
     }
 }
 
