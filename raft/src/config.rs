@@ -1,7 +1,6 @@
 //! The configuration, under HashiCorp's names and with its defaults. Values that cannot work are
 //! refused.
 
-use crate::log::CacheLimits;
 use crate::types::{ServerId, Span};
 use core::fmt;
 use core::time::Duration;
@@ -303,6 +302,28 @@ impl core::ops::Deref for Settings {
     type Target = Config;
     fn deref(&self) -> &Config {
         &self.0
+    }
+}
+
+/// Limits of the entries that are kept in memory. Older entries are read from the store.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct CacheLimits {
+    /// The maximum number of entries.
+    pub entries: u64,
+    /// The maximum sum of their [`weight`](crate::Entry::weight)s, in bytes. The last entry stays in memory
+    /// even if it alone weighs more.
+    pub bytes: u64,
+}
+
+impl CacheLimits {
+    /// Makes a limit on the number of entries alone.
+    #[must_use]
+    pub const fn entries(entries: u64) -> Self {
+        Self { entries, bytes: u64::MAX }
+    }
+
+    pub(crate) const fn hold(self, entries: usize, bytes: u64) -> bool {
+        entries as u64 <= self.entries && (bytes <= self.bytes || entries <= 1)
     }
 }
 

@@ -4,16 +4,17 @@
 //! the snapshots. In the simulator they run at virtual times; in a real node each has its own
 //! thread. They make no decisions of the protocol.
 
-use crate::config::Settings;
-use crate::entry::{Data, Entries, Entry, Payload};
-use crate::log::{CacheLimits, LogImage};
+mod machine;
+
+pub use machine::{Machine, keep_snapshot, load_snapshot};
+
+use crate::config::{CacheLimits, Settings};
+use crate::entry::{Entries, Entry};
+use crate::log::LogImage;
 use crate::message::SnapshotMeta;
 use crate::node::io::{HardState, LogOp, SnapshotPiece, Write};
-use crate::server::io::Batch;
-use crate::store::inmem::InmemSource;
 use crate::store::{
-    Command, Fsm, FsmSnapshot, LogStore, SnapshotReader, SnapshotSink, SnapshotSource, SnapshotStore,
-    SnapshotWriter, StableStore, StoreError, StoreErrorKind,
+    LogStore, SnapshotSink, SnapshotSource, SnapshotStore, StableStore, StoreError, StoreErrorKind,
 };
 use crate::types::{Index, LogId, NodeId, Term};
 use alloc::format;
@@ -399,136 +400,6 @@ impl<N: SnapshotStore> Snapshots<N> {
         self.incoming = Some(incoming);
         true
     }
-}
-
-/// Stores a captured state as a snapshot. This is the second half of [`Machine::take_snapshot`],
-/// for drivers in which the state machine applies entries at the same time.
-///
-/// # Errors
-/// Returns an error if the state cannot be read or the store fails. The store has no new snapshot
-/// then.
-pub fn keep_snapshot<S: FsmSnapshot + ?Sized, N: SnapshotStore>(
-    captured: &mut S,
-    meta: &SnapshotMeta,
-    store: &mut N,
-) -> Result<Arc<SnapshotMeta>, StoreError> {
-    let mut sink = store.create(meta)?;
-    captured.persist(&mut SnapshotWriter::new(&mut sink))?;
-    store.close(sink)
-}
-
-/// Opens a snapshot, passes it to `load`, and returns the last entry of the snapshot.
-///
-/// # Errors
-/// Returns an error if the snapshot cannot be read or `load` returns an error.
-pub fn load_snapshot<N: SnapshotStore>(
-    store: &N,
-    last: LogId,
-    load: impl FnOnce(&mut SnapshotReader<'_>) -> Result<(), StoreError>,
-) -> Result<LogId, StoreError> {
-    let (meta, mut source) = store.open(last)?;
-    load(&mut SnapshotReader::new(&mut source))?;
-    Ok(meta.last)
-}
-
-/// Runs the state machine: applies entries, captures states and loads snapshots.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Machine<F> {
-    /// The state machine that the executor runs.
-    pub fsm: F,
-}
-
-impl<F: Fsm> Machine<F> {
-    /// Makes an executor for this state machine.
-    pub const fn new(fsm: F) -> Self {
-        Self { fsm }
-    }
-
-    /// Carries out [`Action::Apply`](crate::Action::Apply). Returns the responses for
-    /// [`Event::Applied`](crate::Event::Applied).
-    ///
-    /// # Panics
-    /// Panics if the state machine does not return exactly one response for each command.
-    pub fn apply(&mut self, batch: &Batch) -> Vec<(Index, Data)> {
-        let mut responses = Vec::new();
-        for part in batch.entries.chunk_by(|a, b| restore(a).is_none() && restore(b).is_none()) {
-            match part.first().and_then(restore) {
-                Some(state) => responses.push((part[0].id.index, self.replace(state))),
-                None => self.apply_commands(part, &mut responses),
-            }
-        }
-        responses
-    }
-
-    fn apply_commands(&mut self, entries: &[Entry], responses: &mut Vec<(Index, Data)>) {
-        let commands: Vec<Command<'_>> = entries.iter().filter_map(command).collect();
-        let given = if commands.is_empty() { Vec::new() } else { self.fsm.apply_batch(&commands) };
-        assert!(
-            given.len() == commands.len(),
-            "the state machine returned {} responses for {} commands",
-            given.len(),
-            commands.len()
-        );
-        responses.extend(commands.iter().map(|command| command.index).zip(given));
-        for entry in entries {
-            if let Payload::Configuration(configuration) = &entry.payload {
-                self.fsm.configured(entry.id.index, configuration);
-            }
-        }
-    }
-
-    /// Replaces the state by a state that a client gave. If the state machine refuses it, the
-    /// response is the reason.
-    fn replace(&mut self, state: &Data) -> Data {
-        let mut source = InmemSource::new(state.clone());
-        match self.fsm.restore(&mut SnapshotReader::new(&mut source)) {
-            Ok(()) => Data::default(),
-            Err(error) => error.what.as_bytes().into(),
-        }
-    }
-
-    /// Carries out [`Action::TakeSnapshot`](crate::Action::TakeSnapshot).
-    ///
-    /// # Errors
-    /// Returns an error if the state cannot be captured or the store fails. The store has no new
-    /// snapshot then.
-    pub fn take_snapshot<N: SnapshotStore>(
-        &mut self,
-        meta: &SnapshotMeta,
-        store: &mut N,
-    ) -> Result<Arc<SnapshotMeta>, StoreError> {
-        let mut captured = self.fsm.snapshot()?;
-        keep_snapshot(&mut captured, meta, store)
-    }
-
-    /// Carries out [`Action::Restore`](crate::Action::Restore). A driver also calls it at the start
-    /// to load the newest snapshot.
-    ///
-    /// # Errors
-    /// Returns an error if the snapshot cannot be read or the state machine refuses it.
-    pub fn restore<N: SnapshotStore>(&mut self, last: LogId, store: &N) -> Result<LogId, StoreError> {
-        load_snapshot(store, last, |reader| self.fsm.restore(reader))
-    }
-}
-
-const fn restore(entry: &Entry) -> Option<&Data> {
-    match &entry.payload {
-        Payload::Restore(state) => Some(state),
-        Payload::Noop
-        | Payload::Barrier
-        | Payload::Command(_)
-        | Payload::Extended(_)
-        | Payload::Configuration(_) => None,
-    }
-}
-
-fn command(entry: &Entry) -> Option<Command<'_>> {
-    let (data, extensions): (_, &[u8]) = match &entry.payload {
-        Payload::Command(data) => (data, &[]),
-        Payload::Extended(both) => (&both.data, &both.extensions),
-        Payload::Noop | Payload::Barrier | Payload::Restore(_) | Payload::Configuration(_) => return None,
-    };
-    Some(Command { index: entry.id.index, term: entry.id.term, data, extensions })
 }
 
 #[cfg(test)]

@@ -40,12 +40,12 @@ pub mod store;
 mod timeout;
 mod types;
 
-pub use config::{Config, ConfigError, Settings};
+pub use config::{CacheLimits, Config, ConfigError, Settings};
 pub use configuration::{
     Change, Configuration, ConfigurationError, Member, Suffrage, UncheckedConfiguration,
 };
 pub use entry::{Data, Entries, Entry, Extended, Payload};
-pub use log::{CacheLimits, Log, LogImage};
+pub use log::{Log, LogImage};
 pub use message::{
     AppendEntries, AppendEntriesResponse, InstallSnapshot, InstallSnapshotResponse, Request, RequestPreVote,
     RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, SnapshotMeta, TimeoutNow,

@@ -3,7 +3,7 @@
 //! The driver keeps the whole log on disk. This module stores the terms as runs of entries with the
 //! same term, and limits the cache. It does not know about commits, leaders or durability.
 
-use crate::config::Settings;
+use crate::config::{CacheLimits, Settings};
 use crate::configuration::Configuration;
 use crate::entry::{Entries, Entry, Payload};
 use crate::types::{Index, LogId, Term};
@@ -26,28 +26,6 @@ pub struct LogImage {
     tail: VecDeque<Entry>,
     tail_bytes: u64,
     cache: CacheLimits,
-}
-
-/// Limits of the entries that are kept in memory. Older entries are read from the store.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct CacheLimits {
-    /// The maximum number of entries.
-    pub entries: u64,
-    /// The maximum sum of their [`weight`](Entry::weight)s, in bytes. The last entry stays in memory
-    /// even if it alone weighs more.
-    pub bytes: u64,
-}
-
-impl CacheLimits {
-    /// Makes a limit on the number of entries alone.
-    #[must_use]
-    pub const fn entries(entries: u64) -> Self {
-        Self { entries, bytes: u64::MAX }
-    }
-
-    const fn hold(self, entries: usize, bytes: u64) -> bool {
-        entries as u64 <= self.entries && (bytes <= self.bytes || entries <= 1)
-    }
 }
 
 /// A run of consecutive entries with the same term, from `first` to the entry before the next run.

@@ -4,10 +4,10 @@
 //! [`recover_cluster`] on each of them with the same new configuration, then start them again. From
 //! then on all entries of their logs count as committed, even those that were not.
 
+use crate::config::CacheLimits;
 use crate::configuration::Configuration;
 use crate::entry::Entry;
 use crate::execute::{CATCH_UP, Machine, Recovered, Snapshots, Storage, encode_catch_up, recover};
-use crate::log::CacheLimits;
 use crate::message::SnapshotMeta;
 use crate::server::io::Batch;
 use crate::store::{Fsm, LogStore, SnapshotStore, StableStore, StoreError, StoreErrorKind};

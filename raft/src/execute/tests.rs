@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::configuration::{Configuration, Member};
-use crate::store::inmem::{InmemSink, InmemSnapshotStore, InmemStore};
+use crate::entry::Payload;
+use crate::store::inmem::{InmemSink, InmemSnapshotStore, InmemSource, InmemStore};
 use alloc::vec;
 use core::cell::Cell;
 

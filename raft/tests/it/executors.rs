@@ -294,8 +294,11 @@ fn a_compacted_log_needs_its_snapshot() {
     for (op, needed) in [(LogOp::Compact(Index(3)), "i3"), (LogOp::Discard, "i1")] {
         let mut disk = disk(1..4);
         disk.persist(&Write { token: Token(1), hard_state: None, log: op }).expect("memory does not fail");
-        assert_eq!(disk.recover(Some(meta(id(1, 3))), 1).map(|found| found.log.last()), Ok(id(1, 3)));
-        let error = disk.recover(None, 1).expect_err("the snapshot is missing");
+        assert_eq!(
+            disk.recover(Some(meta(id(1, 3))), CacheLimits::entries(1)).map(|found| found.log.last()),
+            Ok(id(1, 3))
+        );
+        let error = disk.recover(None, CacheLimits::entries(1)).expect_err("the snapshot is missing");
         let expected = format!(
             "the log was compacted up to {needed}, but the newest readable snapshot ends at t0.i0: damaged"
         );
