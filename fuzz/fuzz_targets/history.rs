@@ -1,4 +1,4 @@
-//! Bytes become a history, judged twice: see `tests/fuzz_targets/history.rs`.
+//! Bytes become a history that two checkers judge: see `tests/fuzz_targets/history.rs`.
 
 #![no_main]
 

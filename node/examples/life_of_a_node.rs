@@ -1,11 +1,11 @@
-//! The life of a node in four scenes: create a node, start a cluster with it, add and remove other
-//! nodes, and look at their state. The last part is a cluster in memory, in about thirty lines.
+//! The life of a node in four parts: create a node, start a cluster with it, add and remove other nodes,
+//! and read their state. The last part starts a cluster in memory, in about thirty lines.
 //!
 //! ```text
 //! cargo run -p wavetank-node --example life_of_a_node
 //! ```
 
-#![expect(clippy::print_stdout, reason = "an example prints what it does")]
+#![expect(clippy::print_stdout, reason = "an example prints its progress")]
 
 use std::error::Error;
 use std::path::Path;
@@ -16,7 +16,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The state machine: a sum. A command is a number in text; the response is the new sum.
+/// The state machine is a sum. A command is a number as text, and the response is the new sum.
 #[derive(Default)]
 struct Sum(i64);
 
@@ -41,7 +41,7 @@ impl Fsm for Sum {
     }
 }
 
-/// The sum at one moment.
+/// The sum when the snapshot was taken.
 struct Captured(i64);
 
 impl FsmSnapshot for Captured {
@@ -78,7 +78,7 @@ async fn main() -> Result<()> {
     two.shutdown().await;
     println!("members: {}", members(&one));
 
-    println!("-- 4. look at the leader, the states and the statistics");
+    println!("-- 4. print the leader, the states and the statistics");
     println!("n3 says: {}", *three.leader_changes().borrow());
     println!("n1 is {}, n2 is {}, n3 is {}", one.state(), two.state(), three.state());
     println!("{}", one.stats().await?);
@@ -91,7 +91,7 @@ async fn main() -> Result<()> {
     in_memory().await
 }
 
-/// A node with everything on disk under `directory` and a port of its own.
+/// Creates a node that stores everything on disk under `directory` and listens on its own port.
 async fn create(id: &str, directory: &Path) -> Result<Raft> {
     let config = Config { local_id: id.into(), ..Config::default() };
     let store = RedbStore::open(directory.join(id).join("raft.redb"))?;
@@ -110,7 +110,7 @@ fn members(raft: &Raft) -> String {
     raft.get_configuration().map_or_else(String::new, |latest| latest.to_string())
 }
 
-/// Three nodes in this process, without a disk or a port.
+/// Runs three nodes in this process, without a disk or a port.
 async fn in_memory() -> Result<()> {
     let network = InmemNetwork::new();
     let mut nodes = Vec::new();
@@ -129,7 +129,7 @@ async fn in_memory() -> Result<()> {
     let leader = changes.wait_for(|seen| seen.leader.is_some()).await?.leader.clone();
     let leader =
         nodes.iter().find(|node| leader.as_ref().is_some_and(|leader| leader.id == *node.local_id()));
-    let leader = leader.ok_or("one of the three leads")?;
+    let leader = leader.ok_or("the reported leader is none of the three nodes")?;
     println!("{leader}");
     println!("sum: {}", add(leader, 42).await?);
     for node in &nodes {

@@ -23,10 +23,12 @@ use crate::driver::pending_calls::{OutcomeSender, PendingCalls, Repliers, weight
 use crate::driver::state::RaftState;
 use crate::driver::status::{End, Stats, StatusPublisher};
 use crate::driver::worker_queue::WorkerQueue;
+use crate::panic::caught;
 use crate::transport::{Arrival, Outgoing, Replier, Transport};
 use crate::wire::Header;
 use metrics::Metrics;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 use tokio::sync::oneshot;
@@ -41,6 +43,9 @@ use wavetank_raft::{
 const TURN: usize = 512;
 /// The number of the driver's own call to stop. No pending call has it.
 const LAST: RequestId = RequestId(u64::MAX);
+/// The bytes of commands after which a write takes no further one. The disk reports whole writes, and a
+/// leader that hears nothing of its disk for `disk_stall_timeout` steps down.
+const BATCH_BYTES: u64 = 8 << 20;
 /// The most unfinished writes; while there are as many, no proposal is taken.
 const WRITES: u64 = 1024;
 
@@ -90,7 +95,7 @@ pub(crate) struct Driver {
     pub(crate) server: Server,
     pub(crate) options: Options,
     pub(crate) queues: WorkerQueues,
-    pub(crate) transport: Box<dyn Transport>,
+    pub(crate) transport: Arc<dyn Transport>,
     pub(crate) status: StatusPublisher,
     pub(crate) addresses: AddressBook,
     calls: PendingCalls,
@@ -115,7 +120,7 @@ impl Driver {
         server: Server,
         options: Options,
         queues: WorkerQueues,
-        transport: Box<dyn Transport>,
+        transport: Arc<dyn Transport>,
         mut status: StatusPublisher,
     ) -> Self {
         let now = status.numbers.now();
@@ -142,8 +147,19 @@ impl Driver {
         }
     }
 
-    /// Runs until the server has stopped for good.
-    pub(crate) async fn run(mut self, mut inboxes: Inboxes, mut ended: Receiver<()>) {
+    /// Runs until the server has stopped for good. A panic closes the transport, ends all calls, and is
+    /// the reason for the stop.
+    pub(crate) async fn run(self, inboxes: Inboxes, mut ended: Receiver<()>) {
+        let (transport, end) = (self.transport.clone(), self.status.end.clone());
+        if let Err(why) = caught("the driver", self.serve(inboxes, &mut ended)).await {
+            tracing::error!(error = %why, "stopped");
+            transport.close();
+            while ended.recv().await.is_some() {}
+            end.send_replace(Some(End { why: Halt::Store(why), stats: None }));
+        }
+    }
+
+    async fn serve(mut self, mut inboxes: Inboxes, ended: &mut Receiver<()>) {
         let mut received = Received::default();
         let mut alarm = Alarm::new();
         while self.halt.is_none() {
@@ -158,7 +174,7 @@ impl Driver {
                 self.step(Event::Call { request: LAST, call: Call::Shutdown }, self.status.numbers.now());
             }
         }
-        self.stop(inboxes, &mut ended).await;
+        self.stop(inboxes, ended).await;
     }
 
     /// Waits for an event. True if all handles are gone.
@@ -254,6 +270,7 @@ impl Driver {
                 self.step(Event::Response { from, rpc, response }, now);
             }
             Arrival::Speaks { peer, dialect } => self.step(Event::PeerSpeaks { peer, dialect }, now),
+            Arrival::Failed(error) => self.step(Event::StoreFailed(error), now),
         }
     }
 
@@ -294,15 +311,21 @@ impl Driver {
         self.step(Event::Call { request, call }, now);
     }
 
-    /// Commands that came together go in together.
+    /// Commands that came together become one write, up to a size.
     fn propose(&mut self, proposals: &mut Vec<Proposal>, now: Time) {
-        let mut batch = Vec::with_capacity(proposals.len());
+        let (mut batch, mut bytes) = (Vec::with_capacity(proposals.len()), 0);
         for Proposal { call, reply } in proposals.drain(..) {
             let request = self.calls.open(reply, weight(&call));
             if let Call::Apply(data) = call {
+                bytes += data.len() as u64;
                 batch.push((request, data));
+                if BATCH_BYTES <= bytes {
+                    self.apply(core::mem::take(&mut batch), now);
+                    bytes = 0;
+                }
             } else {
                 self.apply(core::mem::take(&mut batch), now);
+                bytes = 0;
                 self.metrics.called(&call);
                 self.step(Event::Call { request, call }, now);
             }
@@ -361,7 +384,7 @@ impl Driver {
             Observed::Peer { removed: false, peer } => self.addresses.note(peer),
             Observed::Ignored(why) => {
                 self.has_ignored = true;
-                tracing::debug!(?why, "a message was ignored");
+                tracing::debug!(%why, "a message was ignored");
             }
             Observed::State { role, term } => {
                 self.metrics.entered(*role);
@@ -385,13 +408,14 @@ impl Driver {
     async fn stop(mut self, inboxes: Inboxes, ended: &mut Receiver<()>) {
         let Some(why) = self.halt.take() else { return };
         match &why {
-            Halt::Store(error) => tracing::error!(%error, "stopped: a store failed"),
+            Halt::Store(error) => tracing::error!(%error, "stopped"),
             Halt::Removed => tracing::info!("stopped: removed from the cluster"),
             Halt::Shutdown => tracing::info!("stopped"),
         }
         self.status.stop();
         let mut stats = self.stats(self.status.numbers.now());
         stats.state = RaftState::Shutdown;
+        let stats = Some(stats);
         self.transport.close();
         let Self { queues, status, observers, .. } = self;
         drop((inboxes, queues, observers));

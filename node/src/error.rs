@@ -155,6 +155,17 @@ impl std::error::Error for CallError {}
 pub enum StartError {
     /// A setting cannot have its value.
     Config(ConfigError),
+    /// A limit is above another one, which must be at least as large.
+    Limits {
+        /// The name of the limit.
+        limit: &'static str,
+        /// Its value.
+        value: u64,
+        /// The name of the other limit.
+        other: &'static str,
+        /// The value of the other limit.
+        bound: u64,
+    },
     /// Nobody can call a server at this address.
     Address(AddressError),
     /// The stores are those of another server.
@@ -175,6 +186,9 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(error) => write!(f, "configuration: {error}"),
+            Self::Limits { limit, value, other, bound } => {
+                write!(f, "{limit} is {value}, but must not be above {other}, which is {bound}")
+            }
             Self::Address(error) => write!(f, "{error}"),
             Self::OtherServer { owner, started_as } => write!(
                 f,

@@ -342,8 +342,9 @@ impl Raft {
         self.stopped().await;
     }
 
-    /// Returns when the server has stopped, with the reason: shutdown, removal, or a failed store.
-    /// `None` if its runtime ended, or it panicked.
+    /// Returns when the server has stopped, with the reason: shutdown, removal, a failed store,
+    /// or a task that panicked. The last two are [`Halt::Store`], whose text names the task. `None` if the
+    /// runtime has ended.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));

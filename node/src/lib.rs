@@ -11,6 +11,7 @@ mod address;
 mod driver;
 mod error;
 mod handle;
+mod panic;
 pub mod prelude;
 pub mod store;
 pub mod transport;
@@ -39,8 +40,3 @@ pub use wavetank_raft::{
     RpcId, ServerAddress, ServerId, Settings, SnapshotMeta, Span, Suffrage, Term, Time, TimeoutNow,
     TimeoutNowResponse, Token, UncheckedConfiguration, Write,
 };
-
-/// The README's code compiles.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

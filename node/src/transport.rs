@@ -17,12 +17,19 @@ use crate::address::AddressFormat;
 use crate::wire::Header;
 use std::fmt;
 use tokio::sync::mpsc;
+use wavetank_raft::store::StoreError;
 use wavetank_raft::{Dialect, NodeId, Request, Response, RpcId, ServerAddress, ServerId};
 
 /// A network, as the driver uses it.
 pub trait Transport: Send + Sync + 'static {
     /// The address at which other servers reach this one.
     fn local_addr(&self) -> ServerAddress;
+
+    /// The size of the largest message that the transport carries, in bytes; `None` if there is no
+    /// limit. A server whose largest command does not fit into a message does not start.
+    fn max_message_bytes(&self) -> Option<u64> {
+        None
+    }
 
     /// The form that the addresses of servers have. An address of another form is refused where it enters.
     fn address_format(&self) -> AddressFormat {
@@ -89,6 +96,8 @@ pub enum Arrival {
         /// The answer.
         response: Response,
     },
+    /// A task of the transport has panicked. The server stops with this error.
+    Failed(StoreError),
     /// The dialect that a peer speaks. Until this arrives, the server assumes Wavetank's dialect.
     Speaks {
         /// The peer.

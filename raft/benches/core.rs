@@ -17,8 +17,8 @@ mod stopwatch;
 use std::collections::VecDeque;
 use stopwatch::on_core;
 use wavetank_raft::{
-    Boot, ClientRequest, Config, Configuration, Data, Effect, Effects, Entropy, HardState, Index, Input,
-    LogId, LogImage, Member, Node, NodeId, Payload, RoleName, Settings, StoreJob, Term, Time,
+    Boot, CacheLimits, ClientRequest, Config, Configuration, Data, Effect, Effects, Entropy, HardState,
+    Index, Input, LogId, LogImage, Member, Node, NodeId, Payload, RoleName, Settings, StoreJob, Term, Time,
 };
 
 const RUNS: usize = 5;
@@ -44,7 +44,7 @@ impl Trio {
                 entropy: Entropy(7),
                 incarnation: 0,
                 hard_state: HardState { term: Term(0), vote: None },
-                log: LogImage::new(LogId::ZERO, config.log_cache_capacity),
+                log: LogImage::new(LogId::ZERO, CacheLimits::entries(config.log_cache_capacity)),
                 snapshot: None,
                 catch_up: LogId::ZERO,
             };

@@ -1,6 +1,7 @@
 //! The configuration, under HashiCorp's names and with its defaults. Values that cannot work are
 //! refused.
 
+use crate::log::CacheLimits;
 use crate::types::{ServerId, Span};
 use core::fmt;
 use core::time::Duration;
@@ -13,7 +14,7 @@ use core::time::Duration;
 /// `Config { local_id, ..Config::default() }`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Config {
     /// The protocol version spoken, 2 or 3. 1 is HashiCorp's pre-2017 protocol and is not spoken.
     pub protocol_version: u8,
@@ -34,6 +35,10 @@ pub struct Config {
     /// Bytes per AppendEntries; an entry larger than this travels alone (≥ 1). HashiCorp bounds
     /// by count only; etcd calls this `MaxSizePerMsg`.
     pub max_append_bytes: u64,
+    /// Bytes of the largest command with its extensions, and of the largest state of a restore (≥ 1).
+    /// The leader refuses a larger one. The same on all servers. HashiCorp has no limit and suggests
+    /// 512 KiB (`SuggestedMaxDataSize`).
+    pub max_command_bytes: u64,
     /// Unanswered AppendEntries with entries per follower (≥ 1). HashiCorp: `MaxRPCsInFlight`.
     pub max_inflight: u64,
     /// Whether a leader that commits a configuration without its own vote shuts down.
@@ -58,6 +63,9 @@ pub struct Config {
     /// Entries kept in memory behind the last one; older ones are read from the store (≥ 1).
     /// HashiCorp users wrap the store in a `LogCache` of this capacity.
     pub log_cache_capacity: u64,
+    /// Bytes of the entries kept in memory (≥ `max_append_bytes`): the sum of their
+    /// [`weight`](crate::Entry::weight)s. An entry that is not durable stays in memory beyond this.
+    pub log_cache_bytes: u64,
     /// A leader steps down, and a follower does not campaign, while a write has not become
     /// durable for this long (≥ `heartbeat_timeout`). HashiCorp's leaders hang (#503, #614).
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
@@ -81,6 +89,7 @@ impl Default for Config {
             commit_timeout: Duration::from_millis(50),
             max_append_entries: 64,
             max_append_bytes: 1 << 20,
+            max_command_bytes: 32 << 20,
             max_inflight: 16,
             shutdown_on_remove: true,
             trailing_logs: 10_240,
@@ -91,6 +100,7 @@ impl Default for Config {
             no_snapshot_restore_on_start: false,
             pre_vote_disabled: false,
             log_cache_capacity: 1_024,
+            log_cache_bytes: 64 << 20,
             disk_stall_timeout: Duration::from_secs(5),
             lease_clock_drift_ppm: 500,
             max_catch_up_rounds: 10,
@@ -194,6 +204,7 @@ impl Settings {
             ("commit_timeout", Duration::from_millis(1) <= c.commit_timeout, "must be at least 1ms"),
             ("max_append_entries", (1..=1024).contains(&c.max_append_entries), "must be 1 to 1024"),
             ("max_append_bytes", 1 <= c.max_append_bytes, "must be at least 1"),
+            ("max_command_bytes", 1 <= c.max_command_bytes, "must be at least 1"),
             ("max_inflight", 1 <= c.max_inflight, "must be at least 1"),
             ("snapshot_interval", SHORTEST <= c.snapshot_interval, "must be at least 5ms"),
             ("leader_lease_timeout", SHORTEST <= c.leader_lease_timeout, "must be at least 5ms"),
@@ -203,6 +214,11 @@ impl Settings {
                 "must not be above heartbeat_timeout",
             ),
             ("log_cache_capacity", 1 <= c.log_cache_capacity, "must be at least 1"),
+            (
+                "log_cache_bytes",
+                c.max_append_bytes <= c.log_cache_bytes,
+                "must not be below max_append_bytes",
+            ),
             (
                 "disk_stall_timeout",
                 c.heartbeat_timeout <= c.disk_stall_timeout,
@@ -256,6 +272,12 @@ impl Settings {
     #[must_use]
     pub const fn disk_stall_timeout(&self) -> Span {
         Span::from_duration(self.0.disk_stall_timeout)
+    }
+
+    /// Returns the limits of the entries in memory.
+    #[must_use]
+    pub const fn cache_limits(&self) -> CacheLimits {
+        CacheLimits { entries: self.0.log_cache_capacity, bytes: self.0.log_cache_bytes }
     }
 
     /// How often a leader sends heartbeats.

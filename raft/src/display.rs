@@ -1,6 +1,6 @@
-//! `Display` for roles and refusals.
+//! `Display` for roles, refusals and the reasons to ignore a message.
 
-use crate::node::io::{Refusal, RoleName};
+use crate::node::io::{Ignored, Refusal, RoleName};
 use core::fmt;
 
 impl fmt::Display for RoleName {
@@ -11,6 +11,21 @@ impl fmt::Display for RoleName {
             Self::Follower => "Follower",
             Self::PreCandidate | Self::Candidate => "Candidate",
             Self::Leader => "Leader",
+        })
+    }
+}
+
+impl fmt::Display for Ignored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownRpc => "the response belongs to no open request",
+            Self::UnknownTicket => "the report belongs to no open job",
+            Self::Malformed => "the fields of the message contradict each other",
+            Self::SecondLeader => "the message is from a second leader of this term",
+            Self::BelowCommit => "the message would overwrite committed entries",
+            Self::StaleTimeoutNow => "the TimeoutNow request is not from the current leader",
+            Self::UnknownToken => "the report is about a write that was never issued",
+            Self::FromSelf => "the sender of the message is this server itself",
         })
     }
 }
@@ -41,6 +56,9 @@ impl fmt::Display for Refusal {
             }
             Self::TransferToSelf => write!(f, "cannot transfer leadership to itself"),
             Self::TransferTimeout => write!(f, "leadership transfer timeout"),
+            Self::TooLarge { bytes, limit } => {
+                write!(f, "{bytes} bytes are above max_command_bytes, which is {limit}")
+            }
             Self::TooSlow => write!(f, "the new server did not catch up: it remains a non-voter"),
             Self::StagingAborted => write!(f, "the promotion of the new server was aborted"),
         }

@@ -6,7 +6,7 @@
 
 use crate::config::Settings;
 use crate::entry::{Data, Entries, Entry, Payload};
-use crate::log::LogImage;
+use crate::log::{CacheLimits, LogImage};
 use crate::message::SnapshotMeta;
 use crate::node::io::{HardState, LogOp, SnapshotPiece, Write};
 use crate::server::io::Batch;
@@ -78,7 +78,7 @@ impl Recovered {
 pub fn recover<L: LogStore, S: StableStore, N: SnapshotStore>(
     storage: &mut Storage<L, S>,
     snapshots: &Snapshots<N>,
-    cache: u64,
+    cache: CacheLimits,
 ) -> Result<Recovered, StoreError> {
     let found = storage.recover(snapshots.newest()?, cache)?;
     found.check_covers(snapshots.store.newest_end()?)?;
@@ -96,7 +96,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     pub fn recover(
         &mut self,
         snapshot: Option<Arc<SnapshotMeta>>,
-        cache: u64,
+        cache: CacheLimits,
     ) -> Result<Recovered, StoreError> {
         let end = snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
         let hard_state = match self.stable.get(HARD_STATE)? {
@@ -139,7 +139,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         Err(StoreError::new(StoreErrorKind::Corrupt, what))
     }
 
-    fn recover_log(&mut self, snapshot: LogId, cache: u64) -> Result<LogImage, StoreError> {
+    fn recover_log(&mut self, snapshot: LogId, cache: CacheLimits) -> Result<LogImage, StoreError> {
         let (first, last) = (self.log.first_index()?, self.log.last_index()?);
         if first == Index::ZERO {
             return Ok(LogImage::new(snapshot, cache));
@@ -165,7 +165,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         Ok(image)
     }
 
-    fn based_on(&self, first: Index, cache: u64) -> Result<LogImage, StoreError> {
+    fn based_on(&self, first: Index, cache: CacheLimits) -> Result<LogImage, StoreError> {
         Ok(LogImage::new(self.expect_log(first)?.id, cache))
     }
 
@@ -298,8 +298,14 @@ pub struct Snapshots<N: SnapshotStore> {
     /// The snapshot store.
     pub store: N,
     incoming: Option<PartialSnapshot<N::Sink>>,
-    outgoing: Option<(Arc<SnapshotMeta>, N::Source)>,
+    /// The snapshots that were read last, the newest read first. At most [`SOURCES_MAX`]: an open
+    /// source keeps the space of a snapshot that the store has dropped.
+    outgoing: Vec<(Arc<SnapshotMeta>, N::Source)>,
 }
+
+/// Two followers may be sent different snapshots at the same time. Opening a snapshot reads all of
+/// it, and the older one may no longer be in the store.
+const SOURCES_MAX: usize = 2;
 
 /// A snapshot whose first pieces are written.
 #[derive(Debug)]
@@ -312,7 +318,7 @@ struct PartialSnapshot<S> {
 impl<N: SnapshotStore> Snapshots<N> {
     /// Makes an executor for this store.
     pub const fn new(store: N) -> Self {
-        Self { store, incoming: None, outgoing: None }
+        Self { store, incoming: None, outgoing: Vec::new() }
     }
 
     /// Returns the newest readable snapshot. If newer ones are damaged, an older one is used
@@ -356,14 +362,17 @@ impl<N: SnapshotStore> Snapshots<N> {
                 }
             },
         };
-        if self.outgoing.as_ref().is_none_or(|(meta, _)| meta.last != last) {
-            self.outgoing = match self.store.open(last) {
-                Ok(opened) => Some(opened),
-                Err(error) if error.kind == StoreErrorKind::NotFound => None,
+        let opened = match self.outgoing.iter().position(|(meta, _)| meta.last == last) {
+            Some(at) => self.outgoing.remove(at),
+            None => match self.store.open(last) {
+                Ok(opened) => opened,
+                Err(error) if error.kind == StoreErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(error),
-            };
-        }
-        let Some((meta, source)) = self.outgoing.as_mut() else { return Ok(None) };
+            },
+        };
+        self.outgoing.truncate(SOURCES_MAX - 1);
+        self.outgoing.insert(0, opened);
+        let (meta, source) = &mut self.outgoing[0];
         let data = source.read_at(offset, limit)?;
         Ok(Some(SnapshotPiece { meta: meta.clone(), offset, data }))
     }

@@ -45,7 +45,7 @@ pub use configuration::{
     Change, Configuration, ConfigurationError, Member, Suffrage, UncheckedConfiguration,
 };
 pub use entry::{Data, Entries, Entry, Extended, Payload};
-pub use log::{Log, LogImage};
+pub use log::{CacheLimits, Log, LogImage};
 pub use message::{
     AppendEntries, AppendEntriesResponse, InstallSnapshot, InstallSnapshotResponse, Request, RequestPreVote,
     RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, SnapshotMeta, TimeoutNow,

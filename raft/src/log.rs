@@ -16,7 +16,7 @@ use core::cmp::Ordering;
 /// not fit in memory.
 ///
 /// 1. The entries follow `base` and each other without a gap.
-/// 2. `tail` holds the last entries, at most as many as the capacity of the cache.
+/// 2. `tail` holds the last entries, within the limits of the cache.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct LogImage {
     base: LogId,
@@ -24,7 +24,30 @@ pub struct LogImage {
     last: LogId,
     configurations: Vec<(Index, Arc<Configuration>)>,
     tail: VecDeque<Entry>,
-    cache: u64,
+    tail_bytes: u64,
+    cache: CacheLimits,
+}
+
+/// Limits of the entries that are kept in memory. Older entries are read from the store.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct CacheLimits {
+    /// The maximum number of entries.
+    pub entries: u64,
+    /// The maximum sum of their [`weight`](Entry::weight)s, in bytes. The last entry stays in memory
+    /// even if it alone weighs more.
+    pub bytes: u64,
+}
+
+impl CacheLimits {
+    /// Makes a limit on the number of entries alone.
+    #[must_use]
+    pub const fn entries(entries: u64) -> Self {
+        Self { entries, bytes: u64::MAX }
+    }
+
+    const fn hold(self, entries: usize, bytes: u64) -> bool {
+        entries as u64 <= self.entries && (bytes <= self.bytes || entries <= 1)
+    }
 }
 
 /// A run of consecutive entries with the same term, from `first` to the entry before the next run.
@@ -36,10 +59,10 @@ struct TermRun {
 }
 
 impl LogImage {
-    /// Makes an image without entries. The first entry must follow `base`. `cache` is the number of
-    /// entries to keep in memory.
+    /// Makes an image without entries. The first entry must follow `base`. `cache` limits
+    /// the entries that are kept in memory.
     #[must_use]
-    pub fn new(base: LogId, cache: u64) -> Self {
+    pub fn new(base: LogId, cache: CacheLimits) -> Self {
         Self { base, last: base, cache, ..Self::default() }
     }
 
@@ -57,9 +80,12 @@ impl LogImage {
             self.runs.push(TermRun { first: entry.id.index, term: entry.id.term });
         }
         self.last = entry.id;
+        self.tail_bytes += entry.weight();
         self.tail.push_back(entry);
-        if self.cache < self.tail.len() as u64 {
-            self.tail.pop_front();
+        while !self.cache.hold(self.tail.len(), self.tail_bytes)
+            && let Some(oldest) = self.tail.pop_front()
+        {
+            self.tail_bytes -= oldest.weight();
         }
     }
 
@@ -86,6 +112,7 @@ impl LogImage {
 ///
 /// 1. `runs` has the terms of the entries after `base` up to `last`; the terms strictly rise.
 /// 2. `cache` holds the last entries up to `last`, without a gap.
+/// 3. `cache_bytes` is the sum of the weights of the entries in `cache`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Log {
@@ -93,11 +120,18 @@ pub struct Log {
     runs: VecDeque<TermRun>,
     last: LogId,
     cache: VecDeque<Entry>,
+    cache_bytes: u64,
 }
 
 impl Log {
     pub(crate) fn restore(image: LogImage) -> Self {
-        Self { base: image.base, runs: image.runs.into(), last: image.last, cache: image.tail }
+        Self {
+            base: image.base,
+            runs: image.runs.into(),
+            last: image.last,
+            cache: image.tail,
+            cache_bytes: image.tail_bytes,
+        }
     }
 
     /// Returns the position of the last entry, or the base if there are no entries.
@@ -200,6 +234,7 @@ impl Log {
             self.runs.push_back(TermRun { first: entry.id.index, term: entry.id.term });
         }
         self.last = entry.id;
+        self.cache_bytes += entry.weight();
         self.cache.push_back(entry);
     }
 
@@ -208,7 +243,9 @@ impl Log {
         assert!(self.base.index < from, "cannot truncate at {from}, the base is {}", self.base);
         assert!(from <= self.last.index, "cannot truncate at {from}, the log ends at {}", self.last);
         let keep = from.since(self.cached_from());
-        self.cache.truncate(usize::try_from(keep).expect("the cache fits in memory"));
+        for dropped in self.cache.drain(usize::try_from(keep).expect("the cache fits in memory")..) {
+            self.cache_bytes -= dropped.weight();
+        }
         while self.runs.back().is_some_and(|run| from <= run.first) {
             self.runs.pop_back();
         }
@@ -221,7 +258,7 @@ impl Log {
     pub(crate) fn compact(&mut self, upto: Index) {
         let base = self.id_at(upto).expect("the log has the last entry that is compacted");
         while self.cached_from() <= upto && !self.cache.is_empty() {
-            self.cache.pop_front();
+            self.uncache_oldest();
         }
         while self.runs.get(1).is_some_and(|second| second.first <= upto.next()) {
             self.runs.pop_front();
@@ -238,15 +275,22 @@ impl Log {
     pub(crate) fn reset(&mut self, base: LogId) {
         self.runs.clear();
         self.cache.clear();
+        self.cache_bytes = 0;
         self.base = base;
         self.last = base;
     }
 
-    /// Drops cached entries beyond the capacity. An entry that is not durable stays in the cache,
+    /// Drops cached entries beyond the limits. An entry that is not durable stays in the cache,
     /// because it cannot be read from disk yet.
-    pub(crate) fn evict(&mut self, capacity: u64, durable: Index) {
-        while capacity < self.cache.len() as u64 && self.cached_from() <= durable {
-            self.cache.pop_front();
+    pub(crate) fn evict(&mut self, limits: CacheLimits, durable: Index) {
+        while !limits.hold(self.cache.len(), self.cache_bytes) && self.cached_from() <= durable {
+            self.uncache_oldest();
+        }
+    }
+
+    fn uncache_oldest(&mut self) {
+        if let Some(oldest) = self.cache.pop_front() {
+            self.cache_bytes -= oldest.weight();
         }
     }
 }

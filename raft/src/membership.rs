@@ -30,6 +30,17 @@ impl Membership {
         self.stack.last().map(|(index, configuration)| (*index, configuration))
     }
 
+    /// True if a change from the configuration before the latest one gave this member another
+    /// address.
+    pub(crate) fn has_moved(&self, node: NodeId) -> bool {
+        let address = |(_, configuration): &(Index, Arc<Configuration>)| {
+            configuration.server(node).map(|member| member.address.clone())
+        };
+        let mut newest = self.stack.iter().rev().map(address);
+        let (latest, before) = (newest.next().flatten(), newest.next().flatten());
+        before.is_some() && latest.is_some() && before != latest
+    }
+
     /// Returns the index of the latest configuration; zero if there is none.
     pub(crate) fn index(&self) -> Index {
         self.stack.last().map_or(Index::ZERO, |(index, _)| *index)

@@ -96,6 +96,10 @@ pub struct RequestVoteResponse {
     pub term: Term,
     /// True if the vote is granted. The vote is durable then.
     pub granted: bool,
+    /// *Beyond HashiCorp*: true if the voter refuses because of the term alone. The term of the
+    /// request is older than the voter's, the candidate's log is at least as up to date, and the
+    /// voter knows of no live leader. It would vote for the same candidate in a newer term.
+    pub refused_for_term: bool,
 }
 
 /// A request for a pre-vote: whether the voter would vote for the sender (thesis §9.6). It changes
@@ -279,7 +283,7 @@ mod tests {
                 no_retry_backoff: false,
                 hint,
             }),
-            Response::RequestVote(RequestVoteResponse { term, granted }),
+            Response::RequestVote(RequestVoteResponse { term, granted, refused_for_term: false }),
             Response::RequestPreVote(RequestPreVoteResponse { term, granted }),
             Response::InstallSnapshot(InstallSnapshotResponse { term, success, next_offset: 0 }),
             Response::TimeoutNow(TimeoutNowResponse { accepted: true }),

@@ -163,7 +163,7 @@ impl Node {
         if self.state.term < term {
             self.transition(Transition::Follow(term, None), now, fx);
         } else if term < self.state.term {
-            return self.reply_stale(from, rpc, &request);
+            return self.reply_stale(from, rpc, &request, now);
         }
         assert!(
             term == self.state.term,
@@ -244,17 +244,22 @@ impl Node {
     }
 
     fn reply_vote(&mut self, from: NodeId, rpc: RpcId, granted: bool) {
-        let response = Response::RequestVote(RequestVoteResponse { term: self.state.term, granted });
-        self.state.reply(from, rpc, response);
+        let refused_for_term = false;
+        let answer = RequestVoteResponse { term: self.state.term, granted, refused_for_term };
+        self.state.reply(from, rpc, Response::RequestVote(answer));
     }
 
     /// Answers a request of an older term. The request changes nothing, and its sender learns the
     /// newer term from the response.
-    fn reply_stale(&mut self, from: NodeId, rpc: RpcId, request: &Request) {
+    fn reply_stale(&mut self, from: NodeId, rpc: RpcId, request: &Request, now: Time) {
         let term = self.state.term;
         let response = match request {
             Request::AppendEntries(_) => append_refused(&self.state),
-            Request::RequestVote(_) => return self.reply_vote(from, rpc, false),
+            Request::RequestVote(m) => {
+                let refused_for_term =
+                    self.state.log.last() <= m.last_log && !self.is_bound_to_leader(from, now);
+                Response::RequestVote(RequestVoteResponse { term, granted: false, refused_for_term })
+            }
             Request::InstallSnapshot(_) => {
                 Response::InstallSnapshot(InstallSnapshotResponse { term, success: false, next_offset: 0 })
             }
@@ -283,7 +288,12 @@ impl Node {
 
     fn on_response(&mut self, from: NodeId, rpc: RpcId, response: Response, now: Time, fx: &mut Effects) {
         if let Some(term) = self.newer_term(&response) {
-            return self.transition(Transition::Follow(term, None), now, fx);
+            let campaigns_again = self.campaigns_again(from, rpc, &response);
+            self.transition(Transition::Follow(term, None), now, fx);
+            if campaigns_again {
+                self.transition(Transition::Campaign(CampaignCause::RefusedForTerm), now, fx);
+            }
+            return;
         }
         let transition = match (&mut self.role, &response) {
             (Role::Leader(leader), Response::AppendEntries(m)) if m.term == self.state.term => {
@@ -316,6 +326,20 @@ impl Node {
     fn newer_term(&self, response: &Response) -> Option<Term> {
         let repeats_question = matches!(response, Response::RequestPreVote(m) if m.granted);
         response.term().filter(|&term| !repeats_question && self.state.term < term)
+    }
+
+    /// True if this response makes a candidate campaign once more at once, in the term after the
+    /// response's. Without pre-vote, candidates that cannot win may begin every term first, and the
+    /// one that can win learns each term from a refusal, too late to use it.
+    fn campaigns_again(&self, from: NodeId, rpc: RpcId, response: &Response) -> bool {
+        match (&self.role, response) {
+            (Role::Candidate(ballot), Response::RequestVote(m)) => {
+                m.refused_for_term
+                    && self.state.settings.pre_vote_disabled
+                    && ballot.may_campaign_again(from, rpc)
+            }
+            (Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_), _) => false,
+        }
     }
 
     /// Changes the role, and changes it again while the new role asks for another one. For example,

@@ -7,6 +7,7 @@
 use crate::configuration::Configuration;
 use crate::entry::Entry;
 use crate::execute::{CATCH_UP, Machine, Recovered, Snapshots, Storage, encode_catch_up, recover};
+use crate::log::CacheLimits;
 use crate::message::SnapshotMeta;
 use crate::server::io::Batch;
 use crate::store::{Fsm, LogStore, SnapshotStore, StableStore, StoreError, StoreErrorKind};
@@ -26,7 +27,7 @@ pub fn has_existing_state<L: LogStore, S: StableStore, N: SnapshotStore>(
     storage: &mut Storage<L, S>,
     snapshots: &Snapshots<N>,
 ) -> Result<bool, StoreError> {
-    let found = recover(storage, snapshots, 1)?;
+    let found = recover(storage, snapshots, CacheLimits::entries(1))?;
     Ok(found.hard_state.term != Term(0) || found.log.last().index != Index::ZERO)
 }
 
@@ -45,7 +46,7 @@ pub fn recover_cluster<L: LogStore, S: StableStore, N: SnapshotStore, F: Fsm>(
     machine: &mut Machine<F>,
     configuration: Configuration,
 ) -> Result<Arc<SnapshotMeta>, StoreError> {
-    let found = recover(storage, snapshots, 1)?;
+    let found = recover(storage, snapshots, CacheLimits::entries(1))?;
     let last = found.log.last();
     if last.index == Index::ZERO {
         let what = "refused to recover cluster with no initial state: bootstrap it instead";

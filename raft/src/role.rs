@@ -43,12 +43,15 @@ pub(crate) enum Transition {
 }
 
 /// The reason why a campaign begins.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) enum CampaignCause {
     /// The election timer ran out.
     ElectionTimeout,
     /// The leader sent TimeoutNow (thesis §3.10).
     Transfer,
+    /// A voter refused this candidate in an older term, because of that term alone.
+    RefusedForTerm,
 }
 
 impl Role {

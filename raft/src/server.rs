@@ -12,7 +12,7 @@ mod snapshots;
 pub mod stats;
 
 use crate::config::Settings;
-use crate::configuration::Suffrage;
+use crate::configuration::{Member, Suffrage};
 use crate::node::Node;
 use crate::node::boot::Boot;
 use crate::node::io::{Deadline, DeadlineReason, Effects, Input};
@@ -21,7 +21,7 @@ use crate::types::{Index, Time};
 use alloc::vec::Vec;
 use apply::Applying;
 use calls::Calls;
-use io::{Action, Event, Halt, RequestError};
+use io::{Action, Event, Halt, Leader, RequestError};
 use snapshots::Snapshotting;
 use stats::{LatestConfiguration, Stats};
 
@@ -37,6 +37,7 @@ pub struct Server {
     snapshotting: Snapshotting,
     leads: bool,
     retirement: Option<Retirement>,
+    reported: Reported,
     is_halted: bool,
 }
 
@@ -49,6 +50,14 @@ struct Retirement {
     is_removal: bool,
 }
 
+/// The membership and the leader as observers know them. At its start, a server's observers know the
+/// membership that it starts with.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Reported {
+    members: Vec<Member>,
+    leader: Option<Leader>,
+}
+
 impl Server {
     /// Starts a server from the content of its stores. If there is a `boot.snapshot`, the driver
     /// must load it into the state machine first.
@@ -56,13 +65,17 @@ impl Server {
     pub fn boot(settings: Settings, boot: Boot, now: Time) -> Self {
         let applying = Applying::new(boot.snapshot.as_deref());
         let snapshotting = Snapshotting::new(&settings, &boot, now);
+        let node = Node::boot(settings, boot, now);
+        let members = node.configuration().into_iter().flat_map(|(_, latest)| latest.members());
+        let reported = Reported { members: members.cloned().collect(), leader: None };
         Self {
-            node: Node::boot(settings, boot, now),
+            node,
             calls: Calls::default(),
             applying,
             snapshotting,
             leads: false,
             retirement: None,
+            reported,
             is_halted: false,
         }
     }

@@ -117,7 +117,7 @@ where
     }
 }
 
-/// Prints help or the version as an answer. Any other message of the parser is an error, in one line.
+/// Prints help or the version to the output. Any other message of the parser becomes a one-line error.
 fn parse_failure(error: &clap::Error, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let text = error.render().to_string();
     let kind = error.kind();

@@ -5,8 +5,8 @@
 //! conditions that a story waits for, and `expect.rs` the assertions. `ask.rs` has the queries.
 //! `record.rs` has the facts of a run that no server can report. `report.rs` has the report of a run.
 //!
-//! A wait that takes longer than its limit ends the story with a liveness violation. The limit is
-//! five virtual seconds, unless the story sets another. The judges see every step, and the first
+//! A wait that takes longer than its limit ends the story with a liveness violation. The limit is five
+//! virtual seconds, unless the story sets another limit. The judges see every step, and the first
 //! violation ends the story.
 
 mod act;
@@ -86,7 +86,8 @@ impl Cluster {
         self.tank.plan().election_timeout().times(timeouts.0)
     }
 
-    /// Waits until `is_there` is true. `what` names the awaited event in the text of a violation.
+    /// Waits until `is_there` is true. `what` is the awaited event as a sentence, for the text of a
+    /// violation.
     fn until(
         &mut self,
         what: impl FnOnce(&Tank) -> String,
@@ -95,23 +96,25 @@ impl Cluster {
         self.tank.observer_mut().custom.waited += 1;
         let wait_limit = std::mem::replace(&mut self.wait_limit, WAIT_LIMIT);
         let limit = self.tank.now() + wait_limit;
-        let in_vain = self.tank.run_while(limit, |tank| !is_there(tank) && has_not_spoken(tank));
+        let is_late = self.tank.run_while(limit, |tank| !is_there(tank) && has_not_spoken(tank));
         self.check_judges();
-        if in_vain {
-            let what = format!("waited {wait_limit} in vain until {}", what(&self.tank));
+        if is_late {
+            let what =
+                format!("the story waited {wait_limit}, but this did not happen: {}", what(&self.tank));
             self.end(Class::Liveness, GOES_ON, what);
         }
         self
     }
 
-    /// Lets time pass, and asserts that a condition holds during that time.
+    /// Lets time pass, and asserts that a condition holds during that time. `what` is the condition as a
+    /// sentence, for the text of a violation.
     fn while_passes(&mut self, timeouts: ElectionTimeouts, what: &str, mut holds: impl FnMut(&Tank) -> bool) {
         self.tank.observer_mut().custom.checked += 1;
         let limit = self.tank.now() + self.span(timeouts);
         let held = self.tank.run_while(limit, |tank| holds(tank) && has_not_spoken(tank));
         self.check_judges();
         if !held {
-            self.end(Class::Safety, TRUE, what.to_owned());
+            self.end(Class::Safety, TRUE, format!("the story expected that {what}"));
         }
     }
 

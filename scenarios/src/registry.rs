@@ -23,7 +23,7 @@ pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
         chapter(Chapter::Disks, disks::STORIES),
         vec![Scenario {
             name: "storm_beyond_budget",
-            summary: "More disks are damaged than a cluster can tolerate: the remaining servers may \
+            summary: "More disks are damaged than a cluster can tolerate. The remaining servers may \
                 stop answering; they must never answer wrongly.",
             chapter: Chapter::Disks,
             play: Play::Planned { plan: Plan::storm_beyond_budget, run: storms::storm_beyond_budget },
@@ -37,7 +37,7 @@ pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
         chapter(Chapter::Recovery, recovery::STORIES),
         vec![Scenario {
             name: "storm",
-            summary: "All kinds of faults happen at once, and every promise is kept.",
+            summary: "All kinds of faults happen in one run, and no check finds a violation.",
             chapter: Chapter::Storms,
             play: Play::Planned { plan: Plan::storm, run: storms::storm },
         }],
@@ -52,7 +52,7 @@ pub struct Scenario {
     pub name: &'static str,
     /// The summary, in one sentence.
     pub summary: &'static str,
-    /// The chapter that lists it.
+    /// The chapter that lists the scenario.
     pub chapter: Chapter,
     /// How the scenario runs.
     pub play: Play,
@@ -101,7 +101,7 @@ pub enum Chapter {
     Transfers,
     /// Reads and leases.
     Reads,
-    /// Bootstrapping.
+    /// The bootstrap of a cluster.
     Recovery,
     /// Random faults of all kinds, drawn from the seed.
     Storms,

@@ -3,8 +3,8 @@
 /// Defines the stories of a chapter and lists them in `STORIES`, in this order.
 ///
 /// The name of a function is the name of its story, and its doc comment is the summary. By default a
-/// story has three servers and a calm plan; `#[cluster(servers = 5, spares = 1, plan_tweak = f)]`
-/// changes this. The macro takes brackets, because rustfmt formats the functions inside brackets.
+/// story has three servers and a calm plan. `#[cluster(servers = 5, spares = 1, plan_tweak = f)]` changes
+/// this. The macro takes brackets, because rustfmt formats the functions inside brackets.
 macro_rules! stories {
     ($(
         $(#[doc = $line:literal])+

@@ -12,7 +12,6 @@
     reason = "a benchmark measures time and prints it"
 )]
 
-#[path = "../../raft/benches/stopwatch/mod.rs"]
 mod stopwatch;
 
 use stopwatch::on_core;

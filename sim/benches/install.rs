@@ -25,8 +25,8 @@ use wavetank_raft::store::{
     StoreError, StoreErrorKind,
 };
 use wavetank_raft::{
-    Call, Configuration, Data, Entries, Entry, Index, LogId, Settings, SnapshotMeta, SnapshotPiece, Span,
-    StoreJob, Write,
+    CacheLimits, Call, Configuration, Data, Entries, Entry, Index, LogId, Settings, SnapshotMeta,
+    SnapshotPiece, Span, StoreJob, Write,
 };
 use wavetank_sim::check::coverage::Point;
 use wavetank_sim::check::{self, Options};
@@ -262,7 +262,7 @@ impl Default for ChunkStores {
 }
 
 impl Stores for ChunkStores {
-    fn recover(&mut self, cache: u64) -> Result<Recovered, StoreError> {
+    fn recover(&mut self, cache: CacheLimits) -> Result<Recovered, StoreError> {
         recover(&mut self.storage, &self.snapshots, cache)
     }
 

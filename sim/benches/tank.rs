@@ -12,7 +12,6 @@
 )]
 
 mod memory;
-#[path = "../../raft/benches/stopwatch/mod.rs"]
 mod stopwatch;
 
 use memory::most_memory;

@@ -239,7 +239,7 @@ mod tests {
         for (from, to, why) in [
             ("\"format\": 2", "\"format\": 9", "format is 9"),
             ("\"nodes\": 3", "\"nodes\": 30", "bounds"),
-            ("timeout", "tiemout", "no step"),
+            ("timeout", "tiemout", "not a step"),
             ("\"calm\": true,", "", "not both groups"),
             ("\"calm\": true", "\"calm\": true, \"seed\": 3", "not both groups"),
         ] {

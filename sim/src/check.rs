@@ -5,6 +5,7 @@
 //! nothing in the world and keeps only a count. To add a check, write a file with a `CHECK` in the folder
 //! of its theme and add a line to the list below. The compiler reports a `CHECK` that is not in the list.
 
+pub(crate) mod calls;
 pub(crate) mod commit;
 pub mod coverage;
 pub(crate) mod election;
@@ -31,8 +32,9 @@ pub use judges::Judges;
 
 /// All checks, in the order in which they run. Only the first violation is reported, so a check that is
 /// closer to the cause of a bug runs earlier.
-static CHECKS: [Check; 47] = [
+static CHECKS: [Check; 59] = [
     storage::recovered_log_is_whole::CHECK,
+    storage::recovered_term_covers_log::CHECK,
     storage::synced_data_is_kept::CHECK,
     storage::recovery_covers_promises::CHECK,
     storage::persist_before_send::CHECK,
@@ -65,6 +67,7 @@ static CHECKS: [Check; 47] = [
     membership::configurations_overlap::CHECK,
     membership::configuration_is_latest_in_log::CHECK,
     membership::only_voters_count::CHECK,
+    membership::observers_are_told::CHECK,
     commit::commit_is_bounded::CHECK,
     commit::commit_own_term_only::CHECK,
     commit::committed_is_durable_on_quorum::CHECK,
@@ -76,6 +79,16 @@ static CHECKS: [Check; 47] = [
     commit::state_digest::CHECK,
     snapshot::snapshot_is_committed_prefix::CHECK,
     snapshot::compaction_follows_snapshot::CHECK,
+    snapshot::failed_load_stops::CHECK,
+    snapshot::snapshot_is_taken_when_due::CHECK,
+    snapshot::log_is_compacted::CHECK,
+    log::appends_are_limited::CHECK,
+    membership::staged_voter_catches_up::CHECK,
+    membership::removed_server_is_told::CHECK,
+    calls::refused_for_a_reason::CHECK,
+    calls::call_is_carried_out::CHECK,
+    calls::entries_arrive_unchanged::CHECK,
+    calls::barrier_is_fresh::CHECK,
     reads::verified_leader::CHECK,
     reads::read_index_bound::CHECK,
     reads::lease_exclusivity::CHECK,
@@ -133,7 +146,7 @@ fn violated(sentence: fmt::Arguments<'_>) -> Option<String> {
 
 /// A term and its vote, for messages.
 #[cold]
-fn vote_record(HardState { term, vote }: HardState) -> String {
+pub(crate) fn vote_record(HardState { term, vote }: HardState) -> String {
     vote.map_or_else(|| format!("{term} without a vote"), |vote| format!("{term} with a vote for {vote}"))
 }
 

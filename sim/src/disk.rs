@@ -13,6 +13,7 @@ mod device;
 mod memory;
 mod names;
 mod pages;
+mod steps;
 mod stores;
 
 pub use device::{Device, DeviceCounts, DeviceFault, Mount, OpenFile};
@@ -24,13 +25,14 @@ use crate::plan::fault_id::Fault;
 use crate::plan::named::Counters;
 use crate::plan::rng::{Domain, Draw, Stream};
 use crate::plan::server_set::ServerIdx;
+use crate::schedule::JobId;
 use fault::{Damage, DiskFault};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::execute::Recovered;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{
-    Configuration, Entry, Event, Index, LogId, Settings, SnapshotMeta, Span, StoreJob, Write,
+    CacheLimits, Configuration, Entry, Event, Index, LogId, Settings, SnapshotMeta, Span, StoreJob, Write,
 };
 
 /// A server's disk. It executes the jobs of the stores one after the other and injects disk faults.
@@ -47,6 +49,7 @@ pub struct Disk {
     streams: Streams,
     counts: Counters<Fault>,
     unreported_damage: Vec<Damage>,
+    was_wiped: bool,
 }
 
 /// The result of a job that ran.
@@ -103,6 +106,7 @@ impl Disk {
             },
             counts: Counters::default(),
             unreported_damage: Vec::new(),
+            was_wiped: false,
         }
     }
 
@@ -116,7 +120,7 @@ impl Disk {
     ///
     /// # Errors
     /// Returns an error if a store fails, or if its content is damaged.
-    pub fn recover(&mut self, cache: u64) -> Result<Recovered, StoreError> {
+    pub fn recover(&mut self, cache: CacheLimits) -> Result<Recovered, StoreError> {
         self.stores.recover(cache)
     }
 
@@ -175,6 +179,17 @@ impl Disk {
         if self.running == 0 { self.start() } else { None }
     }
 
+    /// Identifies the last of the running jobs; `None` if the disk is idle.
+    pub(crate) fn running(&self) -> Option<JobId> {
+        let last = self.running.checked_sub(1)?;
+        self.queue.get(last).map(|queued| match &queued.job {
+            StoreJob::Persist(write) => JobId::Write(write.token),
+            StoreJob::Fetch { ticket, .. }
+            | StoreJob::ReadSnapshot { ticket, .. }
+            | StoreJob::WriteSnapshot { ticket, .. } => JobId::Other(*ticket),
+        })
+    }
+
     /// True if at least three jobs wait while others run.
     #[must_use]
     pub fn has_backlog(&self) -> bool {
@@ -224,9 +239,16 @@ impl Disk {
 
     /// Erases all content and drops all queued jobs.
     pub fn wipe(&mut self) {
+        self.was_wiped = true;
         self.stores.wipe();
         self.queue.clear();
         self.running = 0;
+    }
+
+    /// True if the content was erased at least once.
+    #[must_use]
+    pub const fn was_wiped(&self) -> bool {
+        self.was_wiped
     }
 
     /// Replaces the disk's plan. Queued jobs keep the durations that were drawn before.

@@ -1,5 +1,5 @@
-//! Bounded exploration: every schedule within given bounds, run through the same `Node::step` as
-//! everything else.
+//! Bounded exploration: it tries every schedule within given bounds, and runs each step through the same
+//! `Node::step` as production does.
 //!
 //! Where to read first: [`Bounds`] (what may happen), [`server_state`] (one server and its steps),
 //! [`transition_cache`] (each step computed once), [`search`] (breadth first). The properties that must

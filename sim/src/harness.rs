@@ -12,15 +12,16 @@
 //! });
 //! ```
 //!
-//! Environment variables select the runs: `WAVETANK_SEED=N` runs one seed, `WAVETANK_SEEDS=N` or `A..B`
-//! replaces the test's seeds, and `WAVETANK_CAPSULE=FILE` replays a kept run. They are read in this
-//! module only, before any run begins.
+//! Environment variables select the runs. `WAVETANK_SEED=N` runs one seed. `WAVETANK_SEEDS=N` or `A..B`
+//! replaces the seeds of the test. `WAVETANK_CAPSULE=FILE` replays a recorded run. This module alone
+//! reads them, before any run begins.
 //!
-//! The seed of a failure, the property and the replay command are printed at once, and again with the
-//! shrunk plan when the test fails. A run that makes too many steps fails ([`Storm::steps_max`]). A run
-//! that takes longer than ten seconds of wall time is reported; one that takes longer than
-//! [`Storm::wall_time_max`], or the seconds in `WAVETANK_WALL_TIME`, ends the process. A panic of the state
-//! machine or the clients is a failure like any other, in constructors and destructors too.
+//! When a run fails, its seed, the property and the replay command are printed at once. They are printed
+//! again, with the shrunk plan, when the test fails. A run that makes too many steps fails
+//! ([`Storm::steps_max`]). A run that takes longer than ten seconds of wall time is reported. A run that
+//! takes longer than [`Storm::wall_time_max`], or the seconds in `WAVETANK_WALL_TIME`, ends the process.
+//! A panic of the state machine or the clients is a failure like any other, also in a constructor or a
+//! destructor.
 
 mod bounds;
 mod drop_guard;
@@ -41,14 +42,14 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// A storm without a state machine yet.
+/// A storm that has no state machine yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Storm {
     plan: Plan,
     bounds: Bounds,
 }
 
-/// A storm with a state machine but without clients yet.
+/// A storm that has a state machine but no clients yet.
 pub struct StormOver<F> {
     plan: Plan,
     bounds: Bounds,
@@ -56,7 +57,7 @@ pub struct StormOver<F> {
     invariants: Rc<Vec<Invariant<F>>>,
 }
 
-/// Makes the clients of a plan.
+/// A function that makes the clients of a plan.
 type MakeClients = dyn Fn(&Plan) -> Box<dyn Workload>;
 
 /// A storm with a state machine and clients: everything that a run needs.
@@ -66,7 +67,7 @@ pub struct Trial<F> {
 }
 
 impl Storm {
-    /// The storm of a seed.
+    /// Draws the storm of a seed.
     #[must_use]
     pub fn from_seed(seed: u64) -> Self {
         Self::from(Plan::storm(seed))
@@ -79,15 +80,15 @@ impl Storm {
         self
     }
 
-    /// Changes anything else in the plan.
+    /// Changes any other part of the plan.
     #[must_use]
     pub fn plan(mut self, edit: impl FnOnce(&mut Plan)) -> Self {
         edit(&mut self.plan);
         self
     }
 
-    /// Sets the most steps of a run, 5,000,000 by default. A step is an observation or a wake-up of the
-    /// clients; a storm makes some ten thousand of them. A run with more steps fails.
+    /// Sets the largest number of steps of a run, 5,000,000 by default. A step is an observation or a
+    /// wake-up of the clients; a storm makes some ten thousand of them. A run with more steps fails.
     #[must_use]
     pub const fn steps_max(mut self, steps: u64) -> Self {
         self.bounds.steps_max = steps;
@@ -95,15 +96,16 @@ impl Storm {
     }
 
     /// Sets the longest wall time of a run, 300 seconds by default. A run that takes longer cannot be
-    /// interrupted, since it may be inside a call of the state machine: its seed and its replay command are
-    /// printed, and the process ends with status 101. `WAVETANK_WALL_TIME=SECONDS` replaces this limit.
+    /// interrupted, since it may be inside a call of the state machine. So its seed and its replay
+    /// command are printed, and the process ends with status 101. `WAVETANK_WALL_TIME=SECONDS` replaces
+    /// this limit.
     #[must_use]
     pub const fn wall_time_max(mut self, span: Duration) -> Self {
         self.bounds.wall_time_max = span;
         self
     }
 
-    /// Sets the state machine; each starting server makes one.
+    /// Sets the state machine. `make` is called for each server that starts.
     #[must_use]
     pub fn fsm<F: TankFsm>(self, make: impl Fn() -> F + 'static) -> StormOver<F> {
         let Self { plan, bounds } = self;
@@ -112,8 +114,8 @@ impl Storm {
 }
 
 impl<F: TankFsm> StormOver<F> {
-    /// Adds an invariant of the state machine. It is checked after every applied batch and every
-    /// restored snapshot. The error says what is wrong.
+    /// Adds an invariant of the state machine. It is checked after every applied batch and every restored
+    /// snapshot. The error of `holds` says what is wrong.
     #[must_use]
     pub fn invariant(
         mut self,
@@ -121,11 +123,11 @@ impl<F: TankFsm> StormOver<F> {
         holds: impl Fn(&F) -> Result<(), String> + 'static,
     ) -> Self {
         let invariant = Invariant { name, holds: Box::new(holds) };
-        Rc::get_mut(&mut self.invariants).expect("nothing runs yet").push(invariant);
+        Rc::get_mut(&mut self.invariants).expect("no run has shared the invariants yet").push(invariant);
         self
     }
 
-    /// Sets the clients.
+    /// Sets the clients. `make` is called once for each run, with the plan of the run.
     #[must_use]
     pub fn workload<W: Workload + 'static>(self, make: impl Fn(&Plan) -> W + 'static) -> Trial<F> {
         Trial { over: self, clients: Rc::new(move |plan| Box::new(make(plan))) }
@@ -145,7 +147,8 @@ impl<F: TankFsm + 'static> Trial<F> {
         self.run_watched(plan, trace, about)
     }
 
-    /// The same; `about` says which run it is and how to repeat it, should it take too long.
+    /// Runs a plan under the watchdog. `about` says which run it is and how to repeat it. It is printed
+    /// if the run takes too long.
     fn run_watched<T: Observer + Default>(&self, plan: Plan, trace: T, about: String) -> Run<T> {
         let StormOver { make, invariants, bounds, .. } = &self.over;
         let _watchdog = Watchdog::start(bounds.wall_time_max, about);
@@ -168,11 +171,11 @@ impl<F: TankFsm + 'static> Trial<F> {
         .run()
     }
 
-    /// Runs the plan once and keeps no file, for tests that bring their own plans, such as those drawn
-    /// by the `strategies` of the feature `proptest`.
+    /// Runs the plan once and keeps no file. It is meant for tests that bring their own plans, such as
+    /// the plans that the `strategies` of the feature `proptest` draw.
     ///
     /// # Errors
-    /// Says in the first line what went wrong, then gives the plan as source.
+    /// The error says in its first line what went wrong, and then gives the plan as source.
     pub fn survives(&self) -> Result<(), String> {
         let Run { report, .. } = self.run(self.plan().clone(), ());
         if failure::is_failure(&report.verdict) {
@@ -203,8 +206,8 @@ impl<F> fmt::Debug for Trial<F> {
 /// Runs a storm under every seed. The first failure is printed, shrunk, printed again and kept in a file.
 ///
 /// # Panics
-/// When a run fails; the message has the violation, the shrunk plan and the replay command. Also when nothing
-/// was committed under any seed.
+/// Panics when a run fails. The message has the violation, the shrunk plan and the replay command. It
+/// also panics when no seed led to a committed command.
 #[track_caller]
 pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) -> Trial<F>) {
     if let Some(path) = environment("WAVETANK_CAPSULE") {
@@ -220,7 +223,7 @@ pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) ->
             failure::report_failure(&trial, seed, &run.report.verdict);
         }
     }
-    assert!(has_held, "nothing was committed under any seed, so nothing was judged");
+    assert!(has_held, "no seed led to a committed command, so the checks judged nothing");
 }
 
 #[track_caller]
@@ -228,15 +231,15 @@ fn check_capsule<F: TankFsm + 'static>(path: &str, make: impl Fn(u64) -> Trial<F
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read `{path}`: {error}"));
     let capsule = Capsule::parse(&text).unwrap_or_else(|error| panic!("`{path}` is not a capsule: {error}"));
     let Content::Plan { plan, .. } = &capsule.content else {
-        panic!("`{path}` is a schedule of an exploration, and has no plan")
+        panic!("`{path}` holds a schedule of an exploration, but a replay here needs a plan")
     };
     failure::replay_capsule(&make(plan.seed), plan, &capsule);
 }
 
-/// The seeds from the environment, or `usual` if it names none.
+/// Returns the seeds that the environment names, or `usual` if it names none.
 ///
 /// # Panics
-/// When the environment variable is not a number or a range.
+/// Panics when the environment variable is not a number or a range.
 #[must_use]
 pub fn seeds(usual: Range<u64>) -> Range<u64> {
     let number = |name: &str, text: &str| {

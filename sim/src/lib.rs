@@ -17,6 +17,7 @@ pub mod nemesis;
 pub mod observe;
 pub mod plan;
 pub mod runner;
+pub mod schedule;
 pub mod shrink;
 
 pub use check::{ClockBound, Judges, Options};

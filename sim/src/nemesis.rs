@@ -13,8 +13,9 @@ mod reactive;
 mod membership;
 mod scheduled;
 
-use crate::disk::fault::DiskFault;
+use crate::disk::fault::{DiskFault, MachineFault};
 use crate::observe::NetworkChange;
+use crate::observe::addresses::Addresses;
 use crate::plan;
 use crate::plan::fault_id::{FaultFilter, FaultId};
 use crate::plan::fault_kind::{Reactive, Scheduled};
@@ -68,6 +69,8 @@ pub struct NemesisView<'a> {
     pub removed: ServerSet,
     /// The servers whose new disks are blank. This set, too, is filled in only then.
     pub blank: ServerSet,
+    /// The addresses at which the servers listen.
+    pub addresses: &'a Addresses,
     /// The leader's configuration and its log index.
     pub membership: Option<(wavetank_raft::Index, &'a Configuration)>,
 }
@@ -88,6 +91,20 @@ pub enum Act {
     Flap(ServerIdx, ServerIdx, Span),
     /// Call the server, as an operator would.
     Call(ServerIdx, Call),
+    /// Make these two calls to the server at once.
+    CallTwice(ServerIdx, Call, Call),
+    /// Bootstrap the server with the first configuration of the cluster.
+    Bootstrap(ServerIdx),
+    /// Back up the state of the server's state machine, and restore the cluster from it.
+    Restore(ServerIdx),
+    /// Shut the server down.
+    Shutdown(ServerIdx),
+    /// Move the server to a new address, with or without a restart, and correct the configuration.
+    Move(ServerIdx, Restart),
+    /// Exchange the addresses of the two servers, and correct the configuration.
+    ExchangeAddresses(ServerIdx, ServerIdx),
+    /// Correct the addresses in the configuration.
+    CorrectAddresses,
     /// Set the server's clock forward by this span.
     Jump(ServerIdx, Span),
     /// Restart these servers at once and change the network. When the span is over, make the second
@@ -97,6 +114,8 @@ pub enum Act {
     ReleaseHeld,
     /// Inject a fault into a server's disk.
     Damage(ServerIdx, DiskFault, Draw),
+    /// Inject a fault into a server's state machine.
+    BreakMachine(ServerIdx, MachineFault),
     /// Fill the server's disk. It has free space again when the span is over.
     Fill(ServerIdx, Span),
     /// Lose the server and its disk permanently.
@@ -113,6 +132,15 @@ pub enum Act {
     /// clocks run as fast as it allows. The network also changes. When the span is over, make the
     /// second change to the network, which undoes the first.
     SkewClocks(ServerIdx, NetworkChange, Span, NetworkChange),
+}
+
+/// Whether a server restarts when it moves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Restart {
+    /// It restarts at once.
+    AtOnce,
+    /// It continues to run.
+    Never,
 }
 
 /// Four random words. They are enough for any act.
@@ -254,7 +282,10 @@ impl Nemesis {
             *servers = servers.iter().take(self.most_down.saturating_sub(away)).collect();
         }
         let is_too_much = match &act {
-            Act::Crash(idx, _) | Act::Pause(idx, _) => self.most_down <= away || !view.awake.contains(*idx),
+            Act::Crash(idx, _)
+            | Act::Pause(idx, _)
+            | Act::Shutdown(idx)
+            | Act::Move(idx, Restart::AtOnce) => self.most_down <= away || !view.awake.contains(*idx),
             Act::RestartUnderChange(servers, ..) => servers.is_empty(),
             _ => false,
         };

@@ -3,12 +3,16 @@
 //! An observation borrows from the world, so an observer copies the parts that it keeps. An observer
 //! cannot change the world.
 
+pub mod addresses;
 pub mod digest;
+pub mod network_change;
 pub mod observer;
 pub mod report;
 pub mod step_log;
 pub mod topology;
 pub mod trace;
+
+pub use network_change::NetworkChange;
 
 use crate::disk::fault::Damage;
 use crate::plan::server_set::{ServerIdx, ServerSet};
@@ -208,21 +212,6 @@ pub enum OperationEnd {
     Failed,
     /// The operation may have been executed, or may still be executed later.
     Unknown,
-}
-
-/// A change of the links between servers.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
-pub enum NetworkChange {
-    /// All links between the two sets are cut, in both directions.
-    Partition(ServerSet, ServerSet),
-    /// All links from the first set to the second are cut.
-    CutOneWay(ServerSet, ServerSet),
-    /// The link from the first server to the second is cut.
-    Cut(ServerIdx, ServerIdx),
-    /// The link from the first server to the second is restored.
-    Mend(ServerIdx, ServerIdx),
-    /// All links are restored.
-    HealAll,
 }
 
 /// This bit is set in the request ids of operators' calls. Clients number their calls from zero and

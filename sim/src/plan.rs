@@ -21,6 +21,7 @@ use crate::plan::fault_id::FaultId;
 use crate::plan::fault_kind::{Reactive, Scheduled};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::rng::{Ratio, Spans};
+use crate::schedule::EventOrder;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -58,6 +59,9 @@ pub struct Plan {
     /// If set, only these faults of servers and links happen. `None`: all faults that are drawn happen.
     #[serde(default)]
     pub fault_ids: Option<BTreeSet<FaultId>>,
+    /// Whether random streams or a schedule decide what happens next.
+    #[serde(default)]
+    pub order: EventOrder,
     /// How long faults are injected, from the start of the run.
     pub chaos: Span,
     /// What happens after the faults have ended.
@@ -178,6 +182,9 @@ pub struct ClientPlan {
     /// For how long a server collects commands into one batch. `None`: it takes each command when it
     /// arrives.
     pub gather: Option<Span>,
+    /// The share of commands that clients send with extensions. `None`: they send none.
+    #[serde(default)]
+    pub extended: Option<Ratio>,
 }
 
 /// Faults of servers, clocks, disks and the network as a whole.
@@ -281,6 +288,7 @@ impl Plan {
             clients: ClientPlan::calm(),
             nemesis: NemesisPlan::none(),
             fault_ids: None,
+            order: EventOrder::Drawn,
             chaos: Span::s(10),
             heal: HealPlan {
                 settle: Span::s(1),
@@ -344,6 +352,7 @@ impl ClientPlan {
             delay: Spans::us(100, 1_000),
             loss: None,
             gather: None,
+            extended: None,
         }
     }
 }

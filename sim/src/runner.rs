@@ -19,6 +19,7 @@ use crate::plan::fault_id::FaultId;
 use crate::plan::server_set::ServerIdx;
 use crate::runner::catch_panic::catch_panic;
 use crate::runner::observers::{CustomChecks, Observers};
+use crate::schedule::{Element, EventOrder};
 use storm_run::StormOutcome;
 use wavetank_raft::Time;
 
@@ -50,6 +51,11 @@ pub trait Simulation {
     fn fault_ids(&self) -> Vec<FaultId> {
         Vec::new()
     }
+
+    /// Removes and returns the schedule that was recorded. Empty if the simulation records none.
+    fn take_schedule(&mut self) -> Vec<Element> {
+        Vec::new()
+    }
 }
 
 /// A finished run.
@@ -59,6 +65,8 @@ pub struct Run<T> {
     pub report: Report,
     /// The faults of servers and links that happened.
     pub fault_ids: Vec<FaultId>,
+    /// The schedule of the run, if the plan asks for it ([`EventOrder`](crate::schedule::EventOrder)).
+    pub schedule: Vec<Element>,
     /// The trace of the run. It is the default value if the simulation could not be created.
     pub trace: T,
 }
@@ -73,7 +81,7 @@ impl<T: Default> Run<T> {
     /// A run whose simulation could not be made because of this panic.
     pub(crate) fn panicked(name: &str, seed: u64, message: String) -> Self {
         let report = Report::new(name, seed, Verdict::Panicked(message));
-        Self { report, fault_ids: Vec::new(), trace: T::default() }
+        Self { report, fault_ids: Vec::new(), schedule: Vec::new(), trace: T::default() }
     }
 }
 
@@ -89,13 +97,13 @@ fn conclude<S: Simulation>(mut simulation: S, mut report: Report) -> Run<S::Trac
     simulation.observers().describe(&mut report);
     simulation.describe(&mut report);
     let trace = std::mem::take(&mut simulation.observers().trace);
-    let fault_ids = simulation.fault_ids();
+    let (fault_ids, schedule) = (simulation.fault_ids(), simulation.take_schedule());
     // The destructor of a state machine is code under test too.
     let dropped = catch_panic(move || drop(simulation));
     if let (Err(message), Verdict::Held | Verdict::Vacuous(_)) = (dropped, &report.verdict) {
         report.verdict = Verdict::Panicked(message);
     }
-    Run { report, fault_ids, trace }
+    Run { report, fault_ids, schedule, trace }
 }
 
 /// A plan with everything that is needed to run it.
@@ -128,19 +136,31 @@ impl<F: TankFsm + 'static, E: CustomChecks, T: Observer + Default> Runner<F, E, 
             let observers = Observers::new(Options::of(&plan), custom, trace);
             let mut world = World::with_stores(plan, make, workload, observers, store_factory);
             world.record_faults();
+            match world.plan().order {
+                EventOrder::Drawn => {}
+                EventOrder::Recorded => world.record_schedule(),
+                EventOrder::Scheduled(fit, _) => world.follow_schedules(fit),
+            }
             world
         })
     }
 }
 
-/// A world runs through the phases of a storm: chaos, healing, rest.
+/// A world runs through the phases of a storm (chaos, healing, rest), or plays its schedule.
 impl<F: TankFsm, E: CustomChecks, T: Observer + Default> Simulation for World<F, Observers<E, T>> {
     type Checks = E;
     type Trace = T;
     type DriveOutcome = StormOutcome;
 
     fn drive(&mut self) -> StormOutcome {
-        storm_run::run(self, |observers| observers.violation().is_none())
+        let goes_on = |observers: &Observers<E, T>| observers.violation().is_none();
+        let order = std::mem::take(&mut self.plan_mut().order);
+        let outcome = match &order {
+            EventOrder::Drawn | EventOrder::Recorded => storm_run::run(self, goes_on),
+            EventOrder::Scheduled(_, elements) => storm_run::play(self, elements, goes_on),
+        };
+        self.plan_mut().order = order;
+        outcome
     }
 
     fn now(&self) -> Time {
@@ -177,10 +197,15 @@ impl<F: TankFsm, E: CustomChecks, T: Observer + Default> Simulation for World<F,
         report.messages = self.messages();
         report.faults = self.faults();
         report.digest = self.digest();
+        report.skipped = self.skipped();
     }
 
     fn fault_ids(&self) -> Vec<FaultId> {
         Self::fault_ids(self)
+    }
+
+    fn take_schedule(&mut self) -> Vec<Element> {
+        Self::take_schedule(self)
     }
 }
 
@@ -192,7 +217,7 @@ mod tests {
     #[test]
     fn a_panic_while_the_simulation_is_made_is_a_verdict() {
         let make = || -> World<Kv, Observers<(), Option<()>>> { panic!("cannot open the disk") };
-        let Run { report, fault_ids, trace } = run("made", 7, make);
+        let Run { report, fault_ids, trace, .. } = run("made", 7, make);
         let Verdict::Panicked(message) = &report.verdict else { panic!("{:?}", report.verdict) };
         assert!(message.starts_with("cannot open the disk ("), "{message}");
         assert_eq!((report.scenario.as_str(), report.seed, report.events), ("made", 7, 0));

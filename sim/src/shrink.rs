@@ -4,7 +4,9 @@
 //! lists the edits that simplify a plan. The caller runs the plans. The search is deterministic: the
 //! same plan always shrinks to the same plan.
 //!
-//! The search has three phases. The first phase disables faults and phases of the run, sets values to
+//! A run that breaks a safety property, or that panics, is shrunk as a schedule (`elements.rs`): elements
+//! are left out until each of the others is needed. Liveness has no such element, since what is missing
+//! cannot be left out, so the plan itself is shrunk. That search has three phases. The first phase disables faults and phases of the run, sets values to
 //! their defaults, and reduces numbers. Such an edit changes the whole run, so each edited plan is
 //! tried under several seeds. The second phase lists the faults that happened in the run, and removes
 //! those that are not needed (Zeller's ddmin). The third phase rounds numbers. The last two phases are
@@ -14,12 +16,14 @@
 pub mod strategies;
 
 pub(crate) mod edits;
+mod elements;
 mod source;
 
 use crate::observe::report::{Class, Report, Verdict};
 use crate::plan::Plan;
 use crate::plan::fault_id::FaultId;
 use crate::runner::Run;
+use crate::schedule::{EventOrder, Fit};
 use edits::Edit;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -71,6 +75,8 @@ pub struct Shrunk {
     pub after: Size,
     /// The number of plans that were run in the whole search.
     pub tries: u64,
+    /// True if the plan has a schedule of which no single element can be left out.
+    pub is_minimal: bool,
 }
 
 /// Prints the plan as Rust source that a test can contain.
@@ -133,11 +139,23 @@ pub fn shrink(
     let tried = run(plan.clone());
     let failure = Failure::of(&tried.report.verdict)?;
     let before = size(&plan, &tried);
-    let best = Best { plan: shortened(plan, &tried.report), size: before, fault_ids: tried.fault_ids };
-    let mut shrinker = Shrinker { failure, best, tries: 1, run, go_on, is_over: false, is_small: false };
+    let fault_ids = tried.fault_ids.clone();
+    let best = Best { plan: shortened(plan, &tried.report), size: before, fault_ids };
+    let is_liveness = elements::is_liveness(&tried.report.verdict);
+    let mut shrinker = Shrinker {
+        failure,
+        is_liveness,
+        best,
+        tries: 1,
+        run,
+        go_on,
+        is_over: false,
+        is_minimal: false,
+        is_small: false,
+    };
     shrinker.search();
-    let Shrinker { failure, best, tries, .. } = shrinker;
-    Some(Shrunk { failure, plan: best.plan, before, after: best.size, tries })
+    let Shrinker { failure, best, tries, is_minimal, .. } = shrinker;
+    Some(Shrunk { failure, plan: best.plan, before, after: best.size, tries, is_minimal })
 }
 
 struct Best {
@@ -148,11 +166,13 @@ struct Best {
 
 struct Shrinker<'a, 'b> {
     failure: Failure,
+    is_liveness: bool,
     best: Best,
     tries: u64,
     run: &'a mut RunPlan<'b>,
     go_on: &'a mut dyn FnMut(&ShrinkProgress<'_>) -> bool,
     is_over: bool,
+    is_minimal: bool,
     /// If true, a simpler plan is kept only if no part of its size grows much.
     is_small: bool,
 }
@@ -166,6 +186,12 @@ impl Shrinker<'_, '_> {
     const MORE_SEEDS: u64 = 64;
 
     fn search(&mut self) {
+        if !self.search_schedule() {
+            self.search_plan();
+        }
+    }
+
+    fn search_plan(&mut self) {
         while self.simplify(&edits::off(), Self::SEEDS) {}
         // `|` tries both lists in every round, even if the first list already changed the plan.
         while self.simplify(&edits::fewer(), Self::SEEDS) | self.simplify(&edits::off(), Self::SEEDS) {}
@@ -206,21 +232,35 @@ impl Shrinker<'_, '_> {
     }
 
     /// Runs a plan, and keeps it if it fails in the same way.
-    fn attempt(&mut self, plan: Plan) -> bool {
+    fn attempt(&mut self, mut plan: Plan) -> bool {
+        if let EventOrder::Scheduled(fit, _) = &mut plan.order {
+            *fit = Fit::Similar;
+            return self.attempt_if(plan, |size, best| size.steps <= best.steps);
+        }
         let is_small = self.is_small;
         self.attempt_if(plan, |size, best| !is_small || size.is_within(best))
     }
 
     fn attempt_if(&mut self, plan: Plan, wants: impl FnOnce(Size, Size) -> bool) -> bool {
-        if self.is_over || plan.validate().is_err() {
+        plan.validate().is_ok() && self.attempt_valid(plan, wants)
+    }
+
+    fn attempt_valid(&mut self, mut plan: Plan, wants: impl FnOnce(Size, Size) -> bool) -> bool {
+        if self.is_over {
             return false;
         }
         let tried = (self.run)(plan.clone());
         self.tries += 1;
         let fails = Failure::of(&tried.report.verdict).as_ref() == Some(&self.failure);
-        let size = size(&plan, &tried);
+        let mut size = size(&plan, &tried);
+        if plan.order != EventOrder::Drawn {
+            size.steps = tried.schedule.len() as u64;
+        }
         let is_new = fails && wants(size, self.best.size);
         if is_new {
+            if plan.order != EventOrder::Drawn {
+                plan.order = EventOrder::Scheduled(Fit::Exact, tried.schedule);
+            }
             let plan = shortened(plan, &tried.report);
             self.best = Best { plan, size, fault_ids: tried.fault_ids };
         }
@@ -310,10 +350,33 @@ mod tests {
         assert_eq!(shrunk.failure, Failure::Check("terms_stay_low".to_owned()));
         assert_eq!(fails(shrunk.plan.clone()), Some(shrunk.failure.clone()));
         let (before, after) = (shrunk.before, shrunk.after);
-        assert!(after.faults <= 12 && after.faults * 5 < before.faults, "{before} to {after}");
-        assert!(after.servers <= before.servers, "{before} to {after}");
+        assert!(after.steps <= 10 && after.servers == 1 && 1_000 < before.steps, "{before} to {after}");
         let again = shrink(Plan::storm(found), &mut run, &mut |_| true).expect("it fails");
         assert_eq!(shrunk, again);
+    }
+
+    #[test]
+    fn no_element_of_a_minimal_schedule_can_be_left_out() {
+        for seed in (0..200).filter(|&seed| fails(Plan::storm(seed)).is_some()).take(5) {
+            let shrunk = shrink(Plan::storm(seed), &mut run, &mut |_| true).expect("it fails");
+            let EventOrder::Scheduled(Fit::Exact, elements) = &shrunk.plan.order else {
+                panic!("{shrunk:?}")
+            };
+            assert!(shrunk.is_minimal, "storm {seed}: {} tries", shrunk.tries);
+            for at in 0..elements.len() {
+                let mut left = elements.clone();
+                left.remove(at);
+                for fit in [Fit::Exact, Fit::Similar] {
+                    let order = EventOrder::Scheduled(fit, left.clone());
+                    assert_eq!(
+                        fails(Plan { order, ..shrunk.plan.clone() }),
+                        None,
+                        "without {}",
+                        elements[at]
+                    );
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! What `run_storms` prints when a test of a user fails, hangs or panics.
+//! Tests the output of `run_storms` when a test of a user fails, hangs or panics.
 //!
-//! The tests that are ignored fail on purpose. The others run them in a process of their own, as `cargo test`
-//! would, and read what it prints.
+//! The ignored tests fail on purpose. The others run them in a process of their own, as `cargo test` would, and
+//! read its output.
 
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,7 +19,7 @@ fn a_failure_that_does_not_repeat_is_told_with_its_seed() {
     said.expect("once (invariant) at ");
     said.expect(": n");
     said.expect("only in the first run");
-    said.expect("found under seed 3; it did not repeat");
+    said.expect("found under seed 3, but a second run did not fail");
     said.expect("replay  WAVETANK_SEED=3 cargo test fails_once -- --exact");
 }
 
@@ -81,14 +81,18 @@ fn a_panic_while_the_storm_is_made_is_told_with_its_seed() {
 fn the_replay_command_runs_one_test() {
     // `panics_in_drop` is the beginning of the name of another test.
     let said = run("panics_in_drop");
-    let (_, arguments) = said.0.split_once("json cargo test ").expect("there is a command");
-    let arguments =
-        arguments.lines().next().expect("it is a line").split_whitespace().filter(|&it| it != "--");
+    let (_, arguments) = said.0.split_once("json cargo test ").expect("the output has a command");
+    let arguments = arguments
+        .lines()
+        .next()
+        .expect("the command is one line")
+        .split_whitespace()
+        .filter(|&it| it != "--");
     let again = said_by(&mut command(&arguments.collect::<Vec<_>>()));
     again.expect("running 1 test\n");
 }
 
-/// What a process printed.
+/// The output of a process.
 struct Said(String);
 
 impl Said {
@@ -102,7 +106,7 @@ fn run(name: &str) -> Said {
     said_by(&mut command(&[name, "--exact"]))
 }
 
-/// The same with a limit for the wall time of each run.
+/// Does the same, with a limit for the wall time of each run.
 fn run_for_3_s(name: &str) -> Said {
     said_by(command(&[name, "--exact"]).env("WAVETANK_WALL_TIME", "3"))
 }
@@ -124,12 +128,12 @@ fn said_by(command: &mut Command) -> Said {
     Said(said)
 }
 
-/// What a state machine does wrong.
+/// The fault of a state machine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Flaw {
     None,
     Drop,
-    /// `apply` loops once this many runs have failed.
+    /// `apply` loops after this many runs have failed.
     LoopAfter(u32),
 }
 

@@ -1,5 +1,5 @@
-//! Clients: they write, read by every path and compare-and-set, at any server, and record the
-//! responses.
+//! Clients of the cluster. They write, read by every path and compare-and-set, at any server, and record
+//! the responses.
 
 use crate::cluster::{Addresses, PAUSE};
 use crate::history::{History, Operation, Outcome};
@@ -12,15 +12,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 use wavetank_sim::plan::rng::{Domain, Stream};
 
-/// The time for which a client retries an operation that was not done.
+/// How long a client retries an operation that had no effect.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// The number of keys that are written again and again, at a time.
+/// The number of keys that the clients use at a time.
 const KEYS: u64 = 6;
 /// The number of operations after which a client uses other keys. All clients change keys at about
 /// the same time.
 const OPERATIONS_PER_KEY_SET: u64 = 400;
 
-/// A run, as all of its clients share it.
+/// The part of a run that all its clients share.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) addresses: Addresses,
@@ -36,11 +36,11 @@ pub(crate) struct Client {
     chance: Stream,
     http: Http,
     operations: u64,
-    /// The last value of each key that it saw, so that comparisons can succeed.
+    /// The last value of each key that the client saw, so that comparisons can succeed.
     seen: BTreeMap<String, String>,
-    /// Keys that only this client writes, once, and whose write was acknowledged.
+    /// Keys that only this client writes, each once, and whose write was acknowledged.
     pub(crate) kept: BTreeMap<String, String>,
-    /// The number of operations done, by kind.
+    /// The number of completed operations, by kind.
     pub(crate) done: BTreeMap<&'static str, u64>,
 }
 
@@ -128,7 +128,8 @@ impl Client {
         self.run.history.complete(&operation, outcome);
     }
 
-    /// Asks one server after the other until the operation is done. `None` if the outcome is unknown.
+    /// Asks one server after another until the operation is done. Returns `None` if the outcome is
+    /// unknown.
     fn ask(&mut self, request: &Request) -> Option<Response> {
         let path = format!("/kv/{}{}", request.key, request.query);
         let http_request = HttpRequest { method: request.method, path: &path, body: &request.body };
@@ -196,13 +197,15 @@ impl Request {
             200 | 404 if is_read => Outcome::Ok,
             204 if !is_read => Outcome::Ok,
             412 if self.f == "cas" => Outcome::Fail,
-            // Refused for one reason or another. A comparison that was not made has not failed:
-            // that would say something of the value.
+            // The server refused the operation. A comparison that was not made must not be recorded as
+            // failed, because a failed comparison says something about the value.
             409 | 503 if self.f == "cas" => Outcome::Info,
             409 | 503 => Outcome::Fail,
             504 if is_read => Outcome::Fail,
             504 => Outcome::Info,
-            other => panic!("{} {} was answered with {other}: {}", self.method, self.key, response.body),
+            other => {
+                panic!("{} {} was answered with status {other}: {}", self.method, self.key, response.body)
+            }
         }
     }
 }

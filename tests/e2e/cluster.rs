@@ -11,12 +11,12 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-/// The limit of every wait: longer than anything here takes on a busy machine.
+/// The limit of every wait. It is longer than any wait here takes on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(90);
 /// The pause between two requests to a server that is not ready.
 pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 
-/// The HTTP addresses of all servers that should serve clients.
+/// The HTTP addresses of all servers that may serve clients.
 pub(crate) type Addresses = Arc<RwLock<Vec<String>>>;
 
 /// A cluster of processes behind proxies.
@@ -26,12 +26,12 @@ pub(crate) struct Cluster {
     pub(crate) addresses: Addresses,
     servers: BTreeMap<String, Server>,
     directory: PathBuf,
-    /// The number of names that were given; no name is given twice.
+    /// The number of names that were used. No name is used twice.
     named: u32,
     http: Http,
 }
 
-/// A server that outlives its processes.
+/// A server. It survives its processes.
 #[derive(Debug)]
 struct Server {
     proxy: Proxy,
@@ -41,11 +41,11 @@ struct Server {
 /// How a server joins its cluster.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Entry {
-    /// It bootstraps the cluster.
+    /// The server bootstraps the cluster.
     Bootstrap,
-    /// It asks to be added.
+    /// The server asks to be added.
     Join,
-    /// It is a member already.
+    /// The server is a member already.
     Old,
 }
 
@@ -85,7 +85,7 @@ impl Cluster {
         name
     }
 
-    /// Starts a server again, with what it has on its disk.
+    /// Starts a server again, with the data on its disk.
     pub(crate) fn start(&mut self, name: &str) {
         self.start_process(name, Entry::Old);
     }
@@ -104,7 +104,7 @@ impl Cluster {
             Entry::Old => {}
         }
         let log = log_of(&self.directory, name);
-        // The leader that adds it must reach it before it serves.
+        // The leader that adds the server must reach it before it serves.
         let started = Process::start(&arguments, &log, |raft| server.proxy.forward_to(Some(raft.to_owned())));
         let process = started.unwrap_or_else(|status| {
             panic!("{name} did not start: {status}\n{}", fs::read_to_string(&log).unwrap())
@@ -113,7 +113,7 @@ impl Cluster {
         self.publish();
     }
 
-    /// The addresses of all that run.
+    /// Publishes the addresses of all running servers.
     fn publish(&self) {
         let running = self.servers.values().filter_map(|server| server.process.as_ref());
         *self.addresses.write().unwrap() = running.map(|process| process.http.clone()).collect();
@@ -125,20 +125,20 @@ impl Cluster {
     }
 
     fn process(&mut self, name: &str) -> &mut Process {
-        self.servers.get_mut(name).unwrap().process.as_mut().expect("it runs")
+        self.servers.get_mut(name).unwrap().process.as_mut().expect("the process runs")
     }
 
-    /// The address on which it listens for peers, without its proxy.
+    /// The address on which the server listens for peers, without its proxy.
     pub(crate) fn port(&mut self, name: &str) -> SocketAddr {
         self.process(name).raft.parse().unwrap()
     }
 
-    /// The largest resident memory that it ever had, in KiB.
+    /// The largest resident memory of the process so far, in KiB.
     pub(crate) fn memory_kib(&mut self, name: &str) -> u64 {
         self.process(name).memory_kib()
     }
 
-    /// The text of its log.
+    /// The text of the server's log.
     pub(crate) fn log(&self, name: &str) -> String {
         fs::read_to_string(log_of(&self.directory, name)).unwrap()
     }
@@ -171,7 +171,7 @@ impl Cluster {
         self.process(name).signal("CONT");
     }
 
-    /// Restarts processes that ended by themselves, as a leader does after its removal.
+    /// Restarts processes that ended by themselves, as the process of a removed leader does.
     pub(crate) fn restart_ended(&mut self) {
         for name in self.names() {
             if !self.process(&name).is_alive() {
@@ -245,7 +245,7 @@ impl Cluster {
         leader.unwrap().0.clone()
     }
 
-    /// Waits until every server has applied what is committed, and returns their addresses.
+    /// Waits until every server has applied all committed entries, and returns their addresses.
     pub(crate) fn until_all_have_applied(&mut self) -> Vec<(String, String)> {
         let leader = self.leader();
         let commit = status(&mut self.http, &self.servers[&leader].http().unwrap(), "commit_index");
@@ -264,7 +264,10 @@ impl Cluster {
         let begun = Instant::now();
         while !is_so(&mut self.http) {
             let logs = self.directory.display();
-            assert!(begun.elapsed() < TIMEOUT, "waited too long for {what}; the logs are in {logs}");
+            assert!(
+                begun.elapsed() < TIMEOUT,
+                "waited more than {TIMEOUT:?} for {what}; the logs are in {logs}"
+            );
             thread::sleep(PAUSE);
         }
     }
@@ -280,7 +283,7 @@ impl Server {
     }
 }
 
-/// A server's response, if there is one.
+/// A server's response, or `None` if it did not respond.
 fn response(http: &mut Http, address: &str, http_request: HttpRequest<'_>) -> Option<Response> {
     match http.ask(address, http_request) {
         Reply::Response(response) => Some(response),
@@ -288,7 +291,7 @@ fn response(http: &mut Http, address: &str, http_request: HttpRequest<'_>) -> Op
     }
 }
 
-/// A value of a server's status; empty if it has none.
+/// A value of a server's status, or an empty text if the status does not have it.
 fn status(http: &mut Http, address: &str, key: &str) -> String {
     let body = response(http, address, HttpRequest::get("/status"))
         .map_or_else(String::new, |response| response.body);
@@ -296,7 +299,7 @@ fn status(http: &mut Http, address: &str, key: &str) -> String {
     values.find(|(found, _)| *found == key).map_or_else(String::new, |(_, value)| value.to_owned())
 }
 
-/// The files of a failed test are kept.
+/// Deletes the files, unless the test failed.
 impl Drop for Cluster {
     fn drop(&mut self) {
         self.servers.clear();

@@ -42,12 +42,13 @@ impl History {
         self.write("invoke", operation);
     }
 
-    /// Records that an operation ended; `operation` has the value that was read, if any.
+    /// Records that an operation ended. `operation` has the value that was read, if any.
     pub(crate) fn complete(&self, operation: &Operation, outcome: Outcome) {
         self.write(&outcome.to_string(), operation);
     }
 
-    /// Takes the time under the same lock as the place among the lines, so that their orders agree.
+    /// Writes a line. It reads the clock while it holds the lock on the lines, so that lines and times
+    /// have the same order.
     fn write(&self, what: &str, Operation { process, f, key, value }: &Operation) {
         let mut lines = self.lines.lock().unwrap();
         let time = u64::try_from(self.begun.elapsed().as_nanos()).unwrap();

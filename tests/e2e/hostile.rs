@@ -1,4 +1,4 @@
-//! Hostile bytes on the port for peers: the server keeps running in bounded memory, logs one line for
+//! Hostile bytes on the port for peers. The server keeps running in bounded memory, logs one line for
 //! each broken connection, and its cluster goes on.
 
 use crate::cluster::Cluster;
@@ -12,11 +12,11 @@ use wavetank_node::wire::{Header, Scan, decode_request, encode_request};
 use wavetank_raft::*;
 use wavetank_sim::plan::rng::{Domain, Stream};
 
-/// The number of well-formed calls of a connection before its hostile bytes.
+/// The number of well-formed calls that a connection sends before its hostile bytes.
 const POLITE: u64 = 9;
-/// The number of connections at a time.
+/// The number of connections at the same time.
 const CROWD: u64 = 4;
-/// The memory that the process may grow by. Its own limits allow a few times that.
+/// The memory by which the process may grow. Its own limits allow several times as much.
 const GROWTH_KIB: u64 = 256 << 10;
 
 #[test]
@@ -30,7 +30,7 @@ fn a_million_hostile_frames_do_not_disturb_the_cluster() {
     attack(1_000_000);
 }
 
-/// Sends this many frames, a tenth of them malformed.
+/// Sends this many frames. A tenth of them are malformed.
 fn attack(frames: u64) {
     let mut cluster = Cluster::of(3);
     cluster.until_all_accept_writes();
@@ -44,7 +44,7 @@ fn attack(frames: u64) {
             thread::spawn(move || Attacker { port, sent, chance }.run(frames / CROWD / (POLITE + 1)))
         })
         .collect();
-    // The cluster works meanwhile, at each of its servers.
+    // Meanwhile the cluster must accept writes at each of its servers.
     let mut writes = 0;
     while crowd.iter().any(|attacker| !attacker.is_finished()) {
         cluster.until_all_accept_writes();
@@ -55,12 +55,12 @@ fn attack(frames: u64) {
     let growth = cluster.memory_kib(&leader).saturating_sub(before.0);
     let told = cluster.log(&leader).matches(CLOSED).count() - before.1;
     println!(
-        "{} frames on {broken} connections, {told} times told, {writes} rounds of writes, grown by {growth} KiB",
+        "{} frames on {broken} connections, {told} of them logged, {writes} rounds of writes, {growth} KiB more memory",
         sent.load(Ordering::Relaxed)
     );
-    assert!(growth < GROWTH_KIB, "grown by {growth} KiB");
-    assert!(told as u64 <= broken, "told {told} times of {broken} connections");
-    assert!(broken / 2 < told as u64, "told {told} times of {broken} connections");
+    assert!(growth < GROWTH_KIB, "the process grew by {growth} KiB");
+    assert!(told as u64 <= broken, "the server logged {told} of {broken} broken connections");
+    assert!(broken / 2 < told as u64, "the server logged {told} of {broken} broken connections");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn each_broken_connection_is_logged_once() {
     }
 }
 
-/// The text that a server logs for a connection that it closes.
+/// The text that a server logs when it closes a connection.
 const CLOSED: &str = "connection closed";
 
 struct Attacker {
@@ -111,8 +111,8 @@ impl Attacker {
         connections
     }
 
-    /// A well-formed call with random contents. Its term is zero, which has passed everywhere. Calls
-    /// of later terms would need a hostile peer, against which Raft does not protect.
+    /// A well-formed call with random contents. Its term is zero, which is past on every server. A call
+    /// of a later term would come from a hostile peer, against which Raft does not protect.
     fn call(&mut self, out: &mut Vec<u8>) {
         let mut request = self.request();
         if let Request::InstallSnapshot(install) = &mut request {
@@ -163,27 +163,27 @@ impl Attacker {
         }
     }
 
-    /// Bytes that are no call.
+    /// Bytes that are not a call.
     fn hostile(&mut self, out: &mut Vec<u8>) {
         match self.chance.below(8) {
-            // Noise, most of it behind a call that there is.
+            // Random bytes, mostly after the beginning of a real call.
             0..3 => {
                 out.push(self.chance.below(6) as u8);
                 out.push(0x80 | self.chance.below(16) as u8);
                 out.extend((0..self.chance.below(200)).map(|_| self.chance.word() as u8));
             }
-            // A call with some bytes changed, that is a call no more.
+            // A call with some changed bytes, which is no longer a call.
             3..5 => self.mutant(out),
-            // One that ends too early.
+            // A call that ends too early.
             5 => {
                 let mut call = Vec::new();
                 encode_request(&self.header(), &self.request(), &mut call);
                 let length = 1 + self.chance.below(call.len() as u64 - 1);
                 out.extend_from_slice(&call[..usize::try_from(length).unwrap()]);
             }
-            // A length of four billion, of a list and of a text.
+            // A length of four billion, of a list or of a text.
             6 => out.extend_from_slice(b"\x00\x81\xa7Entries\xdd\xff\xff\xff\xff"),
-            // Now and then a long text, the end of which never comes.
+            // Sometimes a long text whose end never comes.
             _ => {
                 out.extend_from_slice(&[0, 0x81, 0xdb, 0x03, 0xff, 0xff, 0xff]);
                 let length = if self.chance.chance(1, 200) { 16 << 20 } else { 1 << 10 };

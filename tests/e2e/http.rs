@@ -1,13 +1,13 @@
-//! As much of HTTP/1.1 as clients of `kv` need, with one persistent connection to each server.
+//! The part of HTTP/1.1 that clients of `kv` need, with one persistent connection to each server.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// The limit of waiting for a response.
+/// How long a client waits for a response.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// The most redirects that are followed.
+/// The largest number of redirects that a client follows.
 const REDIRECTS: u8 = 4;
 
 /// An HTTP client.
@@ -44,7 +44,7 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    /// The response of an unavailable server, in place of one that could not be reached.
+    /// The response of an unavailable server. It stands for a server that could not be reached.
     pub(crate) const REFUSED: Self = Self { status: 503, body: String::new(), location: None };
 }
 

@@ -1,4 +1,4 @@
-//! The links between servers: a proxy in front of each server can hold back the bytes from any other
+//! The links between servers. A proxy in front of each server can hold back the bytes from another
 //! server, in one direction or in both.
 //!
 //! A proxy learns the name of the calling server from its first call.
@@ -9,7 +9,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 
-/// The most bytes that a proxy reads to find the caller's name.
+/// The largest number of bytes that a proxy reads to find the caller's name.
 const MAX_FIRST_CALL: usize = 1 << 20;
 
 /// The links of a cluster. Clones share them.
@@ -53,7 +53,7 @@ pub(crate) struct Proxy {
 }
 
 impl Links {
-    /// Starts a proxy for the server of that name.
+    /// Starts a proxy for the server with this name.
     pub(crate) fn proxy(&self, name: &str) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -63,7 +63,7 @@ impl Links {
             for caller in listener.incoming().flatten() {
                 let target_address = to.lock().unwrap().clone();
                 let (links, name) = (links.clone(), name.clone());
-                // Whatever fails here is a connection that failed.
+                // An error ends only this connection.
                 thread::spawn(move || {
                     target_address.map(|target_address| links.forward(caller, &target_address, name))
                 });
@@ -77,7 +77,8 @@ impl Links {
         self.lock().cut.insert((from.to_owned(), to.to_owned()));
     }
 
-    /// Restores all links. Bytes that were held back arrive late, or are lost with their connection.
+    /// Restores all links. The bytes that were held back arrive late. If `is_lost` is true, they are lost
+    /// with their connection.
     pub(crate) fn heal(&self, is_lost: bool) {
         let mut state = self.lock();
         let State { cut, connections } = &mut *state;
@@ -140,7 +141,7 @@ impl Links {
 impl Connection {
     fn close(&self) {
         for socket in [&self.near, &self.far] {
-            // It may be closed already.
+            // The socket may be closed already.
             let _ = socket.shutdown(Shutdown::Both);
         }
     }
@@ -152,7 +153,8 @@ impl Connection {
 }
 
 impl Proxy {
-    /// Forwards connections to this address from now on; to none while the server is down.
+    /// Forwards connections to this address from now on. Without an address it closes them: then the
+    /// server is down.
     pub(crate) fn forward_to(&self, target_address: Option<String>) {
         *self.target.lock().unwrap() = target_address;
     }
@@ -175,8 +177,8 @@ fn read_caller(mut near: &TcpStream) -> io::Result<(String, Vec<u8>)> {
     Err(io::ErrorKind::InvalidData.into())
 }
 
-/// The field `ID` of a call: a short text behind its key. Commands are ASCII, so that nothing in
-/// them looks like it.
+/// The field `ID` of a call: a short text after its key. Commands are ASCII, so they contain no bytes
+/// that look like this field.
 fn name_in(bytes: &[u8]) -> Option<String> {
     const KEY: &[u8] = b"\xa2ID";
     let at = bytes.windows(KEY.len()).position(|window| window == KEY)? + KEY.len();

@@ -1,6 +1,6 @@
 //! End to end: `kv` processes on real sockets and disks, under every fault that can be caused from
-//! outside. The tests kill, pause, replace and cut off processes while clients record their
-//! operations, and the tank's linearizability judge reads the record.
+//! outside. The tests kill, pause, replace and isolate processes while clients record their operations.
+//! The linearizability judge of the tank reads the record.
 //!
 //! ```text
 //! cargo test -p wavetank-tests --test e2e
@@ -11,8 +11,8 @@
 //! of the clients. Their timing depends on the machine, so a seed does not repeat a run here.
 
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
-#![expect(clippy::print_stdout, reason = "a long run says what it saw")]
+#![expect(clippy::unwrap_used, reason = "the helpers belong to tests")]
+#![expect(clippy::print_stdout, reason = "a long run prints its figures")]
 
 mod clients;
 mod cluster;

@@ -1,4 +1,4 @@
-//! The nemesis: it causes one fault after the other.
+//! The nemesis: it causes one fault after another.
 
 use crate::cluster::Cluster;
 use std::collections::BTreeMap;
@@ -27,18 +27,18 @@ pub(crate) enum Act {
     Snapshot,
 }
 
-/// The servers that an act strikes.
+/// The servers of an act.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Target {
     /// One server, drawn at random.
     One,
     /// The current leader.
     Leader,
-    /// All of them at once.
+    /// All servers at the same time.
     All,
 }
 
-/// The links that a cut takes.
+/// The links of a cut.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Cut {
     /// One link, in one direction.
@@ -72,11 +72,11 @@ const ACTS: [Act; 16] = [
     Act::Snapshot,
 ];
 
-/// Chooses acts in an order that the seed determines.
+/// Chooses acts in an order that depends only on the seed.
 #[derive(Debug)]
 pub(crate) struct Nemesis {
     chance: Stream,
-    /// The acts that are left of this round, which has every act once.
+    /// The acts of this round that have not been done yet. A round has every act once.
     remaining_acts: Vec<Act>,
     pub(crate) done: BTreeMap<Act, u64>,
 }
@@ -179,13 +179,13 @@ impl Nemesis {
         cluster.links.heal(self.chance.chance(1, 2));
     }
 
-    /// Waits for less or more than an election takes.
+    /// Waits for a time that may be shorter or longer than an election.
     fn wait(&mut self) {
         thread::sleep(Duration::from_millis(self.chance.from_to(50, 900)));
     }
 }
 
-/// Cuts these off from the others.
+/// Cuts all links between these servers and the others.
 fn split(cluster: &Cluster, these: &[String]) {
     for other in cluster.names().iter().filter(|name| !these.contains(name)) {
         for one in these {

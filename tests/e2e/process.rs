@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 
-/// A process that serves.
+/// A running `kv` process.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -18,11 +18,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a process and returns when it serves. Calls `on_listening` with its address for peers,
-    /// and appends its log to `log`.
+    /// Starts a process, and returns when it serves. Calls `on_listening` with its address for peers, and
+    /// appends its log to `log`.
     ///
     /// # Errors
-    /// When it stops before that. The log says why.
+    /// The error is the exit status of a process that stopped before it served. The log has the reason.
     pub(crate) fn start(
         arguments: &[&str],
         log: &Path,
@@ -31,7 +31,8 @@ impl Process {
         Self::run(command(arguments), log, on_listening)
     }
 
-    /// The same, of a command that is made already.
+    /// Starts a process with a command that the caller has made. Otherwise it does the same as
+    /// [`Self::start`].
     pub(crate) fn run(
         mut command: Command,
         log: &Path,
@@ -43,7 +44,7 @@ impl Process {
             let line = lines.next()?.unwrap();
             line.split_once(words).map(|(_, place)| place.to_owned())
         };
-        let raft = address_after(" hears its peers on ");
+        let raft = address_after(" listens for peers on ");
         raft.iter().for_each(|raft| on_listening(raft));
         match raft.zip(address_after(" serves http://")) {
             Some((raft, http)) => Ok(Self { child, raft, http }),
@@ -57,25 +58,25 @@ impl Process {
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM, and a clean end.
+    /// Stops the process with SIGTERM, and expects a clean end.
     pub(crate) fn stop(&mut self) {
         self.signal("TERM");
         let status = self.wait();
-        assert!(status.success(), "asked to stop: {status}");
+        assert!(status.success(), "the process was asked to stop, and ended with {status}");
     }
 
-    /// Any other signal.
+    /// Sends another signal.
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
         assert!(sent.unwrap().success());
     }
 
-    /// Returns when it has ended by itself, and says how.
+    /// Waits until the process has ended by itself, and returns its status.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
 
-    /// The most that it ever had in memory, in KiB.
+    /// The largest resident memory of the process so far, in KiB.
     pub(crate) fn memory_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -88,7 +89,7 @@ impl Process {
     }
 }
 
-/// Nothing outlives its test.
+/// Kills the process, so that it does not survive its test.
 impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -107,7 +108,7 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
 /// limit fail, as on a full disk.
 pub(crate) fn limited(kib: u64, arguments: &[&str]) -> Command {
     let mut command = Command::new("bash");
-    // Not the signal but the error is wanted.
+    // The signal is ignored, so that the write returns an error.
     let script = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$@\"");
     command.args(["-c", &script, "bash"]).arg(binary()).args(arguments).stdin(Stdio::null());
     command

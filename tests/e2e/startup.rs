@@ -1,5 +1,4 @@
-//! Startup errors: each prints one clear line and exits with status 1, and loses nothing that was
-//! acknowledged.
+//! Startup errors. Each prints one clear line and exits with status 1. No acknowledged write is lost.
 
 use crate::http::{Http, HttpRequest, Reply, Response};
 use crate::process::{Process, command, limited};
@@ -66,7 +65,7 @@ fn invalid_arguments() {
         ("--id n1 --bootstrap --join 127.0.0.1:1", "either --bootstrap or --join"),
         ("--id n1 --http h --raft r --dir d --heartbeat-ms soon", "--heartbeat-ms soon: not a number"),
         ("--id n1 --http h --raft r --dir d --log loud", "error, warn, info, debug or trace"),
-        ("--id n1 --http h --raft r --dir d --tls-key k", "go together"),
+        ("--id n1 --http h --raft r --dir d --tls-key k", "needed together"),
     ] {
         let words: Vec<_> = words.split_whitespace().collect();
         let said = startup_error(&words);
@@ -160,7 +159,7 @@ fn invalid_certificates() {
     };
     assert!(with(&file).starts_with(&format!("kv: cannot read {file}: ")));
     fs::write(&file, "nothing").unwrap();
-    assert_eq!(with(&file), "kv: the authority's certificate cannot be used: the file has none");
+    assert_eq!(with(&file), "kv: the authority's certificate cannot be used: the file has no certificate");
 }
 
 #[test]
@@ -173,8 +172,8 @@ fn a_disk_that_is_full_from_the_beginning() {
     assert_eq!(said, format!("kv: {directory}/raft.redb: no space left on the device\n"));
 }
 
-/// A server whose disk fills up stops, says why, and has everything that it acknowledged when it
-/// is started with more space.
+/// A server whose disk fills up stops and says why. When it is started with more space, it has every
+/// value that it acknowledged.
 #[test]
 fn a_disk_that_fills_up() {
     let dir = TempDir::new("filling");
@@ -193,7 +192,7 @@ fn a_disk_that_fills_up() {
     let last: Vec<_> = said.lines().filter(|line| line.starts_with("kv: ")).collect();
     assert_eq!(last.len(), 1, "{said}");
     assert!(last[0].starts_with("kv: stopped: ") && last[0].contains("no space"), "{said}");
-    assert!(5 < kept, "it took only {kept} values: {said}");
+    assert!(5 < kept, "it accepted only {kept} values: {said}");
 
     let process = dir.start("n1");
     for key in 0..kept {
@@ -214,7 +213,7 @@ fn put(http: &mut Http, place: &str, key: u64, body: &str) -> bool {
     }
 }
 
-/// A server's reply, once the cluster has a leader.
+/// A server's reply, after the cluster has a leader.
 pub(crate) fn ask(http: &mut Http, place: &str, http_request: HttpRequest<'_>) -> Reply {
     loop {
         match http.ask(place, http_request) {

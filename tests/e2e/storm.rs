@@ -1,5 +1,5 @@
-//! Five servers under faults from outside: the history of their clients is linearizable, and nothing
-//! that was acknowledged is lost.
+//! Five servers under faults from outside. The history of their clients is linearizable, and no
+//! acknowledged write is lost.
 
 use crate::clients::{Client, Run};
 use crate::cluster::Cluster;
@@ -16,7 +16,7 @@ use wavetank_sim::linear::{Finding, KeyModel, judge};
 
 const SERVERS: u32 = 5;
 const CLIENTS: u64 = 6;
-/// The time limit of the judge.
+/// How long the judge may search.
 const BUDGET: Duration = Duration::from_secs(120);
 
 #[test]
@@ -34,7 +34,7 @@ fn seed(usual: u64) -> u64 {
     std::env::var("WAVETANK_SEED").map_or(usual, |seed| seed.parse().expect("WAVETANK_SEED is a number"))
 }
 
-/// Runs at least this many acts of the nemesis, for at least this long.
+/// Runs at least this many acts of the nemesis, for at least this time.
 fn storm(seed: u64, acts: usize, length: Duration) {
     let mut cluster = Cluster::of(SERVERS);
     let begun = Instant::now();
@@ -57,7 +57,10 @@ fn storm(seed: u64, acts: usize, length: Duration) {
     let elsewhere = differing(&mut cluster, &clients);
     println!("seed {seed}, {} s: {:?}", begun.elapsed().as_secs(), nemesis.done);
     report(seed, &run.history, &clients);
-    assert!(lost.is_empty() && elsewhere.is_empty(), "acknowledged and lost: {lost:?}, {elsewhere:?}");
+    assert!(
+        lost.is_empty() && elsewhere.is_empty(),
+        "acknowledged writes that are lost: {lost:?}; that a server lacks: {elsewhere:?}"
+    );
 }
 
 /// The acknowledged writes that a linearizable read does not find.
@@ -73,7 +76,7 @@ fn lost(clients: &mut [Client]) -> Vec<String> {
     lost
 }
 
-/// The acknowledged writes that a local read does not find on some server that has applied everything.
+/// The acknowledged writes that a local read does not find on a server that has applied all entries.
 fn differing(cluster: &mut Cluster, clients: &[Client]) -> Vec<String> {
     const SAMPLE: usize = 7;
     let (mut http, mut differing) = (Http::default(), Vec::new());
@@ -111,6 +114,6 @@ fn report(seed: u64, history: &History, clients: &[Client]) {
     }
     println!("done: {done:?}");
     for kind in ["write", "cas", "read by index", "read by lease", "read by verify"] {
-        assert!(10 <= done.get(kind).copied().unwrap_or(0), "hardly any {kind}");
+        assert!(10 <= done.get(kind).copied().unwrap_or(0), "too few operations of kind {kind}");
     }
 }

@@ -13,14 +13,14 @@ fn servers_with_certificates_form_a_cluster_and_refuse_others() {
     let one = start(&dir, &ours, &["n1", "--bootstrap"]);
     let two = start(&dir, &ours, &["n2", "--join", &one.http]);
     let mut http = Http::default();
-    // From now on both must keep what is written.
+    // From now on, the disks of both servers must keep the writes.
     put(&mut http, &two.http, "red");
     let seen = ask(&mut http, &one.http, HttpRequest::get("/kv/colour?read=index"));
     assert!(matches!(seen, Reply::Response(response) if response.body == "red"));
 
     let stranger = start(&dir, &authority(), &["n3"]);
     let path = format!("/join?id=n3&address={}", stranger.raft);
-    // It cannot catch up and gets no vote, so the voters go on without it.
+    // The server cannot catch up and gets no vote, so the voters go on without it.
     let _ = http.ask(&one.http, HttpRequest::post(&path));
     put(&mut http, &two.http, "blue");
     let log = fs::read_to_string(dir.log()).unwrap();
@@ -38,7 +38,7 @@ fn authority() -> CertifiedIssuer<'static, KeyPair> {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// A server with a certificate for its name.
+/// Starts a server with a certificate for these names.
 fn start(dir: &TempDir, authority: &CertifiedIssuer<'_, KeyPair>, named: &[&str]) -> Process {
     let name = named[0];
     let key = KeyPair::generate().unwrap();

@@ -1,4 +1,4 @@
-//! Bytes become the text of a capsule, or changes to a valid capsule. The text is refused with a
+//! Bytes become the text of a capsule, or changes to a valid capsule. Either the text is refused with a
 //! one-line error, or its content can be run.
 
 use crate::decisions::Decisions;
@@ -38,7 +38,8 @@ const WORDS: [&str; 20] = [
 /// Reads the text that the bytes give.
 ///
 /// # Panics
-/// When reading panics, or the capsule cannot be written and read again, or its plan cannot be run.
+/// Panics when reading panics, when the capsule cannot be written and read again, or when its plan cannot
+/// be run.
 pub fn run(bytes: &[u8]) {
     let Some((&first, rest)) = bytes.split_first() else { return };
     if first % 2 == 0 {
@@ -64,7 +65,7 @@ fn read(text: &str) {
     }
 }
 
-/// Runs a sound plan for a moment.
+/// Runs a valid plan for a short time.
 fn set_out(mut plan: Plan) {
     const MOMENT: Span = Span::ms(20);
     plan.chaos = plan.chaos.min(MOMENT);
@@ -77,7 +78,7 @@ fn set_out(mut plan: Plan) {
         let heard = catch_panic(|| storms::storm(plan.clone(), Trace::default()));
         let verdict = heard.map(|run| run.report.verdict);
         let Ok(Verdict::Held | Verdict::Vacuous(_) | Verdict::Violated(_)) = verdict else {
-            panic!("{verdict:?} of {plan:?}")
+            panic!("the verdict is {verdict:?} for {plan:?}")
         };
     }
 }
@@ -88,12 +89,14 @@ fn changed(d: &mut Decisions<'_>) -> String {
     let mut words = CAPSULES[usize::from(d.coin())].clone();
     let places: Vec<usize> = (0..words.len()).filter(|&at| is_value(&words[at])).collect();
     while !d.is_over() {
-        let at = places[usize::try_from(d.wide()).expect("two bytes") % places.len()];
+        let at = places[usize::try_from(d.wide()).expect("the number fits into two bytes") % places.len()];
         words[at] = match d.pick(32) {
             31 => String::new(),
-            30 => words[places[usize::try_from(d.wide()).expect("two bytes") % places.len()]].clone(),
+            30 => words
+                [places[usize::try_from(d.wide()).expect("the number fits into two bytes") % places.len()]]
+            .clone(),
             number => WORDS
-                .get(usize::try_from(number).expect("a byte"))
+                .get(usize::try_from(number).expect("the number fits into a byte"))
                 .map_or_else(|| d.wide().to_string(), |&word| word.to_owned()),
         };
     }
@@ -108,7 +111,7 @@ fn split(seed: u64) -> Vec<String> {
         build: "a build".to_owned(),
         verdict: Verdict::Held,
         digest: 7,
-        step_log: StepLog::parse(&["a1+1~0F1,0,0.0 b2+3~4*2".to_owned()]).expect("it is a step log"),
+        step_log: StepLog::parse(&["a1+1~0F1,0,0.0 b2+3~4*2".to_owned()]).expect("the text is a step log"),
     };
     let mut words = vec![String::new()];
     for envelope in capsule.text().chars() {
@@ -118,7 +121,7 @@ fn split(seed: u64) -> Vec<String> {
         if !words.last().is_some_and(goes_on) {
             words.push(String::new());
         }
-        words.last_mut().expect("there is one").push(envelope);
+        words.last_mut().expect("the list has a first word").push(envelope);
     }
     words
 }

@@ -4,10 +4,10 @@
 use crate::decisions::Decisions;
 use wavetank_sim::linear::{CheckResult, History, Input, Output};
 
-/// The most operations; the twin tries every order of them.
+/// The largest number of operations. It is small, because the twin tries every order of them.
 const MOST: usize = 7;
 
-/// Values to write and to read; some of them are concatenations of others.
+/// Values to write and to read. Some of them are concatenations of others.
 const PIECES: [&[u8]; 5] = [b"", b"1", b"2", b"12", b"a1"];
 const SEEN: [&[u8]; 7] = [b"", b"1", b"2", b"12", b"112", b"a1", b"a1a1"];
 
@@ -16,14 +16,14 @@ const SEEN: [&[u8]; 7] = [b"", b"1", b"2", b"12", b"112", b"a1", b"a1a1"];
 struct Operation {
     input: Input<'static>,
     begun: usize,
-    /// The time of its end, and its output.
+    /// The time at which the operation ended, and its output.
     ended: Option<(usize, Output<'static>)>,
 }
 
 /// Makes a history of the bytes, and judges it by both checkers.
 ///
 /// # Panics
-/// When the checkers disagree, or a reported conflict is linearizable.
+/// Panics when the checkers disagree, or when a reported conflict is linearizable.
 pub fn run(bytes: &[u8]) {
     let operations = operations(&mut Decisions::new(bytes));
     let holds = is_linearizable(&operations);
@@ -33,7 +33,10 @@ pub fn run(bytes: &[u8]) {
     if !holds {
         let conflict = history.conflict(&mut || true);
         let kept: Vec<_> = conflict.iter().map(|&at| operations[at]).collect();
-        assert!(!is_linearizable(&kept), "{operations:?}: {conflict:?} is no conflict");
+        assert!(
+            !is_linearizable(&kept),
+            "{operations:?}: {conflict:?} is linearizable, so it is not a conflict"
+        );
     }
 }
 
@@ -48,7 +51,8 @@ fn operations(d: &mut Decisions<'_>) -> Vec<Operation> {
         } else if open.is_empty() {
             break;
         } else {
-            let at = open.swap_remove(usize::try_from(d.pick(open.len() as u64)).expect("a few"));
+            let at =
+                open.swap_remove(usize::try_from(d.pick(open.len() as u64)).expect("the number is small"));
             let output = output(d, operations[at].input);
             operations[at].ended = output.map(|output| (moment, output));
         }
@@ -75,7 +79,7 @@ fn output(d: &mut Decisions<'_>, input: Input<'static>) -> Option<Output<'static
     }
 }
 
-/// The history as the checker records it, event by event.
+/// The history as the checker takes it, event by event.
 fn told(operations: &[Operation]) -> History {
     let mut history = History::new(b"");
     for moment in 0..=2 * operations.len() {
@@ -109,7 +113,7 @@ fn explains(left: &[&Operation], state: &[u8]) -> bool {
     })
 }
 
-/// The state after an operation; `None` if its outcome is impossible in this state.
+/// The state after an operation. Returns `None` if its outcome is impossible in this state.
 fn after(operation: &Operation, state: &[u8]) -> Option<Vec<u8>> {
     let output = operation.ended.map(|(_, output)| output);
     let is = |holds: bool, state: &[u8]| holds.then(|| state.to_vec());

@@ -1,5 +1,5 @@
-//! The functions that tests and fuzz targets share: each turns bytes into input for one part of the
-//! system and asserts what must hold of the result.
+//! The functions that tests and fuzz targets share. Each turns bytes into input for one part of the
+//! system, and asserts the properties of the result.
 
 pub mod capsule;
 #[path = "../../raft/tests/it/decisions.rs"]
@@ -9,3 +9,8 @@ pub mod history;
 pub mod step;
 pub mod storm;
 pub mod wire;
+
+/// The code of the README, which must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,5 +1,5 @@
-//! Bytes become the faults of one storm. Every kind of fault is enabled, and the bytes list the
-//! occasions on which it strikes, so that a byte that a fuzzer changes is one fault that changes.
+//! Bytes become the faults of one storm. Every kind of fault is enabled. The bytes list the occasions on
+//! which a fault happens, so that a change of one byte changes one fault.
 
 use crate::decisions::Decisions;
 use std::collections::BTreeSet;
@@ -14,12 +14,13 @@ use wavetank_sim::plan::{
     ClientPlan, ClockPlan, DiskPlan, HealPlan, InitialState, LinkPlan, MachinePlan, NemesisPlan, RandomDelay,
     Recurrence,
 };
+use wavetank_sim::schedule::EventOrder;
 use wavetank_sim::{JudgeLevel, Plan, ServerIdx, Verdict, shrink};
 
 /// Runs the storm of these bytes under every judge.
 ///
 /// # Panics
-/// When a judge finds a violation; the message has the plan as source.
+/// Panics when a judge finds a violation. The message has the plan as source.
 pub fn run(bytes: &[u8]) {
     let plan = plan(bytes);
     assert_eq!(plan.validate(), Ok(()));
@@ -32,7 +33,7 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-/// The plan of these bytes: a short one, within the limits of what Raft promises.
+/// The plan of these bytes. It is short, and stays within the limits of Raft's guarantees.
 #[must_use]
 pub fn plan(bytes: &[u8]) -> Plan {
     let d = &mut Decisions::new(bytes);
@@ -52,13 +53,13 @@ pub fn plan(bytes: &[u8]) -> Plan {
 
 /// A plan in which only disks fail.
 fn calm_plan(d: &mut Decisions<'_>) -> Plan {
-    let servers = u8::try_from(d.one_of(&[3, 1, 2, 4, 5])).expect("a few");
+    let servers = u8::try_from(d.one_of(&[3, 1, 2, 4, 5])).expect("the number is small");
     let config = config(d);
     let timeout = Span::from_duration(config.heartbeat_timeout);
     Plan {
         seed: d.pick(256),
         servers,
-        spares: u8::try_from(d.pick(3)).expect("a few"),
+        spares: u8::try_from(d.pick(3)).expect("the number is small"),
         birth: d.one_of(&[InitialState::Bootstrapped, InitialState::Blank]),
         links: LinkPlan { delay: Spans::new(Span::ms(1), Span::ms(1 + d.pick(12))), ..LinkPlan::calm() },
         disks: disks(d),
@@ -72,6 +73,7 @@ fn calm_plan(d: &mut Decisions<'_>) -> Plan {
         clients: clients(d),
         nemesis: NemesisPlan { most_down: d.one_of(&[servers / 2, servers]), ..NemesisPlan::none() },
         fault_ids: None,
+        order: EventOrder::Drawn,
         judges: JudgeLevel::default(),
         chaos: Span::ms(200 + 8 * d.pick(256)),
         heal: HealPlan {
@@ -123,7 +125,7 @@ fn clients(d: &mut Decisions<'_>) -> ClientPlan {
     const LEASE: [ReadPath; 1] = [ReadPath::Lease];
     const OTHERS: [ReadPath; 2] = [ReadPath::Index, ReadPath::Verify];
     ClientPlan {
-        count: u16::try_from(1 + d.pick(4)).expect("a few"),
+        count: u16::try_from(1 + d.pick(4)).expect("the number is small"),
         think: Spans::new(Span::ms(1), Span::ms(10 + d.pick(100))),
         patience: Span::ms(100 + 4 * d.pick(256)),
         keys: d.one_of(&[1, 3]),
@@ -132,6 +134,7 @@ fn clients(d: &mut Decisions<'_>) -> ClientPlan {
         delay: Spans::us(200, 3_000),
         loss: None,
         gather: d.one_of(&[None, Some(Span::ms(5))]),
+        extended: d.one_of(&[None, Some(Ratio::new(1, 4))]),
     }
 }
 
@@ -145,31 +148,39 @@ const MESSAGE_FAULTS: [MessageFault; 6] = [
     MessageFault::Corrupt,
 ];
 
-/// One of a list that may grow later: a byte keeps its meaning when the list does.
+/// One element of a list that may grow later. A byte keeps its meaning when the list grows.
 fn one_of_all<T: Copy>(d: &mut Decisions<'_>, all: &[T]) -> T {
-    let at = usize::try_from(d.pick(64)).expect("a byte");
+    let at = usize::try_from(d.pick(64)).expect("the number fits into a byte");
     all.get(at).copied().unwrap_or(all[at % 8 % all.len()])
 }
 
 /// The id of one fault.
 fn fault_id(d: &mut Decisions<'_>, servers: usize) -> FaultId {
     let servers = servers as u64;
-    let number = |d: &mut Decisions<'_>, below| u32::try_from(d.pick(below)).expect("a byte");
-    let idx = |d: &mut Decisions<'_>| ServerIdx(u8::try_from(d.pick(servers)).expect("a few"));
+    let number =
+        |d: &mut Decisions<'_>, below| u32::try_from(d.pick(below)).expect("the number fits into a byte");
+    let idx = |d: &mut Decisions<'_>| ServerIdx(u8::try_from(d.pick(servers)).expect("the number is small"));
     match d.pick(8) {
         0 | 1 => FaultId::Scheduled(one_of_all(d, Scheduled::ALL), number(d, 4)),
         2 | 3 => FaultId::Reactive(one_of_all(d, Reactive::ALL), number(d, 32)),
-        4 => FaultId::Between(idx(d), u32::try_from(d.wide() % 2_048).expect("two bytes")),
-        5 => FaultId::OnWay(u8::try_from(d.pick(servers + 1)).expect("a few"), number(d, 4)),
+        4 => {
+            FaultId::Between(idx(d), u32::try_from(d.wide() % 2_048).expect("the number fits into two bytes"))
+        }
+        5 => FaultId::OnWay(u8::try_from(d.pick(servers + 1)).expect("the number is small"), number(d, 4)),
         _ => {
             let message_fault = one_of_all(d, &MESSAGE_FAULTS);
             let (from, to) = (idx(d), idx(d));
-            FaultId::Message(message_fault, from, to, u32::try_from(d.wide() % 512).expect("two bytes"))
+            FaultId::Message(
+                message_fault,
+                from,
+                to,
+                u32::try_from(d.wide() % 512).expect("the number fits into two bytes"),
+            )
         }
     }
 }
 
-/// Enables the kind of this fault, to strike on every listed occasion.
+/// Enables the kind of this fault. It happens on every listed occasion.
 fn allow(plan: &mut Plan, fault_id: FaultId) {
     const ALWAYS: Ratio = Ratio::new(1, 1);
     let timeout = Span::from_duration(plan.config.heartbeat_timeout);

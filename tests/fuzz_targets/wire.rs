@@ -1,5 +1,5 @@
-//! Bytes become a message or a stored entry, or its fields. A decoder must return an error or a value,
-//! and a value must encode and decode to itself.
+//! Bytes become a message, a stored entry, or the fields of one. A decoder must return an error or a
+//! value. A value must encode and decode to itself.
 
 use crate::decisions::Decisions;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use wavetank_raft::{
     TimeoutNowResponse,
 };
 
-/// The longest message.
+/// The longest message in bytes.
 const LIMIT: u64 = 1 << 16;
 
-/// Gives the bytes, at most `LIMIT` of them, to every decoder.
+/// Gives at most `LIMIT` bytes to every decoder.
 ///
 /// # Panics
-/// When a decoder breaks its promise.
+/// Panics when a decoder breaks one of these rules.
 pub fn run(bytes: &[u8]) {
     let Some((&first, rest)) = bytes.split_first() else { return };
     match first % 8 {
@@ -38,7 +38,7 @@ fn read_request(bytes: &[u8]) {
     let Ok((header, request)) = wire::decode_request(bytes) else { return };
     expect_whole(Scan::request(LIMIT), bytes);
     let again = written(&header, &request);
-    let read = wire::decode_request(&again).expect("what was written can be read");
+    let read = wire::decode_request(&again).expect("written bytes can be read");
     // Wavetank's extra fields are dropped from a message that is not marked as Wavetank's.
     let same = read == (header.clone(), request.clone()) || !header.is_ours();
     assert!(same, "{header:?} {request:?} came back as {read:?}");
@@ -52,32 +52,37 @@ fn written(header: &Header, request: &Request) -> Vec<u8> {
 }
 
 fn read_reply(kind: u8, bytes: &[u8]) {
-    let kind = Kind::from_byte(kind).expect("there are five");
+    let kind = Kind::from_byte(kind).expect("there are five kinds of requests");
     let Ok(reply) = wire::decode_reply(kind, bytes) else { return };
     expect_whole(Scan::reply(LIMIT), bytes);
     let Ok((header, response)) = reply else { return };
     let mut again = Vec::new();
     wire::encode_response(&header, &response, &mut again);
-    let read = wire::decode_reply(kind, &again).expect("what was written can be read");
-    let (same, answer) = read.expect("it is no refusal");
+    let read = wire::decode_reply(kind, &again).expect("written bytes can be read");
+    let (same, answer) = read.expect("the response is not an error");
     assert_eq!(same, header);
     assert!(answer == response || !header.is_ours(), "{response:?} came back as {answer:?}");
 }
 
-/// A message that decodes must be complete for the scan, too, unless it exceeds a transport's limit.
+/// A message that can be decoded must also be complete for the scan, unless it exceeds the limit of a
+/// transport.
 fn expect_whole(scan: Scan, bytes: &[u8]) {
     let end = scanned(scan, bytes);
-    assert!(end.is_err() || end == Ok(Some(bytes.len())), "{end:?} of {} bytes", bytes.len());
+    assert!(
+        end.is_err() || end == Ok(Some(bytes.len())),
+        "the scan found the end at {end:?} of {} bytes",
+        bytes.len()
+    );
 }
 
-/// The end of a message must be the same however its bytes arrive in pieces.
+/// The scan must find the same end of a message, in whatever pieces its bytes arrive.
 fn scanned(scan: Scan, bytes: &[u8]) -> Result<Option<usize>, WireError> {
     let at_once = scan.clone().advance(bytes);
     let mut slow = scan;
     let half = bytes.len() / 2;
     let early = slow.advance(&bytes[..half]);
     let by_parts = if early == Ok(None) { slow.advance(bytes) } else { early };
-    assert!(by_parts == at_once || (by_parts.is_err() && at_once.is_err()), "cut at {half}");
+    assert!(by_parts == at_once || (by_parts.is_err() && at_once.is_err()), "the bytes were cut at {half}");
     at_once
 }
 
@@ -105,7 +110,7 @@ fn read_stored(bytes: &[u8]) {
     let mut checksum = Checksum::default();
     checksum.update(&index.0.to_le_bytes());
     checksum.update(bytes);
-    let head = u32::try_from(checksum.finish() >> 32).expect("the upper half");
+    let head = u32::try_from(checksum.finish() >> 32).expect("the upper half has 32 bits");
     read_stored_at(index, &[&head.to_le_bytes(), bytes].concat());
 }
 
@@ -123,7 +128,7 @@ fn expect_what_was_said(d: &mut Decisions<'_>) {
     let request = request(d);
     let bytes = written(&header, &request);
     assert_eq!(scanned(Scan::request(LIMIT), &bytes), Ok(Some(bytes.len())));
-    let (read, same) = wire::decode_request(&bytes).expect("what was written can be read");
+    let (read, same) = wire::decode_request(&bytes).expect("written bytes can be read");
     assert_eq!(read, header);
     assert_eq!(same, if header.is_ours() { request } else { plain_request(request) });
 }
@@ -134,8 +139,8 @@ fn expect_what_was_answered(d: &mut Decisions<'_>) {
     let mut bytes = Vec::new();
     wire::encode_response(&header, &response, &mut bytes);
     assert_eq!(scanned(Scan::reply(LIMIT), &bytes), Ok(Some(bytes.len())));
-    let read = wire::decode_reply(kind, &bytes).expect("what was written can be read");
-    let (read, same) = read.expect("it is no refusal");
+    let read = wire::decode_reply(kind, &bytes).expect("written bytes can be read");
+    let (read, same) = read.expect("the response is not an error");
     assert_eq!(read, header);
     assert_eq!(same, if header.is_ours() { response } else { plain_response(response) });
 }
@@ -168,13 +173,16 @@ fn plain_response(response: Response) -> Response {
             Response::InstallSnapshot(InstallSnapshotResponse { next_offset: 0, ..answer })
         }
         Response::TimeoutNow(_) => Response::TimeoutNow(TimeoutNowResponse { accepted: true }),
-        same @ (Response::RequestVote(_) | Response::RequestPreVote(_)) => same,
+        Response::RequestVote(answer) => {
+            Response::RequestVote(RequestVoteResponse { refused_for_term: false, ..answer })
+        }
+        same @ Response::RequestPreVote(_) => same,
     }
 }
 
 fn header(d: &mut Decisions<'_>) -> Header {
     Header {
-        protocol_version: i64::try_from(d.pick(4)).expect("a few"),
+        protocol_version: i64::try_from(d.pick(4)).expect("the number is small"),
         id: d.coin().then(|| "n1".into()),
         address: d.coin().then(|| "a1".into()),
         to: None,
@@ -182,7 +190,7 @@ fn header(d: &mut Decisions<'_>) -> Header {
     }
 }
 
-/// A number of any encoded length, below values that no cluster reaches.
+/// A number whose encoding may have any length. It stays below values that no cluster reaches.
 fn number(d: &mut Decisions<'_>) -> u64 {
     d.wide() << d.one_of(&[0, 8, 16, 32, 46])
 }
@@ -193,7 +201,7 @@ fn id(d: &mut Decisions<'_>) -> LogId {
 
 fn bytes(d: &mut Decisions<'_>) -> Data {
     let length = d.one_of(&[0, 1, 31, 32, 255, 256, 3_000]);
-    (0..length).map(|_| u8::try_from(d.pick(256)).expect("a byte")).collect()
+    (0..length).map(|_| u8::try_from(d.pick(256)).expect("the number fits into a byte")).collect()
 }
 
 fn members(d: &mut Decisions<'_>) -> Configuration {
@@ -204,7 +212,7 @@ fn members(d: &mut Decisions<'_>) -> Configuration {
         });
         std::iter::once(Member::voter("n1", "a1")).chain(more).collect::<Vec<_>>()
     };
-    let one = Configuration::new(list(d)).expect("names and addresses differ");
+    let one = Configuration::new(list(d)).expect("ids and addresses differ");
     let next = d.coin().then(|| one.next(&Change::Members(list(d))));
     next.and_then(Result::ok).unwrap_or(one)
 }
@@ -216,7 +224,7 @@ fn payload(d: &mut Decisions<'_>) -> Payload {
         2 => Payload::Barrier,
         3 => Payload::Restore(bytes(d)),
         4 => Payload::Configuration(Arc::new(members(d))),
-        // Without extensions it is a command like any other.
+        // Without extensions, the payload is a command like any other.
         _ => Payload::Extended(Arc::new(Extended { data: bytes(d), extensions: [1, 2].into() })),
     }
 }
@@ -241,7 +249,7 @@ fn request(d: &mut Decisions<'_>) -> Request {
     }
 }
 
-/// The head of a call, whose bytes follow it.
+/// The head of an InstallSnapshot request. The bytes of the snapshot follow it.
 fn install(d: &mut Decisions<'_>, term: Term) -> InstallSnapshot {
     let size = number(d) >> 1;
     let meta = SnapshotMeta {
@@ -268,7 +276,10 @@ fn response(d: &mut Decisions<'_>) -> (Kind, Response) {
             };
             (Kind::AppendEntries, Response::AppendEntries(answer))
         }
-        1 => (Kind::RequestVote, Response::RequestVote(RequestVoteResponse { term, granted: yes })),
+        1 => {
+            let answer = RequestVoteResponse { term, granted: yes, refused_for_term: d.coin() };
+            (Kind::RequestVote, Response::RequestVote(answer))
+        }
         2 => (Kind::RequestPreVote, Response::RequestPreVote(RequestPreVoteResponse { term, granted: yes })),
         3 => (Kind::TimeoutNow, Response::TimeoutNow(TimeoutNowResponse { accepted: yes })),
         _ => {

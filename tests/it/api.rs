@@ -1,4 +1,4 @@
-//! The errors of every call of the server's interface.
+//! Tests the error of every call of the server's interface.
 
 use std::time::Duration;
 use wavetank_raft::{
@@ -35,7 +35,7 @@ impl Cluster {
         self.world.call(idx, call)
     }
 
-    /// The outcome of a call after a second.
+    /// Makes a call and returns its outcome one second later.
     fn call(&mut self, idx: ServerIdx, call: Call) -> Outcome {
         let request = self.ask(idx, call);
         self.world.run_for(Span::s(1));
@@ -52,8 +52,8 @@ impl Cluster {
 
     /// The index of the leader's newest configuration.
     pub(super) fn membership(&self) -> Index {
-        let leader = self.world.server(self.leader).expect("it runs");
-        leader.node().configuration().expect("there are members").0
+        let leader = self.world.server(self.leader).expect("the server runs");
+        leader.node().configuration().expect("the leader has a configuration").0
     }
 
     fn change(&mut self, change: Change) -> Outcome {

@@ -1,5 +1,4 @@
-//! Runs that are kept in files: written, repeated, compared, looked at, and refused when they make no
-//! sense.
+//! Runs in capsules: a capsule is written, replayed, compared and viewed, and a malformed one is refused.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,14 +19,14 @@ fn a_run_that_is_kept_is_repeated() {
     assert!(said.out.ends_with("capsule  the same steps, digest and verdict\n"), "{}", said.out);
 }
 
-/// The steps come from the run itself, and not from what was written of it.
+/// The steps come from the run itself, and not from the file that was written about it.
 #[test]
 fn a_run_that_is_kept_has_the_steps_that_were_recorded() {
     for (run, name) in [("storm --seed 3", "storm"), ("figure_8 --seed 3", "figure_8")] {
         let file = kept(&format!("steps-{name}.json"), run);
-        let text = fs::read_to_string(&file).expect("it was just written");
-        let capsule = Capsule::parse(&text).expect("it is a capsule");
-        let scenario = ALL.iter().find(|scenario| scenario.name == name).expect("it is a scenario");
+        let text = fs::read_to_string(&file).expect("the file was just written");
+        let capsule = Capsule::parse(&text).expect("the file is a capsule");
+        let scenario = ALL.iter().find(|scenario| scenario.name == name).expect("the scenario exists");
         let plan = registry::plan_of(scenario, 3);
         let trace = Trace::new(TraceForm::Story.text(plan.server_count())).with_step_log();
         let (story, step_log) = registry::run_plan(scenario, plan, trace).trace.into_parts();
@@ -39,17 +38,19 @@ fn a_run_that_is_kept_has_the_steps_that_were_recorded() {
 #[test]
 fn a_replay_reports_its_first_difference_to_the_capsule() {
     let file = kept("parts.json", "storm --seed 4");
-    let text = fs::read_to_string(&file).expect("it was just written");
-    let capsule = Capsule::parse(&text).expect("it is a capsule");
+    let text = fs::read_to_string(&file).expect("the file was just written");
+    let capsule = Capsule::parse(&text).expect("the file is a capsule");
     let record = capsule.step_log.records().iter().find(|record| record.state.term.0 == 3);
     let record = record.expect("a storm has a third term");
-    // As an older build would have it in which that server came to another term.
+    // The file looks as if an older build had written it, in which that server came to another term.
     let step_log = text.lines().skip_while(|line| !line.trim().starts_with("\"a1+"));
     let mut words = step_log.flat_map(|line| line.trim().split(' '));
-    let word = words.find(|word| word.contains('F') || word.contains('P')).expect("it changes");
-    let (event, standing) = word.split_at(word.find(['F', 'P', 'C', 'L']).expect("it changes"));
+    let word =
+        words.find(|word| word.contains('F') || word.contains('P')).expect("some step changes the role");
+    let (event, standing) =
+        word.split_at(word.find(['F', 'P', 'C', 'L']).expect("some step changes the role"));
     let other = format!("{event}{}9{}", &standing[..1], &standing[1..]);
-    fs::write(&file, text.replacen(word, &other, 1)).expect("it can be written");
+    fs::write(&file, text.replacen(word, &other, 1)).expect("the file can be written");
 
     let said = wavetank(&["replay", &name(&file), "--trace", "none"]);
     assert!(said.out.contains("capsule  differs: step "), "{}", said.out);
@@ -67,12 +68,13 @@ fn a_replay_reports_its_first_difference_to_the_capsule() {
 #[test]
 fn bad_capsules_get_one_line_and_status_1() {
     let file = kept("bad.json", "storm --seed 5");
-    let text = fs::read_to_string(&file).expect("it was just written");
+    let text = fs::read_to_string(&file).expect("the file was just written");
     let edit = |from: &str, to: &str| {
         assert!(text.contains(from), "{from}");
         text.replacen(from, to, 1)
     };
-    let servers = text.lines().find(|line| line.contains("\"servers\"")).expect("it is in the plan");
+    let servers =
+        text.lines().find(|line| line.contains("\"servers\"")).expect("the plan has the number of servers");
     for (text, hint) in [
         (text[..text.len() / 2].to_owned(), "truncated"),
         (String::new(), "truncated"),
@@ -92,7 +94,7 @@ fn bad_capsules_get_one_line_and_status_1() {
         (edit("\"digest\": \"", "\"digest\": \"x"), "a hexadecimal number"),
         (edit("\"c1+", "\"?1+"), "is not a step"),
     ] {
-        fs::write(&file, text).expect("it can be written");
+        fs::write(&file, text).expect("the file can be written");
         for command in ["replay", "why"] {
             let said = wavetank(&[command, &name(&file)]);
             assert_eq!((said.code, said.out.as_str()), (1, ""), "{hint}: {}", said.err);
@@ -106,7 +108,7 @@ fn bad_capsules_get_one_line_and_status_1() {
 fn a_run_that_held_neither_shrinks_nor_has_a_reason() {
     let file = scratch("small.json");
     let said = wavetank(&["shrink", "storm:1", "-o", &name(&file)]);
-    assert_eq!((said.code, said.err.as_str()), (1, "error: nothing fails in storm:1\n"));
+    assert_eq!((said.code, said.err.as_str()), (1, "error: storm:1 does not fail\n"));
     assert!(!file.exists());
     let said = wavetank(&["shrink", "figure_8:1", "-o", &name(&file)]);
     assert!(said.code == 1 && said.err.contains("only storms can be shrunk"), "{}", said.err);
@@ -135,8 +137,8 @@ fn a_page_is_whole() {
     let file = scratch("page.html");
     let said = wavetank(&["view", "figure_8:1", "-o", &name(&file)]);
     assert_eq!(said.code, 0, "{}", said.err);
-    let page = fs::read_to_string(&file).expect("it was just written");
-    fs::remove_file(&file).expect("it is there");
+    let page = fs::read_to_string(&file).expect("the file was just written");
+    fs::remove_file(&file).expect("the file exists");
     assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"));
     assert!(!page.contains("{{") && page.contains("\"servers\":5"));
     for outside in ["http://", "https://", "src=", "@import", "fetch("] {
@@ -160,7 +162,7 @@ fn wavetank(words: &[&str]) -> Said {
     Said { code, out: text(out), err: text(err) }
 }
 
-/// A capsule of a run, in a file of this test alone.
+/// Writes the capsule of a run to a file that only this test uses.
 fn kept(file: &str, run: &str) -> PathBuf {
     let place = scratch(file);
     let file = name(&place);

@@ -1,6 +1,6 @@
-//! Storms in which a judge spoke, each kept as a capsule in `cases`: the files can be read, and their
-//! plans are judged as they were. A change of behaviour shows here as a diff to be read;
-//! `INSTA_UPDATE=always` blesses it.
+//! Storms in which a judge found a violation. Each is kept as a capsule in `cases`. The files can be
+//! read, and their plans get the same verdict. A change of behaviour shows as a diff; read it, then bless
+//! it with `INSTA_UPDATE=always`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,9 +14,9 @@ use wavetank_sim::capsule::{Capsule, Content};
 fn every_kept_storm_is_judged_as_it_was() {
     let mut text = String::new();
     for (name, capsule) in capsules() {
-        let Content::Plan { scenario, plan } = &capsule.content else { panic!("{name} has no plan") };
+        let Content::Plan { scenario, plan } = &capsule.content else { panic!("{name} contains no plan") };
         let scenario = ALL.iter().find(|known| known.name == scenario);
-        let scenario = scenario.unwrap_or_else(|| panic!("{name} is of no scenario that there is"));
+        let scenario = scenario.unwrap_or_else(|| panic!("the scenario of {name} does not exist"));
         let report = registry::run_plan(scenario, plan.clone(), Trace::default()).report;
         let kept = if (report.digest, &report.verdict) == (capsule.digest, &capsule.verdict) {
             "as it was kept"
@@ -32,7 +32,7 @@ fn every_kept_storm_is_judged_as_it_was() {
     settings.bind(|| insta::assert_snapshot!("cases", text));
 }
 
-/// Every capsule of the folder with the name of its file, in the order of names.
+/// Every capsule of the folder with the name of its file, ordered by name.
 fn capsules() -> Vec<(String, Capsule)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/cases");
     let files = fs::read_dir(&folder).expect("the folder can be read");

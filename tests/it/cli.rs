@@ -1,5 +1,5 @@
-//! The command: what it says, where it says it, and what it tells the shell. The scenarios here
-//! are made of nothing, so that the command alone is judged.
+//! The command: its output, its streams and its exit status. The scenarios here are fakes, so that only
+//! the command is tested.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -82,13 +82,13 @@ fn bad_input_gets_one_line_and_status_1() {
         ("explore --nodes 0", "1 to 5 servers"),
         ("explore --nodes 300", "300 is not in 0..=255"),
         ("explore --nodes 2 --nodes 3", "multiple times"),
-        ("explore --nodes 4 --spares 2 --changes 2", "not 6"),
-        ("explore --spares 1", "there are no changes"),
+        ("explore --nodes 4 --spares 2 --changes 2", "not 6 servers"),
+        ("explore --spares 1", "at least one membership change"),
         ("explore --terms 0", "no election can begin"),
         ("explore --terms 17", "at most 16"),
         ("explore --terms 99999999999999999999", "--terms"),
         ("explore --beats 9", "at most 8"),
-        ("explore --window 0", "at least one"),
+        ("explore --window 0", "at least 1"),
         ("explore --window 9", "at most 8"),
         ("explore --symmetry maybe", "on"),
         ("explore --disks never", "hang"),
@@ -150,7 +150,7 @@ fn a_failed_run_says_how_to_repeat_it() {
 #[test]
 fn a_json_trace_ends_with_the_report() {
     let said = wavetank("run calm --seed 7 --trace json");
-    let last = said.out.lines().last().expect("there is a report");
+    let last = said.out.lines().last().expect("the output has a report");
     let report: Report = serde_json::from_str(last).expect("the last line is a report");
     assert_eq!((report.scenario.as_str(), report.seed), ("calm", 7));
 }
@@ -195,7 +195,8 @@ fn each_failure_has_a_line_and_a_command_and_the_shortest_its_story() {
             said.out
         );
     }
-    let story = said.out.split("the shortest story of made_up (lies:10)\n").nth(1).expect("there is a story");
+    let story =
+        said.out.split("the shortest story of made_up (lies:10)\n").nth(1).expect("the output has a story");
     assert!(story.lines().nth(1).is_some_and(|line| line.starts_with("  pause   n1")), "{}", said.out);
     assert!(said.err.contains("2 runs of 1 scenario"), "{}", said.err);
 }
@@ -203,7 +204,7 @@ fn each_failure_has_a_line_and_a_command_and_the_shortest_its_story() {
 #[test]
 fn failures_without_number_are_counted_not_listed() {
     let said = wavetank("sweep lies --seeds 1000");
-    assert!(said.out.contains("lies: and 900 failures under further seeds"), "{}", said.out);
+    assert!(said.out.contains("lies: also 900 failures under other seeds"), "{}", said.out);
 }
 
 #[test]
@@ -213,8 +214,8 @@ fn shards_play_everything_once() {
         let said =
             wavetank(&format!("sweep calm squall --seeds 31 --shard {shard} --out {}", file.display()));
         assert_eq!(said.code, 0);
-        let text = fs::read_to_string(&file).expect("the sweep has written it");
-        fs::remove_file(file).expect("it is there");
+        let text = fs::read_to_string(&file).expect("the sweep has written the file");
+        fs::remove_file(file).expect("the file exists");
         text.lines().map(str::to_owned).collect::<Vec<_>>()
     };
     let mut parts: Vec<String> = ["1/3", "2/3", "3/3"].into_iter().flat_map(reports).collect();
@@ -228,19 +229,19 @@ fn shards_play_everything_once() {
 #[test]
 fn a_file_is_whole_or_not_there() {
     let file = scratch("whole.jsonl");
-    fs::write(&file, "old\n").expect("it can be written");
+    fs::write(&file, "old\n").expect("the file can be written");
     assert_eq!(wavetank(&format!("sweep clam --out {}", file.display())).code, 1);
-    assert_eq!(fs::read_to_string(&file).expect("it is still there"), "old\n");
+    assert_eq!(fs::read_to_string(&file).expect("the file still exists"), "old\n");
 
     assert_eq!(wavetank(&format!("sweep calm --seeds 3 --out {}", file.display())).code, 0);
     let seeds: Vec<u64> = fs::read_to_string(&file)
-        .expect("it is there")
+        .expect("the file exists")
         .lines()
         .map(|line| serde_json::from_str::<Report>(line).expect("each line is a report").seed)
         .collect();
     assert_eq!(seeds, [0, 1, 2]);
-    fs::remove_file(&file).expect("it is there");
-    let left: Vec<_> = fs::read_dir(file.parent().expect("it is in a directory"))
+    fs::remove_file(&file).expect("the file exists");
+    let left: Vec<_> = fs::read_dir(file.parent().expect("the file is in a directory"))
         .expect("the directory is there")
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter(|name| name.contains("whole"))
@@ -283,7 +284,7 @@ fn the_list_names_everything() {
     let text = wavetank("list").out;
     assert!(text.contains("  calm    nothing happens\n"), "{text}");
     let listed: Vec<BTreeMap<String, String>> =
-        serde_json::from_str(&wavetank("list --json").out).expect("it is JSON");
+        serde_json::from_str(&wavetank("list --json").out).expect("the output is JSON");
     assert_eq!(listed.len(), FAKES.len());
     assert_eq!(listed[0]["name"], "calm");
 }
@@ -321,7 +322,7 @@ fn rows(json: &str) -> Vec<(String, u64)> {
         scenario: String,
         seeds: u64,
     }
-    let sweep: Sweep = serde_json::from_str(json).expect("it is JSON");
+    let sweep: Sweep = serde_json::from_str(json).expect("the output is JSON");
     sweep.rows.into_iter().map(|row| (row.scenario, row.seeds)).collect()
 }
 
@@ -353,7 +354,7 @@ const FAKES: &[Scenario] = &[
         play("blind", plan, trace, |_| Verdict::Vacuous(vec!["eyes".to_owned()]))
     }),
     fake("fickle", "the clock decides", Chapter::Replication, |plan, mut trace| {
-        let since = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("it is later than that");
+        let since = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("the clock is later than 1970");
         write(&mut trace, Time(since.as_nanos() as u64));
         play("fickle", plan, trace, |_| Verdict::Held)
     }),
@@ -376,7 +377,7 @@ fn play(name: &str, plan: Plan, trace: Trace, verdict: fn(u64) -> Verdict) -> Ru
     runner::run(name, plan.seed, || Fake { seed: plan.seed, observers, verdict })
 }
 
-/// A run in which nothing happens but that a server pauses.
+/// A run in which nothing happens except that a server is paused.
 struct Fake {
     seed: u64,
     observers: Observers<(), Trace>,

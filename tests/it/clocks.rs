@@ -1,5 +1,5 @@
-//! Leases depend on clocks. While clocks drift within the bound, no lease read is stale. Beyond the bound
-//! one is, and the judge of leases, if it is enabled, reports it.
+//! Leases depend on clocks. While the drift of clocks stays within the bound, no lease read is stale.
+//! Beyond the bound a lease read can be stale, and the judge of leases reports it if it is enabled.
 
 use wavetank_raft::{ReadPath, Span};
 use wavetank_sim::check::ClockBound;
@@ -11,7 +11,7 @@ use wavetank_sim::plan::{Plan, Recurrence};
 use wavetank_sim::runner::storm_run;
 use wavetank_sim::{Judges, Options, ServerSet, Violation, World};
 
-/// A storm of lease reads, in which clocks stand still or jump.
+/// A storm with lease reads, in which clocks stop or jump.
 fn beyond(seed: u64) -> Plan {
     let mut plan = Plan::storm(seed);
     plan.clients.reads = vec![ReadPath::Lease];
@@ -25,7 +25,7 @@ fn beyond(seed: u64) -> Plan {
     plan
 }
 
-/// The verdict of the judges on a run, if they assume clocks like these.
+/// The judges' verdict on a run, if they assume this bound on the clocks.
 fn judged(plan: &Plan, clocks: ClockBound) -> Option<Violation> {
     let servers = ServerSet::first(usize::from(plan.servers));
     let clients = Clients::new(KvPlan::from(&plan.clients), servers, plan.seed);

@@ -1,4 +1,4 @@
-//! Every input that fuzzing has kept is replayed on every toolchain.
+//! Replays every input of the fuzz corpora, on every toolchain.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The table of other libraries' tests: every story, test and judge that it names must exist.
+//! The table of other libraries' tests. Every story, test and judge that it names must exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ fn every_name_in_the_table_exists() {
     let known = known();
     for (theirs, ours) in rows() {
         for name in names_in(&ours) {
-            assert!(known.contains(name), "`{name}`, which stands for {theirs}, is nowhere");
+            assert!(known.contains(name), "`{name}`, which covers {theirs}, does not exist");
         }
     }
 }
@@ -28,9 +28,9 @@ fn every_row_has_a_name_or_a_reason() {
     assert!(200 <= theirs.len(), "only {} rows are left", theirs.len());
 }
 
-/// The rows of all tables: the other library's case, and ours.
+/// The rows of all tables: the other library's case, and the names of ours.
 fn rows() -> Vec<(String, String)> {
-    let text = fs::read_to_string(root().join("scenarios/COVERAGE.md")).expect("the table is there");
+    let text = fs::read_to_string(root().join("scenarios/COVERAGE.md")).expect("the table exists");
     let row = |line: &str| {
         let (theirs, ours) = line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | ")?;
         (theirs != "their case").then(|| (theirs.to_owned(), ours.to_owned()))
@@ -38,7 +38,7 @@ fn rows() -> Vec<(String, String)> {
     text.lines().filter_map(row).collect()
 }
 
-/// The names in backticks, without calls.
+/// The names in backticks. A name that ends with `()` is left out.
 fn names_in(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2).filter(|name| !name.ends_with("()"))
 }
@@ -58,7 +58,7 @@ fn known() -> BTreeSet<String> {
 /// Adds the names of all test functions in a folder.
 fn tests_in(folder: &Path, known: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).expect("a package is a folder") {
-        let path = entry.expect("what is in a folder has a name").path();
+        let path = entry.expect("every entry of a folder has a name").path();
         if path.is_dir() {
             tests_in(&path, known);
         } else if path.extension().is_some_and(|kind| kind == "rs") {

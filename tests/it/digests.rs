@@ -1,5 +1,5 @@
-//! The blessed digests of some runs. They are the same in every build, so that a seed keeps its
-//! meaning; only an intended change of behaviour changes them.
+//! The blessed digests of some runs. They are the same in every build, so that a seed always gives the
+//! same run. Only an intended change of behaviour changes them.
 
 use std::fmt::Write as _;
 use wavetank_scenarios::registry::{self, ALL};
@@ -26,10 +26,10 @@ fn old_seeds_keep_their_digests() {
     settings.bind(|| insta::assert_snapshot!("digests", text));
 }
 
-/// A kind of fault that is enabled and never strikes changes no random draw of the other kinds.
+/// A kind of fault that is enabled but never happens changes no random draw of the other kinds.
 #[test]
 fn enabling_one_kind_of_fault_moves_no_other() {
-    let storm = ALL.iter().find(|scenario| scenario.name == "storm").expect("there is a storm");
+    let storm = ALL.iter().find(|scenario| scenario.name == "storm").expect("the storm exists");
     let digest = |plan| registry::run_plan(storm, plan, Trace::default()).report.digest;
     let never = RandomDelay { chance: Ratio::NEVER, by: Spans::ms(1, 2) };
     let late = Recurrence { every: Spans::ms(3_000_000, 3_000_000), lasts: Spans::ms(1, 1) };
@@ -50,7 +50,7 @@ fn enabling_one_kind_of_fault_moves_no_other() {
         for &kind in Scheduled::ALL.iter().filter(|kind| !kind.breaks_leases()) {
             more.nemesis.scheduled.entry(kind).or_insert(late);
         }
-        assert_ne!(plan, more, "seed {seed} has everything already");
+        assert_ne!(plan, more, "the storm of seed {seed} has this kind already");
         assert_eq!(before, digest(more), "seed {seed}");
     }
 }

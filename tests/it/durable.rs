@@ -1,6 +1,5 @@
-//! The stores of a real server under storms: the power fails in the middle of their writes,
-//! pages are torn, the device is full, syncs fail. `WAVETANK_SEEDS=2000` runs that many storms,
-//! `WAVETANK_SEED=N` runs one.
+//! The stores of a real server under storms: the power fails during writes, pages are torn, the device is
+//! full, and syncs fail. `WAVETANK_SEEDS=2000` runs that many storms, `WAVETANK_SEED=N` runs one.
 
 mod seams;
 mod stores;
@@ -50,7 +49,7 @@ fn a_store_that_skips_its_syncs_is_detected() {
     assert!(verdicts.iter().any(|verdict| matches!(verdict, Verdict::Panicked(_))), "{verdicts:?}");
 }
 
-#[expect(clippy::print_stderr, reason = "how much was met is what a long run is for")]
+#[expect(clippy::print_stderr, reason = "a long run exists to count the faults that it met")]
 fn show(line: &str) {
     eprintln!("{line}");
 }
@@ -69,7 +68,7 @@ fn storm(seed: u64, syncs: Syncs) -> Report {
     runner.run_with_stores(&mut |idx| Box::new(Durable::new(seed, idx, syncs))).report
 }
 
-/// The storm of a seed, with a bad disk and servers that crash in any case.
+/// The storm of a seed, with a faulty disk and at least one crash of a server.
 fn stormy(seed: u64) -> Plan {
     let mut plan = Plan::storm(seed);
     let timeout = Span::from_duration(plan.config.heartbeat_timeout);

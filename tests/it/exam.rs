@@ -1,4 +1,4 @@
-//! The patches of planted bugs: they apply, and their heads name judges and stories that exist.
+//! The patches of planted bugs. They apply, and their heads name judges and stories that exist.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,13 @@ use wavetank_scenarios::registry;
 use wavetank_sim::clients::kv::judges::{ClientJudges, Promises};
 use wavetank_sim::{Judges, Options};
 
-/// Names that a verdict can have, besides checks.
+/// Verdict names that are not checks.
 const OTHERS: [&str; 5] = ["agreement", "panic", "hang", "story_goes_on", "story_is_true"];
 
 #[test]
 fn there_are_a_hundred_bugs_with_different_descriptions() {
     let bugs = bugs();
-    assert!(100 <= bugs.len(), "there are only {}", bugs.len());
+    assert!(100 <= bugs.len(), "there are only {} bugs", bugs.len());
     let descriptions: BTreeSet<&str> = bugs.iter().map(|bug| bug.plants.as_str()).collect();
     assert_eq!(descriptions.len(), bugs.len());
 }
@@ -24,7 +24,7 @@ fn every_bug_can_still_be_planted() {
     for bug in bugs() {
         let mut git = Command::new("git");
         let output = git.current_dir(root()).args(["apply", "--check"]).arg(&bug.file).output();
-        let output = output.expect("git is there: the workspace came with it");
+        let output = output.expect("the workspace is a git repository, so git is installed");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{} no longer applies:\n{said}", bug.name);
     }
@@ -49,10 +49,10 @@ fn every_bug_names_judges_and_stories_that_exist() {
 #[test]
 fn bugs_of_other_libraries_are_planted_here() {
     let known: BTreeSet<String> = bugs().into_iter().map(|bug| bug.name).collect();
-    let table = std::fs::read_to_string(root().join("tests/exam/UPSTREAM.md")).expect("it is there");
+    let table = std::fs::read_to_string(root().join("tests/exam/UPSTREAM.md")).expect("the file exists");
     let rows = table.lines().filter(|line| line.starts_with("| ")).skip(1);
     let planted: Vec<&str> = rows.filter_map(|row| row.split('|').nth(3)).map(str::trim).collect();
-    assert!(25 <= planted.len(), "there are only {}", planted.len());
+    assert!(25 <= planted.len(), "there are only {} bugs", planted.len());
     for name in planted {
         assert!(known.contains(name), "there is no bug `{name}`");
     }

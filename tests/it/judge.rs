@@ -1,4 +1,4 @@
-//! `wavetank judge` on histories that were recorded elsewhere.
+//! `wavetank judge` on histories of other systems.
 
 use super::cli::{scratch, wavetank};
 use std::fs;
@@ -15,7 +15,7 @@ fn a_history_is_judged() {
     };
     let file = scratch("history.jsonl");
     let judge = |text: &str| {
-        fs::write(&file, text).expect("it can be written");
+        fs::write(&file, text).expect("the file can be written");
         wavetank(&format!("judge {} --model register", file.display()))
     };
 
@@ -29,7 +29,7 @@ fn a_history_is_judged() {
         assert_eq!((said.code, said.err.lines().count()), (1, 1), "{}", said.err);
         assert!(said.err.contains("is not a history: line 1"), "{}", said.err);
     }
-    fs::remove_file(file).expect("it is there");
+    fs::remove_file(file).expect("the file exists");
 }
 
 #[test]
@@ -62,7 +62,8 @@ fn options_say_how_a_history_is_to_be_read() {
 
 #[test]
 fn a_history_that_is_too_hard_is_unknown() {
-    // Many concurrent writes of unknown outcome, and a read of a value that no order of them leaves.
+    // The history has many concurrent writes of unknown outcome, and a read of a value that no order of
+    // them produces.
     let mut text = String::new();
     for process in 0..400 {
         let value = process % 50;
@@ -73,9 +74,9 @@ fn a_history_that_is_too_hard_is_unknown() {
     let end: String = (0..50).rev().flat_map(|value| [value; 8]).map(|value| format!("{value},")).collect();
     text += &format!("{{\"process\":900,\"type\":\"ok\",\"f\":\"read\",\"value\":\"x{end}\"}}\n");
     let file = scratch("hard.jsonl");
-    fs::write(&file, text).expect("it can be written");
+    fs::write(&file, text).expect("the file can be written");
     let said = wavetank(&format!("judge {} --model kv --budget 1", file.display()));
-    fs::remove_file(file).expect("it is there");
+    fs::remove_file(file).expect("the file exists");
     assert!([2, 5].contains(&said.code), "{}", said.out);
     assert_eq!(said.code == 5, said.out.starts_with("unknown: "), "{}", said.out);
 }

@@ -1,11 +1,11 @@
-//! Modules import downwards only: within a crate by the order given here, and across crates by the
-//! arrows of ARCHITECTURE.md.
+//! Modules import only modules below them. Within a crate, the order is given here. Across crates, it is
+//! given by the arrows in ARCHITECTURE.md.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The modules of a crate from the lowest to the highest. A longer path is ranked by its own line, and
-/// what a line does not name belongs to the longest path that it begins with.
+/// The modules of a crate, from the lowest to the highest. The rank of a module is the rank of the
+/// longest listed path with which its own path begins.
 const LAYERS: &[(&str, &[&str])] = &[
     (
         "raft",
@@ -38,8 +38,23 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "sim",
         &[
-            "plan", "disk", "observe", "nemesis", "engine", "check", "runner", "clients", "explore",
-            "capsule", "shrink", "harness",
+            "plan::rng",
+            "plan::server_set",
+            "disk::fault",
+            "observe::network_change",
+            "schedule",
+            "plan",
+            "disk",
+            "observe",
+            "nemesis",
+            "engine",
+            "check",
+            "runner",
+            "clients",
+            "explore",
+            "capsule",
+            "shrink",
+            "harness",
         ],
     ),
     ("scenarios", &["command_log", "trace", "dsl", "stories", "registry", "cli"]),
@@ -53,10 +68,13 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sim/src", &["wavetank_raft", "wavetank_linear"]),
     ("scenarios/src", &["wavetank_raft", "wavetank_linear", "wavetank_sim"]),
     ("node/src", &["wavetank_raft"]),
-    // A service imports one crate of ours.
+    // A service imports only one of our crates.
     ("node/examples", &["wavetank_node"]),
     ("wavetank/src", &["wavetank_raft", "wavetank_sim", "wavetank_node"]),
 ];
+
+/// The crates that are published. Cargo packages the folder of each and nothing else.
+const PUBLISHED: [&str; 6] = ["raft", "sim/linear", "sim", "scenarios", "node", "wavetank"];
 
 #[test]
 fn modules_import_downwards_only() {
@@ -66,7 +84,7 @@ fn modules_import_downwards_only() {
         for file in sources(&source) {
             let module = module_of(&file, &source);
             let Some(own) = layer(order, &module) else {
-                assert!(module.is_empty(), "{name}: `{module}` is in no layer; give it a place in LAYERS");
+                assert!(module.is_empty(), "{name}: `{module}` is in no layer: add it to LAYERS");
                 continue;
             };
             for import in imports(&code(&file)) {
@@ -75,7 +93,7 @@ fn modules_import_downwards_only() {
                 }
             }
         }
-        assert!(upward.is_empty(), "imports that go upwards:\n{}", upward.join("\n"));
+        assert!(upward.is_empty(), "imports of modules that are not below:\n{}", upward.join("\n"));
     }
 }
 
@@ -93,7 +111,28 @@ fn crates_name_only_crates_below_them() {
                     folder.trim_end_matches("/src").rsplit('/').next().unwrap_or_default()
                 );
                 let is_fine = !is_path || name == own || allowed.contains(&name.as_str());
-                assert!(is_fine, "{} names `{name}`, which is not below it", file.display());
+                assert!(is_fine, "{} imports `{name}`, which is not below it", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_published_crate_reads_no_file_outside_itself() {
+    for name in PUBLISHED {
+        let package = fs::canonicalize(root().join(name)).expect("the package has a folder");
+        let mut files = Vec::new();
+        crate::rules::gather(&package, &mut files);
+        assert!(!files.is_empty(), "{name}: no sources");
+        for file in files {
+            let text = fs::read_to_string(&file).expect("sources are text");
+            let folder = file.parent().expect("a file is in a folder");
+            for path in upward_paths(&text) {
+                // A path after CARGO_MANIFEST_DIR begins with a slash.
+                let from = if path.starts_with('/') { &package } else { folder };
+                let read = fs::canonicalize(from.join(path.trim_start_matches('/')));
+                let is_inside = read.is_ok_and(|read| read.starts_with(&package));
+                assert!(is_inside, "{}: `{path}` is not in the package", file.display());
             }
         }
     }
@@ -115,7 +154,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The place of the longest path of the order that the module begins with.
+/// The rank of the longest listed path with which the module's path begins.
 fn layer(order: &[&str], module: &str) -> Option<usize> {
     let begins = |path: &&str| module == *path || module.starts_with(&format!("{path}::"));
     let longest = order.iter().copied().filter(|path| begins(path)).max_by_key(|path| path.len())?;
@@ -130,13 +169,20 @@ fn module_of(file: &Path, source: &Path) -> String {
     if module == "lib" || module == "main" { String::new() } else { module }
 }
 
-/// All paths after `crate::`, groups written out.
+/// The string literals that begin with `../` or `/../`.
+fn upward_paths(text: &str) -> impl Iterator<Item = &str> {
+    let starts = text.match_indices('"').map(|(at, quote)| &text[at + quote.len()..]);
+    let upward = starts.filter(|rest| rest.starts_with("../") || rest.starts_with("/../"));
+    upward.map(|rest| rest.split('"').next().unwrap_or_default())
+}
+
+/// All paths after `crate::`. A group in braces gives one path for each name.
 fn imports(code: &str) -> Vec<String> {
     let starts = code.match_indices("crate::").filter(|(at, _)| !code[..*at].ends_with('$'));
     starts.flat_map(|(at, head)| paths(&code[at + head.len()..])).collect()
 }
 
-/// The paths that a text begins with: one, or those of the group in braces.
+/// The paths with which a text begins: one path, or the paths of the group in braces.
 fn paths(text: &str) -> Vec<String> {
     let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(text.len());
     let (head, rest) = text.split_at(end);
@@ -150,14 +196,14 @@ fn paths(text: &str) -> Vec<String> {
         match c {
             '}' if depth == 0 => break,
             ',' if depth == 1 => members.push(String::new()),
-            c => members.last_mut().expect("never empty").push(c),
+            c => members.last_mut().expect("the list is never empty").push(c),
         }
     }
     let members = members.iter().map(|member| member.trim()).filter(|member| !member.is_empty());
     members.flat_map(paths).map(|path| format!("{head}{path}")).collect()
 }
 
-/// The code of a file without its comments and its tests.
+/// The code of a file without its comments and tests.
 fn code(file: &Path) -> String {
     let text = fs::read_to_string(file).expect("sources are text");
     let end = text.find("\n#[cfg(test)]\nmod ").or_else(|| text.find("\n#[cfg(test)]\npub(crate) mod "));
@@ -165,7 +211,7 @@ fn code(file: &Path) -> String {
     lines.map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
-/// The sources of a folder, without those of tests.
+/// The source files of a folder, without the files of tests.
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     crate::rules::gather(folder, &mut found);
@@ -173,7 +219,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         path.iter().any(|part| part == "tests" || part == "tests.rs")
             || path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("_tests"))
     };
-    found.retain(|path| !is_test(&path.strip_prefix(folder).expect("it is in the folder").to_owned()));
+    found.retain(|path| !is_test(&path.strip_prefix(folder).expect("the file is in the folder").to_owned()));
     assert!(!found.is_empty(), "{}: no sources", folder.display());
     found
 }

@@ -1,8 +1,8 @@
-//! The library entry for a state machine of one's own, by way of its example: it holds, and with its
-//! planted bug it does not, and says so in a way that helps.
+//! The example of a user's own state machine. It holds; with its planted bug it fails, and its message
+//! helps to find the bug.
 
 #[path = "../../sim/examples/ledger.rs"]
-#[expect(dead_code, reason = "its `main` is called when it is run as a program")]
+#[expect(dead_code, reason = "its `main` is used only when it runs as a program")]
 pub(crate) mod example;
 
 use std::fs;
@@ -22,8 +22,9 @@ fn a_ledger_that_forgets_is_detected() {
     assert!(words.contains("shrunk to") && words.contains("let mut plan = Plan::calm("), "{words}");
 
     let place = words.split("WAVETANK_CAPSULE=").nth(1).and_then(|rest| rest.split(' ').next());
-    let text = fs::read_to_string(place.expect("it says where it is kept")).expect("it is kept there");
-    let capsule = Capsule::parse(&text).expect("it is a capsule");
+    let text = fs::read_to_string(place.expect("the message names the capsule"))
+        .expect("the capsule is in that file");
+    let capsule = Capsule::parse(&text).expect("the file is a capsule");
     let Verdict::Violated(violation) = &capsule.verdict else { panic!("{:?}", capsule.verdict) };
     assert_eq!(violation.check, "money_is_kept");
     let Content::Plan { plan, .. } = &capsule.content else { panic!("{:?}", capsule.content) };

@@ -22,4 +22,5 @@ mod refusals;
 mod replay;
 mod rules;
 mod seeds;
+mod stores;
 mod stories;

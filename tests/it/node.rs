@@ -1,4 +1,4 @@
-//! One node with arbitrary input: it keeps its promises, whatever its peers send.
+//! One node with arbitrary input. The node keeps its invariants, whatever its peers send.
 
 use proptest::prelude::*;
 use wavetank_tests::step;

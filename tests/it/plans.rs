@@ -1,5 +1,5 @@
-//! Plans as strategies: the ledger under storms that proptest draws, and its planted bug shrunk to a
-//! small plan.
+//! Plans as proptest strategies: the ledger runs under storms that proptest draws, and its planted bug is
+//! shrunk to a small plan.
 
 use crate::ledger::example::{Ledger, Transfers};
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use wavetank_sim::harness::Trial;
 use wavetank_sim::shrink::strategies::{self, Plans};
 use wavetank_sim::{Plan, Storm};
 
-/// Short ones over at most three servers.
+/// Short storms over at most three servers.
 fn storms() -> Plans {
     strategies::storms().with(|plan| {
         plan.servers = plan.servers.min(3);
@@ -43,7 +43,7 @@ fn a_ledger_that_forgets_shrinks_to_a_small_plan() {
     let why = why.to_string();
     assert!(why.starts_with("money_is_kept (invariant) at ") && why.contains("Plan::calm("), "{why}");
     assert_eq!(plan.validate(), Ok(()));
-    let why_again = bank(plan.clone(), true).survives().expect_err("it was the smallest that fails");
+    let why_again = bank(plan.clone(), true).survives().expect_err("it was the smallest plan that fails");
     assert!(why.starts_with(&why_again[..40]), "{why}\n{why_again}");
 
     let acts = plan.nemesis.scheduled.len() + plan.nemesis.reactive.len();

@@ -26,7 +26,7 @@ proptest! {
     }
 }
 
-/// The compiler reads the same text as the test. Every kind of value is in it.
+/// The compiler reads the same text as the test. The text has every kind of value.
 #[test]
 fn the_printed_source_compiles() {
     let plan: Plan = include!("printed_plan.in");
@@ -45,8 +45,8 @@ fn read(text: &str) -> Plan {
     expect(&mut text, "let mut plan = Plan::calm(");
     let calm = values(&mut text, ')');
     expect(&mut text, ";");
-    let number = |at: usize| calm[at].as_u64().expect("a number");
-    let servers = u8::try_from(number(1)).expect("a few servers");
+    let number = |at: usize| calm[at].as_u64().expect("the value is a number");
+    let servers = u8::try_from(number(1)).expect("the number of servers is small");
     let mut plan = serde_json::to_value(Plan::calm(number(0), servers)).expect("plans can be written");
     while !text.trim_start().is_empty() {
         expect(&mut text, "plan.");
@@ -94,8 +94,9 @@ fn value(text: &mut &str) -> Value {
 
 /// The value of a call, or of a variant with fields.
 fn called(name: &str, mut parts: Vec<Value>) -> Value {
-    let times =
-        |unit: u64| parts.iter().map(|part| part.as_u64().expect("a number") * unit).collect::<Vec<_>>();
+    let times = |unit: u64| {
+        parts.iter().map(|part| part.as_u64().expect("the value is a number") * unit).collect::<Vec<_>>()
+    };
     match name {
         "Span::us" | "Duration::from_micros" => times(1)[0].into(),
         "Span::ms" | "Duration::from_millis" => times(1_000)[0].into(),
@@ -128,10 +129,10 @@ fn word(text: &mut &str) -> String {
     let is_in = |letter: char| letter.is_alphanumeric() || "_.:".contains(letter);
     let end = text.find(|letter| !is_in(letter)).unwrap_or(text.len());
     let (word, rest) = text.split_at(end);
-    // The colon behind the name of a field is not part of it.
+    // The colon after the name of a field does not belong to the name.
     let word = word.strip_suffix(':').unwrap_or(word);
     *text = &text[word.len()..];
-    assert!(!word.is_empty(), "a word, before {rest}");
+    assert!(!word.is_empty(), "expected a word before {rest}");
     word.to_owned()
 }
 
@@ -143,5 +144,5 @@ fn eat(text: &mut &str, what: &str) -> bool {
 
 fn expect(text: &mut &str, what: &str) {
     *text = text.trim_start();
-    assert!(eat(text, what), "`{what}` is not what begins {}", &text[..text.len().min(60)]);
+    assert!(eat(text, what), "expected `{what}` at the beginning of {}", &text[..text.len().min(60)]);
 }

@@ -1,4 +1,4 @@
-//! The quorum arithmetic against a plainer twin, for every membership of up to four servers.
+//! The quorum arithmetic against a slower and simpler twin, for every membership of up to four servers.
 
 use wavetank_raft::{NodeId, VoteResult, Voters};
 
@@ -30,7 +30,8 @@ fn without_voters_there_is_no_agreement() {
     assert_eq!(Voters::default().vote_result(|_| Some(true)), VoteResult::Pending);
 }
 
-/// Tries every value from the top: the first that a majority of each set has reached.
+/// Tries every value from the highest down, and returns the first that a majority of each set has
+/// reached.
 fn slow_agreed(voters: &Voters, reached: &[usize]) -> Option<usize> {
     (0..4).rev().find(|value| holds_in_each(voters, |at| *value <= reached[at]))
 }
@@ -51,7 +52,7 @@ fn holds_in_each(voters: &Voters, holds: impl Fn(usize) -> bool) -> bool {
 }
 
 fn place(node: NodeId) -> usize {
-    NAMES.iter().position(|name| NodeId::of(name) == node).expect("one of the four")
+    NAMES.iter().position(|name| NodeId::of(name) == node).expect("the server is one of the four")
 }
 
 fn every_membership() -> impl Iterator<Item = Voters> {

@@ -1,5 +1,5 @@
-//! A cluster that has lost its quorum, given another membership by hand; and what a server does with
-//! stores that are not as they were left.
+//! A cluster that lost its quorum gets another membership by hand. And a server starts with stores that
+//! are damaged or incomplete.
 
 use std::sync::Arc;
 use wavetank_raft::execute::{Machine, Recovered, Snapshots, Storage};
@@ -7,7 +7,8 @@ use wavetank_raft::recover::{has_existing_state, recover_cluster};
 use wavetank_raft::store::inmem::{InmemSink, InmemSnapshotStore, InmemSource, InmemStore};
 use wavetank_raft::store::{SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{
-    Configuration, Entry, HardState, Index, LogId, LogOp, Member, Payload, SnapshotMeta, Term, Token, Write,
+    CacheLimits, Configuration, Entry, HardState, Index, LogId, LogOp, Member, Payload, SnapshotMeta, Term,
+    Token, Write,
 };
 use wavetank_scenarios::command_log::CommandLog;
 
@@ -23,7 +24,7 @@ impl Server {
         Self { storage, snapshots: Snapshots::new(InmemSnapshotStore::new(2)) }
     }
 
-    /// A server with a first configuration of three, followed by `count` commands.
+    /// A server whose first configuration has three members, followed by `count` commands.
     fn with_commands(count: u64) -> Self {
         let mut server = Self::blank();
         let first = Payload::Configuration(Arc::new(members(&["n1", "n2", "n3"])));
@@ -35,7 +36,9 @@ impl Server {
 
     fn write(&mut self, log: LogOp) {
         let hard_state = Some(HardState { term: Term(2), vote: None });
-        self.storage.persist(&Write { token: Token(1), hard_state, log }).expect("it is in memory");
+        self.storage
+            .persist(&Write { token: Token(1), hard_state, log })
+            .expect("a store in memory does not fail");
     }
 
     /// Takes a snapshot of the commands up to an index.
@@ -46,7 +49,7 @@ impl Server {
         let last = LogId { term: Term(2), index: Index(upto) };
         let configuration = members(&["n1", "n2", "n3"]);
         let meta = SnapshotMeta { last, configuration, configuration_index: Index(1), size: 0, checksum: 0 };
-        machine.take_snapshot(&meta, &mut self.snapshots.store).expect("it is in memory");
+        machine.take_snapshot(&meta, &mut self.snapshots.store).expect("a store in memory does not fail");
     }
 
     fn recover_with(&mut self, members: Configuration) -> Result<Arc<SnapshotMeta>, StoreError> {
@@ -55,7 +58,7 @@ impl Server {
     }
 
     fn start(&mut self) -> Result<(Recovered, Vec<String>), StoreError> {
-        let found = self.storage.recover(self.snapshots.newest()?, 100)?;
+        let found = self.storage.recover(self.snapshots.newest()?, CacheLimits::entries(100))?;
         let mut machine = Machine::new(CommandLog::default());
         if let Some(meta) = &found.snapshot {
             machine.restore(meta.last, &self.snapshots.store)?;
@@ -67,7 +70,7 @@ impl Server {
 
 fn members(names: &[&str]) -> Configuration {
     let member = |name: &&str| Member::voter(*name, format!("at {name}"));
-    Configuration::new(names.iter().map(member).collect()).expect("names and addresses differ")
+    Configuration::new(names.iter().map(member).collect()).expect("ids and addresses differ")
 }
 
 fn said(index: u64) -> String {
@@ -139,22 +142,29 @@ fn a_damaged_snapshot_gives_way_to_an_older_one() {
     let older = snapshots.newest().unwrap().expect("the older one can be read");
     assert_eq!(older.last.index, Index(5));
 
-    // Compacted up to the newer one, but for a tail that reaches back to the older one.
+    // The log is compacted up to the newer snapshot, except for entries that reach back to the older one.
     server.write(LogOp::Compact(Index(4)));
-    let found = server.storage.recover(Some(older.clone()), 100).unwrap();
+    let found = server.storage.recover(Some(older.clone()), CacheLimits::entries(100)).unwrap();
     assert_eq!((found.log.base().index, found.log.last().index), (Index(5), Index(10)));
 
-    // Without that tail nothing can be made of it, and nothing is made up.
+    // Without those entries the state cannot be recovered, and the server does not invent one.
     server.write(LogOp::Compact(Index(8)));
-    let error = server.storage.recover(Some(older), 100).unwrap_err();
+    let error = server.storage.recover(Some(older), CacheLimits::entries(100)).unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Corrupt);
     assert_eq!(
-        server.storage.recover(server.snapshots.newest().unwrap(), 100).unwrap().log.last().index.0,
+        server
+            .storage
+            .recover(server.snapshots.newest().unwrap(), CacheLimits::entries(100))
+            .unwrap()
+            .log
+            .last()
+            .index
+            .0,
         10
     );
 }
 
-/// Snapshots of which the newest cannot be read.
+/// A snapshot store whose newest snapshot cannot be read.
 struct Damaged(InmemSnapshotStore);
 
 impl SnapshotStore for Damaged {

@@ -26,7 +26,7 @@ const ROWS: &[Row] = &[
         refusal: |_| RequestError::Shutdown,
     },
     Row {
-        situation: "leadership is being handed over",
+        situation: "leadership is being transferred",
         begin: handing_over,
         calls: |cluster| [entries(), changes(cluster), vec![Call::Transfer { target: None }]].concat(),
         refusal: |_| RequestError::LeadershipTransferInProgress,
@@ -44,13 +44,13 @@ const ROWS: &[Row] = &[
         refusal: |_| RequestError::Refused(Refusal::UnknownTarget(ServerIdx(4).node())),
     },
     Row {
-        situation: "nothing is committed in the term yet",
+        situation: "the leader has committed no entry of its term yet",
         begin: just_elected,
         calls: changes,
         refusal: |_| RequestError::Refused(Refusal::NoCommitInTerm),
     },
     Row {
-        situation: "no majority has confirmed the leader in the term yet",
+        situation: "no majority has confirmed the leader in its term yet",
         begin: just_elected,
         calls: |_| vec![Call::Read(ReadPath::Lease)],
         refusal: |_| RequestError::Refused(Refusal::NoLease),
@@ -65,31 +65,31 @@ const ROWS: &[Row] = &[
         },
     },
     Row {
-        situation: "the address is another's",
+        situation: "the address belongs to another server",
         begin: calm,
         calls: |cluster| adds("n9", &cluster.follower.address().to_string()),
         refusal: |cluster| refused(ConfigurationError::DuplicateAddress(cluster.follower.address())),
     },
     Row {
-        situation: "there is no address",
+        situation: "the address is empty",
         begin: calm,
         calls: |_| adds("n9", ""),
         refusal: |_| refused(ConfigurationError::EmptyAddress("n9".into())),
     },
     Row {
-        situation: "there is no name",
+        situation: "the id is empty",
         begin: calm,
         calls: |_| adds("", "a9"),
         refusal: |_| refused(ConfigurationError::EmptyId),
     },
     Row {
-        situation: "a name stands twice in a list",
+        situation: "an id is in a list twice",
         begin: calm,
         calls: |_| vec![change(Change::Members(vec![Member::voter("n1", "a1"), Member::voter("n1", "a2")]))],
         refusal: |_| refused(ConfigurationError::DuplicateId("n1".into())),
     },
     Row {
-        situation: "nobody would have a vote",
+        situation: "no server would have a vote",
         begin: alone,
         calls: |cluster| {
             let me = cluster.leader.id();
@@ -101,7 +101,7 @@ const ROWS: &[Row] = &[
         refusal: |_| refused(ConfigurationError::NoVoter),
     },
     Row {
-        situation: "the transfer target is no member",
+        situation: "the transfer target is not a member",
         begin: calm,
         calls: |_| vec![Call::Transfer { target: Some("n9".into()) }],
         refusal: |_| RequestError::Refused(Refusal::UnknownTarget(wavetank_raft::NodeId::of("n9"))),
@@ -119,19 +119,19 @@ const ROWS: &[Row] = &[
         refusal: |_| RequestError::Refused(Refusal::NoTarget),
     },
     Row {
-        situation: "there is a cluster already",
+        situation: "the server belongs to a cluster already",
         begin: calm,
         calls: |cluster| vec![Call::Bootstrap(cluster.world.founders())],
         refusal: |_| RequestError::CantBootstrap,
     },
     Row {
-        situation: "the founder is not among the members",
+        situation: "the bootstrapping server is not among the members",
         begin: at_a_spare,
         calls: |cluster| vec![Call::Bootstrap(cluster.world.founders())],
         refusal: |_| RequestError::NotVoter,
     },
     Row {
-        situation: "nothing was applied yet",
+        situation: "no entry was applied yet",
         begin: at_a_spare,
         calls: |_| vec![Call::Snapshot],
         refusal: |_| RequestError::NothingNewToSnapshot,
@@ -149,7 +149,7 @@ fn every_call_has_each_of_its_refusals() {
     for row in ROWS {
         let mut cluster = (row.begin)();
         let calls = (row.calls)(&cluster);
-        assert!(!calls.is_empty(), "{}: nothing is asked", row.situation);
+        assert!(!calls.is_empty(), "{}: the row has no call", row.situation);
         for call in calls {
             let wanted = (row.refusal)(&cluster);
             let request = cluster.ask(cluster.leader, call.clone());
@@ -163,7 +163,7 @@ fn calm() -> Cluster {
     Cluster::by(Plan { spares: 2, ..Plan::calm(7, 3) })
 }
 
-/// The server that the table calls is a follower here.
+/// In this situation, the server that the table calls is a follower.
 fn at_a_follower() -> Cluster {
     let mut cluster = calm();
     std::mem::swap(&mut cluster.leader, &mut cluster.follower);
@@ -180,7 +180,7 @@ fn alone() -> Cluster {
 
 fn stopped() -> Cluster {
     let mut cluster = calm();
-    cluster.lead(Call::Shutdown).expect("it stops");
+    cluster.lead(Call::Shutdown).expect("a shutdown is granted");
     cluster
 }
 
@@ -213,7 +213,7 @@ fn just_elected() -> Cluster {
     cluster.world.crash(old);
     let until = cluster.world.now() + Span::s(5);
     cluster.world.run_while(until, |world| world.leader().is_none());
-    cluster.leader = cluster.world.leader().expect("two of three");
+    cluster.leader = cluster.world.leader().expect("two servers of three elect a leader");
     cluster
 }
 
@@ -234,7 +234,8 @@ fn all(cluster: &Cluster) -> Vec<Call> {
         election_timeout: config.election_timeout,
     };
     let founders = ServerSet::first(1).iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
-    let bootstrap = Call::Bootstrap(Configuration::new(founders).expect("one of its own"));
+    let bootstrap =
+        Call::Bootstrap(Configuration::new(founders).expect("the only member is the server itself"));
     let others = vec![bootstrap, Call::Snapshot, Call::Reload(settings), Call::Shutdown];
     [of_leaders(cluster), others].concat()
 }
@@ -246,7 +247,7 @@ fn of_leaders(cluster: &Cluster) -> Vec<Call> {
     [entries(), changes(cluster), reads.into(), rest].concat()
 }
 
-/// The calls that put an entry into the log.
+/// The calls that append an entry to the log.
 fn entries() -> Vec<Call> {
     let both = Call::ApplyLog { data: vec![0; 4].into(), extensions: vec![1].into() };
     vec![command(), both, Call::Barrier, Call::Restore(vec![].into())]
@@ -259,7 +260,7 @@ fn changes(cluster: &Cluster) -> Vec<Call> {
     [adds("n9", "a9"), less.into()].concat()
 }
 
-/// Every way to let a server in.
+/// Every way to add a server.
 fn adds(id: &str, address: &str) -> Vec<Call> {
     let members =
         vec![Member::voter("n1", "tank:1"), Member::voter("n2", "tank:2"), Member::voter("n3", "tank:3")];
@@ -283,7 +284,7 @@ fn since_long_ago(call: Call) -> Call {
     if let Call::AddVoterStaged { id, address, .. } = call {
         return Call::AddVoterStaged { id, address, prev_index };
     }
-    let Call::Change { change, .. } = call else { panic!("{call:?} changes no membership") };
+    let Call::Change { change, .. } = call else { panic!("{call:?} does not change the membership") };
     Call::Change { change, prev_index }
 }
 
@@ -292,7 +293,7 @@ fn refused(error: ConfigurationError) -> RequestError {
 }
 
 fn not_leader(cluster: &Cluster) -> RequestError {
-    // The two have changed places.
+    // The two servers have changed places.
     RequestError::NotLeader(Some(Leader { id: cluster.follower.id(), address: cluster.follower.address() }))
 }
 

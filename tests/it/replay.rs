@@ -1,5 +1,5 @@
-//! The same seed gives the same run, byte for byte: every scenario runs twice, in every form of trace
-//! and on another thread.
+//! The same seed gives the same run, byte for byte. Every scenario runs twice, in every form of trace and
+//! on another thread.
 
 use std::thread;
 use wavetank_scenarios::registry::{self, ALL};
@@ -15,8 +15,8 @@ fn every_scenario_is_the_same_twice() {
             for form in FORMS {
                 let first = run(scenario, seed, form);
                 let second =
-                    thread::spawn(move || run(scenario, seed, form)).join().expect("it does not panic");
-                assert!(first == second, "{}:{seed} is not the same twice", scenario.name);
+                    thread::spawn(move || run(scenario, seed, form)).join().expect("the run does not panic");
+                assert!(first == second, "two runs of {}:{seed} differ", scenario.name);
             }
         }
     }

@@ -1,14 +1,14 @@
-//! Rules of CONTRIBUTING.md that no lint holds.
+//! Rules of CONTRIBUTING.md that no lint checks.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The most lines of a file.
+/// The largest number of lines in a file.
 const MOST_LINES: usize = 500;
-/// The names and words that were replaced.
+/// The list of names and words that were replaced.
 const REPLACED: &str = include_str!("replaced_words.txt");
-/// The kinds of files in which no replaced name or word may stand.
+/// The kinds of files that must not contain a replaced name or word.
 const KINDS: [&str; 5] = ["rs", "patch", "md", "sh", "toml"];
 
 #[test]
@@ -17,10 +17,14 @@ fn no_file_is_longer_than_it_may_be() {
     for package in ["raft", "sim", "scenarios", "tests", "node", "fuzz"] {
         gather(&root().join(package), &mut sources);
     }
-    assert!(300 < sources.len(), "{} files only", sources.len());
+    assert!(300 < sources.len(), "found only {} files", sources.len());
     for source in sources {
         let lines = fs::read_to_string(&source).expect("sources are text").lines().count();
-        assert!(lines <= MOST_LINES, "{}: {lines} lines, at most {MOST_LINES}", source.display());
+        assert!(
+            lines <= MOST_LINES,
+            "{}: {lines} lines, but at most {MOST_LINES} are allowed",
+            source.display()
+        );
     }
 }
 
@@ -29,11 +33,11 @@ fn replaced_words_do_not_come_back() {
     let replaced = Replaced::parse(REPLACED);
     let mut files = Vec::new();
     gather_kinds(&root(), &KINDS, &mut files);
-    assert!(300 < files.len(), "{} files only", files.len());
+    assert!(300 < files.len(), "found only {} files", files.len());
     let mut found = Vec::new();
     for file in files {
         let text = fs::read_to_string(&file).expect("files of these kinds are text");
-        let name = file.strip_prefix(root()).expect("it is in the repository").display().to_string();
+        let name = file.strip_prefix(root()).expect("the file is in the repository").display().to_string();
         // The changelog lists the old names for users.
         if name == "CHANGELOG.md" {
             continue;
@@ -71,7 +75,7 @@ fn a_replaced_word_is_found_as_a_whole_word() {
     assert_eq!(found("Skiff is an English word here, and `Skiff` is a name.", true), 1);
 }
 
-/// The replacement of each replaced name and word.
+/// The replaced names and words, with their replacements.
 struct Replaced<'a> {
     identifiers: BTreeMap<&'a str, &'a str>,
     words: BTreeMap<&'a str, &'a str>,
@@ -81,8 +85,8 @@ impl<'a> Replaced<'a> {
     fn parse(list: &'a str) -> Self {
         let (mut identifiers, mut words) = (BTreeMap::new(), BTreeMap::new());
         for line in list.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            let (kind, rest) = line.split_once(' ').expect("a kind comes first");
-            let (old, new) = rest.split_once(" -> ").expect("old and new are parted by an arrow");
+            let (kind, rest) = line.split_once(' ').expect("a line begins with its kind");
+            let (old, new) = rest.split_once(" -> ").expect("an arrow separates the old and the new name");
             let into = match kind {
                 "identifier" => &mut identifiers,
                 "word" => &mut words,
@@ -93,7 +97,7 @@ impl<'a> Replaced<'a> {
         Self { identifiers, words }
     }
 
-    /// The replaced names and words of a line, with what to write instead.
+    /// The replaced names and words in a line, each with its replacement.
     fn found_in(&self, line: &str, is_prose: bool) -> Vec<String> {
         let (code, comment) = if is_prose { ("", line) } else { line.split_once("//").unwrap_or((line, "")) };
         let quoted = comment.split('`').skip(1).step_by(2);
@@ -105,7 +109,7 @@ impl<'a> Replaced<'a> {
             let new = name.or_else(|| self.words.get(token.to_lowercase().as_str()))?;
             Some((token, *new))
         });
-        in_code.chain(anywhere).map(|(old, new)| format!("`{old}` is called `{new}` now")).collect()
+        in_code.chain(anywhere).map(|(old, new)| format!("write `{new}` instead of `{old}`")).collect()
     }
 }
 

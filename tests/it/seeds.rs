@@ -1,5 +1,5 @@
-//! Every scenario holds under some seeds. `WAVETANK_SEED=N` runs one seed, `WAVETANK_SEEDS=N` the first
-//! N.
+//! Every scenario holds under some seeds. `WAVETANK_SEED=N` runs one seed, `WAVETANK_SEEDS=N` runs the
+//! first N.
 
 use wavetank_scenarios::TraceForm;
 use wavetank_scenarios::registry::{self, ALL};
@@ -22,7 +22,7 @@ fn every_scenario_holds() {
     let Some((scenario, seed, verdict)) = failures.first() else { return };
     let (_, story) = registry::run(scenario, *seed, TraceForm::Story);
     panic!(
-        "{} runs failed, the first of them {}:{seed}: {verdict:?}\n{story}\ncargo run --release -- replay {}:{seed}",
+        "{} runs failed. The first is {}:{seed}: {verdict}\n{story}\ncargo run --release -- replay {}:{seed}",
         failures.len(),
         scenario.name,
         scenario.name

@@ -1,5 +1,5 @@
 //! The blessed trace of every story under one seed: elections, commits and refusals. A change of
-//! behaviour shows as a diff to read; `INSTA_UPDATE=always` blesses it.
+//! behaviour shows as a diff; read it, then bless it with `INSTA_UPDATE=always`.
 
 use std::fs;
 use std::path::Path;
@@ -28,9 +28,9 @@ fn every_story_is_as_it_was_blessed() {
 
 #[test]
 fn every_blessed_story_still_exists() {
-    let blessed = fs::read_dir(here().join("it/stories")).expect("the stories are there");
+    let blessed = fs::read_dir(here().join("it/stories")).expect("the folder of the stories exists");
     for file in blessed.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
-        let name = file.strip_suffix(".snap").unwrap_or_else(|| panic!("`{file}` is no story"));
+        let name = file.strip_suffix(".snap").unwrap_or_else(|| panic!("`{file}` is not a file of a story"));
         assert!(stories().any(|scenario| scenario.name == name), "the story `{name}` no longer exists");
     }
 }
@@ -54,7 +54,7 @@ fn here() -> &'static Path {
 fn wrapped(text: &str) -> String {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
-        let line = lines.last_mut().expect("there is a first line");
+        let line = lines.last_mut().expect("the text has a line");
         if !line.is_empty() && 90 < line.len() + word.len() {
             lines.push(word.to_owned());
         } else {

@@ -20,7 +20,7 @@ pub(crate) struct HttpResponse {
     location: Option<String>,
 }
 
-/// A request.
+/// A request to a server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HttpRequest<'a> {
     pub(crate) method: &'a str,
@@ -32,12 +32,12 @@ const REDIRECTS: u8 = 4;
 const LONGEST: u64 = 1 << 20;
 
 impl Client {
-    /// A client with this timeout.
+    /// Creates a client with this timeout.
     pub(crate) const fn new(timeout: Duration) -> Self {
         Self { timeout }
     }
 
-    /// Posts nothing to `path`.
+    /// Sends a POST request without a body to `path`.
     pub(crate) async fn post(self, address: &str, path: &str) -> io::Result<HttpResponse> {
         self.send(address, HttpRequest { method: "POST", path, body: "" }).await
     }
@@ -58,7 +58,7 @@ async fn follow(address: &str, request: HttpRequest<'_>) -> io::Result<HttpRespo
         };
         address = there.split('/').next().unwrap_or(there).to_owned();
     }
-    Err(io::Error::other("sent from one to the other"))
+    Err(io::Error::other("too many redirects"))
 }
 
 async fn send_once(address: &str, request: HttpRequest<'_>) -> io::Result<HttpResponse> {
@@ -73,7 +73,7 @@ async fn send_once(address: &str, request: HttpRequest<'_>) -> io::Result<HttpRe
 }
 
 async fn read_answer(mut reader: impl AsyncBufReadExt + Unpin) -> io::Result<HttpResponse> {
-    let malformed = || io::Error::new(io::ErrorKind::InvalidData, "not an HTTP answer");
+    let malformed = || io::Error::new(io::ErrorKind::InvalidData, "not an HTTP response");
     let mut line = String::new();
     reader.read_line(&mut line).await?;
     let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(malformed)?;

@@ -1,4 +1,4 @@
-//! The state machine: a map of keys to texts, and the HTTP address of each server.
+//! The state machine: a map from keys to texts, and the HTTP address of each server.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use wavetank_node::{Command, Data, Fsm, FsmSnapshot, SnapshotReader, SnapshotWri
 /// A command of the key-value store.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum KvCommand {
-    /// Writes the value under the key; if `expected` is given, only over that value.
+    /// Writes the value under the key. If `expected` is given, the key must have that value.
     Put { key: String, value: String, expected: Option<String> },
     /// Deletes the key.
     Delete { key: String },
@@ -17,9 +17,9 @@ pub(crate) enum KvCommand {
     Serve { id: String, http: String },
 }
 
-/// The state machine's response to a command.
+/// The response to a command that took effect.
 pub(crate) const DONE: &[u8] = b"done";
-/// The value is not the expected one.
+/// The response to a command whose key does not have the expected value.
 pub(crate) const MISMATCH: &[u8] = b"mismatch";
 
 impl KvCommand {
@@ -75,7 +75,7 @@ impl Shared {
 
     fn change<T>(&self, how: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        // Copied only while a snapshot of it is being written.
+        // The state is copied only while a snapshot of it is being written.
         how(Arc::make_mut(&mut state))
     }
 }
@@ -92,14 +92,14 @@ impl Kv {
     }
 }
 
-/// The state at one moment.
+/// The state when the snapshot was taken.
 pub(crate) struct Captured(Arc<State>);
 
 impl Fsm for Kv {
     type Snapshot = Captured;
 
     fn apply(&mut self, command: &Command<'_>) -> Data {
-        // Every server fails to read the same bytes.
+        // Every server fails to parse the same bytes, so all states stay equal.
         let Ok(kv_command) = serde_json::from_slice(command.data) else {
             return b"unknown command"[..].into();
         };

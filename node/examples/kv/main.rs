@@ -9,7 +9,7 @@
 //! curl -L '127.0.0.1:8001/kv/colour?read=lease'
 //! ```
 //!
-//! This file starts and stops the server; the state machine is in `machine`, the HTTP interface in `web`.
+//! This file starts and stops the server. `machine` has the state machine, `web` the HTTP interface.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints to its terminal")]
 
@@ -45,7 +45,7 @@ async fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Err(error) => {
-            eprintln!("kv: {error}; kv --help says what there is");
+            eprintln!("kv: {error}; kv --help lists the options");
             return ExitCode::FAILURE;
         }
     };
@@ -66,12 +66,12 @@ async fn run(options: &Options) -> Result<(), String> {
     let kv = Kv::default();
     let shared = kv.shared();
     let (raft, peers) = open(options, kv).await?;
-    println!("{} hears its peers on {peers}", options.id);
+    println!("{} listens for peers on {peers}", options.id);
     if let Err(error) = enter(options, &raft).await {
         raft.shutdown().await;
         return Err(error);
     }
-    // A process that reads the line below may send a signal at once.
+    // A process that reads the line below may send a signal at once, so the handlers come first.
     let asked = StopSignals::listen()?;
     println!("{} serves http://{http}", options.id);
     let introducing = tokio::spawn(introduce(raft.clone(), http, shared.clone()));
@@ -84,11 +84,12 @@ async fn run(options: &Options) -> Result<(), String> {
     match raft.stopped().await {
         Some(Halt::Shutdown | Halt::Removed) => Ok(()),
         Some(Halt::Store(error)) => Err(format!("stopped: {error}")),
-        None => Err("stopped by a panic".to_owned()),
+        None => Err("stopped because of a panic".to_owned()),
     }
 }
 
-/// Opens the stores and the transport, and prints the address for peers. An error is one line.
+/// Opens the stores and the transport, and prints the address for peers. The text of an error is one
+/// line.
 async fn open(options: &Options, kv: Kv) -> Result<(Raft, SocketAddr), String> {
     let directory = Path::new(&options.directory);
     let words = |error: &dyn std::fmt::Display| error.to_string();
@@ -121,7 +122,7 @@ fn tls(id: &str, files: &TlsFiles) -> Result<Tls, String> {
     Tls::from_pem(&id.into(), &authority, &read(&files.certificate)?, &key).map_err(|error| error.to_string())
 }
 
-/// Bootstraps a cluster or joins one, unless this server belongs to one already.
+/// Bootstraps a cluster or joins one. Does nothing if this server belongs to a cluster already.
 async fn enter(options: &Options, raft: &Raft) -> Result<(), String> {
     if raft.get_configuration().is_some() {
         return Ok(());
@@ -142,19 +143,25 @@ async fn enter(options: &Options, raft: &Raft) -> Result<(), String> {
                 match Client::new(TIMEOUT * 4).post(other, &path).await {
                     Ok(answer) if answer.status == 200 => return,
                     Ok(answer) => {
-                        tracing::info!(other, status = answer.status, body = answer.body, "not yet");
+                        tracing::info!(
+                            other,
+                            status = answer.status,
+                            body = answer.body,
+                            "this server is not added yet"
+                        );
                     }
-                    Err(error) => tracing::info!(other, %error, "not yet"),
+                    Err(error) => tracing::info!(other, %error, "this server is not added yet"),
                 }
             }
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
     };
     let joined = tokio::time::timeout(JOINING, asking).await;
-    joined.map_err(|_| format!("nobody at {} took this server in", others.join(", ")))
+    joined.map_err(|_| format!("no server at {} added this server to its cluster", others.join(", ")))
 }
 
-/// While this server leads, writes its HTTP address to the log, so that others can redirect clients.
+/// While this server leads, it writes its HTTP address to the log, so that other servers can redirect
+/// clients to it.
 async fn introduce(raft: Raft, http: String, shared: Shared) {
     let mut changes = raft.leader_changes();
     while changes.wait_for(|seen| seen.is_self).await.is_ok() {
@@ -182,11 +189,11 @@ struct StopSignals {
 impl StopSignals {
     /// Registers handlers, so that the signals no longer end the process by themselves.
     fn listen() -> Result<Self, String> {
-        let listen = |kind| signal(kind).map_err(|error| format!("cannot listen to signals: {error}"));
+        let listen = |kind| signal(kind).map_err(|error| format!("cannot handle signals: {error}"));
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
-    /// Returns when a signal has come, or the server has stopped.
+    /// Returns when a signal has arrived, or when the server has stopped.
     async fn or_stopped(mut self, raft: Raft) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
@@ -195,13 +202,14 @@ impl StopSignals {
                 Some(Halt::Shutdown) => {}
                 Some(Halt::Removed) => tracing::info!("the cluster has removed this server"),
                 Some(Halt::Store(error)) => tracing::warn!(%error, "the server has stopped"),
-                None => tracing::warn!("the server has stopped by a panic"),
+                None => tracing::warn!("the server has stopped because of a panic"),
             },
         }
     }
 }
 
-/// A leader transfers its leadership before it stops, so that no election timeout has to pass.
+/// If the server leads, transfers its leadership before it stops. Then the others elect a leader without
+/// an election timeout.
 async fn transfer_and_shut_down(raft: &Raft) {
     if raft.state() == wavetank_node::RaftState::Leader
         && let Ok(Err(error)) = tokio::time::timeout(TIMEOUT, raft.leadership_transfer()).await

@@ -1,23 +1,23 @@
-//! The command line.
+//! The command line of `kv`.
 
 use tracing::Level;
 
 pub(crate) const USAGE: &str = "\
 usage: kv --id NAME --http HOST:PORT --raft HOST:PORT --dir DIR [--bootstrap | --join HOST:PORT,...]
 
-  --id NAME               the server's name; no other server of the cluster may ever have it
+  --id NAME               the server's id; the cluster must never use it for another server
   --http HOST:PORT        the address for clients
   --raft HOST:PORT        the address on which the server listens for other servers
   --advertise HOST:PORT   the address that other servers use (default: --raft)
   --dir DIR               the directory of log, vote record and snapshots
-  --bootstrap             start a new cluster, unless DIR has one
-  --join HOST:PORT,...    ask the servers at these --http addresses to add this server, unless DIR has a cluster
-  --tls-authority FILE    use mutual TLS between servers; the certificate of their authority (PEM)
-  --tls-certificate FILE  this server's certificate, with its name as a DNS name (PEM)
+  --bootstrap             start a new cluster, unless DIR has the data of one
+  --join HOST:PORT,...    ask the servers at these --http addresses to add this server, unless DIR has the data of a cluster
+  --tls-authority FILE    the certificate of the servers' authority (PEM); enables mutual TLS between servers
+  --tls-certificate FILE  this server's certificate, with its id as a DNS name (PEM)
   --tls-key FILE          the private key of this certificate (PEM)
-  --heartbeat-ms N        heartbeat and election timeout (1000)
+  --heartbeat-ms N        the heartbeat timeout and the election timeout, in milliseconds (1000)
   --snapshot-threshold N  the number of entries between snapshots (8192)
-  --log LEVEL             error, warn, info, debug or trace (info)";
+  --log LEVEL             the log level: error, warn, info, debug or trace (info)";
 
 /// The options of a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,7 +43,7 @@ pub(crate) struct TlsFiles {
     pub(crate) key: String,
 }
 
-/// The options that were parsed, before required ones are checked.
+/// The options as they were parsed, before the required ones are checked.
 #[derive(Default)]
 struct ParsedOptions {
     id: Option<String>,
@@ -61,7 +61,7 @@ struct ParsedOptions {
 }
 
 impl Options {
-    /// `None` if help was asked for.
+    /// Parses the arguments. Returns `None` if they ask for help.
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let (mut parsed, mut bootstrap) = (ParsedOptions::default(), false);
         while let Some(name) = arguments.next() {
@@ -94,12 +94,14 @@ impl Options {
 impl ParsedOptions {
     fn complete(self, bootstrap: bool) -> Result<Options, String> {
         if bootstrap && self.join.is_some() {
-            return Err("either --bootstrap or --join".to_owned());
+            return Err("use either --bootstrap or --join, not both".to_owned());
         }
         let tls = match (self.tls_authority, self.tls_certificate, self.tls_key) {
             (None, None, None) => None,
             (Some(authority), Some(certificate), Some(key)) => Some(TlsFiles { authority, certificate, key }),
-            _ => return Err("--tls-authority, --tls-certificate and --tls-key go together".to_owned()),
+            _ => {
+                return Err("--tls-authority, --tls-certificate and --tls-key are needed together".to_owned());
+            }
         };
         let need = |value: Option<String>, name| value.ok_or_else(|| format!("{name} is missing"));
         let log = self.log.unwrap_or_else(|| "info".to_owned());
@@ -114,7 +116,9 @@ impl ParsedOptions {
             join: self.join.map(|join| join.split(',').map(str::to_owned).collect()),
             heartbeat_ms: number(self.heartbeat_ms, "--heartbeat-ms", 1_000)?,
             snapshot_threshold: number(self.snapshot_threshold, "--snapshot-threshold", 8_192)?,
-            log: log.parse().map_err(|_| format!("--log {log}: error, warn, info, debug or trace"))?,
+            log: log
+                .parse()
+                .map_err(|_| format!("--log {log}: must be error, warn, info, debug or trace"))?,
         })
     }
 }

@@ -1,18 +1,18 @@
 //! The HTTP interface for clients and operators.
 //!
-//! | request | does |
+//! | request | effect |
 //! |---|---|
-//! | `GET /kv/KEY?read=PATH` | the value; `PATH` is `index` (the default), `lease`, `verify` or `local` |
-//! | `PUT /kv/KEY?expected=OLD` | writes the body; with `expected`, only over that value (else 412) |
-//! | `DELETE /kv/KEY` | deletes it |
+//! | `GET /kv/KEY?read=PATH` | returns the value; `PATH` is `index` (the default), `lease`, `verify` or `local` |
+//! | `PUT /kv/KEY?expected=OLD` | writes the body; with `expected`, only if the key has that value (else status 412) |
+//! | `DELETE /kv/KEY` | deletes the key |
 //! | `POST /join?id=NAME&address=HOST:PORT&vote=false` | adds a server |
-//! | `POST /leave?id=NAME` | removes one |
-//! | `POST /transfer?id=NAME`, `POST /snapshot` | transfer leadership, take a snapshot |
-//! | `GET /status`, `GET /metrics` | show status and metrics |
+//! | `POST /leave?id=NAME` | removes a server |
+//! | `POST /transfer?id=NAME`, `POST /snapshot` | transfers leadership, takes a snapshot |
+//! | `GET /status`, `GET /metrics` | returns the status, the metrics |
 //!
-//! A server that does not lead redirects the client to the leader (307); `curl -L` follows.
+//! A server that does not lead redirects the client to the leader (status 307); `curl -L` follows.
 
-#![expect(clippy::result_large_err, reason = "both variants are answers to the client")]
+#![expect(clippy::result_large_err, reason = "both variants are responses to the client")]
 
 use crate::machine::{KvCommand, MISMATCH, Shared};
 use axum::Router;
@@ -33,7 +33,7 @@ pub(crate) struct App {
     raft: Raft,
     shared: Shared,
     timeout: Duration,
-    /// The last term in which a barrier was applied here.
+    /// The last term in which this server applied a barrier.
     settled: Arc<AtomicU64>,
 }
 
@@ -60,16 +60,17 @@ struct QueryParameters {
     vote: Option<bool>,
 }
 
-/// The way in which a read ensures that it is not stale.
+/// How a read ensures that it is not stale.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum ReadPath {
-    /// A round of heartbeats, and everything committed before it is applied.
+    /// ReadIndex: the leader is confirmed by a round of heartbeats, and the server has applied all
+    /// entries committed before the read.
     #[default]
     Index,
     /// The leader's lease.
     Lease,
-    /// HashiCorp's way: a barrier once in a term, and a round of heartbeats for each read.
+    /// HashiCorp's way: one barrier in each term, and a round of heartbeats for each read.
     Verify,
     /// The local state, which may be stale.
     Local,
@@ -99,7 +100,7 @@ async fn write(
     body: Bytes,
 ) -> HttpResult {
     let Query(QueryParameters { expected, .. }) = asked.map_err(IntoResponse::into_response)?;
-    let value = String::from_utf8(body.to_vec()).map_err(|_| bad("the value is not a text"))?;
+    let value = String::from_utf8(body.to_vec()).map_err(|_| bad("the value is not UTF-8 text"))?;
     app.apply(&KvCommand::Put { key, value, expected }, &uri).await
 }
 
@@ -153,7 +154,7 @@ async fn status(State(app): State<App>, uri: Uri) -> HttpResult {
     Ok(lines.into_response())
 }
 
-/// The numbers among the statistics, as Prometheus reads them.
+/// Returns the statistics that are numbers, in the text format of Prometheus.
 async fn metrics(State(app): State<App>, uri: Uri) -> HttpResult {
     let stats = app.raft.stats().await.map_err(|error| app.refuse(&error, &uri))?;
     let mut lines = format!("raft_is_leader {}\n", u8::from(stats.state == wavetank_node::RaftState::Leader));
@@ -174,8 +175,9 @@ impl App {
         Self { raft, shared, timeout, settled: Arc::default() }
     }
 
-    /// Shows that this server leads and has applied what older leaders have acknowledged. The
-    /// second is what `verify_leader` alone does not say: a leader that is new may be behind.
+    /// Verifies that this server leads, and that it has applied all commands that older leaders
+    /// acknowledged. `verify_leader` does not guarantee the second condition: the state of a new leader
+    /// may be old.
     async fn verify(&self) -> Result<(), CallError> {
         loop {
             let term = self.raft.current_term();
@@ -194,7 +196,7 @@ impl App {
         let applied = self.raft.apply(kv_command.encode(), self.timeout).await;
         let applied = applied.map_err(|error| self.refuse(&error, uri))?;
         Ok(if *applied.response == *MISMATCH {
-            (StatusCode::PRECONDITION_FAILED, "another value is there\n").into_response()
+            (StatusCode::PRECONDITION_FAILED, "the key has another value\n").into_response()
         } else {
             StatusCode::NO_CONTENT.into_response()
         })
@@ -204,8 +206,8 @@ impl App {
         result.map(|_| "done\n".into_response()).map_err(|error| self.refuse(&error, uri))
     }
 
-    /// Redirects the client to the leader, or returns an error: 503 nothing was done, 504 the outcome is
-    /// unknown, 409 the call was refused.
+    /// Redirects the client to the leader, or returns an error. Status 503 means that nothing was done,
+    /// 504 that the outcome is unknown, and 409 that the call was refused.
     fn refuse(&self, error: &CallError, uri: &Uri) -> Response {
         let leader = self.raft.leader_with_id().filter(|leader| leader.id != *self.raft.local_id());
         let there = leader.and_then(|leader| self.shared.read().server(leader.id.as_str()).cloned());

@@ -9,7 +9,8 @@ use std::time::Instant;
 use wavetank_raft::execute::{Recovered, Storage};
 use wavetank_raft::store::{LogStore, StableStore, StoreError, StoreErrorKind};
 use wavetank_raft::{
-    Entries, Entry, Event, Index, LogOp, RpcId, ServerId, Settings, SnapshotMeta, StoreJob, Write,
+    CacheLimits, Entries, Entry, Event, Index, LogOp, RpcId, ServerId, Settings, SnapshotMeta, StoreJob,
+    Write,
 };
 
 /// The key under which the number of starts is kept.
@@ -18,6 +19,9 @@ const INCARNATION: &[u8] = b"Incarnation";
 const OWNER: &[u8] = b"ServerId";
 /// The most entries of a group. The first must not wait for too many others.
 const GROUP: usize = 4096;
+/// The bytes after which a group takes no further write. A leader whose disk reports nothing for
+/// `disk_stall_timeout` steps down, so a group must be written well within that time.
+const GROUP_BYTES: u64 = 8 << 20;
 
 /// A log and a vote record as the storage executor works them.
 ///
@@ -28,7 +32,11 @@ pub trait LogDisk: Send + 'static {
     ///
     /// # Errors
     /// When a store fails, or its contents contradict each other.
-    fn recover(&mut self, snapshot: Option<Arc<SnapshotMeta>>, cache: u64) -> Result<Recovered, StoreError>;
+    fn recover(
+        &mut self,
+        snapshot: Option<Arc<SnapshotMeta>>,
+        cache: CacheLimits,
+    ) -> Result<Recovered, StoreError>;
 
     /// Returns the server to which the disk belongs. A disk without an owner, which is blank or was written
     /// by an older version, belongs to this server from now on.
@@ -70,7 +78,11 @@ where
     L: LogStore + Send + 'static,
     S: StableStore + Send + 'static,
 {
-    fn recover(&mut self, snapshot: Option<Arc<SnapshotMeta>>, cache: u64) -> Result<Recovered, StoreError> {
+    fn recover(
+        &mut self,
+        snapshot: Option<Arc<SnapshotMeta>>,
+        cache: CacheLimits,
+    ) -> Result<Recovered, StoreError> {
         Self::recover(self, snapshot, cache)
     }
 
@@ -127,7 +139,11 @@ fn store(log: &mut impl LogStore, together: &mut Vec<Entry>) -> Result<(), Store
 }
 
 impl LogDisk for RedbStore {
-    fn recover(&mut self, snapshot: Option<Arc<SnapshotMeta>>, cache: u64) -> Result<Recovered, StoreError> {
+    fn recover(
+        &mut self,
+        snapshot: Option<Arc<SnapshotMeta>>,
+        cache: CacheLimits,
+    ) -> Result<Recovered, StoreError> {
         Storage { log: self.clone(), stable: self.clone() }.recover(snapshot, cache)
     }
 
@@ -198,12 +214,13 @@ impl<D: LogDisk> DiskWorker<D> {
 
     /// Takes the writes that stand together at the head of the queue.
     fn take_group(&mut self, jobs: &mut VecDeque<StoreJob>) {
-        let mut entries = 0;
+        let (mut entries, mut bytes) = (0, 0);
         self.group.clear();
-        while entries < GROUP {
+        while entries < GROUP && bytes < GROUP_BYTES {
             match jobs.pop_front() {
                 Some(StoreJob::Persist(write)) => {
                     entries += count(&write.log);
+                    bytes += weight(&write.log);
                     self.group.push(write);
                 }
                 Some(other) => return jobs.push_front(other),
@@ -240,6 +257,13 @@ fn count(op: &LogOp) -> usize {
     match op {
         LogOp::Append(entries) | LogOp::Replace(entries) => entries.len(),
         LogOp::Keep | LogOp::Compact(_) | LogOp::Discard | LogOp::CatchUp(_) => 0,
+    }
+}
+
+fn weight(op: &LogOp) -> u64 {
+    match op {
+        LogOp::Append(entries) | LogOp::Replace(entries) => entries.iter().map(Entry::weight).sum(),
+        LogOp::Keep | LogOp::CatchUp(_) | LogOp::Compact(_) | LogOp::Discard => 0,
     }
 }
 

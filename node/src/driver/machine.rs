@@ -2,8 +2,10 @@
 
 use crate::driver::metrics::FsmMetrics;
 use crate::driver::shared_snapshots::SharedSnapshots;
-use crate::driver::worker_queue::{Worker, WorkerSenders};
+use crate::driver::worker_queue::{Place, Worker, WorkerSenders};
+use crate::panic::panicked;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -31,6 +33,8 @@ pub(crate) struct MachineWorker<F: Fsm, N: SnapshotStore> {
     snapshots: SharedSnapshots<N>,
     senders: WorkerSenders,
     metrics: FsmMetrics,
+    /// The place where snapshots are kept.
+    place: Place,
 }
 
 impl<F, N> MachineWorker<F, N>
@@ -38,8 +42,13 @@ where
     F: Fsm<Snapshot: Send + 'static>,
     N: SnapshotStore<Sink: Send> + Send + 'static,
 {
-    pub(crate) fn new(machine: Machine<F>, snapshots: SharedSnapshots<N>, senders: WorkerSenders) -> Self {
-        Self { machine, snapshots, senders, metrics: FsmMetrics::new() }
+    pub(crate) fn new(
+        machine: Machine<F>,
+        snapshots: SharedSnapshots<N>,
+        senders: WorkerSenders,
+        place: Place,
+    ) -> Self {
+        Self { machine, snapshots, senders, metrics: FsmMetrics::new(), place }
     }
 
     /// Applies the consecutive batches at the head of the queue.
@@ -73,8 +82,8 @@ where
         Event::Restored(restored)
     }
 
-    /// Captures the state. A thread persists it while the next commands are applied. `None` if that
-    /// thread will report.
+    /// Captures the state and keeps it as a snapshot: inline, or on a thread while the next commands are
+    /// applied. `None` if that thread will report.
     fn take_snapshot(&mut self, meta: SnapshotMeta) -> Option<Event> {
         let began = Instant::now();
         let mut captured = match self.machine.fsm.snapshot() {
@@ -82,41 +91,32 @@ where
             Err(error) => return Some(Event::SnapshotTaken(Err(error))),
         };
         self.metrics.captured(began);
+        if self.place == Place::Inline {
+            let since = Instant::now();
+            let kept = keep_snapshot(&mut captured, &meta, &mut self.snapshots);
+            self.metrics.kept(began, since);
+            return Some(Event::SnapshotTaken(kept));
+        }
         let (mut snapshots, senders, metrics) =
             (self.snapshots.clone(), self.senders.clone(), self.metrics.clone());
         let span = tracing::debug_span!("snapshot", last = %meta.last);
         let keeping = thread::Builder::new().name("raft-snapshot".to_owned()).spawn(move || {
             let _span = span.entered();
-            let report = SnapshotReporter(senders);
             let since = Instant::now();
-            let kept = keep_snapshot(&mut captured, &meta, &mut snapshots);
+            let keeping = AssertUnwindSafe(|| keep_snapshot(&mut captured, &meta, &mut snapshots));
+            let report = match catch_unwind(keeping) {
+                Ok(kept) => Event::SnapshotTaken(kept),
+                Err(panic) => Event::StoreFailed(panicked("raft-snapshot", &*panic)),
+            };
             metrics.kept(began, since);
             drop(snapshots);
-            report.send(kept);
+            // The server may have stopped meanwhile.
+            let _ = senders.reports.send(report);
         });
         keeping.err().map(|error| {
             let what = format!("no thread for a snapshot: {error}");
             Event::SnapshotTaken(Err(StoreError::new(StoreErrorKind::Io, what)))
         })
-    }
-}
-
-/// Reports the result of a snapshot, also if its thread panics.
-struct SnapshotReporter(WorkerSenders);
-
-impl SnapshotReporter {
-    fn send(&self, kept: Result<Arc<SnapshotMeta>, StoreError>) {
-        // The server may have stopped meanwhile.
-        let _ = self.0.reports.send(Event::SnapshotTaken(kept));
-    }
-}
-
-impl Drop for SnapshotReporter {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            let what = "the state machine panicked while a snapshot of it was kept";
-            self.send(Err(StoreError::new(StoreErrorKind::Io, what)));
-        }
     }
 }
 

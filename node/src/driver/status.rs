@@ -74,7 +74,8 @@ impl fmt::Display for Stats {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct End {
     pub(crate) why: Halt,
-    pub(crate) stats: Stats,
+    /// The last statistics; `None` after a panic in the driver.
+    pub(crate) stats: Option<Stats>,
 }
 
 /// The latest configuration, if there is one.
@@ -163,7 +164,7 @@ pub(crate) struct StatusPublisher {
     pub(crate) numbers: Arc<Numbers>,
     leadership: watch::Sender<Leadership>,
     configuration: watch::Sender<Latest>,
-    end: watch::Sender<Option<End>>,
+    pub(crate) end: watch::Sender<Option<End>>,
     shown: Option<(Term, Option<NodeId>)>,
 }
 
@@ -243,7 +244,7 @@ impl StatusPublisher {
     }
 }
 
-/// A driver that is dropped, with its runtime or by a panic, has stopped like any other.
+/// A driver that is dropped with its runtime, or by a panic, has stopped like any other.
 impl Drop for StatusPublisher {
     fn drop(&mut self) {
         self.stop();

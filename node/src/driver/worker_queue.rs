@@ -2,13 +2,13 @@
 //!
 //! A worker does the jobs of its queue in order and reports events to the server.
 
+use crate::panic::panicked;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::{fmt, io, thread};
 use tokio::sync::mpsc::{self, UnboundedSender};
 use wavetank_raft::Event;
-use wavetank_raft::store::{StoreError, StoreErrorKind};
 
 /// The most jobs that a worker sees at a time.
 const SIGHT: usize = 1024;
@@ -30,8 +30,7 @@ pub(crate) trait Worker<J>: Send {
     fn work(&mut self, jobs: &mut VecDeque<J>, reports: &mut Vec<Event>);
 }
 
-/// A queue of jobs and its worker. The queue is as long as what the server leaves unreported,
-/// which the driver bounds.
+/// A queue of jobs and its worker. The driver limits the number of unfinished jobs.
 pub(crate) enum WorkerQueue<J> {
     /// On a thread.
     Thread(Sender<J>),
@@ -105,13 +104,10 @@ impl<J: Send + 'static> WorkerQueue<J> {
 fn on_thread<J>(name: &str, mut worker: Box<dyn Worker<J>>, queue: &Receiver<J>, senders: &WorkerSenders) {
     let run = AssertUnwindSafe(|| do_jobs(&mut *worker, queue, &senders.reports));
     if let Err(panic) = catch_unwind(run) {
-        let words = panic.downcast_ref::<&str>().copied();
-        let words = words.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        let what = format!("{name} panicked: {}", words.unwrap_or("no message"));
         // The server may have stopped already.
-        let _ = senders.reports.send(Event::StoreFailed(StoreError::new(StoreErrorKind::Io, what)));
+        let _ = senders.reports.send(Event::StoreFailed(panicked(name, &*panic)));
     }
-    // The worker closes its files before the end of the thread can be seen.
+    // The worker closes its files before others can see that the thread has ended.
     drop(worker);
 }
 

@@ -134,7 +134,7 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
     }
 
     /// Sets the most bytes of calls that may wait for an answer, 256 MiB by default. Further proposals
-    /// stay in the queue.
+    /// stay in the queue. The value must not be below [`Config::max_command_bytes`].
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -145,7 +145,7 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
     ///     .log_store(InmemStore::new())
     ///     .stable_store(InmemStore::new())
     ///     .snapshot_store(InmemSnapshotStore::default())
-    ///     .open_bytes_max(16 << 20)
+    ///     .open_bytes_max(64 << 20)
     ///     .start()
     ///     .await?;
     /// # Ok(()) }) }
@@ -155,8 +155,15 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
         self
     }
 
-    /// Sets the place where the log is written and snapshots are read, a thread by default. A log in
-    /// memory is always written inline, since waking a thread takes longer.
+    /// Sets the seed of the random election timeouts, so that a simulated run can be repeated.
+    #[cfg(test)]
+    pub(crate) fn entropy(mut self, seed: u64) -> Self {
+        self.options.entropy = wavetank_raft::Entropy(seed);
+        self
+    }
+
+    /// Sets the place where the log is written, and where snapshots are kept and read: a thread by
+    /// default. A log in memory is always written inline, since waking a thread takes longer.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));

@@ -11,8 +11,6 @@ use crate::driver::worker_queue::{Place, WorkerQueue, WorkerSenders};
 use crate::driver::{Control, Driver, Inboxes, Proposal, WorkerQueues};
 use crate::error::StartError;
 use crate::transport::{Local, Transport};
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -52,14 +50,19 @@ where
 {
     let RaftBuilder { config, options, fsm, transport, log, snapshots } = builder;
     let settings = Settings::new(config)?;
+    options.check(&settings, transport.max_message_bytes())?;
     let reloadable = settings.clone();
-    let found = spawn_blocking(move || read(fsm, log, snapshots, &reloadable)).await;
-    let found = found.map_err(|error| {
-        StoreError::new(StoreErrorKind::Io, format!("while the stores were read: {error}"))
-    })??;
+    let entropy = options.entropy;
+    let reading = move || read(fsm, log, snapshots, &reloadable, entropy);
+    let found = match options.log {
+        Place::Inline => reading()?,
+        Place::Thread => spawn_blocking(reading).await.map_err(|error| {
+            StoreError::new(StoreErrorKind::Io, format!("while the stores were read: {error}"))
+        })??,
+    };
     // The span names the server in every log line, since several may run in one process.
     let span = tracing::info_span!("raft", id = %settings.local_id);
-    span.in_scope(|| launch(settings, options, found, Box::new(transport)))
+    span.in_scope(|| launch(settings, options, found, Arc::new(transport)))
         .map_err(|error| StartError::Thread(error.to_string()))
 }
 
@@ -68,6 +71,7 @@ fn read<F: Fsm, D: LogDisk, N: SnapshotStore>(
     mut disk: D,
     snapshots: N,
     settings: &Settings,
+    entropy: Entropy,
 ) -> Result<LoadedStores<F, D, N>, StartError> {
     let owner = disk.owner(&settings.local_id)?;
     if owner != settings.local_id {
@@ -76,10 +80,10 @@ fn read<F: Fsm, D: LogDisk, N: SnapshotStore>(
     let snapshots = SharedSnapshots::new(snapshots);
     let mut machine = Machine::new(fsm);
     let snapshot = load_newest(&mut machine, &snapshots, settings)?;
-    let recovered = disk.recover(snapshot, settings.log_cache_capacity)?;
+    let recovered = disk.recover(snapshot, settings.cache_limits())?;
     recovered.check_covers(snapshots.newest_end()?)?;
     let boot = Boot {
-        entropy: Entropy(RandomState::new().build_hasher().finish()),
+        entropy,
         incarnation: disk.next_incarnation()?,
         hard_state: recovered.hard_state,
         log: recovered.log,
@@ -118,7 +122,7 @@ fn launch<F, D, N>(
     settings: Settings,
     options: Options,
     found: LoadedStores<F, D, N>,
-    transport: Box<dyn Transport>,
+    transport: Arc<dyn Transport>,
 ) -> std::io::Result<Senders>
 where
     F: Fsm<Snapshot: Send + 'static> + Send + 'static,
@@ -132,7 +136,7 @@ where
     let (status, view) = StatusPublisher::new(Instant::now());
     let log = if disk.is_in_memory() { Place::Inline } else { options.log };
     let disk = DiskWorker::new(disk, settings.clone(), LogMetrics::new(status.numbers.clone()));
-    let loader = MachineWorker::new(machine, snapshots.clone(), senders.clone());
+    let loader = MachineWorker::new(machine, snapshots.clone(), senders.clone(), options.log);
     let queues = WorkerQueues {
         disk: WorkerQueue::open(log, "raft-log", disk, &senders)?,
         machine: WorkerQueue::open(options.fsm, "raft-fsm", loader, &senders)?,

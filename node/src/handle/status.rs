@@ -189,7 +189,7 @@ impl Raft {
             Err(error) => {
                 self.stopped().await;
                 let end = self.senders.view.end.borrow();
-                end.as_ref().map(|end| end.stats.clone()).ok_or(error)
+                end.as_ref().and_then(|end| end.stats.clone()).ok_or(error)
             }
         }
     }

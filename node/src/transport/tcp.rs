@@ -4,8 +4,12 @@
 //! votes), one for entries, one for snapshots. `link` is the calling side, `serve` the called one;
 //! both read with `frames`.
 
+mod accepted;
 mod frames;
+mod inflight;
+mod layer;
 mod link;
+mod pace;
 mod peer;
 mod serve;
 mod snapshot;
@@ -13,34 +17,72 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use layer::Stream;
+
 use super::{Arrival, Inbox, Local, Outgoing, Transport};
 use crate::address::{AddressError, AddressFormat};
+use crate::panic::caught;
+use layer::{StreamLayer, TcpLayer};
 use link::Link;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use std::{fmt, io};
-use stream::{ReadHalf, Security, WriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use stream::Security;
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tracing::Instrument as _;
 use wavetank_raft::{ServerAddress, ServerId};
 
-/// Limits on what a peer may send, since anyone who can reach the port may connect.
+/// Limits of a transport. Anyone who can reach the port may connect, so peers are limited.
+///
+/// The limits of a server and of its transport must fit each other; the server compares them when it
+/// starts. `docs/limits.md` has all of them in one table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of one message. HashiCorp sends up to `MaxAppendEntries` entries of any size in one.
+    /// Bytes of one message (≥ 1). The same on all servers. A message holds up to
+    /// [`max_append_bytes`](crate::Config::max_append_bytes) of entries, or one command of
+    /// [`max_command_bytes`](crate::Config::max_command_bytes), and [`Limits::OVERHEAD_BYTES`] more.
     pub message_bytes: u64,
-    /// Connections at a time.
+    /// Accepted connections at a time (≥ 1). A peer uses up to three. If all places are taken, the
+    /// connection with the longest silence gives its place to a newcomer.
     pub connections: usize,
-    /// Messages above a MiB that are being received at a time, over all connections.
+    /// Messages above a MiB that are being received at a time, over all connections (≥ 1).
     pub large_messages: usize,
+    /// Bytes of a snapshot that are received before they are stored (≥ 1).
+    pub snapshot_piece_bytes: u64,
+    /// An accepted connection without a call for this long is closed. Callers close theirs after two
+    /// minutes without a call.
+    pub idle: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { message_bytes: 64 << 20, connections: 256, large_messages: 8 }
+        Self {
+            message_bytes: 64 << 20,
+            connections: 256,
+            large_messages: 8,
+            snapshot_piece_bytes: 256 << 10,
+            idle: Duration::from_secs(150),
+        }
+    }
+}
+
+impl Limits {
+    /// Bytes of a message beside the commands in it: its head, and the fields of its entries.
+    pub const OVERHEAD_BYTES: u64 = 512 << 10;
+
+    /// Checks the rules in the documentation of the fields. Returns the first that does not hold.
+    fn broken_rule(&self) -> Option<&'static str> {
+        let rules = [
+            (1 <= self.message_bytes, "message_bytes must be at least 1"),
+            (1 <= self.connections, "connections must be at least 1"),
+            (1 <= self.large_messages, "large_messages must be at least 1"),
+            (1 <= self.snapshot_piece_bytes, "snapshot_piece_bytes must be at least 1"),
+        ];
+        rules.into_iter().find(|(holds, _)| !holds).map(|(_, rule)| rule)
     }
 }
 
@@ -60,7 +102,7 @@ struct Shared {
     limits: Limits,
     security: Security,
     large: Arc<Semaphore>,
-    listener: Mutex<Option<TcpListener>>,
+    layer: Box<dyn StreamLayer>,
     started: OnceLock<(Local, Inbox)>,
     links: Mutex<BTreeMap<(ServerId, ServerAddress), Link>>,
     closing: watch::Sender<bool>,
@@ -79,6 +121,8 @@ pub enum TransportError {
     },
     /// Another program listens at this address.
     InUse(String),
+    /// A limit cannot have its value. The text names the limit.
+    Limits(&'static str),
     /// Other servers could not reach this server at this address: HashiCorp's `local bind address is not advertisable`.
     NotAdvertisable(String),
     /// Nobody can call the advertised address.
@@ -90,6 +134,7 @@ impl fmt::Display for TransportError {
         match self {
             Self::BadAddress { address, why } => write!(f, "cannot listen on {address}: {why}"),
             Self::InUse(address) => write!(f, "cannot listen on {address}: the port is in use"),
+            Self::Limits(rule) => f.write_str(rule),
             Self::NotAdvertisable(address) => write!(
                 f,
                 "local bind address is not advertisable: peers cannot reach {address}, give one they can"
@@ -128,26 +173,41 @@ impl TcpTransport {
         timeout: Duration,
         limits: Limits,
     ) -> Result<Self, TransportError> {
+        if let Some(rule) = limits.broken_rule() {
+            return Err(TransportError::Limits(rule));
+        }
         let failed = |error: io::Error| match error.kind() == io::ErrorKind::AddrInUse {
             true => TransportError::InUse(bind.to_owned()),
             false => TransportError::BadAddress { address: bind.to_owned(), why: error.to_string() },
         };
         let listener = TcpListener::bind(bind).await.map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
+        let address = advertised(advertise, bound)?;
+        Ok(Self::over(Box::new(TcpLayer::new(listener)), bound, address, max_pool, timeout, limits))
+    }
+
+    fn over(
+        layer: Box<dyn StreamLayer>,
+        bound: SocketAddr,
+        address: ServerAddress,
+        max_pool: usize,
+        timeout: Duration,
+        limits: Limits,
+    ) -> Self {
         let shared = Shared {
             bound,
-            address: advertised(advertise, bound)?,
+            address,
             max_pool,
             timeout,
             limits,
             security: Security::default(),
             large: Arc::new(Semaphore::new(limits.large_messages)),
-            listener: Mutex::new(Some(listener)),
+            layer,
             started: OnceLock::new(),
             links: Mutex::default(),
             closing: watch::Sender::new(false),
         };
-        Ok(Self { shared: Arc::new(shared) })
+        Self { shared: Arc::new(shared) }
     }
 
     /// Uses TLS for all connections, outgoing and incoming. Call it before a server is started with
@@ -190,15 +250,17 @@ impl Transport for TcpTransport {
         self.shared.address.clone()
     }
 
+    fn max_message_bytes(&self) -> Option<u64> {
+        Some(self.shared.limits.message_bytes)
+    }
+
     fn address_format(&self) -> AddressFormat {
         AddressFormat::HostAndPort
     }
 
     fn start(&self, local: Local, inbox: Inbox) {
-        let listener =
-            self.shared.listener.lock().expect("no code panics while it holds the listener").take();
-        if let (Some(listener), Ok(())) = (listener, self.shared.started.set((local, inbox))) {
-            tokio::spawn(serve::accept(listener, self.shared.clone()));
+        if self.shared.started.set((local, inbox)).is_ok() {
+            self.shared.spawn(serve::accept(self.shared.clone()));
         }
     }
 
@@ -208,11 +270,11 @@ impl Transport for TcpTransport {
         }
         let mut links = self.shared.links.lock().expect("no code panics while it holds the links");
         let peer = (call.to.clone(), call.address.clone());
-        if links.get(&peer).is_none_or(Link::is_gone) {
+        if !links.contains_key(&peer) {
             links.retain(|_, link| !link.is_gone());
             links.insert(peer.clone(), Link::open(call.to.clone(), call.address.clone(), &self.shared));
         }
-        if let Some(link) = links.get(&peer) {
+        if let Some(link) = links.get_mut(&peer) {
             link.send(call);
         }
     }
@@ -220,7 +282,7 @@ impl Transport for TcpTransport {
     fn close(&self) {
         self.shared.closing.send_replace(true);
         self.shared.links.lock().expect("no code panics while it holds the links").clear();
-        self.shared.listener.lock().expect("no code panics while it holds the listener").take();
+        self.shared.layer.close();
     }
 }
 
@@ -236,6 +298,22 @@ impl Shared {
         let _ = closing.wait_for(|closing| *closing).await;
     }
 
+    /// Starts a task that ends when the transport is closed. A panic in it stops the server.
+    fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+        let shared = self.clone();
+        let until_closed = async move {
+            tokio::select! {
+                biased;
+                () = shared.closed() => {}
+                ended = caught("a task of the transport", task) => if let Err(error) = ended {
+                    // The server may have stopped already.
+                    let _ = shared.deliver(Arrival::Failed(error)).await;
+                }
+            }
+        };
+        tokio::spawn(until_closed.in_current_span());
+    }
+
     fn local(&self) -> &Local {
         &self.started.get().expect("connections are made after the start").0
     }
@@ -245,12 +323,8 @@ impl Shared {
         inbox.send(arrival).await.map_err(|_| ServerStopped)
     }
 
-    async fn connect(&self, id: &ServerId, address: &ServerAddress) -> io::Result<(ReadHalf, WriteHalf)> {
-        let connecting = async {
-            let stream = TcpStream::connect(address.as_str()).await?;
-            stream.set_nodelay(true)?;
-            self.security.call(stream, id).await
-        };
+    async fn connect(&self, id: &ServerId, address: &ServerAddress) -> io::Result<Stream> {
+        let connecting = async { self.security.call(self.layer.dial(address).await?, id).await };
         tokio::time::timeout(self.timeout, connecting).await?
     }
 }

@@ -1,12 +1,12 @@
 //! Mutual TLS: how servers prove their names to each other.
 //!
-//! Each server has a certificate with its id as a DNS name, from an authority that is the
-//! cluster's own. A call to n2 reaches only a server with n2's certificate, and a caller can
-//! use the name n3 only with n3's certificate. Give each cluster an authority of its own.
+//! Each server has a certificate with its id as a DNS name. An authority issues it that serves this
+//! cluster alone. A call to n2 reaches only a server with n2's certificate, and a caller can use the
+//! name n3 only with n3's certificate.
 
+use super::tcp::Stream;
 use std::sync::Arc;
 use std::{fmt, io};
-use tokio::net::TcpStream;
 use tokio_rustls::rustls::client::verify_server_name;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -62,12 +62,13 @@ struct Pem<'a> {
 }
 
 impl Tls {
-    /// For the server `id`, from the texts of three PEM files: the certificates of the authority,
-    /// the server's own with those between it and the authority, and its private key.
+    /// Makes the TLS settings of the server `id` from the texts of three PEM files: the certificates of
+    /// the authority; the certificate of the server, with those between it and the authority; the
+    /// private key of the server.
     ///
     /// # Errors
-    /// When one of them is not valid PEM, the key does not belong to the certificate, or the certificate
-    /// is not for `id`.
+    /// When a text is not valid PEM, the key does not belong to the certificate, or the certificate is
+    /// not for `id`.
     pub fn from_pem(
         id: &ServerId,
         authority: &[u8],
@@ -76,20 +77,21 @@ impl Tls {
     ) -> Result<Self, TlsError> {
         let pem = Pem { authority, certificate, key };
         let (roots, chain) = (pem.roots()?, pem.chain()?);
-        let first = chain.first().ok_or_else(|| TlsError::Certificate("the file has none".to_owned()))?;
+        let first =
+            chain.first().ok_or_else(|| TlsError::Certificate("the file has no certificate".to_owned()))?;
         is_named(first, id).map_err(|why| TlsError::WrongName { id: id.clone(), why })?;
         Ok(Self { acceptor: pem.acceptor(roots.clone(), &chain)?, connector: pem.connector(roots, &chain)? })
     }
 
     /// Verifies that the server at the other end is `id`, and sends this server's certificate.
-    pub(super) async fn call(&self, stream: TcpStream, id: &ServerId) -> io::Result<TlsStream<TcpStream>> {
+    pub(super) async fn call(&self, stream: Stream, id: &ServerId) -> io::Result<TlsStream<Stream>> {
         let name = name_of(id).map_err(io::Error::other)?;
         let stream = self.connector.connect(name, stream).await.map_err(explained)?;
         Ok(stream.into())
     }
 
     /// Accepts a connection from a server with a certificate of the authority.
-    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, Identity)> {
+    pub(super) async fn accept(&self, stream: Stream) -> io::Result<(TlsStream<Stream>, Identity)> {
         let stream = self.acceptor.accept(stream).await.map_err(explained)?;
         let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let certificate = shown.expect("no handshake succeeds without a certificate").clone();
@@ -111,7 +113,7 @@ impl Pem<'_> {
             let root = root.map_err(|error| failed(&error))?;
             roots.add(root).map_err(|error| failed(&error))?;
         }
-        if roots.is_empty() { Err(failed(&"the file has none")) } else { Ok(Arc::new(roots)) }
+        if roots.is_empty() { Err(failed(&"the file has no certificate")) } else { Ok(Arc::new(roots)) }
     }
 
     fn chain(self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
@@ -156,7 +158,7 @@ impl Pem<'_> {
     }
 }
 
-/// Takes the error by value, to stand behind `map_err`.
+/// Takes the error by value, as `map_err` needs it.
 fn unusable(error: impl fmt::Display) -> TlsError {
     TlsError::Certificate(error.to_string())
 }
@@ -187,9 +189,9 @@ fn name_of(id: &ServerId) -> Result<ServerName<'static>, String> {
 fn explained(error: io::Error) -> io::Error {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
     let words = if let Some(rustls::Error::InvalidMessage(_)) = cause {
-        "the other end does not speak TLS".to_owned()
+        "the other end does not use TLS".to_owned()
     } else if error.kind() == io::ErrorKind::UnexpectedEof {
-        "the other end hung up: it does not speak TLS, or not with this server".to_owned()
+        "the other end closed the connection: it does not use TLS, or does not trust this server".to_owned()
     } else {
         format!("TLS: {error}")
     };

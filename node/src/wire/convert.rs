@@ -179,7 +179,12 @@ pub(super) fn put_response(header: &Header, response: &Response, out: &mut Packe
         )
         .put(out),
         Response::RequestVote(answer) => with_common!(
-            RequestVoteResponse { granted: answer.granted, peers: None, term: answer.term.0 },
+            RequestVoteResponse {
+                granted: answer.granted,
+                peers: None,
+                term: answer.term.0,
+                refused_for_term: ours.then_some(answer.refused_for_term),
+            },
             common
         )
         .put(out),
@@ -296,7 +301,11 @@ pub(super) fn append_entries_answer(message: &go::AppendEntriesResponse<'_>) -> 
 }
 
 pub(super) fn request_vote_answer(message: &go::RequestVoteResponse<'_>) -> Read<Response> {
-    let answer = RequestVoteResponse { term: term(message.term)?, granted: message.granted };
+    let answer = RequestVoteResponse {
+        term: term(message.term)?,
+        granted: message.granted,
+        refused_for_term: message.refused_for_term.unwrap_or(false),
+    };
     Ok((common!(message).header(None)?, Response::RequestVote(answer)))
 }
 

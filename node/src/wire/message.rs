@@ -75,6 +75,7 @@ go_struct! {
     beyond {
         "To" to: Raw<'i>,
         "Wavetank" dialect: u64,
+        "RefusedForTerm" refused_for_term: bool,
     }
 }
 

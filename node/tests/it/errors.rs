@@ -249,8 +249,10 @@ async fn a_state_machine_that_panics_stops_its_server_alone() {
     let node = alone(&network, InmemStore::new(), |builder| builder.fsm_place(Place::Inline)).await;
     let error = within(node.raft.apply(bytes("panic"), ANY)).await.unwrap_err();
     assert_eq!(error, CallError::Shutdown);
-    assert_eq!(within(node.raft.stopped()).await, None);
+    let Some(Halt::Store(why)) = within(node.raft.stopped()).await else { panic!() };
+    assert_eq!(why.what, "the driver panicked: told to");
     assert_eq!(node.raft.state(), RaftState::Shutdown);
+    assert_eq!(within(node.raft.stats()).await.unwrap_err(), CallError::Shutdown);
 }
 
 #[tokio::test]

@@ -7,5 +7,4 @@ mod errors;
 mod identity;
 mod inmem;
 mod metrics;
-mod stores;
 mod tcp;

@@ -57,7 +57,8 @@ fn stores(log: core::ops::Range<u64>) -> (Storage<InmemStore, InmemStore>, Snaps
 #[test]
 fn an_older_snapshot_is_used_if_the_log_continues_it() {
     let (mut storage, snapshots) = stores(3..10);
-    let found = recover(&mut storage, &snapshots, 1).expect("the log has what the damaged one had");
+    let found = recover(&mut storage, &snapshots, CacheLimits::entries(1))
+        .expect("the log has what the damaged one had");
     assert_eq!((found.snapshot.map(|meta| meta.last), found.log.last()), (Some(id(4)), id(9)));
 }
 
@@ -65,7 +66,7 @@ fn an_older_snapshot_is_used_if_the_log_continues_it() {
 fn recovery_refuses_to_lose_what_a_damaged_snapshot_covered() {
     for log in [1..1, 3..8, 9..13] {
         let (mut storage, snapshots) = stores(log.clone());
-        let kind = recover(&mut storage, &snapshots, 1).map_err(|error| error.kind);
+        let kind = recover(&mut storage, &snapshots, CacheLimits::entries(1)).map_err(|error| error.kind);
         assert_eq!(kind.map(|found| found.log.last()), Err(StoreErrorKind::Corrupt), "{log:?}");
     }
 }
@@ -90,7 +91,7 @@ fn a_log_whose_terms_go_back_is_refused() {
         let (_, snapshots) = stores(1..1);
         let newest = snapshots.store.list().expect("memory does not fail").pop();
         assert_eq!(newest.as_ref().map(|meta| meta.last), Some(id(4)));
-        let kind = storage.recover(newest, 1).map_err(|error| error.kind);
+        let kind = storage.recover(newest, CacheLimits::entries(1)).map_err(|error| error.kind);
         assert_eq!(kind.map(|found| found.log.last()), Err(StoreErrorKind::Corrupt), "{terms:?}");
     }
 }

@@ -14,8 +14,8 @@ enum LogStep {
     Truncate(u64),
     Compact(u64),
     Reset(u64, u64),
-    /// Evict entries down to a capacity, with this many entries on disk.
-    Evict(u64, u64),
+    /// Evict entries down to a number and a weight, with all but this many entries on disk.
+    Evict(u64, u64, u64),
 }
 
 fn steps() -> impl Strategy<Value = LogStep> {
@@ -25,7 +25,7 @@ fn steps() -> impl Strategy<Value = LogStep> {
         2 => any.clone().prop_map(LogStep::Truncate),
         2 => any.clone().prop_map(LogStep::Compact),
         1 => (0_u64..3, 0_u64..3).prop_map(|(term, index)| LogStep::Reset(term, index)),
-        3 => (0_u64..5, any).prop_map(|(capacity, durable)| LogStep::Evict(capacity, durable)),
+        3 => (0_u64..5, 0_u64..200, any).prop_map(|(entries, bytes, late)| LogStep::Evict(entries, bytes, late)),
     ]
 }
 
@@ -48,6 +48,11 @@ impl LogModel {
 
     fn in_memory(&self) -> &[Entry] {
         &self.entries[self.entries.len() - self.cached..]
+    }
+
+    fn exceeds(&self, entries: u64, bytes: u64) -> bool {
+        let weight: u64 = self.in_memory().iter().map(Entry::weight).sum();
+        entries < self.cached as u64 || (bytes < weight && 1 < self.cached)
     }
 
     /// An index of an entry.
@@ -88,10 +93,10 @@ impl LogModel {
                 self.cached = 0;
                 log.reset(self.base);
             }
-            LogStep::Evict(capacity, durable) => {
-                let durable = Index(self.last().index.0.saturating_sub(durable % 8));
-                log.evict(capacity, durable);
-                while capacity < self.cached as u64 && self.in_memory()[0].id.index <= durable {
+            LogStep::Evict(entries, bytes, late) => {
+                let durable = Index(self.last().index.0.saturating_sub(late % 8));
+                log.evict(CacheLimits { entries, bytes }, durable);
+                while self.exceeds(entries, bytes) && self.in_memory()[0].id.index <= durable {
                     self.cached -= 1;
                 }
             }
@@ -100,7 +105,7 @@ impl LogModel {
 
     /// The image that a server would read at its start.
     fn image(&self, cache: usize) -> LogImage {
-        let mut image = LogImage::new(self.base, cache as u64);
+        let mut image = LogImage::new(self.base, CacheLimits::entries(cache as u64));
         self.entries.iter().for_each(|entry| image.push(entry.clone()));
         image
     }
@@ -175,7 +180,7 @@ proptest! {
 #[test]
 fn an_image_collects_its_configurations() {
     let members = Arc::new(Configuration::new(vec![Member::voter("n1", "a1")]).expect("one voter"));
-    let mut image = LogImage::new(LogId::new(Term(1), Index(4)), 1);
+    let mut image = LogImage::new(LogId::new(Term(1), Index(4)), CacheLimits::entries(1));
     image.push(Entry::new(Term(1), Index(5), Payload::Noop));
     image.push(Entry::new(Term(2), Index(6), Payload::Configuration(members.clone())));
     assert_eq!(image.configurations(), [(Index(6), members)]);
@@ -183,7 +188,7 @@ fn an_image_collects_its_configurations() {
 
 /// An image and a log that end at t2.i5.
 fn both() -> (LogImage, Log) {
-    let image = LogImage::new(LogId::new(Term(2), Index(5)), 9);
+    let image = LogImage::new(LogId::new(Term(2), Index(5)), CacheLimits::entries(9));
     (image.clone(), Log::restore(image))
 }
 

@@ -437,6 +437,14 @@ pub enum Refusal {
     TransferToSelf,
     /// The target of the transfer did not become the leader in time.
     TransferTimeout,
+    /// The command, or the state of a restore, is larger than
+    /// [`max_command_bytes`](crate::Config::max_command_bytes).
+    TooLarge {
+        /// The bytes of the command with its extensions, or of the state.
+        bytes: u64,
+        /// The limit, in bytes.
+        limit: u64,
+    },
     /// The new server did not catch up within the maximum number of rounds (thesis §4.2.1).
     TooSlow,
     /// The new server was removed, or this leader stepped down, before the promotion.

@@ -316,7 +316,7 @@ impl NodeState {
             self.reported_commit = ready;
             fx.push(Effect::Commit(ready));
         }
-        self.log.evict(self.settings.log_cache_capacity, self.outbox.durable());
+        self.log.evict(self.settings.cache_limits(), self.outbox.durable());
     }
 
     /// Answers a peer when the vote record is durable.

@@ -21,6 +21,8 @@ pub(crate) struct Ballot {
     votes: Vec<(NodeId, bool)>,
     own_vote: Option<Token>,
     deadline: Time,
+    /// The cause of an election. `None`: this is a pre-vote.
+    cause: Option<CampaignCause>,
 }
 
 impl Ballot {
@@ -50,6 +52,7 @@ impl Ballot {
         let mut ballot = Self::request_votes(state, &request, now);
         // The vote is part of the write at the end of this step, which has the next token.
         ballot.own_vote = Some(state.outbox.issued().next());
+        ballot.cause = Some(cause);
         ballot
     }
 
@@ -61,7 +64,7 @@ impl Ballot {
             .map(|voter| (voter, state.call_when_durable(voter, request.clone())))
             .collect();
         let deadline = now + state.draw_timeout(state.settings.election_timeout());
-        Self { requested, votes: Vec::new(), own_vote: None, deadline }
+        Self { requested, votes: Vec::new(), own_vote: None, deadline, cause: None }
     }
 
     pub(crate) const fn deadline(&self) -> Time {
@@ -76,6 +79,13 @@ impl Ballot {
         };
         self.requested.swap_remove(at);
         self.votes.push((from, granted));
+    }
+
+    /// True if a refusal by `from` for the term alone begins another campaign at once. Only a
+    /// campaign that began with an election timeout does so: each timeout begins at most two
+    /// campaigns, so two candidates cannot outbid each other without a pause.
+    pub(crate) fn may_campaign_again(&self, from: NodeId, rpc: RpcId) -> bool {
+        self.cause == Some(CampaignCause::ElectionTimeout) && self.requested.contains(&(from, rpc))
     }
 
     /// Counts the candidate's own vote if it is durable now.

@@ -190,6 +190,19 @@ impl Follower {
                 state.incoming = m.done.then_some((ticket, install.meta.last));
                 fx.push(piece(ticket, install, m.offset, m.data, m.done));
             }
+            // The piece that is being written, sent again. The leader waits only for the answer to
+            // its newest request, which gets the result of the write. A refusal of that one would
+            // make the leader send the piece again at every heartbeat.
+            Some(SnapshotInstall { received, writing: Some(writing), .. })
+                if same && *received == m.offset && writing.from == from =>
+            {
+                let (newest, earlier) = (writing.rpc.max(rpc), writing.rpc.min(rpc));
+                writing.rpc = newest;
+                if earlier < newest {
+                    let response = installed(state, false, m.offset);
+                    state.reply(from, earlier, response);
+                }
+            }
             // A piece that does not fit: the response says which offset is expected.
             Some(install) => {
                 let next = if same { install.received } else { 0 };

@@ -2,7 +2,7 @@
 
 use super::io::{Action, Batch};
 use super::{Ctx, Server};
-use crate::configuration::{Configuration, Member};
+use crate::configuration::Configuration;
 use crate::entry::{Entries, Payload};
 use crate::message::SnapshotMeta;
 use crate::node::io::StoreJob;
@@ -32,8 +32,6 @@ pub(super) struct Applying {
     fetches: u64,
     /// True while the state machine is loading a snapshot.
     is_restoring: bool,
-    /// The members as they were last reported to observers.
-    pub(super) members: Vec<Member>,
 }
 
 impl Applying {
@@ -48,7 +46,6 @@ impl Applying {
             fetching: None,
             fetches: 0,
             is_restoring: false,
-            members: Vec::new(),
         }
     }
 

@@ -277,6 +277,9 @@ impl Server {
     }
 
     fn propose(&mut self, request: RequestId, payload: Payload, on_applied: OnApplied, ctx: &mut Ctx<'_>) {
+        if let Some(refusal) = self.too_large(&payload) {
+            return self.refuse(request, refusal, ctx);
+        }
         match self.append(ClientRequest::Propose(alloc::vec![payload]), ctx) {
             Ok(first) => self.calls.appended(first, core::iter::once(request), on_applied),
             Err(refusal) => self.refuse(request, refusal, ctx),
@@ -284,11 +287,20 @@ impl Server {
     }
 
     pub(super) fn on_apply_batch(&mut self, batch: Vec<(RequestId, Data)>, ctx: &mut Ctx<'_>) {
-        if batch.is_empty() {
+        let (mut requests, mut payloads) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
+        for (request, data) in batch {
+            let payload = Payload::Command(data);
+            match self.too_large(&payload) {
+                Some(refusal) => self.refuse(request, refusal, ctx),
+                None => {
+                    requests.push(request);
+                    payloads.push(payload);
+                }
+            }
+        }
+        if requests.is_empty() {
             return;
         }
-        let (requests, payloads): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|(request, data)| (request, Payload::Command(data))).unzip();
         match self.append(ClientRequest::Propose(payloads), ctx) {
             Ok(first) => self.calls.appended(first, requests.into_iter(), OnApplied::Answer),
             Err(refusal) => {
@@ -297,6 +309,18 @@ impl Server {
                 }
             }
         }
+    }
+
+    /// Refuses a payload above the limit of the configuration. A follower's transport has a limit as
+    /// well: an entry above it would be sent again for ever, and nothing would be committed behind it.
+    fn too_large(&self, payload: &Payload) -> Option<Refusal> {
+        let bytes = match payload {
+            Payload::Command(data) | Payload::Restore(data) => data.len() as u64,
+            Payload::Extended(both) => (both.data.len() + both.extensions.len()) as u64,
+            Payload::Noop | Payload::Barrier | Payload::Configuration(_) => 0,
+        };
+        let limit = self.node.settings().max_command_bytes;
+        (limit < bytes).then_some(Refusal::TooLarge { bytes, limit })
     }
 
     fn change(
@@ -353,6 +377,7 @@ impl Server {
             | Refusal::UnknownTarget(_)
             | Refusal::TransferToSelf
             | Refusal::TransferTimeout
+            | Refusal::TooLarge { .. }
             | Refusal::TooSlow
             | Refusal::StagingAborted => RequestError::Refused(refusal),
         }

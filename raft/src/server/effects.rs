@@ -55,7 +55,8 @@ impl Server {
                 Action::Observe(Observed::State { role, term })
             }
             Effect::LeaderIs(leader) => {
-                Action::Observe(Observed::Leader(leader.and_then(|node| self.leader_with(node))))
+                self.reported.leader = leader.and_then(|node| self.leader_with(node));
+                Action::Observe(Observed::Leader(self.reported.leader.clone()))
             }
             Effect::Configured { configuration, .. } => return self.on_configured(&configuration, ctx),
             Effect::ReadReady { request, index } => {
@@ -134,10 +135,11 @@ impl Server {
         }
     }
 
-    /// Reports members that were added, removed or changed to observers.
+    /// Reports members that were added, removed or changed to observers, and the leader if the change gives
+    /// it an address or another one.
     fn on_configured(&mut self, configuration: &Configuration, ctx: &mut Ctx<'_>) {
         self.cancel_retirement(configuration);
-        let known = core::mem::take(&mut self.applying.members);
+        let known = core::mem::take(&mut self.reported.members);
         let members: alloc::vec::Vec<_> = configuration.members().cloned().collect();
         for gone in known.iter().filter(|old| members.iter().all(|new| new.id != old.id)) {
             ctx.actions.push(Action::Observe(Observed::Peer { removed: true, peer: gone.clone() }));
@@ -145,7 +147,12 @@ impl Server {
         for new in members.iter().filter(|new| !known.contains(new)) {
             ctx.actions.push(Action::Observe(Observed::Peer { removed: false, peer: new.clone() }));
         }
-        self.applying.members = members;
+        self.reported.members = members;
+        let leader = self.node.leader().and_then(|node| self.leader_with(node));
+        if leader.is_some() && leader != self.reported.leader {
+            self.reported.leader.clone_from(&leader);
+            ctx.actions.push(Action::Observe(Observed::Leader(leader)));
+        }
     }
 
     /// Returns the leader with this id; `None` if the latest configuration does not have it.

@@ -22,14 +22,23 @@ pub(super) struct Snapshotting {
     in_progress: bool,
     /// The last piece of a snapshot, which is written when the load of the one before has ended.
     held: Option<StoreJob>,
+    /// The snapshot to load when the one of this server's own is stored.
+    load_next: Option<Arc<SnapshotMeta>>,
 }
 
 impl Snapshotting {
     pub(super) fn new(settings: &Settings, boot: &Boot, now: Time) -> Self {
         let checks = u64::from(boot.incarnation) << 32;
         let id = settings.local_id.node();
-        let mut new =
-            Self { entropy: boot.entropy, id, checks, next_check: now, in_progress: false, held: None };
+        let mut new = Self {
+            entropy: boot.entropy,
+            id,
+            checks,
+            next_check: now,
+            in_progress: false,
+            held: None,
+            load_next: None,
+        };
         new.schedule(settings, now);
         new
     }
@@ -107,6 +116,7 @@ impl Server {
         for request in self.calls.take_snapshots() {
             ctx.actions.push(answer(request, outcome.clone()));
         }
+        ctx.actions.extend(self.snapshotting.load_next.take().map(Action::Restore));
     }
 
     /// Passes a job to the driver. The last piece of a snapshot waits while the state machine loads
@@ -125,11 +135,17 @@ impl Server {
         ctx.actions.push(Action::Store(job));
     }
 
-    /// Handles a snapshot from the leader that is durable and in force.
+    /// Handles a snapshot from the leader that is durable and in force. The load waits for a snapshot
+    /// of this server's own that is being written: when the store keeps that one, it may drop this
+    /// one, for example if it also has a newer snapshot of an earlier leader.
     pub(super) fn on_installed(&mut self, meta: Arc<SnapshotMeta>, ctx: &mut Ctx<'_>) {
         if self.applying.restore(&meta) {
             self.calls.abort_replaced(meta.last.index, ctx.actions);
-            ctx.actions.push(Action::Restore(meta));
+            if self.snapshotting.in_progress {
+                self.snapshotting.load_next = Some(meta);
+            } else {
+                ctx.actions.push(Action::Restore(meta));
+            }
         }
     }
 

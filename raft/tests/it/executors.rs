@@ -12,8 +12,8 @@ use wavetank_raft::recover::{has_existing_state, recover_cluster};
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::store::{LogStore, SnapshotStore, StableStore, StoreError, StoreErrorKind};
 use wavetank_raft::{
-    Batch, Config, Configuration, Entries, Entry, Extended, HardState, Index, LogId, LogOp, Member, NodeId,
-    Payload, Settings, SnapshotMeta, SnapshotPiece, Term, Token, Write,
+    Batch, CacheLimits, Config, Configuration, Entries, Entry, Extended, HardState, Index, LogId, LogOp,
+    Member, NodeId, Payload, Settings, SnapshotMeta, SnapshotPiece, Term, Token, Write,
 };
 
 type Disk = Storage<InmemStore, InmemStore>;
@@ -55,7 +55,9 @@ fn what_is_persisted_is_recovered() {
     let mut write = |vote: Option<&str>, log| {
         let hard_state = vote.map(|vote| HardState { term: Term(3), vote: Some(NodeId::of(vote)) });
         disk.persist(&Write { token: Token(1), hard_state, log }).expect("memory does not fail");
-        let found = disk.recover(None, 9).map(|found| found.hard_state.vote.map(|vote| vote.to_string()));
+        let found = disk
+            .recover(None, CacheLimits::entries(9))
+            .map(|found| found.hard_state.vote.map(|vote| vote.to_string()));
         (held(&disk), kind(found))
     };
     let voted = |name: &str| Ok(Some(name.to_owned()));
@@ -93,7 +95,7 @@ fn a_log_is_recovered_where_it_joins_its_snapshot() {
     ] {
         let mut disk = disk(log.clone());
         let newest = Some(meta(snapshot)).filter(|_| snapshot != none);
-        let found = kind(disk.recover(newest.clone(), 2));
+        let found = kind(disk.recover(newest.clone(), CacheLimits::entries(2)));
         let ends = found.clone().map(|found| (found.log.base(), found.log.last()));
         assert_eq!((ends, held(&disk).len()), (expected, left), "{log:?} after {snapshot}");
         assert!(found.is_err() || found.is_ok_and(|found| found.snapshot == newest));
@@ -104,7 +106,7 @@ fn a_log_is_recovered_where_it_joins_its_snapshot() {
 fn a_missing_entry_is_an_error_and_no_shorter_log() {
     let gapped_store = || GappedStore(disk(1..6).log, Index(3));
     let mut disk = Storage { log: gapped_store(), stable: gapped_store() };
-    let found = kind(disk.recover(None, 9)).map(|found| found.log.last());
+    let found = kind(disk.recover(None, CacheLimits::entries(9))).map(|found| found.log.last());
     assert_eq!(found, Err(StoreErrorKind::Corrupt));
 }
 
@@ -117,7 +119,7 @@ fn a_vote_record_of_another_length_is_an_error() {
             8 | 16 => Ok(length == 16),
             _ => Err(StoreErrorKind::Corrupt),
         };
-        let found = kind(disk.recover(None, 1)).map(|found| {
+        let found = kind(disk.recover(None, CacheLimits::entries(1))).map(|found| {
             assert_eq!(found.hard_state.term, Term(0x0101_0101_0101_0101));
             found.hard_state.vote == Some(NodeId(0x0101_0101_0101_0101))
         });
@@ -175,6 +177,24 @@ fn a_snapshot_goes_out_in_pieces() {
     assert_eq!(describe(snapshots.read(Some(id(1, 8)), 99, 9)), "t1.i8 99 ");
     assert_eq!(describe(snapshots.read(Some(id(1, 4)), 1, 2)), "t1.i4 1 ld");
     assert_eq!(describe(snapshots.read(Some(id(1, 5)), 0, 9)), "nothing");
+}
+
+/// A follower that gets the newest snapshot does not interrupt one that gets the snapshot before.
+#[test]
+fn two_snapshots_go_out_at_the_same_time() {
+    let mut snapshots = Snapshots::new(InmemSnapshotStore::new(1));
+    assert!(snapshots.write(&meta(id(1, 4)), 0, b"older", true));
+    assert_eq!(describe(snapshots.read(None, 0, 2)), "t1.i4 0 ol");
+    assert!(snapshots.write(&meta(id(1, 8)), 0, b"newer", true));
+    assert_eq!(describe(snapshots.read(None, 0, 2)), "t1.i8 0 ne");
+    assert_eq!(describe(snapshots.read(Some(id(1, 4)), 2, 9)), "t1.i4 2 der");
+    assert_eq!(describe(snapshots.read(Some(id(1, 8)), 2, 9)), "t1.i8 2 wer");
+
+    // A third one closes the one that was read least recently.
+    assert!(snapshots.write(&meta(id(1, 9)), 0, b"newest", true));
+    assert_eq!(describe(snapshots.read(None, 0, 2)), "t1.i9 0 ne");
+    assert_eq!(describe(snapshots.read(Some(id(1, 4)), 2, 9)), "nothing");
+    assert_eq!(describe(snapshots.read(Some(id(1, 8)), 2, 9)), "t1.i8 2 wer");
 }
 
 #[test]
@@ -249,18 +269,23 @@ fn a_state_is_kept_and_loaded_again() {
 fn a_missing_vote_record_is_damage() {
     let mut log_alone = Disk::default();
     log_alone.log.store_logs(&entries(1, 1..4)).expect("memory does not fail");
-    let error = recover(&mut log_alone, &snapshots(&[]), 1).expect_err("the record is missing");
+    let error =
+        recover(&mut log_alone, &snapshots(&[]), CacheLimits::entries(1)).expect_err("the record is missing");
     assert_eq!(
         error.to_string(),
         "the vote record is missing, but the stores have entries up to i3: damaged"
     );
-    let snapshot_alone = recover(&mut Disk::default(), &snapshots(&[(id(1, 4), b"")]), 1);
+    let snapshot_alone =
+        recover(&mut Disk::default(), &snapshots(&[(id(1, 4), b"")]), CacheLimits::entries(1));
     let error = snapshot_alone.expect_err("the record is missing");
     assert_eq!(
         error.to_string(),
         "the vote record is missing, but the stores have entries up to i4: damaged"
     );
-    assert!(recover(&mut Disk::default(), &snapshots(&[]), 1).is_ok(), "a blank server starts");
+    assert!(
+        recover(&mut Disk::default(), &snapshots(&[]), CacheLimits::entries(1)).is_ok(),
+        "a blank server starts"
+    );
 }
 
 /// The log of a server that keeps no trailing entries is empty after a compaction.
@@ -297,7 +322,10 @@ fn a_recovered_server_need_not_catch_up() {
         let mut machine = Machine::new(RecordingFsm::default());
         let alone = meta(id(1, 1)).configuration.clone();
         recover_cluster(&mut disk, &mut snapshots, &mut machine, alone).expect("it has a log");
-        assert_eq!(recover(&mut disk, &snapshots, 1).map(|found| found.catch_up), Ok(kept));
+        assert_eq!(
+            recover(&mut disk, &snapshots, CacheLimits::entries(1)).map(|found| found.catch_up),
+            Ok(kept)
+        );
     }
 }
 
@@ -322,7 +350,7 @@ fn a_cluster_is_given_another_membership() {
         let mut machine = Machine::new(RecordingFsm::default());
         let meta = recover_cluster(&mut disk, &mut snapshots, &mut machine, three.clone())?;
         assert_eq!(meta.configuration, three);
-        let found = recover(&mut disk, &snapshots, 1).expect("it starts again");
+        let found = recover(&mut disk, &snapshots, CacheLimits::entries(1)).expect("it starts again");
         assert_eq!(
             (found.hard_state.term, found.log.base(), found.log.last()),
             (Term(7), meta.last, meta.last)
@@ -359,7 +387,7 @@ fn a_borrowed_store_forwards_all_calls() {
     assert!(snapshots.write(&meta(id(1, 2)), 0, b"state", true));
     assert_eq!(SnapshotStore::newest_end(&snapshots.store), Ok(id(1, 2)));
     assert_eq!(describe(snapshots.read(None, 0, 9)), "t1.i2 0 state");
-    let found = recover(&mut lent, &snapshots, 9).expect("memory does not fail");
+    let found = recover(&mut lent, &snapshots, CacheLimits::entries(9)).expect("memory does not fail");
     assert_eq!((found.hard_state.term, found.log.base(), found.log.last()), (Term(2), id(1, 1), id(1, 3)));
     lent.log.delete_range(Index(1), Index(1)).expect("memory does not fail");
     assert_eq!((lent.log.first_index(), lent.log.last_index()), (Ok(Index(2)), Ok(Index(3))));

@@ -2,9 +2,9 @@
 //! counts on this promise (thesis §4.2.3, §6.4.1).
 
 use wavetank_raft::{
-    AppendEntries, AppendEntriesResponse, Boot, Config, Configuration, Effect, Effects, Entries, Entropy,
-    Entry, HardState, Index, Input, LogId, LogImage, Member, Node, NodeId, Payload, Request, RequestVote,
-    Response, RpcId, ServerId, Settings, Term, Time,
+    AppendEntries, AppendEntriesResponse, Boot, CacheLimits, Config, Configuration, Effect, Effects, Entries,
+    Entropy, Entry, HardState, Index, Input, LogId, LogImage, Member, Node, NodeId, Payload, Request,
+    RequestVote, Response, RpcId, ServerId, Settings, Term, Time,
 };
 
 #[test]
@@ -42,7 +42,7 @@ fn named(name: &str) -> NodeId {
 fn voter_with_leader(leader: &str) -> (Node, Time) {
     let members = ["n1", "n2", "n3"].map(|name| Member::voter(name, name)).to_vec();
     let configuration = Configuration::new(members).expect("three names");
-    let mut log = LogImage::new(LogId::ZERO, 1);
+    let mut log = LogImage::new(LogId::ZERO, CacheLimits::entries(1));
     log.push(Entry::new(Term(1), Index(1), Payload::Configuration(configuration.into())));
     let settings = Settings::new(Config { local_id: "n2".into(), ..Config::default() }).expect("sound");
     let hard_state = HardState { term: Term(1), vote: None };

@@ -4,11 +4,12 @@
 use crate::decisions::Decisions;
 use std::collections::VecDeque;
 use wavetank_raft::{
-    AppendEntries, AppendEntriesResponse, Boot, Change, ClientRequest, Config, Configuration, Data, Effect,
-    Effects, Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshot, InstallSnapshotResponse,
-    LogId, LogImage, LogOp, Member, Node, NodeId, Payload, ReadPath, Request, RequestId, RequestPreVote,
-    RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, RpcId, Settings, SnapshotMeta,
-    SnapshotPiece, Span, StoreJob, Term, Time, TimeoutNow, TimeoutNowResponse, Token, Write,
+    AppendEntries, AppendEntriesResponse, Boot, CacheLimits, Change, ClientRequest, Config, Configuration,
+    Data, Effect, Effects, Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshot,
+    InstallSnapshotResponse, LogId, LogImage, LogOp, Member, Node, NodeId, Payload, ReadPath, Request,
+    RequestId, RequestPreVote, RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, RpcId,
+    Settings, SnapshotMeta, SnapshotPiece, Span, StoreJob, Term, Time, TimeoutNow, TimeoutNowResponse, Token,
+    Write,
 };
 
 /// A model of the disk, with the writes that have not ended.
@@ -63,7 +64,7 @@ impl Disk {
                 end
             }
         };
-        let mut image = LogImage::new(base, cache);
+        let mut image = LogImage::new(base, CacheLimits::entries(cache));
         self.log
             .iter()
             .filter(|entry| base.index < entry.id.index)
@@ -253,7 +254,9 @@ impl Harness {
                 no_retry_backoff: !yes,
                 hint: d.coin().then(|| LogId { term: Term(d.pick(4)), index: m.prev.index.back() }),
             }),
-            Request::RequestVote(_) => Response::RequestVote(RequestVoteResponse { term, granted: yes }),
+            Request::RequestVote(_) => {
+                Response::RequestVote(RequestVoteResponse { term, granted: yes, refused_for_term: !yes })
+            }
             Request::RequestPreVote(m) => {
                 let term = if yes { m.term } else { term };
                 Response::RequestPreVote(RequestPreVoteResponse { term, granted: yes })
@@ -373,7 +376,11 @@ impl Harness {
             }
             3 => {
                 let granted = d.coin();
-                let response = Response::RequestVote(RequestVoteResponse { term: self.node.term(), granted });
+                let response = Response::RequestVote(RequestVoteResponse {
+                    term: self.node.term(),
+                    granted,
+                    refused_for_term: !granted,
+                });
                 self.step(Input::Response { from: peer(d.pick(4)), rpc: RpcId(d.pick(64)), response });
             }
             _ => self.step(Input::SnapshotWritten { ticket: RpcId(d.pick(64)), ok: true }),

@@ -86,9 +86,14 @@ has a result."
     )]
     Shrink(ShrinkArguments),
     /// Show the first step at which two runs differ
-    #[command(before_help = "Examples:
+    #[command(
+        before_help = "Examples:
   cargo run --release -- diff storm:1 storm:2
-  cargo run --release -- diff target/wavetank/storm-123.json storm:123")]
+  cargo run --release -- diff target/wavetank/storm-123.json storm:123",
+        after_help = "A scenario and seed is run again. For a capsule, the recorded run is compared: it is not replayed.
+
+Exit status: 0 if the runs were compared, whether they differ or not; 1 if one of them could not be read."
+    )]
     Diff {
         /// The first run: SCENARIO:SEED, or the file of a capsule
         #[arg(value_name = "RUN")]
@@ -175,9 +180,12 @@ pub(crate) struct ShrinkArguments {
     /// The file for the capsule of the smallest run
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// The largest number of plans to try
-    #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..))]
+    /// The largest number of runs to try
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) tries: u64,
+    /// Stop after this many seconds and keep the best result so far
+    #[arg(long, value_name = "SECS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) time: u64,
 }
 
 #[derive(Args, Debug)]
@@ -245,8 +253,8 @@ pub(crate) struct SweepArguments {
     /// Stop at the first run that fails
     #[arg(long)]
     pub(crate) until_failed: bool,
-    /// Stop when this many runs in a row have shown nothing new: no new situation, and no new event of
-    /// those that should sometimes happen [default: 1000]
+    /// Stop when this many runs in a row have shown nothing new: no new situation, and no new event among
+    /// the events that should sometimes happen [default: 1000]
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1000", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) until_covered: Option<u64>,
 }
@@ -280,7 +288,7 @@ pub(crate) struct Seeds {
 }
 
 impl Seeds {
-    /// The seeds from zero to `count`, which is at least one.
+    /// The seeds from zero to `count`, which must be at least one.
     pub(crate) fn first_of_all(count: u64) -> Self {
         assert!(1 <= count, "a sweep runs at least one seed");
         Self { first: 0, count }
@@ -307,7 +315,8 @@ impl FromStr for Seeds {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let number = |part: &str| {
-            part.parse::<u64>().map_err(|_| "seeds are A..B or N, in whole numbers: 0..1000, 250".to_owned())
+            part.parse::<u64>()
+                .map_err(|_| "seeds must be A..B or N in whole numbers, such as 0..1000 or 250".to_owned())
         };
         let (first, end) = match text.split_once("..") {
             Some((first, end)) => (number(first)?, number(end)?),
@@ -315,8 +324,8 @@ impl FromStr for Seeds {
         };
         match end.checked_sub(first) {
             Some(count @ 1..) => Ok(Self { first, count }),
-            Some(0) => Err("the range has no seed".to_owned()),
-            None => Err(format!("the range is empty; {end}..{first} has seeds")),
+            Some(0) => Err("the range contains no seed".to_owned()),
+            None => Err(format!("the range contains no seed; {end}..{first} does")),
         }
     }
 }
@@ -364,7 +373,7 @@ impl FromStr for Shard {
             text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
         match parts {
             Some((k, of)) if 1 <= k && k <= of => Ok(Self { at: k - 1, of }),
-            _ => Err("a shard is K/N with K from 1 to N: 1/4".to_owned()),
+            _ => Err("a shard must be K/N with K from 1 to N, such as 1/4".to_owned()),
         }
     }
 }

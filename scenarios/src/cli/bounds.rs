@@ -38,39 +38,39 @@ pub(crate) struct ExploreArguments {
 /// The events that may happen, and how often.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct BoundsArguments {
-    /// Voters of the first configuration
+    /// The number of voters of the first configuration
     #[arg(long, value_name = "N", default_value_t = 3)]
     nodes: u8,
-    /// Servers that can be added to the cluster
+    /// The number of servers that can be added to the cluster
     #[arg(long, value_name = "N", default_value_t = 0)]
     spares: u8,
-    /// Terms in which an election can begin
+    /// The number of terms in which an election can begin
     #[arg(long, value_name = "T", default_value_t = 2)]
     terms: u8,
-    /// Commands of clients
+    /// The number of commands of clients
     #[arg(long, value_name = "E", default_value_t = 2)]
     entries: u8,
-    /// Crashes
+    /// The largest number of crashes
     #[arg(long, value_name = "C", default_value_t = 1)]
     crashes: u8,
-    /// Changes of membership
+    /// The largest number of membership changes
     #[arg(long, value_name = "M", default_value_t = 0)]
     changes: u8,
-    /// Heartbeats and announcements of commits, each to all followers. Without them, a lost message is
-    /// not sent again
+    /// The largest number of heartbeats and announcements of commits, each to all followers. Without them,
+    /// a lost message is not sent again
     #[arg(long, value_name = "N", default_value_t = 0)]
     beats: u8,
-    /// Messages that are delivered twice
+    /// The largest number of messages that are delivered twice
     #[arg(long, value_name = "N", default_value_t = 0)]
     duplicates: u8,
-    /// Messages that are lost. Any message may be delayed for ever, so lost messages add states but no
-    /// new behaviour
+    /// The largest number of messages that are lost. Any message may be delayed for ever, so lost messages
+    /// add states but no new behaviour
     #[arg(long, value_name = "N", default_value_t = 0)]
     drops: u8,
-    /// Entries per message
+    /// The largest number of entries in a message
     #[arg(long, value_name = "N", default_value_t = 1)]
     batch: u8,
-    /// Unanswered messages with entries for each follower
+    /// The largest number of unanswered messages with entries for each follower
     #[arg(long, value_name = "N", default_value_t = 1)]
     window: u8,
     /// When writes become durable

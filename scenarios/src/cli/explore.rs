@@ -161,7 +161,7 @@ mod tests {
         let (breach, schedule) = schedule_with_second_leader();
         let (status, printed) = with_streams(|streams| {
             let file = AtomicFile::create(file.as_ref()).expect("the file can be created");
-            found(&breach, schedule, Some(file), streams).expect("it can be written")
+            found(&breach, schedule, Some(file), streams).expect("the streams can be written")
         });
         assert_eq!(status.code(), 2);
         assert!(
@@ -191,10 +191,10 @@ mod tests {
         let (code, same) = wavetank(&["diff", &file, &file]);
         assert!(code == 0 && same.ends_with("identical, step by step\n"), "{same}");
         assert_eq!(wavetank(&["view", &file, "-o", &page]).0, 0);
-        let seen = fs::read_to_string(&page).expect("it was just written");
+        let seen = fs::read_to_string(&page).expect("the file was just written");
         assert!(seen.starts_with("<!doctype html>") && seen.contains("\"servers\":3"));
         for path in [file, page] {
-            fs::remove_file(path).expect("it is there");
+            fs::remove_file(path).expect("the file exists");
         }
     }
 

@@ -52,7 +52,7 @@ pub(crate) fn why(
         _ => None,
     });
     let Some(step) = step else {
-        return Err(CliError::new(format!("nothing failed in {name}; choose a step with --step")));
+        return Err(CliError::new(format!("{name} did not fail; choose a step with --step")));
     };
     let (_, past) = subject.run_with(Some(Box::new(Causes::of(step))));
     streams.out.write_all(past.as_bytes())?;

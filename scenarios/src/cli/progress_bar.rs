@@ -10,19 +10,19 @@ impl Progress {
     pub(crate) fn of_runs(runs: Option<u64>, is_terminal: bool) -> Self {
         let template = match runs {
             Some(_) => "{bar:32} {pos}/{len} runs, {eta} left{msg}",
-            None => "{spinner} {pos} runs, {elapsed} gone{msg}",
+            None => "{spinner} {pos} runs, {elapsed} elapsed{msg}",
         };
         Self::new(runs, template, is_terminal)
     }
 
     /// The progress over the plans of a shrink.
     pub(crate) fn of_plans(is_terminal: bool) -> Self {
-        Self::new(None, "{spinner} {pos} plans, {elapsed} gone; smallest: {msg}", is_terminal)
+        Self::new(None, "{spinner} {pos} plans, {elapsed} elapsed; smallest: {msg}", is_terminal)
     }
 
     /// The progress over the states of an exploration.
     pub(crate) fn of_states(is_terminal: bool) -> Self {
-        Self::new(None, "{spinner} {pos} states, {elapsed} gone; {msg}", is_terminal)
+        Self::new(None, "{spinner} {pos} states, {elapsed} elapsed; {msg}", is_terminal)
     }
 
     fn new(length: Option<u64>, template: &str, is_terminal: bool) -> Self {

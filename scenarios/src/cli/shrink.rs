@@ -1,4 +1,4 @@
-//! `wavetank shrink`: finds the smallest plan that fails in the same way as a run.
+//! `wavetank shrink`: finds the shortest schedule, or the smallest plan, that fails in the same way as a run.
 
 use super::args::ShrinkArguments;
 use super::exit::Status;
@@ -7,6 +7,7 @@ use super::subject::{Played, Subject};
 use super::{CliError, Streams, format, write_message};
 use crate::registry::{Play, Scenario};
 use crate::trace::{Trace, TraceForm};
+use std::time::Instant;
 use wavetank_sim::runner::Run;
 use wavetank_sim::shrink::{self, Shrunk};
 
@@ -19,7 +20,9 @@ pub(crate) fn shrink(
 ) -> Result<Status, CliError> {
     let subject = Subject::find(scenarios, &arguments.run)?;
     let Played::Plan(scenario, plan) = &subject.played else {
-        return Err(CliError::new("an exploration finds a shortest schedule already"));
+        return Err(CliError::new(
+            "a schedule cannot be shrunk: an exploration has found a shortest one already",
+        ));
     };
     let Play::Planned { run, .. } = scenario.play else {
         return Err(CliError::new(format!("{} is a story: only storms can be shrunk", scenario.name)));
@@ -29,25 +32,26 @@ pub(crate) fn shrink(
         kept: None,
         named: arguments.output.display().to_string(),
     };
+    let started = Instant::now();
     let bar = Progress::of_plans(streams.err_is_terminal);
     let mut error = None;
     let mut run = |plan| {
-        let Run { report, fault_ids, .. } = run(plan, Trace::default());
-        Run { report, fault_ids, trace: () }
+        let Run { report, fault_ids, schedule, .. } = run(plan, Trace::default());
+        Run { report, fault_ids, schedule, trace: () }
     };
     let shrunk = shrink::shrink(plan.clone(), &mut run, &mut |progress| {
         bar.tried(progress.tries, &progress.size.to_string());
         if progress.is_new && progress.tries.is_power_of_two() {
             error = at(progress.best.clone()).keep(&arguments.output).err();
         }
-        error.is_none() && progress.tries < arguments.tries
+        error.is_none() && progress.tries < arguments.tries && started.elapsed().as_secs() < arguments.time
     });
     bar.clear();
     if let Some(error) = error {
         return Err(error);
     }
     let Some(shrunk) = shrunk else {
-        return Err(CliError::new(format!("nothing fails in {}", subject.named)));
+        return Err(CliError::new(format!("{} does not fail", subject.named)));
     };
     let small = at(shrunk.plan.clone());
     small.keep(&arguments.output)?;
@@ -60,7 +64,10 @@ fn write_result(small: &Subject<'_>, shrunk: &Shrunk, streams: &mut Streams<'_>)
     writeln!(streams.out, "\nfailure  {}", shrunk.failure)?;
     writeln!(streams.out, "before   {}", shrunk.before)?;
     writeln!(streams.out, "after    {}", shrunk.after)?;
-    writeln!(streams.out, "tried    {}", format::many(shrunk.tries, "plan"))?;
+    writeln!(streams.out, "tried    {}", format::many(shrunk.tries, "run"))?;
+    if shrunk.is_minimal {
+        writeln!(streams.out, "minimal  no single element of the schedule can be left out")?;
+    }
     writeln!(streams.out, "verdict  {}", report.verdict)?;
     writeln!(streams.out, "replay   {}", format::replay_command(&small.named))?;
     writeln!(streams.out, "\n{}", shrink::source(&shrunk.plan).trim_end())?;

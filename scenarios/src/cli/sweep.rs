@@ -135,16 +135,16 @@ fn show_failures(
         }
         let more = tally.failed - tally.failures.len() as u64;
         if 0 < more {
-            writeln!(out, "\n{}: and {} under further seeds", tally.scenario, many(more, "failure"))?;
+            writeln!(out, "\n{}: also {} under other seeds", tally.scenario, many(more, "failure"))?;
         }
         let scenario = scenarios.iter().find(|scenario| scenario.name == tally.scenario);
-        let scenario = scenario.expect("the tally is one of a scenario");
+        let scenario = scenario.expect("every tally belongs to a scenario");
         for failure in tally.shortest_failures() {
             let subject = Subject::judged(scenario, failure.seed, judges);
             show_story(&subject, failure, out)?;
             let path = subject::default_path(scenario.name, failure.seed);
             if keep(&subject, &path) {
-                writeln!(out, "  kept in {}", path.display())?;
+                writeln!(out, "  the capsule is in {}", path.display())?;
             }
         }
     }

@@ -84,7 +84,7 @@ fn outcome(tally: &Tally) -> String {
     } else if !blind.is_empty() {
         format!("vacuous: {}", blind.join(", "))
     } else if tally.checks().0 == 0 {
-        "vacuous: no check saw anything".to_owned()
+        "vacuous: no check saw its subject".to_owned()
     } else {
         "held".to_owned()
     }
@@ -111,7 +111,7 @@ fn totals(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
         sometimes.iter().filter(|&(_, &runs)| runs == 0).map(|(name, _)| name.as_str()).collect();
     writeln!(out, "\n{}", format::paragraph("faults", &format::counts(&faults)))?;
     writeln!(out, "{}", format::paragraph("witnessed", &format::counts(&witnessed)))?;
-    let in_runs = format!("{} (in so many runs)", format::counts(&sometimes));
+    let in_runs = format!("{} (number of runs with the event)", format::counts(&sometimes));
     writeln!(out, "{}", format::paragraph("sometimes", &in_runs))?;
     if !never.is_empty() {
         writeln!(out, "{}", format::paragraph("never", &never.join(", ")))?;

@@ -168,7 +168,10 @@ impl Cluster {
         let Plan { config, .. } = self.tank.plan();
         let (slow, slower) =
             (self.tank.plan().election_timeout(), Span::from_duration(config.disk_stall_timeout).part(2));
-        assert!(slow < slower, "an election may take {slow}, a disk less than {slower}");
+        assert!(
+            slow < slower,
+            "the election timeout ({slow}) must be shorter than half of the disk timeout ({slower})"
+        );
         self.change_disk(idx, |disks| disks.sync = Spans::new(slow, slower));
     }
 
@@ -190,7 +193,7 @@ impl Cluster {
 
     /// Flips bits in a server's newest snapshot.
     pub fn rot_snapshot(&mut self, idx: ServerIdx) {
-        let last = self.tank.server(idx).expect("it runs").node().snapshot();
+        let last = self.tank.server(idx).expect("the server runs").node().snapshot();
         self.rot(idx, Location::Snapshot(last));
     }
 
@@ -225,7 +228,7 @@ impl Cluster {
         self.check_judges();
     }
 
-    /// From this moment, each read of a server's disk is answered later by this time.
+    /// From this moment, each read of a server's disk takes this much longer.
     pub fn delay_reads(&mut self, idx: ServerIdx, late: ElectionTimeouts) {
         let by = self.span(late);
         let late = RandomDelay { chance: Ratio::new(1, 1), by: Spans::new(by, by) };

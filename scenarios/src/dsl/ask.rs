@@ -51,7 +51,7 @@ impl Cluster {
     /// If the server is down, or has no configuration.
     pub fn configuration_index(&self, idx: ServerIdx) -> Index {
         let server = self.tank.server(idx).unwrap_or_else(|| panic!("{idx} is down"));
-        server.node().configuration().unwrap_or_else(|| panic!("{idx} knows of no members")).0
+        server.node().configuration().unwrap_or_else(|| panic!("{idx} has no configuration")).0
     }
 
     fn founders(&self) -> ServerSet {
@@ -61,5 +61,5 @@ impl Cluster {
 
 fn named<const N: usize>(servers: Vec<ServerIdx>) -> [ServerIdx; N] {
     let count = servers.len();
-    servers.try_into().unwrap_or_else(|_| panic!("the story names {N} of {count}"))
+    servers.try_into().unwrap_or_else(|_| panic!("the story expects {N} servers here, but there are {count}"))
 }

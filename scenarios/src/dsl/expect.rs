@@ -1,31 +1,35 @@
 //! Assertions about facts that a client can see, or about the subject of the story.
 
-use super::until::{is_applied, node, voters_of};
+use super::until::{decision, is_applied, node, voters_of};
 use super::{Cluster, ElectionTimeouts, PendingCall, TRUE};
 use wavetank_raft::{Node, RoleName, Suffrage, Term};
 use wavetank_sim::{Class, ServerIdx, ServerSet};
 
 impl Cluster {
-    /// Asserts a condition.
+    /// Asserts a condition. `what` is the condition as a sentence, for the text of a violation.
     pub fn expect(&mut self, is_so: bool, what: &str) {
         self.tank.observer_mut().custom.checked += 1;
         if !is_so {
-            self.end(Class::Safety, TRUE, format!("not so: {what}"));
+            self.end(Class::Safety, TRUE, format!("the story expected that {what}"));
         }
     }
 
     /// Asserts that every running member has applied exactly these commands, in this order.
     pub fn expect_committed(&mut self, commands: &[&str]) {
         for (idx, has) in self.committed() {
-            self.expect(has == commands, &format!("{idx} has kept {commands:?}, but {has:?}"));
+            self.expect(
+                has == commands,
+                &format!("{idx} has applied {}, but it has applied {}", list(commands), list(&has)),
+            );
         }
     }
 
     /// Asserts that a server has applied exactly these commands, in this order.
     pub fn expect_committed_on(&mut self, idx: ServerIdx, commands: &[&str]) {
-        let has = self.committed_on(idx);
-        let is_so = has.as_ref().is_some_and(|has| has == commands);
-        self.expect(is_so, &format!("{idx} has kept {commands:?}, but {has:?}"));
+        let applied = self.committed_on(idx);
+        let is_so = applied.as_ref().is_some_and(|has| has == commands);
+        let has = applied.map_or_else(|| "stopped".to_owned(), |has| format!("applied {}", list(&has)));
+        self.expect(is_so, &format!("{idx} has applied {}, but it has {has}", list(commands)));
     }
 
     /// Asserts that every running member has applied these commands first, in this order.
@@ -33,7 +37,10 @@ impl Cluster {
         for (idx, has) in self.committed() {
             let begins =
                 has.iter().zip(commands).filter(|(has, command)| has == command).count() == commands.len();
-            self.expect(begins, &format!("{idx} has kept {commands:?} first, but {has:?}"));
+            self.expect(
+                begins,
+                &format!("{idx} has applied {} first, but it has applied {}", list(commands), list(&has)),
+            );
         }
     }
 
@@ -52,25 +59,28 @@ impl Cluster {
     /// Asserts that a server leads in the newest term.
     pub fn expect_leads(&mut self, idx: ServerIdx) {
         let leader = self.tank.leader();
-        self.expect(leader == Some(idx), &format!("{idx} leads, but {leader:?}"));
+        let known = leader.map_or_else(|| "no server".to_owned(), |leader| leader.to_string());
+        self.expect(leader == Some(idx), &format!("{idx} leads, but {known} leads"));
     }
 
     /// Asserts a server's term.
     pub fn expect_term(&mut self, idx: ServerIdx, term: Term) {
         let now = self.term_of(idx);
-        self.expect(now == term, &format!("{idx} is in {term}, but {now}"));
+        self.expect(now == term, &format!("{idx} is in {term}, but it is in {now}"));
     }
 
     /// Asserts that a server is in a later term than `term`.
     pub fn expect_later_term(&mut self, idx: ServerIdx, term: Term) {
         let now = self.term_of(idx);
-        self.expect(term < now, &format!("{idx} is in a later term than {term}, but {now}"));
+        self.expect(term < now, &format!("{idx} is in a later term than {term}, but it is in {now}"));
     }
 
     /// Asserts that a call is neither granted nor refused yet.
     pub fn expect_pending(&mut self, PendingCall(request): PendingCall) {
-        let outcome = self.tank.outcome(request).cloned();
-        self.expect(outcome.is_none(), &format!("the call is pending, but {outcome:?}"));
+        let outcome = self.tank.outcome(request).map(decision);
+        let is_pending = outcome.is_none();
+        let outcome = outcome.unwrap_or_default();
+        self.expect(is_pending, &format!("the call is pending, but it was {outcome}"));
     }
 
     /// Asserts that a local read of a server finds the command.
@@ -83,7 +93,7 @@ impl Cluster {
     pub fn expect_voters(&mut self, idx: ServerIdx, voters: &[ServerIdx]) {
         let (have, wanted): (ServerSet, ServerSet) =
             (voters_of(&self.tank, idx), voters.iter().copied().collect());
-        self.expect(have == wanted, &format!("{wanted} have a vote, but {have}"));
+        self.expect(have == wanted, &format!("the voters are {wanted}, but they are {have}"));
     }
 
     /// Asserts that the nonvoters in a server's configuration are exactly these servers.
@@ -93,7 +103,7 @@ impl Cluster {
         let without = members.filter(|member| member.suffrage == Suffrage::Nonvoter);
         let have: ServerSet = without.filter_map(|member| ServerIdx::of(member.id.node())).collect();
         let wanted: ServerSet = nonvoters.iter().copied().collect();
-        self.expect(have == wanted, &format!("{wanted} are nonvoters, but {have}"));
+        self.expect(have == wanted, &format!("the nonvoters are {wanted}, but they are {have}"));
     }
 
     /// Asserts that a server has installed a leader's snapshot.
@@ -110,20 +120,20 @@ impl Cluster {
 
     /// Asserts that a server does not lead during this time.
     pub fn expect_not_led_by(&mut self, idx: ServerIdx, timeouts: ElectionTimeouts) {
-        self.while_passes(timeouts, &format!("not so: {idx} does not lead"), |tank| {
+        self.while_passes(timeouts, &format!("{idx} does not lead"), |tank| {
             node(tank, idx).map(Node::role) != Some(RoleName::Leader)
         });
     }
 
     /// Asserts that no server leads during this time.
     pub fn expect_no_leader_for(&mut self, timeouts: ElectionTimeouts) {
-        self.while_passes(timeouts, "not so: nobody leads", |tank| {
+        self.while_passes(timeouts, "no server leads", |tank| {
             let leads = |idx| node(tank, idx).map(Node::role) == Some(RoleName::Leader);
             !tank.awake().iter().any(leads)
         });
     }
 
-    /// The commands that each running member has applied.
+    /// Returns the commands that each running member has applied.
     fn committed(&self) -> Vec<(ServerIdx, Vec<String>)> {
         let leader = self.tank.leader().and_then(|leader| node(&self.tank, leader));
         let members = leader.and_then(Node::configuration);
@@ -132,9 +142,15 @@ impl Cluster {
         self.tank.all().iter().filter(is_member).filter_map(of).collect()
     }
 
-    /// The commands that a server has applied; `None` while it is down.
+    /// Returns the commands that a server has applied. Returns `None` while it is down.
     fn committed_on(&self, idx: ServerIdx) -> Option<Vec<String>> {
         let text = |command: &[u8]| String::from_utf8_lossy(command).into_owned();
         Some(self.tank.fsm(idx)?.commands().map(text).collect())
     }
+}
+
+/// The commands in one line, for the text of a violation.
+fn list<C: AsRef<str>>(commands: &[C]) -> String {
+    let quoted: Vec<String> = commands.iter().map(|command| format!("`{}`", command.as_ref())).collect();
+    if quoted.is_empty() { "no command".to_owned() } else { quoted.join(" ") }
 }

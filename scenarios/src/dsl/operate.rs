@@ -58,7 +58,7 @@ impl Cluster {
     /// If the server never received a snapshot.
     pub fn repeat_first_piece(&mut self, to: ServerIdx) {
         let piece = self.tank.observer().custom.first_piece(to).cloned();
-        let (from, rpc, request) = piece.unwrap_or_else(|| panic!("{to} was sent no snapshot"));
+        let (from, rpc, request) = piece.unwrap_or_else(|| panic!("no server sent a snapshot to {to}"));
         self.tank.force(to, Event::Request { from: from.node(), rpc, request });
         self.check_judges();
     }

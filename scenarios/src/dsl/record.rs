@@ -1,5 +1,5 @@
-//! Facts of a run that no server can report: the commands on disks and in writes that have not ended,
-//! and the votes on disks. Only waits and assertions read them.
+//! Facts of a run that no server can report: the commands that are on disks or in unfinished writes, and
+//! the votes that are on disks. Only waits and assertions read them.
 
 use std::collections::BTreeMap;
 use wavetank_raft::{Action, Entry, Index, LogId, LogOp, Payload, Request, RpcId, StoreJob, Term, Write};

@@ -14,7 +14,7 @@ pub struct Story {
     spares: u8,
     /// Changes the calm plan.
     plan_tweak: fn(&mut Plan),
-    /// The function that is the story.
+    /// The function that plays the story.
     pub(super) script: fn(&mut Cluster),
 }
 

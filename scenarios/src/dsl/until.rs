@@ -7,12 +7,12 @@ use wavetank_sim::{ServerIdx, ServerSet};
 impl Cluster {
     /// Waits until a server leads in the newest term and has committed an entry of that term.
     pub fn until_leader(&mut self) -> ServerIdx {
-        self.until_leader_that("somebody leads", |_| true)
+        self.until_leader_that("a server leads", |_| true)
     }
 
     /// Waits like [`until_leader`](Self::until_leader), for a server other than the old leader.
     pub fn until_leader_other_than(&mut self, old: ServerIdx) -> ServerIdx {
-        self.until_leader_that("somebody else leads", |idx| idx != old)
+        self.until_leader_that("another server leads", |idx| idx != old)
     }
 
     /// Waits like [`until_leader`](Self::until_leader), for this server.
@@ -23,26 +23,26 @@ impl Cluster {
 
     /// Waits like [`until_leader`](Self::until_leader), for one of these servers.
     pub fn until_leader_among(&mut self, these: &[ServerIdx]) -> ServerIdx {
-        self.until_leader_that("one of them leads", |idx| these.contains(&idx))
+        self.until_leader_that("one of these servers leads", |idx| these.contains(&idx))
     }
 
     /// Waits until a server leads in the newest term. Other servers need not know it yet.
     pub fn until_elected(&mut self) -> ServerIdx {
-        self.until(|_| "somebody is elected".to_owned(), |tank| tank.leader().is_some());
-        self.tank.leader().expect("it was waited for")
+        self.until(|_| "a server is elected".to_owned(), |tank| tank.leader().is_some());
+        self.tank.leader().expect("the wait ends only when it exists")
     }
 
     /// Waits like [`until_elected`](Self::until_elected), for one of these servers.
     pub fn until_elected_among(&mut self, these: &[ServerIdx]) -> ServerIdx {
         let elected = |tank: &Tank| tank.leader().filter(|leader| these.contains(leader));
-        self.until(|_| "one of them is elected".to_owned(), |tank| elected(tank).is_some());
-        elected(&self.tank).expect("it was waited for")
+        self.until(|_| "one of these servers is elected".to_owned(), |tank| elected(tank).is_some());
+        elected(&self.tank).expect("the wait ends only when it exists")
     }
 
     fn until_leader_that(&mut self, what: &str, is_meant: impl Fn(ServerIdx) -> bool) -> ServerIdx {
         let found = |tank: &Tank| tank.leader().filter(|&idx| is_settled(tank, idx) && is_meant(idx));
         self.until(|_| what.to_owned(), |tank| found(tank).is_some());
-        found(&self.tank).expect("it was waited for")
+        found(&self.tank).expect("the wait ends only when it exists")
     }
 
     /// Waits until a server does not lead.
@@ -53,7 +53,10 @@ impl Cluster {
     /// Waits until a server is in a later term.
     pub fn until_term_above(&mut self, idx: ServerIdx, term: Term) -> &mut Self {
         let is_above = |node: &Node| term < node.term();
-        self.until(|_| format!("{idx} is above {term}"), |tank| node(tank, idx).is_some_and(is_above))
+        self.until(
+            |_| format!("{idx} is in a later term than {term}"),
+            |tank| node(tank, idx).is_some_and(is_above),
+        )
     }
 
     /// Waits until a server follows another.
@@ -66,7 +69,7 @@ impl Cluster {
     pub fn until_all_are_candidates(&mut self) -> &mut Self {
         let is_candidate = |tank: &Tank, idx| role(tank, idx) == Some(RoleName::Candidate);
         self.until(
-            |_| "all are candidates".to_owned(),
+            |_| "all servers are candidates".to_owned(),
             |tank| tank.all().iter().all(|idx| is_candidate(tank, idx)),
         )
     }
@@ -75,17 +78,16 @@ impl Cluster {
     pub fn until_a_vote_is_on_disk(&mut self) -> (ServerIdx, ServerIdx, Term) {
         let first = |tank: &Tank| tank.observer().custom.votes().find(|(voter, one, _)| voter != one);
         self.until(|_| "a vote is on a disk".to_owned(), |tank| first(tank).is_some());
-        first(&self.tank).expect("it was waited for")
+        first(&self.tank).expect("the wait ends only when it exists")
     }
 
-    /// Waits until all of these servers have voted for the same server of them, and returns that
-    /// server.
+    /// Waits until all of these servers have voted for the same one of them, and returns that server.
     pub fn until_all_vote_for_one_of(&mut self, these: &[ServerIdx]) -> ServerIdx {
         let these: ServerSet = these.iter().copied().collect();
         let chosen =
             |tank: &Tank| these.iter().find(|&one| tank.observer().custom.voters_of(one).and(these) == these);
-        self.until(|_| format!("{these} vote for one of them"), |tank| chosen(tank).is_some());
-        chosen(&self.tank).expect("it was waited for")
+        self.until(|_| format!("{these} all vote for the same one of them"), |tank| chosen(tank).is_some());
+        chosen(&self.tank).expect("the wait ends only when it exists")
     }
 
     /// Waits until a server has applied the command.
@@ -119,7 +121,7 @@ impl Cluster {
     pub fn until_reads(&mut self, idx: ServerIdx) -> &mut Self {
         let before = self.tank.observer().custom.reads(idx);
         self.until(
-            |_| format!("{idx} asks its disk for entries"),
+            |_| format!("{idx} reads entries from its disk"),
             |tank| before < tank.observer().custom.reads(idx),
         )
     }
@@ -132,7 +134,7 @@ impl Cluster {
             Some(at <= progress.matched())
         };
         self.until(
-            |_| format!("{leader} knows that {other} has `{command}`"),
+            |_| format!("{leader} knows that {other} has stored `{command}`"),
             |tank| knows(tank).unwrap_or(false),
         )
     }
@@ -144,20 +146,22 @@ impl Cluster {
 
     /// Waits until the caller of the command gets an error.
     pub fn until_failed(&mut self, command: &str) -> &mut Self {
-        self.until_answered(command, "given up", Result::is_err)
+        self.until_answered(command, "answered with an error", Result::is_err)
     }
 
-    /// Waits until the caller of the command is redirected to this leader.
+    /// Waits until the call of the command is refused, and the refusal names this leader.
     pub fn until_refused_in_favour_of(&mut self, command: &str, leader: ServerIdx) -> &mut Self {
-        self.until_answered(command, &format!("refused in favour of {leader}"), |outcome| match outcome {
-            Err(RequestError::NotLeader(Some(known))) => known.id == leader.id(),
-            _ => false,
+        self.until_answered(command, &format!("refused, and {leader} is named as the leader"), |outcome| {
+            match outcome {
+                Err(RequestError::NotLeader(Some(known))) => known.id == leader.id(),
+                _ => false,
+            }
         })
     }
 
     fn until_answered(&mut self, command: &str, how: &str, is_so: impl Fn(&Outcome) -> bool) -> &mut Self {
         let PendingCall(request) =
-            *self.proposed.get(command).unwrap_or_else(|| panic!("nobody has proposed `{command}`"));
+            *self.proposed.get(command).unwrap_or_else(|| panic!("the story has not proposed `{command}`"));
         self.until(|_| format!("`{command}` is {how}"), |tank| tank.outcome(request).is_some_and(&is_so))
     }
 
@@ -179,8 +183,8 @@ impl Cluster {
     ) -> &mut Self {
         let PendingCall(request) = asked;
         self.until(|_| format!("the call is {how}"), |tank| tank.outcome(request).is_some());
-        let outcome = self.tank.outcome(request).expect("it was waited for");
-        let (is_so, what) = (is_so(outcome), format!("the call is {how}, but {outcome:?}"));
+        let outcome = self.tank.outcome(request).expect("the wait ends only when it exists");
+        let (is_so, what) = (is_so(outcome), format!("the call is {how}, but it was {}", decision(outcome)));
         self.expect(is_so, &what);
         self
     }
@@ -193,14 +197,20 @@ impl Cluster {
     /// Waits until the voters in a server's configuration are exactly these servers.
     pub fn until_voters(&mut self, idx: ServerIdx, voters: &[ServerIdx]) -> &mut Self {
         let voters: ServerSet = voters.iter().copied().collect();
-        self.until(|_| format!("{idx} knows {voters} as voters"), |tank| voters_of(tank, idx) == voters)
+        self.until(
+            |_| format!("the voters in {idx}'s configuration are {voters}"),
+            |tank| voters_of(tank, idx) == voters,
+        )
     }
 
     /// Waits until a server's configuration is joint.
     pub fn until_joint(&mut self, idx: ServerIdx) -> &mut Self {
         let is_joint =
             |node: &Node| node.configuration().is_some_and(|(_, configuration)| configuration.is_joint());
-        self.until(|_| format!("{idx} is joint"), |tank| node(tank, idx).is_some_and(is_joint))
+        self.until(
+            |_| format!("the configuration of {idx} is joint"),
+            |tank| node(tank, idx).is_some_and(is_joint),
+        )
     }
 
     /// Waits until a server has begun to write that many snapshot pieces since it started.
@@ -246,7 +256,7 @@ impl Cluster {
             Some(last.index < base.index)
         };
         self.until(
-            |_| format!("{idx} has compacted what {other} misses"),
+            |_| format!("{idx} has compacted entries that {other} lacks"),
             |tank| is_beyond(tank).unwrap_or(false),
         )
     }
@@ -262,7 +272,7 @@ impl Cluster {
         let unsettled = |tank: &Tank| tank.unsettled(tank.awake());
         let what = |tank: &Tank| {
             let why = unsettled(tank).map(|why| format!(", but {why}")).unwrap_or_default();
-            format!("all agree{why}")
+            format!("all running servers have applied the same entries{why}")
         };
         self.until(what, |tank| unsettled(tank).is_none())
     }
@@ -275,6 +285,11 @@ impl Cluster {
 
 pub(super) fn node(tank: &Tank, idx: ServerIdx) -> Option<&Node> {
     tank.server(idx).map(Server::node)
+}
+
+/// The outcome of a call in words, for the text of a violation.
+pub(super) fn decision(outcome: &Outcome) -> String {
+    outcome.as_ref().map_or_else(|why| format!("refused because {why}"), |_| "granted".to_owned())
 }
 
 /// The voters in a server's configuration. A joint configuration has the voters of both sets.

@@ -3,7 +3,8 @@
 use crate::dsl::{Cluster, ElectionTimeouts, election_timeouts};
 
 stories![
-    /// When all servers stop and start at once, one of them is elected, and nothing is lost.
+    /// When all servers stop and start at the same moment, one of them is elected, and no command is
+    /// lost.
     fn all_servers_restart_at_once(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_committed("kept");
@@ -17,8 +18,7 @@ stories![
         cluster.expect_committed(&["kept", "also kept"]);
     }
 
-    /// When the power fails on all servers in the middle of a write, everything that was acknowledged
-    /// is there afterwards.
+    /// When the power fails on all servers in the middle of a write, no acknowledged command is lost.
     fn the_power_fails_everywhere(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         cluster.propose(leader, "acknowledged").until_acknowledged("acknowledged");
@@ -33,7 +33,7 @@ stories![
         cluster.expect_committed_first(&["acknowledged"]);
     }
 
-    /// A server cuts off a write that a crash tore apart, and the leader sends the entries again.
+    /// A server cuts off a write that a crash left incomplete, and the leader sends the entries again.
     fn a_torn_write_is_cut_off_and_sent_again(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [torn, _] = cluster.followers_of(leader);
@@ -49,7 +49,7 @@ stories![
         cluster.expect_leads(leader);
     }
 
-    /// A leader whose disk is dead stops; the others keep the entries that it had sent by then.
+    /// A leader whose disk is dead stops. The others keep the entries that it had sent by then.
     fn a_leader_with_a_dead_disk_stops(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_converged();
@@ -110,7 +110,7 @@ stories![
         cluster.until_converged();
     }
 
-    /// A server that crashed again and again while commands came in has all of them in the end.
+    /// A server that crashes again and again while commands are proposed has all of them in the end.
     fn a_follower_that_keeps_crashing_catches_up(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [crashing, _] = cluster.followers_of(leader);
@@ -127,7 +127,7 @@ stories![
     }
 
     /// A leader whose disk has stalled steps down within the disk timeout, even if its heartbeats are
-    /// answered, and the commands that the others have are kept.
+    /// answered. The commands that the other servers have are kept.
     fn a_leader_tolerates_a_stalled_disk_for_a_limited_time(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_converged();
@@ -143,8 +143,8 @@ stories![
         cluster.expect_committed_on(new, &["kept", "held by two", "also kept"]);
     }
 
-    /// A server whose disk has stalled is refused as a transfer target: it could not even vote for
-    /// itself.
+    /// A server whose disk has stalled is refused as a transfer target, because it could not even vote
+    /// for itself.
     fn a_server_with_a_stalled_disk_is_no_transfer_target(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [stalled, other] = cluster.followers_of(leader);
@@ -163,5 +163,5 @@ stories![
     }
 ];
 
-/// A server gives its disk up after a second; this is a little more.
+/// A server gives up a stalled disk after one second; this is a little more.
 const DISK_TIMEOUT: ElectionTimeouts = election_timeouts(4);

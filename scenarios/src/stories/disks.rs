@@ -48,8 +48,7 @@ stories![
         cluster.expect_voters(new, &[old, damaged, other]);
     }
 
-    /// When an entry was written in the wrong place, the server misses it in the right place and does
-    /// not start.
+    /// When an entry was written to the wrong place, its server finds it missing and does not start.
     fn a_misdirected_write_is_detected(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [misled, _] = cluster.followers_of(leader);
@@ -64,8 +63,8 @@ stories![
         cluster.expect_committed_on(leader, &["one", "two", "three"]);
     }
 
-    /// After a failed sync the server does not trust the next one: it stops, and starts again with what
-    /// is on disk.
+    /// A server whose sync failed does not try again. It stops, and starts with the data that its disk
+    /// has.
     fn a_failed_sync_is_not_retried(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [failed, _] = cluster.followers_of(leader);
@@ -81,7 +80,7 @@ stories![
         cluster.expect_committed(&["kept", "dropped there"]);
     }
 
-    /// A server that cannot read its disk does not start; when it can read the disk again, nothing is
+    /// A server that cannot read its disk does not start. When it can read the disk again, nothing is
     /// lost.
     fn a_failed_read_is_not_taken_for_an_empty_disk(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -98,7 +97,7 @@ stories![
         cluster.expect_committed(&["kept"]);
     }
 
-    /// A leader whose disk is full stops and is replaced, and comes back when there is space.
+    /// A leader whose disk is full stops and is replaced. It comes back when the disk has space.
     fn a_leader_with_a_full_disk_is_replaced(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_converged();
@@ -116,8 +115,8 @@ stories![
         cluster.expect_readable(old, "also kept");
     }
 
-    /// A leader that cannot read its snapshot stops, and a leader that can read its own brings the new
-    /// server up to date.
+    /// A leader that cannot read its snapshot stops. A leader that can read its own snapshot brings the
+    /// new server up to date.
     #[cluster(spares = 1, plan_tweak = snapshots_soon)]
     fn a_leader_with_a_damaged_snapshot_is_replaced(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -137,7 +136,7 @@ stories![
         cluster.propose(new, "kept by all").until_stored(new_server, "kept by all");
     }
 
-    /// A server that is lost with its disk is removed, and a server with another name takes its place.
+    /// A server that is lost with its disk is removed, and a server with another id takes its place.
     #[cluster(spares = 1)]
     fn a_lost_server_is_replaced(cluster: &mut Cluster) {
         let leader = cluster.until_leader();

@@ -1,4 +1,4 @@
-//! Elections: votes that are given, split, refused and remembered.
+//! Elections: votes that are granted, split, refused and remembered.
 
 use super::plan_tweaks::without_pre_vote;
 use crate::dsl::{Cluster, election_timeouts};
@@ -30,7 +30,7 @@ stories![
         cluster.expect_committed(&["before", "after"]);
     }
 
-    /// When all servers campaign at the same moment, none wins, and random timeouts separate them in a
+    /// When all servers campaign at the same moment, no server wins. Random timeouts separate them in a
     /// later round.
     #[cluster(plan_tweak = without_pre_vote)]
     fn a_split_vote_is_tried_again(cluster: &mut Cluster) {
@@ -58,7 +58,7 @@ stories![
         cluster.heal();
 
         let new = cluster.until_leader_other_than(old);
-        cluster.expect(new == the_other, "the one that has the entry leads");
+        cluster.expect(new == the_other, "the server that has the entry leads");
         cluster.until_converged();
         cluster.expect_committed(&["missed"]);
     }
@@ -78,7 +78,7 @@ stories![
         cluster.restart(longer);
         cluster.restart(newer);
         let leader = cluster.until_leader();
-        cluster.expect(leader == newer, "the newer log leads");
+        cluster.expect(leader == newer, "the server with the newer log leads");
         cluster.until_converged();
         cluster.expect_committed(&["kept"]);
     }
@@ -98,7 +98,7 @@ stories![
         cluster.expect_committed(&["shared", "kept by two"]);
     }
 
-    /// A voter that crashes after its vote is on disk, and before anybody hears of the vote, does not
+    /// A voter crashes after its vote is on disk and before another server hears of the vote. It does not
     /// vote again in that term.
     fn a_vote_survives_a_crash(cluster: &mut Cluster) {
         let (voter, candidate, term) = cluster.until_a_vote_is_on_disk();
@@ -128,8 +128,8 @@ stories![
         cluster.expect_leads(new);
     }
 
-    /// A leader that is paused for a while is deposed, and after it resumes it refuses the command that
-    /// it was given meanwhile.
+    /// A leader that is paused is deposed. After it resumes, it refuses the command that it was given
+    /// during the pause.
     fn a_paused_leader_wakes_up_deposed(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_committed("kept");
@@ -145,7 +145,7 @@ stories![
         cluster.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A leader that restarts before anybody misses it does not go on leading in its old term.
+    /// A leader that restarts before its absence is noticed does not go on leading in its old term.
     fn a_restarted_leader_does_not_keep_its_term(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_committed("kept");
@@ -176,8 +176,8 @@ stories![
         cluster.expect_term(leader, term);
     }
 
-    /// Without pre-vote, a server that was isolated for long comes back with a high term and deposes
-    /// the leader; nothing is lost.
+    /// Without pre-vote, a server that was isolated for long comes back with a high term and deposes the
+    /// leader. Nothing is lost.
     #[cluster(plan_tweak = without_pre_vote)]
     fn without_pre_vote_a_return_costs_an_election(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -195,7 +195,7 @@ stories![
         cluster.expect_committed(&["meanwhile"]);
     }
 
-    /// One server of three cannot lead, however long it tries; with pre-vote, its term does not even
+    /// One server of three cannot lead, however long it tries. With pre-vote, its term does not even
     /// grow.
     fn a_minority_never_leads(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -212,7 +212,7 @@ stories![
         cluster.until_converged();
     }
 
-    /// When two servers cannot hear each other, neither leads, and the old leader steps down soon.
+    /// When two servers cannot hear each other, neither of them leads. The old leader steps down soon.
     #[cluster(servers = 2)]
     fn two_partitioned_servers_have_no_leader(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -229,8 +229,7 @@ stories![
         cluster.expect_committed(&["kept", "also kept"]);
     }
 
-    /// Ten leaders follow one another, each is isolated after its first command, and no command is
-    /// lost.
+    /// Ten leaders follow one another. Each is isolated after its first command, and no command is lost.
     fn no_command_is_lost_among_ten_leaders(cluster: &mut Cluster) {
         let commands = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
         for command in commands {
@@ -246,8 +245,8 @@ stories![
         cluster.expect_committed(&commands);
     }
 
-    /// A leader transfers its leadership to the server that it was told to, and no server has to time
-    /// out first.
+    /// A leader transfers its leadership to the server that the caller named, and no election timeout has
+    /// to expire.
     fn a_leader_transfers_its_leadership(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         let [target, _] = cluster.followers_of(old);

@@ -1,4 +1,4 @@
-//! Membership: servers that are added, removed and replaced while clients go on.
+//! Membership: servers that are added, removed and replaced while commands are proposed.
 
 use super::plan_tweaks::no_shutdown_on_remove;
 use crate::dsl::{Cluster, election_timeouts};
@@ -78,7 +78,7 @@ stories![
         cluster.expect_committed(&["kept"]);
     }
 
-    /// While a membership change is not committed, another one is refused; afterwards it is accepted.
+    /// While a membership change is not committed, another one is refused. Afterwards it is accepted.
     #[cluster(spares = 2)]
     fn membership_changes_happen_one_at_a_time(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -243,7 +243,7 @@ stories![
         cluster.expect_committed(&["agreed"]);
     }
 
-    /// After the removal of a server that was isolated, the cluster tolerates the loss of one more.
+    /// After the removal of an isolated server, the cluster tolerates the loss of one more server.
     #[cluster(servers = 4)]
     fn after_a_removal_a_smaller_majority_is_enough(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -261,8 +261,7 @@ stories![
         cluster.expect_voters(leader, &[leader, a, b]);
     }
 
-    /// When a single server adds a voter that is not reachable, it commits nothing until that voter
-    /// comes.
+    /// A single server that adds an unreachable voter commits nothing until that voter can be reached.
     #[cluster(servers = 1, spares = 1)]
     fn an_absent_new_voter_stops_a_single_server(cluster: &mut Cluster) {
         let only = cluster.until_leader();
@@ -358,7 +357,7 @@ stories![
         cluster.expect_committed(&["to the new leader"]);
     }
 
-    /// When two operators saw the same configuration and both remove a server, the second one is told
+    /// Two operators saw the same configuration and both remove a server. The second operator is told
     /// that the configuration has changed.
     fn a_change_based_on_an_old_configuration_is_refused(cluster: &mut Cluster) {
         let leader = cluster.until_leader();

@@ -48,8 +48,8 @@ stories![
         cluster.until_converged();
     }
 
-    /// If a new leader changed the membership before its first commit, the old leader could return with
-    /// a majority of its own and undo what was committed. This is the bug found in single-server
+    /// If a new leader changed the membership before its first commit, the old leader could return with a
+    /// majority of its own and undo committed entries. This is the bug that was found in single-server
     /// changes in 2015.
     #[cluster(servers = 4, spares = 1)]
     fn an_early_change_would_allow_two_majorities(cluster: &mut Cluster) {
@@ -105,8 +105,8 @@ stories![
         cluster.expect_committed(&["three of four"]);
     }
 
-    /// A server knows of no commit of two membership changes, and only the one that was not committed
-    /// is undone.
+    /// A server has two membership changes and does not know whether they are committed. Only the change
+    /// that was not committed is undone.
     #[cluster(servers = 5, spares = 2)]
     fn only_the_uncommitted_of_two_changes_is_undone(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -158,7 +158,7 @@ stories![
         cluster.expect_committed(&["afterwards"]);
     }
 
-    /// A removed server is added again with what is on its disk, and catches up.
+    /// A removed server is added again with the data on its disk, and catches up.
     fn a_server_rejoins_with_its_old_disk(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [removed, other] = cluster.followers_of(leader);
@@ -219,8 +219,8 @@ stories![
         cluster.expect_committed(&["heard"]);
     }
 
-    /// A promoted server that does not know of its promotion yet grants its vote where the vote is
-    /// needed.
+    /// A promoted server that does not know of its promotion yet still grants a vote that the candidate
+    /// needs.
     #[cluster(servers = 2, spares = 1)]
     fn a_promoted_server_votes_before_it_knows_of_it(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -294,7 +294,7 @@ stories![
         cluster.expect_committed(&["nothing happened"]);
     }
 
-    /// When the leader that entered a joint configuration is gone, the next leader leaves it.
+    /// When the leader that entered a joint configuration has crashed, the next leader leaves it.
     #[cluster(spares = 2)]
     fn a_joint_configuration_is_left_by_the_next_leader(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -358,8 +358,8 @@ stories![
         cluster.expect_committed(&["before", "behind it", "alone"]);
     }
 
-    /// A server that was removed while it was isolated has a high term; when it is added again, it
-    /// costs one election and no more.
+    /// A server that was removed while it was isolated has a high term. When it is added again, it causes
+    /// one election and no more.
     #[cluster(plan_tweak = without_pre_vote)]
     fn a_removed_server_with_a_high_term_costs_one_election(cluster: &mut Cluster) {
         let old = cluster.until_leader();

@@ -1,4 +1,4 @@
-//! Partitions: links that fail in both directions, in one direction, and now and then.
+//! Partitions: links that fail in both directions, in one direction, and repeatedly.
 
 use crate::dsl::{Cluster, election_timeouts};
 
@@ -20,7 +20,7 @@ stories![
         cluster.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A leader that nobody hears is replaced, and follows the new leader, which it hears.
+    /// A leader that no other server hears is replaced. It follows the new leader, which it hears.
     fn a_leader_that_nobody_hears_is_replaced(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_committed("kept");
@@ -35,7 +35,7 @@ stories![
         cluster.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A leader that hears nobody steps down, although everybody hears it.
+    /// A leader that hears no other server steps down, although every server hears it.
     fn a_leader_that_hears_nobody_steps_down(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_committed("kept");
@@ -50,7 +50,8 @@ stories![
         cluster.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A link that fails and recovers again and again costs time, but no command and no agreement.
+    /// A link that fails and recovers again and again costs time, but no command is lost and all servers
+    /// agree.
     fn a_flapping_link_loses_nothing(cluster: &mut Cluster) {
         let commands = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
         for command in commands {
@@ -85,8 +86,8 @@ stories![
         cluster.expect_committed(&["kept"]);
     }
 
-    /// When servers hear only their neighbours in a chain, only servers in the middle reach a majority,
-    /// and one of those leads.
+    /// When servers hear only their neighbours in a chain, only the servers in the middle reach a
+    /// majority. One of them leads.
     #[cluster(servers = 5)]
     fn a_chain_is_led_from_its_middle(cluster: &mut Cluster) {
         let [a, b, c, d, e] = cluster.initial_members();
@@ -101,8 +102,8 @@ stories![
         cluster.expect_committed(&["kept"]);
     }
 
-    /// Partition follows partition, a command is committed before each, and all commands are kept in
-    /// order.
+    /// Several partitions follow one another, and a command is committed before each. All commands are
+    /// kept in order.
     #[cluster(servers = 5)]
     fn repeated_partitions_lose_nothing(cluster: &mut Cluster) {
         let commands = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];

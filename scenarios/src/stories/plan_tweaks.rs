@@ -1,4 +1,4 @@
-//! Changes to the calm plan that stories are told by.
+//! Changes to the calm plan, for stories that need other settings.
 
 use std::time::Duration;
 use wavetank_sim::Plan;
@@ -24,17 +24,25 @@ pub(super) fn smallest_cache(plan: &mut Plan) {
     plan.config.log_cache_capacity = 1;
 }
 
+/// Makes a leader read each entry separately. A read takes longer than a heartbeat interval.
+pub(super) fn reads_longer_than_a_heartbeat(plan: &mut Plan) {
+    smallest_cache(plan);
+    plan.config.max_append_entries = 1;
+    plan.disks.read = Spans::ms(20, 20);
+}
+
 pub(super) fn without_trailing_logs(plan: &mut Plan) {
     plan.config.trailing_logs = 0;
 }
 
-/// Two servers that lag differently are then not sent the same last entry.
+/// Sends at most two entries in one message. Then servers that lag differently do not receive the same
+/// last entry.
 pub(super) fn two_entries_at_a_time(plan: &mut Plan) {
     without_trailing_logs(plan);
     plan.config.max_append_entries = 2;
 }
 
-/// A state machine is then handed at most four entries ahead of time.
+/// Sends one entry in one message. Then a state machine receives at most four entries ahead of time.
 pub(super) fn four_entries_in_line(plan: &mut Plan) {
     without_trailing_logs(plan);
     one_entry_at_a_time(plan);

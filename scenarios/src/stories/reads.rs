@@ -47,8 +47,8 @@ stories![
         cluster.until_refused(read);
     }
 
-    /// A new leader answers no read before it has committed an entry of its own term, and so reads
-    /// everything that was acknowledged.
+    /// A new leader answers no read before it has committed an entry of its own term. So it reads every
+    /// acknowledged command.
     fn a_new_leader_reads_what_its_predecessor_committed(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_acknowledged("kept");
@@ -168,8 +168,8 @@ stories![
         cluster.expect_readable(new, "two");
     }
 
-    /// A leader is verified after a majority has confirmed it: two servers left of three can do so, a
-    /// single one cannot.
+    /// A leader is verified after a majority has confirmed it. Two remaining servers of three can confirm
+    /// it, a single one cannot.
     fn a_leader_is_verified_by_a_majority(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [one, another] = cluster.followers_of(leader);

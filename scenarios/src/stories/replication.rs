@@ -1,6 +1,9 @@
-//! Replication: entries that are copied, reordered, contradicted and committed.
+//! Replication: entries that are copied, reordered, replaced and committed.
 
-use super::plan_tweaks::{duplicating, one_entry_at_a_time, reordering, smallest_cache, snapshots_soon};
+use super::plan_tweaks::{
+    duplicating, one_entry_at_a_time, reads_longer_than_a_heartbeat, reordering, smallest_cache,
+    snapshots_soon,
+};
 use crate::dsl::{Cluster, election_timeouts};
 
 stories![
@@ -137,7 +140,8 @@ stories![
         cluster.expect_committed(&["old"]);
     }
 
-    /// When messages overtake one another, no command is lost and no two commands change places.
+    /// When messages overtake one another, no command is lost and the order of the commands does not
+    /// change.
     #[cluster(plan_tweak = reordering)]
     fn reordered_appends_keep_the_order_of_commands(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -177,7 +181,7 @@ stories![
         cluster.expect_committed(&["before", "during"]);
     }
 
-    /// A server that lags so far that the leader no longer has the entries receives a snapshot in their
+    /// A server lags so far that the leader no longer has the entries. It receives a snapshot in their
     /// place.
     #[cluster(plan_tweak = snapshots_soon)]
     fn a_snapshot_replaces_the_log(cluster: &mut Cluster) {
@@ -211,8 +215,24 @@ stories![
         cluster.expect_leads(leader);
     }
 
-    /// When a disk read takes so long that the entries were overwritten and the leader leads again in a
-    /// later term, what was read is sent to nobody.
+    /// While the disk reads entries for two dead followers, heartbeats do not begin these reads again.
+    /// Otherwise more and more reads would delay the leader's own writes.
+    #[cluster(servers = 5, plan_tweak = reads_longer_than_a_heartbeat)]
+    fn heartbeats_do_not_repeat_a_read_under_way(cluster: &mut Cluster) {
+        let leader = cluster.until_leader();
+        let [dead, also_dead, _, _] = cluster.followers_of(leader);
+        cluster.crash(dead);
+        cluster.crash(also_dead);
+        cluster.propose_many(leader, TWENTY).until_acknowledged(TWENTY[19]);
+
+        cluster.until_passed(election_timeouts(10));
+
+        cluster.propose(leader, "late").until_acknowledged("late");
+        cluster.expect_leads(leader);
+    }
+
+    /// A leader's disk read takes so long that the entries are overwritten meanwhile, and the leader
+    /// leads again in a later term. It does not send the entries that it read.
     #[cluster(servers = 5, plan_tweak = smallest_cache)]
     fn entries_read_in_an_older_term_are_not_sent(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -244,7 +264,7 @@ stories![
     }
 ];
 
-/// More commands than a leader sends before the first response.
+/// This list is longer than the number of commands that a leader sends before the first response.
 const TWENTY: &[&str] = &[
     "one",
     "two",

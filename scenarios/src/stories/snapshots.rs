@@ -8,8 +8,8 @@ use crate::dsl::{Cluster, election_timeouts};
 use wavetank_sim::ServerIdx;
 
 stories![
-    /// A server that crashes while it receives a snapshot has its old state or the new one, at
-    /// whichever piece it crashes.
+    /// A server that crashes while it receives a snapshot has its old state or the new one, whichever
+    /// piece it had received last.
     #[cluster(plan_tweak = small_chunks)]
     fn a_crash_during_a_snapshot_install_loses_nothing(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -69,8 +69,8 @@ stories![
         expect_all(cluster, &proposed);
     }
 
-    /// A newer snapshot that arrives while a slow state machine loads one does not take that one from
-    /// the store.
+    /// A newer snapshot arrives while a slow state machine loads an older one. The store keeps the older
+    /// one until it is loaded.
     #[cluster(plan_tweak = without_trailing_logs)]
     fn a_snapshot_is_kept_while_it_is_loaded(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -108,14 +108,15 @@ stories![
         expect_all(cluster, &proposed);
     }
 
-    /// When a newer snapshot follows one that was interrupted, a late piece of the older one costs time
-    /// and does not get into the newer one.
-    #[cluster(servers = 5, plan_tweak = small_chunks)]
+    /// When a newer snapshot follows an interrupted one, a late piece of the older one costs time and
+    /// does not get into the newer one.
+    #[cluster(servers = 7, plan_tweak = small_chunks)]
     fn pieces_of_two_snapshots_do_not_mix(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
-        let [behind, also_behind, _, _] = cluster.followers_of(leader);
+        let [behind, second, third, _, _, _] = cluster.followers_of(leader);
         cluster.isolate(behind);
-        cluster.isolate(also_behind);
+        cluster.isolate(second);
+        cluster.isolate(third);
         cluster.propose_many(leader, &["first of old", "other of old", "third of old"]);
         cluster.until_acknowledged("third of old");
         let old = cluster.snapshot(leader);
@@ -129,18 +130,25 @@ stories![
         cluster.until_granted(restored);
         let newer = cluster.snapshot(leader);
         cluster.until_granted(newer);
-        cluster.reconnect(leader, also_behind);
-        cluster.until_receives(also_behind, 1);
+        cluster.reconnect(leader, second);
+        cluster.until_receives(second, 1);
+
+        cluster.propose(leader, "last of new").until_acknowledged("last of new");
+        let newest = cluster.snapshot(leader);
+        cluster.until_granted(newest);
+        cluster.reconnect(leader, third);
+        cluster.until_receives(third, 1);
 
         cluster.reconnect(leader, behind);
         cluster.until_sent(leader, behind, 2);
         cluster.repeat_first_piece(behind);
         cluster.until_installed(behind);
         cluster.until_converged();
-        cluster.expect_committed(&news);
+        cluster.expect_committed(&["first of new", "other of new", "third of new", "last of new"]);
     }
 
-    /// A long log suffix that was never committed is replaced by a snapshot that ends before it does.
+    /// A long log suffix that was never committed is replaced by a snapshot that ends before the suffix
+    /// does.
     #[cluster(plan_tweak = without_trailing_logs)]
     fn a_conflicting_suffix_is_replaced_by_a_snapshot(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -166,8 +174,8 @@ stories![
         expect_all(cluster, &proposed);
     }
 
-    /// A follower whose responses are lost keeps the entries that it has after the end of the snapshot
-    /// that it is sent.
+    /// A follower whose responses are lost is sent a snapshot. It keeps the entries that it has after the
+    /// end of the snapshot.
     #[cluster(plan_tweak = two_entries_at_a_time)]
     fn entries_after_a_snapshot_are_kept(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -193,8 +201,8 @@ stories![
         cluster.expect_committed(&["before", "in the snapshot", "behind it"]);
     }
 
-    /// When a snapshot overtakes commands that wait for the state machine, their callers get an error,
-    /// and not another command's answer.
+    /// When a snapshot overtakes commands that wait for the state machine, their callers get an error.
+    /// They do not get the answer of another command.
     #[cluster(plan_tweak = four_entries_in_line)]
     fn calls_overtaken_by_a_snapshot_fail(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -276,7 +284,7 @@ stories![
         expect_all(cluster, &proposed);
     }
 
-    /// A snapshot has only the committed configuration: a membership change under way is not in it, and
+    /// A snapshot has only the committed configuration. A membership change under way is not in it, and
     /// can be undone.
     #[cluster(spares = 1, plan_tweak = without_trailing_logs)]
     fn a_snapshot_excludes_an_uncommitted_change(cluster: &mut Cluster) {
@@ -344,7 +352,8 @@ stories![
         expect_all(cluster, &proposed);
     }
 
-    /// After the power failed on all servers, the state in their snapshots is there without any log.
+    /// After the power failed on all servers, they restore the state from their snapshots without any
+    /// log.
     #[cluster(plan_tweak = without_trailing_logs)]
     fn servers_start_from_their_snapshots(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -365,8 +374,8 @@ stories![
         expect_all(cluster, &proposed);
     }
 
-    /// A restored state is ordered with the commands: it replaces what was committed before it, and
-    /// nothing that comes after it.
+    /// A restore is ordered with the commands: it replaces the state of all commands before it, and no
+    /// later command is lost.
     fn a_restore_is_ordered_with_the_commands(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [away, _] = cluster.followers_of(leader);
@@ -387,7 +396,7 @@ stories![
         cluster.expect_committed(&["from outside", "in two words", "just after"]);
     }
 
-    /// A restored state that only a minority stored replaces no server's state.
+    /// A restore that only a minority stored replaces no server's state.
     fn a_restore_needs_a_majority(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_converged();

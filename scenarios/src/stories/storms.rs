@@ -1,5 +1,5 @@
-//! Storms: a plan is drawn from the seed, clients of a key-value store work in the middle of it, and
-//! every judge looks on. `wavetank_sim::plan::storm` draws the faults.
+//! Storms: a plan is drawn from the seed, clients use a key-value store, and all judges examine the run.
+//! `wavetank_sim::plan::storm` draws the faults.
 
 use crate::trace::Trace;
 use wavetank_sim::clients::kv::Kv;
@@ -8,12 +8,12 @@ use wavetank_sim::clients::kv::judges::{ClientJudges, Promises};
 use wavetank_sim::runner::{Run, Runner};
 use wavetank_sim::{Plan, ServerSet};
 
-/// All kinds of faults happen at once, and every promise is kept.
+/// All kinds of faults happen in one run, and no check finds a violation.
 pub fn storm(plan: Plan, trace: Trace) -> Run<Trace> {
     run("storm", plan, trace)
 }
 
-/// More disks are damaged than a cluster can tolerate: the remaining servers may stop answering; they
+/// More disks are damaged than a cluster can tolerate. The remaining servers may stop answering; they
 /// must never answer wrongly.
 pub fn storm_beyond_budget(plan: Plan, trace: Trace) -> Run<Trace> {
     run("storm_beyond_budget", plan, trace)

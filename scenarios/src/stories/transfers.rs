@@ -5,8 +5,7 @@ use crate::dsl::{Cluster, election_timeouts};
 use wavetank_raft::{ReadPath, Refusal, RequestError};
 
 stories![
-    /// A transfer target that lags is brought up to date first, and nothing that was acknowledged is
-    /// lost.
+    /// A transfer target that lags is brought up to date first, and no acknowledged command is lost.
     fn a_lagging_transfer_target_catches_up_first(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         let [target, _] = cluster.followers_of(old);
@@ -188,8 +187,8 @@ stories![
         cluster.expect_committed(&["missed", "afterwards"]);
     }
 
-    /// A leader that has sent TimeoutNow has no lease any more, because the request may be obeyed late;
-    /// it reads by asking a majority.
+    /// A leader that has sent TimeoutNow no longer has a lease, because the receiver may act late. It
+    /// confirms a read by asking a majority.
     fn there_is_no_lease_after_timeout_now(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [target, _] = cluster.followers_of(leader);

@@ -2,8 +2,9 @@
 //!
 //! A sweep that passes has still tested little if, for example, the leader never changed.
 
+use crate::check::calls::refused_for_a_reason::{Reason, given};
 use crate::check::commit::committed_is_durable_on_quorum::counted;
-use crate::check::ghost::{Consumed, Facts, Ghost};
+use crate::check::ghost::{AnsweredCall, Asked, Consumed, Facts, Ghost, Stop};
 use crate::plan::named::{Counters, named};
 use crate::plan::server_set::ServerIdx;
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +61,24 @@ named! {
         IndexRead = "index read served",
         /// A read was allowed under a lease.
         LeaseRead = "lease read served",
+        /// A barrier succeeded.
+        Barrier = "barrier answered",
+        /// The state machine accepted a backup.
+        Restored = "state restored",
+        /// The state machine refused a backup.
+        RestoreRefused = "restore refused",
+        /// A command with extensions was applied.
+        Extended = "command with extensions applied",
+        /// A server that is not new refused a bootstrap.
+        BootstrapRefused = "bootstrap refused",
+        /// A change under the condition of another configuration was refused.
+        StaleChangeRefused = "stale change refused",
+        /// A change during a transfer of leadership was refused.
+        ChangeInTransfer = "change refused during a transfer",
+        /// A change was committed that left the membership as it was.
+        NullChange = "membership unchanged by a change",
+        /// A server was shut down.
+        ShutDown = "server shut down",
         /// All faults ended.
         Healed = "healed",
     }
@@ -92,7 +111,9 @@ impl Sometimes {
         .or(Facts::COMMIT)
         .or(Facts::TORN)
         .or(Facts::FAILED)
-        .or(Facts::VOTE_ASKED);
+        .or(Facts::VOTE_ASKED)
+        .or(Facts::ANSWERED)
+        .or(Facts::HALTED);
 
     const SITUATIONS: Facts = Facts::LEADS
         .or(Facts::ROLE)
@@ -109,6 +130,7 @@ impl Sometimes {
         self.elections(ghost, facts);
         self.logs(ghost, facts);
         self.rest(ghost, facts);
+        self.calls(ghost, facts);
         if facts.touches(Self::SITUATIONS) && self.situations.len() < Self::MOST {
             self.situations.insert(situation(ghost));
         }
@@ -198,6 +220,35 @@ impl Sometimes {
             let conflict =
                 step.discarded.is_some_and(|discarded| discarded.snapshot.index < discarded.last.index);
             self.note_if(conflict, Point::SnapshotOverConflict);
+        }
+    }
+
+    fn calls(&mut self, ghost: &Ghost, facts: Facts) {
+        let step = &ghost.step;
+        self.note_if(facts.touches(Facts::HALTED) && step.stopped == Some(Stop::Shutdown), Point::ShutDown);
+        for answered in step.answered.iter().filter(|_| facts.touches(Facts::ANSWERED)) {
+            self.note_call(answered, ghost);
+        }
+    }
+
+    fn note_call(&mut self, answered: &AnsweredCall, ghost: &Ghost) {
+        let reason = answered.error().and_then(given);
+        let refused = answered.call.response.as_ref().is_some_and(|response| !response.is_empty());
+        match answered.call.asked {
+            Asked::Barrier => self.note_if(answered.outcome.is_ok(), Point::Barrier),
+            Asked::Entry(_) => self.note_if(answered.outcome.is_ok(), Point::Extended),
+            Asked::Restore(_) if refused => self.note(Point::RestoreRefused),
+            Asked::Restore(_) => self.note_if(answered.outcome.is_ok(), Point::Restored),
+            Asked::Bootstrap { .. } => {
+                self.note_if(reason == Some(Reason::NotNew), Point::BootstrapRefused);
+            }
+            Asked::Change { to, .. } => {
+                self.note_if(reason == Some(Reason::OtherConfiguration), Point::StaleChangeRefused);
+                self.note_if(reason == Some(Reason::InTransfer), Point::ChangeInTransfer);
+                let before = answered.call.entry.and_then(|(index, _)| ghost.history.conf_at(index.back()));
+                let same = before.is_some_and(|before| Some(before.conf.digest) == to);
+                self.note_if(answered.outcome.is_ok() && same, Point::NullChange);
+            }
         }
     }
 

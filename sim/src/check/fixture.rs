@@ -6,7 +6,7 @@ mod scripted_server;
 pub(crate) use scripted_server::ScriptedServer;
 
 use super::Check;
-use crate::check::ghost::{Facts, Follower, Ghost, ServerView};
+use crate::check::ghost::{Facts, Follower, Ghost, Limits, ServerView};
 use crate::plan::server_set::ServerIdx;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,6 +21,19 @@ pub(crate) const N4: ServerIdx = ServerIdx(3);
 /// sets them.
 pub(crate) const HEARTBEAT_TIMEOUT: Span = Span::ms(100);
 
+/// The settings of every server.
+pub(crate) const LIMITS: Limits = Limits {
+    append_entries: 4,
+    append_bytes: 200,
+    inflight: 2,
+    trailing_logs: 1,
+    snapshot_threshold: 3,
+    snapshot_interval: Span::ms(100),
+    election_timeout: HEARTBEAT_TIMEOUT,
+    catch_up_rounds: 3,
+    heartbeat_interval: Span::ms(10),
+};
+
 /// A configuration of these voters.
 pub(crate) fn voters(servers: &[ServerIdx]) -> Arc<Configuration> {
     let members = servers.iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
@@ -29,7 +42,7 @@ pub(crate) fn voters(servers: &[ServerIdx]) -> Arc<Configuration> {
 
 /// The log that a store would recover from these entries.
 fn image(base: LogId, entries: &[Entry]) -> LogImage {
-    let mut image = LogImage::new(base, 1);
+    let mut image = LogImage::new(base, CacheLimits::entries(1));
     for entry in entries {
         image.push(entry.clone());
     }
@@ -77,6 +90,7 @@ impl Fixture {
             entries: Vec::new(),
             writes: VecDeque::new(),
             disk: (HardState::default(), 0),
+            limits: LIMITS,
         };
         let mut fixture = Self {
             ghost: Ghost::default(),
@@ -125,6 +139,11 @@ impl Fixture {
     pub(crate) fn expect_violation(&self, what: &str) {
         let violation = self.violation.as_deref().unwrap_or("nothing");
         assert!(violation.starts_with(what), "{} says {violation:?}, not {what:?}", self.check.name);
+    }
+
+    /// The message of the first violation. The fixture forgets it.
+    pub(crate) fn take_violation(&mut self) -> Option<String> {
+        self.violation.take()
     }
 
     pub(crate) fn write(&mut self, hard_state: Option<HardState>, log: LogOp) -> Action {
@@ -319,7 +338,11 @@ impl Fixture {
     }
 
     pub(crate) fn granting(&self, candidate: ServerIdx, rpc: RpcId, term: u64) -> Action {
-        let response = Response::RequestVote(RequestVoteResponse { term: Term(term), granted: true });
+        let response = Response::RequestVote(RequestVoteResponse {
+            term: Term(term),
+            granted: true,
+            refused_for_term: false,
+        });
         Action::Reply { to: candidate.node(), rpc, response }
     }
 
@@ -339,7 +362,11 @@ impl Fixture {
             };
             scripted.followers = followers;
         };
-        let response = Response::RequestVote(RequestVoteResponse { term: Term(term), granted: true });
+        let response = Response::RequestVote(RequestVoteResponse {
+            term: Term(term),
+            granted: true,
+            refused_for_term: false,
+        });
         let event = Event::Response { from: N3.node(), rpc: RpcId(0), response };
         self.step(idx, &event, lead, vec![write]);
         self.sync(idx);

@@ -1,5 +1,5 @@
 //! Runs all checks. The facts of an observation select the checks that run. A step concerns three or four of
-//! the forty-six checks, and most observations concern none.
+//! the fifty-nine checks, and most observations concern none.
 
 use super::{CHECKS, Check, Options};
 use crate::check::coverage::Sometimes;

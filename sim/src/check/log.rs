@@ -1,5 +1,6 @@
 //! Checks of logs, and of the leader's progress records of its followers.
 
+pub(crate) mod appends_are_limited;
 pub(crate) mod leader_append_only;
 pub(crate) mod log_is_written;
 pub(crate) mod log_matching;

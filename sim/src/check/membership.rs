@@ -5,5 +5,8 @@ pub(crate) mod committed_configuration_agrees;
 pub(crate) mod configuration_is_latest_in_log;
 pub(crate) mod configurations_overlap;
 pub(crate) mod legal_transition;
+pub(crate) mod observers_are_told;
 pub(crate) mod one_change_at_a_time;
 pub(crate) mod only_voters_count;
+pub(crate) mod removed_server_is_told;
+pub(crate) mod staged_voter_catches_up;

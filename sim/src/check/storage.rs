@@ -2,6 +2,7 @@
 
 pub(crate) mod persist_before_send;
 pub(crate) mod recovered_log_is_whole;
+pub(crate) mod recovered_term_covers_log;
 pub(crate) mod recovery_covers_promises;
 pub(crate) mod silent_after_disk_error;
 pub(crate) mod stops_for_a_reason;

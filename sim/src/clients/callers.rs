@@ -286,7 +286,8 @@ impl<S: Script> Callers<S> {
     /// A read without an answer has failed. A write has failed only if every request was refused.
     fn give_up(&mut self, at: usize, attempts: Attempts, now: Time, wants: &mut Wants) {
         let want = self.operations[index_of(attempts.operation)].wanted.want();
-        let is_unknown = matches!(want, Want::Apply(_)) && attempts.may_have_taken_effect;
+        let is_unknown =
+            matches!(want, Want::Apply(_) | Want::ApplyLog { .. }) && attempts.may_have_taken_effect;
         let ending = if is_unknown { OperationEnd::Unknown } else { OperationEnd::Failed };
         self.end(at, attempts.operation, ending, None, now, wants);
     }

@@ -41,7 +41,7 @@ impl Fsm for Kv {
     type Snapshot = KvSnapshot;
 
     fn apply(&mut self, command: &Command<'_>) -> Data {
-        Arc::make_mut(&mut self.state).apply(command.index, command.data)
+        Arc::make_mut(&mut self.state).apply(command.index, command.data, command.extensions)
     }
 
     fn snapshot(&mut self) -> Result<KvSnapshot, StoreError> {
@@ -49,7 +49,7 @@ impl Fsm for Kv {
     }
 
     fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError> {
-        self.state = Arc::new(image::read(reader)?);
+        self.state = Arc::new(image::read(reader, &self.state)?);
         Ok(())
     }
 }
@@ -67,5 +67,9 @@ impl TankFsm for Kv {
 
     fn digest(&self) -> u64 {
         self.state.digest()
+    }
+
+    fn backup(&self) -> Option<Data> {
+        Some(image::backup(&self.state))
     }
 }

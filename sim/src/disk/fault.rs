@@ -1,4 +1,5 @@
-//! Faults that change the content of a disk or fail its jobs. Delays are in [`Disk`](super::Disk).
+//! Faults that change the content of a disk or fail its jobs, and faults of the state machine that loads
+//! and writes snapshots. Delays are in [`Disk`](super::Disk).
 
 use std::fmt;
 use wavetank_raft::{Index, LogId};
@@ -14,7 +15,8 @@ pub enum Location {
     Snapshot(LogId),
 }
 
-/// Damage that a fault has caused, or will cause, on a disk. The server does not know of it yet.
+/// Damage that a fault has caused, or will cause, on a disk or in a state machine. The server does not
+/// know of it yet.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Damage {
     /// A write has failed. A part of it may be on the disk.
@@ -31,6 +33,21 @@ pub enum Damage {
     Misdirected,
     /// The next read will fail.
     Unreadable,
+    /// The state machine has this fault.
+    Machine(MachineFault),
+}
+
+/// The faults that can be injected into a state machine.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum MachineFault {
+    /// The next load of a snapshot fails. The state is lost.
+    FailLoad,
+    /// Every load of a snapshot fails from now on. The state is lost each time.
+    NeverLoad,
+    /// The next snapshot fails. Its first bytes may be written.
+    FailSnapshot,
+    /// Every snapshot fails from now on.
+    NeverSnapshot,
 }
 
 /// The faults that can be injected into a disk.
@@ -84,6 +101,10 @@ impl fmt::Display for Damage {
             Self::Vanished(location) => write!(f, "{location} vanishes"),
             Self::Misdirected => write!(f, "a write will land elsewhere"),
             Self::Unreadable => write!(f, "a read will fail"),
+            Self::Machine(MachineFault::FailLoad) => write!(f, "a load of a snapshot will fail"),
+            Self::Machine(MachineFault::NeverLoad) => write!(f, "no snapshot will be loaded"),
+            Self::Machine(MachineFault::FailSnapshot) => write!(f, "a snapshot will fail"),
+            Self::Machine(MachineFault::NeverSnapshot) => write!(f, "no snapshot will be taken"),
         }
     }
 }

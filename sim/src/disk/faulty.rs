@@ -6,6 +6,7 @@
 
 use crate::disk::checksummed::{self, Checksummed};
 use crate::disk::fault::{Location, WriteFault};
+use crate::disk::steps::{self, Steps};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -23,6 +24,8 @@ pub(super) struct FaultyStore<S> {
     has_no_record: bool,
     /// The fault that the next write will have.
     pub(super) next_fault: Option<WriteFault>,
+    /// The steps of the writes, for a crash in the middle of one.
+    pub(super) steps: Steps,
 }
 
 impl<S: LogStore + StableStore> FaultyStore<S> {
@@ -128,10 +131,15 @@ impl<S: LogStore + StableStore> LogStore for FaultyStore<S> {
 
     fn store_logs(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
         self.fail_write()?;
+        let stored = self.steps.store(entries.len());
+        let (entries, lost) = entries.split_at(stored);
         if let (Some(first), Some(last)) = (entries.first(), entries.last()) {
             self.clear_corruption(first.id.index, last.id.index);
         }
         self.store.store_logs(entries)?;
+        if !lost.is_empty() {
+            return Err(steps::power_cut());
+        }
         if let Some(WriteFault::Misdirected(word)) = self.next_fault.take() {
             self.misdirect(entries, word);
         }
@@ -140,6 +148,7 @@ impl<S: LogStore + StableStore> LogStore for FaultyStore<S> {
 
     fn delete_range(&mut self, min: Index, max: Index) -> Result<(), StoreError> {
         self.fail_write()?;
+        self.steps.delete()?;
         self.store.delete_range(min, max)?;
         self.clear_corruption(min, max);
         Ok(())
@@ -149,6 +158,7 @@ impl<S: LogStore + StableStore> LogStore for FaultyStore<S> {
 impl<S: LogStore + StableStore> StableStore for FaultyStore<S> {
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         self.fail_write()?;
+        self.steps.set(key)?;
         self.store.set(key, value)?;
         if key == HARD_STATE {
             self.has_no_record = false;

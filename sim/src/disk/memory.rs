@@ -4,6 +4,7 @@
 use super::stores::{Capture, Load, PartialWrite, Remains, Stores};
 use crate::disk::fault::{Damage, DiskFault, Location, WriteFault};
 use crate::disk::faulty::{FaultySnapshots, FaultyStore};
+use crate::disk::steps::Taken;
 use crate::plan::rng::{Draw, Ratio};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -11,8 +12,8 @@ use wavetank_raft::execute::{Recovered, Snapshots, Storage, keep_snapshot, load_
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::store::{LogStore, SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{
-    Configuration, Data, Entries, Entry, Index, LogId, LogOp, Payload, Settings, SnapshotMeta, SnapshotPiece,
-    StoreJob, Write,
+    CacheLimits, Configuration, Data, Entries, Entry, Index, LogId, LogOp, Payload, Settings, SnapshotMeta,
+    SnapshotPiece, StoreJob, Write,
 };
 
 /// Stores in memory, with faults.
@@ -30,8 +31,10 @@ pub(crate) struct Memory {
 
 impl Default for Memory {
     fn default() -> Self {
+        let mut storage: Storage<FaultyStore<InmemStore>, FaultyStore<InmemStore>> = Storage::default();
+        storage.stable.steps = storage.log.steps.clone();
         Self {
-            storage: Storage::default(),
+            storage,
             snapshots: Snapshots::new(FaultySnapshots::default()),
             next_fault: None,
             has_no_snapshots: false,
@@ -41,7 +44,7 @@ impl Default for Memory {
 }
 
 impl Stores for Memory {
-    fn recover(&mut self, cache: u64) -> Result<Recovered, StoreError> {
+    fn recover(&mut self, cache: CacheLimits) -> Result<Recovered, StoreError> {
         self.read()?;
         recover(&mut self.storage, &self.snapshots, cache)
     }
@@ -254,49 +257,43 @@ impl Memory {
         is_flipped.then_some(Damage::Rot(location))
     }
 
-    /// Persists a prefix of the parts of a write, but never all parts. The parts are, in this order:
-    /// the vote record, the truncation of the log, each entry.
+    /// Cuts the power while the server writes. The server's own write path decides the order of the steps, and
+    /// `drawn` how many of them are taken, but never all. Returns the durable part, if there is one.
     fn tear(&mut self, write: &Write, drawn: u64) -> Option<PartialWrite> {
-        let (record, cut) = (write.hard_state.is_some(), matches!(write.log, LogOp::Replace(_)));
-        let parts = usize::from(record) + parts_of(&write.log);
-        let keep = usize::try_from(drawn * parts as u64 / PARTS).expect("fewer than all parts");
-        if keep == 0 {
+        let whole = self.steps_of(write);
+        let steps = self.storage.log.steps.clone();
+        steps.begin(drawn * whole.all() / PARTS);
+        // The write fails when the power is cut, and no server learns of it.
+        let _ = self.storage.persist(write);
+        let taken = steps.end();
+        if taken.all() == 0 {
             return None;
         }
-        let kept = keep.saturating_sub(usize::from(record) + usize::from(cut));
-        let log = if keep == usize::from(record) { LogOp::Keep } else { write.log.clone() };
-        let write = Write { log, ..write.clone() };
-        self.keep_part(&write, kept);
-        Some(PartialWrite { write, entries: kept })
-    }
-
-    fn keep_part(&mut self, write: &Write, kept: usize) {
-        let first_few: Entries = entries_of(&write.log)[..kept].into();
-        let log = match &write.log {
-            LogOp::Replace(entries) if kept == 0 => {
-                self.truncate_from(entries[0].id.index);
-                LogOp::Keep
-            }
-            LogOp::Replace(_) => LogOp::Replace(first_few),
-            LogOp::Append(_) if kept == 0 => LogOp::Keep,
-            LogOp::Append(_) => LogOp::Append(first_few),
-            _ => LogOp::Keep,
+        let hard_state = write.hard_state.filter(|_| taken.votes == whole.votes);
+        let is_untouched = match &write.log {
+            LogOp::Keep => true,
+            LogOp::Append(_) | LogOp::Replace(_) => taken.deletions + taken.entries == 0,
+            LogOp::Compact(_) | LogOp::Discard => taken.deletions < whole.deletions,
+            LogOp::CatchUp(_) => taken.records < whole.records,
         };
-        let write = Write { log, ..write.clone() };
-        self.storage.persist(&write).expect(CANNOT_FAIL);
+        let log = if is_untouched { LogOp::Keep } else { write.log.clone() };
+        let entries = usize::try_from(taken.entries).expect("at most the entries of the write");
+        Some(PartialWrite { write: Write { hard_state, log, ..write.clone() }, entries })
     }
 
-    fn truncate_from(&mut self, from: Index) {
-        let last = self.storage.log.last_index().expect(CANNOT_FAIL);
-        if from <= last {
-            self.storage.log.delete_range(from, last).expect(CANNOT_FAIL);
-        }
+    /// Counts the steps of a write by carrying it out on a copy of the stores.
+    fn steps_of(&self, write: &Write) -> Taken {
+        let mut copy = self.storage.clone();
+        let steps = copy.log.steps.clone();
+        steps.begin(u64::MAX);
+        copy.persist(write).expect(CANNOT_FAIL);
+        steps.end()
     }
 }
 
 const CANNOT_FAIL: &str = "stores in memory do not fail";
 
-/// The length of a torn write is drawn below this number and then scaled to the number of parts.
+/// The length of a torn write is drawn below this number and then scaled to the number of steps.
 const PARTS: u64 = 1 << 20;
 
 fn membership(entry: Entry) -> Option<(Index, Arc<Configuration>)> {
@@ -304,19 +301,43 @@ fn membership(entry: Entry) -> Option<(Index, Arc<Configuration>)> {
     Some((entry.id.index, members))
 }
 
-/// Returns the number of steps of a log operation. A crash can interrupt it between two steps.
-fn parts_of(op: &LogOp) -> usize {
-    match op {
-        LogOp::Keep => 0,
-        LogOp::Append(entries) => entries.len(),
-        LogOp::Replace(entries) => 1 + entries.len(),
-        LogOp::Compact(_) | LogOp::Discard | LogOp::CatchUp(_) => 1,
-    }
-}
-
 fn entries_of(op: &LogOp) -> &[Entry] {
     match op {
         LogOp::Append(entries) | LogOp::Replace(entries) => entries,
         _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wavetank_raft::store::StableStore;
+    use wavetank_raft::{HardState, Term, Token};
+
+    /// A write with a vote record and two entries.
+    fn write() -> Write {
+        let hard_state = Some(HardState { term: Term(1), vote: None });
+        let entries = [1, 2].map(|index| Entry::new(Term(1), Index(index), Payload::Noop));
+        Write { token: Token(1), hard_state, log: LogOp::Append(entries.into()) }
+    }
+
+    #[test]
+    fn a_crash_keeps_the_first_steps_of_a_write() {
+        let torn = |steps: u64| Memory::default().tear(&write(), (steps * PARTS).div_ceil(3));
+        assert_eq!(torn(0), None);
+        let record = PartialWrite { write: Write { log: LogOp::Keep, ..write() }, entries: 0 };
+        assert_eq!(torn(1), Some(record));
+        assert_eq!(torn(2), Some(PartialWrite { write: write(), entries: 1 }));
+    }
+
+    #[test]
+    fn the_order_of_the_steps_is_that_of_the_stores_calls() {
+        let mut memory = Memory::default();
+        memory.storage.log.steps.begin(1);
+        let stored = memory.storage.log.store_logs(&[Entry::new(Term(1), Index(1), Payload::Noop)]);
+        let set = memory.storage.stable.set(b"a", b"b");
+        assert!(stored.is_ok() && set.is_err(), "{stored:?} {set:?}");
+        assert_eq!(memory.storage.log.steps.end(), Taken { entries: 1, ..Taken::default() });
+        assert!(memory.storage.stable.set(b"a", b"b").is_ok(), "the power is back");
     }
 }

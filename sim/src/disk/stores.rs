@@ -11,7 +11,8 @@ use std::sync::Arc;
 use wavetank_raft::execute::Recovered;
 use wavetank_raft::store::{FsmSnapshot, SnapshotReader, StoreError};
 use wavetank_raft::{
-    Configuration, Data, Entries, Entry, Index, LogId, Settings, SnapshotMeta, SnapshotPiece, StoreJob, Write,
+    CacheLimits, Configuration, Data, Entries, Entry, Index, LogId, Settings, SnapshotMeta, SnapshotPiece,
+    StoreJob, Write,
 };
 
 /// A log, a vote record and snapshots of one server.
@@ -21,7 +22,7 @@ pub trait Stores: fmt::Debug {
     ///
     /// # Errors
     /// Returns an error if a store fails, or if its content is inconsistent.
-    fn recover(&mut self, cache: u64) -> Result<Recovered, StoreError>;
+    fn recover(&mut self, cache: CacheLimits) -> Result<Recovered, StoreError>;
 
     /// Returns all entries of the durable log.
     ///

@@ -90,6 +90,11 @@ impl<T> EventQueue<T> {
         self.soon.len() + self.later.len()
     }
 
+    /// The pending events, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter().flatten()
+    }
+
     /// True if no event is pending.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -5,7 +5,9 @@
 
 use crate::disk::{Disk, Stores};
 use crate::engine::clock::Clock;
+use crate::engine::machine_faults::MachineFaults;
 use crate::engine::workload::TankFsm;
+use crate::observe::addresses::AddressBook;
 use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::ServerIdx;
 use crate::plan::{MachinePlan, Plan};
@@ -34,6 +36,8 @@ pub(crate) struct Host<F: TankFsm, W> {
     pub(crate) process: Option<Process<F, W>>,
     /// The durations of the state machine's work.
     pub(crate) times: MachineTimes,
+    /// The faults of the state machine.
+    pub(crate) machine_faults: MachineFaults,
 }
 
 /// A running server. `W` is the type of the events that wait while it is paused.
@@ -47,6 +51,8 @@ pub(crate) struct Process<F: TankFsm, W> {
     pub(crate) batched: Vec<(RequestId, Data)>,
     /// Calls that the server has not answered yet.
     pub(crate) calls: Vec<PendingCall>,
+    /// The addresses of the other servers, as this server knows them.
+    pub(crate) book: AddressBook,
     /// Events that arrived since the server was paused, or `None` while it is not paused.
     pub(crate) waiting: Option<Vec<W>>,
     /// True if the server leads and has not committed an entry in this term.
@@ -138,6 +144,7 @@ impl<F: TankFsm, W> Host<F, W> {
                 stalls: 0,
                 held_until: Time(0),
             },
+            machine_faults: MachineFaults::default(),
         }
     }
 
@@ -153,7 +160,7 @@ impl<F: TankFsm, W> Host<F, W> {
         assert!(self.process.is_none(), "{} already runs", self.idx);
         self.incarnation += 1;
         self.halted = false;
-        let found = self.disk.recover(self.settings.log_cache_capacity)?;
+        let found = self.disk.recover(self.settings.cache_limits())?;
         let key = (u64::from(self.idx.0), u64::from(self.incarnation));
         let boot = Boot {
             entropy: Entropy(Stream::new(seed, Domain::Entropy, key.0, key.1).word()),
@@ -163,8 +170,11 @@ impl<F: TankFsm, W> Host<F, W> {
             snapshot: found.snapshot,
             catch_up: found.catch_up,
         };
+        let server = Server::boot(self.settings.clone(), boot.clone(), self.clock.reads(now));
+        let book = AddressBook::of(server.node().configuration().map(|(_, latest)| &**latest));
         self.process = Some(Process {
-            server: Server::boot(self.settings.clone(), boot.clone(), self.clock.reads(now)),
+            server,
+            book,
             machine: Machine::new(fsm),
             work: VecDeque::new(),
             batched: Vec::new(),

@@ -159,6 +159,11 @@ impl Network {
         self.counts[Fault::Corrupt] += 1;
     }
 
+    /// Counts a message to a wrong address.
+    pub fn misrouted(&mut self) {
+        self.counts[Fault::WrongAddress] += 1;
+    }
+
     fn loses_in_flight(&mut self, of: usize) -> bool {
         let Some(chance) = self.plan.on_way else { return false };
         let (stream, asked) = &mut self.on_way[of];

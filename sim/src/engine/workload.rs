@@ -17,6 +17,14 @@ pub trait TankFsm: Fsm {
     /// Returns a digest of the state. Equal states have equal digests. The function must take constant
     /// time: the world calls it after every batch.
     fn digest(&self) -> u64;
+
+    /// Returns a state for [`Call::Restore`](wavetank_raft::Call::Restore) that no client can tell from the
+    /// present one. The state machine must refuse it if a command was applied in the meantime; otherwise
+    /// the restore would undo that command. `None` if the state machine has no such state: the nemesis then
+    /// restores nothing.
+    fn backup(&self) -> Option<Data> {
+        None
+    }
 }
 
 /// A client's request to one server.
@@ -37,6 +45,13 @@ pub struct Ask {
 pub enum Want {
     /// The server applies this command.
     Apply(Data),
+    /// The server applies this command, which has extensions.
+    ApplyLog {
+        /// The command.
+        data: Data,
+        /// The extensions.
+        extensions: Data,
+    },
     /// The server answers this query once a read by this path is allowed.
     Read(ReadPath, Data),
     /// The server answers this query from its local state, which may be old.
@@ -47,6 +62,9 @@ impl fmt::Display for Want {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Apply(command) => write!(f, "apply \"{}\"", command.escape_ascii()),
+            Self::ApplyLog { data, extensions } => {
+                write!(f, "apply \"{}\" with \"{}\"", data.escape_ascii(), extensions.escape_ascii())
+            }
             Self::Read(ReadPath::Index, query) => write!(f, "read \"{}\"", query.escape_ascii()),
             Self::Read(ReadPath::Lease, query) => write!(f, "lease-read \"{}\"", query.escape_ascii()),
             Self::Read(ReadPath::Verify, query) => write!(f, "verify-read \"{}\"", query.escape_ascii()),

@@ -14,6 +14,7 @@ mod client_ops;
 mod execute;
 mod faults;
 mod nemesis_acts;
+mod play;
 pub(crate) mod sim_event;
 
 mod end;
@@ -25,17 +26,19 @@ pub(crate) mod tests;
 pub use end::Unsettled;
 
 use crate::disk::{Memory, StoreFactory};
-use crate::engine::event_queue::EventQueue;
+use crate::engine::agenda::Agenda;
 use crate::engine::host::{Host, Timer};
 use crate::engine::network::{ClientLink, Network};
 use crate::engine::workload::{TankFsm, Wants, Workload};
 use crate::nemesis::Nemesis;
+use crate::observe::addresses::Addresses;
 use crate::observe::digest::Digest;
 use crate::observe::observer::{Observer, Recorder};
 use crate::observe::topology::Topology;
 use crate::plan::fault_id::{Fault, FaultFilter, FaultId};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::plan::{InitialState, Plan};
+use crate::schedule::Choice;
 use sim_event::{Envelope, SimEvent};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -48,8 +51,10 @@ use wavetank_raft::{
 /// A simulated cluster: servers, network, disks, clocks, clients and the nemesis.
 pub struct World<F: TankFsm, V: Observer> {
     plan: Plan,
-    event_queue: EventQueue<SimEvent>,
+    agenda: Agenda,
     events: u64,
+    /// The number of elements of a schedule that were skipped.
+    skipped: u64,
     recorder: Recorder<V>,
     digest: Digest,
     is_deep: bool,
@@ -63,6 +68,9 @@ pub struct World<F: TankFsm, V: Observer> {
     /// The servers that got a new disk.
     renewed: ServerSet,
     topology: Topology,
+    addresses: Addresses,
+    /// True after all faults have ended.
+    is_healed: bool,
     network: Network,
     held: VecDeque<(u64, Envelope)>,
     make: Box<dyn FnMut(ServerIdx) -> F>,
@@ -112,8 +120,9 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         );
         let all = ServerSet::first(count);
         let mut world = Self {
-            event_queue: EventQueue::default(),
+            agenda: Agenda::default(),
             events: 0,
+            skipped: 0,
             recorder: Recorder::new(observer),
             digest: Digest::default(),
             is_deep: false,
@@ -124,6 +133,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             refused: ServerSet::NONE,
             renewed: ServerSet::NONE,
             topology: Topology::new(count),
+            addresses: Addresses::new(count),
+            is_healed: false,
             network: Network::new(plan.seed, count, plan.links.clone())
                 .with_fault_filter(FaultFilter::new(plan.fault_ids.clone())),
             held: VecDeque::new(),
@@ -149,7 +160,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         match self.plan.birth {
             InitialState::Bootstrapped => self.write_founders(),
             InitialState::Blank => {
-                self.event_queue.put(Time(0), SimEvent::Bootstrap);
+                self.agenda.put(Time(0), SimEvent::Bootstrap);
             }
         }
         for idx in all.iter() {
@@ -157,7 +168,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
         let mut nemesis = Nemesis::new(&self.plan);
         for (kind, after) in nemesis.first() {
-            self.event_queue.put(Time(0) + after, SimEvent::Act(kind));
+            self.agenda.put(Time(0) + after, SimEvent::Act(kind));
         }
         self.nemesis = Some(nemesis);
         self.schedule_clients();
@@ -190,7 +201,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// Handles the next event. Returns false if there is none.
     pub fn step(&mut self) -> bool {
-        let Some((at, serial, sim_event)) = self.event_queue.take() else { return false };
+        let Some((at, serial, sim_event)) = self.agenda.take() else { return false };
         self.recorder.now = at;
         self.events += 1;
         self.handle(serial, sim_event);
@@ -206,7 +217,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// Handles events up to this time as long as the condition holds. The condition is evaluated before
     /// each event. Returns true if it still holds at the end.
     pub fn run_while(&mut self, until: Time, mut holds: impl FnMut(&mut Self) -> bool) -> bool {
-        while self.event_queue.next_at().is_some_and(|at| at <= until) {
+        while self.agenda.next_at().is_some_and(|at| at <= until) {
             if !holds(self) {
                 return false;
             }
@@ -254,6 +265,12 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.events
     }
 
+    /// Returns the number of elements of a schedule that were skipped, because what they name did not exist.
+    #[must_use]
+    pub const fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
     /// Returns the number of messages that were sent.
     #[must_use]
     pub const fn messages(&self) -> u64 {
@@ -270,6 +287,10 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     #[must_use]
     pub const fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    pub(crate) const fn plan_mut(&mut self) -> &mut Plan {
+        &mut self.plan
     }
 
     /// Returns all servers, including those that are down or lost.
@@ -365,6 +386,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             let waiting = process.waiting.as_mut().expect("a server that runs and is not awake is paused");
             waiting.push(sim_event);
         } else if let SimEvent::Ask(ask) = sim_event {
+            self.note_ask(ask.request, Choice::Ask);
             self.send_reply(ask.client, ask.request, crate::engine::workload::Reply::Broken);
         }
     }

@@ -12,42 +12,45 @@ use wavetank_raft::{Config, Configuration, Member, Settings, Term};
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bounds {
-    /// Voters of the first membership.
+    /// The number of voters in the first configuration.
     pub nodes: u8,
-    /// Blank servers that may be added to the cluster.
+    /// The number of blank servers that may be added to the cluster.
     pub spares: u8,
-    /// Terms after the first, in which the cluster is bootstrapped. Each allows elections to begin.
+    /// The number of terms after the first, in which the cluster is bootstrapped. In each of them
+    /// elections may begin.
     pub terms: u8,
-    /// Commands of clients.
+    /// The number of commands that clients propose.
     pub entries: u8,
-    /// Crashes. A crashed server restarts at once: a long outage is the same as a long silence.
+    /// The number of crashes. A crashed server restarts at once: a long outage is the same as a long
+    /// silence.
     pub crashes: u8,
-    /// Changes of membership.
+    /// The number of membership changes.
     pub changes: u8,
-    /// Heartbeats and other messages that a leader sends by itself, each to all its followers.
+    /// The number of heartbeats and other messages that a leader sends by itself. Each goes to all its
+    /// followers.
     pub beats: u8,
-    /// Messages that are delivered a second time.
+    /// The number of messages that are delivered a second time.
     pub duplicates: u8,
-    /// Messages that are lost. Any message may be delayed for ever, so this adds states but no new
-    /// behaviour; it exists to show exactly that.
+    /// The number of messages that are lost. Any message may be delayed for ever, so a loss adds states
+    /// but no new behaviour; this bound exists to show that.
     pub drops: u8,
-    /// Entries per message.
+    /// The largest number of entries in one message.
     pub batch: u8,
-    /// Unanswered messages with entries per follower.
+    /// The largest number of unanswered messages with entries that a leader sends to one follower.
     pub window: u8,
-    /// When writes reach the disk.
+    /// When writes become durable.
     pub disks: DiskModel,
-    /// Which levels of judges look at the run.
+    /// The level of the judges: which properties are evaluated.
     pub judged: JudgeLevel,
 }
 
-/// When a write reaches the disk.
+/// When a write becomes durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DiskModel {
-    /// In the step that requested it, or never. A disk that hangs stays so until its server crashes, and
-    /// the hang counts as one of the crashes. A late write differs from a late message only in what the
-    /// server itself believes meanwhile.
+    /// In the step that requested it, or never. A disk that hangs stays so until its server crashes. Each
+    /// hang counts as a crash. Later writes would add little: a late write has the same effect as a late
+    /// message, except on the server's own state until then.
     Hang,
     /// At any time after the step that requested it, or never.
     Late,
@@ -77,32 +80,34 @@ impl Default for Bounds {
 
 impl Bounds {
     /// The largest number of heartbeats. After more of them, an isolated leader would step down by
-    /// itself, and the exploration wants to choose that step.
+    /// itself, but the search must choose that step.
     pub const BEATS_MAX: u8 = 8;
 
-    /// The largest window: a server's open calls are the bits of one integer.
+    /// The largest window: the bits of one integer stand for a server's open calls.
     pub const WINDOW_MAX: u8 = 8;
 
-    /// Checks that the bounds can be explored.
+    /// Tests whether the bounds can be explored.
     ///
     /// # Errors
-    /// Says in one line which bound is invalid.
+    /// The error says in one line which bound is invalid.
     pub fn sound(&self) -> Result<(), String> {
         let all = usize::from(self.nodes) + usize::from(self.spares);
         if self.nodes == 0 || SERVERS_MAX < all {
             return Err(format!(
-                "1 to {SERVERS_MAX} servers can be explored, not {all} of which {} vote",
+                "nodes and spares must be 1 to {SERVERS_MAX} servers with at least 1 node, \
+                 not {all} servers with {} nodes",
                 self.nodes
             ));
         }
         if self.terms == 0 {
-            return Err("terms must be at least one: without a further term no election can begin".to_owned());
+            return Err("terms must be at least 1: no election can begin without a further term".to_owned());
         }
         if self.batch == 0 || self.window == 0 {
-            return Err("batch and window must each be at least one".to_owned());
+            return Err("batch and window must each be at least 1".to_owned());
         }
         if 0 < self.spares && self.changes == 0 {
-            return Err("spares join only by changes of membership, and there are no changes".to_owned());
+            return Err("spares need at least one membership change: a spare joins the cluster by a change"
+                .to_owned());
         }
         for (what, most, of) in [
             ("terms", 16, self.terms),
@@ -116,13 +121,13 @@ impl Bounds {
             ("unanswered messages", Self::WINDOW_MAX, self.window),
         ] {
             if most < of {
-                return Err(format!("{of} {what} are too many: at most {most}"));
+                return Err(format!("{what} must be at most {most}, not {of}"));
             }
         }
         Ok(())
     }
 
-    /// All servers.
+    /// The servers: voters and spares.
     #[must_use]
     pub fn servers(&self) -> ServerSet {
         ServerSet::first(usize::from(self.nodes + self.spares))
@@ -195,24 +200,24 @@ mod tests {
     fn invalid_bounds_are_refused_with_the_reason() {
         let one = Bounds::default();
         for (bounds, why) in [
-            (Bounds { nodes: 0, ..one }, "1 to 5 servers"),
-            (Bounds { nodes: 6, ..one }, "1 to 5 servers"),
-            (Bounds { nodes: 0, spares: 3, changes: 1, ..one }, "of which 0 vote"),
-            (Bounds { nodes: 4, spares: 2, changes: 2, ..one }, "not 6"),
-            (Bounds { nodes: 255, spares: 255, changes: 1, ..one }, "not 510"),
+            (Bounds { nodes: 0, ..one }, "must be 1 to 5 servers"),
+            (Bounds { nodes: 6, ..one }, "must be 1 to 5 servers"),
+            (Bounds { nodes: 0, spares: 3, changes: 1, ..one }, "3 servers with 0 nodes"),
+            (Bounds { nodes: 4, spares: 2, changes: 2, ..one }, "6 servers with 4 nodes"),
+            (Bounds { nodes: 255, spares: 255, changes: 1, ..one }, "510 servers"),
             (Bounds { terms: 0, ..one }, "no election can begin"),
-            (Bounds { terms: 17, ..one }, "17 terms are too many: at most 16"),
-            (Bounds { entries: 17, ..one }, "17 entries are too many"),
-            (Bounds { crashes: 255, ..one }, "255 crashes are too many"),
-            (Bounds { changes: 17, ..one }, "17 changes are too many"),
-            (Bounds { beats: 9, ..one }, "9 beats are too many: at most 8"),
-            (Bounds { duplicates: 17, ..one }, "17 duplicates are too many"),
-            (Bounds { drops: 17, ..one }, "17 drops are too many"),
-            (Bounds { spares: 1, changes: 0, ..one }, "there are no changes"),
-            (Bounds { batch: 0, ..one }, "each be at least one"),
-            (Bounds { batch: 17, ..one }, "17 entries per message are too many"),
-            (Bounds { window: 0, ..one }, "each be at least one"),
-            (Bounds { window: 9, ..one }, "9 unanswered messages are too many: at most 8"),
+            (Bounds { terms: 17, ..one }, "terms must be at most 16, not 17"),
+            (Bounds { entries: 17, ..one }, "entries must be at most 16, not 17"),
+            (Bounds { crashes: 255, ..one }, "crashes must be at most 16, not 255"),
+            (Bounds { changes: 17, ..one }, "changes must be at most 16, not 17"),
+            (Bounds { beats: 9, ..one }, "beats must be at most 8, not 9"),
+            (Bounds { duplicates: 17, ..one }, "duplicates must be at most 16, not 17"),
+            (Bounds { drops: 17, ..one }, "drops must be at most 16, not 17"),
+            (Bounds { spares: 1, changes: 0, ..one }, "at least one membership change"),
+            (Bounds { batch: 0, ..one }, "each be at least 1"),
+            (Bounds { batch: 17, ..one }, "entries per message must be at most 16, not 17"),
+            (Bounds { window: 0, ..one }, "each be at least 1"),
+            (Bounds { window: 9, ..one }, "unanswered messages must be at most 8, not 9"),
         ] {
             let said = bounds.sound().expect_err(why);
             assert!(said.contains(why) && !said.contains('\n'), "{said}");

@@ -15,7 +15,7 @@ pub struct CallId {
     pub from: ServerIdx,
     /// The callee.
     pub to: ServerIdx,
-    /// How often the caller had started when it made the call.
+    /// How often the caller had started when it made the call: 1 in its first life.
     pub life: u8,
     /// The caller's term.
     pub term: Term,

@@ -1,14 +1,15 @@
-//! A server's own calls: their identities, and the calls that are still open.
+//! The calls that a server made: their identities, and which of them are still open.
 
 use super::fingerprint::{self, Permutation, SERVERS_MAX};
 use crate::explore::call_id::CallId;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{NodeId, RoleName, RpcId, Term};
 
-/// The count for a term in which no more calls are expected. If one is made, its identity is still new.
+/// The call count in a term in which no more calls are expected. If the server makes one nevertheless,
+/// its identity is still new.
 const COUNT_UNKNOWN: u8 = 128;
 
-/// The calls of a server.
+/// The calls that one server made.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CallTable {
     idx: ServerIdx,
@@ -16,13 +17,13 @@ pub struct CallTable {
     life: u8,
     /// The open calls: the server may still be waiting for their responses.
     open: Vec<(RpcId, CallId)>,
-    /// How often the server has called each other server in `term`.
+    /// For each other server, the number of calls to it in the server's current term.
     calls_made: [u8; SERVERS_MAX],
     term: Term,
 }
 
 impl CallTable {
-    /// The table of a server that has started `life` times and is in this term.
+    /// The table of a server that has started `life` times and whose term is `term`.
     #[must_use]
     pub const fn new(idx: ServerIdx, life: u8, term: Term) -> Self {
         Self { idx, life, open: Vec::new(), calls_made: [0; SERVERS_MAX], term }
@@ -40,7 +41,7 @@ impl CallTable {
         &self.open
     }
 
-    /// Records a call in this term; `None` if there is no such server.
+    /// Records a call that the server makes in this term. Returns `None` if no server is named `to`.
     pub fn call(&mut self, rpc: RpcId, to: NodeId, term: Term) -> Option<CallId> {
         let to = ServerIdx::of(to).filter(|to| to.at() < SERVERS_MAX)?;
         if self.term != term {
@@ -59,8 +60,9 @@ impl CallTable {
         self.open.iter().find(|(_, own)| *own == call_id).map(|(rpc, _)| *rpc)
     }
 
-    /// Ends a step: drops the open calls that the core no longer waits for. A follower makes no more
-    /// calls in its term, so its counts need not differ between states.
+    /// Updates the table after a step: drops the open calls that the core no longer waits for. A follower
+    /// makes no more calls in its term. Its counts are set to one fixed value, so that they do not
+    /// distinguish states.
     pub fn settle(&mut self, role: RoleName, term: Term, mut waits: impl FnMut(usize) -> bool) {
         let mut at = 0;
         self.open.retain(|_| {

@@ -1,9 +1,8 @@
-//! Time is abstracted away: a timer may fire whenever the exploration chooses, and nothing else depends
-//! on the time.
+//! The search has no clock: it chooses when a timer fires, and nothing else depends on the time.
 //!
-//! Each kind of step has a fixed time, chosen so that every comparison with a clock in the core has the
-//! same result whatever happened before. Therefore a [fingerprint](super::fingerprint) may leave times
-//! out.
+//! Each kind of step has a fixed time. The times are chosen so that every comparison with a clock in the
+//! core has the same result in every history. Therefore a [fingerprint](super::fingerprint) may leave
+//! times out.
 
 use super::bounds::Bounds;
 use super::stimulus::{ModelMessage, Stimulus};
@@ -13,7 +12,7 @@ use wavetank_raft::{Node, Request, RoleName, Span, Time};
 /// as often.
 pub const TIMEOUT: Span = Span::s(1_000);
 
-/// The time of every step that does not depend on time.
+/// The time of every step that depends on no timer.
 pub const QUIET_AT: Time = Time(Span::s(1_000_000).0);
 
 /// A time at which a leader has heard from no quorum for longer than its lease.
@@ -24,7 +23,7 @@ const LEASE_EXPIRED_AT: Time = Time(Span::s(2_000_000).0);
 pub fn time_of(stimulus: &Stimulus<'_>, node: &Node) -> Time {
     match stimulus {
         Stimulus::TimeOut => node.deadline().at,
-        // Slightly late, so that every unanswered message of the last heartbeat is always overdue.
+        // This is slightly late, so that every unanswered message of the last heartbeat is overdue.
         Stimulus::Beat => node.deadline().at + Span::us(1),
         Stimulus::Resign => LEASE_EXPIRED_AT,
         // A voter that has just heard from its leader refuses, which is the same as silence. The

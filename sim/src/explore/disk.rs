@@ -1,26 +1,26 @@
-//! A disk of the model: what is durable, and the writes that are pending.
+//! The disk of an explored server: its durable data and its pending writes.
 
 use super::bounds::Bounds;
 use crate::plan::server_set::ServerIdx;
 use serde::Serialize;
 use std::collections::VecDeque;
-use wavetank_raft::{Entry, HardState, Index, LogId, LogImage, LogOp, Payload, Term, Write};
+use wavetank_raft::{CacheLimits, Entry, HardState, Index, LogId, LogImage, LogOp, Payload, Term, Write};
 
-/// A disk. A crash keeps `record` and `log`, and loses `waiting`.
+/// The disk of an explored server. A crash keeps `record` and `log`, and loses `waiting`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct ModelDisk {
     /// The hard state: term and vote.
     pub record: HardState,
-    /// The log, from its first entry.
+    /// The durable log, from its first entry.
     pub log: Vec<Entry>,
     /// The position that the log must reach before the server campaigns.
     pub catch_up: LogId,
-    /// Pending writes, in order.
+    /// The pending writes, oldest first.
     pub waiting: VecDeque<Write>,
 }
 
 impl ModelDisk {
-    /// The disk of a founding member, or a blank one.
+    /// The disk of a voter of the first configuration, or a blank disk.
     #[must_use]
     pub fn first(bounds: &Bounds, idx: ServerIdx) -> Self {
         let mut disk = Self::default();
@@ -53,7 +53,7 @@ impl ModelDisk {
     /// The log that a starting server recovers.
     #[must_use]
     pub fn image(&self) -> LogImage {
-        let mut image = LogImage::new(LogId::ZERO, u64::MAX);
+        let mut image = LogImage::new(LogId::ZERO, CacheLimits::entries(u64::MAX));
         self.log.iter().for_each(|entry| image.push(entry.clone()));
         image
     }

@@ -14,26 +14,27 @@ use crate::explore::history_vars::HistoryVars;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Index, LogId, RoleName};
 
-/// The successors of some states.
+/// The successors of one task's states.
 #[derive(Debug, Default)]
 pub struct Expansion {
     /// States that may be new.
     pub states: StateList,
-    /// For each of them its fingerprint, its predecessor and the move.
+    /// The origin of each of these states, in the same order.
     pub origins: Vec<Origin>,
     /// The number of successors, new or not.
     pub generated: u64,
-    /// Transitions that are not in the cache yet. The states that need them are deferred.
+    /// Transitions that the cache lacks: a server's number and a stimulus. The states that need them are
+    /// deferred.
     pub unknown: Vec<(u32, StimulusCode)>,
-    /// Histories that are not in the cache yet. The states that need them are deferred.
+    /// Histories that the cache lacks. The states that need them are deferred.
     pub histories: Vec<HistoryVars>,
-    /// The states that were deferred.
+    /// The positions of the deferred states in their level.
     pub deferred: Vec<u32>,
-    /// The first breach of a property.
+    /// The first breach of a property: the position of the state, the move, and the breach.
     pub found: Option<(u32, Move, Breach)>,
 }
 
-/// How a state was reached.
+/// How a state was first reached.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin {
     /// The fingerprint of the state.
@@ -54,7 +55,7 @@ enum Obstacle {
     Breach(Move, Breach),
 }
 
-/// Expands states.
+/// Computes the successors of states.
 pub struct Expander<'a> {
     cache: &'a TransitionCache,
     seen: &'a FingerprintSet,
@@ -187,7 +188,7 @@ impl<'a> Expander<'a> {
         Ok(())
     }
 
-    /// A step of a server; where disks may hang, also the same step with its write left pending.
+    /// A step of one server. Where disks may hang, also the same step with its write left pending.
     fn step_with_hang(
         &mut self,
         at: u32,
@@ -209,7 +210,7 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// A step of a server, which is a step of the cluster.
+    /// A step of one server as a step of the cluster.
     fn step(
         &mut self,
         at: u32,
@@ -224,7 +225,7 @@ impl<'a> Expander<'a> {
             Move::Deliver(message) | Move::DeliverHang(message) | Move::Duplicate(message) => {
                 (cache.message(message).to(), StimulusCode::message(message))
             }
-            Move::Drop(_) => unreachable!("no server steps when a message is lost"),
+            Move::Drop(_) => unreachable!("a lost message makes no server step"),
         };
         let from = state.locals[idx.at()];
         let hangs = matches!(by, Move::LocalHang(..) | Move::DeliverHang(_));
@@ -273,8 +274,8 @@ impl<'a> Expander<'a> {
         self.add(at, &next, Move::Drop(message));
     }
 
-    /// The messages in flight after a step: one was delivered, some were sent, and inert ones are
-    /// removed.
+    /// Updates the messages in flight after a step: removes the delivered message and the inert ones, and
+    /// adds the sent ones.
     fn update_messages(&mut self, next: &GlobalState, messages: &[u32], taken: Option<u32>, sent: &[u32]) {
         let cache = self.cache;
         self.messages.clear();

@@ -1,5 +1,5 @@
-//! A server's state in 64 bits, without the parts that cannot matter: clocks, call numbers, and the
-//! names of servers.
+//! Hashes a server's state into 64 bits. The hash leaves out everything that cannot matter: clocks, call
+//! numbers, and the names of servers.
 //!
 //! A `Serializer` walks the state and recognises each kind of number by the name of its type. Times are
 //! left out (the [clock](super::clock) ensures that they cannot matter). A call is hashed by its
@@ -42,7 +42,7 @@ impl Permutation {
         all
     }
 
-    /// The number of this server under the permutation.
+    /// The number that the permutation gives to this server.
     #[must_use]
     pub const fn of(&self, idx: ServerIdx) -> u64 {
         self.0[idx.at()] as u64
@@ -64,15 +64,15 @@ pub fn hash_all(values: &[u64]) -> u64 {
     values.iter().fold(values.len() as u64, |hash, value| mix(hash ^ value))
 }
 
-/// How to interpret the numbers in a state.
+/// The meaning of the numbers in a server's state, for the hasher.
 pub struct HashContext<'a> {
     /// The permutation of the servers.
     pub permutation: &'a Permutation,
-    /// The last durable write.
+    /// The token of the last durable write.
     pub persisted: Token,
     /// The server's own calls.
     pub calls: &'a [(RpcId, CallId)],
-    /// A bit for each of these calls: set if the state refers to the call.
+    /// One bit for each of these calls: it is set if the state refers to the call.
     pub known: Cell<u64>,
     /// The hash of a call that another server made.
     pub others: &'a dyn Fn(RpcId) -> u64,
@@ -112,10 +112,10 @@ enum NumberKind {
     Set,
 }
 
-/// Counters that only distinguish one random draw or one call from the next.
+/// Fields with counters. Such a counter only distinguishes one random draw or one call from the next.
 const IGNORED_FIELDS: [&str; 4] = ["drawn", "last_rpc", "answered", "entropy"];
 
-/// Lists that are ordered by name or by arrival; they are hashed as sets.
+/// Fields with lists that are ordered by name or by arrival. They are hashed as sets.
 const SET_FIELDS: [&str; 6] = ["requested", "votes", "peers", "servers", "outgoing", "held"];
 
 impl<'a> StateHasher<'a> {
@@ -206,12 +206,12 @@ impl<'w, 'a> ser::Serializer for &'w mut StateHasher<'a> {
         Ok(())
     }
 
-    #[expect(clippy::disallowed_types, reason = "the trait has it; no state of ours does")]
+    #[expect(clippy::disallowed_types, reason = "the trait demands this method, but no state holds a float")]
     fn serialize_f32(self, _: f32) -> Result<(), Error> {
         Err(ser::Error::custom("a state without fractions"))
     }
 
-    #[expect(clippy::disallowed_types, reason = "the trait has it; no state of ours does")]
+    #[expect(clippy::disallowed_types, reason = "the trait demands this method, but no state holds a float")]
     fn serialize_f64(self, _: f64) -> Result<(), Error> {
         Err(ser::Error::custom("a state without fractions"))
     }

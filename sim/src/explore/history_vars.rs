@@ -1,5 +1,5 @@
-//! History variables: what the properties must remember although no server does, which is the leader of
-//! each term and the committed entries.
+//! History variables: facts that the properties must remember although no server remembers them. They are
+//! the leader of each term and the committed entries.
 
 use super::fingerprint::{self, Permutation};
 use crate::plan::server_set::ServerIdx;

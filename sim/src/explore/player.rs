@@ -1,7 +1,7 @@
 //! Plays a schedule with whole servers, so that the judges of runs can judge it and traces can show it.
 //!
-//! It shares only the call identities, the clock and the disk with the search. When a schedule can be
-//! played with the same result, both implementations agree.
+//! The player shares only the call identities, the clock and the disk with the search. When it can play a
+//! schedule with the same result, both implementations agree.
 
 use super::bounds::DiskModel;
 use super::clock;
@@ -26,17 +26,18 @@ use wavetank_raft::{
     StoreJob, Time,
 };
 
-/// The scenario name of such runs.
+/// The scenario name of a played schedule.
 pub const NAME: &str = "explored";
 
 /// The virtual time between two steps of a schedule, for traces that show times.
 const PACE: Span = Span::ms(1);
 
-/// Plays a schedule to its end. It stops earlier if a judge speaks, if the code under test panics, or if
-/// a message that the schedule delivers was never sent because the code has changed.
+/// Plays a schedule to its end. It stops earlier if a judge reports a violation or the code under test
+/// panics. It also stops at a message that no server sent, because the code has changed since the search.
 pub fn play<T: Observer + Default>(schedule: &Schedule, trace: T) -> Run<T> {
     runner::run(NAME, 0, || {
-        // A trace shows a message's fate when it is sent, but the fate is known only after a first pass.
+        // A trace shows a message's fate when the message is sent, but the fate is known only after a
+        // first pass.
         let mut rehearsal = Player::new(schedule, Vec::new(), ());
         let _ = catch_panic(|| rehearsal.play_all(|()| true));
         let judged = schedule.bounds.judged;
@@ -62,7 +63,7 @@ struct InFlight {
     number: usize,
 }
 
-/// The state of a schedule that is being played.
+/// A schedule that is being played.
 struct Player<'a, W> {
     schedule: &'a Schedule,
     servers: Vec<PlayedServer>,
@@ -71,7 +72,7 @@ struct Player<'a, W> {
     calls: Vec<(RpcId, CallId)>,
     /// The times at which each message was delivered.
     arrived: Vec<Vec<Time>>,
-    /// The fate of each message, known from the first pass.
+    /// The fate of each message, as the first pass found it.
     known: Vec<Fate>,
     crashes: u64,
     operations: u64,
@@ -101,7 +102,7 @@ impl<'a, W: Observer> Player<'a, W> {
         player
     }
 
-    /// Plays the steps while `wants` says so. Returns the first step that cannot be played, if any.
+    /// Plays the steps while `wants` returns true. Returns the first step that cannot be played, if any.
     fn play_all(&mut self, wants: impl Fn(&W) -> bool) -> Option<usize> {
         for (at, step) in self.schedule.steps.iter().enumerate() {
             self.recorder.now = self.recorder.now + PACE;
@@ -261,7 +262,7 @@ impl<'a, W: Observer> Player<'a, W> {
                 }
                 Action::Apply(batch) => batches.push_back(batch),
                 Action::Answer { .. } | Action::Observe(_) => {}
-                _ => panic!("{idx}: nothing explored comes to {action:?}"),
+                _ => panic!("{idx}: no explored step leads to this action: {action:?}"),
             }
         }
         for batch in batches {
@@ -282,7 +283,7 @@ impl<'a, W: Observer> Player<'a, W> {
         let call = |(own, call_id): &&(RpcId, CallId)| {
             *own == rpc && call_id.to == from && call_id.from.node() == to
         };
-        let (_, call_id) = *self.calls.iter().find(call).expect("an answer is to a call");
+        let (_, call_id) = *self.calls.iter().find(call).expect("every response answers a recorded call");
         self.send(from, call_id.from, rpc, ModelMessage::Response { call_id, response });
     }
 
@@ -346,7 +347,9 @@ impl<T: Observer + Default> Simulation for Player<'_, Observers<(), T>> {
 
     fn verdict(&mut self, not_played: Option<usize>) -> Verdict {
         if not_played.is_some() {
-            return Verdict::Vacuous(vec!["the schedule, which leads nowhere any more".to_owned()]);
+            return Verdict::Vacuous(vec![
+                "the schedule: it delivers a message that no server sent".to_owned(),
+            ]);
         }
         Verdict::Held
     }

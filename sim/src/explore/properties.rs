@@ -1,10 +1,10 @@
-//! The properties that must hold: one per file, each a small function of the state or step it inspects.
+//! The properties that must hold. Each is a small function of one state or step, in a file of its own.
 //!
-//! The judges of a run ([`check`](mod@crate::check)) keep ghost state of the whole run. An exploration
-//! cannot afford that, because everything remembered multiplies the states. Therefore the properties
-//! here are stated on single states and steps where possible. Only the leader of each term, the
-//! committed entries and each server's last vote are remembered. A schedule that breaks a property is
-//! then played for the judges of runs, which give their own verdict.
+//! The judges of a run ([`check`](mod@crate::check)) keep ghost state of the whole run. A search cannot
+//! do so, because everything that it remembers multiplies the states. Therefore most properties here are
+//! stated on single states and steps. Only three things are remembered: the leader of each term, the
+//! committed entries, and each server's last vote. When a schedule breaks a property, it is played for
+//! the judges of runs, which give their own verdict.
 
 #[cfg(test)]
 mod scripted_cluster;
@@ -30,15 +30,15 @@ pub(super) mod vote_once_per_term;
 /// A property that does not hold.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Breach {
-    /// The name of its file, and of the corresponding check of runs.
+    /// The name of the property: the name of its file here, and of the corresponding check of runs.
     pub property: &'static str,
     /// The section of the thesis that states it.
     pub section: &'static str,
-    /// What was observed.
+    /// The violation in words.
     pub what: String,
 }
 
-/// The name used for a panic: the code under test failed one of its own assertions.
+/// The property name of a panic: the code under test failed one of its own assertions.
 pub const PANIC: &str = "panic";
 
 /// Evaluates a property if it is judged at this level. Its name, section and level are those of the
@@ -54,8 +54,9 @@ pub(super) fn breach(
     Some(Breach { property: check.name, section: check.section, what: seen()? })
 }
 
-/// A claim about every server that a caller wants tested. If it is false, the search returns a shortest
-/// schedule that shows so. This also answers how a given state can be reached.
+/// A claim about every server, which a caller wants tested. If the claim is false, the search returns a
+/// shortest schedule that shows it. A claim that a state is never reached shows how that state can be
+/// reached.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
     /// The name of the claim.
@@ -82,10 +83,10 @@ pub struct ServerStep<'a> {
     pub after: &'a ServerState,
 }
 
-/// A property of a step; `Some` says what is wrong.
+/// Returns how a step breaks the property, or `None` if the property holds.
 type Rule = fn(&ServerStep<'_>) -> Option<String>;
 
-/// The first property that a step breaks.
+/// Returns the first property that a step breaks.
 #[must_use]
 pub fn step_breach(step: &ServerStep<'_>, judged: JudgeLevel) -> Option<Breach> {
     let all: [(&Check, Rule); 5] = [
@@ -98,16 +99,16 @@ pub fn step_breach(step: &ServerStep<'_>, judged: JudgeLevel) -> Option<Breach> 
     all.into_iter().find_map(|(check, rule)| breach(check, judged, || rule(step)))
 }
 
-/// The property that a request breaks when it is sent.
+/// Returns the property that a request breaks when it is sent.
 #[must_use]
 pub fn request_breach(sender: &ServerState, message: &ModelMessage, judged: JudgeLevel) -> Option<Breach> {
     let ModelMessage::Request { request, .. } = message else { return None };
     breach(&check::storage::persist_before_send::CHECK, judged, || {
-        persist_before_send::call(&sender.disk, request)
+        persist_before_send::call(sender.idx, &sender.disk, request)
     })
 }
 
-/// The property that a response breaks when it is sent.
+/// Returns the property that a response breaks when it is sent.
 #[must_use]
 pub fn response_breach(
     sender: &ServerState,

@@ -1,4 +1,4 @@
-//! A schedule as text, which stays valid after the search that found it.
+//! A schedule, and its form as text. The text stays valid when the code changes after the search.
 
 use super::bounds::Bounds;
 use super::fingerprint::SERVERS_MAX;
@@ -18,7 +18,7 @@ use wavetank_raft::{NodeId, Term};
 pub struct Schedule {
     /// The bounds of the search.
     pub bounds: Bounds,
-    /// Whether writes are durable at once after the last crash that the bounds allow.
+    /// Whether writes became durable at once after the last crash that the bounds allow.
     pub disk_reduction: bool,
     /// The steps.
     pub steps: Vec<Step>,
@@ -53,19 +53,19 @@ pub enum Step {
     Drop(MessageId),
 }
 
-/// Identifies a message among all others.
+/// Identifies one message of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MessageId {
     /// The call to which the message belongs.
     pub call_id: CallId,
-    /// Whether it is the response.
+    /// Whether the message is the response to the call.
     pub answers: bool,
     /// The content of the message, as a trace shows it.
     pub content: String,
 }
 
 impl MessageId {
-    /// The reference of a message.
+    /// Returns the identity of a message.
     #[must_use]
     pub fn of(message: &ModelMessage) -> Self {
         match message {
@@ -80,7 +80,7 @@ impl MessageId {
 }
 
 impl Step {
-    /// A move of the search as one step or two.
+    /// Returns the one or two steps that a move of the search stands for.
     pub(super) fn of(cache: &TransitionCache, by: Move) -> Vec<Self> {
         let message_id = |message: u32| MessageId::of(cache.message(message));
         match by {
@@ -105,7 +105,7 @@ impl Step {
             Stimulus::Crash => Self::Crash(idx),
             Stimulus::Add(other) => Self::Add(idx, other),
             Stimulus::Remove(other) => Self::Remove(idx, other),
-            Stimulus::Deliver(_) => unreachable!("a delivery is a move of its own"),
+            Stimulus::Deliver(_) => unreachable!("a delivery is a move of another kind"),
         }
     }
 }
@@ -140,7 +140,7 @@ impl FromStr for Step {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let nonsense = || format!("`{text}` is no step");
+        let nonsense = || format!("`{text}` is not a step of a schedule");
         let (verb, rest) = text.split_once(' ').ok_or_else(nonsense)?;
         let rest = rest.trim_start();
         let (idx, other) = rest.split_once(' ').map_or((rest, None), |(idx, other)| (idx, Some(other)));
@@ -183,7 +183,7 @@ impl MessageId {
     }
 }
 
-/// Parses `n1>n2 t3 #1`; from the second life of the caller on, `life 2` follows.
+/// Parses `n1>n2 t3 #1`. From the second life of the caller on, ` life 2` follows.
 fn parse_call_id(text: &str) -> Option<CallId> {
     let mut parts = text.split(' ');
     let (from, to) = parts.next()?.split_once('>')?;

@@ -1,7 +1,7 @@
-//! Breadth-first search of all states within the bounds: it finds a shortest schedule to every breach.
+//! Breadth-first search of all states within the bounds. For every breach it finds a shortest schedule.
 //!
-//! Of each visited state the search keeps a fingerprint, the predecessor and the move, so that the path
-//! to it can be reconstructed. It keeps whole states of two levels only: the level that is being
+//! For each visited state the search keeps its fingerprint, its predecessor and the move, so that it can
+//! reconstruct the path to the state. It keeps whole states of two levels only: the level that is being
 //! expanded and the next one.
 
 use super::bounds::Bounds;
@@ -13,14 +13,14 @@ use super::table::FingerprintSet;
 use super::transition_cache::{StimulusCode, TransitionCache};
 use crate::explore::history_vars::HistoryVars;
 
-/// Which states are left out.
+/// Which redundant states and messages the search leaves out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Reductions {
-    /// Of states that differ only in the names of servers, keep one.
+    /// Keep only one of several states that differ only in the names of servers.
     pub symmetry: bool,
     /// Remove messages that cannot have an effect any more.
     pub inert: bool,
-    /// Once no crash is left, make writes durable at once.
+    /// Make writes durable at once when the bounds allow no further crash.
     pub disks: bool,
 }
 
@@ -31,7 +31,7 @@ impl Reductions {
     pub const NONE: Self = Self { symmetry: false, inert: false, disks: false };
 }
 
-/// Executes tasks, one after another or several at once. The result must be the same.
+/// Executes tasks one after another, or several at the same time. Both ways must give the same result.
 pub trait Executor {
     /// Executes these tasks, and returns their results in order.
     fn work(&mut self, tasks: usize, task: &(dyn Fn(usize) -> Expansion + Sync)) -> Vec<Expansion>;
@@ -58,9 +58,9 @@ pub struct SearchStats {
     pub levels: Vec<u64>,
     /// Distinct states of a single server.
     pub servers: u64,
-    /// Distinct transitions of a single server: about as many calls of `Node::step`.
+    /// Distinct transitions of a single server, which is about the number of calls of `Node::step`.
     pub steps: u64,
-    /// The most bytes in use at once.
+    /// The largest number of bytes in use at one time.
     pub bytes: u64,
 }
 
@@ -69,11 +69,11 @@ pub struct SearchStats {
 pub enum SearchOutcome {
     /// Every state within the bounds was visited.
     Exhausted,
-    /// Every state up to the requested depth was visited, and nothing is wrong.
+    /// Every state up to the requested depth was visited, and no property was broken.
     DepthReached,
-    /// The caller stopped it.
+    /// The caller stopped the search.
     Stopped,
-    /// This schedule breaks a property, and no shorter one does.
+    /// The schedule breaks a property, and no shorter schedule does.
     Found(Breach, Schedule),
 }
 
@@ -87,10 +87,10 @@ pub struct Search {
     stats: SearchStats,
 }
 
-/// States that are expanded before their successors are merged.
+/// The number of states that are expanded before their successors are merged.
 const BLOCK: usize = 1 << 14;
 
-/// States that are expanded in one task.
+/// The number of states that are expanded in one task.
 const TASK: usize = 1 << 9;
 
 impl Search {
@@ -120,7 +120,7 @@ impl Search {
         &self.stats
     }
 
-    /// Searches up to a depth, as long as `goes_on` returns true.
+    /// Searches up to a depth while `goes_on` returns true.
     pub fn run(
         &mut self,
         depth: Option<usize>,
@@ -158,7 +158,7 @@ impl Search {
         SearchOutcome::Exhausted
     }
 
-    /// Expands some states of a level, and adds missing transitions to the cache on the way.
+    /// Expands some states of a level, and meanwhile adds missing transitions to the cache.
     fn block(
         &mut self,
         level: &StateList,
@@ -195,7 +195,7 @@ impl Search {
                 next.push(state, messages);
                 self.origins.push((first_of_level + origin.from, origin.by.pack()));
                 self.stats.states += 1;
-                *self.stats.levels.last_mut().expect("the search is in a level") += 1;
+                *self.stats.levels.last_mut().expect("a search that runs is at some level") += 1;
             }
         }
     }
@@ -215,7 +215,7 @@ impl Search {
         self.stats.bytes = self.stats.bytes.max(bytes as u64);
     }
 
-    /// The schedule that leads to a state and ends with one more move.
+    /// Returns the schedule that leads to a state and ends with one more move.
     fn schedule_to(&self, at: u32, last: Move) -> Schedule {
         let mut moves = vec![last];
         let mut at = at;
@@ -300,7 +300,8 @@ mod tests {
             panic!("a leader commits the entry that begins its term");
         };
         assert_eq!(breach.property, "nothing_is_committed");
-        // A campaign, a vote requested and granted, an entry sent and acknowledged.
+        // The expected steps: a campaign, a vote that is requested and granted, an entry that is sent and
+        // acknowledged.
         let steps: Vec<String> = schedule.steps.iter().map(ToString::to_string).collect();
         assert_eq!(steps.len(), 5, "{steps:#?}");
         assert!(steps[0].starts_with("timeout"), "{steps:#?}");
@@ -326,7 +327,7 @@ mod tests {
 
     type LocalSummary = (RoleName, Term, Option<bool>, Vec<LogId>, Index, LogId);
 
-    /// The states of single servers that were reached, without the names of the servers.
+    /// The states of single servers that the search reached, without the names of the servers.
     fn local_summaries(search: &Search) -> BTreeSet<LocalSummary> {
         let summary = |local: &crate::explore::server_state::ServerState| {
             let node = &local.node;

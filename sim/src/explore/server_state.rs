@@ -1,5 +1,5 @@
-//! One server of an explored cluster: the core, its disk, its open calls, and the little that must be
-//! remembered of its history.
+//! One server of an explored cluster: the core, its disk, its open calls, and the part of its history
+//! that a property needs.
 
 use super::bounds::Bounds;
 use super::clock;
@@ -42,11 +42,11 @@ pub struct StepOutcome {
     pub breach: Option<Breach>,
 }
 
-/// What a step needs to know besides the server.
+/// The input of a step, besides the server and the stimulus.
 pub struct StepContext<'a> {
     /// The bounds.
     pub bounds: &'a Bounds,
-    /// The number of the message that is delivered.
+    /// The number of the message that is delivered, in the cache.
     pub number: u32,
     /// Looks up a message by its number.
     pub message: &'a dyn Fn(u32) -> &'a ModelMessage,
@@ -55,7 +55,7 @@ pub struct StepContext<'a> {
 }
 
 impl ServerState {
-    /// A server before the first step: a founding member, or blank.
+    /// A server before the first step: a voter of the first configuration, or blank.
     #[must_use]
     pub fn first(bounds: &Bounds, idx: ServerIdx) -> Self {
         let disk = ModelDisk::first(bounds, idx);
@@ -64,7 +64,7 @@ impl ServerState {
         Self { idx, node, disk, granted: None, call_table, persisted: Token(0) }
     }
 
-    /// The server after this stimulus, and the result of the step.
+    /// Computes the server after this stimulus, and the result of the step.
     #[must_use]
     pub fn step(&self, stimulus: &Stimulus<'_>, context: &StepContext<'_>) -> (Self, StepOutcome) {
         let mut next = self.clone();
@@ -91,8 +91,8 @@ impl ServerState {
         (next, outcome)
     }
 
-    /// The core's number of the call to which the message belongs. A call that it does not wait for gets
-    /// a number that the core has never used.
+    /// The core's number of the call to which the message belongs. If the core does not wait for that
+    /// call, the number is one that the core has never used.
     fn number(&self, stimulus: &Stimulus<'_>, context: &StepContext<'_>) -> RpcId {
         match stimulus {
             Stimulus::Deliver(ModelMessage::Response { call_id, .. }) => {
@@ -138,15 +138,22 @@ impl ServerState {
                 let Some(call_id) = self.call_table.call(rpc, to, self.node.term()) else { return };
                 ModelMessage::Request { call_id, request }
             }
-            Effect::Reply { rpc, response, .. } => {
-                let call = (context.message)(u32::try_from(rpc.0).expect("it is the number of a message"));
+            Effect::Reply { rpc, mut response, .. } => {
+                // A second campaign could begin a term beyond the bounds. It has the same effect as this
+                // refusal and an election timeout after it, and the search explores those.
+                if let wavetank_raft::Response::RequestVote(vote) = &mut response {
+                    vote.refused_for_term = false;
+                }
+                let call = (context.message)(
+                    u32::try_from(rpc.0).expect("the number of a message is a stimulus code"),
+                );
                 let breach = || properties::response_breach(self, call, &response, context.bounds.judged);
                 outcome.breach = outcome.breach.take().or_else(breach);
                 self.record_vote(call.call_id(), &response);
                 ModelMessage::Response { call_id: call.call_id(), response }
             }
             Effect::Store(_) => {
-                panic!("{}: explored logs are in memory, whole", self.idx)
+                panic!("{}: the core asked to read its disk, but the whole log is in its cache", self.idx)
             }
             _ => return,
         };
@@ -193,7 +200,7 @@ impl ServerState {
         hash
     }
 
-    /// Whether it waits for a response to this call.
+    /// Whether the server waits for a response to this call.
     #[must_use]
     pub fn waits_for(&self, call_id: CallId) -> bool {
         self.call_table.number_of(call_id).is_some()
@@ -205,7 +212,7 @@ impl ServerState {
     }
 }
 
-/// What a server recovers when it starts for the `life`th time.
+/// The data with which a server starts for the `life`th time.
 #[must_use]
 pub fn boot_from(disk: &ModelDisk, life: u8) -> Boot {
     Boot {

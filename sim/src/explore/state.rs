@@ -59,17 +59,17 @@ impl Move {
 /// How much of each bound is used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct UsedBounds {
-    /// Commands.
+    /// The number of commands that clients proposed.
     pub entries: u8,
-    /// Crashes.
+    /// The number of crashes, including the hangs.
     pub crashes: u8,
-    /// Changes of membership.
+    /// The number of membership changes.
     pub changes: u8,
-    /// Heartbeats.
+    /// The number of heartbeats.
     pub beats: u8,
-    /// Messages delivered twice.
+    /// The number of messages that were delivered a second time.
     pub duplicates: u8,
-    /// Messages lost.
+    /// The number of messages that were lost.
     pub drops: u8,
 }
 
@@ -81,7 +81,7 @@ impl UsedBounds {
     }
 }
 
-/// A state of the cluster; a [`StateList`] holds its messages.
+/// A state of the cluster. Its messages in flight are in the [`StateList`] that holds it.
 #[derive(Clone, Copy, Debug)]
 pub struct GlobalState {
     /// The servers, as numbers into the cache.
@@ -90,7 +90,7 @@ pub struct GlobalState {
     pub history: u32,
     /// How much of each bound is used.
     pub used: UsedBounds,
-    /// Where its messages begin in the list.
+    /// The position of its first message in the list.
     first: u32,
     count: u16,
 }
@@ -105,7 +105,7 @@ impl GlobalState {
     }
 }
 
-/// A list of states, each with its sorted messages in flight.
+/// A list of states. Each has its messages in flight, in ascending order.
 #[derive(Debug, Default)]
 pub struct StateList {
     states: Vec<GlobalState>,
@@ -125,7 +125,7 @@ impl StateList {
         self.states.is_empty()
     }
 
-    /// A state and its messages.
+    /// Returns a state and its messages in flight.
     #[must_use]
     pub fn get(&self, at: usize) -> (&GlobalState, &[u32]) {
         let state = &self.states[at];
@@ -138,7 +138,7 @@ impl StateList {
     /// When the list holds more messages than `u32` can number.
     pub fn push(&mut self, state: &GlobalState, messages: &[u32]) {
         let first = u32::try_from(self.messages.len()).expect("the messages can be numbered by a u32");
-        let count = u16::try_from(messages.len()).expect("few messages are in flight at once");
+        let count = u16::try_from(messages.len()).expect("the messages in flight can be counted by a u16");
         self.states.push(GlobalState { first, count, ..*state });
         self.messages.extend_from_slice(messages);
     }
@@ -151,15 +151,15 @@ impl StateList {
         }
     }
 
-    /// The bytes in use.
+    /// The number of allocated bytes.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.states.capacity() * size_of::<GlobalState>() + self.messages.capacity() * 4
     }
 }
 
-/// The hash of a state for each permutation: a sum over its parts, so that a step updates it
-/// incrementally.
+/// The hash of a state under each permutation. It is a sum over the parts of the state, so that a step
+/// only subtracts the old parts and adds the new ones.
 #[derive(Clone, Debug, Default)]
 pub struct StateHashes(Vec<u64>);
 
@@ -174,17 +174,17 @@ impl StateHashes {
         self.add(cache.history_hashes(state.history));
     }
 
-    /// Copies other hashes.
+    /// Takes over the hashes of another state.
     pub fn copy(&mut self, others: &Self) {
         self.0.clone_from(&others.0);
     }
 
-    /// Adds a part.
+    /// Adds the hashes of a part.
     pub fn add(&mut self, hashes: &[u64]) {
         self.0.iter_mut().zip(hashes).for_each(|(sum, hash)| *sum = sum.wrapping_add(*hash));
     }
 
-    /// Removes a part.
+    /// Subtracts the hashes of a part.
     pub fn subtract(&mut self, hashes: &[u64]) {
         self.0.iter_mut().zip(hashes).for_each(|(sum, hash)| *sum = sum.wrapping_sub(*hash));
     }

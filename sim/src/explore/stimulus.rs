@@ -43,7 +43,7 @@ impl ModelMessage {
         }
     }
 
-    /// The message in 64 bits, with servers renumbered by the permutation.
+    /// Hashes the message into 64 bits, with servers renumbered by the permutation.
     #[must_use]
     pub fn hash(&self, permutation: &Permutation) -> u64 {
         let (persisted, known) = (Token(0), Cell::new(0));
@@ -56,14 +56,14 @@ impl ModelMessage {
     }
 }
 
-/// A stimulus of one server.
+/// A stimulus of one server: the reason for one of its steps.
 #[derive(Clone, Copy, Debug)]
 pub enum Stimulus<'a> {
     /// Its election timeout expires: it campaigns.
     TimeOut,
-    /// A leader has heard from no quorum for its lease, and steps down.
+    /// The server leads, has heard from no quorum for the length of its lease, and steps down.
     Resign,
-    /// A leader sends a heartbeat, or news of a commit.
+    /// The server leads, and sends a heartbeat or a new commit index.
     Beat,
     /// Its oldest pending write becomes durable.
     Persist,
@@ -80,8 +80,8 @@ pub enum Stimulus<'a> {
 }
 
 impl Stimulus<'_> {
-    /// The input for the core; `number` identifies the call. `None` for a stimulus that the core does
-    /// not handle: a write of the disk, or a crash.
+    /// The input for the core. `number` identifies the call of a delivered message. Returns `None` if the
+    /// core does not handle the stimulus: a write that becomes durable, or a crash.
     #[must_use]
     pub fn input(&self, number: RpcId) -> Option<Input> {
         Some(match self {
@@ -100,7 +100,7 @@ impl Stimulus<'_> {
     }
 }
 
-/// The only command: entries differ by term and index.
+/// The only command that clients propose: its entries differ by term and index.
 #[must_use]
 pub fn command() -> Data {
     Data::from(b"x".as_slice())

@@ -1,4 +1,4 @@
-//! Hash tables with open addressing, whose keys are hashes already.
+//! Hash tables with open addressing. Their keys are hashes already.
 
 /// A map from fingerprints to numbers.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ impl FingerprintMap {
         self.len += 1;
     }
 
-    /// The position of the key, or the free position for it.
+    /// The position of the key, or the free position where it belongs.
     fn position(&self, key: u64) -> usize {
         let mask = self.entries.len() - 1;
         let mut at = key as usize & mask;
@@ -50,7 +50,7 @@ impl FingerprintMap {
     }
 }
 
-/// A set of fingerprints; each takes eight bytes.
+/// A set of fingerprints. Each fingerprint takes eight bytes.
 #[derive(Clone, Debug)]
 pub struct FingerprintSet {
     entries: Vec<u64>,
@@ -64,13 +64,13 @@ impl Default for FingerprintSet {
 }
 
 impl FingerprintSet {
-    /// Whether it contains this fingerprint.
+    /// Whether the set contains this fingerprint.
     #[must_use]
     pub fn contains(&self, key: u64) -> bool {
         self.entries[self.position(key.max(1))] != 0
     }
 
-    /// Inserts a fingerprint; false if it was present.
+    /// Inserts a fingerprint. Returns false if the set contained it already.
     pub fn insert(&mut self, key: u64) -> bool {
         let key = key.max(1);
         if self.entries.len() * 3 < (self.len + 1) * 4 {
@@ -91,7 +91,7 @@ impl FingerprintSet {
         is_new
     }
 
-    /// The bytes in use.
+    /// The number of allocated bytes.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         8 * self.entries.len()

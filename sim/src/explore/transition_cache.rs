@@ -1,9 +1,9 @@
-//! Caches the distinct servers, messages and histories that an exploration has met, and all transitions
-//! of single servers.
+//! Caches the distinct servers, messages and histories that a search has met, and the transitions of
+//! single servers.
 //!
-//! A state of the cluster is a handful of numbers into this cache. Millions of states share a few
-//! thousand servers. So `Node::step` runs once for each stimulus of each distinct server, and a step of
-//! the cluster is a look-up.
+//! A state of the cluster consists of a few numbers that refer to this cache. Millions of cluster states
+//! share a few thousand server states. Therefore `Node::step` runs once for each stimulus of each
+//! distinct server, and a step of the cluster is a look-up.
 
 use super::bounds::Bounds;
 use super::fingerprint::{self, Permutation, SERVERS_MAX};
@@ -44,7 +44,7 @@ impl StimulusCode {
         Self(Self::MESSAGE | number)
     }
 
-    /// The same stimulus, with writes durable at once or not.
+    /// The same stimulus. `quick` says whether its writes are durable at once.
     pub(super) const fn quick(self, quick: bool) -> Self {
         if quick { Self(self.0 | Self::QUICK) } else { self }
     }
@@ -67,22 +67,22 @@ pub struct ServerSummary {
     pub term: Term,
     /// Its log, from the first entry.
     pub log: Vec<LogId>,
-    /// The actions that it may take without a message.
+    /// The actions that the server may take without a message.
     pub actions: LocalActions,
-    /// Whether writes are pending.
+    /// Whether the server has pending writes.
     pub writes: bool,
 }
 
 /// The actions that a server may take without a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LocalActions {
-    /// None: no further term is allowed.
+    /// No action: the bounds allow no further term.
     None,
-    /// It may campaign.
+    /// The server may campaign.
     Campaign,
-    /// It may step down.
+    /// The server may step down.
     Resign,
-    /// It may step down, or send a heartbeat.
+    /// The server may step down, or send a heartbeat.
     ResignOrBeat,
 }
 
@@ -91,9 +91,9 @@ pub enum LocalActions {
 pub struct Transition {
     /// The number of the resulting server.
     pub to: u32,
-    /// The messages that it sends: a range of `TransitionCache::sent`.
+    /// The messages that the server sends: a range of `TransitionCache::sent`.
     sent: (u32, u32),
-    /// Whether it became leader.
+    /// Whether the server became leader.
     pub led: bool,
     /// Whether its commit index advanced.
     pub committed: bool,
@@ -103,7 +103,8 @@ pub struct Transition {
     breach: Option<u32>,
 }
 
-/// The cache.
+/// The distinct servers, messages and histories that a search has met, and the transitions of single
+/// servers.
 #[derive(Debug)]
 pub struct TransitionCache {
     bounds: Bounds,
@@ -126,7 +127,8 @@ pub struct TransitionCache {
 }
 
 impl TransitionCache {
-    /// A cache that holds the bootstrapped cluster only. `symmetry` treats mirror images as one state.
+    /// A cache that holds the bootstrapped cluster only. If `symmetry` is true, mirror images count as
+    /// one state.
     #[must_use]
     pub fn new(bounds: Bounds, symmetry: bool) -> Self {
         let count = if symmetry { bounds.servers().len() } else { 1 };
@@ -156,7 +158,7 @@ impl TransitionCache {
         cache
     }
 
-    /// Tests this claim of every server after its steps.
+    /// Makes the search test this claim of every server after each of its steps.
     pub(super) const fn claim(&mut self, claim: Claim) {
         self.claim = Some(claim);
     }
@@ -173,7 +175,7 @@ impl TransitionCache {
         &self.permutations
     }
 
-    /// How many distinct servers and transitions there are.
+    /// The number of distinct servers, and the number of distinct transitions.
     #[must_use]
     pub const fn met(&self) -> (usize, usize) {
         (self.locals.len(), self.transitions.len())
@@ -222,24 +224,27 @@ impl TransitionCache {
         of(&self.history_hashes, self.permutations.len(), number)
     }
 
-    /// The number of a history, if it is known.
+    /// The number of a history, if the cache has it.
     pub(super) fn find_history(&self, history: &HistoryVars) -> Option<u32> {
         self.history_index.get(history.hash(&Permutation::NONE))
     }
 
-    /// The transition of a server, if it is known.
+    /// The transition of a server, if the cache has it.
     pub(super) fn transition(&self, local: u32, code: StimulusCode) -> Option<&Transition> {
         let at = self.transition_index.get(step_key(local, code))?;
         Some(&self.transitions[at as usize])
     }
 
-    /// Whether a message cannot have an effect any more, whatever follows. Durable terms never decrease,
-    /// and a call identity is never reused.
+    /// Whether a message can have no effect any more, whatever follows. The reason is that durable terms
+    /// never decrease, and that a call identity is used once.
     ///
-    /// A response is inert if its term is not newer than the durable term of its receiver, and if the
-    /// receiver does not wait for it or it denies a vote: only granted votes are counted. A request is
-    /// inert if it is of an older term than the durable term of its receiver, which then only replies,
-    /// and if its sender is in the last term, so that the reply tells it nothing.
+    /// A response is inert under two conditions. First, its term is not newer than the durable term of
+    /// its receiver. Second, the receiver does not wait for it, or it denies a vote: only granted votes
+    /// are counted.
+    ///
+    /// A request is inert under two conditions. First, it is of an older term than the durable term of
+    /// its receiver, which then only replies. Second, its sender is in the last term, so that the reply
+    /// tells the sender nothing.
     pub(super) fn is_inert(&self, message: u32, locals: &[u32]) -> bool {
         let message = self.message(message);
         let durable = |idx: ServerIdx| self.local(locals[idx.at()]).disk.record.term;
@@ -256,7 +261,7 @@ impl TransitionCache {
         }
     }
 
-    /// Computes a transition for the first time.
+    /// Computes a transition that the cache lacks, and adds it.
     pub(super) fn learn(&mut self, local: u32, code: StimulusCode) {
         if self.transition(local, code).is_some() {
             return;
@@ -302,7 +307,7 @@ impl TransitionCache {
         (after, outcome)
     }
 
-    /// The stimulus of a code.
+    /// The stimulus that a code stands for.
     pub(super) fn stimulus(&self, code: StimulusCode) -> Stimulus<'_> {
         let code = code.without_quick();
         if code.0 & StimulusCode::MESSAGE != 0 {

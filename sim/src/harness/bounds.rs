@@ -1,7 +1,8 @@
-//! Bounds of a run: its steps, and as a last resort its wall time.
+//! Bounds of a run: a number of steps, and as a last resort a wall time.
 //!
-//! The steps are counted, so that a run that exceeds them fails in the same way whenever it is repeated. A
-//! call of the state machine that loops forever makes no step; only a thread beside it can notice that.
+//! The steps are counted. So a run that exceeds their bound fails in the same way whenever it is
+//! repeated. A call of the state machine that loops forever makes no step. Only another thread can notice
+//! such a call.
 
 use super::drop_guard::DropGuard;
 use super::environment;
@@ -19,7 +20,7 @@ use wavetank_raft::{RequestId, Time};
 /// The bounds of one run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Bounds {
-    /// The most observations and wake-ups of clients.
+    /// The largest number of observations and wake-ups of clients.
     pub(super) steps_max: u64,
     /// The longest wall time.
     pub(super) wall_time_max: Duration,
@@ -43,19 +44,19 @@ impl StepCount {
         Self { made: Rc::new(Cell::new(0)), max }
     }
 
-    /// Counts a step. Returns whether the run may go on.
+    /// Counts a step. Returns false if the run made too many steps.
     pub(super) fn take(&self) -> bool {
         self.made.set(self.made.get() + 1);
         self.made.get() <= self.max
     }
 
-    /// Says that the run made too many steps.
+    /// The message about a run that made too many steps.
     pub(super) fn exceeded(&self) -> String {
         format!("the run did not end within {} steps", self.max)
     }
 }
 
-/// The clients of a user, with each wake-up counted: clients that are due at once, again and again, would
+/// The clients of a user. Each wake-up is counted: clients that are due at once, again and again, would
 /// keep the virtual clock from advancing.
 #[derive(Debug)]
 pub(super) struct BoundedWorkload {
@@ -101,15 +102,16 @@ pub(super) struct Watchdog {
     _end: Sender<()>,
 }
 
-/// The wall time after which a run that still goes on is reported.
+/// The wall time after which a run that has not ended is reported.
 const SLOW: Duration = Duration::from_secs(10);
 
 impl Watchdog {
-    /// Begins to watch. `about` says which run it is and how to repeat it. After ten seconds it is printed;
-    /// after `wall_time_max`, or the seconds in `WAVETANK_WALL_TIME`, it is printed and the process ends.
+    /// Begins to watch. `about` says which run it is and how to repeat it. It is printed after ten
+    /// seconds. It is printed again after `wall_time_max`, or the seconds in `WAVETANK_WALL_TIME`, and
+    /// the process ends.
     #[expect(
         clippy::disallowed_methods,
-        reason = "no run sees this thread: it can only print, and end a process that makes no step any more"
+        reason = "no run observes this thread: it only prints, or ends a process whose run no longer makes steps"
     )]
     pub(super) fn start(wall_time_max: Duration, about: String) -> Self {
         let limit = limit(wall_time_max);
@@ -150,8 +152,8 @@ fn seconds(span: Duration) -> String {
     format!("{}.{:03} s", span.as_secs(), span.subsec_millis())
 }
 
-/// Prints to standard error at once. The capture of `cargo test` takes only what macros print, and shows it
-/// only when a test has ended.
+/// Prints to standard error at once. `cargo test` captures only the output of macros, and shows it only
+/// when a test has ended.
 pub(super) fn print(text: &str) {
     // A closed standard error does not change a verdict.
     let _ = std::io::stderr().write_all(format!("\nwavetank: {text}\n").as_bytes());

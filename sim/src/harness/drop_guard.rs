@@ -1,4 +1,4 @@
-//! A value of a user whose destructor may panic.
+//! A guard around a user's value whose destructor may panic.
 
 use crate::runner::catch_panic::catch_panic;
 use std::ops::{Deref, DerefMut};
@@ -8,12 +8,12 @@ use wavetank_raft::store::{FsmSnapshot, SnapshotWriter, StoreError};
 
 /// Drops its value so that a panic of the destructor cannot end the process.
 ///
-/// Rust aborts a process when a second panic leaves a destructor while a first panic unwinds the stack. All
-/// servers of a run are dropped together, so a state machine that panics in `Drop` would do that.
+/// Rust aborts a process when a destructor panics while an earlier panic unwinds the stack. All servers
+/// of a run are dropped together. So a state machine that panics in `Drop` would abort the process.
 #[derive(Debug)]
 pub(super) struct DropGuard<T>(Option<T>);
 
-const PRESENT: &str = "the value is taken by the destructor only";
+const PRESENT: &str = "only the destructor takes the value";
 
 impl<T> DropGuard<T> {
     pub(super) const fn new(value: T) -> Self {
@@ -41,7 +41,7 @@ impl<T> Drop for DropGuard<T> {
         if let Err(message) = catch_panic(|| drop(value))
             && !thread::panicking()
         {
-            // Not `panic!`, which would give this place in the message.
+            // `panic!` would name this place in the message, so the panic is resumed.
             resume_unwind(Box::new(message));
         }
     }
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn the_first_of_several_panics_is_told_with_its_place() {
         let values = ["one", "two", "three"].map(|name| DropGuard::new(Fragile(name)));
-        let message = catch_panic(|| drop(values)).expect_err("all of them panic");
+        let message = catch_panic(|| drop(values)).expect_err("every destructor panics");
         assert!(message.starts_with("one broke (") && message.contains("drop_guard.rs:"), "{message}");
     }
 

@@ -9,16 +9,17 @@ use crate::observe::step_log::StepLog;
 use crate::observe::trace::{Story, TextTrace, last_lines};
 use crate::plan::Plan;
 use crate::runner::Run;
+use crate::schedule::EventOrder;
 use crate::shrink::{self, Failure, ShrinkProgress, Shrunk};
 use std::cell::Cell;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, thread};
 
-/// How many plans a shrink may try.
+/// The largest number of plans that a shrink tries.
 const TRIES_MAX: u64 = 2_000;
 
-/// How many events these may take together.
+/// The largest number of events that all these plans may take together.
 const EVENTS_MAX: u64 = 50_000_000;
 
 pub(super) fn is_failure(verdict: &Verdict) -> bool {
@@ -30,7 +31,7 @@ pub(super) fn name() -> String {
     thread::current().name().unwrap_or("a_test").to_owned()
 }
 
-/// The run of a seed, and how to repeat it.
+/// The name of the run of a seed, and the command that repeats it.
 pub(super) fn about(seed: u64) -> String {
     format!("{}, seed {seed}\n{}", name(), replay(seed))
 }
@@ -39,7 +40,7 @@ fn replay(seed: u64) -> String {
     format!("replay  WAVETANK_SEED={seed} {}", command())
 }
 
-/// Panics with a panic of the code that makes a storm.
+/// Panics because the code that makes a storm panicked. `message` is the message of that panic.
 #[track_caller]
 pub(super) fn report_panic(seed: u64, message: &str) -> ! {
     let verdict = Verdict::Panicked(message.to_owned());
@@ -50,10 +51,13 @@ pub(super) fn report_panic(seed: u64, message: &str) -> ! {
 /// plan and the replay command.
 #[track_caller]
 pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64, first: &Verdict) -> ! {
-    print(&format!("{first}\nfound under {}\nIt is shrunk now, in up to {TRIES_MAX} runs.", about(seed)));
+    print(&format!(
+        "{first}\nfound under {}\nThe plan is being shrunk now, in up to {TRIES_MAX} runs.",
+        about(seed)
+    ));
     let Some((shrunk, report, story, step_log)) = shrink(trial, seed) else {
         panic!(
-            "{first}\n\nfound under seed {seed}; it did not repeat: the state machine or the clients depend on \
+            "{first}\n\nfound under seed {seed}, but a second run did not fail: the state machine or the clients depend on \
              more than the seed\n{}",
             replay(seed),
         )
@@ -79,11 +83,19 @@ pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64, 
     panic!("{text}")
 }
 
-/// Shrinks the plan, and runs the smallest plan again for its trace; `None` if one of the two does not fail.
+/// Shrinks the plan, and runs the smallest plan again for its trace. Returns `None` if one of the two
+/// runs does not fail.
 fn shrink<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64) -> Option<(Shrunk, Report, String, StepLog)> {
     let events = Cell::new(0);
     let mut run = |plan: Plan| {
-        let about = format!("a smaller plan for the failure of {}\n{}", about(seed), shrink::source(&plan));
+        let about = match &plan.order {
+            EventOrder::Scheduled(_, elements) => {
+                format!("a schedule of {} elements for the failure of {}", elements.len(), about(seed))
+            }
+            EventOrder::Drawn | EventOrder::Recorded => {
+                format!("a smaller plan for the failure of {}\n{}", about(seed), shrink::source(&plan))
+            }
+        };
         let run = trial.run_watched(plan, (), about);
         events.set(events.get() + run.report.events);
         run
@@ -94,7 +106,7 @@ fn shrink<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64) -> Option<(Shrunk, 
     is_failure(&report.verdict).then_some((shrunk, report, story, step_log))
 }
 
-/// Replays a kept run, and panics if it still fails.
+/// Replays a recorded run, and panics if it still fails.
 #[track_caller]
 pub(super) fn replay_capsule<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan, capsule: &Capsule) {
     let (report, story, step_log) = rerun(trial, plan);
@@ -141,13 +153,13 @@ fn path(seed: u64) -> PathBuf {
 /// The command that runs this test alone.
 fn command() -> String {
     match thread::current().name() {
-        // Not a test, but a program of its own. Its arguments may decide what it runs.
+        // This is a program of its own, not a test. Its arguments may decide what it runs.
         Some("main") => {
             let program = env::current_exe().unwrap_or_default().display().to_string();
             env::args_os().skip(1).fold(program, |line, argument| format!("{line} {}", argument.display()))
         }
         Some(name) => format!("cargo test {name} -- --exact"),
-        // A thread of the test's own.
+        // The test started this thread itself, so the name of the test is unknown.
         None => "cargo test".to_owned(),
     }
 }

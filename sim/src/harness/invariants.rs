@@ -1,5 +1,5 @@
-//! Invariants of a user's state machine: each is checked after every change, and the first failure is
-//! the verdict.
+//! Invariants of a user's state machine. Each is checked after every change, and the first failure is the
+//! verdict.
 
 use super::bounds::StepCount;
 use super::drop_guard::DropGuard;
@@ -14,7 +14,7 @@ use std::rc::Rc;
 use wavetank_raft::Data;
 use wavetank_raft::store::{Command, Fsm, SnapshotReader, StoreError};
 
-/// An invariant: the error says what is wrong with a state.
+/// A function that tests an invariant. The error says what is wrong with the state.
 pub(super) type Holds<F> = dyn Fn(&F) -> Result<(), String>;
 
 /// A named invariant.
@@ -87,9 +87,13 @@ impl<F: TankFsm> TankFsm for CheckedFsm<F> {
     fn digest(&self) -> u64 {
         self.fsm.digest()
     }
+
+    fn backup(&self) -> Option<Data> {
+        self.fsm.backup()
+    }
 }
 
-/// The custom checks: the invariants, and the bound of steps.
+/// The custom checks of a storm: the invariants, and the bound on the steps.
 pub(super) struct Invariants<F> {
     guard: Rc<Guard<F>>,
     steps: StepCount,

@@ -2,9 +2,10 @@
 //! two voters, or in some cases one voter, which is then a majority by itself.
 
 use super::scheduled::call_target;
-use super::{Act, Draw, Draws, NemesisView, ServerIdx, ServerSet, choose_one, choose_some};
+use super::{Act, Draw, Draws, NemesisView, Restart, ServerIdx, ServerSet, choose_one, choose_some};
+use crate::observe::addresses::AddressBook;
 use crate::plan::rng::Ratio;
-use wavetank_raft::{Call, Change, Configuration, Index, Member, Span, Suffrage};
+use wavetank_raft::{Call, Change, Configuration, Index, Member, ServerAddress, Span, Suffrage};
 
 /// Draws a server and a change that its current suffrage allows.
 pub(super) fn any(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
@@ -14,9 +15,9 @@ pub(super) fn any(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let choice = draws[2].below(4);
     match (suffrage, choice) {
         (None, 0) | (Some(Suffrage::Nonvoter), 0) => staged(view, draws, idx),
-        (None, 1) => call(view, draws, Change::AddNonvoter(idx.id(), idx.address())),
+        (None, 1) => call(view, draws, Change::AddNonvoter(idx.id(), view.address(idx))),
         (None, _) | (Some(Suffrage::Nonvoter), 1 | 2) => {
-            call(view, draws, Change::AddVoter(idx.id(), idx.address()))
+            call(view, draws, Change::AddVoter(idx.id(), view.address(idx)))
         }
         (Some(Suffrage::Nonvoter), _) => call(view, draws, Change::RemoveServer(idx.id())),
         (Some(Suffrage::Voter), _) if voters(configuration).len() <= min_voters(draws[3]) => None,
@@ -30,7 +31,7 @@ pub(super) fn any(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
 pub(super) fn add(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     let server = choose_one(non_members(view, configuration), draws[1])?;
-    let (id, address) = (server.id(), server.address());
+    let (id, address) = (server.id(), view.address(server));
     match draws[2].below(3) {
         0 => staged(view, draws, server),
         1 => call(view, draws, Change::AddNonvoter(id, address)),
@@ -46,7 +47,7 @@ pub(super) fn promote(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     if draws[2].hits(Ratio::new(1, 2)) {
         return staged(view, draws, non_voter);
     }
-    call(view, draws, Change::AddVoter(non_voter.id(), non_voter.address()))
+    call(view, draws, Change::AddVoter(non_voter.id(), view.address(non_voter)))
 }
 
 /// Demotes a voter.
@@ -73,8 +74,8 @@ pub(super) fn new_disk(view: &NemesisView<'_>, draws: Draws, lasts: Span) -> Opt
     if let Some(blank) = choose_one(view.blank.minus(members(configuration)), draws[1]) {
         return match draws[2].below(4) {
             0 => staged(view, draws, blank),
-            1 => call(view, draws, Change::AddNonvoter(blank.id(), blank.address())),
-            _ => call(view, draws, Change::AddVoter(blank.id(), blank.address())),
+            1 => call(view, draws, Change::AddNonvoter(blank.id(), view.address(blank))),
+            _ => call(view, draws, Change::AddVoter(blank.id(), view.address(blank))),
         };
     }
     if let Some(removed) = choose_one(view.removed.minus(view.blank), draws[1]) {
@@ -91,8 +92,8 @@ pub(super) fn joint(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let servers = choose_some(whole, count, draws[2]);
     let without =
         if draws[3].hits(Ratio::new(1, 3)) { choose_one(whole.minus(servers), draws[3]) } else { None };
-    let mut members: Vec<_> = servers.iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
-    members.extend(without.map(|idx| Member::nonvoter(idx.id(), idx.address())));
+    let mut members: Vec<_> = servers.iter().map(|idx| Member::voter(idx.id(), view.address(idx))).collect();
+    members.extend(without.map(|idx| Member::nonvoter(idx.id(), view.address(idx))));
     let change = Change::Members(members);
     Some(Act::Call(call_target(view, draws[0])?, Call::Change { change, prev_index: None }))
 }
@@ -103,8 +104,76 @@ pub(super) fn exchange(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let leaves = choose_one(voters(configuration), draws[1])?;
     let comes = choose_one(non_members(view, configuration), draws[2])?;
     let stay = configuration.servers().iter().filter(|member| member.id.node() != leaves.node()).cloned();
-    let change = Change::Members(stay.chain([Member::voter(comes.id(), comes.address())]).collect());
+    let change = Change::Members(stay.chain([Member::voter(comes.id(), view.address(comes))]).collect());
     call(view, draws, change)
+}
+
+/// A change under the condition that an older configuration is still the latest. The leader must refuse it.
+pub(super) fn stale(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
+    let (latest, _) = view.membership?;
+    let Act::Call(idx, call) = any(view, draws)? else { return None };
+    // The configuration at index 1 has no older one. A condition on a later one must be refused too.
+    let older = Index(latest.0.saturating_sub(1 + draws[3].below(latest.0.saturating_sub(1).max(1))));
+    let prev_index = Some(if older == Index::ZERO { latest.next() } else { older });
+    let call = match call {
+        Call::Change { change, .. } => Call::Change { change, prev_index },
+        Call::AddVoterStaged { id, address, .. } => Call::AddVoterStaged { id, address, prev_index },
+        other => other,
+    };
+    Some(Act::Call(idx, call))
+}
+
+/// A change that leaves every suffrage as it is.
+pub(super) fn null(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
+    let (_, configuration) = view.membership?;
+    let voters = voters(configuration);
+    let non_voters = members(configuration).minus(voters);
+    let add =
+        |to: fn(_, _) -> Change| choose_one(voters, draws[1]).map(|idx| to(idx.id(), view.address(idx)));
+    let change = match draws[2].below(4) {
+        0 => add(Change::AddNonvoter),
+        1 => add(Change::AddVoter),
+        2 => choose_one(non_voters, draws[1]).map(|idx| Change::DemoteVoter(idx.id())),
+        _ => choose_one(non_members(view, configuration), draws[1]).map(|idx| Change::RemoveServer(idx.id())),
+    };
+    call(view, draws, change.or_else(|| add(Change::AddNonvoter))?)
+}
+
+/// Moves a member to a new address. Corrects the configuration instead if it has a wrong address.
+pub(super) fn change_address(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
+    let (_, configuration) = view.membership?;
+    let restart = if draws[2].hits(Ratio::new(1, 2)) { Restart::AtOnce } else { Restart::Never };
+    let idx = choose_one(members(configuration).minus(view.lost), draws[1])?;
+    Some(if view.has_wrong_address(configuration) { Act::CorrectAddresses } else { Act::Move(idx, restart) })
+}
+
+/// Exchanges the addresses of two members. Corrects the configuration instead if it has a wrong address.
+pub(super) fn exchange_addresses(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
+    let (_, configuration) = view.membership?;
+    if view.has_wrong_address(configuration) {
+        return Some(Act::CorrectAddresses);
+    }
+    // Of two voters that have exchanged their addresses, neither reaches the other. A third one must be left
+    // that both reach.
+    if voters(configuration).len() < 3 {
+        return None;
+    }
+    let members = members(configuration).minus(view.lost);
+    let one = choose_one(members, draws[1])?;
+    Some(Act::ExchangeAddresses(one, choose_one(members.without(one), draws[2])?))
+}
+
+impl NemesisView<'_> {
+    /// The address at which a server listens.
+    pub(super) fn address(&self, idx: ServerIdx) -> ServerAddress {
+        self.addresses.of(idx)
+    }
+
+    /// Whether a member listens at another address than the configuration says.
+    fn has_wrong_address(&self, configuration: &Configuration) -> bool {
+        let book = AddressBook::of(Some(configuration));
+        members(configuration).iter().any(|idx| !self.addresses.is_right(&book, idx))
+    }
 }
 
 /// Builds the call for a change. In half of the calls, the leader must refuse unless the configuration
@@ -115,7 +184,7 @@ fn call(view: &NemesisView<'_>, draws: Draws, change: Change) -> Option<Act> {
 }
 
 fn staged(view: &NemesisView<'_>, draws: Draws, idx: ServerIdx) -> Option<Act> {
-    let (id, address, prev_index) = (idx.id(), idx.address(), prev_index_for(view, draws[3])?);
+    let (id, address, prev_index) = (idx.id(), view.address(idx), prev_index_for(view, draws[3])?);
     Some(Act::Call(call_target(view, draws[0])?, Call::AddVoterStaged { id, address, prev_index }))
 }
 

@@ -5,7 +5,9 @@ use super::{Act, Draws, NemesisView, ServerIdx, ServerSet, Span, choose_some, dr
 use crate::observe::NetworkChange;
 use crate::plan::fault_kind::Reactive;
 use crate::plan::rng::{Ratio, Spans};
-use wavetank_raft::{Action, Answer, Call, Entry, LogOp, Payload, Request, Response, StoreJob, Write};
+use wavetank_raft::{
+    Action, Answer, Call, Configuration, Entry, LogOp, Payload, Request, Response, StoreJob, Write,
+};
 
 /// A set of facts about one step of a server. A reactive fault waits for such a fact.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -145,7 +147,7 @@ impl Reactive {
             Self::CrashDiscarder => Trigger::DISCARDED,
             Self::SnapshotNewcomer => Trigger::FIRST_COMMIT,
             Self::MendCompacter => Trigger::COMPACTED,
-            Self::IsolateCaller => Trigger::SENT_TIMEOUT_NOW,
+            Self::IsolateCaller | Self::StrandCaller => Trigger::SENT_TIMEOUT_NOW,
             Self::OutpaceReader => Trigger::READ,
         }
     }
@@ -180,7 +182,8 @@ impl Reactive {
             | Self::CrashDiscarder
             | Self::SnapshotNewcomer
             | Self::MendCompacter
-            | Self::IsolateCaller => Ratio::new(1, 2),
+            | Self::IsolateCaller
+            | Self::StrandCaller => Ratio::new(1, 2),
         }
     }
 
@@ -209,7 +212,8 @@ impl Reactive {
             | Self::StrandReconfigurer
             | Self::StrandCommitter
             | Self::StrandAtFirstCommit
-            | Self::StrandReader => {
+            | Self::StrandReader
+            | Self::StrandCaller => {
                 Act::Network(partition_with_minority(idx, view, draws), a_while, NetworkChange::HealAll)
             }
             Self::OutpaceReader => Act::SkewClocks(
@@ -232,13 +236,40 @@ impl Reactive {
     }
 }
 
-/// Separates the server and at most one other server from the rest, so that only a minority can receive
-/// its messages.
+/// Separates the server and a few other servers from the rest, so that only a minority can receive its
+/// messages: at most one other server, or any listeners that are no quorum.
 fn partition_with_minority(idx: ServerIdx, view: &NemesisView<'_>, draws: Draws) -> NetworkChange {
     let others = view.all.without(idx);
+    // The triggers use only one half of these two words, so the other halves are still unused.
+    if draws[1].hits(Ratio::new(1, 2))
+        && let Some((_, configuration)) = view.membership
+    {
+        let with = listeners(idx, others, configuration, draws).with(idx);
+        return NetworkChange::Partition(with, view.all.minus(with));
+    }
     let few = usize::from(draws[3].hits(Ratio::new(3, 4))).min(others.len().saturating_sub(1));
     let with = choose_some(others, few, draws[3]).with(idx);
     NetworkChange::Partition(with, view.all.minus(with))
+}
+
+/// Draws servers that are no quorum together with this server. In half of the cases, all non-voters are among
+/// them.
+fn listeners(idx: ServerIdx, others: ServerSet, configuration: &Configuration, draws: Draws) -> ServerSet {
+    let voters = configuration.voters();
+    let votes = |idx: &ServerIdx| voters.contains(idx.node());
+    let count = draws[0].below(others.len() as u64 + 1);
+    let mut chosen = choose_some(others, usize::try_from(count).expect("a few"), draws[0]);
+    if draws[2].hits(Ratio::new(1, 2)) {
+        chosen = chosen.or(others.iter().filter(|other| !votes(other)).collect());
+    }
+    let is_quorum =
+        |of: ServerSet| voters.is_quorum(|node| ServerIdx::of(node).is_some_and(|it| of.contains(it)));
+    while is_quorum(chosen.with(idx))
+        && let Some(voter) = chosen.iter().find(votes)
+    {
+        chosen = chosen.without(voter);
+    }
+    chosen
 }
 
 /// Isolates the leader, and restarts the other servers so that they forget the leader.

@@ -1,7 +1,7 @@
 //! Faults that recur at drawn times.
 
 use super::{Act, Draw, Draws, NemesisView, ServerIdx, ServerSet, choose_one, choose_some, membership};
-use crate::disk::fault::DiskFault;
+use crate::disk::fault::{DiskFault, MachineFault};
 use crate::observe::NetworkChange;
 use crate::plan::fault_kind::Scheduled;
 use crate::plan::rng::Ratio;
@@ -47,7 +47,21 @@ impl Scheduled {
             Self::Promote => membership::promote(view, draws),
             Self::Demote => membership::demote(view, draws),
             Self::Remove => membership::remove(view, draws),
+            Self::FailLoad => break_machine(MachineFault::FailLoad, view.all.minus(view.lost), draws),
+            Self::NeverLoad => break_machine(MachineFault::NeverLoad, view.expendable, draws),
+            Self::FailSnapshot => break_machine(MachineFault::FailSnapshot, view.awake, draws),
+            Self::NeverSnapshot => break_machine(MachineFault::NeverSnapshot, view.awake, draws),
+            Self::Barrier => call_target(view, draws[0]).map(|idx| Act::Call(idx, Call::Barrier)),
+            Self::VerifyLeader => call_target(view, draws[0]).map(|idx| Act::Call(idx, Call::VerifyLeader)),
+            Self::Restore => call_target(view, draws[0]).map(Act::Restore),
+            Self::Bootstrap => any_server.map(Act::Bootstrap),
+            Self::StaleChange => membership::stale(view, draws),
+            Self::NullChange => membership::null(view, draws),
+            Self::TransferAndChange => transfer_and_change(view, draws),
+            Self::Shutdown => any_server.map(Act::Shutdown),
             Self::NewDisk => membership::new_disk(view, draws, lasts),
+            Self::Move => membership::change_address(view, draws),
+            Self::ExchangeAddresses => membership::exchange_addresses(view, draws),
         };
         act.unwrap_or(Act::Nothing)
     }
@@ -93,8 +107,20 @@ fn transfer(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     Some(Act::Call(call_target(view, draws[0])?, call))
 }
 
+/// A transfer of leadership, and at once a change of membership. A leader must refuse the change.
+fn transfer_and_change(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
+    let leader = view.leader?;
+    let target = choose_one(view.all.without(leader), draws[3])?;
+    let Act::Call(_, change) = membership::any(view, draws)? else { return None };
+    Some(Act::CallTwice(leader, Call::Transfer { target: Some(target.id()) }, change))
+}
+
 fn damage(fault: DiskFault, among: ServerSet, draws: Draws) -> Option<Act> {
     choose_one(among, draws[0]).map(|idx| Act::Damage(idx, fault, draws[1]))
+}
+
+fn break_machine(fault: MachineFault, among: ServerSet, draws: Draws) -> Option<Act> {
+    choose_one(among, draws[0]).map(|idx| Act::BreakMachine(idx, fault))
 }
 
 /// The next step of an operator who replaces a lost server: remove the lost server, then add a new one.
@@ -110,7 +136,7 @@ fn replace(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let new_server = view.all.minus(view.lost).iter().find(|idx| !is_member(idx));
     match new_server {
         Some(idx) if draws[1].hits(Ratio::new(2, 3)) => {
-            call(Call::AddVoterStaged { id: idx.id(), address: idx.address(), prev_index })
+            call(Call::AddVoterStaged { id: idx.id(), address: view.address(idx), prev_index })
         }
         Some(_) | None => choose_one(view.expendable, draws[0]).map(Act::Lose),
     }

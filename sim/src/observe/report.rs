@@ -134,8 +134,16 @@ pub struct Report {
     pub situations: Vec<u64>,
     /// For each period without a leader that ended with an election, its length in microseconds.
     pub leaderless: Vec<Span>,
+    /// The number of elements of the schedule that were skipped, because what they name did not exist.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped: u64,
     /// The digest of all steps of the run. The same seed always gives the same digest.
     pub digest: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Report {
@@ -157,6 +165,7 @@ impl Report {
             membership: BTreeMap::new(),
             situations: Vec::new(),
             leaderless: Vec::new(),
+            skipped: 0,
             digest: 0,
         }
     }

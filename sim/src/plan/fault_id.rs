@@ -51,6 +51,8 @@ named! {
     Fault {
         /// A message was lost because its link was cut.
         Cut = "cut",
+        /// A message was lost because it was sent to a wrong address. It counts as cut, too.
+        WrongAddress = "wrong_address",
         /// A message was lost by chance.
         Loss = "loss",
         /// A message was delivered twice.

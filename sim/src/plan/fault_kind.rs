@@ -72,11 +72,42 @@ named! {
         Demote = "demote",
         /// A member is removed.
         Remove = "remove",
+        /// The next load of a snapshot into a state machine fails.
+        FailLoad = "fail_load",
+        /// From now on, a state machine loads no snapshot.
+        NeverLoad = "never_load",
+        /// The next snapshot of a state machine fails.
+        FailSnapshot = "fail_snapshot",
+        /// From now on, every snapshot of a state machine fails.
+        NeverSnapshot = "never_snapshot",
+        /// A server is asked for a barrier.
+        Barrier = "barrier",
+        /// A server is asked to confirm that it leads.
+        VerifyLeader = "verify_leader",
+        /// The state machine's state is restored from a backup of the leader's state.
+        Restore = "restore",
+        /// A server is bootstrapped again, or after it has voted.
+        Bootstrap = "bootstrap",
+        /// The membership is changed under the condition that an older configuration is still the latest.
+        StaleChange = "stale_change",
+        /// A change of membership that changes no suffrage: a voter is added as a non-voter, a non-voter is
+        /// demoted, a voter is added again, or a server is removed that is not a member.
+        NullChange = "null_change",
+        /// The membership is changed during a transfer of leadership.
+        TransferAndChange = "transfer_and_change",
+        /// A server is shut down.
+        Shutdown = "shutdown",
         /// A server that was removed gets a new disk and is added again under its old name. Each time,
         /// the operator takes the next step: remove a voter, give it a new disk, or add it.
         NewDisk = "new_disk",
         /// The vote record or all snapshots of a server vanish.
         Vanish = "vanish",
+        /// A member moves to a new address, at once or with a restart, and the operator changes its address
+        /// in the configuration. While the configuration has a wrong address, the operator corrects it
+        /// instead.
+        Move = "move",
+        /// Two members exchange their addresses, and the operator changes both in the configuration.
+        ExchangeAddresses = "exchange_addresses",
     }
 }
 
@@ -90,13 +121,44 @@ impl Scheduled {
     /// Whether a server may never recover from this fault. The budget of the plan limits such faults.
     #[must_use]
     pub const fn is_permanent(self) -> bool {
-        matches!(self, Self::Rot | Self::Misdirect | Self::Replace | Self::Vanish)
+        matches!(self, Self::Rot | Self::Misdirect | Self::Replace | Self::NeverLoad | Self::Vanish)
+    }
+
+    /// Whether this is a call that is made for its answer: it seldom changes the leader or the membership.
+    #[must_use]
+    pub const fn is_call_for_answer(self) -> bool {
+        matches!(
+            self,
+            Self::Barrier
+                | Self::VerifyLeader
+                | Self::Restore
+                | Self::Bootstrap
+                | Self::StaleChange
+                | Self::NullChange
+                | Self::TransferAndChange
+                | Self::Shutdown
+        )
     }
 
     /// Whether this is a fault of a disk.
     #[must_use]
     pub const fn is_disk_fault(self) -> bool {
-        self.is_permanent() || matches!(self, Self::DropPages | Self::FailRead | Self::Fill)
+        matches!(
+            self,
+            Self::Rot | Self::Misdirect | Self::Replace | Self::DropPages | Self::FailRead | Self::Fill
+        )
+    }
+
+    /// Whether this fault never ends by itself, although the server may still be of use.
+    #[must_use]
+    pub const fn never_ends(self) -> bool {
+        matches!(self, Self::NeverLoad | Self::NeverSnapshot)
+    }
+
+    /// Whether this is a fault of a state machine.
+    #[must_use]
+    pub const fn is_machine_fault(self) -> bool {
+        self.never_ends() || matches!(self, Self::FailLoad | Self::FailSnapshot)
     }
 }
 
@@ -180,5 +242,7 @@ named! {
         StallCommitter = "stall_committer",
         /// A leader is asked to transfer leadership after it has committed an entry.
         TransferCommitter = "transfer_committer",
+        /// A leader has sent `TimeoutNow`, and then only a minority hears it.
+        StrandCaller = "strand_caller",
     }
 }

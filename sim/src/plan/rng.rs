@@ -141,12 +141,24 @@ impl Spans {
 
 /// One word of a stream, enough for one decision. The lower half decides whether an event happens, and
 /// the upper half decides a size.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Draw(u64);
 
 impl Draw {
     /// A draw for callers that need no randomness.
     pub const ZERO: Self = Self(0);
+
+    /// The draw that consists of this word.
+    #[must_use]
+    pub const fn of_word(word: u64) -> Self {
+        Self(word)
+    }
+
+    /// The word of the draw.
+    #[must_use]
+    pub const fn word(self) -> u64 {
+        self.0
+    }
 
     /// Whether an event of this chance happens. Uses the lower half of the word.
     #[must_use]

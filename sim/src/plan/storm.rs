@@ -8,6 +8,7 @@ mod bias;
 
 use crate::plan::fault_kind::{Reactive, Scheduled};
 use crate::plan::rng::{Domain, Ratio, Spans, Stream};
+use crate::plan::server_set::ServerIdx;
 use crate::plan::{
     Budget, ClientPlan, ClockPlan, DiskPlan, HealPlan, InitialState, LinkPlan, MachinePlan, NemesisPlan,
     Plan, RandomDelay, Recurrence,
@@ -42,6 +43,9 @@ enum Topic {
     Outruns = 17,
     Lone = 18,
     Calls = 19,
+    Extensions = 20,
+    Listeners = 21,
+    LargeCluster = 22,
 }
 
 /// The share of storms that may lose or damage more servers than the cluster tolerates.
@@ -55,12 +59,15 @@ impl Plan {
         let mut shape = on(Topic::Shape);
         let servers = shape.one_of(&[3, 3, 3, 3, 5, 5, 5, 5, 4, 7]);
         let spares = shape.one_of(&[0, 0, 1, 2]);
-        let (servers, spares) = small_cluster(&mut on(Topic::SmallCluster)).unwrap_or((servers, spares));
+        let (small, large) = (&mut on(Topic::SmallCluster), &mut on(Topic::LargeCluster));
+        let unusual = large_cluster(large).or_else(|| small_cluster(small));
+        let (servers, spares) = unusual.unwrap_or((servers, spares));
         let mut config = config(&mut on(Topic::Config));
         let edge = EdgeConfig::draw(&mut on(Topic::Edges));
         edge.configure(&mut config);
         let timeout = Span::from_duration(config.heartbeat_timeout);
-        let clients = clients(&mut on(Topic::Clients), timeout);
+        let mut clients = clients(&mut on(Topic::Clients), timeout);
+        clients.extended = on(Topic::Extensions).chance(1, 3).then_some(Ratio::new(1, 4));
         let scheduled = scheduled(seed, timeout, &clients);
         let lone = config.pre_vote_disabled || on(Topic::Lone).chance(1, 4);
         let mut plan = Self {
@@ -96,12 +103,17 @@ impl Plan {
             ..Self::calm(seed, servers)
         };
         plan.bias(&on);
+        let most = ServerIdx::MAX_SERVERS - usize::from(servers);
+        plan.spares = plan.spares.min(u8::try_from(most).unwrap_or(u8::MAX));
         plan.clocks = clocks(&mut on(Topic::Clocks), &plan.config, &plan.clients);
         edge.adapt(&mut plan);
+        // A large cluster takes several times as long to simulate.
+        plan.chaos = if 9 < servers { plan.chaos.part(2) } else { plan.chaos };
         plan
     }
 
-    /// The plan of the storm with this seed, with every kind of disk fault, and with no limit on them.
+    /// The plan of the storm with this seed, with every kind of disk fault, with faults of state machines,
+    /// and with no limit on them.
     #[must_use]
     pub fn storm_beyond_budget(seed: u64) -> Self {
         let mut plan = Self::storm(seed);
@@ -114,6 +126,14 @@ impl Plan {
             let lasts = Spans::new(timeout, timeout.times(12));
             plan.nemesis.scheduled.insert(kind, Recurrence { every, lasts });
         }
+        for &kind in Scheduled::ALL.iter().filter(|kind| kind.is_machine_fault()) {
+            let mut stream = Stream::new(seed, Domain::Storm, Topic::Damage as u64, 2 + kind as u64);
+            let every = Spans::new(timeout.times(4), timeout.times(stream.from_to(20, 120)));
+            // If all state machines failed for good in every run, few snapshots would be left.
+            if !kind.never_ends() || stream.chance(1, 6) {
+                plan.nemesis.scheduled.insert(kind, Recurrence { every, lasts: Spans::ZERO });
+            }
+        }
         plan
     }
 }
@@ -121,6 +141,11 @@ impl Plan {
 /// In some storms, the number of voters at the start (one or two) and of spare servers.
 fn small_cluster(stream: &mut Stream) -> Option<(u8, u8)> {
     stream.chance(1, 16).then(|| (stream.one_of(&[1, 2]), stream.one_of(&[1, 2, 3])))
+}
+
+/// In a few storms, more voters at the start than a small table would hold, and the number of spare servers.
+fn large_cluster(stream: &mut Stream) -> Option<(u8, u8)> {
+    stream.chance(1, 64).then(|| (stream.one_of(&[10, 11, 11, 13, 13]), stream.one_of(&[0, 1, 2, 3])))
 }
 
 /// Draws all legal settings, because a bug may not appear under the default configuration.
@@ -219,6 +244,7 @@ fn clients(stream: &mut Stream, timeout: Span) -> ClientPlan {
         delay: Spans::us(200, 5_000),
         loss: stream.chance(1, 3).then_some(Ratio::new(1, 50)),
         gather: stream.one_of(&[None, None, Some(Span::us(500)), Some(Span::ms(10))]),
+        extended: None,
     }
 }
 
@@ -231,12 +257,15 @@ fn scheduled(seed: u64, timeout: Span, clients: &ClientPlan) -> BTreeMap<Schedul
     let has_disk_faults = Stream::new(seed, Domain::Storm, Topic::Damage as u64, 1).chance(1, 4);
     let draw = |&kind: &Scheduled| {
         let mut stream = Stream::new(seed, Domain::Storm, Topic::Scheduled as u64, 1 + kind as u64);
-        let (is_on, often) = (stream.chance(1, 3), stream.from_to(8, 60));
+        // A call that changes little must not displace the faults, so fewer storms make it.
+        let share = if kind.is_call_for_answer() { 5 } else { 3 };
+        let (is_on, often) = (stream.chance(1, share), stream.from_to(8, 60));
         let is_short = stream.chance(1, 2) || kind == Scheduled::Flap || kind.breaks_leases();
         let short = Spans::new(Span::ms(5), timeout.times(2));
         let lasts = if is_short { short } else { Spans::new(timeout, timeout.times(12)) };
         let rhythm = Recurrence { every: Spans::new(timeout.times(2), timeout.times(often)), lasts };
-        let may_be = (has_disk_faults || !kind.is_disk_fault()) && !(leases && kind.breaks_leases());
+        let is_rare = kind.is_disk_fault() || kind.never_ends();
+        let may_be = (has_disk_faults || !is_rare) && !(leases && kind.breaks_leases());
         (is_on && may_be).then_some((kind, rhythm))
     };
     Scheduled::ALL.iter().filter_map(draw).collect()
@@ -258,15 +287,24 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Fields that a storm does not draw.
-    const NOT_DRAWN: [&str; 7] = [
+    const NOT_DRAWN: [&str; 8] = [
         "plan.seed",
         "plan.servers",
         "plan.config.protocol_version",
         "plan.config.local_id",
         "plan.config.no_snapshot_restore_on_start",
         "plan.fault_ids",
+        "plan.order",
         "plan.judges",
     ];
+
+    #[test]
+    fn some_storms_have_more_than_nine_voters() {
+        let plans: Vec<Plan> = (0..4_000).map(Plan::storm).collect();
+        assert!(plans.iter().all(|plan| plan.validate().is_ok()));
+        let sizes: BTreeSet<u8> = plans.iter().map(|plan| plan.servers).collect();
+        assert!(sizes.is_superset(&BTreeSet::from([1, 2, 3, 4, 5, 7, 10, 11, 13])), "{sizes:?}");
+    }
 
     #[test]
     fn every_field_of_a_plan_is_drawn_but_for_a_few() {

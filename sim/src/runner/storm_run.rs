@@ -6,6 +6,7 @@ use crate::engine::world::{Unsettled, World};
 use crate::observe::observer::Observer;
 use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::{ServerIdx, ServerSet};
+use crate::schedule::{Choice, Element};
 use wavetank_raft::{Call, Config, Reloadable, Span};
 
 /// The result of the phases of a run.
@@ -37,13 +38,17 @@ pub fn run<F: TankFsm, V: Observer>(
     if !phases.run_for(chaos) {
         return stopped(all);
     }
-    let broken = phases.permanently_broken();
+    let damaged = phases.world.lost_or_damaged();
+    let broken = phases.permanently_broken(damaged);
     let core = phases.world.heal(broken);
     let settle = phases.world.plan().heal.settle;
     if !phases.run_for(settle) {
         return stopped(core);
     }
-    if !phases.world.lost_or_damaged().is_empty() && !phases.world.is_viable(core) {
+    // The crash of a damaged server can end its damage, for example if its disk completes a compaction
+    // that removes the damaged entry. It stays down all the same.
+    let damaged = damaged.or(phases.world.lost_or_damaged());
+    if !damaged.is_empty() && !phases.world.is_viable(core) {
         // So many servers are damaged that no progress is possible. The run still holds: the remaining
         // servers have given no wrong answer.
         return StormOutcome { core, unsettled: None, took: Span::ZERO, stopped: false };
@@ -81,6 +86,29 @@ pub fn run<F: TankFsm, V: Observer>(
     }
 }
 
+/// Plays a schedule to its end. `go_on` is called before every element and returns whether the run
+/// continues. If the schedule has rested the clients, the servers that were healed must agree at its end.
+pub fn play<F: TankFsm, V: Observer>(
+    world: &mut World<F, V>,
+    elements: &[Element],
+    mut go_on: impl FnMut(&V) -> bool,
+) -> StormOutcome {
+    world.play(elements, &mut go_on);
+    let stopped = !go_on(world.observer());
+    let mut core = world.all();
+    let mut has_rested = false;
+    for element in elements {
+        match element.choice {
+            Choice::Heal(broken) => core = core.minus(broken),
+            Choice::Rest => has_rested = true,
+            _ => {}
+        }
+    }
+    let must_agree = has_rested && !stopped && world.plan().has_time_to_elect();
+    let unsettled = if must_agree { world.unsettled(core) } else { None };
+    StormOutcome { core, unsettled, took: Span::ZERO, stopped }
+}
+
 /// The run was stopped, because `go_on` returned false.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Stopped;
@@ -100,9 +128,9 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
     /// The servers that stay broken until the end: lost servers and damaged servers. If the plan sets
     /// `leave_broken`, more servers stay broken, as long as the others are a quorum of every
     /// configuration.
-    fn permanently_broken(&mut self) -> ServerSet {
+    fn permanently_broken(&mut self, damaged: ServerSet) -> ServerSet {
         let all = self.world.all();
-        let mut broken = self.world.lost_or_damaged();
+        let mut broken = damaged;
         if !self.world.plan().heal.leave_broken {
             return broken;
         }

@@ -64,6 +64,7 @@ fn families() -> Vec<Edit> {
         clocks,
         clients.loss,
         clients.gather,
+        clients.extended,
         heal.leave_broken,
         heal.compact,
         heal.hub,

@@ -22,6 +22,11 @@ fn rust(value: &Value) -> String {
         Value::Duration(span) => {
             one(*span, ["Duration::from_secs", "Duration::from_millis", "Duration::from_micros"])
         }
+        Value::Named(name, parts) if name == "EventOrder::Scheduled" => {
+            let Some(Value::List(elements)) = parts.last() else { return name.clone() };
+            let lines = elements.iter().map(|element| format!("\n    {},", rust(element)));
+            format!("EventOrder::scheduled(&[{}\n])", lines.collect::<String>())
+        }
         Value::Named(name, parts) if parts.is_empty() => name.clone(),
         Value::Named(name, parts) => format!("{name}({})", all(parts)),
         Value::Struct(name, fields) => match (*name, &fields[..]) {

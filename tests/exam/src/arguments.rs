@@ -26,24 +26,24 @@ pub(crate) struct Arguments {
     /// The number of ranges of seeds, far from each other
     #[arg(long, value_name = "R", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     pub(crate) ranges: u64,
-    /// Jobs of the build, and threads of the sweep
+    /// The number of build jobs and of threads of the sweep
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) jobs: u32,
-    /// Only this many of the bugs that are found within seconds, drawn by the salt
+    /// Examine only this many of the bugs that are found within seconds; the salt draws them
     #[arg(long, value_name = "N")]
     pub(crate) handful: Option<usize>,
-    /// The text that the handful is drawn by, such as the hash of a commit
+    /// The text that draws the handful, such as the hash of a commit
     #[arg(long, value_name = "HASH", default_value = "", requires = "handful")]
     pub(crate) salt: String,
     #[command(flatten)]
     pub(crate) more: More,
-    /// Resume an exam of the same setup: the outcomes of unchanged patches are taken over
+    /// Resume an exam of the same setup, and take over the outcomes of unchanged patches
     #[arg(long)]
     pub(crate) resume: bool,
     /// Also write the table to a file, after every bug
     #[arg(long, value_name = "FILE")]
     pub(crate) markdown: Option<PathBuf>,
-    /// The outcomes as JSON
+    /// Print the outcomes as JSON
     #[arg(long)]
     pub(crate) json: bool,
     /// Only list the bugs
@@ -54,7 +54,7 @@ pub(crate) struct Arguments {
 /// Additional work for each bug.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct More {
-    /// Also judge only by what the harness remembers, and only by outcomes
+    /// Also find the bugs with only the history judged, and with only the outcomes judged
     #[arg(long)]
     pub(crate) levels: bool,
     /// Also shrink the failing run, and replay it after a change of the code
@@ -63,7 +63,7 @@ pub(crate) struct More {
 }
 
 impl Arguments {
-    /// Everything that an outcome depends on besides the bug.
+    /// Describes everything, besides the bug, on which an outcome depends.
     pub(crate) fn setup(&self) -> String {
         let Self { seeds, ranges, more: More { levels, shrink }, .. } = self;
         let besides = [(*levels, ", at three levels of judges"), (*shrink, ", and shrunk")];

@@ -8,24 +8,24 @@ use std::path::{Path, PathBuf};
 pub struct Bug {
     /// The name of its file, without the extension.
     pub name: String,
-    /// What is wrong in the planted code.
+    /// The fault in the planted code.
     pub plants: String,
     /// Where the bug was seen: a library, an issue, a paper.
     pub seen: String,
-    /// The judges, one of which must find the bug first.
+    /// The judges. One of them must be the first to find the bug.
     pub judges: Vec<String>,
-    /// How soon the bug must be found, and in what.
+    /// How soon the bug must be found, and in which scenario.
     pub within: Within,
-    /// How many seeds the calibration simulator took: with every rule judged, with what its memory
-    /// shows, and with outcomes alone. `None` if that was not measured.
+    /// The number of seeds that the calibration simulator took at each level of judges: all rules, the
+    /// history, and the outcomes. `None` if that was not measured.
     pub figures: Option<String>,
-    /// How many seeds storms need to find it, if a story has to find it.
+    /// The number of seeds that storms need, for a bug that a story has to find.
     pub storms: Option<String>,
     /// The patch file.
     pub file: PathBuf,
 }
 
-/// How soon a bug must be found, and in what.
+/// How soon a bug must be found, and in which scenario.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Within {
     /// Within this many storms.
@@ -38,7 +38,7 @@ impl Bug {
     /// The bugs in a folder, by name.
     ///
     /// # Errors
-    /// When a file cannot be read or its head is malformed; the error names the file.
+    /// The error names the file that cannot be read, or whose head is malformed.
     pub fn all_in(folder: &Path) -> Result<Vec<Self>, String> {
         let cannot = |error: std::io::Error| format!("cannot read `{}`: {error}", folder.display());
         let mut files = Vec::new();
@@ -59,14 +59,14 @@ impl Bug {
     }
 
     fn parse(name: &str, text: &str, file: &Path) -> Result<Self, String> {
-        let (head, _) = text.split_once("\ndiff --git ").ok_or("there is no diff in it")?;
+        let (head, _) = text.split_once("\ndiff --git ").ok_or("it contains no diff")?;
         let mut fields: Vec<(&str, String)> = Vec::new();
         for line in head.lines().filter(|line| !line.trim().is_empty()) {
             match (line.strip_prefix("  "), line.split_once(": "), fields.last_mut()) {
                 (Some(more), _, Some((_, said))) => *said = format!("{said} {}", more.trim()),
                 (None, Some((key, said)), _) => fields.push((key, said.trim().to_owned())),
                 (Some(_), _, None) | (None, None, _) => {
-                    return Err(format!("`{line}` is no line of a head"));
+                    return Err(format!("`{line}` is not a line of a head"));
                 }
             }
         }
@@ -94,7 +94,8 @@ impl Within {
             return Ok(Self::Story(story.trim().to_owned()));
         }
         let many = said.strip_suffix(" storms").and_then(|many| many.parse().ok()).filter(|&many| 0 < many);
-        many.map(Self::Storms).ok_or_else(|| format!("`Within:` is `N storms` or `story NAME`, not `{said}`"))
+        many.map(Self::Storms)
+            .ok_or_else(|| format!("`Within:` must be `N storms` or `story NAME`, not `{said}`"))
     }
 
     /// Whether the bug is found within seconds.
@@ -141,6 +142,6 @@ mod tests {
         assert_eq!(without, Err("its head has no `Within:`".to_owned()));
         let vague = parse(&format!("{HEAD}Within: soon\n\ndiff --git a/x b/x\n")).unwrap_err();
         assert!(vague.contains("`N storms` or `story NAME`"), "{vague}");
-        assert_eq!(parse(HEAD), Err("there is no diff in it".to_owned()));
+        assert_eq!(parse(HEAD), Err("it contains no diff".to_owned()));
     }
 }

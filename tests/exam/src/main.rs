@@ -14,11 +14,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use wavetank_exam::{Bug, Hits, Outcome, SavedOutcomes, Shrunk, Sweep, Within, WorkingCopy};
 
-/// The distance between the beginnings of ranges, and of the first one from zero: no range has a
+/// The distance between the first seeds of two ranges, and from zero to the first range. No range has a
 /// seed that tests or sweeps use.
 const APART: u64 = 1_000_000;
 
-/// Seeds of a story in each range: a story does much the same under every seed.
+/// The number of seeds of a story in each range. A story does almost the same under every seed.
 const SEEDS_OF_A_STORY: u64 = 32;
 
 fn main() -> ExitCode {
@@ -33,10 +33,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Holds the exam; `true` if every bug passed.
+/// Holds the exam. Returns true if every bug passed.
 fn exam(arguments: &Arguments) -> Result<bool, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let root = root.canonicalize().map_err(|error| format!("the workspace is gone: {error}"))?;
+    let root = root.canonicalize().map_err(|error| format!("cannot find the workspace: {error}"))?;
     let all = Bug::all_in(&root.join("tests/exam/patches"))?;
     let bugs = arguments.choose(all)?;
     let mut out = io::stdout().lock();
@@ -92,8 +92,8 @@ fn write_table(file: &Path, bugs: &[Bug], outcomes: &[Outcome], arguments: &Argu
     fs::write(file, text).map_err(|error| format!("cannot write `{}`: {error}", file.display()))
 }
 
-/// Plants a bug and sweeps its ranges. A bug that cannot be planted or built has an outcome, too, so
-/// that the others are still examined.
+/// Plants a bug and sweeps its ranges. A bug that cannot be planted or built also has an outcome, so that
+/// the other bugs are still examined.
 fn examine(
     bug: &Bug,
     arguments: &Arguments,

@@ -1,4 +1,4 @@
-//! The outcome of a bug over all its ranges.
+//! The outcome of a bug over all its ranges of seeds.
 
 use crate::bug::Bug;
 use crate::shrunk::Shrunk;
@@ -19,43 +19,43 @@ pub struct Outcome {
     pub found: u64,
     /// The number of ranges.
     pub ranges: u64,
-    /// Seeds and finds over all ranges.
+    /// The number of seeds and finds over all ranges, with every rule judged.
     pub hits: Hits,
-    /// The same, with only what the harness remembers judged.
+    /// The same numbers with only the history judged.
     pub history: Option<Hits>,
-    /// The same, with only outcomes judged.
+    /// The same numbers with only the outcomes judged.
     pub outcomes: Option<Hits>,
-    /// Seeds until it was found. A range without a find counts with all its seeds.
+    /// The number of seeds until the bug was found. A range without a find counts with all its seeds.
     pub seeds: Spread,
-    /// Steps until it was found.
+    /// The number of steps until the bug was found.
     pub steps: Spread,
     /// Wall-clock milliseconds of all ranges together.
     pub wall_ms: u64,
     /// Wall-clock milliseconds to plant and build it.
     pub build_ms: u64,
-    /// The shortest range's failing run: scenario and seed.
+    /// The scenario and seed of the shortest failing run.
     pub example: Option<String>,
     /// The message of that run.
     pub message: Option<String>,
-    /// That run shrunk, if that was asked for.
+    /// The shrunk run, if the exam was asked to shrink.
     pub shrunk: Option<Shrunk>,
-    /// Whether a judge that the head names found it first in most ranges.
+    /// Whether a judge that the head names was the first to find the bug in most ranges.
     pub passed: bool,
-    /// The reason for missing figures: the patch does not apply, or the copy does not build.
+    /// The reason why figures are missing: the patch does not apply, or the copy does not build.
     pub error: Option<String>,
 }
 
 /// The number of seeds that were run, and of ranges that ended with a find.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Hits {
-    /// Seeds that were run.
+    /// The number of seeds that were run.
     pub seeds: u64,
-    /// Ranges that ended with a find.
+    /// The number of ranges that ended with a find.
     pub found: u64,
 }
 
 impl Hits {
-    /// The sum over these ranges.
+    /// Adds up these ranges.
     #[must_use]
     pub fn of(ranges: &[Range]) -> Self {
         Self {
@@ -65,7 +65,8 @@ impl Hits {
     }
 }
 
-/// Seeds for each find, with one decimal below ten; more than all of them if there was none.
+/// Prints the number of seeds for each find, with one decimal below ten. Without a find, it prints that
+/// more than all seeds were needed.
 impl fmt::Display for Hits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seeds, found } = *self;
@@ -80,7 +81,7 @@ impl fmt::Display for Hits {
 /// The median, the least and the most of some numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Spread {
-    /// The median; the lower one of two.
+    /// The median. For an even count, it is the lower of the two numbers in the middle.
     pub median: u64,
     /// The smallest number.
     pub least: u64,
@@ -120,7 +121,7 @@ impl Outcome {
         .judged_by(bug)
     }
 
-    /// Judges the outcome again by the judges in the bug's head.
+    /// Judges the outcome again, with the judges that the bug's head names.
     #[must_use]
     pub fn judged_by(mut self, bug: &Bug) -> Self {
         let found_by = self.found_by.iter().filter(|(judge, _)| bug.judges.contains(judge));
@@ -136,7 +137,7 @@ impl Outcome {
 }
 
 impl Spread {
-    /// The spread of these numbers; zeros if there are none.
+    /// The spread of these numbers. It is all zeros if there are no numbers.
     pub fn of(numbers: impl IntoIterator<Item = u64>) -> Self {
         let mut sorted: Vec<u64> = numbers.into_iter().collect();
         sorted.sort_unstable();

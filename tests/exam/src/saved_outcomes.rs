@@ -7,7 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
 
-/// A file of outcomes, one a line.
+/// A file of outcomes, one in each line.
 #[derive(Debug)]
 pub struct SavedOutcomes {
     file: PathBuf,
@@ -26,7 +26,7 @@ impl SavedOutcomes {
     /// Reads the file to resume an exam; otherwise begins an empty file.
     ///
     /// # Errors
-    /// When the file cannot be written, or a line of it is no outcome.
+    /// The error says that the file cannot be written, or that a line of it is not an outcome.
     pub fn open(file: PathBuf, resume: bool) -> Result<Self, String> {
         let cannot = |error: std::io::Error| format!("cannot save outcomes in `{}`: {error}", file.display());
         if let Some(folder) = file.parent() {
@@ -44,7 +44,7 @@ impl SavedOutcomes {
         Ok(Self { file, lines })
     }
 
-    /// The outcome of exactly this patch in the same setup; `None` if there is none yet.
+    /// Returns the outcome of exactly this patch in the same setup, if it was saved.
     #[must_use]
     pub fn outcome(&self, bug: &Bug, setup: &str) -> Option<Outcome> {
         let patch = fingerprint(bug)?;
@@ -56,7 +56,7 @@ impl SavedOutcomes {
     /// Saves an outcome. An outcome with an error is not saved, so that its bug is examined again.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// The error says that the file cannot be written.
     pub fn save(&mut self, bug: &Bug, setup: &str, outcome: &Outcome) -> Result<(), String> {
         let Some(patch) = fingerprint(bug).filter(|_| outcome.error.is_none()) else { return Ok(()) };
         let line = SavedOutcome { patch, setup: setup.to_owned(), outcome: outcome.clone() };
@@ -69,10 +69,10 @@ impl SavedOutcomes {
     }
 }
 
-/// A hash of the patch, and of its story if it has one; `None` if the patch cannot be read.
+/// A hash of the patch, and of its story if it has one. Returns `None` if the patch cannot be read.
 fn fingerprint(bug: &Bug) -> Option<u64> {
     let text = fs::read_to_string(&bug.file).ok()?;
-    // The rest of the head can be reworded, and the bug is still the same.
+    // The rest of the head can be reworded without a change of the bug.
     let (_, patch) = text.split_once("\ndiff --git ")?;
     Some(match &bug.within {
         Within::Storms(_) => crate::hash([patch.as_bytes()]),

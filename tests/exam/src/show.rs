@@ -6,7 +6,7 @@ use std::process::Command;
 use std::{fs, thread};
 use wavetank_exam::{Bug, Outcome, Spread, Within};
 
-/// The bugs by name, with what is wrong in each.
+/// Lists the bugs by name, with the fault in each.
 pub(crate) fn list(bugs: &[Bug], out: &mut dyn Write) -> io::Result<()> {
     for bug in bugs {
         writeln!(out, "{:48} {}", bug.name, bug.plants)?;
@@ -64,7 +64,7 @@ pub(crate) fn table(bugs: &[Bug], outcomes: &[Outcome], out: &mut dyn Write) -> 
         ]);
     }
     for column in 2..9 {
-        table.column_mut(column).expect("there are ten").set_cell_alignment(CellAlignment::Right);
+        table.column_mut(column).expect("the table has ten columns").set_cell_alignment(CellAlignment::Right);
     }
     writeln!(out, "{table}")?;
     let passed = outcomes.iter().filter(|outcome| outcome.passed).count();
@@ -72,7 +72,7 @@ pub(crate) fn table(bugs: &[Bug], outcomes: &[Outcome], out: &mut dyn Write) -> 
     shrunk(outcomes, out)
 }
 
-/// A table of the runs that were shrunk, if that was asked for.
+/// Writes a table of the shrunk runs, if there are any.
 fn shrunk(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
     let mut table = markdown();
     table.set_header(["bug", "run", "before", "after", "tried", "wall s", "after a change of the code"]);
@@ -97,13 +97,14 @@ fn markdown() -> Table {
     table
 }
 
-/// Seeds for each find, at each level of judges that was asked for.
+/// The number of seeds for each find, at each level of judges that was requested.
 fn levels(outcome: &Outcome) -> String {
     let all = [Some(outcome.hits), outcome.history, outcome.outcomes];
     all.into_iter().flatten().map(|hits| hits.to_string()).collect::<Vec<_>>().join(" / ")
 }
 
-/// Remarks to the figures: a story was written for its bug, and finds it under every seed.
+/// A remark on the figures: the scenario is a story, which was written for its bug and finds it under
+/// every seed.
 fn remark(bug: &Bug, outcome: &Outcome) -> String {
     match &bug.within {
         _ if !outcome.passed => "not passed".to_owned(),
@@ -115,8 +116,8 @@ fn remark(bug: &Bug, outcome: &Outcome) -> String {
     }
 }
 
-/// The number of bugs that storms found here with no more seeds than the calibration, both with what
-/// the harness remembers.
+/// The number of bugs that storms found with at most as many seeds as the calibration simulator. Both use
+/// only the judges of the history.
 fn beside(bugs: &[Bug], outcomes: &[Outcome]) -> String {
     let known = |(bug, outcome): (&Bug, &Outcome)| {
         if matches!(bug.within, Within::Story(_)) {
@@ -130,7 +131,7 @@ fn beside(bugs: &[Bug], outcomes: &[Outcome]) -> String {
     let known: Vec<bool> = bugs.iter().zip(outcomes).filter_map(known).collect();
     let quick = known.iter().filter(|&&quick| quick).count();
     format!(
-        "of {} that storms found, with figures of the calibration, {quick} took no more seeds than there",
+        "of {} bugs that storms found and that have calibration figures, {quick} took no more seeds than the calibration",
         known.len()
     )
 }
@@ -141,7 +142,7 @@ fn tenths(text: &str) -> Option<u64> {
     Some(10 * whole.parse::<u64>().ok()? + tenth.parse::<u64>().ok()?)
 }
 
-/// The judges that were first to find it, the most frequent one first.
+/// The judges that were first to find the bug, the most frequent one first.
 fn found_by(outcome: &Outcome) -> String {
     let mut found_by: Vec<(&String, &u64)> = outcome.found_by.iter().collect();
     found_by.sort_by_key(|(_, times)| std::cmp::Reverse(**times));
@@ -164,11 +165,12 @@ pub(crate) fn heading(setup: &str) -> String {
     format!(
         "# The exam of planted bugs\n\n\
          `cargo exam` on {cores} cores of {}, {date}, {rust}: {setup}.\n\n\
-         Seeds are seeds for each find (all seeds played, over the ranges that ended with one); then the median, \
-         the least and the most of a range. The calibration is what a simulator of a thousand lines, written for \
-         nothing else, took to find the same kind of bug: with every rule of the protocol judged, with what the \
-         harness's memory shows, and with outcomes alone. Where a story has to find the bug, the last column says how \
-         many seeds a find storms need.",
+         The column \"seeds\" has the number of seeds for each find: all seeds that were played, divided by the \
+         number of ranges with a find. The columns after it have the median, the least and the largest number of \
+         seeds in a range. The calibration is a simulator of a thousand lines that was written only for this \
+         purpose. Its column has the number of seeds that it needed for the same kind of bug, with three levels of \
+         judges: every rule of the protocol, the history that the harness records, and the outcomes alone. If a \
+         story has to find the bug, the last column says how many seeds storms need for a find.",
         processor()
     )
 }

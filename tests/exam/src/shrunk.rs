@@ -1,5 +1,5 @@
-//! A failure that was found and shrunk, and whether its capsule still replays after the code has
-//! changed.
+//! A failing run that was shrunk. The exam also tests whether its capsule still replays after the code
+//! has changed.
 
 use crate::outcome::millis;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-/// A shrunk failure.
+/// A failing run that was shrunk.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Shrunk {
     /// The size of the run that was found.
@@ -18,15 +18,15 @@ pub struct Shrunk {
     pub tried: String,
     /// The time that the search took.
     pub wall_ms: u64,
-    /// The output of the capsule's replay after a change of the code; `None` if the run was the same.
+    /// The output of a replay after a change of the code, if the replayed run differed.
     pub strayed: Option<String>,
 }
 
 impl Shrunk {
-    /// Shrinks a run into a capsule.
+    /// Shrinks a run, and writes the capsule.
     ///
     /// # Errors
-    /// When the output of the command cannot be read.
+    /// The error says that the output of the command cannot be read.
     pub fn of(command: &Path, run: &str, capsule: &Path) -> Result<Self, String> {
         let begun = Instant::now();
         let mut shrink = Command::new(command);
@@ -44,7 +44,7 @@ impl Shrunk {
     /// Replays the capsule with another build.
     ///
     /// # Errors
-    /// When the command cannot be run.
+    /// The error says that the command cannot be run.
     pub fn replay(&mut self, command: &Path, capsule: &Path) -> Result<(), String> {
         let mut replay = Command::new(command);
         replay.args(["replay", "--trace", "none"]).arg(capsule);

@@ -6,17 +6,17 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-/// A run that takes longer than this counts as one that hangs.
+/// A run that takes longer than this counts as a run that hangs.
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// A built command, and how it sweeps seeds.
+/// A built command, and the sweep that it runs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Sweep {
-    /// The command with the bug in it.
+    /// The command that contains the bug.
     pub command: PathBuf,
     /// The scenario that is swept.
     pub scenario: String,
-    /// The most seeds in a range.
+    /// The largest number of seeds in a range.
     pub seeds: u64,
     /// The number of threads.
     pub jobs: u32,
@@ -40,7 +40,7 @@ pub struct Range {
 /// The first run that failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Found {
-    /// The check that failed; `panic`, or `hang` if the run did not end.
+    /// The check that failed, or `panic`, or `hang` if the run did not end.
     pub judge: String,
     /// The seed of the run.
     pub seed: u64,
@@ -49,10 +49,10 @@ pub struct Found {
 }
 
 impl Sweep {
-    /// Runs the seeds from `first` on, in growing chunks, until one fails.
+    /// Runs the seeds from `first` on, in growing chunks, until a run fails.
     ///
     /// # Errors
-    /// When the command cannot be run, or its output cannot be read.
+    /// The error says that the command cannot be run, or that its output cannot be read.
     pub fn play(&self, first: u64) -> Result<Range, String> {
         let begun = Instant::now();
         let mut range = Range { found: None, seeds: 0, steps: 0, wall: Duration::ZERO };
@@ -70,12 +70,13 @@ impl Sweep {
         let file = self.command.with_file_name("exam.jsonl");
         let mut child = self.spawn(from, many, &file)?;
         if !has_ended(&mut child, LONGEST.saturating_mul(u32::try_from(many).unwrap_or(u32::MAX)))? {
-            let message = format!("one of {from}..{} does not end", from + many);
+            let message = format!("a run under a seed of {from}..{} does not end", from + many);
             range.found = Some(Found { judge: "hang".to_owned(), seed: from, message });
             range.seeds += 1;
             return Ok(());
         }
-        let lines = fs::read_to_string(&file).map_err(|error| format!("no reports of {from}: {error}"))?;
+        let lines = fs::read_to_string(&file)
+            .map_err(|error| format!("cannot read the reports of the seeds from {from} on: {error}"))?;
         for line in lines.lines() {
             let report: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
             range.seeds += 1;
@@ -100,7 +101,7 @@ impl Sweep {
     }
 }
 
-/// Waits for the child to end; kills it and returns `false` if it takes too long.
+/// Waits for the child to end. Kills it and returns false if it takes too long.
 fn has_ended(child: &mut Child, longest: Duration) -> Result<bool, String> {
     let begun = Instant::now();
     let mut pause = Duration::from_millis(1);
@@ -115,7 +116,7 @@ fn has_ended(child: &mut Child, longest: Duration) -> Result<bool, String> {
     Ok(true)
 }
 
-/// The judge and the message of a failed run; `None` if the run did not fail.
+/// The judge and the message of a failed run. Returns `None` if the run did not fail.
 fn failure(verdict: &Value) -> Option<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     if let Some(violation) = verdict.get("Violated") {

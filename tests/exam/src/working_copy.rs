@@ -1,7 +1,7 @@
-//! A copy of the workspace in which one bug at a time is planted and built.
+//! A copy of the workspace in which the exam plants and builds one bug at a time.
 //!
-//! Files are written only where they differ, so that a build after the first one compiles what the
-//! bug touches and little else.
+//! A file is written only if it differs. So a build after the first one compiles little more than the
+//! code that the bug changes.
 
 use crate::bug::Bug;
 use std::fs;
@@ -34,7 +34,7 @@ impl WorkingCopy {
     /// Restores the copy from the workspace, which removes the planted bug.
     ///
     /// # Errors
-    /// When a file cannot be copied, or `git` does not say which files there are.
+    /// The error says that a file cannot be copied, or that `git` does not list the files.
     pub fn clean(&self) -> Result<(), String> {
         let listed = run(Command::new("git").current_dir(&self.root).args(["ls-files", "-z"]))?;
         let listed = String::from_utf8(listed.stdout).map_err(|_| "a file's name is not UTF-8")?;
@@ -46,7 +46,7 @@ impl WorkingCopy {
 
     fn copy(&self, name: &str) -> std::io::Result<()> {
         let (from, to) = (self.root.join(name), self.work.join(name));
-        // A file that is listed and missing has been deleted, and the deletion is not committed yet.
+        // A file that is listed but missing was deleted, and the deletion is not committed yet.
         let Ok(ours) = fs::read(&from) else {
             return if to.exists() { fs::remove_file(to) } else { Ok(()) };
         };
@@ -60,19 +60,20 @@ impl WorkingCopy {
     /// Plants a bug in a clean copy.
     ///
     /// # Errors
-    /// When the patch no longer applies.
+    /// The error says that the patch no longer applies.
     pub fn plant(&self, bug: &Bug) -> Result<(), String> {
         let mut git = Command::new("git");
-        // The copy lies inside the repository, and must not be taken for a part of it.
-        git.env("GIT_CEILING_DIRECTORIES", self.work.parent().expect("it is in a folder"));
+        // The copy lies inside the repository. Without this variable, git would treat it as a part of the
+        // repository.
+        git.env("GIT_CEILING_DIRECTORIES", self.work.parent().expect("the copy is in a folder"));
         git.current_dir(&self.work).args(["apply", "--whitespace=nowarn"]).arg(&bug.file);
         run(&mut git).map(drop).map_err(|why| format!("{} does not apply: {why}", bug.name))
     }
 
-    /// Changes code that no run depends on.
+    /// Changes code on which no run depends.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// The error says that the file cannot be written.
     pub fn disturb(&self) -> Result<(), String> {
         let place = self.work.join("raft/src/quorum.rs");
         let more = "\n#[expect(dead_code, reason = \"a change of the code\")]\nconst UNRELATED: u8 = 1;\n";
@@ -84,12 +85,13 @@ impl WorkingCopy {
     /// Builds the command and returns its path.
     ///
     /// # Errors
-    /// When it does not compile.
+    /// The error says that the code does not compile.
     pub fn build(&self) -> Result<PathBuf, String> {
         let mut cargo = Command::new("cargo");
         cargo.current_dir(&self.work).args(["build", "--quiet", "--profile", "exam"]);
         cargo.args(["-p", "wavetank-scenarios", "--bin", "wavetank", "-j"]).arg(self.jobs.to_string());
-        // A planted bug may well leave something unused: no flag of the caller's makes that an error.
+        // A planted bug may leave something unused. The caller's flags must not turn that warning into an
+        // error.
         cargo.env("CARGO_TARGET_DIR", &self.target).env_remove("RUSTFLAGS");
         run(&mut cargo)?;
         Ok(self.target.join("exam/wavetank"))

@@ -1,4 +1,4 @@
-//! The seams of the real stores, with a simulated device behind them.
+//! Implements the storage interfaces of the real stores with a simulated device.
 
 use redb::StorageBackend;
 use std::io;
@@ -6,27 +6,27 @@ use std::path::Path;
 use wavetank_node::store::Files;
 use wavetank_sim::disk::{Mount, OpenFile};
 
-/// A database's file.
+/// The file of a database, on a simulated device.
 #[derive(Debug)]
 pub(super) struct Backend {
     pub(super) file: OpenFile,
     pub(super) syncs: Syncs,
 }
 
-/// The treatment of a database's syncs.
+/// How a database's syncs are carried out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Syncs {
-    /// They are carried out.
+    /// The device syncs its data.
     Honest,
-    /// They are said to be.
+    /// The device reports success and syncs nothing.
     Skipped,
 }
 
-/// A file system for snapshots.
+/// The file system for snapshots, on a simulated device.
 #[derive(Clone, Debug)]
 pub(super) struct Tree(pub(super) Mount);
 
-/// A file with the place at which it goes on.
+/// An open file and the position of its next read or write.
 #[derive(Debug)]
 pub(super) struct Placed {
     file: OpenFile,

@@ -1,7 +1,7 @@
 //! The stores of a real server, redb and snapshots in files, on a simulated device.
 //!
-//! Beside them stands a log in memory that has what was reported durable. After every crash the
-//! store must hold that, or that and the whole group of writes that was under way.
+//! A log in memory has the writes that the stores reported as durable. After every crash, the stores must
+//! hold exactly these writes, or these and the whole group of writes that was under way.
 
 use super::seams::{Backend, Syncs, Tree};
 use std::path::Path;
@@ -12,8 +12,8 @@ use wavetank_raft::execute::{HARD_STATE, Recovered, Snapshots, Storage, keep_sna
 use wavetank_raft::store::inmem::InmemStore;
 use wavetank_raft::store::{SnapshotStore, StableStore, StoreError};
 use wavetank_raft::{
-    Configuration, Data, Entries, Entry, Index, LogId, Payload, Settings, SnapshotMeta, SnapshotPiece,
-    StoreJob, Write,
+    CacheLimits, Configuration, Data, Entries, Entry, Index, LogId, Payload, Settings, SnapshotMeta,
+    SnapshotPiece, StoreJob, Write,
 };
 use wavetank_sim::ServerIdx;
 use wavetank_sim::disk::fault::{Damage, DiskFault};
@@ -23,7 +23,7 @@ use wavetank_sim::plan::rng::{Domain, Draw, Ratio, Stream};
 const LOG: &str = "raft.redb";
 const RETAIN: usize = 2;
 
-/// The chance that writing a snapshot meets a fault of the device.
+/// The chance that a fault of the device happens while a snapshot is written.
 const SNAPSHOT_TROUBLE: Ratio = Ratio::new(1, 30);
 /// The chance that the power fails again while a server starts.
 const FAILS_AGAIN: Ratio = Ratio::new(1, 4);
@@ -35,7 +35,7 @@ pub(super) struct Durable {
     syncs: Syncs,
     open: Option<Open>,
     reported: Storage<InmemStore, InmemStore>,
-    /// Writes that may or may not be on the device.
+    /// Writes whose durability is unknown, because the power failed before their report.
     doubtful: Vec<Write>,
     chance: Stream,
     /// The number of device operations of the last group of writes.
@@ -79,12 +79,12 @@ impl Open {
     }
 }
 
-const OPEN: &str = "the stores are open but for the moment of a crash";
+const OPEN: &str = "the stores are closed only during a crash";
 const IN_MEMORY: &str = "stores in memory do not fail";
-const SOUND: &str = "nothing is armed, and what was synced can be read";
+const SOUND: &str = "no fault is armed, and synced data can be read";
 
 impl Durable {
-    /// Blank stores on a blank device.
+    /// Creates blank stores on a blank device.
     pub(super) fn new(seed: u64, idx: ServerIdx, syncs: Syncs) -> Self {
         let device = Device::new(seed, idx);
         Self {
@@ -103,7 +103,8 @@ impl Durable {
         self.open.as_mut().expect(OPEN)
     }
 
-    /// Some trouble, in the middle of so many operations as the last group of writes took.
+    /// Arms one fault. It happens after a random number of device operations, which is at most one above
+    /// the number that the last group of writes took.
     fn arm(&mut self, kinds: &[DeviceFault]) {
         let trouble = self.chance.one_of(kinds);
         let after = self.chance.below(self.operations + 2);
@@ -155,8 +156,7 @@ impl Durable {
         keep_snapshot(state, meta, &mut self.open().snapshots.store).map(|_| ())
     }
 
-    /// The process ends, and the stores are opened again by another one; the power may fail while
-    /// they are.
+    /// Ends the process, and opens the stores again in a new one. The power may fail meanwhile.
     fn restart(&mut self) {
         loop {
             let is_cut = self.chance.chance(1, 2);
@@ -192,7 +192,7 @@ impl Durable {
         let is_whole = open.is(&self.reported);
         assert!(
             is_whole,
-            "the store ends at {:?}, not at {reported:?} as it reported, nor after {} writes more",
+            "the store ends at {:?}, but it must end at {reported:?}, as it reported, or {} writes later",
             open.entries().last().map(|entry| entry.id),
             doubtful.len()
         );
@@ -201,11 +201,11 @@ impl Durable {
 }
 
 impl Stores for Durable {
-    fn recover(&mut self, cache: u64) -> Result<Recovered, StoreError> {
+    fn recover(&mut self, cache: CacheLimits) -> Result<Recovered, StoreError> {
         let open = self.open();
         let snapshot = open.snapshots.newest()?;
         let recovered = LogDisk::recover(&mut open.log, snapshot, cache)?;
-        // A log that its snapshot contradicts is dropped while it is recovered.
+        // A log that contradicts its snapshot is dropped during recovery.
         if open.entries().is_empty() {
             self.reported.log = InmemStore::default();
         }
@@ -232,7 +232,7 @@ impl Stores for Durable {
         let known = self.open().newest();
         if self.doubtful.is_empty() {
             self.arm(&[DeviceFault::Stop]);
-            // The contents of the store show afterwards whether it ended.
+            // The contents of the store show afterwards whether this write ended.
             let _ = self.go_on(jobs, capture, &mut durable);
         }
         self.restart();
@@ -269,7 +269,7 @@ impl Stores for Durable {
         load_snapshot(&open.snapshots.store, last, load)
     }
 
-    /// No fault strikes from outside: this device draws its own.
+    /// No fault comes from outside: this device draws its own faults.
     fn inject_fault(&mut self, _: DiskFault, _: Draw) -> Option<Damage> {
         None
     }

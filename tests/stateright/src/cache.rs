@@ -15,13 +15,13 @@ pub type Claim = fn(&ServerState) -> bool;
 /// A stimulus of a server.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum LocalStimulus {
-    /// Its election timeout expires.
+    /// The server's election timeout expires.
     TimeOut,
     /// A leader steps down.
     Resign,
-    /// A leader sends a heartbeat, or news of a commit.
+    /// A leader sends a heartbeat, or a new commit index.
     Beat,
-    /// Its oldest pending write becomes durable.
+    /// The server's oldest pending write becomes durable.
     Persist,
     /// A client proposes a command.
     Propose,
@@ -29,7 +29,7 @@ pub enum LocalStimulus {
     Add(ServerIdx),
     /// An operator removes a voter.
     Remove(ServerIdx),
-    /// It crashes and restarts.
+    /// The server crashes and restarts.
     Crash,
     /// A message is delivered.
     Deliver(u32),
@@ -40,11 +40,11 @@ pub enum LocalStimulus {
 pub(crate) struct Transition {
     /// The number of the resulting server.
     pub(crate) to: u32,
-    /// The messages that it sent.
+    /// The messages that the server sent.
     pub(crate) sent: Vec<u32>,
-    /// Whether it broke a property or panicked.
+    /// Whether the step broke a property or panicked.
     pub(crate) breach: bool,
-    /// The term in which it became leader, if it did.
+    /// The term in which the server became leader, if it did.
     pub(crate) led: Option<Term>,
     /// All committed entries and the server's term, if the commit index advanced.
     pub(crate) committed: Option<(Vec<LogId>, Term)>,
@@ -62,7 +62,7 @@ pub(crate) struct CachedMessage {
     pub(crate) hashes: Vec<u64>,
 }
 
-/// The cache.
+/// The distinct servers and messages, and the transitions of servers.
 pub(crate) struct Cache {
     bounds: Bounds,
     claim: Option<Claim>,
@@ -75,7 +75,7 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// A cache that holds the founding members only.
+    /// A cache that holds only the servers of the bootstrapped cluster.
     pub(crate) fn new(bounds: Bounds, reductions: Reductions, claim: Option<Claim>) -> Self {
         let places = if reductions.symmetry { bounds.servers().len() } else { 1 };
         let mut cache = Self {
@@ -111,7 +111,7 @@ impl Cache {
         !self.server(number).local.disk.waiting.is_empty()
     }
 
-    /// The actions that a server local_stimuli take without a message, before the bounds are applied.
+    /// The actions that a server may take without a message, before the bounds are applied.
     pub(crate) fn local_stimuli(&self, number: u32) -> &'static [LocalStimulus] {
         let node = &self.server(number).local.node;
         match node.role() {
@@ -133,7 +133,7 @@ impl Cache {
         }
     }
 
-    /// The transition of a server, computed once.
+    /// The transition of a server. It is computed only once.
     pub(crate) fn step(&mut self, number: u32, stimulus: LocalStimulus, quick: bool) -> &Transition {
         let key = (number, stimulus, quick);
         if !self.transitions.contains_key(&key) {
@@ -180,7 +180,7 @@ impl Cache {
         }
     }
 
-    /// The number of a server; equal servers have the same number.
+    /// The number of a server. Equal servers have the same number.
     fn server_number(&mut self, local: ServerState) -> u32 {
         let hash_of = |at: usize| {
             let calls = |rpc: RpcId| {
@@ -198,7 +198,7 @@ impl Cache {
         number
     }
 
-    /// The number of a message; equal messages have the same number.
+    /// The number of a message. Equal messages have the same number.
     fn message_number(&mut self, message: ModelMessage) -> u32 {
         let next = self.messages.len() as u32;
         let number = *self.by_text.entry(format!("{message:?}")).or_insert(next);
@@ -209,9 +209,10 @@ impl Cache {
         number
     }
 
-    /// Whether a message cannot have an effect any more. A response: its receiver has persisted its
-    /// term, and does not wait for it, or it denies a vote. A request: its receiver has persisted a
-    /// newer term, and its sender is in the last term.
+    /// Whether a message can have no effect any more. A response is inert if its receiver has persisted a
+    /// term that is at least as new, and if the receiver does not wait for the response or the response
+    /// denies a vote. A request is inert if its receiver has persisted a newer term and its sender is in
+    /// the last term.
     pub(crate) fn is_inert(&self, message: u32, servers: &[u32]) -> bool {
         let of = |idx: ServerIdx| &self.server(servers[idx.at()]).local;
         let on_disk = |idx: ServerIdx| of(idx).disk.record.term;
@@ -221,7 +222,7 @@ impl Cache {
                     Response::RequestVote(vote) => (vote.term, !vote.granted),
                     Response::AppendEntries(append) => (append.term, false),
                     Response::RequestPreVote(_) | Response::InstallSnapshot(_) | Response::TimeoutNow(_) => {
-                        unreachable!("an exploration has no such message")
+                        unreachable!("an exploration sends no such message")
                     }
                 };
                 term <= on_disk(call_id.from) && (refuses || !of(call_id.from).waits_for(*call_id))

@@ -24,11 +24,11 @@ pub struct Cluster {
 pub struct State {
     /// The servers, as numbers into the cache.
     servers: Vec<u32>,
-    /// The messages in flight, sorted.
+    /// The messages in flight, in ascending order.
     messages: Vec<u32>,
     history: HistoryVars,
     used: UsedBounds,
-    /// A property does not hold, so the state has no successors.
+    /// Whether a property is broken. Such a state has no successors.
     breach: bool,
     /// The fingerprint that the state shares with its mirror images, if symmetry is used.
     mirror: Option<u64>,
@@ -48,7 +48,7 @@ impl Hash for State {
 /// How a step is executed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StepMode {
-    /// Normally.
+    /// The step is executed normally.
     Normal,
     /// The server's disk hangs until the server crashes.
     DiskHangs,
@@ -59,7 +59,7 @@ pub enum StepMode {
 /// An action.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Action {
-    /// A step of a server, and the use of the bounds after it.
+    /// A server makes a step. The bounds are used up to this point after it.
     Step(ServerIdx, LocalStimulus, StepMode, UsedBounds),
     /// A message is lost.
     Drop(u32, UsedBounds),
@@ -76,8 +76,8 @@ impl Cluster {
         self.cache.lock().expect("panics of the code under test are caught")
     }
 
-    /// A stimulus, and the same stimulus with a disk that hangs, if disks may hang and this one does not
-    /// yet.
+    /// Adds a stimulus. If disks may hang and this disk does not hang yet, it adds the same stimulus with
+    /// a disk that hangs.
     fn with_hang(
         &self,
         (idx, stimulus): (ServerIdx, LocalStimulus),
@@ -146,9 +146,8 @@ impl Cluster {
         self.mirrored(cache, state)
     }
 
-    /// Sets the fingerprint of a state: for each permutation the hash of its parts, and of these the
-    /// smallest.
-    /// parts come to, and of those the least.
+    /// Sets the fingerprint of a state. For each permutation it combines the hashes of the parts, and it
+    /// takes the smallest result.
     fn mirrored(&self, cache: &Cache, mut state: State) -> State {
         let of = |at: usize| {
             let servers = state.servers.iter().map(|&server| cache.server(server).hashes[at]);
@@ -246,7 +245,7 @@ impl Model for Cluster {
 
 /// Removes one copy of a message.
 fn take(messages: &mut Vec<u32>, message: u32) {
-    let at = messages.iter().position(|&other| other == message).expect("it is on its way");
+    let at = messages.iter().position(|&other| other == message).expect("the message is in flight");
     messages.remove(at);
 }
 

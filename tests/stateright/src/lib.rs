@@ -1,14 +1,14 @@
-//! The exploration of `sim/src/explore/` repeated with stateright, a model checker by other authors.
+//! Repeats the exploration of `sim/src/explore/` with stateright, a model checker by other authors.
 //!
-//! [`Cluster`] is a model for stateright. It implements the possible actions again from the rules in
+//! [`Cluster`] is a model for stateright. It implements the possible actions again, from the rules in
 //! ARCHITECTURE.md; stateright keeps the frontier and the visited states. Both sides share the step of
 //! one server (`ServerState::step`), the history variables, and the hashes that identify equal servers
-//! and messages. If with_hang count the same number of states, neither frontier loses a state, and the
+//! and messages. If both sides count the same number of states, neither frontier loses a state, and the
 //! incremental fingerprints of the tank are correct.
 
 #![expect(
     clippy::disallowed_types,
-    reason = "a second opinion may order its tables as it likes: it is only counted"
+    reason = "the order of these tables does not matter, because only their sizes are compared"
 )]
 
 mod cache;
@@ -25,14 +25,14 @@ use wavetank_sim::explore::{Bounds, Reductions, Search, SearchOutcome, SingleThr
 pub struct SearchResult {
     /// The number of distinct states.
     pub states: u64,
-    /// The number of moves to the first breach, if there is one.
+    /// The number of moves to the first breach, if the search found one.
     pub breach_depth: Option<usize>,
 }
 
-/// Searches with the tank, on one thread.
+/// Searches with the tank on one thread.
 ///
 /// # Panics
-/// When the search stops early.
+/// Panics when the search stops early.
 #[must_use]
 pub fn ours(bounds: Bounds, reductions: Reductions, claim: Option<Claim>) -> SearchResult {
     let mut search = Search::new(bounds, reductions);
@@ -41,7 +41,7 @@ pub fn ours(bounds: Bounds, reductions: Reductions, claim: Option<Claim>) -> Sea
     }
     let breach_depth = match search.run(None, &mut SingleThread, &mut |_| true) {
         SearchOutcome::Exhausted => None,
-        // In the tank, a hanging disk is a part of the move that follows.
+        // In the tank, a disk that hangs is a part of the move that follows.
         SearchOutcome::Found(_, found) => {
             Some(found.steps.iter().filter(|step| !matches!(step, Step::Hang(_))).count())
         }

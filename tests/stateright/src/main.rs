@@ -1,14 +1,14 @@
-//! Compares the speed and memory of the tank's search with stateright's, on the same states: `cargo run
-//! --release` in this folder.
+//! Compares the speed and memory of the tank's search with stateright's search, on the same states:
+//! `cargo run --release` in this folder.
 //!
-//! Each search uses one thread and a process of its local_actions, so that its memory is measured alone. Times are
+//! Each search uses one thread and a process of its own, so that its memory is measured alone. Times are
 //! CPU times.
 
 #![expect(
     clippy::disallowed_types,
     clippy::disallowed_macros,
     clippy::disallowed_methods,
-    reason = "a benchmark takes its orders from the command line, measures time and prints it"
+    reason = "a benchmark reads the command line, measures time and prints it"
 )]
 
 use std::fs;
@@ -51,7 +51,9 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
         [] => print_all(),
-        [who, row] => search(who == "ours", &rows()[row.parse::<usize>().expect("the number of a row")]),
+        [who, row] => {
+            search(who == "ours", &rows()[row.parse::<usize>().expect("the argument is the number of a row")])
+        }
         _ => println!("without arguments: all figures"),
     }
 }
@@ -78,19 +80,19 @@ fn print_all() {
     }
 }
 
-/// Runs a search in a process of its local_actions.
+/// Runs a search in a process of its own.
 fn searched(who: &str, row: usize) -> Consumed {
-    let exe = std::env::current_exe().expect("it runs");
-    let child = Command::new(exe).args([who, &row.to_string()]).output().expect("it can run again");
+    let exe = std::env::current_exe().expect("the running program has a path");
+    let child = Command::new(exe).args([who, &row.to_string()]).output().expect("the program can be started");
     let output = String::from_utf8(child.stdout).expect("the output is text");
     let numbers: Vec<&str> = output.split_whitespace().collect();
     let [states, seconds, bytes] = numbers[..] else {
         panic!("{who} {row}: {output}{}", String::from_utf8_lossy(&child.stderr))
     };
     Consumed {
-        states: states.parse().expect("a number"),
-        seconds: seconds.parse().expect("a number"),
-        bytes: bytes.parse().expect("a number"),
+        states: states.parse().expect("the output is a number"),
+        seconds: seconds.parse().expect("the output is a number"),
+        bytes: bytes.parse().expect("the output is a number"),
     }
 }
 
@@ -103,7 +105,8 @@ fn search(is_ours: bool, row: &Row) {
     println!("{} {seconds} {}", result.states, most_memory().saturating_sub(before));
 }
 
-/// The CPU time of this process in seconds, where the system tells: fields 14 and 15, in hundredths.
+/// The CPU time of this process in seconds, if the system reports it: fields 14 and 15, in hundredths of
+/// a second.
 fn on_cores() -> Option<f64> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     let after_name = stat.rsplit_once(')')?.1;
@@ -111,7 +114,7 @@ fn on_cores() -> Option<f64> {
     Some(ticks.sum::<Option<u64>>()? as f64 / 100.0)
 }
 
-/// The peak memory of this process in bytes, where the system tells.
+/// The peak memory of this process in bytes, if the system reports it.
 fn most_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();

@@ -1,15 +1,15 @@
-//! Two searches of the same steps come to the same.
+//! Two searches of the same steps find the same states.
 
 use wavetank_raft::{Index, RoleName, Term};
 use wavetank_sim::explore::{Bounds, DiskModel, Reductions};
 use wavetank_stateright::{Claim, SearchResult, ours, theirs};
 
-/// Three servers, one election, one command, one crash.
+/// Bounds with three servers, one election, one command and one crash.
 fn small() -> Bounds {
     Bounds { terms: 1, entries: 1, ..Bounds::default() }
 }
 
-/// Two servers and two elections.
+/// Bounds with two servers and two elections.
 fn pair() -> Bounds {
     Bounds { nodes: 2, entries: 1, ..Bounds::default() }
 }
@@ -32,7 +32,7 @@ fn both_count_the_same_states() {
                 let reductions = Reductions { symmetry, inert: on, disks: on };
                 let (ours, theirs) = (ours(bounds, reductions, None), theirs(bounds, reductions, None));
                 let within = format!("{bounds}, {:?}, {reductions:?}", bounds.disks);
-                // With a bug planted they stop at it, and after as many moves.
+                // If a bug is planted, both stop at it after the same number of moves.
                 assert_eq!(ours.breach_depth, theirs.breach_depth, "moves to a breach, within {within}");
                 assert_eq!(ours.breach_depth, None, "nothing is wrong, within {within}");
                 assert_eq!(ours.states, theirs.states, "states, within {within}");

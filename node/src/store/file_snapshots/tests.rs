@@ -4,7 +4,7 @@ use super::*;
 use std::fs;
 use wavetank_raft::execute::{Snapshots, Storage, recover};
 use wavetank_raft::store::inmem::InmemStore;
-use wavetank_raft::{Configuration, Member};
+use wavetank_raft::{CacheLimits, Configuration, Member};
 
 fn meta(term: u64, index: u64) -> SnapshotMeta {
     SnapshotMeta {
@@ -127,7 +127,7 @@ fn a_damaged_description_of_the_newest_snapshot_stops_a_start() {
     assert_eq!(store.list().unwrap().len(), 1, "the older one can be read");
 
     let mut storage = Storage { log: InmemStore::new(), stable: InmemStore::new() };
-    let found = recover(&mut storage, &Snapshots::new(store), 1);
+    let found = recover(&mut storage, &Snapshots::new(store), CacheLimits::entries(1));
     assert_eq!(found.map_err(|error| error.kind).map(|_| ()), Err(StoreErrorKind::Corrupt));
 }
 

@@ -5,7 +5,7 @@ use redb::backends::InMemoryBackend;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wavetank_raft::execute::Storage;
-use wavetank_raft::{HardState, NodeId, Payload, Term, Token};
+use wavetank_raft::{CacheLimits, HardState, NodeId, Payload, Term, Token};
 
 fn entry(index: u64) -> Entry {
     Entry::new(Term(1), Index(index), Payload::Command(index.to_le_bytes().to_vec().into()))
@@ -73,7 +73,7 @@ fn a_group_is_what_a_server_recovers() {
     ];
     store.persist_group(&writes).unwrap();
     let mut storage = Storage { log: store.clone(), stable: store };
-    let recovered = storage.recover(None, 100).unwrap();
+    let recovered = storage.recover(None, CacheLimits::entries(100)).unwrap();
     assert_eq!(recovered.hard_state, vote(2));
     assert_eq!(recovered.log.last(), entry(4).id);
 }

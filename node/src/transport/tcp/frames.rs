@@ -1,14 +1,15 @@
-//! Reads whole messages from a stream, with limits on their length, on the time that one may take,
-//! and on the number of large ones at a time.
+//! Reads whole messages from a stream. There are limits on the length of a message, on the time
+//! without progress, and on the number of large messages at a time.
 
 use super::Shared;
+use super::pace::{patience, stall};
 use crate::wire::{Scan, WireError};
 use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// The size up to which a message needs no permit for large messages.
 const SMALL: usize = 1 << 20;
@@ -34,7 +35,7 @@ pub(super) enum FrameError {
     Wire(WireError),
     /// The connection failed.
     Io(io::Error),
-    /// A message began and did not end in time.
+    /// The bytes of a message, or of a snapshot, did not arrive in time.
     Slow,
 }
 
@@ -43,7 +44,7 @@ impl fmt::Display for FrameError {
         match self {
             Self::Wire(error) => write!(f, "{error}"),
             Self::Io(error) => write!(f, "{error}"),
-            Self::Slow => write!(f, "message did not come in time"),
+            Self::Slow => write!(f, "the message did not arrive in time"),
         }
     }
 }
@@ -73,33 +74,35 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         }
     }
 
-    /// The next call; `None` if the peer has hung up after the last one. The first must come
-    /// within `first`, if that is given; later ones at any time.
-    pub(super) async fn request(&mut self, first: Option<Duration>) -> Result<Option<&[u8]>, FrameError> {
-        let until = first.map(|first| Instant::now() + first);
-        self.message(Scan::request(self.limit), until).await
+    /// Reads the next call, which must begin within `wait`. `None` if the peer has closed the
+    /// connection after the last call.
+    pub(super) async fn request(&mut self, wait: Duration) -> Result<Option<&[u8]>, FrameError> {
+        self.message(Scan::request(self.limit), wait).await
     }
 
-    /// The next answer; `None` if the peer has hung up before it.
-    pub(super) async fn reply(&mut self, until: Instant) -> Result<Option<&[u8]>, FrameError> {
-        self.message(Scan::reply(self.limit), Some(until)).await
+    /// Reads the next answer, which must begin within `wait`. `None` if the peer has closed the
+    /// connection before it.
+    pub(super) async fn reply(&mut self, wait: Duration) -> Result<Option<&[u8]>, FrameError> {
+        self.message(Scan::reply(self.limit), wait).await
     }
 
-    async fn message(&mut self, mut scan: Scan, until: Option<Instant>) -> Result<Option<&[u8]>, FrameError> {
+    async fn message(&mut self, mut scan: Scan, wait: Duration) -> Result<Option<&[u8]>, FrameError> {
         self.settle();
-        let mut until = until;
+        let mut until = Instant::now() + wait;
+        let mut begun = None;
         loop {
             if let Some(length) = scan.advance(&self.buffer[self.at..])? {
                 let begin = self.at;
                 self.at += length;
                 return Ok(Some(&self.buffer[begin..begin + length]));
             }
-            let has_begun = self.at < self.buffer.len();
-            if has_begun && until.is_none() {
-                until = Some(Instant::now() + self.timeout);
+            let received = self.buffer.len() - self.at;
+            if 0 < received {
+                let begun = *begun.get_or_insert_with(Instant::now);
+                until = begun + patience(self.timeout, received as u64);
             }
-            if self.fill(until).await? == 0 {
-                return if has_begun { Err(WireError::Truncated.into()) } else { Ok(None) };
+            if self.fill(Some(until)).await? == 0 {
+                return if 0 < received { Err(WireError::Truncated.into()) } else { Ok(None) };
             }
         }
     }
@@ -110,14 +113,18 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         let mut bytes = Vec::with_capacity(length);
         bytes.extend_from_slice(&self.buffer[self.at..self.at + there]);
         self.at += there;
-        let until = Instant::now() + self.timeout;
-        bytes.resize(length, 0);
-        let reading = self.io.read_exact(&mut bytes[there..]);
-        timeout_at(until, reading).await.map_err(|_| FrameError::Slow)??;
+        while bytes.len() < length {
+            let mut rest = (&mut self.io).take((length - bytes.len()) as u64);
+            let reading = timeout(stall(self.timeout), rest.read_buf(&mut bytes));
+            if reading.await.map_err(|_| FrameError::Slow)?? == 0 {
+                return Err(WireError::Truncated.into());
+            }
+        }
         Ok(bytes)
     }
 
-    /// Returns when bytes arrive although none are expected, or the peer hangs up (zero).
+    /// Waits for bytes that no call expects. Returns their number; zero if the peer has closed the
+    /// connection.
     pub(super) async fn idle(&mut self) -> Result<usize, FrameError> {
         if self.at < self.buffer.len() { Ok(self.buffer.len() - self.at) } else { self.fill(None).await }
     }

@@ -2,14 +2,15 @@
 
 use super::super::{Arrival, Outgoing};
 use super::frames::Frames;
+use super::inflight::{Inflight, OnItsWay};
+use super::pace::{patience, stall};
 use super::peer::{Backoff, ConnectionEnd, IDLE, Peer};
-use super::{Shared, snapshot};
+use super::{Shared, pace, snapshot};
 use crate::wire::{self, Kind};
 use std::io;
 use std::sync::Arc;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use wavetank_raft::{
     Dialect, Entry, NodeId, Payload, Request, RequestPreVoteResponse, Response, RpcId, ServerAddress,
     ServerId, Term,
@@ -19,15 +20,21 @@ use wavetank_raft::{
 const QUEUE: usize = 256;
 /// The most calls that wait for an answer on one connection.
 const UNANSWERED: usize = 256;
+/// The most pieces of a snapshot that wait. The leader sends the next one after the answer; others are
+/// the same piece again.
+const PIECES: usize = 8;
 /// The most bytes of calls in one write.
 const GATHERED: usize = 256 << 10;
+
 /// The connections to a peer.
 #[derive(Debug)]
 pub(super) struct Link {
-    /// Calls that must not wait: heartbeats and votes.
-    urgent: mpsc::Sender<Outgoing>,
+    peer: Arc<Peer>,
+    /// Calls that must not wait behind entries: heartbeats and votes.
+    urgent: mpsc::Sender<Queued>,
     /// Calls with entries.
-    entries: mpsc::Sender<Outgoing>,
+    entries: mpsc::Sender<Queued>,
+    inflight: Inflight,
     /// Pieces of snapshots.
     snapshots: mpsc::Sender<Outgoing>,
 }
@@ -58,7 +65,16 @@ struct Unanswered {
     dialect: Dialect,
     /// The term of the pre-vote, if the call is one.
     pre_vote: Option<Term>,
-    until: Instant,
+    /// The encoded size of the call.
+    bytes: u64,
+    _on_its_way: Option<OnItsWay>,
+}
+
+/// A call in a queue.
+#[derive(Debug)]
+struct Queued {
+    call: Outgoing,
+    on_its_way: Option<OnItsWay>,
 }
 
 impl Link {
@@ -67,51 +83,69 @@ impl Link {
         let urgent = spawn_connection(&peer);
         // With a pool of one, entries and heartbeats share a connection.
         let entries = if shared.max_pool < 2 { urgent.clone() } else { spawn_connection(&peer) };
-        let (snapshots, queue) = mpsc::channel(QUEUE);
-        tokio::spawn(until_closed(shared.clone(), snapshot::run_connection(queue, peer)));
-        Self { urgent, entries, snapshots }
+        let snapshots = spawn_snapshots(&peer);
+        Self { peer, urgent, entries, inflight: Inflight::default(), snapshots }
     }
 
-    /// True if its connections have ended, because there was nothing to send.
+    /// True if all its connections have ended, because there was nothing to send.
     pub(super) fn is_gone(&self) -> bool {
-        self.urgent.is_closed() || self.entries.is_closed() || self.snapshots.is_closed()
+        self.urgent.is_closed() && self.entries.is_closed() && self.snapshots.is_closed()
     }
 
-    pub(super) fn send(&self, call: Outgoing) {
-        let connection = match &call.request {
-            Request::AppendEntries(append) if !append.entries.is_empty() => &self.entries,
+    /// Sends a call. Only a connection that has ended is opened again: while a snapshot is sent for
+    /// minutes, the connection for entries may end.
+    pub(super) fn send(&mut self, call: Outgoing) {
+        let is_sent = match &call.request {
+            Request::InstallSnapshot(_) => {
+                if self.snapshots.is_closed() {
+                    self.snapshots = spawn_snapshots(&self.peer);
+                }
+                // A full queue loses the piece. The leader sends it again.
+                self.snapshots.try_send(call).is_ok()
+            }
+            Request::AppendEntries(append) if !append.entries.is_empty() => {
+                if self.entries.is_closed() {
+                    self.entries = spawn_connection(&self.peer);
+                }
+                let on_its_way = self.inflight.begin(append);
+                on_its_way.is_some() && self.entries.try_send(Queued { call, on_its_way }).is_ok()
+            }
             Request::AppendEntries(_)
             | Request::RequestVote(_)
             | Request::RequestPreVote(_)
-            | Request::TimeoutNow(_) => &self.urgent,
-            Request::InstallSnapshot(_) => &self.snapshots,
+            | Request::TimeoutNow(_) => {
+                if self.urgent.is_closed() {
+                    self.urgent = spawn_connection(&self.peer);
+                }
+                self.urgent.try_send(Queued { call, on_its_way: None }).is_ok()
+            }
         };
-        if let Err(error) = connection.try_send(call) {
-            tracing::trace!(%error, "a call is lost");
+        if !is_sent {
+            tracing::trace!(id = %self.peer.id, "a call is lost");
         }
     }
 }
 
-fn spawn_connection(peer: &Arc<Peer>) -> mpsc::Sender<Outgoing> {
+fn spawn_connection(peer: &Arc<Peer>) -> mpsc::Sender<Queued> {
     let (sender, queue) = mpsc::channel(QUEUE);
-    tokio::spawn(until_closed(peer.shared.clone(), run_connection(queue, peer.clone())));
+    peer.shared.spawn(run_connection(queue, peer.clone()));
     sender
 }
 
-async fn until_closed(shared: Arc<Shared>, connection: impl Future<Output = ()>) {
-    tokio::select! {
-        () = connection => {}
-        () = shared.closed() => {}
-    }
+fn spawn_snapshots(peer: &Arc<Peer>) -> mpsc::Sender<Outgoing> {
+    let (sender, queue) = mpsc::channel(PIECES);
+    peer.shared.spawn(snapshot::run_connection(queue, peer.clone()));
+    sender
 }
 
 /// Connects when there is a call to send, uses the connection until it ends, and starts again.
-async fn run_connection(mut queue: mpsc::Receiver<Outgoing>, peer: Arc<Peer>) {
+async fn run_connection(mut queue: mpsc::Receiver<Queued>, peer: Arc<Peer>) {
     let Peer { id, address, shared, .. } = &*peer;
     let mut backoff = Backoff::default();
     while let Ok(Some(first)) = tokio::time::timeout(IDLE, queue.recv()).await {
         let end = match shared.connect(id, address).await {
-            Ok((reader, writer)) => {
+            Ok(stream) => {
+                let (reader, writer) = tokio::io::split(stream);
                 let frames = Frames::new(reader, shared);
                 converse(frames, writer, first, &mut queue, &peer, &mut backoff).await
             }
@@ -135,22 +169,24 @@ async fn run_connection(mut queue: mpsc::Receiver<Outgoing>, peer: Arc<Peer>) {
 async fn converse<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     frames: Frames<R>,
     writer: W,
-    first: Outgoing,
-    queue: &mut mpsc::Receiver<Outgoing>,
+    first: Queued,
+    queue: &mut mpsc::Receiver<Queued>,
     peer: &Peer,
     backoff: &mut Backoff,
 ) -> ConnectionEnd {
     let (asked, unanswered) = mpsc::channel(UNANSWERED);
     tokio::select! {
-        end = write_calls(writer, first, queue, asked, peer) => end,
+        // Answers first: there are never more of them than calls, so calls get their turn.
+        biased;
         end = read_answers(frames, unanswered, peer, backoff) => end,
+        end = write_calls(writer, first, queue, asked, peer) => end,
     }
 }
 
 async fn write_calls<W: AsyncWrite + Unpin>(
     mut writer: W,
-    first: Outgoing,
-    queue: &mut mpsc::Receiver<Outgoing>,
+    first: Queued,
+    queue: &mut mpsc::Receiver<Queued>,
     asked: mpsc::Sender<Unanswered>,
     peer: &Peer,
 ) -> ConnectionEnd {
@@ -161,27 +197,32 @@ async fn write_calls<W: AsyncWrite + Unpin>(
     // servers skip the additional field, which is the only difference that they see.
     let mut introduced = false;
     while let Some(call) = next {
-        let until = Instant::now() + shared.timeout;
         let mut call = Some(call);
         while let Some(this) = call.take() {
+            let Queued { call: this, on_its_way } = this;
             if needs_ours(&this.request) && !peer.is_ours() {
                 call = queue.try_recv().ok();
                 continue;
             }
             let dialect = if introduced { peer.dialect() } else { Dialect::Wavetank };
             introduced = true;
+            let before = bytes.len();
             wire::encode_request(&peer.header(dialect), &this.request, &mut bytes);
-            if asked.send(Unanswered::of(&this, dialect, until)).await.is_err() {
+            let length = (bytes.len() - before) as u64;
+            if shared.limits.message_bytes < length {
+                // The peer would close the connection. An entry of an older configuration may be as large.
+                peer.on_too_large(length);
+                bytes.truncate(before);
+            } else if asked.send(Unanswered::of(&this, dialect, length, on_its_way)).await.is_err() {
                 return ConnectionEnd::Done;
             }
             if bytes.len() < GATHERED {
                 call = queue.try_recv().ok();
             }
         }
-        match tokio::time::timeout(shared.timeout, writer.write_all(&bytes)).await {
-            Ok(Ok(())) => bytes.clear(),
-            Ok(Err(error)) => return ConnectionEnd::Lost(error),
-            Err(slow) => return ConnectionEnd::Lost(slow.into()),
+        match pace::write_all(&mut writer, &bytes, stall(shared.timeout)).await {
+            Ok(()) => bytes.clear(),
+            Err(error) => return ConnectionEnd::Lost(error),
         }
         next = queue.recv().await;
     }
@@ -198,7 +239,7 @@ async fn read_answers<R: AsyncRead + Unpin>(
         let call = tokio::select! {
             biased;
             call = unanswered.recv() => call,
-            // A peer hangs up between two calls, or sends bytes that were not asked for.
+            // The peer closes the connection between two calls, or sends bytes without a call.
             idle = frames.idle() => match idle {
                 Ok(0) => return ConnectionEnd::Lost(io::ErrorKind::UnexpectedEof.into()),
                 Ok(_) => unanswered.recv().await,
@@ -209,7 +250,7 @@ async fn read_answers<R: AsyncRead + Unpin>(
         if let Err(end) = read_answer(&mut frames, call, peer).await {
             return end;
         }
-        // A peer may accept a connection and hang up at once: only an answer shows that it works.
+        // A peer may accept a connection and close it at once: only an answer shows that it works.
         backoff.connected(&peer.address);
     }
 }
@@ -219,7 +260,8 @@ async fn read_answer<R: AsyncRead + Unpin>(
     call: Unanswered,
     peer: &Peer,
 ) -> Result<(), ConnectionEnd> {
-    let bytes = frames.reply(call.until).await?;
+    // The calls before this one are answered, so the time counts for this call alone.
+    let bytes = frames.reply(patience(peer.shared.timeout, call.bytes)).await?;
     let bytes = bytes.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
     let response = match wire::decode_reply(call.kind, bytes)? {
         Ok((header, response)) => {
@@ -243,7 +285,7 @@ async fn read_answer<R: AsyncRead + Unpin>(
 }
 
 impl Unanswered {
-    fn of(call: &Outgoing, dialect: Dialect, until: Instant) -> Self {
+    fn of(call: &Outgoing, dialect: Dialect, bytes: u64, on_its_way: Option<OnItsWay>) -> Self {
         let pre_vote = match &call.request {
             Request::RequestPreVote(vote) => Some(vote.term),
             Request::AppendEntries(_)
@@ -251,7 +293,15 @@ impl Unanswered {
             | Request::InstallSnapshot(_)
             | Request::TimeoutNow(_) => None,
         };
-        Self { from: call.to.node(), rpc: call.rpc, kind: Kind::of(&call.request), dialect, pre_vote, until }
+        Self {
+            from: call.to.node(),
+            rpc: call.rpc,
+            kind: Kind::of(&call.request),
+            dialect,
+            pre_vote,
+            bytes,
+            _on_its_way: on_its_way,
+        }
     }
 
     /// A peer that does not know pre-votes counts as having given its own: HashiCorp's rule for

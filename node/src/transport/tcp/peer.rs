@@ -19,9 +19,9 @@ pub(super) struct Peer {
     pub(super) id: ServerId,
     pub(super) address: ServerAddress,
     pub(super) shared: Arc<Shared>,
-    /// The dialect that it speaks, once it has answered.
+    /// The dialect of its last answer.
     speaks: AtomicU8,
-    /// The peer refuses calls, and that was logged.
+    /// True if the peer refuses calls, and this was logged.
     is_refusing: AtomicBool,
 }
 
@@ -31,11 +31,11 @@ const OURS: u8 = 2;
 
 /// Why a connection ended.
 pub(super) enum ConnectionEnd {
-    /// The peer hung up, or the connection failed.
+    /// The peer closed the connection, or the connection failed.
     Lost(io::Error),
     /// The peer does not speak the protocol.
     Foreign(FrameError),
-    /// Nothing more is to be sent.
+    /// There is no further call.
     Done,
 }
 
@@ -100,6 +100,17 @@ impl Peer {
             tracing::debug!(id = %self.id, address = %self.address, words, "a call was refused");
         } else {
             tracing::warn!(id = %self.id, address = %self.address, words, "the peer refuses calls");
+        }
+    }
+
+    /// Logs that a call is larger than any peer accepts. The first time it is an error, because the
+    /// entry in it will never arrive.
+    pub(super) fn on_too_large(&self, bytes: u64) {
+        let limit = self.shared.limits.message_bytes;
+        if self.is_refusing.swap(true, Ordering::Relaxed) {
+            tracing::debug!(id = %self.id, bytes, limit, "a call above message_bytes was not sent");
+        } else {
+            tracing::error!(id = %self.id, bytes, limit, "a call above message_bytes was not sent");
         }
     }
 

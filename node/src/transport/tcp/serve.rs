@@ -1,23 +1,22 @@
 //! The called side: it reads calls from a connection and sends answers in the order of the calls.
 
 use super::super::{Arrival, Local, Replier};
+use super::accepted::{Accepted, Place};
 use super::frames::{FrameError, Frames};
+use super::layer::Stream;
+use super::pace::{patience, stall};
 use super::stream::Caller;
-use super::{NO_ANSWER, ServerStopped, Shared};
+use super::{NO_ANSWER, ServerStopped, Shared, pace};
 use crate::wire::{self, Header, Kind};
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{mpsc, oneshot};
 use wavetank_raft::{Dialect, InstallSnapshot, InstallSnapshotResponse, Request, Response, ServerId};
 
 /// The most calls of one connection that may wait for an answer.
 const UNANSWERED: usize = 64;
-/// The size of the pieces of a snapshot that the server gets.
-const PIECE: u64 = 256 << 10;
 /// The most bytes of answers in one write.
 const GATHERED: usize = 64 << 10;
 /// The text with which HashiCorp's servers refuse a version that they do not speak.
@@ -63,31 +62,21 @@ impl From<ServerStopped> for Broken {
 }
 
 /// Accepts connections until the transport is closed.
-pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+pub(super) async fn accept(shared: Arc<Shared>) {
     const SHORTEST: Duration = Duration::from_millis(5);
     const LONGEST: Duration = Duration::from_secs(1);
-    let connections = Arc::new(Semaphore::new(shared.limits.connections));
+    let accepted_ones = Accepted::new(shared.limits.connections, shared.timeout);
     let mut pause = SHORTEST;
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = shared.closed() => return,
-        };
-        match accepted {
+        match shared.layer.accept().await {
             Ok((stream, peer)) => {
                 pause = SHORTEST;
-                match connections.clone().try_acquire_owned() {
-                    Ok(permit) => {
-                        let shared = shared.clone();
-                        tokio::spawn(async move {
-                            tokio::select! {
-                                () = connection(stream, peer, &shared) => {}
-                                () = shared.closed() => {}
-                            }
-                            drop(permit);
-                        });
+                match accepted_ones.admit() {
+                    Some((place, closing)) => {
+                        let served = until_displaced(stream, peer, place, closing, shared.clone());
+                        shared.spawn(served);
                     }
-                    Err(_) => tracing::warn!(%peer, "refused: there are too many connections"),
+                    None => tracing::warn!(%peer, "refused: there are too many connections"),
                 }
             }
             Err(error) => {
@@ -99,39 +88,58 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, shared: &Shared) {
-    // A failure only delays answers.
-    let _ = stream.set_nodelay(true);
+/// Serves a connection until it ends, or another one takes its place.
+async fn until_displaced(
+    stream: Stream,
+    peer: String,
+    place: Place,
+    closing: oneshot::Receiver<()>,
+    shared: Arc<Shared>,
+) {
+    tokio::select! {
+        biased;
+        _ = closing => tracing::warn!(%peer, "connection closed: it was silent, and its place was needed"),
+        () = connection(stream, &peer, &place, &shared) => {}
+    }
+}
+
+async fn connection(stream: Stream, peer: &str, place: &Place, shared: &Shared) {
     let accepting = tokio::time::timeout(shared.timeout, shared.security.accept(stream)).await;
-    let ((reader, writer), caller) = match accepting.map_err(std::io::Error::from).flatten() {
+    let (stream, caller) = match accepting.map_err(std::io::Error::from).flatten() {
         Ok(accepted) => accepted,
         Err(error) => return tracing::warn!(%peer, %error, "connection closed"),
     };
+    let (reader, writer) = tokio::io::split(stream);
     let (queue, waiting) = mpsc::channel(UNANSWERED);
-    let reading = read_calls(Frames::new(reader, shared), queue, peer, &caller, shared);
+    let reading = read_calls(Frames::new(reader, shared), queue, peer, &caller, place, shared);
     let writing = write_answers(writer, waiting, shared);
     tokio::pin!(writing);
     tokio::select! {
+        // Answers first: there are never more of them than calls, so calls get their turn.
+        biased;
+        () = &mut writing => {}
         ended = reading => match ended {
             Ok(()) => writing.await,
             Err(Broken::ServerStopped) => {}
             Err(Broken::Frame(FrameError::Io(error))) => tracing::debug!(%peer, %error, "connection lost"),
             Err(error @ Broken::Frame(_)) => tracing::warn!(%peer, %error, "connection closed"),
         },
-        () = &mut writing => {}
     }
 }
 
 async fn read_calls<R: AsyncRead + Unpin>(
     mut frames: Frames<R>,
     queue: mpsc::Sender<Waiting>,
-    peer: SocketAddr,
+    peer: &str,
     caller: &Caller,
+    place: &Place,
     shared: &Shared,
 ) -> Result<(), Broken> {
-    let mut first = Some(shared.timeout);
+    let mut wait = shared.timeout;
     let mut is_told = false;
-    while let Some(bytes) = frames.request(first.take()).await? {
+    while let Some(bytes) = frames.request(wait).await? {
+        place.on_call();
+        wait = shared.limits.idle;
         let (header, request) = wire::decode_request(bytes)?;
         let (kind, dialect) = (Kind::of(&request), header.dialect);
         let refusal = refusal(&header, caller, shared.local());
@@ -143,7 +151,8 @@ async fn read_calls<R: AsyncRead + Unpin>(
         let answer = match (request, refusal) {
             (Request::InstallSnapshot(install), refusal) => {
                 let is_welcome = refusal.is_none();
-                let awaited = install_snapshot(&mut frames, header, (install, is_welcome), shared).await?;
+                let awaited =
+                    install_snapshot(&mut frames, header, install, is_welcome, place, shared).await?;
                 refusal.map_or(Awaited::Response(awaited), Awaited::Refusal)
             }
             (_, Some(words)) => Awaited::Refusal(words),
@@ -194,19 +203,23 @@ async fn hand_over(
 async fn install_snapshot<R: AsyncRead + Unpin>(
     frames: &mut Frames<R>,
     header: Header,
-    (install, mut is_welcome): (InstallSnapshot, bool),
+    install: InstallSnapshot,
+    mut is_welcome: bool,
+    place: &Place,
     shared: &Shared,
 ) -> Result<oneshot::Receiver<Response>, Broken> {
     let size = install.meta.size;
     let (mut offset, mut last) = (0, None);
     while offset < size || (size == 0 && last.is_none()) {
-        let length = PIECE.min(size - offset);
+        let length = shared.limits.snapshot_piece_bytes.min(size - offset);
         let data = frames.raw(usize::try_from(length).expect("a piece fits into memory")).await?;
+        place.on_call();
         if is_welcome {
             let done = offset + length == size;
             let piece = InstallSnapshot { offset, data: data.into(), done, ..install.clone() };
             let awaited = hand_over(header.clone(), Request::InstallSnapshot(piece), shared).await?;
-            let answer = tokio::time::timeout(shared.timeout, awaited).await;
+            let wait = if done { patience(shared.timeout, size) } else { Duration::ZERO };
+            let answer = tokio::time::timeout(wait + stall(shared.timeout), awaited).await;
             last = Some(answer.ok().and_then(Result::ok));
             is_welcome = matches!(
                 &last,
@@ -254,7 +267,7 @@ async fn flush<W: AsyncWrite + Unpin>(
     bytes: &mut Vec<u8>,
     shared: &Shared,
 ) -> std::io::Result<()> {
-    tokio::time::timeout(shared.timeout, writer.write_all(bytes)).await??;
+    pace::write_all(writer, bytes, shared.timeout).await?;
     bytes.clear();
     Ok(())
 }

@@ -1,28 +1,57 @@
 //! The connection for snapshots: the pieces of our protocol become the one long call of HashiCorp's.
 //!
-//! A piece is answered here as soon as the socket has taken it, so that no more than one is in
-//! memory; the last one is answered by the peer. An interrupted call starts again.
+//! A piece is answered here as soon as the socket has taken it, so that only one piece is in memory.
+//! The peer answers the last piece. An interrupted call starts again.
 
 use super::super::{Arrival, Outgoing};
 use super::ServerStopped;
 use super::frames::Frames;
+use super::layer::Stream;
+use super::pace::{self, patience, stall};
 use super::peer::{Backoff, ConnectionEnd, IDLE, Peer};
-use super::stream::{ReadHalf, WriteHalf};
 use crate::wire::{self, Kind};
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{ReadHalf, WriteHalf, split};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use wavetank_raft::{Dialect, InstallSnapshot, InstallSnapshotResponse, Request, Response, SnapshotMeta};
 
 /// A call that is being written.
 struct Call {
-    frames: Frames<ReadHalf>,
-    writer: WriteHalf,
+    frames: Frames<ReadHalf<Stream>>,
+    writer: WriteHalf<Stream>,
     meta: Arc<SnapshotMeta>,
     position: u64,
+}
+
+/// The pieces that the leader sends. While one is on its way, the leader may send it again; it waits
+/// for the answer to the newest one only.
+struct Pieces<'a> {
+    queue: &'a mut mpsc::Receiver<Outgoing>,
+    newest: Option<Outgoing>,
+}
+
+impl Pieces<'_> {
+    async fn next(&mut self) -> Option<Outgoing> {
+        match self.newest.take() {
+            Some(newest) => Some(newest),
+            None => self.queue.recv().await,
+        }
+    }
+
+    /// Does some work, and keeps the newest of the pieces that arrive meanwhile.
+    async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                Some(piece) = self.queue.recv() => self.newest = Some(piece),
+            }
+        }
+    }
 }
 
 /// The result of sending a piece.
@@ -37,13 +66,14 @@ enum PieceOutcome {
 
 pub(super) async fn run_connection(mut queue: mpsc::Receiver<Outgoing>, peer: Arc<Peer>) {
     let mut call: Option<Call> = None;
+    let mut queue = Pieces { queue: &mut queue, newest: None };
     let mut backoff = Backoff::default();
     loop {
-        let patience = if call.is_some() { peer.shared.timeout } else { IDLE };
-        let next = match timeout(patience, queue.recv()).await {
+        let longest = if call.is_some() { stall(peer.shared.timeout) } else { IDLE };
+        let next = match timeout(longest, queue.next()).await {
             Ok(Some(next)) => next,
             Ok(None) => return,
-            // An unfinished call is dropped, since no further piece comes.
+            // No further piece comes: the leader has changed, or has a newer snapshot.
             Err(_) if call.take().is_some() => continue,
             Err(_) => return,
         };
@@ -70,7 +100,7 @@ pub(super) async fn run_connection(mut queue: mpsc::Receiver<Outgoing>, peer: Ar
 async fn piece(
     call: &mut Option<Call>,
     next: Outgoing,
-    queue: &mut mpsc::Receiver<Outgoing>,
+    queue: &mut Pieces<'_>,
     peer: &Peer,
 ) -> Result<PieceOutcome, ConnectionEnd> {
     let Request::InstallSnapshot(install) = &next.request else { return Ok(PieceOutcome::Next) };
@@ -94,7 +124,7 @@ async fn piece(
         // The piece was sent again while its answer was on the way.
         return answer(&next, true, current.position, peer).await;
     }
-    current.write(install, peer).await?;
+    queue.meanwhile(current.write(install, peer)).await?;
     if !install.done {
         return answer(&next, true, current.position, peer).await;
     }
@@ -104,11 +134,11 @@ async fn piece(
 
 impl Call {
     async fn begin(install: &InstallSnapshot, peer: &Peer) -> Result<Self, ConnectionEnd> {
-        let (reader, mut writer) = peer.shared.connect(&peer.id, &peer.address).await?;
+        let (reader, mut writer) = split(peer.shared.connect(&peer.id, &peer.address).await?);
         let mut bytes = Vec::new();
         let header = peer.header(Dialect::Wavetank);
         wire::encode_request(&header, &Request::InstallSnapshot(install.clone()), &mut bytes);
-        writer.write_all(&bytes).await?;
+        pace::write_all(&mut writer, &bytes, peer.shared.timeout).await?;
         let frames = Frames::new(reader, &peer.shared);
         Ok(Self { frames, writer, meta: install.meta.clone(), position: 0 })
     }
@@ -120,22 +150,21 @@ impl Call {
         if self.meta.size < end || is_whole != install.done {
             return Err(io::Error::from(io::ErrorKind::InvalidData).into());
         }
-        timeout(peer.shared.timeout, self.writer.write_all(&install.data))
-            .await
-            .map_err(io::Error::from)??;
+        pace::write_all(&mut self.writer, &install.data, stall(peer.shared.timeout)).await?;
         self.position = end;
         Ok(())
     }
 
-    /// Waits for the peer's answer, and answers all calls that came meanwhile with it.
+    /// Waits for the peer's answer, and answers the newest call that came meanwhile with it.
     async fn finish(
         mut self,
         last: Outgoing,
-        queue: &mut mpsc::Receiver<Outgoing>,
+        queue: &mut Pieces<'_>,
         peer: &Peer,
     ) -> Result<PieceOutcome, ConnectionEnd> {
-        let until = Instant::now() + patience(peer.shared.timeout, self.meta.size);
-        let bytes = self.frames.reply(until).await?;
+        // The last bytes may still be on the way, and then the peer makes the snapshot durable.
+        let wait = patience(peer.shared.timeout, self.meta.size) + stall(peer.shared.timeout);
+        let bytes = queue.meanwhile(self.frames.reply(wait)).await?;
         let bytes = bytes.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
         let answered = match wire::decode_reply(Kind::InstallSnapshot, bytes)? {
             Ok((_, Response::InstallSnapshot(answered))) => answered,
@@ -145,17 +174,11 @@ impl Call {
         let next_offset = if answered.success { self.meta.size } else { 0 };
         let response = Response::InstallSnapshot(InstallSnapshotResponse { next_offset, ..answered });
         deliver(&last, response.clone(), peer).await?;
-        while let Ok(again) = queue.try_recv() {
-            deliver(&again, response.clone(), peer).await?;
+        if let Some(again) = queue.newest.take() {
+            deliver(&again, response, peer).await?;
         }
         Ok(if answered.success { PieceOutcome::Installed } else { PieceOutcome::Refused })
     }
-}
-
-/// HashiCorp's rule: the timeout once for every 256 KiB, and at least once.
-fn patience(timeout: Duration, size: u64) -> Duration {
-    const SCALE: u64 = 256 << 10;
-    timeout.saturating_mul(u32::try_from(size / SCALE).unwrap_or(u32::MAX).max(1))
 }
 
 async fn answer(

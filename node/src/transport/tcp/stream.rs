@@ -1,18 +1,12 @@
-//! A connection, over plain TCP or TLS.
+//! The protection of connections: TLS, or none.
 
 #[cfg(feature = "tls")]
 use super::super::tls::{Identity, Tls};
+use super::layer::Stream;
 use std::io;
 #[cfg(feature = "tls")]
 use std::sync::OnceLock;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use wavetank_raft::ServerId;
-
-/// The half of a connection that is read.
-pub(super) type ReadHalf = Box<dyn AsyncRead + Send + Unpin>;
-/// The half of a connection that is written.
-pub(super) type WriteHalf = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// The protection of connections.
 #[derive(Debug, Default)]
@@ -32,35 +26,31 @@ pub(super) enum Caller {
 }
 
 impl Security {
-    /// Opens a connection to `id`. With TLS, any other server is refused.
-    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_async, reason = "there is nothing to agree on"))]
-    pub(super) async fn call(&self, stream: TcpStream, id: &ServerId) -> io::Result<(ReadHalf, WriteHalf)> {
+    /// Secures a connection that was opened to `id`. With TLS, any other server is refused.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unused_async, reason = "without TLS there is no handshake")
+    )]
+    pub(super) async fn call(&self, stream: Stream, id: &ServerId) -> io::Result<Stream> {
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls.get() {
-            let (reader, writer) = tokio::io::split(tls.call(stream, id).await?);
-            return Ok((Box::new(reader), Box::new(writer)));
+            return Ok(Box::new(tls.call(stream, id).await?));
         }
         #[cfg(not(feature = "tls"))]
         let _ = id;
-        Ok(in_the_clear(stream))
+        Ok(stream)
     }
 
-    /// Accepts a connection.
+    /// Secures a connection that was accepted.
     #[cfg_attr(not(feature = "tls"), expect(clippy::unused_async, reason = "there is nothing to agree on"))]
-    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<((ReadHalf, WriteHalf), Caller)> {
+    pub(super) async fn accept(&self, stream: Stream) -> io::Result<(Stream, Caller)> {
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls.get() {
             let (stream, identity) = tls.accept(stream).await?;
-            let (reader, writer) = tokio::io::split(stream);
-            return Ok(((Box::new(reader), Box::new(writer)), Caller::Known(identity)));
+            return Ok((Box::new(stream), Caller::Known(identity)));
         }
-        Ok((in_the_clear(stream), Caller::Anybody))
+        Ok((stream, Caller::Anybody))
     }
-}
-
-fn in_the_clear(stream: TcpStream) -> (ReadHalf, WriteHalf) {
-    let (reader, writer) = stream.into_split();
-    (Box::new(reader), Box::new(writer))
 }
 
 impl Caller {

@@ -1,12 +1,17 @@
-//! Two transports on loopback, a peer that speaks raw bytes, and hostile ones.
+//! Two transports on loopback, and peers that send raw or hostile bytes.
 
 use super::super::Replier;
 use super::*;
 use crate::wire::{self, Header, Kind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use wavetank_raft::*;
 
+mod limits;
+mod network;
+mod simulated;
+mod storm;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -47,7 +52,7 @@ impl Server {
     async fn request(&mut self) -> (Header, Request, Replier) {
         match self.next().await {
             Arrival::Request { header, request, replier } => (header, request, replier),
-            other @ (Arrival::Response { .. } | Arrival::Speaks { .. }) => panic!("{other:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -56,7 +61,7 @@ impl Server {
             match self.next().await {
                 Arrival::Response { rpc, response, .. } => return (rpc.0, response),
                 Arrival::Speaks { dialect, .. } => assert_eq!(dialect, Dialect::Wavetank),
-                other @ Arrival::Request { .. } => panic!("{other:?}"),
+                other => panic!("{other:?}"),
             }
         }
     }
@@ -180,7 +185,8 @@ async fn an_ignored_call_does_not_delay_later_calls() {
     one.call(&two, 2, vote(6));
     let (_, request, replier) = two.request().await;
     assert_eq!(request, vote(6));
-    let granted = Response::RequestVote(RequestVoteResponse { term: Term(6), granted: true });
+    let granted =
+        Response::RequestVote(RequestVoteResponse { term: Term(6), granted: true, refused_for_term: false });
     replier.reply(granted.clone());
     assert_eq!(one.response().await, (2, granted));
 }
@@ -192,7 +198,7 @@ async fn a_restarted_peer_is_connected_again() {
     let address = two.transport.local_addr();
     two.transport.close();
     drop(two);
-    // While it is down calls are lost.
+    // Calls are lost while the peer is down.
     tokio::time::sleep(TIMEOUT / 5).await;
     let mut two = Server::with("n2", address.as_str(), Limits::default()).await;
     let mut rpc = 2;
@@ -204,7 +210,11 @@ async fn a_restarted_peer_is_connected_again() {
             Err(_) => rpc += 1,
         }
     };
-    replier.reply(Response::RequestVote(RequestVoteResponse { term: Term(9), granted: false }));
+    replier.reply(Response::RequestVote(RequestVoteResponse {
+        term: Term(9),
+        granted: false,
+        refused_for_term: false,
+    }));
     one.response().await;
 }
 
@@ -254,7 +264,7 @@ async fn an_unwanted_snapshot_is_refused_and_an_interrupted_one_starts_again() {
     let (_, _, replier) = two.request().await;
     replier.reply(installed(false, 0));
     assert_eq!(one.response().await, (2, installed(false, 0)));
-    assert!(two.is_quiet().await, "the rest is not handed over after a refusal");
+    assert!(two.is_quiet().await, "the server gets no piece after a refusal");
     one.call(&two, 3, snapshot(0, 0, 0));
     two.request().await.2.reply(installed(true, 0));
     assert_eq!(one.response().await, (3, installed(true, 0)));
@@ -341,7 +351,7 @@ async fn calls_meant_for_another_server_are_refused() {
             assert_eq!(found, expected);
         }
     }
-    assert!(one.is_quiet().await, "nothing of it reaches the server");
+    assert!(one.is_quiet().await, "no such call reaches the server");
 
     // A call to an old address gets no answer either.
     let two = Server::start("n2").await;
@@ -388,8 +398,8 @@ async fn hostile_bytes_close_only_their_own_connection() {
     slow.write_all(&[0, 0x89]).await.unwrap();
     two.call(&one, 1, vote(5));
     assert_eq!(one.request().await.1, vote(5));
-    assert!(is_closed(silent).await, "who says nothing at all does not keep a connection");
-    assert!(is_closed(slow).await, "nor does who never ends a message");
+    assert!(is_closed(silent).await, "a silent peer does not keep a connection");
+    assert!(is_closed(slow).await, "a peer that never ends a message does not keep a connection");
 }
 
 #[tokio::test]

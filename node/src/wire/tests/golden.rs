@@ -127,7 +127,7 @@ fn a_vote_asked_for() {
 
 #[test]
 fn a_vote_refused() {
-    let answer = RequestVoteResponse { term: Term(100), granted: false };
+    let answer = RequestVoteResponse { term: Term(100), granted: false, refused_for_term: false };
     response(
         &Header::EMPTY,
         &Response::RequestVote(answer),

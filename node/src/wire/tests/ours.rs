@@ -62,7 +62,7 @@ fn every_response_comes_back_with_all_its_fields() {
             no_retry_backoff: true,
             hint: Some(LogId::new(Term(2), Index(70))),
         }),
-        Response::RequestVote(RequestVoteResponse { term: Term(1), granted: true }),
+        Response::RequestVote(RequestVoteResponse { term: Term(1), granted: false, refused_for_term: true }),
         Response::RequestPreVote(RequestPreVoteResponse { term: Term(1), granted: true }),
         Response::InstallSnapshot(InstallSnapshotResponse { term: Term(1), success: true, next_offset: 9 }),
         Response::TimeoutNow(TimeoutNowResponse { accepted: false }),
@@ -93,7 +93,9 @@ fn a_server_of_hashicorps_sees_none_of_our_fields() {
         hint,
     };
     encode_response(&header(Dialect::HashiCorp), &Response::AppendEntries(answer), &mut out);
-    for word in ["Wavetank", "Checksum", "Hint", "NextOffset", "Accepted"] {
+    let refusal = RequestVoteResponse { term: Term(1), granted: false, refused_for_term: true };
+    encode_response(&header(Dialect::HashiCorp), &Response::RequestVote(refusal), &mut out);
+    for word in ["Wavetank", "Checksum", "Hint", "NextOffset", "Accepted", "RefusedForTerm"] {
         assert!(!hex(&out).contains(&hex(word.as_bytes())), "{word}");
     }
 }

@@ -108,10 +108,10 @@ impl Leader {
             // A server that lost entries is a new server once it has no vote.
             peer.progress.has_lost_entries &= latest.voters().contains(peer.id);
             peer.removed = match (is_member, peer.removed) {
-                (true, None) => None,
-                // A server that is added again may have lost its disk, so its old match index is
-                // not valid any more.
-                (true, Some(_)) => {
+                (true, None) if !state.membership.has_moved(peer.id) => None,
+                // A server that is added again, or at another address, may have lost its disk, so
+                // its old match index is not valid any more.
+                (true, Some(_) | None) => {
                     peer.progress = Progress::new(next, now);
                     None
                 }
@@ -213,12 +213,15 @@ impl Leader {
         }
     }
 
-    /// Ends the staging of a server that is no longer a member. If the server is added again, it may
-    /// have lost its disk, and the rounds that it completed before do not count.
+    /// Ends the staging of a server that is no longer a member, or has another address. It may have
+    /// lost its disk, and the rounds that it completed before do not count.
     fn drop_lost_staging(&mut self, state: &NodeState, fx: &mut Effects) {
-        let is_member =
-            |node| state.membership.latest().is_some_and(|(_, latest)| latest.server(node).is_some());
-        if self.staging.as_ref().is_some_and(|staging| !is_member(staging.node)) {
+        let is_same = |node| {
+            let is_member =
+                state.membership.latest().is_some_and(|(_, latest)| latest.server(node).is_some());
+            is_member && !state.membership.has_moved(node)
+        };
+        if self.staging.as_ref().is_some_and(|staging| !is_same(staging.node)) {
             self.abort_staging(fx);
         }
     }

@@ -141,7 +141,7 @@ fn boot(
     now: Time,
 ) -> Server {
     let newest = snapshots.newest().expect("memory does not fail");
-    let found = storage.recover(newest, settings.log_cache_capacity).expect("what was written joins");
+    let found = storage.recover(newest, settings.cache_limits()).expect("what was written joins");
     let boot = Boot {
         entropy: Entropy(u64::from(settings.local_id.as_str().as_bytes()[1])),
         incarnation,

@@ -1,5 +1,5 @@
 //! A server that was removed and is added again with a blank disk does not campaign before its log has
-//! caught up (ARCHITECTURE.md, "A name that comes back"). It votes all the same.
+//! caught up (docs/names.md). It votes all the same.
 
 use super::harness::{Harness, Start, append, id, persisted, vote, voters};
 use wavetank_raft::{

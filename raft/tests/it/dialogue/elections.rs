@@ -4,7 +4,8 @@ use super::harness::{
     HEARTBEAT_TIMEOUT, Harness, ScriptedAnswer, Start, append, pre_vote, transfer_vote, vote, voters,
 };
 use wavetank_raft::{
-    Config, DeadlineReason, Input, Member, NodeId, Request, RoleName, Span, Term, Time, TimeoutNow, Token,
+    Config, DeadlineReason, Input, Member, NodeId, Request, RequestVoteResponse, Response, RoleName, RpcId,
+    Span, Term, Time, TimeoutNow, Token,
 };
 
 const FIVE: [&str; 5] = ["n1", "n2", "n3", "n4", "n5"];
@@ -33,7 +34,8 @@ fn a_vote_goes_to_a_log_at_least_as_up_to_date() {
         (vote(3, (1, 9)), "Follower t3; write w1 t3 -"),
         (vote(2, (2, 3)), "write w1 t2 n3"),
         (vote(2, (1, 9)), "n3! vote no t2"),
-        (vote(1, (2, 3)), "n3! vote no t2"),
+        (vote(1, (2, 3)), "n3! vote no t2 for the term"),
+        (vote(1, (1, 9)), "n3! vote no t2"),
         (pre_vote(3, (2, 3)), "n3! prevote yes t3"),
         (pre_vote(9, (3, 1)), "n3! prevote yes t9"),
         (pre_vote(3, (2, 2)), "n3! prevote no t2"),
@@ -193,6 +195,82 @@ fn an_election_that_times_out_starts_again() {
     assert_eq!(harness.timer(), "PreCandidate t2; n2: prevote t3 t2.i3; n3: prevote t3 t2.i3");
     let begin = harness.now;
     assert_ne!(harness.node.deadline().at.since(begin), due.since(start), "each time is drawn anew");
+}
+
+/// The refusal of a voter in this term.
+fn refusal(term: u64, refused_for_term: bool) -> Response {
+    Response::RequestVote(RequestVoteResponse { term: Term(term), granted: false, refused_for_term })
+}
+
+impl Harness {
+    /// This peer answers the oldest request to it with this response.
+    fn respond(&mut self, from: &str, response: Response) -> String {
+        let from = NodeId::of(from);
+        let at = self.calls.iter().position(|(to, ..)| *to == from).expect("it was called");
+        let (_, rpc, _) = self.calls.remove(at);
+        self.step(Input::Response { from, rpc, response })
+    }
+}
+
+#[test]
+fn a_candidate_refused_for_its_term_alone_campaigns_once_more_at_once() {
+    let mut harness = candidate();
+    harness.persisted();
+    assert_eq!(harness.respond("n2", refusal(7, true)), "Follower t7; Candidate t8; write w2 t8 n1");
+    let requests = "n2: vote t8 t2.i3; n3: vote t8 t2.i3; n4: vote t8 t2.i3; n5: vote t8 t2.i3";
+    assert_eq!(harness.persisted(), requests);
+    // The second campaign has no third one, or two candidates could outbid each other for ever.
+    harness.calls.drain(..4);
+    assert_eq!(harness.respond("n3", refusal(9, true)), "Follower t9; write w3 t9 -");
+    // An election timeout begins anew.
+    harness.persisted();
+    assert_eq!(harness.wait(), "Candidate t10; write w4 t10 n1");
+    harness.persisted();
+    harness.calls.drain(..3);
+    assert_eq!(harness.respond("n4", refusal(11, true)), "Follower t11; Candidate t12; write w5 t12 n1");
+}
+
+#[test]
+fn a_candidate_refused_for_another_reason_waits() {
+    let follows = "Follower t7; write w2 t7 -";
+    let mut harness = candidate();
+    harness.persisted();
+    assert_eq!(harness.respond("n2", refusal(7, false)), follows, "for its log, or for a leader");
+
+    let mut harness = candidate();
+    harness.persisted();
+    let (from, rpc, response) = (NodeId::of("n2"), RpcId(99), refusal(7, true));
+    assert_eq!(
+        harness.step(Input::Response { from, rpc, response }),
+        follows,
+        "of no request of this election"
+    );
+
+    // Pre-vote makes sure that no term begins that cannot be won.
+    let mut harness = follower();
+    harness.wait();
+    harness.yes("n2");
+    harness.persisted();
+    harness.calls.retain(|(_, _, request)| matches!(request, Request::RequestVote(_)));
+    assert_eq!(harness.respond("n2", refusal(7, true)), follows);
+}
+
+#[test]
+fn a_refusal_is_for_the_term_alone_if_no_leader_is_known() {
+    let until = Time(1_000_000) + HEARTBEAT_TIMEOUT;
+    for (now, request, expected) in [
+        (until, vote(1, (2, 3)), "n3! vote no t2 for the term"),
+        (until, transfer_vote(1, (2, 3)), "n3! vote no t2 for the term"),
+        (until - Span(1), vote(1, (2, 3)), "n3! vote no t2"),
+        (until - Span(1), transfer_vote(1, (2, 3)), "n3! vote no t2"),
+    ] {
+        let mut harness = led();
+        harness.now = now;
+        assert_eq!(harness.receive("n3", request.clone()), expected, "at {now}: {request:?}");
+    }
+    let mut harness = follower();
+    harness.elect();
+    assert_eq!(harness.receive("n3", transfer_vote(2, (3, 9))), "n3! vote no t3", "a leader");
 }
 
 #[test]

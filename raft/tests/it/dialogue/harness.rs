@@ -3,11 +3,11 @@
 
 use std::fmt::Write as _;
 use wavetank_raft::{
-    AppendEntries, AppendEntriesResponse, Boot, ClientRequest, Config, Configuration, DeadlineReason, Effect,
-    Effects, Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshotResponse, LogId, LogImage,
-    LogOp, Member, Node, NodeId, Payload, Request, RequestPreVote, RequestPreVoteResponse, RequestVote,
-    RequestVoteResponse, Response, RoleName, RpcId, Settings, SnapshotMeta, Span, StoreJob, Term, Time,
-    TimeoutNowResponse, Write,
+    AppendEntries, AppendEntriesResponse, Boot, CacheLimits, ClientRequest, Config, Configuration,
+    DeadlineReason, Effect, Effects, Entries, Entropy, Entry, HardState, Index, Input,
+    InstallSnapshotResponse, LogId, LogImage, LogOp, Member, Node, NodeId, Payload, Request, RequestPreVote,
+    RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, RoleName, RpcId, Settings,
+    SnapshotMeta, Span, StoreJob, Term, Time, TimeoutNowResponse, Write,
 };
 
 /// The start state of a node.
@@ -58,7 +58,7 @@ impl Start<'_> {
             checksum: 0,
         });
         let base = snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
-        let mut log = LogImage::new(base, self.config.log_cache_capacity);
+        let mut log = LogImage::new(base, CacheLimits::entries(self.config.log_cache_capacity));
         for (entry, at) in entries(base.index, self.log).iter().zip(0..) {
             let members = || Payload::Configuration(configuration.clone().into());
             let payload = if at == 0 && base == LogId::ZERO { members() } else { entry.payload.clone() };
@@ -309,7 +309,9 @@ pub(crate) fn response(
             no_retry_backoff: !yes,
             hint: hint.map(id),
         }),
-        Request::RequestVote(_) => Response::RequestVote(RequestVoteResponse { term, granted: yes }),
+        Request::RequestVote(_) => {
+            Response::RequestVote(RequestVoteResponse { term, granted: yes, refused_for_term: false })
+        }
         Request::RequestPreVote(m) => {
             let term = if yes { m.term } else { term };
             Response::RequestPreVote(RequestPreVoteResponse { term, granted: yes })
@@ -381,7 +383,10 @@ pub(crate) fn reply(response: &Response) -> String {
             let hint = m.hint.map_or(String::new(), |hint| format!(" hint {hint}"));
             format!("append {} {} last {}{hint}{retry}", word(m.success), m.term, m.last_log)
         }
-        Response::RequestVote(m) => format!("vote {} {}", word(m.granted), m.term),
+        Response::RequestVote(m) => {
+            let alone = if m.refused_for_term { " for the term" } else { "" };
+            format!("vote {} {}{alone}", word(m.granted), m.term)
+        }
         Response::RequestPreVote(m) => format!("prevote {} {}", word(m.granted), m.term),
         Response::InstallSnapshot(m) => {
             format!("install {} {} next {}", word(m.success), m.term, m.next_offset)

@@ -150,6 +150,22 @@ fn taken(harness: &mut ServerHarness, last: (u64, u64)) -> String {
     harness.step(Event::SnapshotTaken(Ok(meta(last))))
 }
 
+/// The store may drop the snapshot that is loaded when it keeps another one.
+#[test]
+fn a_load_waits_for_a_snapshot_of_the_servers_own() {
+    for kept in [Ok(meta((3, 5))), Err(failure())] {
+        let mut harness = leader(defaults());
+        apply_many(&mut harness, 1);
+        assert_eq!(harness.call(9, Call::Snapshot), "capture t3.i5 with i1 n1 n2 n3");
+        harness.depose();
+        assert_eq!(install(&mut harness, 4, (4, 9)), "r1 AbortedByRestore");
+        let text = harness.step(Event::SnapshotTaken(kept));
+        assert!(text.starts_with("r9 ") && text.ends_with("; load t4.i9"), "{text}");
+        assert_eq!(harness.step(Event::Restored(Ok(id((4, 9))))), "");
+        assert_eq!(harness.server.applied(), Index(9));
+    }
+}
+
 #[test]
 fn a_snapshot_covers_what_was_dispatched() {
     let mut harness = leader(defaults());

@@ -1,9 +1,10 @@
 //! Records a server's actions before the world executes them.
 
-use super::{AllowedRead, Facts, Ghost, GhostServer, PendingReply, Promise, placed};
+use super::{AllowedRead, Facts, Ghost, GhostServer, PendingReply, Promise, StagingEnd, hash, placed};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{
-    Action, Answer, Batch, NodeId, Outcome, Request, RequestId, Response, RpcId, StoreJob, Term,
+    Action, Answer, Batch, Entry, NodeId, Observed, Outcome, Payload, Refusal, Request, RequestError,
+    RequestId, Response, RpcId, StoreJob, Term,
 };
 
 impl Ghost {
@@ -19,19 +20,44 @@ impl Ghost {
                 Action::Apply(batch) => self.handed(idx, batch, facts),
                 Action::TakeSnapshot(meta) => {
                     self.step.captured = Some((meta.last, placed(meta)));
+                    self.ghost_servers[idx.at()].due_snapshot.in_progress = true;
                     facts.add(Facts::CAPTURING);
                 }
                 Action::Answer { request, outcome } => self.answered(idx, *request, outcome, facts),
+                Action::Observe(observed) => self.observed(idx, observed, facts),
                 Action::Halt(why) => self.note_halt(idx, why),
                 _ => {}
             }
         }
     }
 
+    fn observed(&mut self, idx: ServerIdx, observed: &Observed, facts: &mut Facts) {
+        let ghost_server = &mut self.ghost_servers[idx.at()];
+        match observed {
+            Observed::Peer { removed, peer } => {
+                ghost_server.told_members.retain(|member| member.id != peer.id);
+                if !removed {
+                    ghost_server.told_members.push(peer.clone());
+                }
+            }
+            Observed::Leader(leader) => {
+                ghost_server.told_leader.clone_from(leader);
+                facts.add(Facts::LEADER);
+            }
+            _ => {}
+        }
+    }
+
     fn sent(&mut self, idx: ServerIdx, to: NodeId, request: &Request, facts: &mut Facts) {
         match request {
-            Request::AppendEntries(append) => self.note_sent_term(idx, append.term, facts),
-            Request::InstallSnapshot(piece) => self.note_sent_term(idx, piece.term, facts),
+            Request::AppendEntries(append) => {
+                self.note_sent_term(idx, append.term, facts);
+                self.note_sent_append(idx, to, append, facts);
+            }
+            Request::InstallSnapshot(piece) => {
+                self.note_sent_term(idx, piece.term, facts);
+                self.ghost_servers[idx.at()].outstanding.forget(to);
+            }
             Request::RequestVote(vote) => {
                 self.note_sent_term(idx, vote.term, facts);
                 self.note_vote(idx, vote.term, idx);
@@ -120,11 +146,26 @@ impl Ghost {
         };
         self.step.handed = Some((first, last.id.index, before));
         facts.add(Facts::HANDED);
+        let is_special = |entry: &&Entry| matches!(entry.payload, Payload::Extended(_) | Payload::Restore(_));
+        for entry in batch.entries.iter().filter(is_special) {
+            self.step.special += 1;
+            let index = entry.id.index;
+            if self.has_payload(idx, index, hash::payload(&entry.payload)) == Some(false) {
+                self.step.altered = Some(index);
+            }
+        }
     }
 
     fn answered(&mut self, idx: ServerIdx, request: RequestId, outcome: &Outcome, facts: &mut Facts) {
+        self.note_answer(idx, request, outcome, facts);
         let ghost_server = &mut self.ghost_servers[idx.at()];
         ghost_server.transfers.retain(|pending| *pending != request);
+        if let Some(ended) = ghost_server.stagings.end(request)
+            && *outcome == Err(RequestError::Refused(Refusal::TooSlow))
+        {
+            self.step.staging = Some((ended, StagingEnd::TooSlow));
+            facts.add(Facts::STAGED);
+        }
         let Some(at) = ghost_server.pending_reads.iter().position(|asked| asked.request == request) else {
             return;
         };

@@ -5,7 +5,7 @@ use super::{
     Chain, CommitHistory, Consumed, DurableState, Facts, Ghost, Inspect, RecoveredState, ServerStatus,
     ServerView, hash, newer,
 };
-use crate::plan::server_set::ServerIdx;
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::{Boot, Entry, LogId};
 
 impl Ghost {
@@ -46,11 +46,17 @@ impl Ghost {
         ghost_server.log = chain;
         (ghost_server.handed, ghost_server.fsm_index) = (snapshot.index, snapshot.index);
         ghost_server.view = server.view();
+        ghost_server.limits = server.limits();
+        ghost_server.due_snapshot.set(&ghost_server.limits);
         (self.step.was, self.step.now) = (ServerView::BLANK, ghost_server.view);
         self.step.was_conf = None;
         ghost_server.conf = None;
         facts.add_if(learn_configuration(idx, ghost_server, server), Facts::CONFIGURED);
         self.step.now_conf = ghost_server.conf;
+        // Observers know the configuration with which a server starts.
+        let members = server.configuration().into_iter().flat_map(|(_, latest)| latest.members());
+        ghost_server.told_members = members.cloned().collect();
+        (ghost_server.told_leader, ghost_server.moved) = (None, ServerSet::NONE);
         facts.add_if(ghost_server.log.last() != ghost_server.view.last, Facts::UNWRITTEN);
         facts
     }

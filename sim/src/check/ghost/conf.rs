@@ -61,31 +61,44 @@ impl Conf {
 
     /// Finds a quorum of each configuration that have no server in common. `None` if there are none.
     ///
-    /// The cost is two to the power of the number of voters. With more than [`Conf::MOST_SEARCHED`] voters,
-    /// the function returns `None` without a search.
+    /// For a quorum it matters only how many servers it has of each group of servers that are voters of the
+    /// same sets. So the function tries the numbers, and not the sets of servers.
     #[must_use]
     pub(crate) fn disjoint_quorums(self, other: Self) -> Option<(ServerSet, ServerSet)> {
-        let all = self.voters().or(other.voters());
-        if Self::MOST_SEARCHED < all.len() {
-            return None;
+        let mut groups = vec![self.voters().or(other.voters())];
+        for set in [self.incoming, self.outgoing, other.incoming, other.outgoing] {
+            groups = groups.iter().flat_map(|group| [group.and(set), group.minus(set)]).collect();
+            groups.retain(|group| !group.is_empty());
         }
-        // If two disjoint quorums exist, then a quorum and its whole complement are such a pair. So it is
-        // enough to try each subset of `all` with its complement, the largest subset first.
-        let mut some = all.0;
-        loop {
-            let (mine, theirs) = (ServerSet(some), all.minus(ServerSet(some)));
-            if self.is_quorum(mine) && other.is_quorum(theirs) {
-                return Some((mine, theirs));
-            }
-            if some == 0 {
-                return None;
-            }
-            some = (some - 1) & all.0;
-        }
+        // If two disjoint quorums exist, then a quorum and its whole complement are such a pair.
+        let all = groups.iter().fold(ServerSet::NONE, |all, group| all.or(*group));
+        self.disjoint_from(other, all, all, &groups)
     }
 
-    /// The largest number of voters for which [`Conf::disjoint_quorums`] searches.
-    pub(crate) const MOST_SEARCHED: usize = 12;
+    /// Takes servers of the first group out of `mine`, then of the others, until the rest of `all` is a quorum
+    /// of the other configuration.
+    fn disjoint_from(
+        self,
+        other: Self,
+        all: ServerSet,
+        mut mine: ServerSet,
+        groups: &[ServerSet],
+    ) -> Option<(ServerSet, ServerSet)> {
+        if !self.is_quorum(mine) {
+            return None;
+        }
+        let Some((group, rest)) = groups.split_first() else {
+            let theirs = all.minus(mine);
+            return other.is_quorum(theirs).then_some((mine, theirs));
+        };
+        let mut leaving = group.iter();
+        loop {
+            if let Some(found) = self.disjoint_from(other, all, mine, rest) {
+                return Some(found);
+            }
+            mine = mine.without(leaving.next()?);
+        }
+    }
 }
 
 const fn majority(set: ServerSet, of: ServerSet) -> bool {
@@ -136,6 +149,30 @@ mod tests {
             let of = |count: u32| conf((1_u16 << count) - 1, 0);
             assert_eq!(of(voters).disjoint_quorums(of(voters + 1)), None);
             assert_eq!(of(voters + 1).disjoint_quorums(of(voters)), None);
+        }
+    }
+
+    #[test]
+    fn large_configurations_are_judged_too() {
+        let thirteen = conf(0x1fff, 0);
+        assert_eq!(thirteen.disjoint_quorums(conf(0x3fff, 0)), None, "one voter more");
+        assert_eq!(thirteen.disjoint_quorums(conf(0xfff8, 0x1fff)), None, "a joint step");
+        let (mine, theirs) = thirteen.disjoint_quorums(conf(0xfff8, 0)).expect("three voters are replaced");
+        assert!(mine.and(theirs).is_empty() && thirteen.is_quorum(mine), "{mine} and {theirs}");
+    }
+
+    /// The same by trying every set of servers.
+    #[test]
+    fn groups_find_what_all_sets_find() {
+        let by_sets = |one: Conf, other: Conf| {
+            let is_pair = |mine| one.is_quorum(ServerSet(mine)) && other.is_quorum(ServerSet(31 & !mine));
+            (0..32).any(is_pair)
+        };
+        for sets in 0..1 << 15_u32 {
+            let set = |at: u32| u16::try_from(sets >> at & 31).expect("five bits");
+            let (one, other) = (conf(set(0), 0), conf(set(5), set(10)));
+            assert_eq!(one.disjoint_quorums(other).is_some(), by_sets(one, other), "{one} and {other}");
+            assert_eq!(other.disjoint_quorums(one).is_some(), by_sets(one, other), "{other} and {one}");
         }
     }
 

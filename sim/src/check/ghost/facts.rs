@@ -105,6 +105,24 @@ facts! {
     NETWORK = 43,
     /// A server refused to start.
     REFUSED = 44,
+    /// A load of a snapshot into a state machine failed.
+    LOAD_FAILED = 45,
+    /// A leader sent an append with entries.
+    SENT_ENTRIES = 46,
+    /// A snapshot is due for so long that the server must take it in this step.
+    SNAPSHOT_LATE = 47,
+    /// A snapshot of the state machine was taken.
+    SNAPSHOT_ENDED = 48,
+    /// A leader made a staged server a voter, or gave it up as too slow.
+    STAGED = 49,
+    /// A leader had the time for a few heartbeats after it committed a removal.
+    REMOVED = 50,
+    /// The server received a call that the ghost records.
+    CALLED = 51,
+    /// The server answered such a call.
+    ANSWERED = 52,
+    /// The server follows another leader than before, or told its observers of a leader.
+    LEADER = 53,
 }
 
 impl Facts {

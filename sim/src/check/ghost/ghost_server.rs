@@ -1,11 +1,15 @@
 //! The record that the harness keeps of one server: its log in memory, its durable state, and its promises
 //! to others.
 
-use super::{Chain, ChainLink, Conf, Follower, IndexedConf, ServerView, Stop};
+use super::{
+    Chain, ChainLink, Conf, DueSnapshot, Follower, IndexedConf, Limits, Outstanding, PendingCall, Removals,
+    ServerView, Stagings, Stop,
+};
+use crate::plan::server_set::ServerSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::{
-    Configuration, HardState, Index, LogId, NodeId, RequestId, RpcId, Span, Term, Time, Token,
+    Configuration, HardState, Index, Leader, LogId, Member, NodeId, RequestId, RpcId, Span, Term, Time, Token,
 };
 
 /// The state that is on a disk and would survive a crash.
@@ -78,6 +82,18 @@ pub(crate) enum ServerStatus {
     Halted,
 }
 
+/// The loads of snapshots into a state machine.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(crate) enum Loads {
+    /// No load may fail.
+    #[default]
+    Sound,
+    /// The state machine has had a fault, and a load may fail.
+    MayFail,
+    /// A load has failed since the server started.
+    Failed,
+}
+
 /// The record of one server.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct GhostServer {
@@ -91,6 +107,8 @@ pub(crate) struct GhostServer {
     pub(crate) store_failed: bool,
     /// True if the disk has had a fault.
     pub(crate) damaged: bool,
+    /// Whether loads of snapshots may fail.
+    pub(crate) loads: Loads,
     /// True if the server received a shutdown call.
     pub(crate) shutdown_requested: bool,
     /// The index of the first configuration since which the server is no voter.
@@ -133,6 +151,29 @@ pub(crate) struct GhostServer {
     pub(crate) pending_reads: Vec<PendingRead>,
     /// Transfers of leadership that wait for an answer.
     pub(crate) transfers: Vec<RequestId>,
+    /// The settings that the checks need.
+    pub(crate) limits: Limits,
+    /// Since when a snapshot is due.
+    pub(crate) due_snapshot: DueSnapshot,
+    /// The unanswered appends of a leader.
+    pub(crate) outstanding: Outstanding,
+    /// The calls of a leader that stage a server.
+    pub(crate) stagings: Stagings,
+    /// The servers that a leader has removed.
+    pub(crate) removals: Removals,
+    /// Other calls that wait for an answer.
+    pub(crate) pending_calls: Vec<PendingCall>,
+    /// The members whose address the latest change of the configuration changed.
+    pub(crate) moved: ServerSet,
+    /// The members that observers know.
+    pub(crate) told_members: Vec<Member>,
+    /// The leader that observers know.
+    pub(crate) told_leader: Option<Leader>,
+}
+
+/// The match index of a follower in these progress records; zero if there is no record of it.
+pub(super) fn matched(followers: &[Follower], node: NodeId) -> Index {
+    followers.iter().find(|follower| follower.node == node).map_or(Index::ZERO, |known| known.matched)
 }
 
 impl GhostServer {
@@ -148,6 +189,7 @@ impl GhostServer {
             self.status = ServerStatus::Down;
         }
         (self.store_failed, self.shutdown_requested) = (false, false);
+        self.loads = self.loads.min(Loads::MayFail);
         (self.lost_vote_at, self.halting) = (None, None);
         self.campaign = None;
         self.verified = Index::ZERO;
@@ -161,6 +203,16 @@ impl GhostServer {
         self.discards.clear();
         self.pending_reads.clear();
         self.transfers.clear();
+        self.pending_calls.clear();
+        self.due_snapshot = DueSnapshot::default();
+        self.forget_leadership();
+    }
+
+    /// Clears the state of a leader.
+    pub(super) fn forget_leadership(&mut self) {
+        self.outstanding.clear();
+        self.stagings.clear();
+        self.removals.clear();
     }
 
     /// Records a leader's message, if the server follows that leader.

@@ -21,8 +21,13 @@ pub(crate) const fn mixed(hash: u64, word: u64) -> u64 {
 /// The digest of a log prefix that ends with this entry. `before` is the digest of the entries before it.
 #[must_use]
 pub(crate) fn prefix(before: u64, entry: &Entry) -> u64 {
-    let hash = mix(mix(before.rotate_left(17), entry.id.index.0), entry.id.term.0);
-    mix(hash, payload(&entry.payload))
+    prefix_with(before, entry.id, payload(&entry.payload))
+}
+
+/// The digest of a log prefix that ends with an entry whose payload has this digest.
+#[must_use]
+pub(crate) const fn prefix_with(before: u64, id: LogId, payload: u64) -> u64 {
+    mix(mix(mix(before.rotate_left(17), id.index.0), id.term.0), payload)
 }
 
 /// A digest of the payload of an entry.
@@ -41,7 +46,13 @@ pub(crate) fn payload(payload: &Payload) -> u64 {
 /// A digest of a configuration: its members, their suffrages and addresses, and their order.
 #[must_use]
 pub(crate) fn configuration(configuration: &Configuration) -> u64 {
-    members(members(5, configuration.servers()), configuration.outgoing())
+    member_lists(configuration.servers(), configuration.outgoing())
+}
+
+/// A digest of a configuration with these lists of new and old members.
+#[must_use]
+pub(crate) fn member_lists(servers: &[Member], outgoing: &[Member]) -> u64 {
+    members(members(5, servers), outgoing)
 }
 
 /// A digest of an index and a term, for a log prefix whose entries are unknown.

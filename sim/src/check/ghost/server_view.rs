@@ -1,5 +1,6 @@
 //! The view that a server has of its own state: a few numbers, copied before and after each step.
 
+use crate::check::ghost::Limits;
 use crate::check::ghost::conf::Conf;
 use crate::plan::server_set::ServerSet;
 use std::sync::Arc;
@@ -44,6 +45,8 @@ pub(crate) trait Inspect {
     fn followers(&self, into: &mut Vec<Follower>);
     /// The time for which the server refuses votes after a message from its leader.
     fn heartbeat_timeout(&self) -> Span;
+    /// The settings of the server that the checks need.
+    fn limits(&self) -> Limits;
 }
 
 impl Default for ServerView {
@@ -111,6 +114,10 @@ impl Inspect for Server {
 
     fn heartbeat_timeout(&self) -> Span {
         self.node().settings().heartbeat_timeout()
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::of(self)
     }
 }
 

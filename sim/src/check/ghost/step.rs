@@ -1,9 +1,14 @@
 //! One step of one server, in the form that the checks read.
 
-use super::{ChainLink, Conf, DurableState, Follower, IndexedConf, PendingRead, ServerView};
+use super::{
+    AnsweredCall, ChainLink, Conf, DurableState, Follower, IndexedConf, PendingRead, ReceivedCall, Removal,
+    SentAppend, ServerView, Staging, StagingEnd,
+};
 use crate::plan::server_set::ServerIdx;
+use std::fmt;
 use wavetank_raft::{
-    AppendEntries, Call, Event, HardState, Index, LogId, NodeId, ReadPath, Request, RequestId, Term, Time,
+    AppendEntries, Call, Event, HardState, Index, LogId, NodeId, ReadPath, Request, RequestId, Response,
+    Term, Time,
 };
 
 /// The event that the server received, reduced to the parts that the checks need.
@@ -25,7 +30,21 @@ pub(crate) enum Consumed {
     SnapshotKept,
     /// A store failed.
     StoreFailed,
-    /// Any other event, for example a timer or a call.
+    /// A load of a snapshot into the state machine failed.
+    LoadFailed,
+    /// A snapshot of the state machine was taken up to this index, or failed.
+    SnapshotEnded(Option<Index>),
+    /// The time of a deadline has come.
+    Timer,
+    /// A follower refused an append or a heartbeat.
+    AppendRefused { from: NodeId, term: Term },
+    /// A call that adds this server and makes it a voter later.
+    Staged(RequestId, NodeId),
+    /// A call that changes settings.
+    Reload,
+    /// Any other call.
+    Call,
+    /// Any other event, for example a write that is durable.
     Other,
 }
 
@@ -58,6 +77,19 @@ pub(crate) enum Promise {
     SnapshotAck { term: Term, upto: LogId },
     /// A peer was asked to campaign at once.
     TimeoutNow { to: NodeId },
+}
+
+impl fmt::Display for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Grant { term, to } => write!(f, "voted for {to} in {term}"),
+            Self::PreGrant { to } => write!(f, "granted {to} a pre-vote"),
+            Self::Candidacy { term, .. } => write!(f, "asked for votes in {term}"),
+            Self::Ack { term, upto } => write!(f, "acknowledged {upto} in {term}"),
+            Self::SnapshotAck { term, upto } => write!(f, "acknowledged the snapshot of {upto} in {term}"),
+            Self::TimeoutNow { to } => write!(f, "asked {to} to campaign"),
+        }
+    }
 }
 
 /// An entry that was removed from the end of a log.
@@ -162,10 +194,24 @@ pub(crate) struct GhostStep {
     /// The entries that the state machine applied: first index, last index, and the last index that was
     /// applied before.
     pub(crate) fsm_batch: Option<(Index, Index, Index)>,
+    /// The appends with entries that were sent.
+    pub(crate) appends: Vec<SentAppend>,
+    /// A staging that ended.
+    pub(crate) staging: Option<(Staging, StagingEnd)>,
+    /// A removal after which the leader had time for a few heartbeats.
+    pub(crate) removal: Option<Removal>,
     /// The last entry and the configuration of a snapshot that was requested or taken.
     pub(crate) captured: Option<(LogId, IndexedConf)>,
     /// The reads that were allowed.
     pub(crate) allowed: Vec<AllowedRead>,
+    /// The call that the server received.
+    pub(crate) received: Option<ReceivedCall>,
+    /// The calls that the server answered.
+    pub(crate) answered: Vec<AnsweredCall>,
+    /// The number of entries with extensions and of restores that were handed to the state machine.
+    pub(crate) special: u32,
+    /// The index of such an entry that differs from the log.
+    pub(crate) altered: Option<Index>,
     /// The leader's progress records before the step.
     pub(crate) followers_before: Vec<Follower>,
     /// True if a server crashed with writes that had not reached its disk.
@@ -203,8 +249,15 @@ impl GhostStep {
             state: None,
             handed: None,
             fsm_batch: None,
+            appends: Vec::new(),
+            staging: None,
+            removal: None,
             captured: None,
             allowed: Vec::new(),
+            received: None,
+            answered: Vec::new(),
+            special: 0,
+            altered: None,
             followers_before: Vec::new(),
             unsynced: false,
             recovered: RecoveredState::default(),
@@ -230,8 +283,14 @@ impl GhostStep {
         self.state = None;
         self.handed = None;
         self.fsm_batch = None;
+        self.appends.clear();
+        self.staging = None;
+        self.removal = None;
         self.captured = None;
         self.allowed.clear();
+        self.received = None;
+        self.answered.clear();
+        (self.special, self.altered) = (0, None);
         self.stopped = None;
     }
 
@@ -249,8 +308,17 @@ impl GhostStep {
             | Consumed::Snapshot { term, .. }
             | Consumed::VoteRequest { term, .. }
             | Consumed::PreVoteRequest { term, .. } => Some(term),
+            Consumed::AppendRefused { term, .. } => Some(term),
             Consumed::TimeoutNow { term } | Consumed::Answer { term } => term,
-            Consumed::SnapshotKept | Consumed::StoreFailed | Consumed::Other => None,
+            Consumed::SnapshotKept
+            | Consumed::StoreFailed
+            | Consumed::LoadFailed
+            | Consumed::SnapshotEnded(_)
+            | Consumed::Timer
+            | Consumed::Staged(..)
+            | Consumed::Reload
+            | Consumed::Call
+            | Consumed::Other => None,
         }
     }
 }
@@ -268,9 +336,22 @@ pub(crate) fn end_of(append: &AppendEntries) -> LogId {
 pub(crate) fn consumed(event: &Event) -> Consumed {
     match event {
         Event::Request { from, request, .. } => consumed_request(*from, request),
+        Event::Response { from, response: Response::AppendEntries(answer), .. } if !answer.success => {
+            Consumed::AppendRefused { from: *from, term: answer.term }
+        }
         Event::Response { response, .. } => Consumed::Answer { term: response.term() },
+        Event::Timer => Consumed::Timer,
+        Event::SnapshotTaken(taken) => {
+            Consumed::SnapshotEnded(taken.as_ref().ok().map(|meta| meta.last.index))
+        }
+        Event::Call { request, call: Call::AddVoterStaged { id, .. } } => {
+            Consumed::Staged(*request, id.node())
+        }
+        Event::Call { call: Call::Reload(_), .. } => Consumed::Reload,
+        Event::Call { .. } => Consumed::Call,
         Event::SnapshotWritten { .. } => Consumed::SnapshotKept,
         Event::StoreFailed(_) => Consumed::StoreFailed,
+        Event::Restored(Err(_)) => Consumed::LoadFailed,
         _ => Consumed::Other,
     }
 }

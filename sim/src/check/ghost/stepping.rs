@@ -2,12 +2,14 @@
 
 use super::step::{consumed, end_of, read_of};
 use super::{
-    Conf, Consumed, Facts, Follower, Ghost, GhostServer, IndexedConf, Inspect, PendingRead, PendingReply,
-    ServerView, newer,
+    Conf, Consumed, Facts, Follower, Ghost, GhostServer, IndexedConf, Inspect, Loads, PendingRead,
+    PendingReply, ServerView, newer,
 };
-use crate::plan::server_set::ServerIdx;
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::sync::Arc;
-use wavetank_raft::{Action, Call, Event, Index, Request, RequestId, RoleName, Term, Time};
+use wavetank_raft::{
+    Action, Call, Configuration, Event, Index, Member, Request, RequestId, RoleName, Term, Time,
+};
 
 impl Ghost {
     /// Records the event before the server handles it.
@@ -39,7 +41,9 @@ impl Ghost {
                 }
             }
             Event::StoreFailed(_) => ghost_server.store_failed = true,
+            Event::SnapshotTaken(_) => ghost_server.due_snapshot.in_progress = false,
             Event::Call { request, call } => self.called(idx, *request, call),
+            Event::Applied { responses, .. } => self.note_responses(idx, responses),
             _ => {}
         }
     }
@@ -52,12 +56,17 @@ impl Ghost {
             let term = ghost_server.view.term;
             ghost_server.pending_reads.push(PendingRead { request, committed, led, term, indexed, leased });
         }
+        self.note_call(idx, request, call);
+        let ghost_server = &mut self.ghost_servers[idx.at()];
         if let Call::Transfer { .. } = call {
             ghost_server.transfers.push(request);
         } else if let Call::Shutdown = call {
             ghost_server.shutdown_requested = true;
         }
     }
+
+    /// The facts that decide whether a snapshot is due.
+    const SNAPSHOTS: Facts = Self::WRITES.or(Facts::SNAPSHOT).or(Facts::HANDED).or(Facts::CAPTURING);
 
     const WRITES: Facts = Facts::APPENDED.or(Facts::CUT).or(Facts::COMPACTED);
 
@@ -70,8 +79,16 @@ impl Ghost {
         self.step.announced_term_before = ghost_server.announced_term;
         let mut facts = diff_views(&self.step.was, &self.step.now);
         facts.add_if(!ghost_server.transfers.is_empty(), Facts::TRANSFER);
+        if matches!(self.step.consumed, Consumed::Timer) && ghost_server.due_snapshot.is_late(self.step.clock)
+        {
+            facts.add(Facts::SNAPSHOT_LATE);
+        }
+        if self.step.was.leads() || self.step.now.leads() {
+            self.begin_leadership(idx);
+        }
 
         self.record_actions(idx, actions, &mut facts);
+        self.note_received(idx, &mut facts);
         self.note_configuration(idx, server, &mut facts);
         self.note_event(idx, server, &mut facts);
         if facts.touches(Facts::TERM | Facts::ROLE) {
@@ -83,11 +100,27 @@ impl Ghost {
             self.history.commit(idx, now.term, log, now.commit);
         }
         self.note_followers(idx, server, &mut facts);
+        if self.step.now.leads() {
+            self.note_duties(idx, &mut facts);
+        }
+        let may_be_due = matches!(self.step.consumed, Consumed::Reload | Consumed::SnapshotEnded(_));
+        if may_be_due || facts.touches(Self::SNAPSHOTS) {
+            self.note_snapshot_duty(idx, server);
+        }
         let last = self.step.now.last;
         if self.step.was.last != last || facts.touches(Self::WRITES) {
             facts.add_if(self.ghost_servers[idx.at()].log.last() != last, Facts::UNWRITTEN);
         }
         facts
+    }
+
+    fn note_snapshot_duty(&mut self, idx: ServerIdx, server: &impl Inspect) {
+        let GhostServer { due_snapshot, limits, handed, view, .. } = &mut self.ghost_servers[idx.at()];
+        if matches!(self.step.consumed, Consumed::Reload) {
+            *limits = server.limits();
+            due_snapshot.set(limits);
+        }
+        due_snapshot.stepped(self.step.clock, view, *handed, limits);
     }
 
     /// Records the configuration that the server uses, and the voters that it counts.
@@ -134,7 +167,20 @@ impl Ghost {
             }
             Consumed::VoteRequest { .. } => facts.add(Facts::VOTE_ASKED),
             Consumed::StoreFailed => facts.add(Facts::FAILED),
-            Consumed::Answer { .. } | Consumed::Other => {}
+            Consumed::LoadFailed => {
+                if ghost_server.loads == Loads::MayFail {
+                    ghost_server.loads = Loads::Failed;
+                }
+                facts.add(Facts::LOAD_FAILED);
+            }
+            Consumed::SnapshotEnded(taken) => facts.add_if(taken.is_some(), Facts::SNAPSHOT_ENDED),
+            Consumed::Answer { .. }
+            | Consumed::AppendRefused { .. }
+            | Consumed::Timer
+            | Consumed::Staged(..)
+            | Consumed::Reload
+            | Consumed::Call
+            | Consumed::Other => {}
         }
     }
 
@@ -169,7 +215,7 @@ impl Ghost {
         if !self.step.now.leads() {
             return;
         }
-        let answered = matches!(self.step.consumed, Consumed::Answer { .. });
+        let answered = matches!(self.step.consumed, Consumed::Answer { .. } | Consumed::AppendRefused { .. });
         if answered || facts.touches(Facts::LEADS | Facts::CONFIGURED | Facts::SENT_TIMEOUT_NOW) {
             let before: &mut Vec<Follower> = &mut self.step.followers_before;
             let current = &mut self.ghost_servers[idx.at()].followers;
@@ -198,7 +244,8 @@ pub(super) fn learn_configuration(
             if same && ghost_server.conf.is_some_and(|placed| placed.index == index) {
                 return false;
             }
-            ghost_server.configuration = Some(Arc::clone(configuration));
+            let before = ghost_server.configuration.replace(Arc::clone(configuration));
+            ghost_server.moved = before.map(|before| moved(&before, configuration)).unwrap_or_default();
             let placed = IndexedConf { index, conf: Conf::of(configuration) };
             let has_no_vote = |placed: &IndexedConf| !placed.conf.voters().contains(idx);
             if has_no_vote(&placed) {
@@ -215,6 +262,14 @@ pub(super) fn learn_configuration(
     }
 }
 
+/// The members of both configurations that have another address in the second.
+fn moved(before: &Configuration, now: &Configuration) -> ServerSet {
+    let is_moved = |member: &&Member| {
+        before.server(member.id.node()).is_some_and(|before| before.address != member.address)
+    };
+    now.members().filter(is_moved).filter_map(|member| ServerIdx::of(member.id.node())).collect()
+}
+
 /// The facts that differ between two views.
 fn diff_views(was: &ServerView, now: &ServerView) -> Facts {
     let mut facts = Facts::NONE;
@@ -225,6 +280,7 @@ fn diff_views(was: &ServerView, now: &ServerView) -> Facts {
     facts.add_if(was.commit != now.commit, Facts::COMMIT);
     facts.add_if(was.applied != now.applied, Facts::APPLY);
     facts.add_if(was.snapshot != now.snapshot, Facts::SNAPSHOT);
+    facts.add_if(was.leader != now.leader, Facts::LEADER);
     facts.add_if(now.commit < was.commit || now.last.index < now.commit, Facts::COMMIT_ODD);
     facts.add_if(now.applied < was.applied || now.commit < now.applied, Facts::APPLY_ODD);
     facts

@@ -1,13 +1,22 @@
 //! Disk faults, and servers that stop or refuse to start by their own decision.
 
-use super::{Facts, Ghost, ServerStatus, Stop};
+use super::{Facts, Ghost, Loads, ServerStatus, Stop};
+use crate::disk::fault::{Damage, MachineFault};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::Halt;
 
 impl Ghost {
-    /// Records a fault on the disk of a server.
-    pub(crate) fn damaged(&mut self, idx: ServerIdx) -> Facts {
-        self.ghost_servers[idx.at()].damaged = true;
+    /// Records a fault on the disk of a server or in its state machine.
+    pub(crate) fn damaged(&mut self, idx: ServerIdx, damage: Damage) -> Facts {
+        let ghost_server = &mut self.ghost_servers[idx.at()];
+        match damage {
+            Damage::Machine(MachineFault::FailLoad | MachineFault::NeverLoad) => {
+                ghost_server.loads = ghost_server.loads.max(Loads::MayFail);
+            }
+            // A server needs no snapshot to continue.
+            Damage::Machine(MachineFault::FailSnapshot | MachineFault::NeverSnapshot) => {}
+            _ => ghost_server.damaged = true,
+        }
         Facts::NONE
     }
 

@@ -1,5 +1,6 @@
-//! Every call is answered at most once, with the right kind of answer or with an error, and a transfer of
-//! leadership ends within two election timeouts (thesis §3.10, §6.3).
+//! Every call is answered at most once, with the right kind of answer or with an error. A transfer of
+//! leadership ends within two election timeouts, and a request for a snapshot is answered as soon as the
+//! snapshot is taken or has failed, by what became of it (thesis §3.10, §5.1, §6.3).
 //!
 //! The check is demanded at every step of every run. The end of the run judges calls that have no answer:
 //! see [`Unsettled`](crate::engine::world::Unsettled).
@@ -8,6 +9,7 @@ use crate::check::violated;
 use crate::observe::report::Class;
 use crate::observe::{Observation, ObservationKind};
 use crate::plan::server_set::ServerIdx;
+use std::fmt;
 use wavetank_raft::{Action, Answer, Call, Event, ReadPath, RequestId, Span, Time};
 
 /// The check that watches open calls.
@@ -17,6 +19,8 @@ pub(crate) struct EveryCallEnds {
     longest: Span,
     /// The open calls of each server, by its number.
     open: Vec<Vec<OpenCall>>,
+    /// Whether a snapshot was taken, if the current step began with the report of one.
+    snapshot_taken: Option<bool>,
     /// The number of calls that were answered.
     judged: u64,
 }
@@ -45,13 +49,13 @@ impl EveryCallEnds {
     /// The name of the check.
     pub(crate) const NAME: &'static str = "every_call_ends";
     /// The sections of the thesis that state the property.
-    pub(crate) const SECTION: &'static str = "thesis §3.10, §6.3";
+    pub(crate) const SECTION: &'static str = "thesis §3.10, §5.1, §6.3";
 
     /// Creates the check for a run with this election timeout.
     #[must_use]
     pub(crate) fn new(election_timeout: Span) -> Self {
         let open = vec![Vec::new(); ServerIdx::MAX_SERVERS];
-        Self { longest: election_timeout.times(2), open, judged: 0 }
+        Self { longest: election_timeout.times(2), open, snapshot_taken: None, judged: 0 }
     }
 
     /// The number of calls that were answered.
@@ -81,7 +85,9 @@ impl EveryCallEnds {
 
     fn asked(&mut self, idx: ServerIdx, event: &Event, since: Time) {
         let open = &mut self.open[idx.at()];
+        self.snapshot_taken = None;
         match event {
+            Event::SnapshotTaken(taken) => self.snapshot_taken = Some(taken.is_ok()),
             Event::Call { request, call } => {
                 open.push(OpenCall { request: *request, wants: wants(call), since });
             }
@@ -102,13 +108,28 @@ impl EveryCallEnds {
             };
             let OpenCall { wants, .. } = open.swap_remove(place);
             self.judged += 1;
+            if let (AnswerKind::Snapshotted, Some(taken)) = (wants, self.snapshot_taken)
+                && taken != outcome.is_ok()
+            {
+                return safety(violated(format_args!(
+                    "{idx} answers {request} with {outcome:?}, but that is not what became of the snapshot"
+                )));
+            }
             if let Ok(answer) = outcome
                 && !wants.fits(answer)
             {
+                let answer = AnswerKind::of(answer);
                 return safety(violated(format_args!(
-                    "{idx} answers {request} with {answer:?}, but this call expects {wants:?}"
+                    "{idx} answers {request} with {answer}, but this call expects {wants}"
                 )));
             }
+        }
+        if let Some(taken) = self.snapshot_taken.take()
+            && let Some(left) = open.iter().find(|open| open.wants == AnswerKind::Snapshotted)
+        {
+            let end = if taken { "was taken" } else { "has failed" };
+            let request = left.request;
+            return safety(violated(format_args!("{idx} does not answer {request}, but the snapshot {end}")));
         }
         let late =
             |open: &&OpenCall| open.wants == AnswerKind::Transfer && self.longest < at.since(open.since);
@@ -141,14 +162,31 @@ const fn wants(call: &Call) -> AnswerKind {
 }
 
 impl AnswerKind {
-    const fn fits(self, answer: &Answer) -> bool {
+    const fn of(answer: &Answer) -> Self {
         match answer {
-            Answer::Applied { .. } => matches!(self, Self::Applied),
-            Answer::Committed { .. } => matches!(self, Self::Committed),
-            Answer::Readable { .. } => matches!(self, Self::Readable),
-            Answer::Snapshotted(_) => matches!(self, Self::Snapshotted),
-            Answer::Done => matches!(self, Self::Done | Self::Transfer),
+            Answer::Applied { .. } => Self::Applied,
+            Answer::Committed { .. } => Self::Committed,
+            Answer::Readable { .. } => Self::Readable,
+            Answer::Snapshotted(_) => Self::Snapshotted,
+            Answer::Done => Self::Done,
         }
+    }
+
+    fn fits(self, answer: &Answer) -> bool {
+        let expected = if self == Self::Transfer { Self::Done } else { self };
+        expected == Self::of(answer)
+    }
+}
+
+impl fmt::Display for AnswerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Applied => "the response to a command",
+            Self::Committed => "the index of a committed entry",
+            Self::Readable => "a read index",
+            Self::Snapshotted => "the description of a snapshot",
+            Self::Done | Self::Transfer => "success without a value",
+        })
     }
 }
 
@@ -158,7 +196,9 @@ mod tests {
     use crate::engine::world::World;
     use crate::engine::world::tests::tiny;
     use crate::plan::Plan;
-    use wavetank_raft::{Data, Index, Outcome};
+    use std::sync::Arc;
+    use wavetank_raft::store::{StoreError, StoreErrorKind};
+    use wavetank_raft::{Data, Index, LogId, Outcome, RequestError, SnapshotMeta, Term};
 
     const N1: ServerIdx = ServerIdx(0);
 
@@ -199,13 +239,62 @@ mod tests {
     #[test]
     fn a_call_with_another_kind_of_answer_is_not() {
         let sentence = said(&[(2, Ok(Answer::Done))], Time(1)).expect("nothing was done");
-        assert!(sentence.starts_with("n1 answers") && sentence.contains("Done"), "{sentence}");
+        assert!(
+            sentence
+                .ends_with("with success without a value, but this call expects the response to a command"),
+            "{sentence}"
+        );
     }
 
     #[test]
     fn a_call_is_answered_once() {
         let sentence = said(&[READ, READ], Time(1)).expect("it was answered");
         assert!(sentence.ends_with("this call is not open"), "{sentence}");
+    }
+
+    /// The message of the check if a request for a snapshot gets this answer when the snapshot ends so.
+    fn said_of_snapshot(ended: Result<(), StoreError>, answer: Option<Outcome>) -> Option<String> {
+        let plan = Plan::calm(1, 1);
+        let clients = tiny::SumClients::new(&plan);
+        let world = World::new(plan, |_| tiny::Sum::default(), Box::new(clients), ());
+        let server = world.server(N1).expect("it runs");
+        let mut judge = EveryCallEnds::new(Span::ms(100));
+        let taken = Event::SnapshotTaken(ended.map(|()| Arc::new(meta(&world))));
+        for event in [Event::Call { request: RequestId(1), call: Call::Snapshot }, taken] {
+            let seen = ObservationKind::Stepping { idx: N1, event: &event, server, clock: Time(0) };
+            assert!(judge.on_observation(&Observation { at: Time(0), step: 1, kind: seen }).is_none());
+        }
+        let actions: Vec<Action> =
+            answer.map(|outcome| Action::Answer { request: RequestId(1), outcome }).into_iter().collect();
+        let seen = ObservationKind::Stepped { idx: N1, server, actions: &actions };
+        judge.on_observation(&Observation { at: Time(0), step: 2, kind: seen }).map(|(_, what)| what)
+    }
+
+    fn meta(world: &World<tiny::Sum, ()>) -> SnapshotMeta {
+        let last = LogId::new(Term(1), Index(1));
+        SnapshotMeta {
+            last,
+            configuration: world.founders(),
+            configuration_index: Index(1),
+            size: 0,
+            checksum: 0,
+        }
+    }
+
+    fn failure() -> StoreError {
+        StoreError::new(StoreErrorKind::Io, "the state machine")
+    }
+
+    #[test]
+    fn a_failed_snapshot_is_answered_with_its_error() {
+        let error = Err(RequestError::Store(failure()));
+        assert_eq!(said_of_snapshot(Err(failure()), Some(error.clone())), None);
+        let silent = said_of_snapshot(Err(failure()), None).expect("it waits");
+        assert!(silent.ends_with("but the snapshot has failed"), "{silent}");
+        let silent = said_of_snapshot(Ok(()), None).expect("it waits");
+        assert!(silent.ends_with("but the snapshot was taken"), "{silent}");
+        let wrong = said_of_snapshot(Ok(()), Some(error)).expect("it was taken");
+        assert!(wrong.contains("not what became of the snapshot"), "{wrong}");
     }
 
     #[test]

@@ -12,12 +12,14 @@ use wavetank_raft::Index;
 pub(crate) const CHECK: Check =
     Check::new("progress_is_sane", "thesis §3.5", JudgeLevel::History, Facts::PROGRESS, judge);
 
-fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
+fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
     let step = &ghost.step;
     ghost.subject().followers.iter().find_map(|now| {
-        // A server that was removed and added again is a new follower, so its match index starts at zero.
-        let member = |idx| step.was_conf.is_some_and(|placed| placed.conf.members.contains(idx));
+        // A server that was removed and added again, or that has moved, may have lost its disk, so its match
+        // index starts at zero.
+        let has_moved = |idx| facts.touches(Facts::CONFIGURED) && ghost.subject().moved.contains(idx);
+        let member = |idx| step.was_conf.is_some_and(|it| it.conf.members.contains(idx)) && !has_moved(idx);
         let stayed = ServerIdx::of(now.node).is_some_and(member);
         // The disk of a server may be lost, and the leader notices it.
         let is_whole =

@@ -45,18 +45,10 @@ fn is_borne_out(idx: ServerIdx, promise: &Promise, ghost_server: &GhostServer) -
 
 #[cold]
 fn early(idx: ServerIdx, promise: &Promise, ghost_server: &GhostServer) -> Option<String> {
-    let what = match promise {
-        Promise::Grant { term, to } => format!("voted for {to} in {term}"),
-        Promise::PreGrant { to } => format!("granted {to} a pre-vote"),
-        Promise::Candidacy { term, .. } => format!("asked for votes in {term}"),
-        Promise::Ack { term, upto } => format!("acknowledged {upto} in {term}"),
-        Promise::SnapshotAck { term, upto } => format!("acknowledged the snapshot of {upto} in {term}"),
-        Promise::TimeoutNow { to } => format!("asked {to} to campaign"),
-    };
     let record = vote_record(ghost_server.disk.hard);
     let (last, snapshot) = (ghost_server.disk.log.last(), ghost_server.disk.snapshot);
     violated(format_args!(
-        "{idx} {what}, but its disk has {record}, a log up to {last}, a snapshot of {snapshot}"
+        "{idx} {promise}, but its disk has {record}, a log up to {last}, a snapshot of {snapshot}"
     ))
 }
 

@@ -41,11 +41,11 @@ mod tests {
     use super::*;
     use crate::check::fixture::{Fixture, N1, N2};
     use crate::plan::server_set::ServerIdx;
-    use wavetank_raft::{Boot, Entropy, Entry, HardState, LogId, LogImage, Payload, Term};
+    use wavetank_raft::{Boot, CacheLimits, Entropy, Entry, HardState, LogId, LogImage, Payload, Term};
 
     fn restart(fixture: &mut Fixture, idx: ServerIdx, base: LogId, entries: &[Entry]) {
         fixture.crash(idx);
-        let log = LogImage::new(base, 1);
+        let log = LogImage::new(base, CacheLimits::entries(1));
         let hard_state = HardState { term: Term(2), vote: Some(N1.node()) };
         let boot = Boot {
             entropy: Entropy(0),

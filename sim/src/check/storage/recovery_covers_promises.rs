@@ -51,7 +51,7 @@ mod tests {
     use super::*;
     use crate::check::fixture::{Fixture, N1, N2, N3, meta};
     use std::sync::Arc;
-    use wavetank_raft::{Boot, Entropy, HardState, LogId, LogImage, SnapshotMeta, Term};
+    use wavetank_raft::{Boot, CacheLimits, Entropy, HardState, LogId, LogImage, SnapshotMeta, Term};
 
     #[test]
     fn a_server_that_recovers_everything_is_legal() {
@@ -88,7 +88,7 @@ mod tests {
         fixture.replicate(N1, N2, 2);
         let entries = fixture.scripted(N2).entries[..kept].to_vec();
         fixture.crash(N2);
-        let mut log = LogImage::new(LogId::ZERO, 1);
+        let mut log = LogImage::new(LogId::ZERO, CacheLimits::entries(1));
         entries.iter().for_each(|entry| log.push(entry.clone()));
         let hard_state = HardState { term: Term(2), vote: Some(N1.node()) };
         fixture.boot_as(

@@ -17,7 +17,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     let (idx, promise) = (ghost.step.idx, ghost.step.promises.first()?);
-    violated(format_args!("{idx} promised {promise:?} after its store failed"))
+    violated(format_args!("{idx} {promise} after its store failed"))
 }
 
 #[cfg(test)]
@@ -49,6 +49,6 @@ mod tests {
         fixture.elect(N1, 2);
         fail(&mut fixture);
         fixture.replicate(N1, N2, 0);
-        fixture.expect_violation("n2 promised Ack");
+        fixture.expect_violation("n2 acknowledged t2.i2 in t2 after its store failed");
     }
 }

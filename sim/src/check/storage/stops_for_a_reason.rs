@@ -1,16 +1,17 @@
-//! A server stops only after a shutdown call, a committed removal, or a disk fault, and it refuses to start
-//! only after a disk fault (thesis §4.2.2, §3.8).
+//! A server stops only after a shutdown call, a committed removal, a disk fault, or a failed load of a
+//! snapshot, and it refuses to start only after a fault of its disk or of its state machine (thesis §4.2.2,
+//! §3.8, §5.1).
 //!
 //! The check is demanded whenever a server stops itself or refuses to start.
 
-use crate::check::ghost::{Facts, Ghost, Stop};
+use crate::check::ghost::{Facts, Ghost, Loads, Stop};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::HALTED.or(Facts::REFUSED);
 
 pub(crate) const CHECK: Check =
-    Check::new("stops_for_a_reason", "thesis §4.2.2, §3.8", JudgeLevel::Outcomes, WATCHES, judge);
+    Check::new("stops_for_a_reason", "thesis §4.2.2, §3.8, §5.1", JudgeLevel::Outcomes, WATCHES, judge);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, stop, ghost_server) = (ghost.step.idx, ghost.step.stopped?, ghost.subject());
@@ -22,8 +23,14 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
             ghost_server.lost_vote_at.is_some_and(|index| index <= committed),
             "stopped as a removed server, but its removal is not committed",
         ),
-        Stop::Store => (ghost_server.damaged, "stopped after a store error, but its disk had no fault"),
-        Stop::Refused => (ghost_server.damaged, "refused to start, but its disk had no fault"),
+        Stop::Store => (
+            ghost_server.damaged || ghost_server.loads == Loads::Failed,
+            "stopped after a store error, but its disk had no fault",
+        ),
+        Stop::Refused => (
+            ghost_server.damaged || ghost_server.loads != Loads::Sound,
+            "refused to start, but its disk had no fault",
+        ),
     };
     if needed {
         return None;
@@ -35,6 +42,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
 mod tests {
     use super::*;
     use crate::check::fixture::{Fixture, N1, N2, N3, voters};
+    use crate::disk::fault::{Damage, MachineFault};
     use wavetank_raft::store::{StoreError, StoreErrorKind};
     use wavetank_raft::{Action, Call, Event, Halt, Payload, RequestId};
 
@@ -66,7 +74,7 @@ mod tests {
     #[test]
     fn a_stop_after_a_disk_fault_is_legal() {
         let mut fixture = Fixture::three(&CHECK);
-        fixture.ghost.damaged(N1);
+        fixture.ghost.damaged(N1, Damage::WriteFailed);
         halt(&mut fixture, &Event::Restored(Err(failure())), Halt::Store(failure()));
         fixture.expect_holds();
     }
@@ -81,6 +89,22 @@ mod tests {
         let facts = fixture.ghost.refused(N2);
         fixture.run_check(facts);
         fixture.expect_violation("n2 refused to start");
+    }
+
+    #[test]
+    fn a_stop_after_a_failed_load_is_legal() {
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.ghost.damaged(N1, Damage::Machine(MachineFault::FailLoad));
+        halt(&mut fixture, &Event::Restored(Err(failure())), Halt::Store(failure()));
+        fixture.expect_holds();
+    }
+
+    #[test]
+    fn a_stop_after_a_failed_snapshot_is_not() {
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.ghost.damaged(N1, Damage::Machine(MachineFault::FailSnapshot));
+        halt(&mut fixture, &Event::SnapshotTaken(Err(failure())), Halt::Store(failure()));
+        fixture.expect_violation("n1 stopped after a store error, but its disk had no fault");
     }
 
     #[test]

@@ -1,14 +1,36 @@
 //! The store's state as the bytes of a snapshot.
 //!
 //! The bytes hold the last index, the keys with version and value, the sessions with their last answers,
-//! and eight bytes of digest. Keys and sessions are sorted, so equal states give equal bytes.
+//! and eight bytes of digest. If the state was restored from backups, their number follows. Keys and
+//! sessions are sorted, so equal states give equal bytes.
+//!
+//! A backup holds a mark, the digest of the state that it was taken of, and the bytes of the same state
+//! restored once more. The store accepts it only in that state, so it undoes no command.
 
 use super::state::{KvSession, KvState};
 use super::wire::{CommandOutcome, Response, put_number, take_number};
-use wavetank_raft::Index;
 use wavetank_raft::store::{SnapshotReader, SnapshotWriter, StoreError, StoreErrorKind};
+use wavetank_raft::{Data, Index};
 
 pub(super) fn write(state: &KvState, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError> {
+    writer.write_all(&encode(state))
+}
+
+/// The mark at the start of a backup. No snapshot begins with it, because no index is so large.
+const BACKUP: [u8; 10] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
+
+/// A backup of the state.
+pub(super) fn backup(state: &KvState) -> Data {
+    let next = state.clone().restored(state.restores() + 1);
+    [&BACKUP[..], &state.digest().to_le_bytes(), &encode(&next)].concat().into()
+}
+
+/// Whether the bytes are a backup.
+pub(super) fn is_backup(bytes: &[u8]) -> bool {
+    bytes.starts_with(&BACKUP)
+}
+
+fn encode(state: &KvState) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1 << 10);
     put_number(&mut bytes, state.applied().0);
     put_number(&mut bytes, state.cells().len() as u64);
@@ -26,12 +48,25 @@ pub(super) fn write(state: &KvState, writer: &mut SnapshotWriter<'_>) -> Result<
         put_number(&mut bytes, session.response.effective.0);
     }
     bytes.extend_from_slice(&state.digest().to_le_bytes());
-    writer.write_all(&bytes)
+    if state.restores() != 0 {
+        put_number(&mut bytes, state.restores());
+    }
+    bytes
 }
 
-pub(super) fn read(reader: &mut SnapshotReader<'_>) -> Result<KvState, StoreError> {
+/// Reads a snapshot, or a backup of the state `present`.
+pub(super) fn read(reader: &mut SnapshotReader<'_>, present: &KvState) -> Result<KvState, StoreError> {
     let bytes = reader.read_all()?;
-    let mut from = Image(&bytes);
+    let Some(backup) = bytes.strip_prefix(&BACKUP) else { return decode(&bytes) };
+    let mut from = Image(backup);
+    if from.take(8)? != present.digest().to_le_bytes() {
+        return Err(damaged("the state has changed since this backup was taken"));
+    }
+    decode(from.0)
+}
+
+fn decode(bytes: &[u8]) -> Result<KvState, StoreError> {
+    let mut from = Image(bytes);
     let mut state = KvState::at(Index(from.number()?));
     for _ in 0..from.number()? {
         let key = from.small()?;
@@ -47,7 +82,10 @@ pub(super) fn read(reader: &mut SnapshotReader<'_>) -> Result<KvState, StoreErro
         let response = Response { outcome, effective: Index(from.number()?) };
         state.put_session(number, KvSession { sequence, response });
     }
-    if from.take(8)? != state.digest().to_le_bytes() {
+    let digest = from.take(8)?;
+    let restores = if from.0.is_empty() { 0 } else { from.number()? };
+    let state = state.restored(restores);
+    if digest != state.digest().to_le_bytes() {
         return Err(damaged("its digest is of another state"));
     }
     if !from.0.is_empty() {

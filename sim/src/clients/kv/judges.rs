@@ -18,6 +18,7 @@ mod witness;
 mod fixture;
 
 use super::clients::KvOperation;
+use super::image;
 use super::wire::Command;
 use crate::engine::workload::Want;
 use crate::observe::observer::Observer;
@@ -189,6 +190,8 @@ impl ClientJudges {
         let bytes = match &entry.payload {
             Payload::Command(bytes) => Some(bytes),
             Payload::Extended(both) => Some(&both.data),
+            // The store accepts this backup only if it changes no key.
+            Payload::Restore(state) if image::is_backup(state) => None,
             Payload::Restore(_) => {
                 self.is_replaced = true;
                 return;
@@ -283,7 +286,7 @@ impl Promises {
     /// Whether the answer must reflect the current state.
     const fn is_current(self, want: &Want) -> bool {
         match want {
-            Want::Apply(_) | Want::Read(ReadPath::Index, _) => true,
+            Want::Apply(_) | Want::ApplyLog { .. } | Want::Read(ReadPath::Index, _) => true,
             Want::Read(ReadPath::Lease, _) => self.leases_hold,
             // The leader confirmed that it leads, but its state machine may be behind.
             Want::Read(ReadPath::Verify, _) | Want::Stale(_) => false,

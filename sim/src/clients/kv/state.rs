@@ -1,6 +1,6 @@
 //! The state of the store: the value of every key, and the last answer of every session.
 
-use super::wire::{Command, CommandOutcome, Got, Response, Verb, queried};
+use super::wire::{Command, CommandOutcome, Got, Response, Verb, has_its_extensions, queried};
 use std::collections::BTreeMap;
 use wavetank_raft::{Data, Index};
 
@@ -13,6 +13,8 @@ pub(super) struct KvState {
     // The wrapping sum of the digests of all cells and sessions. Each part can be
     // updated alone, so the cost of a command does not depend on the number of keys.
     sum: u64,
+    /// The number of backups from which the state was restored.
+    restores: u64,
 }
 
 /// The value of a key. A deleted key keeps its cell, so that a missing value also has a version.
@@ -52,6 +54,10 @@ impl Hash {
     pub(super) fn of(bytes: &[u8]) -> Self {
         Self::default().with(bytes)
     }
+
+    pub(super) const fn bytes(self) -> [u8; 8] {
+        self.0.to_le_bytes()
+    }
 }
 
 /// Hashes a few numbers, so that each bit of them changes the whole word.
@@ -79,9 +85,10 @@ impl KvSession {
 
 impl KvState {
     /// Applies the command at this index.
-    pub(super) fn apply(&mut self, index: Index, bytes: &[u8]) -> Data {
+    pub(super) fn apply(&mut self, index: Index, bytes: &[u8], extensions: &[u8]) -> Data {
         self.applied = index;
-        let response = match Command::decode(bytes) {
+        let command = Command::decode(bytes).filter(|_| has_its_extensions(bytes, extensions));
+        let response = match command {
             Some(command) => self.once(index, &command),
             None => Response { outcome: CommandOutcome::Malformed, effective: index },
         };
@@ -138,7 +145,16 @@ impl KvState {
 
     /// The digest of all keys and sessions.
     pub(super) fn digest(&self) -> u64 {
-        mix([self.applied.0, self.sum, 0])
+        mix([self.applied.0, self.sum, self.restores])
+    }
+
+    pub(super) const fn restores(&self) -> u64 {
+        self.restores
+    }
+
+    /// The same state, restored this many times.
+    pub(super) fn restored(self, restores: u64) -> Self {
+        Self { restores, ..self }
     }
 
     pub(super) const fn applied(&self) -> Index {

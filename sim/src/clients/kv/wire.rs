@@ -3,6 +3,7 @@
 //! A number is written as seven bits in each byte, low bits first. The top bit is set if more bytes
 //! follow. The last field has no length. It takes the rest of the bytes.
 
+use super::state::Hash;
 use wavetank_raft::{Data, Index};
 
 /// A command, borrowed from its bytes.
@@ -100,7 +101,7 @@ impl<'a> Command<'a> {
         let session = take_small(&mut rest)?;
         let sequence = take_small(&mut rest)?;
         let key = take_small(&mut rest)?;
-        let verb = match tag {
+        let verb = match tag & !EXTENDED {
             0 => Verb::Put(rest),
             1 => Verb::Append(rest),
             2 => {
@@ -112,6 +113,29 @@ impl<'a> Command<'a> {
             _ => return None,
         };
         Some(Self { session, sequence, key, verb })
+    }
+}
+
+/// The bit of a command's first byte that says that the command has extensions.
+const EXTENDED: u8 = 0x10;
+
+/// Encodes a command that has extensions, and its extensions. They are a digest of its bytes, so the store
+/// notices if they are lost or changed.
+#[must_use]
+pub fn extended(command: &Command<'_>) -> (Data, Data) {
+    let mut bytes = command.encode().to_vec();
+    bytes[0] |= EXTENDED;
+    let extensions = Hash::of(&bytes).bytes();
+    (bytes.into(), extensions.as_slice().into())
+}
+
+/// Whether a command has the extensions that it was sent with.
+#[must_use]
+pub fn has_its_extensions(data: &[u8], extensions: &[u8]) -> bool {
+    if data.first().is_some_and(|tag| tag & EXTENDED != 0) {
+        extensions == Hash::of(data).bytes()
+    } else {
+        extensions.is_empty()
     }
 }
 

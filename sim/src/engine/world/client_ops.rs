@@ -8,6 +8,7 @@ use crate::engine::world::sim_event::SimEvent;
 use crate::observe::ObservationKind;
 use crate::observe::observer::Observer;
 use crate::plan::server_set::ServerIdx;
+use crate::schedule::{AskId, Choice};
 use wavetank_raft::{Call, Data, Event, Outcome, RequestError, RequestId, Span};
 
 impl<F: TankFsm, V: Observer> World<F, V> {
@@ -24,6 +25,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     pub(super) fn on_reply(&mut self, request: RequestId, reply: Reply) {
+        self.note_ask(request, Choice::Reply);
         self.workload.reply(self.recorder.now, request, reply, &mut self.wants);
         self.process_wants();
         self.schedule_clients();
@@ -33,7 +35,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     pub(super) fn schedule_clients(&mut self) {
         let at = self.workload.deadline().max(self.recorder.now);
         if at < self.clients_due.at {
-            let serial = self.event_queue.put(at, SimEvent::Clients);
+            let serial = self.agenda.put(at, SimEvent::Clients);
             self.clients_due = Timer { at, serial };
         }
     }
@@ -56,20 +58,36 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             self.recorder.on_observation(kind);
         }
         for ask in wants.asks.drain(..) {
+            if let Some(scheduling) = &mut self.agenda.scheduling {
+                scheduling.on_asked(ask.client, ask.request);
+            }
             if let Some(after) = self.client_link(ask.client).pass() {
-                self.event_queue.put(self.recorder.now + after, SimEvent::Ask(ask));
+                self.agenda.put(self.recorder.now + after, SimEvent::Ask(ask));
             }
         }
         self.wants = wants;
     }
 
+    /// Adds the arrival of a client's request, or of its reply, to the schedule.
+    pub(super) fn note_ask(&mut self, request: RequestId, choice: fn(AskId) -> Choice) {
+        if let Some(scheduling) = &mut self.agenda.scheduling
+            && let Some(id) = scheduling.ask_id(request)
+        {
+            scheduling.note(self.recorder.now, choice(id));
+        }
+    }
+
     pub(super) fn on_ask(&mut self, ask: Ask) {
         let Ask { request, client, to, want } = ask;
+        self.note_ask(request, Choice::Ask);
         match want {
             Want::Apply(command) => match self.plan.clients.gather {
                 Some(span) => self.gather(to, request, client, command, span),
                 None => self.make_call(to, request, Caller::Writer(client), Call::Apply(command)),
             },
+            Want::ApplyLog { data, extensions } => {
+                self.make_call(to, request, Caller::Writer(client), Call::ApplyLog { data, extensions });
+            }
             Want::Read(path, query) => {
                 self.make_call(to, request, Caller::Reader(client, query), Call::Read(path));
             }
@@ -87,7 +105,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         process.calls.push(PendingCall { request, caller: Caller::Writer(client), stages: None });
         process.batched.push((request, command));
         if process.batched.len() == 1 {
-            self.event_queue.put(self.recorder.now + span, SimEvent::Batch(to, host.incarnation));
+            self.agenda.put(self.recorder.now + span, SimEvent::Batch(to, host.incarnation));
         }
     }
 
@@ -95,6 +113,9 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let host = &mut self.hosts[idx.at()];
         if host.incarnation == incarnation {
             let process = host.process.as_mut().expect("an awake server has a process");
+            if let Some(scheduling) = &mut self.agenda.scheduling {
+                scheduling.note(self.recorder.now, Choice::Batch(idx));
+            }
             let batched = std::mem::take(&mut process.batched);
             self.deliver(idx, Event::ApplyBatch(batched));
         }
@@ -149,7 +170,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     pub(super) fn send_reply(&mut self, client: u16, request: RequestId, reply: Reply) {
         if let Some(after) = self.client_link(client).pass() {
-            self.event_queue.put(self.recorder.now + after, SimEvent::Reply(request, reply));
+            self.agenda.put(self.recorder.now + after, SimEvent::Reply(request, reply));
         }
     }
 

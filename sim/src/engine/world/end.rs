@@ -2,12 +2,13 @@
 
 use super::World;
 use crate::engine::workload::TankFsm;
-use crate::engine::world::sim_event::SimEvent;
+use crate::engine::world::sim_event::{Envelope, Message, SimEvent};
 use crate::observe::ObservationKind;
 use crate::observe::observer::Observer;
 use crate::plan::server_set::{ServerIdx, ServerSet};
+use crate::schedule::Choice;
 use std::fmt;
-use wavetank_raft::{Change, Configuration, Index, NodeId, Server};
+use wavetank_raft::{Change, Configuration, Index, Node, NodeId, Payload, Request, Server};
 
 /// The reason why a core of servers has not converged yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,6 +92,11 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// progress.
     pub fn heal(&mut self, broken: ServerSet) -> ServerSet {
         let core = self.all().minus(broken);
+        self.note_as_one(|| Choice::Heal(broken), |world| world.end_faults(broken, core));
+        core
+    }
+
+    fn end_faults(&mut self, broken: ServerSet, core: ServerSet) {
         // The report needs the counts and the recorded faults after the nemesis has ended.
         if let Some(nemesis) = self.nemesis.take() {
             self.counts = nemesis.counts().clone();
@@ -107,17 +113,19 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         for idx in core.iter() {
             self.hosts[idx.at()].disk.calm();
             self.hosts[idx.at()].times.calm();
+            self.hosts[idx.at()].machine_faults.calm();
             self.resume(idx);
             self.restart(idx);
         }
+        self.is_healed = true;
         self.recorder.on_observation(ObservationKind::Healed { core });
-        core
     }
 
     /// Stops the clients: they begin no more operations.
     pub fn stop_clients(&mut self) {
+        self.note(|| Choice::Rest);
         self.workload.stop();
-        self.event_queue.put(self.recorder.now, SimEvent::Clients);
+        self.agenda.put(self.recorder.now, SimEvent::Clients);
     }
 
     /// Succeeds if the servers of a core agree: one of them leads, no client waits, and every member
@@ -184,8 +192,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     /// True if `core` can make progress under each configuration that may come into force. `core` must be
-    /// a quorum of each configuration that a server knows, and of each that a leader enters without a
-    /// further call. At least one server of the core must know one. As long as no configuration is known,
+    /// a quorum of each configuration that a server knows, of each in a message on its way, and of each
+    /// that a leader enters without a further call. At least one server of the core must know one. As long as no configuration is known,
     /// no server may be missing: the missing server could be the one that founds the cluster.
     #[must_use]
     pub fn is_viable(&self, core: ServerSet) -> bool {
@@ -197,7 +205,48 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         core.iter().any(is_told)
             && self.all().iter().filter_map(running).all(is_quorum)
             && self.promotions().iter().all(is_quorum)
+            && self.in_flight().all(|envelope| self.may_bring(envelope).into_iter().all(is_quorum))
             && self.disks_are_viable(is_quorum)
+    }
+
+    /// Returns the messages that have not arrived, including those that the network holds and those that
+    /// wait for a paused server.
+    fn in_flight(&self) -> impl Iterator<Item = &Envelope> {
+        let paused = |idx: ServerIdx| self.process(idx)?.waiting.as_ref();
+        let waiting = self.all().iter().filter_map(paused).flatten();
+        let arriving = self.agenda.iter().chain(waiting).filter_map(|event| match event {
+            SimEvent::Arrive(envelope) => Some(envelope),
+            _ => None,
+        });
+        let is_lost = |it: &&Envelope| self.network.is_lost_in_flight(it.from, it.to, it.number);
+        self.held.iter().map(|(_, envelope)| envelope).chain(arriving.filter(move |it| !is_lost(it)))
+    }
+
+    /// Returns the configurations that the receiver of this message may enter. Its sender may have lost
+    /// them in a crash. A server that runs ignores a message of an older term, and keeps what it has
+    /// committed.
+    fn may_bring<'a>(&self, envelope: &'a Envelope) -> Vec<&'a Configuration> {
+        let Message::Request(request) = &envelope.message else { return Vec::new() };
+        let node = self.server(envelope.to).map(Server::node);
+        let is_new = |index: Index| node.is_none_or(|node| node.commit() < index);
+        if request.term() < node.map(Node::term) {
+            return Vec::new();
+        }
+        match request {
+            Request::AppendEntries(append) => append
+                .entries
+                .iter()
+                .filter(|entry| is_new(entry.id.index))
+                .filter_map(|entry| match &entry.payload {
+                    Payload::Configuration(configuration) => Some(&**configuration),
+                    _ => None,
+                })
+                .collect(),
+            Request::InstallSnapshot(install) if is_new(install.meta.last.index) => {
+                vec![&install.meta.configuration]
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Returns the configurations that servers enter when a staged server has caught up. The last

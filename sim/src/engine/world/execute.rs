@@ -1,15 +1,18 @@
 //! Executes the actions of a server on the network, on its disk and on its state machine.
 
 use super::World;
-use crate::disk::{Capture, Done};
+use crate::disk::Done;
 use crate::engine::host::Work;
+use crate::engine::network::SendOutcome;
+use crate::engine::scheduling::ticket_of;
 use crate::engine::workload::TankFsm;
 use crate::engine::world::sim_event::{Envelope, Message, SimEvent};
 use crate::observe::observer::Observer;
 use crate::observe::{Fate, ObservationKind};
 use crate::plan::fault_id::Fault;
 use crate::plan::server_set::ServerIdx;
-use wavetank_raft::{Action, Event, NodeId, RpcId, Span, StoreJob, Time, Token};
+use crate::schedule::{Choice, WorkId};
+use wavetank_raft::{Action, Event, Member, NodeId, Observed, RpcId, Span, StoreJob, Time, Token};
 
 impl<F: TankFsm, V: Observer> World<F, V> {
     pub(super) fn execute_action(&mut self, idx: ServerIdx, action: Action) {
@@ -21,6 +24,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             Action::TakeSnapshot(meta) => self.on_work(idx, Work::TakeSnapshot(meta)),
             Action::Restore(meta) => self.on_work(idx, Work::Restore(meta)),
             Action::Answer { request, outcome } => self.on_answer(idx, request, outcome),
+            Action::Observe(Observed::Peer { removed: false, peer }) => self.note_address(idx, &peer),
             Action::Observe(_) => {}
             Action::Halt(_) => self.halt(idx),
         }
@@ -28,8 +32,19 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     fn send(&mut self, from: ServerIdx, to: NodeId, rpc: RpcId, message: Message) {
         let Some(to) = ServerIdx::of(to).filter(|to| to.at() < self.hosts.len()) else { return };
-        let is_cut = self.topology.is_cut(from, to);
+        let is_misrouted = matches!(message, Message::Request(_)) && !self.has_address(from, to);
+        if is_misrouted {
+            self.network.misrouted();
+        }
+        let is_cut = is_misrouted || self.topology.is_cut(from, to);
         let mut outcome = self.network.send(self.recorder.now, from, to, is_cut);
+        let number = self.network.messages();
+        if let Some(scheduling) = &mut self.agenda.scheduling {
+            scheduling.on_sent((from, to), rpc, &message, number, outcome.flips);
+            if let Some(fate) = scheduling.fate(number) {
+                outcome = SendOutcome { fate, held: false, flips: None };
+            }
+        }
         let message = match outcome.flips {
             None => message,
             // A receiver drops a message that it cannot decode, so the message counts as lost.
@@ -46,33 +61,54 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             carried: message.to_ref(),
             fate: outcome.fate,
         });
-        let envelope = Envelope { from, to, rpc, number: self.network.messages(), message };
+        let envelope = Envelope { from, to, rpc, number, is_held: outcome.held, message };
         match outcome.fate {
-            Fate::Arrives(at) => self.schedule_message(at, envelope, outcome.held),
+            // The message waits until an element of the schedule delivers it.
+            _ if self.is_playing() && is_misrouted => {}
+            _ if self.is_playing() => self.schedule_message(self.recorder.now, envelope),
+            Fate::Arrives(at) => self.schedule_message(at, envelope),
             Fate::ArrivesTwice(first, second) => {
-                self.schedule_message(first, envelope.clone(), false);
-                self.schedule_message(second, envelope, outcome.held);
+                self.schedule_message(first, Envelope { is_held: false, ..envelope.clone() });
+                self.schedule_message(second, envelope);
             }
             Fate::Lost => {}
         }
     }
 
-    fn schedule_message(&mut self, at: Time, mut envelope: Envelope, is_held: bool) {
-        if is_held {
-            // A held message is never lost in flight, so it can arrive after a crash or a cut.
-            envelope.number = u64::MAX;
+    /// True if a request of `from` to `to` finds its receiver. Another server at this address refuses the
+    /// request, because a request names its receiver. After all faults have ended, a name service leads from
+    /// an address that the operator has not corrected to the server, so the address book must only agree
+    /// with the latest configuration.
+    fn has_address(&self, from: ServerIdx, to: ServerIdx) -> bool {
+        let Some(process) = self.process(from) else { return true };
+        if self.addresses.is_right(&process.book, to) {
+            return true;
+        }
+        let latest = process.server.node().configuration();
+        let member = latest.and_then(|(_, latest)| latest.server(to.node()));
+        self.is_healed && member.is_none_or(|member| process.book.agrees_with(member))
+    }
+
+    fn note_address(&mut self, idx: ServerIdx, peer: &Member) {
+        if let Some(process) = &mut self.hosts[idx.at()].process {
+            process.book.note(peer);
+        }
+    }
+
+    fn schedule_message(&mut self, at: Time, envelope: Envelope) {
+        if envelope.is_held {
             let number = self.network.counts()[Fault::Hold];
             self.held.push_back((number, envelope));
-            self.event_queue.put(at, SimEvent::ReleaseHeld(number));
+            self.agenda.put(at, SimEvent::ReleaseHeld(number));
         } else {
-            self.event_queue.put(at, SimEvent::Arrive(envelope));
+            self.agenda.put(at, SimEvent::Arrive(envelope));
         }
     }
 
     fn on_disk_job(&mut self, idx: ServerIdx, job: StoreJob) {
         let host = &mut self.hosts[idx.at()];
         if let Some(takes) = host.disk.put(job) {
-            self.event_queue.put(self.recorder.now + takes, SimEvent::Disk(idx, host.incarnation));
+            self.agenda.put(self.recorder.now + takes, SimEvent::Disk(idx, host.incarnation));
         }
     }
 
@@ -82,6 +118,9 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let host = &mut self.hosts[idx.at()];
         if host.incarnation != incarnation {
             return;
+        }
+        if let Some((scheduling, job)) = self.agenda.scheduling.as_mut().zip(host.disk.running()) {
+            scheduling.note(self.recorder.now, Choice::Finish(idx, job));
         }
         let mut written: Option<Token> = None;
         let mut heard: Option<Event> = None;
@@ -106,27 +145,49 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 }
                 Done::Deliver(event, Span::ZERO) => heard = Some(event),
                 Done::Deliver(event, late) => {
-                    self.event_queue
-                        .put(self.recorder.now + late, SimEvent::Deliver(idx, incarnation, event));
+                    self.agenda.put(self.recorder.now + late, SimEvent::Deliver(idx, incarnation, event));
                 }
             }
         }
         // The next jobs begin before the server is told, so the jobs that it adds now wait behind them.
         if let Some(takes) = host.disk.start() {
-            self.event_queue.put(self.recorder.now + takes, SimEvent::Disk(idx, incarnation));
+            self.agenda.put(self.recorder.now + takes, SimEvent::Disk(idx, incarnation));
         }
         if let Some(token) = written {
             self.deliver(idx, Event::Persisted(token));
         }
         if let Some(event) = heard {
-            self.deliver(idx, event);
+            if written.is_some() {
+                self.hear_apart(idx, incarnation, event);
+            } else {
+                self.deliver(idx, event);
+            }
         }
+    }
+
+    /// Delivers a result whose disk has just told the server of writes, too. In a schedule it is an element
+    /// of its own, since other things can happen between the two.
+    fn hear_apart(&mut self, idx: ServerIdx, incarnation: u32, event: Event) {
+        match &mut self.agenda.scheduling {
+            Some(scheduling) if scheduling.is_playing() => {
+                scheduling.hold(SimEvent::Deliver(idx, incarnation, event));
+            }
+            _ => self.hear(idx, event),
+        }
+    }
+
+    /// Delivers a result that waited for its server.
+    pub(super) fn hear(&mut self, idx: ServerIdx, event: Event) {
+        if self.process(idx).is_some() {
+            self.note(|| Choice::Hear(idx, ticket_of(&event)));
+        }
+        self.deliver(idx, event);
     }
 
     /// Delivers the late result of a read, unless the server was restarted meanwhile.
     pub(super) fn on_deliver(&mut self, idx: ServerIdx, incarnation: u32, event: Event) {
         if self.hosts[idx.at()].incarnation == incarnation {
-            self.deliver(idx, event);
+            self.hear(idx, event);
         }
     }
 
@@ -143,7 +204,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let host = &mut self.hosts[idx.at()];
         let Some(work) = host.process.as_ref().and_then(|process| process.work.front()) else { return };
         let takes = host.times.takes(self.recorder.now, work);
-        self.event_queue.put(self.recorder.now + takes, SimEvent::Machine(idx, host.incarnation));
+        self.agenda.put(self.recorder.now + takes, SimEvent::Machine(idx, host.incarnation));
     }
 
     /// Executes the current work of a state machine: its duration is over.
@@ -155,6 +216,9 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let process = host.process.as_mut().expect("an awake server has a process");
         let machine = &mut process.machine;
         let work = process.work.pop_front().expect("the current work is in the queue");
+        if let Some(scheduling) = &mut self.agenda.scheduling {
+            scheduling.note(self.recorder.now, Choice::Work(idx, WorkId::of(&work)));
+        }
         let event = match work {
             Work::Apply(batch) => {
                 let responses = machine.apply(&batch);
@@ -165,22 +229,19 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             }
             Work::TakeSnapshot(meta) => {
                 let digest = machine.fsm.digest();
-                let captured = machine.fsm.snapshot();
-                let taken = captured.and_then(|mut state| {
-                    host.disk.keep_snapshot(Capture { state: &mut state, meta: &meta })
-                });
+                let taken = host.take_snapshot(&meta);
                 if let Ok(meta) = &taken {
                     self.recorder.on_observation(ObservationKind::SnapshotTaken { idx, meta, digest });
                 }
                 Event::SnapshotTaken(taken)
             }
             Work::Restore(meta) => {
-                let restored = host.disk.load_snapshot(meta.last, &mut |reader| machine.fsm.restore(reader));
-                if let Ok(last) = restored {
+                let restored = host.load_snapshot(&meta, &mut *self.make);
+                if let (Ok(last), Some(process)) = (&restored, &host.process) {
                     self.recorder.on_observation(ObservationKind::Restored {
                         idx,
-                        last,
-                        digest: machine.fsm.digest(),
+                        last: *last,
+                        digest: process.machine.fsm.digest(),
                     });
                 }
                 Event::Restored(restored)

@@ -1,7 +1,7 @@
 //! Operations on the servers, links, disks and clocks of a world. The nemesis and stories use them.
 
 use super::World;
-use crate::disk::fault::DiskFault;
+use crate::disk::fault::{Damage, DiskFault, MachineFault};
 use crate::disk::{Capture, Remains};
 use crate::engine::host::{Caller, Host, Process, Timer, Work};
 use crate::engine::workload::TankFsm;
@@ -11,6 +11,7 @@ use crate::observe::{NetworkChange, ObservationKind};
 use crate::plan::rng::Draw;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::plan::{DiskPlan, LinkPlan};
+use crate::schedule::Choice;
 use tracing::{Level, debug, enabled};
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{Call, Event, Outcome, RequestId, RoleName, Server, Span};
@@ -47,6 +48,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// Crashes a server. A prefix of its unfinished writes may be durable.
     pub fn crash(&mut self, idx: ServerIdx) {
         if let Some(mut process) = self.stop(idx) {
+            self.note(|| Choice::Crash(idx));
             self.crash_disk(idx, &mut process);
             self.recorder.on_observation(ObservationKind::Crashed { idx, wiped: false });
             self.trace("crash", idx);
@@ -56,6 +58,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// Crashes a server and erases its disk. It can restart only without data.
     pub fn crash_wiped(&mut self, idx: ServerIdx) {
+        self.note(|| Choice::Wipe(idx));
         let process = self.stop(idx);
         self.hosts[idx.at()].disk.wipe();
         self.recorder.on_observation(ObservationKind::Crashed { idx, wiped: true });
@@ -69,17 +72,25 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         if host.process.is_some() || self.lost.contains(idx) {
             return;
         }
+        self.note(|| Choice::Start(idx));
+        let host = &mut self.hosts[idx.at()];
         let (boot, log) = match host.start(self.plan.seed, self.recorder.now, (self.make)(idx)) {
             Ok(started) => started,
             Err(error) => return self.refuse_to_start(idx, &error),
+        };
+        let loaded = boot.snapshot.as_ref().map(|meta| host.load_snapshot(meta, &mut *self.make)).transpose();
+        let loaded = match loaded {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                host.process = None;
+                return self.refuse_to_start(idx, &error);
+            }
         };
         self.awake = self.awake.with(idx);
         self.refused = self.refused.without(idx);
         let Process { server, machine, .. } = host.process.as_mut().expect("the server was just started");
         self.recorder.on_observation(ObservationKind::Booted { idx, server, boot: &boot, log: &log });
-        if let Some(meta) = &boot.snapshot {
-            let last = host.disk.load_snapshot(meta.last, &mut |reader| machine.fsm.restore(reader));
-            let last = last.expect("a snapshot that was recovered can be loaded");
+        if let Some(last) = loaded {
             self.recorder.on_observation(ObservationKind::Restored {
                 idx,
                 last,
@@ -96,19 +107,22 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.trace("refuse", idx);
         self.refused = self.refused.with(idx);
         if let Some(after) = self.plan.supervised.filter(|_| !self.broken.contains(idx)) {
-            self.event_queue.put(self.recorder.now + after, SimEvent::Restart(idx));
+            self.agenda.put(self.recorder.now + after, SimEvent::Restart(idx));
         }
     }
 
     /// Crashes a server and loses its disk permanently. The server never returns under its name.
     pub fn lose(&mut self, idx: ServerIdx) {
-        self.crash_wiped(idx);
+        self.note_as_one(|| Choice::Lose(idx), |world| world.crash_wiped(idx));
         self.lost = self.lost.with(idx);
     }
 
     /// Crashes a server and gives it a new disk. The messages to the old machine are lost.
     pub fn give_new_disk(&mut self, idx: ServerIdx) {
-        self.crash_wiped(idx);
+        self.note_as_one(|| Choice::NewDisk(idx), |world| world.crash_wiped(idx));
+        if let Some(scheduling) = &mut self.agenda.scheduling {
+            scheduling.lose_all_to(idx);
+        }
         self.network.lose_all_to(idx);
         self.held.retain(|(_, envelope)| envelope.to != idx);
         self.renewed = self.renewed.with(idx);
@@ -118,8 +132,16 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// Injects a fault into a server's disk, if the fault is applicable.
     pub fn damage(&mut self, idx: ServerIdx, fault: DiskFault, draw: Draw) {
         if let Some(damage) = self.hosts[idx.at()].disk.inject_fault(fault, draw) {
+            self.note(|| Choice::Damage(idx, fault, draw));
             self.recorder.on_observation(ObservationKind::Damaged { idx, damage });
         }
+    }
+
+    /// Injects a fault into a server's state machine.
+    pub fn break_machine(&mut self, idx: ServerIdx, fault: MachineFault) {
+        self.note(|| Choice::BreakMachine(idx, fault));
+        self.hosts[idx.at()].machine_faults.inject(fault);
+        self.recorder.on_observation(ObservationKind::Damaged { idx, damage: Damage::Machine(fault) });
     }
 
     /// Makes a server's disk full.
@@ -129,13 +151,17 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// Makes space on a full disk again.
     pub fn free_space(&mut self, idx: ServerIdx) {
+        self.note(|| Choice::FreeSpace(idx));
         self.hosts[idx.at()].disk.free_space();
     }
 
-    /// Returns the servers whose disks are lost or damaged. These servers may never return.
+    /// Returns the servers whose disks are lost or damaged, and those whose state machines load no snapshot.
+    /// These servers may never return.
     #[must_use]
     pub fn lost_or_damaged(&self) -> ServerSet {
-        let damaged = self.all().iter().filter(|idx| self.hosts[idx.at()].disk.is_damaged());
+        let is_damaged =
+            |host: &Host<F, SimEvent>| host.disk.is_damaged() || host.machine_faults.never_loads();
+        let damaged = self.all().iter().filter(|idx| is_damaged(&self.hosts[idx.at()]));
         damaged.fold(self.lost, ServerSet::with)
     }
 
@@ -146,6 +172,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             && process.waiting.is_none()
         {
             process.waiting = Some(Vec::new());
+            self.note(|| Choice::Pause(idx));
             self.awake = self.awake.without(idx);
             self.recorder.on_observation(ObservationKind::Paused(idx));
             self.trace("pause", idx);
@@ -158,13 +185,15 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
         let Some(waiting) = process.waiting.take() else { return };
+        self.note(|| Choice::Resume(idx));
         self.awake = self.awake.with(idx);
         for sim_event in waiting {
             let is_timer = matches!(sim_event, SimEvent::Timer(_));
-            let serial = self.event_queue.put(self.recorder.now, sim_event);
+            let serial = self.agenda.put(self.recorder.now, sim_event);
             // Each event gets a new serial number here. Only the last timer event can be valid, so the
             // process keeps its new number.
             if is_timer {
+                let process = self.hosts[idx.at()].process.as_mut().expect("the server is paused");
                 process.timer = Timer { at: self.recorder.now, serial };
             }
         }
@@ -174,6 +203,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// Cuts or restores links.
     pub fn change_network(&mut self, change: &NetworkChange) {
+        self.note(|| Choice::Network(change.clone()));
         self.topology.change(change);
         if !matches!(change, NetworkChange::Mend(..) | NetworkChange::HealAll) {
             self.network.cut(|from, to| self.topology.is_cut(from, to));
@@ -234,7 +264,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let oldest = self.held.pop_front();
         let there_was = oldest.is_some();
         if let Some((_, envelope)) = oldest {
-            self.event_queue.put(self.recorder.now, SimEvent::Arrive(envelope));
+            self.agenda.put(self.recorder.now, SimEvent::Arrive(envelope));
         }
         there_was
     }
@@ -260,6 +290,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// Sets a server's clock forward by this many microseconds.
     pub fn jump_clock(&mut self, idx: ServerIdx, by: Span) {
+        self.note(|| Choice::Jump(idx, by));
         self.hosts[idx.at()].clock.jump(by);
         // The jump makes the deadline earlier in virtual time.
         self.schedule_timer(idx);
@@ -267,6 +298,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// Freezes a server's clock for this many microseconds.
     pub fn freeze_clock(&mut self, idx: ServerIdx, by: Span) {
+        self.note(|| Choice::Freeze(idx, by));
         // No timer is scheduled here: the deadline can only become later, and a timer event that comes
         // too early schedules the deadline again.
         self.hosts[idx.at()].clock.freeze(self.recorder.now, by);
@@ -275,11 +307,13 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// Changes the rate of a server's clock to `ppm` parts per million faster than virtual time, or
     /// slower if `ppm` is negative.
     pub fn drift_clock(&mut self, idx: ServerIdx, ppm: i32) {
+        self.note(|| Choice::Drift(idx, ppm));
         self.hosts[idx.at()].clock.drift(self.recorder.now, ppm);
         self.schedule_timer(idx);
     }
 
     pub(super) fn call_as(&mut self, caller: Caller, idx: ServerIdx, call: Call) -> RequestId {
+        self.note(|| Choice::Call(idx, Box::new(call.clone())));
         self.calls += 1;
         let request = crate::observe::operator_request(self.calls);
         if self.awake.contains(idx) {
@@ -301,13 +335,38 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.call_as(Caller::Nemesis, first, Call::Bootstrap(self.founders()));
         // The first server can crash before its first configuration is durable, so the call is
         // repeated.
-        self.event_queue.put(self.recorder.now + AGAIN, SimEvent::Bootstrap);
+        self.agenda.put(self.recorder.now + AGAIN, SimEvent::Bootstrap);
     }
 
     /// Crashes a server and restarts it after `away` microseconds.
     pub(super) fn crash_for(&mut self, idx: ServerIdx, away: Span) {
         self.crash(idx);
-        self.event_queue.put(self.recorder.now + away, SimEvent::Restart(idx));
+        self.agenda.put(self.recorder.now + away, SimEvent::Restart(idx));
+    }
+
+    /// Crashes a server that has executed only the first few actions of a step.
+    pub(super) fn interrupt(&mut self, idx: ServerIdx, carried: usize, away: Span) {
+        let now = self.recorder.now;
+        if let Some(scheduling) = &mut self.agenda.scheduling {
+            scheduling.note_interrupt(now, idx, carried);
+            scheduling.mute();
+        }
+        self.crash_for(idx, away);
+        if let Some(scheduling) = &mut self.agenda.scheduling {
+            scheduling.unmute();
+        }
+    }
+
+    /// Moves a server to an address that no server had before.
+    pub(super) fn move_to_new_address(&mut self, idx: ServerIdx) {
+        self.note(|| Choice::Move(idx));
+        self.addresses.move_to_new(idx);
+    }
+
+    /// Exchanges the addresses of two servers.
+    pub(super) fn exchange_addresses(&mut self, one: ServerIdx, other: ServerIdx) {
+        self.note(|| Choice::ExchangeAddresses(one, other));
+        self.addresses.exchange(one, other);
     }
 
     /// Handles a server that has stopped itself.
@@ -318,7 +377,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             self.recorder.on_observation(ObservationKind::Halted(idx));
             self.trace("halt", idx);
             if let Some(after) = self.plan.supervised {
-                self.event_queue.put(self.recorder.now + after, SimEvent::Restart(idx));
+                self.agenda.put(self.recorder.now + after, SimEvent::Restart(idx));
             }
             self.break_calls(process.calls);
         }

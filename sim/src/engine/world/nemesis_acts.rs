@@ -4,13 +4,13 @@ use super::World;
 use crate::engine::host::Caller;
 use crate::engine::workload::TankFsm;
 use crate::engine::world::sim_event::SimEvent;
-use crate::nemesis::{Act, NemesisView, Trigger};
+use crate::nemesis::{Act, NemesisView, Restart, Trigger};
 use crate::observe::NetworkChange;
 use crate::observe::observer::Observer;
 use crate::plan::Budget;
 use crate::plan::fault_kind::Scheduled;
 use crate::plan::server_set::{ServerIdx, ServerSet};
-use wavetank_raft::{Configuration, Span};
+use wavetank_raft::{Call, Change, Configuration, Span};
 
 impl<F: TankFsm, V: Observer> World<F, V> {
     pub(super) fn on_act(&mut self, kind: Scheduled) {
@@ -23,7 +23,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         };
         let view = NemesisView { expendable, removed, blank, ..self.view() };
         if let Some((act, again)) = nemesis.act(kind, &view) {
-            self.event_queue.put(self.recorder.now + again, SimEvent::Act(kind));
+            self.agenda.put(self.recorder.now + again, SimEvent::Act(kind));
             self.nemesis = Some(nemesis);
             self.do_act(act);
         }
@@ -57,19 +57,43 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             Act::Crash(idx, away) => self.crash_for(idx, away),
             Act::Pause(idx, lasts) => {
                 self.pause(idx);
-                self.event_queue.put(now + lasts, SimEvent::Resume(idx));
+                self.agenda.put(now + lasts, SimEvent::Resume(idx));
             }
             Act::Network(change, lasts, back) => self.change_for(&change, lasts, back),
             Act::Flap(a, b, each) => {
                 for turn in 0..6 {
                     let change =
                         if turn % 2 == 0 { NetworkChange::Cut(a, b) } else { NetworkChange::Mend(a, b) };
-                    self.event_queue.put(now + each.times(turn), SimEvent::Change(change));
+                    self.agenda.put(now + each.times(turn), SimEvent::Change(change));
                 }
             }
             Act::Call(idx, call) => {
                 self.call_as(Caller::Nemesis, idx, call);
             }
+            Act::CallTwice(idx, first, second) => {
+                self.call_as(Caller::Nemesis, idx, first);
+                self.call_as(Caller::Nemesis, idx, second);
+            }
+            Act::Bootstrap(idx) if self.has_forgotten(idx) => {}
+            Act::Bootstrap(idx) => {
+                self.call_as(Caller::Nemesis, idx, Call::Bootstrap(self.founders()));
+            }
+            Act::Restore(idx) => self.restore_backup(idx),
+            Act::Shutdown(idx) => {
+                self.call_as(Caller::Nemesis, idx, Call::Shutdown);
+            }
+            Act::Move(idx, restart) => {
+                self.move_to_new_address(idx);
+                if restart == Restart::AtOnce {
+                    self.crash_for(idx, Span::ZERO);
+                }
+                self.correct_addresses();
+            }
+            Act::ExchangeAddresses(one, other) => {
+                self.exchange_addresses(one, other);
+                self.correct_addresses();
+            }
+            Act::CorrectAddresses => self.correct_addresses(),
             Act::Jump(idx, by) => self.jump_clock(idx, by),
             Act::RestartUnderChange(servers, change, lasts, back) => {
                 self.change_for(&change, lasts, back);
@@ -80,14 +104,15 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             }
             Act::ReleaseAllHeld => while self.release_held() {},
             Act::Damage(idx, fault, draw) => self.damage(idx, fault, draw),
+            Act::BreakMachine(idx, fault) => self.break_machine(idx, fault),
             Act::Fill(idx, lasts) => {
                 self.fill_disk(idx);
-                self.event_queue.put(now + lasts, SimEvent::FreeSpace(idx));
+                self.agenda.put(now + lasts, SimEvent::FreeSpace(idx));
             }
             Act::Lose(idx) => self.lose(idx),
             Act::NewDisk(idx, away) => {
                 self.give_new_disk(idx);
-                self.event_queue.put(now + away, SimEvent::Restart(idx));
+                self.agenda.put(now + away, SimEvent::Restart(idx));
             }
             Act::Freeze(idx, lasts) => self.freeze_clock(idx, lasts),
             Act::Stall(idx, lasts) => self.stall_machine(idx, lasts),
@@ -95,6 +120,37 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 self.skew_clocks(idx);
                 self.change_for(&change, lasts, back);
             }
+        }
+    }
+
+    /// Asks the leader to change the addresses of the members to those at which they listen. Two addresses
+    /// can only be exchanged in one change of the whole membership.
+    fn correct_addresses(&mut self) {
+        let Some(leader) = self.leader() else { return };
+        let latest = self.server(leader).and_then(|server| server.node().configuration());
+        let Some((_, latest)) = latest else { return };
+        let mut members = latest.servers().to_vec();
+        let mut wrong = Vec::new();
+        for member in &mut members {
+            let address = ServerIdx::of(member.id.node()).map(|idx| self.addresses.of(idx));
+            if let Some(address) = address.filter(|address| *address != member.address) {
+                member.address = address;
+                wrong.push(member.clone());
+            }
+        }
+        let change = match &wrong[..] {
+            [] => return,
+            // A member keeps its suffrage.
+            [member] => Change::AddNonvoter(member.id.clone(), member.address.clone()),
+            _ => Change::Members(members),
+        };
+        self.call_as(Caller::Nemesis, leader, Call::Change { change, prev_index: None });
+    }
+
+    /// Backs up the state of a server's state machine and restores it by a call to this server.
+    fn restore_backup(&mut self, idx: ServerIdx) {
+        if let Some(state) = self.fsm(idx).and_then(TankFsm::backup) {
+            self.call_as(Caller::Nemesis, idx, Call::Restore(state));
         }
     }
 
@@ -130,6 +186,13 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.renewed.iter().filter(is_blank).collect()
     }
 
+    /// True if a server lost its disk and knows no configuration. Its bootstrap would begin a second cluster
+    /// of the same servers, which no protocol can tell from the first one.
+    fn has_forgotten(&self, idx: ServerIdx) -> bool {
+        let knows = self.server(idx).is_some_and(|server| server.node().configuration().is_some());
+        self.hosts[idx.at()].disk.was_wiped() && !knows
+    }
+
     /// Sets one clock to the slowest rate that the plan allows and all others to the fastest.
     fn skew_clocks(&mut self, slow: ServerIdx) {
         let most = i32::try_from(self.plan.clocks.drift_ppm).expect("the drift is less than a million");
@@ -140,7 +203,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     fn change_for(&mut self, change: &NetworkChange, lasts: Span, back: NetworkChange) {
         self.change_network(change);
-        self.event_queue.put(self.recorder.now + lasts, SimEvent::Change(back));
+        self.agenda.put(self.recorder.now + lasts, SimEvent::Change(back));
     }
 
     fn view(&self) -> NemesisView<'_> {
@@ -151,6 +214,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             now: self.recorder.now,
             all: self.all(),
             awake: self.awake,
+            addresses: &self.addresses,
             lost: self.lost.or(self.refused),
             expendable: ServerSet::NONE,
             removed: ServerSet::NONE,

@@ -51,9 +51,11 @@ pub(crate) struct Envelope {
     pub(crate) from: ServerIdx,
     pub(crate) to: ServerIdx,
     pub(crate) rpc: RpcId,
-    /// The number of the message in the order of sending. It is `u64::MAX` for a message that was held:
-    /// such a message cannot be lost in flight.
+    /// The number of the message in the order of sending.
     pub(crate) number: u64,
+    /// True for a message that is held back. It is never lost in flight, so it can arrive after a crash or
+    /// a cut.
+    pub(crate) is_held: bool,
     pub(crate) message: Message,
 }
 

@@ -8,8 +8,9 @@ use crate::nemesis::Trigger;
 use crate::observe::observer::Observer;
 use crate::observe::{ObservationKind, digest};
 use crate::plan::server_set::ServerIdx;
+use crate::schedule::Choice;
 use tracing::{Level, debug, enabled};
-use wavetank_raft::{Event, Index, RoleName, Server, Term};
+use wavetank_raft::{Event, Index, RoleName, Server, Span, Term};
 
 /// The part of a server's state that is compared before and after a step.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,7 +76,11 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
         // The nemesis may crash the server in the middle of a step: only its first actions are executed.
         let away = self.all().minus(self.awake);
-        let crash = self.nemesis.as_mut().and_then(|it| it.crash_between(idx, actions.len(), away));
+        let interrupt = self.agenda.scheduling.as_mut().and_then(|it| it.take_interrupt(idx));
+        let crash = match interrupt {
+            Some(carried) => Some((carried, Span::ZERO)),
+            None => self.nemesis.as_mut().and_then(|it| it.crash_between(idx, actions.len(), away)),
+        };
         if let Some((carried, _)) = crash {
             actions.truncate(carried);
         }
@@ -88,7 +93,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             trigger = trigger.or(Trigger::WRITE_BACKLOG);
         }
         match crash {
-            Some((_, away)) => self.crash_for(idx, away),
+            Some((carried, away)) => self.interrupt(idx, carried, away),
             None => self.after_step(idx, trigger),
         }
     }
@@ -107,7 +112,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let Some(process) = &mut host.process else { return };
         let at = host.clock.when(process.server.deadline().at).max(self.recorder.now);
         if at < process.timer.at {
-            let serial = self.event_queue.put(at, SimEvent::Timer(idx));
+            let serial = self.agenda.put(at, SimEvent::Timer(idx));
             process.timer = Timer { at, serial };
         }
     }
@@ -120,15 +125,27 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
         process.timer = Timer::NONE;
         if process.server.deadline().at <= host.clock.reads(self.recorder.now) {
-            self.deliver(idx, Event::Timer);
+            self.fire(idx);
         } else {
             self.schedule_timer(idx);
         }
     }
 
+    /// Fires the timer of a server whose deadline has come.
+    pub(super) fn fire(&mut self, idx: ServerIdx) {
+        if let Some(reason) = self.server(idx).map(|server| server.deadline().reason) {
+            self.note(|| Choice::Fire(idx, reason));
+        }
+        self.deliver(idx, Event::Timer);
+    }
+
     pub(super) fn on_envelope(&mut self, envelope: Envelope) {
-        if self.network.is_lost_in_flight(envelope.from, envelope.to, envelope.number) {
+        let is_lost = self.network.is_lost_in_flight(envelope.from, envelope.to, envelope.number);
+        if is_lost && !envelope.is_held {
             return;
+        }
+        if let Some(scheduling) = &mut self.agenda.scheduling {
+            scheduling.note_arrival(self.recorder.now, envelope.number);
         }
         let from = self.hosts[envelope.from.at()].node;
         self.deliver(envelope.to, envelope.message.into_event(from, envelope.rpc));
@@ -139,7 +156,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     pub(super) fn on_release_held(&mut self, number: u64) {
         if let Some(place) = self.held.iter().position(|&(held, _)| held == number) {
             let (_, envelope) = self.held.remove(place).expect("the position was just found");
-            self.event_queue.put(self.recorder.now, SimEvent::Arrive(envelope));
+            self.agenda.put(self.recorder.now, SimEvent::Arrive(envelope));
         }
     }
 

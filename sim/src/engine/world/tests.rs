@@ -4,9 +4,12 @@ pub(crate) mod tiny;
 
 use super::*;
 use crate::Plan;
+use crate::disk::fault::MachineFault;
+use crate::plan::rng::Spans;
 use crate::runner::storm_run;
 use tiny::{EventCounts, Sum, SumClients};
-use wavetank_raft::{Refusal, RequestError, RoleName};
+use wavetank_raft::store::{StoreError, StoreErrorKind};
+use wavetank_raft::{Call, LogId, Refusal, RequestError, RoleName};
 
 #[test]
 fn a_calm_cluster_elects_one_leader_and_serves_its_clients() {
@@ -83,7 +86,7 @@ fn a_blank_cluster_is_bootstrapped_and_a_spare_is_added() {
     let (leader, spare) = (world.leader().unwrap(), ServerIdx(3));
 
     let (id, address) = (spare.id(), spare.address());
-    let call = wavetank_raft::Call::AddVoterStaged { id, address, prev_index: None };
+    let call = Call::AddVoterStaged { id, address, prev_index: None };
     let request = world.call(leader, call);
     world.run_for(Span::s(2));
 
@@ -126,8 +129,7 @@ fn every_call_that_stages_a_server_is_answered() {
     let (leader, spare) = (world.leader().unwrap(), ServerIdx(3));
     world.crash(spare);
 
-    let call =
-        wavetank_raft::Call::AddVoterStaged { id: spare.id(), address: spare.address(), prev_index: None };
+    let call = Call::AddVoterStaged { id: spare.id(), address: spare.address(), prev_index: None };
     let first = world.call(leader, call.clone());
     world.run_for(Span::ms(100));
     let second = world.call(leader, call);
@@ -144,21 +146,52 @@ fn a_server_that_may_still_be_promoted_counts_as_a_voter() {
     world.run_for(Span::s(2));
     let (leader, spare) = (world.leader().unwrap(), ServerIdx(1));
     let add = wavetank_raft::Change::AddNonvoter(spare.id(), spare.address());
-    world.call(leader, wavetank_raft::Call::Change { change: add, prev_index: None });
+    world.call(leader, Call::Change { change: add, prev_index: None });
     world.run_for(Span::ms(200));
     let core = world.all().without(spare);
     assert!(world.is_viable(core), "a non-voter can be spared");
 
     world.pause(spare);
     world.run_for(Span::s(1));
-    let stage =
-        wavetank_raft::Call::AddVoterStaged { id: spare.id(), address: spare.address(), prev_index: None };
+    let stage = Call::AddVoterStaged { id: spare.id(), address: spare.address(), prev_index: None };
     let request = world.call(leader, stage);
     assert_eq!(world.outcome(request), None);
     assert!(!world.is_viable(core), "the promotion leaves the leader without a quorum");
     world.run_for(Span::s(60));
     assert!(world.outcome(request).unwrap().is_err(), "the promotion was given up");
     assert!(world.is_viable(core), "and is no longer awaited");
+}
+
+/// A leader sends a change to one follower and loses its disk before the message arrives. The message is
+/// then the only place of the new configuration.
+#[test]
+fn a_configuration_in_a_message_counts_before_it_arrives() {
+    let mut plan = Plan::calm(4, 3);
+    plan.disks.sync = Spans::ms(40, 40);
+    plan.links.delay = Spans::ms(20, 20);
+    let mut world = calm(plan);
+    world.run_for(Span::s(3));
+    let leader = world.leader().unwrap();
+    let [kept, removed] = world.all().without(leader).iter().collect::<Vec<_>>()[..] else { panic!() };
+    world.stop_clients();
+    world.run_for(Span::s(1));
+    world.isolate(removed);
+    let core = world.all().without(kept);
+    assert!(world.is_viable(core), "two of three");
+
+    let remove = wavetank_raft::Change::RemoveServer(removed.id());
+    world.call(leader, Call::Change { change: remove, prev_index: None });
+    world.run_for(Span::ms(5));
+    world.crash_wiped(leader);
+    assert!(!world.is_viable(core), "the message is on its way");
+    assert_eq!(world.server(kept).unwrap().node().configuration().unwrap().1.servers().len(), 3);
+
+    world.pause(kept);
+    world.run_for(Span::ms(30));
+    assert!(!world.is_viable(core), "the message waits for a paused server");
+
+    world.crash(kept);
+    assert!(world.is_viable(core), "the message went down with its receiver");
 }
 
 #[test]
@@ -178,6 +211,51 @@ fn a_wiped_server_comes_back_blank_and_is_sent_a_snapshot() {
     world.run_for(Span::s(1));
     assert!(0 < world.observer().restored, "{:?}", world.observer());
     assert_eq!(world.converged(world.all()), Ok(()));
+}
+
+#[test]
+fn a_server_stops_when_a_load_fails_and_loads_again_when_it_starts() {
+    let mut plan = Plan::calm(5, 3);
+    (plan.config.snapshot_threshold, plan.config.trailing_logs) = (50, 5);
+    let mut world = calm(plan);
+    world.run_for(Span::s(5));
+    let follower = world.all().iter().find(|&idx| Some(idx) != world.leader()).unwrap();
+
+    world.crash_wiped(follower);
+    world.run_for(Span::s(1));
+    world.break_machine(follower, MachineFault::FailLoad);
+    world.restart(follower);
+    world.run_for(Span::s(3));
+    assert!(world.server(follower).is_none(), "it must not serve a lost state");
+
+    world.break_machine(follower, MachineFault::NeverLoad);
+    world.restart(follower);
+    assert!(world.server(follower).is_none(), "it refuses to start without its state");
+    assert_eq!(world.lost_or_damaged(), ServerSet::only(follower));
+}
+
+#[test]
+fn a_failed_snapshot_is_answered_and_tried_again() {
+    let mut world = calm(Plan::calm(5, 3));
+    world.run_for(Span::s(5));
+    let leader = world.leader().unwrap();
+
+    world.break_machine(leader, MachineFault::FailSnapshot);
+    let request = world.call(leader, Call::Snapshot);
+    world.run_for(Span::s(1));
+    let error = StoreError::new(StoreErrorKind::Io, "the state machine");
+    assert_eq!(world.outcome(request), Some(&Err(RequestError::Store(error))));
+    assert_eq!(world.server(leader).unwrap().node().snapshot(), LogId::ZERO);
+
+    let request = world.call(leader, Call::Snapshot);
+    world.run_for(Span::s(1));
+    assert!(world.outcome(request).unwrap().is_ok());
+    world.break_machine(leader, MachineFault::NeverSnapshot);
+    for _ in 0..2 {
+        let request = world.call(leader, Call::Snapshot);
+        world.run_for(Span::s(1));
+        assert!(world.outcome(request).unwrap().is_err());
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A leader changes the membership only after it has committed an entry of its own term (Ongaro on
-//! raft-dev, 2015). Otherwise a change of an earlier leader may be committed unseen, and two
-//! configurations without a common server may both have a quorum.
+//! raft-dev, 2015). Otherwise an earlier leader's change may be committed without the knowledge of this
+//! leader. Then two configurations without a common server may both have a quorum.
 
 use super::ServerStep;
 use crate::explore::stimulus::Stimulus;
@@ -15,7 +15,9 @@ pub(crate) fn breach(step: &ServerStep<'_>) -> Option<String> {
     if before.log().id_at(commit).is_some_and(|id| term <= id.term) {
         return None;
     }
-    Some(format!("{idx} leads {term}, has committed {commit}, which is older, and changed the membership"))
+    Some(format!(
+        "{idx} leads {term} and changed the membership before it committed an entry of {term}: its commit index is {commit}"
+    ))
 }
 
 #[cfg(test)]
@@ -36,12 +38,14 @@ mod tests {
         };
         let (early, unready) = (early.at(N1), unready.at(N1));
         let (ready, changed) = (ready.at(N1), changed.at(N1));
-        let too_early = Some("n1 leads t2, has committed i0, which is older, and changed the membership");
+        let too_early = Some(
+            "n1 leads t2 and changed the membership before it committed an entry of t2: its commit index is i0",
+        );
         expect_rows(&[
             ("after it", of(ready, Stimulus::Remove(N3), changed), None),
             ("before it", of(early, Stimulus::Remove(N3), unready), too_early),
-            ("before it, to add", of(early, Stimulus::Add(N3), unready), too_early),
-            ("refused before it", of(early, Stimulus::Remove(N3), early), None),
+            ("an addition before it", of(early, Stimulus::Add(N3), unready), too_early),
+            ("a refusal before it", of(early, Stimulus::Remove(N3), early), None),
             ("a command before it", of(early, Stimulus::Propose, unready), None),
         ]);
     }

@@ -11,7 +11,9 @@ pub(crate) fn breach(step: &ServerStep<'_>) -> Option<String> {
     }
     let newest = after.log().id_at(after.commit())?;
     let (idx, term) = (step.after.idx, after.term());
-    (newest.term < term).then(|| format!("{idx} leads {term} and has committed up to {newest}"))
+    (newest.term < term).then(|| {
+        format!("{idx} leads {term} and counted replicas to commit {newest}, an entry of an earlier term")
+    })
 }
 
 #[cfg(test)]
@@ -40,11 +42,15 @@ mod tests {
         let (led, settled) = (led.at(N1), settled.at(N1));
         let (none, old, own) = (none.at(N1), old.at(N1), own.at(N1));
         expect_rows(&[
-            ("its own", of(led, settled), None),
-            ("an old one behind its own", of(none, own), None),
-            ("an old one", of(none, old), Some("n1 leads t3 and has committed up to t2.i2")),
+            ("its own entry", of(led, settled), None),
+            ("an old entry, by committing its own", of(none, own), None),
+            (
+                "an old entry",
+                of(none, old),
+                Some("n1 leads t3 and counted replicas to commit t2.i2, an entry of an earlier term"),
+            ),
             ("nothing", of(old, old), None),
-            ("an old one, of which it has just learnt", of(ScriptedCluster::founded().at(N1), old), None),
+            ("an old entry, while a follower", of(ScriptedCluster::founded().at(N1), old), None),
         ]);
     }
 }

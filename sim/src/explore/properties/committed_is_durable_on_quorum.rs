@@ -12,7 +12,7 @@ pub(crate) fn breach<'a>(
     server: impl Fn(ServerIdx) -> &'a ServerState,
 ) -> Option<String> {
     let has = |node| ServerIdx::of(node).is_some_and(|idx| server(idx).disk.holds(newest));
-    (!voters.is_quorum(has)).then(|| format!("{leader} has committed {newest}, which no quorum has on disk"))
+    (!voters.is_quorum(has)).then(|| format!("{leader} committed {newest}, which is not durable on a quorum"))
 }
 
 #[cfg(test)]
@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn a_quorum_has_what_is_committed() {
-        let none = Some("n1 has committed t2.i2, which no quorum has on disk");
+        let none = Some("n1 committed t2.i2, which is not durable on a quorum");
         expect_rows(&[
             ("all", on_disk_of(&[N1, N2, N3]), None),
             ("two of three", on_disk_of(&[N1, N3]), None),

@@ -12,10 +12,14 @@ pub(crate) fn breach(step: &ServerStep<'_>) -> Option<String> {
     let (before, after) = (&step.before.node, &step.after.node);
     let idx = step.after.idx;
     if after.commit() < before.commit() {
-        return Some(format!("{idx} had committed {} and now {}", before.commit(), after.commit()));
+        return Some(format!(
+            "{idx} lowered its commit index from {} to {}",
+            before.commit(),
+            after.commit()
+        ));
     }
     let lost = (1..=before.commit().0).map(Index).find(|&at| before.log().id_at(at) != after.log().id_at(at));
-    lost.map(|at| format!("{idx} had committed {at} and has cut it off"))
+    lost.map(|at| format!("{idx} had committed {at}, and no longer has that entry"))
 }
 
 #[cfg(test)]
@@ -46,12 +50,12 @@ mod tests {
         expect_rows(&[
             ("more is", of(led, Stimulus::Beat, settled), None),
             ("more follows", of(settled, Stimulus::Beat, longer), None),
-            ("less is", of(settled, Stimulus::Beat, led), Some("n1 had committed i2 and now i0")),
+            ("less is", of(settled, Stimulus::Beat, led), Some("n1 lowered its commit index from i2 to i0")),
             ("less is known after a crash", of(settled, Stimulus::Crash, led), None),
             (
                 "another is",
                 of(settled, Stimulus::Beat, other),
-                Some("n1 had committed i2 and has cut it off"),
+                Some("n1 had committed i2, and no longer has that entry"),
             ),
         ]);
     }

@@ -12,7 +12,7 @@ pub(crate) fn breach(step: &ServerStep<'_>) -> Option<String> {
     }
     let mut all = (1..=before.log().last().index.0).map(Index);
     let lost = all.find(|&at| before.log().id_at(at) != after.log().id_at(at))?;
-    Some(format!("{} leads {} and has dropped {lost}", step.after.idx, before.term()))
+    Some(format!("{} leads {} and dropped entry {lost}", step.after.idx, before.term()))
 }
 
 #[cfg(test)]
@@ -36,9 +36,9 @@ mod tests {
         let (short, long, deposed) = (short.at(N1), long.at(N1), deposed.at(N1));
         expect_rows(&[
             ("it appends", of(short, Stimulus::Propose, long), None),
-            ("it drops", of(long, Stimulus::Beat, short), Some("n1 leads t2 and has dropped i3")),
-            ("it drops what a crash takes", of(long, Stimulus::Crash, short), None),
-            ("it leads no more", of(long, Stimulus::Beat, deposed), None),
+            ("it drops", of(long, Stimulus::Beat, short), Some("n1 leads t2 and dropped entry i3")),
+            ("a crash drops an entry", of(long, Stimulus::Crash, short), None),
+            ("it no longer leads", of(long, Stimulus::Beat, deposed), None),
             ("it never led", of(follower.at(N1), Stimulus::Beat, short), None),
         ]);
     }

@@ -22,10 +22,10 @@ mod tests {
             |past: &[CommitRecord], term| breach(past, scripted_cluster.at(N1).node.log(), N1, Term(term));
         let lacks = "n1 leads t3 without t2.i3, which was committed in t2";
         expect_rows(&[
-            ("nothing was", leads(&[], 3), None),
-            ("it has all of it", leads(&[committed(1, 1, 1), committed(2, 2, 2)], 3), None),
-            ("it was in its own term", leads(&[committed(2, 3, 3)], 3), None),
-            ("it lacks one", leads(&[committed(1, 1, 1), committed(2, 3, 2)], 3), Some(lacks)),
+            ("nothing was committed", leads(&[], 3), None),
+            ("it has every such entry", leads(&[committed(1, 1, 1), committed(2, 2, 2)], 3), None),
+            ("the commit was in its own term", leads(&[committed(2, 3, 3)], 3), None),
+            ("it lacks such an entry", leads(&[committed(1, 1, 1), committed(2, 3, 2)], 3), Some(lacks)),
         ]);
     }
 }

@@ -1,37 +1,40 @@
-//! A server sends nothing that depends on a term, a vote or entries that are not durable yet.
+//! A server sends no message that depends on a term, a vote or an entry that is not durable yet.
 
+use crate::check::vote_record;
 use crate::explore::disk::ModelDisk;
 use crate::explore::stimulus::ModelMessage;
+use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{AppendEntries, LogId, Request, Response};
 
-/// A candidate's term and its vote for itself are durable before it requests votes.
-pub(crate) fn call(disk: &ModelDisk, request: &Request) -> Option<String> {
+/// Before a candidate requests votes, its term and its vote for itself are durable.
+pub(crate) fn call(idx: ServerIdx, disk: &ModelDisk, request: &Request) -> Option<String> {
     let (Request::RequestVote(ask), record) = (request, disk.record) else { return None };
     let own = record.vote.is_some() || ask.term < record.term;
     (record.term < ask.term || !own)
-        .then(|| format!("votes are asked for in {}, and on disk is {record:?}", ask.term))
+        .then(|| format!("{idx} asked for votes in {}, but its disk has {}", ask.term, vote_record(record)))
 }
 
-/// A response's term is durable; so are a granted vote and acknowledged entries.
+/// When a server sends a response, the response's term, a granted vote and acknowledged entries are
+/// durable.
 pub(crate) fn answer(disk: &ModelDisk, call: &ModelMessage, response: &Response) -> Option<String> {
     let (ModelMessage::Request { call_id, request }, record) = (call, disk.record) else { return None };
     let (term, what) = match (response, request) {
         (Response::RequestVote(vote), _) => {
             let given = record.term != vote.term || record.vote == Some(call_id.from.node());
-            (vote.term, (vote.granted && !given).then(|| format!("{} has its vote", call_id.from)))
+            (vote.term, (vote.granted && !given).then(|| format!("voted for {}", call_id.from)))
         }
         (Response::AppendEntries(append), Request::AppendEntries(sent)) => {
             let missing = append.success.then(|| first_missing(disk, sent)).flatten();
-            (append.term, missing.map(|id| format!("{id} is there")))
+            (append.term, missing.map(|id| format!("acknowledged {id}")))
         }
         _ => return None,
     };
-    let early = (record.term < term).then(|| format!("its term is {term}"));
-    early.or(what).map(|what| format!("{} says that {what}, and it is not on disk", call_id.to))
+    let early = (record.term < term).then(|| format!("answered in {term}"));
+    early.or(what).map(|what| format!("{} {what}, which is not on its disk", call_id.to))
 }
 
-/// The first acknowledged entry that is not durable. Entries that a newer leader has already truncated
-/// do not count: then the response is of an older term than the disk.
+/// Returns the first acknowledged entry that is not durable. Entries that a newer leader has already
+/// truncated do not count: then the response is of an older term than the disk.
 fn first_missing(disk: &ModelDisk, sent: &AppendEntries) -> Option<LogId> {
     if sent.term < disk.record.term {
         return None;
@@ -44,7 +47,6 @@ fn first_missing(disk: &ModelDisk, sent: &AppendEntries) -> Option<LogId> {
 mod tests {
     use super::*;
     use crate::explore::properties::scripted_cluster::{N1, N2, call as call_id, expect_rows, id};
-    use crate::plan::server_set::ServerIdx;
     use wavetank_raft::{
         AppendEntriesResponse, Entry, HardState, Index, Payload, RequestVote, RequestVoteResponse, Term,
     };
@@ -63,14 +65,14 @@ mod tests {
 
     #[test]
     fn a_candidate_asks_when_its_own_vote_is_on_disk() {
-        let early = |record| Some(format!("votes are asked for in t2, and on disk is {record:?}"));
+        let early = |record: &str| Some(format!("n1 asked for votes in t2, but its disk has {record}"));
         for (case, disk, expected) in [
             ("it is", disk(2, Some(N1), 1), None),
             ("the disk is in a newer term", disk(3, None, 1), None),
-            ("its term is not", disk(1, Some(N1), 1), early(disk(1, Some(N1), 1).record)),
-            ("its vote is not", disk(2, None, 1), early(disk(2, None, 1).record)),
+            ("its term is not", disk(1, Some(N1), 1), early("t1 with a vote for n1")),
+            ("its vote is not", disk(2, None, 1), early("t2 without a vote")),
         ] {
-            assert_eq!(call(&disk, &ask(2)), expected, "{case}");
+            assert_eq!(call(N1, &disk, &ask(2)), expected, "{case}");
         }
     }
 
@@ -78,21 +80,17 @@ mod tests {
     fn a_vote_is_given_when_it_is_on_disk() {
         let message = ModelMessage::Request { call_id: call_id(N1, N2, 2), request: ask(2) };
         let of = |disk: &ModelDisk, granted| {
-            let response = RequestVoteResponse { term: Term(2), granted };
+            let response = RequestVoteResponse { term: Term(2), granted, refused_for_term: false };
             answer(disk, &message, &Response::RequestVote(response))
         };
         expect_rows(&[
             ("it is", of(&disk(2, Some(N1), 1), true), None),
             ("it is refused", of(&disk(2, None, 1), false), None),
-            (
-                "it is not",
-                of(&disk(2, None, 1), true),
-                Some("n2 says that n1 has its vote, and it is not on disk"),
-            ),
+            ("it is not", of(&disk(2, None, 1), true), Some("n2 voted for n1, which is not on its disk")),
             (
                 "the term is not",
                 of(&disk(1, None, 1), false),
-                Some("n2 says that its term is t2, and it is not on disk"),
+                Some("n2 answered in t2, which is not on its disk"),
             ),
         ]);
     }
@@ -113,12 +111,12 @@ mod tests {
             let response = AppendEntriesResponse { term, success, last_log, no_retry_backoff, hint };
             answer(disk, &message, &Response::AppendEntries(response))
         };
-        let missing = |id: &str| format!("n2 says that {id} is there, and it is not on disk");
+        let missing = |id: &str| format!("n2 acknowledged {id}, which is not on its disk");
         expect_rows(&[
             ("they are", of(&disk(2, None, 2), 2, true), None),
             ("they are refused", of(&disk(2, None, 0), 2, false), None),
-            ("the last is not", of(&disk(2, None, 1), 2, true), Some(&missing("t2.i2"))),
-            ("what they follow is not", of(&disk(2, None, 0), 2, true), Some(&missing("t1.i1"))),
+            ("the last entry is not", of(&disk(2, None, 1), 2, true), Some(&missing("t2.i2"))),
+            ("the entry before them is not", of(&disk(2, None, 0), 2, true), Some(&missing("t1.i1"))),
             ("a newer leader has cut them off", of(&disk(3, None, 0), 2, true), None),
         ]);
     }

@@ -1,5 +1,5 @@
-//! Three servers with disks and messages, for the tests of the properties. A test makes a breach from
-//! two moments that do not follow each other.
+//! Three servers with disks and messages, for the tests of the properties. A test takes two states of
+//! this cluster that do not follow each other, and presents them to a property as one step.
 
 use crate::explore::Bounds;
 use crate::explore::call_id::CallId;
@@ -24,38 +24,38 @@ pub(super) struct ScriptedCluster {
 }
 
 impl ScriptedCluster {
-    /// After bootstrap, in term 1.
+    /// The cluster after bootstrap, in term 1.
     pub(super) fn founded() -> Self {
         let bounds = Bounds::default();
         let servers = bounds.servers().iter().map(|idx| ServerState::first(&bounds, idx)).collect();
         Self { bounds, servers, messages: Vec::new(), in_flight: Vec::new() }
     }
 
-    /// `n1` leads, and only its own disk has the first entry of its term.
+    /// The cluster in which `n1` leads, and only its own disk has the first entry of its term.
     pub(super) fn led() -> Self {
         let mut scripted_cluster = Self::founded();
         scripted_cluster.elects(N1);
         scripted_cluster
     }
 
-    /// `n1` leads, and the first entry of its term is committed on all servers.
+    /// The cluster in which `n1` leads, and the first entry of its term is committed on all servers.
     pub(super) fn settled() -> Self {
         let mut scripted_cluster = Self::led();
         scripted_cluster.delivers(|_| true);
         scripted_cluster
     }
 
-    /// A server's current state.
+    /// Returns a server's current state.
     pub(super) fn at(&self, idx: ServerIdx) -> &ServerState {
         &self.servers[idx.at()]
     }
 
-    /// A server's current state, to be modified by a test.
+    /// Returns a server's current state, to be modified by a test.
     pub(super) fn at_mut(&mut self, idx: ServerIdx) -> &mut ServerState {
         &mut self.servers[idx.at()]
     }
 
-    /// A server campaigns in the next term and gets all votes. Messages in flight are lost.
+    /// Makes a server campaign in the next term and get all votes. Messages in flight are lost.
     pub(super) fn elects(&mut self, idx: ServerIdx) {
         self.in_flight.clear();
         self.does(idx, &Stimulus::TimeOut);
@@ -65,17 +65,17 @@ impl ScriptedCluster {
         });
     }
 
-    /// A server handles this stimulus, and its writes are durable at once.
+    /// Gives this stimulus to a server, and makes its writes durable at once.
     pub(super) fn does(&mut self, idx: ServerIdx, stimulus: &Stimulus<'_>) {
         self.steps(idx, stimulus, 0, true);
     }
 
-    /// A server handles this stimulus, and its writes stay pending.
+    /// Gives this stimulus to a server, and leaves its writes pending.
     pub(super) fn begins(&mut self, idx: ServerIdx, stimulus: &Stimulus<'_>) {
         self.steps(idx, stimulus, 0, false);
     }
 
-    /// Delivers all messages of this kind, and those that follow from them.
+    /// Delivers all messages of this kind, and the messages of this kind that follow.
     pub(super) fn delivers(&mut self, wanted: impl Fn(&ModelMessage) -> bool) {
         while let Some(at) = self.in_flight.iter().position(|&number| wanted(&self.messages[number])) {
             let number = self.in_flight.remove(at);
@@ -88,7 +88,7 @@ impl ScriptedCluster {
         let message = |number: u32| &self.messages[number as usize];
         let around = StepContext { bounds: &self.bounds, number: number as u32, message: &message, quick };
         let (after, outcome) = self.servers[idx.at()].step(stimulus, &around);
-        assert_eq!(outcome.breach, None, "what is played here is legal");
+        assert_eq!(outcome.breach, None, "the tests play only steps without a breach");
         self.servers[idx.at()] = after;
         for message in outcome.sent {
             self.in_flight.push(self.messages.len());
@@ -112,7 +112,7 @@ pub(super) const fn call(from: ServerIdx, to: ServerIdx, term: u64) -> CallId {
     CallId { from, to, life: 1, term: Term(term), ordinal: 1 }
 }
 
-/// Compares what a property says with what it must say, row by row.
+/// Compares the message of a property with the expected one, row by row.
 pub(super) fn expect_rows(rows: &[(&str, Option<String>, Option<&str>)]) {
     for (case, actual, expected) in rows {
         assert_eq!(actual.as_deref(), *expected, "{case}");

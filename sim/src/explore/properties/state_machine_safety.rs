@@ -1,4 +1,4 @@
-//! No two servers ever commit different entries at the same index.
+//! No two servers commit different entries at the same index.
 
 use crate::explore::history_vars::CommitRecord;
 use crate::plan::server_set::ServerIdx;
@@ -9,7 +9,7 @@ pub(crate) fn breach(committed: &[CommitRecord], now: &[LogId], idx: ServerIdx) 
     let other =
         now.iter().find_map(|id| known(id).filter(|known| known.id != *id).map(|known| (id, known)))?;
     let (id, CommitRecord { id: before, .. }) = other;
-    Some(format!("{idx} has committed {id}, where {before} had been committed"))
+    Some(format!("{idx} committed {id}, but {before} was committed at the same index"))
 }
 
 #[cfg(test)]
@@ -20,7 +20,7 @@ mod tests {
     #[test]
     fn an_index_has_one_committed_entry() {
         let before = [committed(1, 1, 1), committed(2, 2, 2)];
-        let other = "n2 has committed t3.i2, where t2.i2 had been committed";
+        let other = "n2 committed t3.i2, but t2.i2 was committed at the same index";
         expect_rows(&[
             ("the same", breach(&before, &[id(1, 1), id(2, 2)], N2), None),
             ("an entry that no server has committed yet", breach(&before, &[id(2, 2), id(3, 3)], N2), None),

@@ -1,4 +1,4 @@
-//! A server's term never decreases, except that a crash resets it to the durable term.
+//! A server's term never decreases. One exception: a crash resets it to the durable term.
 
 use super::ServerStep;
 use crate::explore::stimulus::Stimulus;
@@ -9,7 +9,7 @@ pub(crate) fn breach(step: &ServerStep<'_>) -> Option<String> {
         _ => step.before.node.term(),
     };
     let now = step.after.node.term();
-    (now < least).then(|| format!("{} went from {least} back to {now}", step.after.idx))
+    (now < least).then(|| format!("{} lowered its term from {least} to {now}", step.after.idx))
 }
 
 #[cfg(test)]
@@ -27,14 +27,14 @@ mod tests {
             breach(&ServerStep { before, stimulus: &stimulus, after })
         };
         let (t1, t2, unwritten) = (t1.at(N1), t2.at(N1), unwritten.at(N1));
-        let falls = Some("n1 went from t2 back to t1");
+        let falls = Some("n1 lowered its term from t2 to t1");
         expect_rows(&[
             ("it stays", of(t2, Stimulus::Beat, t2), None),
             ("it rises", of(t1, Stimulus::TimeOut, t2), None),
             ("it falls", of(t2, Stimulus::Beat, t1), falls),
-            ("it falls in a crash, being on disk", of(t2, Stimulus::Crash, t1), falls),
-            ("it falls in a crash, not being on disk", of(unwritten, Stimulus::Crash, t1), None),
-            ("it falls so without a crash", of(unwritten, Stimulus::Beat, t1), falls),
+            ("it falls in a crash below the durable term", of(t2, Stimulus::Crash, t1), falls),
+            ("it falls in a crash to the durable term", of(unwritten, Stimulus::Crash, t1), None),
+            ("it falls to the durable term without a crash", of(unwritten, Stimulus::Beat, t1), falls),
         ]);
     }
 }

@@ -170,6 +170,7 @@ fn response(response: &Response) -> String {
             let hint = it.hint.map_or_else(String::new, |hint| format!(" hint={hint}"));
             format!("AppendReply {} ok={} last={}{hint}", it.term, it.success, it.last_log)
         }
+        Response::RequestVote(it) if it.refused_for_term => format!("VoteReply {} yes=false term", it.term),
         Response::RequestVote(it) => format!("VoteReply {} yes={}", it.term, it.granted),
         Response::RequestPreVote(it) => format!("PreVoteReply {} yes={}", it.term, it.granted),
         Response::InstallSnapshot(it) => {
@@ -245,7 +246,7 @@ fn observed(observed: &Observed) -> String {
             format!("{peer} lost entries: it had acknowledged {acknowledged}, and its log ends at {last}")
         }
         Observed::Truncated { after } => format!("log cut back to {after}"),
-        Observed::Ignored(why) => format!("ignored: {why:?}"),
+        Observed::Ignored(why) => format!("ignored: {why}"),
     }
 }
 

@@ -4,14 +4,18 @@
 use super::Topic;
 use crate::plan::fault_kind::{Reactive, Scheduled};
 use crate::plan::rng::{Ratio, Spans, Stream};
-use crate::plan::{Plan, RandomDelay};
+use crate::plan::{Plan, RandomDelay, Recurrence};
 use std::time::Duration;
-use wavetank_raft::Span;
+use wavetank_raft::{ReadPath, Span};
 
 impl Plan {
     pub(super) fn bias(&mut self, on: &impl Fn(Topic) -> Stream) {
         if self.clients.read_under_leases_alone() {
             self.bias_to_leases(&mut on(Topic::Leases));
+        }
+        let mut listeners = on(Topic::Listeners);
+        if listeners.chance(1, 10) && !self.clients.read_under_leases_alone() {
+            self.bias_to_listeners(&mut listeners);
         }
         let mut installs = on(Topic::Installs);
         if installs.chance(1, 8) {
@@ -27,6 +31,25 @@ impl Plan {
         if self.nemesis.scheduled.contains_key(&Scheduled::Transfer) && on(Topic::Calls).chance(1, 2) {
             self.enable(&[Reactive::IsolateCaller]);
         }
+    }
+
+    /// Draws several non-voters, and faults that leave a leader alone with them: spare servers come in,
+    /// voters are demoted, leadership is transferred, and reads are confirmed by heartbeats.
+    fn bias_to_listeners(&mut self, stream: &mut Stream) {
+        let timeout = Span::from_duration(self.config.heartbeat_timeout);
+        let mut often = |slowest| Recurrence {
+            every: Spans::new(timeout, timeout.times(stream.from_to(4, slowest))),
+            lasts: Spans::new(timeout, timeout.times(2)),
+        };
+        let rhythms =
+            [(Scheduled::Add, often(8)), (Scheduled::Demote, often(24)), (Scheduled::Transfer, often(12))];
+        self.nemesis.scheduled.extend(rhythms);
+        self.nemesis.scheduled.remove(&Scheduled::Promote);
+        self.spares = self.spares.max(stream.one_of(&[2, 3, 4]));
+        if !self.clients.reads.contains(&ReadPath::Index) {
+            self.clients.reads.push(ReadPath::Index);
+        }
+        self.enable(&[Reactive::StrandCaller, Reactive::StrandReader]);
     }
 
     fn enable(&mut self, reactive: &[Reactive]) {

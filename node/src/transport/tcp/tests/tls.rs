@@ -8,27 +8,34 @@ use std::sync::{Mutex, PoisonError};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// The authority that issues certificates to the servers of a cluster.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+        params.serial_number = Some(1_u64.into());
+        Self(CertifiedIssuer::self_signed(params, key()).unwrap())
     }
 
     /// A certificate for that name, and its key.
     fn certificate(&self, name: &str) -> [String; 2] {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let key = key();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.serial_number = Some(2_u64.into());
         [params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem()]
     }
 
-    fn tls(&self, name: &str) -> Tls {
+    pub(super) fn tls(&self, name: &str) -> Tls {
         let [certificate, key] = self.certificate(name);
         let authority = self.0.pem();
         Tls::from_pem(&name.into(), authority.as_bytes(), certificate.as_bytes(), key.as_bytes()).unwrap()
     }
+}
+
+/// A key whose signatures all have one length, and so have handshakes: a storm with TLS can be repeated.
+fn key() -> KeyPair {
+    KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap()
 }
 
 /// A server that is `name`, with the certificate of `shown`.
@@ -136,9 +143,9 @@ async fn plain_text_is_refused_on_both_sides() {
     let mut one = secured("n1", Authority::new().tls("n1")).await;
     let mut two = Server::start("n2").await;
     two.call(&one, 1, vote(5));
-    log.says(&["connection closed", "the other end does not speak TLS"]).await;
+    log.says(&["connection closed", "the other end does not use TLS"]).await;
     one.call(&two, 2, vote(5));
-    log.says(&["unknown rpc type 22", "no connection", "the other end hung up"]).await;
+    log.says(&["unknown rpc type 22", "no connection", "the other end closed the connection"]).await;
     assert!(one.is_quiet().await && two.is_quiet().await);
 }
 

@@ -51,7 +51,7 @@ impl HistoryRecorder {
 
 fn claims_to_be_current(operation: &KvOperation) -> bool {
     match operation.wanted.want {
-        Want::Apply(_) | Want::Read(ReadPath::Index | ReadPath::Lease, _) => true,
+        Want::Apply(_) | Want::ApplyLog { .. } | Want::Read(ReadPath::Index | ReadPath::Lease, _) => true,
         Want::Read(ReadPath::Verify, _) | Want::Stale(_) => false,
     }
 }

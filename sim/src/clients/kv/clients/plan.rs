@@ -40,6 +40,8 @@ pub struct KvPlan {
     /// The share of unknown ends after which a client starts a new session. Then its last command may still
     /// take effect at any later time.
     pub rename: Ratio,
+    /// The share of writes that have extensions.
+    pub extended: Ratio,
 }
 
 /// The shares of the kinds of writes. The share of a kind is its number divided by the sum of all four.
@@ -88,6 +90,7 @@ impl KvPlan {
             pinned_reads: Reads { index: 3, lease: 3, verify: 1, stale: 1 },
             resign: Ratio::new(1, 8),
             rename: Ratio::new(1, 2),
+            extended: Ratio::NEVER,
         }
     }
 }
@@ -109,6 +112,7 @@ impl From<&ClientPlan> for KvPlan {
             pinned_think: if is_fast { Spans::new(min.part(4), max.part(4)) } else { clients.think },
             patience: clients.patience,
             writes: clients.writes,
+            extended: clients.extended.unwrap_or(Ratio::NEVER),
             reads: Reads { index, lease, verify, stale: 0 },
             pinned_reads: Reads { index: 2 * index, lease: 2 * lease, verify, stale: 1 },
             ..Self::calm()

@@ -92,7 +92,9 @@ fn draw(plan: &KvPlan, session: &mut ClientSession, operation: u64, rng: &mut St
         },
         _ => (key, Verb::Delete),
     };
-    KvWant::write(&Command { session: session.number, sequence: session.sequence, key, verb })
+    let command = Command { session: session.number, sequence: session.sequence, key, verb };
+    // A write needs no read path, so this word decides about its extensions.
+    if way.hits(plan.extended) { KvWant::extended_write(&command) } else { KvWant::write(&command) }
 }
 
 /// Draws a read of a client that asks only one server.

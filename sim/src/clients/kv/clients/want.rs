@@ -23,6 +23,13 @@ impl KvWant {
         Self { key: command.key, want: Want::Apply(command.encode()) }
     }
 
+    /// Creates the request to apply a command with extensions.
+    #[must_use]
+    pub fn extended_write(command: &Command<'_>) -> Self {
+        let (data, extensions) = wire::extended(command);
+        Self { key: command.key, want: Want::ApplyLog { data, extensions } }
+    }
+
     /// Creates the request to read a key by this path. `None` reads the local state, which may be old.
     #[must_use]
     pub fn read(key: u32, path: Option<ReadPath>) -> Self {
@@ -46,7 +53,7 @@ impl KvOperation {
     #[must_use]
     pub const fn bytes(&self) -> Option<&Data> {
         match &self.wanted.want {
-            Want::Apply(bytes) => Some(bytes),
+            Want::Apply(bytes) | Want::ApplyLog { data: bytes, .. } => Some(bytes),
             Want::Read(..) | Want::Stale(_) => None,
         }
     }
@@ -91,7 +98,7 @@ impl fmt::Display for KvWant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = self.key;
         let Command { session, sequence, verb, .. } = match &self.want {
-            Want::Apply(bytes) => decoded(bytes),
+            Want::Apply(bytes) | Want::ApplyLog { data: bytes, .. } => decoded(bytes),
             Want::Read(ReadPath::Index, _) => return write!(f, "read k{key}"),
             Want::Read(ReadPath::Lease, _) => return write!(f, "lease-read k{key}"),
             Want::Read(ReadPath::Verify, _) => return write!(f, "verify-read k{key}"),

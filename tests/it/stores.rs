@@ -1,8 +1,9 @@
-//! The stores on disk compared with maps and lists, with random reopening.
+//! Compares the stores on disk with maps and lists, and reopens the stores at random. The models are those of
+//! the stores in memory, which `raft` tests.
 
-#[path = "../../../raft/tests/it/stores/log_model.rs"]
+#[path = "../../raft/tests/it/stores/log_model.rs"]
 mod log_model;
-#[path = "../../../raft/tests/it/stores/snapshot_model.rs"]
+#[path = "../../raft/tests/it/stores/snapshot_model.rs"]
 mod snapshot_model;
 
 use proptest::prelude::*;
@@ -15,10 +16,10 @@ proptest! {
     fn a_store_on_disk_is_a_map(
         lives in prop::collection::vec(prop::collection::vec(log_model::steps(), 1..10), 1..4),
     ) {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().expect("a folder can be created");
         let mut model = log_model::StoreModel::new(false);
         for steps in lives {
-            let mut store = RedbStore::open(directory.path().join("raft.redb")).unwrap();
+            let mut store = RedbStore::open(directory.path().join("raft.redb")).expect("the store opens");
             model.check(&store);
             steps.into_iter().for_each(|step| model.apply(&mut store, step));
         }
@@ -29,10 +30,10 @@ proptest! {
         lives in prop::collection::vec(prop::collection::vec(snapshot_model::snapshots(), 1..6), 1..4),
         retain in 1_usize..4,
     ) {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().expect("a folder can be created");
         let mut model = snapshot_model::SnapshotModel::new(retain);
         for taken in lives {
-            let mut store = FileSnapshotStore::new(directory.path(), retain).unwrap();
+            let mut store = FileSnapshotStore::new(directory.path(), retain).expect("the store opens");
             model.check(&store);
             taken.iter().for_each(|taken| model.apply(&mut store, taken));
         }

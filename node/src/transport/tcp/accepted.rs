@@ -1,0 +1,86 @@
+//! The accepted connections. Their number is limited, and a caller still finds a place.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// The accepted connections, at most `most` at a time.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    most: usize,
+    /// A connection without a call for this long gives its place to a newcomer.
+    rest: Duration,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    serial: u64,
+    connections: BTreeMap<u64, Connection>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    /// The time of the last call, or of the last piece of a snapshot; `None` before the first call.
+    called: Option<Instant>,
+    /// Dropped to close the connection.
+    _keep: oneshot::Sender<()>,
+}
+
+/// The place of one connection. It is free again when this is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    accepted: Arc<Accepted>,
+    number: u64,
+}
+
+impl Accepted {
+    pub(super) fn new(most: usize, rest: Duration) -> Arc<Self> {
+        Arc::new(Self { most, rest, open: Mutex::default() })
+    }
+
+    /// Takes a place for a newcomer, and returns it with a receiver that ends when the connection
+    /// must close. If all places are taken, the connection with the longest silence gives up its
+    /// place: first those without any call, then those that are at rest. `None` if all are in use.
+    pub(super) fn admit(self: &Arc<Self>) -> Option<(Place, oneshot::Receiver<()>)> {
+        let mut open = self.lock();
+        if self.most <= open.connections.len() {
+            // In the map's order the oldest comes first, and `None` is before any time.
+            let (number, called) = open
+                .connections
+                .iter()
+                .map(|(number, one)| (*number, one.called))
+                .min_by_key(|(_, called)| *called)?;
+            if called.is_some_and(|called| called.elapsed() < self.rest) {
+                return None;
+            }
+            open.connections.remove(&number);
+        }
+        let (keep, closing) = oneshot::channel();
+        open.serial += 1;
+        let number = open.serial;
+        open.connections.insert(number, Connection { called: None, _keep: keep });
+        Some((Place { accepted: self.clone(), number }, closing))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().expect("no code panics while it holds the connections")
+    }
+}
+
+impl Place {
+    /// Notes that the peer has sent a call, or a piece of a snapshot.
+    pub(super) fn on_call(&self) {
+        if let Some(connection) = self.accepted.lock().connections.get_mut(&self.number) {
+            connection.called = Some(Instant::now());
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.accepted.lock().connections.remove(&self.number);
+    }
+}

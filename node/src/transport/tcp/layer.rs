@@ -1,0 +1,78 @@
+//! The network below the transport: it accepts and opens connections. HashiCorp: `StreamLayer`.
+//!
+//! In production these are sockets of the operating system. Tests use simulated ones, so that the
+//! code above this layer runs with seeded delays, cuts and silent peers.
+
+use std::fmt::Debug;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use wavetank_raft::ServerAddress;
+
+/// After this time without a byte, the operating system asks whether the other end still exists.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// The two directions of a connection.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin + Debug {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + Debug> Duplex for S {}
+
+/// A connection. Dropping it closes it.
+pub(crate) type Stream = Box<dyn Duplex>;
+
+/// The outcome of an attempt to accept or open a connection, in the future.
+pub(super) type Opening<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
+
+/// A network that accepts and opens connections.
+pub(super) trait StreamLayer: Send + Sync + Debug {
+    /// Waits for the next connection from a peer. Returns it with the peer's address, for log lines.
+    fn accept(&self) -> Opening<'_, (Stream, String)>;
+
+    /// Opens a connection to this address.
+    fn dial<'a>(&'a self, address: &'a ServerAddress) -> Opening<'a, Stream>;
+
+    /// Stops accepting connections. The address becomes free.
+    fn close(&self);
+}
+
+/// Sockets of the operating system.
+#[derive(Debug)]
+pub(super) struct TcpLayer(Mutex<Option<Arc<TcpListener>>>);
+
+impl TcpLayer {
+    pub(super) fn new(listener: TcpListener) -> Self {
+        Self(Mutex::new(Some(Arc::new(listener))))
+    }
+
+    fn listener(&self) -> Option<Arc<TcpListener>> {
+        self.0.lock().expect("no code panics while it holds the listener").clone()
+    }
+}
+
+impl StreamLayer for TcpLayer {
+    fn accept(&self) -> Opening<'_, (Stream, String)> {
+        Box::pin(async {
+            let listener = self.listener().ok_or(io::ErrorKind::NotConnected)?;
+            let (stream, peer) = listener.accept().await?;
+            Ok((prepared(stream)?, peer.to_string()))
+        })
+    }
+
+    fn dial<'a>(&'a self, address: &'a ServerAddress) -> Opening<'a, Stream> {
+        Box::pin(async { prepared(TcpStream::connect(address.as_str()).await?) })
+    }
+
+    fn close(&self) {
+        self.0.lock().expect("no code panics while it holds the listener").take();
+    }
+}
+
+fn prepared(stream: TcpStream) -> io::Result<Stream> {
+    stream.set_nodelay(true)?;
+    let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
+    socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+    Ok(Box::new(stream))
+}

@@ -1,0 +1,203 @@
+//! Limits, slow links, and connections that nobody uses, on the simulated network.
+
+use super::super::layer::{Opening, Stream, StreamLayer};
+use super::network::{Link, Network};
+use super::simulated::*;
+use super::*;
+use crate::CallError;
+use crate::error::StartError;
+use tokio::time::{Instant, sleep, timeout};
+use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
+
+const MIB: usize = 1 << 20;
+
+/// Waits until the condition holds, for a virtual hour at most.
+async fn until(mut holds: impl FnMut() -> bool) {
+    let waiting = async {
+        while !holds() {
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(Duration::from_secs(3600), waiting).await.expect("within an hour");
+}
+
+fn slow(network: &Network, rate: u64) {
+    for (from, to) in NAMES.iter().flat_map(|from| NAMES.map(|to| (*from, to))) {
+        network.set_link(from, to, |link| *link = Link { rate, ..*link });
+    }
+}
+
+#[test]
+fn a_command_above_the_limit_is_refused_and_the_cluster_goes_on() {
+    simulate(async {
+        let cluster = Cluster::start(1, Shape::default(), 3).await;
+        let leader = cluster.until_led().await;
+        let words = "33554433 bytes are above max_command_bytes, which is 33554432";
+        let large = vec![7; 32 * MIB + 1];
+        let error = leader.apply(large.clone(), Duration::ZERO).await.unwrap_err();
+        assert_eq!(error.to_string(), words);
+        assert!(!error.is_unknown());
+        let error = leader.restore(large.clone(), Duration::ZERO).await.unwrap_err();
+        assert_eq!(error.to_string(), words);
+        let error = leader.apply_log(vec![1], large, Duration::ZERO).await.unwrap_err();
+        assert!(matches!(error, CallError::Refused(Refusal::TooLarge { .. })), "{error}");
+        leader.apply(vec![7; 32 * MIB], Duration::ZERO).await.unwrap();
+        leader.restore(vec![0; 32 * MIB], Duration::ZERO).await.unwrap();
+        leader.apply(*b"on", Duration::ZERO).await.unwrap();
+    });
+}
+
+#[test]
+fn limits_that_do_not_fit_each_other_are_refused_at_the_start() {
+    simulate(async {
+        let limits = Limits { message_bytes: 32 << 20, ..Limits::default() };
+        let transport = transport(Network::new(1).host("n1"), "n1", TIMEOUT, limits);
+        let config = Config { local_id: "n1".into(), ..Config::default() };
+        let error = crate::Raft::builder(config, Ledger::default(), transport)
+            .log_store(InmemStore::new())
+            .stable_store(InmemStore::new())
+            .snapshot_store(InmemSnapshotStore::default())
+            .start()
+            .await
+            .unwrap_err();
+        assert!(matches!(error, StartError::Limits { .. }));
+        let words = "max_command_bytes is 33554432, but must not be above message_bytes of the transport \
+                     less 512 KiB, which is 33030144";
+        assert_eq!(error.to_string(), words);
+    });
+}
+
+#[test]
+fn a_message_above_the_limit_does_not_hold_up_the_others() {
+    simulate(async {
+        let network = Network::new(1);
+        let limits = Limits { message_bytes: 1 << 10, ..Limits::default() };
+        let on = |name| Server::on(transport(network.host(name), name, TIMEOUT, limits), name);
+        let (one, mut two) = (on("n1"), on("n2"));
+        one.call(&two, 1, append(2..40));
+        one.call(&two, 2, append(40..41));
+        assert_eq!(two.request().await.1, append(40..41));
+        assert_eq!(network.connections(), 1);
+    });
+}
+
+/// A follower that joins gets a snapshot of this size over links with this rate. Returns the number of
+/// connections that carried some of it, and the time that it took.
+fn snapshot_arrives(size: usize, rate: u64) -> (usize, Duration) {
+    simulate(async {
+        let config = Config { trailing_logs: 0, ..Config::default() };
+        let cluster = Cluster::start(5, Shape { config, ..Shape::default() }, 2).await;
+        let leader = cluster.until_led().await;
+        for _ in 0..size / MIB {
+            leader.apply(vec![7; MIB], Duration::ZERO).await.unwrap();
+        }
+        leader.snapshot().await.unwrap();
+        slow(&cluster.network, rate);
+        let began = Instant::now();
+        let before = cluster.network.carriers(MIB);
+        leader.add_nonvoter("n3", "n3", None, Duration::ZERO).await.unwrap();
+        until(|| cluster.applied()[2] == size / MIB).await;
+        let took = began.elapsed();
+        (cluster.network.carriers(MIB) - before, took)
+    })
+}
+
+#[test]
+fn a_snapshot_arrives_over_a_slow_link_on_one_connection() {
+    for rate in [150_000, 1_000_000, 50_000_000] {
+        let (connections, took) = snapshot_arrives(64 * MIB, rate);
+        assert_eq!(connections, 1);
+        let least = (64 * MIB) as u64 / rate;
+        assert!((least..least + 5 + least / 10).contains(&took.as_secs()), "{took:?}");
+    }
+}
+
+#[test]
+fn a_large_command_arrives_over_a_slow_link() {
+    simulate(async {
+        let cluster = Cluster::start(2, Shape::default(), 3).await;
+        let leader = cluster.until_led().await;
+        slow(&cluster.network, 1_000_000);
+        let began = Instant::now();
+        leader.apply(vec![7; 24 * MIB], Duration::ZERO).await.unwrap();
+        leader.apply(*b"small", Duration::ZERO).await.unwrap();
+        assert!(began.elapsed() < Duration::from_secs(120), "{:?}", began.elapsed());
+    });
+}
+
+#[test]
+fn connections_that_nobody_uses_do_not_keep_a_member_out() {
+    for says_something in [false, true] {
+        simulate(async {
+            let network = Network::new(3);
+            let limits = Limits { connections: 4, ..Limits::default() };
+            let on = |name| Server::on(transport(network.host(name), name, TIMEOUT, limits), name);
+            let (mut one, two) = (on("n1"), on("n2"));
+            for _ in 0..8 {
+                let mut stranger = network.layer("stranger").dial(&"n1".into()).await.unwrap();
+                if says_something {
+                    let mut bytes = Vec::new();
+                    wire::encode_request(&header(3), &vote(5), &mut bytes);
+                    stranger.write_all(&bytes).await.unwrap();
+                    drop(one.request().await);
+                    sleep(TIMEOUT * 2).await;
+                }
+                network.forget(stranger);
+            }
+            two.call(&one, 1, vote(6));
+            assert_eq!(one.request().await.1, vote(6));
+        });
+    }
+}
+
+#[test]
+fn an_idle_connection_is_closed() {
+    simulate(async {
+        let network = Network::new(3);
+        let mut one = Server::on(transport(network.host("n1"), "n1", TIMEOUT, Limits::default()), "n1");
+        let mut stranger = network.layer("stranger").dial(&"n1".into()).await.unwrap();
+        let mut bytes = Vec::new();
+        wire::encode_request(&header(3), &vote(5), &mut bytes);
+        stranger.write_all(&bytes).await.unwrap();
+        drop(one.request().await);
+        let began = Instant::now();
+        stranger.read_to_end(&mut Vec::new()).await.unwrap();
+        assert_eq!(began.elapsed().as_secs(), 150);
+    });
+}
+
+/// A network that panics when it is asked for a connection.
+#[derive(Debug)]
+struct Broken;
+
+impl StreamLayer for Broken {
+    fn accept(&self) -> Opening<'_, (Stream, String)> {
+        panic!("told to")
+    }
+
+    fn dial<'a>(&'a self, _: &'a ServerAddress) -> Opening<'a, Stream> {
+        panic!("told to")
+    }
+
+    fn close(&self) {}
+}
+
+#[test]
+fn a_panic_in_a_task_of_the_transport_is_the_reason_of_the_stop() {
+    simulate(async {
+        let bound = SocketAddr::from(([127, 0, 0, 1], 1));
+        let broken = TcpTransport::over(Box::new(Broken), bound, "n1".into(), 3, TIMEOUT, Limits::default());
+        let config = Config { local_id: "n1".into(), ..Config::default() };
+        let raft = crate::Raft::builder(config, Ledger::default(), broken.clone())
+            .log_store(InmemStore::new())
+            .stable_store(InmemStore::new())
+            .snapshot_store(InmemSnapshotStore::default())
+            .start()
+            .await
+            .unwrap();
+        let Some(Halt::Store(why)) = raft.stopped().await else { panic!() };
+        assert_eq!(why.what, "a task of the transport panicked: told to");
+        assert!(broken.shared.is_closing());
+        assert_eq!(raft.apply(*b"a", Duration::ZERO).await.unwrap_err(), CallError::Shutdown);
+    });
+}

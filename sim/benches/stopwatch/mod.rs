@@ -1,0 +1,1 @@
+../../../raft/benches/stopwatch/mod.rs

@@ -1,0 +1,57 @@
+//! A command with extensions and a restored state reach the state machine as they are in the log (HashiCorp
+//! Raft's `ApplyLog` and `Restore`).
+//!
+//! The check is demanded whenever such an entry is handed to a state machine. The checks of the clients judge
+//! other commands.
+
+use crate::check::ghost::{Facts, Ghost};
+use crate::check::{Check, violated};
+use crate::plan::judge_level::JudgeLevel;
+
+pub(crate) const CHECK: Check = Check::new(
+    "entries_arrive_unchanged",
+    "HashiCorp Raft, ApplyLog",
+    JudgeLevel::History,
+    Facts::HANDED,
+    judge,
+);
+
+fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let step = &ghost.step;
+    *witnessed += u64::from(step.special);
+    let index = step.altered?;
+    violated(format_args!("{} hands its state machine another entry than it has at {index}", step.idx))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::fixture::{Fixture, N1};
+    use std::sync::Arc;
+    use wavetank_raft::{Action, Batch, Entry, Event, Extended, Index, Payload, Term};
+
+    fn extended(extensions: &[u8]) -> Payload {
+        Payload::Extended(Arc::new(Extended { data: [7].as_slice().into(), extensions: extensions.into() }))
+    }
+
+    /// A leader appends a command with extensions, and hands this one to its state machine.
+    fn handed(payload: Payload) -> Fixture {
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.append(N1, vec![extended(b"abc")]);
+        let entries = vec![Entry::new(Term(2), Index(3), payload)];
+        fixture.step(N1, &Event::Timer, |_| {}, vec![Action::Apply(Batch { entries })]);
+        fixture
+    }
+
+    #[test]
+    fn the_same_extensions_arrive() {
+        handed(extended(b"abc")).expect_holds();
+    }
+
+    #[test]
+    fn other_extensions_arrive() {
+        handed(extended(b"ab"))
+            .expect_violation("n1 hands its state machine another entry than it has at i3");
+    }
+}

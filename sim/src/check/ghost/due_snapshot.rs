@@ -1,0 +1,38 @@
+//! Since when a server should have taken a snapshot.
+
+use super::{Limits, ServerView};
+use wavetank_raft::{Index, Span, Time};
+
+/// Whether a snapshot of a server is due, and since when.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct DueSnapshot {
+    /// True while the state machine takes a snapshot.
+    pub(crate) in_progress: bool,
+    /// The time since which a snapshot is due and not in progress, on the clock of the server.
+    since: Option<Time>,
+    /// The longest interval between checks since the server started.
+    longest: Span,
+}
+
+impl DueSnapshot {
+    /// The number of intervals after which a server has surely checked whether a snapshot is due.
+    const INTERVALS: u64 = 2;
+
+    /// Records the settings of the server. The check that is due next keeps the interval of the old settings.
+    pub(crate) fn set(&mut self, limits: &Limits) {
+        self.longest = self.longest.max(limits.snapshot_interval);
+        self.since = None;
+    }
+
+    /// Whether a snapshot is due for so long that the server must take it by now.
+    pub(crate) fn is_late(&self, now: Time) -> bool {
+        self.since.is_some_and(|since| since + self.longest.times(Self::INTERVALS) < now)
+    }
+
+    /// Records a step of the server. `handed` is the last entry that its state machine has received.
+    pub(crate) fn stepped(&mut self, now: Time, view: &ServerView, handed: Index, limits: &Limits) {
+        let grown = view.last.index.since(view.snapshot.index);
+        let is_due = !self.in_progress && view.snapshot.index < handed && limits.snapshot_threshold <= grown;
+        self.since = if is_due { self.since.or(Some(now)) } else { None };
+    }
+}

@@ -1,0 +1,99 @@
+//! Records the duties of a leader: appends within their limits, rounds of staged servers, and messages to
+//! servers that were removed.
+
+use super::ghost_server::matched;
+use super::{Consumed, Facts, Ghost, GhostServer, SentAppend, StagingEnd};
+use crate::plan::server_set::ServerIdx;
+use wavetank_raft::{AppendEntries, Entry, NodeId};
+
+impl Ghost {
+    pub(super) fn note_sent_append(
+        &mut self,
+        idx: ServerIdx,
+        to: NodeId,
+        append: &AppendEntries,
+        facts: &mut Facts,
+    ) {
+        let ghost_server = &mut self.ghost_servers[idx.at()];
+        let entries = append.entries.len() as u64;
+        ghost_server.outstanding.sent(to, append.prev.index, append.prev.index.plus(entries));
+        if !ghost_server.removals.is_empty() {
+            ghost_server.removals.sent(to, append);
+        }
+        if entries == 0 {
+            return;
+        }
+        let bytes = append.entries.iter().map(Entry::weight).sum();
+        self.step.appends.push(SentAppend { to, entries, bytes });
+        facts.add(Facts::SENT_ENTRIES);
+    }
+
+    /// Forgets what a leader has done in an earlier term, before the actions of the step are recorded.
+    pub(super) fn begin_leadership(&mut self, idx: ServerIdx) {
+        let ghost_server = &mut self.ghost_servers[idx.at()];
+        if !self.step.kept_leading() {
+            ghost_server.forget_leadership();
+        } else if let Consumed::AppendRefused { from, .. } = self.step.consumed {
+            ghost_server.outstanding.forget(from);
+        }
+    }
+
+    /// Records the progress of stagings and removals after the actions of the step.
+    pub(super) fn note_duties(&mut self, idx: ServerIdx, facts: &mut Facts) {
+        if !self.step.kept_leading() {
+            return;
+        }
+        if facts.touches(Facts::CONFIGURED)
+            && let (Some(was), Some(now)) = (self.step.was_conf, self.step.now_conf)
+        {
+            let gone = was.conf.members.minus(now.conf.members);
+            let ghost_server = &mut self.ghost_servers[idx.at()];
+            ghost_server.removals.configured(was.conf.members.without(idx), now.conf.members, now.index);
+            gone.iter().for_each(|gone| ghost_server.outstanding.forget(gone.node()));
+        }
+        let GhostServer { outstanding, followers, stagings, .. } = &mut self.ghost_servers[idx.at()];
+        for append in &self.step.appends {
+            outstanding.acknowledged(append.to, matched(followers, append.to));
+        }
+        if !stagings.is_empty() || matches!(self.step.consumed, Consumed::Staged(..)) {
+            self.note_stagings(idx, facts);
+        }
+        if !self.ghost_servers[idx.at()].removals.is_empty() {
+            self.note_removals(idx, facts);
+        }
+    }
+
+    fn note_stagings(&mut self, idx: ServerIdx, facts: &mut Facts) {
+        let (step, ghost_server) = (&mut self.step, &mut self.ghost_servers[idx.at()]);
+        if let (Consumed::Staged(request, node), Some((_, conf))) = (step.consumed, step.changed.first()) {
+            ghost_server.stagings.begin(request, node, conf.index);
+        }
+        let last = step.appended.map_or(step.now.last.index, |(first, _)| first.back());
+        let followers = &ghost_server.followers;
+        ghost_server.stagings.stepped((step.clock, step.now.applied, last), &ghost_server.limits, |node| {
+            matched(followers, node)
+        });
+        // A change that an operator asks for may make the same server a voter at any time.
+        let (Some((Some(was), now)), false) =
+            (step.changed.first(), matches!(step.consumed, Consumed::Call | Consumed::Staged(..)))
+        else {
+            return;
+        };
+        let promoted = now.conf.voters().minus(was.conf.voters());
+        if let Some(staging) = ghost_server.stagings.of(promoted) {
+            step.staging = Some((staging, StagingEnd::Promoted));
+            facts.add(Facts::STAGED);
+        }
+    }
+
+    fn note_removals(&mut self, idx: ServerIdx, facts: &mut Facts) {
+        let (step, ghost_server) = (&mut self.step, &mut self.ghost_servers[idx.at()]);
+        let followers = &ghost_server.followers;
+        ghost_server.removals.stepped(step.clock, step.now.commit, |node| matched(followers, node));
+        // Heartbeats are due at a timer, so the leader has sent those of this step.
+        if matches!(step.consumed, Consumed::Timer) {
+            step.removal = ghost_server.removals.take_old(step.clock, &ghost_server.limits);
+            facts.add_if(step.removal.is_some(), Facts::REMOVED);
+        }
+    }
+}

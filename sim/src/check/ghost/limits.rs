@@ -1,0 +1,45 @@
+//! The settings of a server that the checks need.
+
+use wavetank_raft::{Server, Span};
+
+/// The settings of a server that the checks need.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Limits {
+    /// The most entries of one AppendEntries.
+    pub(crate) append_entries: u64,
+    /// The most bytes of one AppendEntries with several entries.
+    pub(crate) append_bytes: u64,
+    /// The most unanswered AppendEntries with entries for one follower.
+    pub(crate) inflight: u64,
+    /// The number of entries that stay in the log when it is compacted.
+    pub(crate) trailing_logs: u64,
+    /// The number of entries since the last snapshot at which the next one is due.
+    pub(crate) snapshot_threshold: u64,
+    /// The shortest time from one check whether a snapshot is due to the next. The longest is twice as long.
+    pub(crate) snapshot_interval: Span,
+    /// The time within which a round of catching up must end.
+    pub(crate) election_timeout: Span,
+    /// The number of rounds of catching up.
+    pub(crate) catch_up_rounds: u64,
+    /// The time from one heartbeat of a leader to the next.
+    pub(crate) heartbeat_interval: Span,
+}
+
+impl Limits {
+    /// The limits in the present settings of a server.
+    #[must_use]
+    pub(crate) fn of(server: &Server) -> Self {
+        let settings = server.node().settings();
+        Self {
+            append_entries: settings.max_append_entries,
+            append_bytes: settings.max_append_bytes,
+            inflight: settings.max_inflight,
+            trailing_logs: settings.trailing_logs,
+            snapshot_threshold: settings.snapshot_threshold,
+            snapshot_interval: settings.snapshot_interval(),
+            election_timeout: settings.election_timeout(),
+            catch_up_rounds: settings.max_catch_up_rounds,
+            heartbeat_interval: settings.heartbeat_interval(),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The appends of a leader that a follower has not answered.
+
+use crate::plan::server_set::ServerIdx;
+use std::collections::VecDeque;
+use wavetank_raft::{Index, NodeId};
+
+/// An AppendEntries with entries, when it was sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct SentAppend {
+    pub(crate) to: NodeId,
+    /// The number of its entries.
+    pub(crate) entries: u64,
+    /// The size of its entries in bytes.
+    pub(crate) bytes: u64,
+}
+
+/// The unanswered appends of a leader, for each follower.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outstanding {
+    followers: Vec<Sent>,
+}
+
+/// The unanswered appends for one follower.
+#[derive(Clone, Debug, Default)]
+struct Sent {
+    /// The number of appends and heartbeats that were sent.
+    count: u64,
+    /// Of each append with entries: its number, and its last entry.
+    open: VecDeque<(u64, Index)>,
+}
+
+impl Outstanding {
+    /// A leader remembers this number of requests more than its window has, so that heartbeats to a server
+    /// that is down do not fill its memory. It forgets the oldest requests first.
+    const REMEMBERED_MORE: u64 = 32;
+
+    /// Forgets all appends.
+    pub(crate) fn clear(&mut self) {
+        self.followers.clear();
+    }
+
+    /// Forgets the appends for one follower: the leader regards them as lost, or starts again.
+    pub(crate) fn forget(&mut self, node: NodeId) {
+        if let Some(sent) = ServerIdx::of(node).and_then(|idx| self.followers.get_mut(idx.at())) {
+            sent.open.clear();
+        }
+    }
+
+    /// Records an append with the entries after `prev` up to `upto`, or a heartbeat without entries. A leader
+    /// that sends entries again regards the first append of them as lost.
+    pub(crate) fn sent(&mut self, to: NodeId, prev: Index, upto: Index) {
+        let Some(idx) = ServerIdx::of(to) else { return };
+        if self.followers.len() <= idx.at() {
+            self.followers.resize(idx.at() + 1, Sent::default());
+        }
+        let sent = &mut self.followers[idx.at()];
+        sent.count += 1;
+        if prev < upto {
+            while sent.open.back().is_some_and(|(_, last)| prev < *last) {
+                sent.open.pop_back();
+            }
+            sent.open.push_back((sent.count, upto));
+        }
+    }
+
+    /// Counts the appends that a follower has not answered, under a window of this size.
+    pub(crate) fn count(&self, to: NodeId, window: u64) -> u64 {
+        let Some(sent) = ServerIdx::of(to).and_then(|idx| self.followers.get(idx.at())) else { return 0 };
+        let oldest = sent.count.saturating_sub(window + Self::REMEMBERED_MORE);
+        sent.open.iter().filter(|(number, _)| oldest < *number).count() as u64
+    }
+
+    /// Removes the appends that a follower has acknowledged.
+    pub(crate) fn acknowledged(&mut self, node: NodeId, matched: Index) {
+        if let Some(sent) = ServerIdx::of(node).and_then(|idx| self.followers.get_mut(idx.at())) {
+            while sent.open.front().is_some_and(|(_, upto)| *upto <= matched) {
+                sent.open.pop_front();
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The servers that a leader has removed, and the messages that they got since.
+
+use super::Limits;
+use crate::plan::server_set::ServerSet;
+use wavetank_raft::{AppendEntries, Index, NodeId, Time};
+
+/// The servers whose removal a leader has committed a short time ago.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Removals {
+    recent: Vec<Removal>,
+}
+
+/// A removal that its leader has committed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Removal {
+    pub(crate) node: NodeId,
+    /// The index of the configuration without the server.
+    pub(crate) at: Index,
+    /// The time of the commit on the clock of the leader.
+    committed: Option<Time>,
+    /// The time at which the server had acknowledged the removal, on the same clock.
+    acknowledged: Option<Time>,
+    /// The number of appends and heartbeats that were sent to the server since then.
+    pub(crate) messages: u64,
+    /// True if one of them carried a commit index that includes the removal.
+    pub(crate) is_told: bool,
+}
+
+impl Removal {
+    /// Whether the leader has known for two heartbeats that the server has the entry that removes it.
+    pub(crate) fn is_acknowledged(&self, now: Time, limits: &Limits) -> bool {
+        self.acknowledged.is_some_and(|at| at + limits.heartbeat_interval.times(2) < now)
+    }
+}
+
+impl Removals {
+    /// The number of heartbeat intervals after which a leader has surely sent a few heartbeats.
+    const INTERVALS: u64 = 6;
+
+    pub(crate) fn clear(&mut self) {
+        self.recent.clear();
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.recent.is_empty()
+    }
+
+    /// Records that the configuration at an index has other members, and forgets the servers that are members
+    /// again.
+    pub(crate) fn configured(&mut self, was: ServerSet, now: ServerSet, at: Index) {
+        let is_member = |node| now.iter().any(|idx| idx.node() == node);
+        self.recent.retain(|removal| !is_member(removal.node));
+        let new =
+            |node| Removal { node, at, committed: None, acknowledged: None, messages: 0, is_told: false };
+        self.recent.extend(was.minus(now).iter().map(|idx| new(idx.node())));
+    }
+
+    /// Records the commit index of the leader, and the match index that it has of each follower.
+    pub(crate) fn stepped(&mut self, now: Time, commit: Index, matched: impl Fn(NodeId) -> Index) {
+        for removal in self.recent.iter_mut().filter(|removal| removal.at <= commit) {
+            removal.committed.get_or_insert(now);
+            if removal.at <= matched(removal.node) {
+                removal.acknowledged.get_or_insert(now);
+            }
+        }
+    }
+
+    /// Records a message to a server.
+    pub(crate) fn sent(&mut self, to: NodeId, append: &AppendEntries) {
+        for removal in self.recent.iter_mut().filter(|removal| removal.node == to) {
+            removal.messages += u64::from(removal.committed.is_some());
+            removal.is_told |= removal.at <= append.leader_commit;
+        }
+    }
+
+    /// Removes and returns a removal after which the leader had the time for a few heartbeats.
+    pub(crate) fn take_old(&mut self, now: Time, limits: &Limits) -> Option<Removal> {
+        let span = limits.heartbeat_interval.times(Self::INTERVALS);
+        let is_old = |removal: &Removal| removal.committed.is_some_and(|at| at + span < now);
+        let place = self.recent.iter().position(is_old)?;
+        Some(self.recent.swap_remove(place))
+    }
+}

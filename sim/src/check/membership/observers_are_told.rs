@@ -1,0 +1,101 @@
+//! The observers of a server know the members of its latest configuration with their addresses, and the leader
+//! that it follows with its address (HashiCorp Raft's `PeerObservation` and `LeaderObservation`).
+//!
+//! The check is demanded when a server uses another configuration, follows another leader, or tells of one.
+//! The real node sends its messages to the addresses that it learns in this way.
+
+use crate::check::ghost::{Facts, Ghost, GhostServer};
+use crate::check::{Check, violated};
+use crate::plan::judge_level::JudgeLevel;
+use wavetank_raft::Configuration;
+
+pub(crate) const CHECK: Check = Check::new(
+    "observers_are_told",
+    "HashiCorp Raft, observations",
+    JudgeLevel::Steps,
+    Facts::CONFIGURED.or(Facts::LEADER),
+    judge,
+);
+
+fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
+    let server = ghost.subject();
+    let latest = server.configuration.as_deref()?;
+    *witnessed += 1;
+    if facts.touches(Facts::CONFIGURED)
+        && let Some(what) = wrong_member(server, latest)
+    {
+        return violated(format_args!("{} tells its observers of members, but {what}", ghost.step.idx));
+    }
+    // A leader that is no member has no address.
+    let leader = latest.server(server.view.leader?)?;
+    let is_told = server
+        .told_leader
+        .as_ref()
+        .is_some_and(|told| told.id == leader.id && told.address == leader.address);
+    if is_told {
+        return None;
+    }
+    violated(format_args!(
+        "{} follows {} at {}, but its observers do not know that",
+        ghost.step.idx, leader.id, leader.address
+    ))
+}
+
+/// A difference between the members that observers know and those of a configuration.
+fn wrong_member(server: &GhostServer, latest: &Configuration) -> Option<String> {
+    let told = &server.told_members;
+    let untold = latest.members().find(|member| !told.contains(member));
+    let gone = || told.iter().find(|member| latest.server(member.id.node()).is_none());
+    match untold {
+        Some(member) => Some(format!("not of {} at {}", member.id, member.address)),
+        None => gone().map(|member| format!("not of the removal of {}", member.id)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::fixture::{Fixture, N1, N2, N3};
+    use wavetank_raft::{Action, Entry, Event, Index, Leader, LogOp, Member, Observed, Payload, Term};
+
+    /// n1 leads, its observers know the first configuration and this leader, and it appends another
+    /// configuration, in which n3 has moved.
+    fn moved(told: Vec<Observed>) -> Option<String> {
+        let mut fixture = Fixture::three(&CHECK);
+        let members = [N1, N2, N3].map(|idx| Member::voter(idx.id(), idx.address()));
+        let peers = members.clone().map(|peer| Action::Observe(Observed::Peer { removed: false, peer }));
+        fixture.step(N1, &Event::Timer, |_| {}, peers.into());
+        let leader = Some(Leader { id: N1.id(), address: N1.address() });
+        fixture.step(N1, &Event::Timer, |_| {}, vec![Action::Observe(Observed::Leader(leader))]);
+        fixture.elect(N1, 2);
+        // The scripted servers tell nobody of their bootstrap.
+        fixture.take_violation();
+        let [one, two, _] = members;
+        let next =
+            Configuration::new(vec![one, two, Member::voter("n3", "tank:17")]).expect("three addresses");
+        let entry = Entry::new(Term(2), Index(3), Payload::Configuration(next.into()));
+        let mut actions = vec![fixture.write(None, LogOp::Append([entry].into()))];
+        actions.extend(told.into_iter().map(Action::Observe));
+        fixture.step(N1, &Event::Timer, |_| {}, actions);
+        fixture.take_violation()
+    }
+
+    fn peer(address: &str) -> Observed {
+        Observed::Peer { removed: false, peer: Member::voter("n3", address) }
+    }
+
+    #[test]
+    fn observers_must_learn_a_new_address() {
+        assert_eq!(moved(vec![peer("tank:17")]), None);
+        let what = "n1 tells its observers of members, but not of n3 at tank:17";
+        assert_eq!(moved(Vec::new()).as_deref(), Some(what));
+        assert_eq!(moved(vec![peer("tank:18")]).as_deref(), Some(what));
+    }
+
+    #[test]
+    fn observers_must_learn_the_leader() {
+        let other = Observed::Leader(Some(Leader { id: N1.id(), address: N2.address() }));
+        let what = "n1 follows n1 at tank:1, but its observers do not know that";
+        assert_eq!(moved(vec![peer("tank:17"), other]).as_deref(), Some(what));
+    }
+}

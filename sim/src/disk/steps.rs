@@ -1,0 +1,83 @@
+//! The steps of a write on a disk. A crash can come between any two of them.
+//!
+//! A step is one change of a store: a record is set, a range of the log is deleted, or an entry is stored. The
+//! log and the vote record of a server count their steps together, so a limit stops a write in the order in
+//! which the server writes.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use wavetank_raft::execute::HARD_STATE;
+use wavetank_raft::store::{StoreError, StoreErrorKind};
+
+/// The steps that stores have taken, and the most that they may take. Clones share both.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Steps(Rc<Cell<Counted>>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    taken: Taken,
+    /// The most steps until the power is cut; `None` while no crash is simulated.
+    most: Option<u64>,
+}
+
+/// A number of steps of each kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Taken {
+    /// Times that the vote record was set.
+    pub(super) votes: u64,
+    /// Other records that were set.
+    pub(super) records: u64,
+    /// Ranges of the log that were deleted.
+    pub(super) deletions: u64,
+    /// Entries that were stored.
+    pub(super) entries: u64,
+}
+
+impl Taken {
+    /// The number of steps of all kinds.
+    pub(super) const fn all(&self) -> u64 {
+        self.votes + self.records + self.deletions + self.entries
+    }
+}
+
+impl Steps {
+    /// Counts the steps from now on and cuts the power after `most` of them.
+    pub(super) fn begin(&self, most: u64) {
+        self.0.set(Counted { taken: Taken::default(), most: Some(most) });
+    }
+
+    /// Ends the simulated crash. Returns the steps that were taken.
+    pub(super) fn end(&self) -> Taken {
+        self.0.take().taken
+    }
+
+    pub(super) fn set(&self, key: &[u8]) -> Result<(), StoreError> {
+        self.step(|taken| if key == HARD_STATE { taken.votes += 1 } else { taken.records += 1 })
+    }
+
+    pub(super) fn delete(&self) -> Result<(), StoreError> {
+        self.step(|taken| taken.deletions += 1)
+    }
+
+    /// Returns how many of these entries are stored before the power is cut.
+    pub(super) fn store(&self, entries: usize) -> usize {
+        let whole = |_: &usize| self.step(|taken| taken.entries += 1).is_ok();
+        if self.0.get().most.is_none() { entries } else { (0..entries).take_while(whole).count() }
+    }
+
+    fn step(&self, count: impl FnOnce(&mut Taken)) -> Result<(), StoreError> {
+        let mut counted = self.0.get();
+        let Some(most) = counted.most else { return Ok(()) };
+        if most <= counted.taken.all() {
+            return Err(power_cut());
+        }
+        count(&mut counted.taken);
+        self.0.set(counted);
+        Ok(())
+    }
+}
+
+/// The error of a write that a crash has cut off. No server sees it.
+pub(super) fn power_cut() -> StoreError {
+    StoreError::new(StoreErrorKind::Io, "the power is cut")
+}

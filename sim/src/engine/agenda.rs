@@ -1,0 +1,44 @@
+//! The pending events of a world. In a free run they wait for their times in the event queue. In a run that
+//! follows a schedule they wait in a pool until the schedule names them.
+
+use crate::engine::event_queue::EventQueue;
+use crate::engine::scheduling::Scheduling;
+use crate::engine::world::sim_event::SimEvent;
+use wavetank_raft::Time;
+
+/// The pending events of a world.
+#[derive(Debug, Default)]
+pub(crate) struct Agenda {
+    queue: EventQueue<SimEvent>,
+    /// The schedule that is being recorded or followed, if any.
+    pub(crate) scheduling: Option<Box<Scheduling>>,
+}
+
+impl Agenda {
+    /// Adds an event. Returns its serial number in the event queue, or 0 if the run follows a schedule.
+    #[inline]
+    pub(crate) fn put(&mut self, at: Time, event: SimEvent) -> u64 {
+        match &mut self.scheduling {
+            Some(scheduling) if scheduling.is_playing() => {
+                scheduling.hold(event);
+                0
+            }
+            _ => self.queue.put(at, event),
+        }
+    }
+
+    /// Removes the next event of the event queue, with its time and serial number.
+    pub(crate) fn take(&mut self) -> Option<(Time, u64, SimEvent)> {
+        self.queue.take()
+    }
+
+    /// The events in the event queue, in no particular order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &SimEvent> {
+        self.queue.iter()
+    }
+
+    /// The time of the next event in the event queue.
+    pub(crate) fn next_at(&mut self) -> Option<Time> {
+        self.queue.next_at()
+    }
+}

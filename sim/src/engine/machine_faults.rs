@@ -1,0 +1,131 @@
+//! The faults of a state machine: loads of snapshots that fail, and snapshots that cannot be taken.
+//!
+//! A failed load loses the state, because a state machine discards its state before it loads another one
+//! (the contract of `FSM.Restore` in HashiCorp Raft). A failed snapshot leaves its first bytes in the store.
+
+use crate::disk::Capture;
+use crate::disk::fault::MachineFault;
+use crate::engine::host::Host;
+use crate::engine::workload::TankFsm;
+use crate::plan::server_set::ServerIdx;
+use std::sync::Arc;
+use wavetank_raft::store::{FsmSnapshot, SnapshotSink, SnapshotWriter, StoreError, StoreErrorKind};
+use wavetank_raft::{LogId, SnapshotMeta};
+
+/// The faults that a state machine has now.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct MachineFaults {
+    load: Failing,
+    snapshot: Failing,
+}
+
+/// How often an operation fails.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Failing {
+    #[default]
+    Never,
+    Once,
+    Always,
+}
+
+impl Failing {
+    /// Adds a fault. A fault that lasts is not replaced by one that happens once.
+    const fn inject(&mut self, failing: Self) {
+        if !matches!(self, Self::Always) {
+            *self = failing;
+        }
+    }
+
+    /// Whether the operation that begins now fails.
+    const fn fails_now(&mut self) -> bool {
+        let fails = !matches!(self, Self::Never);
+        self.end_once();
+        fails
+    }
+
+    const fn end_once(&mut self) {
+        if matches!(self, Self::Once) {
+            *self = Self::Never;
+        }
+    }
+}
+
+impl MachineFaults {
+    pub(crate) const fn inject(&mut self, fault: MachineFault) {
+        match fault {
+            MachineFault::FailLoad => self.load.inject(Failing::Once),
+            MachineFault::NeverLoad => self.load.inject(Failing::Always),
+            MachineFault::FailSnapshot => self.snapshot.inject(Failing::Once),
+            MachineFault::NeverSnapshot => self.snapshot.inject(Failing::Always),
+        }
+    }
+
+    /// Whether the state machine loads no snapshot any more.
+    pub(crate) const fn never_loads(&self) -> bool {
+        matches!(self.load, Failing::Always)
+    }
+
+    /// Ends the faults that would happen once.
+    pub(crate) const fn calm(&mut self) {
+        self.load.end_once();
+        self.snapshot.end_once();
+    }
+}
+
+impl<F: TankFsm, W> Host<F, W> {
+    /// Loads a snapshot into the state machine. If the load fails, the state machine is replaced by a blank
+    /// one from `make`.
+    pub(crate) fn load_snapshot(
+        &mut self,
+        meta: &SnapshotMeta,
+        make: &mut dyn FnMut(ServerIdx) -> F,
+    ) -> Result<LogId, StoreError> {
+        let process = self.process.as_mut().expect("only a server that runs loads a snapshot");
+        let fsm = &mut process.machine.fsm;
+        let fails = self.machine_faults.load.fails_now();
+        if fails {
+            *fsm = make(self.idx);
+        }
+        self.disk
+            .load_snapshot(meta.last, &mut |reader| if fails { Err(failed()) } else { fsm.restore(reader) })
+    }
+
+    /// Captures the state machine and writes a snapshot.
+    pub(crate) fn take_snapshot(&mut self, meta: &SnapshotMeta) -> Result<Arc<SnapshotMeta>, StoreError> {
+        let process = self.process.as_mut().expect("only a server that runs takes a snapshot");
+        let mut state = process.machine.fsm.snapshot()?;
+        if self.machine_faults.snapshot.fails_now() {
+            return self.disk.keep_snapshot(Capture { state: &mut Interrupted(&mut state), meta });
+        }
+        self.disk.keep_snapshot(Capture { state: &mut state, meta })
+    }
+}
+
+fn failed() -> StoreError {
+    StoreError::new(StoreErrorKind::Io, "the state machine")
+}
+
+/// A captured state that fails after its first bytes are written.
+struct Interrupted<'a, S>(&'a mut S);
+
+impl<S: FsmSnapshot> FsmSnapshot for Interrupted<'_, S> {
+    fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError> {
+        self.0.persist(&mut SnapshotWriter::new(&mut Cut { writer, left: 8 }))?;
+        Err(failed())
+    }
+}
+
+/// A sink that takes only a few bytes.
+struct Cut<'a, 'b> {
+    writer: &'a mut SnapshotWriter<'b>,
+    left: usize,
+}
+
+impl SnapshotSink for Cut<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let taken = bytes.len().min(self.left);
+        self.left -= taken;
+        self.writer.write_all(&bytes[..taken])?;
+        if taken < bytes.len() { Err(failed()) } else { Ok(()) }
+    }
+}

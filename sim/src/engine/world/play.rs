@@ -1,0 +1,250 @@
+//! Records the schedule of a world, and plays one.
+
+use super::World;
+use crate::engine::host::Caller;
+use crate::engine::scheduling::Scheduling;
+use crate::engine::workload::{Reply, TankFsm};
+use crate::observe::observer::Observer;
+use crate::plan::server_set::ServerIdx;
+use crate::schedule::{AskId, Choice, Element, Fit, JobId, MessageId, WorkId};
+use wavetank_raft::{DeadlineReason, RpcId, Time};
+
+impl<F: TankFsm, V: Observer> World<F, V> {
+    /// Records the schedule of the run from now on. A schedule that is to be played again must be recorded
+    /// from the beginning.
+    pub fn record_schedule(&mut self) {
+        self.agenda.scheduling = Some(Box::default());
+    }
+
+    /// Follows schedules from now on: nothing happens but what [`World::play`] is told.
+    pub fn follow_schedules(&mut self, fit: Fit) {
+        self.nemesis = None;
+        self.agenda.scheduling = Some(Box::new(Scheduling::following(fit)));
+    }
+
+    /// Removes and returns the elements that happened since the recording began. A world that plays a
+    /// schedule records, too, so elements that were skipped are missing and times are exact.
+    pub fn take_schedule(&mut self) -> Vec<Element> {
+        self.agenda.scheduling.as_mut().map(|it| it.take_elements()).unwrap_or_default()
+    }
+
+    /// Plays elements until `go_on` returns false. It is asked before every element. An element is skipped if
+    /// what it names does not exist ([`World::skipped`] counts them).
+    pub fn play(&mut self, elements: &[Element], mut go_on: impl FnMut(&V) -> bool) {
+        if let Some(scheduling) = &mut self.agenda.scheduling {
+            scheduling.expect(elements);
+        }
+        for element in elements {
+            if !go_on(self.observer()) {
+                break;
+            }
+            self.skipped += u64::from(!self.play_element(element));
+        }
+    }
+
+    /// True if the run follows a schedule.
+    pub(super) fn is_playing(&self) -> bool {
+        self.agenda.scheduling.as_ref().is_some_and(|it| it.is_playing())
+    }
+
+    /// Plays one element. Returns false if what it names does not exist.
+    fn play_element(&mut self, element: &Element) -> bool {
+        self.advance(element.at);
+        if let Choice::Interrupt(idx, carried) = element.choice {
+            return self.arm(Some((idx, carried)));
+        }
+        self.events += 1;
+        let has_played = match &element.choice {
+            Choice::Deliver { message, flips } => self.play_arrival(message, *flips),
+            Choice::Fire(idx, timer) => self.play_timer(*idx, *timer),
+            Choice::Finish(idx, job) => self.play_disk(*idx, *job),
+            Choice::Hear(idx, ticket) => self.play_result(*idx, *ticket),
+            Choice::Work(idx, work) => self.play_work(*idx, *work),
+            Choice::Batch(idx) => self.play_batch(*idx),
+            Choice::Ask(ask) => self.play_ask(*ask),
+            Choice::Reply(ask) => self.play_reply(*ask),
+            Choice::Call(idx, call) => {
+                self.call_as(Caller::Nemesis, *idx, (**call).clone());
+                true
+            }
+            act => self.play_act(act),
+        };
+        self.arm(None);
+        has_played
+    }
+
+    /// Plays what a nemesis or an operator does to servers, disks, clocks and links.
+    fn play_act(&mut self, act: &Choice) -> bool {
+        let is_up = act.server().is_some_and(|idx| self.process(idx).is_some());
+        match act {
+            Choice::Crash(idx) if is_up => self.crash(*idx),
+            Choice::Wipe(idx) => self.crash_wiped(*idx),
+            Choice::Lose(idx) => self.lose(*idx),
+            Choice::Start(idx) if !is_up => self.restart(*idx),
+            Choice::Pause(idx) if self.awake.contains(*idx) => self.pause(*idx),
+            Choice::Resume(idx) if is_up && !self.awake.contains(*idx) => self.resume(*idx),
+            Choice::Damage(idx, fault, draw) => self.damage(*idx, *fault, *draw),
+            Choice::FreeSpace(idx) => self.free_space(*idx),
+            Choice::NewDisk(idx) => self.give_new_disk(*idx),
+            Choice::BreakMachine(idx, fault) => self.break_machine(*idx, *fault),
+            Choice::Move(idx) => self.move_to_new_address(*idx),
+            Choice::ExchangeAddresses(one, other) => self.exchange_addresses(*one, *other),
+            Choice::Network(change) => self.change_network(change),
+            Choice::Jump(idx, by) => self.jump_clock(*idx, *by),
+            Choice::Freeze(idx, by) => self.freeze_clock(*idx, *by),
+            Choice::Drift(idx, ppm) => self.drift_clock(*idx, *ppm),
+            Choice::Heal(broken) => {
+                self.heal(*broken);
+            }
+            Choice::Rest => self.stop_clients(),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Moves the time on. Clients whose deadlines pass act on the way.
+    fn advance(&mut self, to: Time) {
+        while self.workload.deadline() <= to {
+            self.recorder.now = self.recorder.now.max(self.workload.deadline());
+            self.workload.wake(self.recorder.now, &mut self.wants);
+            self.process_wants();
+        }
+        self.recorder.now = self.recorder.now.max(to);
+    }
+
+    fn play_arrival(&mut self, id: &MessageId, flips: Option<u64>) -> bool {
+        if !self.awake.contains(id.to()) {
+            return false;
+        }
+        let Some((id, mut envelope)) = self.agenda.scheduling.as_mut().and_then(|it| it.message(id)) else {
+            return false;
+        };
+        if let Some(word) = flips {
+            match envelope.message.flipped(word) {
+                Ok(message) => envelope.message = message,
+                Err(_) => return false,
+            }
+        }
+        self.note(|| Choice::Deliver { message: id, flips });
+        let from = self.hosts[envelope.from.at()].node;
+        self.deliver(envelope.to, envelope.message.into_event(from, envelope.rpc));
+        true
+    }
+
+    fn play_timer(&mut self, idx: ServerIdx, timer: DeadlineReason) -> bool {
+        if !self.awake.contains(idx) {
+            return false;
+        }
+        let Some(deadline) = self.server(idx).map(wavetank_raft::Server::deadline) else { return false };
+        let clock = &self.hosts[idx.at()].clock;
+        if clock.reads(self.recorder.now) < deadline.at {
+            if deadline.reason != timer || deadline.at == Time::NEVER {
+                return false;
+            }
+            let at = clock.when(deadline.at);
+            self.advance(at);
+        }
+        self.fire(idx);
+        true
+    }
+
+    fn play_disk(&mut self, idx: ServerIdx, job: JobId) -> bool {
+        let host = &self.hosts[idx.at()];
+        let is_it = |running| running == job || self.fits_similar();
+        let runs = self.awake.contains(idx) && host.disk.running().is_some_and(is_it);
+        if runs {
+            self.on_disk(idx, host.incarnation);
+        }
+        runs
+    }
+
+    fn play_result(&mut self, idx: ServerIdx, ticket: Option<RpcId>) -> bool {
+        let incarnation = self.hosts[idx.at()].incarnation;
+        if !self.awake.contains(idx) {
+            return false;
+        }
+        let event = self.agenda.scheduling.as_mut().and_then(|it| it.take_result(idx, incarnation, ticket));
+        let is_there = event.is_some();
+        event.into_iter().for_each(|event| self.hear(idx, event));
+        is_there
+    }
+
+    fn play_work(&mut self, idx: ServerIdx, work: WorkId) -> bool {
+        let current = self.process(idx).and_then(|process| process.work.front()).map(WorkId::of);
+        let is_it = |current| current == work || self.fits_similar();
+        let is_there = self.awake.contains(idx) && current.is_some_and(is_it);
+        if is_there {
+            self.on_machine(idx, self.hosts[idx.at()].incarnation);
+        }
+        is_there
+    }
+
+    fn play_batch(&mut self, idx: ServerIdx) -> bool {
+        let is_there =
+            self.awake.contains(idx) && self.process(idx).is_some_and(|process| !process.batched.is_empty());
+        if is_there {
+            self.on_batch(idx, self.hosts[idx.at()].incarnation);
+        }
+        is_there
+    }
+
+    fn play_ask(&mut self, id: AskId) -> bool {
+        let Some((id, to)) = self.scheduling().ask(id) else { return false };
+        let is_down = self.process(to).is_none();
+        if !is_down && !self.awake.contains(to) {
+            return false;
+        }
+        let ask = self.agenda.scheduling.as_mut().and_then(|it| it.take_ask(id));
+        if let Some(ask) = ask {
+            if is_down {
+                self.note(|| Choice::Ask(id));
+                self.send_reply(ask.client, ask.request, Reply::Broken);
+            } else {
+                self.on_ask(ask);
+            }
+        }
+        true
+    }
+
+    fn play_reply(&mut self, id: AskId) -> bool {
+        let reply = self.agenda.scheduling.as_mut().and_then(|it| it.take_reply(id));
+        let is_there = reply.is_some();
+        reply.into_iter().for_each(|(request, reply)| self.on_reply(request, reply));
+        is_there
+    }
+
+    fn fits_similar(&self) -> bool {
+        self.scheduling().fit() == Fit::Similar
+    }
+
+    fn scheduling(&self) -> &Scheduling {
+        self.agenda.scheduling.as_deref().expect("a world that plays a schedule follows one")
+    }
+
+    fn arm(&mut self, interrupt: Option<(ServerIdx, usize)>) -> bool {
+        if let Some(scheduling) = &mut self.agenda.scheduling {
+            scheduling.arm(interrupt);
+        }
+        true
+    }
+
+    /// Adds an element to the schedule, if one is recorded.
+    #[inline]
+    pub(super) fn note(&mut self, choice: impl FnOnce() -> Choice) {
+        if let Some(scheduling) = &mut self.agenda.scheduling {
+            scheduling.note(self.recorder.now, choice());
+        }
+    }
+
+    /// Adds one element for everything that `act` does.
+    pub(super) fn note_as_one(&mut self, choice: impl FnOnce() -> Choice, act: impl FnOnce(&mut Self)) {
+        self.note(choice);
+        if let Some(scheduling) = &mut self.agenda.scheduling {
+            scheduling.mute();
+        }
+        act(self);
+        if let Some(scheduling) = &mut self.agenda.scheduling {
+            scheduling.unmute();
+        }
+    }
+}

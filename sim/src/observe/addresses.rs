@@ -1,0 +1,106 @@
+//! The addresses of servers: where each server listens, and where each server believes the others to be.
+//!
+//! A request goes to the address in the address book of its sender, as in the real node. A response goes
+//! back on the connection of its request, so it needs no address.
+
+use crate::plan::server_set::ServerIdx;
+use wavetank_raft::{Configuration, Member, ServerAddress};
+
+/// The addresses at which the servers of a tank listen. No two servers listen at the same address.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    listening: Vec<u16>,
+    /// The number of the last address that was given to a server.
+    last: u16,
+}
+
+/// The addresses of the other servers, as one server knows them. The number zero stands for an unknown
+/// address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AddressBook([u16; ServerIdx::MAX_SERVERS]);
+
+impl Addresses {
+    /// The first addresses of this number of servers.
+    ///
+    /// # Panics
+    /// Never panics: a tank has few servers.
+    #[must_use]
+    pub fn new(servers: usize) -> Self {
+        let listening = (1..).take(servers).collect();
+        Self { listening, last: u16::try_from(ServerIdx::MAX_SERVERS).expect("a few servers") }
+    }
+
+    /// The address at which a server listens.
+    #[must_use]
+    pub fn of(&self, idx: ServerIdx) -> ServerAddress {
+        ServerAddress::from(format!("tank:{}", self.listening[idx.at()]))
+    }
+
+    /// True if `book` has the address at which this server listens.
+    #[must_use]
+    pub fn is_right(&self, book: &AddressBook, idx: ServerIdx) -> bool {
+        book.0[idx.at()] == self.listening[idx.at()]
+    }
+
+    /// Moves a server to an address that no server has had.
+    ///
+    /// # Panics
+    /// Panics after about 65,000 moves. A run is too short for so many.
+    pub fn move_to_new(&mut self, idx: ServerIdx) {
+        self.last = self.last.checked_add(1).expect("a run is too short for so many moves");
+        self.listening[idx.at()] = self.last;
+    }
+
+    /// Exchanges the addresses of two servers.
+    pub fn exchange(&mut self, one: ServerIdx, other: ServerIdx) {
+        self.listening.swap(one.at(), other.at());
+    }
+}
+
+impl AddressBook {
+    /// The addresses of the members of a configuration.
+    #[must_use]
+    pub fn of(configuration: Option<&Configuration>) -> Self {
+        let mut book = Self::default();
+        configuration.into_iter().flat_map(Configuration::members).for_each(|member| book.note(member));
+        book
+    }
+
+    /// Notes the address of a member.
+    pub fn note(&mut self, member: &Member) {
+        if let Some(idx) = ServerIdx::of(member.id.node()) {
+            self.0[idx.at()] = number(&member.address);
+        }
+    }
+
+    /// True if the book has the address of this member.
+    #[must_use]
+    pub fn agrees_with(&self, member: &Member) -> bool {
+        ServerIdx::of(member.id.node()).is_some_and(|idx| self.0[idx.at()] == number(&member.address))
+    }
+}
+
+/// The number in an address of the tank; zero for any other address.
+fn number(address: &ServerAddress) -> u16 {
+    address.as_str().strip_prefix("tank:").and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_book_is_wrong_until_the_new_address_is_noted() {
+        let (one, other) = (ServerIdx(0), ServerIdx(1));
+        let mut addresses = Addresses::new(2);
+        let member = |idx: ServerIdx, addresses: &Addresses| Member::voter(idx.id(), addresses.of(idx));
+        let founders = vec![member(one, &addresses), member(other, &addresses)];
+        let mut book = AddressBook::of(Some(&Configuration::new(founders).expect("two addresses")));
+        assert!(addresses.is_right(&book, one) && addresses.is_right(&book, other));
+        addresses.exchange(one, other);
+        assert!(!addresses.is_right(&book, one) && !addresses.is_right(&book, other));
+        addresses.move_to_new(one);
+        book.note(&member(one, &addresses));
+        assert!(addresses.is_right(&book, one) && !addresses.is_right(&book, other));
+    }
+}

@@ -1,0 +1,71 @@
+//! Gives calls and requests of clients the identities by which a schedule names them.
+
+use super::{AskId, CallId, CallKind, MessageId};
+use crate::plan::server_set::ServerIdx;
+use std::collections::BTreeMap;
+use wavetank_raft::{Request, RequestId, RpcId, Term};
+
+/// The identities of one run so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Identities {
+    calls: BTreeMap<(ServerIdx, RpcId), CallId>,
+    ordinals: BTreeMap<(ServerIdx, ServerIdx, Term, CallKind), u32>,
+    answers: BTreeMap<CallId, u32>,
+    asks: BTreeMap<RequestId, AskId>,
+    asked: BTreeMap<u16, u32>,
+}
+
+impl Identities {
+    /// Names a request that is sent now.
+    pub(crate) fn request(
+        &mut self,
+        from: ServerIdx,
+        to: ServerIdx,
+        rpc: RpcId,
+        request: &Request,
+    ) -> MessageId {
+        let (term, kind) = (request.term().unwrap_or_default(), CallKind::of(request));
+        let ordinal = self.ordinals.entry((from, to, term, kind)).or_default();
+        *ordinal += 1;
+        let call = CallId { from, to, term, kind, ordinal: *ordinal };
+        self.calls.insert((from, rpc), call);
+        MessageId { call, answer: 0 }
+    }
+
+    /// Names a response that is sent now to the caller. `None` if the call is unknown.
+    pub(crate) fn response(&mut self, caller: ServerIdx, rpc: RpcId) -> Option<MessageId> {
+        let call = *self.calls.get(&(caller, rpc))?;
+        let answer = self.answers.entry(call).or_default();
+        *answer += 1;
+        Some(MessageId { call, answer: *answer })
+    }
+
+    /// Names a request that a client sends now.
+    pub(crate) fn ask(&mut self, client: u16, request: RequestId) -> AskId {
+        let ordinal = self.asked.entry(client).or_default();
+        *ordinal += 1;
+        let id = AskId { client, ordinal: *ordinal };
+        self.asks.insert(request, id);
+        id
+    }
+
+    /// The name of a request that a client has sent.
+    pub(crate) fn of_request(&self, request: RequestId) -> Option<AskId> {
+        self.asks.get(&request).copied()
+    }
+}
+
+impl CallKind {
+    /// The kind of a request.
+    #[must_use]
+    pub fn of(request: &Request) -> Self {
+        match request {
+            Request::AppendEntries(append) if append.entries.is_empty() => Self::Heartbeat,
+            Request::AppendEntries(_) => Self::Append,
+            Request::RequestVote(_) => Self::Vote,
+            Request::RequestPreVote(_) => Self::PreVote,
+            Request::InstallSnapshot(_) => Self::Snapshot,
+            Request::TimeoutNow(_) => Self::TimeoutNow,
+        }
+    }
+}

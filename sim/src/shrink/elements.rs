@@ -1,0 +1,147 @@
+//! Shrinks the schedule of a failing run: leaves out elements until every other element is needed.
+//!
+//! After elements are left out, terms, numbers and times of the others change. So a candidate is played with
+//! similar objects ([`Fit::Similar`]), and the schedule of that run, which is exact, is kept.
+
+use super::Shrinker;
+use super::edits;
+use crate::observe::report::{Class, Verdict};
+use crate::plan::Plan;
+use crate::schedule::{Choice, Element, EventOrder, Fit};
+use std::collections::BTreeSet;
+use wavetank_raft::Time;
+
+/// A set of elements that may be needless together.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Group {
+    Client(u16),
+    Server(u8),
+    Verb(&'static str),
+}
+
+impl Shrinker<'_, '_> {
+    /// The largest number of repetitions of the search.
+    const SCHEDULE_ROUNDS: usize = 8;
+
+    /// Shrinks the schedule. Returns false if the failure is no event of the run, or if the schedule of the
+    /// run does not fail in the same way.
+    pub(super) fn search_schedule(&mut self) -> bool {
+        if self.is_liveness || !self.attempt_order(EventOrder::Recorded) {
+            return false;
+        }
+        if !self.attempt_order(EventOrder::Scheduled(Fit::Exact, self.elements().to_vec())) {
+            return false;
+        }
+        for _ in 0..Self::SCHEDULE_ROUNDS {
+            let before = self.best.plan.clone();
+            self.remove_groups();
+            self.remove_chunks();
+            self.simplify(&edits::off(), 0);
+            self.simplify(&edits::fewer(), 0);
+            self.bring_forward();
+            if before == self.best.plan {
+                self.is_minimal = !self.is_over;
+                break;
+            }
+        }
+        true
+    }
+
+    fn elements(&self) -> &[Element] {
+        match &self.best.plan.order {
+            EventOrder::Scheduled(_, elements) => elements,
+            EventOrder::Drawn | EventOrder::Recorded => &[],
+        }
+    }
+
+    /// Runs the best plan in this order, and keeps its schedule if it fails in the same way and is no longer.
+    fn attempt_order(&mut self, order: EventOrder) -> bool {
+        let plan = Plan { order, ..self.best.plan.clone() };
+        self.attempt_valid(plan, |size, best| size.steps <= best.steps)
+    }
+
+    fn attempt_elements(&mut self, elements: Vec<Element>) -> bool {
+        !self.is_over && self.attempt_order(EventOrder::Scheduled(Fit::Similar, elements))
+    }
+
+    /// Leaves out all elements of a client, of a server or of a verb.
+    fn remove_groups(&mut self) {
+        let groups: BTreeSet<Group> = self.elements().iter().flat_map(groups_of).collect();
+        for group in groups {
+            let is_other = |element: &&Element| groups_of(element).iter().all(|other| *other != group);
+            let left: Vec<Element> = self.elements().iter().filter(is_other).cloned().collect();
+            if left.len() < self.elements().len() {
+                self.attempt_elements(left);
+            }
+        }
+    }
+
+    /// Leaves out neighbours: first half of the schedule, in the end single elements, until no single element
+    /// can be left out (Zeller's ddmin).
+    fn remove_chunks(&mut self) {
+        let mut width = self.elements().len() / 2;
+        while 0 < width && !self.is_over {
+            let has_removed = self.remove_chunks_of(width);
+            if !has_removed || 1 < width {
+                width = if has_removed { width.min(self.elements().len()) } else { width } / 2;
+            }
+        }
+    }
+
+    fn remove_chunks_of(&mut self, width: usize) -> bool {
+        let before = self.elements().len();
+        let mut end = before;
+        while 0 < end && !self.is_over {
+            let start = end.saturating_sub(width);
+            let mut left = self.elements().to_vec();
+            left.drain(start..end);
+            self.attempt_elements(left);
+            end = start.min(self.elements().len());
+        }
+        self.elements().len() < before
+    }
+
+    /// Gives the elements the earliest times at which they can happen: first all, then one after the other.
+    fn bring_forward(&mut self) {
+        let mut times: Vec<Element> = self.elements().to_vec();
+        times.iter_mut().for_each(|element| element.at = Time(0));
+        if self.attempt_elements(times) {
+            return;
+        }
+        for at in 1..self.elements().len() {
+            let mut times = self.elements().to_vec();
+            let gap = times[at].at.since(times[at - 1].at);
+            times[at..].iter_mut().for_each(|element| element.at = Time(element.at.0 - gap.0));
+            self.attempt_elements(times);
+        }
+    }
+}
+
+/// True if the failure is that something never happens.
+pub(super) fn is_liveness(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Violated(violation) if violation.class == Class::Liveness)
+}
+
+fn groups_of(element: &Element) -> Vec<Group> {
+    let of_servers = |servers: &[u8]| servers.iter().map(|&idx| Group::Server(idx)).collect::<Vec<_>>();
+    let (mut groups, verb) = match &element.choice {
+        Choice::Deliver { message, .. } => (of_servers(&[message.call.from.0, message.call.to.0]), "deliver"),
+        Choice::Ask(ask) | Choice::Reply(ask) => (vec![Group::Client(ask.client)], "ask"),
+        Choice::Network(_) => (Vec::new(), "network"),
+        Choice::Heal(_) | Choice::Rest => (Vec::new(), "heal"),
+        choice => {
+            let verb = match choice {
+                Choice::Pause(_) | Choice::Resume(_) => "pause",
+                Choice::Jump(..) | Choice::Freeze(..) | Choice::Drift(..) => "clock",
+                Choice::Damage(..) | Choice::FreeSpace(_) | Choice::BreakMachine(..) => "damage",
+                Choice::Move(_) | Choice::ExchangeAddresses(..) => "address",
+                Choice::Call(..) => "call",
+                Choice::Interrupt(..) => "interrupt",
+                _ => "event",
+            };
+            (of_servers(&choice.server().map(|idx| idx.0).into_iter().collect::<Vec<_>>()), verb)
+        }
+    };
+    groups.push(Group::Verb(verb));
+    groups
+}
