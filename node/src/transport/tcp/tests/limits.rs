@@ -95,7 +95,7 @@ fn snapshot_arrives(size: usize, rate: u64) -> (usize, Duration) {
         slow(&cluster.network, rate);
         let began = Instant::now();
         let before = cluster.network.carriers(MIB);
-        leader.add_nonvoter("n3", "n3", None, Duration::ZERO).await.unwrap();
+        leader.add_nonvoter("n3", "n3:1", None, Duration::ZERO).await.unwrap();
         until(|| cluster.applied()[2] == size / MIB).await;
         let took = began.elapsed();
         (cluster.network.carriers(MIB) - before, took)
@@ -186,7 +186,8 @@ impl StreamLayer for Broken {
 fn a_panic_in_a_task_of_the_transport_is_the_reason_of_the_stop() {
     simulate(async {
         let bound = SocketAddr::from(([127, 0, 0, 1], 1));
-        let broken = TcpTransport::over(Box::new(Broken), bound, "n1".into(), 3, TIMEOUT, Limits::default());
+        let broken =
+            TcpTransport::over(Box::new(Broken), bound, "n1:1".into(), 3, TIMEOUT, Limits::default());
         let config = Config { local_id: "n1".into(), ..Config::default() };
         let raft = crate::Raft::builder(config, Ledger::default(), broken.clone())
             .log_store(InmemStore::new())

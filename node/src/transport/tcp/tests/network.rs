@@ -283,7 +283,7 @@ impl StreamLayer for HostLayer {
     }
 
     fn dial<'a>(&'a self, address: &'a ServerAddress) -> Opening<'a, Stream> {
-        Box::pin(self.open(address.as_str()))
+        Box::pin(self.open(address.as_str().trim_end_matches(":1")))
     }
 
     fn close(&self) {

@@ -147,7 +147,7 @@ pub(super) struct Cluster {
 /// A transport over the simulated network. It listens at the name of its host.
 pub(super) fn transport(layer: HostLayer, host: &str, timeout: Duration, limits: Limits) -> TcpTransport {
     let bound = SocketAddr::from(([127, 0, 0, 1], 1));
-    TcpTransport::over(Box::new(layer), bound, host.into(), 3, timeout, limits)
+    TcpTransport::over(Box::new(layer), bound, format!("{host}:1").into(), 3, timeout, limits)
 }
 
 impl Cluster {
@@ -161,7 +161,8 @@ impl Cluster {
             cluster.hosts.insert(name, host);
             cluster.restart(name).await;
         }
-        let members = NAMES[..founders].iter().map(|name| Member::voter(*name, *name)).collect();
+        let members =
+            NAMES[..founders].iter().map(|name| Member::voter(*name, format!("{name}:1"))).collect();
         cluster.raft("n1").bootstrap_cluster(Configuration::new(members).unwrap()).await.unwrap();
         cluster
     }
