@@ -1,11 +1,11 @@
 //! The simulation engine: the world with its event queue, servers, clocks, network and clients.
 
-pub(crate) mod agenda;
 pub mod clock;
 pub mod event_queue;
 pub(crate) mod host;
 mod machine_faults;
 pub mod network;
+pub(crate) mod pending_events;
 pub(crate) mod scheduling;
 pub mod workload;
 pub mod world;

@@ -256,11 +256,14 @@ impl Shrinker<'_, '_> {
         if plan.order != EventOrder::Drawn {
             size.steps = tried.schedule.len() as u64;
         }
-        let is_new = fails && wants(size, self.best.size);
+        let mut is_new = fails && wants(size, self.best.size);
         if is_new {
             if plan.order != EventOrder::Drawn {
                 plan.order = EventOrder::Scheduled(Fit::Exact, tried.schedule);
+                is_new = self.fails_exactly(&plan);
             }
+        }
+        if is_new {
             let plan = shortened(plan, &tried.report);
             self.best = Best { plan, size, fault_ids: tried.fault_ids };
         }
@@ -268,6 +271,14 @@ impl Shrinker<'_, '_> {
             ShrinkProgress { tries: self.tries, best: &self.best.plan, size: self.best.size, is_new };
         self.is_over = !(self.go_on)(&progress);
         is_new
+    }
+
+    /// True if the plan with its exact schedule fails in the same way. It may not: a panic ends a run in the
+    /// middle of an element, which the schedule then lacks.
+    fn fails_exactly(&mut self, plan: &Plan) -> bool {
+        self.tries += 1;
+        let tried = (self.run)(plan.clone());
+        Failure::of(&tried.report.verdict).as_ref() == Some(&self.failure)
     }
 
     /// Tries the same plan under other seeds, and keeps the smallest run.

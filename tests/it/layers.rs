@@ -58,7 +58,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("scenarios", &["command_log", "trace", "dsl", "stories", "registry", "cli"]),
-    ("node", &["leader", "wire", "store", "transport", "error", "driver", "handle", "prelude"]),
+    ("node", &["leader", "address", "wire", "store", "transport", "error", "driver", "handle", "prelude"]),
 ];
 
 /// The crates of the workspace that a crate may name.

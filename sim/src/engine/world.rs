@@ -26,9 +26,9 @@ pub(crate) mod tests;
 pub use end::Unsettled;
 
 use crate::disk::{Memory, StoreFactory};
-use crate::engine::agenda::Agenda;
 use crate::engine::host::{Host, Timer};
 use crate::engine::network::{ClientLink, Network};
+use crate::engine::pending_events::PendingEvents;
 use crate::engine::workload::{TankFsm, Wants, Workload};
 use crate::nemesis::Nemesis;
 use crate::observe::addresses::Addresses;
@@ -51,7 +51,7 @@ use wavetank_raft::{
 /// A simulated cluster: servers, network, disks, clocks, clients and the nemesis.
 pub struct World<F: TankFsm, V: Observer> {
     plan: Plan,
-    agenda: Agenda,
+    pending: PendingEvents,
     events: u64,
     /// The number of elements of a schedule that were skipped.
     skipped: u64,
@@ -120,7 +120,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         );
         let all = ServerSet::first(count);
         let mut world = Self {
-            agenda: Agenda::default(),
+            pending: PendingEvents::default(),
             events: 0,
             skipped: 0,
             recorder: Recorder::new(observer),
@@ -160,7 +160,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         match self.plan.birth {
             InitialState::Bootstrapped => self.write_founders(),
             InitialState::Blank => {
-                self.agenda.put(Time(0), SimEvent::Bootstrap);
+                self.pending.put(Time(0), SimEvent::Bootstrap);
             }
         }
         for idx in all.iter() {
@@ -168,7 +168,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
         let mut nemesis = Nemesis::new(&self.plan);
         for (kind, after) in nemesis.first() {
-            self.agenda.put(Time(0) + after, SimEvent::Act(kind));
+            self.pending.put(Time(0) + after, SimEvent::Act(kind));
         }
         self.nemesis = Some(nemesis);
         self.schedule_clients();
@@ -201,7 +201,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// Handles the next event. Returns false if there is none.
     pub fn step(&mut self) -> bool {
-        let Some((at, serial, sim_event)) = self.agenda.take() else { return false };
+        let Some((at, serial, sim_event)) = self.pending.take() else { return false };
         self.recorder.now = at;
         self.events += 1;
         self.handle(serial, sim_event);
@@ -217,7 +217,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// Handles events up to this time as long as the condition holds. The condition is evaluated before
     /// each event. Returns true if it still holds at the end.
     pub fn run_while(&mut self, until: Time, mut holds: impl FnMut(&mut Self) -> bool) -> bool {
-        while self.agenda.next_at().is_some_and(|at| at <= until) {
+        while self.pending.next_at().is_some_and(|at| at <= until) {
             if !holds(self) {
                 return false;
             }

@@ -287,11 +287,13 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Fields that a storm does not draw.
-    const NOT_DRAWN: [&str; 8] = [
+    const NOT_DRAWN: [&str; 10] = [
         "plan.seed",
         "plan.servers",
         "plan.config.protocol_version",
         "plan.config.local_id",
+        "plan.config.log_cache_bytes",
+        "plan.config.max_command_bytes",
         "plan.config.no_snapshot_restore_on_start",
         "plan.fault_ids",
         "plan.order",

@@ -21,7 +21,7 @@ enum Group {
 
 impl Shrinker<'_, '_> {
     /// The largest number of repetitions of the search.
-    const SCHEDULE_ROUNDS: usize = 8;
+    const SCHEDULE_ROUNDS: usize = 64;
 
     /// Shrinks the schedule. Returns false if the failure is no event of the run, or if the schedule of the
     /// run does not fail in the same way.

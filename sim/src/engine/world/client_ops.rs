@@ -35,7 +35,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     pub(super) fn schedule_clients(&mut self) {
         let at = self.workload.deadline().max(self.recorder.now);
         if at < self.clients_due.at {
-            let serial = self.agenda.put(at, SimEvent::Clients);
+            let serial = self.pending.put(at, SimEvent::Clients);
             self.clients_due = Timer { at, serial };
         }
     }
@@ -58,11 +58,11 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             self.recorder.on_observation(kind);
         }
         for ask in wants.asks.drain(..) {
-            if let Some(scheduling) = &mut self.agenda.scheduling {
+            if let Some(scheduling) = &mut self.pending.scheduling {
                 scheduling.on_asked(ask.client, ask.request);
             }
             if let Some(after) = self.client_link(ask.client).pass() {
-                self.agenda.put(self.recorder.now + after, SimEvent::Ask(ask));
+                self.pending.put(self.recorder.now + after, SimEvent::Ask(ask));
             }
         }
         self.wants = wants;
@@ -70,7 +70,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// Adds the arrival of a client's request, or of its reply, to the schedule.
     pub(super) fn note_ask(&mut self, request: RequestId, choice: fn(AskId) -> Choice) {
-        if let Some(scheduling) = &mut self.agenda.scheduling
+        if let Some(scheduling) = &mut self.pending.scheduling
             && let Some(id) = scheduling.ask_id(request)
         {
             scheduling.note(self.recorder.now, choice(id));
@@ -105,7 +105,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         process.calls.push(PendingCall { request, caller: Caller::Writer(client), stages: None });
         process.batched.push((request, command));
         if process.batched.len() == 1 {
-            self.agenda.put(self.recorder.now + span, SimEvent::Batch(to, host.incarnation));
+            self.pending.put(self.recorder.now + span, SimEvent::Batch(to, host.incarnation));
         }
     }
 
@@ -113,7 +113,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let host = &mut self.hosts[idx.at()];
         if host.incarnation == incarnation {
             let process = host.process.as_mut().expect("an awake server has a process");
-            if let Some(scheduling) = &mut self.agenda.scheduling {
+            if let Some(scheduling) = &mut self.pending.scheduling {
                 scheduling.note(self.recorder.now, Choice::Batch(idx));
             }
             let batched = std::mem::take(&mut process.batched);
@@ -170,7 +170,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     pub(super) fn send_reply(&mut self, client: u16, request: RequestId, reply: Reply) {
         if let Some(after) = self.client_link(client).pass() {
-            self.agenda.put(self.recorder.now + after, SimEvent::Reply(request, reply));
+            self.pending.put(self.recorder.now + after, SimEvent::Reply(request, reply));
         }
     }
 

@@ -125,7 +125,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     pub fn stop_clients(&mut self) {
         self.note(|| Choice::Rest);
         self.workload.stop();
-        self.agenda.put(self.recorder.now, SimEvent::Clients);
+        self.pending.put(self.recorder.now, SimEvent::Clients);
     }
 
     /// Succeeds if the servers of a core agree: one of them leads, no client waits, and every member
@@ -214,7 +214,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     fn in_flight(&self) -> impl Iterator<Item = &Envelope> {
         let paused = |idx: ServerIdx| self.process(idx)?.waiting.as_ref();
         let waiting = self.all().iter().filter_map(paused).flatten();
-        let arriving = self.agenda.iter().chain(waiting).filter_map(|event| match event {
+        let arriving = self.pending.iter().chain(waiting).filter_map(|event| match event {
             SimEvent::Arrive(envelope) => Some(envelope),
             _ => None,
         });

@@ -39,7 +39,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let is_cut = is_misrouted || self.topology.is_cut(from, to);
         let mut outcome = self.network.send(self.recorder.now, from, to, is_cut);
         let number = self.network.messages();
-        if let Some(scheduling) = &mut self.agenda.scheduling {
+        if let Some(scheduling) = &mut self.pending.scheduling {
             scheduling.on_sent((from, to), rpc, &message, number, outcome.flips);
             if let Some(fate) = scheduling.fate(number) {
                 outcome = SendOutcome { fate, held: false, flips: None };
@@ -99,16 +99,16 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         if envelope.is_held {
             let number = self.network.counts()[Fault::Hold];
             self.held.push_back((number, envelope));
-            self.agenda.put(at, SimEvent::ReleaseHeld(number));
+            self.pending.put(at, SimEvent::ReleaseHeld(number));
         } else {
-            self.agenda.put(at, SimEvent::Arrive(envelope));
+            self.pending.put(at, SimEvent::Arrive(envelope));
         }
     }
 
     fn on_disk_job(&mut self, idx: ServerIdx, job: StoreJob) {
         let host = &mut self.hosts[idx.at()];
         if let Some(takes) = host.disk.put(job) {
-            self.agenda.put(self.recorder.now + takes, SimEvent::Disk(idx, host.incarnation));
+            self.pending.put(self.recorder.now + takes, SimEvent::Disk(idx, host.incarnation));
         }
     }
 
@@ -119,7 +119,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         if host.incarnation != incarnation {
             return;
         }
-        if let Some((scheduling, job)) = self.agenda.scheduling.as_mut().zip(host.disk.running()) {
+        if let Some((scheduling, job)) = self.pending.scheduling.as_mut().zip(host.disk.running()) {
             scheduling.note(self.recorder.now, Choice::Finish(idx, job));
         }
         let mut written: Option<Token> = None;
@@ -145,13 +145,13 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 }
                 Done::Deliver(event, Span::ZERO) => heard = Some(event),
                 Done::Deliver(event, late) => {
-                    self.agenda.put(self.recorder.now + late, SimEvent::Deliver(idx, incarnation, event));
+                    self.pending.put(self.recorder.now + late, SimEvent::Deliver(idx, incarnation, event));
                 }
             }
         }
         // The next jobs begin before the server is told, so the jobs that it adds now wait behind them.
         if let Some(takes) = host.disk.start() {
-            self.agenda.put(self.recorder.now + takes, SimEvent::Disk(idx, incarnation));
+            self.pending.put(self.recorder.now + takes, SimEvent::Disk(idx, incarnation));
         }
         if let Some(token) = written {
             self.deliver(idx, Event::Persisted(token));
@@ -168,7 +168,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// Delivers a result whose disk has just told the server of writes, too. In a schedule it is an element
     /// of its own, since other things can happen between the two.
     fn hear_apart(&mut self, idx: ServerIdx, incarnation: u32, event: Event) {
-        match &mut self.agenda.scheduling {
+        match &mut self.pending.scheduling {
             Some(scheduling) if scheduling.is_playing() => {
                 scheduling.hold(SimEvent::Deliver(idx, incarnation, event));
             }
@@ -204,7 +204,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let host = &mut self.hosts[idx.at()];
         let Some(work) = host.process.as_ref().and_then(|process| process.work.front()) else { return };
         let takes = host.times.takes(self.recorder.now, work);
-        self.agenda.put(self.recorder.now + takes, SimEvent::Machine(idx, host.incarnation));
+        self.pending.put(self.recorder.now + takes, SimEvent::Machine(idx, host.incarnation));
     }
 
     /// Executes the current work of a state machine: its duration is over.
@@ -216,7 +216,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let process = host.process.as_mut().expect("an awake server has a process");
         let machine = &mut process.machine;
         let work = process.work.pop_front().expect("the current work is in the queue");
-        if let Some(scheduling) = &mut self.agenda.scheduling {
+        if let Some(scheduling) = &mut self.pending.scheduling {
             scheduling.note(self.recorder.now, Choice::Work(idx, WorkId::of(&work)));
         }
         let event = match work {

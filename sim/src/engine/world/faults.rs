@@ -107,7 +107,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.trace("refuse", idx);
         self.refused = self.refused.with(idx);
         if let Some(after) = self.plan.supervised.filter(|_| !self.broken.contains(idx)) {
-            self.agenda.put(self.recorder.now + after, SimEvent::Restart(idx));
+            self.pending.put(self.recorder.now + after, SimEvent::Restart(idx));
         }
     }
 
@@ -120,7 +120,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// Crashes a server and gives it a new disk. The messages to the old machine are lost.
     pub fn give_new_disk(&mut self, idx: ServerIdx) {
         self.note_as_one(|| Choice::NewDisk(idx), |world| world.crash_wiped(idx));
-        if let Some(scheduling) = &mut self.agenda.scheduling {
+        if let Some(scheduling) = &mut self.pending.scheduling {
             scheduling.lose_all_to(idx);
         }
         self.network.lose_all_to(idx);
@@ -189,7 +189,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.awake = self.awake.with(idx);
         for sim_event in waiting {
             let is_timer = matches!(sim_event, SimEvent::Timer(_));
-            let serial = self.agenda.put(self.recorder.now, sim_event);
+            let serial = self.pending.put(self.recorder.now, sim_event);
             // Each event gets a new serial number here. Only the last timer event can be valid, so the
             // process keeps its new number.
             if is_timer {
@@ -264,7 +264,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let oldest = self.held.pop_front();
         let there_was = oldest.is_some();
         if let Some((_, envelope)) = oldest {
-            self.agenda.put(self.recorder.now, SimEvent::Arrive(envelope));
+            self.pending.put(self.recorder.now, SimEvent::Arrive(envelope));
         }
         there_was
     }
@@ -335,24 +335,24 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.call_as(Caller::Nemesis, first, Call::Bootstrap(self.founders()));
         // The first server can crash before its first configuration is durable, so the call is
         // repeated.
-        self.agenda.put(self.recorder.now + AGAIN, SimEvent::Bootstrap);
+        self.pending.put(self.recorder.now + AGAIN, SimEvent::Bootstrap);
     }
 
     /// Crashes a server and restarts it after `away` microseconds.
     pub(super) fn crash_for(&mut self, idx: ServerIdx, away: Span) {
         self.crash(idx);
-        self.agenda.put(self.recorder.now + away, SimEvent::Restart(idx));
+        self.pending.put(self.recorder.now + away, SimEvent::Restart(idx));
     }
 
     /// Crashes a server that has executed only the first few actions of a step.
     pub(super) fn interrupt(&mut self, idx: ServerIdx, carried: usize, away: Span) {
         let now = self.recorder.now;
-        if let Some(scheduling) = &mut self.agenda.scheduling {
+        if let Some(scheduling) = &mut self.pending.scheduling {
             scheduling.note_interrupt(now, idx, carried);
             scheduling.mute();
         }
         self.crash_for(idx, away);
-        if let Some(scheduling) = &mut self.agenda.scheduling {
+        if let Some(scheduling) = &mut self.pending.scheduling {
             scheduling.unmute();
         }
     }
@@ -377,7 +377,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             self.recorder.on_observation(ObservationKind::Halted(idx));
             self.trace("halt", idx);
             if let Some(after) = self.plan.supervised {
-                self.agenda.put(self.recorder.now + after, SimEvent::Restart(idx));
+                self.pending.put(self.recorder.now + after, SimEvent::Restart(idx));
             }
             self.break_calls(process.calls);
         }

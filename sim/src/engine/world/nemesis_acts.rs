@@ -23,7 +23,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         };
         let view = NemesisView { expendable, removed, blank, ..self.view() };
         if let Some((act, again)) = nemesis.act(kind, &view) {
-            self.agenda.put(self.recorder.now + again, SimEvent::Act(kind));
+            self.pending.put(self.recorder.now + again, SimEvent::Act(kind));
             self.nemesis = Some(nemesis);
             self.do_act(act);
         }
@@ -57,14 +57,14 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             Act::Crash(idx, away) => self.crash_for(idx, away),
             Act::Pause(idx, lasts) => {
                 self.pause(idx);
-                self.agenda.put(now + lasts, SimEvent::Resume(idx));
+                self.pending.put(now + lasts, SimEvent::Resume(idx));
             }
             Act::Network(change, lasts, back) => self.change_for(&change, lasts, back),
             Act::Flap(a, b, each) => {
                 for turn in 0..6 {
                     let change =
                         if turn % 2 == 0 { NetworkChange::Cut(a, b) } else { NetworkChange::Mend(a, b) };
-                    self.agenda.put(now + each.times(turn), SimEvent::Change(change));
+                    self.pending.put(now + each.times(turn), SimEvent::Change(change));
                 }
             }
             Act::Call(idx, call) => {
@@ -107,12 +107,12 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             Act::BreakMachine(idx, fault) => self.break_machine(idx, fault),
             Act::Fill(idx, lasts) => {
                 self.fill_disk(idx);
-                self.agenda.put(now + lasts, SimEvent::FreeSpace(idx));
+                self.pending.put(now + lasts, SimEvent::FreeSpace(idx));
             }
             Act::Lose(idx) => self.lose(idx),
             Act::NewDisk(idx, away) => {
                 self.give_new_disk(idx);
-                self.agenda.put(now + away, SimEvent::Restart(idx));
+                self.pending.put(now + away, SimEvent::Restart(idx));
             }
             Act::Freeze(idx, lasts) => self.freeze_clock(idx, lasts),
             Act::Stall(idx, lasts) => self.stall_machine(idx, lasts),
@@ -203,7 +203,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     fn change_for(&mut self, change: &NetworkChange, lasts: Span, back: NetworkChange) {
         self.change_network(change);
-        self.agenda.put(self.recorder.now + lasts, SimEvent::Change(back));
+        self.pending.put(self.recorder.now + lasts, SimEvent::Change(back));
     }
 
     fn view(&self) -> NemesisView<'_> {

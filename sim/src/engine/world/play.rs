@@ -13,25 +13,25 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// Records the schedule of the run from now on. A schedule that is to be played again must be recorded
     /// from the beginning.
     pub fn record_schedule(&mut self) {
-        self.agenda.scheduling = Some(Box::default());
+        self.pending.scheduling = Some(Box::default());
     }
 
     /// Follows schedules from now on: nothing happens but what [`World::play`] is told.
     pub fn follow_schedules(&mut self, fit: Fit) {
         self.nemesis = None;
-        self.agenda.scheduling = Some(Box::new(Scheduling::following(fit)));
+        self.pending.scheduling = Some(Box::new(Scheduling::following(fit)));
     }
 
     /// Removes and returns the elements that happened since the recording began. A world that plays a
     /// schedule records, too, so elements that were skipped are missing and times are exact.
     pub fn take_schedule(&mut self) -> Vec<Element> {
-        self.agenda.scheduling.as_mut().map(|it| it.take_elements()).unwrap_or_default()
+        self.pending.scheduling.as_mut().map(|it| it.take_elements()).unwrap_or_default()
     }
 
     /// Plays elements until `go_on` returns false. It is asked before every element. An element is skipped if
     /// what it names does not exist ([`World::skipped`] counts them).
     pub fn play(&mut self, elements: &[Element], mut go_on: impl FnMut(&V) -> bool) {
-        if let Some(scheduling) = &mut self.agenda.scheduling {
+        if let Some(scheduling) = &mut self.pending.scheduling {
             scheduling.expect(elements);
         }
         for element in elements {
@@ -44,7 +44,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// True if the run follows a schedule.
     pub(super) fn is_playing(&self) -> bool {
-        self.agenda.scheduling.as_ref().is_some_and(|it| it.is_playing())
+        self.pending.scheduling.as_ref().is_some_and(|it| it.is_playing())
     }
 
     /// Plays one element. Returns false if what it names does not exist.
@@ -116,7 +116,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         if !self.awake.contains(id.to()) {
             return false;
         }
-        let Some((id, mut envelope)) = self.agenda.scheduling.as_mut().and_then(|it| it.message(id)) else {
+        let Some((id, mut envelope)) = self.pending.scheduling.as_mut().and_then(|it| it.message(id)) else {
             return false;
         };
         if let Some(word) = flips {
@@ -163,7 +163,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         if !self.awake.contains(idx) {
             return false;
         }
-        let event = self.agenda.scheduling.as_mut().and_then(|it| it.take_result(idx, incarnation, ticket));
+        let event = self.pending.scheduling.as_mut().and_then(|it| it.take_result(idx, incarnation, ticket));
         let is_there = event.is_some();
         event.into_iter().for_each(|event| self.hear(idx, event));
         is_there
@@ -194,7 +194,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         if !is_down && !self.awake.contains(to) {
             return false;
         }
-        let ask = self.agenda.scheduling.as_mut().and_then(|it| it.take_ask(id));
+        let ask = self.pending.scheduling.as_mut().and_then(|it| it.take_ask(id));
         if let Some(ask) = ask {
             if is_down {
                 self.note(|| Choice::Ask(id));
@@ -207,7 +207,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     fn play_reply(&mut self, id: AskId) -> bool {
-        let reply = self.agenda.scheduling.as_mut().and_then(|it| it.take_reply(id));
+        let reply = self.pending.scheduling.as_mut().and_then(|it| it.take_reply(id));
         let is_there = reply.is_some();
         reply.into_iter().for_each(|(request, reply)| self.on_reply(request, reply));
         is_there
@@ -218,11 +218,11 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     fn scheduling(&self) -> &Scheduling {
-        self.agenda.scheduling.as_deref().expect("a world that plays a schedule follows one")
+        self.pending.scheduling.as_deref().expect("a world that plays a schedule follows one")
     }
 
     fn arm(&mut self, interrupt: Option<(ServerIdx, usize)>) -> bool {
-        if let Some(scheduling) = &mut self.agenda.scheduling {
+        if let Some(scheduling) = &mut self.pending.scheduling {
             scheduling.arm(interrupt);
         }
         true
@@ -231,7 +231,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// Adds an element to the schedule, if one is recorded.
     #[inline]
     pub(super) fn note(&mut self, choice: impl FnOnce() -> Choice) {
-        if let Some(scheduling) = &mut self.agenda.scheduling {
+        if let Some(scheduling) = &mut self.pending.scheduling {
             scheduling.note(self.recorder.now, choice());
         }
     }
@@ -239,11 +239,11 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// Adds one element for everything that `act` does.
     pub(super) fn note_as_one(&mut self, choice: impl FnOnce() -> Choice, act: impl FnOnce(&mut Self)) {
         self.note(choice);
-        if let Some(scheduling) = &mut self.agenda.scheduling {
+        if let Some(scheduling) = &mut self.pending.scheduling {
             scheduling.mute();
         }
         act(self);
-        if let Some(scheduling) = &mut self.agenda.scheduling {
+        if let Some(scheduling) = &mut self.pending.scheduling {
             scheduling.unmute();
         }
     }

@@ -76,7 +76,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
         // The nemesis may crash the server in the middle of a step: only its first actions are executed.
         let away = self.all().minus(self.awake);
-        let interrupt = self.agenda.scheduling.as_mut().and_then(|it| it.take_interrupt(idx));
+        let interrupt = self.pending.scheduling.as_mut().and_then(|it| it.take_interrupt(idx));
         let crash = match interrupt {
             Some(carried) => Some((carried, Span::ZERO)),
             None => self.nemesis.as_mut().and_then(|it| it.crash_between(idx, actions.len(), away)),
@@ -112,7 +112,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let Some(process) = &mut host.process else { return };
         let at = host.clock.when(process.server.deadline().at).max(self.recorder.now);
         if at < process.timer.at {
-            let serial = self.agenda.put(at, SimEvent::Timer(idx));
+            let serial = self.pending.put(at, SimEvent::Timer(idx));
             process.timer = Timer { at, serial };
         }
     }
@@ -144,7 +144,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         if is_lost && !envelope.is_held {
             return;
         }
-        if let Some(scheduling) = &mut self.agenda.scheduling {
+        if let Some(scheduling) = &mut self.pending.scheduling {
             scheduling.note_arrival(self.recorder.now, envelope.number);
         }
         let from = self.hosts[envelope.from.at()].node;
@@ -156,7 +156,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     pub(super) fn on_release_held(&mut self, number: u64) {
         if let Some(place) = self.held.iter().position(|&(held, _)| held == number) {
             let (_, envelope) = self.held.remove(place).expect("the position was just found");
-            self.agenda.put(self.recorder.now, SimEvent::Arrive(envelope));
+            self.pending.put(self.recorder.now, SimEvent::Arrive(envelope));
         }
     }
 

@@ -8,13 +8,13 @@ use wavetank_raft::Time;
 
 /// The pending events of a world.
 #[derive(Debug, Default)]
-pub(crate) struct Agenda {
+pub(crate) struct PendingEvents {
     queue: EventQueue<SimEvent>,
     /// The schedule that is being recorded or followed, if any.
     pub(crate) scheduling: Option<Box<Scheduling>>,
 }
 
-impl Agenda {
+impl PendingEvents {
     /// Adds an event. Returns its serial number in the event queue, or 0 if the run follows a schedule.
     #[inline]
     pub(crate) fn put(&mut self, at: Time, event: SimEvent) -> u64 {
