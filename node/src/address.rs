@@ -136,7 +136,7 @@ mod tests {
             ("10.0.0.1:70000", "10.0.0.1:7000"),
             ("0.0.0.0:7000", "10.0.0.1:7000"),
             ("[::]:7000", "10.0.0.1:7000"),
-            ("[::1]", "10.0.0.1:7000"),
+            ("[::1]", "[::1]:7000"),
         ] {
             let error = AddressFormat::HostAndPort.check(&text.into()).expect_err(text);
             assert_eq!(error.example, right, "{text}");

@@ -274,9 +274,8 @@ impl Shrinker<'_, '_> {
     }
 
     /// True if the plan with its exact schedule fails in the same way. It may not: a panic ends a run in the
-    /// middle of an element, which the schedule then lacks.
+    /// middle of an element, which the schedule then lacks. It is the same attempt, so it is not counted.
     fn fails_exactly(&mut self, plan: &Plan) -> bool {
-        self.tries += 1;
         let tried = (self.run)(plan.clone());
         Failure::of(&tried.report.verdict).as_ref() == Some(&self.failure)
     }
@@ -368,7 +367,7 @@ mod tests {
 
     #[test]
     fn no_element_of_a_minimal_schedule_can_be_left_out() {
-        for seed in (0..200).filter(|&seed| fails(Plan::storm(seed)).is_some()).take(5) {
+        for seed in (0..200).filter(|&seed| fails(Plan::storm(seed)).is_some()).take(2) {
             let shrunk = shrink(Plan::storm(seed), &mut run, &mut |_| true).expect("it fails");
             let EventOrder::Scheduled(Fit::Exact, elements) = &shrunk.plan.order else {
                 panic!("{shrunk:?}")

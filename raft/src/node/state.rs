@@ -86,11 +86,6 @@ impl NodeState {
         self.last_rpc
     }
 
-    /// Returns the last number that a request or a ticket got.
-    pub(crate) const fn last_rpc(&self) -> RpcId {
-        self.last_rpc
-    }
-
     /// Enters a newer term, in which this server has not voted yet.
     pub(crate) fn enter(&mut self, term: Term) {
         assert!(self.term < term, "{}: cannot go from {} to {term}", self.id, self.term);

@@ -17,9 +17,6 @@ use alloc::sync::Arc;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Progress {
     pub(crate) matched: Index,
-    /// The last request that was sent before `matched` rose to its value. A follower that answers a
-    /// later request has acknowledged `matched`.
-    matched_at: RpcId,
     /// True after the follower, a voter, has lost entries that it had acknowledged. Its copies do not
     /// count for a commit any more.
     pub(crate) has_lost_entries: bool,
@@ -85,6 +82,8 @@ pub(crate) struct InflightCall {
     pub(crate) prev: Index,
     /// The index of the last entry of the request; `prev` if it has no entries.
     pub(crate) upto: Index,
+    /// The match index of the follower when the request was sent.
+    pub(crate) acknowledged: Index,
 }
 
 impl InflightCall {
@@ -97,7 +96,6 @@ impl Progress {
     pub(crate) fn new(next: Index, now: Time) -> Self {
         Self {
             matched: Index::ZERO,
-            matched_at: RpcId(0),
             has_lost_entries: false,
             flow: Flow::Probe { next, waiting: false },
             inflight: VecDeque::new(),
@@ -163,10 +161,10 @@ impl Progress {
     }
 
     /// True if a follower whose log ends at `last`, and that has refused this request, has lost entries
-    /// that it had acknowledged before. A request that was sent earlier proves nothing: its answer may
-    /// have been overtaken by the acknowledgement.
+    /// that it had acknowledged before the request was sent. An acknowledgement after that proves
+    /// nothing: it may have overtaken the answer to this request.
     pub(crate) fn is_loss(&self, refused: InflightCall, last: Index) -> bool {
-        self.matched_at < refused.rpc && last < self.matched
+        last < refused.acknowledged && last < self.matched
     }
 
     /// Records that the follower's log ends at `last` only, although it had acknowledged more.
@@ -176,11 +174,9 @@ impl Progress {
     }
 
     /// Records that the follower has all entries up to `upto`, and forgets the requests that carry
-    /// only those. `newest` is the last request that was sent to any follower.
-    pub(crate) fn matches(&mut self, upto: Index, newest: RpcId) {
-        if self.matched < upto {
-            (self.matched, self.matched_at) = (upto, newest);
-        }
+    /// only those.
+    pub(crate) fn matches(&mut self, upto: Index) {
+        self.matched = self.matched.max(upto);
         let matched = self.matched;
         self.inflight.retain(|call| !call.has_entries() || matched < call.upto);
         self.window = self.inflight.iter().filter(|call| call.has_entries()).count() as u64;

@@ -84,7 +84,7 @@ impl Leader {
         peer.report_contact(now, fx);
         let before = peer.progress.matched;
         if response.success {
-            peer.progress.matches(call.upto, state.last_rpc());
+            peer.progress.matches(call.upto);
         } else if peer.progress.is_loss(call, response.last_log) {
             peer.on_lost_entries(state, response.last_log, fx);
         } else {
@@ -199,7 +199,9 @@ impl Peer {
         let leader_commit = state.commit.min(upto);
         self.progress.told_commit = self.progress.told_commit.max(leader_commit);
         let most = usize::try_from(state.settings.max_inflight).unwrap_or(usize::MAX).saturating_add(32);
-        self.progress.record_call(InflightCall { rpc, sent: now, prev: prev.index, upto }, most);
+        let acknowledged = self.progress.matched;
+        let call = InflightCall { rpc, sent: now, prev: prev.index, upto, acknowledged };
+        self.progress.record_call(call, most);
         let request =
             Request::AppendEntries(AppendEntries { term: state.term, prev, entries, leader_commit });
         fx.push(Effect::Send { to: self.id, rpc, request });

@@ -117,7 +117,7 @@ impl Leader {
         peer.report_contact(now, fx);
         if finished {
             peer.progress.flow = Flow::Probe { next: meta.last.index.next(), waiting: false };
-            peer.progress.matches(meta.last.index, state.last_rpc());
+            peer.progress.matches(meta.last.index);
             self.replicate_to(state, from, now, fx);
             self.on_progress(state, from, now, fx);
             self.confirm_reads(state, now, fx);
