@@ -141,10 +141,10 @@ pub fn shrink(
     let before = size(&plan, &tried);
     let fault_ids = tried.fault_ids.clone();
     let best = Best { plan: shortened(plan, &tried.report), size: before, fault_ids };
-    let is_liveness = elements::is_liveness(&tried.report.verdict);
+    let class = elements::class_of(&tried.report.verdict);
     let mut shrinker = Shrinker {
         failure,
-        is_liveness,
+        class,
         best,
         tries: 1,
         run,
@@ -166,7 +166,7 @@ struct Best {
 
 struct Shrinker<'a, 'b> {
     failure: Failure,
-    is_liveness: bool,
+    class: Class,
     best: Best,
     tries: u64,
     run: &'a mut RunPlan<'b>,
@@ -257,11 +257,9 @@ impl Shrinker<'_, '_> {
             size.steps = tried.schedule.len() as u64;
         }
         let mut is_new = fails && wants(size, self.best.size);
-        if is_new {
-            if plan.order != EventOrder::Drawn {
-                plan.order = EventOrder::Scheduled(Fit::Exact, tried.schedule);
-                is_new = self.fails_exactly(&plan);
-            }
+        if is_new && plan.order != EventOrder::Drawn {
+            plan.order = EventOrder::Scheduled(Fit::Exact, tried.schedule);
+            is_new = self.fails_exactly(&plan);
         }
         if is_new {
             let plan = shortened(plan, &tried.report);

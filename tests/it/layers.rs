@@ -58,7 +58,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("scenarios", &["command_log", "trace", "dsl", "stories", "registry", "cli"]),
-    ("node", &["leader", "address", "wire", "store", "transport", "error", "driver", "handle", "prelude"]),
+    (
+        "node",
+        &["panic", "leader", "address", "wire", "store", "transport", "error", "driver", "handle", "prelude"],
+    ),
 ];
 
 /// The crates of the workspace that a crate may name.

@@ -26,7 +26,7 @@ impl Shrinker<'_, '_> {
     /// Shrinks the schedule. Returns false if the failure is no event of the run, or if the schedule of the
     /// run does not fail in the same way.
     pub(super) fn search_schedule(&mut self) -> bool {
-        if self.is_liveness || !self.attempt_order(EventOrder::Recorded) {
+        if self.class == Class::Liveness || !self.attempt_order(EventOrder::Recorded) {
             return false;
         }
         if !self.attempt_order(EventOrder::Scheduled(Fit::Exact, self.elements().to_vec())) {
@@ -117,9 +117,12 @@ impl Shrinker<'_, '_> {
     }
 }
 
-/// True if the failure is that something never happens.
-pub(super) fn is_liveness(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Violated(violation) if violation.class == Class::Liveness)
+/// The class of a failure. A panic is a wrong event, as a violation of safety is.
+pub(super) const fn class_of(verdict: &Verdict) -> Class {
+    match verdict {
+        Verdict::Violated(violation) => violation.class,
+        Verdict::Held | Verdict::Vacuous(_) | Verdict::Panicked(_) => Class::Safety,
+    }
 }
 
 fn groups_of(element: &Element) -> Vec<Group> {

@@ -67,6 +67,39 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                     self.pending.put(now + each.times(turn), SimEvent::Change(change));
                 }
             }
+            Act::Jump(idx, by) => self.jump_clock(idx, by),
+            Act::RestartUnderChange(servers, change, lasts, back) => {
+                self.change_for(&change, lasts, back);
+                servers.iter().for_each(|idx| self.crash_for(idx, Span::ZERO));
+            }
+            Act::ReleaseHeld => {
+                self.release_held();
+            }
+            Act::ReleaseAllHeld => while self.release_held() {},
+            Act::Damage(idx, fault, draw) => self.damage(idx, fault, draw),
+            Act::BreakMachine(idx, fault) => self.break_machine(idx, fault),
+            Act::Fill(idx, lasts) => {
+                self.fill_disk(idx);
+                self.pending.put(now + lasts, SimEvent::FreeSpace(idx));
+            }
+            Act::Lose(idx) => self.lose(idx),
+            Act::NewDisk(idx, away) => {
+                self.give_new_disk(idx);
+                self.pending.put(now + away, SimEvent::Restart(idx));
+            }
+            Act::Freeze(idx, lasts) => self.freeze_clock(idx, lasts),
+            Act::Stall(idx, lasts) => self.stall_machine(idx, lasts),
+            Act::SkewClocks(idx, change, lasts, back) => {
+                self.skew_clocks(idx);
+                self.change_for(&change, lasts, back);
+            }
+            operator => self.do_as_operator(operator),
+        }
+    }
+
+    /// Executes an act of an operator: calls of servers, and moves of servers to other addresses.
+    fn do_as_operator(&mut self, act: Act) {
+        match act {
             Act::Call(idx, call) => {
                 self.call_as(Caller::Nemesis, idx, call);
             }
@@ -94,32 +127,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 self.correct_addresses();
             }
             Act::CorrectAddresses => self.correct_addresses(),
-            Act::Jump(idx, by) => self.jump_clock(idx, by),
-            Act::RestartUnderChange(servers, change, lasts, back) => {
-                self.change_for(&change, lasts, back);
-                servers.iter().for_each(|idx| self.crash_for(idx, Span::ZERO));
-            }
-            Act::ReleaseHeld => {
-                self.release_held();
-            }
-            Act::ReleaseAllHeld => while self.release_held() {},
-            Act::Damage(idx, fault, draw) => self.damage(idx, fault, draw),
-            Act::BreakMachine(idx, fault) => self.break_machine(idx, fault),
-            Act::Fill(idx, lasts) => {
-                self.fill_disk(idx);
-                self.pending.put(now + lasts, SimEvent::FreeSpace(idx));
-            }
-            Act::Lose(idx) => self.lose(idx),
-            Act::NewDisk(idx, away) => {
-                self.give_new_disk(idx);
-                self.pending.put(now + away, SimEvent::Restart(idx));
-            }
-            Act::Freeze(idx, lasts) => self.freeze_clock(idx, lasts),
-            Act::Stall(idx, lasts) => self.stall_machine(idx, lasts),
-            Act::SkewClocks(idx, change, lasts, back) => {
-                self.skew_clocks(idx);
-                self.change_for(&change, lasts, back);
-            }
+            other => unreachable!("{other:?} is not an act of an operator"),
         }
     }
 

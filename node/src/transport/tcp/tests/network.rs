@@ -414,10 +414,7 @@ impl AsyncRead for End {
                 }
                 PipeEnd::Works => {}
             }
-            let next = match pipe.take(into) {
-                Ok(_) => return Poll::Ready(Ok(())),
-                Err(next) => next,
-            };
+            let Err(next) = pipe.take(into) else { return Poll::Ready(Ok(())) };
             pipe.reader = Some(cx.waker().clone());
             drop(pipe);
             let Some(at) = next else { return Poll::Pending };
