@@ -65,7 +65,7 @@ pub struct Run<T> {
     pub report: Report,
     /// The faults of servers and links that happened.
     pub fault_ids: Vec<FaultId>,
-    /// The schedule of the run, if the plan asks for it ([`EventOrder`](crate::schedule::EventOrder)).
+    /// The schedule of the run, if the plan asks for it ([`EventOrder`]).
     pub schedule: Vec<Element>,
     /// The trace of the run. It is the default value if the simulation could not be created.
     pub trace: T,
