@@ -78,7 +78,7 @@ pub struct Outgoing {
 /// Something from another server.
 #[derive(Debug)]
 pub enum Arrival {
-    /// A call of a peer.
+    /// A request from a peer.
     Request {
         /// The caller.
         header: Header,

@@ -65,8 +65,9 @@ pub struct Config {
     /// Bytes of the entries kept in memory (≥ `max_append_bytes`): the sum of their
     /// [`weight`](crate::Entry::weight)s. An entry that is not durable stays in memory beyond this.
     pub log_cache_bytes: u64,
-    /// A leader steps down, and a follower does not campaign, while a write has not become
-    /// durable for this long (≥ `heartbeat_timeout`). HashiCorp's leaders hang (#503, #614).
+    /// If a write is not durable after this time, a leader steps down and a follower does not
+    /// campaign until it is durable (≥ `heartbeat_timeout`). HashiCorp's leaders hang in this case
+    /// (#503, #614).
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub disk_stall_timeout: Duration,
     /// How much faster one clock may run than another, in parts per million, for reads under the
@@ -160,7 +161,7 @@ impl From<Settings> for Config {
 pub struct ConfigError {
     /// The field.
     pub field: &'static str,
-    /// What must hold of it.
+    /// The rule that the setting must satisfy.
     pub rule: &'static str,
 }
 

@@ -231,7 +231,7 @@ fn check_capsule<F: TankFsm + 'static>(path: &str, make: impl Fn(u64) -> Trial<F
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read `{path}`: {error}"));
     let capsule = Capsule::parse(&text).unwrap_or_else(|error| panic!("`{path}` is not a capsule: {error}"));
     let Content::Plan { plan, .. } = &capsule.content else {
-        panic!("`{path}` holds a schedule of an exploration, but a replay here needs a plan")
+        panic!("`{path}` holds a schedule of an exploration, but a test replays only storms")
     };
     failure::replay_capsule(&make(plan.seed), plan, &capsule);
 }

@@ -103,8 +103,8 @@ pub enum ObservationKind<'a> {
         idx: ServerIdx,
         /// The write that is durable.
         write: &'a Write,
-        /// The number of the write's entries that are durable after a crash in the middle of it; `None`
-        /// if the whole write is durable.
+        /// If a crash interrupted the write, the number of its entries that are durable; `None` if the
+        /// whole write is durable.
         torn: Option<usize>,
     },
     /// A state machine applied a batch.

@@ -182,8 +182,8 @@ impl Outbox {
         fx.push(Effect::Store(StoreJob::Persist(Write { token: self.issued, hard_state, log })));
     }
 
-    /// Returns the write that must be durable before a message is sent that asserts the vote record
-    /// and the log up to `upto`. Returns `None` if the message may be sent now.
+    /// A message may depend on the vote record and on the log up to `upto`. Returns the write that
+    /// must be durable before such a message is sent, or `None` if it may be sent now.
     fn required_write(&self, upto: Index) -> Option<Token> {
         let vote = (self.persisted < self.hard_state_token).then_some(self.hard_state_token);
         let log = (self.durable < upto).then(|| {

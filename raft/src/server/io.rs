@@ -412,7 +412,7 @@ pub enum Observed {
         peer: NodeId,
         /// The last index that the follower had acknowledged.
         acknowledged: Index,
-        /// The last index of its log now.
+        /// The index of the last entry that the member's log has now.
         last: Index,
     },
     /// An input was ignored for this reason.

@@ -1,5 +1,5 @@
-//! Writes files atomically: the text goes into a temporary file in the same directory, which is renamed
-//! at the end.
+//! Writes files atomically: writes the text to a temporary file in the same directory, then renames that
+//! file.
 
 use super::CliError;
 use std::ffi::OsString;

@@ -121,7 +121,7 @@ fn totals(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
     {
         writeln!(
             out,
-            "leaderless {}: half up to {half} ms, 99 % up to {most} ms, longest {longest} ms",
+            "periods without a leader: {}; median {half} ms, 99 % up to {most} ms, longest {longest} ms",
             format::many(leaderless.count(), "time")
         )?;
     }

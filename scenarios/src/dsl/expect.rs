@@ -118,7 +118,7 @@ impl Cluster {
         self.expect(!is_there, &format!("`{command}` cannot be read from {idx}"));
     }
 
-    /// Asserts that a server does not lead during this time.
+    /// Asserts that a server does not lead while these election timeouts pass.
     pub fn expect_not_led_by(&mut self, idx: ServerIdx, timeouts: ElectionTimeouts) {
         self.while_passes(timeouts, &format!("{idx} does not lead"), |tank| {
             node(tank, idx).map(Node::role) != Some(RoleName::Leader)

@@ -12,7 +12,7 @@ pub struct Story {
     servers: u8,
     /// The number of blank servers outside the first configuration.
     spares: u8,
-    /// Changes the calm plan.
+    /// Changes the plan of the story, which has no faults.
     plan_tweak: fn(&mut Plan),
     /// The function that plays the story.
     pub(super) script: fn(&mut Cluster),

@@ -36,7 +36,7 @@ impl Cluster {
     pub fn until_elected_among(&mut self, these: &[ServerIdx]) -> ServerIdx {
         let elected = |tank: &Tank| tank.leader().filter(|leader| these.contains(leader));
         self.until(|_| "one of these servers is elected".to_owned(), |tank| elected(tank).is_some());
-        elected(&self.tank).expect("the wait ends only when it exists")
+        elected(&self.tank).expect("the wait ends only when one of these servers leads")
     }
 
     fn until_leader_that(&mut self, what: &str, is_meant: impl Fn(ServerIdx) -> bool) -> ServerIdx {

@@ -15,16 +15,16 @@ pub enum KeyModel {
     Kv,
 }
 
-/// What the completion `fail` of a `cas` says. It never means that the `cas` was done.
+/// The meaning of the completion `fail` of a `cas`. In any case, the `cas` was not done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum FailedCas {
-    /// With an `error` that is not `null` it was not done, for whatever reason. Without one it found another
-    /// value than the expected one.
+    /// If the completion has an `error` that is not `null`, the `cas` was not done, for any reason. Otherwise
+    /// the `cas` did not find the expected value.
     #[default]
     ByError,
-    /// It found another value than the expected one.
+    /// The `cas` did not find the expected value.
     Mismatch,
-    /// It was not done, for whatever reason.
+    /// The `cas` was not done, for any reason.
     NotDone,
 }
 

@@ -164,7 +164,7 @@ impl HistoryReader<'_> {
             return Err(format!("process {process} invokes, and its last operation has not completed"));
         }
         let model = self.format.model;
-        let verb = model.verb(f.as_deref().ok_or("an invocation without f")?)?;
+        let verb = model.verb(f.as_deref().ok_or("the invocation has no field `f`")?)?;
         let args = model.args(verb, &value)?;
         let input = match (verb, args.as_slice()) {
             (OpKind::Write, [value]) => Input::Write(value),

@@ -76,7 +76,7 @@ pub enum Output<'a> {
     Done,
     /// A read was done, and returned this value.
     Read(&'a [u8]),
-    /// A cas found another value than the expected one.
+    /// A cas did not find the expected value.
     Mismatch,
     /// It was certainly not done.
     Failed,
@@ -115,7 +115,7 @@ enum Effect {
     Nothing,
     /// It read this value.
     Read(u32),
-    /// It found another value than this one.
+    /// It did not find this value.
     Mismatch(u32),
     Write(u32),
     Append(u32),

@@ -35,8 +35,9 @@ pub(super) struct OrderSearch {
 /// A point to backtrack to.
 #[derive(Clone, Copy, Debug)]
 struct Frame {
-    /// The length of the order and the state before the operation that led here.
+    /// The length of the order before the last operation was added.
     order: usize,
+    /// The state before the last operation was added.
     state: u32,
     /// The operation that is tried next.
     next: u32,

@@ -10,12 +10,12 @@ use std::ops::Range;
 pub(super) struct Unreachable {
     /// For each value, how many operations must still read it.
     demand: Vec<u32>,
-    /// For each value, how many remaining operations can lead to it. If it is known which operations
-    /// must have produced it: one, less one for each of them that was linearized.
+    /// For each value, the number of operations that can still produce it. If the operation that
+    /// produced the value is known, this is one, and zero after that operation was linearized.
     slack: Vec<i32>,
-    /// For each operation the values whose slack it takes, one after the other.
+    /// The values whose slack each operation reduces. The lists of all operations follow each other.
     supplies: Vec<u32>,
-    /// Where in `supplies` the values of each operation begin.
+    /// The position in `supplies` at which the list of each operation begins.
     starts: Vec<u32>,
     /// The unreachable values.
     values: Vec<u32>,

@@ -34,7 +34,7 @@ named! {
         /// A leader entered a joint configuration.
         JointEntered = "joint configuration entered",
         /// A joint configuration was in force while the leader changed.
-        JointLeaderChange = "leader changed while joint",
+        JointLeaderChange = "leader changed during a joint configuration",
         /// A leader committed a configuration in which it is no voter.
         LeaderRemoved = "leader removed",
         /// A server crashed before its writes reached the disk.

@@ -6,7 +6,7 @@
 //! mount. A fault is armed in advance and occurs after a number of operations, which can be in the
 //! middle of any task of the store.
 
-#![expect(clippy::disallowed_types, reason = "stores must be `Send`, although the tank is one thread")]
+#![expect(clippy::disallowed_types, reason = "stores must be `Send`, although the tank runs on one thread")]
 
 use super::names::{Inode, Names};
 use super::pages::{Loss, Pages};

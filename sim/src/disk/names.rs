@@ -13,7 +13,7 @@ const ROOT: Inode = 0;
 
 type Directories = BTreeMap<Inode, BTreeMap<String, Inode>>;
 
-/// The names of all files and directories, as they are now and as they are synced.
+/// The names of all files and directories, in two versions: the present one, and the one that was synced last.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
     now: Directories,

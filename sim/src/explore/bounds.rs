@@ -54,7 +54,7 @@ pub enum DiskModel {
     Hang,
     /// At any time after the step that requested it, or never.
     Late,
-    /// In the step that requested it.
+    /// A write is durable in the step that requested it.
     Quick,
 }
 

@@ -183,7 +183,7 @@ impl MessageId {
     }
 }
 
-/// Parses `n1>n2 t3 #1`. From the second life of the caller on, ` life 2` follows.
+/// Parses `n1>n2 t3 #1`. If the caller has restarted, the number of its life follows, as in ` life 2`.
 fn parse_call_id(text: &str) -> Option<CallId> {
     let mut parts = text.split(' ');
     let (from, to) = parts.next()?.split_once('>')?;

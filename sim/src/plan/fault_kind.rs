@@ -102,9 +102,9 @@ named! {
         NewDisk = "new_disk",
         /// The vote record or all snapshots of a server vanish.
         Vanish = "vanish",
-        /// A member moves to a new address, at once or with a restart, and the operator changes its address
-        /// in the configuration. While the configuration has a wrong address, the operator corrects it
-        /// instead.
+        /// A member moves to a new address, while it runs or with a restart, and the operator changes its
+        /// address in the configuration. If an address in the configuration is wrong already, no member moves:
+        /// the operator corrects that address.
         Move = "move",
         /// Two members exchange their addresses, and the operator changes both in the configuration.
         ExchangeAddresses = "exchange_addresses",

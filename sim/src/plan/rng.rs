@@ -73,7 +73,7 @@ pub enum Domain {
     MachineStall = 26,
     /// Which data survives a power cut on a simulated device with a cache (by server).
     Device = 40,
-    /// When and how a simulated device fails (by server).
+    /// The failures of a simulated device and their times (by server).
     Trouble = 41,
 }
 

@@ -7,9 +7,9 @@ use crate::role::Transition;
 use crate::types::{Index, Time};
 
 impl Leader {
-    /// Commits the entries that are durable on a quorum, if the last one is of this leader's term.
-    /// Entries of earlier terms are committed only together with it. Without this rule, a later
-    /// leader could overwrite them (thesis §3.6.2, figure 3.7).
+    /// Commits the entries that are durable on a quorum, if the last of them is of this leader's term.
+    /// Entries of earlier terms are committed only together with an entry of this term. Without this
+    /// rule, a later leader could overwrite committed entries (thesis §3.6.2, figure 3.7).
     pub(super) fn advance_commit(
         &mut self,
         state: &mut NodeState,

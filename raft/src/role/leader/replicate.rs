@@ -268,8 +268,9 @@ impl Peer {
     }
 
     /// Handles a follower whose log ends before an entry that it had acknowledged: its disk was lost or
-    /// replaced, but the server was not removed. That is outside Raft's model (thesis §3.8), and its vote
-    /// cannot be prevented. Its copies do not count any more, until it is removed and added again.
+    /// replaced, but the server was not removed. Raft's model does not allow this (thesis §3.8), and no
+    /// server can prevent the follower's vote. The follower's copies count no more, until the follower is
+    /// removed and added again.
     fn on_lost_entries(&mut self, state: &NodeState, last: Index, fx: &mut Effects) {
         fx.push(Effect::LostEntries { peer: self.id, acknowledged: self.progress.matched, last });
         self.progress.has_lost_entries |= state.membership.voters().contains(self.id);

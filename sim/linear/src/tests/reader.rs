@@ -119,7 +119,7 @@ fn each_kind_of_bad_line_has_its_message() {
             r#"{"process":1,"type":"invoke","f":"append","value":"a","time":6}"#,
             "line 2: the cas-register model has no append",
         ),
-        (r#"{"process":1,"type":"invoke","time":6}"#, "line 2: an invocation without f"),
+        (r#"{"process":1,"type":"invoke","time":6}"#, "line 2: the invocation has no field `f`"),
         (
             r#"{"process":1,"type":"invoke","f":"cas","value":1,"time":6}"#,
             "line 2: a cas with value 1: expected [expected, new]",

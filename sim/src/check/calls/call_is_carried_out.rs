@@ -52,7 +52,9 @@ fn begun(ghost: &Ghost, received: &ReceivedCall) -> Option<String> {
             if is_so {
                 return None;
             }
-            violated(format_args!("{idx} appends another entry at {first} than {request} asks for"))
+            violated(format_args!(
+                "the entry that {idx} appends at {first} is not the entry that {request} asks for"
+            ))
         }
     }
 }
@@ -105,7 +107,7 @@ fn answered_with(ghost: &Ghost, call: &PendingCall, index: Index, said: Option<&
         return None;
     }
     violated(format_args!(
-        "{idx} answers {request} at {index} with another response than its state machine gave"
+        "{idx} answers {request} at {index} with a response that differs from that of its state machine"
     ))
 }
 
@@ -164,7 +166,8 @@ mod tests {
     #[test]
     fn a_call_must_not_append_anything_else() {
         let other = Some(Payload::Configuration(voters(&[N1, N3])));
-        called(removal(), other, Vec::new()).expect_violation("n1 appends another entry at i3 than r50");
+        called(removal(), other, Vec::new())
+            .expect_violation("the entry that n1 appends at i3 is not the entry that r50");
         called(Call::Barrier, None, Vec::new()).expect_violation("n1 takes r50, but appends nothing");
         called(Call::Barrier, Some(Payload::Barrier), vec![refusal()])
             .expect_violation("n1 refuses r50, but appends an entry at i3");

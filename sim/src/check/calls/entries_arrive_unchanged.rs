@@ -20,7 +20,10 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;
     *witnessed += u64::from(step.special);
     let index = step.altered?;
-    violated(format_args!("{} hands its state machine another entry than it has at {index}", step.idx))
+    violated(format_args!(
+        "{} hands its state machine an entry that differs from the one in its log at {index}",
+        step.idx
+    ))
 }
 
 #[cfg(test)]
@@ -51,7 +54,8 @@ mod tests {
 
     #[test]
     fn other_extensions_arrive() {
-        handed(extended(b"ab"))
-            .expect_violation("n1 hands its state machine another entry than it has at i3");
+        handed(extended(b"ab")).expect_violation(
+            "n1 hands its state machine an entry that differs from the one in its log at i3",
+        );
     }
 }

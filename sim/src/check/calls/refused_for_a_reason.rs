@@ -16,7 +16,7 @@ pub(crate) const CHECK: Check =
 /// A reason to refuse a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reason {
-    /// The latest configuration is another one than the call names.
+    /// The latest configuration is not the one that the call names.
     OtherConfiguration,
     /// A transfer of leadership is in progress.
     InTransfer,

@@ -1,4 +1,4 @@
-//! Since when a server should have taken a snapshot.
+//! The time from which a server's snapshot is overdue.
 
 use super::{Limits, ServerView};
 use wavetank_raft::{Index, Span, Time};

@@ -53,7 +53,7 @@ facts! {
     APPLY = 17,
     /// The server's snapshot changed.
     SNAPSHOT = 18,
-    /// The server uses another configuration than before.
+    /// The server uses a new configuration.
     CONFIGURED = 19,
     /// The leader's progress records of its followers changed.
     PROGRESS = 20,
@@ -85,7 +85,7 @@ facts! {
     CHANGED = 33,
     /// The server asked its state machine for a snapshot.
     CAPTURING = 34,
-    /// The log in memory ends at another entry than the writes.
+    /// The log in memory and the writes end at different entries.
     UNWRITTEN = 35,
     /// A commit index is lower than before, or above the end of the log.
     COMMIT_ODD = 36,
@@ -121,7 +121,7 @@ facts! {
     CALLED = 51,
     /// The server answered such a call.
     ANSWERED = 52,
-    /// The server follows another leader than before, or told its observers of a leader.
+    /// The server follows a new leader, or told its observers of a leader.
     LEADER = 53,
 }
 

@@ -254,8 +254,8 @@ impl Progress {
                 return None;
             }
             Some(sentence(format_args!(
-                "{idx} does not follow {leader} of {led} up to {goal}: \
-                 it is a {role:?} at {term}, commit {commit}, applied {applied}"
+                "{idx} has not caught up with {leader}, the leader of {led}, to {goal}: \
+                 {idx} is a {role:?} at {term}, commit {commit}, applied {applied}"
             )))
         })
     }

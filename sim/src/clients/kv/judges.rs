@@ -56,7 +56,7 @@ enum ClientEvent<'a> {
     Returned(&'a KvOperation),
     /// A state machine was the first to apply this index. The command is `None` for an entry of another kind.
     FirstApplied(Index, Option<Command<'a>>),
-    /// A state machine applied another entry at this index than the first state machine.
+    /// A state machine applied an entry at this index that differs from the entry of the first state machine.
     DifferentApplied(ServerIdx, Index),
     /// A server crashed, halted or started.
     ServerReset(ServerIdx),

@@ -52,7 +52,7 @@ pub struct Response {
 pub enum CommandOutcome {
     /// The command changed its key.
     Done,
-    /// The key had another value than expected, so nothing changed.
+    /// The key did not have the expected value, so nothing changed.
     Mismatch,
     /// The session has a newer sequence number, so the outcome is no longer known.
     Outdated,
