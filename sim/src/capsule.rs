@@ -17,7 +17,7 @@ pub const FORMAT: u64 = 2;
 
 /// Identifies the behaviour of a build by its version and a number. The number is raised whenever old
 /// seeds produce different runs.
-pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+behaviour.1");
+pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+behaviour.2");
 
 /// A recorded run.
 #[derive(Clone, PartialEq, Eq, Debug)]
