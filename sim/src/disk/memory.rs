@@ -312,7 +312,7 @@ fn entries_of(op: &LogOp) -> &[Entry] {
 mod tests {
     use super::*;
     use wavetank_raft::store::StableStore;
-    use wavetank_raft::{HardState, Term, Token};
+    use wavetank_raft::{HardState, Member, Term, Token};
 
     /// A write with a vote record and two entries.
     fn write() -> Write {
@@ -335,7 +335,7 @@ mod tests {
         let mut memory = Memory::default();
         let snapshot_at = |memory: &mut Memory, index| {
             let last = LogId::new(Term(1), Index(index));
-            let configuration = Configuration::new(Vec::new()).expect("no names");
+            let configuration = Configuration::new(vec![Member::voter("n1", "tank:1")]).expect("one voter");
             let meta =
                 SnapshotMeta { last, configuration, configuration_index: Index(1), size: 0, checksum: 0 };
             assert!(memory.write_snapshot(&Arc::new(meta), 0, &Data::default(), true));
