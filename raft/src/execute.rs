@@ -143,6 +143,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     fn recover_log(&mut self, snapshot: LogId, cache: CacheLimits) -> Result<LogImage, StoreError> {
         let (first, last) = (self.log.first_index()?, self.log.last_index()?);
         if first == Index::ZERO {
+            self.record_compaction(snapshot.index)?;
             return Ok(LogImage::new(snapshot, cache));
         }
         if snapshot.index.next() < first {
@@ -153,6 +154,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         let covered = self.log.get_log(snapshot.index)?;
         let joins = first == snapshot.index.next() || covered.is_some_and(|entry| entry.id == snapshot);
         if !joins {
+            self.record_compaction(snapshot.index)?;
             self.log.delete_range(first, last)?;
             return Ok(LogImage::new(snapshot, cache));
         }
@@ -164,6 +166,16 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
             image.push(self.expect_log_after(image.last(), Index(index))?);
         }
         Ok(image)
+    }
+
+    /// Records that an empty log begins after a snapshot. The server may have crashed after it stored the
+    /// snapshot of a leader, and before it recorded that the snapshot replaces the log.
+    fn record_compaction(&mut self, upto: Index) -> Result<(), StoreError> {
+        let record = upto.0.to_be_bytes();
+        if upto == Index::ZERO || self.stable.get(COMPACTED)?.is_some_and(|known| known == record) {
+            return Ok(());
+        }
+        self.stable.set(COMPACTED, &record)
     }
 
     fn based_on(&self, first: Index, cache: CacheLimits) -> Result<LogImage, StoreError> {
@@ -205,7 +217,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
                 self.log.store_logs(entries)
             }
             LogOp::Compact(upto) => self.log.delete_range(self.log.first_index()?, *upto),
-            LogOp::Discard => self.log.delete_range(self.log.first_index()?, self.log.last_index()?),
+            LogOp::Discard(_) => self.log.delete_range(self.log.first_index()?, self.log.last_index()?),
             LogOp::CatchUp(upto) => self.stable.set(CATCH_UP, &encode_catch_up(*upto)),
         }
     }
@@ -263,14 +275,12 @@ fn decode_hard_state(record: &[u8]) -> Result<HardState, StoreError> {
     }
 }
 
-/// Encodes the record that is stored under [`COMPACTED`], if this change of the log begins with entries
-/// that a snapshot replaces. After [`LogOp::Discard`], any snapshot is enough, because the operation does
-/// not say which one.
+/// Encodes the record that is stored under [`COMPACTED`], if this change of the log deletes entries that a
+/// snapshot replaces.
 #[must_use]
 pub fn encode_compaction(op: &LogOp) -> Option<[u8; 8]> {
     match op {
-        LogOp::Compact(upto) => Some(upto.0.to_be_bytes()),
-        LogOp::Discard => Some(1_u64.to_be_bytes()),
+        LogOp::Compact(upto) | LogOp::Discard(upto) => Some(upto.0.to_be_bytes()),
         LogOp::Keep | LogOp::Append(_) | LogOp::Replace(_) | LogOp::CatchUp(_) => None,
     }
 }

@@ -99,7 +99,7 @@ fn a_server_has_state_from_its_first_write_on() {
     assert!(has(&mut Server::with_commands(0)));
     let mut compacted = Server::with_commands(4);
     compacted.capture(5);
-    compacted.write(LogOp::Discard);
+    compacted.write(LogOp::Discard(Index(5)));
     assert!(has(&mut compacted));
 }
 

@@ -109,7 +109,7 @@ where
                     | LogOp::Keep
                     | LogOp::Replace(_)
                     | LogOp::Compact(_)
-                    | LogOp::Discard
+                    | LogOp::Discard(_)
                     | LogOp::CatchUp(_),
                 ) => {
                     store(&mut self.log, &mut together)?;
@@ -256,14 +256,14 @@ impl<D: LogDisk> DiskWorker<D> {
 fn count(op: &LogOp) -> usize {
     match op {
         LogOp::Append(entries) | LogOp::Replace(entries) => entries.len(),
-        LogOp::Keep | LogOp::Compact(_) | LogOp::Discard | LogOp::CatchUp(_) => 0,
+        LogOp::Keep | LogOp::Compact(_) | LogOp::Discard(_) | LogOp::CatchUp(_) => 0,
     }
 }
 
 fn weight(op: &LogOp) -> u64 {
     match op {
         LogOp::Append(entries) | LogOp::Replace(entries) => entries.iter().map(Entry::weight).sum(),
-        LogOp::Keep | LogOp::CatchUp(_) | LogOp::Compact(_) | LogOp::Discard => 0,
+        LogOp::Keep | LogOp::CatchUp(_) | LogOp::Compact(_) | LogOp::Discard(_) => 0,
     }
 }
 

@@ -150,7 +150,7 @@ impl RedbStore {
                 self.append(log, entries)
             }
             LogOp::Compact(upto) => self.drop_range(log, 0..=upto.0),
-            LogOp::Discard => self.drop_range(log, 0..=u64::MAX),
+            LogOp::Discard(_) => self.drop_range(log, 0..=u64::MAX),
         }
     }
 

@@ -331,9 +331,9 @@ pub enum LogOp {
     Replace(Entries),
     /// Delete the entries up to and including this index. A snapshot includes them.
     Compact(Index),
-    /// Delete the whole log. A snapshot replaces it, and the entries after the snapshot conflict
-    /// with the leader's log.
-    Discard,
+    /// Delete the whole log. A snapshot that ends at this index replaces it, and the entries after
+    /// the snapshot conflict with the leader's log.
+    Discard(Index),
     /// Keep the log, and store this position in a record of its own: a leader has shown to this
     /// server, whose disk was blank, that the leader's log reaches it. The server does not campaign
     /// before its own log reaches it.

@@ -120,7 +120,7 @@ impl Outbox {
         for pending in &mut self.pending {
             pending.last = base;
         }
-        self.log_op(LogOp::Discard, base, now, fx);
+        self.log_op(LogOp::Discard(base), base, now, fx);
     }
 
     fn log_op(&mut self, op: LogOp, last: Index, now: Time, fx: &mut Effects) {
@@ -237,7 +237,7 @@ mod tests {
             LogOp::Append(entries(2)),
             LogOp::Replace(entries(2)),
             LogOp::Compact(Index(1)),
-            LogOp::Discard,
+            LogOp::Discard(Index(9)),
         ];
         let writes = written.into_iter().zip(1..);
         let writes = writes.map(|(log, token)| Write { token: Token(token), hard_state: None, log });

@@ -70,7 +70,11 @@ fn what_is_persisted_is_recovered() {
     assert_eq!(write(None, LogOp::Append(entries(2, 4..5))).0.len(), 4);
     let (left, found) = write(None, LogOp::Compact(Index(2)));
     assert_eq!((left, found), (vec![(2, 3), (2, 4)], Err(StoreErrorKind::Corrupt)), "a snapshot is missing");
-    assert_eq!(write(None, LogOp::Discard), (vec![], Err(StoreErrorKind::Corrupt)), "so is one here");
+    assert_eq!(
+        write(None, LogOp::Discard(Index(4))),
+        (vec![], Err(StoreErrorKind::Corrupt)),
+        "so is one here"
+    );
 }
 
 #[test]
@@ -291,19 +295,38 @@ fn a_missing_vote_record_is_damage() {
 /// The log of a server that keeps no trailing entries is empty after a compaction.
 #[test]
 fn a_compacted_log_needs_its_snapshot() {
-    for (op, needed) in [(LogOp::Compact(Index(3)), "i3"), (LogOp::Discard, "i1")] {
+    for op in [LogOp::Compact(Index(3)), LogOp::Discard(Index(3))] {
         let mut disk = disk(1..4);
         disk.persist(&Write { token: Token(1), hard_state: None, log: op }).expect("memory does not fail");
         assert_eq!(
             disk.recover(Some(meta(id(1, 3))), CacheLimits::entries(1)).map(|found| found.log.last()),
             Ok(id(1, 3))
         );
-        let error = disk.recover(None, CacheLimits::entries(1)).expect_err("the snapshot is missing");
-        let expected = format!(
-            "the log was compacted up to {needed}, but the newest readable snapshot ends at t0.i0: damaged"
-        );
-        assert_eq!(error.to_string(), expected);
+        expect_snapshot_missing(&mut disk, None, "i3");
+        expect_snapshot_missing(&mut disk, Some(id(1, 2)), "i3");
     }
+}
+
+/// A server can crash after it stored the snapshot of a leader, and before it discarded its log.
+#[test]
+fn a_log_that_begins_after_a_snapshot_needs_it_at_every_later_start() {
+    for log in [1..1, 1..3] {
+        let mut disk = disk(log);
+        let found = disk.recover(Some(meta(id(1, 4))), CacheLimits::entries(1));
+        assert_eq!(found.map(|found| found.log.last()), Ok(id(1, 4)));
+        expect_snapshot_missing(&mut disk, None, "i4");
+        expect_snapshot_missing(&mut disk, Some(id(1, 3)), "i4");
+    }
+}
+
+/// Expects that a disk whose log was compacted up to `needed` does not start with an older snapshot.
+fn expect_snapshot_missing(disk: &mut Disk, newest: Option<LogId>, needed: &str) {
+    let error = disk.recover(newest.map(meta), CacheLimits::entries(1)).expect_err("the snapshot is missing");
+    let newest = newest.unwrap_or(LogId::ZERO);
+    let expected = format!(
+        "the log was compacted up to {needed}, but the newest readable snapshot ends at {newest}: damaged"
+    );
+    assert_eq!(error.to_string(), expected);
 }
 
 /// A leader whose snapshots are gone stops, because a follower that needs one would wait for ever.

@@ -34,7 +34,7 @@ impl Disk {
                 self.log.extend(entries.iter().cloned());
             }
             LogOp::Compact(upto) => self.log.retain(|entry| *upto < entry.id.index),
-            LogOp::Discard => self.log.clear(),
+            LogOp::Discard(_) => self.log.clear(),
             LogOp::CatchUp(upto) => self.catch_up = *upto,
         }
         Some(write.token)

@@ -177,7 +177,7 @@ impl ServerRecord {
                     self.stored.split_off(&first);
                 }
             }
-            LogOp::Discard => self.stored.clear(),
+            LogOp::Discard(_) => self.stored.clear(),
             _ => {}
         }
         let entries = entries(&write.log);

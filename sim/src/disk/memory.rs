@@ -23,8 +23,8 @@ pub(crate) struct Memory {
     snapshots: Snapshots<FaultySnapshots<InmemSnapshotStore>>,
     /// The fault that the next write will have.
     next_fault: Option<WriteFault>,
-    /// True if all snapshots were removed once.
-    has_no_snapshots: bool,
+    /// The newest snapshot when all snapshots were removed.
+    vanished: Option<LogId>,
     /// True if the next read fails.
     is_unreadable: Cell<bool>,
 }
@@ -37,7 +37,7 @@ impl Default for Memory {
             storage,
             snapshots: Snapshots::new(FaultySnapshots::default()),
             next_fault: None,
-            has_no_snapshots: false,
+            vanished: None,
             is_unreadable: Cell::new(false),
         }
     }
@@ -151,7 +151,7 @@ impl Stores for Memory {
             || log.is_corrupted()
             || stable.is_corrupted()
             || self.snapshots.store.is_corrupted()
-            || self.has_no_snapshots && self.newest().is_none()
+            || self.newest() < self.vanished
     }
 
     fn memberships(&self) -> Vec<(Index, Arc<Configuration>)> {
@@ -230,7 +230,7 @@ impl Memory {
         let is_whole = self.storage.log.range().is_some_and(|range| *range.start() == 1);
         let last = newest.filter(|_| !is_whole)?;
         self.snapshots.store.remove_all();
-        self.has_no_snapshots = true;
+        self.vanished = Some(last);
         Some(Damage::Vanished(Location::Snapshot(last)))
     }
 
@@ -273,7 +273,7 @@ impl Memory {
         let is_untouched = match &write.log {
             LogOp::Keep => true,
             LogOp::Append(_) | LogOp::Replace(_) => taken.deletions + taken.entries == 0,
-            LogOp::Compact(_) | LogOp::Discard => taken.deletions < whole.deletions,
+            LogOp::Compact(_) | LogOp::Discard(_) => taken.deletions < whole.deletions,
             LogOp::CatchUp(_) => taken.records < whole.records,
         };
         let log = if is_untouched { LogOp::Keep } else { write.log.clone() };
@@ -312,7 +312,7 @@ fn entries_of(op: &LogOp) -> &[Entry] {
 mod tests {
     use super::*;
     use wavetank_raft::store::StableStore;
-    use wavetank_raft::{HardState, Term, Token};
+    use wavetank_raft::{HardState, Member, Term, Token};
 
     /// A write with a vote record and two entries.
     fn write() -> Write {
@@ -328,6 +328,29 @@ mod tests {
         let record = PartialWrite { write: Write { log: LogOp::Keep, ..write() }, entries: 0 };
         assert_eq!(torn(1), Some(record));
         assert_eq!(torn(2), Some(PartialWrite { write: write(), entries: 1 }));
+    }
+
+    #[test]
+    fn a_disk_is_damaged_until_it_has_a_snapshot_as_new_as_the_one_that_vanished() {
+        let mut memory = Memory::default();
+        let snapshot_at = |memory: &mut Memory, index| {
+            let last = LogId::new(Term(1), Index(index));
+            let configuration = Configuration::new(vec![Member::voter("n1", "tank:1")]).expect("one voter");
+            let meta =
+                SnapshotMeta { last, configuration, configuration_index: Index(1), size: 0, checksum: 0 };
+            assert!(memory.write_snapshot(&Arc::new(meta), 0, &Data::default(), true));
+        };
+        snapshot_at(&mut memory, 5);
+        assert!(!memory.is_damaged());
+        assert_eq!(
+            memory.remove_one(false),
+            Some(Damage::Vanished(Location::Snapshot(LogId::new(Term(1), Index(5)))))
+        );
+        for (index, is_damaged) in [(4, true), (5, false)] {
+            assert!(memory.is_damaged());
+            snapshot_at(&mut memory, index);
+            assert_eq!(memory.is_damaged(), is_damaged, "with a snapshot at {index}");
+        }
     }
 
     #[test]

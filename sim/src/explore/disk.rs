@@ -44,7 +44,7 @@ impl ModelDisk {
                 self.log.retain(|entry| entry.id.index < first);
                 self.log.extend(entries.iter().cloned());
             }
-            LogOp::Discard => self.log.clear(),
+            LogOp::Discard(_) => self.log.clear(),
             LogOp::CatchUp(upto) => self.catch_up = *upto,
         }
         Some(write)

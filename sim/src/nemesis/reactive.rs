@@ -107,7 +107,7 @@ fn of_write(write: &Write) -> Trigger {
     match &write.log {
         LogOp::Append(entries) => Trigger::WROTE.or(of_entries(entries)),
         LogOp::Replace(entries) => Trigger::WROTE.or(Trigger::TRUNCATED).or(of_entries(entries)),
-        LogOp::Discard => Trigger::TRUNCATED.or(Trigger::DISCARDED),
+        LogOp::Discard(_) => Trigger::TRUNCATED.or(Trigger::DISCARDED),
         LogOp::Compact(_) => Trigger::COMPACTED,
         LogOp::Keep | LogOp::CatchUp(_) => Trigger::NOTHING,
     }

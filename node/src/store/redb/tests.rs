@@ -58,7 +58,7 @@ fn a_group_is_carried_out_in_order_and_whole() {
     assert_eq!(bounds(&store), (3, 7), "nothing of a refused group is kept");
     assert_eq!(store.get(b"k").unwrap().unwrap(), b"v");
 
-    store.write([], &[LogOp::Discard, LogOp::Append(entries(90..=91))]).unwrap();
+    store.write([], &[LogOp::Discard(Index(89)), LogOp::Append(entries(90..=91))]).unwrap();
     assert_eq!(bounds(&store), (90, 91));
 }
 

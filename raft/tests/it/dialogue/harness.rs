@@ -406,7 +406,7 @@ pub(crate) fn persisted(write: &Write) -> String {
         LogOp::Append(entries) => format!(" append {}", run(entries)),
         LogOp::Replace(entries) => format!(" replace {}", run(entries)),
         LogOp::Compact(upto) => format!(" compact {upto}"),
-        LogOp::Discard => " discard".into(),
+        LogOp::Discard(_) => " discard".into(),
         LogOp::CatchUp(upto) => format!(" catch up {upto}"),
     };
     text + &log

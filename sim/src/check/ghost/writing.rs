@@ -23,7 +23,7 @@ impl Ghost {
                 let ghost_server = &mut self.ghost_servers[idx.at()];
                 compact(&mut ghost_server.log, *index, ghost_server.disk.snapshot, &self.history);
             }
-            LogOp::Discard => self.discard(idx, write.token, facts),
+            LogOp::Discard(_) => self.discard(idx, write.token, facts),
         }
         if self.prune_at < self.history.len() {
             self.prune();
@@ -100,7 +100,7 @@ impl Ghost {
                 extend(disk, memory, &entries[..some(entries)]);
             }
             LogOp::Compact(index) => compact(&mut disk.log, *index, disk.snapshot, &self.history),
-            LogOp::Discard => {
+            LogOp::Discard(_) => {
                 let at = ghost_server.discards.iter().position(|(token, _)| *token == write.token);
                 let asked = at.and_then(|at| ghost_server.discards.remove(at)).map(|(_, snapshot)| snapshot);
                 disk.log = self.history.chain_at(asked.unwrap_or(disk.snapshot));

@@ -94,7 +94,7 @@ mod tests {
     fn entries_after_the_snapshot_are_not_removed() {
         let snapshot = LogId::new(Term(2), Index(3));
         let mut fixture = fixture();
-        fixture.install(N3, snapshot, LogOp::Discard, |scripted| at(scripted, snapshot));
+        fixture.install(N3, snapshot, LogOp::Discard(Index(3)), |scripted| at(scripted, snapshot));
         fixture.expect_violation(
             "n3 installed a snapshot up to t2.i3, which its log held, and dropped its log up to t2.i4",
         );
@@ -104,7 +104,7 @@ mod tests {
     fn a_conflicting_log_is_discarded() {
         let snapshot = LogId::new(Term(3), Index(3));
         let mut right = fixture();
-        right.install(N3, snapshot, LogOp::Discard, |scripted| {
+        right.install(N3, snapshot, LogOp::Discard(Index(3)), |scripted| {
             at(scripted, snapshot);
             scripted.view.last = snapshot;
         });

@@ -93,7 +93,7 @@ pub(super) fn write(write: &Write) -> String {
         LogOp::Append(added) => text += &format!(" append {}", entries(added)),
         LogOp::Replace(added) => text += &format!(" replace {}", entries(added)),
         LogOp::Compact(upto) => text += &format!(" compact ..{upto}"),
-        LogOp::Discard => text += " discard",
+        LogOp::Discard(_) => text += " discard",
         LogOp::CatchUp(upto) => text += &format!(" catch up to {upto}"),
     }
     text
