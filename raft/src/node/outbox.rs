@@ -173,8 +173,9 @@ impl Outbox {
         self.issued = self.issued.next();
         let hard_state = self.hard_state.take();
         // An answer to a leader must wait for the position, too. From then on the leader sends older
-        // entries, and with these alone the server must not campaign after a crash.
-        if hard_state.is_some() || matches!(self.log, LogOp::CatchUp(_)) {
+        // entries, and with these alone the server must not campaign after a crash. It must also wait for
+        // the record of an installed snapshot. Without the record, a lost snapshot would not be noticed.
+        if hard_state.is_some() || matches!(self.log, LogOp::CatchUp(_) | LogOp::Discard(_)) {
             self.hard_state_token = self.issued;
         }
         let log = core::mem::replace(&mut self.log, LogOp::Keep);
