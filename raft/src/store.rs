@@ -147,8 +147,9 @@ pub trait SnapshotStore {
     fn create(&mut self, meta: &SnapshotMeta) -> Result<Self::Sink, StoreError>;
 
     /// Makes a snapshot durable and visible, and drops snapshots beyond the number to retain: never
-    /// this one, even if it is the oldest. A complete snapshot of an earlier leader may be newer,
-    /// and the server loads the one that was closed.
+    /// this one or a newer one, even if this one is the oldest. A complete snapshot of an earlier
+    /// leader may be newer, and the server loads the one that was closed. A state that was captured
+    /// before a snapshot of a leader was installed may be closed before that snapshot is loaded.
     ///
     /// # Errors
     /// When the store fails, or size or checksum are not what was expected; nothing is visible

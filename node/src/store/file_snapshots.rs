@@ -134,10 +134,12 @@ impl<F: Files> FileSnapshotStore<F> {
         }
     }
 
-    /// Removes snapshots beyond the number to keep, but not the one closed last, which is about to be
-    /// read. If that fails, it is tried again next time.
+    /// Removes snapshots beyond the number to keep, if they are older than the one closed last. That one, or
+    /// a newer one, is about to be read. If a removal fails, it is tried again next time.
     fn reap(&self, closed: &str) -> Result<(), StoreError> {
-        for (name, _) in self.found()?.into_iter().skip(self.retain).filter(|(name, _)| name != closed) {
+        let found = self.found()?;
+        let upto_closed = found.iter().position(|(name, _)| name == closed).map_or(0, |at| at + 1);
+        for (name, _) in found.into_iter().skip(self.retain.max(upto_closed)) {
             if let Err(error) = self.files.remove_dir(&self.directory.join(&name)) {
                 tracing::warn!(snapshot = name, %error, "cannot drop an old snapshot");
             }

@@ -173,7 +173,7 @@ impl SnapshotStore for InmemSnapshotStore {
         let mut newer = 0;
         self.snapshots.retain(|(kept, _)| {
             newer += 1;
-            newer <= self.retain || kept.last == meta.last
+            newer <= self.retain || meta.last <= kept.last
         });
         Ok(meta)
     }
@@ -235,6 +235,7 @@ mod tests {
         assert_eq!(close(10), (vec![10], true));
         assert_eq!(close(8), (vec![10, 8], true), "an older one of the next leader's");
         assert_eq!(close(9), (vec![10, 9], true));
+        assert_eq!(close(7), (vec![10, 9, 7], true), "a state that was captured before i9 was installed");
         assert_eq!(close(11), (vec![11], true));
     }
 }
