@@ -159,6 +159,10 @@ fn the_snapshot_closed_last_can_be_opened_although_newer_ones_exist() {
     let older = take(&mut store, 1, 8, b"stale");
     assert!(store.open(older.last).is_ok());
     assert_eq!(store.list().unwrap()[0].last.index, Index(10), "the newest is what a start begins with");
-    take(&mut store, 1, 9, b"state");
+    let installed = take(&mut store, 1, 9, b"state");
     assert_eq!(names(directory.path()).len(), 2);
+    take(&mut store, 1, 7, b"late");
+    assert!(store.open(installed.last).is_ok(), "a late capture does not drop what is about to be loaded");
+    take(&mut store, 1, 11, b"state");
+    assert_eq!(names(directory.path()).len(), 1);
 }
