@@ -49,8 +49,8 @@ impl SnapshotModel {
             self.kept.push((last, taken.bytes.clone()));
             self.kept.sort_by_key(|(last, _)| std::cmp::Reverse(*last));
             let oldest = self.kept.get(self.retain - 1).map_or(LogId::ZERO, |(oldest, _)| *oldest);
-            // The snapshot that was closed last is loaded next, so it must not be deleted.
-            self.kept.retain(|(kept, _)| oldest <= *kept || *kept == last);
+            // The server loads the snapshot that was closed last, or a newer one, so these must stay.
+            self.kept.retain(|(kept, _)| oldest.min(last) <= *kept);
         } else {
             drop(sink);
         }
