@@ -1,8 +1,8 @@
 //! If a leader records a match index of a follower, the entries up to it are on the follower's disk
 //! (thesis §3.5).
 //!
-//! The check is demanded whenever a match index grows. It makes an exception for a follower that has sent
-//! a newer term, and for a follower whose disk was lost.
+//! The check is demanded whenever a match index grows. It makes an exception for a follower that has sent or
+//! stored a newer term, and for a follower whose disk was lost.
 
 use crate::check::ghost::{Facts, Follower, Ghost};
 use crate::check::{Check, violated};
@@ -32,13 +32,15 @@ fn one(ghost: &Ghost, belief: &Follower, witnessed: &mut u64) -> Option<String> 
     let ghost_server = ghost.ghost_server_of(follower)?;
     *witnessed += 1;
     let (leader, term) = (ghost.step.idx, ghost.step.now.term);
-    // A server that has sent a newer term may have dropped the entries. A disk that was lost as a whole
-    // has no entries. A server that was removed and has a new disk may have answered before, and the
+    // A server that has sent a newer term may have dropped the entries. So may a server that has stored a
+    // newer term and crashed before it sent anything (storm 585). A disk that was lost as a whole has no
+    // entries. A server that was removed and has a new disk may have answered before, and the
     // leader, which counts it no more, hears it late.
     let is_member = ghost.step.now_conf.zip(ServerIdx::of(follower));
     let is_member = is_member.is_some_and(|(placed, idx)| placed.conf.members.contains(idx));
     let was_exchanged = ghost_server.new_disk_at.is_some() && !is_member;
-    let excused = term < ghost_server.announced_term || matched <= ghost_server.lost || was_exchanged;
+    let newest_term = ghost_server.announced_term.max(ghost_server.disk.hard.term);
+    let excused = term < newest_term || matched <= ghost_server.lost || was_exchanged;
     if ghost_server.disk_holds(matched, link) || excused {
         return None;
     }
