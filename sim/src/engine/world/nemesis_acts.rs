@@ -177,6 +177,10 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let Some(leader) = self.leader() else { return ServerSet::NONE };
         let whole = self.all().minus(self.lost);
         let knows = |other: ServerIdx, idx: ServerIdx| {
+            // Nobody can read from a damaged disk what its server knows (storm 630000814).
+            if self.hosts[other.at()].disk.is_damaged() {
+                return false;
+            }
             let names = |members: &Configuration| members.server(idx.node()).is_some();
             let running = self.server(other).and_then(|server| server.node().configuration());
             let stored = self.hosts[other.at()].disk.memberships();
