@@ -173,7 +173,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// Returns the servers that were removed, if every other server knows of the removal: its newest
     /// configurations, in memory and on its disk, do not name the removed server.
-    fn removed(&self) -> ServerSet {
+    pub(super) fn removed(&self) -> ServerSet {
         let Some(leader) = self.leader() else { return ServerSet::NONE };
         let whole = self.all().minus(self.lost);
         let knows = |other: ServerIdx, idx: ServerIdx| {

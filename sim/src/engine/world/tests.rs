@@ -4,8 +4,8 @@ pub(crate) mod tiny;
 
 use super::*;
 use crate::Plan;
-use crate::disk::fault::MachineFault;
-use crate::plan::rng::Spans;
+use crate::disk::fault::{DiskFault, Location, MachineFault};
+use crate::plan::rng::{Draw, Spans};
 use crate::runner::storm_run;
 use tiny::{EventCounts, Sum, SumClients};
 use wavetank_raft::store::{StoreError, StoreErrorKind};
@@ -194,16 +194,28 @@ fn a_configuration_in_a_message_counts_before_it_arrives() {
     assert!(world.is_viable(core), "the message went down with its receiver");
 }
 
+/// A removed server gets a new disk only if every other server knows of the removal. A damaged disk does not show
+/// what its server knows.
+#[test]
+fn beside_a_damaged_disk_nobody_counts_as_removed() {
+    let mut world = calm(Plan::calm(4, 4));
+    world.run_for(Span::s(3));
+    let leader = world.leader().unwrap();
+    let [removed, damaged, _] = world.all().without(leader).iter().collect::<Vec<_>>()[..] else { panic!() };
+    assert_eq!(world.removed(), ServerSet::NONE);
+
+    let remove = wavetank_raft::Change::RemoveServer(removed.id());
+    world.call(leader, Call::Change { change: remove, prev_index: None });
+    world.run_for(Span::s(1));
+    assert_eq!(world.removed(), ServerSet::only(removed));
+
+    world.damage(damaged, DiskFault::RotIn(Location::Record), Draw::ZERO);
+    assert_eq!(world.removed(), ServerSet::NONE);
+}
+
 #[test]
 fn a_wiped_server_comes_back_blank_and_is_sent_a_snapshot() {
-    let mut plan = Plan::calm(5, 3);
-    (plan.config.snapshot_threshold, plan.config.trailing_logs) = (50, 5);
-    let mut world = calm(plan);
-    world.run_for(Span::s(5));
-    let follower = world.all().iter().find(|&idx| Some(idx) != world.leader()).unwrap();
-
-    world.crash_wiped(follower);
-    world.run_for(Span::s(1));
+    let (mut world, follower) = compacted_with_a_wiped_follower();
     world.restart(follower);
     world.run_for(Span::s(1));
 
@@ -215,14 +227,7 @@ fn a_wiped_server_comes_back_blank_and_is_sent_a_snapshot() {
 
 #[test]
 fn a_server_stops_when_a_load_fails_and_loads_again_when_it_starts() {
-    let mut plan = Plan::calm(5, 3);
-    (plan.config.snapshot_threshold, plan.config.trailing_logs) = (50, 5);
-    let mut world = calm(plan);
-    world.run_for(Span::s(5));
-    let follower = world.all().iter().find(|&idx| Some(idx) != world.leader()).unwrap();
-
-    world.crash_wiped(follower);
-    world.run_for(Span::s(1));
+    let (mut world, follower) = compacted_with_a_wiped_follower();
     world.break_machine(follower, MachineFault::FailLoad);
     world.restart(follower);
     world.run_for(Span::s(3));
@@ -278,6 +283,19 @@ fn storms_end_in_agreement() {
         let ending = storm_run::run(&mut world, |_| true);
         assert_eq!(ending.unsettled, None, "seed {seed}");
     }
+}
+
+/// Runs a cluster until its log is compacted, and wipes a follower, which is down then.
+fn compacted_with_a_wiped_follower() -> (World<Sum, EventCounts>, ServerIdx) {
+    let mut plan = Plan::calm(5, 3);
+    (plan.config.snapshot_threshold, plan.config.trailing_logs) = (50, 5);
+    let mut world = calm(plan);
+    world.run_for(Span::s(5));
+    let follower = world.all().iter().find(|&idx| Some(idx) != world.leader()).unwrap();
+
+    world.crash_wiped(follower);
+    world.run_for(Span::s(1));
+    (world, follower)
 }
 
 fn calm(plan: Plan) -> World<Sum, EventCounts> {
