@@ -47,6 +47,7 @@ pub(crate) use terms::Terms;
 
 use crate::observe::{Observation, ObservationKind};
 use crate::plan::server_set::{ServerIdx, ServerSet};
+use crate::subject::Subject;
 use wavetank_raft::{Batch, Index, LogId, NodeId, SnapshotMeta, Time};
 
 /// The ghost state of a run.
@@ -116,7 +117,7 @@ impl Ghost {
     }
 
     /// Records an observation and returns the facts that it changed.
-    pub(crate) fn on_observation(&mut self, observation: &Observation<'_>) -> Facts {
+    pub(crate) fn on_observation<S: Subject>(&mut self, observation: &Observation<'_, S>) -> Facts {
         let facts = self.take(observation);
         if facts != Facts::NONE {
             (self.at, self.number) = (observation.at, observation.step);
@@ -124,7 +125,7 @@ impl Ghost {
         facts
     }
 
-    fn take(&mut self, observation: &Observation<'_>) -> Facts {
+    fn take<S: Subject>(&mut self, observation: &Observation<'_, S>) -> Facts {
         match &observation.kind {
             ObservationKind::Stepping { idx, event, clock, .. } => {
                 self.stepping(*idx, event, *clock);

@@ -9,6 +9,7 @@ use crate::check::liveness::progress::Progress;
 use crate::observe::observer::Observer;
 use crate::observe::report::{Class, Violation};
 use crate::observe::{Observation, ObservationKind};
+use crate::subject::Subject;
 use std::collections::BTreeMap;
 use wavetank_raft::Time;
 
@@ -44,9 +45,9 @@ pub struct Judges {
     verdict: Option<Violation>,
 }
 
-impl Observer for Judges {
+impl<S: Subject> Observer<S> for Judges {
     #[inline]
-    fn on_observation(&mut self, observation: &Observation<'_>) {
+    fn on_observation(&mut self, observation: &Observation<'_, S>) {
         Self::on_observation(self, observation);
     }
 }
@@ -69,7 +70,7 @@ impl Judges {
 
     /// Judges an observation. After the first violation it ignores all further observations.
     #[inline]
-    pub fn on_observation(&mut self, observation: &Observation<'_>) {
+    pub fn on_observation<S: Subject>(&mut self, observation: &Observation<'_, S>) {
         if self.verdict.is_some() {
             return;
         }
@@ -90,14 +91,14 @@ impl Judges {
         }
     }
 
-    fn judge_calls(&mut self, observation: &Observation<'_>) {
+    fn judge_calls<S: Subject>(&mut self, observation: &Observation<'_, S>) {
         if let Some((class, what)) = self.calls.on_observation(observation) {
             let (at, step) = (observation.at, observation.step);
             self.report(EveryCallEnds::NAME, EveryCallEnds::SECTION, class, what, at, step);
         }
     }
 
-    fn judge(&mut self, observation: &Observation<'_>) {
+    fn judge<S: Subject>(&mut self, observation: &Observation<'_, S>) {
         let facts = self.ghost.on_observation(observation);
         if facts == Facts::NONE {
             return;

@@ -39,26 +39,27 @@ use crate::plan::fault_id::{Fault, FaultFilter, FaultId};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::plan::{InitialState, Plan};
 use crate::schedule::Choice;
+use crate::subject::{ActionOf, Subject};
 use sim_event::{Envelope, SimEvent};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use wavetank_raft::{
-    Action, Configuration, Effects, Entry, HardState, Index, LogOp, Member, Outcome, Payload, RequestId,
-    Span, Term, Time, Token, Write,
+    Configuration, Entry, HardState, Index, LogOp, Member, Outcome, Payload, RequestId, Server, Span, Term,
+    Time, Token, Write,
 };
 
 /// A simulated cluster: servers, network, disks, clocks, clients and the nemesis.
-pub struct World<F: TankFsm, V: Observer> {
+pub struct World<F: TankFsm, V: Observer<S>, S: Subject = Server> {
     plan: Plan,
-    pending: PendingEvents,
+    pending: PendingEvents<S::Protocol>,
     events: u64,
     /// The number of elements of a schedule that were skipped.
     skipped: u64,
     recorder: Recorder<V>,
     digest: Digest,
     is_deep: bool,
-    hosts: Vec<Host<F, SimEvent>>,
+    hosts: Vec<Host<F, S>>,
     awake: ServerSet,
     broken: ServerSet,
     /// The servers that are lost permanently.
@@ -72,7 +73,7 @@ pub struct World<F: TankFsm, V: Observer> {
     /// True after all faults have ended.
     is_healed: bool,
     network: Network,
-    held: VecDeque<(u64, Envelope)>,
+    held: VecDeque<(u64, Envelope<S::Protocol>)>,
     make: Box<dyn FnMut(ServerIdx) -> F>,
     workload: Box<dyn Workload>,
     wants: Wants,
@@ -83,12 +84,13 @@ pub struct World<F: TankFsm, V: Observer> {
     nemesis: Option<Nemesis>,
     counts: BTreeMap<&'static str, u64>,
     fault_ids: Vec<FaultId>,
-    actions: Vec<Action>,
-    effects: Effects,
+    actions: Vec<ActionOf<S>>,
+    scratch: S::Scratch,
 }
 
 impl<F: TankFsm, V: Observer> World<F, V> {
-    /// Creates a world according to the plan. All servers are started, and the nemesis is active.
+    /// Creates a world of our servers according to the plan. All servers are started, and the nemesis is
+    /// active.
     ///
     /// # Panics
     /// Panics if the plan is invalid: it has too many servers, no servers, or an invalid configuration.
@@ -106,6 +108,22 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// # Panics
     /// Panics like [`World::new`].
     pub fn with_stores(
+        plan: Plan,
+        make: impl FnMut(ServerIdx) -> F + 'static,
+        workload: Box<dyn Workload>,
+        observer: V,
+        store_factory: &mut StoreFactory<'_>,
+    ) -> Self {
+        Self::with_subjects(plan, make, workload, observer, store_factory)
+    }
+}
+
+impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
+    /// Like [`World::with_stores`], but with servers of any subject.
+    ///
+    /// # Panics
+    /// Panics like [`World::new`].
+    pub fn with_subjects(
         plan: Plan,
         make: impl FnMut(ServerIdx) -> F + 'static,
         workload: Box<dyn Workload>,
@@ -149,7 +167,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             counts: BTreeMap::new(),
             fault_ids: Vec::new(),
             actions: Vec::new(),
-            effects: Effects::new(),
+            scratch: S::Scratch::default(),
             plan,
         };
         world.begin(all);
@@ -351,7 +369,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         faults
     }
 
-    fn handle(&mut self, serial: u64, sim_event: SimEvent) {
+    fn handle(&mut self, serial: u64, sim_event: SimEvent<S::Protocol>) {
         if let Some(idx) = sim_event.to()
             && !self.awake.contains(idx)
         {
@@ -381,7 +399,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// Handles an event for a server that does not run now. The event waits if the server is paused,
     /// and is dropped if the server is down. A client whose request is dropped learns that the
     /// connection broke.
-    fn on_event_while_stopped(&mut self, idx: ServerIdx, sim_event: SimEvent) {
+    fn on_event_while_stopped(&mut self, idx: ServerIdx, sim_event: SimEvent<S::Protocol>) {
         if let Some(process) = &mut self.hosts[idx.at()].process {
             let waiting = process.waiting.as_mut().expect("a server that runs and is not awake is paused");
             waiting.push(sim_event);
@@ -392,7 +410,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 }
 
-impl<F: TankFsm, V: Observer> fmt::Debug for World<F, V> {
+impl<F: TankFsm, V: Observer<S>, S: Subject> fmt::Debug for World<F, V, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "World(seed {}, at {}, {} events)", self.plan.seed, self.recorder.now, self.events)
     }

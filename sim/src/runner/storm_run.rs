@@ -7,6 +7,7 @@ use crate::observe::observer::Observer;
 use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::schedule::{Choice, Element};
+use crate::subject::Subject;
 use wavetank_raft::{Call, Config, Reloadable, Span};
 
 /// The result of the phases of a run.
@@ -27,8 +28,8 @@ pub struct StormOutcome {
 
 /// Runs a world through the phases of its plan, until the servers agree or the time limit is over.
 /// `go_on` is called before every event and returns whether the run continues.
-pub fn run<F: TankFsm, V: Observer>(
-    world: &mut World<F, V>,
+pub fn run<F: TankFsm, V: Observer<S>, S: Subject>(
+    world: &mut World<F, V, S>,
     mut go_on: impl FnMut(&V) -> bool,
 ) -> StormOutcome {
     let mut phases = Phases { world, go_on: &mut go_on };
@@ -88,8 +89,8 @@ pub fn run<F: TankFsm, V: Observer>(
 
 /// Plays a schedule to its end. `go_on` is called before every element and returns whether the run
 /// continues. If the schedule has rested the clients, the servers that were healed must agree at its end.
-pub fn play<F: TankFsm, V: Observer>(
-    world: &mut World<F, V>,
+pub fn play<F: TankFsm, V: Observer<S>, S: Subject>(
+    world: &mut World<F, V, S>,
     elements: &[Element],
     mut go_on: impl FnMut(&V) -> bool,
 ) -> StormOutcome {
@@ -113,12 +114,12 @@ pub fn play<F: TankFsm, V: Observer>(
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Stopped;
 
-struct Phases<'a, F: TankFsm, V: Observer, G> {
-    world: &'a mut World<F, V>,
+struct Phases<'a, F: TankFsm, V: Observer<S>, S: Subject, G> {
+    world: &'a mut World<F, V, S>,
     go_on: &'a mut G,
 }
 
-impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
+impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F, V, S, G> {
     fn run_for(&mut self, span: Span) -> bool {
         let until = self.world.now() + span;
         let go_on = &mut self.go_on;

@@ -2,17 +2,29 @@
 
 use super::{AllowedRead, Facts, Ghost, GhostServer, PendingReply, Promise, StagingEnd, hash, placed};
 use crate::plan::server_set::ServerIdx;
+use crate::subject::{our_request, our_response};
 use wavetank_raft::{
     Action, Answer, Batch, Entry, NodeId, Observed, Outcome, Payload, Refusal, Request, RequestError,
     RequestId, Response, RpcId, StoreJob, Term,
 };
 
 impl Ghost {
-    pub(super) fn record_actions(&mut self, idx: ServerIdx, actions: &[Action], facts: &mut Facts) {
+    pub(super) fn record_actions<Q: 'static, R: 'static>(
+        &mut self,
+        idx: ServerIdx,
+        actions: &[Action<Q, R>],
+        facts: &mut Facts,
+    ) {
         for action in actions {
             match action {
-                Action::Send { to, request, .. } => self.sent(idx, *to, request, facts),
-                Action::Reply { to, rpc, response } => self.replied(idx, *to, *rpc, response, facts),
+                Action::Send { to, request, .. } => match our_request(request) {
+                    Some(request) => self.sent(idx, *to, request, facts),
+                    None => self.step.messages += 1,
+                },
+                Action::Reply { to, rpc, response } => match our_response(response) {
+                    Some(response) => self.replied(idx, *to, *rpc, response, facts),
+                    None => self.step.messages += 1,
+                },
                 Action::Store(StoreJob::Persist(write)) => self.note_write(idx, write, facts),
                 Action::Store(StoreJob::WriteSnapshot { ticket, meta, done: true, .. }) => {
                     self.ghost_servers[idx.at()].incoming.push((*ticket, meta.last));

@@ -5,6 +5,7 @@ use super::{
     SentAppend, ServerView, Staging, StagingEnd,
 };
 use crate::plan::server_set::ServerIdx;
+use crate::subject::{our_request, our_response};
 use std::fmt;
 use wavetank_raft::{
     AppendEntries, Call, Event, HardState, Index, LogId, NodeId, ReadPath, Request, RequestId, Response,
@@ -333,13 +334,18 @@ pub(crate) fn end_of(append: &AppendEntries) -> LogId {
 /// Reduces an event to the parts that the checks need. Inlined, so that the result is not copied.
 #[must_use]
 #[inline]
-pub(crate) fn consumed(event: &Event) -> Consumed {
+pub(crate) fn consumed<Q: 'static, R: 'static>(event: &Event<Q, R>) -> Consumed {
     match event {
-        Event::Request { from, request, .. } => consumed_request(*from, request),
-        Event::Response { from, response: Response::AppendEntries(answer), .. } if !answer.success => {
-            Consumed::AppendRefused { from: *from, term: answer.term }
+        Event::Request { from, request, .. } => {
+            our_request(request).map_or(Consumed::Other, |request| consumed_request(*from, request))
         }
-        Event::Response { response, .. } => Consumed::Answer { term: response.term() },
+        Event::Response { from, response, .. } => match our_response(response) {
+            Some(Response::AppendEntries(answer)) if !answer.success => {
+                Consumed::AppendRefused { from: *from, term: answer.term }
+            }
+            Some(response) => Consumed::Answer { term: response.term() },
+            None => Consumed::Other,
+        },
         Event::Timer => Consumed::Timer,
         Event::SnapshotTaken(taken) => {
             Consumed::SnapshotEnded(taken.as_ref().ok().map(|meta| meta.last.index))

@@ -7,8 +7,9 @@ use crate::observe::ObservationKind;
 use crate::observe::observer::Observer;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::schedule::Choice;
+use crate::subject::{Protocol, Subject};
 use std::fmt;
-use wavetank_raft::{Change, Configuration, Index, Node, NodeId, Payload, Request, Server};
+use wavetank_raft::{Change, Configuration, Index, NodeId};
 
 /// The reason why a core of servers has not converged yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,7 +86,7 @@ impl fmt::Display for Unsettled {
     }
 }
 
-impl<F: TankFsm, V: Observer> World<F, V> {
+impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     /// Ends all faults. All links work and lose nothing. Disks and state machines do not stall or fail.
     /// The `broken` servers stay down for ever; all others run. Clocks keep their rates, and messages
     /// in flight stay in flight. Returns the core: the servers that are not broken. The core must make
@@ -145,21 +146,21 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         if !self.workload.is_idle() {
             return Some(Unsettled::ClientsWait);
         }
-        let node = self.server(leader)?.node();
-        let (commit, last) = (node.commit(), node.log().last().index);
+        let view = self.view_of(leader);
+        let (commit, last) = (view.commit?, view.last?.index);
         if commit != last {
             return Some(Unsettled::Uncommitted { leader, commit, last });
         }
-        let (_, members) = node.configuration()?;
+        let (_, members) = view.configuration??;
         if members.is_joint() {
             return Some(Unsettled::Joint { leader });
         }
         if !members.voters().contains(leader.node()) {
             return Some(Unsettled::Outside { leader });
         }
-        let behind = |idx: &ServerIdx| self.server(*idx).map(Server::applied) != Some(last);
+        let behind = |idx: &ServerIdx| self.view_of(*idx).applied != Some(last);
         if let Some(idx) = core.iter().filter(|idx| is_member(members, *idx)).find(behind) {
-            return Some(Unsettled::Behind { idx, applied: self.server(idx).map(Server::applied), last });
+            return Some(Unsettled::Behind { idx, applied: self.view_of(idx).applied, last });
         }
         core.iter().find_map(|idx| {
             let answers = self.process(idx)?.calls.len();
@@ -172,7 +173,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     pub(crate) fn without_leader(&self, core: ServerSet) -> Unsettled {
         let up = core.and(self.awake);
         let could = |idx: &ServerIdx| {
-            let membership = self.server(*idx).and_then(|server| server.node().configuration());
+            let membership = self.configuration(*idx);
             membership.is_some_and(|(_, members)| self.topology.is_electable(*idx, &members.voters(), up))
         };
         Unsettled::NoLeader { electable: up.iter().filter(could).collect() }
@@ -181,13 +182,13 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// True if any of these servers runs and knows a configuration.
     #[must_use]
     pub fn knows_a_configuration(&self, servers: ServerSet) -> bool {
-        servers.iter().any(|idx| self.server(idx).is_some_and(|it| it.node().configuration().is_some()))
+        servers.iter().any(|idx| self.configuration(idx).is_some())
     }
 
     /// True if a server is a voter of the leader's configuration.
     #[must_use]
     pub fn has_a_vote(&self, idx: ServerIdx) -> bool {
-        let leader = self.leader().and_then(|leader| self.server(leader)?.node().configuration());
+        let leader = self.leader().and_then(|leader| self.configuration(leader));
         leader.is_some_and(|(_, members)| members.voters().contains(idx.node()))
     }
 
@@ -199,7 +200,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     pub fn is_viable(&self, core: ServerSet) -> bool {
         let is_in = |node| ServerIdx::of(node).is_some_and(|idx| core.contains(idx));
         let is_quorum = |members: &Configuration| members.voters().is_quorum(is_in);
-        let running = |idx| Some(&**self.server(idx)?.node().configuration()?.1);
+        let running = |idx| Some(&**self.configuration(idx)?.1);
         let is_told =
             |idx: ServerIdx| running(idx).is_some() || !self.hosts[idx.at()].disk.memberships().is_empty();
         core.iter().any(is_told)
@@ -211,49 +212,34 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// Returns the messages that have not arrived, including those that the network holds and those that
     /// wait for a paused server.
-    fn in_flight(&self) -> impl Iterator<Item = &Envelope> {
+    fn in_flight(&self) -> impl Iterator<Item = &Envelope<S::Protocol>> {
         let paused = |idx: ServerIdx| self.process(idx)?.waiting.as_ref();
         let waiting = self.all().iter().filter_map(paused).flatten();
         let arriving = self.pending.iter().chain(waiting).filter_map(|event| match event {
             SimEvent::Arrive(envelope) => Some(envelope),
             _ => None,
         });
-        let is_lost = |it: &&Envelope| self.network.is_lost_in_flight(it.from, it.to, it.number);
+        let is_lost = |it: &&Envelope<S::Protocol>| self.network.is_lost_in_flight(it.from, it.to, it.number);
         self.held.iter().map(|(_, envelope)| envelope).chain(arriving.filter(move |it| !is_lost(it)))
     }
 
     /// Returns the configurations that the receiver of this message may enter. Its sender may have lost
     /// them in a crash. A server that runs ignores a message of an older term, and keeps what it has
     /// committed.
-    fn may_bring<'a>(&self, envelope: &'a Envelope) -> Vec<&'a Configuration> {
+    fn may_bring<'a>(&self, envelope: &'a Envelope<S::Protocol>) -> Vec<&'a Configuration> {
         let Message::Request(request) = &envelope.message else { return Vec::new() };
-        let node = self.server(envelope.to).map(Server::node);
-        let is_new = |index: Index| node.is_none_or(|node| node.commit() < index);
-        if request.term() < node.map(Node::term) {
+        let view = self.view_of(envelope.to);
+        if S::Protocol::term(request) < view.term {
             return Vec::new();
         }
-        match request {
-            Request::AppendEntries(append) => append
-                .entries
-                .iter()
-                .filter(|entry| is_new(entry.id.index))
-                .filter_map(|entry| match &entry.payload {
-                    Payload::Configuration(configuration) => Some(&**configuration),
-                    _ => None,
-                })
-                .collect(),
-            Request::InstallSnapshot(install) if is_new(install.meta.last.index) => {
-                vec![&install.meta.configuration]
-            }
-            _ => Vec::new(),
-        }
+        S::Protocol::configurations(request, view.commit)
     }
 
     /// Returns the configurations that servers enter when a staged server has caught up. The last
     /// response of that server may be in flight, so the promotion can begin after the server has failed.
     fn promotions(&self) -> Vec<Configuration> {
         let of = |idx| {
-            let (_, latest) = self.server(idx)?.node().configuration()?;
+            let (_, latest) = self.configuration(idx)?;
             let stages = self.process(idx)?.calls.iter().filter_map(|call| call.stages);
             Some(stages.filter_map(|node| promoted(latest, node)).collect::<Vec<_>>())
         };
@@ -263,7 +249,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// Does the same for the configurations on the disks: the last one of each log, and also the one
     /// before it if the last one may be uncommitted.
     fn disks_are_viable(&self, is_quorum: impl Fn(&Configuration) -> bool) -> bool {
-        let commit = self.all().iter().filter_map(|idx| Some(self.server(idx)?.node().commit())).max();
+        let commit = self.all().iter().filter_map(|idx| self.view_of(idx).commit).max();
         self.hosts.iter().all(|host| {
             let mut may_come = true;
             host.disk

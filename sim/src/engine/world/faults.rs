@@ -12,15 +12,28 @@ use crate::plan::rng::Draw;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::plan::{DiskPlan, LinkPlan};
 use crate::schedule::Choice;
+use crate::subject::{EventOf, Subject, View};
+use std::sync::Arc;
 use tracing::{Level, debug, enabled};
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{Call, Event, Outcome, RequestId, RoleName, Server, Span};
+use wavetank_raft::{Call, Configuration, Index, Outcome, RequestId, Span};
 
-impl<F: TankFsm, V: Observer> World<F, V> {
+impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     /// The server, or `None` while it is down.
     #[must_use]
-    pub fn server(&self, idx: ServerIdx) -> Option<&Server> {
+    pub fn server(&self, idx: ServerIdx) -> Option<&S> {
         Some(&self.process(idx)?.server)
+    }
+
+    /// The view of a server. It shows nothing while the server is down.
+    pub(super) fn view_of(&self, idx: ServerIdx) -> View<'_> {
+        self.process(idx).map_or(View::NOTHING, |process| process.server.view())
+    }
+
+    /// The configuration that a server shows, with its index. `None` while the server is down, knows none, or
+    /// cannot show it.
+    pub(crate) fn configuration(&self, idx: ServerIdx) -> Option<(Index, &Arc<Configuration>)> {
+        self.process(idx)?.server.view().configuration.flatten()
     }
 
     /// The state machine of a server, or `None` while the server is down.
@@ -38,11 +51,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// Returns the leader with the highest term among these servers, if there is a leader.
     #[must_use]
     pub fn leader_among(&self, servers: ServerSet) -> Option<ServerIdx> {
-        let node = |idx: ServerIdx| self.server(idx).map(Server::node);
-        servers
-            .iter()
-            .filter(|&idx| node(idx).is_some_and(|node| node.role() == RoleName::Leader))
-            .max_by_key(|&idx| node(idx).map(wavetank_raft::Node::term))
+        let leads = |idx: &ServerIdx| self.view_of(*idx).leads();
+        servers.iter().filter(leads).max_by_key(|&idx| self.view_of(idx).term)
     }
 
     /// Crashes a server. A prefix of its unfinished writes may be durable.
@@ -159,8 +169,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// These servers may never return.
     #[must_use]
     pub fn lost_or_damaged(&self) -> ServerSet {
-        let is_damaged =
-            |host: &Host<F, SimEvent>| host.disk.is_damaged() || host.machine_faults.never_loads();
+        let is_damaged = |host: &Host<F, S>| host.disk.is_damaged() || host.machine_faults.never_loads();
         let damaged = self.all().iter().filter(|idx| is_damaged(&self.hosts[idx.at()]));
         damaged.fold(self.lost, ServerSet::with)
     }
@@ -282,7 +291,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     /// Delivers an event to an awake server, as if the event came from outside.
-    pub fn force(&mut self, idx: ServerIdx, event: Event) {
+    pub fn force(&mut self, idx: ServerIdx, event: EventOf<S>) {
         if self.awake.contains(idx) {
             self.deliver(idx, event);
         }
@@ -328,7 +337,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         const AGAIN: Span = Span::ms(500);
         let first = ServerIdx(0);
         // With a new disk it has no configuration either, but then it founds nothing.
-        let is_founded = self.server(first).is_some_and(|server| server.node().configuration().is_some());
+        let is_founded = self.configuration(first).is_some();
         if is_founded || self.renewed.contains(first) {
             return;
         }
@@ -385,7 +394,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// Crashes the disk: queued jobs and a snapshot that is being written are finished partly or not at
     /// all.
-    fn crash_disk(&mut self, idx: ServerIdx, process: &mut Process<F, SimEvent>) {
+    fn crash_disk(&mut self, idx: ServerIdx, process: &mut Process<F, S>) {
         let host = &mut self.hosts[idx.at()];
         let fsm = &mut process.machine.fsm;
         let mut captured = match process.work.front() {
@@ -409,14 +418,14 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    fn stop(&mut self, idx: ServerIdx) -> Option<Process<F, SimEvent>> {
+    fn stop(&mut self, idx: ServerIdx) -> Option<Process<F, S>> {
         self.awake = self.awake.without(idx);
         self.network.crash(idx);
         self.hosts[idx.at()].process.take()
     }
 
-    pub(super) fn process(&self, idx: ServerIdx) -> Option<&Process<F, SimEvent>> {
-        self.hosts.get(idx.at()).and_then(|host: &Host<F, SimEvent>| host.process.as_ref())
+    pub(super) fn process(&self, idx: ServerIdx) -> Option<&Process<F, S>> {
+        self.hosts.get(idx.at()).and_then(|host: &Host<F, S>| host.process.as_ref())
     }
 
     fn trace(&self, what: &'static str, idx: ServerIdx) {

@@ -10,9 +10,10 @@ use crate::observe::observer::Observer;
 use crate::plan::Budget;
 use crate::plan::fault_kind::Scheduled;
 use crate::plan::server_set::{ServerIdx, ServerSet};
+use crate::subject::Subject;
 use wavetank_raft::{Call, Change, Configuration, Span};
 
-impl<F: TankFsm, V: Observer> World<F, V> {
+impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     pub(super) fn on_act(&mut self, kind: Scheduled) {
         let Some(mut nemesis) = self.nemesis.take() else { return };
         let expendable = if kind.is_permanent() { self.expendable() } else { ServerSet::NONE };
@@ -135,7 +136,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// can only be exchanged in one change of the whole membership.
     fn correct_addresses(&mut self) {
         let Some(leader) = self.leader() else { return };
-        let latest = self.server(leader).and_then(|server| server.node().configuration());
+        let latest = self.configuration(leader);
         let Some((_, latest)) = latest else { return };
         let mut members = latest.servers().to_vec();
         let mut wrong = Vec::new();
@@ -182,7 +183,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 return false;
             }
             let names = |members: &Configuration| members.server(idx.node()).is_some();
-            let running = self.server(other).and_then(|server| server.node().configuration());
+            let running = self.configuration(other);
             let stored = self.hosts[other.at()].disk.memberships();
             !running.is_some_and(|(_, members)| names(members))
                 && !stored.first().is_some_and(|(_, members)| names(members))
@@ -201,7 +202,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// True if a server lost its disk and knows no configuration. Its bootstrap would begin a second cluster
     /// of the same servers, which no protocol can tell from the first one.
     fn has_forgotten(&self, idx: ServerIdx) -> bool {
-        let knows = self.server(idx).is_some_and(|server| server.node().configuration().is_some());
+        let knows = self.configuration(idx).is_some();
         self.hosts[idx.at()].disk.was_wiped() && !knows
     }
 
@@ -220,8 +221,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     fn view(&self) -> NemesisView<'_> {
         let leader = self.leader();
-        let server = leader.and_then(|leader| self.server(leader));
-        let membership = server.and_then(|server| server.node().configuration());
+        let membership = leader.and_then(|leader| self.configuration(leader));
         NemesisView {
             now: self.recorder.now,
             all: self.all(),

@@ -4,6 +4,7 @@ use super::{TextTrace, display};
 use crate::observe::observer::Observer;
 use crate::observe::{Fate, Observation, ObservationKind};
 use crate::plan::server_set::ServerIdx;
+use crate::subject::Subject;
 use std::fmt::Write as _;
 use wavetank_raft::Time;
 
@@ -29,7 +30,13 @@ impl Full {
         Self { text: head.to_owned(), states: Default::default() }
     }
 
-    fn line(&mut self, observation: &Observation<'_>, idx: Option<ServerIdx>, event: &str, detail: &str) {
+    fn line<S: Subject>(
+        &mut self,
+        observation: &Observation<'_, S>,
+        idx: Option<ServerIdx>,
+        event: &str,
+        detail: &str,
+    ) {
         let state = idx.map_or("", |idx| self.states[idx.at()].as_str());
         let name = idx.map_or_else(String::new, |idx| idx.to_string());
         let (at, step) = (time(observation.at), observation.step);
@@ -44,23 +51,28 @@ impl TextTrace for Full {
     }
 }
 
-impl Observer for Full {
-    fn on_observation(&mut self, observation: &Observation<'_>) {
+impl<S: Subject> Observer<S> for Full {
+    fn on_observation(&mut self, observation: &Observation<'_, S>) {
         match observation.kind {
             ObservationKind::Stepping { idx, event, server, .. } => {
-                self.states[idx.at()] = display::node_state(server.node());
-                let (verb, detail) = display::event(event);
+                self.states[idx.at()] = display::state(&server.view());
+                let (verb, detail) = display::event::<S>(event);
                 self.line(observation, Some(idx), verb, &detail);
             }
             ObservationKind::Stepped { idx, server, actions } => {
-                self.states[idx.at()] = display::node_state(server.node());
+                self.states[idx.at()] = display::state(&server.view());
                 for (verb, detail) in actions.iter().filter_map(display::action) {
                     self.line(observation, Some(idx), verb, &detail);
                 }
             }
             ObservationKind::Booted { idx, server, .. } => {
-                self.states[idx.at()] = display::node_state(server.node());
-                self.line(observation, Some(idx), "start", &format!("applied={}", server.applied()));
+                self.states[idx.at()] = display::state(&server.view());
+                self.line(
+                    observation,
+                    Some(idx),
+                    "start",
+                    &format!("applied={}", display::shown(server.view().applied)),
+                );
             }
             ObservationKind::Crashed { idx, wiped } => {
                 self.line(observation, Some(idx), "crash", if wiped { "and its disk is lost" } else { "" });
