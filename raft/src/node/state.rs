@@ -138,10 +138,11 @@ impl NodeState {
         self.log.last() != LogId::ZERO && self.catch_up <= self.log.last()
     }
 
-    /// Notes the first position in a leader's log that a server with a blank disk is shown. Later
+    /// Notes the position in a leader's log that a server with a blank disk is shown, and the highest
+    /// one while the disk stays blank: an earlier one may be from before the server was added. Later
     /// positions are not noted: if leaders changed often, the server would never catch up.
     pub(crate) fn note_leader_log(&mut self, upto: LogId, now: Time, fx: &mut Effects) {
-        if self.log.last() == LogId::ZERO && self.catch_up == LogId::ZERO && LogId::ZERO < upto {
+        if self.log.last() == LogId::ZERO && self.catch_up < upto {
             self.catch_up = upto;
             self.outbox.catch_up(upto, now, fx);
         }
