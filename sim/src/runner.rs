@@ -11,7 +11,7 @@ pub mod storm_run;
 use crate::check::Options;
 use crate::disk::{Memory, StoreFactory};
 use crate::engine::workload::{TankFsm, Workload};
-use crate::engine::world::World;
+use crate::engine::world::{Unsettled, World};
 use crate::observe::observer::Observer;
 use crate::observe::report::{Class, Report, Verdict, Violation};
 use crate::plan::Plan;
@@ -132,13 +132,22 @@ impl<F: TankFsm + 'static, E: CustomChecks + Observer, T: Observer + Default> Ru
     /// Runs the plan like [`run`](Self::run), but with stores of this factory instead of stores in
     /// memory.
     pub fn run_with_stores(self, store_factory: &mut StoreFactory<'_>) -> Run<T> {
-        self.run_subjects::<Server>(store_factory)
+        self.run_subjects_with_stores::<Server>(store_factory)
     }
 }
 
 impl<F: TankFsm + 'static, E: CustomChecks, T: Default> Runner<F, E, T> {
+    /// Runs the plan like [`run`](Self::run), but with servers of this subject.
+    pub fn run_subjects<S: Subject>(self) -> Run<T>
+    where
+        E: Observer<S>,
+        T: Observer<S>,
+    {
+        self.run_subjects_with_stores(&mut |_| Box::new(Memory::default()))
+    }
+
     /// Runs the plan like [`run_with_stores`](Self::run_with_stores), but with servers of this subject.
-    pub fn run_subjects<S: Subject>(self, store_factory: &mut StoreFactory<'_>) -> Run<T>
+    pub fn run_subjects_with_stores<S: Subject>(self, store_factory: &mut StoreFactory<'_>) -> Run<T>
     where
         E: Observer<S>,
         T: Observer<S>,
@@ -194,7 +203,7 @@ where
         let observers = self.observer();
         if let Some(why) = outcome.unsettled {
             return Verdict::Violated(Violation {
-                check: "agreement".to_owned(),
+                check: Unsettled::CHECK.to_owned(),
                 class: Class::Liveness,
                 section: "thesis §3.4".to_owned(),
                 what: format!("{} ms after the clients rested: {why}", outcome.took.0 / 1_000),

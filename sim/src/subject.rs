@@ -18,7 +18,7 @@ pub use either::Either;
 pub use parts::Parts;
 pub use protocol::{Label, MessageRef, Opaque, OpaqueMessage, Protocol, Wavetank};
 
-pub(crate) use protocol::{our_request, our_response};
+pub(crate) use protocol::{is_ours, our_request, our_response};
 
 use crate::plan::server_set::ServerIdx;
 use std::hash::Hasher;

@@ -39,7 +39,7 @@ use crate::plan::fault_id::{Fault, FaultFilter, FaultId};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::plan::{InitialState, Plan};
 use crate::schedule::Choice;
-use crate::subject::{ActionOf, Subject};
+use crate::subject::{ActionOf, Parts, Subject};
 use sim_event::{Envelope, SimEvent};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -62,6 +62,10 @@ pub struct World<F: TankFsm, V: Observer<S>, S: Subject = Server> {
     hosts: Vec<Host<F, S>>,
     awake: ServerSet,
     broken: ServerSet,
+    /// The parts that all servers have shown so far.
+    shown: Parts,
+    /// The first configuration of the cluster.
+    first: Arc<Configuration>,
     /// The servers that are lost permanently.
     lost: ServerSet,
     /// The servers that refused to start from their disks.
@@ -147,6 +151,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
             hosts: all.iter().map(|idx| Host::new(idx, &plan, store_factory(idx))).collect(),
             awake: ServerSet::NONE,
             broken: ServerSet::NONE,
+            shown: Parts::ALL,
+            first: Arc::new(founders(&plan)),
             lost: ServerSet::NONE,
             refused: ServerSet::NONE,
             renewed: ServerSet::NONE,
@@ -195,7 +201,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     /// Writes the same first configuration to the disk of every founder, as `BootstrapCluster` of
     /// HashiCorp Raft does.
     fn write_founders(&mut self) {
-        let first = Payload::Configuration(Arc::new(self.founders()));
+        let first = Payload::Configuration(Arc::clone(&self.first));
         let write = Write {
             token: Token(0),
             hard_state: Some(HardState { term: Term(1), vote: None }),
@@ -212,9 +218,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     /// Never panics: the servers of a tank have different names and addresses.
     #[must_use]
     pub fn founders(&self) -> Configuration {
-        let founders = ServerSet::first(usize::from(self.plan.servers));
-        let voters = founders.iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
-        Configuration::new(voters).expect("the servers of a tank have different names and addresses")
+        (*self.first).clone()
     }
 
     /// Handles the next event. Returns false if there is none.
@@ -408,6 +412,12 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
             self.send_reply(ask.client, ask.request, crate::engine::workload::Reply::Broken);
         }
     }
+}
+
+fn founders(plan: &Plan) -> Configuration {
+    let founders = ServerSet::first(usize::from(plan.servers));
+    let voters = founders.iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
+    Configuration::new(voters).expect("the servers of a tank have different names and addresses")
 }
 
 impl<F: TankFsm, V: Observer<S>, S: Subject> fmt::Debug for World<F, V, S> {

@@ -73,6 +73,7 @@ impl<E: CustomChecks, T> Observers<E, T> {
         report.elections = self.tally.elections;
         report.commits = self.tally.commits;
         report.witnessed = self.judges.witnessed();
+        report.off = self.judges.off();
         report.witnessed.extend(self.custom.witnessed());
         report.sometimes = self.judges.sometimes().counts();
         report.membership = self.changes.counts();

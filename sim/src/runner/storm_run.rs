@@ -239,6 +239,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
 
     /// Waits until the leader has committed a new entry, or until the time limit is over.
     fn until_something_new(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
+        if !self.world.shows_agreement() {
+            return Ok(None);
+        }
         let limit = self.world.now() + self.world.plan().liveness_limit();
         let pause = Span::from_duration(self.world.plan().config.heartbeat_timeout).part(2);
         let mut asked = Vec::new();

@@ -1,6 +1,6 @@
 //! The parts of a subject that a check can need.
 
-use super::{Subject, protocol};
+use super::{Protocol, Subject, is_ours};
 use std::fmt;
 
 /// A set of parts that subjects show.
@@ -63,7 +63,7 @@ impl Parts {
             (Self::APPLIED, view.applied.is_some()),
             (Self::SNAPSHOT, view.snapshot.is_some()),
             (Self::CONFIGURATION, view.configuration.is_some()),
-            (Self::MESSAGES, protocol::is_ours::<S::Protocol>()),
+            (Self::MESSAGES, is_ours::<<S::Protocol as Protocol>::Request>()),
             (Self::SERVER, subject.server().is_some()),
         ];
         shown.iter().filter(|(_, is_shown)| *is_shown).fold(Self::NONE, |all, (part, _)| all.or(*part))

@@ -144,12 +144,13 @@ impl Protocol for Opaque {
     }
 }
 
-/// True if this is our protocol.
-pub(super) fn is_ours<P: Protocol>() -> bool {
-    TypeId::of::<P::Request>() == TypeId::of::<Request>()
+/// True if these are the requests of our protocol. The compiler knows the answer for each protocol.
+#[inline(always)]
+pub(crate) fn is_ours<Q: 'static>() -> bool {
+    TypeId::of::<Q>() == TypeId::of::<Request>()
 }
 
-/// The request as one of our protocol. The compiler knows the answer for each protocol.
+/// The request as one of our protocol.
 #[inline(always)]
 pub(crate) fn our_request<Q: 'static>(request: &Q) -> Option<&Request> {
     (request as &dyn Any).downcast_ref()

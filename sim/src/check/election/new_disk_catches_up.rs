@@ -9,9 +9,13 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
+
+const NEEDS: Parts = Parts::ROLE.or(Parts::TERM).or(Parts::COMMIT).or(Parts::LOG).or(Parts::CONFIGURATION);
 
 pub(crate) const CHECK: Check =
-    Check::new("new_disk_catches_up", "thesis §4.1", JudgeLevel::History, Facts::CAMPAIGNED, judge);
+    Check::new("new_disk_catches_up", "thesis §4.1", JudgeLevel::History, Facts::CAMPAIGNED, judge)
+        .needing(NEEDS);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let exchanged_at = ghost.subject().new_disk_at?;

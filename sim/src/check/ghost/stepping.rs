@@ -6,7 +6,7 @@ use super::{
     PendingReply, ServerView, newer,
 };
 use crate::plan::server_set::{ServerIdx, ServerSet};
-use crate::subject::our_request;
+use crate::subject::{is_ours, our_request};
 use std::sync::Arc;
 use wavetank_raft::{
     Action, Call, Configuration, Event, Index, Member, NodeId, Request, RequestId, RoleName, RpcId, Term,
@@ -80,6 +80,10 @@ impl Ghost {
         self.step.now = server.view();
         ghost_server.view = self.step.now;
         self.step.announced_term_before = ghost_server.announced_term;
+        if !is_ours::<Q>() {
+            // The messages of another protocol show no term. A server acts by its term all the same.
+            self.step.announced_term_before = self.step.was.term;
+        }
         let mut facts = diff_views(&self.step.was, &self.step.now);
         facts.add_if(!ghost_server.transfers.is_empty(), Facts::TRANSFER);
         if matches!(self.step.consumed, Consumed::Timer) && ghost_server.due_snapshot.is_late(self.step.clock)

@@ -7,7 +7,7 @@ use crate::observe::ObservationKind;
 use crate::observe::observer::Observer;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::schedule::Choice;
-use crate::subject::{Protocol, Subject};
+use crate::subject::{Parts, Protocol, Subject};
 use std::fmt;
 use wavetank_raft::{Change, Configuration, Index, NodeId};
 
@@ -61,6 +61,19 @@ pub enum Unsettled {
         /// The index of the leader's last entry.
         last: Index,
     },
+}
+
+impl Unsettled {
+    /// The name of the check that demands of a healed core that it settles.
+    pub(crate) const CHECK: &'static str = "agreement";
+    /// The parts of a server that the check reads. Where a subject does not show them, only calls and clients
+    /// are judged.
+    pub(crate) const NEEDS: Parts = Parts::ROLE
+        .or(Parts::TERM)
+        .or(Parts::COMMIT)
+        .or(Parts::APPLIED)
+        .or(Parts::LOG)
+        .or(Parts::CONFIGURATION);
 }
 
 impl fmt::Display for Unsettled {
@@ -140,12 +153,24 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     /// Returns the first reason why [`World::converged`] fails, or `None` if it succeeds.
     #[must_use]
     pub fn unsettled(&self, core: ServerSet) -> Option<Unsettled> {
-        let Some(leader) = self.leader_among(core.and(self.awake)) else {
+        let leader = self.leader_among(core.and(self.awake));
+        if leader.is_none() && self.shows_agreement() {
             return Some(self.without_leader(core));
-        };
+        }
         if !self.workload.is_idle() {
             return Some(Unsettled::ClientsWait);
         }
+        let apart = leader.filter(|_| self.shows_agreement()).and_then(|it| self.not_agreed(core, it));
+        apart.or_else(|| self.owing(core))
+    }
+
+    /// True if the servers show enough to judge whether they agree.
+    pub(crate) fn shows_agreement(&self) -> bool {
+        self.shown.has(Unsettled::NEEDS)
+    }
+
+    /// Returns the reason why the core does not agree with this leader.
+    fn not_agreed(&self, core: ServerSet, leader: ServerIdx) -> Option<Unsettled> {
         let view = self.view_of(leader);
         let (commit, last) = (view.commit?, view.last?.index);
         if commit != last {
@@ -162,6 +187,11 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         if let Some(idx) = core.iter().filter(|idx| is_member(members, *idx)).find(behind) {
             return Some(Unsettled::Behind { idx, applied: self.view_of(idx).applied, last });
         }
+        None
+    }
+
+    /// Returns a server of the core that has not answered all calls.
+    fn owing(&self, core: ServerSet) -> Option<Unsettled> {
         core.iter().find_map(|idx| {
             let answers = self.process(idx)?.calls.len();
             (0 < answers).then_some(Unsettled::Owes { idx, answers })

@@ -12,7 +12,7 @@ use crate::plan::rng::Draw;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::plan::{DiskPlan, LinkPlan};
 use crate::schedule::Choice;
-use crate::subject::{EventOf, Subject, View};
+use crate::subject::{EventOf, Parts, Subject, View};
 use std::sync::Arc;
 use tracing::{Level, debug, enabled};
 use wavetank_raft::store::StoreError;
@@ -30,10 +30,10 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.process(idx).map_or(View::NOTHING, |process| process.server.view())
     }
 
-    /// The configuration that a server shows, with its index. `None` while the server is down, knows none, or
-    /// cannot show it.
+    /// The configuration that a server shows, with its index. `None` while the server is down or knows none.
+    /// A server that cannot show one is taken for a member of the first configuration.
     pub(crate) fn configuration(&self, idx: ServerIdx) -> Option<(Index, &Arc<Configuration>)> {
-        self.process(idx)?.server.view().configuration.flatten()
+        self.process(idx)?.server.view().configuration.unwrap_or(Some((Index(1), &self.first)))
     }
 
     /// The state machine of a server, or `None` while the server is down.
@@ -98,6 +98,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         };
         self.awake = self.awake.with(idx);
         self.refused = self.refused.without(idx);
+        self.shown = self.shown.and(self.process(idx).map_or(Parts::ALL, |it| Parts::of(&it.server)));
+        let host = &mut self.hosts[idx.at()];
         let Process { server, machine, .. } = host.process.as_mut().expect("the server was just started");
         self.recorder.on_observation(ObservationKind::Booted { idx, server, boot: &boot, log: &log });
         if let Some(last) = loaded {
@@ -337,11 +339,15 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         const AGAIN: Span = Span::ms(500);
         let first = ServerIdx(0);
         // With a new disk it has no configuration either, but then it founds nothing.
-        let is_founded = self.configuration(first).is_some();
-        if is_founded || self.renewed.contains(first) {
+        let shown = self.view_of(first).configuration;
+        let cannot_show = self.process(first).is_some() && shown.is_none();
+        if shown.flatten().is_some() || self.renewed.contains(first) {
             return;
         }
         self.call_as(Caller::Nemesis, first, Call::Bootstrap(self.founders()));
+        if cannot_show {
+            return;
+        }
         // The first server can crash before its first configuration is durable, so the call is
         // repeated.
         self.pending.put(self.recorder.now + AGAIN, SimEvent::Bootstrap);
