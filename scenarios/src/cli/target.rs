@@ -14,7 +14,7 @@ use wavetank_sim::runner::Run;
 use wavetank_sim::{JudgeLevel, Plan, Report};
 
 /// A run that can be repeated.
-pub(crate) struct Subject<'a> {
+pub(crate) struct Target<'a> {
     pub(crate) played: Played<'a>,
     /// The recorded run, if it comes from a capsule.
     pub(crate) kept: Option<Capsule>,
@@ -31,7 +31,7 @@ pub(crate) enum Played<'a> {
     Schedule(Schedule),
 }
 
-impl<'a> Subject<'a> {
+impl<'a> Target<'a> {
     /// The run of a scenario under a seed.
     pub(crate) fn of(scenario: &'a Scenario, seed: u64) -> Self {
         let plan = registry::plan_of(scenario, seed);
@@ -41,11 +41,11 @@ impl<'a> Subject<'a> {
 
     /// The run of a scenario under a seed, judged at this level.
     pub(crate) fn judged(scenario: &'a Scenario, seed: u64, judges: JudgeLevel) -> Self {
-        let mut subject = Self::of(scenario, seed);
-        if let Played::Plan(_, plan) = &mut subject.played {
+        let mut target = Self::of(scenario, seed);
+        if let Played::Plan(_, plan) = &mut target.played {
             plan.judges = judges;
         }
-        subject
+        target
     }
 
     /// The run named `storm:123`, or the capsule in a file.
