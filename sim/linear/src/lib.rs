@@ -1,15 +1,15 @@
 //! A linearizability checker (Herlihy and Wing 1990).
 //!
-//! Here: the history of one key ([`History`]), the search for an order of its operations that explains
-//! every output, the smallest part of the history that has no such order ([`History::conflict`]), and a
-//! reader of histories in lines of JSON ([`judge`]). Not here: the origin of histories, and clocks (the
-//! caller stops a search). A [`History`] has one key; [`judge`] takes several keys, since a history is
-//! linearizable if and only if the history of each key is.
+//! This crate contains the history of one key ([`History`]), the search for an order of its operations that
+//! explains every output, the smallest part of the history that has no such order ([`History::conflict`]),
+//! and a reader of histories in lines of JSON ([`judge`]). It does not record histories, and it reads no
+//! clock: the caller stops a search. A [`History`] has one key; [`judge`] takes several keys, since a history
+//! is linearizable if and only if the history of each key is.
 //!
-//! The search is Wing and Gong's with Lowe's memo. It also prunes by three rules. A read that fits the
-//! current state is linearized at once, since it changes nothing. All values that no operation reads
-//! count as one value. A value that must still be read, and that no remaining operation can produce,
-//! must be reachable from the current state by appending.
+//! The search is Wing and Gong's with Lowe's memo. Three more rules make the search shorter. A read that fits
+//! the current state is linearized at once, since it changes nothing. All values that no operation reads
+//! count as one value. A value that must still be read, and that no remaining operation can produce, must be
+//! reachable from the current state by appending.
 
 mod conflict;
 mod elements;
