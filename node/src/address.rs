@@ -20,7 +20,8 @@ pub enum AddressFormat {
 /// use wavetank_node::AddressFormat;
 ///
 /// let error = AddressFormat::HostAndPort.check(&"::1".into()).unwrap_err();
-/// assert_eq!(error.to_string(), "nobody can call the address `::1`: write a host and a port, as in `[::1]:7000`");
+/// assert_eq!(error.to_string(), "nobody can call the address `::1`: write a host and a port, as in
+/// `[::1]:7000`");
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct AddressError {

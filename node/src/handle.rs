@@ -137,7 +137,8 @@ impl Raft {
         self.ask(Call::Bootstrap(configuration), Until::FOREVER).await.map(|_| ())
     }
 
-    /// Applies a command on every server, and returns the response of this server's state machine. HashiCorp: `Apply`.
+    /// Applies a command on every server, and returns the response of this server's state machine. HashiCorp:
+    /// `Apply`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -215,7 +216,8 @@ impl Raft {
         self.propose(Call::Barrier, Until::after(timeout)).await.map(calls::index)
     }
 
-    /// Returns when a quorum has confirmed, after the call, that this server leads. HashiCorp: `VerifyLeader`.
+    /// Returns when a quorum has confirmed, after the call, that this server leads. HashiCorp:
+    /// `VerifyLeader`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -225,7 +227,7 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// When this server does not lead, or no longer.
+    /// Returns an error if this server does not lead, or no longer.
     pub async fn verify_leader(&self) -> Result<(), CallError> {
         self.ask(Call::VerifyLeader, Until::FOREVER).await.map(|_| ())
     }
@@ -244,7 +246,7 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// When this server does not lead, or no longer.
+    /// Returns an error if this server does not lead, or no longer.
     pub async fn read_index(&self) -> Result<Index, CallError> {
         self.ask(Call::Read(ReadPath::Index), Until::FOREVER).await.map(calls::index)
     }
@@ -320,7 +322,7 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// When a setting cannot have its value; nothing is changed then.
+    /// Returns an error if a setting cannot have its value; nothing is changed then.
     pub async fn reload_config(&self, reloadable: Reloadable) -> Result<(), CallError> {
         self.ask(Call::Reload(reloadable), Until::FOREVER).await.map(|_| ())
     }

@@ -104,7 +104,7 @@ impl Kind {
     /// The kind with this number.
     ///
     /// # Errors
-    /// When there is no such kind.
+    /// Returns an error if there is no such kind.
     pub const fn from_byte(number: u8) -> Result<Self, WireError> {
         match number {
             0 => Ok(Self::AppendEntries),
@@ -127,7 +127,7 @@ pub fn encode_request(header: &Header, request: &Request, out: &mut Vec<u8>) {
 /// offset zero.
 ///
 /// # Errors
-/// When the bytes are no such message.
+/// Returns an error if the bytes are no such message.
 pub fn decode_request(bytes: &[u8]) -> Result<(Header, Request), WireError> {
     let (number, rest) = bytes.split_first().ok_or(WireError::Truncated)?;
     let mut input = Unpacker::new(rest);
@@ -159,7 +159,7 @@ pub fn encode_refusal(words: &str, out: &mut Vec<u8>) {
 /// Reads the answer to a call of that kind, whole and alone.
 ///
 /// # Errors
-/// When the bytes are no such message.
+/// Returns an error if the bytes are no such message.
 pub fn decode_reply(kind: Kind, bytes: &[u8]) -> Result<Reply, WireError> {
     const WORDS_MAX: usize = 4096;
     let mut input = Unpacker::new(bytes);

@@ -40,7 +40,7 @@ pub struct Config {
     pub max_command_bytes: u64,
     /// Unanswered AppendEntries with entries per follower (≥ 1). HashiCorp: `MaxRPCsInFlight`.
     pub max_inflight: u64,
-    /// Whether a leader that commits a configuration without its own vote shuts down.
+    /// True if a leader that commits a configuration without its own vote shuts down.
     pub shutdown_on_remove: bool,
     /// Entries kept behind the snapshot for slow followers (0 is allowed).
     pub trailing_logs: u64,
@@ -57,7 +57,7 @@ pub struct Config {
     pub local_id: ServerId,
     /// Whether to start without loading the newest snapshot into the state machine.
     pub no_snapshot_restore_on_start: bool,
-    /// Whether candidates go straight to the election (thesis §9.6 is then off).
+    /// True if candidates go straight to the election (thesis §9.6 is then off).
     pub pre_vote_disabled: bool,
     /// Entries kept in memory behind the last one; older ones are read from the store (≥ 1).
     /// HashiCorp users wrap the store in a `LogCache` of this capacity.

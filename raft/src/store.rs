@@ -41,13 +41,13 @@ pub trait Fsm {
     /// Captures the state. Must be cheap: nothing is applied meanwhile.
     ///
     /// # Errors
-    /// When the state cannot be captured; the snapshot is then not taken.
+    /// Returns an error if the state cannot be captured; the snapshot is then not taken.
     fn snapshot(&mut self) -> Result<Self::Snapshot, StoreError>;
 
     /// Replaces the state by a captured one.
     ///
     /// # Errors
-    /// When the snapshot is invalid. The state must then be unchanged: a user's restore
+    /// Returns an error if the snapshot is invalid. The state must then be unchanged: a user's restore
     /// that is refused is refused on every server alike, and the cluster continues.
     fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError>;
 }
@@ -70,7 +70,7 @@ pub trait FsmSnapshot {
     /// Writes the state.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError>;
 }
 
@@ -79,34 +79,34 @@ pub trait LogStore {
     /// The first index in the store, zero if it is empty.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     fn first_index(&self) -> Result<Index, StoreError>;
 
     /// The last index in the store, zero if it is empty.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     fn last_index(&self) -> Result<Index, StoreError>;
 
     /// One entry; `None` is HashiCorp's `ErrLogNotFound`.
     ///
     /// # Errors
-    /// When the store fails or what it holds is damaged.
+    /// Returns an error if the store fails or what it holds is damaged.
     fn get_log(&self, index: Index) -> Result<Option<Entry>, StoreError>;
 
     /// Persists consecutive entries. They are durable on return.
     ///
     /// # Errors
-    /// When the store fails; it is then not known what it holds.
+    /// Returns an error if the store fails; it is then not known what it holds.
     fn store_logs(&mut self, entries: &[Entry]) -> Result<(), StoreError>;
 
     /// Drops the entries from `min` to `max`, both included. Durable on return.
     ///
     /// # Errors
-    /// When the store fails; it is then not known what it holds.
+    /// Returns an error if the store fails; it is then not known what it holds.
     fn delete_range(&mut self, min: Index, max: Index) -> Result<(), StoreError>;
 
-    /// Whether it takes less time to use it than to wake a thread that does: nothing is waited for.
+    /// True if it takes less time to use it than to wake a thread that does: nothing is waited for.
     fn is_in_memory(&self) -> bool {
         false
     }
@@ -118,16 +118,16 @@ pub trait StableStore {
     /// one.
     ///
     /// # Errors
-    /// When the store fails; it is then not known which of the two it holds.
+    /// Returns an error if the store fails; it is then not known which of the two it holds.
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError>;
 
     /// A record, if it is there.
     ///
     /// # Errors
-    /// When the store fails or what it holds is damaged.
+    /// Returns an error if the store fails or what it holds is damaged.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Whether it takes less time to use it than to wake a thread that does: nothing is waited for.
+    /// True if it takes less time to use it than to wake a thread that does: nothing is waited for.
     fn is_in_memory(&self) -> bool {
         false
     }
@@ -143,7 +143,7 @@ pub trait SnapshotStore {
     /// Begins a snapshot. Size and checksum of `meta` are what is expected, or zero if unknown.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     fn create(&mut self, meta: &SnapshotMeta) -> Result<Self::Sink, StoreError>;
 
     /// Makes a snapshot durable and visible, and drops snapshots beyond the number to retain: never
@@ -152,21 +152,21 @@ pub trait SnapshotStore {
     /// before a snapshot of a leader was installed may be closed before that snapshot is loaded.
     ///
     /// # Errors
-    /// When the store fails, or size or checksum are not what was expected; nothing is visible
+    /// Returns an error if the store fails, or size or checksum are not what was expected; nothing is visible
     /// then.
     fn close(&mut self, sink: Self::Sink) -> Result<Arc<SnapshotMeta>, StoreError>;
 
     /// The snapshots, newest first; damaged ones are left out.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     fn list(&self) -> Result<Vec<Arc<SnapshotMeta>>, StoreError>;
 
     /// The end of the newest snapshot in the store, even if it can no longer be read or listed: the
     /// server has acknowledged that much, and must not start with less.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     fn newest_end(&self) -> Result<LogId, StoreError> {
         Ok(self.list()?.first().map_or(LogId::ZERO, |meta| meta.last))
     }
@@ -174,7 +174,7 @@ pub trait SnapshotStore {
     /// Opens a snapshot after checking it against its checksum.
     ///
     /// # Errors
-    /// When it is not there or is damaged.
+    /// Returns an error if it is not there or is damaged.
     fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, Self::Source), StoreError>;
 }
 
@@ -184,7 +184,7 @@ pub trait SnapshotSink {
     /// Takes the next bytes.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
 }
 
@@ -196,7 +196,7 @@ pub trait SnapshotSource {
     /// At most `limit` bytes from `offset` on; fewer only at the end.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     fn read_at(&mut self, offset: u64, limit: u64) -> Result<Data, StoreError>;
 }
 

@@ -144,7 +144,7 @@ pub fn plan_of(scenario: &Scenario, seed: u64) -> Plan {
     }
 }
 
-/// Runs a scenario with a plan, which may differ from the plan of its seed.
+/// Runs a scenario with a plan. The plan may differ from the plan of its seed.
 #[must_use]
 pub fn run_plan(scenario: &Scenario, plan: Plan, trace: Trace) -> Run<Trace> {
     match scenario.play {

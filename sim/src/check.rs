@@ -130,7 +130,7 @@ impl Check {
         self
     }
 
-    /// Whether the check runs with these options.
+    /// True if the check runs with these options.
     fn is_enabled(&self, options: &Options) -> bool {
         let clocks = !self.bounded_clocks || options.clocks == ClockBound::Bounded;
         clocks && self.level <= options.level

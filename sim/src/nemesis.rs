@@ -211,7 +211,7 @@ impl Nemesis {
         Some((self.allowed(act, view, fault_id), again + Span::us(1)))
     }
 
-    /// Whether any reactive fault waits for one of these triggers.
+    /// True if any reactive fault waits for one of these triggers.
     #[must_use]
     pub const fn waits_for(&self, trigger: Trigger) -> bool {
         self.triggers.intersects(trigger)

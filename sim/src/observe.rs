@@ -73,7 +73,7 @@ pub enum ObservationKind<'a> {
     Crashed {
         /// The server that crashed.
         idx: ServerIdx,
-        /// Whether the disk is erased, so that the server restarts blank.
+        /// True if the disk is erased, so that the server restarts blank.
         wiped: bool,
     },
     /// A server is paused. Its clock continues.

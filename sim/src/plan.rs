@@ -358,7 +358,7 @@ impl ClientPlan {
 }
 
 impl ClientPlan {
-    /// Whether all reads use the lease path.
+    /// True if all reads use the lease path.
     #[must_use]
     pub fn read_under_leases_alone(&self) -> bool {
         self.reads == [ReadPath::Lease]

@@ -6,11 +6,11 @@
 //!
 //! A run that breaks a safety property, or that panics, is shrunk as a schedule (`elements.rs`): elements
 //! are left out until each of the others is needed. Liveness has no such element, since what is missing
-//! cannot be left out, so the plan itself is shrunk. That search has three phases. The first phase disables faults and phases of the run, sets values to
-//! their defaults, and reduces numbers. Such an edit changes the whole run, so each edited plan is
-//! tried under several seeds. The second phase lists the faults that happened in the run, and removes
-//! those that are not needed (Zeller's ddmin). The third phase rounds numbers. The last two phases are
-//! repeated a few times, because each may enable edits of the other.
+//! cannot be left out, so the plan itself is shrunk. That search has three phases. The first phase disables
+//! faults and phases of the run, sets values to their defaults, and reduces numbers. Such an edit changes the
+//! whole run, so each edited plan is tried under several seeds. The second phase lists the faults that
+//! happened in the run, and removes those that are not needed (Zeller's ddmin). The third phase rounds
+//! numbers. The last two phases are repeated a few times, because each may enable edits of the other.
 
 #[cfg(feature = "proptest")]
 pub mod strategies;
@@ -58,7 +58,7 @@ pub struct ShrinkProgress<'a> {
     pub best: &'a Plan,
     /// The size of the run of this plan.
     pub size: Size,
-    /// Whether the last run was the one that found this plan.
+    /// True if the last run was the one that found this plan.
     pub is_new: bool,
 }
 
@@ -111,8 +111,8 @@ impl fmt::Display for Failure {
 }
 
 impl Size {
-    /// Whether no part of this size is larger, except that the number of steps may grow by a quarter
-    /// and eight more. A simpler plan may take slightly longer.
+    /// True if no part of this size is larger, except that the number of steps may grow by a quarter and
+    /// eight more. A simpler plan may take slightly longer.
     const fn is_within(self, other: Self) -> bool {
         self.faults <= other.faults
             && self.servers <= other.servers

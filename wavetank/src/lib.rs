@@ -1,8 +1,9 @@
 //! Raft for Rust, and the simulator that tests it: one crate to import.
 //!
-//! - [`node`]: a Raft server on tokio, TCP and files, with HashiCorp Raft's API. It needs the feature `node`, which is
-//!   on by default.
-//! - [`tank`]: the deterministic simulator. It runs a state machine of yours, or Raft itself, through seeded storms.
+//! - [`node`]: a Raft server on tokio, TCP and files, with HashiCorp Raft's API. It needs the feature `node`,
+//!   which is on by default.
+//! - [`tank`]: the deterministic simulator. It runs a state machine of yours, or Raft itself, through seeded
+//!   storms.
 //! - [`raft`]: the protocol as a pure function, and the types that both of them share.
 //!
 //! The root has what most programs need: [`Raft`] and its configuration for a service, [`Storm`] and

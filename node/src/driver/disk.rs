@@ -31,7 +31,7 @@ pub trait LogDisk: Send + 'static {
     /// Reads the vote record and the log. See [`Storage::recover`].
     ///
     /// # Errors
-    /// When a store fails, or its contents contradict each other.
+    /// Returns an error if a store fails, or its contents contradict each other.
     fn recover(
         &mut self,
         snapshot: Option<Arc<SnapshotMeta>>,
@@ -42,7 +42,7 @@ pub trait LogDisk: Send + 'static {
     /// by an older version, belongs to this server from now on.
     ///
     /// # Errors
-    /// When the store fails, or the record of the owner is damaged.
+    /// Returns an error if the store fails, or the record of the owner is damaged.
     fn owner(&mut self, server: &ServerId) -> Result<ServerId, StoreError> {
         Ok(server.clone())
     }
@@ -50,20 +50,20 @@ pub trait LogDisk: Send + 'static {
     /// Counts this start of the server: larger every time.
     ///
     /// # Errors
-    /// When a store fails.
+    /// Returns an error if a store fails.
     fn next_incarnation(&mut self) -> Result<u32, StoreError>;
 
     /// Carries out writes, in order. Durable on return; after a crash in the middle, the first
     /// few of them may have been carried out.
     ///
     /// # Errors
-    /// When a store fails; its contents are unknown then.
+    /// Returns an error if a store fails; its contents are unknown then.
     fn persist_group(&mut self, writes: &[Write]) -> Result<(), StoreError>;
 
     /// Entries from `first` on, up to `last` and the limits; empty if `first` is not there.
     ///
     /// # Errors
-    /// When a store fails.
+    /// Returns an error if a store fails.
     fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError>;
 
     /// True if calls never block (a store in memory). The driver then calls it directly instead of on a

@@ -275,8 +275,8 @@ where
     /// ```
     ///
     /// # Errors
-    /// When a setting cannot have its value, nobody can call the address of the transport, a store cannot
-    /// be read, the stores contradict each other, or they are those of another server.
+    /// Returns an error if a setting cannot have its value, nobody can call the address of the transport, a
+    /// store cannot be read, the stores contradict each other, or they are those of another server.
     pub async fn start(self) -> Result<Raft, StartError> {
         let (id, address) = (self.config.local_id.clone(), self.transport.local_addr());
         let addresses = self.transport.address_format();

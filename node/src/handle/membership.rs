@@ -202,7 +202,8 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// When this server does not lead, there is no voter to transfer to, or the transfer took too long.
+    /// Returns an error if this server does not lead, there is no voter to transfer to, or the transfer took
+    /// too long.
     pub async fn leadership_transfer(&self) -> Result<(), CallError> {
         self.ask(Call::Transfer { target: None }, Until::FOREVER).await.map(|_| ())
     }

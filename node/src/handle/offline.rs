@@ -11,7 +11,7 @@ use wavetank_raft::{Configuration, Member, SnapshotMeta, recover};
 /// `HasExistingState`.
 ///
 /// # Errors
-/// When a store fails, or its contents contradict each other.
+/// Returns an error if a store fails, or its contents contradict each other.
 pub fn has_existing_state<L: LogStore, S: StableStore, N: SnapshotStore>(
     log: &mut L,
     stable: &mut S,
@@ -26,9 +26,9 @@ pub fn has_existing_state<L: LogStore, S: StableStore, N: SnapshotStore>(
 /// were or not. `fsm` is consumed.
 ///
 /// # Errors
-/// When there is no state to recover, the state machine refuses its snapshot, a store fails, or nobody can
-/// call a member. The offline call has no transport: an address without a colon, a slash and spaces is taken
-/// for that of a transport in memory.
+/// Returns an error if there is no state to recover, the state machine refuses its snapshot, a store fails,
+/// or nobody can call a member. The offline call has no transport: an address without a colon, a slash and
+/// spaces is taken for that of a transport in memory.
 pub fn recover_cluster<F: Fsm, L: LogStore, S: StableStore, N: SnapshotStore>(
     fsm: F,
     log: &mut L,

@@ -182,7 +182,7 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// When the server has ended without leaving statistics.
+    /// Returns an error if the server has ended without leaving statistics.
     pub async fn stats(&self) -> Result<Stats, CallError> {
         match self.control(Control::Stats).await {
             Ok(stats) => Ok(stats),
@@ -213,7 +213,7 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// When the server has stopped.
+    /// Returns an error if the server has stopped.
     pub async fn register_observer(
         &self,
         capacity: usize,

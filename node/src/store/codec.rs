@@ -45,7 +45,7 @@ pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
 /// Decodes the entry that was encoded for `index`.
 ///
 /// # Errors
-/// When the bytes are damaged, or belong to another index.
+/// Returns an error if the bytes are damaged, or belong to another index.
 pub fn decode(index: Index, bytes: &[u8]) -> Result<Entry, StoreError> {
     let damaged = || StoreError::new(StoreErrorKind::Corrupt, format!("log entry {index}"));
     let (head, body) = bytes.split_first_chunk::<HEAD>().ok_or_else(damaged)?;

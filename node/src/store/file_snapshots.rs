@@ -55,10 +55,10 @@ impl FileSnapshotStore {
     /// Keeps the `retain` newest snapshots under `directory`, which is created if needed.
     ///
     /// # Errors
-    /// When the directory cannot be made or written.
+    /// Returns an error if the directory cannot be made or written.
     ///
     /// # Panics
-    /// When `retain` is zero: a server without its newest snapshot has lost its state.
+    /// Panics if `retain` is zero: a server without its newest snapshot has lost its state.
     pub fn new(directory: impl AsRef<Path>, retain: usize) -> Result<Self, OpenError> {
         Self::on(Disk, directory, retain)
     }

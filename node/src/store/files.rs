@@ -14,67 +14,67 @@ pub trait Files: Clone + Debug + Send + 'static {
     /// Makes the directory and its parents, as far as they do not exist.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     fn make_dir(&self, path: &Path) -> io::Result<()>;
 
     /// The names of the directories in this one.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     fn dirs(&self, path: &Path) -> io::Result<Vec<String>>;
 
     /// Creates an empty file to write. An existing one is replaced.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     fn create(&self, path: &Path) -> io::Result<Self::File>;
 
     /// Opens a file to read.
     ///
     /// # Errors
-    /// When there is no such file, or the device fails.
+    /// Returns an error if there is no such file, or the device fails.
     fn open(&self, path: &Path) -> io::Result<Self::File>;
 
     /// Appends to a file that was created.
     ///
     /// # Errors
-    /// When the device fails, or has no space left.
+    /// Returns an error if the device fails, or has no space left.
     fn append(&self, file: &mut Self::File, bytes: &[u8]) -> io::Result<()>;
 
     /// Reads from `offset` on until `into` is full or the file ends, and returns the number of bytes.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     fn read_at(&self, file: &mut Self::File, offset: u64, into: &mut [u8]) -> io::Result<usize>;
 
     /// The length of a file.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     fn length(&self, file: &Self::File) -> io::Result<u64>;
 
     /// Makes a file's bytes durable.
     ///
     /// # Errors
-    /// When the device fails; what is durable is unknown then.
+    /// Returns an error if the device fails; what is durable is unknown then.
     fn sync(&self, file: &mut Self::File) -> io::Result<()>;
 
     /// Makes the names in a directory durable.
     ///
     /// # Errors
-    /// When the device fails; what is durable is unknown then.
+    /// Returns an error if the device fails; what is durable is unknown then.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
 
     /// Renames a directory.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
     /// Removes a directory with its contents.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
 
     /// Milliseconds since 1970, for the names of snapshots.

@@ -47,7 +47,8 @@ impl RedbStore {
     /// Opens the file, or creates it and the directories above it.
     ///
     /// # Errors
-    /// When the file is in use, read-only, of another format or damaged, or the device is full.
+    /// Returns an error if the file is in use, read-only, of another format or damaged, or the device is
+    /// full.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let parent =
@@ -102,7 +103,7 @@ impl RedbStore {
     /// on return.
     ///
     /// # Errors
-    /// When the store fails, or entries do not follow those that are there.
+    /// Returns an error if the store fails, or entries do not follow those that are there.
     pub fn persist_group(&self, writes: &[Write]) -> Result<(), StoreError> {
         let newest = writes.iter().rev().find_map(|write| write.hard_state);
         let vote = newest.map(encode_hard_state);
@@ -178,7 +179,7 @@ impl RedbStore {
     /// The stored entries from `min` to `max`, until `take` returns false.
     ///
     /// # Errors
-    /// When the store fails or an entry is damaged.
+    /// Returns an error if the store fails or an entry is damaged.
     pub fn range(
         &self,
         min: Index,

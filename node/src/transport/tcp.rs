@@ -123,7 +123,8 @@ pub enum TransportError {
     InUse(String),
     /// A limit cannot have its value. The text names the limit.
     Limits(&'static str),
-    /// Other servers could not reach this server at this address: HashiCorp's `local bind address is not advertisable`.
+    /// Other servers could not reach this server at this address: HashiCorp's `local bind address is not
+    /// advertisable`.
     NotAdvertisable(String),
     /// Nobody can call the advertised address.
     NotCallable(AddressError),
@@ -152,7 +153,8 @@ impl TcpTransport {
     /// a call that is not answered within `timeout` is lost, and its connection with it.
     ///
     /// # Errors
-    /// When this server cannot listen at `bind`, or other servers could not reach the advertised address.
+    /// Returns an error if this server cannot listen at `bind`, or other servers could not reach the
+    /// advertised address.
     pub async fn bind(
         bind: &str,
         advertise: Option<&str>,

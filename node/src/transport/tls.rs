@@ -67,8 +67,8 @@ impl Tls {
     /// private key of the server.
     ///
     /// # Errors
-    /// When a text is not valid PEM, the key does not belong to the certificate, or the certificate is
-    /// not for `id`.
+    /// Returns an error if a text is not valid PEM, the key does not belong to the certificate, or the
+    /// certificate is not for `id`.
     pub fn from_pem(
         id: &ServerId,
         authority: &[u8],

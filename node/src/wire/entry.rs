@@ -164,7 +164,7 @@ pub fn encode_entry(entry: &Entry, out: &mut Vec<u8>) {
 /// Reads an entry that [`encode_entry`], or HashiCorp's library, wrote.
 ///
 /// # Errors
-/// When the bytes are no entry.
+/// Returns an error if the bytes are no entry.
 pub fn decode_entry(bytes: &[u8]) -> Result<Entry, WireError> {
     let mut input = Unpacker::new(bytes);
     let log = Log::get(&mut input)?;
@@ -185,7 +185,7 @@ pub fn encode_configuration(configuration: &Configuration) -> Vec<u8> {
 /// Reads a membership that [`encode_configuration`], or HashiCorp's library, wrote.
 ///
 /// # Errors
-/// When the bytes are no configuration, or an invalid one.
+/// Returns an error if the bytes are no configuration, or an invalid one.
 pub fn decode_configuration(bytes: &[u8]) -> Result<Configuration, WireError> {
     let mut input = Unpacker::new(bytes);
     let servers = Servers::get(&mut input)?;
@@ -213,7 +213,7 @@ pub fn encode_peers(configuration: &Configuration) -> Vec<u8> {
 /// Reads a membership in the oldest protocol's form.
 ///
 /// # Errors
-/// When the bytes are no configuration, or an invalid one.
+/// Returns an error if the bytes are no configuration, or an invalid one.
 pub fn decode_peers(bytes: &[u8]) -> Result<Configuration, WireError> {
     let mut input = Unpacker::new(bytes);
     let length = input.list("list of peers")?.unwrap_or(0);

@@ -34,7 +34,8 @@ impl Scan {
     /// length of the message, once it is complete.
     ///
     /// # Errors
-    /// When the bytes are no MessagePack, or the message is longer than the limit, or must become so.
+    /// Returns an error if the bytes are no MessagePack, or the message is longer than the limit, or must
+    /// become so.
     pub fn advance(&mut self, bytes: &[u8]) -> Result<Option<usize>, WireError> {
         if let Some(kind) = bytes.first().filter(|_| !self.begun) {
             Kind::from_byte(*kind)?;

@@ -27,7 +27,7 @@ impl<'a> SnapshotWriter<'a> {
     /// Writes the next bytes.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.sink.write(bytes)
     }
@@ -75,7 +75,7 @@ impl<'a> SnapshotReader<'a> {
     /// Reads all remaining bytes.
     ///
     /// # Errors
-    /// When the store fails, or gives fewer bytes than its size.
+    /// Returns an error if the store fails, or gives fewer bytes than its size.
     pub fn read_all(&mut self) -> Result<Vec<u8>, StoreError> {
         let mut bytes = self.ahead().to_vec();
         self.used = self.piece.len();

@@ -59,7 +59,7 @@ fn run(
     end
 }
 
-/// Runs tasks on this many threads; each thread takes the next task when it has finished one.
+/// Runs tasks on this number of threads. Each thread takes the next task when it has finished one.
 struct Threads(usize);
 
 impl Executor for Threads {
@@ -87,7 +87,7 @@ fn write_figures(stats: &SearchStats, streams: &mut Streams<'_>) -> Result<(), C
     let SearchStats { states, generated, servers, steps, bytes, .. } = stats;
     let grouped = format::grouped;
     writeln!(streams.out, "levels   {}", levels.join(" "))?;
-    writeln!(streams.out, "states   {}, {} with repetitions", grouped(*states), grouped(*generated))?;
+    writeln!(streams.out, "states   {} different states, {} visited", grouped(*states), grouped(*generated))?;
     writeln!(streams.out, "servers  {}, with {}", grouped(*servers), format::many(*steps, "step"))?;
     writeln!(streams.out, "memory   {} MiB, {} bytes a state", bytes >> 20, bytes / states)?;
     Ok(())
@@ -101,7 +101,7 @@ fn conclude(
 ) -> Result<Status, CliError> {
     let status = match end {
         SearchOutcome::Exhausted => {
-            writeln!(streams.out, "verdict  held: every state was explored within {bounds}")?;
+            writeln!(streams.out, "verdict  held: every state within {bounds} was explored")?;
             Status::Held
         }
         SearchOutcome::DepthReached => {
@@ -109,7 +109,7 @@ fn conclude(
             Status::Held
         }
         SearchOutcome::Stopped => {
-            writeln!(streams.out, "verdict  undecided: not every state was explored within {bounds}")?;
+            writeln!(streams.out, "verdict  undecided: not every state within {bounds} was explored")?;
             Status::Vacuous
         }
         SearchOutcome::Found(breach, schedule) => return found(&breach, schedule, file, streams),

@@ -27,7 +27,10 @@ pub(crate) fn run(
     match first_difference(&first, &second) {
         None => {
             let length = format::many(first.1.len() as u64, "byte");
-            write_message(streams, &format!("twice: the same report and the same {length} of trace"));
+            write_message(
+                streams,
+                &format!("twice: both runs have the same report and the same {length} of trace"),
+            );
             Ok(status)
         }
         Some(difference) => {

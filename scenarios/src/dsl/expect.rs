@@ -1,4 +1,4 @@
-//! Assertions about facts that a client can see, or about the subject of the story.
+//! Assertions on facts that a client can see, and on the subject of the story.
 
 use super::until::{decision, is_applied, node, voters_of};
 use super::{Cluster, ElectionTimeouts, PendingCall, TRUE};
@@ -75,7 +75,7 @@ impl Cluster {
         self.expect(term < now, &format!("{idx} is in a later term than {term}, but it is in {now}"));
     }
 
-    /// Asserts that a call is neither granted nor refused yet.
+    /// Asserts that a call has not been answered yet.
     pub fn expect_pending(&mut self, PendingCall(request): PendingCall) {
         let outcome = self.tank.outcome(request).map(decision);
         let is_pending = outcome.is_none();
@@ -125,7 +125,7 @@ impl Cluster {
         });
     }
 
-    /// Asserts that no server leads during this time.
+    /// Asserts that no server leads during these election timeouts.
     pub fn expect_no_leader_for(&mut self, timeouts: ElectionTimeouts) {
         self.while_passes(timeouts, "no server leads", |tank| {
             let leads = |idx| node(tank, idx).map(Node::role) == Some(RoleName::Leader);

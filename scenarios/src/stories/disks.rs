@@ -28,7 +28,7 @@ stories![
         cluster.expect_voters(leader, &[leader, sound, new_server]);
     }
 
-    /// A server that cannot read its own vote does not start, and so cannot vote twice.
+    /// A server that cannot read its own vote does not start. Therefore it cannot vote twice.
     fn a_server_with_a_damaged_vote_does_not_start(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         let [damaged, other] = cluster.followers_of(old);
@@ -48,7 +48,8 @@ stories![
         cluster.expect_voters(new, &[old, damaged, other]);
     }
 
-    /// When an entry was written to the wrong place, its server finds it missing and does not start.
+    /// A server whose entry was written to the wrong place finds that the entry is missing, and does not
+    /// start.
     fn a_misdirected_write_is_detected(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [misled, _] = cluster.followers_of(leader);
@@ -63,8 +64,8 @@ stories![
         cluster.expect_committed_on(leader, &["one", "two", "three"]);
     }
 
-    /// A server whose sync failed does not try again. It stops, and starts with the data that its disk
-    /// has.
+    /// A server whose sync failed does not try the sync again. It stops, and later starts with the data on
+    /// its disk.
     fn a_failed_sync_is_not_retried(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [failed, _] = cluster.followers_of(leader);

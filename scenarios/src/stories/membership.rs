@@ -5,8 +5,7 @@ use crate::dsl::{Cluster, election_timeouts};
 use wavetank_raft::{Leader, ReadPath, Refusal, RequestError, Term};
 
 stories![
-    /// A new server catches up as a nonvoter before it becomes a voter, and then counts towards a
-    /// majority.
+    /// A new server first catches up as a nonvoter. Then it becomes a voter and counts towards a majority.
     #[cluster(spares = 1)]
     fn a_new_server_catches_up_before_it_votes(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -24,7 +23,7 @@ stories![
         cluster.expect_voters(leader, &[leader, a, b, new_server]);
     }
 
-    /// A removed follower that is never told of its removal does not disturb the cluster.
+    /// A removed follower does not disturb the cluster, even if it never learns of its removal.
     fn a_removed_follower_disturbs_nobody(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [removed, stays] = cluster.followers_of(leader);
@@ -78,7 +77,8 @@ stories![
         cluster.expect_committed(&["kept"]);
     }
 
-    /// While a membership change is not committed, another one is refused. Afterwards it is accepted.
+    /// While a membership change is not committed, a second change is refused. Later, the second change is
+    /// accepted.
     #[cluster(spares = 2)]
     fn membership_changes_happen_one_at_a_time(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -202,7 +202,7 @@ stories![
         cluster.expect_voters(first, &[first]);
     }
 
-    /// Every server is replaced, one after the other, while commands keep coming.
+    /// Every server is replaced, one after another, while clients propose commands.
     #[cluster(spares = 3)]
     fn every_server_is_replaced_under_load(cluster: &mut Cluster) {
         let old: [_; 3] = cluster.initial_members();
@@ -226,7 +226,7 @@ stories![
         cluster.expect_committed(&commands.as_flattened().iter().map(String::as_str).collect::<Vec<_>>());
     }
 
-    /// A removal that only half of the servers hear of is not committed.
+    /// A removal that only half of the servers receive is not committed.
     #[cluster(servers = 4)]
     fn a_removal_without_a_majority_is_not_committed(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -300,8 +300,7 @@ stories![
         cluster.expect_voters(leader, &[leader, a, b, quick]);
     }
 
-    /// A leader that demotes itself is followed by another leader, and stays in the cluster as a
-    /// nonvoter.
+    /// A leader that demotes itself is replaced by another leader. It stays in the cluster as a nonvoter.
     #[cluster(plan_tweak = no_shutdown_on_remove)]
     fn a_leader_demotes_itself(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -319,7 +318,7 @@ stories![
         cluster.expect_committed(&["before", "after"]);
     }
 
-    /// The cluster commits without a demoted server, and counts the server again after its promotion.
+    /// The cluster commits entries without a demoted server. After a promotion, the server counts again.
     fn a_demoted_server_is_promoted_again(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [nonvoter, other] = cluster.followers_of(leader);
@@ -395,7 +394,7 @@ stories![
         cluster.expect_voters(leader, &[leader, follower, other]);
     }
 
-    /// A blank server waits to be added, however long that takes, and does not campaign meanwhile.
+    /// A blank server does not campaign. It waits until it is added to a cluster.
     #[cluster(spares = 1)]
     fn a_blank_server_waits_to_be_added(cluster: &mut Cluster) {
         let leader = cluster.until_leader();

@@ -5,8 +5,8 @@ use crate::dsl::{Cluster, election_timeouts};
 use wavetank_raft::{Refusal, RequestError};
 
 stories![
-    /// Two leaders each have an uncommitted membership change, and only the change that a majority can
-    /// store is committed.
+    /// Two leaders each have an uncommitted membership change, and only the change that a majority stores is
+    /// committed.
     #[cluster(servers = 5, spares = 2)]
     fn only_one_of_two_concurrent_changes_is_committed(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -80,8 +80,7 @@ stories![
         cluster.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A membership change that reached a majority is committed by a new leader, which was never asked
-    /// for it.
+    /// A new leader commits a membership change that the previous leader had begun and a majority had stored.
     #[cluster(spares = 1)]
     fn a_new_leader_commits_an_inherited_change(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -158,7 +157,7 @@ stories![
         cluster.expect_committed(&["afterwards"]);
     }
 
-    /// A removed server is added again with the data on its disk, and catches up.
+    /// A removed server is added again. It still has its old disk, and catches up.
     fn a_server_rejoins_with_its_old_disk(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [removed, other] = cluster.followers_of(leader);
@@ -219,8 +218,7 @@ stories![
         cluster.expect_committed(&["heard"]);
     }
 
-    /// A promoted server that does not know of its promotion yet still grants a vote that the candidate
-    /// needs.
+    /// A promoted server does not know of its promotion yet. It still grants a vote that the candidate needs.
     #[cluster(servers = 2, spares = 1)]
     fn a_promoted_server_votes_before_it_knows_of_it(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -266,8 +264,7 @@ stories![
         cluster.expect_committed(&["with a listener"]);
     }
 
-    /// A server that was removed long ago wins no election, although the servers that it knows still
-    /// run.
+    /// A server that was removed long ago wins no election, although its former voters still run.
     #[cluster(spares = 3)]
     fn a_server_removed_long_ago_wins_no_election(cluster: &mut Cluster) {
         let first = cluster.until_leader();
@@ -336,8 +333,8 @@ stories![
         cluster.expect_committed(&["kept"]);
     }
 
-    /// When a leader of two servers removes itself and crashes before the other hears of it, the other
-    /// cannot lead until the removed server is back.
+    /// The leader of two servers removes itself, and crashes before the other server receives the removal.
+    /// The other server cannot lead until the removed server is back.
     #[cluster(servers = 2)]
     fn a_server_restarts_to_have_its_own_removal_committed(cluster: &mut Cluster) {
         let leaving = cluster.until_leader();

@@ -150,7 +150,7 @@ impl History {
     /// Completes an operation now. Do not call it for an operation whose output is not known.
     ///
     /// # Panics
-    /// When the operation completed before, or cannot have such an output.
+    /// Panics if the operation completed before, or cannot have such an output.
     pub fn complete(&mut self, operation: usize, output: Output<'_>) {
         let now = self.next_moment();
         let HistoryOp { effect, returned, .. } = self.operations[operation];
@@ -174,13 +174,13 @@ impl History {
         self.operations.len()
     }
 
-    /// Whether there is no operation.
+    /// True if there is no operation.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.operations.is_empty()
     }
 
-    /// Whether the history is linearizable. `keep_going` is called every few thousand steps; the search stops
+    /// True if the history is linearizable. `keep_going` is called every few thousand steps; the search stops
     /// when it returns false.
     pub fn check(&self, keep_going: &mut dyn FnMut() -> bool) -> CheckResult {
         let mut search = self.search(self.operations.iter().copied());
@@ -222,7 +222,7 @@ impl History {
 const SLICE: u64 = 4_096;
 
 impl Effect {
-    /// Whether it leaves every state unchanged.
+    /// True if it leaves every state unchanged.
     const fn is_read_only(self) -> bool {
         matches!(self, Self::Nothing | Self::Read(_) | Self::Mismatch(_))
     }

@@ -17,8 +17,8 @@ pub(crate) const N2: ServerIdx = ServerIdx(1);
 pub(crate) const N3: ServerIdx = ServerIdx(2);
 pub(crate) const N4: ServerIdx = ServerIdx(3);
 
-/// The time for which a server refuses votes after a message from its leader. Clocks stand still unless a test
-/// sets them.
+/// The time for which a server refuses votes after a message from its leader. Clocks stand still unless a
+/// test sets them.
 pub(crate) const HEARTBEAT_TIMEOUT: Span = Span::ms(100);
 
 /// The settings of every server.

@@ -170,7 +170,7 @@ impl Ghost {
         Facts::CRASHED
     }
 
-    /// Whether another server uses a configuration that names this server.
+    /// True if another server uses a configuration that names this server.
     fn is_member(&self, idx: ServerIdx) -> bool {
         let others = (0..).map(ServerIdx).zip(&self.ghost_servers).filter(|(other, _)| *other != idx);
         let mut configurations = others.filter_map(|(_, other)| other.configuration.as_ref());

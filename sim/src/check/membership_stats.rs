@@ -84,8 +84,8 @@ impl MembershipStats {
         }
     }
 
-    /// The kind of change that was requested. Without a request, the leader leaves a joint configuration, which
-    /// is not counted, or makes a server that has caught up a voter.
+    /// The kind of change that was requested. Without a request, the leader leaves a joint configuration,
+    /// which is not counted, or makes a server that has caught up a voter.
     fn kind(&self, before: Option<IndexedConf>) -> Option<ChangeKind> {
         let leaves = before.is_some_and(|before| before.conf.is_joint());
         match self.requested {
@@ -155,7 +155,7 @@ fn change_requested(idx: ServerIdx, event: &Event, ghost: &Ghost) -> Option<(Req
     Some((*request, kind))
 }
 
-/// Whether a server is a non-voter in the configuration `known`.
+/// True if a server is a non-voter in the configuration `known`.
 fn is_nonvoter(id: &ServerId, known: Option<IndexedConf>) -> bool {
     let (Some(idx), Some(IndexedConf { conf, .. })) = (ServerIdx::of(id.node()), known) else { return false };
     conf.members.contains(idx) && !conf.voters().contains(idx)

@@ -26,7 +26,8 @@ pub trait Script: Debug {
     /// Draws the request of the operation with this number from the client's random stream.
     fn next(&mut self, client: u16, operation: u64, rng: &mut Stream) -> Self::Wanted;
 
-    /// Takes note of an operation that has ended. Draws made here do not change the draws of [`Script::next`].
+    /// Takes note of an operation that has ended. Draws made here do not change the draws of
+    /// [`Script::next`].
     fn on_end(&mut self, _: &Operation<Self::Wanted>, _: &mut Stream) {}
 }
 
@@ -73,7 +74,8 @@ pub(crate) struct ClientMachine {
     leader: ServerIdx,
     /// The time between two operations of the client.
     think: Spans,
-    /// Draws the operations. It is separate from `timing_rng`, so that timeouts and refusals change no operation.
+    /// Draws the operations. It is separate from `timing_rng`, so that timeouts and refusals change no
+    /// operation.
     wanted_rng: Stream,
     timing_rng: Stream,
     state: ClientState,
@@ -154,8 +156,8 @@ impl ClientMachine {
 }
 
 impl<S: Script> Callers<S> {
-    /// Creates the clients of a plan. They try each operation once, so the outcome of a command is unknown after
-    /// a timeout.
+    /// Creates the clients of a plan. They try each operation once, so the outcome of a command is unknown
+    /// after a timeout.
     #[must_use]
     pub fn trying_once(plan: &Plan, script: S) -> Self {
         let clients = &plan.clients;

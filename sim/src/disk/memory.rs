@@ -257,8 +257,8 @@ impl Memory {
         is_flipped.then_some(Damage::Rot(location))
     }
 
-    /// Cuts the power while the server writes. The server's own write path decides the order of the steps, and
-    /// `drawn` how many of them are taken, but never all. Returns the durable part, if there is one.
+    /// Cuts the power while the server writes. The server's own write path decides the order of the steps,
+    /// and `drawn` how many of them are taken, but never all. Returns the durable part, if there is one.
     fn tear(&mut self, write: &Write, drawn: u64) -> Option<PartialWrite> {
         let whole = self.steps_of(write);
         let steps = self.storage.log.steps.clone();

@@ -13,7 +13,8 @@ const ROOT: Inode = 0;
 
 type Directories = BTreeMap<Inode, BTreeMap<String, Inode>>;
 
-/// The names of all files and directories, in two versions: the present one, and the one that was synced last.
+/// The names of all files and directories, in two versions: the present one, and the one that was synced
+/// last.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
     now: Directories,

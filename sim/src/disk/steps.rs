@@ -1,8 +1,8 @@
 //! The steps of a write on a disk. A crash can come between any two of them.
 //!
-//! A step is one change of a store: a record is set, a range of the log is deleted, or an entry is stored. The
-//! log and the vote record of a server count their steps together, so a limit stops a write in the order in
-//! which the server writes.
+//! A step is one change of a store: a record is set, a range of the log is deleted, or an entry is stored.
+//! The log and the vote record of a server count their steps together, so a limit stops a write in the order
+//! in which the server writes.
 
 use std::cell::Cell;
 use std::rc::Rc;

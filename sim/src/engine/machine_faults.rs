@@ -36,7 +36,7 @@ impl Failing {
         }
     }
 
-    /// Whether the operation that begins now fails.
+    /// True if the operation that begins now fails.
     const fn fails_now(&mut self) -> bool {
         let fails = !matches!(self, Self::Never);
         self.end_once();
@@ -60,7 +60,7 @@ impl MachineFaults {
         }
     }
 
-    /// Whether the state machine loads no snapshot any more.
+    /// True if the state machine loads no snapshot any more.
     pub(crate) const fn never_loads(&self) -> bool {
         matches!(self.load, Failing::Always)
     }

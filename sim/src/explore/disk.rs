@@ -58,7 +58,7 @@ impl ModelDisk {
         image
     }
 
-    /// Whether this entry is durable.
+    /// True if this entry is durable.
     #[must_use]
     pub fn holds(&self, id: LogId) -> bool {
         self.log.iter().any(|entry| entry.id == id)

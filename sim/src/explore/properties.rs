@@ -61,7 +61,7 @@ pub(super) fn breach(
 pub struct Claim {
     /// The name of the claim.
     pub name: &'static str,
-    /// Whether the claim holds of a server.
+    /// True if the claim holds of a server.
     pub holds: fn(&ServerState) -> bool,
 }
 

@@ -18,7 +18,7 @@ use wavetank_raft::{NodeId, Term};
 pub struct Schedule {
     /// The bounds of the search.
     pub bounds: Bounds,
-    /// Whether writes became durable at once after the last crash that the bounds allow.
+    /// True if writes became durable at once after the last crash that the bounds allow.
     pub disk_reduction: bool,
     /// The steps.
     pub steps: Vec<Step>,
@@ -58,7 +58,7 @@ pub enum Step {
 pub struct MessageId {
     /// The call to which the message belongs.
     pub call_id: CallId,
-    /// Whether the message is the response to the call.
+    /// True if the message is the response to the call.
     pub answers: bool,
     /// The content of the message, as a trace shows it.
     pub content: String,

@@ -50,7 +50,7 @@ pub struct StepContext<'a> {
     pub number: u32,
     /// Looks up a message by its number.
     pub message: &'a dyn Fn(u32) -> &'a ModelMessage,
-    /// Whether writes are durable at once.
+    /// True if writes are durable at once.
     pub quick: bool,
 }
 
@@ -200,7 +200,7 @@ impl ServerState {
         hash
     }
 
-    /// Whether the server waits for a response to this call.
+    /// True if the server waits for a response to this call.
     #[must_use]
     pub fn waits_for(&self, call_id: CallId) -> bool {
         self.call_table.number_of(call_id).is_some()

@@ -119,7 +119,7 @@ impl StateList {
         self.states.len()
     }
 
-    /// Whether the list is empty.
+    /// True if the list is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.states.is_empty()
@@ -135,7 +135,7 @@ impl StateList {
     /// Appends a state.
     ///
     /// # Panics
-    /// When the list holds more messages than `u32` can number.
+    /// Panics if the list holds more messages than `u32` can number.
     pub fn push(&mut self, state: &GlobalState, messages: &[u32]) {
         let first = u32::try_from(self.messages.len()).expect("the messages can be numbered by a u32");
         let count = u16::try_from(messages.len()).expect("the messages in flight can be counted by a u16");

@@ -64,7 +64,7 @@ impl Default for FingerprintSet {
 }
 
 impl FingerprintSet {
-    /// Whether the set contains this fingerprint.
+    /// True if the set contains this fingerprint.
     #[must_use]
     pub fn contains(&self, key: u64) -> bool {
         self.entries[self.position(key.max(1))] != 0

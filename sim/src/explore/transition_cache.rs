@@ -69,7 +69,7 @@ pub struct ServerSummary {
     pub log: Vec<LogId>,
     /// The actions that the server may take without a message.
     pub actions: LocalActions,
-    /// Whether the server has pending writes.
+    /// True if the server has pending writes.
     pub writes: bool,
 }
 
@@ -93,11 +93,11 @@ pub struct Transition {
     pub to: u32,
     /// The messages that the server sends: a range of `TransitionCache::sent`.
     sent: (u32, u32),
-    /// Whether the server became leader.
+    /// True if the server became leader.
     pub led: bool,
-    /// Whether its commit index advanced.
+    /// True if its commit index advanced.
     pub committed: bool,
-    /// Whether its log changed.
+    /// True if its log changed.
     pub logged: bool,
     /// The breach that the step caused, if any.
     breach: Option<u32>,
@@ -235,7 +235,7 @@ impl TransitionCache {
         Some(&self.transitions[at as usize])
     }
 
-    /// Whether a message can have no effect any more, whatever follows. The reason is that durable terms
+    /// True if a message can have no effect any more, whatever follows. The reason is that durable terms
     /// never decrease, and that a call identity is used once.
     ///
     /// A response is inert under two conditions. First, its term is not newer than the durable term of

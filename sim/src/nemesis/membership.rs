@@ -169,7 +169,7 @@ impl NemesisView<'_> {
         self.addresses.of(idx)
     }
 
-    /// Whether a member listens at another address than the configuration says.
+    /// True if a member listens at another address than the configuration says.
     fn has_wrong_address(&self, configuration: &Configuration) -> bool {
         let book = AddressBook::of(Some(configuration));
         members(configuration).iter().any(|idx| !self.addresses.is_right(&book, idx))

@@ -63,7 +63,7 @@ impl Trigger {
         Self(self.0 | other.0)
     }
 
-    /// Whether the two sets have a fact in common.
+    /// True if the two sets have a fact in common.
     #[must_use]
     pub const fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0

@@ -36,7 +36,7 @@ impl Topology {
         topology
     }
 
-    /// Whether the link from the first server to the second is cut. This takes O(1) time.
+    /// True if the link from the first server to the second is cut. This takes O(1) time.
     #[must_use]
     pub const fn is_cut(&self, from: ServerIdx, to: ServerIdx) -> bool {
         self.cut[from.at()].contains(to)
@@ -62,10 +62,9 @@ impl Topology {
         reached.filter(|&other| !self.is_cut(other, idx)).collect()
     }
 
-    /// Whether this server could win an election now. It must be one of the `voters` and of the servers
-    /// that are `up`, and it must have working links in both directions with a quorum of `voters`,
-    /// itself included. A path over a third server does not count, because Raft servers do not forward
-    /// messages.
+    /// True if this server could win an election now. It must be one of the `voters` and of the servers that
+    /// are `up`, and it must have working links in both directions with a quorum of `voters`, itself
+    /// included. A path over a third server does not count, because Raft servers do not forward messages.
     #[must_use]
     pub fn is_electable(&self, idx: ServerIdx, voters: &Voters, up: ServerSet) -> bool {
         let at_hand = self.both_ways(idx).and(up).with(idx);

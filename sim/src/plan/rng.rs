@@ -160,7 +160,7 @@ impl Draw {
         self.0
     }
 
-    /// Whether an event of this chance happens. Uses the lower half of the word.
+    /// True if an event of this chance happens. Uses the lower half of the word.
     #[must_use]
     pub const fn hits(self, chance: Ratio) -> bool {
         scaled(self.0 as u32, chance.d as u64) < chance.n as u64
@@ -238,12 +238,12 @@ impl Stream {
         Draw(self.word())
     }
 
-    /// Whether an event of this chance happens. Reads one word.
+    /// True if an event of this chance happens. Reads one word.
     pub fn hits(&mut self, chance: Ratio) -> bool {
         self.draw().hits(chance)
     }
 
-    /// Whether an event with a chance of `n` in `d` happens. Reads one word.
+    /// True if an event with a chance of `n` in `d` happens. Reads one word.
     pub fn chance(&mut self, n: u32, d: u32) -> bool {
         self.hits(Ratio::new(n, d))
     }
@@ -266,7 +266,7 @@ impl Stream {
     /// One element of `from`. Reads one word.
     ///
     /// # Panics
-    /// When `from` is empty.
+    /// Panics if `from` is empty.
     pub fn one_of<T: Copy>(&mut self, from: &[T]) -> T {
         assert!(!from.is_empty(), "nothing to choose from");
         let at = self.below(from.len() as u64);

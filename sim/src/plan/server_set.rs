@@ -105,7 +105,7 @@ impl ServerSet {
         Self(1 << idx.0)
     }
 
-    /// Whether this server is in the set.
+    /// True if this server is in the set.
     #[must_use]
     pub const fn contains(self, idx: ServerIdx) -> bool {
         self.0 & 1 << idx.0 != 0
@@ -147,7 +147,7 @@ impl ServerSet {
         self.0.count_ones() as usize
     }
 
-    /// Whether the set is empty.
+    /// True if the set is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0

@@ -21,7 +21,7 @@ pub struct StormOutcome {
     /// The time from the end of the clients' operations until the servers agreed or the time limit was
     /// over, in microseconds.
     pub took: Span,
-    /// Whether `go_on` stopped the run before its end.
+    /// True if `go_on` stopped the run before its end.
     pub stopped: bool,
 }
 

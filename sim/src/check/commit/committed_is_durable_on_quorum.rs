@@ -14,7 +14,7 @@ const SECTION: &str = "thesis §3.6.2, §3.8, §4.3";
 pub(crate) const CHECK: Check =
     Check::new("committed_is_durable_on_quorum", SECTION, JudgeLevel::History, Facts::COMMIT, judge);
 
-/// Whether the server raised its commit index in this step as a leader that counted copies, and not as a
+/// True if the server raised its commit index in this step as a leader that counted copies, and not as a
 /// follower of another leader.
 #[must_use]
 pub(crate) fn counted(step: &GhostStep) -> bool {

@@ -12,7 +12,7 @@ use wavetank_raft::{LogId, Term};
 pub(crate) const CHECK: Check =
     Check::new("committed_never_dropped", "thesis §3.6.3", JudgeLevel::History, Facts::CUT, judge);
 
-/// Whether the server had to keep the entry that it removed.
+/// True if the server had to keep the entry that it removed.
 fn is_bound(gone: ChainLink, committed: CommitRecord, announced_term: Term) -> bool {
     gone == committed.link && committed.term <= announced_term
 }

@@ -3,8 +3,8 @@
 //! comes back").
 //!
 //! An older log has configurations that name the server as it was. A log that ends with the removal itself is
-//! enough: by the thesis (§4.2.2), a server may campaign until it knows that its removal is committed. The check
-//! is demanded whenever such a server starts a campaign.
+//! enough: by the thesis (§4.2.2), a server may campaign until it knows that its removal is committed. The
+//! check is demanded whenever such a server starts a campaign.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -31,7 +31,8 @@ mod tests {
     use crate::check::fixture::{Fixture, N1, N4, voters};
     use wavetank_raft::{Entry, Event, Index, LogOp, Payload, Term};
 
-    /// n4, which is no member, gets a new disk when i2 is committed. Then it campaigns with this many entries.
+    /// n4, which is no member, gets a new disk when i2 is committed. Then it campaigns with this many
+    /// entries.
     fn campaigns_with(entries: u64) -> Fixture {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);

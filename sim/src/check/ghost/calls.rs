@@ -206,7 +206,7 @@ fn put(
     after
 }
 
-/// Whether a list of members has a voter, and no name and no address twice.
+/// True if a list of members has a voter, and no name and no address twice.
 fn is_legal(members: &[Member]) -> bool {
     let is_new = |at: usize| {
         let member = &members[at];

@@ -50,7 +50,7 @@ impl Chain {
         }
     }
 
-    /// Whether the chain has no links.
+    /// True if the chain has no links.
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         self.links.is_empty()
@@ -66,7 +66,7 @@ impl Chain {
         self.links.get(usize::try_from(above).ok()?).copied()
     }
 
-    /// Whether the chain has an entry with this index and term.
+    /// True if the chain has an entry with this index and term.
     #[must_use]
     pub(crate) fn has(&self, id: LogId) -> bool {
         self.link(id.index).is_some_and(|link| link.term == id.term)

@@ -41,7 +41,7 @@ impl Conf {
         }
     }
 
-    /// Whether the configuration is joint: it has two sets of voters.
+    /// True if the configuration is joint: it has two sets of voters.
     #[must_use]
     pub(crate) const fn is_joint(self) -> bool {
         !self.outgoing.is_empty()
@@ -53,7 +53,7 @@ impl Conf {
         self.incoming.or(self.outgoing)
     }
 
-    /// Whether these servers contain a majority of each set of voters.
+    /// True if these servers contain a majority of each set of voters.
     #[must_use]
     pub(crate) const fn is_quorum(self, of: ServerSet) -> bool {
         majority(self.incoming, of) && (self.outgoing.is_empty() || majority(self.outgoing, of))
@@ -75,8 +75,8 @@ impl Conf {
         self.disjoint_from(other, all, all, &groups)
     }
 
-    /// Takes servers of the first group out of `mine`, then of the others, until the rest of `all` is a quorum
-    /// of the other configuration.
+    /// Takes servers of the first group out of `mine`, then of the others, until the rest of `all` is a
+    /// quorum of the other configuration.
     fn disjoint_from(
         self,
         other: Self,

@@ -24,7 +24,7 @@ impl DueSnapshot {
         self.since = None;
     }
 
-    /// Whether a snapshot is due for so long that the server must take it by now.
+    /// True if a snapshot is due for so long that the server must take it by now.
     pub(crate) fn is_late(&self, now: Time) -> bool {
         self.since.is_some_and(|since| since + self.longest.times(Self::INTERVALS) < now)
     }

@@ -138,7 +138,7 @@ impl Facts {
     /// The largest number of facts.
     pub(crate) const MOST: usize = 64;
 
-    /// Whether the set contains the fact with this number.
+    /// True if the set contains the fact with this number.
     pub(crate) const fn has(self, number: usize) -> bool {
         self.0 >> number & 1 == 1
     }
@@ -153,7 +153,7 @@ impl Facts {
         })
     }
 
-    /// Whether the two sets have a fact in common.
+    /// True if the two sets have a fact in common.
     #[must_use]
     pub(crate) const fn touches(self, other: Self) -> bool {
         self.0 & other.0 != 0

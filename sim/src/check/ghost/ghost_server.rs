@@ -177,7 +177,7 @@ pub(super) fn matched(followers: &[Follower], node: NodeId) -> Index {
 }
 
 impl GhostServer {
-    /// Whether the server runs.
+    /// True if the server runs.
     #[must_use]
     pub(crate) fn is_up(&self) -> bool {
         self.status == ServerStatus::Up

@@ -140,8 +140,8 @@ impl CommitHistory {
         before.map_or(Index::ZERO, |(_, index)| *index)
     }
 
-    /// Records that a server in this term commits its log up to an index. Earlier commits stay, and a log that
-    /// differs from them adds nothing.
+    /// Records that a server in this term commits its log up to an index. Earlier commits stay, and a log
+    /// that differs from them adds nothing.
     pub(crate) fn commit(&mut self, by: ServerIdx, term: Term, log: &Chain, upto: Index) {
         if self.committed < upto && self.first_difference(log, upto).is_none() {
             self.declare(by, term, log, upto);

@@ -27,7 +27,7 @@ pub(crate) struct Removal {
 }
 
 impl Removal {
-    /// Whether the leader has known for two heartbeats that the server has the entry that removes it.
+    /// True if the leader has known for two heartbeats that the server has the entry that removes it.
     pub(crate) fn is_acknowledged(&self, now: Time, limits: &Limits) -> bool {
         self.acknowledged.is_some_and(|at| at + limits.heartbeat_interval.times(2) < now)
     }

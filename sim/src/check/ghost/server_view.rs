@@ -68,7 +68,7 @@ impl ServerView {
         snapshot: LogId::ZERO,
     };
 
-    /// Whether the server leads.
+    /// True if the server leads.
     #[must_use]
     pub(crate) fn leads(&self) -> bool {
         self.role == RoleName::Leader

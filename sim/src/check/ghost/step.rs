@@ -294,7 +294,7 @@ impl GhostStep {
         self.stopped = None;
     }
 
-    /// Whether the server led the same term before and after the step.
+    /// True if the server led the same term before and after the step.
     #[must_use]
     pub(crate) fn kept_leading(&self) -> bool {
         self.was.leads() && self.now.leads() && self.was.term == self.now.term

@@ -286,7 +286,7 @@ fn leader(ghost: &Ghost, core: ServerSet) -> Option<(ServerIdx, &GhostServer)> {
     leaders.max_by_key(|(_, ghost_server)| ghost_server.view.term)
 }
 
-/// Whether the core is a quorum of every configuration that its members use. A configuration that is not
+/// True if the core is a quorum of every configuration that its members use. A configuration that is not
 /// committed may be truncated, so the core must also be a quorum of the one before it.
 fn can_decide(ghost: &Ghost, core: ServerSet) -> bool {
     let running = core.and(ghost.up());

@@ -1,5 +1,5 @@
-//! The observers of a server know the members of its latest configuration with their addresses, and the leader
-//! that it follows with its address (HashiCorp Raft's `PeerObservation` and `LeaderObservation`).
+//! The observers of a server know the members of its latest configuration with their addresses, and the
+//! leader that it follows with its address (HashiCorp Raft's `PeerObservation` and `LeaderObservation`).
 //!
 //! The check is demanded when a server uses another configuration, follows another leader, or tells of one.
 //! The real node sends its messages to the addresses that it learns in this way.

@@ -1,5 +1,5 @@
-//! A leader sends a few heartbeats to a server that it has removed, and tells a server that has the entry which
-//! removes it that the entry is committed (thesis §4.2.3): a server that knows of its removal does not
+//! A leader sends a few heartbeats to a server that it has removed, and tells a server that has the entry
+//! which removes it that the entry is committed (thesis §4.2.3): a server that knows of its removal does not
 //! campaign.
 //!
 //! The check is demanded at the first deadline of a leader after the time for several heartbeats since it

@@ -10,7 +10,7 @@ use crate::plan::judge_level::JudgeLevel;
 pub(crate) const CHECK: Check =
     Check::new("verified_leader", "thesis §6.4", JudgeLevel::History, Facts::READABLE, judge);
 
-/// Whether a newer term had a leader when this read was requested.
+/// True if a newer term had a leader when this read was requested.
 pub(crate) fn is_outdated(asked: &PendingRead) -> bool {
     asked.term < asked.led
 }

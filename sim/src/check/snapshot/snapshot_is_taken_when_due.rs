@@ -1,8 +1,8 @@
 //! A server takes a snapshot when its log has grown by the configured number of entries since the last one
 //! (thesis §5.1.2). A snapshot that has failed is tried again.
 //!
-//! A server checks at random times, at most two intervals apart. The check is demanded at each snapshot, and at
-//! the first deadline after a snapshot was due for two intervals.
+//! A server checks at random times, at most two intervals apart. The check is demanded at each snapshot, and
+//! at the first deadline after a snapshot was due for two intervals.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

@@ -28,7 +28,7 @@ fn votes(hard: HardState, term: Term, candidate: NodeId) -> bool {
     term < hard.term || hard == HardState { term, vote: Some(candidate) }
 }
 
-/// Whether the disk holds the data that a promise claims.
+/// True if the disk holds the data that a promise claims.
 fn is_borne_out(idx: ServerIdx, promise: &Promise, ghost_server: &GhostServer) -> bool {
     let hard = ghost_server.disk.hard;
     match *promise {

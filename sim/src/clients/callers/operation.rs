@@ -66,7 +66,7 @@ impl<W> Operation<W> {
         self.end.as_ref()?.answer.as_ref()
     }
 
-    /// Whether the operation has ended, and ended in this way.
+    /// True if the operation has ended, and ended in this way.
     #[must_use]
     pub fn ended(&self, ending: OperationEnd) -> bool {
         self.end.as_ref().is_some_and(|end| end.ending == ending)

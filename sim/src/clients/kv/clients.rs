@@ -1,5 +1,5 @@
-//! The clients of the key-value store: their operations, as a [`Script`](crate::clients::callers::Script) for [`Callers`], and their
-//! history as lines of JSON.
+//! The clients of the key-value store: their operations, as a [`Script`](crate::clients::callers::Script) for
+//! [`Callers`], and their history as lines of JSON.
 
 mod lines;
 mod plan;

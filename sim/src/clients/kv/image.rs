@@ -25,7 +25,7 @@ pub(super) fn backup(state: &KvState) -> Data {
     [&BACKUP[..], &state.digest().to_le_bytes(), &encode(&next)].concat().into()
 }
 
-/// Whether the bytes are a backup.
+/// True if the bytes are a backup.
 pub(super) fn is_backup(bytes: &[u8]) -> bool {
     bytes.starts_with(&BACKUP)
 }

@@ -129,7 +129,7 @@ pub fn extended(command: &Command<'_>) -> (Data, Data) {
     (bytes.into(), extensions.as_slice().into())
 }
 
-/// Whether a command has the extensions that it was sent with.
+/// True if a command has the extensions that it was sent with.
 #[must_use]
 pub fn has_its_extensions(data: &[u8], extensions: &[u8]) -> bool {
     if data.first().is_some_and(|tag| tag & EXTENDED != 0) {

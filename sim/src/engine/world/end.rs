@@ -193,8 +193,9 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// True if `core` can make progress under each configuration that may come into force. `core` must be
     /// a quorum of each configuration that a server knows, of each in a message on its way, and of each
-    /// that a leader enters without a further call. At least one server of the core must know one. As long as no configuration is known,
-    /// no server may be missing: the missing server could be the one that founds the cluster.
+    /// that a leader enters without a further call. At least one server of the core must know one. As long as
+    /// no configuration is known, no server may be missing: the missing server could be the one that founds
+    /// the cluster.
     #[must_use]
     pub fn is_viable(&self, core: ServerSet) -> bool {
         let is_in = |node| ServerIdx::of(node).is_some_and(|idx| core.contains(idx));

@@ -194,8 +194,8 @@ fn a_configuration_in_a_message_counts_before_it_arrives() {
     assert!(world.is_viable(core), "the message went down with its receiver");
 }
 
-/// A removed server gets a new disk only if every other server knows of the removal. A damaged disk does not show
-/// what its server knows.
+/// A removed server gets a new disk only if every other server knows of the removal. A damaged disk does not
+/// show what its server knows.
 #[test]
 fn beside_a_damaged_disk_nobody_counts_as_removed() {
     let mut world = calm(Plan::calm(4, 4));

@@ -29,8 +29,8 @@ impl Observer for HistoryRecorder {
 }
 
 impl HistoryRecorder {
-    /// The history so far, in the format that [`wavetank_linear::judge`] reads. Reads that do not claim to be up
-    /// to date are left out.
+    /// The history so far, in the format that [`wavetank_linear::judge`] reads. Reads that do not claim to be
+    /// up to date are left out.
     #[must_use]
     pub fn text(&self) -> String {
         let mut events = Vec::with_capacity(2 * self.operations.len());

@@ -9,12 +9,13 @@ use wavetank_raft::{ReadPath, Span};
 pub struct KvPlan {
     /// The number of clients that look for the leader, write and read.
     pub followers: u16,
-    /// The number of pinned clients. Each of them only reads, from one fixed server and without retries. They see
-    /// the answers of an old leader.
+    /// The number of pinned clients. Each of them only reads, from one fixed server and without retries. They
+    /// see the answers of an old leader.
     pub pinned: u16,
     /// The number of keys, at least 1. Fewer keys give more conflicts.
     pub keys: u32,
-    /// The least length of a value in bytes. Each value begins with a unique text, so no two values are equal.
+    /// The least length of a value in bytes. Each value begins with a unique text, so no two values are
+    /// equal.
     pub value_bytes: u32,
     /// The time between two operations of a client.
     pub think: Spans,

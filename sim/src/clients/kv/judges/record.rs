@@ -54,7 +54,7 @@ pub(super) struct KeyVersion {
 }
 
 impl KeyVersion {
-    /// Whether the version has this value.
+    /// True if the version has this value.
     pub(super) fn is(&self, value: &[u8]) -> bool {
         self.hash == Hash::of(value)
     }
@@ -66,7 +66,7 @@ impl Record {
         index.0 <= self.log.len() as u64
     }
 
-    /// Whether a recorded index has this content.
+    /// True if a recorded index has this content.
     pub(super) fn agrees(&self, index: Index, bytes: Option<&Data>) -> bool {
         match (self.place(index), bytes) {
             (LogContent::Unseen, _) | (LogContent::Other, None) => true,

@@ -1,5 +1,5 @@
-//! Tries the order of the log before any search. Commands stand at their index, and reads after the entry whose
-//! state they saw. If this order explains the answers and respects real time, then the history is
+//! Tries the order of the log before any search. Commands stand at their index, and reads after the entry
+//! whose state they saw. If this order explains the answers and respects real time, then the history is
 //! linearizable. Otherwise the order proves nothing, and a search is needed.
 
 use super::record::Record;
@@ -16,7 +16,7 @@ struct LinearizationPoint<'a> {
     operation: &'a KvOperation,
 }
 
-/// Whether the order of the log explains the operations of one key.
+/// True if the order of the log explains the operations of one key.
 pub(super) fn explains(operations: &[KvOperation], record: &Record) -> bool {
     let Some(mut points) = points(operations, record) else { return false };
     points.sort_unstable_by_key(|point| (point.at, point.is_read, point.operation.order));
