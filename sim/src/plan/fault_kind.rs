@@ -28,7 +28,7 @@ named! {
         Link = "link",
         /// Two groups reach each other only through one server.
         Bridge = "bridge",
-        /// A link fails and recovers repeatedly.
+        /// A link fails and recovers several times.
         Flap = "flap",
         /// The leader is asked to transfer leadership.
         Transfer = "transfer",
@@ -124,7 +124,8 @@ impl Scheduled {
         matches!(self, Self::Rot | Self::Misdirect | Self::Replace | Self::NeverLoad | Self::Vanish)
     }
 
-    /// True if this is a call that is made for its answer: it seldom changes the leader or the membership.
+    /// True if the fault is a call that is made for its answer. Such a call seldom changes the leader or the
+    /// membership.
     #[must_use]
     pub const fn is_call_for_answer(self) -> bool {
         matches!(
@@ -149,7 +150,7 @@ impl Scheduled {
         )
     }
 
-    /// True if this fault never ends by itself, although the server may still be of use.
+    /// True if this fault never ends by itself, although the server may still be useful.
     #[must_use]
     pub const fn never_ends(self) -> bool {
         matches!(self, Self::NeverLoad | Self::NeverSnapshot)
@@ -221,8 +222,8 @@ named! {
         StrandReader = "strand_reader",
         /// A leader is paused after it has allowed a client to read.
         PauseReader = "pause_reader",
-        /// A server asks for votes. The leader is isolated, and as many other servers as allowed
-        /// restart at once, so that they may forget their promise to the leader.
+        /// A server asks for votes. Then the leader is isolated, and as many other servers as allowed restart
+        /// at once. After the restart they may no longer know that they had promised to follow the leader.
         Usurp = "usurp",
         /// A leader has sent the last piece of a snapshot. All held messages are delivered before this
         /// piece.
