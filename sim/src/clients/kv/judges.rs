@@ -1,8 +1,8 @@
 //! The checks of client answers. Each file holds one property.
 //!
-//! The checks see operations and applied commands. They see no terms, votes and logs, so they
-//! could judge any replicated store. They compare with `Record`, a reference store of their own, and
-//! not with the store under test.
+//! The checks see operations and applied commands. They do not see terms, votes or logs. Therefore they can
+//! judge any replicated store. They compare the answers with their own reference store, `Record`, and not
+//! with the store under test.
 
 mod acked_writes;
 mod exactly_once;
