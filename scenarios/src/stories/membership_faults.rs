@@ -197,6 +197,28 @@ stories![
         cluster.expect_committed(&["on its lost disk", "on its new disk"]);
     }
 
+    /// A leader still tells a removed server of its removal while that server gets a new disk. It sends no entries
+    /// from before the removal to the new disk.
+    fn a_new_disk_gets_no_entries_from_before_the_removal(cluster: &mut Cluster) {
+        let leader = cluster.until_leader();
+        let [removed, _] = cluster.followers_of(leader);
+        cluster.propose(leader, "on its old disk").until_converged();
+        let leaving = cluster.remove(leader, removed);
+        cluster.until_granted(leaving);
+
+        cluster.wipe(removed);
+        cluster.restart(removed);
+        cluster.until_passed(election_timeouts(3));
+        cluster.expect_not_stored(removed, "on its old disk");
+        cluster.expect_unreadable(removed, "on its old disk");
+
+        let joining = cluster.add_voter_staged(leader, removed);
+        cluster.until_granted(joining);
+        cluster.propose(leader, "on its new disk").until_converged();
+        cluster.expect_readable(removed, "on its old disk");
+        cluster.expect_committed(&["on its old disk", "on its new disk"]);
+    }
+
     /// A nonvoter never leads, even when it has every entry and is the only server left.
     #[cluster(spares = 1)]
     fn a_nonvoter_never_leads(cluster: &mut Cluster) {

@@ -79,7 +79,7 @@ pub fn run<F: TankFsm, V: Observer>(
     }
     match unsettled {
         Ok(unsettled) => {
-            let unsettled = unsettled.filter(|_| phases.world.plan().has_time_to_elect());
+            let unsettled = unsettled.filter(|why| is_demanded(phases.world, core, why));
             StormOutcome { core, unsettled, took, stopped: false }
         }
         Err(Stopped) => stopped(core),
@@ -104,9 +104,16 @@ pub fn play<F: TankFsm, V: Observer>(
             _ => {}
         }
     }
-    let must_agree = has_rested && !stopped && world.plan().has_time_to_elect();
-    let unsettled = if must_agree { world.unsettled(core) } else { None };
+    let must_agree = has_rested && !stopped;
+    let unsettled = world.unsettled(core).filter(|why| must_agree && is_demanded(world, core, why));
     StormOutcome { core, unsettled, took: Span::ZERO, stopped }
+}
+
+/// True if the core could have settled: the timing of the plan allows elections, and if nobody leads, the log
+/// of some server can win one.
+fn is_demanded<F: TankFsm, V: Observer>(world: &World<F, V>, core: ServerSet, why: &Unsettled) -> bool {
+    let can_elect = !matches!(why, Unsettled::NoLeader { .. }) || world.has_winning_log(core);
+    world.plan().has_time_to_elect() && can_elect
 }
 
 /// The error that `go_on` returned false and the run was stopped.

@@ -116,6 +116,7 @@ impl Leader {
                     None
                 }
                 (false, None) => {
+                    peer.progress.end_snapshot();
                     Some(RemovedPeer { since: index, heartbeats_left: HEARTBEATS_AFTER_REMOVAL })
                 }
                 (false, removed) => removed,

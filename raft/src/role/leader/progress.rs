@@ -167,6 +167,11 @@ impl Progress {
         last < refused.acknowledged && last < self.matched
     }
 
+    /// True if the follower has shown that its log is empty.
+    pub(crate) fn has_nothing(&self) -> bool {
+        self.matched == Index::ZERO && self.next() == Index(1) && !matches!(self.flow, Flow::Snapshot(_))
+    }
+
     /// Records that the follower's log ends at `last`, although the follower had acknowledged later entries.
     pub(crate) fn lose_entries(&mut self, last: Index) {
         self.matched = Index::ZERO;
@@ -205,6 +210,13 @@ impl Progress {
         self.inflight.retain(|call| !call.has_entries());
         self.window = 0;
         self.flow = Flow::Probe { next, waiting: false };
+    }
+
+    /// Ends a transfer of a snapshot, if one is in progress.
+    pub(crate) fn end_snapshot(&mut self) {
+        if matches!(self.flow, Flow::Snapshot(_)) {
+            self.probe_from(self.matched.next());
+        }
     }
 
     /// True if another request with entries may be sent.

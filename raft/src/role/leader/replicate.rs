@@ -120,7 +120,8 @@ impl Leader {
             return;
         };
         // Other entries were compacted or overwritten, or the follower has moved on.
-        if first.id.index == next && state.log.base().index < next && is_of(state, entries) {
+        let is_next = first.id.index == next && state.log.base().index < next;
+        if is_next && peer.takes_entries() && is_of(state, entries) {
             peer.send(state, entries.clone(), now, fx);
         }
         peer.replicate(state, &mut SliceCache::default(), now, fx);
@@ -140,7 +141,10 @@ impl Peer {
         while self.wants_entries(state) {
             let next = self.progress.next();
             if next <= state.log.base().index {
-                return self.begin_snapshot(state, fx);
+                if self.removed.is_none() {
+                    self.begin_snapshot(state, fx);
+                }
+                return;
             }
             if state.log.last().index < next {
                 return self.probe_empty(state, now, fx);
@@ -152,9 +156,16 @@ impl Peer {
         }
     }
 
+    /// True if the server may be sent entries. A server that was removed and has nothing does not get any, and
+    /// no removed server gets a snapshot: its disk may be a new one, and the leader was about to send the
+    /// entries to the server that it was before. Their memberships are older than the removal.
+    fn takes_entries(&self) -> bool {
+        self.removed.is_none() || !self.progress.has_nothing()
+    }
+
     fn wants_entries(&self, state: &NodeState) -> bool {
         let progress = &self.progress;
-        if progress.fetching.is_some() {
+        if progress.fetching.is_some() || !self.takes_entries() {
             return false;
         }
         match &progress.flow {
@@ -273,7 +284,9 @@ impl Peer {
     /// server can prevent the follower's vote. The follower's copies do not count until the follower is
     /// removed and added again.
     fn on_lost_entries(&mut self, state: &NodeState, last: Index, fx: &mut Effects) {
-        fx.push(Effect::LostEntries { peer: self.id, acknowledged: self.progress.matched, last });
+        if self.removed.is_none() {
+            fx.push(Effect::LostEntries { peer: self.id, acknowledged: self.progress.matched, last });
+        }
         self.progress.has_lost_entries |= state.membership.voters().contains(self.id);
         self.progress.lose_entries(last);
     }

@@ -3,8 +3,9 @@
 //!
 //! These servers are called the core. The check runs at the end of the run. It allows some slack,
 //! because writes of the last election timeouts may still be under way. It is demanded only if the core is
-//! a quorum of every configuration that its members use, if the timing of the plan allows elections
-//! (thesis §3.9), and if the run is long enough after the last fault.
+//! a quorum of every configuration that its members use, if the log of some member can win an election
+//! (thesis §3.6.1), if the timing of the plan allows elections (thesis §3.9), and if the run is long enough
+//! after the last fault.
 
 use crate::check::ghost::{Facts, Ghost, GhostServer, IndexedConf, ServerView};
 use crate::check::violated;
@@ -201,7 +202,8 @@ impl Progress {
         let (_, core) = self.healed.filter(|_| self.bounds.has_time_to_elect)?;
         let bounds = self.bounds.election_timeout.times(self.bounds.timeouts);
         self.judged += u64::from(self.settled.is_some());
-        if at.since(self.since) < bounds || !can_decide(ghost, core) {
+        let can_elect = leader(ghost, core).is_some() || has_winning_log(ghost, core);
+        if at.since(self.since) < bounds || !can_decide(ghost, core) || !can_elect {
             return None;
         }
         self.judged += u64::from(self.settled.is_none());
@@ -301,6 +303,18 @@ fn can_decide(ghost: &Ghost, core: ServerSet) -> bool {
             let may_return = ghost.ghost_server(idx).view.commit < latest.index;
             enough(latest) && (!may_return || before.is_none_or(enough))
         })
+}
+
+/// Whether some running server of the core can win an election by its log: the servers whose logs are at most
+/// as up to date are a quorum of the server's configuration.
+fn has_winning_log(ghost: &Ghost, core: ServerSet) -> bool {
+    let running = core.and(ghost.up());
+    let last = |idx| ghost.ghost_server(idx).log.last();
+    running.iter().any(|idx| {
+        let grants = running.iter().filter(|&voter| last(voter) <= last(idx)).collect();
+        let latest = ghost.ghost_server(idx).log.conf();
+        latest.is_some_and(|latest| latest.conf.voters().contains(idx) && latest.conf.is_quorum(grants))
+    })
 }
 
 #[cfg(test)]

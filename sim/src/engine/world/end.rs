@@ -178,6 +178,27 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         Unsettled::NoLeader { electable: up.iter().filter(could).collect() }
     }
 
+    /// True if some running server of the core can win an election by its log: the servers of the core whose
+    /// logs are at most as up to date are a quorum of its configuration (thesis §3.6.1).
+    ///
+    /// It can be false although the core is a quorum of every configuration. Server A has an uncommitted
+    /// entry that makes B a voter, and B has the entries of a later leader, which is down, from its time
+    /// as a non-voter. A needs the vote of B, whose log is more up to date, and B may not campaign.
+    #[must_use]
+    pub fn has_winning_log(&self, core: ServerSet) -> bool {
+        let up = core.and(self.awake);
+        let last = |idx| self.server(idx).map(|server| server.node().log().last());
+        up.iter().any(|idx| {
+            let membership = self.server(idx).and_then(|server| server.node().configuration());
+            let grants = |node| {
+                ServerIdx::of(node).is_some_and(|voter| up.contains(voter) && last(voter) <= last(idx))
+            };
+            membership.is_some_and(|(_, members)| {
+                members.voters().contains(idx.node()) && members.voters().is_quorum(grants)
+            })
+        })
+    }
+
     /// True if any of these servers runs and knows a configuration.
     #[must_use]
     pub fn knows_a_configuration(&self, servers: ServerSet) -> bool {
