@@ -1,8 +1,8 @@
 //! HashiCorp's NetworkTransport over TCP.
 //!
-//! Calls to a peer use three connections: one for calls that must not wait behind a disk (heartbeats,
-//! votes), one for entries, one for snapshots. `link` is the calling side, `serve` the called one;
-//! both read with `frames`.
+//! Calls to a peer use three connections: one for calls that must not wait for a disk (heartbeats, votes),
+//! one for entries, and one for snapshots. `link` is the calling side, and `serve` is the called side. Both
+//! read messages with `frames`.
 
 mod accepted;
 mod frames;

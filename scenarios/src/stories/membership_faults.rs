@@ -197,8 +197,8 @@ stories![
         cluster.expect_committed(&["on its lost disk", "on its new disk"]);
     }
 
-    /// A leader still tells a removed server of its removal while that server gets a new disk. It sends no entries
-    /// from before the removal to the new disk.
+    /// A leader still tells a removed server of its removal while that server gets a new disk. It sends no
+    /// entries from before the removal to the new disk.
     fn a_new_disk_gets_no_entries_from_before_the_removal(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [removed, _] = cluster.followers_of(leader);

@@ -18,7 +18,6 @@ pub struct StormOutcome {
     /// the run was stopped, because agreement was then not tested.
     pub unsettled: Option<Unsettled>,
     /// The time from the end of the clients' operations until the servers agreed or the time limit was
-    /// The time from the end of the clients' operations until the servers agreed or the time limit was
     /// reached, in microseconds.
     pub took: Span,
     /// True if `go_on` stopped the run before its end.

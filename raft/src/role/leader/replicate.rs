@@ -156,8 +156,8 @@ impl Peer {
         }
     }
 
-    /// True if the server may be sent entries. A server that was removed and has nothing does not get any, and
-    /// no removed server gets a snapshot: its disk may be a new one, and the leader was about to send the
+    /// True if the server may be sent entries. A server that was removed and has nothing does not get any,
+    /// and no removed server gets a snapshot: its disk may be a new one, and the leader was about to send the
     /// entries to the server that it was before. Their memberships are older than the removal.
     fn takes_entries(&self) -> bool {
         self.removed.is_none() || !self.progress.has_nothing()
