@@ -113,7 +113,7 @@ fn a_leader_that_commits_nothing_is_reported() {
     let mut progress = healed(&mut fixture, ServerSet::first(3));
     fixture.elect(N1, 2);
     let stuck = progress.end(&fixture.ghost, LATE).expect("its own entry is not committed");
-    assert_eq!(stuck, "n1 leads t2 and has committed no entry of t2; its commit index is i0");
+    assert_eq!(stuck, "n1 leads t2, but has committed no entry of t2; its commit index is i0");
 }
 
 #[test]
