@@ -55,13 +55,13 @@ stories![
         cluster.propose(old, "kept").until_converged();
 
         cluster.break_disk(old);
-        cluster.propose(old, "said to a dead disk");
+        cluster.propose(old, "dead disk's command");
         cluster.until_halted(old);
 
         let new = cluster.until_leader_other_than(old);
         cluster.propose(new, "also kept").until_committed("also kept");
         cluster.until_converged();
-        cluster.expect_committed(&["kept", "said to a dead disk", "also kept"]);
+        cluster.expect_committed(&["kept", "dead disk's command", "also kept"]);
     }
 
     /// A leader whose disk no longer answers steps down, although every other server still hears it.
@@ -70,7 +70,7 @@ stories![
         cluster.propose(old, "kept").until_converged();
 
         cluster.stall_disk(old);
-        cluster.propose(old, "said to a stalled disk");
+        cluster.propose(old, "stalled disk's command");
         cluster.until_steps_down(old);
 
         let new = cluster.until_leader_other_than(old);

@@ -104,7 +104,7 @@ stories![
         cluster.propose(old, "kept").until_converged();
 
         cluster.fill_disk(old);
-        cluster.propose(old, "said to a full disk");
+        cluster.propose(old, "full disk's command");
         cluster.until_halted(old);
         let new = cluster.until_leader_other_than(old);
         cluster.propose(new, "also kept").until_committed("also kept");
@@ -153,7 +153,7 @@ stories![
         cluster.expect_voters(leader, &[leader, stays, new_server]);
 
         cluster.crash(stays);
-        cluster.propose(leader, "kept by the new one").until_committed("kept by the new one");
+        cluster.propose(leader, "replacement command").until_committed("replacement command");
     }
 
     /// Servers drop messages with flipped bits, and the senders send them again.

@@ -137,10 +137,10 @@ stories![
 
         let new = cluster.until_leader_other_than(old);
         cluster.propose(new, "also kept").until_committed("also kept");
-        cluster.propose(old, "said to the sleeper");
+        cluster.propose(old, "command during pause");
 
         cluster.resume(old);
-        cluster.until_failed("said to the sleeper");
+        cluster.until_failed("command during pause");
         cluster.until_converged();
         cluster.expect_committed(&["kept", "also kept"]);
     }

@@ -105,16 +105,16 @@ stories![
         let joining = cluster.add_nonvoter(old, nonvoter);
         cluster.until_granted(joining);
         cluster.crash(other);
-        cluster.propose(old, "heard by the listener").until_stored(nonvoter, "heard by the listener");
+        cluster.propose(old, "command for nonvoters").until_stored(nonvoter, "command for nonvoters");
 
         cluster.until_steps_down(old);
         cluster.expect_no_leader_for(election_timeouts(10));
-        cluster.expect_not_committed("heard by the listener");
+        cluster.expect_not_committed("command for nonvoters");
 
         cluster.restart(other);
         cluster.until_leader();
         cluster.until_converged();
-        cluster.expect_committed(&["heard by the listener"]);
+        cluster.expect_committed(&["command for nonvoters"]);
     }
 
     /// All members are replaced at once through a joint configuration, and the new members have every
@@ -346,14 +346,14 @@ stories![
         cluster.until_granted(leaving);
         let new = cluster.until_leader_other_than(old);
 
-        cluster.propose(old, "to the one that left");
+        cluster.propose(old, "old leader's command");
 
-        cluster.until_failed("to the one that left");
+        cluster.until_failed("old leader's command");
         cluster.expect_not_led_by(old, election_timeouts(20));
-        cluster.propose(new, "to the new leader").until_converged();
+        cluster.propose(new, "new leader's command").until_converged();
         cluster.expect_leads(new);
         cluster.expect_voters(new, &[a, b]);
-        cluster.expect_committed(&["to the new leader"]);
+        cluster.expect_committed(&["new leader's command"]);
     }
 
     /// Two operators saw the same configuration and both remove a server. The second operator is told

@@ -181,20 +181,20 @@ stories![
     fn a_server_rejoins_with_a_blank_disk(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [wiped, other] = cluster.followers_of(leader);
-        cluster.propose(leader, "on its lost disk").until_converged();
+        cluster.propose(leader, "lost disk's data").until_converged();
         cluster.wipe(wiped);
         let leaving = cluster.remove(leader, wiped);
         cluster.until_granted(leaving);
 
         cluster.restart(wiped);
-        cluster.expect_unreadable(wiped, "on its lost disk");
+        cluster.expect_unreadable(wiped, "lost disk's data");
         let joining = cluster.add_voter_staged(leader, wiped);
         cluster.until_granted(joining);
 
         cluster.crash(other);
-        cluster.propose(leader, "on its new disk").until_acknowledged("on its new disk");
+        cluster.propose(leader, "new disk's data").until_acknowledged("new disk's data");
         cluster.until_converged();
-        cluster.expect_committed(&["on its lost disk", "on its new disk"]);
+        cluster.expect_committed(&["lost disk's data", "new disk's data"]);
     }
 
     /// A leader still tells a removed server of its removal while that server gets a new disk. It sends no
@@ -214,9 +214,9 @@ stories![
 
         let joining = cluster.add_voter_staged(leader, removed);
         cluster.until_granted(joining);
-        cluster.propose(leader, "on its new disk").until_converged();
+        cluster.propose(leader, "new disk's data").until_converged();
         cluster.expect_readable(removed, "on its old disk");
-        cluster.expect_committed(&["on its old disk", "on its new disk"]);
+        cluster.expect_committed(&["on its old disk", "new disk's data"]);
     }
 
     /// A nonvoter never leads, even when it has every entry and is the only server left.

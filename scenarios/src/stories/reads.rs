@@ -24,7 +24,7 @@ stories![
         let reads = [ReadPath::Index, ReadPath::Verify].map(|path| cluster.read(old, path));
 
         let new = cluster.until_leader_other_than(old);
-        cluster.propose(new, "unknown to the old one").until_committed("unknown to the old one");
+        cluster.propose(new, "new leader's command").until_committed("new leader's command");
 
         cluster.heal();
         for read in reads {

@@ -62,9 +62,9 @@ stories![
         let [follower, _] = cluster.followers_of(leader);
         cluster.propose(leader, "kept").until_converged();
 
-        cluster.propose(follower, "to the wrong one");
+        cluster.propose(follower, "follower's command");
 
-        cluster.until_refused_in_favour_of("to the wrong one", leader);
+        cluster.until_refused_in_favour_of("follower's command", leader);
         cluster.propose(leader, "also kept").until_converged();
         cluster.expect_committed(&["kept", "also kept"]);
     }

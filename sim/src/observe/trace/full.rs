@@ -63,7 +63,7 @@ impl Observer for Full {
                 self.line(observation, Some(idx), "start", &format!("applied={}", server.applied()));
             }
             ObservationKind::Crashed { idx, wiped } => {
-                self.line(observation, Some(idx), "crash", if wiped { "and its disk is lost" } else { "" });
+                self.line(observation, Some(idx), "crash", if wiped { "the disk is lost" } else { "" });
             }
             ObservationKind::Paused(idx) => self.line(observation, Some(idx), "pause", ""),
             ObservationKind::Resumed(idx) => self.line(observation, Some(idx), "resume", ""),

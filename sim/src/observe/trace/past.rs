@@ -203,7 +203,7 @@ impl Observer for Causes {
             ObservationKind::Booted { idx, .. } => self.add_change(observation, idx, "start"),
             ObservationKind::Crashed { idx, wiped: false } => self.add_change(observation, idx, "crash"),
             ObservationKind::Crashed { idx, wiped: true } => {
-                self.add_change(observation, idx, "crash    and its disk is lost");
+                self.add_change(observation, idx, "crash    the disk is lost");
             }
             ObservationKind::Halted(idx) => self.add_change(observation, idx, "halt"),
             ObservationKind::Refused { idx, error } => {
