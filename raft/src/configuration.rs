@@ -1,4 +1,4 @@
-//! The membership of a cluster as a value, and the changes of it.
+//! The membership of a cluster as a value, and its changes.
 //!
 //! The rules are those of HashiCorp Raft. A change may lead to an identical configuration, and it
 //! may remove a server that is not a member. A configuration has a second list of servers for joint

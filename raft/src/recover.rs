@@ -22,7 +22,6 @@ const BATCH: u64 = 1024;
 /// True if the stores hold a term, an entry or a snapshot. HashiCorp: `HasExistingState`.
 ///
 /// # Errors
-///
 /// Returns an error if a store fails or its content is damaged.
 pub fn has_existing_state<L: LogStore, S: StableStore, N: SnapshotStore>(
     storage: &mut Storage<L, S>,

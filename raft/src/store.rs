@@ -69,7 +69,6 @@ pub trait FsmSnapshot {
     /// Writes the state into a snapshot.
     ///
     /// # Errors
-    ///
     /// Returns an error if the store fails.
     fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError>;
 }
@@ -79,35 +78,30 @@ pub trait LogStore {
     /// Returns the first index in the store; zero if the store is empty.
     ///
     /// # Errors
-    ///
     /// Returns an error if the store fails.
     fn first_index(&self) -> Result<Index, StoreError>;
 
     /// Returns the last index in the store; zero if the store is empty.
     ///
     /// # Errors
-    ///
     /// Returns an error if the store fails.
     fn last_index(&self) -> Result<Index, StoreError>;
 
     /// Returns one entry. `None` corresponds to HashiCorp's `ErrLogNotFound`.
     ///
     /// # Errors
-    ///
     /// Returns an error if the store fails or the entry is damaged.
     fn get_log(&self, index: Index) -> Result<Option<Entry>, StoreError>;
 
     /// Stores consecutive entries. They are durable on return.
     ///
     /// # Errors
-    ///
     /// Returns an error if the store fails. In that case the content of the store is unknown.
     fn store_logs(&mut self, entries: &[Entry]) -> Result<(), StoreError>;
 
     /// Deletes the entries from `min` to `max`, both included. The deletion is durable on return.
     ///
     /// # Errors
-    ///
     /// Returns an error if the store fails. In that case the content of the store is unknown.
     fn delete_range(&mut self, min: Index, max: Index) -> Result<(), StoreError>;
 
@@ -124,14 +118,12 @@ pub trait StableStore {
     /// or the new record.
     ///
     /// # Errors
-    ///
     /// Returns an error if the store fails. In that case it is unknown which of the two records it holds.
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError>;
 
     /// Returns a record; `None` if there is no record with this key.
     ///
     /// # Errors
-    ///
     /// Returns an error if the store fails or the record is damaged.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
@@ -153,7 +145,6 @@ pub trait SnapshotStore {
     /// unknown.
     ///
     /// # Errors
-    ///
     /// Returns an error if the store fails.
     fn create(&mut self, meta: &SnapshotMeta) -> Result<Self::Sink, StoreError>;
 
@@ -163,7 +154,6 @@ pub trait SnapshotStore {
     /// before a leader's snapshot was installed may be closed before that snapshot is loaded.
     ///
     /// # Errors
-    ///
     /// Returns an error if the store fails, or if the size or the checksum is not the expected value. In that
     /// case no snapshot becomes visible.
     fn close(&mut self, sink: Self::Sink) -> Result<Arc<SnapshotMeta>, StoreError>;
@@ -171,7 +161,6 @@ pub trait SnapshotStore {
     /// Returns the snapshots, the newest first. Damaged snapshots are left out.
     ///
     /// # Errors
-    ///
     /// Returns an error if the store fails.
     fn list(&self) -> Result<Vec<Arc<SnapshotMeta>>, StoreError>;
 
@@ -179,7 +168,6 @@ pub trait SnapshotStore {
     /// listed. The server has acknowledged all entries up to there, and must not start with less.
     ///
     /// # Errors
-    ///
     /// Returns an error if the store fails.
     fn newest_end(&self) -> Result<LogId, StoreError> {
         Ok(self.list()?.first().map_or(LogId::ZERO, |meta| meta.last))
@@ -188,7 +176,6 @@ pub trait SnapshotStore {
     /// Opens a snapshot after comparing its bytes with its checksum.
     ///
     /// # Errors
-    ///
     /// Returns an error if the snapshot does not exist or is damaged.
     fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, Self::Source), StoreError>;
 }
@@ -199,7 +186,6 @@ pub trait SnapshotSink {
     /// Writes the next bytes.
     ///
     /// # Errors
-    ///
     /// Returns an error if the store fails.
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
 }
@@ -212,7 +198,6 @@ pub trait SnapshotSource {
     /// Returns at most `limit` bytes from `offset` on. It returns fewer bytes only at the end.
     ///
     /// # Errors
-    ///
     /// Returns an error if the store fails.
     fn read_at(&mut self, offset: u64, limit: u64) -> Result<Data, StoreError>;
 }

@@ -30,7 +30,7 @@ use wavetank_sim::{Class, Options, Plan, Violation, World};
 
 pub use story::Story;
 
-/// How long a story waits for a condition, unless it sets another limit.
+/// The time limit of a wait, unless the story sets another limit.
 const WAIT_LIMIT: Span = Span::s(5);
 
 /// The check that fails when a wait takes longer than its limit.

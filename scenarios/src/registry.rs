@@ -54,7 +54,7 @@ pub struct Scenario {
     pub summary: &'static str,
     /// The chapter that lists the scenario.
     pub chapter: Chapter,
-    /// How the scenario runs.
+    /// The way in which the scenario runs.
     pub play: Play,
 }
 
@@ -64,7 +64,7 @@ impl Scenario {
     }
 }
 
-/// How a scenario runs. The same seed gives the same report and the same trace.
+/// The way in which a scenario runs. The same seed gives the same report and the same trace.
 #[derive(Clone, Copy, Debug)]
 pub enum Play {
     /// A story.

@@ -225,7 +225,7 @@ pub enum Budget {
 pub struct Recurrence {
     /// The time from the start of one fault to the start of the next.
     pub every: Spans,
-    /// How long each fault lasts.
+    /// The duration of each fault.
     pub lasts: Spans,
 }
 

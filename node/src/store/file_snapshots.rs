@@ -69,11 +69,9 @@ impl<F: Files> FileSnapshotStore<F> {
     /// Makes the same store on another file system.
     ///
     /// # Errors
-    ///
     /// Returns the errors of [`FileSnapshotStore::new`].
     ///
     /// # Panics
-    ///
     /// Panics if `retain` is zero.
     pub fn on(files: F, directory: impl AsRef<Path>, retain: usize) -> Result<Self, OpenError> {
         assert!(0 < retain, "the store must keep at least one snapshot");

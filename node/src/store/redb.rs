@@ -68,7 +68,6 @@ impl RedbStore {
     /// Opens the store on another backend. `name` stands for the path in errors.
     ///
     /// # Errors
-    ///
     /// Returns the errors of [`RedbStore::open`].
     pub fn on(backend: impl StorageBackend, name: &str) -> Result<Self, OpenError> {
         let path = Path::new(name);

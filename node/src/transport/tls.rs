@@ -36,7 +36,7 @@ pub enum TlsError {
     WrongName {
         /// The name of the server.
         id: ServerId,
-        /// The difference between the certificate and the name.
+        /// The reason why the certificate does not match the name.
         why: String,
     },
 }

@@ -258,7 +258,7 @@ pub enum StoreJob {
     Persist(Write),
     /// Read entries from the store and report [`Input::Fetched`].
     Fetch {
-        /// The number that the report carries back.
+        /// The number of the job; its report has the same number.
         ticket: RpcId,
         /// The index of the first entry.
         first: Index,
@@ -268,7 +268,7 @@ pub enum StoreJob {
     },
     /// Read a piece of a snapshot and report [`Input::SnapshotRead`].
     ReadSnapshot {
-        /// The number that the report carries back.
+        /// The number of the job; its report has the same number.
         ticket: RpcId,
         /// The last entry of the snapshot; `None` for the newest snapshot.
         last: Option<LogId>,
@@ -280,7 +280,7 @@ pub enum StoreJob {
     /// Store a piece of a snapshot from the leader and report [`Input::SnapshotWritten`]. A piece
     /// at offset 0 starts a new snapshot; the pieces that were stored before are deleted.
     WriteSnapshot {
-        /// The number that the report carries back.
+        /// The number of the job; its report has the same number.
         ticket: RpcId,
         /// The description of the whole snapshot.
         meta: Arc<SnapshotMeta>,

@@ -161,7 +161,7 @@ mod std_io {
         }
     }
 
-    /// Keeps an error of a store that came through `std::io`.
+    /// Converts an I/O error. If it contains an error of a store, the result is that error.
     impl From<Error> for StoreError {
         fn from(error: Error) -> Self {
             let kind = error.kind().into();

@@ -36,7 +36,7 @@ pub(crate) fn explore(arguments: &ExploreArguments, streams: &mut Streams<'_>) -
     let rate = format::grouped(u64::try_from(rate).unwrap_or(u64::MAX));
     write_message(
         streams,
-        &format!("{}.{:03} s, {rate} states a second", took.as_secs(), took.subsec_millis()),
+        &format!("{}.{:03} s, {rate} states per second", took.as_secs(), took.subsec_millis()),
     );
     conclude(end, &bounds, file, streams)
 }
@@ -89,7 +89,7 @@ fn write_figures(stats: &SearchStats, streams: &mut Streams<'_>) -> Result<(), C
     writeln!(streams.out, "levels   {}", levels.join(" "))?;
     writeln!(streams.out, "states   {} different states, {} visited", grouped(*states), grouped(*generated))?;
     writeln!(streams.out, "servers  {}, with {}", grouped(*servers), format::many(*steps, "step"))?;
-    writeln!(streams.out, "memory   {} MiB, {} bytes a state", bytes >> 20, bytes / states)?;
+    writeln!(streams.out, "memory   {} MiB, {} bytes per state", bytes >> 20, bytes / states)?;
     Ok(())
 }
 

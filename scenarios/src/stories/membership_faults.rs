@@ -202,21 +202,21 @@ stories![
     fn a_new_disk_gets_no_entries_from_before_the_removal(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [removed, _] = cluster.followers_of(leader);
-        cluster.propose(leader, "on its old disk").until_converged();
+        cluster.propose(leader, "old disk's data").until_converged();
         let leaving = cluster.remove(leader, removed);
         cluster.until_granted(leaving);
 
         cluster.wipe(removed);
         cluster.restart(removed);
         cluster.until_passed(election_timeouts(3));
-        cluster.expect_not_stored(removed, "on its old disk");
-        cluster.expect_unreadable(removed, "on its old disk");
+        cluster.expect_not_stored(removed, "old disk's data");
+        cluster.expect_unreadable(removed, "old disk's data");
 
         let joining = cluster.add_voter_staged(leader, removed);
         cluster.until_granted(joining);
         cluster.propose(leader, "new disk's data").until_converged();
-        cluster.expect_readable(removed, "on its old disk");
-        cluster.expect_committed(&["on its old disk", "new disk's data"]);
+        cluster.expect_readable(removed, "old disk's data");
+        cluster.expect_committed(&["old disk's data", "new disk's data"]);
     }
 
     /// A nonvoter never leads, even when it has every entry and is the only server left.

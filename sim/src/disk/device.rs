@@ -51,19 +51,19 @@ pub enum DeviceFault {
 /// The number of times that each fault of a device has occurred.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct DeviceCounts {
-    /// Power cuts, with or without unsynced data.
+    /// The number of power cuts, with or without unsynced data.
     pub cuts: u64,
-    /// Power cuts while there was unsynced data.
+    /// The number of power cuts while there was unsynced data.
     pub cuts_in_writing: u64,
-    /// Pages torn by a power cut: only some of their sectors survived.
+    /// The number of pages that a power cut tore: only some of their sectors survived.
     pub torn_pages: u64,
-    /// Processes that were killed in the middle of an operation.
+    /// The number of processes that were killed in the middle of an operation.
     pub killed_in_writing: u64,
-    /// Operations that failed because the device was full.
+    /// The number of operations that failed because the device was full.
     pub full: u64,
-    /// Writes that failed.
+    /// The number of writes that failed.
     pub failed_writes: u64,
-    /// Syncs that failed.
+    /// The number of syncs that failed.
     pub failed_syncs: u64,
 }
 

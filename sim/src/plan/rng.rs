@@ -15,7 +15,7 @@ use std::fmt;
 use wavetank_raft::Span;
 
 /// The decisions that a stream makes. The numbers determine the random draws of every seed, so a number must
-/// never be used for a second decision.
+/// never be used for a second decision. The keys of each stream are in parentheses.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u64)]
 pub enum Domain {

@@ -163,7 +163,7 @@ pub(crate) struct GhostServer {
     pub(crate) removals: Removals,
     /// Other calls that wait for an answer.
     pub(crate) pending_calls: Vec<PendingCall>,
-    /// The members whose address the latest change of the configuration changed.
+    /// The members that got another address in the latest change of the configuration.
     pub(crate) moved: ServerSet,
     /// The members that observers know.
     pub(crate) told_members: Vec<Member>,

@@ -33,7 +33,6 @@ pub trait Wanted: Clone + fmt::Debug + fmt::Display + 'static {
     /// Prints the answer to an operation, for example `: done`.
     ///
     /// # Errors
-    ///
     /// Returns the errors of the formatter.
     fn fmt_answer(answer: &OperationAnswer, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }

@@ -136,7 +136,6 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// applied the leader's last entry.
     ///
     /// # Errors
-    ///
     /// Returns the reason why they do not agree.
     pub fn converged(&self, core: ServerSet) -> Result<(), String> {
         self.unsettled(core).map_or(Ok(()), |why| Err(why.to_string()))

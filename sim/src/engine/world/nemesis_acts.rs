@@ -171,7 +171,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Returns the removed servers of whose removal every other server knows. The newest configurations of
+    /// Returns the removed servers whose removal is known to every other server. The newest configurations of
     /// the other servers, in memory and on disk, do not contain the removed server.
     pub(super) fn removed(&self) -> ServerSet {
         let Some(leader) = self.leader() else { return ServerSet::NONE };

@@ -17,13 +17,13 @@ pub(crate) enum SimEvent {
     Arrive(Envelope),
     /// A held message is due. The number is that of the message.
     ReleaseHeld(u64),
-    /// The running jobs of a disk are done. The event is stale if the server was restarted meanwhile.
+    /// The running jobs of a disk are done. The event is stale if the server has restarted since.
     Disk(ServerIdx, u32),
-    /// The late result of a disk read arrives. The event is stale if the server was restarted meanwhile.
+    /// The late result of a disk read arrives. The event is stale if the server has restarted since.
     Deliver(ServerIdx, u32, Event),
-    /// The work of a state machine is done. The event is stale if the server was restarted meanwhile.
+    /// The work of a state machine is done. The event is stale if the server has restarted since.
     Machine(ServerIdx, u32),
-    /// A server takes its batch of commands. The event is stale if the server was restarted meanwhile.
+    /// A server takes its batch of commands. The event is stale if the server has restarted since.
     Batch(ServerIdx, u32),
     /// A request of a client reaches a server.
     Ask(Ask),
