@@ -126,7 +126,7 @@ impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotLeader(Some(leader)) => write!(f, "node is not the leader; call {leader}"),
-            Self::NotLeader(None) => f.write_str("node is not the leader, and none is known"),
+            Self::NotLeader(None) => f.write_str("node is not the leader, and no leader is known"),
             Self::NotVoter => f.write_str("node is not a voter"),
             Self::LeadershipLost => f.write_str("leadership lost while committing log"),
             Self::AbortedByRestore => f.write_str("snapshot restored while committing log"),

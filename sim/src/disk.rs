@@ -389,4 +389,4 @@ impl Disk {
     }
 }
 
-const NO_FAULT: &str = "stores do not fail before the first start, and a log has no holes";
+const NO_FAULT: &str = "stores do not fail before the first start, and a log has no gaps";

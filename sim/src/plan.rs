@@ -206,8 +206,8 @@ pub struct NemesisPlan {
     pub budget: Budget,
 }
 
-/// The number of servers that may be lost, or whose disks may have content that differs from what was
-/// written.
+/// The number of servers that may be lost, or whose disks may be damaged. A damaged disk has other content
+/// than the content that was written.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub enum Budget {
     /// The remaining servers are always a quorum of every configuration that may be in force. The cluster

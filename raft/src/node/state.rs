@@ -129,11 +129,11 @@ impl NodeState {
 
     /// True if the log has reached the position that a leader showed when the disk was blank.
     ///
-    /// A server that was removed and is added again with a blank disk gets the log from its first entry on,
-    /// and old configurations in it may name this server as a voter, even as the only one. With such a
-    /// configuration the server must not campaign, because it has forgotten the entries that it acknowledged.
-    /// The first `prev` of a leader is at or after the entry that added the server. A log that reaches that
-    /// position contains the entry and the configuration of that entry or a later one.
+    /// A server that was removed may be added again with a blank disk. It then gets the log from its first
+    /// entry on. Old configurations in this log may name the server as a voter, even as the only voter. With
+    /// such a configuration the server must not campaign, because it has forgotten the entries that it
+    /// acknowledged. The first `prev` of a leader is at or after the entry that added the server. A log that
+    /// reaches that position contains the entry and the configuration of that entry or a later one.
     fn has_caught_up(&self) -> bool {
         self.log.last() != LogId::ZERO && self.catch_up <= self.log.last()
     }

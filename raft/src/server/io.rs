@@ -317,7 +317,7 @@ impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotLeader(Some(leader)) => write!(f, "node is not the leader; call {leader}"),
-            Self::NotLeader(None) => write!(f, "node is not the leader, and none is known"),
+            Self::NotLeader(None) => write!(f, "node is not the leader, and no leader is known"),
             Self::NotVoter => write!(f, "node is not a voter"),
             Self::LeadershipLost => write!(f, "leadership lost while committing log"),
             Self::AbortedByRestore => write!(f, "snapshot restored while committing log"),

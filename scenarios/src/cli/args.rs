@@ -325,7 +325,7 @@ impl FromStr for Seeds {
         match end.checked_sub(first) {
             Some(count @ 1..) => Ok(Self { first, count }),
             Some(0) => Err("the range contains no seed".to_owned()),
-            None => Err(format!("the range contains no seed; {end}..{first} does")),
+            None => Err(format!("the range contains no seed; try {end}..{first}")),
         }
     }
 }

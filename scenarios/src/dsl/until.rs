@@ -86,7 +86,7 @@ impl Cluster {
         let these: ServerSet = these.iter().copied().collect();
         let chosen =
             |tank: &Tank| these.iter().find(|&one| tank.observer().custom.voters_of(one).and(these) == these);
-        self.until(|_| format!("{these} all vote for the same one of them"), |tank| chosen(tank).is_some());
+        self.until(|_| format!("{these} all vote for the same server"), |tank| chosen(tank).is_some());
         chosen(&self.tank).expect("such a server exists when the wait ends")
     }
 

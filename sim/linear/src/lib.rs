@@ -1,10 +1,10 @@
 //! A linearizability checker (Herlihy and Wing 1990).
 //!
-//! This crate contains the history of one key ([`History`]), the search for an order of its operations that
-//! explains every output, the smallest part of the history that has no such order ([`History::conflict`]),
-//! and a reader of histories in lines of JSON ([`judge`]). It does not record histories, and it reads no
-//! clock: the caller stops a search. A [`History`] has one key; [`judge`] takes several keys, since a history
-//! is linearizable if and only if the history of each key is.
+//! [`History`] is the history of one key. The search looks for an order of its operations that explains every
+//! output. [`History::conflict`] finds the smallest part of the history that has no such order. [`judge`]
+//! reads histories in lines of JSON. The crate does not record histories, and it reads no clock: the caller
+//! stops a search. A [`History`] has one key; [`judge`] takes several keys, since a history is linearizable
+//! if and only if the history of each key is.
 //!
 //! The search is Wing and Gong's with Lowe's memo. Three more rules make the search shorter. A read that fits
 //! the current state is linearized at once, since it changes nothing. All values that no operation reads
