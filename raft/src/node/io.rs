@@ -210,7 +210,7 @@ pub enum Effect {
     TransferEnded {
         /// The number of the [`ClientRequest::Transfer`] that this answers.
         request: RequestId,
-        /// `None` if the transfer succeeded.
+        /// The reason why the transfer failed; `None` if it succeeded.
         refusal: Option<Refusal>,
     },
     /// This snapshot from the leader is durable and in force. Load it into the state machine; the

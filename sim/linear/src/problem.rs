@@ -20,9 +20,9 @@ pub(super) struct Problem {
     /// The number of completed operations.
     pub(super) completed: usize,
     pub(super) initial: u32,
-    /// `None` if a value must be read that no operation produced.
+    /// The values that must be read; `None` if no operation produced one of them.
     pub(super) unreachable: Option<Unreachable>,
-    /// `None` if nothing is appended.
+    /// The states of the key; `None` if no operation appends.
     pub(super) states: Option<AppendStates>,
 }
 

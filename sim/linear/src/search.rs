@@ -254,8 +254,8 @@ impl OrderSearch {
     }
 }
 
-/// Groups of operations with equal effects: completed ones in the order of their completions, then pending
-/// ones.
+/// Returns groups of operations with equal effects. In each group, the completed operations come first, in the
+/// order of their completions.
 fn equal(problem: &Problem) -> Vec<Vec<u32>> {
     let mut sorted = (0..problem.operations.len() as u32).collect::<Vec<_>>();
     let of = |at: u32| problem.operations[at as usize];

@@ -11,7 +11,7 @@ use std::ops::Range;
 #[derive(Debug)]
 pub(super) struct Writers<'a> {
     values: &'a [Box<[u8]>],
-    /// Pairs of a value and an operation without which the value cannot be produced, by id.
+    /// Pairs of a value and the id of an operation without which the value cannot be produced.
     pairs: Vec<(u32, u32)>,
     /// The values that no operation can have produced.
     impossible: Vec<u32>,
