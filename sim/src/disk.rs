@@ -212,7 +212,7 @@ impl Disk {
     /// Begins the next job, or all writes at the head of the queue as one group. Returns the duration
     /// in microseconds, or `None` if the queue is empty.
     pub fn start(&mut self) -> Option<Span> {
-        assert!(self.running == 0, "{} jobs are running", self.running);
+        assert!(self.running == 0, "cannot start a job while {} jobs are running", self.running);
         // One sync makes the whole group durable, so the group takes as long as its first write.
         let takes = self.queue.front()?.takes;
         let writes =

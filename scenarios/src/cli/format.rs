@@ -42,7 +42,7 @@ pub(crate) fn paragraph(title: &str, text: &str) -> String {
     const INDENT: usize = 11;
     let mut lines = vec![format!("{title:<INDENT$}")];
     for part in text.split_inclusive(", ") {
-        let line = lines.last_mut().expect("the text has a line");
+        let line = lines.last_mut().expect("the text has at least one line");
         if INDENT < line.len() && WIDTH < line.len() + part.trim_end().len() {
             lines.push(format!("{:INDENT$}{part}", ""));
         } else {

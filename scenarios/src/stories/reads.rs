@@ -47,7 +47,7 @@ stories![
         cluster.until_refused(read);
     }
 
-    /// A new leader answers no read before it has committed an entry of its own term. Therefore the read
+    /// A new leader answers a read only after it has committed an entry of its own term. Therefore the read
     /// returns every acknowledged command.
     fn a_new_leader_reads_what_its_predecessor_committed(cluster: &mut Cluster) {
         let old = cluster.until_leader();

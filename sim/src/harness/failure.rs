@@ -47,8 +47,8 @@ pub(super) fn report_panic(seed: u64, message: &str) -> ! {
     panic!("{verdict}\n\nfound under seed {seed}, while the storm was being created\n{}", replay(seed))
 }
 
-/// Prints the failure at once. Then shrinks it, keeps it in a file, and panics with the violation, the shrunk
-/// plan and the replay command.
+/// Prints the failure at once. Then shrinks the plan, writes the capsule to a file, and panics with the
+/// violation, the shrunk plan and the replay command.
 #[track_caller]
 pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64, first: &Verdict) -> ! {
     print(&format!(

@@ -1,4 +1,4 @@
-//! The entries up to the match index that a leader records of a follower are on the follower's disk (thesis
+//! A leader's match index of a follower is true: all entries up to it are on the follower's disk (thesis
 //! §3.5).
 //!
 //! The check is demanded whenever a match index grows. It ignores a follower that has sent or stored a newer
