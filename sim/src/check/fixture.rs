@@ -223,7 +223,7 @@ impl Fixture {
             hard_state,
             log,
             snapshot: None,
-            catch_up: LogId::ZERO,
+            catch_up: Index::ZERO,
         };
         self.boot_as(idx, &boot, &entries);
     }
