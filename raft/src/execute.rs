@@ -21,11 +21,12 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// The key of the vote record in the stable store. Term and vote are one record. HashiCorp Raft
-/// writes three records, and a crash between these writes can lose a vote (its issue #661).
+/// The key of the vote record in the stable store. Term and vote are one record. HashiCorp Raft writes three
+/// records; a crash between these writes can lose a vote (its issue #661).
 pub const HARD_STATE: &[u8] = b"HardState";
 
-/// The key of the record of the index up to which the log was compacted. A snapshot must reach it.
+/// The key of a record in the stable store: the index up to which the log was compacted. A snapshot must
+/// reach this index.
 pub const COMPACTED: &[u8] = b"Compacted";
 
 /// The key of the record of [`LogOp::CatchUp`] in the stable store.
@@ -49,8 +50,8 @@ pub struct Recovered {
     pub log: LogImage,
     /// The description of the newest readable snapshot; `None` if there is no snapshot.
     pub snapshot: Option<Arc<SnapshotMeta>>,
-    /// The position of the last [`LogOp::CatchUp`]; zero if there was none.
-    pub catch_up: LogId,
+    /// The index of the last [`LogOp::CatchUp`]; zero if there was none.
+    pub catch_up: Index,
 }
 
 impl Recovered {
@@ -91,9 +92,8 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     /// it, the log is deleted: the snapshot includes all of its entries that were committed.
     ///
     /// # Errors
-    /// Returns an error if a store fails, if the vote record is missing and the log or the snapshot is
-    /// not, if the log has a gap or begins after the end of the snapshot, or if a term is lower than
-    /// the term before it.
+    /// Returns an error if a store fails, if only the vote record is missing, if the log has a gap or begins
+    /// after the end of the snapshot, or if a term is lower than the term before it.
     pub fn recover(
         &mut self,
         snapshot: Option<Arc<SnapshotMeta>>,
@@ -108,13 +108,13 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         let log = self.recover_log(end, cache)?;
         let catch_up = match self.stable.get(CATCH_UP)? {
             Some(record) => decode_catch_up(&record)?,
-            None => LogId::ZERO,
+            None => Index::ZERO,
         };
         Ok(Recovered { hard_state, log, snapshot, catch_up })
     }
 
-    /// Returns the vote record of a blank server. The vote record is durable before the first entry and
-    /// the first snapshot, so it is lost if only it is missing. Without it, the server could vote a
+    /// Returns the vote record of a blank server. A server stores the vote record before its first entry and
+    /// its first snapshot. If only the vote record is missing, it was lost, and the server could vote a
     /// second time in a term.
     fn expect_blank(&self, snapshot: LogId) -> Result<HardState, StoreError> {
         let last = self.log.last_index()?.max(snapshot.index);
@@ -125,8 +125,8 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         Err(StoreError::new(StoreErrorKind::Corrupt, what))
     }
 
-    /// Checks that the snapshot reaches the end of the last compaction. An empty log after a
-    /// compaction, with all snapshots missing, would look like that of a blank server.
+    /// Checks that the snapshot reaches the end of the last compaction. Without this check, an empty log
+    /// without snapshots would look like the log of a blank server.
     fn expect_snapshot(&self, snapshot: LogId) -> Result<(), StoreError> {
         let Some(record) = self.stable.get(COMPACTED)? else { return Ok(()) };
         let upto = record.as_slice().try_into().map(u64::from_be_bytes).map(Index);
@@ -200,7 +200,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     /// durable.
     ///
     /// # Errors
-    /// Returns an error if a store fails. Its content is then unknown, and the server must stop.
+    /// Returns an error if a store fails. In that case its content is unknown, and the server must stop.
     pub fn persist(&mut self, write: &Write) -> Result<(), StoreError> {
         if let Some(hard_state) = write.hard_state {
             self.persist_hard_state(hard_state)?;
@@ -287,20 +287,15 @@ pub fn encode_compaction(op: &LogOp) -> Option<[u8; 8]> {
 
 /// Encodes the record that is stored under [`CATCH_UP`].
 #[must_use]
-pub fn encode_catch_up(upto: LogId) -> [u8; 16] {
-    (u128::from(upto.term.0) << 64 | u128::from(upto.index.0)).to_be_bytes()
+pub fn encode_catch_up(upto: Index) -> [u8; 8] {
+    upto.0.to_be_bytes()
 }
 
-fn decode_catch_up(record: &[u8]) -> Result<LogId, StoreError> {
-    let number = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).ok();
-    let (term, index) = record.split_at_checked(8).unwrap_or((record, &[]));
-    match (number(term), number(index)) {
-        (Some(term), Some(index)) => Ok(LogId { term: Term(term), index: Index(index) }),
-        (None, _) | (_, None) => {
-            let what = format!("the record of the catch-up has an invalid length of {} bytes", record.len());
-            Err(StoreError::new(StoreErrorKind::Corrupt, what))
-        }
-    }
+fn decode_catch_up(record: &[u8]) -> Result<Index, StoreError> {
+    record.try_into().map(|index| Index(u64::from_be_bytes(index))).map_err(|_| {
+        let what = format!("the record of the catch-up has an invalid length of {} bytes", record.len());
+        StoreError::new(StoreErrorKind::Corrupt, what)
+    })
 }
 
 /// Runs the snapshot store: reads pieces for followers and writes pieces from the leader.
@@ -309,13 +304,13 @@ pub struct Snapshots<N: SnapshotStore> {
     /// The snapshot store.
     pub store: N,
     incoming: Option<PartialSnapshot<N::Sink>>,
-    /// The snapshots that were read last, the newest read first. At most [`SOURCES_MAX`]: an open
-    /// source keeps the space of a snapshot that the store has dropped.
+    /// The snapshots that were read last; the newest read comes first. There are at most [`SOURCES_MAX`],
+    /// because an open source keeps the space of a snapshot that the store has dropped.
     outgoing: Vec<(Arc<SnapshotMeta>, N::Source)>,
 }
 
-/// Two followers may be sent different snapshots at the same time. Opening a snapshot reads all of
-/// it, and the older one may no longer be in the store.
+/// The maximum number of open snapshots. Two followers may receive different snapshots at the same time.
+/// Opening a snapshot reads all of it, and the store may no longer have the older one.
 const SOURCES_MAX: usize = 2;
 
 /// A snapshot whose first pieces are written.
@@ -348,14 +343,13 @@ impl<N: SnapshotStore> Snapshots<N> {
         damage.map_or(Ok(None), Err)
     }
 
-    /// Carries out [`StoreJob::ReadSnapshot`](crate::StoreJob::ReadSnapshot). Returns `None` if the
-    /// snapshot does not exist any more: a newer one has replaced it.
+    /// Carries out [`StoreJob::ReadSnapshot`](crate::StoreJob::ReadSnapshot). Returns `None` if a newer
+    /// snapshot has replaced this one.
     ///
     /// # Errors
-    /// Returns an error if the store fails, the snapshot is damaged, or the newest snapshot is asked
-    /// for and there is none. A leader that cannot read
-    /// its snapshot must stop: a follower that needs the snapshot would wait forever, and another
-    /// server can lead.
+    /// Returns an error if the store fails, the snapshot is damaged, or `last` is `None` and there is no
+    /// snapshot. A leader that cannot read its snapshot must stop. Otherwise a follower that needs the
+    /// snapshot would wait for ever. Another server can lead.
     pub fn read(
         &mut self,
         last: Option<LogId>,

@@ -1,8 +1,8 @@
 //! Disaster recovery: gives a new membership to a cluster that has permanently lost its quorum.
 //!
-//! HashiCorp: `HasExistingState` and `RecoverCluster`. Stop all remaining servers. Run
-//! [`recover_cluster`] on each of them with the same new configuration, then start them again. From
-//! then on all entries of their logs count as committed, even those that were not.
+//! HashiCorp: `HasExistingState` and `RecoverCluster`. Stop all remaining servers. Run [`recover_cluster`] on
+//! each of them with the same new configuration, then start them again. After that, all entries of their logs
+//! count as committed, even if they were not committed before.
 
 use crate::config::CacheLimits;
 use crate::configuration::Configuration;
@@ -11,7 +11,7 @@ use crate::execute::{CATCH_UP, Machine, Recovered, Snapshots, Storage, encode_ca
 use crate::message::SnapshotMeta;
 use crate::server::io::Batch;
 use crate::store::{Fsm, LogStore, SnapshotStore, StableStore, StoreError, StoreErrorKind};
-use crate::types::{Index, LogId, Term};
+use crate::types::{Index, Term};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 /// The maximum number of entries in one batch.
 const BATCH: u64 = 1024;
 
-/// Returns true if the stores hold a term, an entry or a snapshot. HashiCorp: `HasExistingState`.
+/// True if the stores hold a term, an entry or a snapshot. HashiCorp: `HasExistingState`.
 ///
 /// # Errors
 /// Returns an error if a store fails or its content is damaged.
@@ -56,9 +56,9 @@ pub fn recover_cluster<L: LogStore, S: StableStore, N: SnapshotStore, F: Fsm>(
     let meta = SnapshotMeta { last, configuration, configuration_index: last.index, size: 0, checksum: 0 };
     let meta = machine.take_snapshot(&meta, &mut snapshots.store)?;
     storage.log.delete_range(storage.log.first_index()?, storage.log.last_index()?)?;
-    if last < found.catch_up {
-        // No leader is left whose log reaches the position.
-        storage.stable.set(CATCH_UP, &encode_catch_up(LogId::ZERO))?;
+    if last.index < found.catch_up {
+        // No leader is left whose log reaches the index.
+        storage.stable.set(CATCH_UP, &encode_catch_up(Index::ZERO))?;
     }
     Ok(meta)
 }

@@ -4,7 +4,7 @@ use crate::log::LogImage;
 use crate::message::SnapshotMeta;
 use crate::node::io::HardState;
 use crate::timeout::Entropy;
-use crate::types::LogId;
+use crate::types::Index;
 use alloc::sync::Arc;
 
 /// The data with which a server starts: the content of its stores, and numbers that distinguish
@@ -16,13 +16,13 @@ pub struct Boot {
     /// The number of this start. It must be larger than at each earlier start of this server, so
     /// that a late response to an old request cannot match a new request.
     pub incarnation: u32,
-    /// The vote record as it was last stored.
+    /// The vote record that was stored last.
     pub hard_state: HardState,
-    /// The log as it is stored.
+    /// The log that is stored.
     pub log: LogImage,
     /// The description of the newest snapshot; `None` if there is no snapshot.
     pub snapshot: Option<Arc<SnapshotMeta>>,
-    /// The server does not campaign before its log reaches this position: the position of the last
-    /// [`LogOp::CatchUp`](crate::LogOp::CatchUp), zero if there was none.
-    pub catch_up: LogId,
+    /// The index of the last [`LogOp::CatchUp`](crate::LogOp::CatchUp); zero if there was none. The server
+    /// does not campaign before its log reaches this index.
+    pub catch_up: Index,
 }

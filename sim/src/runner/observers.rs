@@ -1,5 +1,5 @@
-//! The observers of a run: the judges of the protocol, the counters of the report, the checks of the
-//! user, and a trace.
+//! The observers of a run: the judges of the protocol, the counters of the report, the user's checks, and a
+//! trace.
 
 use crate::check::membership_stats::MembershipStats;
 use crate::check::{Judges, Options};
@@ -11,18 +11,18 @@ use crate::subject::{Subject, View};
 use std::collections::BTreeMap;
 use wavetank_raft::{RoleName, Span, Term, Time};
 
-/// Checks that the user adds to those of the protocol. They observe the run as an [`Observer`]. The default
+/// Checks that the user adds to the checks of the protocol. They observe the run as an [`Observer`]. The default
 /// implementation finds no violation.
 pub trait CustomChecks {
     /// Judges the properties of the whole run. It is called once, when the run is over.
     fn end(&mut self, _: Time) {}
 
-    /// The first violation that these checks found; `None` if they found none.
+    /// Returns the first violation that these checks found; `None` if they found none.
     fn verdict(&self) -> Option<&Violation> {
         None
     }
 
-    /// For each check, how often it saw the situation that it judges.
+    /// Returns, for each check, the number of times that it saw the situation that it judges.
     fn witnessed(&self) -> BTreeMap<String, u64> {
         BTreeMap::new()
     }
@@ -41,7 +41,7 @@ pub struct Observers<E, T> {
     pub changes: MembershipStats,
     /// The trace that the run writes.
     pub trace: T,
-    /// Checks that the user adds to those of the protocol.
+    /// Checks that the user adds to the checks of the protocol.
     pub custom: E,
 }
 
@@ -108,7 +108,7 @@ pub struct Tally {
     pub elections: u64,
     /// The number of committed entries.
     pub commits: u64,
-    /// For each period without a leader that has ended, its length in microseconds.
+    /// The lengths of the periods without a leader that have ended, in microseconds.
     pub leaderless: Vec<Span>,
 }
 

@@ -1,5 +1,4 @@
-//! The phases of a run: faults, then healing, then a rest in which the healed servers must make
-//! progress.
+//! The phases of a run: faults, healing, and a rest in which the healed servers must make progress.
 
 use crate::engine::workload::TankFsm;
 use crate::engine::world::{Unsettled, World};
@@ -15,19 +14,19 @@ use wavetank_raft::{Call, Config, Reloadable, Span};
 pub struct StormOutcome {
     /// The servers that had to make progress.
     pub core: ServerSet,
-    /// The progress that is missing; `None` if the servers agree, or if the timing of the plan does not
-    /// allow elections ([`Plan::has_time_to_elect`](crate::plan::Plan::has_time_to_elect)). It is also `None`
-    /// if the run was stopped, because agreement was then not tested.
+    /// The missing progress; `None` if the servers agree, or if the timing of the plan does not allow
+    /// elections ([`Plan::has_time_to_elect`](crate::plan::Plan::has_time_to_elect)). It is also `None` if
+    /// the run was stopped, because agreement was then not tested.
     pub unsettled: Option<Unsettled>,
     /// The time from the end of the clients' operations until the servers agreed or the time limit was
-    /// over, in microseconds.
+    /// reached, in microseconds.
     pub took: Span,
-    /// Whether `go_on` stopped the run before its end.
+    /// True if `go_on` stopped the run before its end.
     pub stopped: bool,
 }
 
-/// Runs a world through the phases of its plan, until the servers agree or the time limit is over.
-/// `go_on` is called before every event and returns whether the run continues.
+/// Runs a world through the phases of its plan, until the servers agree or the time limit is reached. `go_on`
+/// is called before every event and returns whether the run continues.
 pub fn run<F: TankFsm, V: Observer<S>, S: Subject>(
     world: &mut World<F, V, S>,
     mut go_on: impl FnMut(&V) -> bool,
@@ -87,8 +86,8 @@ pub fn run<F: TankFsm, V: Observer<S>, S: Subject>(
     }
 }
 
-/// Plays a schedule to its end. `go_on` is called before every element and returns whether the run
-/// continues. If the schedule has rested the clients, the servers that were healed must agree at its end.
+/// Plays a schedule to its end. `go_on` is called before every element and returns whether the run continues.
+/// If the schedule has stopped the clients, the healed servers must agree at its end.
 pub fn play<F: TankFsm, V: Observer<S>, S: Subject>(
     world: &mut World<F, V, S>,
     elements: &[Element],
@@ -121,7 +120,7 @@ fn is_demanded<F: TankFsm, V: Observer<S>, S: Subject>(
     world.plan().has_time_to_elect() && can_elect
 }
 
-/// The run was stopped, because `go_on` returned false.
+/// The error that `go_on` returned false and the run was stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Stopped;
 
@@ -220,8 +219,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
         self.until_settled(core)
     }
 
-    /// Cuts all links except those of one server, the hub. The hub must be able to lead, or a server
-    /// that reaches a majority over the hub.
+    /// Cuts all links except the links of one server, the hub. One server must be able to lead: the hub, or a
+    /// server that reaches a majority over the hub.
     fn hub(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 2, 0);
         let members: Vec<ServerIdx> = core.iter().filter(|&idx| self.world.has_a_vote(idx)).collect();
@@ -237,7 +236,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
         if unsettled.is_some() { Ok(unsettled) } else { self.until_settled(core) }
     }
 
-    /// Waits until the leader has committed a new entry, or until the time limit is over.
+    /// Waits until the leader has committed a new entry, or until the time limit is reached.
     fn until_something_new(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         if !self.world.shows_agreement() {
             return Ok(None);

@@ -1,10 +1,10 @@
-//! Every call is answered at most once, with the right kind of answer or with an error. A transfer of
-//! leadership ends within two election timeouts, in virtual time and on the server's clock (a frozen or slow
-//! clock excuses it), and a request for a snapshot is answered as soon as the
-//! snapshot is taken or has failed, by what became of it (thesis §3.10, §5.1, §6.3).
+//! Every call is answered at most once, with the right kind of answer or with an error (thesis §3.10, §5.1,
+//! §6.3). A transfer of leadership ends within two election timeouts, in virtual time and on the server's
+//! clock; a frozen or slow clock excuses a delay. A request for a snapshot is answered when the snapshot is
+//! taken or has failed, and the answer says which of the two happened.
 //!
-//! The check is demanded at every step of every run. The end of the run judges calls that have no answer:
-//! see [`Unsettled`](crate::engine::world::Unsettled).
+//! The check is demanded at every step of every run. The end of the run judges calls that have no answer: see
+//! [`Unsettled`](crate::engine::world::Unsettled).
 
 use crate::check::violated;
 use crate::observe::report::Class;
@@ -17,13 +17,13 @@ use wavetank_raft::{Action, Answer, Call, Event, ReadPath, RequestId, Span, Time
 /// The check that watches open calls.
 #[derive(Clone, Debug)]
 pub(crate) struct EveryCallEnds {
-    /// The longest time that a transfer may take.
+    /// The maximum time that a transfer may take.
     longest: Span,
     /// The open calls of each server, by its number.
     open: Vec<Vec<OpenCall>>,
-    /// The clock of the server that takes the current step.
+    /// The clock time of the server that takes the current step.
     clock: Time,
-    /// Whether a snapshot was taken, if the current step began with the report of one.
+    /// The result of a snapshot, if the current step began with the report of one: true if it was taken.
     snapshot_taken: Option<bool>,
     /// The number of calls that were answered.
     judged: u64,
@@ -35,7 +35,7 @@ struct OpenCall {
     request: RequestId,
     wants: AnswerKind,
     since: Time,
-    /// The server's clock at `since`.
+    /// The time on the server's clock at `since`.
     clock_then: Time,
 }
 
@@ -47,7 +47,7 @@ enum AnswerKind {
     Readable,
     Snapshotted,
     Done,
-    /// The same answer as [`AnswerKind::Done`], but it must come in time.
+    /// The same answer as [`AnswerKind::Done`], but within a time limit.
     Transfer,
 }
 
@@ -130,7 +130,7 @@ impl EveryCallEnds {
                 && taken != outcome.is_ok()
             {
                 return safety(violated(format_args!(
-                    "{idx} answers {request} with {outcome:?}, but that is not what became of the snapshot"
+                    "{idx} answers {request} with {outcome:?}, but this is not the result of the snapshot"
                 )));
             }
             if let Ok(answer) = outcome
@@ -319,7 +319,7 @@ mod tests {
         let silent = said_of_snapshot(Ok(()), None).expect("it waits");
         assert!(silent.ends_with("but the snapshot was taken"), "{silent}");
         let wrong = said_of_snapshot(Ok(()), Some(error)).expect("it was taken");
-        assert!(wrong.contains("not what became of the snapshot"), "{wrong}");
+        assert!(wrong.contains("not the result of the snapshot"), "{wrong}");
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! A leader sends a few heartbeats to a server that it has removed, and tells a server that has the entry which
-//! removes it that the entry is committed (thesis §4.2.3): a server that knows of its removal does not
-//! campaign.
+//! A leader sends a few heartbeats to a server that it has removed. If the server has the entry that removes
+//! it, the leader also tells it that this entry is committed (thesis §4.2.3). A server that knows of its
+//! removal does not campaign.
 //!
-//! The check is demanded at the first deadline of a leader after the time for several heartbeats since it
-//! committed the removal.
+//! The check is demanded at the first deadline of a leader after a removal was committed and the time for
+//! several heartbeats has passed.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -28,7 +28,9 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (node, at) = (removal.node, removal.at);
     *witnessed += 1;
     if removal.messages == 0 {
-        return violated(format_args!("{idx} removed {node} at {at} and has sent it no heartbeat since"));
+        return violated(format_args!(
+            "{idx} removed {node} at {at}, but has sent it no heartbeat since then"
+        ));
     }
     // A commit index comes with an entry that both logs still have. The removed server may have lost its disk.
     let has = |removed| at <= ghost.ghost_server(removed).log.last().index;
@@ -38,7 +40,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if removal.is_told || !knows {
         return None;
     }
-    violated(format_args!("{idx} removed {node} at {at} and has not told it that the removal is committed"))
+    violated(format_args!("{idx} removed {node} at {at}, but has not told it that the removal is committed"))
 }
 
 #[cfg(test)]
@@ -86,7 +88,7 @@ mod tests {
     fn a_server_that_gets_nothing_is_not_told() {
         let mut fixture = removed();
         heartbeat(&mut fixture, 61, None);
-        fixture.expect_violation("n1 removed n3 at i3 and has sent it no heartbeat since");
+        fixture.expect_violation("n1 removed n3 at i3, but has sent it no heartbeat since then");
     }
 
     #[test]
@@ -104,7 +106,7 @@ mod tests {
         };
         told(3, false).expect_holds();
         told(2, false)
-            .expect_violation("n1 removed n3 at i3 and has not told it that the removal is committed");
+            .expect_violation("n1 removed n3 at i3, but has not told it that the removal is committed");
         told(2, true).expect_holds();
     }
 }

@@ -1,8 +1,8 @@
-//! A staged server becomes a voter only after it has caught up within a round that took less than an election
-//! timeout, and it is given up as too slow only after the configured number of rounds (thesis §4.2.1).
+//! A staged server becomes a voter only after a catch-up round that took less than an election timeout. The
+//! leader gives up the staging only after the configured number of rounds (thesis §4.2.1).
 //!
 //! A round ends when the server has all entries that the leader had at the start of the round. The check is
-//! demanded whenever a leader makes a staged server a voter, or gives it up as too slow.
+//! demanded whenever a leader makes a staged server a voter or gives up its staging.
 
 use crate::check::ghost::{Facts, Ghost, StagingEnd};
 use crate::check::{Check, violated};
@@ -25,11 +25,11 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let most = rounds.timeout.min(limits.election_timeout).times(limits.catch_up_rounds);
     match end {
         StagingEnd::Promoted if !rounds.caught_up => {
-            violated(format_args!("{idx} made {node} a voter, but {node} had not caught up in a round"))
+            violated(format_args!("{idx} made {node} a voter, but {node} had not caught up within a round"))
         }
-        StagingEnd::TooSlow if took < most => {
-            violated(format_args!("{idx} gave {node} up after {took}, but its rounds may take {most}"))
-        }
+        StagingEnd::TooSlow if took < most => violated(format_args!(
+            "{idx} gave up the staging of {node} after {took}, but its rounds may take {most}"
+        )),
         StagingEnd::Promoted | StagingEnd::TooSlow => None,
     }
 }
@@ -104,7 +104,7 @@ mod tests {
     fn a_server_that_is_behind_does_not() {
         let mut fixture = staging();
         reach(&mut fixture, 10, 2);
-        promote(fixture, 4).expect_violation("n1 made n4 a voter, but n4 had not caught up in a round");
+        promote(fixture, 4).expect_violation("n1 made n4 a voter, but n4 had not caught up within a round");
     }
 
     #[test]
@@ -112,13 +112,13 @@ mod tests {
         let mut fixture = staging();
         fixture.propose(N1, 1);
         reach(&mut fixture, 100, 3);
-        promote(fixture, 5).expect_violation("n1 made n4 a voter, but n4 had not caught up in a round");
+        promote(fixture, 5).expect_violation("n1 made n4 a voter, but n4 had not caught up within a round");
     }
 
     #[test]
     fn a_server_has_all_its_rounds() {
         give_up(staging(), 300).expect_holds();
-        give_up(staging(), 299).expect_violation("n1 gave n4 up after");
+        give_up(staging(), 299).expect_violation("n1 gave up the staging of n4 after");
     }
 
     #[test]
