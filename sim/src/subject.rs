@@ -76,7 +76,13 @@ pub trait Subject: Sized {
     fn deadline(&self) -> Deadline;
 
     /// The state that the server shows.
-    fn view(&self) -> View<'_>;
+    fn view(&self) -> View;
+
+    /// The part of the view that is not copied: the configuration that the server uses, with its index in the
+    /// log. `None` if the server cannot show it, `Some(None)` if there is none yet.
+    fn configuration(&self) -> Option<Option<(Index, &Arc<Configuration>)>> {
+        None
+    }
 
     /// Our own server, if this subject is one. Some checks read more of it than a view has.
     fn server(&self) -> Option<&Server> {
@@ -106,7 +112,7 @@ pub struct Start<'a> {
 /// The state of a server, as far as it can show it. A part that is `None` cannot be shown; then the checks
 /// that need it are off.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct View<'a> {
+pub struct View {
     /// The role.
     pub role: Option<RoleName>,
     /// The current term.
@@ -125,12 +131,9 @@ pub struct View<'a> {
     pub applied: Option<Index>,
     /// The last entry of the snapshot in which the log begins; [`LogId::ZERO`] if there is none.
     pub snapshot: Option<LogId>,
-    /// The configuration that the server uses, with its index in the log; the inner `None` if there is none
-    /// yet.
-    pub configuration: Option<Option<(Index, &'a Arc<Configuration>)>>,
 }
 
-impl View<'_> {
+impl View {
     /// A view that shows nothing.
     pub const NOTHING: Self = Self {
         role: None,
@@ -141,13 +144,5 @@ impl View<'_> {
         commit: None,
         applied: None,
         snapshot: None,
-        configuration: None,
     };
-
-    /// True if the server shows that it leads.
-    #[inline]
-    #[must_use]
-    pub fn leads(&self) -> bool {
-        self.role == Some(RoleName::Leader)
-    }
 }

@@ -7,9 +7,9 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::violated;
 use crate::plan::server_set::{ServerIdx, ServerSet};
-use crate::subject::{ActionOf, Parts, Subject};
+use crate::subject::{EventOf, Parts, Subject};
 use std::fmt;
-use wavetank_raft::{Action, Event, Span, Time};
+use wavetank_raft::{Event, Span, Time};
 
 /// The most timers of a server that may fire at one moment of virtual time.
 const TIMERS_MAX: u32 = 1_000;
@@ -26,7 +26,6 @@ pub(super) struct Conduct {
     booted: [Time; ServerIdx::MAX_SERVERS],
     /// The time of the last timer of each server, and the number of its timers at that time.
     timers: [(Time, u32); ServerIdx::MAX_SERVERS],
-    is_timer: bool,
 }
 
 impl Default for Conduct {
@@ -37,7 +36,6 @@ impl Default for Conduct {
             asleep: ServerSet::NONE,
             booted: [Time(0); ServerIdx::MAX_SERVERS],
             timers: [(Time(0), 0); ServerIdx::MAX_SERVERS],
-            is_timer: false,
         }
     }
 }
@@ -54,25 +52,19 @@ impl Conduct {
         self.shown
     }
 
-    /// Takes note of the event that a server is about to take.
+    /// Judges a server that is about to take an event. Returns the message of a violation.
     #[inline]
-    pub(super) const fn stepping<Q, R>(&mut self, event: &Event<Q, R>) {
-        self.is_timer = matches!(event, Event::Timer);
-    }
-
-    /// Judges a step. Returns the message of a violation.
-    #[inline]
-    pub(super) fn stepped<S: Subject>(
+    pub(super) fn stepping<S: Subject>(
         &mut self,
         idx: ServerIdx,
         server: &S,
-        actions: &[ActionOf<S>],
+        event: &EventOf<S>,
         at: Time,
     ) -> Option<String> {
         if self.asleep.contains(idx) && server.deadline().at != Time::NEVER {
             self.asleep = self.asleep.without(idx);
         }
-        self.timer(idx, at).or_else(|| wrong_action(idx, actions))
+        if matches!(event, Event::Timer) { self.timer(idx, at) } else { None }
     }
 
     /// Takes note of a server that starts.
@@ -84,11 +76,7 @@ impl Conduct {
         self.asleep = if sleeps { self.asleep.with(idx) } else { self.asleep.without(idx) };
     }
 
-    #[inline]
     fn timer(&mut self, idx: ServerIdx, at: Time) -> Option<String> {
-        if !std::mem::take(&mut self.is_timer) {
-            return None;
-        }
         let (last, count) = &mut self.timers[idx.at()];
         (*last, *count) = (at, if *last == at { *count + 1 } else { 1 });
         if *count <= TIMERS_MAX {
@@ -97,26 +85,12 @@ impl Conduct {
         violated(format_args!("{idx} asks to be woken at a time that has passed, again and again"))
     }
 
-    /// Judges whether the view of the server of the newest step went backwards. The checks of the protocol
-    /// judge it, too, where the server shows enough.
-    pub(super) fn backwards(ghost: &Ghost, facts: Facts) -> Option<String> {
-        const FALLS: Facts = Facts::TERM.or(Facts::COMMIT_ODD).or(Facts::APPLY_ODD);
-        if !facts.touches(FALLS) || facts.touches(Facts::BOOTED) {
-            return None;
-        }
-        let (idx, was, now) = (ghost.step.idx, &ghost.step.was, &ghost.step.now);
-        let falls = |part: &str, was: &dyn fmt::Display, now: &dyn fmt::Display| {
-            violated(format_args!("{idx} shows a {part} that goes back from {was} to {now}"))
-        };
-        if now.term < was.term {
-            falls("term", &was.term, &now.term)
-        } else if now.commit < was.commit {
-            falls("commit index", &was.commit, &now.commit)
-        } else if now.applied < was.applied {
-            falls("applied index", &was.applied, &now.applied)
-        } else {
-            None
-        }
+    /// Judges the newest step: whether the server's view went back, and whether an action makes no sense. The
+    /// checks of the protocol judge the view, too, where the server shows enough.
+    #[inline]
+    pub(super) fn stepped(ghost: &Ghost, facts: Facts) -> Option<String> {
+        const ODD: Facts = Facts::TERM.or(Facts::COMMIT_ODD).or(Facts::APPLY_ODD).or(Facts::ODD_ACTION);
+        if facts.touches(ODD) && !facts.touches(Facts::BOOTED) { misconduct(ghost) } else { None }
     }
 
     /// Judges the end of the run: returns the first voter of the healed core that has never asked to be woken
@@ -144,16 +118,21 @@ impl Conduct {
     }
 }
 
-#[inline]
-fn wrong_action<Q, R>(idx: ServerIdx, actions: &[Action<Q, R>]) -> Option<String> {
-    let own = idx.node();
-    actions.iter().find_map(|action| match action {
-        Action::Send { to, .. } | Action::Reply { to, .. } if *to == own => {
-            violated(format_args!("{idx} sends a message to itself"))
-        }
-        Action::Apply(batch) if batch.entries.is_empty() => {
-            violated(format_args!("{idx} hands its state machine a batch without entries"))
-        }
-        _ => None,
-    })
+fn misconduct(ghost: &Ghost) -> Option<String> {
+    if let Some(what) = ghost.step.odd_action {
+        return violated(format_args!("{} {what}", ghost.step.idx));
+    }
+    let (idx, was, now) = (ghost.step.idx, &ghost.step.was, &ghost.step.now);
+    let falls = |part: &str, was: &dyn fmt::Display, now: &dyn fmt::Display| {
+        violated(format_args!("{idx} shows a {part} that goes back from {was} to {now}"))
+    };
+    if now.term < was.term {
+        falls("term", &was.term, &now.term)
+    } else if now.commit < was.commit {
+        falls("commit index", &was.commit, &now.commit)
+    } else if now.applied < was.applied {
+        falls("applied index", &was.applied, &now.applied)
+    } else {
+        None
+    }
 }

@@ -49,8 +49,9 @@ pub struct Judges {
     verdict: Option<Violation>,
 }
 
+// Inlining lets the compiler see the kind at the call, so it removes the `match` on kinds.
 impl<S: Subject> Observer<S> for Judges {
-    #[inline]
+    #[inline(always)]
     fn on_observation(&mut self, observation: &Observation<'_, S>) {
         Self::on_observation(self, observation);
     }
@@ -75,7 +76,7 @@ impl Judges {
     }
 
     /// Judges an observation. After the first violation it ignores all further observations.
-    #[inline]
+    #[inline(always)]
     pub fn on_observation<S: Subject>(&mut self, observation: &Observation<'_, S>) {
         if self.verdict.is_some() {
             return;
@@ -86,10 +87,13 @@ impl Judges {
             ObservationKind::Sent { .. }
             | ObservationKind::Invoked { .. }
             | ObservationKind::Returned { .. } => {}
-            ObservationKind::Stepping { idx, event, clock, .. } => {
+            ObservationKind::Stepping { idx, event, server, clock } => {
                 self.ghost.stepping(*idx, event, *clock);
                 self.judge_calls(observation);
-                self.conduct.stepping(event);
+                if let Some(what) = self.conduct.stepping(*idx, *server, event, observation.at) {
+                    let (at, step) = (observation.at, observation.step);
+                    self.report(Conduct::NAME, Conduct::SECTION, Class::Safety, what, at, step);
+                }
             }
             _ => {
                 if let ObservationKind::Booted { idx, server, .. } = &observation.kind {
@@ -98,7 +102,6 @@ impl Judges {
                 }
                 self.judge_calls(observation);
                 self.judge(observation);
-                self.judge_conduct(observation);
             }
         }
     }
@@ -107,16 +110,6 @@ impl Judges {
         if let Some((class, what)) = self.calls.on_observation(observation) {
             let (at, step) = (observation.at, observation.step);
             self.report(EveryCallEnds::NAME, EveryCallEnds::SECTION, class, what, at, step);
-        }
-    }
-
-    #[inline]
-    fn judge_conduct<S: Subject>(&mut self, observation: &Observation<'_, S>) {
-        let ObservationKind::Stepped { idx, server, actions } = &observation.kind else { return };
-        let what = self.conduct.stepped(*idx, *server, actions, observation.at);
-        if let Some(what) = what.filter(|_| self.verdict.is_none()) {
-            let (at, step) = (observation.at, observation.step);
-            self.report(Conduct::NAME, Conduct::SECTION, Class::Safety, what, at, step);
         }
     }
 
@@ -135,7 +128,7 @@ impl Judges {
         if let Some((check, what)) = self.run_checks(facts) {
             let (at, step) = (observation.at, observation.step);
             self.report(check.name, check.section, Class::Safety, what, at, step);
-        } else if let Some(what) = Conduct::backwards(&self.ghost, facts) {
+        } else if let Some(what) = Conduct::stepped(&self.ghost, facts) {
             let (at, step) = (observation.at, observation.step);
             self.report(Conduct::NAME, Conduct::SECTION, Class::Safety, what, at, step);
         }

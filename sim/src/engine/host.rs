@@ -8,6 +8,7 @@ use crate::engine::clock::Clock;
 use crate::engine::machine_faults::MachineFaults;
 use crate::engine::workload::TankFsm;
 use crate::engine::world::sim_event::SimEvent;
+use crate::engine::world::step::StepState;
 use crate::observe::addresses::AddressBook;
 use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::ServerIdx;
@@ -45,6 +46,8 @@ pub(crate) struct Host<F: TankFsm, S: Subject> {
 pub(crate) struct Process<F: TankFsm, S: Subject> {
     pub(crate) server: S,
     pub(crate) machine: Machine<F>,
+    /// The state that the server showed after its last step.
+    pub(crate) state: StepState,
     /// The pending work of the state machine. The first item is in progress.
     pub(crate) work: VecDeque<Work>,
     /// Commands that are being collected into a batch.
@@ -173,8 +176,9 @@ impl<F: TankFsm, S: Subject> Host<F, S> {
         let log = self.disk.log();
         let (settings, now) = (&self.settings, self.clock.reads(now));
         let server = S::start(Start { idx: self.idx, settings, boot: boot.clone(), log: &log, now })?;
-        let book = AddressBook::of(server.view().configuration.flatten().map(|(_, latest)| &**latest));
+        let book = AddressBook::of(server.configuration().flatten().map(|(_, latest)| &**latest));
         self.process = Some(Process {
+            state: StepState::of(&server.view()),
             server,
             book,
             machine: Machine::new(fsm),

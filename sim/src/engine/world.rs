@@ -17,7 +17,7 @@ mod play;
 pub(crate) mod sim_event;
 
 mod end;
-mod step;
+pub(crate) mod step;
 
 #[cfg(test)]
 pub(crate) mod tests;

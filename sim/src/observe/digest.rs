@@ -30,7 +30,7 @@ impl Digest {
     /// Adds a step: its time, its server, the kind of its event, the state of the server after the step, and
     /// the number of actions.
     #[inline]
-    pub fn take_step(&mut self, (now, idx, kind): (Time, ServerIdx, u64), view: &View<'_>, actions: usize) {
+    pub fn take_step(&mut self, (now, idx, kind): (Time, ServerIdx, u64), view: &View, actions: usize) {
         let (role, last) = (view.role.unwrap_or(RoleName::Follower), view.last.unwrap_or_default());
         self.take(now.0);
         self.take(u64::from(idx.0) | kind << 8 | (role as u64) << 16 | (actions as u64) << 24);

@@ -46,7 +46,7 @@ impl NodeState {
         Self { role: RoleName::Follower, term: Term(0), commit: Index::ZERO, last: LogId::ZERO };
 
     /// The state that a server shows. A part that it does not show is that of a blank server.
-    pub(crate) fn of(view: &View<'_>) -> Self {
+    pub(crate) fn of(view: &View) -> Self {
         Self {
             role: view.role.unwrap_or(RoleName::Follower),
             term: view.term.unwrap_or_default(),

@@ -138,7 +138,7 @@ impl<S: Subject> Observer<S> for Tally {
 
 impl Tally {
     #[inline]
-    fn update(&mut self, idx: ServerIdx, view: &View<'_>, at: Time) {
+    fn update(&mut self, idx: ServerIdx, view: &View, at: Time) {
         let now = (view.role.unwrap_or(RoleName::Follower), view.term.unwrap_or_default());
         if self.standings[idx.at()].replace(now) == Some(now) {
             return;

@@ -2,8 +2,9 @@
 
 use super::{ActionOf, EventOf, Start, Subject, View};
 use std::hash::Hasher;
+use std::sync::Arc;
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{Deadline, Server, Time};
+use wavetank_raft::{Configuration, Deadline, Index, Server, Time};
 
 /// A cluster of two subjects that share a protocol. The servers n1, n3, n5, … are of the first subject, and
 /// n2, n4, n6, … of the second.
@@ -57,8 +58,12 @@ impl<A: Subject, B: Subject<Protocol = A::Protocol>> Subject for Either<A, B> {
         with_either!(self, subject => subject.deadline())
     }
 
-    fn view(&self) -> View<'_> {
+    fn view(&self) -> View {
         with_either!(self, subject => subject.view())
+    }
+
+    fn configuration(&self) -> Option<Option<(Index, &Arc<Configuration>)>> {
+        with_either!(self, subject => subject.configuration())
     }
 
     fn server(&self) -> Option<&Server> {

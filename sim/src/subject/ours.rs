@@ -2,8 +2,9 @@
 
 use super::{Start, Subject, View, Wavetank};
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{Action, Deadline, Effects, Event, Server, Time};
+use wavetank_raft::{Action, Configuration, Deadline, Effects, Event, Index, Server, Time};
 
 impl Subject for Server {
     type Protocol = Wavetank;
@@ -27,9 +28,8 @@ impl Subject for Server {
         Self::deadline(self)
     }
 
-    // Inlined, so that only those parts are read which the caller needs.
-    #[inline(always)]
-    fn view(&self) -> View<'_> {
+    #[inline]
+    fn view(&self) -> View {
         let node = self.node();
         View {
             role: Some(node.role()),
@@ -40,8 +40,12 @@ impl Subject for Server {
             commit: Some(node.commit()),
             applied: Some(self.applied()),
             snapshot: Some(node.snapshot()),
-            configuration: Some(node.configuration()),
         }
+    }
+
+    #[inline]
+    fn configuration(&self) -> Option<Option<(Index, &Arc<Configuration>)>> {
+        Some(self.node().configuration())
     }
 
     #[inline]

@@ -62,7 +62,7 @@ impl Parts {
             (Self::COMMIT, view.commit.is_some()),
             (Self::APPLIED, view.applied.is_some()),
             (Self::SNAPSHOT, view.snapshot.is_some()),
-            (Self::CONFIGURATION, view.configuration.is_some()),
+            (Self::CONFIGURATION, subject.configuration().is_some()),
             (Self::MESSAGES, is_ours::<<S::Protocol as Protocol>::Request>()),
             (Self::SERVER, subject.server().is_some()),
         ];

@@ -3,9 +3,10 @@
 use super::run;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{
-    Action, Batch, Deadline, DeadlineReason, Effects, Event, Index, RequestId, Server, Time,
+    Action, Batch, Configuration, Deadline, DeadlineReason, Effects, Event, Index, RequestId, Server, Time,
 };
 use wavetank_sim::observe::report::{Class, Verdict, Violation};
 use wavetank_sim::subject::Wavetank;
@@ -23,7 +24,7 @@ trait Flaw: fmt::Debug {
     }
 
     /// Changes the view after this number of steps.
-    fn show(_steps: u64, _view: &mut View<'_>) {}
+    fn show(_steps: u64, _view: &mut View) {}
 }
 
 /// Our server with a flaw.
@@ -56,10 +57,14 @@ impl<B: Flaw> Subject for Flawed<B> {
         B::deadline(&self.server)
     }
 
-    fn view(&self) -> View<'_> {
+    fn view(&self) -> View {
         let mut view = self.server.view();
         B::show(self.steps, &mut view);
         view
+    }
+
+    fn configuration(&self) -> Option<Option<(Index, &Arc<Configuration>)>> {
+        Subject::configuration(&self.server)
     }
 
     fn server(&self) -> Option<&Server> {
@@ -137,7 +142,7 @@ struct GoesBack;
 impl Flaw for GoesBack {
     const NAME: &'static str = "goes-back";
 
-    fn show(steps: u64, view: &mut View<'_>) {
+    fn show(steps: u64, view: &mut View) {
         if steps.is_multiple_of(100) {
             view.commit = view.commit.map(Index::back);
         }
@@ -151,7 +156,7 @@ struct GoesBackUnseen;
 impl Flaw for GoesBackUnseen {
     const NAME: &'static str = "goes-back-unseen";
 
-    fn show(steps: u64, view: &mut View<'_>) {
+    fn show(steps: u64, view: &mut View) {
         let commit = view.commit.map(|commit| if steps.is_multiple_of(100) { commit.back() } else { commit });
         *view = View { commit, ..View::NOTHING };
     }

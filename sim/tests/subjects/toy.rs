@@ -195,7 +195,7 @@ impl Subject for Toy {
         Deadline { at: self.tick, reason: DeadlineReason::Heartbeat }
     }
 
-    fn view(&self) -> View<'_> {
+    fn view(&self) -> View {
         View { commit: Some(self.durable), applied: Some(self.applied), ..View::NOTHING }
     }
 }

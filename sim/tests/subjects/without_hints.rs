@@ -1,8 +1,9 @@
 //! Our server beside a variant of it in one cluster.
 
 use super::run;
+use std::sync::Arc;
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{Action, Deadline, Effects, Event, Response, Server, Time};
+use wavetank_raft::{Action, Configuration, Deadline, Effects, Event, Index, Response, Server, Time};
 use wavetank_sim::observe::report::Verdict;
 use wavetank_sim::schedule::{EventOrder, Fit};
 use wavetank_sim::subject::Wavetank;
@@ -39,8 +40,12 @@ impl Subject for WithoutHints {
         self.0.deadline()
     }
 
-    fn view(&self) -> View<'_> {
+    fn view(&self) -> View {
         self.0.view()
+    }
+
+    fn configuration(&self) -> Option<Option<(Index, &Arc<Configuration>)>> {
+        Subject::configuration(&self.0)
     }
 
     fn server(&self) -> Option<&Server> {

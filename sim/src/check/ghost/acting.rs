@@ -15,8 +15,12 @@ impl Ghost {
         actions: &[Action<Q, R>],
         facts: &mut Facts,
     ) {
+        let own = idx.node();
         for action in actions {
             match action {
+                Action::Send { to, .. } | Action::Reply { to, .. } if *to == own => {
+                    self.odd("sends a message to itself", facts);
+                }
                 Action::Send { to, request, .. } => match our_request(request) {
                     Some(request) => self.sent(idx, *to, request, facts),
                     None => self.step.messages += 1,
@@ -41,6 +45,12 @@ impl Ghost {
                 _ => {}
             }
         }
+    }
+
+    #[cold]
+    fn odd(&mut self, what: &'static str, facts: &mut Facts) {
+        self.step.odd_action = Some(what);
+        facts.add(Facts::ODD_ACTION);
     }
 
     fn observed(&mut self, idx: ServerIdx, observed: &Observed, facts: &mut Facts) {
@@ -148,7 +158,9 @@ impl Ghost {
     }
 
     fn handed(&mut self, idx: ServerIdx, batch: &Batch, facts: &mut Facts) {
-        let (Some(first), Some(last)) = (batch.entries.first(), batch.entries.last()) else { return };
+        let (Some(first), Some(last)) = (batch.entries.first(), batch.entries.last()) else {
+            return self.odd("hands its state machine a batch without entries", facts);
+        };
         let ghost_server = &mut self.ghost_servers[idx.at()];
         let before = std::mem::replace(&mut ghost_server.handed, last.id.index);
         let (first, before) = match self.step.handed {

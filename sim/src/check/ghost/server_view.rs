@@ -101,7 +101,7 @@ impl<S: Subject> Inspect for S {
 
     #[inline]
     fn configuration(&self) -> Option<(Index, &Arc<Configuration>)> {
-        Subject::view(self).configuration.flatten()
+        Subject::configuration(self).flatten()
     }
 
     fn counted(&self) -> Conf {
@@ -113,8 +113,8 @@ impl<S: Subject> Inspect for S {
     }
 
     fn followers(&self, into: &mut Vec<Follower>) {
-        let followers = self.server().into_iter().flat_map(|server| server.node().followers());
-        into.extend(followers.map(|(node, progress)| Follower {
+        let Some(server) = self.server() else { return };
+        into.extend(server.node().followers().map(|(node, progress)| Follower {
             node,
             matched: progress.matched(),
             next: progress.next(),

@@ -223,6 +223,8 @@ pub(crate) struct GhostStep {
     pub(crate) recovered: RecoveredState,
     /// The reason that a server gave when it stopped or refused to start.
     pub(crate) stopped: Option<Stop>,
+    /// An action that makes no sense in any protocol, in words.
+    pub(crate) odd_action: Option<&'static str>,
 }
 
 impl GhostStep {
@@ -265,6 +267,7 @@ impl GhostStep {
             unsynced: false,
             recovered: RecoveredState::default(),
             stopped: None,
+            odd_action: None,
         }
     }
 
@@ -294,7 +297,7 @@ impl GhostStep {
         self.received = None;
         self.answered.clear();
         (self.special, self.altered) = (0, None);
-        self.stopped = None;
+        (self.stopped, self.odd_action) = (None, None);
     }
 
     /// True if the server led the same term before and after the step.

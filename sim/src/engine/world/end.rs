@@ -182,7 +182,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         if commit != last {
             return Some(Unsettled::Uncommitted { leader, commit, last });
         }
-        let (_, members) = view.configuration??;
+        let (_, members) = self.configuration(leader)?;
         if members.is_joint() {
             return Some(Unsettled::Joint { leader });
         }

@@ -85,7 +85,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         if self.addresses.is_right(&process.book, to) {
             return true;
         }
-        let Some(latest) = process.server.view().configuration else { return true };
+        let Some(latest) = process.server.configuration() else { return true };
         let member = latest.and_then(|(_, latest)| latest.server(to.node()));
         self.is_healed && member.is_none_or(|member| process.book.agrees_with(member))
     }

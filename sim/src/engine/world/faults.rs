@@ -16,7 +16,7 @@ use crate::subject::{EventOf, Parts, Subject, View};
 use std::sync::Arc;
 use tracing::{Level, debug, enabled};
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{Call, Configuration, Index, Outcome, RequestId, Span};
+use wavetank_raft::{Call, Configuration, Index, Outcome, RequestId, RoleName, Span};
 
 impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     /// Returns the server; `None` while it is down.
@@ -26,14 +26,14 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 
     /// The view of a server. It shows nothing while the server is down.
-    pub(super) fn view_of(&self, idx: ServerIdx) -> View<'_> {
+    pub(super) fn view_of(&self, idx: ServerIdx) -> View {
         self.process(idx).map_or(View::NOTHING, |process| process.server.view())
     }
 
     /// The configuration that a server shows, with its index. `None` while the server is down or knows none.
     /// A server that cannot show one is taken for a member of the first configuration.
     pub(crate) fn configuration(&self, idx: ServerIdx) -> Option<(Index, &Arc<Configuration>)> {
-        self.process(idx)?.server.view().configuration.unwrap_or(Some((Index(1), &self.first)))
+        self.process(idx)?.server.configuration().unwrap_or(Some((Index(1), &self.first)))
     }
 
     /// Returns the state machine of a server; `None` while the server is down.
@@ -51,8 +51,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     /// Returns the leader with the highest term among these servers, if there is a leader.
     #[must_use]
     pub fn leader_among(&self, servers: ServerSet) -> Option<ServerIdx> {
-        let leads = |idx: &ServerIdx| self.view_of(*idx).leads();
-        servers.iter().filter(leads).max_by_key(|&idx| self.view_of(idx).term)
+        let state = |idx: ServerIdx| self.process(idx).map(|process| process.state);
+        let leads = |idx: &ServerIdx| state(*idx).is_some_and(|state| state.role == RoleName::Leader);
+        servers.iter().filter(leads).max_by_key(|&idx| state(idx).map(|state| state.term))
     }
 
     /// Crashes a server. A prefix of its unfinished writes may be durable.
@@ -338,9 +339,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         const AGAIN: Span = Span::ms(500);
         let first = ServerIdx(0);
         // With a new disk it has no configuration either, but then it founds nothing.
-        let shown = self.view_of(first).configuration;
-        let cannot_show = self.process(first).is_some() && shown.is_none();
-        if shown.flatten().is_some() || self.renewed.contains(first) {
+        let shown = self.process(first).map(|process| process.server.configuration());
+        let cannot_show = shown.is_some_and(|shown| shown.is_none());
+        if shown.flatten().flatten().is_some() || self.renewed.contains(first) {
             return;
         }
         self.call_as(Caller::Nemesis, first, Call::Bootstrap(self.founders()));

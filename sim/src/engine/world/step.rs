@@ -9,23 +9,22 @@ use crate::observe::observer::Observer;
 use crate::observe::{ObservationKind, digest};
 use crate::plan::server_set::ServerIdx;
 use crate::schedule::Choice;
-use crate::subject::{EventOf, Subject};
+use crate::subject::{EventOf, Subject, View};
 use tracing::{Level, debug, enabled};
 use wavetank_raft::{Event, Index, RoleName, Span, Term};
 
 /// The part of a server's state that is compared before and after a step.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct StepState {
-    role: RoleName,
-    term: Term,
+pub(crate) struct StepState {
+    pub(crate) role: RoleName,
+    pub(crate) term: Term,
     commit: Index,
 }
 
 impl StepState {
     /// The state that a server shows. A part that it does not show never changes.
-    #[inline(always)]
-    fn of(server: &impl Subject) -> Self {
-        let view = server.view();
+    #[inline]
+    pub(crate) fn of(view: &View) -> Self {
         Self {
             role: view.role.unwrap_or(RoleName::Follower),
             term: view.term.unwrap_or_default(),
@@ -56,7 +55,6 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
         let server = &mut process.server;
-        let before = StepState::of(server);
         let kind = digest::kind(&event);
         let mut actions = std::mem::take(&mut self.actions);
 
@@ -65,11 +63,13 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         server.step(clock, event, &mut self.scratch, &mut actions);
         self.recorder.on_observation(ObservationKind::Stepped { idx, server, actions: &actions });
 
-        self.digest.take_step((self.recorder.now, idx, kind), &server.view(), actions.len());
+        let view = server.view();
+        self.digest.take_step((self.recorder.now, idx, kind), &view, actions.len());
         if self.is_deep {
             server.hash_state(&mut self.digest);
         }
-        let after = StepState::of(server);
+        let after = StepState::of(&view);
+        let before = std::mem::replace(&mut process.state, after);
         let mut trigger = before.triggers_until(after);
         if trigger.intersects(Trigger::ELECTED.or(Trigger::COMMITTED)) {
             let was_fresh = std::mem::replace(&mut process.is_fresh, trigger.intersects(Trigger::ELECTED));

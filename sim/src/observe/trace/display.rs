@@ -21,7 +21,7 @@ pub(super) const fn role(role: RoleName) -> &'static str {
 }
 
 /// Formats a server's role, term, commit index and last index in columns. A part that is not shown is a `?`.
-pub(super) fn state(view: &View<'_>) -> String {
+pub(super) fn state(view: &View) -> String {
     let role = view.role.map_or("?", role);
     let (commit, last) = (shown(view.commit), shown(view.last.map(|last| last.index)));
     format!("{role:<4} {:<4} {commit}/{last}", shown(view.term))

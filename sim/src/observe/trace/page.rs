@@ -57,7 +57,7 @@ impl Page {
             .replace("{{shows}}", &shows.replace('<', "\\u003c"))
     }
 
-    fn on_server_state(&mut self, at: Time, idx: ServerIdx, view: &View<'_>) {
+    fn on_server_state(&mut self, at: Time, idx: ServerIdx, view: &View) {
         let state = match view.role {
             Some(RoleName::Follower) | None => "F",
             Some(RoleName::PreCandidate) => "P",

@@ -58,7 +58,7 @@ impl Story {
     }
 
     /// Writes a line if the role of a server, or the term of a leader, has changed.
-    fn on_server(&mut self, idx: ServerIdx, view: &View<'_>) {
+    fn on_server(&mut self, idx: ServerIdx, view: &View) {
         let (role, term) = role_and_term(view);
         let before = std::mem::replace(&mut self.cells[idx.at()], ColumnState::Up(role, term));
         let became = match before {
@@ -93,7 +93,7 @@ impl Story {
 }
 
 /// The role and the term that a server shows. Without them it is a follower of term 0.
-fn role_and_term(view: &View<'_>) -> (RoleName, Term) {
+fn role_and_term(view: &View) -> (RoleName, Term) {
     (view.role.unwrap_or(RoleName::Follower), view.term.unwrap_or_default())
 }
 
