@@ -2,7 +2,8 @@
 //! watches has changed.
 //!
 //! A check reads the ghost state and returns a message if its property does not hold. A check changes
-//! nothing in the world and keeps only a count. To add a check, write a file with a `CHECK` in the folder
+//! nothing in the world and keeps only a count. It says which parts of a server it needs, and is off where a
+//! subject does not show them. To add a check, write a file with a `CHECK` in the folder
 //! of its theme and add a line to the list below. The compiler reports a `CHECK` that is not in the list.
 
 pub(crate) mod calls;
