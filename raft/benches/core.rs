@@ -46,7 +46,7 @@ impl Trio {
                 hard_state: HardState { term: Term(0), vote: None },
                 log: LogImage::new(LogId::ZERO, CacheLimits::entries(config.log_cache_capacity)),
                 snapshot: None,
-                catch_up: Index::ZERO,
+                catch_up: LogId::ZERO,
             };
             Node::boot(Settings::new(config).expect("the defaults and a name"), boot, Time(0))
         });

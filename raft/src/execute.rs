@@ -50,8 +50,8 @@ pub struct Recovered {
     pub log: LogImage,
     /// The description of the newest readable snapshot; `None` if there is no snapshot.
     pub snapshot: Option<Arc<SnapshotMeta>>,
-    /// The index of the last [`LogOp::CatchUp`]; zero if there was none.
-    pub catch_up: Index,
+    /// The position of the last [`LogOp::CatchUp`]; zero if there was none.
+    pub catch_up: LogId,
 }
 
 impl Recovered {
@@ -108,7 +108,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         let log = self.recover_log(end, cache)?;
         let catch_up = match self.stable.get(CATCH_UP)? {
             Some(record) => decode_catch_up(&record)?,
-            None => Index::ZERO,
+            None => LogId::ZERO,
         };
         Ok(Recovered { hard_state, log, snapshot, catch_up })
     }
@@ -287,15 +287,20 @@ pub fn encode_compaction(op: &LogOp) -> Option<[u8; 8]> {
 
 /// Encodes the record that is stored under [`CATCH_UP`].
 #[must_use]
-pub fn encode_catch_up(upto: Index) -> [u8; 8] {
-    upto.0.to_be_bytes()
+pub fn encode_catch_up(upto: LogId) -> [u8; 16] {
+    (u128::from(upto.term.0) << 64 | u128::from(upto.index.0)).to_be_bytes()
 }
 
-fn decode_catch_up(record: &[u8]) -> Result<Index, StoreError> {
-    record.try_into().map(|index| Index(u64::from_be_bytes(index))).map_err(|_| {
-        let what = format!("the record of the catch-up has an invalid length of {} bytes", record.len());
-        StoreError::new(StoreErrorKind::Corrupt, what)
-    })
+fn decode_catch_up(record: &[u8]) -> Result<LogId, StoreError> {
+    let number = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).ok();
+    let (term, index) = record.split_at_checked(8).unwrap_or((record, &[]));
+    match (number(term), number(index)) {
+        (Some(term), Some(index)) => Ok(LogId { term: Term(term), index: Index(index) }),
+        (None, _) | (_, None) => {
+            let what = format!("the record of the catch-up has an invalid length of {} bytes", record.len());
+            Err(StoreError::new(StoreErrorKind::Corrupt, what))
+        }
+    }
 }
 
 /// Runs the snapshot store: reads pieces for followers and writes pieces from the leader.

@@ -11,7 +11,7 @@ use crate::execute::{CATCH_UP, Machine, Recovered, Snapshots, Storage, encode_ca
 use crate::message::SnapshotMeta;
 use crate::server::io::Batch;
 use crate::store::{Fsm, LogStore, SnapshotStore, StableStore, StoreError, StoreErrorKind};
-use crate::types::{Index, Term};
+use crate::types::{Index, LogId, Term};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -56,9 +56,9 @@ pub fn recover_cluster<L: LogStore, S: StableStore, N: SnapshotStore, F: Fsm>(
     let meta = SnapshotMeta { last, configuration, configuration_index: last.index, size: 0, checksum: 0 };
     let meta = machine.take_snapshot(&meta, &mut snapshots.store)?;
     storage.log.delete_range(storage.log.first_index()?, storage.log.last_index()?)?;
-    if last.index < found.catch_up {
-        // No leader is left whose log reaches the index.
-        storage.stable.set(CATCH_UP, &encode_catch_up(Index::ZERO))?;
+    if last < found.catch_up {
+        // No leader is left whose log reaches the position.
+        storage.stable.set(CATCH_UP, &encode_catch_up(LogId::ZERO))?;
     }
     Ok(meta)
 }

@@ -29,6 +29,9 @@ use wavetank_raft::{
     Term, Time,
 };
 
+/// The events of a server that speaks a protocol.
+pub(crate) type EventIn<P> = Event<<P as Protocol>::Request, <P as Protocol>::Response>;
+
 /// The events of a subject.
 pub type EventOf<S> =
     Event<<<S as Subject>::Protocol as Protocol>::Request, <<S as Subject>::Protocol as Protocol>::Response>;

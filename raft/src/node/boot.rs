@@ -4,7 +4,7 @@ use crate::log::LogImage;
 use crate::message::SnapshotMeta;
 use crate::node::io::HardState;
 use crate::timeout::Entropy;
-use crate::types::Index;
+use crate::types::LogId;
 use alloc::sync::Arc;
 
 /// The data with which a server starts: the content of its stores, and numbers that distinguish
@@ -22,7 +22,7 @@ pub struct Boot {
     pub log: LogImage,
     /// The description of the newest snapshot; `None` if there is no snapshot.
     pub snapshot: Option<Arc<SnapshotMeta>>,
-    /// The index of the last [`LogOp::CatchUp`](crate::LogOp::CatchUp); zero if there was none. The server
-    /// does not campaign before its log reaches this index.
-    pub catch_up: Index,
+    /// The position of the last [`LogOp::CatchUp`](crate::LogOp::CatchUp); zero if there was none. The server
+    /// does not campaign before its log reaches this position.
+    pub catch_up: LogId,
 }

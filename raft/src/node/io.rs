@@ -336,10 +336,10 @@ pub enum LogOp {
     /// Delete the whole log. A snapshot that ends at this index replaces it, and the entries after
     /// the snapshot conflict with the leader's log.
     Discard(Index),
-    /// Keep the log, and store this index in a separate record. The disk of this server was blank when a
-    /// leader told it that the entries up to this index are committed. The server does not campaign before
-    /// its log reaches the index.
-    CatchUp(Index),
+    /// Keep the log, and store this position in a separate record. The disk of this server was blank when a
+    /// leader showed that the leader's log reaches this position. The server does not campaign before its own
+    /// log reaches it.
+    CatchUp(LogId),
 }
 
 /// The time at which [`Input::Timer`] is due, and the reason for it.

@@ -5,7 +5,7 @@
 
 use crate::entry::Entries;
 use crate::node::io::{Effect, Effects, HardState, LogOp, StoreJob, Write};
-use crate::types::{Index, Time, Token};
+use crate::types::{Index, LogId, Time, Token};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -107,8 +107,8 @@ impl Outbox {
         self.log_op(LogOp::Compact(upto), self.log_last, now, fx);
     }
 
-    /// Stores the index that the log must reach before this server campaigns.
-    pub(crate) fn catch_up(&mut self, upto: Index, now: Time, fx: &mut Effects) {
+    /// Stores the position that the log must reach before this server campaigns.
+    pub(crate) fn catch_up(&mut self, upto: LogId, now: Time, fx: &mut Effects) {
         self.log_op(LogOp::CatchUp(upto), self.log_last, now, fx);
     }
 

@@ -39,7 +39,7 @@ pub(crate) struct NodeState {
     pub(crate) commit: Index,
     reported_commit: Index,
     /// The server does not campaign before its log reaches this position.
-    catch_up: Index,
+    catch_up: LogId,
     pub(crate) membership: Membership,
     pub(crate) outbox: Outbox,
 }
@@ -127,21 +127,21 @@ impl NodeState {
             && !self.is_disk_stalled(now)
     }
 
-    /// True if the log has reached the commit index that a leader told when the disk was blank.
+    /// True if the log has reached the position that a leader showed when the disk was blank.
     ///
     /// A server that was removed may be added again with a blank disk. It then gets the log from its first
     /// entry on. Old configurations in this log may name the server as a voter, even as the only voter. With
     /// such a configuration the server must not campaign, because it has forgotten the entries that it
-    /// acknowledged. Its removal was committed before it could be added again. A log that reaches the commit
-    /// index has the removal, so the server has no vote until the log also has the entry that added it.
+    /// acknowledged. The first `prev` of a leader is at or after the entry that added the server. A log that
+    /// reaches that position contains the entry and the configuration of that entry or a later one.
     fn has_caught_up(&self) -> bool {
-        self.log.last() != LogId::ZERO && self.catch_up <= self.log.last().index
+        self.log.last() != LogId::ZERO && self.catch_up <= self.log.last()
     }
 
-    /// Stores the commit index that a leader tells a server with a blank disk. While the disk stays blank, a
-    /// higher index replaces it, because the earlier one may be from before the server was added.
-    pub(crate) fn note_committed(&mut self, upto: Index, now: Time, fx: &mut Effects) {
-        if self.log.last() == LogId::ZERO && self.catch_up < upto {
+    /// Stores the first position in a leader's log that a leader shows to a server with a blank disk. Later
+    /// positions are ignored: if leaders changed often, the server would never catch up.
+    pub(crate) fn note_leader_log(&mut self, upto: LogId, now: Time, fx: &mut Effects) {
+        if self.log.last() == LogId::ZERO && self.catch_up == LogId::ZERO && LogId::ZERO < upto {
             self.catch_up = upto;
             self.outbox.catch_up(upto, now, fx);
         }

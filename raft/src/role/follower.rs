@@ -127,7 +127,9 @@ impl Follower {
         // Compacted entries are committed, so every server has the same ones: a `prev` below the
         // base matches.
         let matches = m.prev.index < state.log.base().index || state.log.contains(m.prev);
-        state.note_committed(m.leader_commit, now, fx);
+        if !matches {
+            state.note_leader_log(m.prev, now, fx);
+        }
         let success = matches && state.merge(&m.entries, now, fx);
         if matches && !success {
             NodeState::ignore(Ignored::BelowCommit, fx);
@@ -165,7 +167,7 @@ impl Follower {
             state.reply_with_log(from, rpc, response, m.meta.last.index);
             return;
         }
-        state.note_committed(m.meta.last.index, now, fx);
+        state.note_leader_log(m.meta.last, now, fx);
         if state.log.last() == LogId::ZERO && state.outbox.is_first_write_pending() {
             // The vote record of a blank server must be durable before a snapshot is. A snapshot without
             // it looks as if the record was lost. The leader sends the piece again.

@@ -338,10 +338,10 @@ fn missing_snapshots_are_an_error_of_the_store() {
     assert_eq!(none.read(Some(id(1, 4)), 0, 9), Ok(None), "a newer one may have replaced this one");
 }
 
-/// After a recovery no leader is left whose log reaches the index.
+/// After a recovery no leader is left whose log reaches the position.
 #[test]
 fn a_recovered_server_need_not_catch_up() {
-    for (catch_up, kept) in [(Index(9), Index::ZERO), (Index(2), Index(2))] {
+    for (catch_up, kept) in [(id(2, 9), LogId::ZERO), (id(1, 2), id(1, 2))] {
         let (mut disk, mut snapshots) = (disk(1..4), snapshots(&[]));
         let write = Write { token: Token(1), hard_state: None, log: LogOp::CatchUp(catch_up) };
         disk.persist(&write).expect("memory does not fail");

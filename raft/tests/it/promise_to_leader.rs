@@ -47,7 +47,7 @@ fn voter_with_leader(leader: &str) -> (Node, Time) {
     let settings = Settings::new(Config { local_id: "n2".into(), ..Config::default() }).expect("sound");
     let hard_state = HardState { term: Term(1), vote: None };
     let boot =
-        Boot { entropy: Entropy(1), incarnation: 1, hard_state, log, snapshot: None, catch_up: Index::ZERO };
+        Boot { entropy: Entropy(1), incarnation: 1, hard_state, log, snapshot: None, catch_up: LogId::ZERO };
     let mut node = Node::boot(settings, boot, Time(0));
     let now = Time(1_000);
     let beat = AppendEntries {

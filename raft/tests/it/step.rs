@@ -18,7 +18,7 @@ struct Disk {
     hard_state: HardState,
     log: Vec<Entry>,
     snapshot: Option<SnapshotMeta>,
-    catch_up: Index,
+    catch_up: LogId,
     queue: VecDeque<Write>,
 }
 

@@ -223,7 +223,7 @@ impl Fixture {
             hard_state,
             log,
             snapshot: None,
-            catch_up: Index::ZERO,
+            catch_up: LogId::ZERO,
         };
         self.boot_as(idx, &boot, &entries);
     }

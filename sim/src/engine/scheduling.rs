@@ -6,7 +6,7 @@ use crate::engine::world::sim_event::{Envelope, Message, SimEvent};
 use crate::observe::Fate;
 use crate::plan::server_set::ServerIdx;
 use crate::schedule::{AskId, CallKind, Choice, Element, Fit, Identities, MessageId, WorkId};
-use crate::subject::Protocol;
+use crate::subject::{EventIn, Protocol};
 use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Event, RequestId, RpcId, Time};
 
@@ -34,7 +34,7 @@ struct Pool<P: Protocol> {
     asks: BTreeMap<AskId, Ask>,
     replies: Vec<(RequestId, Reply)>,
     /// The results that wait for their servers. Each has the incarnation of the server to which it belongs.
-    results: Vec<(ServerIdx, u32, Event<P::Request, P::Response>)>,
+    results: Vec<(ServerIdx, u32, EventIn<P>)>,
     interrupt: Option<(ServerIdx, usize)>,
 }
 
@@ -245,7 +245,7 @@ impl<P: Protocol> Scheduling<P> {
         idx: ServerIdx,
         incarnation: u32,
         ticket: Option<RpcId>,
-    ) -> Option<Event<P::Request, P::Response>> {
+    ) -> Option<EventIn<P>> {
         let pool = self.pool.as_mut()?;
         let is_its = |(of, life, _): &(ServerIdx, u32, _)| (*of, *life) == (idx, incarnation);
         let same = pool.results.iter().position(|it| is_its(it) && ticket_of(&it.2) == ticket);

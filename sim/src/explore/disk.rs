@@ -13,8 +13,8 @@ pub struct ModelDisk {
     pub record: HardState,
     /// The durable log, from its first entry.
     pub log: Vec<Entry>,
-    /// The index that the log must reach before the server campaigns.
-    pub catch_up: Index,
+    /// The position that the log must reach before the server campaigns.
+    pub catch_up: LogId,
     /// The pending writes, oldest first.
     pub waiting: VecDeque<Write>,
 }

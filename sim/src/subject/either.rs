@@ -34,7 +34,7 @@ impl<A: Subject, B: Subject<Protocol = A::Protocol>> Subject for Either<A, B> {
     }
 
     fn start(start: Start<'_>) -> Result<Self, StoreError> {
-        if start.idx.0 % 2 == 0 {
+        if start.idx.0.is_multiple_of(2) {
             A::start(start).map(Self::First)
         } else {
             B::start(start).map(Self::Second)

@@ -8,11 +8,11 @@ use wavetank_raft::{
 };
 
 /// A blank server, with the leader `n2` in term 3. The log of the leader ends at t3.i9, where it has just
-/// added this server. The entry before is committed.
+/// added this server.
 fn contacted() -> Harness {
     let mut harness = Start::of(&[]).boot();
-    let refused = harness.receive("n2", append(3, (3, 9), &[], 8));
-    assert_eq!(refused, "Follower t3; leader n2; write w1 t3 - catch up i8");
+    let refused = harness.receive("n2", append(3, (3, 9), &[], 5));
+    assert_eq!(refused, "Follower t3; leader n2; write w1 t3 - catch up t3.i9");
     harness
 }
 
@@ -31,7 +31,7 @@ fn beginning(terms: &[u64]) -> Request {
 }
 
 #[test]
-fn the_answer_to_a_leader_waits_until_its_commit_index_is_persisted() {
+fn the_answer_to_a_leader_waits_until_its_position_is_persisted() {
     let mut harness = contacted();
     assert_eq!(harness.step(Input::Persisted(Token(0))), "");
     assert_eq!(harness.persisted(), "n2! append no t3 last i0 hint t0.i0 retry");
@@ -51,36 +51,16 @@ fn old_entries_that_name_it_as_the_only_voter_are_no_reason_to_campaign() {
     assert_eq!(harness.node.role(), RoleName::Candidate);
 }
 
-/// The first leader may have sent its message before it knew that the server was added.
+/// If leaders changed often, the server would never catch up.
 #[test]
-fn the_highest_commit_index_counts_while_the_log_is_empty() {
+fn only_the_first_position_counts() {
     let mut harness = contacted();
     harness.persisted();
-    let later = harness.receive("n3", append(4, (3, 12), &[], 11));
-    assert_eq!(later, "Follower t4; no leader; leader n3; write w2 t4 - catch up i11");
-    assert_eq!(harness.persisted(), "n3! append no t4 last i0 hint t0.i0 retry");
-    assert_eq!(
-        harness.receive("n3", append(4, (3, 12), &[], 10)),
-        "n3! append no t4 last i0 hint t0.i0 retry"
-    );
-}
-
-/// A leader that has committed nothing has removed nobody. If it is lost, this server may be needed as a leader.
-#[test]
-fn in_a_new_cluster_there_is_nothing_to_catch_up_with() {
-    let mut harness = Start::of(&[]).boot();
-    let refused = harness.receive("n2", append(3, (3, 9), &[], 0));
-    assert_eq!(refused, "Follower t3; leader n2; write w1 t3 -");
-    harness.receive("n2", beginning(&[]));
-    harness.persisted();
-    harness.wait();
-    assert_eq!(harness.node.role(), RoleName::Candidate);
-}
-
-#[test]
-fn a_server_with_entries_notes_no_commit_index() {
-    let mut harness = Start { term: 3, ..Start::of(&[1, 3]) }.boot();
-    let refused = harness.receive("n2", append(3, (3, 9), &[], 8));
+    let later = harness.receive("n3", append(4, (3, 12), &[], 5));
+    assert_eq!(later, "Follower t4; no leader; leader n3; write w2 t4 -");
+    // A server with entries notes nothing.
+    let mut with_entries = Start { term: 3, ..Start::of(&[1, 3]) }.boot();
+    let refused = with_entries.receive("n2", append(3, (3, 9), &[], 0));
     assert_eq!(refused, "leader n2; n2! append no t3 last i2 hint t3.i2 retry");
 }
 
@@ -105,20 +85,20 @@ fn it_does_not_campaign_when_it_is_asked_to() {
 }
 
 #[test]
-fn the_commit_index_survives_a_restart() {
+fn the_position_survives_a_restart() {
     let (settings, boot) = Start { members: voters(&["n1"]), ..Start::of(&[1, 1, 1]) }.recovered();
-    for (catch_up, role) in [(9, RoleName::Follower), (3, RoleName::Candidate)] {
-        let boot = Boot { catch_up: Index(catch_up), ..boot.clone() };
+    for (catch_up, role) in [((3, 9), RoleName::Follower), ((1, 3), RoleName::Candidate)] {
+        let boot = Boot { catch_up: id(catch_up), ..boot.clone() };
         let node = Node::boot(settings.clone(), boot, Time(0));
         let mut harness = Harness { node, now: Time(0), calls: Vec::new(), ticket: RpcId(0) };
         harness.at(60_000);
         harness.timer();
-        assert_eq!(harness.node.role(), role, "i{catch_up}");
+        assert_eq!(harness.node.role(), role, "{catch_up:?}");
     }
 }
 
 #[test]
-fn the_end_of_a_snapshot_is_committed_too() {
+fn the_end_of_a_snapshot_is_a_position_too() {
     let mut harness = Start::of(&[]).boot();
     let meta = SnapshotMeta {
         last: id((2, 7)),
@@ -141,5 +121,5 @@ fn the_end_of_a_snapshot_is_committed_too() {
         Effect::Store(StoreJob::Persist(write)) => Some(persisted(write)),
         _ => None,
     });
-    assert_eq!(writes.collect::<Vec<_>>().join("; "), "write w1 t3 - catch up i7");
+    assert_eq!(writes.collect::<Vec<_>>().join("; "), "write w1 t3 - catch up t2.i7");
 }

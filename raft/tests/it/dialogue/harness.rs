@@ -70,7 +70,7 @@ impl Start<'_> {
             hard_state: HardState { term: Term(self.term), vote: self.vote.map(NodeId::of) },
             log,
             snapshot: snapshot.map(Into::into),
-            catch_up: Index::ZERO,
+            catch_up: LogId::ZERO,
         };
         (Settings::new(self.config).expect("within the rules"), boot)
     }

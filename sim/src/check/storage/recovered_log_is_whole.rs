@@ -55,7 +55,7 @@ mod tests {
             hard_state,
             log,
             snapshot: None,
-            catch_up: Index::ZERO,
+            catch_up: LogId::ZERO,
         };
         fixture.boot_as(idx, &boot, entries);
     }

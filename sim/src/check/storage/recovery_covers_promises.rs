@@ -97,7 +97,7 @@ mod tests {
         let hard_state = HardState { term: Term(2), vote: Some(N1.node()) };
         fixture.boot_as(
             N2,
-            &Boot { entropy: Entropy(0), incarnation: 1, hard_state, log, snapshot, catch_up: Index::ZERO },
+            &Boot { entropy: Entropy(0), incarnation: 1, hard_state, log, snapshot, catch_up: LogId::ZERO },
             &entries,
         );
         fixture

@@ -11,7 +11,7 @@ use crate::plan::Budget;
 use crate::plan::fault_kind::Scheduled;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::subject::Subject;
-use wavetank_raft::{Call, Change, Configuration, Span};
+use wavetank_raft::{Call, Change, Configuration, Server, Span};
 
 impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     pub(super) fn on_act(&mut self, kind: Scheduled) {
@@ -173,7 +173,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 
     /// Returns the removed servers whose removal is known to every other server. The newest configurations of
-    /// the other servers, in memory and on disk, do not contain the removed server.
+    /// the other servers, in memory and on disk, do not contain the removed server, and the leader does not call
+    /// it any more (docs/names.md).
     pub(super) fn removed(&self) -> ServerSet {
         let Some(leader) = self.leader() else { return ServerSet::NONE };
         let whole = self.all().minus(self.lost);
@@ -188,8 +189,16 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
             !running.is_some_and(|(_, members)| names(members))
                 && !stored.first().is_some_and(|(_, members)| names(members))
         };
-        let is_removed =
-            |idx: &ServerIdx| *idx != leader && whole.without(*idx).iter().all(|other| knows(other, *idx));
+        // The leader calls a removed server for a while, with positions from before the removal. Another subject
+        // does not show the servers that it calls.
+        let calls = self.server(leader).and_then(S::server).map(Server::node);
+        let is_called = |idx: ServerIdx| {
+            calls.is_some_and(|leader| leader.followers().any(|(peer, _)| peer == idx.node()))
+        };
+        let is_removed = |idx: &ServerIdx| {
+            let others = whole.without(*idx);
+            *idx != leader && !is_called(*idx) && others.iter().all(|other| knows(other, *idx))
+        };
         whole.iter().filter(is_removed).collect()
     }
 

@@ -5,7 +5,7 @@ use crate::engine::workload::{Ask, Reply};
 use crate::observe::{MessageRef, NetworkChange};
 use crate::plan::fault_kind::Scheduled;
 use crate::plan::server_set::ServerIdx;
-use crate::subject::Protocol;
+use crate::subject::{EventIn, Protocol};
 use serde::{Deserialize, Serialize};
 use wavetank_raft::{Event, NodeId, RequestId, RpcId};
 
@@ -21,7 +21,7 @@ pub(crate) enum SimEvent<P: Protocol> {
     /// The running jobs of a disk are done. The event is stale if the server has restarted since.
     Disk(ServerIdx, u32),
     /// The late result of a disk read arrives. The event is stale if the server has restarted since.
-    Deliver(ServerIdx, u32, Event<P::Request, P::Response>),
+    Deliver(ServerIdx, u32, EventIn<P>),
     /// The work of a state machine is done. The event is stale if the server has restarted since.
     Machine(ServerIdx, u32),
     /// A server takes its batch of commands. The event is stale if the server has restarted since.
@@ -82,7 +82,7 @@ impl<P: Protocol> Message<P> {
         Checksummed::of(&self).flipped(word).open().map_err(|_| self)
     }
 
-    pub(crate) fn into_event(self, from: NodeId, rpc: RpcId) -> Event<P::Request, P::Response> {
+    pub(crate) fn into_event(self, from: NodeId, rpc: RpcId) -> EventIn<P> {
         match self {
             Self::Request(request) => Event::Request { from, rpc, request },
             Self::Response(response) => Event::Response { from, rpc, response },

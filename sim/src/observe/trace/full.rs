@@ -30,6 +30,10 @@ impl Full {
         Self { text: head.to_owned(), states: Default::default() }
     }
 
+    fn see(&mut self, idx: ServerIdx, server: &impl Subject) {
+        self.states[idx.at()] = display::state(&server.view());
+    }
+
     fn line<S: Subject>(
         &mut self,
         observation: &Observation<'_, S>,
@@ -55,24 +59,20 @@ impl<S: Subject> Observer<S> for Full {
     fn on_observation(&mut self, observation: &Observation<'_, S>) {
         match observation.kind {
             ObservationKind::Stepping { idx, event, server, .. } => {
-                self.states[idx.at()] = display::state(&server.view());
+                self.see(idx, server);
                 let (verb, detail) = display::event::<S>(event);
                 self.line(observation, Some(idx), verb, &detail);
             }
             ObservationKind::Stepped { idx, server, actions } => {
-                self.states[idx.at()] = display::state(&server.view());
+                self.see(idx, server);
                 for (verb, detail) in actions.iter().filter_map(display::action) {
                     self.line(observation, Some(idx), verb, &detail);
                 }
             }
             ObservationKind::Booted { idx, server, .. } => {
-                self.states[idx.at()] = display::state(&server.view());
-                self.line(
-                    observation,
-                    Some(idx),
-                    "start",
-                    &format!("applied={}", display::shown(server.view().applied)),
-                );
+                self.see(idx, server);
+                let applied = format!("applied={}", display::shown(server.view().applied));
+                self.line(observation, Some(idx), "start", &applied);
             }
             ObservationKind::Crashed { idx, wiped } => {
                 self.line(observation, Some(idx), "crash", if wiped { "the disk is lost" } else { "" });
@@ -102,8 +102,8 @@ impl<S: Subject> Observer<S> for Full {
             }
             ObservationKind::Sent { from, to, rpc, carried, fate } => {
                 let verb = if fate == Fate::Lost { "lose" } else { "send" };
-                let detail =
-                    format!("{from}>{to} q{:x} {}{}", rpc.0, display::message(carried), arrival(fate));
+                let (message, arrival) = (display::message(carried), arrival(fate));
+                let detail = format!("{from}>{to} q{:x} {message}{arrival}", rpc.0);
                 self.line(observation, Some(from), verb, &detail);
             }
             ObservationKind::Invoked { client, operation, what } => {
