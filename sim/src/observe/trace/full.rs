@@ -56,6 +56,7 @@ impl TextTrace for Full {
 }
 
 impl<S: Subject> Observer<S> for Full {
+    #[expect(clippy::too_many_lines, reason = "the match has one arm for each kind of observation")]
     fn on_observation(&mut self, observation: &Observation<'_, S>) {
         match observation.kind {
             ObservationKind::Stepping { idx, event, server, .. } => {
