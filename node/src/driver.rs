@@ -4,6 +4,7 @@
 //! the network queues messages.
 
 pub(crate) mod address_book;
+pub(crate) mod cluster_guard;
 pub(crate) mod disk;
 pub(crate) mod machine;
 pub(crate) mod metrics;
@@ -15,7 +16,10 @@ pub(crate) mod state;
 pub(crate) mod status;
 pub(crate) mod worker_queue;
 
+use crate::cluster;
 use crate::driver::address_book::AddressBook;
+use crate::driver::cluster_guard::ClusterGuard;
+use crate::driver::disk::DiskJob;
 use crate::driver::machine::MachineJob;
 use crate::driver::observer::Sink;
 use crate::driver::options::Options;
@@ -24,7 +28,7 @@ use crate::driver::state::RaftState;
 use crate::driver::status::{End, Stats, StatusPublisher};
 use crate::driver::worker_queue::WorkerQueue;
 use crate::panic::caught;
-use crate::transport::{Arrival, Outgoing, Replier, Transport};
+use crate::transport::{Arrival, LocalCluster, Outgoing, Replier, Transport};
 use crate::wire::Header;
 use metrics::Metrics;
 use std::pin::Pin;
@@ -76,7 +80,7 @@ pub(crate) struct Inboxes {
 /// The queues of the workers that may block.
 #[derive(Debug)]
 pub(crate) struct WorkerQueues {
-    pub(crate) disk: WorkerQueue<StoreJob>,
+    pub(crate) disk: WorkerQueue<DiskJob>,
     pub(crate) machine: WorkerQueue<MachineJob>,
     pub(crate) snapshots: WorkerQueue<StoreJob>,
 }
@@ -98,6 +102,7 @@ pub(crate) struct Driver {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) status: StatusPublisher,
     pub(crate) addresses: AddressBook,
+    guard: ClusterGuard,
     calls: PendingCalls,
     repliers: Repliers,
     observers: Vec<Sink>,
@@ -122,6 +127,7 @@ impl Driver {
         queues: WorkerQueues,
         transport: Arc<dyn Transport>,
         mut status: StatusPublisher,
+        local: LocalCluster,
     ) -> Self {
         let now = status.numbers.now();
         status.publish(&server, now);
@@ -133,6 +139,7 @@ impl Driver {
             transport,
             status,
             addresses,
+            guard: ClusterGuard::new(local),
             calls: PendingCalls::default(),
             repliers: Repliers::default(),
             observers: Vec::new(),
@@ -267,15 +274,20 @@ impl Driver {
             }
             Arrival::Response { from, rpc, response } => {
                 self.metrics.answered(from, rpc, now);
+                self.guard.on_answered(from);
                 self.step(Event::Response { from, rpc, response }, now);
             }
             Arrival::Speaks { peer, dialect } => self.step(Event::PeerSpeaks { peer, dialect }, now),
+            Arrival::Refused { from, why } => self.refused(from, why),
             Arrival::Failed(error) => self.step(Event::StoreFailed(error), now),
         }
     }
 
     fn peer_calls(&mut self, header: &Header, request: Request, replier: Replier, now: Time) {
         let Some(from) = self.addresses.caller(header) else { return };
+        if let Some(words) = self.refusal(from, header, &request) {
+            return replier.refuse(words);
+        }
         let rpc = self.repliers.open(replier);
         let (name, since) = (metrics::rpc_name(&request), self.status.numbers.now());
         self.has_ignored = false;
@@ -302,13 +314,18 @@ impl Driver {
     fn stats(&self, now: Time) -> Stats {
         let server = self.server.stats(now);
         let state = if self.halt.is_some() { RaftState::Shutdown } else { server.state.into() };
-        Stats { state, server }
+        let (cluster, refused) = (self.guard.local.get(), self.guard.refused);
+        Stats { state, server, cluster, calls_of_other_clusters: refused }
     }
 
     fn call(&mut self, call: Call, reply: OutcomeSender, now: Time) {
         self.metrics.called(&call);
         let request = self.calls.open(reply, weight(&call));
+        if let Call::Bootstrap(configuration) = &call {
+            self.guard.founding = Some(cluster::bootstrapped(configuration, self.options.entropy));
+        }
         self.step(Event::Call { request, call }, now);
+        self.guard.founding = None;
     }
 
     /// Commands that came together become one write, up to a size.
@@ -354,7 +371,13 @@ impl Driver {
         match action {
             Action::Send { to, rpc, request } => self.send(to, rpc, request),
             Action::Reply { rpc, response, .. } => self.reply(rpc, response),
-            Action::Store(job @ (StoreJob::Persist(_) | StoreJob::Fetch { .. })) => self.queues.disk.put(job),
+            Action::Store(job @ (StoreJob::Persist(_) | StoreJob::Fetch { .. })) => {
+                // A bootstrap that is refused stores nothing, and makes no cluster.
+                if let Some(cluster) = self.guard.founding.take() {
+                    self.join(cluster);
+                }
+                self.queues.disk.put(DiskJob::Store(job));
+            }
             Action::Store(job @ (StoreJob::ReadSnapshot { .. } | StoreJob::WriteSnapshot { .. })) => {
                 self.queues.snapshots.put(job);
             }
@@ -399,6 +422,10 @@ impl Driver {
                 %peer, %acknowledged, %last,
                 "a member lost entries that it had acknowledged, and counts no more: remove it and add it again"
             ),
+            Observed::OtherCluster { peer, own, other } => {
+                tracing::warn!(%peer, %own, %other, "calls from a server of another cluster are refused");
+            }
+            Observed::CallsRefused { peer, why } => tracing::debug!(%peer, why, "a peer refuses calls"),
             Observed::Truncated { after } => tracing::debug!(%after, "the end of the log was removed"),
         }
         self.observers.retain(|sink| sink.send(observed));

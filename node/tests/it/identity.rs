@@ -1,10 +1,13 @@
 //! What an operator may mix up: the stores of two servers, and addresses that nobody can call.
 
 use crate::cluster::*;
+use crate::tcp::Host;
 use std::time::Duration;
 use wavetank_node::store::{FileSnapshotStore, InmemSnapshotStore, InmemStore, RedbStore};
 use wavetank_node::transport::{InmemNetwork, TcpTransport, TransportError};
-use wavetank_node::{AddressError, CallError, Raft, StartError, recover_cluster};
+use wavetank_node::{
+    AddressError, CallError, ClusterId, NodeId, Observed, Observer, Raft, StartError, recover_cluster,
+};
 use wavetank_raft::store::LogStore;
 use wavetank_raft::{Configuration, Entry, Index, Member, Payload, Term};
 
@@ -38,6 +41,125 @@ async fn the_stores_of_another_server_are_refused() {
          start n1 with them, or start n2 with empty ones"
     );
     assert_eq!(start("n1").await, Ok(()));
+}
+
+/// A server that bootstraps a cluster alone and applies a command.
+async fn founder(host: &mut Host, line: &str) -> Node {
+    let node = host.start().await;
+    node.raft.bootstrap_cluster(Configuration::new(vec![host.member()]).unwrap()).await.unwrap();
+    node.leads().await;
+    node.apply(line).await;
+    node
+}
+
+async fn cluster_of(node: &Node) -> ClusterId {
+    within(node.raft.stats()).await.unwrap().cluster.unwrap()
+}
+
+/// Waits for an observation.
+async fn observed(observer: &mut Observer, what: impl Fn(&Observed) -> bool) -> Observed {
+    within(async {
+        loop {
+            let observed = observer.recv().await.unwrap();
+            if what(&observed) {
+                return observed;
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_server_of_another_cluster_is_no_follower() {
+    let (mut n1, mut n2, mut foreign) = (Host::new("n1"), Host::new("n2"), Host::new("n2"));
+    let (leader, follower) = (founder(&mut n1, "a").await, n2.start().await);
+    within(leader.raft.add_voter("n2", n2.address.as_str(), None, TIMEOUT)).await.unwrap();
+    follower.holds(|held| held.lines == ["a"]).await;
+    let own = cluster_of(&leader).await;
+    assert_eq!(cluster_of(&follower).await, own);
+    within(follower.raft.shutdown()).await;
+
+    // A server of another cluster comes up at the address and under the name of the follower.
+    within(founder(&mut foreign, "b").await.raft.shutdown()).await;
+    foreign.address = n2.address;
+    let mut seen_by_leader = within(leader.raft.register_observer(64, |_| true)).await.unwrap();
+    let foreign = foreign.start().await;
+    let mut seen_by_foreign = within(foreign.raft.register_observer(64, |_| true)).await.unwrap();
+    foreign.leads().await;
+    let other = cluster_of(&foreign).await;
+
+    let why = format!("this server belongs to cluster {other}, and the caller to cluster {own}");
+    let refused = Observed::CallsRefused { peer: NodeId::of("n2"), why };
+    assert_eq!(observed(&mut seen_by_leader, |seen| *seen == refused).await, refused);
+    let called = Observed::OtherCluster { peer: NodeId::of("n1"), own: other, other: own };
+    assert_eq!(observed(&mut seen_by_foreign, |seen| *seen == called).await, called);
+    let stats = within(foreign.raft.stats()).await.unwrap();
+    assert!(0 < stats.calls_of_other_clusters);
+    assert_eq!(stats.to_map()["cluster"], other.to_string());
+
+    // It has no vote in the leader's cluster, and none of its commands.
+    leader.sees(|seen| seen.leader.is_none()).await;
+    assert!(within(leader.raft.apply(bytes("c"), TIMEOUT)).await.is_err());
+    foreign.apply("d").await;
+    assert_eq!(foreign.holds(|held| 1 < held.lines.len()).await.lines, ["b", "d"]);
+}
+
+#[tokio::test]
+async fn voters_that_are_all_bootstrapped_alike_form_one_cluster() {
+    let network = InmemNetwork::new();
+    let names = ["n1", "n2", "n3"];
+    let members = || names.map(|name| Member::voter(name, name)).to_vec();
+    let mut nodes = Vec::new();
+    for name in names {
+        let node = inmem(&network, config(name)).await;
+        within(node.raft.bootstrap_cluster(Configuration::new(members()).unwrap())).await.unwrap();
+        nodes.push(node);
+    }
+    let nodes = leader_first(nodes).await;
+    assert_eq!(nodes[0].apply("a").await, "1");
+    let mut clusters = Vec::new();
+    for node in &nodes {
+        node.holds(|held| held.lines == ["a"]).await;
+        clusters.push(cluster_of(node).await);
+    }
+    assert_eq!(clusters, [clusters[0]; 3]);
+}
+
+#[tokio::test]
+async fn a_bootstrap_that_is_refused_makes_no_cluster() {
+    let network = InmemNetwork::new();
+    let [n1, n2] = [inmem(&network, config("n1")).await, inmem(&network, config("n2")).await];
+    let other = Configuration::new(vec![Member::voter("n9", "n9")]).unwrap();
+    assert_eq!(n2.raft.bootstrap_cluster(other).await, Err(CallError::NotVoter));
+    assert_eq!(within(n2.raft.stats()).await.unwrap().cluster, None);
+
+    let first = Configuration::new(vec![Member::voter("n1", "n1")]).unwrap();
+    n1.raft.bootstrap_cluster(first.clone()).await.unwrap();
+    let own = cluster_of(&n1).await;
+    assert_eq!(n1.raft.bootstrap_cluster(first).await, Err(CallError::CantBootstrap));
+    assert_eq!(cluster_of(&n1).await, own);
+}
+
+#[tokio::test]
+async fn the_snapshots_of_another_cluster_are_refused() {
+    let mut hosts = [Host::new("n1"), Host::new("n1")];
+    let mut clusters = Vec::new();
+    for host in &mut hosts {
+        let node = founder(host, "a").await;
+        within(node.raft.snapshot()).await.unwrap();
+        clusters.push(cluster_of(&node).await);
+        within(node.raft.shutdown()).await;
+    }
+    let store = RedbStore::open(hosts[0].path().join("raft.redb")).unwrap();
+    let snapshots = FileSnapshotStore::new(hosts[1].path(), 2).unwrap();
+    let builder = Raft::builder(config("n1"), Ledger::new().0, InmemNetwork::new().transport("n1"));
+    let error = within(builder.store(store).snapshot_store(snapshots).start()).await.unwrap_err();
+    let expected = format!(
+        "the log belongs to cluster {}, and the snapshots to cluster {}: \
+         start the server with the two that belong together",
+        clusters[0], clusters[1]
+    );
+    assert_eq!(error.to_string(), expected);
 }
 
 #[tokio::test]

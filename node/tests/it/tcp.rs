@@ -10,18 +10,18 @@ use wavetank_node::{Raft, has_existing_state, recover_cluster};
 use wavetank_raft::{Config, Configuration, Member};
 
 /// A server that outlives its process: its directory and its address.
-struct Host {
+pub(crate) struct Host {
     id: &'static str,
     directory: TempDir,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Host {
-    fn new(id: &'static str) -> Self {
+    pub(crate) fn new(id: &'static str) -> Self {
         Self { id, directory: tempfile::tempdir().unwrap(), address: "127.0.0.1:0".to_owned() }
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
 
@@ -31,7 +31,7 @@ impl Host {
     }
 
     /// Starts it, where it was before if it was started before.
-    async fn start(&mut self) -> Node {
+    pub(crate) async fn start(&mut self) -> Node {
         let (store, snapshots) = self.stores();
         let transport =
             within(TcpTransport::bind(&self.address, None, 3, Duration::from_secs(2))).await.unwrap();
@@ -45,7 +45,7 @@ impl Host {
         Node { raft, lines }
     }
 
-    fn member(&self) -> Member {
+    pub(crate) fn member(&self) -> Member {
         Member::voter(self.id, self.address.as_str())
     }
 }

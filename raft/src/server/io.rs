@@ -9,7 +9,7 @@ use crate::entry::{Data, Entries, Entry};
 use crate::message::{Request, Response, SnapshotMeta};
 use crate::node::io::{ReadPath, Refusal, RoleName, SnapshotPiece, StoreJob};
 use crate::store::StoreError;
-use crate::types::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Term, Token};
+use crate::types::{ClusterId, Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Term, Token};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -363,7 +363,7 @@ impl fmt::Display for Leader {
     }
 }
 
-/// An observation: the observations of HashiCorp Raft and two more.
+/// An observation: the observations of HashiCorp Raft, and further ones without its name.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Observed {
@@ -414,6 +414,23 @@ pub enum Observed {
         acknowledged: Index,
         /// The index of the last entry that the member's log has now.
         last: Index,
+    },
+    /// A server of another cluster called this server, which refuses its calls. The node observes it; the
+    /// protocol does not.
+    OtherCluster {
+        /// The caller.
+        peer: NodeId,
+        /// The cluster of this server.
+        own: ClusterId,
+        /// The cluster of the caller.
+        other: ClusterId,
+    },
+    /// A peer refuses the calls of this server. The node observes it; the protocol does not.
+    CallsRefused {
+        /// The peer.
+        peer: NodeId,
+        /// The reason that the peer gives.
+        why: String,
     },
     /// An input was ignored for this reason.
     Ignored(crate::node::io::Ignored),

@@ -274,10 +274,7 @@ async fn read_answer<R: AsyncRead + Unpin>(
         }
         Err(words) => match call.on_refusal(&words) {
             Some(response) => response,
-            None => {
-                peer.on_refused(&words);
-                return Ok(());
-            }
+            None => return Ok(peer.on_refused(words).await?),
         },
     };
     peer.shared.deliver(Arrival::Response { from: call.from, rpc: call.rpc, response }).await?;

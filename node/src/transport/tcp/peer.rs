@@ -93,14 +93,15 @@ impl Peer {
         self.is_refusing.store(false, Ordering::Relaxed);
     }
 
-    /// Logs that it refused a call with a text: as a warning the first time, unless it only left one
-    /// call without an answer.
-    pub(super) fn on_refused(&self, words: &str) {
+    /// Notes that the peer refused a call with a text. The first time, this is a warning and the server is
+    /// told, unless the peer only left one call without an answer.
+    pub(super) async fn on_refused(&self, words: String) -> Result<(), ServerStopped> {
         if words == NO_ANSWER || self.is_refusing.swap(true, Ordering::Relaxed) {
             tracing::debug!(id = %self.id, address = %self.address, words, "a call was refused");
-        } else {
-            tracing::warn!(id = %self.id, address = %self.address, words, "the peer refuses calls");
+            return Ok(());
         }
+        tracing::warn!(id = %self.id, address = %self.address, words, "the peer refuses calls");
+        self.shared.deliver(Arrival::Refused { from: self.id.node(), why: words }).await
     }
 
     /// Logs that a call is larger than any peer accepts. The first time it is an error, because the

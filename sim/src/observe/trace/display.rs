@@ -246,6 +246,8 @@ fn observed(observed: &Observed) -> String {
             format!("{peer} lost entries: it had acknowledged {acknowledged}, and its log ends at {last}")
         }
         Observed::Truncated { after } => format!("log cut back to {after}"),
+        Observed::OtherCluster { peer, other, .. } => format!("{peer} is in another cluster, {other}"),
+        Observed::CallsRefused { peer, why } => format!("{peer} refuses calls: {why}"),
         Observed::Ignored(why) => format!("ignored: {why}"),
     }
 }
