@@ -4,7 +4,9 @@
 
 mod cluster;
 mod errors;
+mod golden;
 mod identity;
 mod inmem;
 mod metrics;
+mod sparse;
 mod tcp;

@@ -415,6 +415,8 @@ pub enum Observed {
         /// The index of the last entry that the member's log has now.
         last: Index,
     },
+    /// An input was ignored for this reason.
+    Ignored(crate::node::io::Ignored),
     /// A server of another cluster called this server, which refuses its calls. The node observes it; the
     /// protocol does not.
     OtherCluster {
@@ -432,8 +434,6 @@ pub enum Observed {
         /// The reason that the peer gives.
         why: String,
     },
-    /// An input was ignored for this reason.
-    Ignored(crate::node::io::Ignored),
 }
 
 /// The reason why a server stopped for good.
