@@ -10,3 +10,4 @@ mod inmem;
 mod metrics;
 mod sparse;
 mod tcp;
+mod upgrade;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 use wavetank_node::store::{FileSnapshotStore, RedbStore};
-use wavetank_node::transport::TcpTransport;
+use wavetank_node::transport::{TcpTransport, Transport};
 use wavetank_node::{Raft, has_existing_state, recover_cluster};
 use wavetank_raft::{Config, Configuration, Member};
 
@@ -30,17 +30,22 @@ impl Host {
         (store, FileSnapshotStore::new(self.path(), 2).unwrap())
     }
 
-    /// Starts it, where it was before if it was started before.
+    /// Listens where it was before, if it was started before.
+    pub(crate) async fn bind(&self) -> TcpTransport {
+        within(TcpTransport::bind(&self.address, None, 3, Duration::from_secs(2))).await.unwrap()
+    }
+
     pub(crate) async fn start(&mut self) -> Node {
+        let transport = self.bind().await;
+        self.start_on(transport).await
+    }
+
+    pub(crate) async fn start_on(&mut self, transport: impl Transport) -> Node {
         let (store, snapshots) = self.stores();
-        let transport =
-            within(TcpTransport::bind(&self.address, None, 3, Duration::from_secs(2))).await.unwrap();
         let (fsm, lines) = Ledger::new();
         let config = Config { trailing_logs: 5, ..config(self.id) };
-        let raft =
-            within(Raft::builder(config, fsm, transport).store(store).snapshot_store(snapshots).start())
-                .await
-                .unwrap();
+        let builder = Raft::builder(config, fsm, transport).store(store).snapshot_store(snapshots);
+        let raft = within(builder.start()).await.unwrap();
         self.address = raft.local_addr().as_str().to_owned();
         Node { raft, lines }
     }
