@@ -148,12 +148,12 @@ where
                     | LogOp::Discard(_)
                     | LogOp::CatchUp(_),
                 ) => {
-                    store(&mut self.log, &mut together)?;
+                    store(self, &mut together)?;
                     self.persist(write)?;
                 }
             }
         }
-        store(&mut self.log, &mut together)
+        store(self, &mut together)
     }
 
     fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError> {
@@ -165,11 +165,14 @@ where
     }
 }
 
-fn store(log: &mut impl LogStore, together: &mut Vec<Entry>) -> Result<(), StoreError> {
+fn store<L: LogStore, S: StableStore>(
+    storage: &mut Storage<L, S>,
+    together: &mut Vec<Entry>,
+) -> Result<(), StoreError> {
     if together.is_empty() {
         return Ok(());
     }
-    let stored = log.store_logs(together);
+    let stored = storage.append(together);
     together.clear();
     stored
 }

@@ -124,7 +124,7 @@ impl Stores for Memory {
         match fault {
             DiskFault::Rot => self.rot_in(self.location(draw.below(4), word)?, word),
             DiskFault::RotIn(location) => self.rot_in(location, word),
-            DiskFault::Vanish => self.remove_one(draw.below(2) == 0),
+            DiskFault::Vanish => self.remove_one(draw.below(3)),
             DiskFault::Misdirect => {
                 self.next_fault = Some(WriteFault::Misdirected(word));
                 Some(Damage::Misdirected)
@@ -218,17 +218,23 @@ impl Memory {
         Some(self.snapshots.store.list().ok()?.first()?.last)
     }
 
-    /// Removes the vote record or all snapshots. A blank server may lose its vote record unnoticed, and a
-    /// log that begins at its first entry needs no snapshot, so nothing is removed there.
-    fn remove_one(&mut self, is_record: bool) -> Option<Damage> {
-        let newest = self.newest();
-        if is_record {
-            let is_blank = newest.is_none() && self.storage.log.range().is_none();
-            let is_removed = !is_blank && self.storage.stable.remove_record();
-            return is_removed.then_some(Damage::Vanished(Location::Record));
+    /// Removes the vote record, the log or all snapshots. A blank server may lose its vote record unnoticed,
+    /// and a log that begins at its first entry needs no snapshot, so nothing is removed there.
+    fn remove_one(&mut self, choice: u64) -> Option<Damage> {
+        match choice {
+            0 => {
+                let is_blank = self.newest().is_none() && self.storage.log.range().is_none();
+                let is_removed = !is_blank && self.storage.stable.remove_record();
+                is_removed.then_some(Damage::Vanished(Location::Record))
+            }
+            1 => self.storage.log.remove_log().then_some(Damage::LogVanished),
+            _ => self.remove_snapshots(),
         }
+    }
+
+    fn remove_snapshots(&mut self) -> Option<Damage> {
         let is_whole = self.storage.log.range().is_some_and(|range| *range.start() == 1);
-        let last = newest.filter(|_| !is_whole)?;
+        let last = self.newest().filter(|_| !is_whole)?;
         self.snapshots.store.remove_all();
         self.vanished = Some(last);
         Some(Damage::Vanished(Location::Snapshot(last)))
@@ -343,7 +349,7 @@ mod tests {
         snapshot_at(&mut memory, 5);
         assert!(!memory.is_damaged());
         assert_eq!(
-            memory.remove_one(false),
+            memory.remove_one(2),
             Some(Damage::Vanished(Location::Snapshot(LogId::new(Term(1), Index(5)))))
         );
         for (index, is_damaged) in [(4, true), (5, false)] {
