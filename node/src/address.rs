@@ -4,36 +4,37 @@ use std::fmt;
 use std::net::{Ipv6Addr, SocketAddr};
 use wavetank_raft::{Call, Change, Member, ServerAddress};
 
-/// The form that the addresses of a transport have.
+/// The form that an address must have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum AddressFormat {
-    /// Any text.
+    /// Any text is accepted.
     Any,
-    /// A host and a port: `10.0.0.1:7000`, `[2001:db8::1]:7000` or `db1.example:7000`.
+    /// A host and a port, for example `10.0.0.1:7000`, `[2001:db8::1]:7000` or `db1.example:7000`.
     HostAndPort,
 }
 
-/// An address that no server can be called at.
+/// The error that an address does not have the required form.
 ///
 /// ```
 /// use wavetank_node::AddressFormat;
 ///
 /// let error = AddressFormat::HostAndPort.check(&"::1".into()).unwrap_err();
-/// assert_eq!(error.to_string(), "nobody can call the address `::1`: write a host and a port, as in `[::1]:7000`");
+/// assert_eq!(error.to_string(), "no server can be called at `::1`: write a host and a port, as in
+/// `[::1]:7000`");
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct AddressError {
-    /// The address.
+    /// The address that was checked.
     pub address: ServerAddress,
-    /// A similar address that has the right form.
+    /// A similar address that has the required form.
     pub example: String,
 }
 
 impl fmt::Display for AddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { address, example } = self;
-        write!(f, "nobody can call the address `{address}`: write a host and a port, as in `{example}`")
+        write!(f, "no server can be called at `{address}`: write a host and a port, as in `{example}`")
     }
 }
 
@@ -43,8 +44,8 @@ impl AddressFormat {
     /// Checks an address.
     ///
     /// # Errors
-    /// Returns an error if the address does not have this form. An empty address is accepted here: a
-    /// configuration refuses it.
+    /// Returns an error if the address does not have this form. An empty address is accepted here, because a
+    /// configuration refuses it anyway.
     pub fn check(self, address: &ServerAddress) -> Result<(), AddressError> {
         let text = address.as_str();
         match self {
@@ -63,7 +64,7 @@ impl AddressFormat {
         members.into_iter().try_for_each(|member| self.check(&member.address))
     }
 
-    /// Checks the addresses that a call brings into the configuration.
+    /// Checks the addresses that a call adds to the configuration.
     pub(crate) fn check_call(self, call: &Call) -> Result<(), AddressError> {
         match call {
             Call::Bootstrap(configuration) => self.check_members(configuration.members()),
@@ -86,7 +87,7 @@ fn is_host_and_port(text: &str) -> bool {
     !host.is_empty() && host.chars().all(is_of_name) && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
-/// Returns an address that is as close as possible to this one.
+/// Returns an address with the required form that is as similar as possible to this text.
 fn example_for(text: &str) -> String {
     const PORT: &str = "7000";
     let without_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);

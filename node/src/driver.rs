@@ -1,7 +1,7 @@
-//! The driver: one task that hands events to the server and carries out its actions.
+//! The driver: one task that passes events to the server and executes the server's actions.
 //!
-//! No rule of the protocol is here. The task never blocks: disk and state machine are queues, and
-//! the network queues messages.
+//! The driver contains no rule of the protocol. The task never blocks: the disk and the state machine have
+//! queues, and the network queues messages.
 
 pub(crate) mod address_book;
 pub(crate) mod cluster_guard;
@@ -43,17 +43,17 @@ use wavetank_raft::{
     RpcId, Server, StoreJob, Time, Token,
 };
 
-/// The most items taken from one queue before the other queues are served.
+/// The maximum number of items that are taken from one queue before the other queues are served.
 const TURN: usize = 512;
-/// The number of the driver's own call to stop. No pending call has it.
+/// The number of the driver's own shutdown call. No pending call has this number.
 const LAST: RequestId = RequestId(u64::MAX);
-/// The bytes of commands after which a write takes no further one. The disk reports whole writes, and a
-/// leader that hears nothing of its disk for `disk_stall_timeout` steps down.
+/// The size of a write, in bytes, from which it takes no further command. The disk reports only whole writes,
+/// and a leader steps down if its disk reports nothing for `disk_stall_timeout`.
 const BATCH_BYTES: u64 = 8 << 20;
-/// The most unfinished writes; while there are as many, no proposal is taken.
+/// The maximum number of unfinished writes. While there are as many, no proposal is taken.
 const WRITES: u64 = 1024;
 
-/// A call that ends up in the log.
+/// A call that appends an entry to the log.
 #[derive(Debug)]
 pub(crate) struct Proposal {
     pub(crate) call: Call,
@@ -85,7 +85,7 @@ pub(crate) struct WorkerQueues {
     pub(crate) snapshots: WorkerQueue<StoreJob>,
 }
 
-/// What one turn took from the inboxes. The space is used again.
+/// The items that one turn took from the inboxes. The memory is used again in the next turn.
 #[derive(Default)]
 struct Received {
     reports: Vec<Event>,
@@ -109,13 +109,13 @@ pub(crate) struct Driver {
     metrics: Metrics,
     fx: Effects,
     actions: Vec<Action>,
-    /// Outcomes of this turn. They are sent after the published numbers include them.
+    /// The outcomes of this turn. They are sent after the published numbers include them.
     answers: Vec<(RequestId, Outcome)>,
-    /// How many outcomes the last turn sent.
+    /// The number of outcomes that the last turn sent.
     answered: usize,
-    /// The last write that was reported durable.
+    /// The token of the last write that was reported durable.
     persisted: Token,
-    /// A peer's call was ignored in this step.
+    /// True if a peer's call was ignored in this step.
     has_ignored: bool,
     halt: Option<Halt>,
 }
@@ -154,8 +154,8 @@ impl Driver {
         }
     }
 
-    /// Runs until the server has stopped for good. A panic closes the transport, ends all calls, and is
-    /// the reason for the stop.
+    /// Runs until the server has stopped for good. If the driver panics, it closes the transport, ends all
+    /// calls, and the panic is the reason for the stop.
     pub(crate) async fn run(self, inboxes: Inboxes, mut ended: Receiver<()>) {
         let (transport, end) = (self.transport.clone(), self.status.end.clone());
         if let Err(why) = caught("the driver", self.serve(inboxes, &mut ended)).await {
@@ -184,7 +184,7 @@ impl Driver {
         self.stop(inboxes, ended).await;
     }
 
-    /// Waits for an event. True if all handles are gone.
+    /// Waits for an event. Returns true if all handles are dropped.
     async fn await_anything(
         &mut self,
         inboxes: &mut Inboxes,
@@ -202,14 +202,15 @@ impl Driver {
         }
     }
 
-    /// True if more calls are likely at once, which would otherwise wait for the write of the first:
-    /// callers that were just answered call again, and a peer that sends entries often sends more.
+    /// True if more calls are likely to arrive at once. Callers that were just answered often call again, and
+    /// a peer that sends entries often sends more. Without a short pause, these calls would wait for the
+    /// write of the first call.
     fn expects_more(&self, received: &Received) -> bool {
         let are_missing = !received.proposals.is_empty() && received.proposals.len() < self.answered;
         self.queues.disk.is_elsewhere() && (are_missing || !received.arrivals.is_empty())
     }
 
-    /// How many proposals may be taken in.
+    /// Returns the number of proposals that may be taken now.
     fn capacity(&self) -> usize {
         let writes = self.server.node().issued().0 - self.persisted.0;
         if self.options.open_bytes <= self.calls.bytes() || WRITES <= writes {
@@ -218,7 +219,7 @@ impl Driver {
         self.options.open_calls.saturating_sub(self.calls.len()).min(TURN)
     }
 
-    /// Hands the server everything that was received, and carries out its actions.
+    /// Passes all received items to the server, and executes its actions.
     fn turn(&mut self, received: &mut Received) {
         let now = self.status.numbers.now();
         for report in received.reports.drain(..) {
@@ -328,7 +329,7 @@ impl Driver {
         self.guard.founding = None;
     }
 
-    /// Commands that came together become one write, up to a size.
+    /// Proposes commands. Commands that arrived together become one write, up to a maximum size.
     fn propose(&mut self, proposals: &mut Vec<Proposal>, now: Time) {
         let (mut batch, mut bytes) = (Vec::with_capacity(proposals.len()), 0);
         for Proposal { call, reply } in proposals.drain(..) {
@@ -420,7 +421,7 @@ impl Driver {
             Observed::Peer { removed: true, peer } => tracing::info!(id = %peer.id, "a member was removed"),
             Observed::LostEntries { peer, acknowledged, last } => tracing::error!(
                 %peer, %acknowledged, %last,
-                "a member lost entries that it had acknowledged, and counts no more: remove it and add it again"
+                "a member lost entries that it had acknowledged and does not count for commits any more: remove it and add it again"
             ),
             Observed::OtherCluster { peer, own, other } => {
                 tracing::warn!(%peer, %own, %other, "calls from a server of another cluster are refused");
@@ -431,7 +432,7 @@ impl Driver {
         self.observers.retain(|sink| sink.send(observed));
     }
 
-    /// Closes everything, and then reports that the server has stopped.
+    /// Closes everything. Then reports that the server has stopped.
     async fn stop(mut self, inboxes: Inboxes, ended: &mut Receiver<()>) {
         let Some(why) = self.halt.take() else { return };
         match &why {
@@ -453,7 +454,7 @@ impl Driver {
 }
 
 impl Inboxes {
-    /// Takes what has arrived, without waiting.
+    /// Takes the items that have already arrived, without waiting for more.
     fn drain_ready(&mut self, received: &mut Received, capacity: usize) {
         take(&mut received.reports, TURN, || self.reports.try_recv().ok());
         take(&mut received.arrivals, TURN, || self.arrivals.try_recv().ok());
@@ -469,7 +470,7 @@ fn take<T>(into: &mut Vec<T>, most: usize, mut next: impl FnMut() -> Option<T>) 
     }
 }
 
-/// The one timer. It is only ever set to an earlier time; after an early alarm it is set again.
+/// The only timer of the driver. It is never set to a later time. After an early alarm, it is set again.
 struct Alarm {
     sleep: Pin<Box<Sleep>>,
     at: Time,

@@ -7,7 +7,7 @@ use wavetank_raft::{ClusterId, ConfigError, Leader, Refusal, RequestError, Serve
 
 /// The failure of a call to a running server.
 ///
-/// The variants that begin with `Err` in HashiCorp Raft have the same names here, and the same texts.
+/// The errors of HashiCorp Raft have the same names here, without `Err`, and the same texts.
 /// [`CallError::is_unknown`] tells whether the call may have taken effect.
 ///
 /// ```
@@ -41,24 +41,24 @@ pub enum CallError {
     NothingNewToSnapshot,
     /// The server is taking another snapshot.
     SnapshotInProgress,
-    /// The protocol version of the server, or of a member, does not have this operation.
+    /// The protocol version of the server or of a member does not support this operation.
     UnsupportedProtocol,
-    /// The server has a term, an entry or a snapshot already. Nothing was done.
+    /// The server already has a term, an entry or a snapshot. Nothing was done.
     CantBootstrap,
     /// The server is transferring its leadership. Nothing was done.
     LeadershipTransferInProgress,
     /// The state of the server does not allow the call. Nothing was done.
     Refused(Refusal),
-    /// A setting cannot have this value. Nothing was changed. The text names the setting.
+    /// A setting has an invalid value. Nothing was changed. The text names the setting.
     Config(String),
-    /// Nobody can call a server at this address. Nothing was done.
+    /// The address of a server does not have the required form. Nothing was done.
     Address(AddressError),
     /// A store failed. An entry may or may not have been stored.
     Store(StoreError),
 }
 
 impl CallError {
-    /// True if the call may have taken effect, or may still do so.
+    /// True if the call may have taken effect, or may take effect later.
     #[must_use]
     pub const fn is_unknown(&self) -> bool {
         match self {
@@ -82,7 +82,7 @@ impl CallError {
         }
     }
 
-    /// True if this server does not lead. The caller should ask the leader, or this server later.
+    /// True if this server does not lead. The caller should call the leader, or call this server again later.
     #[must_use]
     pub const fn is_not_leader(&self) -> bool {
         matches!(self, Self::NotLeader(_))
@@ -126,7 +126,7 @@ impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotLeader(Some(leader)) => write!(f, "node is not the leader; call {leader}"),
-            Self::NotLeader(None) => f.write_str("node is not the leader, and none is known"),
+            Self::NotLeader(None) => f.write_str("node is not the leader, and no leader is known"),
             Self::NotVoter => f.write_str("node is not a voter"),
             Self::LeadershipLost => f.write_str("leadership lost while committing log"),
             Self::AbortedByRestore => f.write_str("snapshot restored while committing log"),
@@ -153,22 +153,22 @@ impl std::error::Error for CallError {}
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum StartError {
-    /// A setting cannot have its value.
+    /// A setting has an invalid value.
     Config(ConfigError),
-    /// A limit is above another one, which must be at least as large.
+    /// A limit is above another limit that must be at least as large.
     Limits {
         /// The name of the limit.
         limit: &'static str,
-        /// Its value.
+        /// The value of the limit.
         value: u64,
         /// The name of the other limit.
         other: &'static str,
         /// The value of the other limit.
         bound: u64,
     },
-    /// Nobody can call a server at this address.
+    /// The address of a server does not have the required form.
     Address(AddressError),
-    /// The stores are those of another server.
+    /// The stores belong to another server.
     OtherServer {
         /// The server to which the stores belong.
         owner: ServerId,
@@ -182,7 +182,7 @@ pub enum StartError {
         /// The cluster of the snapshots.
         snapshots: ClusterId,
     },
-    /// A store failed, its contents contradict each other, or the state machine refused every
+    /// A store failed, the contents of the stores contradict each other, or the state machine refused every
     /// snapshot.
     Store(StoreError),
     /// The operating system could not start a thread.
@@ -199,8 +199,7 @@ impl fmt::Display for StartError {
             Self::Address(error) => write!(f, "{error}"),
             Self::OtherServer { owner, started_as } => write!(
                 f,
-                "the stores are those of {owner}, and cannot be used as {started_as}: \
-                 start {owner} with them, or start {started_as} with empty ones"
+                "the stores belong to {owner}, so {started_as} cannot use them: start {owner} with these stores, or start {started_as} with empty stores"
             ),
             Self::OtherCluster { log, snapshots } => write!(
                 f,

@@ -1,8 +1,8 @@
 //! The handle of a server: HashiCorp Raft's API, asynchronous.
 //!
-//! [`Raft`] is a handle, cheap to clone. Behind it one task runs the server (`driver`), which
-//! never blocks: the log, the state machine and the snapshots have a `worker_queue` each, usually
-//! a thread. No rule of the protocol is here.
+//! A [`Raft`] is a handle that can be cloned at little cost. One task (`driver`) runs the server and never
+//! blocks. The log, the state machine and the snapshots each have a `worker_queue`, usually with a thread.
+//! The handle contains no rule of the protocol.
 
 mod builder;
 mod calls;
@@ -26,8 +26,8 @@ use wavetank_raft::{
     SnapshotMeta,
 };
 
-/// A running server. Clones are the same server. It stops at [`Raft::shutdown`], when the last
-/// clone is dropped, or when its runtime ends.
+/// A running server. All clones refer to the same server. It stops at [`Raft::shutdown`], when the last clone
+/// is dropped, or when its runtime ends.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -41,17 +41,17 @@ use wavetank_raft::{
 ///
 /// Every call has these properties:
 ///
-/// 1. Nothing happens before the future is polled. Once the call is in, dropping the future loses
-///    only the answer.
+/// 1. The call begins when its future is polled. If the future is dropped after the server took the call,
+///    only the answer is lost.
 /// 2. A timeout bounds the whole call; zero means no limit. If the server has not taken the call, it ends as
 ///    [`CallError::EnqueueTimeout`], and nothing was done; otherwise
 ///    as [`CallError::Timeout`], and the outcome is not known.
-/// 3. Every future ends, also when the server stops, its runtime goes, or a store fails.
+/// 3. Every future ends, even if the server stops, its runtime ends, or a store fails.
 ///
 /// # Coming from HashiCorp Raft
 ///
-/// Names are the same in Rust's spelling, and every call is a future where HashiCorp's returns
-/// one. These names differ, or are gone:
+/// The names are HashiCorp's names in Rust's spelling. A call that returns a future in HashiCorp Raft is an
+/// `async fn` here. The following names differ or do not exist here:
 ///
 /// | HashiCorp Raft | Wavetank |
 /// |---|---|
@@ -90,7 +90,7 @@ pub struct Raft {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Applied {
-    /// Its index in the log.
+    /// The index of the command in the log.
     pub index: Index,
     /// The response of the state machine.
     pub response: Data,
@@ -131,13 +131,14 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// `CantBootstrap` when there is state already, `NotVoter` when this server is not among the
-    /// voters.
+    /// Returns `CantBootstrap` if this server already has state, and `NotVoter` if this server is not among
+    /// the voters.
     pub async fn bootstrap_cluster(&self, configuration: Configuration) -> Result<(), CallError> {
         self.ask(Call::Bootstrap(configuration), Until::FOREVER).await.map(|_| ())
     }
 
-    /// Applies a command on every server, and returns the response of this server's state machine. HashiCorp: `Apply`.
+    /// Applies a command on every server, and returns the response of this server's state machine. HashiCorp:
+    /// `Apply`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -150,14 +151,14 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// `NotLeader` with the leader, if known; `LeadershipLost`, `AbortedByRestore`, `Shutdown` and
-    /// [`CallError::Timeout`] when the outcome is not known.
+    /// Returns `NotLeader` with the leader, if the leader is known. Returns `LeadershipLost`,
+    /// `AbortedByRestore`, `Shutdown` or [`CallError::Timeout`] if the outcome is unknown.
     pub async fn apply(&self, command: impl Into<Data>, timeout: Duration) -> Result<Applied, CallError> {
         let until = Until::after(timeout);
         self.propose(Call::Apply(command.into()), until).await.map(calls::applied)
     }
 
-    /// Like [`Raft::apply`], but fails at once if the queue is full.
+    /// Applies a command like [`Raft::apply`], but fails at once if the queue is full.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -171,13 +172,14 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Also [`CallError::Overloaded`].
+    /// Returns the errors of [`Raft::apply`], and [`CallError::Overloaded`] if the queue is full.
     pub async fn try_apply(&self, command: impl Into<Data>, timeout: Duration) -> Result<Applied, CallError> {
         let until = Until::after(timeout);
         self.try_propose(Call::Apply(command.into()), until).await.map(calls::applied)
     }
 
-    /// Applies a command with a second, opaque part. HashiCorp: `ApplyLog`.
+    /// Applies a command with extensions, which are bytes that this library does not interpret. HashiCorp:
+    /// `ApplyLog`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -188,7 +190,7 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// As for [`Raft::apply`].
+    /// Returns the errors of [`Raft::apply`].
     pub async fn apply_log(
         &self,
         data: impl Into<Data>,
@@ -199,7 +201,8 @@ impl Raft {
         self.propose(call, Until::after(timeout)).await.map(calls::applied)
     }
 
-    /// Returns when this server has applied everything that was proposed before. HashiCorp: `Barrier`.
+    /// Waits until this server has applied all commands that were proposed before the call. HashiCorp:
+    /// `Barrier`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -210,12 +213,12 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// As for [`Raft::apply`].
+    /// Returns the errors of [`Raft::apply`].
     pub async fn barrier(&self, timeout: Duration) -> Result<Index, CallError> {
         self.propose(Call::Barrier, Until::after(timeout)).await.map(calls::index)
     }
 
-    /// Returns when a quorum has confirmed, after the call, that this server leads. HashiCorp: `VerifyLeader`.
+    /// Waits until a quorum has confirmed that this server still leads. HashiCorp: `VerifyLeader`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -225,13 +228,14 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// When this server does not lead, or no longer.
+    /// Returns an error if this server does not lead, or stops leading.
     pub async fn verify_leader(&self) -> Result<(), CallError> {
         self.ask(Call::VerifyLeader, Until::FOREVER).await.map(|_| ())
     }
 
-    /// Returns when a read of the local state machine is linearizable: leadership was shown after
-    /// the call, and everything committed before it is applied (thesis §6.4).
+    /// Waits until a read of the local state machine is linearizable (thesis §6.4): a quorum has confirmed
+    /// the leader after the call, and the state machine has applied all entries that were committed before
+    /// the call. Returns the read index.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -244,13 +248,13 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// When this server does not lead, or no longer.
+    /// Returns an error if this server does not lead, or stops leading.
     pub async fn read_index(&self) -> Result<Index, CallError> {
         self.ask(Call::Read(ReadPath::Index), Until::FOREVER).await.map(calls::index)
     }
 
-    /// Like [`Raft::read_index`], without a message to the other servers: the leader's lease shows its
-    /// leadership. This assumes that the clocks of the servers run at about the same rate (thesis §6.4.1).
+    /// Does the same as [`Raft::read_index`], but without a message to the other servers: the leader relies
+    /// on its lease. This assumes that the clocks of the servers run at about the same rate (thesis §6.4.1).
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -263,7 +267,7 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Also `NoLease` when there is none at the moment.
+    /// Returns the errors of [`Raft::read_index`], and `NoLease` if the leader has no valid lease.
     pub async fn read_lease(&self) -> Result<Index, CallError> {
         self.ask(Call::Read(ReadPath::Lease), Until::FOREVER).await.map(calls::index)
     }
@@ -280,13 +284,13 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// `NothingNewToSnapshot`, `SnapshotInProgress`, or an error of the state machine or the store.
+    /// Returns `NothingNewToSnapshot`, `SnapshotInProgress`, or an error of the state machine or the store.
     pub async fn snapshot(&self) -> Result<Arc<SnapshotMeta>, CallError> {
         self.ask(Call::Snapshot, Until::FOREVER).await.map(calls::snapshotted)
     }
 
-    /// Replaces the state of the state machine, on every server, at one index of the log. HashiCorp:
-    /// `Restore`. The state travels as one entry.
+    /// Replaces the state of the state machine on every server, at the same index of the log. HashiCorp:
+    /// `Restore`. The state is sent as one entry.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -298,7 +302,7 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// As for [`Raft::apply`], or the error with which the state machine refuses the state.
+    /// Returns the errors of [`Raft::apply`], or the error with which the state machine refuses the state.
     pub async fn restore(&self, state: impl Into<Data>, timeout: Duration) -> Result<Index, CallError> {
         self.propose(Call::Restore(state.into()), Until::after(timeout)).await.map(calls::index)
     }
@@ -320,13 +324,13 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// When a setting cannot have its value; nothing is changed then.
+    /// Returns an error if a setting has an invalid value. In that case no setting changes.
     pub async fn reload_config(&self, reloadable: Reloadable) -> Result<(), CallError> {
         self.ask(Call::Reload(reloadable), Until::FOREVER).await.map(|_| ())
     }
 
-    /// Stops the server and returns when it has closed everything. HashiCorp: `Shutdown`. Calls
-    /// that wait for an outcome fail. A second call has no effect.
+    /// Stops the server and waits until it has closed everything. HashiCorp: `Shutdown`. Calls that are not
+    /// answered yet fail. A second call has no effect.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -342,9 +346,9 @@ impl Raft {
         self.stopped().await;
     }
 
-    /// Returns when the server has stopped, with the reason: shutdown, removal, a failed store,
-    /// or a task that panicked. The last two are [`Halt::Store`], whose text names the task. `None` if the
-    /// runtime has ended.
+    /// Waits until the server has stopped, and returns the reason: shutdown, removal, a failed store, or a
+    /// task that panicked. For the last two reasons it returns [`Halt::Store`]; its text names the task.
+    /// Returns `None` if the runtime has ended.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -366,7 +370,7 @@ impl fmt::Debug for Raft {
     }
 }
 
-/// HashiCorp's text for it.
+/// Prints the server as HashiCorp Raft does.
 impl fmt::Display for Raft {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Node at {} [{}]", self.address, self.state())

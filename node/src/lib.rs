@@ -1,11 +1,11 @@
 //! A Raft node: HashiCorp Raft's API on tokio, TCP and files.
 //!
-//! [`Raft`] is the handle of a server, and [`Raft::builder`] starts one. This crate re-exports all types
-//! that its API takes or returns, so a service imports this crate alone; [`prelude`] has those that most
+//! [`Raft`] is the handle of a server, and [`Raft::builder`] starts a server. This crate re-exports all types
+//! that its API takes or returns, so a service needs only this crate. [`prelude`] has the types that most
 //! services need.
 //!
-//! The parts here are those that the simulator does not run: sockets, threads, files and the clock. Every
-//! decision of the protocol is taken in `wavetank-raft`, by the code that runs in the simulator.
+//! This crate contains the parts that the simulator does not run: sockets, threads, files and the clock. The
+//! protocol is in `wavetank-raft`, and the simulator runs the same code.
 
 mod address;
 mod cluster;

@@ -1,4 +1,4 @@
-//! Panics of tasks: a task that dies says so, and its server stops with that reason.
+//! Panics of tasks. If a task panics, its server stops with the panic as the reason.
 
 use std::any::Any;
 use std::future::poll_fn;
@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::task::Poll;
 use wavetank_raft::store::{StoreError, StoreErrorKind};
 
-/// Runs a future. If it panics, returns the error with which its server stops.
+/// Runs a future. If the future panics, returns the error with which the server stops.
 pub(crate) async fn caught<T>(name: &str, future: impl Future<Output = T>) -> Result<T, StoreError> {
     let mut future = pin!(future);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {

@@ -1,4 +1,4 @@
-//! What most services import: `use wavetank_node::prelude::*;`.
+//! The names that most services need: `use wavetank_node::prelude::*;`.
 
 pub use crate::store::{FileSnapshotStore, InmemSnapshotStore, InmemStore, RedbStore};
 pub use crate::transport::{InmemNetwork, TcpTransport, Transport};

@@ -1,8 +1,8 @@
-//! Stores on real disks: one file for log and vote record, a directory of snapshots.
+//! Stores on real disks: one file for the log and the vote record, and a directory for snapshots.
 //!
-//! [`InmemStore`] and [`InmemSnapshotStore`] keep everything in memory. The stores on disk reach it
-//! through [`StorageBackend`](::redb::StorageBackend) and [`Files`], so that the simulator can put a
-//! simulated disk under them.
+//! [`InmemStore`] and [`InmemSnapshotStore`] keep everything in memory. The stores on disk use
+//! [`StorageBackend`](::redb::StorageBackend) and [`Files`], so the simulator can run them on a simulated
+//! disk.
 
 pub mod codec;
 mod discard;

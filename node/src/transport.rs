@@ -1,7 +1,7 @@
-//! How servers reach each other: the seam between the driver and a network, and two networks.
+//! The interface between the driver and a network, and two networks.
 //!
-//! A transport carries calls and answers. It may lose any of them and reports no loss: the protocol
-//! sends again.
+//! A transport sends calls and answers to other servers. It may lose any of them, and it reports no loss: the
+//! protocol sends them again.
 
 mod inmem;
 mod tcp;
@@ -22,9 +22,9 @@ use tokio::sync::mpsc;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{Dialect, NodeId, Request, Response, RpcId, ServerAddress, ServerId};
 
-/// A network, as the driver uses it.
+/// A network, in the form that the driver uses.
 pub trait Transport: Send + Sync + 'static {
-    /// The address at which other servers reach this one.
+    /// Returns the address at which other servers reach this server.
     fn local_addr(&self) -> ServerAddress;
 
     /// The size of the largest message that the transport carries, in bytes; `None` if there is no
@@ -33,71 +33,71 @@ pub trait Transport: Send + Sync + 'static {
         None
     }
 
-    /// The form that the addresses of servers have. An address of another form is refused where it enters.
+    /// The form that the addresses of servers have. A call with an address of another form is refused.
     fn address_format(&self) -> AddressFormat {
         AddressFormat::Any
     }
 
-    /// Sets the server that uses this transport, and the inbox for arrivals. The driver calls it once,
-    /// before the first [`Transport::send`].
+    /// Sets the server that uses this transport, and the inbox for arriving messages. The driver calls this
+    /// method once, before the first [`Transport::send`].
     fn start(&self, local: Local, inbox: Inbox);
 
-    /// Sends a call. The answer arrives in the inbox with the same number. The method never waits: if
-    /// the queue is full, the call is lost.
+    /// Sends a call. The answer arrives in the inbox with the same number. The method never waits. If the
+    /// queue is full, the call is lost.
     fn send(&self, call: Outgoing);
 
     /// Closes the transport. Nothing arrives after that.
     fn close(&self);
 }
 
-/// The queue of arrivals.
+/// The queue of messages and events that arrive from the network.
 pub type Inbox = mpsc::Sender<Arrival>;
 
-/// How a server introduces itself to its peers.
+/// The data with which a server introduces itself to its peers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Local {
     /// The name of the server.
     pub id: ServerId,
     /// The address at which peers reach it.
     pub address: ServerAddress,
-    /// The protocol version that it speaks.
+    /// The protocol version that the server speaks.
     pub protocol_version: u8,
     /// The cluster to which it belongs. The server sets it while it runs.
     pub cluster: LocalCluster,
 }
 
-/// A call on its way out.
+/// A call that is to be sent to a peer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outgoing {
     /// The name of the receiver.
     pub to: ServerId,
     /// The address of the receiver.
     pub address: ServerAddress,
-    /// The number of the call, which comes back with the answer.
+    /// The number of the call. The answer has the same number.
     pub rpc: RpcId,
-    /// The request.
+    /// The content of the call.
     pub request: Request,
 }
 
-/// Something from another server.
+/// A message or an event that arrives from the network.
 #[derive(Debug)]
 pub enum Arrival {
     /// A request from a peer.
     Request {
-        /// The caller.
+        /// The header, which names the caller.
         header: Header,
-        /// The request.
+        /// The content of the call.
         request: Request,
-        /// Takes the answer.
+        /// The sender for the answer.
         replier: Replier,
     },
     /// An answer of a peer.
     Response {
         /// The peer that answers.
         from: NodeId,
-        /// The call that is answered.
+        /// The number of the call that is answered.
         rpc: RpcId,
-        /// The answer.
+        /// The content of the answer.
         response: Response,
     },
     /// A peer refuses a call of this server.
@@ -109,17 +109,16 @@ pub enum Arrival {
     },
     /// A task of the transport has panicked. The server stops with this error.
     Failed(StoreError),
-    /// The dialect that a peer speaks. Until this arrives, the server assumes Wavetank's dialect.
+    /// The dialect of a peer is now known. Before this, the server assumes Wavetank's dialect.
     Speaks {
-        /// The peer.
+        /// The peer whose dialect is known.
         peer: NodeId,
-        /// The dialect.
+        /// The dialect of the peer.
         dialect: Dialect,
     },
 }
 
-/// Takes the answer to one call. If it is dropped without an answer, the caller gets no answer, or a
-/// refusal.
+/// Takes the answer to one call. If it is dropped without an answer, the caller gets no answer or a refusal.
 pub struct Replier(Box<dyn FnOnce(Result<Response, String>) + Send>);
 
 impl Replier {
@@ -146,7 +145,7 @@ impl fmt::Debug for Replier {
 }
 
 impl Local {
-    /// The header with which the server introduces itself.
+    /// Returns the header with which the server introduces itself.
     #[must_use]
     pub fn header(&self, dialect: Dialect) -> Header {
         Header {

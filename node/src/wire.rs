@@ -1,14 +1,14 @@
 //! HashiCorp's NetworkTransport protocol, byte for byte.
 //!
-//! A call is one byte that says which and one MessagePack map; InstallSnapshot is followed by the
-//! snapshot's bytes. An answer is an error text, empty if there is none, and a map or nil.
-//! [`Scan`] finds where one ends in a stream; the functions here are between whole messages and
-//! bytes. Sockets are in [`transport`](crate::transport).
+//! A call consists of one byte with its type and one MessagePack map. After an InstallSnapshot call, the
+//! bytes of the snapshot follow. An answer consists of an error text, which is empty if there is no error,
+//! and a map or nil. [`Scan`] finds the end of a message in a stream. The functions in this module convert
+//! between whole messages and bytes. Sockets are in [`transport`](crate::transport).
 //!
-//! What HashiCorp's messages lack travels in further fields of the map, which its decoder skips,
-//! and only between servers that know each other to be ours ([`Dialect`]); towards others the
-//! bytes are those that HashiCorp's library would write. The one exception is the old half of a
-//! joint membership, which is always written: a Go server skips it.
+//! Some data has no place in HashiCorp's messages. It is in additional fields of the map, which HashiCorp's
+//! decoder skips. These fields are sent only between servers that know each other as Wavetank servers
+//! ([`Dialect`]); to other servers, the bytes are those of HashiCorp's library. The only exception is the old
+//! half of a joint configuration. It is always written, and a Go server skips it.
 
 mod convert;
 mod entry;
@@ -112,7 +112,7 @@ impl Kind {
     /// The kind with this number.
     ///
     /// # Errors
-    /// When there is no such kind.
+    /// Returns an error if there is no such kind.
     pub const fn from_byte(number: u8) -> Result<Self, WireError> {
         match number {
             0 => Ok(Self::AppendEntries),
@@ -135,7 +135,7 @@ pub fn encode_request(header: &Header, request: &Request, out: &mut Vec<u8>) {
 /// offset zero.
 ///
 /// # Errors
-/// When the bytes are no such message.
+/// Returns an error if the bytes are no such message.
 pub fn decode_request(bytes: &[u8]) -> Result<(Header, Request), WireError> {
     let (number, rest) = bytes.split_first().ok_or(WireError::Truncated)?;
     let mut input = Unpacker::new(rest);
@@ -167,7 +167,7 @@ pub fn encode_refusal(words: &str, out: &mut Vec<u8>) {
 /// Reads the answer to a call of that kind, whole and alone.
 ///
 /// # Errors
-/// When the bytes are no such message.
+/// Returns an error if the bytes are no such message.
 pub fn decode_reply(kind: Kind, bytes: &[u8]) -> Result<Reply, WireError> {
     const WORDS_MAX: usize = 4096;
     let mut input = Unpacker::new(bytes);

@@ -83,8 +83,8 @@ pub fn of(bytes: &[u8]) -> u64 {
     checksum.finish()
 }
 
-/// Compares a snapshot's size in bytes and its checksum with its description, and sets those that
-/// are unknown (zero) there.
+/// Compares a snapshot's size in bytes and its checksum with its description. Returns the description; a size
+/// or checksum that was unknown (zero) is filled in.
 ///
 /// # Errors
 /// Returns [`StoreErrorKind::Corrupt`] if the size or the checksum differs.

@@ -1,13 +1,12 @@
-//! The configuration, under HashiCorp's names and with its defaults. Values that cannot work are
-//! refused.
+//! The configuration, with HashiCorp's names and defaults. Settings that cannot work are refused.
 
 use crate::types::{ServerId, Span};
 use core::fmt;
 use core::time::Duration;
 
-/// How a server behaves. Starts from [`Config::default`]; becomes [`Settings`] when checked.
+/// The settings of a server. Start from [`Config::default`]; [`Settings::new`] checks the values.
 ///
-/// Each duration is a whole number of microseconds and at most 36500 days; JSON has it as that number.
+/// Each duration is a whole number of microseconds, at most 36500 days. JSON holds that number.
 ///
 /// The struct is not `#[non_exhaustive]`, so that a program can write
 /// `Config { local_id, ..Config::default() }`.
@@ -15,68 +14,73 @@ use core::time::Duration;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Config {
-    /// The protocol version spoken, 2 or 3. 1 is HashiCorp's pre-2017 protocol and is not spoken.
+    /// The protocol version that the server speaks: 2 or 3. Version 1 is HashiCorp's protocol before 2017;
+    /// this library does not support it.
     pub protocol_version: u8,
-    /// How long a follower waits for the leader before it campaigns: one to two times this (≥ 5
-    /// ms). A leader sends heartbeats every tenth of it.
+    /// The time that a follower waits for the leader before it campaigns is drawn from one to two times this
+    /// value (at least 5 ms). A leader sends a heartbeat every tenth of this value.
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub heartbeat_timeout: Duration,
-    /// How long a candidate waits before it tries again: one to two times this (≥ 5 ms and not
-    /// below `heartbeat_timeout`). Also the budget of a leadership transfer.
+    /// The time that a candidate waits before it tries again is drawn from one to two times this value (at
+    /// least 5 ms and not below `heartbeat_timeout`). A leadership transfer must end within this value.
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub election_timeout: Duration,
-    /// After a commit, how long a leader waits for something to send along before it tells the
-    /// followers anyway (≥ 1 ms).
+    /// The time after a commit for which a leader waits for new entries. After this time it sends the commit
+    /// index to the followers without entries (at least 1 ms).
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub commit_timeout: Duration,
-    /// Entries per AppendEntries and per batch for the state machine (1 to 1024).
+    /// The maximum number of entries in an AppendEntries request and in a batch for the state machine (1 to
+    /// 1024).
     pub max_append_entries: u64,
-    /// Bytes per AppendEntries; an entry larger than this travels alone (≥ 1). HashiCorp bounds
-    /// by count only; etcd calls this `MaxSizePerMsg`.
+    /// The maximum number of bytes in an AppendEntries request (at least 1). A larger entry is sent alone.
+    /// HashiCorp limits only the number of entries; etcd calls this setting `MaxSizePerMsg`.
     pub max_append_bytes: u64,
-    /// Bytes of the largest command with its extensions, and of the largest state of a restore (≥ 1).
-    /// The leader refuses a larger one. The same on all servers. HashiCorp has no limit and suggests
-    /// 512 KiB (`SuggestedMaxDataSize`).
+    /// The maximum size in bytes of a command with its extensions, and of the state of a restore (at least
+    /// 1). The leader refuses a larger one. All servers must have the same value. HashiCorp has no limit and
+    /// suggests 512 KiB (`SuggestedMaxDataSize`).
     pub max_command_bytes: u64,
-    /// Unanswered AppendEntries with entries per follower (≥ 1). HashiCorp: `MaxRPCsInFlight`.
+    /// The maximum number of unanswered AppendEntries requests with entries for each follower (at least 1).
+    /// HashiCorp: `MaxRPCsInFlight`.
     pub max_inflight: u64,
-    /// Whether a leader that commits a configuration without its own vote shuts down.
+    /// True if a leader shuts down after it commits a configuration in which it has no vote.
     pub shutdown_on_remove: bool,
-    /// Entries kept behind the snapshot for slow followers (0 is allowed).
+    /// The number of entries that stay in the log after a snapshot, for slow followers (0 is allowed).
     pub trailing_logs: u64,
-    /// How often to look whether a snapshot is due: one to two times this (≥ 5 ms).
+    /// The time between two checks whether a snapshot is due is drawn from one to two times this value (at
+    /// least 5 ms).
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub snapshot_interval: Duration,
-    /// Entries since the last snapshot that make one due.
+    /// The number of entries since the last snapshot from which a new snapshot is due.
     pub snapshot_threshold: u64,
     /// A leader that has not heard from a quorum for this long steps down (≥ 5 ms and not above
-    /// `heartbeat_timeout`). Reads under a lease rely on it: the same on all servers.
+    /// `heartbeat_timeout`). Reads under a lease rely on this time, so all servers must have the same value.
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub leader_lease_timeout: Duration,
-    /// This server's name; not empty.
+    /// The name of this server. It must not be empty.
     pub local_id: ServerId,
-    /// Whether to start without loading the newest snapshot into the state machine.
+    /// True if the server starts without loading the newest snapshot into the state machine.
     pub no_snapshot_restore_on_start: bool,
-    /// Whether candidates go straight to the election (thesis §9.6 is then off).
+    /// True if candidates start an election without a pre-vote (thesis §9.6).
     pub pre_vote_disabled: bool,
-    /// Entries kept in memory behind the last one; older ones are read from the store (≥ 1).
-    /// HashiCorp users wrap the store in a `LogCache` of this capacity.
+    /// The number of entries at the end of the log that are kept in memory (at least 1). Older entries are
+    /// read from the store. HashiCorp users wrap the store in a `LogCache` of this capacity.
     pub log_cache_capacity: u64,
-    /// Bytes of the entries kept in memory (≥ `max_append_bytes`): the sum of their
-    /// [`weight`](crate::Entry::weight)s. An entry that is not durable stays in memory beyond this.
+    /// The maximum size of the entries in memory, in bytes: the sum of their
+    /// [`weight`](crate::Entry::weight)s (at least `max_append_bytes`). Entries that are not durable yet are
+    /// kept even above this limit.
     pub log_cache_bytes: u64,
-    /// If a write is not durable after this time, a leader steps down and a follower does not
-    /// campaign until it is durable (≥ `heartbeat_timeout`). HashiCorp's leaders hang in this case
-    /// (#503, #614).
+    /// If a write is not durable after this time, a leader steps down. A follower does not campaign until the
+    /// write is durable (at least `heartbeat_timeout`). HashiCorp's leaders hang in this case (#503, #614).
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub disk_stall_timeout: Duration,
-    /// How much faster one clock may run than another, in parts per million, for reads under the
-    /// leader's lease (thesis §6.4.1). A read is refused once the lease, shortened by this much,
-    /// cannot be shown.
+    /// The maximum difference between the rates of two clocks, in parts per million. Reads under the leader's
+    /// lease rely on it (thesis §6.4.1): the lease is shortened by this share, and a read is refused when the
+    /// shorter lease is over.
     pub lease_clock_drift_ppm: u64,
-    /// Rounds of catching up before a staged voter is reported as too slow (thesis §4.2.1: 10).
+    /// The maximum number of rounds in which a staged voter may catch up. After that it is reported as too
+    /// slow (thesis §4.2.1: 10).
     pub max_catch_up_rounds: u64,
-    /// Bytes of a snapshot per InstallSnapshot call (≥ 1).
+    /// The number of snapshot bytes in one InstallSnapshot request (at least 1).
     pub snapshot_chunk_bytes: u64,
 }
 
@@ -110,7 +114,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Checks that each duration is a [`Span`]. The same limit holds for all of them.
+    /// Checks that each duration is a valid [`Span`].
     fn check_durations(&self) -> Result<(), ConfigError> {
         const LONGEST: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
         let durations = [
@@ -186,7 +190,7 @@ impl Settings {
     /// ```
     ///
     /// # Errors
-    /// Names the first field whose rule does not hold.
+    /// Returns the first field whose rule does not hold.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         const SHORTEST: Duration = Duration::from_millis(5);
         let c = &config;
@@ -227,7 +231,7 @@ impl Settings {
             (
                 "lease_clock_drift_ppm",
                 c.lease_clock_drift_ppm < 1_000_000,
-                "must be below 1000000 (a clock at half speed or less shows no lease)",
+                "must be below 1000000 (a lease cannot rely on a clock at half speed or less)",
             ),
             ("max_catch_up_rounds", 1 <= c.max_catch_up_rounds, "must be at least 1"),
             ("snapshot_chunk_bytes", 1 <= c.snapshot_chunk_bytes, "must be at least 1"),
@@ -280,16 +284,17 @@ impl Settings {
         CacheLimits { entries: self.0.log_cache_capacity, bytes: self.0.log_cache_bytes }
     }
 
-    /// How often a leader sends heartbeats.
+    /// Returns the time between two heartbeats of a leader.
     #[must_use]
     pub fn heartbeat_interval(&self) -> Span {
         self.heartbeat_timeout().part(10).max(Span::us(1))
     }
 
-    /// The length of the lease: how long the leader may read without asking, from the sending of a
-    /// heartbeat that a quorum answered (thesis §6.4.1). Followers grant no vote for their own
-    /// `heartbeat_timeout`. A reload can change that, but never below `leader_lease_timeout`, which
-    /// cannot be reloaded. So the lease is the latter, less the allowed drift of the clocks.
+    /// Returns the length of the lease, counted from the sending of a heartbeat that a quorum answered.
+    /// During this time, the leader may read without asking the followers (thesis §6.4.1). Followers grant no
+    /// vote for their own `heartbeat_timeout`. A reload can change that timeout, but never below
+    /// `leader_lease_timeout`, which cannot be reloaded. Therefore the lease is `leader_lease_timeout`, less
+    /// the allowed drift of the clocks.
     #[must_use]
     pub fn lease(&self) -> Span {
         let (timeout, ppm) = (self.leader_lease_timeout().0, self.0.lease_clock_drift_ppm);
@@ -312,7 +317,7 @@ pub struct CacheLimits {
     /// The maximum number of entries.
     pub entries: u64,
     /// The maximum sum of their [`weight`](crate::Entry::weight)s, in bytes. The last entry stays in memory
-    /// even if it alone weighs more.
+    /// even if its weight is above this limit.
     pub bytes: u64,
 }
 

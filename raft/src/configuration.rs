@@ -1,4 +1,4 @@
-//! The membership of a cluster as a value, and the changes of it.
+//! The membership of a cluster as a value, and its changes.
 //!
 //! The rules are those of HashiCorp Raft. A change may lead to an identical configuration, and it
 //! may remove a server that is not a member. A configuration has a second list of servers for joint
@@ -9,8 +9,7 @@ use crate::types::{NodeId, ServerAddress, ServerId};
 use alloc::vec::Vec;
 use core::fmt;
 
-/// The suffrage of a server: whether its vote counts. The numbers are those of HashiCorp Raft and
-/// are stored on disk.
+/// The right of a server to vote. The numbers are those of HashiCorp Raft and are stored on disk.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Suffrage {
@@ -261,7 +260,8 @@ fn list(f: &mut fmt::Formatter<'_>, servers: &[Member]) -> fmt::Result {
     Ok(())
 }
 
-/// Adds a server. If it is already a member, changes its address, and its suffrage if one is given.
+/// Adds a server. If the server is already a member, changes its address. Also changes its suffrage if
+/// `suffrage` is given.
 fn put(servers: &mut Vec<Member>, id: &ServerId, address: &ServerAddress, suffrage: Option<Suffrage>) {
     match servers.iter_mut().find(|server| server.id == *id) {
         Some(server) => {

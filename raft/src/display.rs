@@ -34,7 +34,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotLeader(Some(leader)) => write!(f, "node is not the leader; the leader is {leader}"),
-            Self::NotLeader(None) => write!(f, "node is not the leader, and none is known"),
+            Self::NotLeader(None) => write!(f, "node is not the leader, and no leader is known"),
             Self::LeadershipLost => write!(f, "leadership lost"),
             Self::TransferInProgress => write!(f, "leadership transfer in progress"),
             Self::ChangeInProgress => {

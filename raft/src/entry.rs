@@ -4,10 +4,10 @@ use crate::configuration::Configuration;
 use crate::types::{Index, LogId, Term};
 use alloc::sync::Arc;
 
-/// Bytes of a command. They are shared, so that messages and writes need not copy them.
+/// The bytes of a command. They are shared, so messages and writes need not copy them.
 pub type Data = Arc<[u8]>;
 
-/// Consecutive entries. They are shared, so that messages and writes need not copy them.
+/// Consecutive entries. They are shared, so messages and writes need not copy them.
 pub type Entries = Arc<[Entry]>;
 
 /// One entry of the log.
@@ -59,8 +59,8 @@ impl Entry {
         Self { id: LogId::new(term, index), payload }
     }
 
-    /// Returns the size of the entry for the limits of messages, in bytes: the size of its payload
-    /// and 32 bytes more.
+    /// Returns the size of the entry in bytes, as the limits of messages count it: the size of its payload
+    /// plus 32.
     #[must_use]
     pub fn weight(&self) -> u64 {
         const OVERHEAD: u64 = 32;

@@ -23,8 +23,8 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// The key of the vote record in the stable store. Term and vote are one record. HashiCorp Raft
-/// writes three records, and a crash between these writes can lose a vote (its issue #661).
+/// The key of the vote record in the stable store. Term and vote are one record. HashiCorp Raft writes three
+/// records; a crash between these writes can lose a vote (its issue #661).
 pub const HARD_STATE: &[u8] = b"HardState";
 
 /// The key of the [`LogRecord`].
@@ -116,8 +116,8 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         Ok(Recovered { hard_state, log, snapshot, catch_up })
     }
 
-    /// Returns the vote record of a blank server. The vote record is durable before the first entry and
-    /// the first snapshot, so it is lost if only it is missing. Without it, the server could vote a
+    /// Returns the vote record of a blank server. A server stores the vote record before its first entry and
+    /// its first snapshot. If only the vote record is missing, it was lost, and the server could vote a
     /// second time in a term.
     fn expect_blank(&self, snapshot: LogId) -> Result<HardState, StoreError> {
         let last = self.log.last_index()?.max(snapshot.index);
@@ -128,8 +128,8 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         Err(StoreError::new(StoreErrorKind::Corrupt, what))
     }
 
-    /// Checks that the snapshot reaches the end of the last compaction. An empty log after a
-    /// compaction, with all snapshots missing, would look like that of a blank server.
+    /// Checks that the snapshot reaches the end of the last compaction. Without this check, an empty log
+    /// without snapshots would look like the log of a blank server.
     fn expect_snapshot(&self, snapshot: LogId) -> Result<(), StoreError> {
         let upto = self.log_record()?.compacted;
         if upto <= snapshot.index {
@@ -198,7 +198,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     /// durable.
     ///
     /// # Errors
-    /// Returns an error if a store fails. Its content is then unknown, and the server must stop.
+    /// Returns an error if a store fails. In that case its content is unknown, and the server must stop.
     pub fn persist(&mut self, write: &Write) -> Result<(), StoreError> {
         if let Some(hard_state) = write.hard_state {
             self.persist_hard_state(hard_state)?;
@@ -297,13 +297,13 @@ pub struct Snapshots<N: SnapshotStore> {
     /// The snapshot store.
     pub store: N,
     incoming: Option<PartialSnapshot<N::Sink>>,
-    /// The snapshots that were read last, the newest read first. At most [`SOURCES_MAX`]: an open
-    /// source keeps the space of a snapshot that the store has dropped.
+    /// The snapshots that were read last; the newest read comes first. There are at most [`SOURCES_MAX`],
+    /// because an open source keeps the space of a snapshot that the store has dropped.
     outgoing: Vec<(Arc<SnapshotMeta>, N::Source)>,
 }
 
-/// Two followers may be sent different snapshots at the same time. Opening a snapshot reads all of
-/// it, and the older one may no longer be in the store.
+/// The maximum number of open snapshots. Two followers may receive different snapshots at the same time.
+/// Opening a snapshot reads all of it, and the store may no longer have the older one.
 const SOURCES_MAX: usize = 2;
 
 /// A snapshot whose first pieces are written.
@@ -336,14 +336,13 @@ impl<N: SnapshotStore> Snapshots<N> {
         damage.map_or(Ok(None), Err)
     }
 
-    /// Carries out [`StoreJob::ReadSnapshot`](crate::StoreJob::ReadSnapshot). Returns `None` if the
-    /// snapshot does not exist any more: a newer one has replaced it.
+    /// Carries out [`StoreJob::ReadSnapshot`](crate::StoreJob::ReadSnapshot). Returns `None` if a newer
+    /// snapshot has replaced this one.
     ///
     /// # Errors
-    /// Returns an error if the store fails, the snapshot is damaged, or the newest snapshot is asked
-    /// for and there is none. A leader that cannot read
-    /// its snapshot must stop: a follower that needs the snapshot would wait forever, and another
-    /// server can lead.
+    /// Returns an error if the store fails, the snapshot is damaged, or `last` is `None` and there is no
+    /// snapshot. A leader that cannot read its snapshot must stop. Otherwise a follower that needs the
+    /// snapshot would wait for ever. Another server can lead.
     pub fn read(
         &mut self,
         last: Option<LogId>,

@@ -1,6 +1,6 @@
 //! The Raft protocol and a complete Raft server, both without input and output (sans-IO).
 //!
-//! The crate has two entry points. The second one contains the first one:
+//! The crate has two entry points. The second contains the first:
 //!
 //! - [`Node::step`] is the protocol: elections, replication, membership, reads, transfers. It takes
 //!   an [`Input`], changes its state, and returns [`Effect`]s for its driver.

@@ -12,8 +12,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-/// The stored log at the start of a server. It is built entry by entry, so that the whole log need
-/// not fit in memory.
+/// The stored log at the start of a server. It is built entry by entry. Therefore the whole log need not fit
+/// in memory.
 ///
 /// 1. The entries follow `base` and each other without a gap.
 /// 2. `tail` holds the last entries, within the limits of the cache.
@@ -149,9 +149,9 @@ impl Log {
         self.term_at(id.index) == Some(id.term)
     }
 
-    /// Returns the last position whose index is at most `limit.index` and whose term is at most
-    /// `limit.term`; the base if there is none. With it, the leader and the follower skip a whole
-    /// term per round trip when they look for the last match (thesis §3.5).
+    /// Returns the last position whose index is at most `limit.index` and whose term is at most `limit.term`;
+    /// the base if there is none. The leader and the follower use it to skip a whole term per round trip when
+    /// they look for the last matching entry (thesis §3.5).
     pub(crate) fn last_not_above(&self, limit: LogId) -> LogId {
         let mut index = limit.index.min(self.last.index);
         for run in self.runs.iter().rev() {
@@ -234,7 +234,7 @@ impl Log {
 
     /// Drops the entries up to and including index `upto`.
     pub(crate) fn compact(&mut self, upto: Index) {
-        let base = self.id_at(upto).expect("the log has the last entry that is compacted");
+        let base = self.id_at(upto).expect("the last compacted entry is in the log");
         while self.cached_from() <= upto && !self.cache.is_empty() {
             self.uncache_oldest();
         }

@@ -30,8 +30,7 @@ impl Membership {
         self.stack.last().map(|(index, configuration)| (*index, configuration))
     }
 
-    /// True if a change from the configuration before the latest one gave this member another
-    /// address.
+    /// True if the latest configuration has another address for this member than the configuration before it.
     pub(crate) fn has_moved(&self, node: NodeId) -> bool {
         let address = |(_, configuration): &(Index, Arc<Configuration>)| {
             configuration.server(node).map(|member| member.address.clone())
@@ -51,10 +50,9 @@ impl Membership {
         &self.voters
     }
 
-    /// True if `node` may campaign. It must be a voter of the latest configuration, or of the one
-    /// before each configuration that is not known to be committed. A server that an uncommitted
-    /// change removes may be the only one that can be elected and commit the change (thesis
-    /// §4.2.2).
+    /// True if `node` may campaign. It must be a voter of the latest configuration, or of the one before each
+    /// configuration that is not known to be committed. An uncommitted change may remove a server that is the
+    /// only one that can win the election and commit the change (thesis §4.2.2).
     pub(crate) fn may_campaign(&self, node: NodeId, commit: Index) -> bool {
         if self.voters.contains(node) {
             return true;
@@ -68,7 +66,7 @@ impl Membership {
     pub(crate) fn push(&mut self, index: Index, configuration: Arc<Configuration>) {
         assert!(
             self.index() < index,
-            "the configuration at {index} cannot follow the one at {}",
+            "the configuration at {index} cannot follow the configuration at {}",
             self.index()
         );
         self.stack.push((index, configuration));
@@ -95,8 +93,8 @@ impl Membership {
         }
     }
 
-    /// Puts the configuration of a snapshot, which was at index `at`, in place of all
-    /// configurations up to `last`.
+    /// Replaces all configurations up to `last` by the configuration of a snapshot. That configuration has
+    /// the index `at`.
     pub(crate) fn install(&mut self, last: Index, at: Index, configuration: Arc<Configuration>) {
         self.stack.retain(|(index, _)| last < *index);
         self.stack.insert(0, (at, configuration));

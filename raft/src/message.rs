@@ -1,8 +1,8 @@
 //! The messages between servers: the five requests of HashiCorp Raft and their responses.
 //!
-//! HashiCorp Raft does not know the fields marked *Beyond HashiCorp*, and its decoder skips them.
-//! They save round trips, but safety must not depend on them. The transport adds the sender, the
-//! receiver and the [`RpcId`] that a response has in common with its request.
+//! HashiCorp Raft does not know the fields marked *Beyond HashiCorp*, and its decoder skips them. They save
+//! round trips, but safety must not depend on them. The transport adds the sender, the receiver and the
+//! [`RpcId`], which is the same in a request and its response.
 //!
 //! [`RpcId`]: crate::RpcId
 
@@ -70,8 +70,8 @@ pub struct AppendEntriesResponse {
     pub last_log: Index,
     /// True if `prev` does not match. The leader may then try an earlier `prev` at once.
     pub no_retry_backoff: bool,
-    /// *Beyond HashiCorp*: the follower's last entry whose index and term are not above those of
-    /// `prev`. With it, the leader skips a whole conflicting term per round trip (thesis §3.5).
+    /// *Beyond HashiCorp*: the follower's last entry whose index and term are not above those of `prev`. The
+    /// leader uses it to skip a whole conflicting term per round trip (thesis §3.5).
     pub hint: Option<LogId>,
 }
 
@@ -94,15 +94,15 @@ pub struct RequestVote {
 pub struct RequestVoteResponse {
     /// The voter's current term.
     pub term: Term,
-    /// True if the vote is granted. The vote is durable then.
+    /// True if the vote is granted. A granted vote is durable.
     pub granted: bool,
-    /// *Beyond HashiCorp*: true if the voter refuses because of the term alone. The term of the
-    /// request is older than the voter's, the candidate's log is at least as up to date, and the
+    /// *Beyond HashiCorp*: true if the voter refuses because of the term alone. The term of the request is
+    /// older than the voter's term, the candidate's log is at least as up to date as the voter's log, and the
     /// voter knows of no live leader. It would vote for the same candidate in a newer term.
     pub refused_for_term: bool,
 }
 
-/// A request for a pre-vote: whether the voter would vote for the sender (thesis §9.6). It changes
+/// A request for a pre-vote (thesis §9.6). It asks whether the voter would vote for the sender. It changes
 /// nothing on the voter.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -156,7 +156,7 @@ pub struct InstallSnapshotResponse {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TimeoutNow {
-    /// *Beyond HashiCorp*: the sender's term, by which a late request is recognised. `None` if the
+    /// *Beyond HashiCorp*: the sender's term. A receiver uses it to recognise a late request. `None` if the
     /// peer does not send it.
     pub term: Option<Term>,
 }
@@ -181,8 +181,8 @@ pub struct SnapshotMeta {
     pub configuration_index: Index,
     /// The length of the snapshot, in bytes.
     pub size: u64,
-    /// The CRC-64/XZ of the snapshot's bytes, as in the file snapshots of HashiCorp Raft. Zero if
-    /// it is unknown, because the peer that sent the snapshot does not send a checksum.
+    /// The CRC-64/XZ of the snapshot's bytes, as in the file snapshots of HashiCorp Raft. Zero if it is
+    /// unknown, because the sender of the snapshot does not send a checksum.
     pub checksum: u64,
 }
 
@@ -225,7 +225,7 @@ impl Response {
         }
     }
 
-    /// Returns the name of the request that this answers.
+    /// Returns the name of the request to which this is the response.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {

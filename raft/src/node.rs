@@ -31,8 +31,8 @@ use crate::types::{NodeId, RpcId, Term, Time};
 pub struct Node {
     state: NodeState,
     role: Role,
-    /// Until this time the node grants no vote (thesis §6.4.1). A node that has heard from a leader
-    /// must not help to replace it while the leader's lease counts on that silence, even if a newer
+    /// The node grants no vote before this time (thesis §6.4.1). The leader's lease relies on this. A node
+    /// that has heard from a leader must not help to replace that leader during the lease, even if a newer
     /// term appears. A node that has just started may have heard from a leader before it crashed.
     quiet_until: Time,
 }
@@ -41,8 +41,8 @@ impl Node {
     /// Starts a node from the content of its stores.
     ///
     /// # Panics
-    /// Panics if there is a gap between the snapshot and the log. The recovery of the stores
-    /// guarantees that there is none.
+    /// Panics if there is a gap between the snapshot and the log. The recovery of the stores guarantees that
+    /// there is no gap.
     #[must_use]
     pub fn boot(settings: Settings, boot: Boot, now: Time) -> Self {
         // A bootstrap enters term 1, so the first leader has term 2 or more. A server below term 2
@@ -56,8 +56,8 @@ impl Node {
 
     /// Handles one input at time `now`, changes the state and appends the effects to `fx`.
     ///
-    /// It accepts every input in every state. An input that makes no sense has the effect
-    /// [`Effect::Ignored`] or a refusal; there is no error to handle.
+    /// It accepts every input in every state. An input that makes no sense leads to [`Effect::Ignored`] or a
+    /// refusal. The function returns no error.
     ///
     /// # Panics
     /// Panics if an invariant of this crate is broken, or if a report of the driver is impossible.
@@ -92,9 +92,9 @@ impl Node {
         self.state.finish(now, fx);
     }
 
-    /// Handles the report of a write of a piece. A whole snapshot that is not installed is in the
-    /// store all the same, and may have replaced the one before. If this server has committed its
-    /// entries, it is the newest snapshot here.
+    /// Handles the report that a piece of a snapshot was written. Even a snapshot that is not installed is
+    /// now in the store, and may have replaced the previous snapshot. If this server has committed the
+    /// snapshot's entries, it becomes the newest snapshot of this server.
     fn on_snapshot_written(&mut self, ticket: RpcId, ok: bool, now: Time, fx: &mut Effects) {
         let whole = self.state.incoming.take_if(|(awaited, _)| *awaited == ticket);
         match &mut self.role {
@@ -129,8 +129,8 @@ impl Node {
         self.transition(transition, now, fx);
     }
 
-    /// Handles a request from a peer. Only this function has the term rule for requests (thesis
-    /// §3.3). After it, the request has the term of this server.
+    /// Handles a request from a peer. Only this function has the term rule for requests (thesis §3.3). After
+    /// this rule, the request has the term of this server.
     fn on_request(&mut self, from: NodeId, rpc: RpcId, request: Request, now: Time, fx: &mut Effects) {
         if from == self.state.id {
             return NodeState::ignore(Ignored::FromSelf, fx);
@@ -167,7 +167,7 @@ impl Node {
         }
         assert!(
             term == self.state.term,
-            "after the term rule, the request has {term} and the server has {}",
+            "after the term rule, the request is of {term}, but the server is in {}",
             self.state.term
         );
         match request {
@@ -180,7 +180,9 @@ impl Node {
                 }
             }
             Request::RequestVote(m) => self.on_vote(from, rpc, &m, now),
-            Request::RequestPreVote(_) | Request::TimeoutNow(_) => unreachable!("these were answered above"),
+            Request::RequestPreVote(_) | Request::TimeoutNow(_) => {
+                unreachable!("these requests were answered above")
+            }
         }
     }
 
@@ -214,9 +216,10 @@ impl Node {
         accepted
     }
 
-    /// True if this server must not vote for `from` because of another leader (thesis §4.2.3,
-    /// §6.4.1). This server leads, or has heard from a leader within the heartbeat timeout, or has
-    /// started within it and may have heard from one before.
+    /// True if this server must not vote for `from` because of another leader (thesis §4.2.3, §6.4.1). This
+    /// is the case if this server leads, or has heard from a leader within the heartbeat timeout. It is also
+    /// the case within the heartbeat timeout after a start, because the server may have heard from a leader
+    /// before.
     fn is_bound_to_leader(&self, from: NodeId, now: Time) -> bool {
         let quiet = now < self.quiet_until;
         match &self.role {
@@ -264,15 +267,15 @@ impl Node {
                 Response::InstallSnapshot(InstallSnapshotResponse { term, success: false, next_offset: 0 })
             }
             Request::RequestPreVote(_) | Request::TimeoutNow(_) => {
-                unreachable!("these were answered before the term rule")
+                unreachable!("these requests were answered before the term rule")
             }
         };
         self.state.reply(from, rpc, response);
     }
 
-    /// Handles a leader's request to campaign at once (thesis §3.10). A request from another server
-    /// or of another term is ignored: a late one would depose a healthy leader. HashiCorp Raft
-    /// accepts all of them.
+    /// Handles a leader's request to campaign at once (thesis §3.10). A request from another server or of
+    /// another term is ignored, because a late request would depose a healthy leader. HashiCorp Raft accepts
+    /// all such requests.
     fn on_timeout_now(&mut self, from: NodeId, rpc: RpcId, m: &TimeoutNow, now: Time, fx: &mut Effects) {
         let fresh = m.term.is_none_or(|term| term == self.state.term);
         let follows = matches!(&self.role, Role::Follower(follower) if follower.leader == Some(from));
@@ -320,17 +323,17 @@ impl Node {
         self.transition(transition, now, fx);
     }
 
-    /// The term rule for responses (thesis §3.3): returns the response's term if it is newer. A
-    /// granted pre-vote does not count. It repeats the term of its request, and no server has
-    /// entered that term yet.
+    /// Applies the term rule to a response (thesis §3.3): returns the response's term if it is newer. A
+    /// granted pre-vote does not count. It repeats the term of its request, and no server has entered that
+    /// term yet.
     fn newer_term(&self, response: &Response) -> Option<Term> {
         let repeats_question = matches!(response, Response::RequestPreVote(m) if m.granted);
         response.term().filter(|&term| !repeats_question && self.state.term < term)
     }
 
-    /// True if this response makes a candidate campaign once more at once, in the term after the
-    /// response's. Without pre-vote, candidates that cannot win may begin every term first, and the
-    /// one that can win learns each term from a refusal, too late to use it.
+    /// True if this response makes a candidate campaign again at once, in the term after the response's term.
+    /// Without pre-vote, candidates that cannot win may begin each term first. A candidate that can win would
+    /// learn of each term only from a refusal, when it is too late to campaign in it.
     fn campaigns_again(&self, from: NodeId, rpc: RpcId, response: &Response) -> bool {
         match (&self.role, response) {
             (Role::Candidate(ballot), Response::RequestVote(m)) => {
@@ -342,8 +345,8 @@ impl Node {
         }
     }
 
-    /// Changes the role, and changes it again while the new role asks for another one. For example,
-    /// a single voter becomes a pre-candidate and a candidate in one step.
+    /// Changes the role, and changes it again while the new role asks for another change. For example, a
+    /// single voter becomes a pre-candidate and a candidate in one step.
     fn transition(&mut self, first: Transition, now: Time, fx: &mut Effects) {
         let mut transition = first;
         loop {
@@ -373,7 +376,7 @@ impl Node {
         }
     }
 
-    /// Replaces the role and asserts that the change is legal. No other function changes the role.
+    /// Replaces the role, and asserts that the change is legal. Only this function changes the role.
     fn become_role(&mut self, next: Role, fx: &mut Effects) -> Transition {
         let known = self.leader();
         if let Role::Leader(leader) = &mut self.role {
@@ -410,7 +413,7 @@ impl Node {
         }
     }
 
-    /// Returns the time at which [`Input::Timer`] is due, and the reason for it. It may change with
+    /// Returns the time at which [`Input::Timer`] is due, and the reason for it. The deadline may change with
     /// every step.
     #[must_use]
     pub fn deadline(&self) -> Deadline {
@@ -436,8 +439,8 @@ fn append_refused(state: &NodeState) -> Response {
     })
 }
 
-/// Returns the transition after a vote in an election. The winner leads. Any other candidate waits
-/// for its election timeout.
+/// Returns the transition after a vote in an election. If the vote is won, the candidate leads. Otherwise it
+/// waits for its election timeout.
 const fn elected(vote_result: VoteResult) -> Transition {
     match vote_result {
         VoteResult::Won => Transition::Lead,
@@ -445,7 +448,7 @@ const fn elected(vote_result: VoteResult) -> Transition {
     }
 }
 
-/// Returns the transition after a pre-vote. The winner starts the election.
+/// Returns the transition after a pre-vote. If the pre-vote is won, the election starts.
 const fn pre_elected(vote_result: VoteResult) -> Transition {
     match vote_result {
         VoteResult::Won => Transition::Campaign(CampaignCause::ElectionTimeout),

@@ -1,5 +1,5 @@
-//! Quorums of voters (thesis §3.4; §4.3 for joint configurations). This module only counts and has
-//! no state.
+//! Quorums of voters (thesis §3.4; §4.3 for joint configurations). This module only counts votes. It has no
+//! state.
 
 use crate::types::NodeId;
 use alloc::vec::Vec;
@@ -74,8 +74,8 @@ impl Voters {
         &self.outgoing
     }
 
-    /// Counts a vote. `said` returns the answer of a voter: `Some(true)` for a granted vote,
-    /// `Some(false)` for a refused one, `None` if the voter has not answered.
+    /// Counts a vote. `said` returns the answer of a voter: `Some(true)` for a granted vote, `Some(false)`
+    /// for a refused one, and `None` if the voter has not answered.
     ///
     /// ```
     /// use wavetank_raft::{NodeId, VoteResult, Voters};
@@ -160,9 +160,9 @@ fn vote_result_in(set: &[NodeId], said: &impl Fn(NodeId) -> Option<bool>) -> Vot
     }
 }
 
-/// Returns the greatest value that a majority of the set has reached. It sorts the values in
-/// ascending order and counts from the end. Up to nine values are sorted on the stack, because this
-/// runs for every response and most clusters are small.
+/// Returns the greatest value that a majority of the set has reached. The values are sorted in ascending
+/// order and counted from the end. Up to nine values are sorted on the stack: this function runs for every
+/// response, and most clusters are small.
 fn agreed_in<T: Ord + Copy>(set: &[NodeId], reached: &impl Fn(NodeId) -> T) -> Option<T> {
     const ON_STACK: usize = 9;
     let (&first, rest) = set.split_first()?;

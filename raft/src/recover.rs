@@ -1,8 +1,8 @@
 //! Disaster recovery: gives a new membership to a cluster that has permanently lost its quorum.
 //!
-//! HashiCorp: `HasExistingState` and `RecoverCluster`. Stop all remaining servers. Run
-//! [`recover_cluster`] on each of them with the same new configuration, then start them again. From
-//! then on all entries of their logs count as committed, even those that were not.
+//! HashiCorp: `HasExistingState` and `RecoverCluster`. Stop all remaining servers. Run [`recover_cluster`] on
+//! each of them with the same new configuration, then start them again. After that, all entries of their logs
+//! count as committed, even if they were not committed before.
 
 use crate::config::CacheLimits;
 use crate::configuration::Configuration;
@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 /// The maximum number of entries in one batch.
 const BATCH: u64 = 1024;
 
-/// Returns true if the stores hold a term, an entry or a snapshot. HashiCorp: `HasExistingState`.
+/// True if the stores hold a term, an entry or a snapshot. HashiCorp: `HasExistingState`.
 ///
 /// # Errors
 /// Returns an error if a store fails or its content is damaged.

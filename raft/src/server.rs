@@ -1,8 +1,8 @@
 //! The server: the protocol with client calls, a state machine, snapshots and statistics.
 //!
-//! [`Server::step`] takes one [`Event`]. `effects` translates the protocol's effects into actions.
-//! `calls` keeps the client calls that wait. `apply` hands entries to the state machine.
-//! `snapshots` decides when to take a snapshot.
+//! [`Server::step`] takes one [`Event`]. `effects` translates the protocol's effects into actions. `calls`
+//! keeps the client calls that are not answered yet. `apply` hands entries to the state machine. `snapshots`
+//! decides when to take a snapshot.
 
 mod apply;
 mod calls;
@@ -25,7 +25,7 @@ use io::{Action, Event, Halt, Leader, RequestError};
 use snapshots::Snapshotting;
 use stats::{LatestConfiguration, Stats};
 
-/// A complete Raft server without a clock, threads, sockets or files: its driver has them.
+/// A complete Raft server. Clocks, threads, sockets and files belong to its driver.
 ///
 /// 1. Every call gets exactly one [`Action::Answer`].
 /// 2. After [`Action::Halt`], the only actions are answers to later calls.
@@ -50,8 +50,8 @@ struct Retirement {
     is_removal: bool,
 }
 
-/// The membership and the leader as observers know them. At its start, a server's observers know the
-/// membership that it starts with.
+/// The membership and the leader that observers know. When a server starts, its observers know the membership
+/// at the start.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Reported {
     members: Vec<Member>,
@@ -59,8 +59,8 @@ struct Reported {
 }
 
 impl Server {
-    /// Starts a server from the content of its stores. If there is a `boot.snapshot`, the driver
-    /// must load it into the state machine first.
+    /// Starts a server from the content of its stores. If `boot.snapshot` is a snapshot, the driver must
+    /// first load it into the state machine.
     #[must_use]
     pub fn boot(settings: Settings, boot: Boot, now: Time) -> Self {
         let applying = Applying::new(boot.snapshot.as_deref());
@@ -86,8 +86,8 @@ impl Server {
         self.step_with(now, event, &mut Effects::new(), actions);
     }
 
-    /// Does the same as [`Server::step`], but takes the buffer for effects from the caller, so that
-    /// a step need not allocate one.
+    /// Does the same as [`Server::step`], but uses the caller's buffer for effects. Then a step need not
+    /// allocate a buffer.
     pub fn step_with(&mut self, now: Time, event: Event, fx: &mut Effects, actions: &mut Vec<Action>) {
         if self.is_halted {
             return self.step_halted(event, actions);
@@ -149,7 +149,7 @@ impl Server {
         }
     }
 
-    /// Returns the time at which [`Event::Timer`] is due, and the reason for it. It may change with
+    /// Returns the time at which [`Event::Timer`] is due, and the reason for it. The deadline may change with
     /// every step.
     #[must_use]
     pub fn deadline(&self) -> Deadline {

@@ -1,7 +1,7 @@
 //! The four traits that a user implements: a state machine, a log, a stable store, and snapshots.
 //!
-//! Stores block and are durable on return; the executors ([`execute`](crate::execute)) call them,
-//! never the protocol.
+//! A method of a store blocks until its result is durable. The executors ([`execute`](crate::execute)) call
+//! the stores; the protocol never does.
 
 pub mod inmem;
 mod state_io;
@@ -20,93 +20,93 @@ use core::fmt;
 /// A replicated state machine. The same entries in the same order must lead to the same state and
 /// the same responses on every server.
 pub trait Fsm {
-    /// The state as it was at one moment, read while later commands are applied.
+    /// The state at one moment. It is read while later commands are applied.
     type Snapshot: FsmSnapshot;
 
-    /// Applies a committed command and responds to it.
+    /// Applies a committed command and returns the response.
     fn apply(&mut self, command: &Command<'_>) -> Data;
 
-    /// Applies commands in order and responds to each: exactly one response per command. The executor
-    /// calls this method; override it to do work once per batch, such as taking a lock. HashiCorp:
-    /// `BatchingFSM`.
+    /// Applies commands in order. Returns exactly one response for each command. The executor calls this
+    /// method. Override it to do work once per batch, for example to take a lock. HashiCorp: `BatchingFSM`.
     fn apply_batch(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
         commands.iter().map(|command| self.apply(command)).collect()
     }
 
-    /// Called when a configuration was committed. HashiCorp: `ConfigurationStore`.
+    /// Handles a committed configuration. The executor calls this method. HashiCorp: `ConfigurationStore`.
     fn configured(&mut self, index: Index, configuration: &Configuration) {
         let _ = (index, configuration);
     }
 
-    /// Captures the state. Must be cheap: nothing is applied meanwhile.
+    /// Captures the state. This must take little time, because no command is applied during it.
     ///
     /// # Errors
-    /// When the state cannot be captured; the snapshot is then not taken.
+    /// Returns an error if the state cannot be captured. In that case no snapshot is taken.
     fn snapshot(&mut self) -> Result<Self::Snapshot, StoreError>;
 
-    /// Replaces the state by a captured one.
+    /// Replaces the state by a captured state.
     ///
     /// # Errors
-    /// When the snapshot is invalid. The state must then be unchanged: a user's restore
-    /// that is refused is refused on every server alike, and the cluster continues.
+    /// Returns an error if the snapshot is invalid. In that case the state must not change. If a state
+    /// machine refuses a user's restore, it must do so on every server; the cluster then continues.
     fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError>;
 }
 
 /// A committed command.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Command<'a> {
-    /// Its index in the log.
+    /// The index of the command in the log.
     pub index: Index,
-    /// The term it was created in.
+    /// The term in which a leader created the entry.
     pub term: Term,
-    /// The command.
+    /// The bytes of the command.
     pub data: &'a Data,
-    /// The opaque part that middleware keeps beside it.
+    /// Bytes that are stored beside the command, for example by middleware.
     pub extensions: &'a [u8],
 }
 
 /// A captured state.
 pub trait FsmSnapshot {
-    /// Writes the state.
+    /// Writes the state into a snapshot.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError>;
 }
 
 /// The store of the log.
 pub trait LogStore {
-    /// The first index in the store, zero if it is empty.
+    /// Returns the first index in the store; zero if the store is empty.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     fn first_index(&self) -> Result<Index, StoreError>;
 
-    /// The last index in the store, zero if it is empty.
+    /// Returns the last index in the store; zero if the store is empty.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     fn last_index(&self) -> Result<Index, StoreError>;
 
-    /// One entry; `None` is HashiCorp's `ErrLogNotFound`.
+    /// Returns one entry. `None` corresponds to HashiCorp's `ErrLogNotFound`.
     ///
     /// # Errors
-    /// When the store fails or what it holds is damaged.
+    /// Returns an error if the store fails or the entry is damaged.
     fn get_log(&self, index: Index) -> Result<Option<Entry>, StoreError>;
 
-    /// Persists consecutive entries. They are durable on return.
+    /// Stores consecutive entries. They are durable on return.
     ///
     /// # Errors
-    /// When the store fails; it is then not known what it holds.
+    /// Returns an error if the store fails. In that case the content of the store is unknown.
     fn store_logs(&mut self, entries: &[Entry]) -> Result<(), StoreError>;
 
-    /// Drops the entries from `min` to `max`, both included. Durable on return.
+    /// Deletes the entries from `min` to `max`, both included. The deletion is durable on return.
     ///
     /// # Errors
-    /// When the store fails; it is then not known what it holds.
+    /// Returns an error if the store fails. In that case the content of the store is unknown.
     fn delete_range(&mut self, min: Index, max: Index) -> Result<(), StoreError>;
 
-    /// Whether it takes less time to use it than to wake a thread that does: nothing is waited for.
+    /// True if calls never block, because the store is in memory. The driver then calls the store directly,
+    /// and not on a worker thread.
     fn is_in_memory(&self) -> bool {
         false
     }
@@ -114,20 +114,21 @@ pub trait LogStore {
 
 /// The store of a few small records.
 pub trait StableStore {
-    /// Persists a record. It is durable on return, and atomic: a crash leaves the old or the new
-    /// one.
+    /// Stores a record. The record is durable on return. The write is atomic: a crash leaves either the old
+    /// or the new record.
     ///
     /// # Errors
-    /// When the store fails; it is then not known which of the two it holds.
+    /// Returns an error if the store fails. In that case it is unknown which of the two records it holds.
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError>;
 
-    /// A record, if it is there.
+    /// Returns a record; `None` if there is no record with this key.
     ///
     /// # Errors
-    /// When the store fails or what it holds is damaged.
+    /// Returns an error if the store fails or the record is damaged.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Whether it takes less time to use it than to wake a thread that does: nothing is waited for.
+    /// True if calls never block, because the store is in memory. The driver then calls the store directly,
+    /// and not on a worker thread.
     fn is_in_memory(&self) -> bool {
         false
     }
@@ -140,33 +141,34 @@ pub trait SnapshotStore {
     /// The reader of a snapshot.
     type Source: SnapshotSource;
 
-    /// Begins a snapshot. Size and checksum of `meta` are what is expected, or zero if unknown.
+    /// Begins a snapshot. The size and the checksum in `meta` are the expected values, or zero if they are
+    /// unknown.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     fn create(&mut self, meta: &SnapshotMeta) -> Result<Self::Sink, StoreError>;
 
-    /// Makes a snapshot durable and visible, and drops snapshots beyond the number to retain: never
-    /// this one or a newer one, even if this one is the oldest. A complete snapshot of an earlier
-    /// leader may be newer, and the server loads the one that was closed. A state that was captured
-    /// before a snapshot of a leader was installed may be closed before that snapshot is loaded.
+    /// Makes a snapshot durable and visible. Also deletes old snapshots above the number to retain, but never
+    /// this snapshot or a newer one, even if this snapshot is the oldest. The server loads the snapshot that
+    /// was closed, although a complete snapshot of an earlier leader may be newer. A state that was captured
+    /// before a leader's snapshot was installed may be closed before that snapshot is loaded.
     ///
     /// # Errors
-    /// When the store fails, or size or checksum are not what was expected; nothing is visible
-    /// then.
+    /// Returns an error if the store fails, or if the size or the checksum is not the expected value. In that
+    /// case no snapshot becomes visible.
     fn close(&mut self, sink: Self::Sink) -> Result<Arc<SnapshotMeta>, StoreError>;
 
-    /// The snapshots, newest first; damaged ones are left out.
+    /// Returns the snapshots, the newest first. Damaged snapshots are left out.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     fn list(&self) -> Result<Vec<Arc<SnapshotMeta>>, StoreError>;
 
-    /// The end of the newest snapshot in the store, even if it can no longer be read or listed: the
-    /// server has acknowledged that much, and must not start with less.
+    /// Returns the end of the newest snapshot in the store, even if this snapshot can no longer be read or
+    /// listed. The server has acknowledged all entries up to there, and must not start with less.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     fn newest_end(&self) -> Result<LogId, StoreError> {
         Ok(self.list()?.first().map_or(LogId::ZERO, |meta| meta.last))
     }
@@ -182,32 +184,32 @@ pub trait SnapshotStore {
     /// Sets the cluster to which snapshots belong that are begun from now on.
     fn set_cluster(&mut self, _cluster: ClusterId) {}
 
-    /// Opens a snapshot after checking it against its checksum.
+    /// Opens a snapshot after comparing its bytes with its checksum.
     ///
     /// # Errors
-    /// When it is not there or is damaged.
+    /// Returns an error if the snapshot does not exist or is damaged.
     fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, Self::Source), StoreError>;
 }
 
-/// The writer of a snapshot: takes its bytes in order. If it is dropped without being closed,
-/// nothing is stored.
+/// The writer of a snapshot. It takes the bytes in order. If it is dropped without being closed, the store
+/// has no new snapshot.
 pub trait SnapshotSink {
-    /// Takes the next bytes.
+    /// Writes the next bytes.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
 }
 
 /// The reader of a snapshot.
 pub trait SnapshotSource {
-    /// The number of bytes.
+    /// Returns the size of the snapshot in bytes.
     fn size(&self) -> u64;
 
-    /// At most `limit` bytes from `offset` on; fewer only at the end.
+    /// Returns at most `limit` bytes from `offset` on. It returns fewer bytes only at the end.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     fn read_at(&mut self, offset: u64, limit: u64) -> Result<Data, StoreError>;
 }
 
@@ -284,22 +286,22 @@ impl<T: SnapshotStore> SnapshotStore for &mut T {
     }
 }
 
-/// A store's failure.
+/// The failure of a store.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct StoreError {
-    /// The kind of failure.
+    /// The kind of the failure.
     pub kind: StoreErrorKind,
     /// A description for people.
     pub what: String,
 }
 
-/// The kinds of failure.
+/// The kinds of failures.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// The device failed. The state of the last writes is not known.
+    /// The device failed. It is unknown whether the last writes are stored.
     Io,
     /// The device is full. Nothing of this write was stored.
     Full,
@@ -310,7 +312,7 @@ pub enum StoreErrorKind {
 }
 
 impl StoreError {
-    /// A failure of a kind.
+    /// Makes a failure of this kind, with a description.
     pub fn new(kind: StoreErrorKind, what: impl Into<String>) -> Self {
         Self { kind, what: what.into() }
     }

@@ -1,4 +1,4 @@
-//! Random timeouts, computed as a hash. A hash needs no generator in the state of a server.
+//! Random timeouts. Each is computed as a hash, so a server needs no random generator in its state.
 
 use crate::types::{NodeId, Span, Term};
 
@@ -19,7 +19,7 @@ impl Entropy {
     }
 }
 
-/// One step of the generator splitmix64: a hash of `value`.
+/// Computes a hash of `value`: one step of the generator splitmix64.
 const fn mix(value: u64) -> u64 {
     let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -3,8 +3,8 @@
 //! Most of them are `Copy` and have an order. Each prints in a short fixed form, such as
 //! `n1 t3 i7`. This module has no rules of the protocol.
 //!
-//! The types serialise as newtypes with their own names. JSON shows them as plain numbers. A
-//! serialiser that compares states sees the name, so it can distinguish a time from a term.
+//! The types serialise as newtypes with their own names. JSON shows only the number. A serialiser that
+//! compares states also sees the name, so it can distinguish a time from a term.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -38,7 +38,7 @@ number!(
     Term, "t"
 );
 number!(
-    /// A position in the log. The first entry has index 1; zero is the position before it.
+    /// A position in the log. The first entry has index 1. Zero is the position before the first entry.
     Index, "i"
 );
 number!(
@@ -52,10 +52,10 @@ number!(
     RpcId, "q"
 );
 number!(
-    /// The number of a write to the vote record and the log. Each write has a higher token than the
-    /// writes before it, so one token can say that all writes up to it are durable. A server uses
-    /// no token twice until it restarts, so a late report about truncated entries cannot seem to
-    /// be about newer ones.
+    /// The number of a write to the vote record and the log. Each write has a higher token than the writes
+    /// before it, so one token can say that all writes up to it are durable. A server never uses a token
+    /// twice before it restarts. Therefore a late report about truncated entries cannot be mistaken for a
+    /// report about newer entries.
     Token, "w"
 );
 
@@ -107,9 +107,8 @@ impl Token {
 
 /// A log position with the term of its entry.
 ///
-/// The derived order is that of thesis §3.6.1: it compares the terms first, then the indexes. If
-/// `mine <= theirs`, a log that ends at `theirs` is at least as up-to-date as one that ends at
-/// `mine`.
+/// The derived order is the order of thesis §3.6.1: the terms are compared first, then the indexes. If `mine
+/// <= theirs`, a log that ends at `theirs` is at least as up-to-date as one that ends at `mine`.
 ///
 /// ```
 /// use wavetank_raft::{LogId, Index, Term};
@@ -169,7 +168,7 @@ impl Time {
     /// A time that is later than every other time.
     pub const NEVER: Self = Self(u64::MAX);
 
-    /// Returns the duration from `earlier` to this time; zero if `earlier` is not earlier.
+    /// Returns the duration from `earlier` to this time; zero if `earlier` is a later time.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Span {
         Span(self.0.saturating_sub(earlier.0))
@@ -206,7 +205,7 @@ impl Span {
         Self(us.saturating_add(duration.subsec_micros() as u64))
     }
 
-    /// Returns a span `n` times as long as this one.
+    /// Returns this span multiplied by `n`.
     #[must_use]
     pub const fn times(self, n: u64) -> Self {
         Self(self.0 * n)
@@ -308,7 +307,8 @@ impl NodeId {
         Self(number << 8 | bytes.len() as u64)
     }
 
-    /// FNV-1a with the top bit set. A packed name never has that bit, so the two cannot be equal.
+    /// Hashes the bytes with FNV-1a and sets the top bit. A packed name never has that bit, so a hash never
+    /// equals a packed name.
     const fn hashed(bytes: &[u8]) -> Self {
         let mut number = 0xcbf2_9ce4_8422_2325_u64;
         let mut at = 0;
@@ -415,7 +415,7 @@ impl ServerId {
     }
 }
 
-/// Reads an optional index. Older files have 0 for none.
+/// Reads an optional index. In older files, 0 stands for `None`.
 #[cfg(feature = "serde")]
 pub(crate) fn index_if_any<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Index>, D::Error> {
     let index: Option<Index> = serde::Deserialize::deserialize(from)?;

@@ -1,7 +1,7 @@
 //! The `wavetank` command. This module holds the arguments, one file per subcommand, the table, the
 //! progress bar and the exit status. The caller passes the scenarios.
 //!
-//! Only this module uses threads and the wall clock; neither can affect a run.
+//! Only this module uses threads and the wall clock. They cannot affect a run.
 
 mod args;
 mod bounds;
@@ -117,7 +117,7 @@ where
     }
 }
 
-/// Prints help or the version to the output. Any other message of the parser becomes a one-line error.
+/// Prints help or the version to stdout. Returns any other message of the parser as a one-line error.
 fn parse_failure(error: &clap::Error, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let text = error.render().to_string();
     let kind = error.kind();

@@ -6,7 +6,7 @@ use wavetank_raft::store::{
 };
 use wavetank_sim::engine::workload::TankFsm;
 
-/// The committed commands, in the order of commitment.
+/// The state: the committed commands, in order.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct CommandLog {
     commands: Vec<Data>,
@@ -19,7 +19,7 @@ impl CommandLog {
         self.commands.iter().map(|command| &command[..])
     }
 
-    /// Whether the log contains the command.
+    /// True if the log contains the command.
     #[must_use]
     pub fn has(&self, command: &str) -> bool {
         self.commands().any(|other| other == command.as_bytes())
@@ -86,7 +86,7 @@ impl TankFsm for CommandLog {
     }
 }
 
-/// The bytes of a snapshot of these commands.
+/// Returns the bytes of a snapshot of these commands.
 #[must_use]
 pub fn image_of(commands: &[&str]) -> Data {
     let image =
@@ -98,7 +98,7 @@ fn length_of(command: &[u8]) -> [u8; 4] {
     u32::try_from(command.len()).expect("a command is short").to_be_bytes()
 }
 
-/// Splits off the first command from the rest. The length of a command precedes it.
+/// Splits off the first command from the rest. Each command follows its length.
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     rest.split_at_checked(u32::from_be_bytes(*length) as usize)

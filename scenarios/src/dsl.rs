@@ -1,9 +1,9 @@
 //! The language of the stories: a [`Cluster`] in a tank, and methods that act on it, wait and assert.
 //!
-//! This file begins a story, waits in it and ends it. `act.rs` has faults, commands and membership
-//! changes. `operate.rs` has the other calls of operators and forged requests. `until.rs` has the
-//! conditions that a story waits for, and `expect.rs` the assertions. `ask.rs` has the queries.
-//! `record.rs` has the facts of a run that no server can report. `report.rs` has the report of a run.
+//! The functions in this file begin a story, wait and end it. `act.rs` has faults, commands and membership
+//! changes. `operate.rs` has the other calls of operators and forged requests. `until.rs` has the conditions
+//! that a story waits for, and `expect.rs` the assertions. `ask.rs` has the queries. `record.rs` has the
+//! facts of a run that no server can report. `report.rs` has the report of a run.
 //!
 //! A wait that takes longer than its limit ends the story with a liveness violation. The limit is five
 //! virtual seconds, unless the story sets another limit. The judges see every step, and the first
@@ -30,7 +30,7 @@ use wavetank_sim::{Class, Options, Plan, Violation, World};
 
 pub use story::Story;
 
-/// How long a story waits for a condition, unless it sets another limit.
+/// The time limit of a wait, unless the story sets another limit.
 const WAIT_LIMIT: Span = Span::s(5);
 
 /// The check that fails when a wait takes longer than its limit.
@@ -41,7 +41,7 @@ const TRUE: &str = "story_is_true";
 
 type Tank = World<CommandLog, Observers<Record, Trace>>;
 
-/// A span of time, as a multiple of the longest election timeout.
+/// A span of time in units of the longest election timeout.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct ElectionTimeouts(u64);
 
@@ -51,7 +51,7 @@ pub const fn election_timeouts(count: u64) -> ElectionTimeouts {
     ElectionTimeouts(count)
 }
 
-/// A call to a server. It will be granted or refused.
+/// A call to a server that has not been answered yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PendingCall(RequestId);
 
@@ -65,7 +65,7 @@ pub struct Cluster {
     wait_limit: Span,
 }
 
-/// The payload of the unwind that ends a story. The cluster has the reason.
+/// The payload of the unwind that ends a story. The reason is in the cluster.
 struct Ended;
 
 impl Cluster {
@@ -86,8 +86,8 @@ impl Cluster {
         self.tank.plan().election_timeout().times(timeouts.0)
     }
 
-    /// Waits until `is_there` is true. `what` is the awaited event as a sentence, for the text of a
-    /// violation.
+    /// Waits until `is_there` returns true. `what` describes the awaited event in a sentence, for the text of
+    /// a violation.
     fn until(
         &mut self,
         what: impl FnOnce(&Tank) -> String,
@@ -106,8 +106,8 @@ impl Cluster {
         self
     }
 
-    /// Lets time pass, and asserts that a condition holds during that time. `what` is the condition as a
-    /// sentence, for the text of a violation.
+    /// Lets time pass, and asserts that a condition holds during that time. `what` describes the condition in
+    /// a sentence, for the text of a violation.
     fn while_passes(&mut self, timeouts: ElectionTimeouts, what: &str, mut holds: impl FnMut(&Tank) -> bool) {
         self.tank.observer_mut().custom.checked += 1;
         let limit = self.tank.now() + self.span(timeouts);
@@ -139,13 +139,13 @@ impl Cluster {
         self.unwind()
     }
 
-    /// Leaves the story by an unwind. No panic hook runs, and nothing is printed.
+    /// Leaves the story by an unwind, without a call of the panic hook. Nothing is printed.
     fn unwind(&self) -> ! {
         panic::resume_unwind(Box::new(Ended))
     }
 }
 
-/// Whether no judge has found a violation yet.
+/// True if no judge has found a violation yet.
 fn has_not_spoken(tank: &Tank) -> bool {
     tank.observer().judges.verdict().is_none()
 }

@@ -54,7 +54,7 @@ pub struct Scenario {
     pub summary: &'static str,
     /// The chapter that lists the scenario.
     pub chapter: Chapter,
-    /// How the scenario runs.
+    /// The way in which the scenario runs.
     pub play: Play,
 }
 
@@ -64,7 +64,7 @@ impl Scenario {
     }
 }
 
-/// How a scenario runs. The same seed gives the same report and the same trace.
+/// The way in which a scenario runs. The same seed gives the same report and the same trace.
 #[derive(Clone, Copy, Debug)]
 pub enum Play {
     /// A story.
@@ -144,7 +144,7 @@ pub fn plan_of(scenario: &Scenario, seed: u64) -> Plan {
     }
 }
 
-/// Runs a scenario with a plan, which may differ from the plan of its seed.
+/// Runs a scenario with a plan. The plan may differ from the plan of its seed.
 #[must_use]
 pub fn run_plan(scenario: &Scenario, plan: Plan, trace: Trace) -> Run<Trace> {
     match scenario.play {

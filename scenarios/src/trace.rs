@@ -5,7 +5,7 @@ use wavetank_sim::observe::step_log::StepLog;
 use wavetank_sim::observe::trace::{Full, Json, Story, TextTrace};
 use wavetank_sim::{Observation, Observer};
 
-/// The form of the text of a trace. It does not affect the run.
+/// The form of the text of a trace. The form does not affect the run.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum TraceForm {
     /// The leaders, the committed entries and the faults
@@ -19,7 +19,7 @@ pub enum TraceForm {
 }
 
 impl TraceForm {
-    /// A trace in this form for a cluster of this many servers.
+    /// Makes a trace in this form for a cluster of `servers` servers.
     #[must_use]
     pub fn text(self, servers: usize) -> Option<Box<dyn TextTrace>> {
         match self {
@@ -31,7 +31,7 @@ impl TraceForm {
     }
 }
 
-/// The text and the step log of a run. By default, a trace writes neither.
+/// The text and the step log of a run. A trace can have both, one or neither; by default it has neither.
 #[derive(Debug, Default)]
 pub struct Trace {
     text: Option<Box<dyn TextTrace>>,
@@ -41,7 +41,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// A trace that writes this text.
+    /// Makes a trace that writes this text.
     #[must_use]
     pub fn new(text: Option<Box<dyn TextTrace>>) -> Self {
         Self { text, ..Self::default() }

@@ -1,9 +1,9 @@
 //! A capsule is a run in a file. It contains the plan or schedule, the steps of every server, the
 //! verdict, and the build that wrote it.
 //!
-//! The plan comes from a scenario; the schedule was found by an exploration. A replay runs it again and
-//! compares the new run with the recorded run. After a change of code, the replay either repeats the
-//! run or shows where the two runs diverge.
+//! The plan comes from a scenario; the schedule was found by an exploration. A replay runs the plan or
+//! schedule again and compares the new run with the recorded run. After a change of code, the replay either
+//! repeats the run or shows where the two runs diverge.
 
 use crate::explore::{Bounds, Schedule};
 use crate::observe::report::{Report, Verdict};
@@ -24,7 +24,7 @@ pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+behaviour.2");
 pub struct Capsule {
     /// The plan or schedule of the run.
     pub content: Content,
-    /// The build that wrote the capsule, as in [`BUILD`].
+    /// The build that wrote the capsule, in the form of [`BUILD`].
     pub build: String,
     /// The verdict of the run.
     pub verdict: Verdict,
@@ -36,7 +36,7 @@ pub struct Capsule {
 
 /// The input of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a capsule contains a single value of it")]
+#[expect(clippy::large_enum_variant, reason = "a capsule contains a single value of this type")]
 pub enum Content {
     /// The plan of a scenario. It determines the whole run.
     Plan {
@@ -73,7 +73,7 @@ struct CapsuleFile {
     step_log: Vec<String>,
 }
 
-/// The field by which this build decides whether it can read the file.
+/// The field that tells whether this build can read the file.
 #[derive(Deserialize)]
 struct FormatHeader {
     format: u64,
@@ -109,7 +109,7 @@ impl Capsule {
     /// Returns the text of the file.
     ///
     /// # Panics
-    /// Never, because a capsule contains only numbers and text, which can always be serialised.
+    /// Never panics: a capsule contains only numbers and text, which can always be serialised.
     #[must_use]
     pub fn text(&self) -> String {
         let mut file = CapsuleFile {
@@ -137,7 +137,7 @@ impl Capsule {
                 file.schedule = Some(schedule.steps.iter().map(ToString::to_string).collect());
             }
         }
-        let mut text = serde_json::to_string_pretty(&file).expect("a capsule is numbers and text");
+        let mut text = serde_json::to_string_pretty(&file).expect("a capsule contains only numbers and text");
         text.push('\n');
         text
     }
@@ -145,7 +145,7 @@ impl Capsule {
     /// Parses the text of a capsule.
     ///
     /// # Errors
-    /// The reason why the text is not a valid capsule, in one line.
+    /// Returns the reason why the text is not a valid capsule, in one line.
     pub fn parse(text: &str) -> Result<Self, CapsuleError> {
         // A file of another format has other fields. So the format is read first, without the other
         // fields.
@@ -178,7 +178,7 @@ impl Capsule {
                 self.digest, report.digest
             ));
         }
-        (self.verdict != report.verdict).then(|| "all steps are the same, but the verdict differs".to_owned())
+        (self.verdict != report.verdict).then(|| "all steps are the same, but the verdicts differ".to_owned())
     }
 }
 
@@ -201,8 +201,7 @@ impl CapsuleFile {
                 let steps = steps.map_err(|what| format!("its schedule is invalid: {what}"))?;
                 Ok(Content::Schedule(Schedule { bounds, disk_reduction: calm, steps }))
             }
-            _ => Err("it must have either the fields `scenario`, `seed` and `plan`, or the fields `explored`, `calm` \
-                      and `schedule`, and not both groups"
+            _ => Err("it must have one of two groups of fields: `scenario`, `seed` and `plan`, or `explored`, `calm` and `schedule`"
                 .to_owned()),
         }
     }

@@ -1,5 +1,5 @@
-//! The checks: each file holds one property, and the property is judged only when a fact that it watches
-//! has changed.
+//! The checks. Each file contains one property. A property is judged only when one of the facts that it
+//! watches has changed.
 //!
 //! A check reads the ghost state and returns a message if its property does not hold. A check changes
 //! nothing in the world and keeps only a count. To add a check, write a file with a `CHECK` in the folder
@@ -130,7 +130,7 @@ impl Check {
         self
     }
 
-    /// Whether the check runs with these options.
+    /// True if the check runs with these options.
     fn is_enabled(&self, options: &Options) -> bool {
         let clocks = !self.bounded_clocks || options.clocks == ClockBound::Bounded;
         clocks && self.level <= options.level
@@ -150,7 +150,7 @@ pub(crate) fn vote_record(HardState { term, vote }: HardState) -> String {
     vote.map_or_else(|| format!("{term} without a vote"), |vote| format!("{term} with a vote for {vote}"))
 }
 
-/// Whether clocks keep the bound that leases assume.
+/// The bound on the difference between clocks that leases assume: kept or broken.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub enum ClockBound {
     /// Clocks drift at most as much as the configuration allows, and no clock jumps.

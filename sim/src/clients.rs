@@ -1,5 +1,5 @@
-//! The clients of a run: client machines that send calls and wait for answers, and a key-value store with its
-//! clients and its judges.
+//! The clients of a run. Client machines send calls and wait for answers. A key-value store with its clients
+//! and its judges is included.
 
 pub mod callers;
 pub mod kv;

@@ -1,9 +1,8 @@
 //! A server's disk: the durable state, the queue of jobs, and the effect of a crash on both.
 //!
-//! The stores hold only durable state. Jobs wait in a queue, as behind the single I/O thread of a real
-//! disk. The disk executes a job once the duration of the job has passed. Writes that arrive while
-//! another job runs are synced together. The disk does not read the virtual time and makes no
-//! observations; the world does both.
+//! The stores hold only durable state. Jobs wait in a queue, like the jobs of a single I/O thread. The disk
+//! executes a job when the duration of the job has passed. Writes that arrive while another job runs are
+//! synced together. The disk does not read the virtual time and makes no observations; the world does both.
 
 pub mod checksummed;
 pub mod fault;
@@ -43,7 +42,7 @@ pub struct Disk {
     running: usize,
     /// Writes that are being synced together.
     group: Vec<Write>,
-    /// Writes that are durable but not returned yet.
+    /// Writes that are durable but not returned by [`Disk::next_done`] yet.
     synced: VecDeque<Write>,
     plan: DiskPlan,
     streams: Streams,
@@ -55,13 +54,12 @@ pub struct Disk {
 /// The result of a job that ran.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Done {
-    /// The write is durable. The world tells the server once the whole group is durable.
+    /// The write is durable. The world informs the server when the whole group is durable.
     Durable(Write),
     /// The job failed. For a write, a part of it may be on the disk. If a write failed, all queued jobs
     /// are dropped.
     Failed(Option<PartialWrite>, StoreError),
-    /// The server must receive this event after this delay in microseconds, which is zero in most
-    /// cases.
+    /// The server must receive this event after this delay in microseconds, in most cases zero.
     Deliver(Event, Span),
 }
 
@@ -110,13 +108,14 @@ impl Disk {
         }
     }
 
-    /// Writes to the disk at once, without the queue. Used before the server starts for the first time.
+    /// Writes to the disk at once, without the queue. This is done before the server starts for the first
+    /// time.
     pub fn write_initial(&mut self, write: &Write) {
         self.stores.write(std::slice::from_ref(write)).expect(NO_FAULT);
     }
 
-    /// Recovers the state that a server starts with. `cache` is the most entries that the server keeps
-    /// in memory.
+    /// Recovers the state that a server starts with. `cache` limits the entries that the server keeps in
+    /// memory.
     ///
     /// # Errors
     /// Returns an error if a store fails, or if its content is damaged.
@@ -171,8 +170,8 @@ impl Disk {
         self.stores.load_snapshot(last, load)
     }
 
-    /// Queues a job. If the disk was idle, the job begins, and the time until [`Disk::next_done`] is
-    /// due is returned, in microseconds.
+    /// Queues a job. If the disk was idle, begins the job and returns the time until [`Disk::next_done`] is
+    /// due, in microseconds.
     pub fn put(&mut self, job: StoreJob) -> Option<Span> {
         let queued = self.queued(job);
         self.queue.push_back(queued);
@@ -213,7 +212,7 @@ impl Disk {
     /// Begins the next job, or all writes at the head of the queue as one group. Returns the duration
     /// in microseconds, or `None` if the queue is empty.
     pub fn start(&mut self) -> Option<Span> {
-        assert!(self.running == 0, "{} jobs are running", self.running);
+        assert!(self.running == 0, "cannot start a job while {} jobs are running", self.running);
         // One sync makes the whole group durable, so the group takes as long as its first write.
         let takes = self.queue.front()?.takes;
         let writes =
@@ -222,8 +221,8 @@ impl Disk {
         Some(takes)
     }
 
-    /// Simulates a crash. The stores execute some of the queued jobs, and in some cases the snapshot of
-    /// `capture`, which the server was writing.
+    /// Simulates a crash. The stores execute some of the queued jobs. In some cases they also complete the
+    /// snapshot of `capture`, which the server was writing.
     pub fn crash(&mut self, capture: Option<Capture<'_>>) -> Remains {
         // Every crash reads two words, so the draws of later crashes do not depend on the queue.
         let draws = [self.streams.remains.draw(), self.streams.remains.draw()];
@@ -267,7 +266,7 @@ impl Disk {
         self.plan = plan;
     }
 
-    /// Disables stalls and failures from now on, also for queued jobs.
+    /// Disables stalls and failures from now on. This includes the queued jobs.
     pub fn calm(&mut self) {
         (self.plan.stall, self.plan.fail, self.plan.late_read) = (None, None, None);
         self.stores.calm();
@@ -287,7 +286,7 @@ impl Disk {
         self.stores.faults()
     }
 
-    /// Removes and returns the damage that was not reported yet.
+    /// Removes and returns the damage that was not reported before.
     pub fn take_damage(&mut self) -> Vec<Damage> {
         std::mem::take(&mut self.unreported_damage)
     }
@@ -327,7 +326,7 @@ impl Disk {
         draw.within(late.by)
     }
 
-    /// Moves the running writes into the group, up to the first write that fails.
+    /// Moves the running writes into the group. Stops before the first write that fails.
     fn take_group(&mut self) {
         while 0 < self.running {
             match self.queue.pop_front().expect("a running job is still in the queue") {
@@ -390,4 +389,4 @@ impl Disk {
     }
 }
 
-const NO_FAULT: &str = "stores do not fail before the first start, and a log has no holes";
+const NO_FAULT: &str = "stores do not fail before the first start, and a log has no gaps";

@@ -1,10 +1,10 @@
-//! Bounded exploration: it tries every schedule within given bounds, and runs each step through the same
-//! `Node::step` as production does.
+//! Bounded exploration. It tries every schedule within given bounds. Each step runs the same `Node::step` as
+//! a real server.
 //!
-//! Where to read first: [`Bounds`] (what may happen), [`server_state`] (one server and its steps),
-//! [`transition_cache`] (each step computed once), [`search`] (breadth first). The properties that must
-//! hold are in [`properties`]. The search returns a [`Schedule`] that breaks one of them; [`player`]
-//! runs that schedule with whole servers.
+//! The main parts are [`Bounds`] (the events that may happen), [`server_state`] (one server and its steps),
+//! [`transition_cache`] (each step, computed once) and [`search`] (breadth first). The properties that must
+//! hold are in [`properties`]. The search returns a [`Schedule`] that breaks a property. [`player`] runs the
+//! schedule with whole servers.
 //!
 //! This module uses no threads and no wall clock. The caller provides threads through [`Executor`].
 

@@ -17,11 +17,10 @@
 //! reads them, before any run begins.
 //!
 //! When a run fails, its seed, the property and the replay command are printed at once. They are printed
-//! again, with the shrunk plan, when the test fails. A run that makes too many steps fails
-//! ([`Storm::steps_max`]). A run that takes longer than ten seconds of wall time is reported. A run that
-//! takes longer than [`Storm::wall_time_max`], or the seconds in `WAVETANK_WALL_TIME`, ends the process.
-//! A panic of the state machine or the clients is a failure like any other, also in a constructor or a
-//! destructor.
+//! again, with the shrunk plan, when the test fails. A run with too many steps fails ([`Storm::steps_max`]).
+//! A run that takes longer than ten seconds of wall time is reported. A run that takes longer than
+//! [`Storm::wall_time_max`], or the seconds in `WAVETANK_WALL_TIME`, ends the process. A panic of the state
+//! machine or the clients is also a failure, even in a constructor or a destructor.
 
 mod bounds;
 mod drop_guard;
@@ -60,7 +59,7 @@ pub struct StormOver<F> {
 /// A function that makes the clients of a plan.
 type MakeClients = dyn Fn(&Plan) -> Box<dyn Workload>;
 
-/// A storm with a state machine and clients: everything that a run needs.
+/// A storm with a state machine and clients. It can be run.
 pub struct Trial<F> {
     over: StormOver<F>,
     clients: Rc<MakeClients>,
@@ -87,18 +86,17 @@ impl Storm {
         self
     }
 
-    /// Sets the largest number of steps of a run, 5,000,000 by default. A step is an observation or a
-    /// wake-up of the clients; a storm makes some ten thousand of them. A run with more steps fails.
+    /// Sets the maximum number of steps of a run; the default is 5,000,000. A step is an observation or a
+    /// wake-up of the clients. A typical storm has some ten thousand steps. A run with more steps fails.
     #[must_use]
     pub const fn steps_max(mut self, steps: u64) -> Self {
         self.bounds.steps_max = steps;
         self
     }
 
-    /// Sets the longest wall time of a run, 300 seconds by default. A run that takes longer cannot be
-    /// interrupted, since it may be inside a call of the state machine. So its seed and its replay
-    /// command are printed, and the process ends with status 101. `WAVETANK_WALL_TIME=SECONDS` replaces
-    /// this limit.
+    /// Sets the maximum wall time of a run; the default is 300 seconds. A longer run cannot be interrupted,
+    /// because it may be inside a call of the state machine. Its seed and its replay command are printed, and
+    /// the process ends with status 101. `WAVETANK_WALL_TIME=SECONDS` replaces this limit.
     #[must_use]
     pub const fn wall_time_max(mut self, span: Duration) -> Self {
         self.bounds.wall_time_max = span;
@@ -115,7 +113,7 @@ impl Storm {
 
 impl<F: TankFsm> StormOver<F> {
     /// Adds an invariant of the state machine. It is checked after every applied batch and every restored
-    /// snapshot. The error of `holds` says what is wrong.
+    /// snapshot. The error of `holds` describes the defect of the state.
     #[must_use]
     pub fn invariant(
         mut self,
@@ -147,7 +145,7 @@ impl<F: TankFsm + 'static> Trial<F> {
         self.run_watched(plan, trace, about)
     }
 
-    /// Runs a plan under the watchdog. `about` says which run it is and how to repeat it. It is printed
+    /// Runs a plan under the watchdog. `about` names the run and the command that repeats it. It is printed
     /// if the run takes too long.
     fn run_watched<T: Observer + Default>(&self, plan: Plan, trace: T, about: String) -> Run<T> {
         let StormOver { make, invariants, bounds, .. } = &self.over;
@@ -175,7 +173,8 @@ impl<F: TankFsm + 'static> Trial<F> {
     /// the plans that the `strategies` of the feature `proptest` draw.
     ///
     /// # Errors
-    /// The error says in its first line what went wrong, and then gives the plan as source.
+    /// Returns an error if the run fails. The first line of the text names the failure; the plan follows as
+    /// source.
     pub fn survives(&self) -> Result<(), String> {
         let Run { report, .. } = self.run(self.plan().clone(), ());
         if failure::is_failure(&report.verdict) {
@@ -206,8 +205,8 @@ impl<F> fmt::Debug for Trial<F> {
 /// Runs a storm under every seed. The first failure is printed, shrunk, printed again and kept in a file.
 ///
 /// # Panics
-/// Panics when a run fails. The message has the violation, the shrunk plan and the replay command. It
-/// also panics when no seed led to a committed command.
+/// Panics if a run fails. The message has the violation, the shrunk plan and the replay command. Also panics
+/// if no command was committed under any seed.
 #[track_caller]
 pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) -> Trial<F>) {
     if let Some(path) = environment("WAVETANK_CAPSULE") {
@@ -223,7 +222,7 @@ pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) ->
             failure::report_failure(&trial, seed, &run.report.verdict);
         }
     }
-    assert!(has_held, "no seed led to a committed command, so the checks judged nothing");
+    assert!(has_held, "no command was committed under any seed, so the checks had nothing to judge");
 }
 
 #[track_caller]
@@ -239,7 +238,7 @@ fn check_capsule<F: TankFsm + 'static>(path: &str, make: impl Fn(u64) -> Trial<F
 /// Returns the seeds that the environment names, or `usual` if it names none.
 ///
 /// # Panics
-/// Panics when the environment variable is not a number or a range.
+/// Panics if the environment variable is neither a number nor a range.
 #[must_use]
 pub fn seeds(usual: Range<u64>) -> Range<u64> {
     let number = |name: &str, text: &str| {
@@ -258,7 +257,7 @@ pub fn seeds(usual: Range<u64>) -> Range<u64> {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the environment selects the runs; a run depends on its plan only"
+    reason = "the environment selects the runs, but each run depends only on its plan"
 )]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()

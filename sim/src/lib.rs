@@ -3,8 +3,8 @@
 //! The world changes the state of a cluster. Faults decide what goes wrong. Checks verify properties.
 //! Traces print events. These parts share only [`Observation`].
 //!
-//! Read first: [`Plan`] determines a run, [`World`] executes it, [`run_storms`] draws plans from seeds
-//! and runs them.
+//! Begin with three items: [`Plan`] determines a run, [`World`] executes it, and [`run_storms`] draws plans
+//! from seeds and runs them.
 
 pub mod capsule;
 pub mod check;

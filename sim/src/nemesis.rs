@@ -1,12 +1,11 @@
 //! The nemesis decides which faults of servers and of the whole network happen. The world injects them.
 //!
-//! There are two kinds of faults. A [`Scheduled`] fault recurs at drawn times. A [`Reactive`] fault
-//! follows a certain kind of step of a server. Many bugs appear only if the fault comes within
-//! microseconds of that step, and a fault at a random time is rarely so close. Each kind of fault has
-//! its own random stream and reads a fixed number of words per decision.
+//! There are two kinds of faults. A [`Scheduled`] fault recurs at drawn times. A [`Reactive`] fault follows a
+//! certain kind of step of a server. Many bugs appear only if the fault comes within microseconds of that
+//! step. A fault at a random time rarely comes so close. Each kind of fault has its own random stream and
+//! reads a fixed number of words per decision.
 //!
-//! The [`network`](crate::engine::network) decides whether a single message is lost, and how late it
-//! is.
+//! The [`network`](crate::engine::network) decides about single messages: their loss and their delay.
 
 mod reactive;
 
@@ -61,13 +60,13 @@ pub struct NemesisView<'a> {
     pub leader: Option<ServerIdx>,
     /// The servers that are lost permanently, and those that refuse to start from their disks.
     pub lost: ServerSet,
-    /// The servers whose permanent loss the plan still permits: the nemesis may lose one of them, not
-    /// all. The set is filled in only when such a fault is due, because it is expensive to compute.
+    /// The servers whose permanent loss the plan still permits. The nemesis may lose one of them, but not
+    /// all. The set is filled in only when such a fault is due, because the computation is expensive.
     pub expendable: ServerSet,
-    /// The servers that may get a new disk: no other server has a configuration that names them. Like
-    /// `expendable`, the set is filled in only when such a fault is due.
+    /// The servers that may get a new disk: no other server has a configuration that contains them. The set
+    /// is filled in only when such a fault is due, because the computation is expensive.
     pub removed: ServerSet,
-    /// The servers whose new disks are blank. This set, too, is filled in only then.
+    /// The servers whose new disks are blank. The set is filled in only when a fault of this kind is due.
     pub blank: ServerSet,
     /// The addresses at which the servers listen.
     pub addresses: &'a Addresses,
@@ -84,10 +83,10 @@ pub enum Act {
     Crash(ServerIdx, Span),
     /// Pause the server for this span.
     Pause(ServerIdx, Span),
-    /// Change the network. When the span is over, make the second change, which undoes the first.
+    /// Change the network. When the span is over, make the second change, which undoes the first change.
     Network(NetworkChange, Span, NetworkChange),
-    /// Cut the link from the first server to the second three times, in this direction only. The span
-    /// is the length of each cut, and the time from a repair to the next cut.
+    /// Cut the link from the first server to the second three times, in this direction only. Each cut lasts
+    /// for the span, and so does the pause between two cuts.
     Flap(ServerIdx, ServerIdx, Span),
     /// Call the server, as an operator would.
     Call(ServerIdx, Call),
@@ -107,8 +106,8 @@ pub enum Act {
     CorrectAddresses,
     /// Set the server's clock forward by this span.
     Jump(ServerIdx, Span),
-    /// Restart these servers at once and change the network. When the span is over, make the second
-    /// change to the network, which undoes the first.
+    /// Restart these servers at once and change the network. When the span is over, make the second change to
+    /// the network, which undoes the first change.
     RestartUnderChange(ServerSet, NetworkChange, Span, NetworkChange),
     /// Deliver the oldest message that the network holds.
     ReleaseHeld,
@@ -128,18 +127,18 @@ pub enum Act {
     ReleaseAllHeld,
     /// Stall the server's state machine for this span.
     Stall(ServerIdx, Span),
-    /// For the rest of the run, the server's clock runs as slowly as the plan allows, and all other
-    /// clocks run as fast as it allows. The network also changes. When the span is over, make the
-    /// second change to the network, which undoes the first.
+    /// For the rest of the run, the server's clock runs as slowly as the plan allows, and all other clocks
+    /// run as fast as it allows. The network also changes. When the span is over, make the second change to
+    /// the network, which undoes the first change.
     SkewClocks(ServerIdx, NetworkChange, Span, NetworkChange),
 }
 
-/// Whether a server restarts when it moves.
+/// The time at which a server that moves restarts, if it does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Restart {
-    /// It restarts at once.
+    /// The server restarts at once.
     AtOnce,
-    /// It continues to run.
+    /// The server continues to run.
     Never,
 }
 
@@ -197,8 +196,8 @@ impl Nemesis {
             .collect()
     }
 
-    /// Chooses the act for a scheduled kind of fault that is due. Returns the act, and the time in
-    /// microseconds until this kind is due again.
+    /// Chooses the act for a scheduled kind of fault that is due. Returns the act, and the time until this
+    /// kind is due again, in microseconds.
     pub fn act(&mut self, kind: Scheduled, view: &NemesisView<'_>) -> Option<(Act, Span)> {
         let (rhythm, stream, due) = self.scheduled.get_mut(&kind)?;
         let fault_id = FaultId::Scheduled(kind, *due);
@@ -211,13 +210,13 @@ impl Nemesis {
         Some((self.allowed(act, view, fault_id), again + Span::us(1)))
     }
 
-    /// Whether any reactive fault waits for one of these triggers.
+    /// True if any reactive fault waits for one of these triggers.
     #[must_use]
     pub const fn waits_for(&self, trigger: Trigger) -> bool {
         self.triggers.intersects(trigger)
     }
 
-    /// Chooses the act that answers a step of a server, if the step has one of these triggers.
+    /// Chooses the act for a reactive fault, if the step of this server has one of the triggers.
     pub fn reactive(&mut self, idx: ServerIdx, trigger: Trigger, view: &NemesisView<'_>) -> Act {
         let timeout = Span::from_duration(self.config.heartbeat_timeout);
         let mut taken = (Act::Nothing, None);
@@ -241,8 +240,8 @@ impl Nemesis {
         self.allowed(act, view, fault_id)
     }
 
-    /// Decides whether the server crashes between two actions of this step. If so, returns the number
-    /// of actions that it still executes, and the span for which it is then down.
+    /// Decides whether the server crashes between two actions of this step. If it does, returns the number of
+    /// actions that the server still executes, and the time until it restarts, in microseconds.
     pub fn crash_between(
         &mut self,
         idx: ServerIdx,
@@ -263,10 +262,13 @@ impl Nemesis {
             return None;
         }
         *self.counts.entry("crash_between").or_default() += 1;
-        Some((usize::try_from(draw.below(actions as u64)).expect("one of the actions"), lasts))
+        Some((
+            usize::try_from(draw.below(actions as u64)).expect("the number is that of one of the actions"),
+            lasts,
+        ))
     }
 
-    /// How often each kind of fault was injected, by its name.
+    /// The number of injected faults of each kind, by name.
     #[must_use]
     pub const fn counts(&self) -> &BTreeMap<&'static str, u64> {
         &self.counts
@@ -297,8 +299,7 @@ impl Nemesis {
     }
 }
 
-/// Draws how long a crashed server is down: it restarts at once, within one timeout, or within ten
-/// timeouts.
+/// Draws the time for which a crashed server stays down: zero, up to one timeout, or up to ten timeouts.
 fn draw_downtime(draw: Draw, timeout: Span) -> Span {
     match draw.below(3) {
         0 => Span::ZERO,
@@ -323,7 +324,10 @@ fn choose_some(servers: ServerSet, count: usize, draw: Draw) -> ServerSet {
         let at = word % left.len() as u64;
         // Scrambles the word, so that the next choice does not depend on this one.
         word = word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 7;
-        let idx = left.iter().nth(usize::try_from(at).expect("a server index")).expect("not all are chosen");
+        let idx = left
+            .iter()
+            .nth(usize::try_from(at).expect("a server index"))
+            .expect("there is a server that was not chosen yet");
         (chosen, left) = (chosen.with(idx), left.without(idx));
     }
     chosen

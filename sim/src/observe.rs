@@ -1,7 +1,7 @@
-//! The output of a world: one stream of observations, which checks, traces and digests all read.
+//! The output of a world: one stream of observations. Checks, traces and digests all read it.
 //!
-//! An observation borrows from the world, so an observer copies the parts that it keeps. An observer
-//! cannot change the world.
+//! An observation borrows from the world, so an observer copies the parts that it keeps. An observer cannot
+//! change the world.
 
 pub mod addresses;
 pub mod digest;
@@ -26,9 +26,9 @@ use wavetank_raft::{
 /// One observation of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Observation<'a> {
-    /// The virtual time of the observation.
+    /// The virtual time of the observation, in microseconds.
     pub at: Time,
-    /// The number of the observation in the run. The first has number 1.
+    /// The number of the observation in the run, from 1 on.
     pub step: u64,
     /// The kind of the observation, with its data.
     pub kind: ObservationKind<'a>,
@@ -68,12 +68,12 @@ pub enum ObservationKind<'a> {
         /// The log that the server read from its disk.
         log: &'a [wavetank_raft::Entry],
     },
-    /// A server crashed. Its unsynced writes are lost, except those that
-    /// [`ObservationKind::Durable`] reported before this.
+    /// A server crashed. Its unsynced writes are lost, except the writes that [`ObservationKind::Durable`]
+    /// has already reported.
     Crashed {
         /// The server that crashed.
         idx: ServerIdx,
-        /// Whether the disk is erased, so that the server restarts blank.
+        /// True if the disk is erased too. The server then restarts blank.
         wiped: bool,
     },
     /// A server is paused. Its clock continues.
@@ -109,16 +109,16 @@ pub enum ObservationKind<'a> {
     },
     /// A state machine applied a batch.
     Applied {
-        /// The server to which the state machine belongs.
+        /// The server that owns the state machine.
         idx: ServerIdx,
-        /// The indexes of the applied entries, with those entries that were in memory.
+        /// The indexes of the applied entries, and those of the entries that were in memory.
         batch: &'a Batch,
         /// The digest of the state after the batch.
         digest: u64,
     },
     /// A state machine was captured, and the snapshot is durable.
     SnapshotTaken {
-        /// The server to which the state machine belongs.
+        /// The server that owns the state machine.
         idx: ServerIdx,
         /// The description of the snapshot.
         meta: &'a SnapshotMeta,
@@ -127,7 +127,7 @@ pub enum ObservationKind<'a> {
     },
     /// A state machine was restored from a snapshot, either at start or from the leader.
     Restored {
-        /// The server to which the state machine belongs.
+        /// The server that owns the state machine.
         idx: ServerIdx,
         /// The last entry that the snapshot covers.
         last: LogId,
@@ -140,11 +140,11 @@ pub enum ObservationKind<'a> {
         from: ServerIdx,
         /// The server to which the message is addressed.
         to: ServerIdx,
-        /// The id of the call, which the request and its response share.
+        /// The id of the call. A request and its response have the same id.
         rpc: RpcId,
-        /// The message itself.
+        /// The content of the message.
         carried: MessageRef<'a>,
-        /// Whether and when the message arrives.
+        /// The fate of the message: whether it arrives, and the time of the arrival.
         fate: Fate,
     },
     /// A client begins an operation.
@@ -153,7 +153,7 @@ pub enum ObservationKind<'a> {
         client: u16,
         /// The operation's number, unique in the run.
         operation: u64,
-        /// The operation, in the type of the workload.
+        /// The operation. The workload defines its type.
         what: &'a dyn OperationValue,
     },
     /// A client's operation ended.
@@ -162,22 +162,22 @@ pub enum ObservationKind<'a> {
         client: u16,
         /// The operation's number, as in [`ObservationKind::Invoked`].
         operation: u64,
-        /// How the operation ended for the client.
+        /// The outcome of the operation, as far as its client knows.
         ending: OperationEnd,
-        /// The operation with its result, in the type of the workload.
+        /// The operation with its result. The workload defines its type.
         what: &'a dyn OperationValue,
     },
     /// Links were cut or restored.
     Network(&'a NetworkChange),
-    /// No more faults begin after this. Servers outside the core stay down.
+    /// Healing began. No more faults begin after this. Servers outside the core stay down.
     Healed {
         /// The servers that are intact and connected. They must make progress.
         core: ServerSet,
     },
 }
 
-/// An operation in the type of its workload. Code that knows the workload recovers the type by `(what
-/// as &dyn Any).downcast_ref()`. All other code can only print the operation.
+/// An operation, with a type that its workload defines. Code that knows this type can get it with `(what as
+/// &dyn Any).downcast_ref()`. Other code can only print the operation.
 pub trait OperationValue: Any + Debug {}
 
 impl<T: Any + Debug> OperationValue for T {}
@@ -191,15 +191,14 @@ pub enum MessageRef<'a> {
     Response(&'a Response),
 }
 
-/// Whether and when a message arrives.
+/// The fate of a message: whether it arrives, and the time of the arrival.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fate {
     /// The message arrives at this time.
     Arrives(Time),
     /// The message arrives twice, at these times.
     ArrivesTwice(Time, Time),
-    /// The message is lost: by a random fault, because the link is cut, or because the receiver is
-    /// down.
+    /// The message is lost. The cause is a random fault, a cut link, or a receiver that is down.
     Lost,
 }
 
@@ -214,16 +213,16 @@ pub enum OperationEnd {
     Unknown,
 }
 
-/// This bit is set in the request ids of operators' calls. Clients number their calls from zero and
-/// never reach it.
+/// The bit that marks the request ids of operators' calls. Clients number their calls from zero and never
+/// reach this bit.
 const OPERATOR: u64 = 1 << 63;
 
-/// The request id of an operator's `number`-th call.
+/// Returns the request id of an operator's call. `number` counts the operators' calls.
 pub(crate) const fn operator_request(number: u64) -> RequestId {
     RequestId(OPERATOR | number)
 }
 
-/// Whether the call comes from an operator, a story or the nemesis. If not, it comes from a client.
+/// True if the call comes from an operator, a story or the nemesis, and not from a client.
 pub(crate) const fn is_operator_request(request: RequestId) -> bool {
     request.0 & OPERATOR != 0
 }

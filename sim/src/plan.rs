@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use wavetank_raft::{Config, ReadPath, Span};
 
-/// Everything that determines one run.
+/// All values that determine one run.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
@@ -37,7 +37,7 @@ pub struct Plan {
     pub servers: u8,
     /// The number of blank servers outside the first configuration. An operator may add them later.
     pub spares: u8,
-    /// Whether the servers of the first configuration start bootstrapped or blank.
+    /// The state in which the servers of the first configuration start: bootstrapped or blank.
     pub birth: InitialState,
     /// The configuration of every server. The world fills in `local_id` for each server.
     pub config: Config,
@@ -47,26 +47,26 @@ pub struct Plan {
     pub disks: DiskPlan,
     /// Durations and faults of the state machine operations.
     pub machines: MachinePlan,
-    /// After this span, a supervisor restarts a server that stopped itself. `None`: it is not
+    /// The time after which a supervisor restarts a server that stopped itself. `None`: the server is not
     /// restarted.
     pub supervised: Option<Span>,
     /// The first readings and the drift of the clocks.
     pub clocks: ClockPlan,
-    /// The number of clients and how often they send operations.
+    /// The number of clients and the rate of their operations.
     pub clients: ClientPlan,
     /// Faults of servers and of the network as a whole.
     pub nemesis: NemesisPlan,
-    /// If set, only these faults of servers and links happen. `None`: all faults that are drawn happen.
+    /// If set, only these faults of servers and links happen. `None`: all drawn faults happen.
     #[serde(default)]
     pub fault_ids: Option<BTreeSet<FaultId>>,
-    /// Whether random streams or a schedule decide what happens next.
+    /// Decides the order of events: random streams or a schedule.
     #[serde(default)]
     pub order: EventOrder,
-    /// How long faults are injected, from the start of the run.
+    /// The time for which faults are injected, from the start of the run.
     pub chaos: Span,
-    /// What happens after the faults have ended.
+    /// The phases after the faults have ended.
     pub heal: HealPlan,
-    /// Which judges run. Judges do not change the run, except that their first verdict ends it.
+    /// The judges that examine the run. They do not change the run, but the first violation ends it.
     #[serde(default)]
     pub judges: JudgeLevel,
 }
@@ -86,7 +86,7 @@ pub enum InitialState {
 pub struct RandomDelay {
     /// The probability of the delay.
     pub chance: Ratio,
-    /// The range of its length.
+    /// The range of lengths of the delay.
     pub by: Spans,
 }
 
@@ -109,10 +109,10 @@ pub struct LinkPlan {
     /// The network holds a message for this delay. It delivers the message earlier if the nemesis
     /// releases it. For half of these messages, a copy also arrives without the delay.
     pub hold: Option<RandomDelay>,
-    /// When a server crashes or a link is cut, the probability that the messages in flight there are
-    /// lost too. Messages that the network holds are not lost.
+    /// The probability that the messages in flight are lost too when a server crashes or a link is cut.
+    /// Messages that the network holds are not lost.
     pub on_way: Option<Ratio>,
-    /// The probability that bits of a message flip in flight. The receiver detects it by the checksum
+    /// The probability that bits of a message flip in flight. The receiver detects the change by the checksum
     /// and drops the message.
     #[serde(default)]
     pub corrupt: Option<Ratio>,
@@ -122,15 +122,15 @@ pub struct LinkPlan {
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DiskPlan {
-    /// How long a sync takes without faults.
+    /// The duration of a sync without faults.
     pub sync: Spans,
-    /// How long a read takes without faults. Writing a piece of a snapshot takes as long.
+    /// The duration of a read, or of writing a snapshot piece, without faults.
     pub read: Spans,
-    /// Makes a sync longer, by up to several election timeouts.
+    /// Makes some syncs longer, by up to several election timeouts.
     pub stall: Option<RandomDelay>,
-    /// The probability that a write fails. Afterwards, any part of it may be on the disk.
+    /// The probability that a write fails. After a failed write, any part of it may be on the disk.
     pub fail: Option<Ratio>,
-    /// Delays the result of a read. The disk does other work meanwhile.
+    /// Delays the result of a read. The disk does other work during the delay.
     #[serde(default)]
     pub late_read: Option<RandomDelay>,
 }
@@ -139,11 +139,11 @@ pub struct DiskPlan {
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MachinePlan {
-    /// How long it takes to apply a batch of entries.
+    /// The time to apply a batch of entries.
     pub apply: Spans,
-    /// How long it takes to capture or restore a snapshot.
+    /// The time to capture or restore a snapshot.
     pub snapshot: Spans,
-    /// Makes one of these operations longer.
+    /// Makes some of these operations longer.
     #[serde(default)]
     pub stall: Option<RandomDelay>,
 }
@@ -154,7 +154,8 @@ pub struct MachinePlan {
 pub struct ClockPlan {
     /// The range of the first reading of each clock.
     pub start: Spans,
-    /// The largest difference between the speed of a clock and of virtual time, in parts per million.
+    /// The maximum difference between the speed of a clock and the speed of virtual time, in parts per
+    /// million.
     pub drift_ppm: u32,
 }
 
@@ -167,7 +168,7 @@ pub struct ClientPlan {
     pub count: u16,
     /// The pause between a client's operations.
     pub think: Spans,
-    /// How long a client waits for an answer before it gives up.
+    /// The time that a client waits for an answer before it gives up.
     pub patience: Span,
     /// The number of keys that the clients share.
     pub keys: u16,
@@ -179,10 +180,10 @@ pub struct ClientPlan {
     pub delay: Spans,
     /// The probability that a message between a client and a server is lost.
     pub loss: Option<Ratio>,
-    /// For how long a server collects commands into one batch. `None`: it takes each command when it
-    /// arrives.
+    /// The time for which a server collects commands into one batch. `None`: a server takes each command when
+    /// it arrives.
     pub gather: Option<Span>,
-    /// The share of commands that clients send with extensions. `None`: they send none.
+    /// The share of commands that clients send with extensions. `None`: no command has extensions.
     #[serde(default)]
     pub extended: Option<Ratio>,
 }
@@ -191,7 +192,7 @@ pub struct ClientPlan {
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NemesisPlan {
-    /// The largest number of servers that are down or paused at the same time.
+    /// The maximum number of servers that are down or paused at the same time.
     pub most_down: u8,
     /// The probability that a server crashes between two actions of a step.
     pub crash_between: Option<Ratio>,
@@ -205,14 +206,16 @@ pub struct NemesisPlan {
     pub budget: Budget,
 }
 
-/// The number of servers that may be lost, or have disks whose content differs from what was written.
+/// The number of servers that may be lost, or whose disks may be damaged. A damaged disk has other content
+/// than the content that was written.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub enum Budget {
-    /// The remaining servers are always a quorum of every configuration that may be in force. The
-    /// cluster must survive, with everything that it has acknowledged.
+    /// The remaining servers are always a quorum of every configuration that may be in force. The cluster
+    /// must survive and keep everything that it has acknowledged.
     #[default]
     Within,
-    /// Any number of servers. The remaining servers may stop answering; they must never answer wrongly.
+    /// Any number of servers may be lost or damaged. The remaining servers may stop answering; they must
+    /// never answer wrongly.
     Beyond,
 }
 
@@ -222,36 +225,36 @@ pub enum Budget {
 pub struct Recurrence {
     /// The time from the start of one fault to the start of the next.
     pub every: Spans,
-    /// How long each fault lasts.
+    /// The duration of each fault.
     pub lasts: Spans,
 }
 
-/// What happens after the faults have ended.
+/// The phases after the faults have ended.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each switches one phase of the end on or off")]
+#[expect(clippy::struct_excessive_bools, reason = "each field switches one phase on or off")]
 #[serde(deny_unknown_fields)]
 pub struct HealPlan {
-    /// How long the clients continue after the last fault.
+    /// The time for which the clients continue after the last fault.
     pub settle: Span,
-    /// Some servers stay down until the end of the run: as many as the cluster can lose and still have
-    /// a quorum.
+    /// If true, some servers stay down until the end of the run: as many as the cluster can lose and still
+    /// have a quorum.
     pub leave_broken: bool,
-    /// When all servers agree, one server is isolated and the others compact their logs as far as they
-    /// can. Then the server is reconnected.
+    /// If true: when all servers agree, one server is isolated, and the others compact their logs as far as
+    /// possible. Then the server is reconnected.
     pub compact: bool,
-    /// When all servers agree, all links are cut except those of one server, the hub. The cluster must
-    /// still make progress. Then the links are restored.
+    /// If true: when all servers agree, all links are cut except the links of one server, the hub. The
+    /// cluster must still make progress. Then the links are restored.
     #[serde(default)]
     pub hub: bool,
-    /// When all servers agree, one voter is isolated until it has campaigned alone. Then it is
+    /// If true: when all servers agree, one voter is isolated until it has campaigned alone. Then it is
     /// reconnected.
     #[serde(default)]
     pub lone: bool,
 }
 
 impl Plan {
-    /// The time limit of a healed cluster to agree, as a multiple of the longest election timeout. Some
-    /// elections may fail first, and the leader may have many entries to send.
+    /// The time limit for the servers of a healed cluster to agree, as a multiple of the longest election
+    /// timeout. Some elections may fail first, and the leader may have many entries to send.
     pub const LIVENESS_TIMEOUTS: u64 = 40;
 
     /// A plan without faults: messages take 1 to 5 ms, a sync takes 0.1 to 1 ms, clocks do not drift,
@@ -307,13 +310,13 @@ impl Plan {
         usize::from(self.servers) + usize::from(self.spares)
     }
 
-    /// The longest time that a server waits before it campaigns, or campaigns again.
+    /// The longest time that a server waits before it campaigns for the first time or again.
     #[must_use]
     pub fn election_timeout(&self) -> Span {
         Span::from_duration(self.config.heartbeat_timeout.max(self.config.election_timeout)).times(2)
     }
 
-    /// How long a healed cluster has to agree after the clients have stopped.
+    /// The time limit for the servers of a healed cluster to agree, counted from the stop of the clients.
     #[must_use]
     pub fn liveness_limit(&self) -> Span {
         self.election_timeout().times(Self::LIVENESS_TIMEOUTS)
@@ -358,7 +361,7 @@ impl ClientPlan {
 }
 
 impl ClientPlan {
-    /// Whether all reads use the lease path.
+    /// True if all reads use the lease path.
     #[must_use]
     pub fn read_under_leases_alone(&self) -> bool {
         self.reads == [ReadPath::Lease]

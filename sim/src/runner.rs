@@ -1,8 +1,8 @@
 //! Runs a simulation under judges: creates it, drives it to its end, judges it and writes its report.
 //!
-//! [`run`] runs any [`Simulation`]. [`Runner`] runs a plan from the bootstrap of its cluster to the
-//! verdict. A panic of the code under test becomes a verdict, even if the simulation is still being
-//! created or is already being judged.
+//! [`run`] runs any [`Simulation`]. [`Runner`] runs a plan from the bootstrap of its cluster to the verdict.
+//! A panic of the code under test becomes a verdict, even during the creation or the final judgement of the
+//! simulation.
 
 pub mod catch_panic;
 pub mod observers;
@@ -25,7 +25,7 @@ use wavetank_raft::Time;
 
 /// A simulation that can be run and judged: a world, the cluster of a story, or a schedule.
 pub trait Simulation {
-    /// Checks that the user adds to those of the protocol.
+    /// Checks that the user adds to the checks of the protocol.
     type Checks: CustomChecks;
     /// The trace that the run writes.
     type Trace: Default;
@@ -41,18 +41,19 @@ pub trait Simulation {
     /// The observers of the run.
     fn observers(&mut self) -> &mut Observers<Self::Checks, Self::Trace>;
 
-    /// The verdict, if no judge found a violation.
+    /// Returns the verdict if no judge found a violation.
     fn verdict(&mut self, outcome: Self::DriveOutcome) -> Verdict;
 
     /// Adds the numbers that the observers do not count to the report.
     fn describe(&self, report: &mut Report);
 
-    /// The faults of servers and links that happened. Empty if the simulation does not record them.
+    /// Returns the faults of servers and links that happened. The list is empty if the simulation does not
+    /// record them.
     fn fault_ids(&self) -> Vec<FaultId> {
         Vec::new()
     }
 
-    /// Removes and returns the schedule that was recorded. Empty if the simulation records none.
+    /// Removes and returns the recorded schedule. It is empty if the simulation records none.
     fn take_schedule(&mut self) -> Vec<Element> {
         Vec::new()
     }
@@ -78,7 +79,7 @@ pub fn run<S: Simulation>(name: &str, seed: u64, make: impl FnOnce() -> S) -> Ru
 }
 
 impl<T: Default> Run<T> {
-    /// A run whose simulation could not be made because of this panic.
+    /// Makes the result of a run whose simulation could not be created because of this panic.
     pub(crate) fn panicked(name: &str, seed: u64, message: String) -> Self {
         let report = Report::new(name, seed, Verdict::Panicked(message));
         Self { report, fault_ids: Vec::new(), schedule: Vec::new(), trace: T::default() }
@@ -116,7 +117,7 @@ pub struct Runner<F, E, T> {
     pub make: Box<dyn FnMut(ServerIdx) -> F>,
     /// The clients and their operations.
     pub workload: Box<dyn Workload>,
-    /// Checks that the user adds to those of the protocol.
+    /// Checks that the user adds to the checks of the protocol.
     pub custom: E,
     /// The trace to write. Use `()` for none.
     pub trace: T,
@@ -128,8 +129,8 @@ impl<F: TankFsm + 'static, E: CustomChecks, T: Observer + Default> Runner<F, E, 
         self.run_with_stores(&mut |_| Box::new(Memory::default()))
     }
 
-    /// Runs the plan like [`run`](Self::run), but with stores of this factory instead of stores in
-    /// memory.
+    /// Runs the plan like [`run`](Self::run), but with stores of this factory. [`run`](Self::run) uses stores
+    /// in memory.
     pub fn run_with_stores(self, store_factory: &mut StoreFactory<'_>) -> Run<T> {
         let Self { name, plan, make, workload, custom, trace } = self;
         run(&name, plan.seed, || {
@@ -171,7 +172,7 @@ impl<F: TankFsm, E: CustomChecks, T: Observer + Default> Simulation for World<F,
         self.observer_mut()
     }
 
-    /// Judges whether the servers agree in the end, and whether any entry was committed.
+    /// Checks at the end that the servers agree and that at least one entry was committed.
     fn verdict(&mut self, outcome: StormOutcome) -> Verdict {
         let observers = self.observer();
         if let Some(why) = outcome.unsettled {
@@ -179,7 +180,7 @@ impl<F: TankFsm, E: CustomChecks, T: Observer + Default> Simulation for World<F,
                 check: "agreement".to_owned(),
                 class: Class::Liveness,
                 section: "thesis §3.4".to_owned(),
-                what: format!("{} ms after the clients rested: {why}", outcome.took.0 / 1_000),
+                what: format!("{} ms after the clients stopped: {why}", outcome.took.0 / 1_000),
                 at: Self::now(self),
                 step: observers.tally.steps,
             });

@@ -1,9 +1,9 @@
 //! A schedule: a run as a list of choices.
 //!
-//! A plan leaves the order of events to random streams. A schedule states it: which message arrives next,
-//! which timer fires, which disk job ends, which server crashes. Each element names its object by an
-//! identity that does not depend on the other elements, so an element can be left out. On replay, an element
-//! whose object does not exist is skipped and counted.
+//! A plan leaves the order of events to random streams. A schedule states the order: the message that arrives
+//! next, the timer that fires, the disk job that ends, the server that crashes. Each element names its object
+//! by an identity that does not depend on the other elements, so an element can be left out. If the object of
+//! an element does not exist in a replay, the element is skipped and counted.
 //!
 //! A world records the schedule of any run ([`World::record_schedule`](crate::World::record_schedule)) and
 //! plays a schedule ([`World::play`](crate::World::play)). Faults of links, pauses of machines and losses of
@@ -24,28 +24,28 @@ use wavetank_raft::{Call, DeadlineReason, Index, RpcId, Span, Term, Time, Token}
 /// One choice of a run, with the virtual time at which it was made. It is serialised as a line of text.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Element {
-    /// The virtual time in microseconds. On replay, an element never happens earlier than this, and never
-    /// earlier than the element before it.
+    /// The virtual time of the choice, in microseconds. In a replay, an element never happens before this
+    /// time or before the previous element.
     pub at: Time,
     /// The choice.
     pub choice: Choice,
 }
 
-/// A choice: what happens next.
+/// A choice of the next event.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Choice {
     /// A message arrives. It may arrive more than once.
     Deliver {
         /// The message.
         message: MessageId,
-        /// The word that selects the bits of the message that flip on the way; `None` if none flips.
+        /// A random word that selects the flipped bits of the message; `None` if no bit flips.
         flips: Option<u64>,
     },
     /// The timer of a server fires, for this reason. The time moves on to the server's deadline.
     Fire(ServerIdx, DeadlineReason),
     /// The running jobs of a disk end. This job is the last one of them.
     Finish(ServerIdx, JobId),
-    /// The result of a read reaches its server, or the news that a write has failed (`None`).
+    /// A server learns the result of a read. If the id is `None`, it learns that a write has failed.
     Hear(ServerIdx, Option<RpcId>),
     /// The current work of a state machine ends.
     Work(ServerIdx, WorkId),
@@ -57,7 +57,8 @@ pub enum Choice {
     Reply(AskId),
     /// An operator calls a server.
     Call(ServerIdx, Box<Call>),
-    /// A server crashes while it executes the actions of the next element: only the first few are executed.
+    /// A server crashes while it executes the actions of the next element. It executes only this number of
+    /// them.
     Interrupt(ServerIdx, usize),
     /// A server crashes.
     Crash(ServerIdx),
@@ -67,11 +68,11 @@ pub enum Choice {
     Lose(ServerIdx),
     /// A server starts.
     Start(ServerIdx),
-    /// A server is paused.
+    /// A server pauses.
     Pause(ServerIdx),
-    /// A paused server goes on.
+    /// A paused server resumes.
     Resume(ServerIdx),
-    /// A disk is damaged. The draw selects the place.
+    /// A disk is damaged. The draw selects the location of the damage.
     Damage(ServerIdx, DiskFault, Draw),
     /// A server crashes and gets a new disk. The messages to the old machine are lost.
     NewDisk(ServerIdx),
@@ -81,19 +82,20 @@ pub enum Choice {
     Move(ServerIdx),
     /// Two servers exchange their addresses.
     ExchangeAddresses(ServerIdx, ServerIdx),
-    /// A full disk has space again.
+    /// A full disk has free space again.
     FreeSpace(ServerIdx),
     /// Links are cut or restored.
     Network(NetworkChange),
     /// A clock jumps forward.
     Jump(ServerIdx, Span),
-    /// A clock stands still for this long.
+    /// A clock stops for this span.
     Freeze(ServerIdx, Span),
-    /// A clock runs faster by this many parts per million, or slower if the number is negative.
+    /// The rate of a clock changes to this many parts per million faster than virtual time; a negative number
+    /// means slower.
     Drift(ServerIdx, i32),
     /// All faults end. These servers stay down for ever.
     Heal(ServerSet),
-    /// The clients begin no more operations.
+    /// The clients begin no new operations.
     Rest,
 }
 
@@ -103,8 +105,8 @@ pub enum Fit {
     /// The element is skipped.
     Exact,
     /// The element takes a similar object: another message of the same kind between the same servers, or
-    /// another job of the same disk. If there is none, it is skipped. With this, elements still fit after
-    /// others were left out and terms and numbers have changed.
+    /// another job of the same disk. If there is none, it is skipped. Therefore elements still fit when other
+    /// elements are left out and terms and numbers change.
     Similar,
 }
 
@@ -116,12 +118,12 @@ pub enum EventOrder {
     Drawn,
     /// The random streams decide, and [`Run::schedule`](crate::runner::Run::schedule) has the schedule.
     Recorded,
-    /// This schedule decides. The run ends with its last element.
+    /// This schedule decides the order. The run ends with its last element.
     Scheduled(Fit, Vec<Element>),
 }
 
 impl EventOrder {
-    /// The order of this schedule. Each line is the text of an element.
+    /// Makes an order from a schedule. Each line is the text of an element.
     ///
     /// # Panics
     /// Panics if a line is not an element.
@@ -137,8 +139,8 @@ impl EventOrder {
 pub struct MessageId {
     /// The call to which the message belongs.
     pub call: CallId,
-    /// 0 for the request itself, otherwise the number of the response: a request that arrives twice is
-    /// answered twice.
+    /// Zero for the request itself. For a response, its number: a request that arrives twice has two
+    /// responses.
     pub answer: u32,
 }
 
@@ -153,7 +155,7 @@ pub struct CallId {
     pub term: Term,
     /// The kind of the request.
     pub kind: CallKind,
-    /// The number of the call among all of the same caller, callee, term and kind, from 1.
+    /// The number of the call among all calls of the same caller, callee, term and kind, from 1.
     pub ordinal: u32,
 }
 
@@ -186,25 +188,25 @@ pub enum JobId {
 /// Identifies the work of a state machine.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum WorkId {
-    /// Applying entries up to this one.
+    /// The state machine applies the entries up to this one.
     Apply(Index),
-    /// Taking a snapshot that ends with this entry.
+    /// The state machine takes a snapshot that ends with this entry.
     TakeSnapshot(Index),
-    /// Loading the snapshot that ends with this entry.
+    /// The state machine loads the snapshot that ends with this entry.
     Restore(Index),
 }
 
-/// Identifies a request of a client, and its reply.
+/// Identifies a request of a client and the reply to it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct AskId {
     /// The client.
     pub client: u16,
-    /// The number of the request among all of this client, from 1.
+    /// The number of the request among all requests of this client, from 1.
     pub ordinal: u32,
 }
 
 impl Choice {
-    /// Returns the server that acts or is acted upon, if it is a single one.
+    /// Returns the server that the choice concerns, if it concerns a single server.
     #[must_use]
     pub const fn server(&self) -> Option<ServerIdx> {
         match self {

@@ -4,13 +4,13 @@
 //! lists the edits that simplify a plan. The caller runs the plans. The search is deterministic: the
 //! same plan always shrinks to the same plan.
 //!
-//! A run that breaks a safety property, or that panics, is shrunk as a schedule (`elements.rs`): elements
-//! are left out until each of the others is needed. Liveness has no such element, since what is missing
-//! cannot be left out, so the plan itself is shrunk. That search has three phases. The first phase disables faults and phases of the run, sets values to
-//! their defaults, and reduces numbers. Such an edit changes the whole run, so each edited plan is
-//! tried under several seeds. The second phase lists the faults that happened in the run, and removes
-//! those that are not needed (Zeller's ddmin). The third phase rounds numbers. The last two phases are
-//! repeated a few times, because each may enable edits of the other.
+//! A run that breaks a safety property, or that panics, is shrunk as a schedule (`elements.rs`): elements are
+//! left out until each of the others is needed. A violation of liveness has no such elements, because it
+//! consists of missing events. There the plan itself is shrunk. That search has three phases. The first phase
+//! disables faults and phases of the run, sets values to their defaults, and reduces numbers. Such an edit
+//! changes the whole run, so each edited plan is tried under several seeds. The second phase lists the faults
+//! that happened in the run, and removes those that are not needed (Zeller's ddmin). The third phase rounds
+//! numbers. The last two phases are repeated a few times, because each may enable edits of the other.
 
 #[cfg(feature = "proptest")]
 pub mod strategies;
@@ -56,9 +56,9 @@ pub struct ShrinkProgress<'a> {
     pub tries: u64,
     /// The smallest failing plan that was found so far.
     pub best: &'a Plan,
-    /// The size of the run of this plan.
+    /// The size of the run of the plan `best`.
     pub size: Size,
-    /// Whether the last run was the one that found this plan.
+    /// True if the last run found this plan.
     pub is_new: bool,
 }
 
@@ -75,7 +75,7 @@ pub struct Shrunk {
     pub after: Size,
     /// The number of plans that were run in the whole search.
     pub tries: u64,
-    /// True if the plan has a schedule of which no single element can be left out.
+    /// True if the plan has a schedule from which no single element can be left out.
     pub is_minimal: bool,
 }
 
@@ -111,8 +111,8 @@ impl fmt::Display for Failure {
 }
 
 impl Size {
-    /// Whether no part of this size is larger, except that the number of steps may grow by a quarter
-    /// and eight more. A simpler plan may take slightly longer.
+    /// True if no part of this size is larger. The number of steps may grow by a quarter plus eight, because
+    /// a simpler plan may take slightly longer.
     const fn is_within(self, other: Self) -> bool {
         self.faults <= other.faults
             && self.servers <= other.servers
@@ -173,14 +173,14 @@ struct Shrinker<'a, 'b> {
     go_on: &'a mut dyn FnMut(&ShrinkProgress<'_>) -> bool,
     is_over: bool,
     is_minimal: bool,
-    /// If true, a simpler plan is kept only if no part of its size grows much.
+    /// True if a simpler plan is kept only if no part of its size grows much.
     is_small: bool,
 }
 
 impl Shrinker<'_, '_> {
     /// The number of other seeds that are tried for an edit, because the edit changes the whole run.
     const SEEDS: u64 = 6;
-    /// The largest number of repetitions of the last phases.
+    /// The maximum number of repetitions of the last two phases.
     const ROUNDS: u64 = 4;
     /// The number of seeds that are tried to find the shortest run.
     const MORE_SEEDS: u64 = 64;
@@ -208,7 +208,7 @@ impl Shrinker<'_, '_> {
         }
     }
 
-    /// Applies as many edits as possible together: first all, then each half, then each quarter, and so
+    /// Applies as many edits as possible together: first all edits, then each half, then each quarter, and so
     /// on. Returns whether any edit was kept.
     fn simplify(&mut self, edits: &[Edit], seeds: u64) -> bool {
         let mut made = false;
@@ -271,8 +271,9 @@ impl Shrinker<'_, '_> {
         is_new
     }
 
-    /// True if the plan with its exact schedule fails in the same way. It may not: a panic ends a run in the
-    /// middle of an element, which the schedule then lacks. It is the same attempt, so it is not counted.
+    /// True if the plan with its exact schedule fails in the same way. It may not fail: a panic ends a run in
+    /// the middle of an element, so the schedule lacks that element. This run belongs to the same attempt, so
+    /// it is not counted.
     fn fails_exactly(&mut self, plan: &Plan) -> bool {
         let tried = (self.run)(plan.clone());
         Failure::of(&tried.report.verdict).as_ref() == Some(&self.failure)

@@ -31,7 +31,7 @@ fn a_failure_is_printed_before_it_is_shrunk() {
     said.expect(
         "found under fails_and_then_loops, seed 3\nreplay  WAVETANK_SEED=3 cargo test fails_and_then_loops",
     );
-    said.expect("a run did not end within 3.000 s, so the process ends: a smaller plan for the failure of");
+    said.expect("a run did not end within 3.000 s, so the process ends: a smaller plan in the shrink of");
 }
 
 #[test]

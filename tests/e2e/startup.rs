@@ -106,7 +106,7 @@ fn a_directory_in_use() {
     let _first = dir.start("n1");
     let directory = dir.path("n1");
     let said = startup_error(&alone(&directory));
-    let expected = "in use by another process: stop it, or use another directory";
+    let expected = "in use by another process: stop that process, or use another directory";
     assert_eq!(said, format!("kv: {directory}/raft.redb: {expected}"));
 }
 
@@ -114,7 +114,10 @@ fn a_directory_in_use() {
 fn a_directory_without_write_permission() {
     // The superuser cannot write there either.
     let said = startup_error(&alone("/sys/kv"));
-    assert_eq!(said, "kv: /sys/kv: cannot be written: check owner, mode and mount");
+    assert_eq!(
+        said,
+        "kv: /sys/kv: cannot be written: check its owner, its permissions and its mount options"
+    );
     let said = startup_error(&alone("/dev/null"));
     assert!(said.starts_with("kv: /dev/null"), "{said}");
 }
@@ -137,7 +140,10 @@ fn a_foreign_or_damaged_or_newer_store() {
     fs::write(&file, &whole).unwrap();
     make_newer(&file);
     let said = startup_error(&alone(&directory));
-    assert!(said.contains("raft.redb: written in format 9, but 2 is the newest known here"), "{said}");
+    assert!(
+        said.contains("raft.redb: written in format 9, but this release reads at most format 2"),
+        "{said}"
+    );
 }
 
 /// Writes the format number of a later release.

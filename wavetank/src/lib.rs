@@ -1,12 +1,14 @@
 //! Raft for Rust, and the simulator that tests it: one crate to import.
 //!
-//! - [`node`]: a Raft server on tokio, TCP and files, with HashiCorp Raft's API. It needs the feature `node`, which is
-//!   on by default.
-//! - [`tank`]: the deterministic simulator. It runs a state machine of yours, or Raft itself, through seeded storms.
-//! - [`raft`]: the protocol as a pure function, and the types that both of them share.
+//! - [`node`]: a Raft server on tokio, TCP and files, with HashiCorp Raft's API. It needs the feature `node`,
+//!   which is on by default.
+//! - [`tank`]: the deterministic simulator. It runs your state machine, or Raft itself, through seeded
+//!   storms.
+//! - [`raft`]: the protocol as a pure function, and the types that the node and the simulator share.
 //!
-//! The root has what most programs need: [`Raft`] and its configuration for a service, [`Storm`] and
-//! [`run_storms`] for its tests. [`prelude`] has the same for a `use wavetank::prelude::*;`.
+//! The root module has the names that most programs need: [`Raft`] and its configuration for a service, and
+//! [`Storm`] and [`run_storms`] for the tests of the service. [`prelude`] has the same names for `use
+//! wavetank::prelude::*;`.
 //!
 //! ```
 //! use wavetank::{Config, Configuration, Member};

@@ -24,7 +24,7 @@ pub(crate) const MISMATCH: &[u8] = b"mismatch";
 
 impl KvCommand {
     pub(crate) fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("texts can be written as JSON")
+        serde_json::to_vec(self).expect("text can always be written as JSON")
     }
 }
 

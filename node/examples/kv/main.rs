@@ -33,7 +33,7 @@ use wavetank_node::{CallError, Config, Configuration, Halt, Member, Raft};
 use web::App;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a new server asks the others to add it.
+/// The time for which a new server asks the other servers to add it.
 const JOINING: Duration = Duration::from_secs(60);
 
 #[tokio::main]
@@ -88,8 +88,8 @@ async fn run(options: &Options) -> Result<(), String> {
     }
 }
 
-/// Opens the stores and the transport, and prints the address for peers. The text of an error is one
-/// line.
+/// Opens the stores and the transport, and prints the address for peers. Returns an error as one line of
+/// text.
 async fn open(options: &Options, kv: Kv) -> Result<(Raft, SocketAddr), String> {
     let directory = Path::new(&options.directory);
     let words = |error: &dyn std::fmt::Display| error.to_string();
@@ -122,7 +122,7 @@ fn tls(id: &str, files: &TlsFiles) -> Result<Tls, String> {
     Tls::from_pem(&id.into(), &authority, &read(&files.certificate)?, &key).map_err(|error| error.to_string())
 }
 
-/// Bootstraps a cluster or joins one. Does nothing if this server belongs to a cluster already.
+/// Bootstraps a cluster or joins one. Does nothing if this server already belongs to a cluster.
 async fn enter(options: &Options, raft: &Raft) -> Result<(), String> {
     if raft.get_configuration().is_some() {
         return Ok(());
@@ -160,7 +160,7 @@ async fn enter(options: &Options, raft: &Raft) -> Result<(), String> {
     joined.map_err(|_| format!("no server at {} added this server to its cluster", others.join(", ")))
 }
 
-/// While this server leads, it writes its HTTP address to the log, so that other servers can redirect
+/// Writes the HTTP address of this server to the log while this server leads. Other servers then redirect
 /// clients to it.
 async fn introduce(raft: Raft, http: String, shared: Shared) {
     let mut changes = raft.leader_changes();
@@ -187,7 +187,7 @@ struct StopSignals {
 }
 
 impl StopSignals {
-    /// Registers handlers, so that the signals no longer end the process by themselves.
+    /// Registers the signal handlers. After that, the signals no longer end the process by themselves.
     fn listen() -> Result<Self, String> {
         let listen = |kind| signal(kind).map_err(|error| format!("cannot handle signals: {error}"));
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
@@ -208,8 +208,8 @@ impl StopSignals {
     }
 }
 
-/// If the server leads, transfers its leadership before it stops. Then the others elect a leader without
-/// an election timeout.
+/// If the server leads, transfers its leadership before it stops. Then the other servers need not wait for an
+/// election timeout.
 async fn transfer_and_shut_down(raft: &Raft) {
     if raft.state() == wavetank_node::RaftState::Leader
         && let Ok(Err(error)) = tokio::time::timeout(TIMEOUT, raft.leadership_transfer()).await

@@ -43,7 +43,7 @@ pub(crate) struct TlsFiles {
     pub(crate) key: String,
 }
 
-/// The options as they were parsed, before the required ones are checked.
+/// The options as they were parsed. The required options are not checked yet.
 #[derive(Default)]
 struct ParsedOptions {
     id: Option<String>,
@@ -124,5 +124,7 @@ impl ParsedOptions {
 }
 
 fn number(value: Option<String>, name: &str, usual: u64) -> Result<u64, String> {
-    value.map_or(Ok(usual), |text| text.parse().map_err(|_| format!("{name} {text}: not a number")))
+    value.map_or(Ok(usual), |text| {
+        text.parse().map_err(|_| format!("{name} {text}: the value is not a number"))
+    })
 }

@@ -33,7 +33,7 @@ pub(crate) struct App {
     raft: Raft,
     shared: Shared,
     timeout: Duration,
-    /// The last term in which this server applied a barrier.
+    /// The last term in which this server has applied a barrier.
     settled: Arc<AtomicU64>,
 }
 
@@ -60,19 +60,19 @@ struct QueryParameters {
     vote: Option<bool>,
 }
 
-/// How a read ensures that it is not stale.
+/// The way in which a read ensures that it is not stale.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum ReadPath {
-    /// ReadIndex: the leader is confirmed by a round of heartbeats, and the server has applied all
-    /// entries committed before the read.
+    /// ReadIndex: a round of heartbeats confirms the leader, and the server has applied all entries that were
+    /// committed before the read.
     #[default]
     Index,
-    /// The leader's lease.
+    /// The leader relies on its lease.
     Lease,
     /// HashiCorp's way: one barrier in each term, and a round of heartbeats for each read.
     Verify,
-    /// The local state, which may be stale.
+    /// The server reads its local state, which may be stale.
     Local,
 }
 
@@ -206,8 +206,8 @@ impl App {
         result.map(|_| "done\n".into_response()).map_err(|error| self.refuse(&error, uri))
     }
 
-    /// Redirects the client to the leader, or returns an error. Status 503 means that nothing was done,
-    /// 504 that the outcome is unknown, and 409 that the call was refused.
+    /// Redirects the client to the leader, or returns an error. Status 503 means that the call had no effect,
+    /// status 504 that the outcome is unknown, and status 409 that the call was refused.
     fn refuse(&self, error: &CallError, uri: &Uri) -> Response {
         let leader = self.raft.leader_with_id().filter(|leader| leader.id != *self.raft.local_id());
         let there = leader.and_then(|leader| self.shared.read().server(leader.id.as_str()).cloned());

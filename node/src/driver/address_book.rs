@@ -1,9 +1,10 @@
-//! The addresses of other servers, as far as this server knows them.
+//! The addresses of the other servers that this server knows.
 
 use crate::wire::Header;
 use wavetank_raft::{Configuration, Member, NodeId, ServerAddress, ServerId};
 
-/// Names and addresses of all members, present and past. A removed member must still be told.
+/// The names and addresses of all members, present and past. A removed member is kept, because it must still
+/// be told of its removal.
 #[derive(Debug, Default)]
 pub(crate) struct AddressBook(Vec<PeerAddress>);
 
@@ -23,7 +24,7 @@ impl AddressBook {
         addresses
     }
 
-    /// Records the address of a member.
+    /// Stores the address of a member.
     pub(crate) fn note(&mut self, member: &Member) {
         let node = member.id.node();
         match self.0.iter_mut().find(|peer| peer.node == node) {
@@ -32,12 +33,12 @@ impl AddressBook {
         }
     }
 
-    /// Name and address of a server.
+    /// Returns the name and the address of a server, if they are known.
     pub(crate) fn find(&self, node: NodeId) -> Option<(&ServerId, &ServerAddress)> {
         self.0.iter().find(|peer| peer.node == node).map(|peer| (&peer.id, &peer.address))
     }
 
-    /// The member that a call comes from. Servers of an old version give an address and no name.
+    /// Returns the member that sent a call. Servers of an old version send an address and no name.
     pub(crate) fn caller(&self, header: &Header) -> Option<NodeId> {
         if let Some(id) = &header.id {
             return Some(id.node());

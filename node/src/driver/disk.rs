@@ -1,4 +1,4 @@
-//! The log and the vote record: writes in groups, reads between them.
+//! The worker of the log and the vote record: it executes writes in groups, and reads between the groups.
 
 use crate::driver::metrics::LogMetrics;
 use crate::driver::worker_queue::Worker;
@@ -13,16 +13,16 @@ use wavetank_raft::{
     StoreJob, Write,
 };
 
-/// The key under which the number of starts is kept.
+/// The key of the record with the number of starts.
 const INCARNATION: &[u8] = b"Incarnation";
-/// The key under which the name of the server is kept to which the disk belongs.
+/// The key of the record with the name of the server to which the disk belongs.
 const OWNER: &[u8] = b"ServerId";
 /// The key under which the cluster of the server is kept.
 const CLUSTER: &[u8] = b"ClusterId";
-/// The most entries of a group. The first must not wait for too many others.
+/// The maximum number of entries in a group. The first write of a group must not wait for too many others.
 const GROUP: usize = 4096;
-/// The bytes after which a group takes no further write. A leader whose disk reports nothing for
-/// `disk_stall_timeout` steps down, so a group must be written well within that time.
+/// The number of bytes after which a group takes no further write. A group must be written well within
+/// `disk_stall_timeout`, because a leader steps down if its disk reports nothing for that time.
 const GROUP_BYTES: u64 = 8 << 20;
 
 /// A job of the disk.
@@ -34,26 +34,26 @@ pub(crate) enum DiskJob {
     SetCluster(ClusterId),
 }
 
-/// A log and a vote record as the storage executor works them.
+/// A store for the log and the vote record, in the form that the storage executor uses.
 ///
-/// Implemented by a pair of a [`LogStore`] and a [`StableStore`], which are written one after the
-/// other, and by stores that can write both together.
+/// A pair of a [`LogStore`] and a [`StableStore`] implements it: the two are written one after the other. A
+/// store that can write both together may implement it directly.
 pub trait LogDisk: Send + 'static {
     /// Reads the vote record and the log. See [`Storage::recover`].
     ///
     /// # Errors
-    /// When a store fails, or its contents contradict each other.
+    /// Returns an error if a store fails, or if the contents of the stores contradict each other.
     fn recover(
         &mut self,
         snapshot: Option<Arc<SnapshotMeta>>,
         cache: CacheLimits,
     ) -> Result<Recovered, StoreError>;
 
-    /// Returns the server to which the disk belongs. A disk without an owner, which is blank or was written
-    /// by an older version, belongs to this server from now on.
+    /// Returns the server to which the disk belongs. If the disk has no owner, it is blank or was written by
+    /// an older version. This server then becomes its owner.
     ///
     /// # Errors
-    /// When the store fails, or the record of the owner is damaged.
+    /// Returns an error if the store fails, or the record of the owner is damaged.
     fn owner(&mut self, server: &ServerId) -> Result<ServerId, StoreError> {
         Ok(server.clone())
     }
@@ -75,26 +75,27 @@ pub trait LogDisk: Send + 'static {
         Ok(())
     }
 
-    /// Counts this start of the server: larger every time.
+    /// Counts this start of the server. The returned number is larger at every start.
     ///
     /// # Errors
-    /// When a store fails.
+    /// Returns an error if a store fails.
     fn next_incarnation(&mut self) -> Result<u32, StoreError>;
 
-    /// Carries out writes, in order. Durable on return; after a crash in the middle, the first
-    /// few of them may have been carried out.
+    /// Executes writes, in order. They are durable on return. After a crash in the middle, a prefix of the
+    /// writes may be durable.
     ///
     /// # Errors
-    /// When a store fails; its contents are unknown then.
+    /// Returns an error if a store fails. In that case the contents of the store are unknown.
     fn persist_group(&mut self, writes: &[Write]) -> Result<(), StoreError>;
 
-    /// Entries from `first` on, up to `last` and the limits; empty if `first` is not there.
+    /// Returns the entries from `first` to `last`, within the limits of `settings`. Returns no entries if the
+    /// store has no entry at `first`.
     ///
     /// # Errors
-    /// When a store fails.
+    /// Returns an error if a store fails.
     fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError>;
 
-    /// True if calls never block (a store in memory). The driver then calls it directly instead of on a
+    /// True if calls never block (a store in memory). The driver then calls the store directly, and not on a
     /// worker thread.
     fn is_in_memory(&self) -> bool {
         false
@@ -130,7 +131,7 @@ where
         count_start(&mut self.stable)
     }
 
-    /// Consecutive entries are stored together, with one sync.
+    /// Executes writes, in order. Consecutive entries are stored together, with one sync.
     fn persist_group(&mut self, writes: &[Write]) -> Result<(), StoreError> {
         if let [write] = writes {
             return self.persist(write);
@@ -221,7 +222,7 @@ impl LogDisk for RedbStore {
 fn own(stable: &mut impl StableStore, server: &ServerId) -> Result<ServerId, StoreError> {
     if let Some(record) = stable.get(OWNER)? {
         let owner = String::from_utf8(record);
-        let damage = |_| StoreError::new(StoreErrorKind::Corrupt, "the record of the owner is no text");
+        let damage = |_| StoreError::new(StoreErrorKind::Corrupt, "the record of the owner is not text");
         return owner.map(ServerId::from).map_err(damage);
     }
     stable.set(OWNER, server.as_str().as_bytes())?;
@@ -240,7 +241,7 @@ fn count_start(stable: &mut impl StableStore) -> Result<u32, StoreError> {
         None => 0,
         Some(record) => {
             let record: [u8; 4] = record.as_slice().try_into().map_err(|_| {
-                let what = format!("count of starts of {} bytes", record.len());
+                let what = format!("the number of starts has an invalid length of {} bytes", record.len());
                 StoreError::new(StoreErrorKind::Corrupt, what)
             })?;
             u32::from_be_bytes(record)
@@ -257,7 +258,8 @@ pub(crate) struct DiskWorker<D> {
     settings: Settings,
     metrics: LogMetrics,
     group: Vec<Write>,
-    /// A write failed, so the contents of the disk are unknown: nothing more is written.
+    /// True if a write has failed. The contents of the disk are unknown then, and no more writes are
+    /// executed.
     has_failed: bool,
 }
 
@@ -266,7 +268,7 @@ impl<D: LogDisk> DiskWorker<D> {
         Self { disk, settings, metrics, group: Vec::new(), has_failed: false }
     }
 
-    /// Takes the writes that stand together at the head of the queue.
+    /// Takes the writes at the head of the queue, up to the next job of another kind.
     fn take_group(&mut self, jobs: &mut VecDeque<DiskJob>) {
         let (mut entries, mut bytes) = (0, 0);
         self.group.clear();
@@ -343,7 +345,7 @@ impl<D: LogDisk> Worker<DiskJob> for DiskWorker<D> {
                 jobs.pop_front();
             }
             Some(DiskJob::Store(StoreJob::ReadSnapshot { .. } | StoreJob::WriteSnapshot { .. })) => {
-                unreachable!("jobs for snapshots have a queue of their own")
+                unreachable!("jobs for snapshots are in another queue")
             }
             None => {}
         }

@@ -13,7 +13,7 @@ use wavetank_raft::execute::{Machine, keep_snapshot};
 use wavetank_raft::store::{Fsm, SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Batch, Event, SnapshotMeta};
 
-/// The most entries that are applied before the server gets a report.
+/// The maximum number of entries that are applied before the server gets a report.
 const APPLY_MAX: usize = 1024;
 
 /// A job for the state machine.
@@ -33,7 +33,7 @@ pub(crate) struct MachineWorker<F: Fsm, N: SnapshotStore> {
     snapshots: SharedSnapshots<N>,
     senders: WorkerSenders,
     metrics: FsmMetrics,
-    /// The place where snapshots are kept.
+    /// The place where snapshots are stored.
     place: Place,
 }
 
@@ -82,8 +82,8 @@ where
         Event::Restored(restored)
     }
 
-    /// Captures the state and keeps it as a snapshot: inline, or on a thread while the next commands are
-    /// applied. `None` if that thread will report.
+    /// Captures the state and stores it as a snapshot. This is done inline, or on a thread while the next
+    /// commands are applied. Returns `None` if that thread will report the result.
     fn take_snapshot(&mut self, meta: SnapshotMeta) -> Option<Event> {
         let began = Instant::now();
         let mut captured = match self.machine.fsm.snapshot() {
@@ -114,7 +114,7 @@ where
             let _ = senders.reports.send(report);
         });
         keeping.err().map(|error| {
-            let what = format!("no thread for a snapshot: {error}");
+            let what = format!("cannot start a thread for a snapshot: {error}");
             Event::SnapshotTaken(Err(StoreError::new(StoreErrorKind::Io, what)))
         })
     }

@@ -1,9 +1,10 @@
 //! Metrics under HashiCorp's names, through the `metrics` facade.
 //!
-//! Times are in milliseconds, as there. Metrics of a peer have its name as the label `peer_id`.
-//! Install a recorder before the server is started; without one nothing is recorded.
+//! Times are in milliseconds, as in HashiCorp Raft. The metrics of a peer have the label `peer_id` with the
+//! name of the peer. Install a recorder before the server starts; without a recorder, no metrics are
+//! recorded.
 
-#![expect(clippy::float_arithmetic, reason = "the facade counts in floats")]
+#![expect(clippy::float_arithmetic, reason = "the facade takes floats")]
 
 use crate::driver::state::RaftState;
 use crate::driver::status::Numbers;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use wavetank_raft::{Call, Index, NodeId, Request, RoleName, RpcId, Server, ServerId, Time};
 
-/// The most calls to a peer that may wait for an answer. An older one counts as lost.
+/// The maximum number of calls to a peer that may wait for an answer. An older call counts as lost.
 const REMEMBERED: usize = 1024;
 
 /// The metrics of the driver.
@@ -28,7 +29,8 @@ pub(crate) struct Metrics {
     states: BTreeMap<&'static str, Counter>,
     rpcs: BTreeMap<&'static str, Histogram>,
     sent: BTreeMap<NodeId, PeerMetrics>,
-    /// Uncommitted proposals of this server: the last index of a batch, and when it came.
+    /// The uncommitted proposals of this server. Each element is the last index of a batch and the time at
+    /// which the batch arrived.
     dispatched: VecDeque<(Index, Time)>,
     commit_index: Index,
     members: usize,
@@ -147,7 +149,7 @@ impl Metrics {
         self.rpcs[name].record(ms(since, now));
     }
 
-    /// Notes that the proposals of this turn are at the end of the log now.
+    /// Records that the proposals of this turn are now at the end of the log.
     pub(crate) fn dispatched(&mut self, server: &Server, now: Time) {
         let node = server.node();
         if node.role() == RoleName::Leader {
@@ -185,7 +187,7 @@ const RPCS: [&str; 5] = [
     "raft.rpc.timeoutNow",
 ];
 
-/// The name of the metric for the duration of a peer's call.
+/// Returns the name of the metric for the duration of a peer's call.
 pub(crate) const fn rpc_name(request: &Request) -> &'static str {
     match request {
         Request::AppendEntries(_) => RPCS[0],

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 use wavetank_raft::Observed;
 
-/// The receiving end. A full observer misses the next observations and counts them; a server never
-/// waits for its observers.
+/// The receiving end of an observer. If its queue is full, the next observations are dropped and counted; the
+/// server never waits for its observers.
 #[derive(Debug)]
 pub struct Observer {
     queue: mpsc::Receiver<Observed>,
@@ -15,24 +15,25 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// The next observation; `None` once the server has stopped and all were received.
+    /// Returns the next observation. Returns `None` after the server has stopped and all observations were
+    /// received.
     pub async fn recv(&mut self) -> Option<Observed> {
         self.queue.recv().await
     }
 
-    /// The next observation, if one has arrived.
+    /// Returns the next observation, if one has arrived.
     pub fn try_recv(&mut self) -> Option<Observed> {
         self.queue.try_recv().ok()
     }
 
-    /// The number of observations that were missed.
+    /// Returns the number of observations that were dropped.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 }
 
-/// The sending end, in the driver.
+/// The sending end of an observer, in the driver.
 pub(crate) struct Sink {
     queue: mpsc::Sender<Observed>,
     dropped: Arc<AtomicU64>,
@@ -50,7 +51,7 @@ impl Sink {
         (sink, Observer { queue, dropped })
     }
 
-    /// Sends an observation that passes the filter. False if the receiver is gone.
+    /// Sends an observation if it passes the filter. Returns false if the receiver no longer exists.
     pub(crate) fn send(&self, observed: &Observed) -> bool {
         if (self.filter)(observed)
             && let Err(mpsc::error::TrySendError::Full(_)) = self.queue.try_send(observed.clone())

@@ -1,4 +1,4 @@
-//! Options of the driver. Other servers do not notice them.
+//! The options of the driver. They have no effect on other servers.
 
 use crate::driver::worker_queue::Place;
 use crate::error::StartError;
@@ -11,9 +11,9 @@ use wavetank_raft::{Entropy, Settings};
 pub(crate) struct Options {
     /// The length of the queue of proposals.
     pub(crate) queue: usize,
-    /// The most calls without an answer; beyond this, proposals stay in the queue.
+    /// The maximum number of unanswered calls. While there are as many, proposals stay in the queue.
     pub(crate) open_calls: usize,
-    /// The most bytes of calls without an answer; beyond this, proposals stay in the queue.
+    /// The maximum size of all unanswered calls, in bytes. Above this size, proposals stay in the queue.
     pub(crate) open_bytes: u64,
     /// The place where the log is written and snapshots are read.
     pub(crate) log: Place,
@@ -37,20 +37,20 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Checks the rules between limits of different owners: the configuration, these options, and the
-    /// transport with its largest message.
+    /// Checks each pair of limits from different places: the configuration, these options, and the largest
+    /// message of the transport.
     pub(crate) fn check(
         &self,
         settings: &Settings,
         max_message_bytes: Option<u64>,
     ) -> Result<(), StartError> {
-        const MESSAGE: &str = "message_bytes of the transport less 512 KiB";
+        const MESSAGE: &str = "message_bytes of the transport minus 512 KiB";
         let message = max_message_bytes.map_or(u64::MAX, |most| most.saturating_sub(Limits::OVERHEAD_BYTES));
         let rules = [
             ("max_command_bytes", settings.max_command_bytes, MESSAGE, message),
             ("max_append_bytes", settings.max_append_bytes, MESSAGE, message),
             ("max_command_bytes", settings.max_command_bytes, "open_bytes_max", self.open_bytes),
-            ("the smallest number of open calls", 1, "open_calls_max", self.open_calls as u64),
+            ("the minimum number of open calls", 1, "open_calls_max", self.open_calls as u64),
         ];
         match rules.into_iter().find(|(_, value, _, bound)| bound < value) {
             Some((limit, value, other, bound)) => Err(StartError::Limits { limit, value, other, bound }),

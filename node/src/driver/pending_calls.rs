@@ -1,18 +1,18 @@
-//! Calls without an answer yet: those of this server's users, and those of its peers.
+//! Calls that are not answered yet: the calls of this server's users, and the calls of its peers.
 
 use crate::transport::Replier;
 use std::collections::VecDeque;
 use tokio::sync::oneshot;
 use wavetank_raft::{Call, Outcome, RequestId, RpcId};
 
-/// The most calls of peers that are kept. The caller of an older one has given up.
+/// The maximum number of peers' calls that are kept. The caller of an older call has given up.
 const REMEMBERED: usize = 4096;
 
 /// The channel for the outcome of a call.
 pub(crate) type OutcomeSender = oneshot::Sender<Outcome>;
 
-/// The calls of users without an outcome yet. A number is a place in a table with a serial number in
-/// the upper half, so that no number is used twice.
+/// The calls of users that have no outcome yet. The number of a call consists of its position in a table and,
+/// in the upper half, a serial number. Therefore no number is used twice.
 #[derive(Debug, Default)]
 pub(crate) struct PendingCalls {
     places: Vec<Option<PendingCall>>,
@@ -29,11 +29,11 @@ struct PendingCall {
 }
 
 impl PendingCalls {
-    /// Adds a call with this many bytes, and returns its number.
+    /// Adds a call and returns its number. `bytes` is the size of the call.
     pub(crate) fn open(&mut self, reply: OutcomeSender, bytes: u64) -> RequestId {
         let place = self.free.pop().unwrap_or_else(|| {
             self.places.push(None);
-            u32::try_from(self.places.len() - 1).expect("open calls are bounded far below")
+            u32::try_from(self.places.len() - 1).expect("the number of open calls has a much lower limit")
         });
         self.serial = self.serial.wrapping_add(1);
         let request = RequestId(u64::from(self.serial) << 32 | u64::from(place));
@@ -42,7 +42,7 @@ impl PendingCalls {
         request
     }
 
-    /// Sends the outcome to the caller, if it still waits.
+    /// Sends the outcome to the caller, if the caller still waits for it.
     pub(crate) fn answer(&mut self, request: RequestId, outcome: Outcome) {
         let place = request.0 as u32;
         let Some(slot) = self.places.get_mut(place as usize) else { return };
@@ -58,13 +58,13 @@ impl PendingCalls {
         self.places.len() - self.free.len()
     }
 
-    /// The bytes of all pending calls.
+    /// The sum of the sizes of all pending calls, in bytes.
     pub(crate) const fn bytes(&self) -> u64 {
         self.bytes
     }
 }
 
-/// The bytes that a call adds to the log.
+/// Returns the number of bytes that a call adds to the log.
 pub(crate) fn weight(call: &Call) -> u64 {
     match call {
         Call::Apply(data) | Call::Restore(data) => data.len() as u64,
@@ -73,7 +73,7 @@ pub(crate) fn weight(call: &Call) -> u64 {
     }
 }
 
-/// Peers' calls that are not answered yet, under consecutive numbers.
+/// The calls of peers that are not answered yet. They have consecutive numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Repliers {
     first: u64,

@@ -1,5 +1,5 @@
-//! The snapshot store, which several threads share, and the worker that reads and writes the pieces
-//! of snapshots that the network carries.
+//! The snapshot store that several threads share, and its worker. The worker reads the pieces that are sent
+//! to followers, and writes the pieces that come from the leader.
 
 use crate::driver::worker_queue::Worker;
 use crate::transport::LocalCluster;
@@ -9,7 +9,8 @@ use wavetank_raft::execute::Snapshots;
 use wavetank_raft::store::{SnapshotStore, StoreError};
 use wavetank_raft::{Event, LogId, SnapshotMeta, StoreJob};
 
-/// A snapshot store that several threads use. Reading and writing a snapshot's bytes takes no lock.
+/// A snapshot store that several threads use. No lock is held while the bytes of a snapshot are read or
+/// written.
 #[derive(Debug)]
 pub(crate) struct SharedSnapshots<N> {
     store: Arc<Mutex<N>>,
@@ -28,7 +29,8 @@ impl<N> SharedSnapshots<N> {
         Self { store: Arc::new(Mutex::new(store)), local }
     }
 
-    /// A store that panicked is treated like one that failed: its snapshots are checked when read.
+    /// Locks the store, even if a thread panicked while it held the lock. Such a store counts as one that has
+    /// failed: its snapshots are checked when they are read.
     fn lock(&self) -> MutexGuard<'_, N> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -89,7 +91,7 @@ where
                 Event::SnapshotWritten { ticket, ok: self.0.write(&meta, offset, &data, done) }
             }
             StoreJob::Persist(_) | StoreJob::Fetch { .. } => {
-                unreachable!("jobs for the log have a queue of their own")
+                unreachable!("jobs for the log are in another queue")
             }
         });
     }

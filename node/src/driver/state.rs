@@ -1,9 +1,9 @@
-//! The state of a server as HashiCorp's API names it.
+//! The state of a server, under the names of HashiCorp's API.
 
 use std::fmt;
 use wavetank_raft::RoleName;
 
-/// HashiCorp: `RaftState`, with its numbers.
+/// The state of a server. HashiCorp: `RaftState`, with the same numbers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 #[repr(u32)]
 pub enum RaftState {
@@ -19,7 +19,7 @@ pub enum RaftState {
 }
 
 impl RaftState {
-    /// The state with this number.
+    /// Returns the state with this number.
     pub(crate) const fn of(number: u32) -> Self {
         match number {
             0 => Self::Follower,

@@ -1,4 +1,4 @@
-//! The published status of a server: numbers that are read without a lock, and watch channels.
+//! The published status of a server: numbers that can be read without a lock, and watch channels.
 
 use crate::driver::state::RaftState;
 use std::collections::BTreeMap;
@@ -11,17 +11,17 @@ use wavetank_raft::{
     ClusterId, Configuration, Halt, Index, LatestConfiguration, Leader, NodeId, Server, Term, Time,
 };
 
-/// Stands for "never".
+/// The number that stands for "never".
 const NEVER: u64 = u64::MAX;
 
-/// The current term and its leader, as far as a server knows. Its text is `n1 at 10.0.0.1:7000 leads in
-/// term 3`, or `no known leader in term 3`.
+/// The current term and its leader, as far as a server knows them. The text form is `n1 at 10.0.0.1:7000
+/// leads in term 3`, or `no known leader in term 3`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Leadership {
     /// The current term.
     pub term: Term,
-    /// The leader of that term, if one is known.
+    /// The leader of that term, if the server knows it.
     pub leader: Option<Leader>,
     /// True if this server leads.
     pub is_self: bool,
@@ -36,11 +36,11 @@ impl fmt::Display for Leadership {
     }
 }
 
-/// The statistics of a server. Their text has one line `key: value` for each of HashiCorp's keys.
+/// The statistics of a server. The text form has one line `key: value` for each of HashiCorp's keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Stats {
-    /// The state of the server, which may be Shutdown.
+    /// The state of the server. It can also be `Shutdown`.
     pub state: RaftState,
     /// The statistics of the protocol.
     pub server: wavetank_raft::Stats,
@@ -51,7 +51,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// The values under HashiCorp's keys. HashiCorp: the map that `Stats` returns.
+    /// Returns the values under HashiCorp's keys. HashiCorp: the map that `Stats` returns.
     #[must_use]
     pub fn to_map(&self) -> BTreeMap<&'static str, String> {
         self.pairs().into_iter().collect()
@@ -78,18 +78,18 @@ impl fmt::Display for Stats {
     }
 }
 
-/// How a server ended.
+/// The end of a server: the reason and the last statistics.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct End {
     pub(crate) why: Halt,
-    /// The last statistics; `None` after a panic in the driver.
+    /// The last statistics; `None` if the driver panicked.
     pub(crate) stats: Option<Stats>,
 }
 
 /// The latest configuration, if there is one.
 pub(crate) type Latest = Option<LatestConfiguration>;
 
-/// Numbers that the driver stores and handles read without a lock.
+/// Numbers that the driver stores and that handles read without a lock.
 #[derive(Debug)]
 pub(crate) struct Numbers {
     start: Instant,
@@ -114,12 +114,12 @@ impl Numbers {
         }
     }
 
-    /// The current time of the server's clock.
+    /// Returns the current time of the server's clock.
     pub(crate) fn now(&self) -> Time {
         Time(u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 
-    /// The instant of a time of the server's clock.
+    /// Returns the instant that corresponds to a time of the server's clock.
     pub(crate) fn moment(&self, time: Time) -> Option<Instant> {
         self.start.checked_add(std::time::Duration::from_micros(time.0))
     }
@@ -166,7 +166,7 @@ impl Numbers {
     }
 }
 
-/// The driver's end, which publishes.
+/// The end of the status that the driver uses. It publishes the status.
 #[derive(Debug)]
 pub(crate) struct StatusPublisher {
     pub(crate) numbers: Arc<Numbers>,
@@ -176,7 +176,7 @@ pub(crate) struct StatusPublisher {
     shown: Option<(Term, Option<NodeId>)>,
 }
 
-/// The handle's end, which reads.
+/// The end of the status that the handles use. It reads the status.
 #[derive(Clone, Debug)]
 pub(crate) struct StatusView {
     pub(crate) numbers: Arc<Numbers>,
@@ -200,7 +200,7 @@ impl StatusPublisher {
         (Self { numbers, leadership, configuration, end, shown: None }, view)
     }
 
-    /// Publishes what has changed.
+    /// Publishes the values that have changed.
     pub(crate) fn publish(&mut self, server: &Server, now: Time) {
         self.numbers.publish(server, now);
         let node = server.node();
@@ -252,7 +252,7 @@ impl StatusPublisher {
     }
 }
 
-/// A driver that is dropped with its runtime, or by a panic, has stopped like any other.
+/// Publishes the stop if the driver is dropped with its runtime or after a panic.
 impl Drop for StatusPublisher {
     fn drop(&mut self) {
         self.stop();

@@ -1,6 +1,6 @@
-//! Queues of blocking work, which is done on a thread of its own or inline.
+//! Queues of blocking work. The work is done on a separate thread or inline.
 //!
-//! A worker does the jobs of its queue in order and reports events to the server.
+//! A worker executes the jobs of its queue in order, and reports events to the server.
 
 use crate::panic::panicked;
 use std::collections::VecDeque;
@@ -10,44 +10,44 @@ use std::{fmt, io, thread};
 use tokio::sync::mpsc::{self, UnboundedSender};
 use wavetank_raft::Event;
 
-/// The most jobs that a worker sees at a time.
+/// The maximum number of jobs that a worker gets at a time.
 const SIGHT: usize = 1024;
 
 /// The place where blocking work is done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Place {
-    /// On a thread of its own, while the server continues.
+    /// Work is done on a separate thread, while the server continues.
     #[default]
     Thread,
-    /// In the driver, between two steps of the server. For work that takes less time than waking a
-    /// thread: stores in memory, state machines that only change a map.
+    /// Work is done in the driver, between two steps of the server. Use this for work that takes less time
+    /// than waking a thread: stores in memory, and state machines that only change a map.
     Inline,
 }
 
-/// Carries out the jobs of one queue.
+/// Executes the jobs of one queue.
 pub(crate) trait Worker<J>: Send {
-    /// Does the first job, together with the following ones that can be combined with it.
+    /// Executes the first job, together with the following jobs that can be combined with it.
     fn work(&mut self, jobs: &mut VecDeque<J>, reports: &mut Vec<Event>);
 }
 
 /// A queue of jobs and its worker. The driver limits the number of unfinished jobs.
 pub(crate) enum WorkerQueue<J> {
-    /// On a thread.
+    /// The jobs are executed on a thread.
     Thread(Sender<J>),
-    /// Inline. The jobs wait until the step is over.
+    /// The jobs are executed inline. They wait until the step is over.
     Inline {
-        /// Does the jobs.
+        /// The worker that executes the jobs.
         worker: Box<dyn Worker<J>>,
-        /// The jobs that wait.
+        /// The jobs that are not executed yet.
         jobs: VecDeque<J>,
     },
 }
 
-/// The senders of a worker thread: its reports, and one whose drop shows that it has ended.
+/// The senders of a worker thread: one for its reports, and one whose drop shows that the thread has ended.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerSenders {
     pub(crate) reports: UnboundedSender<Event>,
-    #[expect(dead_code, reason = "dropped by each thread as the last thing it does; that is its use")]
+    #[expect(dead_code, reason = "the field is never read: each thread drops it when it ends")]
     pub(crate) running: mpsc::Sender<()>,
 }
 
@@ -80,7 +80,7 @@ impl<J: Send + 'static> WorkerQueue<J> {
         }
     }
 
-    /// True if jobs are done on another thread.
+    /// True if jobs are executed on another thread.
     pub(crate) const fn is_elsewhere(&self) -> bool {
         match self {
             Self::Thread(_) => true,
@@ -88,7 +88,7 @@ impl<J: Send + 'static> WorkerQueue<J> {
         }
     }
 
-    /// Does the waiting jobs of an inline queue.
+    /// Executes the waiting jobs of an inline queue.
     pub(crate) fn work(&mut self, reports: &mut Vec<Event>) {
         match self {
             Self::Thread(_) => {}

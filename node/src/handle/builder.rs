@@ -11,16 +11,16 @@ use wavetank_raft::Config;
 use wavetank_raft::execute::Storage;
 use wavetank_raft::store::{Fsm, SnapshotStore};
 
-/// A store that a [`RaftBuilder`] does not have yet.
+/// The placeholder for a store that a [`RaftBuilder`] does not have yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Missing;
 
-/// Builds a server: [`Raft::builder`] takes configuration, state machine and transport, the methods
-/// add the stores, and [`RaftBuilder::start`] starts it.
+/// Builds a server: [`Raft::builder`] takes configuration, state machine and transport, the methods add the
+/// stores, and [`RaftBuilder::start`] starts the server.
 ///
-/// The stores are required: one store for log and vote record ([`RaftBuilder::store`]), or a
-/// [`RaftBuilder::log_store`] and a [`RaftBuilder::stable_store`]; and a [`RaftBuilder::snapshot_store`].
-/// A builder without one of them does not compile:
+/// The stores are required. The log and the vote record need one common store ([`RaftBuilder::store`]) or two
+/// stores ([`RaftBuilder::log_store`] and [`RaftBuilder::stable_store`]). Snapshots need a
+/// [`RaftBuilder::snapshot_store`]. If a store is missing, the program does not compile:
 ///
 /// ```compile_fail
 /// # use wavetank_node::prelude::*;
@@ -48,8 +48,8 @@ impl<F, T> RaftBuilder<F, T> {
 }
 
 impl<F, T, D, N> RaftBuilder<F, T, D, N> {
-    /// Sets one store for the log and the vote record: [`RedbStore`](crate::store::RedbStore), or a
-    /// store of yours that implements [`LogDisk`].
+    /// Sets one store for the log and the vote record: [`RedbStore`](crate::store::RedbStore), or your own
+    /// store that implements [`LogDisk`].
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -68,8 +68,8 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
         self.with_log(|_| store)
     }
 
-    /// Sets the store of snapshots: [`FileSnapshotStore`](crate::store::FileSnapshotStore). HashiCorp:
-    /// the argument `snaps` of `NewRaft`.
+    /// Sets the store of snapshots, for example a [`FileSnapshotStore`](crate::store::FileSnapshotStore).
+    /// HashiCorp: the argument `snaps` of `NewRaft`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -89,7 +89,7 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
         RaftBuilder { config, options, fsm, transport, log, snapshots }
     }
 
-    /// Sets the length of the queue of proposals, 1024 by default. While the queue is full,
+    /// Sets the length of the queue of proposals; the default is 1024. While the queue is full,
     /// [`Raft::apply`] waits and [`Raft::try_apply`] fails.
     ///
     /// ```
@@ -111,8 +111,8 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
         self
     }
 
-    /// Sets the most calls that may wait for an answer, 8192 by default. Further proposals stay in the
-    /// queue.
+    /// Sets the maximum number of calls that may wait for an answer; the default is 8192. Further proposals
+    /// stay in the queue.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -133,8 +133,8 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
         self
     }
 
-    /// Sets the most bytes of calls that may wait for an answer, 256 MiB by default. Further proposals
-    /// stay in the queue. The value must not be below [`Config::max_command_bytes`].
+    /// Sets the maximum size in bytes of all calls that may wait for an answer; the default is 256 MiB.
+    /// Further proposals stay in the queue. The value must not be below [`Config::max_command_bytes`].
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -162,8 +162,8 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
         self
     }
 
-    /// Sets the place where the log is written, and where snapshots are kept and read: a thread by
-    /// default. A log in memory is always written inline, since waking a thread takes longer.
+    /// Sets the place where the log is written, and where snapshots are stored and read; the default is a
+    /// thread. A log in memory is always written inline, because waking a thread takes longer.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -184,7 +184,7 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
         self
     }
 
-    /// Sets the place where the state machine runs, a thread by default.
+    /// Sets the place where the state machine runs; the default is a thread.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -258,8 +258,8 @@ where
     D: LogDisk,
     N: SnapshotStore<Sink: Send, Source: Send> + Send + 'static,
 {
-    /// Starts the server: reads its stores, restores its state machine, and follows or waits for a
-    /// leader. HashiCorp: `NewRaft`. Must be called on a tokio runtime.
+    /// Starts the server. It reads its stores, restores its state machine, and then follows a leader or waits
+    /// for one. HashiCorp: `NewRaft`. Call this method on a tokio runtime.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -275,8 +275,9 @@ where
     /// ```
     ///
     /// # Errors
-    /// When a setting cannot have its value, nobody can call the address of the transport, a store cannot
-    /// be read, the stores contradict each other, or they are those of another server.
+    /// Returns an error if a setting has an invalid value, the address of the transport does not have the
+    /// required form, a store cannot be read, the stores contradict each other, or they belong to another
+    /// server.
     pub async fn start(self) -> Result<Raft, StartError> {
         let (id, address) = (self.config.local_id.clone(), self.transport.local_addr());
         let addresses = self.transport.address_format();

@@ -1,4 +1,4 @@
-//! Calls from a handle to its server, and their timeouts.
+//! Calls from a handle to its server, with their timeouts.
 
 use super::{Applied, CallError, Raft};
 use crate::driver::{Control, Proposal};
@@ -11,15 +11,15 @@ use wavetank_raft::{Answer, Call, Index, Outcome, SnapshotMeta};
 
 type Result<T> = std::result::Result<T, CallError>;
 
-/// The deadline of a call; `None` without a limit.
+/// The deadline of a call; `None` if there is no limit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Until(Option<Instant>);
 
 impl Until {
-    /// Without a limit.
+    /// A call without a limit.
     pub(super) const FOREVER: Self = Self(None);
 
-    /// HashiCorp's rule: a timeout of zero means no limit.
+    /// Returns the deadline after `timeout`. A timeout of zero means no limit, as in HashiCorp Raft.
     pub(super) fn after(timeout: Duration) -> Self {
         if timeout.is_zero() { Self::FOREVER } else { Self(Instant::now().checked_add(timeout)) }
     }
@@ -32,7 +32,7 @@ impl Until {
     }
 }
 
-/// Sends into a queue. If the queue is full, waits until the deadline.
+/// Sends an item into a queue. If the queue is full, waits until the deadline.
 async fn enqueue<T>(queue: &mpsc::Sender<T>, what: T, until: Until) -> Result<()> {
     let what = match queue.try_send(what) {
         Ok(()) => return Ok(()),
@@ -49,7 +49,7 @@ async fn enqueue<T>(queue: &mpsc::Sender<T>, what: T, until: Until) -> Result<()
     }
 }
 
-/// Waits for the outcome. A server that is gone without an answer has shut down.
+/// Waits for the outcome. If the server ends without an answer, the outcome is that it has shut down.
 async fn outcome(answer: oneshot::Receiver<Outcome>, until: Until) -> Result<Answer> {
     match until.wait(answer).await {
         Some(Ok(outcome)) => outcome.map_err(CallError::from),
@@ -65,7 +65,7 @@ impl Raft {
         outcome(answer, until).await
     }
 
-    /// Like [`Raft::propose`], but fails at once if the queue is full.
+    /// Proposes a call like [`Raft::propose`], but fails at once if the queue is full.
     pub(super) async fn try_propose(&self, call: Call, until: Until) -> Result<Answer> {
         let (reply, answer) = oneshot::channel();
         match self.senders.proposals.try_send(Proposal { call, reply }) {
@@ -93,20 +93,20 @@ impl Raft {
 pub(super) fn applied(answer: Answer) -> Applied {
     match answer {
         Answer::Applied { index, response } => Applied { index, response },
-        other => unreachable!("a command was answered with {other:?}"),
+        other => unreachable!("a command got the answer {other:?}"),
     }
 }
 
 pub(super) fn index(answer: Answer) -> Index {
     match answer {
         Answer::Committed { index } | Answer::Readable { index } | Answer::Applied { index, .. } => index,
-        other => unreachable!("a call with an index was answered with {other:?}"),
+        other => unreachable!("a call for an index got the answer {other:?}"),
     }
 }
 
 pub(super) fn snapshotted(answer: Answer) -> Arc<SnapshotMeta> {
     match answer {
         Answer::Snapshotted(meta) => meta,
-        other => unreachable!("a snapshot was answered with {other:?}"),
+        other => unreachable!("a call for a snapshot got the answer {other:?}"),
     }
 }

@@ -3,11 +3,11 @@ use wavetank_node::prelude::*;
 
 /// The result of an example.
 type Done = Result<(), Box<dyn std::error::Error>>;
-/// Any latest configuration is accepted.
+/// The condition that accepts any latest configuration.
 const ANY: Option<wavetank_node::Index> = None;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A state machine: the sum of all commands, which are numbers in text.
+/// A state machine: the sum of all commands. A command is a number in text form.
 #[derive(Default)]
 struct Sum(i64);
 
@@ -40,7 +40,8 @@ impl FsmSnapshot for Captured {
     }
 }
 
-/// Runs an example with a server that leads a cluster of one. Its clock is virtual, so nothing waits.
+/// Runs an example with a server that leads a cluster of one server. The clock is virtual, so no example
+/// waits.
 fn run(example: impl AsyncFnOnce(Raft) -> Done) -> Done {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().start_paused(true).build()?.block_on(async {

@@ -8,8 +8,7 @@ use wavetank_raft::{Call, Change, Index, LatestConfiguration, Member, ServerAddr
 
 impl Raft {
     /// Returns the latest configuration, committed or not; `None` before there is one. HashiCorp:
-    /// `GetConfiguration`, whose index is always zero. The index here serves as the `prev_index` of a
-    /// change.
+    /// `GetConfiguration`. There the index is always zero; here a change can name it as `prev_index`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -23,7 +22,7 @@ impl Raft {
         self.senders.view.configuration.borrow().clone()
     }
 
-    /// Returns a receiver of the latest configuration and of all later ones.
+    /// Returns a receiver of the latest configuration and of all later configurations.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -39,8 +38,9 @@ impl Raft {
         self.senders.view.configuration.clone()
     }
 
-    /// Gives a server a vote: adds it, promotes it, or moves it to another address. HashiCorp:
-    /// `AddVoter`. It counts at once; [`Raft::add_voter_staged`] lets it catch up first.
+    /// Gives a server a vote. A new server is added, and a non-voter is promoted. A voter gets the new
+    /// address. HashiCorp: `AddVoter`. The vote counts at once; [`Raft::add_voter_staged`] lets the server
+    /// catch up first.
     ///
     /// If `prev_index` is given, the change is refused unless the latest configuration has this index.
     ///
@@ -54,8 +54,9 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// `NotLeader`; a `Refusal` when the last change is not committed yet, the configuration has
-    /// changed since, or the new one is invalid.
+    /// Returns `NotLeader` if this server does not lead. Returns a `Refusal` if the last change is not
+    /// committed yet, the latest configuration does not have the index `prev_index`, or the new configuration
+    /// is invalid.
     pub async fn add_voter(
         &self,
         id: impl Into<ServerId>,
@@ -66,8 +67,7 @@ impl Raft {
         self.change(Change::AddVoter(id.into(), address.into()), prev_index, timeout).await
     }
 
-    /// Adds a server without a vote, lets it catch up in rounds, and gives it one then (thesis
-    /// §4.2.1).
+    /// Adds a server without a vote, lets it catch up in rounds, and then gives it a vote (thesis §4.2.1).
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -80,7 +80,8 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// As for [`Raft::add_voter`]; `TooSlow` when the server does not catch up and stays a non-voter.
+    /// Returns the errors of [`Raft::add_voter`], and `TooSlow` if the server does not catch up. It then
+    /// stays a non-voter.
     pub async fn add_voter_staged(
         &self,
         id: impl Into<ServerId>,
@@ -92,7 +93,7 @@ impl Raft {
         self.ask(call, Until::after(timeout)).await.map(calls::index)
     }
 
-    /// Adds a server without a vote, or moves one to another address. HashiCorp: `AddNonvoter`.
+    /// Adds a server without a vote, or changes the address of a member. HashiCorp: `AddNonvoter`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -104,7 +105,8 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// As for [`Raft::add_voter`]; `UnsupportedProtocol` below version 3.
+    /// Returns the errors of [`Raft::add_voter`], and `UnsupportedProtocol` if the protocol version is below
+    /// 3.
     pub async fn add_nonvoter(
         &self,
         id: impl Into<ServerId>,
@@ -115,7 +117,7 @@ impl Raft {
         self.change(Change::AddNonvoter(id.into(), address.into()), prev_index, timeout).await
     }
 
-    /// Takes a server's vote; it stays a member. HashiCorp: `DemoteVoter`.
+    /// Removes the vote of a server. The server stays a member. HashiCorp: `DemoteVoter`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -127,7 +129,7 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// As for [`Raft::add_nonvoter`].
+    /// Returns the errors of [`Raft::add_nonvoter`].
     pub async fn demote_voter(
         &self,
         id: impl Into<ServerId>,
@@ -137,8 +139,8 @@ impl Raft {
         self.change(Change::DemoteVoter(id.into()), prev_index, timeout).await
     }
 
-    /// Removes a server. HashiCorp: `RemoveServer`. A leader may remove itself, and stops
-    /// once that is committed.
+    /// Removes a server. HashiCorp: `RemoveServer`. A leader may remove itself. It stops after the removal is
+    /// committed.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -149,7 +151,7 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// As for [`Raft::add_voter`].
+    /// Returns the errors of [`Raft::add_voter`].
     pub async fn remove_server(
         &self,
         id: impl Into<ServerId>,
@@ -159,7 +161,7 @@ impl Raft {
         self.change(Change::RemoveServer(id.into()), prev_index, timeout).await
     }
 
-    /// Changes to this list of members at once, through a joint configuration (thesis §4.3).
+    /// Replaces all members by this list in one change, through a joint configuration (thesis §4.3).
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -170,8 +172,8 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// As for [`Raft::add_voter`]; `UnsupportedProtocol` when a member speaks HashiCorp's protocol
-    /// alone, which has no joint configurations.
+    /// Returns the errors of [`Raft::add_voter`], and `UnsupportedProtocol` if a member supports only
+    /// HashiCorp's protocol, which has no joint configurations.
     pub async fn change_membership(
         &self,
         members: Vec<Member>,
@@ -202,7 +204,8 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// When this server does not lead, there is no voter to transfer to, or the transfer took too long.
+    /// Returns an error if this server does not lead, there is no voter to transfer to, or the transfer took
+    /// too long.
     pub async fn leadership_transfer(&self) -> Result<(), CallError> {
         self.ask(Call::Transfer { target: None }, Until::FOREVER).await.map(|_| ())
     }
@@ -218,7 +221,7 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// As for [`Raft::leadership_transfer`].
+    /// Returns the errors of [`Raft::leadership_transfer`].
     pub async fn leadership_transfer_to_server(&self, id: impl Into<ServerId>) -> Result<(), CallError> {
         self.ask(Call::Transfer { target: Some(id.into()) }, Until::FOREVER).await.map(|_| ())
     }

@@ -11,7 +11,7 @@ use wavetank_raft::{Configuration, Member, SnapshotMeta, recover};
 /// `HasExistingState`.
 ///
 /// # Errors
-/// When a store fails, or its contents contradict each other.
+/// Returns an error if a store fails, or the contents of the stores contradict each other.
 pub fn has_existing_state<L: LogStore, S: StableStore, N: SnapshotStore>(
     log: &mut L,
     stable: &mut S,
@@ -20,15 +20,15 @@ pub fn has_existing_state<L: LogStore, S: StableStore, N: SnapshotStore>(
     recover::has_existing_state(&mut Storage { log, stable }, &Snapshots::new(snapshots))
 }
 
-/// Writes another configuration into these stores, when a cluster has lost its quorum for good.
-/// HashiCorp: `RecoverCluster`. Do this on every remaining server, with the same configuration, before
-/// any of them is started again. All entries of the log count as committed from then on, whether they
-/// were or not. `fsm` is consumed.
+/// Writes a new configuration into these stores, after a cluster has lost its quorum permanently. HashiCorp:
+/// `RecoverCluster`. Do this on every remaining server, with the same configuration, before you start any of
+/// them again. After that, all entries of the log count as committed, even if they were not committed before.
+/// The call consumes `fsm`.
 ///
 /// # Errors
-/// When there is no state to recover, the state machine refuses its snapshot, a store fails, or nobody can
-/// call a member. The offline call has no transport: an address without a colon, a slash and spaces is taken
-/// for that of a transport in memory.
+/// Returns an error if there is no state to recover, the state machine refuses its snapshot, a store fails,
+/// or the address of a member is invalid. This call has no transport, so it accepts two forms of addresses: a
+/// host with a port, and a text without colons, slashes and spaces, as transports in memory use it.
 pub fn recover_cluster<F: Fsm, L: LogStore, S: StableStore, N: SnapshotStore>(
     fsm: F,
     log: &mut L,

@@ -1,4 +1,5 @@
-//! Starting a server: reading the stores, restoring the state machine, and starting workers and driver.
+//! The start of a server: reads the stores, restores the state machine, and starts the workers and the
+//! driver.
 
 use super::RaftBuilder;
 use crate::driver::disk::{DiskWorker, LogDisk};
@@ -25,7 +26,7 @@ const ARRIVALS: usize = 1024;
 /// The length of the queue of requests other than proposals.
 const CONTROLS: usize = 1024;
 
-/// The handle's ends of the channels to its server.
+/// The sending ends of the channels from a handle to its server.
 #[derive(Debug)]
 pub(super) struct Senders {
     pub(super) proposals: mpsc::Sender<Proposal>,
@@ -58,7 +59,7 @@ where
     let found = match options.log {
         Place::Inline => reading()?,
         Place::Thread => spawn_blocking(reading).await.map_err(|error| {
-            StoreError::new(StoreErrorKind::Io, format!("while the stores were read: {error}"))
+            StoreError::new(StoreErrorKind::Io, format!("error while the stores were read: {error}"))
         })??,
     };
     // The span names the server in every log line, since several may run in one process.
@@ -107,8 +108,8 @@ fn cluster_of(
     }
 }
 
-/// Loads the newest snapshot that can be read and that the state machine accepts. An older one
-/// suffices if the log still reaches back to it, which recovery checks.
+/// Loads the newest snapshot that can be read and that the state machine accepts. An older snapshot is enough
+/// if the log still reaches back to its end. The recovery checks this.
 fn load_newest<F: Fsm, N: SnapshotStore>(
     machine: &mut Machine<F>,
     snapshots: &SharedSnapshots<N>,

@@ -1,4 +1,5 @@
-//! What a handle reads without a call to the protocol: state, leader, indexes, statistics, observations.
+//! The parts of a server's status that a handle reads without a call to the protocol: state, leader, indexes,
+//! statistics, observations.
 
 use super::{CallError, Raft};
 use crate::driver::Control;
@@ -23,7 +24,7 @@ impl Raft {
         &self.id
     }
 
-    /// Returns the address at which other servers reach this one.
+    /// Returns the address at which other servers reach this server.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -62,7 +63,7 @@ impl Raft {
         self.senders.view.numbers.term()
     }
 
-    /// Returns the address of the leader, if one is known. HashiCorp: `Leader`.
+    /// Returns the address of the leader, if the leader is known. HashiCorp: `Leader`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -75,7 +76,7 @@ impl Raft {
         self.leader_with_id().map(|leader| leader.address)
     }
 
-    /// Returns the name and the address of the leader, if one is known. HashiCorp: `LeaderWithID`.
+    /// Returns the name and the address of the leader, if the leader is known. HashiCorp: `LeaderWithID`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -90,8 +91,8 @@ impl Raft {
         self.senders.view.leadership.borrow().leader.clone()
     }
 
-    /// Returns a receiver of the current leader and of all later ones. HashiCorp: `LeaderCh`, which has one
-    /// receiver; here there may be any number.
+    /// Returns a receiver of the current leader and of all later leaders. There may be any number of
+    /// receivers. HashiCorp: `LeaderCh`, which has only one.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -182,7 +183,7 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// When the server has ended without leaving statistics.
+    /// Returns an error if the server has ended without statistics.
     pub async fn stats(&self) -> Result<Stats, CallError> {
         match self.control(Control::Stats).await {
             Ok(stats) => Ok(stats),
@@ -213,7 +214,7 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// When the server has stopped.
+    /// Returns an error if the server has stopped.
     pub async fn register_observer(
         &self,
         capacity: usize,

@@ -1,8 +1,8 @@
-//! Entries as they stand in the store: short, and bound to their place by a checksum.
+//! The form of entries in the store: short, with a checksum that also covers the position of the entry.
 //!
-//! `checksum(4) kind(1) term(8) rest`, where the checksum is the upper half of a CRC-64/XZ that also
-//! covers the index, so that an entry that a disk puts in another one's place is noticed. Numbers
-//! are little-endian.
+//! `checksum(4) kind(1) term(8) rest`. The checksum is the upper half of a CRC-64/XZ. It also covers the
+//! index, so the store detects an entry that the disk has written to a wrong place. Numbers are
+//! little-endian.
 
 use crate::wire;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ const RESTORE: u8 = 7;
 /// The length of the checksum.
 const HEAD: usize = 4;
 
-/// Encodes the entry into `out`, replacing its contents.
+/// Encodes the entry into `out`. The earlier content of `out` is replaced.
 pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
     out.clear();
     out.extend_from_slice(&[0; HEAD]);
@@ -45,7 +45,7 @@ pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
 /// Decodes the entry that was encoded for `index`.
 ///
 /// # Errors
-/// When the bytes are damaged, or belong to another index.
+/// Returns an error if the bytes are damaged or belong to another index.
 pub fn decode(index: Index, bytes: &[u8]) -> Result<Entry, StoreError> {
     let damaged = || StoreError::new(StoreErrorKind::Corrupt, format!("log entry {index}"));
     let (head, body) = bytes.split_first_chunk::<HEAD>().ok_or_else(damaged)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use wavetank_raft::store::{SnapshotSink, SnapshotSource, SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Data, LogId, SnapshotMeta};
 
-/// A store that keeps nothing. HashiCorp: `DiscardSnapshotStore`.
+/// A snapshot store that keeps no snapshot. HashiCorp: `DiscardSnapshotStore`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct DiscardSnapshotStore;
 
@@ -14,7 +14,7 @@ pub struct DiscardSink {
     meta: SnapshotMeta,
 }
 
-/// The source of a discarded snapshot. It is never made.
+/// The source of a discarded snapshot. No value of this type exists.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DiscardSource {}
 
@@ -35,7 +35,10 @@ impl SnapshotStore for DiscardSnapshotStore {
     }
 
     fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, DiscardSource), StoreError> {
-        Err(StoreError::new(StoreErrorKind::NotFound, format!("snapshot {last}: all are discarded")))
+        Err(StoreError::new(
+            StoreErrorKind::NotFound,
+            format!("snapshot {last} does not exist: this store discards all snapshots"),
+        ))
     }
 }
 

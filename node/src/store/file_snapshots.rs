@@ -1,5 +1,5 @@
-//! Snapshots in a directory, in HashiCorp's layout: `snapshots/<term>-<index>-<ms>/` with
-//! `meta.json` and `state.bin`, under a name with `.tmp` until it is whole and durable.
+//! Snapshots in a directory, in HashiCorp's layout: `snapshots/<term>-<index>-<ms>/` with `meta.json` and
+//! `state.bin`. Until a snapshot is complete and durable, the name of its directory ends with `.tmp`.
 
 use super::files::{Disk, Files};
 use super::io_error::io_error;
@@ -17,7 +17,7 @@ const META: &str = "meta.json";
 const STATE: &str = "state.bin";
 /// The size of the buffers for reading and writing.
 const PIECE: usize = 256 << 10;
-/// The largest `meta.json` that is read.
+/// The maximum size of a `meta.json`, in bytes. A larger file is not read.
 const META_MAX: u64 = 1 << 20;
 
 /// Keeps the newest snapshots in a directory. HashiCorp: `FileSnapshotStore`.
@@ -33,7 +33,7 @@ pub struct FileSnapshotStore<F: Files = Disk> {
 /// A snapshot that is being written.
 pub struct FileSink<F: Files = Disk> {
     files: F,
-    /// The directory with `.tmp`, until it is renamed.
+    /// The directory of the snapshot. Its name ends with `.tmp` until it is renamed.
     directory: PathBuf,
     name: String,
     state: F::File,
@@ -54,36 +54,37 @@ pub struct FileSource<F: Files = Disk> {
 }
 
 impl FileSnapshotStore {
-    /// Keeps the `retain` newest snapshots under `directory`, which is created if needed.
+    /// Makes a store that keeps the `retain` newest snapshots under `directory`. The directory is created if
+    /// necessary.
     ///
     /// # Errors
-    /// When the directory cannot be made or written.
+    /// Returns an error if the directory cannot be created or written.
     ///
     /// # Panics
-    /// When `retain` is zero: a server without its newest snapshot has lost its state.
+    /// Panics if `retain` is zero: a server without its newest snapshot has lost its state.
     pub fn new(directory: impl AsRef<Path>, retain: usize) -> Result<Self, OpenError> {
         Self::on(Disk, directory, retain)
     }
 }
 
 impl<F: Files> FileSnapshotStore<F> {
-    /// The same on another file system.
+    /// Makes the same store on another file system.
     ///
     /// # Errors
-    /// As for [`FileSnapshotStore::new`].
+    /// Returns the errors of [`FileSnapshotStore::new`].
     ///
     /// # Panics
-    /// As [`FileSnapshotStore::new`] does.
+    /// Panics if `retain` is zero.
     pub fn on(files: F, directory: impl AsRef<Path>, retain: usize) -> Result<Self, OpenError> {
-        assert!(0 < retain, "at least one snapshot must be kept");
+        assert!(0 < retain, "the store must keep at least one snapshot");
         let directory = directory.as_ref().join("snapshots");
         let this = Self { files, directory, retain, cluster: None };
         this.prepare().map_err(|error| OpenError::io(&this.directory, &error))?;
         Ok(this)
     }
 
-    /// Makes the directory, checks that it can be written, and removes unfinished snapshots of an
-    /// earlier run.
+    /// Creates the directory, checks that it can be written, and removes unfinished snapshots of an earlier
+    /// run.
     fn prepare(&self) -> io::Result<()> {
         self.files.make_dir(&self.directory)?;
         let probe = self.directory.join(format!("probe{TEMPORARY}"));
@@ -96,7 +97,7 @@ impl<F: Files> FileSnapshotStore<F> {
         self.files.sync_dir(&self.directory)
     }
 
-    /// Complete snapshots with their directories, newest first.
+    /// Returns the complete snapshots with their directories, the newest first.
     fn found(&self) -> Result<Vec<(String, Arc<SnapshotMeta>)>, StoreError> {
         let names = self.files.dirs(&self.directory).map_err(|error| io_error(&self.directory, &error))?;
         let mut found: Vec<_> = names
@@ -105,7 +106,10 @@ impl<F: Files> FileSnapshotStore<F> {
             .filter_map(|name| match self.description(&name) {
                 Some(description) => Some((name, description.meta)),
                 None => {
-                    tracing::warn!(snapshot = name, "left out: its description is not readable");
+                    tracing::warn!(
+                        snapshot = name,
+                        "the snapshot is left out: its description cannot be read"
+                    );
                     None
                 }
             })
@@ -123,7 +127,7 @@ impl<F: Files> FileSnapshotStore<F> {
         MetaFile::read(&bytes[..read])
     }
 
-    /// A free name: that of the current time, or the next one.
+    /// Returns a free name. It contains the current time, or the next free time.
     fn name(&self, last: LogId) -> Result<String, StoreError> {
         let names = self.files.dirs(&self.directory).map_err(|error| io_error(&self.directory, &error))?;
         let mut ms = self.files.unix_ms();
@@ -136,14 +140,15 @@ impl<F: Files> FileSnapshotStore<F> {
         }
     }
 
-    /// Removes snapshots beyond the number to keep, if they are older than the one closed last. That one, or
-    /// a newer one, is about to be read. If a removal fails, it is tried again next time.
+    /// Deletes snapshots above the number to keep, if they are older than the snapshot that was closed last.
+    /// The server is about to read that snapshot or a newer one. If a deletion fails, it is tried again next
+    /// time.
     fn reap(&self, closed: &str) -> Result<(), StoreError> {
         let found = self.found()?;
         let upto_closed = found.iter().position(|(name, _)| name == closed).map_or(0, |at| at + 1);
         for (name, _) in found.into_iter().skip(self.retain.max(upto_closed)) {
             if let Err(error) = self.files.remove_dir(&self.directory.join(&name)) {
-                tracing::warn!(snapshot = name, %error, "cannot drop an old snapshot");
+                tracing::warn!(snapshot = name, %error, "cannot delete an old snapshot");
             }
         }
         Ok(())
@@ -155,7 +160,7 @@ impl<F: Files> FileSnapshotStore<F> {
         self.files.sync(&mut meta)
     }
 
-    /// Makes everything durable under its temporary name, and then the final name.
+    /// Makes the content durable under the temporary name, and then makes the final name durable.
     fn finish(&self, sink: &mut FileSink<F>, meta: &SnapshotMeta) -> io::Result<()> {
         self.files.sync(&mut sink.state)?;
         self.write_meta(&sink.directory, &MetaFile::of(&sink.name, meta, self.cluster, true))?;
@@ -169,7 +174,7 @@ impl<F: Files> FileSnapshotStore<F> {
         Ok(())
     }
 
-    /// True if the bytes are those that were written.
+    /// Checks that the bytes are the bytes that were written.
     fn check(&self, source: &mut FileSource<F>, meta: &SnapshotMeta) -> Result<(), StoreError> {
         let damaged = |what: &str| {
             StoreError::new(StoreErrorKind::Corrupt, format!("{}: {what}", source.path.display()))
@@ -231,7 +236,8 @@ impl<F: Files> SnapshotStore for FileSnapshotStore<F> {
         Ok(self.found()?.into_iter().take(self.retain).map(|(_, meta)| meta).collect())
     }
 
-    /// Read from the names, since a `meta.json` may be unreadable.
+    /// Reads the end of the newest snapshot from the names of the directories, because a `meta.json` may be
+    /// unreadable.
     fn newest_end(&self) -> Result<LogId, StoreError> {
         let names = self.files.dirs(&self.directory).map_err(|error| io_error(&self.directory, &error))?;
         Ok(names.iter().filter_map(|name| ends_at(name)).max().unwrap_or(LogId::ZERO))
@@ -263,7 +269,8 @@ impl<F: Files> SnapshotStore for FileSnapshotStore<F> {
     }
 }
 
-/// The last entry of the snapshot with this name; `None` if it is incomplete, or no snapshot.
+/// Returns the last entry of the snapshot in the directory `name`. Returns `None` if the snapshot is
+/// incomplete, or if `name` is not the name of a snapshot.
 fn ends_at(name: &str) -> Option<LogId> {
     let mut parts = name.split('-').map(|part| part.parse::<u64>().ok());
     let (term, index, _) = (parts.next()??, parts.next()??, parts.next()??);
@@ -277,7 +284,7 @@ impl<F: Files> FileSink<F> {
         appended.map_err(|error| io_error(&self.directory, &error))
     }
 
-    /// True if the number of bytes is as announced, if one was announced.
+    /// Checks that the number of bytes is the announced number, if a number was announced.
     fn expect(&self, found: &SnapshotMeta) -> Result<(), StoreError> {
         let expected = &self.expected;
         let is_size = expected.size == 0 || expected.size == found.size;
@@ -286,7 +293,7 @@ impl<F: Files> FileSink<F> {
             return Ok(());
         }
         let what = format!(
-            "snapshot {}: {} bytes with checksum {:016x}, announced were {} with {:016x}",
+            "snapshot {} has {} bytes with checksum {:016x}, but {} bytes with checksum {:016x} were announced",
             found.last, found.size, found.checksum, expected.size, expected.checksum
         );
         Err(StoreError::new(StoreErrorKind::Corrupt, what))

@@ -1,4 +1,5 @@
-//! The seam between snapshots and the file system: the operations that snapshots need.
+//! The operations of a file system that the snapshot store needs. They are a trait, so that the simulator can
+//! provide another file system.
 
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
@@ -6,78 +7,78 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A file system, and the clock for the names of snapshots.
+/// A file system, and a clock for the names of snapshots.
 pub trait Files: Clone + Debug + Send + 'static {
     /// An open file.
     type File: Debug + Send;
 
-    /// Makes the directory and its parents, as far as they do not exist.
+    /// Creates the directory and its parents if they do not exist.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     fn make_dir(&self, path: &Path) -> io::Result<()>;
 
-    /// The names of the directories in this one.
+    /// Returns the names of the subdirectories of a directory.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     fn dirs(&self, path: &Path) -> io::Result<Vec<String>>;
 
-    /// Creates an empty file to write. An existing one is replaced.
+    /// Creates an empty file for writing. An existing file is replaced.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     fn create(&self, path: &Path) -> io::Result<Self::File>;
 
-    /// Opens a file to read.
+    /// Opens a file for reading.
     ///
     /// # Errors
-    /// When there is no such file, or the device fails.
+    /// Returns an error if there is no such file, or the device fails.
     fn open(&self, path: &Path) -> io::Result<Self::File>;
 
-    /// Appends to a file that was created.
+    /// Appends bytes to a file that [`Files::create`] returned.
     ///
     /// # Errors
-    /// When the device fails, or has no space left.
+    /// Returns an error if the device fails, or has no space left.
     fn append(&self, file: &mut Self::File, bytes: &[u8]) -> io::Result<()>;
 
-    /// Reads from `offset` on until `into` is full or the file ends, and returns the number of bytes.
+    /// Reads from `offset` until `into` is full or the file ends. Returns the number of bytes that were read.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     fn read_at(&self, file: &mut Self::File, offset: u64, into: &mut [u8]) -> io::Result<usize>;
 
-    /// The length of a file.
+    /// Returns the length of a file in bytes.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     fn length(&self, file: &Self::File) -> io::Result<u64>;
 
-    /// Makes a file's bytes durable.
+    /// Makes the bytes of a file durable.
     ///
     /// # Errors
-    /// When the device fails; what is durable is unknown then.
+    /// Returns an error if the device fails. In that case it is unknown which bytes are durable.
     fn sync(&self, file: &mut Self::File) -> io::Result<()>;
 
     /// Makes the names in a directory durable.
     ///
     /// # Errors
-    /// When the device fails; what is durable is unknown then.
+    /// Returns an error if the device fails. In that case it is unknown which names are durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
 
     /// Renames a directory.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Removes a directory with its contents.
+    /// Removes a directory and its content.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
 
-    /// Milliseconds since 1970, for the names of snapshots.
+    /// Returns the milliseconds since 1970, for the names of snapshots.
     fn unix_ms(&self) -> u64;
 }
 

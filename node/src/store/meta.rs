@@ -1,4 +1,4 @@
-//! `meta.json`: the description of a snapshot, as HashiCorp's file snapshots have it.
+//! `meta.json`: the description of a snapshot, in the form of HashiCorp's file snapshots.
 
 use crate::wire;
 use serde::{Deserialize, Serialize};
@@ -7,10 +7,10 @@ use wavetank_raft::{
     ClusterId, Configuration, Index, LogId, Member, SnapshotMeta, Suffrage, Term, UncheckedConfiguration,
 };
 
-/// The version that is written: with a configuration. The one before had peers only.
+/// The version that is written. It includes the configuration; the version before it had only peers.
 const VERSION: u64 = 1;
 
-/// The fields, in HashiCorp's order.
+/// The fields of the file, in HashiCorp's order.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct MetaFile {
@@ -19,12 +19,12 @@ pub(super) struct MetaFile {
     pub(super) id: String,
     index: u64,
     term: u64,
-    /// Peers of the oldest protocol, in base64.
+    /// The peers in the oldest protocol's form, encoded in base64.
     peers: Option<String>,
     configuration: ConfigurationFile,
     configuration_index: u64,
     size: u64,
-    /// In base64: CRC-64/XZ of the state, big-endian.
+    /// The CRC-64/XZ of the state, big-endian, encoded in base64.
     #[serde(rename = "CRC")]
     crc: Option<String>,
     /// Beyond HashiCorp: the cluster, in hexadecimal digits.
@@ -36,7 +36,7 @@ pub(super) struct MetaFile {
 #[serde(rename_all = "PascalCase")]
 struct ConfigurationFile {
     servers: Option<Vec<ServerFile>>,
-    /// Beyond HashiCorp: the old servers of a joint membership.
+    /// Beyond HashiCorp: the old servers of a joint configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     outgoing: Option<Vec<ServerFile>>,
 }
@@ -59,7 +59,7 @@ pub(super) struct Description {
 }
 
 impl MetaFile {
-    /// The description of a snapshot; of one that is still being written if `done` is false.
+    /// Makes the description of a snapshot. `done` is false while the snapshot is being written.
     pub(super) fn of(id: &str, meta: &SnapshotMeta, cluster: Option<ClusterId>, done: bool) -> Self {
         let configuration = &meta.configuration;
         Self {
@@ -81,7 +81,7 @@ impl MetaFile {
         }
     }
 
-    /// The snapshot's meta data, if the fields are valid.
+    /// Returns the metadata of the snapshot, if the fields are valid.
     pub(super) fn read(bytes: &[u8]) -> Option<Description> {
         let file: Self = serde_json::from_slice(bytes).ok()?;
         let (configuration, configuration_index) = match file.version {
@@ -106,7 +106,7 @@ impl MetaFile {
 
     /// The description as one line of JSON.
     pub(super) fn line(&self) -> Vec<u8> {
-        let mut line = serde_json::to_vec(self).expect("strings and numbers are always JSON");
+        let mut line = serde_json::to_vec(self).expect("strings and numbers can always be written as JSON");
         line.push(b'\n');
         line
     }

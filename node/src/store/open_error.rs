@@ -1,4 +1,4 @@
-//! Why a store cannot be opened, in one line that says what to do.
+//! The reasons why a store cannot be opened. Each has a text of one line that says what to do.
 
 use super::io_error::is_full;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub struct OpenError {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum OpenFailure {
-    /// Another process, or another part of this one, has it open.
+    /// Another process has opened the store, or another part of this process.
     Locked,
     /// The process may not write the file or directory.
     ReadOnly,
@@ -27,21 +27,21 @@ pub enum OpenFailure {
     Full,
     /// A newer release wrote the store.
     Newer {
-        /// The format it has.
+        /// The format of the store.
         found: u64,
-        /// The newest format that is known here.
+        /// The newest format that this release can read.
         known: u64,
     },
     /// An older release wrote the store, in a format that this release does not read.
     Older {
-        /// The format it has.
+        /// The format of the store.
         found: u64,
-        /// The format that is read here.
+        /// The only format that this release can read.
         known: u64,
     },
     /// The file is not a store, or it is damaged.
     Damaged(String),
-    /// The device or the path failed.
+    /// The device failed, or the path is wrong.
     Io(String),
 }
 
@@ -74,16 +74,23 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.path.display())?;
         match &self.failure {
-            OpenFailure::Locked => write!(f, "in use by another process: stop it, or use another directory"),
-            OpenFailure::ReadOnly => write!(f, "cannot be written: check owner, mode and mount"),
+            OpenFailure::Locked => {
+                write!(f, "in use by another process: stop that process, or use another directory")
+            }
+            OpenFailure::ReadOnly => {
+                write!(f, "cannot be written: check its owner, its permissions and its mount options")
+            }
             OpenFailure::Full => write!(f, "no space left on the device"),
             OpenFailure::Newer { found, known } => {
-                write!(f, "written in format {found}, but {known} is the newest known here: use that release")
+                write!(
+                    f,
+                    "written in format {found}, but this release reads at most format {known}: use a newer release"
+                )
             }
             OpenFailure::Older { found, known } => {
                 write!(
                     f,
-                    "written in format {found}, and only {known} is read here: let this server rejoin with a blank store"
+                    "written in format {found}, but this release reads only format {known}: let this server rejoin with a blank store"
                 )
             }
             OpenFailure::Damaged(what) => write!(f, "damaged, or not a store ({what})"),

@@ -1,8 +1,8 @@
-//! Log and vote record in one file, on [redb](::redb).
+//! The log and the vote record in one file, on [redb](::redb).
 //!
-//! A group of writes is one transaction with one sync, so that the vote, the term and the entries
-//! that came together survive together. Space of removed entries is used again;
-//! a file that is mostly free is compacted when it is opened.
+//! A group of writes is one transaction with one sync. Therefore the vote, the term and the entries of a
+//! group survive together. The space of deleted entries is used again. A file that is mostly free is
+//! compacted when it is opened.
 
 mod preallocate;
 
@@ -28,14 +28,16 @@ const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
 const FORMATS: TableDefinition<'_, &str, u64> = TableDefinition::new("format");
 
-/// The format of the file. It is raised with every change of [`codec`] or of the tables, so that a
-/// file of another format is refused by its number instead of as damaged. Format 1 had no
-/// index in the checksum.
+/// The format of the file. The number is raised with every change of [`codec`] or of the tables. Then the
+/// store can refuse a file of another format by its number, and does not report it as damaged. Format 1 had
+/// no index in the checksum.
 const FORMAT: u64 = 2;
-/// The size of redb's cache. Reads are near the end of the log; the page cache has the rest.
+/// The size of redb's cache, in bytes. Most reads are near the end of the log; for other reads, the page
+/// cache of the operating system is enough.
 const CACHE_BYTES: usize = 32 << 20;
 
-/// A durable log and stable store in one file. Clones share it, so one can be given as each.
+/// A durable log and vote record in one file. Clones share the file, so one clone can be the log store and
+/// another one the stable store.
 #[derive(Clone, Debug)]
 pub struct RedbStore {
     database: Arc<Database>,
@@ -48,7 +50,8 @@ impl RedbStore {
     /// Opens the file, or creates it and the directories above it.
     ///
     /// # Errors
-    /// When the file is in use, read-only, of another format or damaged, or the device is full.
+    /// Returns an error if the file is in use, read-only, of another format or damaged, or the device is
+    /// full.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let parent =
@@ -63,10 +66,10 @@ impl RedbStore {
         Self::with_database(database, path)
     }
 
-    /// The same on another backend than a file.
+    /// Opens the store on another backend. `name` stands for the path in errors.
     ///
     /// # Errors
-    /// As for [`RedbStore::open`].
+    /// Returns the errors of [`RedbStore::open`].
     pub fn on(backend: impl StorageBackend, name: &str) -> Result<Self, OpenError> {
         let path = Path::new(name);
         let database = builder().create_with_backend(backend).map_err(|error| open_error(path, error))?;
@@ -83,7 +86,7 @@ impl RedbStore {
         }
     }
 
-    /// The file's format; a new file gets ours, with all tables.
+    /// Returns the format of the file. A new file gets the current format and all tables.
     fn format(&self) -> Result<u64, redb::Error> {
         let reading = self.database.begin_read()?;
         match reading.open_table(FORMATS) {
@@ -99,11 +102,11 @@ impl RedbStore {
         Ok(FORMAT)
     }
 
-    /// Carries out a group of writes, in order: all of them or none, with one sync. They are durable
-    /// on return.
+    /// Executes a group of writes in order, with one sync: either all of them or none. They are durable on
+    /// return.
     ///
     /// # Errors
-    /// When the store fails, or entries do not follow those that are there.
+    /// Returns an error if the store fails, or if the entries do not follow the stored entries.
     pub fn persist_group(&self, writes: &[Write]) -> Result<(), StoreError> {
         let newest = writes.iter().rev().find_map(|write| write.hard_state);
         let vote = newest.map(encode_hard_state);
@@ -117,7 +120,7 @@ impl RedbStore {
         self.write(vote.into_iter().chain(catch_up), writes.iter().map(|write| &write.log))
     }
 
-    /// Writes these records and the changes of the log, in order: all of them or none, with one sync.
+    /// Writes these records and the changes of the log in order, with one sync: either all of them or none.
     fn write<'r, 'w>(
         &self,
         new: impl IntoIterator<Item = (&'r [u8], &'r [u8])>,
@@ -198,10 +201,10 @@ impl RedbStore {
         log.retain_in(range, |_, _| false).map_err(|error| self.failed(error))
     }
 
-    /// The stored entries from `min` to `max`, until `take` returns false.
+    /// Passes the stored entries from `min` to `max` to `take`, until `take` returns false.
     ///
     /// # Errors
-    /// When the store fails or an entry is damaged.
+    /// Returns an error if the store fails or an entry is damaged.
     pub fn range(
         &self,
         min: Index,
@@ -300,7 +303,7 @@ fn create(path: &Path) -> Result<Database, OpenError> {
     builder().create_with_backend(file).map_err(|error| open_error(path, error))
 }
 
-/// Compacts the file if most of it is free. Takes as long as writing the rest again.
+/// Compacts the file if most of it is free. This takes as long as writing the used part again.
 fn shrink(database: &mut Database, length: u64) -> Result<(), redb::Error> {
     const NOT_WORTH_IT: u64 = 4 << 20;
     let writing = database.begin_write()?;

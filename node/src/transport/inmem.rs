@@ -1,11 +1,11 @@
-//! A network of servers in one process. Messages are not encoded; links can be cut.
+//! A network of servers in one process. Messages are not encoded. Links can be cut.
 
 use super::{Arrival, Inbox, Local, Outgoing, Replier, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use wavetank_raft::{Dialect, ServerAddress, ServerId};
 
-/// The network that connects in-memory transports. Clones are the same network.
+/// The network that connects in-memory transports. All clones refer to the same network.
 #[derive(Clone, Debug, Default)]
 pub struct InmemNetwork {
     state: Arc<Mutex<State>>,
@@ -26,19 +26,20 @@ pub struct InmemTransport {
 }
 
 impl InmemNetwork {
-    /// A network without servers.
+    /// Makes a network without servers.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The transport of a server at this address.
+    /// Returns the transport of a server at this address.
     #[must_use]
     pub fn transport(&self, address: impl Into<ServerAddress>) -> InmemTransport {
         InmemTransport { network: self.clone(), address: address.into(), local: Arc::default() }
     }
 
-    /// Loses all messages between the two servers from now on, in both directions.
+    /// Cuts the link between two servers: from now on, all messages between them are lost, in both
+    /// directions.
     pub fn cut(&self, one: impl Into<ServerAddress>, other: impl Into<ServerAddress>) {
         let (one, other) = (one.into(), other.into());
         let mut state = self.lock();
@@ -46,7 +47,7 @@ impl InmemNetwork {
         state.cut.insert((other, one));
     }
 
-    /// Loses all messages to and from this server from now on.
+    /// Isolates a server: from now on, all messages to and from it are lost.
     pub fn isolate(&self, address: impl Into<ServerAddress>) {
         let address = address.into();
         let others: Vec<_> = self.lock().servers.keys().filter(|other| **other != address).cloned().collect();

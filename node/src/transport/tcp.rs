@@ -1,8 +1,8 @@
 //! HashiCorp's NetworkTransport over TCP.
 //!
-//! Calls to a peer use three connections: one for calls that must not wait behind a disk (heartbeats,
-//! votes), one for entries, one for snapshots. `link` is the calling side, `serve` the called one;
-//! both read with `frames`.
+//! Calls to a peer use three connections: one for calls that must not wait for a disk (heartbeats, votes),
+//! one for entries, and one for snapshots. `link` is the calling side, and `serve` is the called side. Both
+//! read messages with `frames`.
 
 mod accepted;
 mod frames;
@@ -123,7 +123,8 @@ pub enum TransportError {
     InUse(String),
     /// A limit cannot have its value. The text names the limit.
     Limits(&'static str),
-    /// Other servers could not reach this server at this address: HashiCorp's `local bind address is not advertisable`.
+    /// Other servers could not reach this server at this address: HashiCorp's `local bind address is not
+    /// advertisable`.
     NotAdvertisable(String),
     /// Nobody can call the advertised address.
     NotCallable(AddressError),
@@ -152,7 +153,8 @@ impl TcpTransport {
     /// a call that is not answered within `timeout` is lost, and its connection with it.
     ///
     /// # Errors
-    /// When this server cannot listen at `bind`, or other servers could not reach the advertised address.
+    /// Returns an error if this server cannot listen at `bind`, or other servers could not reach the
+    /// advertised address.
     pub async fn bind(
         bind: &str,
         advertise: Option<&str>,

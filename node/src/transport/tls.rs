@@ -1,8 +1,8 @@
-//! Mutual TLS: how servers prove their names to each other.
+//! Mutual TLS: servers prove their names to each other.
 //!
-//! Each server has a certificate with its id as a DNS name. An authority issues it that serves this
-//! cluster alone. A call to n2 reaches only a server with n2's certificate, and a caller can use the
-//! name n3 only with n3's certificate.
+//! Each server has a certificate with its id as a DNS name. The certificate is issued by an authority that
+//! serves only this cluster. A call to n2 reaches only a server with the certificate of n2. A caller can use
+//! the name n3 only with the certificate of n3.
 
 use super::tcp::Stream;
 use std::sync::Arc;
@@ -32,11 +32,11 @@ pub enum TlsError {
     Authority(String),
     /// The server's certificate, or its key, cannot be used.
     Certificate(String),
-    /// The server's certificate has another name.
+    /// The server's certificate does not have the name of the server.
     WrongName {
         /// The name of the server.
         id: ServerId,
-        /// What is wrong with it.
+        /// The reason why the certificate does not match the name.
         why: String,
     },
 }
@@ -46,7 +46,7 @@ impl fmt::Display for TlsError {
         match self {
             Self::Authority(why) => write!(f, "the authority's certificate cannot be used: {why}"),
             Self::Certificate(why) => write!(f, "the certificate or its key cannot be used: {why}"),
-            Self::WrongName { id, why } => write!(f, "the certificate is not {id}'s: {why}"),
+            Self::WrongName { id, why } => write!(f, "the certificate does not belong to {id}: {why}"),
         }
     }
 }
@@ -62,13 +62,13 @@ struct Pem<'a> {
 }
 
 impl Tls {
-    /// Makes the TLS settings of the server `id` from the texts of three PEM files: the certificates of
-    /// the authority; the certificate of the server, with those between it and the authority; the
-    /// private key of the server.
+    /// Makes the TLS settings of the server `id` from the texts of three PEM files: the certificates of the
+    /// authority; the certificate of the server, followed by the intermediate certificates; the private key
+    /// of the server.
     ///
     /// # Errors
-    /// When a text is not valid PEM, the key does not belong to the certificate, or the certificate is
-    /// not for `id`.
+    /// Returns an error if a text is not valid PEM, the key does not belong to the certificate, or the
+    /// certificate is not for `id`.
     pub fn from_pem(
         id: &ServerId,
         authority: &[u8],
@@ -83,7 +83,7 @@ impl Tls {
         Ok(Self { acceptor: pem.acceptor(roots.clone(), &chain)?, connector: pem.connector(roots, &chain)? })
     }
 
-    /// Verifies that the server at the other end is `id`, and sends this server's certificate.
+    /// Checks that the server at the other end is `id`, and sends this server's certificate.
     pub(super) async fn call(&self, stream: Stream, id: &ServerId) -> io::Result<TlsStream<Stream>> {
         let name = name_of(id).map_err(io::Error::other)?;
         let stream = self.connector.connect(name, stream).await.map_err(explained)?;
@@ -158,7 +158,7 @@ impl Pem<'_> {
     }
 }
 
-/// Takes the error by value, as `map_err` needs it.
+/// Makes the error for an unusable certificate. It takes the error by value, because `map_err` needs this.
 fn unusable(error: impl fmt::Display) -> TlsError {
     TlsError::Certificate(error.to_string())
 }
@@ -179,13 +179,13 @@ fn is_named(certificate: &CertificateDer<'_>, id: &ServerId) -> Result<(), Strin
     verify_server_name(&parsed, &name_of(id)?).map_err(|error| error.to_string())
 }
 
-/// The name that stands in a server's certificate.
+/// Returns the name that a server's certificate must contain.
 fn name_of(id: &ServerId) -> Result<ServerName<'static>, String> {
     let name = ServerName::try_from(id.as_str().to_owned());
     name.map_err(|_| format!("{id} cannot be a name in a certificate"))
 }
 
-/// The reason of a failed handshake, in plain words.
+/// Adds the cause of a failed handshake to its error.
 fn explained(error: io::Error) -> io::Error {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
     let words = if let Some(rustls::Error::InvalidMessage(_)) = cause {

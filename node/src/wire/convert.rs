@@ -1,4 +1,4 @@
-//! Conversion between HashiCorp's messages and ours.
+//! Conversions between HashiCorp's messages and the messages of this library.
 
 use super::entry::{
     decode_configuration, decode_peers, encode_configuration, encode_peers, entry_of, log_of, text,
@@ -15,11 +15,11 @@ use wavetank_raft::{
     TimeoutNowResponse,
 };
 
-/// The number that is written where a message says that it is ours.
+/// The number that marks a message as Wavetank's.
 const OURS: u64 = 1;
-/// The version of snapshots that is written: with a configuration.
+/// The version of snapshots that is written. It includes the configuration.
 const SNAPSHOT: i64 = 1;
-/// The version before: with peers only.
+/// The older version of snapshots, which has only peers.
 const SNAPSHOT_WITH_PEERS: i64 = 0;
 
 /// The fields that every message has.
@@ -57,7 +57,7 @@ impl Common<'_> {
         }
     }
 
-    /// The header; `legacy` is where peers of older versions put their address.
+    /// Returns the header. `legacy` is the field in which peers of older versions put their address.
     fn header(&self, legacy: Raw<'_>) -> Result<Header, WireError> {
         let legacy = legacy.filter(|legacy| !legacy.is_empty());
         let addr = self.addr.filter(|addr| !addr.is_empty()).or(legacy);
@@ -72,7 +72,7 @@ impl Common<'_> {
     }
 }
 
-/// A name, if there is one.
+/// Returns a name, if the field has one.
 fn named<'i>(raw: Raw<'i>, what: &'static str) -> Result<Option<&'i str>, WireError> {
     text(raw, what).map(|text| Some(text).filter(|text| !text.is_empty()))
 }
@@ -158,7 +158,7 @@ fn put_install_snapshot(header: &Header, install: &InstallSnapshot, out: &mut Pa
             last_log_term: meta.last.term.0,
             leader: common.addr,
             peers: Some(&peers[..]),
-            size: i64::try_from(meta.size).expect("no snapshot has 8 EiB"),
+            size: i64::try_from(meta.size).expect("a snapshot is smaller than 8 EiB"),
             snapshot_version: SNAPSHOT,
             term: install.term.0,
             checksum: checksum,
@@ -215,8 +215,8 @@ pub(super) fn put_response(header: &Header, response: &Response, out: &mut Packe
 
 type Read<T> = Result<(Header, T), WireError>;
 
-/// The largest number that is read. No cluster counts so far; a server that took over a larger term
-/// could not campaign in the next one.
+/// The maximum number that is accepted as an index or a term. No cluster counts so far. A server with a
+/// larger term could not campaign in the next term.
 const COUNTED_MAX: u64 = 1 << 62;
 
 fn term(number: u64) -> Result<Term, WireError> {
@@ -259,7 +259,7 @@ pub(super) fn request_pre_vote_of(message: &go::RequestPreVoteRequest<'_>) -> Re
     Ok((common!(message).header(None)?, Request::RequestPreVote(vote)))
 }
 
-/// The call without the bytes of its snapshot.
+/// Converts the call, without the bytes of the snapshot.
 pub(super) fn install_snapshot_of(message: &go::InstallSnapshotRequest<'_>) -> Read<Request> {
     let (configuration, configuration_index) = match message.snapshot_version {
         SNAPSHOT => (
@@ -320,7 +320,8 @@ pub(super) fn request_pre_vote_answer(message: &go::RequestPreVoteResponse<'_>) 
     Ok((common!(message).header(None)?, Response::RequestPreVote(answer)))
 }
 
-/// A peer that does not report its offset has all bytes or none; the transport knows which.
+/// Converts the answer. If the peer does not report an offset, it has either all bytes or none, and the
+/// transport knows which.
 pub(super) fn install_snapshot_answer(message: &go::InstallSnapshotResponse<'_>) -> Read<Response> {
     let answer = InstallSnapshotResponse {
         term: term(message.term)?,
@@ -330,7 +331,7 @@ pub(super) fn install_snapshot_answer(message: &go::InstallSnapshotResponse<'_>)
     Ok((common!(message).header(None)?, Response::InstallSnapshot(answer)))
 }
 
-/// A peer that does not say whether it obeys the call always obeys it.
+/// Converts the answer. If the peer does not say whether it obeys the call, it always obeys it.
 pub(super) fn timeout_now_answer(message: &go::TimeoutNowResponse<'_>) -> Read<Response> {
     let answer = TimeoutNowResponse { accepted: message.accepted.unwrap_or(true) };
     Ok((common!(message).header(None)?, Response::TimeoutNow(answer)))

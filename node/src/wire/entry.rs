@@ -1,4 +1,4 @@
-//! Log entries and memberships, on the wire and in HashiCorp's stores.
+//! Log entries and configurations, in messages and in HashiCorp's stores.
 
 use super::error::WireError;
 use super::fields::{Field, Raw, StructEncoding, go_struct};
@@ -12,7 +12,8 @@ use wavetank_raft::{
     UncheckedConfiguration,
 };
 
-/// The most members of a configuration. The time to check one grows with the square.
+/// The maximum number of members of a configuration. The time to check a configuration grows with the square
+/// of this number.
 const MEMBERS_MAX: u64 = 256;
 
 const COMMAND: u8 = 0;
@@ -21,7 +22,8 @@ const ADD_PEER: u8 = 2;
 const REMOVE_PEER: u8 = 3;
 const BARRIER: u8 = 4;
 const CONFIGURATION: u8 = 5;
-/// The type of an entry that HashiCorp does not have, far from the numbers that it may use later.
+/// The type of an entry that HashiCorp does not have. The number is far from the numbers that HashiCorp may
+/// use later.
 const RESTORE: u8 = 0x80;
 const STAGING: i64 = 2;
 
@@ -49,8 +51,8 @@ go_struct! {
 }
 
 go_struct! {
-    /// Go's `Configuration`. The old servers of a joint membership stand in a field that Go
-    /// skips: it has no joint memberships.
+    /// Go's `Configuration`. The old servers of a joint configuration are in a field that Go skips, because
+    /// Go has no joint configurations.
     Servers<'i> {
         "Servers" servers: Members<'i> = 0,
     }
@@ -59,7 +61,7 @@ go_struct! {
     }
 }
 
-/// Bytes that a message borrows, or that were encoded for it.
+/// Bytes that are borrowed from a message or were encoded for it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Data<'i>(pub(super) Option<Cow<'i, [u8]>>);
 
@@ -116,7 +118,7 @@ fn members_limit(length: usize) -> Result<(), WireError> {
     }
 }
 
-/// The entry as HashiCorp's `Log`.
+/// Converts an entry into HashiCorp's `Log`.
 pub(super) fn log_of(entry: &Entry) -> Log<'_> {
     let (kind, data, extensions) = match &entry.payload {
         Payload::Noop => (NOOP, None, None),
@@ -138,8 +140,8 @@ pub(super) fn log_of(entry: &Entry) -> Log<'_> {
     }
 }
 
-/// The `Log` as an entry. What a no-op or a barrier carries means nothing and is dropped; peers in
-/// the oldest protocol's form become voters whose names are their addresses.
+/// Converts a `Log` into an entry. The content of a no-op or a barrier has no meaning and is dropped. Peers
+/// in the oldest protocol's form become voters; the name of each is its address.
 pub(super) fn entry_of(log: &Log<'_>) -> Result<Entry, WireError> {
     let data = log.data.0.as_deref().unwrap_or_default();
     let extensions = log.extensions.unwrap_or_default();
@@ -156,15 +158,15 @@ pub(super) fn entry_of(log: &Log<'_>) -> Result<Entry, WireError> {
     Ok(Entry::new(Term(log.term), Index(log.index), payload))
 }
 
-/// Appends an entry in the form of HashiCorp's stores and messages.
+/// Appends the encoded entry to `out`, in the form of HashiCorp's stores and messages.
 pub fn encode_entry(entry: &Entry, out: &mut Vec<u8>) {
     log_of(entry).put(&mut Packer::new(out));
 }
 
-/// Reads an entry that [`encode_entry`], or HashiCorp's library, wrote.
+/// Decodes an entry that [`encode_entry`] or HashiCorp's library has encoded.
 ///
 /// # Errors
-/// When the bytes are no entry.
+/// Returns an error if the bytes are not an entry.
 pub fn decode_entry(bytes: &[u8]) -> Result<Entry, WireError> {
     let mut input = Unpacker::new(bytes);
     let log = Log::get(&mut input)?;
@@ -172,7 +174,7 @@ pub fn decode_entry(bytes: &[u8]) -> Result<Entry, WireError> {
     entry_of(&log)
 }
 
-/// A membership as HashiCorp's `EncodeConfiguration` writes it.
+/// Encodes a configuration in the form of HashiCorp's `EncodeConfiguration`.
 #[must_use]
 pub fn encode_configuration(configuration: &Configuration) -> Vec<u8> {
     let outgoing = configuration.is_joint().then(|| servers_of(configuration.outgoing()));
@@ -182,10 +184,10 @@ pub fn encode_configuration(configuration: &Configuration) -> Vec<u8> {
     out
 }
 
-/// Reads a membership that [`encode_configuration`], or HashiCorp's library, wrote.
+/// Decodes a configuration that [`encode_configuration`] or HashiCorp's library has encoded.
 ///
 /// # Errors
-/// When the bytes are no configuration, or an invalid one.
+/// Returns an error if the bytes are not a configuration, or if the configuration is invalid.
 pub fn decode_configuration(bytes: &[u8]) -> Result<Configuration, WireError> {
     let mut input = Unpacker::new(bytes);
     let servers = Servers::get(&mut input)?;
@@ -197,7 +199,7 @@ pub fn decode_configuration(bytes: &[u8]) -> Result<Configuration, WireError> {
     Ok(lists.try_into()?)
 }
 
-/// The addresses of the voters, as the oldest protocol wrote a membership.
+/// Encodes the addresses of the voters in the oldest protocol's form of a configuration.
 #[must_use]
 pub fn encode_peers(configuration: &Configuration) -> Vec<u8> {
     let voters = || configuration.servers().iter().filter(|member| member.suffrage == Suffrage::Voter);
@@ -210,10 +212,10 @@ pub fn encode_peers(configuration: &Configuration) -> Vec<u8> {
     bytes
 }
 
-/// Reads a membership in the oldest protocol's form.
+/// Decodes a configuration in the oldest protocol's form.
 ///
 /// # Errors
-/// When the bytes are no configuration, or an invalid one.
+/// Returns an error if the bytes are not a configuration, or if the configuration is invalid.
 pub fn decode_peers(bytes: &[u8]) -> Result<Configuration, WireError> {
     let mut input = Unpacker::new(bytes);
     let length = input.list("list of peers")?.unwrap_or(0);
@@ -254,7 +256,7 @@ fn members_of(servers: &Members<'_>) -> Result<Vec<Member>, WireError> {
     servers.0.iter().map(member).collect()
 }
 
-/// Names and addresses are text here, and short.
+/// Reads a name or an address. It must be text and must not be too long.
 pub(super) fn text<'i>(raw: Raw<'i>, what: &'static str) -> Result<&'i str, WireError> {
     const LIMIT: u64 = 1024;
     let raw = raw.unwrap_or_default();

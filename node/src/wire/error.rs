@@ -1,4 +1,4 @@
-//! Errors in bytes from a peer.
+//! Errors that are found in bytes from a peer.
 
 use core::fmt;
 use wavetank_raft::ConfigurationError;
@@ -7,24 +7,24 @@ use wavetank_raft::ConfigurationError;
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum WireError {
-    /// They end before the message does.
+    /// The bytes end before the message is complete.
     Truncated,
-    /// They go on after the message has ended.
+    /// There are this many bytes after the end of the message.
     Trailing(usize),
-    /// There is no call of this number.
+    /// There is no call with this number.
     UnknownCall(u8),
-    /// A value is of another kind than expected.
+    /// A value has another type than the expected one.
     Unexpected {
-        /// The expected kind of value.
+        /// The expected type of the value.
         expected: &'static str,
         /// The value that was found.
         found: &'static str,
     },
     /// A length is above its limit.
     TooLong {
-        /// The thing with this length.
+        /// The name of the value that is too long.
         what: &'static str,
-        /// Its length.
+        /// The length of the value.
         length: u64,
         /// The limit.
         limit: u64,
@@ -33,13 +33,13 @@ pub enum WireError {
     OutOfRange(&'static str),
     /// A name or an address is not UTF-8.
     NotText(&'static str),
-    /// A time is in none of the known layouts.
+    /// A time is not in a known format.
     Time,
-    /// There is no log entry of this type.
+    /// There is no log entry with this type.
     UnknownEntryType(u8),
-    /// There is no such suffrage.
+    /// There is no suffrage with this number.
     UnknownSuffrage(i64),
-    /// There is no snapshot of this version.
+    /// There is no snapshot format with this version.
     UnknownSnapshotVersion(i64),
     /// The configuration is invalid.
     Configuration(ConfigurationError),
@@ -48,7 +48,7 @@ pub enum WireError {
 impl fmt::Display for WireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Truncated => write!(f, "message ends too early"),
+            Self::Truncated => write!(f, "the message ends too early"),
             Self::Trailing(bytes) => write!(f, "{bytes} bytes after the end of the message"),
             Self::UnknownCall(number) => write!(f, "unknown rpc type {number}"),
             Self::Unexpected { expected, found } => write!(f, "expected {expected}, found {found}"),
@@ -57,7 +57,7 @@ impl fmt::Display for WireError {
             }
             Self::OutOfRange(what) => write!(f, "{what} is out of range"),
             Self::NotText(what) => write!(f, "{what} is not UTF-8"),
-            Self::Time => write!(f, "unknown layout of a time"),
+            Self::Time => write!(f, "a time has an unknown format"),
             Self::UnknownEntryType(number) => write!(f, "unknown log entry type {number}"),
             Self::UnknownSuffrage(number) => write!(f, "unknown suffrage {number}"),
             Self::UnknownSnapshotVersion(number) => write!(f, "unsupported snapshot version {number}"),

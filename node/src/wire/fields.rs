@@ -1,14 +1,14 @@
-//! Structs field by field: a map with sorted keys on the way out; on the way in a map in any
-//! order or a list in the order of Go's declaration.
+//! Structs, field by field. They are written as maps with sorted keys. They are read as maps with keys in any
+//! order, or as lists in the order of Go's declaration.
 
 use super::error::WireError;
 use super::pack::Packer;
 use super::unpack::{Head, Unpacker};
 
-/// Bytes or a string, or nil.
+/// Bytes or a string; `None` for nil.
 pub(super) type Raw<'i> = Option<&'i [u8]>;
 
-/// A value that a field may have. Nil reads as the default.
+/// A value that a field may have. Nil is read as the default value.
 pub(super) trait Field<'i>: Default {
     fn put(&self, out: &mut Packer<'_>);
     fn get(input: &mut Unpacker<'i>) -> Result<Self, WireError>;
@@ -90,8 +90,8 @@ impl<'i> Field<'i> for Option<&'i [u8]> {
     }
 }
 
-/// Writes a struct of Go's. Fields stand in the order of the wire, each with its place in Go's
-/// declaration; those behind `beyond` are written only if they are there, and Go skips them.
+/// Defines one of Go's structs. The fields are in the order of the wire, each with its position in Go's
+/// declaration. The fields after `beyond` are written only if they are present, and Go skips them.
 macro_rules! go_struct {
     (
         $(#[$doc:meta])*

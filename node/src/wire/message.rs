@@ -1,4 +1,4 @@
-//! HashiCorp's messages, field by field, as they stand on the wire.
+//! HashiCorp's messages, field by field, in the form that is sent.
 
 use super::entry::Log;
 use super::error::WireError;
@@ -117,7 +117,7 @@ go_struct! {
 }
 
 go_struct! {
-    /// Go's `InstallSnapshotRequest`; `size` bytes follow it.
+    /// Go's `InstallSnapshotRequest`. The bytes of the snapshot follow it; `size` is their number.
     InstallSnapshotRequest<'i> {
         "Addr" addr: Raw<'i> = 2,
         "Configuration" configuration: Raw<'i> = 9,

@@ -1,11 +1,11 @@
-//! Values to bytes, in the dialect of MessagePack that HashiCorp's codec writes.
+//! Encodes values in the dialect of MessagePack that HashiCorp's codec writes.
 //!
-//! Strings and bytes both use the raw family of the old specification (never `str8`, never `bin`);
-//! unsigned numbers take the shortest form; signed ones above 127 take a signed form.
+//! Strings and bytes both use the raw family of the old specification (never `str8`, never `bin`). Unsigned
+//! numbers have the shortest form. Signed numbers above 127 have a signed form.
 
 use rmp::{Marker, encode};
 
-const ROOM: &str = "a vector takes every byte";
+const ROOM: &str = "a write to a vector never fails";
 
 /// Appends values to a buffer.
 pub(super) struct Packer<'o> {
@@ -45,9 +45,9 @@ impl<'o> Packer<'o> {
         }
     }
 
-    /// A string or bytes. Longer than 4 GiB is no message of ours; the transport refuses far less.
+    /// Appends a string or bytes. The transport refuses a message long before it reaches 4 GiB.
     pub(super) fn raw(&mut self, bytes: &[u8]) {
-        let length = u32::try_from(bytes.len()).expect("nothing that is sent is longer than 4 GiB");
+        let length = u32::try_from(bytes.len()).expect("no value that is sent is longer than 4 GiB");
         if length < 32 {
             self.out.push(Marker::FixStr(length as u8).to_u8());
         } else if let Ok(length) = u16::try_from(length) {
@@ -61,12 +61,12 @@ impl<'o> Packer<'o> {
     }
 
     pub(super) fn array(&mut self, length: usize) {
-        let length = u32::try_from(length).expect("no list of ours has 4 billion items");
+        let length = u32::try_from(length).expect("no list that is sent has 4 billion items");
         encode::write_array_len(self.out, length).expect(ROOM);
     }
 
     pub(super) fn map(&mut self, length: usize) {
-        let length = u32::try_from(length).expect("no message of ours has 4 billion fields");
+        let length = u32::try_from(length).expect("no message that is sent has 4 billion fields");
         encode::write_map_len(self.out, length).expect(ROOM);
     }
 }

@@ -1,11 +1,11 @@
-//! The search for the end of a message. HashiCorp's protocol has no length prefixes, so the end is
-//! found by walking the values, and the walk continues where it stopped when more bytes have come.
+//! Finds the end of a message. HashiCorp's protocol has no length prefixes, so the end is found by a walk
+//! over the values. When more bytes arrive, the walk continues where it stopped.
 
 use super::Kind;
 use super::error::WireError;
 use super::unpack::{Head, Unpacker};
 
-/// Fields that a message may have. HashiCorp's longest has twelve.
+/// The maximum number of fields in a message. HashiCorp's longest message has twelve.
 const FIELDS_MAX: u64 = 64;
 
 /// A walk over a message that is still arriving.
@@ -18,23 +18,24 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// A call: one byte and one value. Messages above `limit` bytes are refused.
+    /// Makes a scan for a call: one byte and one value. A message above `limit` bytes is refused.
     #[must_use]
     pub const fn request(limit: u64) -> Self {
         Self { at: 1, pending: 1, limit, begun: false }
     }
 
-    /// An answer: an error text and one value.
+    /// Makes a scan for an answer: an error text and one value. A message above `limit` bytes is refused.
     #[must_use]
     pub const fn reply(limit: u64) -> Self {
         Self { at: 0, pending: 2, limit, begun: true }
     }
 
-    /// Continues over `bytes`, which begin at the message and are more than last time. Returns the
-    /// length of the message, once it is complete.
+    /// Continues the scan. `bytes` begin with the message, and are longer than in the previous call. Returns
+    /// the length of the message in bytes when the message is complete.
     ///
     /// # Errors
-    /// When the bytes are no MessagePack, or the message is longer than the limit, or must become so.
+    /// Returns an error if the bytes are not MessagePack, or if the message is or will be longer than the
+    /// limit.
     pub fn advance(&mut self, bytes: &[u8]) -> Result<Option<usize>, WireError> {
         if let Some(kind) = bytes.first().filter(|_| !self.begun) {
             Kind::from_byte(*kind)?;
@@ -75,7 +76,7 @@ impl Scan {
     }
 }
 
-/// A call is a map, or a list of its fields.
+/// Checks that a call is a map, or a list of fields.
 const fn expect_fields(head: &Head<'_>) -> Result<(), WireError> {
     match head {
         Head::Map(length) | Head::Array(length) => {

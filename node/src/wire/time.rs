@@ -1,24 +1,24 @@
-//! Go's `time.Time` as HashiCorp's codec writes it. Entries here carry no time, so the zero time
-//! is written, and a time that is read is checked and dropped.
+//! Go's `time.Time`, in the form that HashiCorp's codec writes. Entries of this library have no time.
+//! Therefore the zero time is written, and a time that is read is checked and dropped.
 
 use super::error::WireError;
 use super::fields::Field;
 use super::pack::Packer;
 use super::unpack::{Head, Unpacker};
 
-/// Seconds from 0001-01-01 to 1970-01-01.
+/// The number of seconds from 0001-01-01 to 1970-01-01.
 const UNIX: i64 = 62_135_596_800;
 /// The offset that stands for UTC.
 const UTC: i16 = -1;
 const NANOS: u32 = 1_000_000_000;
 
-/// A moment with its zone.
+/// A point in time with its time zone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct GoTime {
-    /// Since 0001-01-01T00:00:00Z.
+    /// The seconds since 0001-01-01T00:00:00Z.
     pub(super) seconds: i64,
     pub(super) nanos: u32,
-    /// East of Greenwich; -1 for UTC.
+    /// The offset of the time zone in minutes east of Greenwich; -1 for UTC.
     pub(super) zone_minutes: i16,
 }
 
@@ -29,7 +29,7 @@ impl Default for GoTime {
 }
 
 impl<'i> Field<'i> for GoTime {
-    /// `MarshalBinary`, which every version of HashiCorp's library reads.
+    /// Writes the form of Go's `MarshalBinary`, which every version of HashiCorp's library reads.
     fn put(&self, out: &mut Packer<'_>) {
         let mut bytes = [0; 15];
         bytes[0] = 1;

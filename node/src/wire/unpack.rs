@@ -1,9 +1,9 @@
-//! Bytes to values: any MessagePack, old or new, with a limit on every length.
+//! Decodes values from any MessagePack, old or new. Every length has a limit.
 
 use super::error::WireError;
 use rmp::Marker;
 
-/// The longest list of anything but bytes: HashiCorp bounds the entries of a call by 1024.
+/// The maximum length of a list, except a list of bytes. HashiCorp limits the entries of a call to 1024.
 pub(super) const LIST_MAX: u64 = 1024;
 
 /// Reads values from a slice.
@@ -12,7 +12,7 @@ pub(super) struct Unpacker<'i> {
     input: &'i [u8],
 }
 
-/// One value; of a list or a map, only how long it is.
+/// One value. For a list or a map, only its length.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Head<'i> {
     Nil,
@@ -23,7 +23,7 @@ pub(super) enum Head<'i> {
     Raw(&'i [u8]),
     Array(u64),
     Map(u64),
-    /// A float or an extension, read and forgotten.
+    /// A float or an extension. Its content is skipped.
     Foreign,
 }
 
@@ -44,7 +44,7 @@ impl Head<'_> {
         WireError::Unexpected { expected, found: self.name() }
     }
 
-    /// The number of following values that belong to this one.
+    /// Returns the number of following values that belong to this value.
     pub(super) const fn inside(&self) -> u64 {
         match self {
             Self::Array(length) => *length,
@@ -63,7 +63,7 @@ impl<'i> Unpacker<'i> {
         self.input.len()
     }
 
-    /// Fails if bytes are left.
+    /// Returns an error if bytes are left.
     pub(super) const fn end(&self) -> Result<(), WireError> {
         if self.input.is_empty() { Ok(()) } else { Err(WireError::Trailing(self.input.len())) }
     }
@@ -108,7 +108,7 @@ impl<'i> Unpacker<'i> {
         })
     }
 
-    /// Skips one value with everything inside it, at any depth, without recursion.
+    /// Skips one value with its whole content, at any depth. The function does not call itself.
     pub(super) fn skip(&mut self) -> Result<(), WireError> {
         let mut pending = 1_u64;
         while 0 < pending {
@@ -118,7 +118,7 @@ impl<'i> Unpacker<'i> {
         Ok(())
     }
 
-    /// The length of a list; `None` for nil.
+    /// Reads the length of a list. Returns `None` for nil.
     pub(super) fn list(&mut self, what: &'static str) -> Result<Option<usize>, WireError> {
         match self.head()? {
             Head::Nil => Ok(None),
@@ -133,7 +133,7 @@ impl<'i> Unpacker<'i> {
         }
     }
 
-    /// Bytes or a string; `None` for nil.
+    /// Reads bytes or a string. Returns `None` for nil.
     pub(super) fn raw(&mut self) -> Result<Option<&'i [u8]>, WireError> {
         match self.head()? {
             Head::Nil => Ok(None),
@@ -175,7 +175,7 @@ impl<'i> Unpacker<'i> {
     }
 }
 
-/// Signed forms above zero are what HashiCorp writes for signed fields.
+/// Makes a signed number. HashiCorp writes signed fields in signed forms, even if the number is above zero.
 const fn signed(value: i64) -> Head<'static> {
     if value < 0 { Head::Int(value) } else { Head::Uint(value as u64) }
 }

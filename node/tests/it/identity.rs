@@ -1,4 +1,4 @@
-//! What an operator may mix up: the stores of two servers, and addresses that nobody can call.
+//! What an operator may mix up: the stores of two servers, and addresses at which no server can be called.
 
 use crate::cluster::*;
 use crate::tcp::Host;
@@ -37,8 +37,8 @@ async fn the_stores_of_another_server_are_refused() {
     let error = start("n2").await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the stores are those of n1, and cannot be used as n2: \
-         start n1 with them, or start n2 with empty ones"
+        "the stores belong to n1, so n2 cannot use them: \
+         start n1 with these stores, or start n2 with empty stores"
     );
     assert_eq!(start("n1").await, Ok(()));
 }
@@ -206,7 +206,7 @@ fn a_recovery_refuses_an_address_that_nobody_can_call() {
     let bad = Configuration::new(vec![Member::voter("n1", "http://10.0.0.1:7000")]).unwrap();
     let mut snapshots = InmemSnapshotStore::default();
     let error = recover_cluster(Ledger::new().0, &mut log, &mut stable, &mut snapshots, bad).unwrap_err();
-    let expected = "nobody can call the address `http://10.0.0.1:7000`: \
+    let expected = "no server can be called at `http://10.0.0.1:7000`: \
                     write a host and a port, as in `10.0.0.1:7000`";
     assert_eq!(error.to_string(), expected);
 }

@@ -9,12 +9,12 @@ use crate::types::{Index, LogId};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// Stores a captured state as a snapshot. This is the second half of [`Machine::take_snapshot`],
-/// for drivers in which the state machine applies entries at the same time.
+/// Stores a captured state as a snapshot. A driver uses it in place of [`Machine::take_snapshot`] if the
+/// state machine applies entries at the same time.
 ///
 /// # Errors
-/// Returns an error if the state cannot be read or the store fails. The store has no new snapshot
-/// then.
+/// Returns an error if the state cannot be read or the store fails. In that case the store has no new
+/// snapshot.
 pub fn keep_snapshot<S: FsmSnapshot + ?Sized, N: SnapshotStore>(
     captured: &mut S,
     meta: &SnapshotMeta,
@@ -85,7 +85,7 @@ impl<F: Fsm> Machine<F> {
         }
     }
 
-    /// Replaces the state by a state that a client gave. If the state machine refuses it, the
+    /// Replaces the state of the state machine by a state from a client. If the state machine refuses it, the
     /// response is the reason.
     fn replace(&mut self, state: &Data) -> Data {
         let mut source = InmemSource::new(state.clone());
@@ -98,8 +98,8 @@ impl<F: Fsm> Machine<F> {
     /// Carries out [`Action::TakeSnapshot`](crate::Action::TakeSnapshot).
     ///
     /// # Errors
-    /// Returns an error if the state cannot be captured or the store fails. The store has no new
-    /// snapshot then.
+    /// Returns an error if the state cannot be captured or the store fails. In that case the store has no new
+    /// snapshot.
     pub fn take_snapshot<N: SnapshotStore>(
         &mut self,
         meta: &SnapshotMeta,

@@ -16,13 +16,13 @@ pub struct Boot {
     /// The number of this start. It must be larger than at each earlier start of this server, so
     /// that a late response to an old request cannot match a new request.
     pub incarnation: u32,
-    /// The vote record as it was last stored.
+    /// The vote record that was stored last.
     pub hard_state: HardState,
-    /// The log as it is stored.
+    /// The log that is stored.
     pub log: LogImage,
     /// The description of the newest snapshot; `None` if there is no snapshot.
     pub snapshot: Option<Arc<SnapshotMeta>>,
-    /// The server does not campaign before its log reaches this position: the position of the last
-    /// [`LogOp::CatchUp`](crate::LogOp::CatchUp), zero if there was none.
+    /// The position of the last [`LogOp::CatchUp`](crate::LogOp::CatchUp); zero if there was none. The server
+    /// does not campaign before its log reaches this position.
     pub catch_up: LogId,
 }

@@ -1,8 +1,8 @@
 //! The interface of the protocol: [`Input`] goes in, [`Effect`] comes out.
 //!
-//! **Every effect may be carried out at once**, in the order of the effects. If an effect depends
-//! on a write, the node holds it back until [`Input::Persisted`] reports the write. So a driver
-//! never gets a message that it must not send yet.
+//! **Every effect may be carried out at once**, in the order of the effects. If an effect depends on a write,
+//! the node holds it back until [`Input::Persisted`] reports the write. Therefore the driver may send each
+//! message at once.
 
 use crate::config::Settings;
 use crate::configuration::{Change, Configuration, ConfigurationError};
@@ -31,7 +31,7 @@ pub enum Input {
     Response {
         /// The server that sent the message.
         from: NodeId,
-        /// The number of the request that this answers.
+        /// The number of the request to which this is the response.
         rpc: RpcId,
         /// The content of the response.
         response: Response,
@@ -72,15 +72,15 @@ pub enum Input {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ClientRequest {
-    /// Append entries with these payloads, in this order. The same step answers for all of them
-    /// with [`Effect::Appended`] or [`Effect::Refused`].
+    /// Append entries with these payloads, in this order. [`Effect::Appended`] or [`Effect::Refused`] answers
+    /// all of them in the same step.
     Propose(Vec<Payload>),
-    /// Change the membership. Answered like [`ClientRequest::Propose`].
+    /// Change the membership. [`Effect::Appended`] or [`Effect::Refused`] answers it in the same step.
     Change {
         /// The change of the membership.
         change: Change,
-        /// The index that the latest configuration must have; the change is refused if it has
-        /// another one. `None` accepts any.
+        /// The index that the latest configuration must have. If it has another index, the change is refused.
+        /// `None` accepts any index.
         #[cfg_attr(feature = "serde", serde(default, deserialize_with = "crate::types::index_if_any"))]
         prev_index: Option<Index>,
     },
@@ -92,7 +92,8 @@ pub enum ClientRequest {
         /// The non-voter that is staged.
         node: NodeId,
     },
-    /// Start a new cluster with this configuration. Answered like [`ClientRequest::Propose`].
+    /// Start a new cluster with this configuration. [`Effect::Appended`] or [`Effect::Refused`] answers it in
+    /// the same step.
     Bootstrap(Configuration),
     /// Find the index at which a read is linearizable (thesis §6.4). [`Effect::ReadReady`] or
     /// [`Effect::ReadFailed`] answers it.
@@ -113,14 +114,15 @@ pub enum ClientRequest {
     Reload(Arc<Settings>),
 }
 
-/// How a leader confirms its leadership before a read (thesis §6.4).
+/// The way in which a leader confirms its leadership before a read (thesis §6.4).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ReadPath {
     /// ReadIndex: a quorum answers a round of heartbeats. The read index is the commit index at the
     /// time of the call.
     Index,
-    /// The leader's lease by this server's clock. The read is refused if the lease has expired.
+    /// The leader holds a lease, measured on this server's clock. The read is refused if the lease has
+    /// expired.
     Lease,
     /// HashiCorp's `VerifyLeader`: a quorum answers a round of heartbeats. There is no read index.
     Verify,
@@ -155,7 +157,7 @@ pub enum Effect {
     Reply {
         /// The server to which the message is sent.
         to: NodeId,
-        /// The number of the request that this answers.
+        /// The number of the request to which this is the response.
         rpc: RpcId,
         /// The content of the response.
         response: Response,
@@ -182,8 +184,8 @@ pub enum Effect {
     },
     /// The known leader changed; `None` if no leader is known now.
     LeaderIs(Option<NodeId>),
-    /// The latest configuration changed. It was appended, or came with a snapshot, or is in force
-    /// again because a newer one was truncated.
+    /// The latest configuration changed. The new configuration was appended or came with a snapshot. It may
+    /// also be an older configuration that is in force again, because the log was truncated.
     Configured {
         /// The index of the configuration in the log.
         index: Index,
@@ -208,7 +210,7 @@ pub enum Effect {
     TransferEnded {
         /// The number of the [`ClientRequest::Transfer`] that this answers.
         request: RequestId,
-        /// `None` if the transfer succeeded.
+        /// The reason why the transfer failed; `None` if it succeeded.
         refusal: Option<Refusal>,
     },
     /// This snapshot from the leader is durable and in force. Load it into the state machine; the
@@ -218,7 +220,7 @@ pub enum Effect {
     Staged {
         /// The number of the [`ClientRequest::Stage`] that this answers.
         request: RequestId,
-        /// The position of its promotion in the log, or the reason why it was not promoted.
+        /// The position of the promotion in the log, or the reason why the non-voter was not promoted.
         result: Result<LogId, Refusal>,
     },
     /// A follower stopped answering, or answers again.
@@ -237,14 +239,14 @@ pub enum Effect {
         peer: NodeId,
         /// The last index that the follower had acknowledged.
         acknowledged: Index,
-        /// The last index of its log now.
+        /// The last index of the follower's log now.
         last: Index,
     },
     /// An input was ignored for this reason.
     Ignored(Ignored),
 }
 
-/// The effects of a step, in order. The caller owns the buffer and can use it for every step.
+/// The effects of a step, in order. The caller owns the buffer and can reuse it for every step.
 pub type Effects = Vec<Effect>;
 
 /// A job for the stores: the log, the vote record and the snapshots. Each job is reported when it
@@ -256,7 +258,7 @@ pub enum StoreJob {
     Persist(Write),
     /// Read entries from the store and report [`Input::Fetched`].
     Fetch {
-        /// The number that the report carries back.
+        /// The number of the job; its report has the same number.
         ticket: RpcId,
         /// The index of the first entry.
         first: Index,
@@ -266,7 +268,7 @@ pub enum StoreJob {
     },
     /// Read a piece of a snapshot and report [`Input::SnapshotRead`].
     ReadSnapshot {
-        /// The number that the report carries back.
+        /// The number of the job; its report has the same number.
         ticket: RpcId,
         /// The last entry of the snapshot; `None` for the newest snapshot.
         last: Option<LogId>,
@@ -278,7 +280,7 @@ pub enum StoreJob {
     /// Store a piece of a snapshot from the leader and report [`Input::SnapshotWritten`]. A piece
     /// at offset 0 starts a new snapshot; the pieces that were stored before are deleted.
     WriteSnapshot {
-        /// The number that the report carries back.
+        /// The number of the job; its report has the same number.
         ticket: RpcId,
         /// The description of the whole snapshot.
         meta: Arc<SnapshotMeta>,
@@ -307,8 +309,8 @@ pub struct Write {
     pub log: LogOp,
 }
 
-/// The vote record: the term and the vote, which a server must never forget (thesis §3.8). They are
-/// one record, because a crash between two writes could keep the vote under a wrong term.
+/// The vote record: the term and the vote. A server must never forget them (thesis §3.8). They are one
+/// record, because after a crash between two writes the vote could have a wrong term.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct HardState {
@@ -334,9 +336,9 @@ pub enum LogOp {
     /// Delete the whole log. A snapshot that ends at this index replaces it, and the entries after
     /// the snapshot conflict with the leader's log.
     Discard(Index),
-    /// Keep the log, and store this position in a record of its own: a leader has shown to this
-    /// server, whose disk was blank, that the leader's log reaches it. The server does not campaign
-    /// before its own log reaches it.
+    /// Keep the log, and store this position in a separate record. The disk of this server was blank when a
+    /// leader showed that the leader's log reaches this position. The server does not campaign before its own
+    /// log reaches it.
     CatchUp(LogId),
 }
 
@@ -371,11 +373,11 @@ pub enum DeadlineReason {
     Heartbeat,
     /// The commit index must be sent to the followers.
     CommitFlush,
-    /// A leader that no quorum has answered by this time steps down (thesis §6.2).
+    /// If no quorum has answered the leader by this time, it steps down (thesis §6.2).
     Lease,
-    /// A leadership transfer that has not ended by this time fails.
+    /// If a leadership transfer has not ended by this time, it fails.
     Transfer,
-    /// A leader whose disk has not finished a write by this time steps down.
+    /// If the leader's disk has not finished a write by this time, the leader steps down.
     DiskStall,
     /// The server checks whether to take a snapshot.
     Snapshot,
@@ -402,7 +404,7 @@ pub enum RoleName {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Refusal {
-    /// This server is not the leader. The value is the leader that it knows.
+    /// This server is not the leader. The value is the leader, if this server knows it.
     NotLeader(Option<NodeId>),
     /// This server led when the request arrived, and does not lead any more.
     LeadershipLost,
@@ -462,7 +464,7 @@ pub enum Ignored {
     UnknownTicket,
     /// The fields of the message contradict each other.
     Malformed,
-    /// The message is from a second leader of this term. A term has at most one (thesis §3.2).
+    /// The message is from a second leader of this term. A term has at most one leader (thesis §3.2).
     SecondLeader,
     /// The message would overwrite committed entries.
     BelowCommit,

@@ -13,9 +13,9 @@ use alloc::vec::Vec;
 ///
 /// 1. Each write's token is one more than the token before.
 /// 2. `pending` is in the order of the tokens, and `last` never falls in it.
-/// 3. The entries up to `durable` of the *current* log are on disk. A truncation lowers `durable`.
-///    A late report about truncated entries must not raise it again, because other entries may
-///    have the same indexes now (the A-B-A problem).
+/// 3. The entries up to `durable` of the *current* log are on disk. A truncation lowers `durable`. A late
+///    report about truncated entries must not raise it, because other entries may have the same indexes now
+///    (the A-B-A problem).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Outbox {
@@ -129,7 +129,7 @@ impl Outbox {
         self.log_last = last;
     }
 
-    /// Issues a write if this step already has a change of the log: a write holds only one.
+    /// Issues the current write if it already has a change of the log, because a write can hold only one.
     fn issue_log_op(&mut self, now: Time, fx: &mut Effects) {
         if self.log != LogOp::Keep {
             self.issue(now, fx);
@@ -150,7 +150,7 @@ impl Outbox {
         self.step_messages.push((upto, effect));
     }
 
-    /// Ends a step. Issues its write, if there is one, then sends the messages that wait for no
+    /// Ends a step. Issues the write of the step, if there is one. Then sends the messages that wait for no
     /// write.
     pub(crate) fn finish_step(&mut self, now: Time, fx: &mut Effects) {
         if self.hard_state.is_some() || self.log != LogOp::Keep {
@@ -183,19 +183,19 @@ impl Outbox {
         fx.push(Effect::Store(StoreJob::Persist(Write { token: self.issued, hard_state, log })));
     }
 
-    /// A message may depend on the vote record and on the log up to `upto`. Returns the write that
-    /// must be durable before such a message is sent, or `None` if it may be sent now.
+    /// Returns the write that must be durable before a message is sent. The message asserts the vote record
+    /// and the log up to `upto`. Returns `None` if it may be sent now.
     fn required_write(&self, upto: Index) -> Option<Token> {
         let vote = (self.persisted < self.hard_state_token).then_some(self.hard_state_token);
         let log = (self.durable < upto).then(|| {
             let covering = self.pending.iter().find(|pending| upto <= pending.last);
-            covering.expect("a message asserts only entries that are durable or pending").token
+            covering.expect("a message asserts only durable or pending entries").token
         });
         vote.max(log)
     }
 
-    /// Handles a report that all writes up to `token` are durable: sends the messages that waited
-    /// for them. Returns false if no write with this token was issued.
+    /// Handles a report that all writes up to `token` are durable. Sends the messages that waited for these
+    /// writes. Returns false if no write with this token was issued.
     pub(crate) fn persisted_upto(&mut self, token: Token, fx: &mut Effects) -> bool {
         if self.issued < token {
             return false;

@@ -50,8 +50,8 @@ impl Node {
         }
     }
 
-    /// Starts a new cluster. The configuration becomes the entry at index 1 in term 1. Every server
-    /// that gets the same request has the same first entry.
+    /// Starts a new cluster. The configuration becomes the entry at index 1 in term 1. All servers that get
+    /// the same request have the same first entry.
     fn bootstrap(&mut self, configuration: Configuration, now: Time, fx: &mut Effects) {
         // A crash during an earlier attempt may have kept the term and lost the entry, so term 1
         // is still a new server.

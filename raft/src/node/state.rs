@@ -25,9 +25,9 @@ pub(crate) struct NodeState {
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) settings: Arc<Settings>,
     entropy: Entropy,
-    /// The number of timeouts that were drawn. It makes each draw different.
+    /// The number of timeouts that were drawn. It is an input of each draw, so that each draw differs.
     drawn: u64,
-    /// The last number that a request or a ticket got.
+    /// The last number that was given to a request or a ticket.
     last_rpc: RpcId,
     pub(crate) term: Term,
     pub(crate) vote: Option<NodeId>,
@@ -129,19 +129,20 @@ impl NodeState {
 
     /// True if the log has reached the position that a leader showed when the disk was blank.
     ///
-    /// A server that was removed and is added again with a blank disk gets the log from its first
-    /// entry on, and old configurations in it may name this server as a voter, even as the only one.
-    /// With these it must not campaign: it has forgotten the entries that it acknowledged. The first
-    /// `prev` of a leader is at the entry that added the server, or after it. A log that reaches that
-    /// position has the entry, and the latest configuration in it is no older.
+    /// A server that was removed may be added again with a blank disk. It then gets the log from its first
+    /// entry on. Old configurations in this log may name the server as a voter, even as the only voter. With
+    /// such a configuration the server must not campaign, because it has forgotten the entries that it
+    /// acknowledged. The first `prev` of a leader is at or after the entry that added the server. A log that
+    /// reaches that position contains the entry and the configuration of that entry or a later one.
     fn has_caught_up(&self) -> bool {
         self.log.last() != LogId::ZERO && self.catch_up <= self.log.last()
     }
 
-    /// Notes the first position in a leader's log that a server with a blank disk is shown. Later
-    /// positions are not noted: if leaders changed often, the server would never catch up.
+    /// Stores the position in the leader's log that a leader shows to a server with a blank disk. While the
+    /// disk stays blank, a higher position replaces it, because the earlier one may be from before the server
+    /// was added. Later positions are ignored: if leaders changed often, the server would never catch up.
     pub(crate) fn note_leader_log(&mut self, upto: LogId, now: Time, fx: &mut Effects) {
-        if self.log.last() == LogId::ZERO && self.catch_up == LogId::ZERO && LogId::ZERO < upto {
+        if self.log.last() == LogId::ZERO && self.catch_up < upto {
             self.catch_up = upto;
             self.outbox.catch_up(upto, now, fx);
         }
@@ -158,7 +159,7 @@ impl NodeState {
         self.outbox.waiting_since().map_or(Time::NEVER, |since| since + self.settings.disk_stall_timeout())
     }
 
-    /// Appends entries of the current term as the leader. Returns the position of the first one.
+    /// Appends entries of the current term as the leader. Returns the position of the first appended entry.
     pub(crate) fn append(
         &mut self,
         payloads: impl IntoIterator<Item = Payload>,
@@ -180,11 +181,11 @@ impl NodeState {
         first
     }
 
-    /// Appends entries of the current leader after `prev`, which the caller has found to match
-    /// (thesis §3.5). Entries that are already in the log stay, and the log is truncated only at
-    /// the first conflict. An older message may carry fewer entries than this server has
-    /// acknowledged since; truncating after them would lose acknowledged entries. Returns false
-    /// and changes nothing if the entries would replace committed ones or leave a gap.
+    /// Appends entries of the current leader after `prev`, which the caller has found to match (thesis §3.5).
+    /// Entries that are already in the log stay, and the log is truncated only at the first conflict. An old
+    /// message may carry fewer entries than this server has acknowledged. A truncation after them would lose
+    /// acknowledged entries. Returns false and changes nothing if the entries would replace committed entries
+    /// or leave a gap.
     pub(crate) fn merge(&mut self, entries: &Entries, now: Time, fx: &mut Effects) -> bool {
         let known = entries.iter().take_while(|entry| self.holds(entry.id)).count();
         let news: Entries = match entries.get(known..) {
@@ -210,8 +211,8 @@ impl NodeState {
         true
     }
 
-    /// True if the entry is in the log or was compacted. A compacted entry is committed, so every
-    /// server has the same one.
+    /// True if the entry is in the log or was compacted. A compacted entry is committed, so every server has
+    /// the same entry at this index.
     fn holds(&self, id: LogId) -> bool {
         id.index <= self.log.base().index || self.log.contains(id)
     }
@@ -246,11 +247,10 @@ impl NodeState {
         }
     }
 
-    /// Puts a durable snapshot from the leader in place of the beginning of the log, or in place of
-    /// the whole log.
+    /// Replaces the beginning of the log, or the whole log, by a durable snapshot from the leader.
     ///
-    /// The entries after `meta.last` stay only if `meta.last` is in the log: only then they follow
-    /// the snapshot. Keeping other entries was a bug in HashiCorp Raft (its issue #697).
+    /// The entries after `meta.last` stay only if `meta.last` is in the log. Otherwise they do not follow the
+    /// snapshot. Keeping other entries was a bug in HashiCorp Raft (its issue #697).
     pub(crate) fn install(&mut self, meta: &Arc<SnapshotMeta>, now: Time, fx: &mut Effects) {
         assert!(
             self.commit < meta.last.index,
@@ -281,17 +281,16 @@ impl NodeState {
         self.compact(last.index.min(self.snapshot.index), now, fx);
     }
 
-    /// Records that the store has a snapshot that ends at `last`, if all of its entries are
-    /// committed here. The log stays as it is: the state machine may still need these entries.
+    /// Records that the store has a snapshot that ends at `last`, if this server has committed all entries of
+    /// the snapshot. The log does not change, because the state machine may still need these entries.
     pub(crate) fn snapshot_stored(&mut self, last: LogId) {
         if self.snapshot.index < last.index && last.index <= self.commit {
             self.snapshot = last;
         }
     }
 
-    /// Drops the entries up to `snapshot`, which a snapshot includes, except the last
-    /// `trailing_logs` entries of the log. Followers that are a little behind get those without a
-    /// snapshot.
+    /// Drops the entries up to `snapshot`, which a snapshot includes, except the last `trailing_logs` entries
+    /// of the log. Followers that lag a little receive these entries and need no snapshot.
     fn compact(&mut self, snapshot: Index, now: Time, fx: &mut Effects) {
         let trailing = Index(self.log.last().index.0.saturating_sub(self.settings.trailing_logs));
         // Entries that are not durable must stay, because a pending write still appends them.
@@ -302,8 +301,7 @@ impl NodeState {
         }
     }
 
-    /// Ends a step. Issues the write first, then the messages that wait for no write, then the
-    /// commit.
+    /// Ends a step. Issues the write first, then the messages that wait for no write, then the commit effect.
     pub(crate) fn finish(&mut self, now: Time, fx: &mut Effects) {
         self.outbox.finish_step(now, fx);
         let ready = self.commit.min(self.outbox.durable());
@@ -337,8 +335,8 @@ impl NodeState {
     }
 }
 
-/// Returns the configurations with which a server starts: that of the snapshot, then those of the
-/// log after it. Only the snapshot's configuration is known to be committed.
+/// Returns the configurations with which a server starts: the configuration of the snapshot, then the later
+/// configurations in the log. Only the snapshot's configuration is known to be committed.
 fn configurations(boot: &crate::node::boot::Boot) -> alloc::vec::Vec<(Index, Arc<Configuration>)> {
     let mut stack = alloc::vec::Vec::new();
     let mut after = Index::ZERO;

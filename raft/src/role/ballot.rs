@@ -1,5 +1,5 @@
-//! The votes of one election or one pre-vote. Both use the same struct; the variant of the role
-//! shows which one it is.
+//! The votes of one election or one pre-vote. Both use the same struct. The role of the server tells which of
+//! the two it is.
 
 use crate::message::{Request, RequestPreVote, RequestVote};
 use crate::node::io::{Effects, Ignored};
@@ -21,13 +21,12 @@ pub(crate) struct Ballot {
     votes: Vec<(NodeId, bool)>,
     own_vote: Option<Token>,
     deadline: Time,
-    /// The cause of an election. `None`: this is a pre-vote.
+    /// The cause of an election; `None` for a pre-vote.
     cause: Option<CampaignCause>,
 }
 
 impl Ballot {
-    /// Asks for pre-votes (thesis §9.6). A voter that grants a pre-vote promises nothing and writes
-    /// nothing.
+    /// Asks for pre-votes (thesis §9.6). A granted pre-vote is no promise, and the voter writes nothing.
     pub(crate) fn start_pre_vote(state: &mut NodeState, now: Time) -> Self {
         let request =
             Request::RequestPreVote(RequestPreVote { term: state.term.next(), last_log: state.log.last() });
@@ -71,8 +70,7 @@ impl Ballot {
         self.deadline
     }
 
-    /// Handles a response to a vote request. A response counts once, even if the network duplicates
-    /// it.
+    /// Handles a response to a vote request. Each response counts once, even if the network duplicates it.
     pub(crate) fn on_vote(&mut self, from: NodeId, rpc: RpcId, granted: bool, fx: &mut Effects) {
         let Some(at) = self.requested.iter().position(|requested| *requested == (from, rpc)) else {
             return NodeState::ignore(Ignored::UnknownRpc, fx);
@@ -81,9 +79,9 @@ impl Ballot {
         self.votes.push((from, granted));
     }
 
-    /// True if a refusal by `from` for the term alone begins another campaign at once. Only a
-    /// campaign that began with an election timeout does so: each timeout begins at most two
-    /// campaigns, so two candidates cannot outbid each other without a pause.
+    /// True if another campaign begins at once after `from` has refused because of the term alone. This
+    /// happens only if the current campaign began with an election timeout. Each timeout begins at most two
+    /// campaigns, so two candidates cannot raise the term again and again without a pause.
     pub(crate) fn may_campaign_again(&self, from: NodeId, rpc: RpcId) -> bool {
         self.cause == Some(CampaignCause::ElectionTimeout) && self.requested.contains(&(from, rpc))
     }

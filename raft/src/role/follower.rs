@@ -17,10 +17,10 @@ use alloc::sync::Arc;
 pub(crate) struct Follower {
     /// The leader of the current term; `None` as long as this server has not heard from it.
     pub(crate) leader: Option<NodeId>,
-    /// The time at which the election timer was last started. A contact with the leader, a granted
-    /// vote and the start of the server start it.
+    /// The time at which the election timer was last started. The timer starts when the server starts, when
+    /// the leader contacts it, and when it grants a vote.
     timer_start: Time,
-    /// The timer runs out this long after `timer_start`. It is drawn at random (thesis §3.4).
+    /// The duration of the election timer. It is drawn at random (thesis §3.4).
     timeout: Span,
     install: Option<SnapshotInstall>,
 }
@@ -30,12 +30,12 @@ pub(crate) struct Follower {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 struct SnapshotInstall {
     meta: Arc<SnapshotMeta>,
-    /// The number of bytes that are stored; the next piece must begin here.
+    /// The number of bytes that are stored. The next piece must begin at this offset.
     received: u64,
     writing: Option<PieceWrite>,
 }
 
-/// A piece that is being written, and the request that is answered when the write is done.
+/// A piece that is being written, and the request to answer when the write is done.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 struct PieceWrite {
@@ -52,9 +52,9 @@ impl Follower {
         Self { leader, timer_start: now, timeout, install: None }
     }
 
-    /// Takes the timer of the follower that this server was before. A newer term alone does not
-    /// restart the timer: otherwise a candidate that raises the term again and again, and never
-    /// wins, would keep this server from ever campaigning.
+    /// Keeps the timer that this server had as a follower before the change of term. A newer term alone does
+    /// not restart the timer. Otherwise a candidate that often raises the term and never wins would prevent
+    /// this server from campaigning.
     pub(crate) const fn keep_timer(&mut self, before: &Self) {
         self.timer_start = before.timer_start;
         self.timeout = before.timeout;
@@ -64,7 +64,7 @@ impl Follower {
         self.timer_start + self.timeout
     }
 
-    /// The time of the last contact with the leader; `None` if no leader is known.
+    /// Returns the time of the last contact with the leader; `None` if no leader is known.
     pub(crate) fn last_contact(&self) -> Option<Time> {
         self.leader.map(|_| self.timer_start)
     }
@@ -86,15 +86,15 @@ impl Follower {
         }
     }
 
-    /// Draws a new timeout after the settings changed, so that a shorter one applies at once
-    /// (HashiCorp: `ReloadConfig`).
+    /// Draws a new timeout after the settings changed, so that a shorter timeout applies at once (HashiCorp:
+    /// `ReloadConfig`).
     pub(crate) fn on_reload(&mut self, state: &mut NodeState) {
         self.timeout = state.draw_timeout(state.settings.heartbeat_timeout());
     }
 
-    /// Handles a message that only the leader of this term sends. Returns false if this server
-    /// knows another leader of this term. A term has at most one leader (thesis §3.2), so the
-    /// caller ignores the second one.
+    /// Handles a message that only the leader of this term sends. Returns false if this server knows another
+    /// leader of this term. A term has at most one leader (thesis §3.2), so the caller ignores the second
+    /// leader.
     pub(crate) fn on_leader_contact(&mut self, from: NodeId, now: Time, fx: &mut Effects) -> bool {
         match self.leader {
             Some(leader) if leader != from => return false,
@@ -233,7 +233,7 @@ impl Follower {
         else {
             return NodeState::ignore(Ignored::UnknownTicket, fx);
         };
-        let writing = install.writing.take().expect("take_if found this write");
+        let writing = install.writing.take().expect("take_if has found this write");
         if !ok {
             let response = installed(state, false, 0);
             return state.reply(writing.from, writing.rpc, response);
@@ -251,7 +251,7 @@ impl Follower {
     }
 }
 
-/// Returns the index before `id.index`, with `id.term`: the limit for the hint of a refusal.
+/// Returns the position before `id.index`, with `id.term`. It is the limit for the hint of a refusal.
 const fn back(id: LogId) -> LogId {
     LogId { term: id.term, index: id.index.back() }
 }

@@ -1,7 +1,7 @@
-//! The leader role: its data, its deadlines, and its refusals of requests.
+//! The leader role: its data, its deadlines, and the reasons for which it refuses requests.
 //!
-//! Replication is in `replicate`, and commits are in `commit`. Each other duty has its own module:
-//! `change` (membership and staging), `reads`, `snapshot`, `transfer`.
+//! Replication is in `replicate`, and commits are in `commit`. Each other duty has its own module: `change`
+//! (membership and staging), `reads`, `snapshot`, `transfer`.
 
 pub(crate) mod progress;
 
@@ -27,8 +27,8 @@ use transfer::Transfer;
 ///
 /// 1. `peers` holds each other member of the latest configuration. It also holds removed members
 ///    until they have received a few more heartbeats. It is sorted by id.
-/// 2. `first_of_term` is the index of the first entry of the leader's term. Entries below it are
-///    committed only together with it (thesis §3.6.2).
+/// 2. `first_of_term` is the index of the first entry of the leader's term. Earlier entries are committed
+///    only together with this entry (thesis §3.6.2).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Leader {
@@ -38,9 +38,8 @@ pub(crate) struct Leader {
     commit_flush_at: Option<Time>,
     reads: Reads,
     transfer: Option<Transfer>,
-    /// True after TimeoutNow was sent in this term. The receiver may be elected before this
-    /// leader's lease expires, even if the message arrives late. So lease reads are refused from
-    /// then on.
+    /// True after TimeoutNow was sent in this term. The receiver may be elected before this leader's lease
+    /// expires, even if the message arrives late. Therefore lease reads are refused after that.
     lease_given_up: bool,
     staging: Option<Staging>,
 }
@@ -64,9 +63,9 @@ struct RemovedPeer {
 }
 
 impl Leader {
-    /// Makes the state of a server that has just won an election. It knows nothing about the
-    /// followers' logs yet. It appends a no-op entry, because it can only commit earlier entries
-    /// together with one of its own term (thesis §3.6.2, §6.4).
+    /// Makes the state of a server that has just won an election. It knows nothing about the followers' logs
+    /// yet. It appends a no-op entry, because it can commit earlier entries only together with an entry of
+    /// its own term (thesis §3.6.2, §6.4).
     pub(crate) fn new(state: &mut NodeState, now: Time, fx: &mut Effects) -> Self {
         let mut leader = Self {
             peers: Vec::new(),
@@ -102,9 +101,9 @@ impl Leader {
         soonest
     }
 
-    /// Returns the time at which the leader must step down if no more responses arrive (thesis
-    /// §6.2). A contact counts from the time at which the answered request was sent: a slow
-    /// response does not prove that the follower still follows now.
+    /// Returns the time at which the leader must step down if no more responses arrive (thesis §6.2). The
+    /// time of a contact is the time at which the answered request was sent, because a slow response does not
+    /// prove that the follower still follows now.
     fn deposed_at(&self, state: &NodeState) -> Time {
         let quorum = state.membership.voters().agreed(|node| self.last_contact(node)).unwrap_or(Time(0));
         quorum + state.settings.leader_lease_timeout()
@@ -153,8 +152,7 @@ impl Leader {
         self.replicate_to_all(state, now, fx);
     }
 
-    /// Handles a durable write. Only now the leader counts its own copy of the entries (thesis
-    /// §10.2.1).
+    /// Handles a durable write. From now on, the leader counts its own copy of the entries (thesis §10.2.1).
     pub(crate) fn on_persisted(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) -> Transition {
         self.advance_commit(state, now, fx)
     }

@@ -1,4 +1,4 @@
-//! Hands committed entries to the state machine and records what it has applied.
+//! Hands committed entries to the state machine and records the progress.
 
 use super::io::{Action, Batch};
 use super::{Ctx, Server};
@@ -18,7 +18,7 @@ const QUEUED_BATCHES_MAX: u64 = 4;
 /// protocol, so a report always finds its owner.
 const SERVER_TICKET: u64 = 1 << 63;
 
-/// The progress of entries from the log to the state machine.
+/// The entries on their way from the log to the state machine.
 ///
 /// 1. `applied ≤ dispatched ≤ allowed`.
 /// 2. `configuration` is the newest configuration at or before `dispatched`.
@@ -59,7 +59,7 @@ impl Applying {
         (self.dispatched, self.configuration.as_ref())
     }
 
-    /// Returns the number of entries that were handed over and are not reported as applied yet.
+    /// Returns the number of entries that were handed over but not reported as applied yet.
     pub(super) const fn pending(&self) -> u64 {
         self.dispatched.index.since(self.applied)
     }
@@ -88,7 +88,11 @@ impl Applying {
         self.allowed = self.allowed.max(meta.last.index);
         self.configuration = Some((meta.configuration_index, Arc::new(meta.configuration.clone())));
         self.fetching = None;
-        assert!(!self.is_restoring, "snapshot {} is installed while another one is loaded", meta.last);
+        assert!(
+            !self.is_restoring,
+            "snapshot {} is installed while another snapshot is being loaded",
+            meta.last
+        );
         self.is_restoring = true;
         true
     }
@@ -98,7 +102,7 @@ impl Applying {
         self.is_restoring
     }
 
-    /// Handles the end of a load of a snapshot.
+    /// Handles the end of loading a snapshot.
     pub(super) fn restored(&mut self, result: Result<LogId, StoreError>) -> Result<(), StoreError> {
         self.is_restoring = false;
         self.on_applied(result?.index);

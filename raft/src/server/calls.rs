@@ -15,8 +15,8 @@ use alloc::vec::Vec;
 
 /// The calls that are not answered yet.
 ///
-/// 1. `entries` are sorted by index. This server appended each of them while it led. Each is
-///    committed, or this server still leads in the term in which it was appended.
+/// 1. `entries` are sorted by index. This server appended each entry while it led. Each entry is committed,
+///    or this server still leads in the term of the entry.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct Calls {
     entries: VecDeque<PendingCall>,
@@ -37,15 +37,15 @@ struct PendingCall {
     on_applied: OnApplied,
 }
 
-/// The next step of a call after its entry was applied.
+/// The action that follows after the entry of a call was applied.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum OnApplied {
     /// The call is answered.
     Answer,
     /// The leader promotes the new member once it has caught up; the call is answered after that.
     Stage(NodeId),
-    /// The call is answered. If the state machine returned a response, it refused the state, and
-    /// the response is its message.
+    /// The call is answered. A response of the state machine means that it refused the state; the response is
+    /// the message of the refusal.
     Restore,
 }
 
@@ -92,8 +92,8 @@ impl Calls {
         }
     }
 
-    /// Handles the calls for entries that were applied. Returns the servers that are staged from
-    /// now on, each with its call.
+    /// Handles the calls for entries that were applied. Returns the servers whose staging begins now, each
+    /// with its call.
     fn applied(
         &mut self,
         upto: Index,
@@ -311,8 +311,8 @@ impl Server {
         }
     }
 
-    /// Refuses a payload above the limit of the configuration. A follower's transport has a limit as
-    /// well: an entry above it would be sent again for ever, and nothing would be committed behind it.
+    /// Refuses a payload above the limit of the configuration. The transport of a follower has a limit too.
+    /// An entry above that limit would be sent again for ever, and no later entry would be committed.
     fn too_large(&self, payload: &Payload) -> Option<Refusal> {
         let bytes = match payload {
             Payload::Command(data) | Payload::Restore(data) => data.len() as u64,
@@ -400,8 +400,8 @@ impl Server {
         self.after_progress(ctx);
     }
 
-    /// Handles progress of the state machine: answers reads, and stops a former leader once its own
-    /// removal is applied.
+    /// Handles progress of the state machine: answers reads, and stops a former leader after its own removal
+    /// is applied.
     pub(super) fn after_progress(&mut self, ctx: &mut Ctx<'_>) {
         self.calls.readable(self.applied(), ctx.actions);
         if self.retirement.is_some_and(|retirement| retirement.at <= self.applied()) {

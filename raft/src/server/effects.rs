@@ -18,7 +18,7 @@ impl Server {
         }
     }
 
-    /// Asks the protocol to append entries. Returns the position of the first one, or the refusal.
+    /// Asks the protocol to append entries. Returns the position of the first entry, or the refusal.
     pub(super) fn append(&mut self, request: ClientRequest, ctx: &mut Ctx<'_>) -> Result<LogId, Refusal> {
         self.node.step(ctx.now, Input::Client(request), ctx.fx);
         let mut result = None;
@@ -106,8 +106,8 @@ impl Server {
         }
     }
 
-    /// Takes the retirement back if this configuration gives the server its place again. A slow
-    /// state machine may apply the removal long after that, and a member must not stop then.
+    /// Cancels the retirement of the server if this configuration has the server again. A slow state machine
+    /// may apply the removal long after that, and a member must not stop then.
     fn cancel_retirement(&mut self, configuration: &Configuration) {
         let me = self.node.id();
         let is_back = |retirement: &mut Retirement| {
@@ -135,8 +135,8 @@ impl Server {
         }
     }
 
-    /// Reports members that were added, removed or changed to observers, and the leader if the change gives
-    /// it an address or another one.
+    /// Reports to observers the members that were added, removed or changed. Also reports the leader if the
+    /// change gives it an address or a new address.
     fn on_configured(&mut self, configuration: &Configuration, ctx: &mut Ctx<'_>) {
         self.cancel_retirement(configuration);
         let known = core::mem::take(&mut self.reported.members);

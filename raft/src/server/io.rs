@@ -38,7 +38,7 @@ pub enum Event {
         from: NodeId,
         /// The number of the request that this answers.
         rpc: RpcId,
-        /// The content of the response.
+        /// The number of the request to which this is the response.
         response: Response,
     },
     /// A call of a client or an operator. Exactly one [`Action::Answer`] with the same number
@@ -85,11 +85,11 @@ pub enum Event {
     },
     /// The job of [`Action::TakeSnapshot`] is done: the snapshot is durable, or an error occurred.
     SnapshotTaken(Result<Arc<SnapshotMeta>, StoreError>),
-    /// The job of [`Action::Restore`] is done: the state machine has the state of this entry, or an
-    /// error occurred.
+    /// The job of [`Action::Restore`] is done: the state machine has the state after this entry, or an error
+    /// occurred.
     Restored(Result<LogId, StoreError>),
-    /// The transport has learned which protocol a peer understands. Until this event, the peer
-    /// counts as [`Dialect::Wavetank`].
+    /// The transport has learned the protocol of a peer. Until this event, the peer counts as
+    /// [`Dialect::Wavetank`].
     PeerSpeaks {
         /// The peer whose protocol is now known.
         peer: NodeId,
@@ -137,8 +137,8 @@ pub enum Call {
     Change {
         /// The change of the membership.
         change: Change,
-        /// The index that the latest configuration must have; the change is refused if it has
-        /// another one. `None` accepts any.
+        /// The index that the latest configuration must have. If it has another index, the change is refused.
+        /// `None` accepts any index.
         #[cfg_attr(feature = "serde", serde(default, deserialize_with = "crate::types::index_if_any"))]
         prev_index: Option<Index>,
     },
@@ -149,8 +149,8 @@ pub enum Call {
         id: ServerId,
         /// The network address of the new server.
         address: ServerAddress,
-        /// The index that the latest configuration must have; the change is refused if it has
-        /// another one. `None` accepts any.
+        /// The index that the latest configuration must have. If it has another index, the change is refused.
+        /// `None` accepts any index.
         #[cfg_attr(feature = "serde", serde(default, deserialize_with = "crate::types::index_if_any"))]
         prev_index: Option<Index>,
     },
@@ -207,7 +207,7 @@ pub enum Action {
     Reply {
         /// The server to which the message is sent.
         to: NodeId,
-        /// The number of the request that this answers.
+        /// The number of the request to which this is the response.
         rpc: RpcId,
         /// The content of the response.
         response: Response,
@@ -223,14 +223,14 @@ pub enum Action {
     TakeSnapshot(SnapshotMeta),
     /// State machine: replace the state by this snapshot, then report [`Event::Restored`].
     Restore(Arc<SnapshotMeta>),
-    /// The answer to a call. Each call gets exactly one.
+    /// The answer to a call. Each call gets exactly one answer.
     Answer {
         /// The number of the call.
         request: RequestId,
         /// The result of the call.
         outcome: Outcome,
     },
-    /// Something changed that an observer may want to know.
+    /// Reports a change to observers.
     Observe(Observed),
     /// The server has stopped for good. From now on it only refuses calls.
     Halt(Halt),
@@ -268,27 +268,26 @@ pub enum Answer {
         /// The read index (thesis §6.4).
         index: Index,
     },
-    /// A snapshot was taken, and this is its description.
+    /// A snapshot was taken. The value is its description.
     Snapshotted(Arc<SnapshotMeta>),
     /// The call succeeded and has no other result.
     Done,
 }
 
-/// The reason why a call failed. Most variants are errors of HashiCorp Raft; their docs begin with
-/// its name for the error.
+/// The reason why a call failed. Most variants are errors of HashiCorp Raft; their docs begin with the name
+/// of the error in HashiCorp Raft.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum RequestError {
-    /// `ErrNotLeader`: this server is not the leader, and nothing was done. The value is the leader
-    /// that this server knows.
+    /// `ErrNotLeader`: this server is not the leader, and nothing was done. The value is the leader, if this
+    /// server knows it.
     NotLeader(Option<Leader>),
     /// `ErrNotVoter`: this server is not a voter in the configuration of the bootstrap call.
     NotVoter,
     /// `ErrLeadershipLost`: the entry was appended before the leadership was lost. It may still be
     /// committed, or be overwritten.
     LeadershipLost,
-    /// `ErrAbortedByRestore`: a snapshot replaced the entry. The entry may have been applied or
-    /// not.
+    /// `ErrAbortedByRestore`: a snapshot replaced the entry. It is unknown whether the entry was applied.
     AbortedByRestore,
     /// `ErrRaftShutdown`: the server has stopped. If an entry was appended, it may still be
     /// committed.
@@ -297,8 +296,8 @@ pub enum RequestError {
     EnqueueTimeout,
     /// `ErrNothingNewToSnapshot`: no entry was applied since the last snapshot.
     NothingNewToSnapshot,
-    /// `ErrUnsupportedProtocol`: the protocol version in use, or a member, does not support the
-    /// call.
+    /// `ErrUnsupportedProtocol`: the protocol version in use does not support the call, or a member does not
+    /// support it.
     UnsupportedProtocol,
     /// `ErrCantBootstrap`: this server already has a vote, entries, a snapshot or a term above 1.
     CantBootstrap,
@@ -318,7 +317,7 @@ impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotLeader(Some(leader)) => write!(f, "node is not the leader; call {leader}"),
-            Self::NotLeader(None) => write!(f, "node is not the leader, and none is known"),
+            Self::NotLeader(None) => write!(f, "node is not the leader, and no leader is known"),
             Self::NotVoter => write!(f, "node is not a voter"),
             Self::LeadershipLost => write!(f, "leadership lost while committing log"),
             Self::AbortedByRestore => write!(f, "snapshot restored while committing log"),
@@ -363,7 +362,7 @@ impl fmt::Display for Leader {
     }
 }
 
-/// An observation: the observations of HashiCorp Raft, and further ones without its name.
+/// An event that observers receive: the observations of HashiCorp Raft, and further ones.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Observed {
@@ -380,7 +379,7 @@ pub enum Observed {
     Peer {
         /// True if the server is no longer a member.
         removed: bool,
-        /// The new member. If it was removed, the member as it was before.
+        /// The member after the change. If the member was removed, its data before the removal.
         peer: Member,
     },
     /// A follower has not answered for longer than the heartbeat timeout. HashiCorp:
@@ -404,15 +403,15 @@ pub enum Observed {
         /// The last index that remains.
         after: Index,
     },
-    /// A follower has lost entries that it had acknowledged: its disk was lost or replaced, and the
-    /// server was not removed from the cluster before. If it is a voter, its copies do not count for a
-    /// commit any more. Remove the server and add it again.
+    /// A follower has lost entries that it had acknowledged: its disk was lost or replaced, but the server
+    /// was not removed from the cluster first. If it is a voter, its copies do not count for a commit until
+    /// the server is removed and added again.
     LostEntries {
         /// The follower.
         peer: NodeId,
         /// The last index that the follower had acknowledged.
         acknowledged: Index,
-        /// The index of the last entry that the member's log has now.
+        /// The last index of the follower's log now.
         last: Index,
     },
     /// An input was ignored for this reason.
@@ -438,14 +437,14 @@ pub enum Observed {
 
 /// The reason why a server stopped for good.
 ///
-/// The enum is not `#[non_exhaustive]`: a program that supervises servers decides for each reason
-/// whether it starts the server again, so the compiler must show it a new reason.
+/// The enum is not `#[non_exhaustive]`. A program that supervises servers decides for each reason whether to
+/// start the server again. If a reason is added, the compiler reports the place.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Halt {
     /// [`Call::Shutdown`] stopped it.
     Shutdown,
-    /// The server led, and a configuration was committed in which it has no vote.
+    /// A configuration was committed in which the server, which led, has no vote.
     Removed,
     /// A store failed, so its content is unknown.
     Store(StoreError),

@@ -20,9 +20,9 @@ pub(super) struct Snapshotting {
     checks: u64,
     next_check: Time,
     in_progress: bool,
-    /// The last piece of a snapshot, which is written when the load of the one before has ended.
+    /// The last piece of a snapshot. It is written when the previous snapshot has been loaded.
     held: Option<StoreJob>,
-    /// The snapshot to load when the one of this server's own is stored.
+    /// The snapshot to load after the server's own snapshot is stored.
     load_next: Option<Arc<SnapshotMeta>>,
 }
 
@@ -47,8 +47,8 @@ impl Snapshotting {
         self.next_check
     }
 
-    /// Draws the time of the next check: one to two intervals from now. It is random so that the
-    /// servers do not all write their snapshots at the same time.
+    /// Draws the time of the next check: one to two intervals from now. It is random, so that not all servers
+    /// write their snapshots at the same time.
     fn schedule(&mut self, settings: &Settings, now: Time) {
         self.checks += 1;
         self.next_check =
@@ -72,7 +72,7 @@ impl Server {
         }
     }
 
-    /// Takes a snapshot for an operator's call, which is answered when the snapshot is durable.
+    /// Takes a snapshot for an operator's call. The call is answered when the snapshot is durable.
     pub(super) fn on_snapshot_call(&mut self, request: RequestId, ctx: &mut Ctx<'_>) {
         match self.begin_snapshot(ctx) {
             Ok(()) => self.calls.wait_for_snapshot(request),
@@ -80,7 +80,7 @@ impl Server {
         }
     }
 
-    /// Asks the state machine for its state after the last entry that was handed to it.
+    /// Asks the state machine for its state after the last entry that it received.
     fn begin_snapshot(&mut self, ctx: &mut Ctx<'_>) -> Result<(), RequestError> {
         if self.snapshotting.in_progress {
             return Err(RequestError::SnapshotInProgress);
@@ -119,9 +119,9 @@ impl Server {
         ctx.actions.extend(self.snapshotting.load_next.take().map(Action::Restore));
     }
 
-    /// Passes a job to the driver. The last piece of a snapshot waits while the state machine loads
-    /// another one: the store may delete that one as soon as the new snapshot is whole, and a failed
-    /// load stops the server.
+    /// Passes a job to the driver. The last piece of a snapshot waits while the state machine loads another
+    /// snapshot. The store may delete the other snapshot when the new one is complete, and the failed load
+    /// would stop the server.
     pub(super) fn store(&mut self, job: StoreJob, ctx: &mut Ctx<'_>) {
         if let StoreJob::WriteSnapshot { done, .. } = &job {
             let is_last = *done;
@@ -135,9 +135,9 @@ impl Server {
         ctx.actions.push(Action::Store(job));
     }
 
-    /// Handles a snapshot from the leader that is durable and in force. The load waits for a snapshot
-    /// of this server's own that is being written: when the store keeps that one, it may drop this
-    /// one, for example if it also has a newer snapshot of an earlier leader.
+    /// Handles a snapshot from the leader that is durable and in force. If the server is writing a snapshot
+    /// of its own state, the load waits until that snapshot is stored. The store may then drop the leader's
+    /// snapshot, for example if it also has a newer snapshot of an earlier leader.
     pub(super) fn on_installed(&mut self, meta: Arc<SnapshotMeta>, ctx: &mut Ctx<'_>) {
         if self.applying.restore(&meta) {
             self.calls.abort_replaced(meta.last.index, ctx.actions);
@@ -149,8 +149,8 @@ impl Server {
         }
     }
 
-    /// Handles the load of a snapshot into the state machine. If the load failed, the state is
-    /// unusable, and the server stops. At its next start it tries an older snapshot.
+    /// Handles the load of a snapshot into the state machine. If the load failed, the state is unusable, and
+    /// the server stops. At its next start, the server tries an older snapshot.
     pub(super) fn on_restored(&mut self, result: Result<LogId, StoreError>, ctx: &mut Ctx<'_>) {
         match self.applying.restored(result) {
             Ok(()) => self.after_progress(ctx),

@@ -9,10 +9,10 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-/// The latest configuration of the cluster. Its text is that of the configuration.
+/// The latest configuration of the cluster. Its text form is the text form of the configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LatestConfiguration {
-    /// The index of its entry in the log. A change of membership takes it as `prev_index`.
+    /// The index of its entry in the log. A change of the membership can name it as `prev_index`.
     pub index: Index,
     /// The members.
     pub configuration: Arc<Configuration>,
@@ -24,7 +24,8 @@ impl fmt::Display for LatestConfiguration {
     }
 }
 
-/// The statistics of a server at one moment. [`Stats::pairs`] has them as HashiCorp's `Stats()`.
+/// The statistics of a server at one moment. [`Stats::pairs`] returns them in the form of HashiCorp's
+/// `Stats()`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stats {
     /// The role of the server.
@@ -37,8 +38,7 @@ pub struct Stats {
     pub commit_index: Index,
     /// The index of the last entry that the state machine reported as applied.
     pub applied_index: Index,
-    /// The number of entries that were handed to the state machine and are not reported as applied
-    /// yet.
+    /// The number of entries that were handed to the state machine but not reported as applied yet.
     pub fsm_pending: u64,
     /// The last entry that the newest snapshot includes; zero if there is no snapshot.
     pub last_snapshot: LogId,

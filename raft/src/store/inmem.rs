@@ -76,7 +76,8 @@ impl LogStore for InmemStore {
         } else {
             let last = self.last_index()?;
             if max < last {
-                let what = format!("a hole from {min} to {max} in a log that ends at {last}");
+                let what =
+                    format!("deleting from {min} to {max} would leave a gap in a log that ends at {last}");
                 return Err(StoreError::new(StoreErrorKind::Corrupt, what));
             }
             while self.entries.back().is_some_and(|entry| min <= entry.id.index) {
@@ -114,9 +115,9 @@ impl StableStore for InmemStore {
     }
 }
 
-/// A snapshot store in memory, which keeps the newest snapshots and the one that was closed last.
-/// It lists a snapshot only after it was closed. HashiCorp's `InmemSnapshotStore` keeps one
-/// snapshot and lists it before it is complete.
+/// A snapshot store in memory. It keeps the newest snapshots and the snapshot that was closed last. It lists
+/// a snapshot only after it was closed. HashiCorp's `InmemSnapshotStore` keeps one snapshot and lists it
+/// before it is complete.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct InmemSnapshotStore {
     retain: usize,
@@ -124,7 +125,7 @@ pub struct InmemSnapshotStore {
 }
 
 impl InmemSnapshotStore {
-    /// Makes a store that keeps this number of snapshots; zero counts as one.
+    /// Makes a store that keeps `retain` snapshots; zero counts as one.
     #[must_use]
     pub fn new(retain: usize) -> Self {
         Self { retain: retain.max(1), snapshots: Vec::new() }

@@ -1,7 +1,7 @@
-//! How a state machine writes and reads its state in a snapshot.
+//! The writer and the reader of a state machine's state in a snapshot.
 //!
-//! The methods have the names of those of `std::io`, so the same code compiles with and without the
-//! feature `std`. With it, the two types are a `Write` and a `Read`, for the crates that take these.
+//! The methods have the names of the methods of `std::io`, so the same code compiles with and without the
+//! feature `std`. With that feature, the two types also implement `Write` and `Read`.
 
 use super::{SnapshotSink, SnapshotSource, StoreError, StoreErrorKind};
 use crate::entry::Data;
@@ -9,7 +9,7 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// How many bytes are read from the store at a time, at least.
+/// The minimum number of bytes in one read from the store.
 const PIECE: usize = 64 << 10;
 
 /// Writes a state into a snapshot. With the feature `std` it implements `std::io::Write`.
@@ -18,7 +18,7 @@ pub struct SnapshotWriter<'a> {
 }
 
 impl<'a> SnapshotWriter<'a> {
-    /// A writer into this sink.
+    /// Makes a writer that writes into this sink.
     #[must_use]
     pub fn new(sink: &'a mut dyn SnapshotSink) -> Self {
         Self { sink }
@@ -27,31 +27,31 @@ impl<'a> SnapshotWriter<'a> {
     /// Writes the next bytes.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.sink.write(bytes)
     }
 }
 
-/// Reads a state from a snapshot, from its first byte on. It reads ahead, so small reads are cheap.
+/// Reads a state from a snapshot, from its first byte on. It reads ahead, so small reads take little time.
 /// With the feature `std` it implements `std::io::Read`.
 pub struct SnapshotReader<'a> {
     source: &'a mut dyn SnapshotSource,
-    /// How many bytes were read from the source.
+    /// The number of bytes that were read from the source.
     offset: u64,
     piece: Data,
-    /// How many bytes of the piece were handed over.
+    /// The number of bytes of the piece that were handed over.
     used: usize,
 }
 
 impl<'a> SnapshotReader<'a> {
-    /// A reader at the first byte of this source.
+    /// Makes a reader at the first byte of this source.
     #[must_use]
     pub fn new(source: &'a mut dyn SnapshotSource) -> Self {
         Self { source, offset: 0, piece: Data::default(), used: 0 }
     }
 
-    /// The number of bytes that have not been read.
+    /// Returns the number of bytes that have not been read.
     #[must_use]
     pub fn remaining(&self) -> u64 {
         self.source.size().saturating_sub(self.offset) + self.ahead().len() as u64
@@ -60,7 +60,7 @@ impl<'a> SnapshotReader<'a> {
     /// Fills the buffer with the next bytes.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Corrupt`] when fewer bytes remain; the store's error when it fails.
+    /// Returns [`StoreErrorKind::Corrupt`] if fewer bytes remain, or the store's error if the store fails.
     pub fn read_exact(&mut self, mut buffer: &mut [u8]) -> Result<(), StoreError> {
         if self.remaining() < buffer.len() as u64 {
             return Err(self.too_short(buffer.len() as u64));
@@ -75,7 +75,7 @@ impl<'a> SnapshotReader<'a> {
     /// Reads all remaining bytes.
     ///
     /// # Errors
-    /// When the store fails, or gives fewer bytes than its size.
+    /// Returns an error if the store fails, or gives fewer bytes than its size.
     pub fn read_all(&mut self) -> Result<Vec<u8>, StoreError> {
         let mut bytes = self.ahead().to_vec();
         self.used = self.piece.len();
@@ -91,8 +91,8 @@ impl<'a> SnapshotReader<'a> {
         &self.piece[self.used..]
     }
 
-    /// Copies bytes into the buffer and returns their number: zero only if the buffer is empty or
-    /// nothing remains.
+    /// Copies bytes into the buffer and returns their number. The number is zero only if the buffer is empty
+    /// or no bytes remain.
     fn take(&mut self, buffer: &mut [u8]) -> Result<usize, StoreError> {
         if self.ahead().is_empty() && 0 < self.remaining() && !buffer.is_empty() {
             self.read_piece(buffer.len().max(PIECE) as u64)?;
@@ -118,7 +118,8 @@ impl<'a> SnapshotReader<'a> {
     #[cold]
     fn too_short(&self, wanted: u64) -> StoreError {
         let at = self.offset - self.ahead().len() as u64;
-        let what = format!("snapshot of {} bytes has no {wanted} bytes at {at}", self.source.size());
+        let what =
+            format!("the snapshot has {} bytes and therefore no {wanted} bytes at {at}", self.source.size());
         StoreError::new(StoreErrorKind::Corrupt, what)
     }
 }
@@ -160,7 +161,7 @@ mod std_io {
         }
     }
 
-    /// The error of a store that came through `std::io` is kept as it is.
+    /// Converts an I/O error. If it contains an error of a store, the result is that error.
     impl From<Error> for StoreError {
         fn from(error: Error) -> Self {
             let kind = error.kind().into();

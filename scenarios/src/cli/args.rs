@@ -1,4 +1,4 @@
-//! The command's arguments as values. The parser checks everything but the names of scenarios.
+//! The command's arguments as values. The parser checks all of them except the names of scenarios.
 
 use super::bounds::ExploreArguments;
 use crate::trace::TraceForm;
@@ -61,13 +61,13 @@ pub(crate) enum Command {
   cargo run --release -- sweep --seeds 10000
   cargo run --release -- sweep storm --time 600 --out storms.jsonl",
         after_help = "Without names, every scenario runs: storms under all seeds, each story under the first 32.
-A row is vacuous (status 5) if a check that should have seen its subject saw nothing under
-any of its seeds. From 1,000 storms on, this covers every check, and every event that should
-sometimes happen.
+A row is vacuous (status 5) if one of its checks had nothing to judge under any of its seeds.
+After 1,000 storms, every check must have had something to judge, and every event that should
+sometimes happen must have happened.
 
 Runs are spread over threads and reported in order: stdout and FILE do not depend on `--jobs`.
 Figures that depend on the wall clock are in the table only if stdout is a terminal; otherwise
-they are in one line on stderr. With `--time`, the clock decides how many runs there are."
+they are in one line on stderr. With `--time`, the number of runs depends on the clock."
     )]
     Sweep(SweepArguments),
     /// Repeat a run that a sweep has printed, or a run from a capsule file
@@ -90,7 +90,7 @@ has a result."
         before_help = "Examples:
   cargo run --release -- diff storm:1 storm:2
   cargo run --release -- diff target/wavetank/storm-123.json storm:123",
-        after_help = "A scenario and seed is run again. For a capsule, the recorded run is compared: it is not replayed.
+        after_help = "A run given as SCENARIO:SEED is repeated. A run given as a capsule is compared as it was recorded.
 
 Exit status: 0 if the runs were compared, whether they differ or not; 1 if one of them could not be read."
     )]
@@ -137,8 +137,8 @@ Exit status: 0 if the runs were compared, whether they differ or not; 1 if one o
   {\"process\": 0, \"type\": \"ok\",     \"f\": \"write\", \"key\": \"x\", \"value\": 1, \"time\": 20}
 
 An operation that does not complete, or completes with `info`, may or may not have taken effect. An
-operation that fails did not take effect. A cas that fails without an `error` found another value;
---failed-cas changes that. Numbers are exact: 1, 1.0 and 10e-1 are equal, and integers of any size are
+operation that fails did not take effect. By default, a cas that fails without an `error` found another
+value; --failed-cas changes this rule. Numbers are exact: 1, 1.0 and 10e-1 are equal, and integers of any size are
 not rounded.
 
 Exit status: 0 linearizable, 2 not linearizable (with the shortest part that shows it), 5 unknown
@@ -154,8 +154,8 @@ within the budget, 1 if the file is not a history."
 Events without a bound may happen as often as they can. All properties are checked in every state.
 The search prints a shortest schedule that breaks a property.
 
-Exit status: 0 nothing is wrong within the bounds, 2 a property is broken (with the schedule, and FILE
-for replay, view or why), 5 stopped by --time or --memory before the end."
+Exit status: 0 every property holds within the bounds, 2 a property is broken (the schedule is printed,
+and written to FILE for replay, view or why), 5 stopped by --time or --memory before the end."
     )]
     Explore(ExploreArguments),
 }
@@ -180,7 +180,7 @@ pub(crate) struct ShrinkArguments {
     /// The file for the capsule of the smallest run
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// The largest number of runs to try
+    /// The maximum number of runs to try
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) tries: u64,
     /// Stop after this many seconds and keep the best result so far
@@ -212,7 +212,7 @@ pub(crate) struct JudgeArguments {
     pub(crate) budget: u64,
 }
 
-/// How a run is shown.
+/// The form in which a run is shown.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct TraceArguments {
     /// The form of the trace
@@ -253,8 +253,8 @@ pub(crate) struct SweepArguments {
     /// Stop at the first run that fails
     #[arg(long)]
     pub(crate) until_failed: bool,
-    /// Stop when this many runs in a row have shown nothing new: no new situation, and no new event among
-    /// the events that should sometimes happen [default: 1000]
+    /// Stop when this many runs in a row have shown no new situation, and no new event among the events that
+    /// should sometimes happen [default: 1000]
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1000", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) until_covered: Option<u64>,
 }
@@ -325,7 +325,7 @@ impl FromStr for Seeds {
         match end.checked_sub(first) {
             Some(count @ 1..) => Ok(Self { first, count }),
             Some(0) => Err("the range contains no seed".to_owned()),
-            None => Err(format!("the range contains no seed; {end}..{first} does")),
+            None => Err(format!("the range contains no seed; try {end}..{first}")),
         }
     }
 }
@@ -354,7 +354,7 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    /// Whether the run with this number belongs to the share.
+    /// True if the run with this number belongs to the share.
     pub(crate) fn holds(self, number: u64) -> bool {
         number % self.of == self.at
     }

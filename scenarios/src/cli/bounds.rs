@@ -35,7 +35,7 @@ pub(crate) struct ExploreArguments {
     pub(crate) output: Option<PathBuf>,
 }
 
-/// The events that may happen, and how often.
+/// The events that may happen, and their maximum numbers.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct BoundsArguments {
     /// The number of voters of the first configuration
@@ -47,33 +47,33 @@ pub(crate) struct BoundsArguments {
     /// The number of terms in which an election can begin
     #[arg(long, value_name = "T", default_value_t = 2)]
     terms: u8,
-    /// The number of commands of clients
+    /// The number of commands that clients propose
     #[arg(long, value_name = "E", default_value_t = 2)]
     entries: u8,
-    /// The largest number of crashes
+    /// The maximum number of crashes
     #[arg(long, value_name = "C", default_value_t = 1)]
     crashes: u8,
-    /// The largest number of membership changes
+    /// The maximum number of membership changes
     #[arg(long, value_name = "M", default_value_t = 0)]
     changes: u8,
-    /// The largest number of heartbeats and announcements of commits, each to all followers. Without them,
-    /// a lost message is not sent again
+    /// The maximum number of heartbeats and announcements of commits; each goes to all followers. If there
+    /// are none, a lost message is not sent again
     #[arg(long, value_name = "N", default_value_t = 0)]
     beats: u8,
-    /// The largest number of messages that are delivered twice
+    /// The maximum number of messages that are delivered twice
     #[arg(long, value_name = "N", default_value_t = 0)]
     duplicates: u8,
-    /// The largest number of messages that are lost. Any message may be delayed for ever, so lost messages
+    /// The maximum number of messages that are lost. Any message may be delayed for ever, so lost messages
     /// add states but no new behaviour
     #[arg(long, value_name = "N", default_value_t = 0)]
     drops: u8,
-    /// The largest number of entries in a message
+    /// The maximum number of entries in a message
     #[arg(long, value_name = "N", default_value_t = 1)]
     batch: u8,
-    /// The largest number of unanswered messages with entries for each follower
+    /// The maximum number of unanswered messages with entries for each follower
     #[arg(long, value_name = "N", default_value_t = 1)]
     window: u8,
-    /// When writes become durable
+    /// The time at which writes become durable
     #[arg(long, value_name = "WHEN", default_value = "hang")]
     disks: DiskModelArgument,
     /// The judges that examine the states
@@ -112,7 +112,7 @@ impl BoundsArguments {
     }
 }
 
-/// A switch.
+/// A setting that is on or off.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum OnOff {
     /// Enabled
@@ -121,25 +121,25 @@ pub(crate) enum OnOff {
     Off,
 }
 
-/// When writes become durable.
+/// The time at which writes become durable.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum DiskModelArgument {
-    /// In the step that requests them. From some step on, no write may become durable; then the server
-    /// crashes
+    /// Each write becomes durable in the step that requests it. At some step this stops, and the server
+    /// crashes later
     Hang,
-    /// Each write at any later time, or never
+    /// Each write becomes durable at any later time, or never
     Late,
-    /// In the step that requests them
+    /// Each write becomes durable in the step that requests it
     Quick,
 }
 
 /// The judges that examine the states.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum JudgeLevelArgument {
-    /// Only violations that a client can see, such as two leaders or two values
+    /// Only the judges of violations that a client can see, such as two leaders or two values
     Outcomes,
-    /// Also violations that appear when states are compared with earlier states
+    /// Also the judges that compare a state with earlier states
     History,
-    /// Also every rule, at every step
+    /// Also the judges of every rule, at every step
     Steps,
 }

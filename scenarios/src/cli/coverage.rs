@@ -41,7 +41,7 @@ impl Coverage {
     /// The coverage in one line.
     pub(crate) fn line(&self) -> String {
         format!(
-            "coverage   {}; run {} of {} was the last with a new one",
+            "coverage   {}; run {} of {} was the last run with a new situation or event",
             many(self.situations.len() as u64, "situation"),
             grouped(self.last_new),
             grouped(self.runs)
@@ -65,7 +65,11 @@ mod tests {
         coverage.add(&report);
         coverage.add(&report);
         assert_eq!(coverage.quiet(), 2);
-        assert!(coverage.line().ends_with("run 1 of 3 was the last with a new one"), "{}", coverage.line());
+        assert!(
+            coverage.line().ends_with("run 1 of 3 was the last run with a new situation or event"),
+            "{}",
+            coverage.line()
+        );
         report.situations.push(0);
         coverage.add(&report);
         assert_eq!(coverage.quiet(), 0);

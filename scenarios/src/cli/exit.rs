@@ -39,7 +39,7 @@ impl Status {
         if breach.property == properties::PANIC { Self::Panic } else { Self::Safety }
     }
 
-    /// Whether the run failed. A failed run should be repeated and examined.
+    /// True if the run failed. A failed run should be repeated and examined.
     pub(crate) fn is_failure(self) -> bool {
         match self {
             Self::Held | Self::Vacuous => false,

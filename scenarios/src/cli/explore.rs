@@ -36,7 +36,7 @@ pub(crate) fn explore(arguments: &ExploreArguments, streams: &mut Streams<'_>) -
     let rate = format::grouped(u64::try_from(rate).unwrap_or(u64::MAX));
     write_message(
         streams,
-        &format!("{}.{:03} s, {rate} states a second", took.as_secs(), took.subsec_millis()),
+        &format!("{}.{:03} s, {rate} states per second", took.as_secs(), took.subsec_millis()),
     );
     conclude(end, &bounds, file, streams)
 }
@@ -59,7 +59,7 @@ fn run(
     end
 }
 
-/// Runs tasks on this many threads; each thread takes the next task when it has finished one.
+/// Runs tasks on this number of threads. Each thread takes the next task when it has finished one.
 struct Threads(usize);
 
 impl Executor for Threads {
@@ -87,9 +87,9 @@ fn write_figures(stats: &SearchStats, streams: &mut Streams<'_>) -> Result<(), C
     let SearchStats { states, generated, servers, steps, bytes, .. } = stats;
     let grouped = format::grouped;
     writeln!(streams.out, "levels   {}", levels.join(" "))?;
-    writeln!(streams.out, "states   {}, {} with repetitions", grouped(*states), grouped(*generated))?;
+    writeln!(streams.out, "states   {} different states, {} visited", grouped(*states), grouped(*generated))?;
     writeln!(streams.out, "servers  {}, with {}", grouped(*servers), format::many(*steps, "step"))?;
-    writeln!(streams.out, "memory   {} MiB, {} bytes a state", bytes >> 20, bytes / states)?;
+    writeln!(streams.out, "memory   {} MiB, {} bytes per state", bytes >> 20, bytes / states)?;
     Ok(())
 }
 
@@ -101,7 +101,7 @@ fn conclude(
 ) -> Result<Status, CliError> {
     let status = match end {
         SearchOutcome::Exhausted => {
-            writeln!(streams.out, "verdict  held: every state was explored within {bounds}")?;
+            writeln!(streams.out, "verdict  held: every state within {bounds} was explored")?;
             Status::Held
         }
         SearchOutcome::DepthReached => {
@@ -109,7 +109,7 @@ fn conclude(
             Status::Held
         }
         SearchOutcome::Stopped => {
-            writeln!(streams.out, "verdict  undecided: not every state was explored within {bounds}")?;
+            writeln!(streams.out, "verdict  undecided: not every state within {bounds} was explored")?;
             Status::Vacuous
         }
         SearchOutcome::Found(breach, schedule) => return found(&breach, schedule, file, streams),

@@ -1,5 +1,5 @@
-//! Writes files atomically: writes the text to a temporary file in the same directory, then renames that
-//! file.
+//! Writes files atomically: first writes the text to a temporary file in the same directory, then renames
+//! that file.
 
 use super::CliError;
 use std::ffi::OsString;
@@ -34,7 +34,7 @@ impl AtomicFile {
         let temporary = if is_special {
             None
         } else {
-            Some(temporary(&path).ok_or_else(|| write_error(&"it has no name"))?)
+            Some(temporary(&path).ok_or_else(|| write_error(&"the path has no file name"))?)
         };
         let opened = match &temporary {
             Some(temporary) => File::create_new(temporary),

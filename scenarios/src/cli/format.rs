@@ -21,12 +21,12 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-/// Virtual seconds, to the millisecond: `30.000 s`.
+/// Formats a virtual time in seconds, with three decimals: `30.000 s`.
 pub(crate) fn seconds(time: Time) -> String {
     format!("{}.{:03} s", grouped(time.0 / 1_000_000), time.0 / 1_000 % 1_000)
 }
 
-/// `crash 3, cut 12`; a dash if there are no counts.
+/// Formats counts by name, for example `crash 3, cut 12`; a dash if there are no counts.
 pub(crate) fn counts(counts: &BTreeMap<String, u64>) -> String {
     let parts: Vec<String> = counts
         .iter()
@@ -42,7 +42,7 @@ pub(crate) fn paragraph(title: &str, text: &str) -> String {
     const INDENT: usize = 11;
     let mut lines = vec![format!("{title:<INDENT$}")];
     for part in text.split_inclusive(", ") {
-        let line = lines.last_mut().expect("the text has a line");
+        let line = lines.last_mut().expect("the text has at least one line");
         if INDENT < line.len() && WIDTH < line.len() + part.trim_end().len() {
             lines.push(format!("{:INDENT$}{part}", ""));
         } else {
@@ -52,7 +52,7 @@ pub(crate) fn paragraph(title: &str, text: &str) -> String {
     lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
 }
 
-/// `1 seed`, `2 seeds`.
+/// Formats a count with its noun, for example `1 seed` or `2 seeds`.
 pub(crate) fn many(count: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
 }

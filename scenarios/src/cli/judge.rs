@@ -58,7 +58,7 @@ fn write_result(
         }
         Finding::Violation(window) => {
             let shown = many(window.operations.len() as u64, "operation");
-            writeln!(streams.out, "not linearizable: {size}; {shown} that no order can explain:\n{window}")?;
+            writeln!(streams.out, "not linearizable: {size}; no order explains these {shown}:\n{window}")?;
             Status::Safety
         }
         Finding::Unknown { undecided } => {

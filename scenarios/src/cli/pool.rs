@@ -49,8 +49,8 @@ impl<'a> Work<'a> {
         self.shard.count(all)
     }
 
-    /// The runs in order: the first seed of every row, then the second seed of every row, and so on. So
-    /// the first failures of all rows appear early.
+    /// The runs in their order: the first seed of every row, then the second seed of every row, and so on.
+    /// Therefore the first failure of each row appears early.
     fn items(&self) -> impl Iterator<Item = Item<'a>> + '_ {
         let longest = self.rows.iter().map(|(_, seeds)| seeds.count()).max().unwrap_or(0);
         let all = (0..longest).flat_map(move |at| {
@@ -67,8 +67,8 @@ pub(crate) fn threads(asked: Option<Jobs>) -> usize {
     asked.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), |jobs| jobs.0)
 }
 
-/// Executes the runs on this many threads, and starts no run after the deadline. `take` receives the
-/// finished runs in order. If `take` fails or breaks, the remaining runs are not executed.
+/// Executes the runs on `threads` threads, and starts no run after the deadline. `take` receives the finished
+/// runs in order. If `take` fails or breaks, the remaining runs are not executed.
 pub(crate) fn play(
     work: &Work<'_>,
     jobs: usize,
@@ -112,7 +112,7 @@ fn run_items<'a>(
     }
 }
 
-/// Passes finished runs to `take` in order. When the receiver is dropped, the threads end.
+/// Passes finished runs to `take` in order. The threads end when the receiver is dropped.
 fn in_order(
     receiver: Receiver<(usize, Done)>,
     take: &mut impl FnMut(Done) -> Result<ControlFlow<()>, CliError>,
@@ -128,6 +128,6 @@ fn in_order(
             wanted += 1;
         }
     }
-    assert!(early.is_empty(), "run {wanted} was started and never finished");
+    assert!(early.is_empty(), "run {wanted} was started but has not finished");
     Ok(())
 }

@@ -27,7 +27,10 @@ pub(crate) fn run(
     match first_difference(&first, &second) {
         None => {
             let length = format::many(first.1.len() as u64, "byte");
-            write_message(streams, &format!("twice: the same report and the same {length} of trace"));
+            write_message(
+                streams,
+                &format!("twice: both runs have the same report and the same {length} of trace"),
+            );
             Ok(status)
         }
         Some(difference) => {
@@ -82,7 +85,9 @@ fn first_difference(first: &(Report, String), second: &(Report, String)) -> Opti
     let mut lines = first.1.lines().zip(second.1.lines()).enumerate();
     let trace = lines.find(|(_, (one, other))| one != other);
     Some(match trace {
-        Some((at, (one, other))) => format!("line {} of the trace is `{one}`, then `{other}`", at + 1),
+        Some((at, (one, other))) => {
+            format!("line {} of the trace is `{one}` in the first run and `{other}` in the second", at + 1)
+        }
         None if first.1.len() != second.1.len() => "one trace is longer than the other".to_owned(),
         None => format!("digest {:016x}, then {:016x}", first.0.digest, second.0.digest),
     })

@@ -21,7 +21,7 @@ pub(crate) fn shrink(
     let subject = Subject::find(scenarios, &arguments.run)?;
     let Played::Plan(scenario, plan) = &subject.played else {
         return Err(CliError::new(
-            "a schedule cannot be shrunk: an exploration has found a shortest one already",
+            "a schedule cannot be shrunk: an exploration always finds a shortest schedule",
         ));
     };
     let Play::Planned { run, .. } = scenario.play else {

@@ -10,9 +10,9 @@ pub struct Streams<'a> {
     pub out: &'a mut dyn Write,
     /// The stream for messages.
     pub err: &'a mut dyn Write,
-    /// Whether `out` is a terminal.
+    /// True if `out` is a terminal.
     pub out_is_terminal: bool,
-    /// Whether `err` is a terminal, so that a progress bar may be drawn.
+    /// True if `err` is a terminal, so that a progress bar may be drawn.
     pub err_is_terminal: bool,
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Subject<'a> {
 }
 
 /// The input of a run.
-#[expect(clippy::large_enum_variant, reason = "there is one in a command")]
+#[expect(clippy::large_enum_variant, reason = "a command has only one value of this type")]
 pub(crate) enum Played<'a> {
     /// A scenario and a plan.
     Plan(&'a Scenario, Plan),
@@ -48,7 +48,7 @@ impl<'a> Subject<'a> {
         subject
     }
 
-    /// The run named `storm:123`, or the capsule in a file.
+    /// Finds the run with this name: a scenario and a seed (`storm:123`), or the file of a capsule.
     pub(crate) fn find(scenarios: &'a [Scenario], text: &str) -> Result<Self, CliError> {
         let is_file =
             text.contains('/') || Path::new(text).extension().is_some() || fs::exists(text).unwrap_or(false);
@@ -60,8 +60,7 @@ impl<'a> Subject<'a> {
             .and_then(|(scenario, seed)| Some((scenario, seed.parse().ok()?)))
             .ok_or_else(|| {
                 CliError::new(format!(
-                    "`{text}`: a run is named by its scenario and its seed, storm:123, or by the file of a \
-                     capsule"
+                    "cannot find the run `{text}`: give a scenario and a seed, such as storm:123, or the file of a capsule"
                 ))
             })?;
         Ok(Self::of(name::find(scenarios, scenario)?, seed))
@@ -76,7 +75,9 @@ impl<'a> Subject<'a> {
             Content::Schedule(schedule) => Played::Schedule(schedule),
             Content::Plan { scenario, plan } => {
                 let scenario = name::find(scenarios, &scenario).map_err(|error| {
-                    CliError::new(format!("`{named}` needs a scenario that is not here: {error}"))
+                    CliError::new(format!(
+                        "`{named}` needs a scenario that this command does not have: {error}"
+                    ))
                 })?;
                 Played::Plan(scenario, plan)
             }

@@ -104,7 +104,7 @@ fn play(
     let mut failed = 0;
     let result = pool::play(work, jobs, deadline, |Done { row, report, wall_us }| {
         if let Some(file) = &mut file {
-            file.line(&serde_json::to_string(&report).expect("a report is made of numbers and text"))?;
+            file.line(&serde_json::to_string(&report).expect("a report contains only numbers and text"))?;
         }
         failed += u64::from(Status::of(&report.verdict).is_failure());
         tallies[row].add(&report, wall_us);
@@ -120,7 +120,8 @@ fn play(
     Ok((tallies, coverage))
 }
 
-/// Prints each failure with the command that repeats it, and the shortest story of each kind of failure.
+/// Prints each failure with the command that repeats it. Also prints the shortest story of each kind of
+/// failure.
 fn show_failures(
     scenarios: &[Scenario],
     tallies: &[Tally],
@@ -182,7 +183,7 @@ fn speed(tallies: &[Tally], elapsed: Duration) -> String {
     let total = |figure: fn(&Tally) -> u64| tallies.iter().map(figure).sum::<u64>();
     let (runs, wall_us) = (total(|tally| tally.runs), total(|tally| tally.wall_us));
     format!(
-        "{} of {} in {}.{:03} s; on one thread {} runs, {} virtual s and {} steps a second",
+        "{} with {} in {}.{:03} s; each thread executed {} runs, {} virtual s and {} steps per second",
         many(runs, "run"),
         many(tallies.len() as u64, "scenario"),
         elapsed.as_secs(),

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 use wavetank_sim::observe::report::ChangeCounts;
 
-/// Whether to show figures that depend on the wall clock.
+/// The figures that depend on the wall clock: shown or hidden.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WallClock {
     Shown,
@@ -84,7 +84,7 @@ fn outcome(tally: &Tally) -> String {
     } else if !blind.is_empty() {
         format!("vacuous: {}", blind.join(", "))
     } else if tally.checks().0 == 0 {
-        "vacuous: no check saw its subject".to_owned()
+        "vacuous: no check had anything to judge".to_owned()
     } else {
         "held".to_owned()
     }

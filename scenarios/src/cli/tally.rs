@@ -1,4 +1,4 @@
-//! The sums over many runs of one scenario. The tally keeps only the failed runs one by one.
+//! The sums over many runs of one scenario. Only failed runs are kept individually.
 
 use super::exit::Status;
 use crate::registry::{Chapter, Scenario};
@@ -27,7 +27,7 @@ pub(crate) struct Tally {
     pub(crate) failed: u64,
     /// The first failures, ordered by seed.
     pub(crate) failures: Vec<Failure>,
-    /// Checks that should see their subject in some run, and saw it in no run.
+    /// The checks that should see their subject in some run, but saw it in no run.
     missed: BTreeSet<String>,
     /// After this many runs, every check must have seen its subject, and every event that should
     /// sometimes happen must have happened.
@@ -119,8 +119,8 @@ impl Tally {
         }
     }
 
-    /// The checks and events that no run has seen although some run should have seen them. Every kind
-    /// of membership change should have had every result.
+    /// The checks that had nothing to judge and the events that did not happen, although some run should have
+    /// had them. Every kind of membership change should have had every result.
     pub(crate) fn blind(&self) -> Vec<String> {
         let demands_all = self.demands_all_after.is_some_and(|runs| runs <= self.runs);
         let unseen =
@@ -180,7 +180,7 @@ impl Histogram {
         self.count += 1;
     }
 
-    /// The smallest duration that is at least as long as this percentage of the durations; `None` if
+    /// The smallest recorded duration that is not exceeded by this percentage of the durations; `None` if
     /// there are no durations.
     pub(crate) fn percentile(&self, of_hundred: u64) -> Option<u64> {
         let rank = (self.count * of_hundred).div_ceil(100).max(1);

@@ -12,11 +12,11 @@ impl Cluster {
     pub fn propose(&mut self, to: ServerIdx, command: &str) -> &mut Self {
         let asked = self.ask(to, Call::Apply(Data::from(command.as_bytes())));
         let before = self.proposed.insert(command.to_owned(), asked);
-        assert!(before.is_none(), "the command `{command}` was proposed before");
+        assert!(before.is_none(), "the command `{command}` was already proposed");
         self
     }
 
-    /// Proposes several commands, one after another without waiting.
+    /// Proposes several commands in this order, without waiting.
     pub fn propose_many(&mut self, to: ServerIdx, commands: &[&str]) -> &mut Self {
         for command in commands {
             self.propose(to, command);
@@ -56,7 +56,8 @@ impl Cluster {
         self.change(leader, Change::Members(servers.iter().map(member).collect()))
     }
 
-    /// Asks a server whether its state may be read.
+    /// Sends a read to a server, on one of the paths for reads. The call tells whether the server's state may
+    /// be read.
     pub fn read(&mut self, from: ServerIdx, path: ReadPath) -> PendingCall {
         self.ask(from, Call::Read(path))
     }
@@ -143,7 +144,7 @@ impl Cluster {
         self.tank.all().iter().for_each(|idx| self.restart(idx));
     }
 
-    /// Pauses a server. Its time does not stop.
+    /// Pauses a server. The clocks of the paused server go on.
     pub fn pause(&mut self, idx: ServerIdx) {
         self.tank.pause(idx);
     }
@@ -153,7 +154,7 @@ impl Cluster {
         self.tank.all().iter().for_each(|idx| self.pause(idx));
     }
 
-    /// Resumes a server, which receives everything that arrived meanwhile.
+    /// Resumes a server. It receives everything that arrived during the pause.
     pub fn resume(&mut self, idx: ServerIdx) {
         self.tank.resume(idx);
     }
@@ -222,7 +223,7 @@ impl Cluster {
         self.tank.free_space(idx);
     }
 
-    /// Loses a server and its disk permanently.
+    /// Loses a server and its disk. The server never comes back.
     pub fn lose(&mut self, idx: ServerIdx) {
         self.tank.lose(idx);
         self.check_judges();

@@ -1,54 +1,54 @@
-//! Queries: the servers by their role in the story, and their terms.
+//! Queries: servers by their role in the story, and facts about a server.
 
 use super::Cluster;
 use wavetank_raft::{Index, Term};
 use wavetank_sim::{ServerIdx, ServerSet};
 
 impl Cluster {
-    /// The servers that the cluster was bootstrapped with.
+    /// Returns the servers with which the cluster was bootstrapped.
     ///
     /// # Panics
-    /// If their number is not `N`.
+    /// Panics if their number is not `N`.
     pub fn initial_members<const N: usize>(&self) -> [ServerIdx; N] {
         named(self.founders().iter().collect())
     }
 
-    /// The blank servers, which are members of no cluster at first.
+    /// Returns the blank servers. They are members of no cluster at first.
     ///
     /// # Panics
-    /// If their number is not `N`.
+    /// Panics if their number is not `N`.
     pub fn spares<const N: usize>(&self) -> [ServerIdx; N] {
         named(self.tank.all().minus(self.founders()).iter().collect())
     }
 
-    /// The initial members without the leader.
+    /// Returns the initial members without the leader.
     ///
     /// # Panics
-    /// If their number is not `N`.
+    /// Panics if their number is not `N`.
     pub fn followers_of<const N: usize>(&self, leader: ServerIdx) -> [ServerIdx; N] {
         named(self.founders().without(leader).iter().collect())
     }
 
-    /// Some servers without this one.
+    /// Returns the servers in `some` without `this`.
     ///
     /// # Panics
-    /// If their number is not `N`.
+    /// Panics if their number is not `N`.
     pub fn others_among<const N: usize>(&self, some: &[ServerIdx], this: ServerIdx) -> [ServerIdx; N] {
         named(some.iter().copied().filter(|&idx| idx != this).collect())
     }
 
-    /// A server's current term.
+    /// Returns a server's current term.
     ///
     /// # Panics
-    /// If the server is down.
+    /// Panics if the server is down.
     pub fn term_of(&self, idx: ServerIdx) -> Term {
         self.tank.server(idx).unwrap_or_else(|| panic!("{idx} is down")).node().term()
     }
 
-    /// The index of a server's newest configuration.
+    /// Returns the index of a server's newest configuration.
     ///
     /// # Panics
-    /// If the server is down, or has no configuration.
+    /// Panics if the server is down, or has no configuration.
     pub fn configuration_index(&self, idx: ServerIdx) -> Index {
         let server = self.tank.server(idx).unwrap_or_else(|| panic!("{idx} is down"));
         server.node().configuration().unwrap_or_else(|| panic!("{idx} has no configuration")).0

@@ -1,4 +1,4 @@
-//! Assertions about facts that a client can see, or about the subject of the story.
+//! Assertions on facts that a client can see, and on the subject of the story.
 
 use super::until::{decision, is_applied, node, voters_of};
 use super::{Cluster, ElectionTimeouts, PendingCall, TRUE};
@@ -19,7 +19,7 @@ impl Cluster {
         for (idx, has) in self.committed() {
             self.expect(
                 has == commands,
-                &format!("{idx} has applied {}, but it has applied {}", list(commands), list(&has)),
+                &format!("{idx} has applied {}; in fact it has applied {}", list(commands), list(&has)),
             );
         }
     }
@@ -29,7 +29,7 @@ impl Cluster {
         let applied = self.committed_on(idx);
         let is_so = applied.as_ref().is_some_and(|has| has == commands);
         let has = applied.map_or_else(|| "stopped".to_owned(), |has| format!("applied {}", list(&has)));
-        self.expect(is_so, &format!("{idx} has applied {}, but it has {has}", list(commands)));
+        self.expect(is_so, &format!("{idx} has applied {}; in fact it has {has}", list(commands)));
     }
 
     /// Asserts that every running member has applied these commands first, in this order.
@@ -39,7 +39,7 @@ impl Cluster {
                 has.iter().zip(commands).filter(|(has, command)| has == command).count() == commands.len();
             self.expect(
                 begins,
-                &format!("{idx} has applied {} first, but it has applied {}", list(commands), list(&has)),
+                &format!("{idx} has applied {} first; in fact it has applied {}", list(commands), list(&has)),
             );
         }
     }
@@ -66,21 +66,21 @@ impl Cluster {
     /// Asserts a server's term.
     pub fn expect_term(&mut self, idx: ServerIdx, term: Term) {
         let now = self.term_of(idx);
-        self.expect(now == term, &format!("{idx} is in {term}, but it is in {now}"));
+        self.expect(now == term, &format!("{idx} is in {term}; in fact it is in {now}"));
     }
 
     /// Asserts that a server is in a later term than `term`.
     pub fn expect_later_term(&mut self, idx: ServerIdx, term: Term) {
         let now = self.term_of(idx);
-        self.expect(term < now, &format!("{idx} is in a later term than {term}, but it is in {now}"));
+        self.expect(term < now, &format!("{idx} is in a later term than {term}; in fact it is in {now}"));
     }
 
-    /// Asserts that a call is neither granted nor refused yet.
+    /// Asserts that a call has not been answered yet.
     pub fn expect_pending(&mut self, PendingCall(request): PendingCall) {
         let outcome = self.tank.outcome(request).map(decision);
         let is_pending = outcome.is_none();
         let outcome = outcome.unwrap_or_default();
-        self.expect(is_pending, &format!("the call is pending, but it was {outcome}"));
+        self.expect(is_pending, &format!("the call is pending; in fact it was {outcome}"));
     }
 
     /// Asserts that a local read of a server finds the command.
@@ -93,7 +93,7 @@ impl Cluster {
     pub fn expect_voters(&mut self, idx: ServerIdx, voters: &[ServerIdx]) {
         let (have, wanted): (ServerSet, ServerSet) =
             (voters_of(&self.tank, idx), voters.iter().copied().collect());
-        self.expect(have == wanted, &format!("the voters are {wanted}, but they are {have}"));
+        self.expect(have == wanted, &format!("the voters are {wanted}; in fact they are {have}"));
     }
 
     /// Asserts that the nonvoters in a server's configuration are exactly these servers.
@@ -103,7 +103,7 @@ impl Cluster {
         let without = members.filter(|member| member.suffrage == Suffrage::Nonvoter);
         let have: ServerSet = without.filter_map(|member| ServerIdx::of(member.id.node())).collect();
         let wanted: ServerSet = nonvoters.iter().copied().collect();
-        self.expect(have == wanted, &format!("the nonvoters are {wanted}, but they are {have}"));
+        self.expect(have == wanted, &format!("the nonvoters are {wanted}; in fact they are {have}"));
     }
 
     /// Asserts that a server has installed a leader's snapshot.
@@ -125,7 +125,7 @@ impl Cluster {
         });
     }
 
-    /// Asserts that no server leads during this time.
+    /// Asserts that no server leads during these election timeouts.
     pub fn expect_no_leader_for(&mut self, timeouts: ElectionTimeouts) {
         self.while_passes(timeouts, "no server leads", |tank| {
             let leads = |idx| node(tank, idx).map(Node::role) == Some(RoleName::Leader);

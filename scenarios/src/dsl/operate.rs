@@ -1,4 +1,4 @@
-//! The other calls of operators, and forged requests. `act.rs` adds and removes servers.
+//! Further calls of operators, and forged requests. The calls that add and remove servers are in `act.rs`.
 
 use super::{Cluster, PendingCall};
 use wavetank_raft::{
@@ -41,7 +41,7 @@ impl Cluster {
     /// Asks a server to bootstrap a cluster of these members.
     pub fn bootstrap(&mut self, server: ServerIdx, members: &[ServerIdx]) -> PendingCall {
         let members = members.iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
-        let configuration = Configuration::new(members).expect("a story bootstraps a valid configuration");
+        let configuration = Configuration::new(members).expect("the configuration of a story is valid");
         self.ask(server, Call::Bootstrap(configuration))
     }
 
@@ -55,7 +55,7 @@ impl Cluster {
     /// Delivers again the first snapshot piece that a server ever received.
     ///
     /// # Panics
-    /// If the server never received a snapshot.
+    /// Panics if the server never received a snapshot.
     pub fn repeat_first_piece(&mut self, to: ServerIdx) {
         let piece = self.tank.observer().custom.first_piece(to).cloned();
         let (from, rpc, request) = piece.unwrap_or_else(|| panic!("no server sent a snapshot to {to}"));

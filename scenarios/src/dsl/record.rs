@@ -1,5 +1,5 @@
-//! Facts of a run that no server can report: the commands that are on disks or in unfinished writes, and
-//! the votes that are on disks. Only waits and assertions read them.
+//! Facts of a run that no server can report: the commands on disks and in unfinished writes, and the votes on
+//! disks. Only waits and assertions read these facts.
 
 use std::collections::BTreeMap;
 use wavetank_raft::{Action, Entry, Index, LogId, LogOp, Payload, Request, RpcId, StoreJob, Term, Write};
@@ -21,24 +21,24 @@ pub(super) struct Record {
 /// The facts of one server.
 #[derive(Debug, Default)]
 struct ServerRecord {
-    /// The commands on its disk, by index.
+    /// The commands on the server's disk, by index.
     stored: BTreeMap<Index, Vec<u8>>,
     /// The writes that have not ended.
     writing: Vec<Write>,
-    /// The last vote on its disk: candidate and term.
+    /// The last vote on the server's disk: candidate and term.
     vote: Option<(ServerIdx, Term)>,
     has_halted: bool,
-    /// The reason of its last refusal to start.
+    /// The reason for the server's last refusal to start.
     refusal: Option<String>,
     has_installed: bool,
     is_installing: bool,
     /// The number of snapshot pieces that the server began to write since it started.
     pieces: u64,
-    /// The number of reads of entries from its disk.
+    /// The number of times that entries were read from the server's disk.
     reads: u64,
-    /// The first snapshot piece that the server was ever sent, with its sender.
+    /// The first snapshot piece that was ever sent to the server, with its sender.
     first_piece: Option<(ServerIdx, RpcId, Request)>,
-    /// The last snapshot that the server was sent, and the number of pieces sent.
+    /// The last snapshot that was sent to the server, and the number of its pieces that were sent.
     sent: Option<(LogId, u64)>,
 }
 
@@ -76,13 +76,13 @@ impl Record {
         self.servers.iter().zip(ServerSet::first(ServerIdx::MAX_SERVERS).iter()).filter_map(vote)
     }
 
-    /// The voters whose vote for this candidate is on disk, in its last term.
+    /// The voters whose vote for this candidate is on disk, in the last term in which it has such votes.
     pub(super) fn voters_of(&self, candidate: ServerIdx) -> ServerSet {
         let term = self.votes().filter(|vote| vote.1 == candidate).map(|vote| vote.2).max();
         self.votes().filter(|vote| vote.1 == candidate && Some(vote.2) == term).map(|vote| vote.0).collect()
     }
 
-    /// Whether the command is on the server's disk.
+    /// True if the command is on the server's disk.
     pub(super) fn has_stored(&self, idx: ServerIdx, command: &str) -> bool {
         self.index_of(idx, command).is_some()
     }
@@ -93,7 +93,7 @@ impl Record {
         stored.iter().find(|(_, stored)| *stored == command.as_bytes()).map(|(&index, _)| index)
     }
 
-    /// Whether a write of the command has not ended.
+    /// True if a write of the command has not ended.
     pub(super) fn is_writing(&self, idx: ServerIdx, command: &str) -> bool {
         let commands = self.servers[idx.at()]
             .writing
@@ -103,17 +103,17 @@ impl Record {
         commands.into_iter().any(|stored| stored == command.as_bytes())
     }
 
-    /// The reason of the server's last refusal to start.
+    /// The reason for the server's last refusal to start.
     pub(super) fn refusal(&self, idx: ServerIdx) -> Option<&str> {
         self.servers[idx.at()].refusal.as_deref()
     }
 
-    /// Whether the server has ever stopped because of its own decision.
+    /// True if the server has ever stopped because of its own decision.
     pub(super) fn has_halted(&self, idx: ServerIdx) -> bool {
         self.servers[idx.at()].has_halted
     }
 
-    /// Whether the server has ever loaded a leader's snapshot.
+    /// True if the server has ever loaded a leader's snapshot.
     pub(super) fn has_installed(&self, idx: ServerIdx) -> bool {
         self.servers[idx.at()].has_installed
     }
@@ -123,18 +123,18 @@ impl Record {
         self.servers[idx.at()].pieces
     }
 
-    /// The number of reads of entries from the server's disk.
+    /// The number of times that entries were read from the server's disk.
     pub(super) fn reads(&self, idx: ServerIdx) -> u64 {
         self.servers[idx.at()].reads
     }
 
-    /// The first snapshot piece that the server was ever sent, with its sender.
+    /// The first snapshot piece that was ever sent to the server, with its sender.
     pub(super) fn first_piece(&self, idx: ServerIdx) -> Option<&(ServerIdx, RpcId, Request)> {
         self.servers[idx.at()].first_piece.as_ref()
     }
 
-    /// The number of pieces of this snapshot that the server was sent, if no later snapshot was sent to
-    /// it.
+    /// The number of pieces of this snapshot that were sent to the server; zero if another snapshot was sent
+    /// later.
     pub(super) fn sent_of(&self, idx: ServerIdx, snapshot: LogId) -> u64 {
         self.servers[idx.at()].sent.filter(|(last, _)| *last == snapshot).map_or(0, |(_, pieces)| pieces)
     }

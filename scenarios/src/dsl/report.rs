@@ -51,7 +51,7 @@ impl Simulation for StoryRun {
     }
 }
 
-/// The custom checks of a story are its waits and its assertions.
+/// The custom checks of a story: its waits and its assertions.
 impl CustomChecks for Record {
     fn verdict(&self) -> Option<&Violation> {
         self.ended.as_ref()

@@ -1,4 +1,4 @@
-//! A story, and the plan that it runs with.
+//! A story and its plan.
 
 use super::Cluster;
 use wavetank_sim::Plan;
@@ -19,7 +19,7 @@ pub struct Story {
 }
 
 impl Story {
-    /// A story with three servers on a calm plan.
+    /// Makes a story with three servers and a calm plan.
     pub(crate) const fn new(name: &'static str, summary: &'static str, script: fn(&mut Cluster)) -> Self {
         Self { name, summary, servers: 3, spares: 0, plan_tweak: |_| {}, script }
     }
@@ -36,7 +36,7 @@ impl Story {
         Self { plan_tweak, ..self }
     }
 
-    /// The plan of the story under a seed.
+    /// Returns the plan of the story under a seed.
     pub(crate) fn plan(&self, seed: u64) -> Plan {
         let mut plan = Plan::calm(seed, self.servers);
         plan.spares = self.spares;

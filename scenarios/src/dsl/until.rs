@@ -29,20 +29,20 @@ impl Cluster {
     /// Waits until a server leads in the newest term. Other servers need not know it yet.
     pub fn until_elected(&mut self) -> ServerIdx {
         self.until(|_| "a server is elected".to_owned(), |tank| tank.leader().is_some());
-        self.tank.leader().expect("the wait ends only when it exists")
+        self.tank.leader().expect("an elected server exists when the wait ends")
     }
 
     /// Waits like [`until_elected`](Self::until_elected), for one of these servers.
     pub fn until_elected_among(&mut self, these: &[ServerIdx]) -> ServerIdx {
         let elected = |tank: &Tank| tank.leader().filter(|leader| these.contains(leader));
         self.until(|_| "one of these servers is elected".to_owned(), |tank| elected(tank).is_some());
-        elected(&self.tank).expect("the wait ends only when one of these servers leads")
+        elected(&self.tank).expect("one of these servers leads when the wait ends")
     }
 
     fn until_leader_that(&mut self, what: &str, is_meant: impl Fn(ServerIdx) -> bool) -> ServerIdx {
         let found = |tank: &Tank| tank.leader().filter(|&idx| is_settled(tank, idx) && is_meant(idx));
         self.until(|_| what.to_owned(), |tank| found(tank).is_some());
-        found(&self.tank).expect("the wait ends only when it exists")
+        found(&self.tank).expect("a leader exists when the wait ends")
     }
 
     /// Waits until a server does not lead.
@@ -59,7 +59,7 @@ impl Cluster {
         )
     }
 
-    /// Waits until a server follows another.
+    /// Waits until one server follows the other.
     pub fn until_follows(&mut self, idx: ServerIdx, leader: ServerIdx) -> &mut Self {
         let follows = |node: &Node| node.leader() == Some(leader.node());
         self.until(|_| format!("{idx} follows {leader}"), |tank| node(tank, idx).is_some_and(follows))
@@ -78,7 +78,7 @@ impl Cluster {
     pub fn until_a_vote_is_on_disk(&mut self) -> (ServerIdx, ServerIdx, Term) {
         let first = |tank: &Tank| tank.observer().custom.votes().find(|(voter, one, _)| voter != one);
         self.until(|_| "a vote is on a disk".to_owned(), |tank| first(tank).is_some());
-        first(&self.tank).expect("the wait ends only when it exists")
+        first(&self.tank).expect("such a vote exists when the wait ends")
     }
 
     /// Waits until all of these servers have voted for the same one of them, and returns that server.
@@ -86,8 +86,8 @@ impl Cluster {
         let these: ServerSet = these.iter().copied().collect();
         let chosen =
             |tank: &Tank| these.iter().find(|&one| tank.observer().custom.voters_of(one).and(these) == these);
-        self.until(|_| format!("{these} all vote for the same one of them"), |tank| chosen(tank).is_some());
-        chosen(&self.tank).expect("the wait ends only when it exists")
+        self.until(|_| format!("{these} all vote for the same server"), |tank| chosen(tank).is_some());
+        chosen(&self.tank).expect("such a server exists when the wait ends")
     }
 
     /// Waits until a server has applied the command.
@@ -183,8 +183,9 @@ impl Cluster {
     ) -> &mut Self {
         let PendingCall(request) = asked;
         self.until(|_| format!("the call is {how}"), |tank| tank.outcome(request).is_some());
-        let outcome = self.tank.outcome(request).expect("the wait ends only when it exists");
-        let (is_so, what) = (is_so(outcome), format!("the call is {how}, but it was {}", decision(outcome)));
+        let outcome = self.tank.outcome(request).expect("the outcome is known when the wait ends");
+        let (is_so, what) =
+            (is_so(outcome), format!("the call is {how}; in fact it was {}", decision(outcome)));
         self.expect(is_so, &what);
         self
     }
@@ -213,7 +214,7 @@ impl Cluster {
         )
     }
 
-    /// Waits until a server has begun to write that many snapshot pieces since it started.
+    /// Waits until a server has begun to write `pieces` snapshot pieces since it started.
     pub fn until_receives(&mut self, idx: ServerIdx, pieces: u64) -> &mut Self {
         self.until(
             |_| format!("{idx} receives {pieces} pieces of a snapshot"),
@@ -221,7 +222,7 @@ impl Cluster {
         )
     }
 
-    /// Waits until a leader has sent that many pieces of its newest snapshot to a server.
+    /// Waits until a leader has sent `pieces` pieces of its newest snapshot to a server.
     pub fn until_sent(&mut self, leader: ServerIdx, to: ServerIdx, pieces: u64) -> &mut Self {
         let sent =
             |tank: &Tank| node(tank, leader).map(|node| tank.observer().custom.sent_of(to, node.snapshot()));
@@ -261,7 +262,7 @@ impl Cluster {
         )
     }
 
-    /// Waits until a server has a snapshot of its own or of its leader.
+    /// Waits until a server has a snapshot, taken by itself or received from its leader.
     pub fn until_snapshotted(&mut self, idx: ServerIdx) -> &mut Self {
         let is_there = |node: &Node| Index::ZERO < node.snapshot().index;
         self.until(|_| format!("{idx} has a snapshot"), |tank| node(tank, idx).is_some_and(is_there))
@@ -277,7 +278,7 @@ impl Cluster {
         self.until(what, |tank| unsettled(tank).is_none())
     }
 
-    /// Lets time pass.
+    /// Waits for this time.
     pub fn until_passed(&mut self, timeouts: ElectionTimeouts) {
         self.while_passes(timeouts, "", |_| true);
     }
@@ -307,7 +308,7 @@ pub(super) fn is_applied(tank: &Tank, command: &str) -> bool {
     tank.all().iter().any(|idx| tank.fsm(idx).is_some_and(|command_log| command_log.has(command)))
 }
 
-/// Whether a leader has committed an entry of its term.
+/// True if a leader has committed an entry of its term.
 fn is_settled(tank: &Tank, leader: ServerIdx) -> bool {
     node(tank, leader).is_some_and(|node| node.log().term_at(node.commit()) == Some(node.term()))
 }

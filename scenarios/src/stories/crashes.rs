@@ -49,28 +49,28 @@ stories![
         cluster.expect_leads(leader);
     }
 
-    /// A leader whose disk is dead stops. The others keep the entries that it had sent by then.
+    /// A leader whose disk is dead stops. The other servers keep the entries that it had sent before.
     fn a_leader_with_a_dead_disk_stops(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_converged();
 
         cluster.break_disk(old);
-        cluster.propose(old, "said to a dead disk");
+        cluster.propose(old, "dead disk's command");
         cluster.until_halted(old);
 
         let new = cluster.until_leader_other_than(old);
         cluster.propose(new, "also kept").until_committed("also kept");
         cluster.until_converged();
-        cluster.expect_committed(&["kept", "said to a dead disk", "also kept"]);
+        cluster.expect_committed(&["kept", "dead disk's command", "also kept"]);
     }
 
-    /// A leader whose disk no longer answers steps down, although everybody still hears it.
+    /// A leader whose disk no longer answers steps down, although every other server still hears it.
     fn a_leader_with_a_stalled_disk_steps_down(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_converged();
 
         cluster.stall_disk(old);
-        cluster.propose(old, "said to a stalled disk");
+        cluster.propose(old, "stalled disk's command");
         cluster.until_steps_down(old);
 
         let new = cluster.until_leader_other_than(old);
@@ -110,7 +110,7 @@ stories![
         cluster.until_converged();
     }
 
-    /// A server that crashes again and again while commands are proposed has all of them in the end.
+    /// A server that crashes again and again while commands are proposed has all the commands in the end.
     fn a_follower_that_keeps_crashing_catches_up(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [crashing, _] = cluster.followers_of(leader);
@@ -163,5 +163,5 @@ stories![
     }
 ];
 
-/// A server gives up a stalled disk after one second; this is a little more.
+/// A server gives up a stalled disk after one second. This span is a little longer.
 const DISK_TIMEOUT: ElectionTimeouts = election_timeouts(4);

@@ -28,7 +28,7 @@ stories![
         cluster.expect_voters(leader, &[leader, sound, new_server]);
     }
 
-    /// A server that cannot read its own vote does not start, and so cannot vote twice.
+    /// A server that cannot read its own vote does not start. Therefore it cannot vote twice.
     fn a_server_with_a_damaged_vote_does_not_start(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         let [damaged, other] = cluster.followers_of(old);
@@ -48,7 +48,8 @@ stories![
         cluster.expect_voters(new, &[old, damaged, other]);
     }
 
-    /// When an entry was written to the wrong place, its server finds it missing and does not start.
+    /// A server whose entry was written to the wrong place finds that the entry is missing, and does not
+    /// start.
     fn a_misdirected_write_is_detected(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [misled, _] = cluster.followers_of(leader);
@@ -63,8 +64,8 @@ stories![
         cluster.expect_committed_on(leader, &["one", "two", "three"]);
     }
 
-    /// A server whose sync failed does not try again. It stops, and starts with the data that its disk
-    /// has.
+    /// A server whose sync failed does not try the sync again. It stops, and later starts with the data on
+    /// its disk.
     fn a_failed_sync_is_not_retried(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [failed, _] = cluster.followers_of(leader);
@@ -103,7 +104,7 @@ stories![
         cluster.propose(old, "kept").until_converged();
 
         cluster.fill_disk(old);
-        cluster.propose(old, "said to a full disk");
+        cluster.propose(old, "full disk's command");
         cluster.until_halted(old);
         let new = cluster.until_leader_other_than(old);
         cluster.propose(new, "also kept").until_committed("also kept");
@@ -152,7 +153,7 @@ stories![
         cluster.expect_voters(leader, &[leader, stays, new_server]);
 
         cluster.crash(stays);
-        cluster.propose(leader, "kept by the new one").until_committed("kept by the new one");
+        cluster.propose(leader, "replacement command").until_committed("replacement command");
     }
 
     /// Servers drop messages with flipped bits, and the senders send them again.

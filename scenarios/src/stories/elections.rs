@@ -98,7 +98,7 @@ stories![
         cluster.expect_committed(&["shared", "kept by two"]);
     }
 
-    /// A voter crashes after its vote is on disk and before another server hears of the vote. It does not
+    /// A voter crashes after its vote is on disk, but before another server receives the vote. It does not
     /// vote again in that term.
     fn a_vote_survives_a_crash(cluster: &mut Cluster) {
         let (voter, candidate, term) = cluster.until_a_vote_is_on_disk();
@@ -128,8 +128,8 @@ stories![
         cluster.expect_leads(new);
     }
 
-    /// A leader that is paused is deposed. After it resumes, it refuses the command that it was given
-    /// during the pause.
+    /// A paused leader is deposed. After the pause, it refuses the command that a client sent to it during
+    /// the pause.
     fn a_paused_leader_wakes_up_deposed(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_committed("kept");
@@ -137,10 +137,10 @@ stories![
 
         let new = cluster.until_leader_other_than(old);
         cluster.propose(new, "also kept").until_committed("also kept");
-        cluster.propose(old, "said to the sleeper");
+        cluster.propose(old, "command during pause");
 
         cluster.resume(old);
-        cluster.until_failed("said to the sleeper");
+        cluster.until_failed("command during pause");
         cluster.until_converged();
         cluster.expect_committed(&["kept", "also kept"]);
     }
@@ -160,7 +160,7 @@ stories![
         cluster.expect_committed(&["kept"]);
     }
 
-    /// With pre-vote, a server that was isolated for long comes back without an election.
+    /// With pre-vote, a server that was isolated for long returns without an election.
     fn with_pre_vote_a_return_costs_no_election(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [isolated, _] = cluster.followers_of(leader);
@@ -176,8 +176,8 @@ stories![
         cluster.expect_term(leader, term);
     }
 
-    /// Without pre-vote, a server that was isolated for long comes back with a high term and deposes the
-    /// leader. Nothing is lost.
+    /// Without pre-vote, a server that was isolated for long returns with a high term and deposes the leader.
+    /// Nothing is lost.
     #[cluster(plan_tweak = without_pre_vote)]
     fn without_pre_vote_a_return_costs_an_election(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -195,8 +195,8 @@ stories![
         cluster.expect_committed(&["meanwhile"]);
     }
 
-    /// One server of three cannot lead, however long it tries. With pre-vote, its term does not even
-    /// grow.
+    /// One isolated server of three cannot lead, even after many attempts. With pre-vote, its term does not
+    /// grow either.
     fn a_minority_never_leads(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [last, the_other] = cluster.followers_of(leader);
@@ -229,7 +229,8 @@ stories![
         cluster.expect_committed(&["kept", "also kept"]);
     }
 
-    /// Ten leaders follow one another. Each is isolated after its first command, and no command is lost.
+    /// Ten leaders follow one another. Each leader is isolated after its first command, and no command is
+    /// lost.
     fn no_command_is_lost_among_ten_leaders(cluster: &mut Cluster) {
         let commands = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
         for command in commands {
@@ -245,8 +246,7 @@ stories![
         cluster.expect_committed(&commands);
     }
 
-    /// A leader transfers its leadership to the server that the caller named, and no election timeout has
-    /// to expire.
+    /// A leader transfers its leadership to the server that the caller named. No election timeout expires.
     fn a_leader_transfers_its_leadership(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         let [target, _] = cluster.followers_of(old);

@@ -5,8 +5,7 @@ use crate::dsl::{Cluster, election_timeouts};
 use wavetank_raft::{Leader, ReadPath, Refusal, RequestError, Term};
 
 stories![
-    /// A new server catches up as a nonvoter before it becomes a voter, and then counts towards a
-    /// majority.
+    /// A new server first catches up as a nonvoter. Then it becomes a voter and counts towards a majority.
     #[cluster(spares = 1)]
     fn a_new_server_catches_up_before_it_votes(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -24,7 +23,7 @@ stories![
         cluster.expect_voters(leader, &[leader, a, b, new_server]);
     }
 
-    /// A removed follower that is never told of its removal does not disturb the cluster.
+    /// A removed follower does not disturb the cluster, even if it never learns of its removal.
     fn a_removed_follower_disturbs_nobody(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [removed, stays] = cluster.followers_of(leader);
@@ -78,7 +77,8 @@ stories![
         cluster.expect_committed(&["kept"]);
     }
 
-    /// While a membership change is not committed, another one is refused. Afterwards it is accepted.
+    /// While a membership change is not committed, a second change is refused. Later, the second change is
+    /// accepted.
     #[cluster(spares = 2)]
     fn membership_changes_happen_one_at_a_time(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -105,16 +105,16 @@ stories![
         let joining = cluster.add_nonvoter(old, nonvoter);
         cluster.until_granted(joining);
         cluster.crash(other);
-        cluster.propose(old, "heard by the listener").until_stored(nonvoter, "heard by the listener");
+        cluster.propose(old, "command for nonvoters").until_stored(nonvoter, "command for nonvoters");
 
         cluster.until_steps_down(old);
         cluster.expect_no_leader_for(election_timeouts(10));
-        cluster.expect_not_committed("heard by the listener");
+        cluster.expect_not_committed("command for nonvoters");
 
         cluster.restart(other);
         cluster.until_leader();
         cluster.until_converged();
-        cluster.expect_committed(&["heard by the listener"]);
+        cluster.expect_committed(&["command for nonvoters"]);
     }
 
     /// All members are replaced at once through a joint configuration, and the new members have every
@@ -202,7 +202,7 @@ stories![
         cluster.expect_voters(first, &[first]);
     }
 
-    /// Every server is replaced, one after the other, while commands keep coming.
+    /// Every server is replaced, one after another, while clients propose commands.
     #[cluster(spares = 3)]
     fn every_server_is_replaced_under_load(cluster: &mut Cluster) {
         let old: [_; 3] = cluster.initial_members();
@@ -226,7 +226,7 @@ stories![
         cluster.expect_committed(&commands.as_flattened().iter().map(String::as_str).collect::<Vec<_>>());
     }
 
-    /// A removal that only half of the servers hear of is not committed.
+    /// A removal that only half of the servers receive is not committed.
     #[cluster(servers = 4)]
     fn a_removal_without_a_majority_is_not_committed(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -300,8 +300,7 @@ stories![
         cluster.expect_voters(leader, &[leader, a, b, quick]);
     }
 
-    /// A leader that demotes itself is followed by another leader, and stays in the cluster as a
-    /// nonvoter.
+    /// A leader that demotes itself is replaced by another leader. It stays in the cluster as a nonvoter.
     #[cluster(plan_tweak = no_shutdown_on_remove)]
     fn a_leader_demotes_itself(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -319,7 +318,7 @@ stories![
         cluster.expect_committed(&["before", "after"]);
     }
 
-    /// The cluster commits without a demoted server, and counts the server again after its promotion.
+    /// The cluster commits entries without a demoted server. After a promotion, the server counts again.
     fn a_demoted_server_is_promoted_again(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [nonvoter, other] = cluster.followers_of(leader);
@@ -347,14 +346,14 @@ stories![
         cluster.until_granted(leaving);
         let new = cluster.until_leader_other_than(old);
 
-        cluster.propose(old, "to the one that left");
+        cluster.propose(old, "old leader's command");
 
-        cluster.until_failed("to the one that left");
+        cluster.until_failed("old leader's command");
         cluster.expect_not_led_by(old, election_timeouts(20));
-        cluster.propose(new, "to the new leader").until_converged();
+        cluster.propose(new, "new leader's command").until_converged();
         cluster.expect_leads(new);
         cluster.expect_voters(new, &[a, b]);
-        cluster.expect_committed(&["to the new leader"]);
+        cluster.expect_committed(&["new leader's command"]);
     }
 
     /// Two operators saw the same configuration and both remove a server. The second operator is told
@@ -395,7 +394,7 @@ stories![
         cluster.expect_voters(leader, &[leader, follower, other]);
     }
 
-    /// A blank server waits to be added, however long that takes, and does not campaign meanwhile.
+    /// A blank server does not campaign. It waits until it is added to a cluster.
     #[cluster(spares = 1)]
     fn a_blank_server_waits_to_be_added(cluster: &mut Cluster) {
         let leader = cluster.until_leader();

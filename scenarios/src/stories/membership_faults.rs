@@ -5,8 +5,8 @@ use crate::dsl::{Cluster, election_timeouts};
 use wavetank_raft::{Refusal, RequestError};
 
 stories![
-    /// Two leaders each have an uncommitted membership change, and only the change that a majority can
-    /// store is committed.
+    /// Two leaders each have an uncommitted membership change, and only the change that a majority stores is
+    /// committed.
     #[cluster(servers = 5, spares = 2)]
     fn only_one_of_two_concurrent_changes_is_committed(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -80,8 +80,7 @@ stories![
         cluster.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A membership change that reached a majority is committed by a new leader, which was never asked
-    /// for it.
+    /// A new leader commits a membership change that the previous leader had begun and a majority had stored.
     #[cluster(spares = 1)]
     fn a_new_leader_commits_an_inherited_change(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -158,7 +157,7 @@ stories![
         cluster.expect_committed(&["afterwards"]);
     }
 
-    /// A removed server is added again with the data on its disk, and catches up.
+    /// A removed server is added again. It still has its old disk, and catches up.
     fn a_server_rejoins_with_its_old_disk(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [removed, other] = cluster.followers_of(leader);
@@ -182,20 +181,42 @@ stories![
     fn a_server_rejoins_with_a_blank_disk(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [wiped, other] = cluster.followers_of(leader);
-        cluster.propose(leader, "on its lost disk").until_converged();
+        cluster.propose(leader, "lost disk's data").until_converged();
         cluster.wipe(wiped);
         let leaving = cluster.remove(leader, wiped);
         cluster.until_granted(leaving);
 
         cluster.restart(wiped);
-        cluster.expect_unreadable(wiped, "on its lost disk");
+        cluster.expect_unreadable(wiped, "lost disk's data");
         let joining = cluster.add_voter_staged(leader, wiped);
         cluster.until_granted(joining);
 
         cluster.crash(other);
-        cluster.propose(leader, "on its new disk").until_acknowledged("on its new disk");
+        cluster.propose(leader, "new disk's data").until_acknowledged("new disk's data");
         cluster.until_converged();
-        cluster.expect_committed(&["on its lost disk", "on its new disk"]);
+        cluster.expect_committed(&["lost disk's data", "new disk's data"]);
+    }
+
+    /// A leader still tells a removed server of its removal while that server gets a new disk. It sends no
+    /// entries from before the removal to the new disk.
+    fn a_new_disk_gets_no_entries_from_before_the_removal(cluster: &mut Cluster) {
+        let leader = cluster.until_leader();
+        let [removed, _] = cluster.followers_of(leader);
+        cluster.propose(leader, "old disk's data").until_converged();
+        let leaving = cluster.remove(leader, removed);
+        cluster.until_granted(leaving);
+
+        cluster.wipe(removed);
+        cluster.restart(removed);
+        cluster.until_passed(election_timeouts(3));
+        cluster.expect_not_stored(removed, "old disk's data");
+        cluster.expect_unreadable(removed, "old disk's data");
+
+        let joining = cluster.add_voter_staged(leader, removed);
+        cluster.until_granted(joining);
+        cluster.propose(leader, "new disk's data").until_converged();
+        cluster.expect_readable(removed, "old disk's data");
+        cluster.expect_committed(&["old disk's data", "new disk's data"]);
     }
 
     /// A nonvoter never leads, even when it has every entry and is the only server left.
@@ -219,8 +240,7 @@ stories![
         cluster.expect_committed(&["heard"]);
     }
 
-    /// A promoted server that does not know of its promotion yet still grants a vote that the candidate
-    /// needs.
+    /// A promoted server does not know of its promotion yet. It still grants a vote that the candidate needs.
     #[cluster(servers = 2, spares = 1)]
     fn a_promoted_server_votes_before_it_knows_of_it(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -266,8 +286,7 @@ stories![
         cluster.expect_committed(&["with a listener"]);
     }
 
-    /// A server that was removed long ago wins no election, although the servers that it knows still
-    /// run.
+    /// A server that was removed long ago wins no election, although its former voters still run.
     #[cluster(spares = 3)]
     fn a_server_removed_long_ago_wins_no_election(cluster: &mut Cluster) {
         let first = cluster.until_leader();
@@ -336,8 +355,8 @@ stories![
         cluster.expect_committed(&["kept"]);
     }
 
-    /// When a leader of two servers removes itself and crashes before the other hears of it, the other
-    /// cannot lead until the removed server is back.
+    /// The leader of two servers removes itself, and crashes before the other server receives the removal.
+    /// The other server cannot lead until the removed server is back.
     #[cluster(servers = 2)]
     fn a_server_restarts_to_have_its_own_removal_committed(cluster: &mut Cluster) {
         let leaving = cluster.until_leader();

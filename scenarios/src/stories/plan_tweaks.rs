@@ -35,14 +35,14 @@ pub(super) fn without_trailing_logs(plan: &mut Plan) {
     plan.config.trailing_logs = 0;
 }
 
-/// Sends at most two entries in one message. Then servers that lag differently do not receive the same
-/// last entry.
+/// Sends at most two entries in one message. Two servers that lag by different numbers of entries then
+/// receive messages with different last entries.
 pub(super) fn two_entries_at_a_time(plan: &mut Plan) {
     without_trailing_logs(plan);
     plan.config.max_append_entries = 2;
 }
 
-/// Sends one entry in one message. Then a state machine receives at most four entries ahead of time.
+/// Sends one entry in one message. A state machine then has at most four entries that wait for it.
 pub(super) fn four_entries_in_line(plan: &mut Plan) {
     without_trailing_logs(plan);
     one_entry_at_a_time(plan);

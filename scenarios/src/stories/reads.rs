@@ -17,14 +17,14 @@ stories![
         cluster.expect_readable(leader, "kept");
     }
 
-    /// A leader that was deposed and does not know it yet answers no read.
+    /// A deposed leader that does not know of the new leader answers no read.
     fn a_deposed_leader_answers_no_read(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.isolate(old);
         let reads = [ReadPath::Index, ReadPath::Verify].map(|path| cluster.read(old, path));
 
         let new = cluster.until_leader_other_than(old);
-        cluster.propose(new, "unknown to the old one").until_committed("unknown to the old one");
+        cluster.propose(new, "new leader's command").until_committed("new leader's command");
 
         cluster.heal();
         for read in reads {
@@ -47,8 +47,8 @@ stories![
         cluster.until_refused(read);
     }
 
-    /// A new leader answers no read before it has committed an entry of its own term. So it reads every
-    /// acknowledged command.
+    /// A new leader answers a read only after it has committed an entry of its own term. Therefore the read
+    /// returns every acknowledged command.
     fn a_new_leader_reads_what_its_predecessor_committed(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_acknowledged("kept");
@@ -134,7 +134,7 @@ stories![
         cluster.expect_readable(leader, "kept");
     }
 
-    /// A read of a server's local state may be stale, as long as that server is isolated.
+    /// A read of the local state of an isolated server may be stale.
     fn a_local_read_may_be_stale(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [alone, _] = cluster.followers_of(leader);
@@ -150,7 +150,7 @@ stories![
         cluster.expect_readable(alone, "new");
     }
 
-    /// A read is answered after the state machine has caught up, however far behind it was.
+    /// A read is answered only after the state machine has caught up, even if it is far behind.
     #[cluster(plan_tweak = slow_state_machines)]
     fn a_read_waits_for_the_state_machine(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -168,8 +168,8 @@ stories![
         cluster.expect_readable(new, "two");
     }
 
-    /// A leader is verified after a majority has confirmed it. Two remaining servers of three can confirm
-    /// it, a single one cannot.
+    /// A leader is verified after a majority has confirmed it. Of three servers, two can confirm it, but one
+    /// cannot.
     fn a_leader_is_verified_by_a_majority(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [one, another] = cluster.followers_of(leader);

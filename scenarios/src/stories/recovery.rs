@@ -1,4 +1,4 @@
-//! Bootstrapping: which servers can bootstrap a cluster, and when.
+//! Bootstrapping: the servers that may bootstrap a cluster, and the time at which they may do it.
 
 use crate::dsl::{Cluster, election_timeouts};
 use wavetank_raft::RequestError;

@@ -39,7 +39,7 @@ stories![
         cluster.expect_committed(&["kept"]);
     }
 
-    /// Two servers of four are no majority: they neither commit a command nor elect a leader.
+    /// Two servers of four are not a majority: they do not commit a command and do not elect a leader.
     #[cluster(servers = 4)]
     fn half_of_four_is_no_majority(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -56,15 +56,15 @@ stories![
         cluster.until_converged();
     }
 
-    /// A follower refuses a command, names the leader, and the command is never committed.
+    /// A follower refuses a command and names the leader. The command is never committed.
     fn a_follower_names_the_leader(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [follower, _] = cluster.followers_of(leader);
         cluster.propose(leader, "kept").until_converged();
 
-        cluster.propose(follower, "to the wrong one");
+        cluster.propose(follower, "follower's command");
 
-        cluster.until_refused_in_favour_of("to the wrong one", leader);
+        cluster.until_refused_in_favour_of("follower's command", leader);
         cluster.propose(leader, "also kept").until_converged();
         cluster.expect_committed(&["kept", "also kept"]);
     }
@@ -84,8 +84,8 @@ stories![
         cluster.expect_committed(&["kept"]);
     }
 
-    /// Figure 8 of the Raft paper: a leader does not commit an entry of an older term by counting
-    /// copies, because a rival with a newer entry can still replace it.
+    /// Figure 8 of the Raft paper: a leader does not commit an entry of an older term by counting copies,
+    /// because another candidate with a newer entry can still replace it.
     #[cluster(servers = 5, plan_tweak = one_entry_at_a_time)]
     fn figure_8(cluster: &mut Cluster) {
         let first = cluster.until_leader();
@@ -199,8 +199,7 @@ stories![
         cluster.expect_committed(TWENTY);
     }
 
-    /// A leader reads entries that are no longer in its cache from its disk, for the follower that
-    /// needs them.
+    /// A leader reads entries that are no longer in its cache from its disk when a follower needs them.
     #[cluster(plan_tweak = smallest_cache)]
     fn entries_outside_the_cache_are_read_from_disk(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -231,8 +230,8 @@ stories![
         cluster.expect_leads(leader);
     }
 
-    /// A leader's disk read takes so long that the entries are overwritten meanwhile, and the leader
-    /// leads again in a later term. It does not send the entries that it read.
+    /// A disk read of a leader takes long. Meanwhile the entries are overwritten, and the leader leads again
+    /// in a later term. It does not send the entries that it has read.
     #[cluster(servers = 5, plan_tweak = smallest_cache)]
     fn entries_read_in_an_older_term_are_not_sent(cluster: &mut Cluster) {
         let leader = cluster.until_leader();

@@ -8,8 +8,8 @@ use crate::dsl::{Cluster, election_timeouts};
 use wavetank_sim::ServerIdx;
 
 stories![
-    /// A server that crashes while it receives a snapshot has its old state or the new one, whichever
-    /// piece it had received last.
+    /// A server that crashes while it receives a snapshot has either its old state or the new state after the
+    /// restart.
     #[cluster(plan_tweak = small_chunks)]
     fn a_crash_during_a_snapshot_install_loses_nothing(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -92,7 +92,7 @@ stories![
         expect_all(cluster, &proposed);
     }
 
-    /// Pieces that arrive twice and out of order still make one snapshot.
+    /// Snapshot pieces that arrive twice and out of order still form one complete snapshot.
     #[cluster(plan_tweak = small_chunks_reordered_and_duplicated)]
     fn duplicated_pieces_make_one_snapshot(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -108,8 +108,8 @@ stories![
         expect_all(cluster, &proposed);
     }
 
-    /// When a newer snapshot follows an interrupted one, a late piece of the older one costs time and
-    /// does not get into the newer one.
+    /// A newer snapshot follows an interrupted snapshot. A late piece of the older snapshot does not become
+    /// part of the newer one.
     #[cluster(servers = 7, plan_tweak = small_chunks)]
     fn pieces_of_two_snapshots_do_not_mix(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -174,8 +174,8 @@ stories![
         expect_all(cluster, &proposed);
     }
 
-    /// A follower whose responses are lost is sent a snapshot. It keeps the entries that it has after the
-    /// end of the snapshot.
+    /// The leader sends a snapshot to a follower whose responses are lost. It keeps the entries that it has
+    /// after the end of the snapshot.
     #[cluster(plan_tweak = two_entries_at_a_time)]
     fn entries_after_a_snapshot_are_kept(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -284,8 +284,8 @@ stories![
         expect_all(cluster, &proposed);
     }
 
-    /// A snapshot has only the committed configuration. A membership change under way is not in it, and
-    /// can be undone.
+    /// A snapshot has only the committed configuration. An uncommitted change is not in it, and can be
+    /// undone.
     #[cluster(spares = 1, plan_tweak = without_trailing_logs)]
     fn a_snapshot_excludes_an_uncommitted_change(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -352,8 +352,8 @@ stories![
         expect_all(cluster, &proposed);
     }
 
-    /// After the power failed on all servers, they restore the state from their snapshots without any
-    /// log.
+    /// After a power failure on all servers, each server restores its state from its snapshot. No log is
+    /// needed.
     #[cluster(plan_tweak = without_trailing_logs)]
     fn servers_start_from_their_snapshots(cluster: &mut Cluster) {
         let leader = cluster.until_leader();

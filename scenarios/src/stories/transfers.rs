@@ -63,7 +63,7 @@ stories![
         cluster.expect_leads(only);
     }
 
-    /// During a leadership transfer, a second transfer and a membership change are refused.
+    /// During a leadership transfer, the leader refuses a second transfer and a membership change.
     fn leadership_is_transferred_to_one_at_a_time(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [absent, ready] = cluster.followers_of(leader);
@@ -126,7 +126,7 @@ stories![
         cluster.expect_committed(&["for a majority", "for the best"]);
     }
 
-    /// A TimeoutNow request that comes too late, or from a server that does not lead, is ignored.
+    /// A TimeoutNow request is ignored if it arrives too late or its sender does not lead.
     fn a_stale_timeout_now_is_ignored(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         let [a, b] = cluster.followers_of(old);
@@ -168,7 +168,7 @@ stories![
         cluster.expect_voters(stays, &[leader, stays]);
     }
 
-    /// A leader that is deposed during a leadership transfer accepts commands when it leads again.
+    /// A leader is deposed during a leadership transfer. When it leads again, it accepts commands.
     fn a_transfer_ends_with_its_leadership(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [target, absent] = cluster.followers_of(leader);
@@ -207,7 +207,8 @@ stories![
         cluster.expect_readable(leader, "kept");
     }
 
-    /// A transfer target that lacks compacted entries is sent a snapshot before it is told to campaign.
+    /// The leader sends a snapshot to a transfer target that lacks compacted entries, and then tells it to
+    /// campaign.
     #[cluster(plan_tweak = without_trailing_logs)]
     fn a_transfer_target_that_needs_a_snapshot_gets_it_first(cluster: &mut Cluster) {
         let old = cluster.until_leader();

@@ -21,7 +21,7 @@ pub(super) fn smallest(history: &History, keep_going: &mut dyn FnMut() -> bool) 
     part.into_iter().map(|it| it.id as usize).collect()
 }
 
-/// The history up to the first completion that no order explains.
+/// The history up to the first completion that makes it not linearizable.
 fn shortest_illegal_prefix(history: &History, keep_going: &mut dyn FnMut() -> bool) -> Vec<HistoryOp> {
     let mut ends =
         history.operations.iter().map(|it| it.returned).filter(|&end| end != NEVER).collect::<Vec<_>>();
@@ -40,14 +40,14 @@ fn shortest_illegal_prefix(history: &History, keep_going: &mut dyn FnMut() -> bo
     part
 }
 
-/// The history up to this moment: operations that complete later are pending then.
+/// The history up to the moment `end`. Operations that complete later are pending in it.
 fn prefix(history: &History, end: u32) -> Vec<HistoryOp> {
     let cut = |it: &HistoryOp| if it.returned <= end { *it } else { HistoryOp { returned: NEVER, ..*it } };
     let invoked = history.operations.iter().filter(|it| it.invoked < end);
     invoked.map(cut).filter(HistoryOp::matters).collect()
 }
 
-/// Leaves out as many runs of this size as possible.
+/// Leaves out as many operations as possible, in runs of `size` consecutive operations.
 fn leave_out(
     history: &History,
     part: &mut Vec<HistoryOp>,
@@ -76,7 +76,7 @@ fn is_illegal(history: &History, part: &[HistoryOp], keep_going: &mut dyn FnMut(
     false
 }
 
-/// The part without those operations of a run that no operation outside the run could have observed.
+/// Leaves out the operations of a run that no operation outside the run could have observed.
 fn without(history: &History, part: &[HistoryOp], run: Range<usize>) -> Vec<HistoryOp> {
     let stays = |at: usize, it: &HistoryOp| !(run.contains(&at) && it.effect.is_read_only());
     let staying = part.iter().enumerate().filter(|(at, it)| stays(*at, it));
@@ -87,11 +87,11 @@ fn without(history: &History, part: &[HistoryOp], run: Range<usize>) -> Vec<Hist
     part.iter().enumerate().filter(|(at, it)| is_kept(*at, it)).map(|(_, &it)| it).collect()
 }
 
-/// The effects that operations observe.
+/// The effects that some operations observe.
 struct ObservedValues<'a> {
     history: &'a History,
     values: Vec<u32>,
-    /// A failed cas observes any value but the one that it expects.
+    /// True if a failed `cas` observes every value except the value that it expects.
     mismatches: bool,
     appends: bool,
 }
@@ -110,7 +110,7 @@ impl<'a> ObservedValues<'a> {
         observed
     }
 
-    /// Whether no operation observes this effect.
+    /// True if no operation observes this effect.
     fn is_unobserved(&self, effect: Effect) -> bool {
         match effect {
             Effect::Nothing | Effect::Read(_) | Effect::Mismatch(_) => true,

@@ -1,4 +1,4 @@
-//! Values that were appended to, split into the elements that were appended.
+//! Values that were made by appending, split into the elements that were appended.
 //!
 //! Suppose that every element begins with a byte that occurs nowhere else in an element, or that every
 //! element ends with such a byte. Then a value shows which operations made it, and in which order.
@@ -7,7 +7,7 @@ use super::problem::INITIAL;
 use super::{Effect, HistoryOp};
 use std::collections::BTreeMap;
 
-/// The elements of a history, and which operation wrote each.
+/// The elements of a history, with the operation that wrote each element.
 #[derive(Debug)]
 pub(super) struct AppendedElements<'a> {
     edge: DelimiterEnd,
@@ -15,16 +15,16 @@ pub(super) struct AppendedElements<'a> {
     elements: BTreeMap<&'a [u8], Element>,
 }
 
-/// What is known of an element.
+/// The facts that are known about an element.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Element {
-    /// The operation that wrote it; `None` if several did.
+    /// The operation that wrote the element; `None` if several operations did.
     pub(super) writer: Option<u32>,
-    /// It is part of a value that was read.
+    /// True if the element is part of a value that was read.
     pub(super) is_seen: bool,
 }
 
-/// The end at which every element has a byte of its own.
+/// The end at which every element has a byte that occurs nowhere else in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum DelimiterEnd {
     Front,
@@ -32,7 +32,7 @@ enum DelimiterEnd {
 }
 
 impl<'a> AppendedElements<'a> {
-    /// `None` if values cannot be split.
+    /// Splits the values of a history into elements. Returns `None` if that is impossible.
     pub(super) fn new(values: &'a [Box<[u8]>], operations: &[HistoryOp]) -> Option<Self> {
         if !values[INITIAL as usize].is_empty() {
             return None;
@@ -59,7 +59,8 @@ impl<'a> AppendedElements<'a> {
         Some(Self { edge, is_edge, elements })
     }
 
-    /// Looks at each element of a value that was read; `None` stands for one that no operation wrote.
+    /// Calls `look` with each element of a value that was read, or with `None` for an element that no
+    /// operation wrote.
     pub(super) fn see(&mut self, mut value: &[u8], mut look: impl FnMut(Option<Element>)) {
         while !value.is_empty() {
             let is_edge = |byte: &u8| self.is_edge[usize::from(*byte)];
@@ -77,7 +78,7 @@ impl<'a> AppendedElements<'a> {
         }
     }
 
-    /// Whether an element is part of a value that was seen.
+    /// True if this element is part of a value that was read.
     pub(super) fn is_seen(&self, element: &[u8]) -> bool {
         element.is_empty() || self.elements.get(element).is_some_and(|element| element.is_seen)
     }
@@ -94,7 +95,7 @@ impl DelimiterEnd {
         bytes
     }
 
-    /// Whether an element has an edge byte nowhere but at its edge.
+    /// True if the byte at this end of the element occurs nowhere else in an element.
     fn is_alone(self, element: &[u8], bytes: &[bool; 256]) -> bool {
         let inner = match self {
             Self::Front => &element[1..],

@@ -1,4 +1,4 @@
-//! How the lines of a history are to be read: the type of its keys, and what its values and failures mean.
+//! The meaning of the lines of a history: the type of its keys, and the meaning of its values and failures.
 
 use super::json::Json;
 use std::fmt;
@@ -7,15 +7,17 @@ use std::str::FromStr;
 /// The type of a key, and the operations that it allows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeyModel {
-    /// Holds any JSON value, `null` at first: `read`, `write`.
+    /// Holds any JSON value, `null` at first. It allows `read` and `write`.
     Register,
-    /// The same, and `cas`, whose value is `[expected, new]`.
+    /// Holds any JSON value, `null` at first. It allows `read`, `write` and `cas`; the value of a `cas` is
+    /// `[expected, new]`.
     CasRegister,
-    /// Holds a string, empty at first; `null` stands for the empty string: `read`, `write`, `cas`, `append`.
+    /// Holds a string, empty at first; `null` stands for the empty string. It allows `read`, `write`, `cas`
+    /// and `append`.
     Kv,
 }
 
-/// The meaning of the completion `fail` of a `cas`. In any case, the `cas` was not done.
+/// The meaning of a `cas` that completes with `fail`. The `cas` was not done in any of these cases.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum FailedCas {
     /// If the completion has an `error` that is not `null`, the `cas` was not done, for any reason. Otherwise
@@ -28,7 +30,7 @@ pub enum FailedCas {
     NotDone,
 }
 
-/// How a history is to be read. A [`KeyModel`] alone is a format too.
+/// The meaning of the lines of a history. A [`KeyModel`] alone can be used as a format.
 ///
 /// ```
 /// use wavetank_linear::{Finding, HistoryFormat, KeyModel, judge};
@@ -66,23 +68,23 @@ impl From<KeyModel> for HistoryFormat {
 }
 
 impl HistoryFormat {
-    /// Every key starts with this value, given as JSON.
+    /// Sets the value, in JSON, with which every key starts.
     ///
     /// # Errors
-    /// When it is not JSON, or not a value of the model.
+    /// Returns an error if the text is not JSON or the model does not allow the value.
     pub fn with_initial(self, json: &str) -> Result<Self, String> {
         let initial = self.model.value(&Json::parse(json)?)?;
         Ok(Self { initial, ..self })
     }
 
-    /// Sets what the completion `fail` of a `cas` says.
+    /// Sets the meaning of a `cas` that completes with `fail`.
     #[must_use]
     pub fn with_failed_cas(self, failed_cas: FailedCas) -> Self {
         Self { failed_cas, ..self }
     }
 
-    /// The value of every line is `[key, value]`, as Jepsen's `independent` tests write it; a `cas` has
-    /// `[key, [expected, new]]`.
+    /// Reads the value of every line as `[key, value]`, the format of Jepsen's `independent` tests. The value
+    /// of a `cas` is `[key, [expected, new]]`.
     #[must_use]
     pub fn with_independent_keys(self) -> Self {
         Self { independent: true, ..self }
@@ -96,24 +98,24 @@ impl KeyModel {
             "write" => OpKind::Write,
             "cas" => OpKind::Cas,
             "append" => OpKind::Append,
-            other => return Err(format!("unknown f {other:?}: expected read, write, cas or append")),
+            other => return Err(format!("unknown operation {other:?}: expected read, write, cas or append")),
         };
         let has = match self {
             Self::Register => matches!(verb, OpKind::Read | OpKind::Write),
             Self::CasRegister => verb != OpKind::Append,
             Self::Kv => true,
         };
-        if has { Ok(verb) } else { Err(format!("the {self} model has no {verb}")) }
+        if has { Ok(verb) } else { Err(format!("the {self} model does not allow {verb}")) }
     }
 
-    /// The arguments of an invocation.
+    /// Returns the arguments of an invocation.
     pub(super) fn args(self, verb: OpKind, value: &Json) -> Result<Vec<Vec<u8>>, String> {
         match verb {
             OpKind::Read => Ok(Vec::new()),
             OpKind::Write | OpKind::Append => Ok(vec![self.value(value)?]),
             OpKind::Cas => match value.as_pair() {
                 Some((expected, new)) => Ok(vec![self.value(expected)?, self.value(new)?]),
-                None => Err(format!("a cas with value {value}: expected [expected, new]")),
+                None => Err(format!("the value of a cas must be [expected, new], not {value}")),
             },
         }
     }
@@ -123,7 +125,7 @@ impl KeyModel {
             (Self::Register | Self::CasRegister, _) => Ok(value.canonical().into_bytes()),
             (Self::Kv, Json::Null) => Ok(Vec::new()),
             (Self::Kv, Json::String(text)) => Ok(text.clone().into_bytes()),
-            (Self::Kv, _) => Err(format!("value {value}: the kv model has strings")),
+            (Self::Kv, _) => Err(format!("the kv model allows only strings, not the value {value}")),
         }
     }
 }
@@ -160,7 +162,7 @@ impl FromStr for KeyModel {
 }
 
 impl FailedCas {
-    /// Whether a completion with this `error` says that the `cas` found another value than the expected one.
+    /// True if a `cas` that fails with this `error` found another value than the expected value.
     pub(super) fn is_mismatch(self, error: &Json) -> bool {
         match self {
             Self::ByError => *error == Json::Null,
@@ -186,6 +188,8 @@ impl FromStr for FailedCas {
     fn from_str(name: &str) -> Result<Self, String> {
         let all = [Self::ByError, Self::Mismatch, Self::NotDone];
         let named = all.into_iter().find(|meaning| meaning.to_string() == name);
-        named.ok_or_else(|| format!("unknown meaning {name:?}: expected by-error, mismatch or not-done"))
+        named.ok_or_else(|| {
+            format!("unknown meaning of a failed cas {name:?}: expected by-error, mismatch or not-done")
+        })
     }
 }

@@ -18,30 +18,30 @@ pub(super) enum Json {
     Object(BTreeMap<String, Self>),
 }
 
-/// A number: as it was written, and as it is compared.
+/// A number in two forms: the text that was read, and the text that is compared.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Number {
     written: String,
     canonical: String,
 }
 
-/// How deep arrays and objects may be nested. The reader calls itself for each level.
+/// The maximum depth of nested arrays and objects. The reader calls itself for each level.
 const DEPTH_MAX: usize = 128;
 
 impl Json {
     /// Reads one value.
     ///
     /// # Errors
-    /// Says what is wrong with the text.
+    /// Returns an error that names the defect of the text.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let raw: &RawValue = serde_json::from_str(text).map_err(|error| not_json(&error))?;
         Self::of(Some(raw))
     }
 
-    /// The value of a field; a field that is left out is `null`.
+    /// Reads the value of a field. An absent field is `null`.
     ///
     /// # Errors
-    /// Says what is wrong with the value.
+    /// Returns an error that names the defect of the value.
     pub(super) fn of(raw: Option<&RawValue>) -> Result<Self, String> {
         raw.map_or(Ok(Self::Null), |raw| Self::at_depth(raw, 0))
     }
@@ -49,7 +49,7 @@ impl Json {
     fn at_depth(raw: &RawValue, depth: usize) -> Result<Self, String> {
         let text = raw.get();
         if depth == DEPTH_MAX && text.starts_with(['[', '{']) {
-            return Err(format!("a value that is nested deeper than {DEPTH_MAX} levels"));
+            return Err(format!("the value is nested deeper than {DEPTH_MAX} levels"));
         }
         let inner = |part: &RawValue| Self::at_depth(part, depth + 1);
         let refuse = |error: serde_json::Error| not_json(&error);
@@ -71,7 +71,7 @@ impl Json {
         }
     }
 
-    /// The two elements of an array of two.
+    /// Returns the two elements if the value is an array of two elements.
     pub(super) fn as_pair(&self) -> Option<(&Self, &Self)> {
         match self {
             Self::Array(parts) => match parts.as_slice() {
@@ -82,7 +82,7 @@ impl Json {
         }
     }
 
-    /// A text that two values share if and only if they are equal.
+    /// Returns a text that is the same for equal values, and different for different values.
     pub(super) fn canonical(&self) -> String {
         let mut text = String::new();
         self.write(&mut text, |number| &number.canonical).expect("a string takes everything");
@@ -121,7 +121,7 @@ fn write_string(f: &mut impl fmt::Write, text: &str) -> fmt::Result {
     f.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?)
 }
 
-/// The value in one line, with its numbers as they were written.
+/// The value in one line. Numbers are printed as they were read.
 impl fmt::Display for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write(f, |number| &number.written)
@@ -129,8 +129,8 @@ impl fmt::Display for Json {
 }
 
 impl Number {
-    /// The canonical form is a sign, the digits without zeros at either end, and the exponent of ten. Its
-    /// length is that of the text at most, whatever the exponent is.
+    /// Reads a number. Its canonical form is the sign, the digits without zeros at either end, and the
+    /// exponent of ten. The canonical form is never longer than the text.
     fn parse(text: &str) -> Result<Self, String> {
         let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
         let (mantissa, exponent) = rest.split_once(['e', 'E']).unwrap_or((rest, "0"));

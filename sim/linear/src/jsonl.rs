@@ -1,5 +1,5 @@
-//! Histories in Jepsen's format: a line of JSON for each invocation and each completion, in the order in
-//! which they happened.
+//! Histories in Jepsen's format: one line of JSON for each invocation and each completion, in the order of
+//! these events.
 
 use super::format::{HistoryFormat, OpKind};
 use super::json::Json;
@@ -10,47 +10,48 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The first invalid line.
+/// The first invalid line of a history.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BadLine {
-    /// Its number, from 1 on.
+    /// The number of the line; the first line is 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// The defect of the line, for a person to read.
     pub what: String,
 }
 
-/// The history of one key, and what the lines say of each of its operations.
+/// The history of one key, with the text of each operation.
 #[derive(Debug)]
 pub(super) struct Partition {
-    /// The key, as the lines write it; `null` if they name none.
+    /// The key, as it is written in the lines; `null` if the lines name no key.
     pub(super) key: String,
     pub(super) history: History,
     pub(super) texts: Vec<OperationText>,
 }
 
-/// What the lines say of one operation.
+/// The text of one operation, from its lines.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OperationText {
-    /// The process that invoked it.
+    /// The process that invoked the operation.
     pub process: String,
-    /// What it did: `write 3`.
+    /// The operation and its arguments, for example `write 3`.
     pub what: String,
-    /// The line of its invocation.
+    /// The line of the invocation.
     pub invoked: LinePosition,
-    /// The line of its completion, and how it completed: `ok`, `fail`, `info`.
+    /// The line of the completion, and its type: `ok`, `fail` or `info`. `None` if the operation did not
+    /// complete.
     pub completed: Option<(LinePosition, String)>,
 }
 
-/// A line and its time.
+/// The position of a line in the file, and its time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LinePosition {
-    /// Its number, from 1 on.
+    /// The number of the line; the first line is 1.
     pub line: usize,
     /// The time in nanoseconds.
     pub time: u64,
 }
 
-/// The fields of a line, not looked into yet.
+/// The fields of a line, not yet parsed.
 #[derive(Deserialize)]
 #[serde(expecting = "struct Line")]
 struct RawLine<'a> {
@@ -67,12 +68,12 @@ struct RawLine<'a> {
     time: Option<serde_json::Value>,
 }
 
-/// A line of a client.
+/// A line that describes an event of a client.
 struct HistoryLine {
     process: String,
     r#type: String,
     f: Option<String>,
-    /// `None` if the line names no key.
+    /// The key; `None` if the line names no key.
     key: Option<Json>,
     value: Json,
     error: Json,
@@ -101,9 +102,9 @@ pub(super) fn read(text: &str, format: &HistoryFormat) -> Result<Vec<Partition>,
 
 struct HistoryReader<'a> {
     format: &'a HistoryFormat,
-    /// Keys by their canonical texts.
+    /// The keys, by their canonical texts.
     keys: BTreeMap<String, Partition>,
-    /// Open operations by their processes.
+    /// The pending operations, by their processes.
     pending: BTreeMap<String, Pending>,
     time: u64,
 }
@@ -140,7 +141,7 @@ impl HistoryReader<'_> {
         Ok(self.time)
     }
 
-    /// The key of a line, if the line names one, and the value without the key.
+    /// Returns the key of a line, if the line names one, and the value without the key.
     fn key_and_value(&self, raw: &RawLine<'_>) -> Result<(Option<Json>, Json), String> {
         let value = Json::of(raw.value)?;
         let key = raw.key.map(|key| Json::of(Some(key))).transpose()?;
@@ -148,7 +149,9 @@ impl HistoryReader<'_> {
             return Ok((key, value));
         }
         if let Some(key) = key {
-            return Err(format!("key is {key}: the value [key, value] of an independent test names the key"));
+            return Err(format!(
+                "key is {key}: in an independent test the key is given only in the value [key, value]"
+            ));
         }
         let may_leave_out = matches!(raw.r#type.as_str(), "fail" | "info");
         match value.as_pair() {
@@ -161,7 +164,9 @@ impl HistoryReader<'_> {
     fn begin(&mut self, line: HistoryLine) -> Result<(), String> {
         let HistoryLine { process, f, key, value, position, .. } = line;
         if self.pending.contains_key(&process) {
-            return Err(format!("process {process} invokes, and its last operation has not completed"));
+            return Err(format!(
+                "process {process} invokes an operation before its last operation has completed"
+            ));
         }
         let model = self.format.model;
         let verb = model.verb(f.as_deref().ok_or("the invocation has no field `f`")?)?;
@@ -193,10 +198,11 @@ impl HistoryReader<'_> {
     fn end(&mut self, line: HistoryLine) -> Result<(), String> {
         let process = &line.process;
         let open = self.pending.remove(process);
-        let open = open.ok_or_else(|| format!("process {process} completes what it has not invoked"))?;
+        let open =
+            open.ok_or_else(|| format!("process {process} completes an operation that it has not invoked"))?;
         open.expect_same(&line, self.format)?;
         let partition = self.keys.get_mut(&open.key.canonical());
-        let partition = partition.expect("an operation is open on a key that was seen");
+        let partition = partition.expect("the key of an open operation has been seen");
         let text = &mut partition.texts[open.at];
         match (line.r#type.as_str(), open.verb) {
             ("ok", OpKind::Read) => {
@@ -225,14 +231,20 @@ impl Pending {
     fn expect_same(&self, line: &HistoryLine, format: &HistoryFormat) -> Result<(), String> {
         let verb = self.verb.to_string();
         if let Some(f) = line.f.as_deref().filter(|f| *f != verb) {
-            return Err(format!("completes a {f}, and a {verb} was invoked"));
+            return Err(format!("the completed operation is {f}, but {verb} was invoked"));
         }
         if let Some(key) = line.key.as_ref().filter(|key| key.canonical() != self.key.canonical()) {
-            return Err(format!("completes on key {key}, and was invoked on {}", self.key));
+            return Err(format!(
+                "the operation completes on key {key}, but it was invoked on key {}",
+                self.key
+            ));
         }
         let is_same = || Ok::<_, String>(format.model.args(self.verb, &line.value)? == self.args);
         if self.verb != OpKind::Read && line.value != Json::Null && !is_same()? {
-            return Err(format!("completes with {}, and was invoked with {}", line.value, self.value));
+            return Err(format!(
+                "the operation completes with value {}, but it was invoked with value {}",
+                line.value, self.value
+            ));
         }
         Ok(())
     }

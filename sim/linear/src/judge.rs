@@ -12,41 +12,41 @@ pub struct Judgement {
     pub operations: usize,
     /// The verdict on each key, in the order of the keys' texts.
     pub keys: Vec<KeyVerdict>,
-    /// Whether the history is linearizable: it is if the history of every key is.
+    /// The verdict on the whole history. The history is linearizable if the history of every key is.
     pub finding: Finding,
 }
 
 /// The verdict on the history of one key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KeyVerdict {
-    /// The key, as it stands in the lines; `null` if they name none.
+    /// The key, as it is written in the lines; `null` if the lines name no key.
     pub key: String,
-    /// The number of its operations.
+    /// The number of operations on the key.
     pub operations: usize,
-    /// Whether its history is linearizable. It is [`CheckResult::Unknown`] if the search was stopped, or if
-    /// the key was not decided by the time another key was found not to be linearizable.
+    /// The verdict on the history of the key. It is [`CheckResult::Unknown`] if the search was stopped, or if
+    /// the history of another key was found not to be linearizable before this one was decided.
     pub result: CheckResult,
 }
 
-/// Whether a history is linearizable.
+/// The verdict: linearizable, not linearizable, or unknown.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Finding {
     /// The history is linearizable.
     Linearizable,
-    /// The history is not linearizable; these operations alone show it.
+    /// The history is not linearizable. These operations alone prove it.
     Violation(Conflict),
-    /// The search was stopped before it was known.
+    /// The search was stopped before the verdict was known.
     Unknown {
-        /// The number of keys that are not decided; the others are linearizable.
+        /// The number of keys without a verdict. The histories of the other keys are linearizable.
         undecided: usize,
     },
 }
 
-/// The smallest part of a history that is not linearizable: operations on one key, none of which
-/// could be left out.
+/// The smallest part of a history that is not linearizable. Its operations are on one key, and all of them
+/// are needed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Conflict {
-    /// The key, as it stands in the lines; `null` if they name none.
+    /// The key, as it is written in the lines; `null` if the lines name no key.
     pub key: String,
     /// The operations, in the order of their invocations.
     pub operations: Vec<OperationText>,
@@ -90,8 +90,8 @@ pub fn judge(
     Ok(Judgement { operations, keys: searches.iter().map(KeySearch::verdict).collect(), finding })
 }
 
-/// How many steps each key gets in the first round. Later rounds have more, so that a hard key does not
-/// delay an easy one.
+/// The number of search steps for each key in the first round. Later rounds have more steps, so that a
+/// difficult key does not delay an easy key.
 const FIRST_ROUND: u64 = 4_096;
 
 fn find(searches: &mut [KeySearch], keep_going: &mut dyn FnMut() -> bool) -> Finding {

@@ -1,15 +1,15 @@
 //! A linearizability checker (Herlihy and Wing 1990).
 //!
-//! Here: the history of one key ([`History`]), the search for an order of its operations that explains
-//! every output, the smallest part of the history that has no such order ([`History::conflict`]), and a
-//! reader of histories in lines of JSON ([`judge`]). Not here: the origin of histories, and clocks (the
-//! caller stops a search). A [`History`] has one key; [`judge`] takes several keys, since a history is
-//! linearizable if and only if the history of each key is.
+//! [`History`] is the history of one key. The search looks for an order of its operations that explains every
+//! output. [`History::conflict`] finds the smallest part of the history that has no such order. [`judge`]
+//! reads histories in lines of JSON. The crate does not record histories, and it reads no clock: the caller
+//! stops a search. A [`History`] has one key; [`judge`] takes several keys, since a history is linearizable
+//! if and only if the history of each key is.
 //!
-//! The search is Wing and Gong's with Lowe's memo. It also prunes by three rules. A read that fits the
-//! current state is linearized at once, since it changes nothing. All values that no operation reads
-//! count as one value. A value that must still be read, and that no remaining operation can produce,
-//! must be reachable from the current state by appending.
+//! The search is Wing and Gong's with Lowe's memo. Three more rules make the search shorter. A read that fits
+//! the current state is linearized at once, since it changes nothing. All values that no operation reads
+//! count as one value. A value that must still be read, and that no remaining operation can produce, must be
+//! reachable from the current state by appending.
 
 mod conflict;
 mod elements;
@@ -150,7 +150,7 @@ impl History {
     /// Completes an operation now. Do not call it for an operation whose output is not known.
     ///
     /// # Panics
-    /// When the operation completed before, or cannot have such an output.
+    /// Panics if the operation completed before, or cannot have such an output.
     pub fn complete(&mut self, operation: usize, output: Output<'_>) {
         let now = self.next_moment();
         let HistoryOp { effect, returned, .. } = self.operations[operation];
@@ -174,13 +174,13 @@ impl History {
         self.operations.len()
     }
 
-    /// Whether there is no operation.
+    /// True if there is no operation.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.operations.is_empty()
     }
 
-    /// Whether the history is linearizable. `keep_going` is called every few thousand steps; the search stops
+    /// True if the history is linearizable. `keep_going` is called every few thousand steps; the search stops
     /// when it returns false.
     pub fn check(&self, keep_going: &mut dyn FnMut() -> bool) -> CheckResult {
         let mut search = self.search(self.operations.iter().copied());
@@ -222,7 +222,7 @@ impl History {
 const SLICE: u64 = 4_096;
 
 impl Effect {
-    /// Whether it leaves every state unchanged.
+    /// True if it leaves every state unchanged.
     const fn is_read_only(self) -> bool {
         matches!(self, Self::Nothing | Self::Read(_) | Self::Mismatch(_))
     }

@@ -1,7 +1,7 @@
-//! Linked lists whose members can be lifted out, and put back in reverse order.
+//! Linked lists. A member can be removed and put back; members are put back in reverse order.
 
-/// Doubly linked lists of numbers; a number is in one list at most. The heads of the lists follow the
-/// numbers.
+/// Doubly linked lists of numbers. A number is in at most one list. The number of a list's head is above all
+/// members.
 #[derive(Debug)]
 pub(super) struct Lists {
     pub(super) next: Vec<u32>,
@@ -9,7 +9,7 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    /// Lists of the numbers below a size. A number that is in none of them is linked to itself.
+    /// Makes lists of the numbers below `size`. A number that is in none of the lists is linked to itself.
     pub(super) fn new(size: usize, lists: impl IntoIterator<Item = Vec<u32>>) -> Self {
         let alone = (0..size as u32).collect::<Vec<_>>();
         let mut all = Self { next: alone.clone(), previous: alone };
@@ -33,7 +33,7 @@ impl Lists {
         self.previous[head as usize] = last;
     }
 
-    /// The first of a list, or its head if it is empty.
+    /// Returns the first member of a list, or the head of the list if it is empty.
     pub(super) fn first(&self, head: u32) -> u32 {
         self.next[head as usize]
     }

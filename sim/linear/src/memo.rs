@@ -1,12 +1,13 @@
 //! Lowe's memo: the configurations that a search has already visited.
 
-/// A set of keys of a few words each. Keys are compared word by word: equal hashes prove nothing.
+/// A set of keys. A key consists of a few words. Keys are compared word by word, because different keys can
+/// have equal hashes.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
-    /// For every key its length, then its words.
+    /// The length of each key, followed by its words.
     words: Vec<u64>,
-    /// The position in `words` where a key begins, plus one; zero is a free slot. The number of slots is a
-    /// power of two.
+    /// For each slot, the position in `words` at which a key begins, plus one. Zero is a free slot. The
+    /// number of slots is a power of two.
     slots: Vec<Slot>,
     used: usize,
 }
@@ -17,11 +18,11 @@ struct Slot {
     at: u32,
 }
 
-/// The most words that the memo holds. A longer search continues without remembering more.
+/// The maximum number of words in the memo. A longer search continues, but adds no more keys.
 const MOST_WORDS: usize = 1 << 24;
 
 impl Memo {
-    /// Adds a key. Returns whether it is new, as far as the memo remembers.
+    /// Adds a key. Returns true if the memo did not contain it.
     pub(super) fn insert(&mut self, key: &[u64]) -> bool {
         if 3 * self.slots.len() <= 4 * self.used {
             self.grow();
@@ -35,7 +36,7 @@ impl Memo {
             at = (at + 1) & (self.slots.len() - 1);
         }
         if self.words.len() < MOST_WORDS {
-            let place = u32::try_from(self.words.len() + 1).expect("fewer words than 2³²");
+            let place = u32::try_from(self.words.len() + 1).expect("there are fewer words than 2³²");
             self.slots[at] = Slot { hash, at: place };
             self.words.push(key.len() as u64);
             self.words.extend_from_slice(key);

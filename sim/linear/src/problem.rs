@@ -5,23 +5,24 @@ use super::unreachable::Unreachable;
 use super::writers::Writers;
 use super::{Effect, HistoryOp};
 
-/// The state of a key whose value no operation reads, nor anything that is appended to it.
+/// The state of a key whose value makes no difference: no operation reads it, or reads a value that is made
+/// from it by appending.
 pub(super) const UNREAD: u32 = u32::MAX;
 
 /// The value that every key starts with.
 pub(super) const INITIAL: u32 = 0;
 
-/// The completed operations, in the order of their invocations, and behind them the pending ones, which
-/// may have happened or not.
+/// The operations: first the completed ones in the order of their invocations, then the pending ones. A
+/// pending operation may or may not have happened.
 #[derive(Debug)]
 pub(super) struct Problem {
     pub(super) operations: Vec<HistoryOp>,
-    /// How many of the operations completed.
+    /// The number of completed operations.
     pub(super) completed: usize,
     pub(super) initial: u32,
-    /// `None` if a value must be read that no operation produced.
+    /// The values that must be read; `None` if no operation produced one of them.
     pub(super) unreachable: Option<Unreachable>,
-    /// `None` if nothing is appended.
+    /// The states of the key; `None` if no operation appends.
     pub(super) states: Option<AppendStates>,
 }
 
@@ -47,8 +48,8 @@ impl Problem {
         problem
     }
 
-    /// Gives one number to all values that no operation reads, and one effect to all operations that write
-    /// such a value.
+    /// Replaces all values that no operation reads by one number, and the effects of all operations that
+    /// write such a value by one effect.
     fn unify_unread(&mut self, values: &[Box<[u8]>], seen: &[bool], writers: &Writers<'_>) {
         let states = self.states.as_ref();
         let matters = |value: u32| match states {
@@ -67,8 +68,8 @@ impl Problem {
         }
     }
 
-    /// Leaves out pending operations that make no difference: every order with them is an order without
-    /// them. Their writes can matter only to a cas that found another value.
+    /// Leaves out pending operations that cannot change the verdict: for every order with such an operation
+    /// there is an order without it. The write of such an operation matters only to a `cas` that fails.
     fn drop_pointless(&mut self) {
         if !self.operations.iter().any(|it| matches!(it.effect, Effect::Mismatch(_))) {
             self.operations.retain(|it| !it.is_pending() || it.writes() != Some(UNREAD));
@@ -76,7 +77,7 @@ impl Problem {
     }
 }
 
-/// Which values are compared with the state by some operation.
+/// Returns, for each value, whether an operation compares it with the state.
 fn seen(operations: &[HistoryOp], values: usize) -> Vec<bool> {
     let mut seen = vec![false; values];
     for it in operations {

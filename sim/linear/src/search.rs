@@ -16,15 +16,16 @@ pub(super) struct OrderSearch {
     problem: Problem,
     by_invocation: Lists,
     by_completion: Lists,
-    /// Operations with equal effects, in the order of their completions.
+    /// The operations with equal effects, in the order of their completions.
     equal: Lists,
-    /// One bit for each operation that was linearized.
+    /// One bit for each operation; it is set if the operation is linearized.
     linearized: Vec<u64>,
-    /// For each completed operation, how many of them were invoked before it completed.
+    /// For each completed operation, the number of completed operations that were invoked before it
+    /// completed.
     reach: Vec<u32>,
     state: u32,
     unreachable: Unreachable,
-    /// Operations in the order in which they were linearized.
+    /// The operations in the order in which they were linearized.
     order: Vec<u32>,
     frames: Vec<Frame>,
     memo: Memo,
@@ -32,7 +33,7 @@ pub(super) struct OrderSearch {
     verdict: Option<bool>,
 }
 
-/// A point to backtrack to.
+/// A point to which the search can backtrack.
 #[derive(Clone, Copy, Debug)]
 struct Frame {
     /// The length of the order before the last operation was added.
@@ -84,7 +85,7 @@ impl OrderSearch {
         self.frames.push(Frame { order: 0, state: self.state, next: self.by_invocation.first(self.all()) });
     }
 
-    /// Goes on for at most this many steps. Returns the verdict once it is known.
+    /// Continues for at most `steps` steps. Returns the verdict when it is known.
     pub(super) fn run(&mut self, steps: u64) -> Option<bool> {
         for _ in 0..steps {
             if self.verdict.is_some() {
@@ -104,7 +105,7 @@ impl OrderSearch {
         let Some(candidate) = self.candidate() else {
             return self.backtrack();
         };
-        let frame = self.frames.last_mut().expect("the first frame goes last");
+        let frame = self.frames.last_mut().expect("the first frame is removed last");
         frame.next = self.by_invocation.next[candidate as usize];
         if self.is_second_choice(candidate) {
             return;
@@ -121,7 +122,7 @@ impl OrderSearch {
         }
     }
 
-    /// The operation that the last frame tries next, if there is one.
+    /// Returns the operation that the last frame tries next; `None` if there is none.
     fn candidate(&mut self) -> Option<u32> {
         let (all, completed, first_end) = (self.all(), self.problem.completed as u32, self.first_end());
         let may_come = |at: u32| at < all && self.problem.operations[at as usize].invoked < first_end;
@@ -134,8 +135,8 @@ impl OrderSearch {
         may_come(frame.next).then_some(frame.next)
     }
 
-    /// Whether another operation has the same effect, may come now too, and completes earlier: in any
-    /// order with this one now and the other one later, the two can be exchanged.
+    /// True if another operation has the same effect, may also be the next one, and completes earlier. In
+    /// every order with this operation first, the two can be exchanged.
     fn is_second_choice(&self, at: u32) -> bool {
         let (all, first_end) = (self.all(), self.first_end());
         let mut other = self.equal.previous[at as usize];
@@ -154,7 +155,7 @@ impl OrderSearch {
         }
     }
 
-    /// The state after an operation; `None` if its output does not fit the current state.
+    /// Returns the state after an operation; `None` if its output does not fit the current state.
     fn outcome(&mut self, at: u32) -> Option<u32> {
         let state = self.state;
         match self.problem.operations[at as usize].effect {
@@ -164,7 +165,8 @@ impl OrderSearch {
             Effect::Write(value) => Some(value),
             Effect::Cas(expected, new) => (state == expected).then_some(new),
             Effect::Append(element) => {
-                let states = self.problem.states.as_mut().expect("there are states if something is appended");
+                let states =
+                    self.problem.states.as_mut().expect("append states exist if an operation appends");
                 Some(states.append(state, element))
             }
         }
@@ -208,7 +210,8 @@ impl OrderSearch {
         self.state = to.state;
     }
 
-    /// Whether every value that nothing else can produce can be reached from the state by appending.
+    /// True if each value that must still be read, and that no remaining operation can produce, can be
+    /// reached from the current state by appending.
     fn can_succeed(&self) -> bool {
         let leads_to = |later: u32| match &self.problem.states {
             Some(states) => states.leads_to(self.state, later),
@@ -217,9 +220,9 @@ impl OrderSearch {
         self.unreachable.iter().all(leads_to)
     }
 
-    /// Whether the search has these operations linearized in this state for the first time. The key leaves out
-    /// two groups of operations. All operations before the first remaining one are linearized. An operation
-    /// that was invoked after the first remaining completion is not linearized.
+    /// Records the linearized operations and the state. Returns true if they were not recorded before. The
+    /// key leaves out two groups of operations. All operations before the first remaining one are linearized.
+    /// An operation that was invoked after the first remaining completion is not linearized.
     fn is_new(&mut self) -> bool {
         let first = self.by_invocation.first(self.all());
         let Some(&reach) = self.reach.get(self.by_completion.first(self.all()) as usize) else { return true };
@@ -236,7 +239,7 @@ impl OrderSearch {
         self.problem.operations.len() as u32
     }
 
-    /// When the first of the remaining operations completes.
+    /// Returns the time of the first completion among the remaining operations.
     fn first_end(&self) -> u32 {
         self.problem
             .operations
@@ -251,8 +254,8 @@ impl OrderSearch {
     }
 }
 
-/// Groups of operations with equal effects: completed ones in the order of their completions, then pending
-/// ones.
+/// Returns groups of operations with equal effects. In each group, the completed operations come first, in the
+/// order of their completions.
 fn equal(problem: &Problem) -> Vec<Vec<u32>> {
     let mut sorted = (0..problem.operations.len() as u32).collect::<Vec<_>>();
     let of = |at: u32| problem.operations[at as usize];

@@ -1,9 +1,9 @@
-//! States that are appended to.
+//! The states of a key that change by appending.
 
 use super::problem::UNREAD;
 use std::collections::BTreeMap;
 
-/// The values that matter as states: those that were read, and their prefixes.
+/// The values that matter as states: the values that were read, and their prefixes.
 #[derive(Debug)]
 pub(super) struct AppendStates {
     values: Vec<Box<[u8]>>,
@@ -22,7 +22,7 @@ impl AppendStates {
         Self { values: values.to_vec(), ids, seen, grown: BTreeMap::new() }
     }
 
-    /// The state after `element` was appended to `state`.
+    /// Returns the state after `element` was appended to `state`.
     pub(super) fn append(&mut self, state: u32, element: u32) -> u32 {
         if state == UNREAD {
             return UNREAD;
@@ -36,20 +36,20 @@ impl AppendStates {
         grown
     }
 
-    /// Whether a value that was read begins with this.
+    /// True if a value that was read begins with this value.
     pub(super) fn leads_somewhere(&self, value: &[u8]) -> bool {
         let at = self.seen.partition_point(|seen| &**seen < value);
         self.seen.get(at).is_some_and(|seen| seen.starts_with(value))
     }
 
-    /// Whether a value that was read contains this.
+    /// True if a value that was read contains this element.
     pub(super) fn was_seen_within(&self, element: &[u8]) -> bool {
         let is_within =
             |seen: &[u8]| element.is_empty() || seen.windows(element.len()).any(|part| part == element);
         self.seen.iter().any(|seen| is_within(seen))
     }
 
-    /// Whether `later` can be made out of `state` by appending.
+    /// True if `later` can be made from `state` by appending.
     pub(super) fn leads_to(&self, state: u32, later: u32) -> bool {
         state != UNREAD && self.values[later as usize].starts_with(&self.values[state as usize])
     }
@@ -59,7 +59,7 @@ impl AppendStates {
         if let Some(&number) = self.ids.get(&value) {
             return number;
         }
-        let number = u32::try_from(self.values.len()).expect("fewer values than 2³²");
+        let number = u32::try_from(self.values.len()).expect("there are fewer values than 2³²");
         self.values.push(value.clone());
         self.ids.insert(value, number);
         number

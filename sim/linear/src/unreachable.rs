@@ -4,27 +4,29 @@
 
 use std::ops::Range;
 
-/// Counts for each value how often it must still be read and what can still produce it; kept up to date
-/// as operations are linearized and put back.
+/// For each value, counts the operations that must still read it and the operations that can still produce
+/// it. The counts change when operations are linearized and put back.
 #[derive(Debug, Default)]
 pub(super) struct Unreachable {
-    /// For each value, how many operations must still read it.
+    /// For each value, the number of operations that must still read it.
     demand: Vec<u32>,
-    /// For each value, the number of operations that can still produce it. If the operation that
-    /// produced the value is known, this is one, and zero after that operation was linearized.
+    /// For each value, the number of operations that can still produce it. If the operation that produced the
+    /// value is known, the number is one until that operation is linearized, and zero afterwards.
     slack: Vec<i32>,
-    /// The values whose slack each operation reduces. The lists of all operations follow each other.
+    /// For each operation, the values whose `slack` it reduces. The lists of all operations are stored one
+    /// after another.
     supplies: Vec<u32>,
     /// The position in `supplies` at which the list of each operation begins.
     starts: Vec<u32>,
-    /// The unreachable values.
+    /// The values that must still be read and that no remaining operation can produce.
     values: Vec<u32>,
-    /// Where in `values` each of them is.
+    /// The position in `values` of each of its members.
     places: Vec<u32>,
 }
 
 impl Unreachable {
-    /// With nothing linearized yet. `pairs` are operations and the values whose slack they take.
+    /// Makes the counts for a search that has linearized nothing. `pairs` are operations and the values whose
+    /// `slack` they reduce.
     pub(super) fn new(
         demand: Vec<u32>,
         slack: Vec<i32>,
@@ -49,12 +51,13 @@ impl Unreachable {
         all
     }
 
-    /// The unreachable values.
+    /// Returns the values that must still be read and that no remaining operation can produce.
     pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
         self.values.iter().copied()
     }
 
-    /// An operation was linearized; it read this value, if it read one.
+    /// Updates the counts after an operation was linearized. `read` is the value that it read, if it is a
+    /// read.
     pub(super) fn lift(&mut self, at: u32, read: Option<u32>) {
         if let Some(value) = read {
             let was = self.has(value);
@@ -64,7 +67,7 @@ impl Unreachable {
         self.change_slack(at, -1);
     }
 
-    /// The operation was put back.
+    /// Updates the counts after an operation was put back. `read` is the value that it read, if it is a read.
     pub(super) fn unlift(&mut self, at: u32, read: Option<u32>) {
         if let Some(value) = read {
             let was = self.has(value);
@@ -91,7 +94,7 @@ impl Unreachable {
         0 < self.demand[value as usize] && self.slack[value as usize] <= 0
     }
 
-    /// Adds a value to the list, or removes it, after its counts have changed.
+    /// Adds a value to the list or removes it from the list, after its counts have changed.
     fn notice(&mut self, value: u32, was: bool) {
         let is = self.has(value);
         if was && !is {

@@ -1,4 +1,4 @@
-//! Which operations produced the values that were read.
+//! Finds the operations that produced the values that were read.
 
 use super::elements::AppendedElements;
 use super::problem::{INITIAL, UNREAD};
@@ -11,15 +11,17 @@ use std::ops::Range;
 #[derive(Debug)]
 pub(super) struct Writers<'a> {
     values: &'a [Box<[u8]>],
-    /// Values and the operations that they need, by id.
+    /// Pairs of a value and the id of an operation without which the value cannot be produced.
     pairs: Vec<(u32, u32)>,
-    /// Values that no operation can have produced.
+    /// The values that no operation can have produced.
     impossible: Vec<u32>,
-    /// The elements of the values, if something is appended and values can be split into elements.
+    /// The elements of the values. `None` if no operation appends, or if the values cannot be split into
+    /// elements.
     elements: Option<AppendedElements<'a>>,
 }
 
-/// A value that more operations can lead to is not counted: counting it would cost more than it saves.
+/// The maximum number of operations that can lead to a value that is counted. Counting a value with more
+/// operations would cost more than it saves.
 const MOST_SUPPLIES: i32 = 64;
 
 impl<'a> Writers<'a> {
@@ -51,7 +53,7 @@ impl<'a> Writers<'a> {
         writers
     }
 
-    /// Nothing is appended: a value is produced by an operation that writes it.
+    /// Finds the only writer of each value, in a history without append operations.
     fn find_writers(&mut self, operations: &[HistoryOp], seen: impl Iterator<Item = u32>) {
         const NOBODY: u32 = u32::MAX;
         const SEVERAL: u32 = u32::MAX - 1;
@@ -71,8 +73,8 @@ impl<'a> Writers<'a> {
         }
     }
 
-    /// The only possible writer of a value took effect before the first read of the value completed,
-    /// even if the write itself never completed.
+    /// Shortens the time in which an operation may take effect: the only possible writer of a value took
+    /// effect before the first read of the value completed, even if the write itself never completed.
     pub(super) fn tighten(&self, operations: &mut [HistoryOp]) {
         let mut ends = vec![NEVER; self.values.len()];
         loop {
@@ -93,7 +95,7 @@ impl<'a> Writers<'a> {
         }
     }
 
-    /// Whether an appended element is part of a value that was read.
+    /// True if an appended element is part of a value that was read.
     pub(super) fn is_seen(&self, element: u32, states: Option<&AppendStates>) -> bool {
         let element = &self.values[element as usize];
         match (&self.elements, states) {
@@ -103,8 +105,8 @@ impl<'a> Writers<'a> {
         }
     }
 
-    /// Counts the values that must be read and the operations that can lead to them; `None` if a value must be read that no
-    /// operation produced. `operations` are in their final order.
+    /// Counts the values that must be read, and the operations that can lead to them. Returns `None` if no
+    /// operation produced a value that must be read. `operations` must be in their final order.
     pub(super) fn count(&self, operations: &[HistoryOp], appends: bool) -> Option<Unreachable> {
         let mut demand = vec![0; self.values.len()];
         for value in operations.iter().filter_map(HistoryOp::reads) {
@@ -128,7 +130,8 @@ impl<'a> Writers<'a> {
         Some(Unreachable::new(demand, slack, supplies, operations.len()))
     }
 
-    /// Pairs of an operation and a value that must be read and needs this operation.
+    /// Returns pairs of an operation and a value that must be read. The value cannot be produced without the
+    /// operation.
     fn made(&self, operations: &[HistoryOp], demand: &[u32]) -> Vec<(u32, u32)> {
         let mut places = vec![None; operations.iter().map(|it| it.id + 1).max().unwrap_or(0) as usize];
         for (place, it) in (0..).zip(operations) {
@@ -139,7 +142,7 @@ impl<'a> Writers<'a> {
         needed.filter_map(|&(value, writer)| Some((place(writer)?, value))).collect()
     }
 
-    /// Pairs of an operation and a listed value that can follow from its write. A value that too many
+    /// Returns pairs of an operation and a listed value that can follow from its write. A value that too many
     /// operations can lead to is removed from the list.
     fn led(&self, operations: &[HistoryOp], later: &mut Vec<u32>, appends: bool) -> Vec<(u32, u32)> {
         later.sort_unstable_by_key(|&value| &self.values[value as usize]);
@@ -162,7 +165,7 @@ impl<'a> Writers<'a> {
         led.collect()
     }
 
-    /// The sorted values that can follow from the write of an operation.
+    /// Returns the range of the sorted values that can follow from the write of an operation.
     fn range(&self, it: &HistoryOp, later: &[u32], appends: bool) -> Range<usize> {
         let Some(value) = it.writes().filter(|&value| value != UNREAD) else { return 0..0 };
         let (base, of) = (&*self.values[value as usize], |later: &u32| &*self.values[*later as usize]);

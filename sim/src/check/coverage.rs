@@ -1,6 +1,6 @@
 //! Counts events that should sometimes happen, and the different situations of a run.
 //!
-//! A sweep that passes has still tested little if, for example, the leader never changed.
+//! A sweep can pass and still have tested little, for example if the leader never changed.
 
 use crate::check::calls::refused_for_a_reason::{Reason, given};
 use crate::check::commit::committed_is_durable_on_quorum::counted;
@@ -33,9 +33,9 @@ named! {
         ConfigurationChanged = "configuration changed",
         /// A leader entered a joint configuration.
         JointEntered = "joint configuration entered",
-        /// A joint configuration was in force while the leader changed.
+        /// The leader changed while a joint configuration was in force.
         JointLeaderChange = "leader changed during a joint configuration",
-        /// A leader committed a configuration in which it is no voter.
+        /// A leader committed a configuration in which it is not a voter.
         LeaderRemoved = "leader removed",
         /// A server crashed before its writes reached the disk.
         CrashWhileWriting = "crash with unsynced writes",
@@ -75,7 +75,7 @@ named! {
         StaleChangeRefused = "stale change refused",
         /// A change during a transfer of leadership was refused.
         ChangeInTransfer = "change refused during a transfer",
-        /// A change was committed that left the membership as it was.
+        /// A change was committed that left the membership unchanged.
         NullChange = "membership unchanged by a change",
         /// A server was shut down.
         ShutDown = "server shut down",
@@ -93,7 +93,7 @@ pub struct Sometimes {
 }
 
 impl Sometimes {
-    /// The largest number of situations that are kept.
+    /// The maximum number of situations that are kept.
     const MOST: usize = 4_096;
 
     const ROUTINE: Facts = Facts::LEADS
@@ -136,13 +136,13 @@ impl Sometimes {
         }
     }
 
-    /// How often each event happened. Events that did not happen have the count zero.
+    /// Returns the number of times that each event happened. Events that did not happen have the count zero.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, u64> {
         self.counts.named().map(|(name, count)| (name.to_owned(), count)).collect()
     }
 
-    /// How often one event happened.
+    /// Returns the number of times that this event happened.
     #[must_use]
     pub fn count(&self, point: Point) -> u64 {
         self.counts[point]
@@ -266,9 +266,9 @@ impl Sometimes {
     }
 }
 
-/// A digest of the situation. For each server it covers its role, whether another term or log is newer, its
-/// uncommitted entries, and the phase of its configuration. The servers' names and the number of equal
-/// servers do not matter.
+/// Returns a digest of the situation. For each server it covers its role, whether another term or log is
+/// newer, its uncommitted entries, and the phase of its configuration. The servers' names and the number of
+/// equal servers do not matter.
 fn situation(ghost: &Ghost) -> u64 {
     let up = ghost.up();
     let mut profiles = [0_u64; ServerIdx::MAX_SERVERS];

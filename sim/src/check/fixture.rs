@@ -1,5 +1,5 @@
-//! A scripted cluster for tests of the checks. Every helper makes a legal sequence of steps; a test
-//! then breaks one rule by hand.
+//! A scripted cluster for tests of the checks. Every helper makes a legal sequence of steps. A test then
+//! breaks one rule directly.
 
 mod scripted_server;
 
@@ -17,8 +17,8 @@ pub(crate) const N2: ServerIdx = ServerIdx(1);
 pub(crate) const N3: ServerIdx = ServerIdx(2);
 pub(crate) const N4: ServerIdx = ServerIdx(3);
 
-/// The time for which a server refuses votes after a message from its leader. Clocks stand still unless a test
-/// sets them.
+/// The time for which a server refuses votes after a message from its leader. Clocks do not advance unless a
+/// test sets them.
 pub(crate) const HEARTBEAT_TIMEOUT: Span = Span::ms(100);
 
 /// The settings of every server.
@@ -34,13 +34,13 @@ pub(crate) const LIMITS: Limits = Limits {
     heartbeat_interval: Span::ms(10),
 };
 
-/// A configuration of these voters.
+/// Makes a configuration with these voters.
 pub(crate) fn voters(servers: &[ServerIdx]) -> Arc<Configuration> {
     let members = servers.iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
     Arc::new(Configuration::new(members).expect("a sound configuration"))
 }
 
-/// The log that a store would recover from these entries.
+/// Makes the log that a store would recover from these entries.
 fn image(base: LogId, entries: &[Entry]) -> LogImage {
     let mut image = LogImage::new(base, CacheLimits::entries(1));
     for entry in entries {
@@ -49,24 +49,24 @@ fn image(base: LogId, entries: &[Entry]) -> LogImage {
     image
 }
 
-/// The other two of the three voters.
+/// Returns the other two of the three voters.
 fn other_servers(idx: ServerIdx) -> impl Iterator<Item = ServerIdx> {
     [N1, N2, N3].into_iter().filter(move |other| *other != idx)
 }
 
-/// An acknowledgement of the log up to an index.
+/// Makes an acknowledgement of the log up to an index.
 fn success(term: Term, last_log: Index) -> Response {
     let (success, no_retry_backoff, hint) = (true, false, None);
     Response::AppendEntries(AppendEntriesResponse { term, success, last_log, no_retry_backoff, hint })
 }
 
-/// A snapshot up to an entry, with the first configuration.
+/// Makes the description of a snapshot up to an entry, with the first configuration.
 pub(crate) fn meta(last: LogId) -> SnapshotMeta {
     let configuration = (*voters(&[N1, N2, N3])).clone();
     SnapshotMeta { last, configuration, configuration_index: Index(1), size: 0, checksum: 0 }
 }
 
-/// The ghost state of a scripted run, and the one check under test.
+/// The ghost state of a scripted run, and the check under test.
 #[derive(Debug)]
 pub(crate) struct Fixture {
     pub(crate) ghost: Ghost,
@@ -75,12 +75,13 @@ pub(crate) struct Fixture {
     scripted_servers: Vec<ScriptedServer>,
     violation: Option<String>,
     serial: u64,
-    /// The time on the clock of every server.
+    /// The time that the clock of every server shows.
     pub(crate) clock: Time,
 }
 
 impl Fixture {
-    /// Three voters, all at t1 with the first configuration. A fourth server is no member.
+    /// Makes a cluster of three voters, all at t1 with the first configuration. A fourth server is not a
+    /// member.
     pub(crate) fn three(check: &'static Check) -> Self {
         let blank = ScriptedServer {
             view: ServerView::BLANK,
@@ -130,7 +131,7 @@ impl Fixture {
         assert!(0 < self.witnessed, "{} saw nothing", self.check.name);
     }
 
-    /// Asserts that the check reported no violation. It may have had no case to judge.
+    /// Asserts that the check reported no violation. The check may have had no case to judge.
     pub(crate) fn expect_no_violation(&self) {
         assert_eq!(self.violation, None, "{} must report nothing", self.check.name);
     }
@@ -141,7 +142,7 @@ impl Fixture {
         assert!(violation.starts_with(what), "{} says {violation:?}, not {what:?}", self.check.name);
     }
 
-    /// The message of the first violation. The fixture forgets it.
+    /// Removes and returns the message of the first violation.
     pub(crate) fn take_violation(&mut self) -> Option<String> {
         self.violation.take()
     }
@@ -160,7 +161,8 @@ impl Fixture {
         &self.scripted_servers[idx.at()]
     }
 
-    /// A server handles an event. Its writes change its view, and then `change` changes the rest of it.
+    /// Lets a server handle an event. The writes of the step change the server's view. Then `change` makes
+    /// further changes to the view.
     pub(crate) fn step(
         &mut self,
         idx: ServerIdx,
@@ -181,12 +183,12 @@ impl Fixture {
         self.run_check(facts);
     }
 
-    /// A server changes its view in a timer event.
+    /// Changes the view of a server in a timer event.
     pub(crate) fn set_view(&mut self, idx: ServerIdx, change: impl FnOnce(&mut ScriptedServer)) {
         self.step(idx, &Event::Timer, change, Vec::new());
     }
 
-    /// All pending writes of a server become durable.
+    /// Makes all pending writes of a server durable.
     pub(crate) fn sync(&mut self, idx: ServerIdx) {
         while let Some(write) = self.scripted_servers[idx.at()].writes.pop_front() {
             let scripted = &mut self.scripted_servers[idx.at()];
@@ -204,13 +206,13 @@ impl Fixture {
         scripted.entries.truncate(scripted.disk.1);
     }
 
-    /// A server starts with the content of its disk.
+    /// Starts a server with the content of its disk.
     pub(crate) fn boot(&mut self, idx: ServerIdx) {
         let hard = self.scripted_servers[idx.at()].disk.0;
         self.boot_with_vote(idx, hard.term.0, hard.vote);
     }
 
-    /// A server starts with this term and vote and with its own log.
+    /// Starts a server with this term and vote and with its own log.
     pub(crate) fn boot_with_vote(&mut self, idx: ServerIdx, term: u64, vote: Option<NodeId>) {
         let entries = self.scripted_servers[idx.at()].entries.clone();
         let log = image(LogId::ZERO, &entries);
@@ -226,7 +228,7 @@ impl Fixture {
         self.boot_as(idx, &boot, &entries);
     }
 
-    /// A server starts with this boot state.
+    /// Starts a server with this boot state.
     pub(crate) fn boot_as(&mut self, idx: ServerIdx, boot: &Boot, entries: &[Entry]) {
         let scripted = &mut self.scripted_servers[idx.at()];
         let snapshot = boot.snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
@@ -246,26 +248,26 @@ impl Fixture {
         self.run_check(facts);
     }
 
-    /// A state machine applies a batch.
+    /// Lets a state machine apply a batch.
     pub(crate) fn applied(&mut self, idx: ServerIdx, first: u64, last: u64, digest: u64) {
         let entries = (first..=last).map(|index| Entry::new(Term(1), Index(index), Payload::Noop)).collect();
         let facts = self.ghost.applied(idx, &Batch { entries }, digest);
         self.run_check(facts);
     }
 
-    /// A state machine loads a snapshot.
+    /// Lets a state machine load a snapshot.
     pub(crate) fn restored(&mut self, idx: ServerIdx, last: LogId, digest: u64) {
         let facts = self.ghost.restored(idx, last, digest);
         self.run_check(facts);
     }
 
-    /// A state machine writes a snapshot with the first configuration.
+    /// Lets a state machine write a snapshot with the first configuration.
     pub(crate) fn captured(&mut self, idx: ServerIdx, last: LogId, digest: u64) {
         let facts = self.ghost.captured(idx, &meta(last), digest);
         self.run_check(facts);
     }
 
-    /// A server receives the last piece of a snapshot, writes it and installs the snapshot.
+    /// Lets a server receive the last piece of a snapshot, write it and install the snapshot.
     pub(crate) fn install(
         &mut self,
         idx: ServerIdx,
@@ -289,19 +291,19 @@ impl Fixture {
         self.step(idx, &event, change, vec![write, Action::Restore(meta)]);
     }
 
-    /// A client asks a server for a read.
+    /// Lets a client ask a server for a read.
     pub(crate) fn read(&mut self, idx: ServerIdx, request: u64, path: ReadPath) {
         let event = Event::Call { request: RequestId(request), call: Call::Read(path) };
         self.step(idx, &event, |_| {}, Vec::new());
     }
 
-    /// A server allows the read.
+    /// Lets a server allow the read.
     pub(crate) fn allow(&mut self, idx: ServerIdx, request: u64, answer: Answer) {
         let answer = Action::Answer { request: RequestId(request), outcome: Ok(answer) };
         self.step(idx, &Event::Timer, |_| {}, vec![answer]);
     }
 
-    /// A server campaigns. It asks for votes after its own vote is durable.
+    /// Lets a server campaign. It asks for votes after its own vote is durable.
     pub(crate) fn campaign(&mut self, idx: ServerIdx, term: u64) {
         let hard = HardState { term: Term(term), vote: Some(idx.node()) };
         let write = self.write(Some(hard), LogOp::Keep);
@@ -318,7 +320,7 @@ impl Fixture {
         self.step(idx, &Event::Persisted(Token(self.serial)), |_| {}, sends);
     }
 
-    /// A server receives a vote request, makes its vote durable, and grants it.
+    /// Lets a server receive a vote request, make its vote durable, and grant the vote.
     pub(crate) fn grant(&mut self, voter: ServerIdx, term: u64, candidate: ServerIdx) {
         let last = self.scripted(candidate).view.last;
         let rpc = self.rpc();
@@ -346,7 +348,7 @@ impl Fixture {
         Action::Reply { to: candidate.node(), rpc, response }
     }
 
-    /// A candidate becomes leader and appends its first entry.
+    /// Lets a candidate become leader and append its first entry.
     pub(crate) fn become_leader(&mut self, idx: ServerIdx, term: u64) {
         let last = self.scripted(idx).view.last.index;
         let noop = Entry::new(Term(term), last.next(), Payload::Noop);
@@ -372,7 +374,7 @@ impl Fixture {
         self.sync(idx);
     }
 
-    /// A server is elected with the votes of both other servers.
+    /// Elects a server with the votes of both other servers.
     pub(crate) fn elect(&mut self, idx: ServerIdx, term: u64) {
         self.campaign(idx, term);
         for voter in other_servers(idx) {
@@ -381,7 +383,7 @@ impl Fixture {
         self.become_leader(idx, term);
     }
 
-    /// A leader appends these payloads and makes them durable.
+    /// Lets a leader append these payloads and make them durable.
     pub(crate) fn append(&mut self, leader: ServerIdx, payloads: Vec<Payload>) {
         let view = self.scripted(leader).view;
         let indexes = view.last.index.0 + 1..;
@@ -393,21 +395,21 @@ impl Fixture {
         self.sync(leader);
     }
 
-    /// A leader appends commands.
+    /// Lets a leader append `count` commands.
     pub(crate) fn propose(&mut self, leader: ServerIdx, count: usize) {
         let bytes: Data = [7].as_slice().into();
         self.append(leader, vec![Payload::Command(bytes); count]);
     }
 
-    /// A follower receives all entries of the leader after index `after`. They replace entries that conflict.
-    /// The follower acknowledges them after they are durable.
+    /// Sends a follower all entries of the leader after index `after`. The entries replace conflicting
+    /// entries. The follower makes them durable and acknowledges them.
     pub(crate) fn replicate(&mut self, leader: ServerIdx, follower: ServerIdx, after: u64) {
         let rpc = self.deliver(leader, follower, after);
         self.sync(follower);
         self.acknowledge(leader, follower, rpc);
     }
 
-    /// A follower receives all entries of the leader after index `after`.
+    /// Sends a follower all entries of the leader after index `after`.
     pub(crate) fn deliver(&mut self, leader: ServerIdx, follower: ServerIdx, after: u64) -> RpcId {
         let rpc = self.rpc();
         let (term, entries) = (self.scripted(leader).view.term, self.scripted(leader).entries.clone());
@@ -434,7 +436,7 @@ impl Fixture {
         rpc
     }
 
-    /// A follower acknowledges its log, and the leader receives the acknowledgement.
+    /// Lets a follower acknowledge its log, and lets the leader receive the acknowledgement.
     pub(crate) fn acknowledge(&mut self, leader: ServerIdx, follower: ServerIdx, rpc: RpcId) {
         let acknowledgement = self.acknowledgement(leader, follower, rpc);
         self.step(follower, &Event::Persisted(Token(self.serial)), |_| {}, vec![acknowledgement]);
@@ -447,7 +449,7 @@ impl Fixture {
         Action::Reply { to: leader.node(), rpc, response: success(term, last.index) }
     }
 
-    /// A leader sets its match index of a follower.
+    /// Sets the leader's match index of a follower.
     pub(crate) fn set_matched(&mut self, leader: ServerIdx, follower: ServerIdx, matched: Index) {
         let term = self.scripted(leader).view.term;
         let response = success(term, matched);
@@ -460,13 +462,13 @@ impl Fixture {
         self.step(leader, &event, believe, Vec::new());
     }
 
-    /// A server raises its commit index when it hears that its write is durable.
+    /// Lets a server raise its commit index when it learns that its write is durable.
     pub(crate) fn commit(&mut self, idx: ServerIdx, index: u64) {
         let event = Event::Persisted(Token(self.serial));
         self.step(idx, &event, |scripted| scripted.view.commit = Index(index), Vec::new());
     }
 
-    /// A server is elected, and its first entry is replicated and committed on all servers.
+    /// Elects a server. Its first entry is replicated to all servers and committed.
     pub(crate) fn settle(&mut self, leader: ServerIdx, term: u64) {
         self.elect(leader, term);
         let last = self.scripted(leader).view.last.index.0;

@@ -1,8 +1,8 @@
-//! The ghost state: the memory of the harness about a run. It holds the content of each disk, the promises
+//! The ghost state: the memory of the harness about a run. It contains the content of each disk, the promises
 //! of each server, the votes, the leaders and the committed entries.
 //!
-//! The ghost state is built from observations alone. The checks read it, and it judges nothing itself. The
-//! view that a server has of itself ([`ServerView`]) is kept apart from the facts ([`DurableState`],
+//! The ghost state is built only from observations. The checks read it; the ghost state itself judges
+//! nothing. A server's view of itself ([`ServerView`]) is separate from the facts ([`DurableState`],
 //! [`CommitHistory`], [`Terms`]).
 
 pub(crate) mod ghost_server;
@@ -62,10 +62,10 @@ pub(crate) struct Ghost {
     pub(crate) history: CommitHistory,
     /// The votes and the leader of each term.
     pub(crate) terms: Terms,
-    /// The time at which all faults ended, and the servers that must make progress since then.
+    /// The time at which all faults ended, and the servers that must make progress after it.
     pub(crate) healed: Option<(Time, ServerSet)>,
     ghost_servers: Vec<GhostServer>,
-    /// Old indexes are removed when the history holds this number of indexes.
+    /// The number of indexes in the history at which old indexes are removed.
     prune_at: usize,
 }
 
@@ -85,29 +85,30 @@ impl Default for Ghost {
 }
 
 impl Ghost {
-    /// The number of indexes that are kept although no server needs them, so that late messages can still
-    /// be judged.
+    /// The number of indexes that are kept although no server needs them. Late messages can then still be
+    /// judged.
     const SLACK: usize = 2_048;
 
-    /// The record of a server.
+    /// Returns the record of a server.
     #[must_use]
     pub(crate) fn ghost_server(&self, idx: ServerIdx) -> &GhostServer {
         &self.ghost_servers[idx.at()]
     }
 
-    /// The record of the server of the newest observation.
+    /// Returns the record of the server of the newest observation.
     #[must_use]
     pub(crate) fn subject(&self) -> &GhostServer {
         &self.ghost_servers[self.step.idx.at()]
     }
 
-    /// The record of a server with this node id. `None` if the id is not one of the tank.
+    /// Returns the record of the server with this node id. Returns `None` if no server of the tank has this
+    /// id.
     #[must_use]
     pub(crate) fn ghost_server_of(&self, node: NodeId) -> Option<&GhostServer> {
         ServerIdx::of(node).map(|idx| self.ghost_server(idx))
     }
 
-    /// The servers that run.
+    /// Returns the servers that run.
     #[must_use]
     pub(crate) fn up(&self) -> ServerSet {
         let up =
@@ -170,7 +171,7 @@ impl Ghost {
         Facts::CRASHED
     }
 
-    /// Whether another server uses a configuration that names this server.
+    /// True if another server uses a configuration that names this server.
     fn is_member(&self, idx: ServerIdx) -> bool {
         let others = (0..).map(ServerIdx).zip(&self.ghost_servers).filter(|(other, _)| *other != idx);
         let mut configurations = others.filter_map(|(_, other)| other.configuration.as_ref());
@@ -223,12 +224,12 @@ impl Ghost {
     }
 }
 
-/// The newer of two snapshots.
+/// Returns the newer of two snapshots.
 fn newer(one: LogId, other: LogId) -> LogId {
     if one.index < other.index { other } else { one }
 }
 
-/// The configuration of a snapshot and its index in the log.
+/// Returns the configuration of a snapshot and its index in the log.
 fn placed(meta: &SnapshotMeta) -> IndexedConf {
     IndexedConf { index: meta.configuration_index, conf: Conf::of(&meta.configuration) }
 }

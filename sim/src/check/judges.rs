@@ -1,5 +1,5 @@
-//! Runs all checks. The facts of an observation select the checks that run. A step concerns three or four of
-//! the fifty-nine checks, and most observations concern none.
+//! Runs all checks. The facts of an observation select the checks that run. A typical step concerns three or
+//! four of the fifty-nine checks. Most observations concern none.
 
 use super::{CHECKS, Check, Options};
 use crate::check::coverage::Sometimes;
@@ -14,7 +14,7 @@ use wavetank_raft::Time;
 
 /// The checks that watch each fact, as bits in the order in which they run.
 const WATCHERS: [u64; Facts::MOST] = {
-    assert!(CHECKS.len() <= 64, "one bit a check");
+    assert!(CHECKS.len() <= 64, "each check has one bit");
     let mut watchers = [0; Facts::MOST];
     let mut check = 0;
     while check < CHECKS.len() {
@@ -141,13 +141,13 @@ impl Judges {
         }
     }
 
-    /// The first property that did not hold.
+    /// Returns the first violation; `None` if there is none.
     #[must_use]
     pub const fn verdict(&self) -> Option<&Violation> {
         self.verdict.as_ref()
     }
 
-    /// The number of cases that each check judged.
+    /// Returns the number of cases that each check judged.
     #[must_use]
     pub fn witnessed(&self) -> BTreeMap<String, u64> {
         let all = CHECKS.iter().zip(self.witnessed).enumerate();
@@ -159,26 +159,26 @@ impl Judges {
         counts
     }
 
-    /// The checks that run with these options.
+    /// Returns the names of the checks that run with these options.
     #[must_use]
     pub fn names(options: &Options) -> Vec<&'static str> {
         let enabled = CHECKS.iter().filter(|check| check.is_enabled(options));
         enabled.map(|check| check.name).chain([EveryCallEnds::NAME, Progress::NAME]).collect()
     }
 
-    /// How often each event that should sometimes happen has happened.
+    /// Returns the number of times that each event that should sometimes happen has happened.
     #[must_use]
     pub const fn sometimes(&self) -> &Sometimes {
         &self.sometimes
     }
 
-    /// The check that judges progress after all faults have ended.
+    /// Returns the check that judges progress after all faults have ended.
     #[must_use]
     pub const fn progress(&self) -> &Progress {
         &self.progress
     }
 
-    /// The ghost state. Other judges read it in the same step.
+    /// Returns the ghost state. Other judges read it in the same step.
     #[must_use]
     pub(crate) const fn ghost(&self) -> &Ghost {
         &self.ghost

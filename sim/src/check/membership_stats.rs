@@ -1,8 +1,8 @@
-//! Counts how membership changes end.
+//! Counts the membership changes and their results.
 //!
 //! A change begins when a leader appends a configuration. It is committed when this entry is committed, and
-//! rolled back when another entry is committed at its index. Some changes are still open when a run ends.
-//! A joint change is counted once, when its joint configuration is appended.
+//! rolled back when another entry is committed at its index. Some changes are still open when a run ends. A
+//! joint change is counted once, when its joint configuration is appended.
 
 use crate::check::ghost::{Ghost, IndexedConf};
 use crate::observe::report::ChangeCounts;
@@ -68,7 +68,7 @@ impl MembershipStats {
         }
     }
 
-    /// The counts of each kind of change, by its name.
+    /// Returns the counts of each kind of change, by the name of the kind.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, ChangeCounts> {
         self.counts.named().map(|(name, counts)| (name.to_owned(), counts)).collect()
@@ -84,8 +84,9 @@ impl MembershipStats {
         }
     }
 
-    /// The kind of change that was requested. Without a request, the leader leaves a joint configuration, which
-    /// is not counted, or makes a server that has caught up a voter.
+    /// Returns the kind of change that was requested. A leader also changes the configuration without a
+    /// request: it leaves a joint configuration, which is not counted, or makes a server that has caught up a
+    /// voter.
     fn kind(&self, before: Option<IndexedConf>) -> Option<ChangeKind> {
         let leaves = before.is_some_and(|before| before.conf.is_joint());
         match self.requested {
@@ -107,7 +108,7 @@ impl MembershipStats {
         }
     }
 
-    /// Counts staged servers that do not become voters.
+    /// Counts the staged servers that do not become voters.
     fn on_staged_answers(&mut self, actions: &[Action]) {
         if self.staged.is_empty() {
             return;
@@ -135,7 +136,7 @@ impl MembershipStats {
     }
 }
 
-/// The membership change that an event requests, if any.
+/// Returns the membership change that an event requests, if there is one.
 fn change_requested(idx: ServerIdx, event: &Event, ghost: &Ghost) -> Option<(RequestId, ChangeKind)> {
     let Event::Call { request, call } = event else { return None };
     let kind = match call {
@@ -155,7 +156,7 @@ fn change_requested(idx: ServerIdx, event: &Event, ghost: &Ghost) -> Option<(Req
     Some((*request, kind))
 }
 
-/// Whether a server is a non-voter in the configuration `known`.
+/// True if a server is a non-voter in the configuration `known`.
 fn is_nonvoter(id: &ServerId, known: Option<IndexedConf>) -> bool {
     let (Some(idx), Some(IndexedConf { conf, .. })) = (ServerIdx::of(id.node()), known) else { return false };
     conf.members.contains(idx) && !conf.voters().contains(idx)

@@ -23,10 +23,11 @@ pub trait Script: Debug {
     /// The request of an operation: [`Want`], or a type with more details for traces and checks.
     type Wanted: Wanted;
 
-    /// Draws the request of the operation with this number from the client's random stream.
+    /// Draws the request of an operation from the client's random stream. `operation` is the number of the
+    /// operation.
     fn next(&mut self, client: u16, operation: u64, rng: &mut Stream) -> Self::Wanted;
 
-    /// Takes note of an operation that has ended. Draws made here do not change the draws of [`Script::next`].
+    /// Handles an operation that has ended. Draws in this method do not change the draws of [`Script::next`].
     fn on_end(&mut self, _: &Operation<Self::Wanted>, _: &mut Stream) {}
 }
 
@@ -44,7 +45,7 @@ pub struct Callers<S: Script> {
     operations: Vec<Operation<S::Wanted>>,
     /// The number of requests that were sent.
     requests: u64,
-    /// The number of begins and ends of operations so far.
+    /// The number of beginnings and ends of operations so far.
     order: u64,
     due: Time,
     stopped: bool,
@@ -57,7 +58,7 @@ pub(crate) struct RetryPolicy {
     pub(crate) patience: Span,
     /// The time that a client waits after a refusal before it asks again.
     pub(crate) backoff: Spans,
-    /// The number of requests for one operation, at least 1. Then the client gives up.
+    /// The maximum number of requests for one operation, at least 1. After the last one, the client gives up.
     pub(crate) tries: u32,
     /// The share of refusals after which a client gives up at once.
     pub(crate) resign: Ratio,
@@ -73,7 +74,8 @@ pub(crate) struct ClientMachine {
     leader: ServerIdx,
     /// The time between two operations of the client.
     think: Spans,
-    /// Draws the operations. It is separate from `timing_rng`, so that timeouts and refusals change no operation.
+    /// Draws the operations. It is separate from `timing_rng`, so that timeouts and refusals change no
+    /// operation.
     wanted_rng: Stream,
     timing_rng: Stream,
     state: ClientState,
@@ -92,7 +94,7 @@ enum ClientState {
 struct Attempts {
     operation: u64,
     tries: u32,
-    /// True if a server may have executed a request, or may still execute it.
+    /// True if a server may have executed a request or may execute it later.
     may_have_taken_effect: bool,
 }
 
@@ -136,7 +138,7 @@ impl ClientMachine {
         matches!(self.state, ClientState::Resting(_) | ClientState::Stopped)
     }
 
-    /// Waits until the next operation, unless the clients are stopped.
+    /// Waits until the next operation begins. If the clients are stopped, waits for ever.
     fn rest(&mut self, now: Time, stopped: bool) {
         let until = now + self.timing_rng.within(self.think);
         self.state = if stopped { ClientState::Stopped } else { ClientState::Resting(until) };
@@ -149,13 +151,13 @@ impl ClientMachine {
 
     fn one_of(&mut self, servers: ServerSet) -> ServerIdx {
         let at = self.timing_rng.below(servers.len() as u64);
-        servers.iter().nth(at as usize).expect("drawn below their number")
+        servers.iter().nth(at as usize).expect("the draw is below the number of elements")
     }
 }
 
 impl<S: Script> Callers<S> {
-    /// Creates the clients of a plan. They try each operation once, so the outcome of a command is unknown after
-    /// a timeout.
+    /// Creates the clients of a plan. They send one request for each operation. Therefore the outcome of a
+    /// command is unknown after a timeout.
     #[must_use]
     pub fn trying_once(plan: &Plan, script: S) -> Self {
         let clients = &plan.clients;
@@ -166,15 +168,15 @@ impl<S: Script> Callers<S> {
         Self::with(script, callers.collect(), servers, RetryPolicy { patience, backoff, tries: 1, resign })
     }
 
-    /// Creates these clients. They know these servers.
+    /// Creates clients that know these servers.
     pub(crate) fn with(
         script: S,
         mut callers: Vec<ClientMachine>,
         servers: ServerSet,
         retry: RetryPolicy,
     ) -> Self {
-        assert!(!servers.is_empty(), "clients need a server");
-        assert!(1 <= retry.tries, "clients try at least once");
+        assert!(!servers.is_empty(), "clients need at least one server");
+        assert!(1 <= retry.tries, "clients send at least one request for each operation");
         callers.iter_mut().for_each(|caller| caller.rest(Time(0), false));
         let mut all = Self {
             script,
@@ -191,7 +193,7 @@ impl<S: Script> Callers<S> {
         all
     }
 
-    /// Every operation so far, by number.
+    /// Returns all operations so far, in the order of their numbers.
     #[must_use]
     pub fn operations(&self) -> &[Operation<S::Wanted>] {
         &self.operations
@@ -227,7 +229,7 @@ impl<S: Script> Callers<S> {
         caller.state = ClientState::Waiting(attempts, request, now + self.retry.patience);
     }
 
-    /// Handles a request without an answer in time. Its outcome is unknown.
+    /// Handles a request that was not answered in time. Its outcome is unknown.
     fn on_timeout(&mut self, at: usize, attempts: Attempts, now: Time, wants: &mut Wants) {
         let attempts = Attempts { may_have_taken_effect: true, ..attempts };
         self.callers[at].try_another_server(self.servers);
@@ -283,7 +285,8 @@ impl<S: Script> Callers<S> {
         self.callers[at].pinned.is_some() || self.retry.tries <= attempts.tries
     }
 
-    /// A read without an answer has failed. A write has failed only if every request was refused.
+    /// Ends an operation that has no answer. A read has then failed. A write has failed only if every request
+    /// was refused; otherwise its outcome is unknown.
     fn give_up(&mut self, at: usize, attempts: Attempts, now: Time, wants: &mut Wants) {
         let want = self.operations[index_of(attempts.operation)].wanted.want();
         let is_unknown =
@@ -314,13 +317,13 @@ impl<S: Script> Callers<S> {
 /// The lowest bit of the client number in a request number.
 const CLIENT_SHIFT: u32 = 40;
 
-/// The client that sent a request. `None` if another caller sent it.
+/// Returns the client that sent a request; `None` if another caller sent it.
 fn client_of(request: RequestId) -> Option<usize> {
     usize::try_from(request.0 >> CLIENT_SHIFT).ok()?.checked_sub(1)
 }
 
 fn index_of(number: u64) -> usize {
-    usize::try_from(number - 1).expect("as many operations as fit in memory")
+    usize::try_from(number - 1).expect("the operations fit in memory")
 }
 
 impl<S: Script> Workload for Callers<S> {

@@ -1,9 +1,9 @@
-//! Values encoded as bytes with a checksum in front, as a disk or a message holds them.
+//! Values that are encoded as bytes with a checksum in front. This is the form in which real disks and
+//! messages hold them.
 //!
-//! The simulation keeps values in memory and does not encode them. It encodes a value only when a fault
-//! must flip bits of it: it flips bits in the encoded bytes, and the reader decodes them as a real
-//! store or transport does. So the simulation tests that the reader detects the change; it does not
-//! assume it.
+//! The simulation keeps values in memory and does not encode them. It encodes a value only when a fault must
+//! flip bits of it. It flips bits in the encoded bytes, and the reader decodes the bytes like a real store or
+//! transport. Therefore the simulation tests that the reader detects the change.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -1,10 +1,10 @@
-//! A device with a file system, as a real store sees it. Writes stay in a cache until they are synced.
-//! A power cut keeps only some of the unsynced data.
+//! A simulated device with a file system, for real stores. Writes stay in a cache until they are synced. A
+//! power cut keeps only some of the unsynced data.
 //!
-//! The process of a server uses the device through a [`Mount`]. When the process is killed or the power
-//! is cut, its mount stops working, even if some code still holds it. The next process gets a new
-//! mount. A fault is armed in advance and occurs after a number of operations, which can be in the
-//! middle of any task of the store.
+//! The process of a server uses the device through a [`Mount`]. When the process is killed or the power is
+//! cut, its mount stops working, even if some code still holds it. The next process gets a new mount. A fault
+//! is armed in advance. It occurs after a number of operations, possibly in the middle of a task of the
+//! store.
 
 #![expect(clippy::disallowed_types, reason = "stores must be `Send`, although the tank runs on one thread")]
 
@@ -51,19 +51,19 @@ pub enum DeviceFault {
 /// The number of times that each fault of a device has occurred.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct DeviceCounts {
-    /// Power cuts, with or without unsynced data.
+    /// The number of power cuts, with or without unsynced data.
     pub cuts: u64,
-    /// Power cuts while there was unsynced data.
+    /// The number of power cuts while there was unsynced data.
     pub cuts_in_writing: u64,
-    /// Pages torn by a power cut: only some of their sectors survived.
+    /// The number of pages that a power cut tore: only some of their sectors survived.
     pub torn_pages: u64,
-    /// Processes that were killed in the middle of an operation.
+    /// The number of processes that were killed in the middle of an operation.
     pub killed_in_writing: u64,
-    /// Operations that failed because the device was full.
+    /// The number of operations that failed because the device was full.
     pub full: u64,
-    /// Writes that failed.
+    /// The number of writes that failed.
     pub failed_writes: u64,
-    /// Syncs that failed.
+    /// The number of syncs that failed.
     pub failed_syncs: u64,
 }
 
@@ -85,7 +85,7 @@ struct Armed {
     after: u64,
 }
 
-/// The kinds of operations that a fault can apply to.
+/// The kinds of operations to which a fault can apply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum OperationKind {
     Write,
@@ -114,8 +114,8 @@ impl Device {
         Mount { device: Arc::clone(&self.0), generation: self.lock().generation }
     }
 
-    /// Arms a fault. It occurs at the first fitting operation after `after` more writes and syncs. It
-    /// replaces a fault that is already armed.
+    /// Arms a fault. It occurs at the first operation of its kind after `after` more writes and syncs. It
+    /// replaces an armed fault.
     pub fn arm(&self, fault: DeviceFault, after: u64) {
         self.lock().armed = Some(Armed { fault, after });
     }
@@ -145,7 +145,7 @@ impl Device {
         state.files.clear();
     }
 
-    /// True if [`DeviceFault::Stop`] has occurred and the process has not been ended since.
+    /// True if [`DeviceFault::Stop`] has occurred and the process still exists.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.lock().is_stopped
@@ -211,7 +211,7 @@ impl Mount {
         self.read_state(|state| state.names.directories(path))
     }
 
-    /// Makes the entries of a directory durable. [`OpenFile::sync`] does so for the content of a file.
+    /// Makes the names in a directory durable. [`OpenFile::sync`] makes the content of a file durable.
     ///
     /// # Errors
     /// Returns an error if the directory does not exist.

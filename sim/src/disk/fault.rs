@@ -60,8 +60,8 @@ pub enum DiskFault {
     Rot,
     /// Bits flip in the record at this location.
     RotIn(Location),
-    /// The vote record, the log or all snapshots are removed. The choice is drawn. Snapshots are removed
-    /// only if the log does not begin at its first entry: otherwise the log has everything.
+    /// The vote record, the log or all snapshots are removed. A draw selects one of the three. Snapshots are
+    /// removed only if the log does not begin at its first entry; otherwise the log still has all entries.
     Vanish,
     /// The next write of entries stores its last entry at another location.
     Misdirect,
@@ -78,9 +78,9 @@ pub enum DiskFault {
 pub(super) enum WriteFault {
     /// The write fails and is lost. Later writes succeed.
     Dropped,
-    /// The disk is full: the write fails, and so do all later writes.
+    /// The disk is full. The write fails, and all later writes fail too.
     Full,
-    /// The last entry of the write is stored at another location. The word selects it.
+    /// The last entry of the write is stored at another location. The word selects the location.
     Misdirected(u64),
 }
 
@@ -103,7 +103,7 @@ impl fmt::Display for Damage {
             Self::Rot(location) => write!(f, "bits flip in {location}"),
             Self::Vanished(location) => write!(f, "{location} vanishes"),
             Self::LogVanished => write!(f, "log vanishes"),
-            Self::Misdirected => write!(f, "a write will land elsewhere"),
+            Self::Misdirected => write!(f, "a write will be misdirected"),
             Self::Unreadable => write!(f, "a read will fail"),
             Self::Machine(MachineFault::FailLoad) => write!(f, "a load of a snapshot will fail"),
             Self::Machine(MachineFault::NeverLoad) => write!(f, "no snapshot will be loaded"),

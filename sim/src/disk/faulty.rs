@@ -1,8 +1,8 @@
 //! Stores with faults: corrupted records and lost writes.
 //!
-//! A corrupted record is kept beside the store as checksummed bytes, under the location where it should
-//! be. A read of that location decodes the bytes and verifies that the record belongs there. If no
-//! record is corrupted, these stores only forward calls to the inner store.
+//! A corrupted record is kept outside the store as checksummed bytes, under the location of the record. A
+//! read of that location decodes the bytes and verifies that the record belongs there. If no record is
+//! corrupted, these stores only forward calls to the inner store.
 
 use crate::disk::checksummed::{self, Checksummed};
 use crate::disk::fault::{Location, WriteFault};
@@ -26,7 +26,7 @@ pub(super) struct FaultyStore<S> {
     has_no_log: bool,
     /// The fault that the next write will have.
     pub(super) next_fault: Option<WriteFault>,
-    /// The steps of the writes, for a crash in the middle of one.
+    /// The steps of the writes. They are counted for a crash in the middle of a write.
     pub(super) steps: Steps,
 }
 
@@ -99,7 +99,7 @@ impl<S: LogStore + StableStore> FaultyStore<S> {
         }
     }
 
-    /// Fails this write if the fault of the next write says so.
+    /// Fails this write if the armed fault is one that makes a write fail.
     fn fail_write(&mut self) -> Result<(), StoreError> {
         match self.next_fault {
             None | Some(WriteFault::Misdirected(_)) => Ok(()),

@@ -23,7 +23,7 @@ pub(crate) struct Memory {
     snapshots: Snapshots<FaultySnapshots<InmemSnapshotStore>>,
     /// The fault that the next write will have.
     next_fault: Option<WriteFault>,
-    /// The newest snapshot when all snapshots were removed.
+    /// The end of the newest snapshot at the time when all snapshots were removed.
     vanished: Option<LogId>,
     /// True if the next read fails.
     is_unreadable: Cell<bool>,
@@ -51,7 +51,7 @@ impl Stores for Memory {
 
     fn log(&self) -> Result<Vec<Entry>, StoreError> {
         let Some(range) = self.storage.log.range() else { return Ok(Vec::new()) };
-        let entry = |index| Ok(self.storage.log.get_log(Index(index))?.expect("a log has no holes"));
+        let entry = |index| Ok(self.storage.log.get_log(Index(index))?.expect("a log has no gaps"));
         range.map(entry).collect()
     }
 
@@ -71,7 +71,10 @@ impl Stores for Memory {
         // the queue is long.
         let survive = if many.hits(Ratio::new(1, 2)) { 0 } else { many.below(jobs.len() as u64 + 1) };
         let mut durable = Vec::new();
-        for job in jobs.by_ref().take(usize::try_from(survive).expect("at most the queue length")) {
+        for job in jobs
+            .by_ref()
+            .take(usize::try_from(survive).expect("the number is at most the length of the queue"))
+        {
             match job {
                 StoreJob::Persist(write) => {
                     self.storage.persist(&write).expect(CANNOT_FAIL);
@@ -193,8 +196,8 @@ impl Memory {
         Ok(())
     }
 
-    /// Arms the fault for the first write of a group. Then either the whole group is durable or no
-    /// write of it.
+    /// Arms the fault for the first write of a group. Then either the whole group is durable, or none of its
+    /// writes.
     fn arm_fault(&mut self, writes: &[Write]) {
         let (Some(write_fault), Some(first)) = (self.next_fault, writes.first()) else { return };
         match write_fault {
@@ -218,8 +221,8 @@ impl Memory {
         Some(self.snapshots.store.list().ok()?.first()?.last)
     }
 
-    /// Removes the vote record, the log or all snapshots. A blank server may lose its vote record unnoticed,
-    /// and a log that begins at its first entry needs no snapshot, so nothing is removed there.
+    /// Removes the vote record, the log or all snapshots. Nothing is removed in two cases: the loss of the vote
+    /// record of a blank server would not be noticed, and a log that begins at its first entry needs no snapshot.
     fn remove_one(&mut self, choice: u64) -> Option<Damage> {
         match choice {
             0 => {
@@ -263,8 +266,9 @@ impl Memory {
         is_flipped.then_some(Damage::Rot(location))
     }
 
-    /// Cuts the power while the server writes. The server's own write path decides the order of the steps, and
-    /// `drawn` how many of them are taken, but never all. Returns the durable part, if there is one.
+    /// Cuts the power while the server writes. The server's own write path decides the order of the steps.
+    /// `drawn` decides the number of steps that are taken; at least one step is left out. Returns the durable
+    /// part, if there is one.
     fn tear(&mut self, write: &Write, drawn: u64) -> Option<PartialWrite> {
         let whole = self.steps_of(write);
         let steps = self.storage.log.steps.clone();
@@ -283,11 +287,12 @@ impl Memory {
             LogOp::CatchUp(_) => taken.records < whole.records,
         };
         let log = if is_untouched { LogOp::Keep } else { write.log.clone() };
-        let entries = usize::try_from(taken.entries).expect("at most the entries of the write");
+        let entries =
+            usize::try_from(taken.entries).expect("the number is at most the number of entries of the write");
         Some(PartialWrite { write: Write { hard_state, log, ..write.clone() }, entries })
     }
 
-    /// Counts the steps of a write by carrying it out on a copy of the stores.
+    /// Counts the steps of a write. The write is carried out on a copy of the stores.
     fn steps_of(&self, write: &Write) -> Taken {
         let mut copy = self.storage.clone();
         let steps = copy.log.steps.clone();
@@ -299,7 +304,8 @@ impl Memory {
 
 const CANNOT_FAIL: &str = "stores in memory do not fail";
 
-/// The length of a torn write is drawn below this number and then scaled to the number of steps.
+/// A bound for random numbers. The length of a torn write is drawn below it and then scaled to the number of
+/// steps.
 const PARTS: u64 = 1 << 20;
 
 fn membership(entry: Entry) -> Option<(Index, Arc<Configuration>)> {

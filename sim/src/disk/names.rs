@@ -13,7 +13,8 @@ const ROOT: Inode = 0;
 
 type Directories = BTreeMap<Inode, BTreeMap<String, Inode>>;
 
-/// The names of all files and directories, in two versions: the present one, and the one that was synced last.
+/// The names of all files and directories in two versions: the present version, and the version that was
+/// synced last.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
     now: Directories,
@@ -23,7 +24,7 @@ pub(super) struct Names {
     last: Inode,
 }
 
-/// A change of one name, which happens completely or not at all.
+/// A change of one name. It happens completely or not at all.
 #[derive(Clone, Debug)]
 enum NameChange {
     Link(DirEntry, Inode),
@@ -107,8 +108,8 @@ impl Names {
         Ok(())
     }
 
-    /// Cuts the power. In half of the cases a prefix of the unsynced changes survives, in the other
-    /// half any subset: file systems may write directory entries in another order.
+    /// Cuts the power. In half of the cases a prefix of the unsynced changes survives. In the other half any
+    /// subset survives, because file systems may write directory entries in another order.
     pub(super) fn cut_power(&mut self, rng: &mut Stream) {
         let is_orderly = rng.chance(1, 2);
         let prefix = rng.below(self.pending.len() as u64 + 1);

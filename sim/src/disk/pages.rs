@@ -6,15 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 const PAGE: usize = 4096;
 /// The number of bytes that a device writes atomically.
 const SECTOR: usize = 512;
-/// The probability that the cache has written a dirty page to the device before the page is written
-/// again.
+/// The probability that the cache writes a dirty page to the device between two writes to the page.
 const WRITTEN_BACK: Ratio = Ratio::new(1, 8);
 
 type PageBytes = Box<[u8; PAGE]>;
 
 /// The pages of one file, in the cache and on the device.
 ///
-/// 1. A missing page is full of zeros. The bytes behind the end of the file are zeros, too.
+/// 1. A missing page is full of zeros. The bytes after the end of the file are zeros, too.
 /// 2. If a page is not dirty, the device and the cache hold the same content of it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pages {
@@ -27,7 +26,7 @@ pub(super) struct Pages {
 #[derive(Clone, Debug)]
 struct CachedPage {
     now: PageBytes,
-    /// The content on the device, as long as the page is dirty.
+    /// The content of the page on the device while the page is dirty.
     before: PageBytes,
 }
 
@@ -40,7 +39,7 @@ pub(super) enum Loss {
     None,
     /// Some unsynced pages survive. Each page survives completely or not at all.
     Pages,
-    /// Some unsynced pages survive, and of other pages only some sectors.
+    /// Some unsynced pages survive completely. Of other pages, only some sectors survive.
     Sectors,
 }
 

@@ -1,35 +1,35 @@
 //! The steps of a write on a disk. A crash can come between any two of them.
 //!
-//! A step is one change of a store: a record is set, a range of the log is deleted, or an entry is stored. The
-//! log and the vote record of a server count their steps together, so a limit stops a write in the order in
-//! which the server writes.
+//! A step is one change of a store: a record is set, a range of the log is deleted, or an entry is stored.
+//! The log and the vote record of a server share one counter of steps. Therefore a limit stops a write in the
+//! order in which the server writes.
 
 use std::cell::Cell;
 use std::rc::Rc;
 use wavetank_raft::execute::HARD_STATE;
 use wavetank_raft::store::{StoreError, StoreErrorKind};
 
-/// The steps that stores have taken, and the most that they may take. Clones share both.
+/// The steps that stores have taken, and the maximum number of steps. Clones share both.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Steps(Rc<Cell<Counted>>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Counted {
     taken: Taken,
-    /// The most steps until the power is cut; `None` while no crash is simulated.
+    /// The maximum number of steps until the power is cut; `None` while no crash is simulated.
     most: Option<u64>,
 }
 
 /// A number of steps of each kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Taken {
-    /// Times that the vote record was set.
+    /// The number of times that the vote record was set.
     pub(super) votes: u64,
-    /// Other records that were set.
+    /// The number of other records that were set.
     pub(super) records: u64,
-    /// Ranges of the log that were deleted.
+    /// The number of ranges of the log that were deleted.
     pub(super) deletions: u64,
-    /// Entries that were stored.
+    /// The number of entries that were stored.
     pub(super) entries: u64,
 }
 
@@ -41,7 +41,7 @@ impl Taken {
 }
 
 impl Steps {
-    /// Counts the steps from now on and cuts the power after `most` of them.
+    /// Starts to count the steps. Cuts the power after `most` steps.
     pub(super) fn begin(&self, most: u64) {
         self.0.set(Counted { taken: Taken::default(), most: Some(most) });
     }
@@ -59,7 +59,7 @@ impl Steps {
         self.step(|taken| taken.deletions += 1)
     }
 
-    /// Returns how many of these entries are stored before the power is cut.
+    /// Returns the number of these entries that are stored before the power is cut.
     pub(super) fn store(&self, entries: usize) -> usize {
         let whole = |_: &usize| self.step(|taken| taken.entries += 1).is_ok();
         if self.0.get().most.is_none() { entries } else { (0..entries).take_while(whole).count() }
@@ -77,7 +77,7 @@ impl Steps {
     }
 }
 
-/// The error of a write that a crash has cut off. No server sees it.
+/// Returns the error of a write that a crash has interrupted. No server sees this error.
 pub(super) fn power_cut() -> StoreError {
     StoreError::new(StoreErrorKind::Io, "the power is cut")
 }

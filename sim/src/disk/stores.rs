@@ -1,8 +1,8 @@
 //! The stores of a disk: a log, a vote record and snapshots. They survive a crash of the server.
 //!
-//! The disk decides when a job is done and when a crash occurs. The stores decide the result of
-//! unfinished jobs. The stores in memory are in `memory.rs`. Other stores use a
-//! [`Device`](super::Device): they are built outside of this crate, from the stores of a real server.
+//! The disk decides the times at which jobs end and crashes occur. The stores decide the result of unfinished
+//! jobs. The stores in memory are in `memory.rs`. Other stores use a [`Device`](super::Device). They are
+//! built outside this crate, from the stores of a real server.
 
 use crate::disk::fault::{Damage, DiskFault};
 use crate::plan::rng::Draw;
@@ -17,8 +17,8 @@ use wavetank_raft::{
 
 /// A log, a vote record and snapshots of one server.
 pub trait Stores: fmt::Debug {
-    /// Recovers the state that a server starts with. `cache` is the most entries that the server keeps
-    /// in memory.
+    /// Recovers the state that a server starts with. `cache` limits the entries that the server keeps in
+    /// memory.
     ///
     /// # Errors
     /// Returns an error if a store fails, or if its content is inconsistent.
@@ -41,8 +41,8 @@ pub trait Stores: fmt::Debug {
     /// `None` if the whole write has succeeded.
     fn fail(&mut self, write: &Write, draw: Draw) -> Option<(Option<PartialWrite>, StoreError)>;
 
-    /// Simulates a crash of the server with these unfinished jobs, in this order. `capture` is set if
-    /// the server was writing a snapshot of its own state.
+    /// Simulates a crash of the server during these unfinished jobs, which are in order. `capture` is given
+    /// if the server was writing a snapshot of its own state.
     fn crash(&mut self, jobs: Vec<StoreJob>, capture: Option<Capture<'_>>, draws: [Draw; 2]) -> Remains;
 
     /// Reads entries from `first` to `last`, or fewer if they exceed the limits in `settings`.
@@ -100,7 +100,7 @@ pub trait Stores: fmt::Debug {
     /// Disables all faults from now on.
     fn calm(&mut self);
 
-    /// Returns the number of faults of these stores so far, by name.
+    /// Returns the number of faults of these stores so far, for each kind by name.
     fn faults(&self) -> Vec<(&'static str, u64)>;
 }
 
@@ -121,11 +121,11 @@ pub struct Capture<'a> {
 /// The part of the unfinished jobs that a crash leaves.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Remains {
-    /// Writes that are complete, in their order.
+    /// The writes that are complete, in their order.
     pub durable: Vec<Write>,
     /// The next write, if a part of it is durable.
     pub torn: Option<PartialWrite>,
-    /// A snapshot that is complete, although the server was not told.
+    /// A snapshot that is complete but was not reported to the server.
     pub snapshot: Option<Arc<SnapshotMeta>>,
 }
 

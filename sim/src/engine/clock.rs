@@ -1,4 +1,4 @@
-//! A server's clock. It maps virtual time to the time that the server reads, and never goes back.
+//! A server's clock. It maps virtual time to the time that the server reads. It never goes back.
 
 use crate::plan::ClockPlan;
 use crate::plan::rng::{Domain, Stream};
@@ -8,7 +8,7 @@ use wavetank_raft::{Span, Time};
 /// A clock that runs at a constant rate until a fault changes it.
 ///
 /// 1. The clock never goes back.
-/// 2. [`Clock::when`] is the first moment at which [`Clock::reads`] has reached the given time.
+/// 2. [`Clock::when`] returns the first virtual time at which [`Clock::reads`] has reached the given time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Clock {
     since: Time,
@@ -64,24 +64,24 @@ impl Clock {
         self.since + self.frozen + self.to_world(reads.since(self.reading))
     }
 
-    /// From now on, the clock runs `ppm` parts per million faster than virtual time, or slower if `ppm`
-    /// is negative.
+    /// Sets the rate of the clock: from now on, it runs `ppm` parts per million faster than virtual time, or
+    /// slower if `ppm` is negative.
     pub fn drift(&mut self, now: Time, ppm: i32) {
         let rate = i64::try_from(EXACT_RATE).expect("a million") + i64::from(ppm);
         *self = Self {
             since: now,
             frozen: (self.since + self.frozen).since(now),
             reading: self.reads(now),
-            rate: u64::try_from(rate).expect("a clock goes forward"),
+            rate: u64::try_from(rate).expect("a clock never goes back"),
         };
     }
 
-    /// From now on, the clock stands still for `by`, in microseconds. Then it runs at its rate again.
+    /// Stops the clock for `by`, in microseconds. Then it runs at its rate again.
     pub fn freeze(&mut self, now: Time, by: Span) {
         *self = Self { since: now, frozen: by, reading: self.reads(now), rate: self.rate };
     }
 
-    /// Sets the clock forward by this many microseconds.
+    /// Sets the clock forward by `by` microseconds.
     pub fn jump(&mut self, by: Span) {
         self.reading = self.reading + by;
     }
@@ -102,7 +102,7 @@ fn scaled(span: Span, by: u64, per: u64, round_up: u64) -> Span {
         return Span(product / per);
     }
     let product = u128::from(span.0) * u128::from(by) + u128::from(round_up);
-    Span(u64::try_from(product / u128::from(per)).expect("a run ends before the clocks overflow"))
+    Span(u64::try_from(product / u128::from(per)).expect("a run ends before a clock overflows"))
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 //!
 //! Events with equal times are ordered by insertion. The type of the events is a parameter.
 //!
-//! The queue has two parts. Events of the near future are in a short sorted list. Nearly all events
-//! between servers are there: an insertion moves a few words, and a removal moves none. Later events
-//! are in a heap. With a heap alone, the queue took a fifth of the time of a storm. With a calendar
-//! queue, it took a tenth.
+//! The queue has two parts. Events of the near future are in a short sorted list. Nearly all events between
+//! servers are in this list: an insertion moves a few words, and a removal moves none. Later events are in a
+//! heap. With a heap alone, the queue took a fifth of the time of a storm; with a calendar queue, it took a
+//! tenth.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -26,14 +26,14 @@ pub struct EventQueue<T> {
     serial: u64,
 }
 
-/// The key of an event: its time, serial number and index into `entries`, from the highest bit down.
-/// One comparison of words orders two events.
+/// The key of an event: its time, serial number and index into `entries`, from the highest bit down. Two
+/// events are ordered by one comparison of their keys.
 type EventKey = u128;
 
 const SERIAL_BITS: u32 = 40;
 const INDEX_BITS: u32 = 24;
-/// The length of the sorted part, in microseconds of virtual time. It is longer than a message takes
-/// and shorter than most timeouts.
+/// The length of the sorted part, in microseconds of virtual time. It is longer than the delivery of a
+/// message and shorter than most timeouts.
 const SOON_US: u64 = 1 << 16;
 
 impl<T> Default for EventQueue<T> {
@@ -74,7 +74,7 @@ impl<T> EventQueue<T> {
         let rest = key as u64;
         let number = (rest & ((1 << INDEX_BITS) - 1)) as u32;
         self.free.push(number);
-        let event = self.entries[number as usize].take().expect("an event that is due is stored");
+        let event = self.entries[number as usize].take().expect("a due event is stored");
         Some((time(key), rest >> INDEX_BITS, event))
     }
 
@@ -117,8 +117,8 @@ impl<T> EventQueue<T> {
         number
     }
 
-    /// If no event before the horizon is left, moves the horizon forward and sorts the events before
-    /// it.
+    /// Moves the horizon forward if no event before the horizon is left, and sorts the events before the new
+    /// horizon.
     fn refill(&mut self) {
         if !self.soon.is_empty() {
             return;

@@ -19,7 +19,7 @@ use wavetank_raft::{
     Batch, Boot, Config, Data, Entropy, Entry, NodeId, RequestId, Server, Settings, SnapshotMeta, Span, Time,
 };
 
-/// The host of one server. `W` is the type of the events that wait while the server is paused.
+/// The host of one server. `W` is the type of the events that are kept while the server is paused.
 #[derive(Debug)]
 pub(crate) struct Host<F: TankFsm, W> {
     pub(crate) idx: ServerIdx,
@@ -32,7 +32,7 @@ pub(crate) struct Host<F: TankFsm, W> {
     pub(crate) incarnation: u32,
     /// True if the server has stopped itself since its last start.
     pub(crate) halted: bool,
-    /// The process, or `None` while the server is down.
+    /// The process; `None` while the server is down.
     pub(crate) process: Option<Process<F, W>>,
     /// The durations of the state machine's work.
     pub(crate) times: MachineTimes,
@@ -40,7 +40,7 @@ pub(crate) struct Host<F: TankFsm, W> {
     pub(crate) machine_faults: MachineFaults,
 }
 
-/// A running server. `W` is the type of the events that wait while it is paused.
+/// A running server. `W` is the type of the events that are kept while the server is paused.
 #[derive(Debug)]
 pub(crate) struct Process<F: TankFsm, W> {
     pub(crate) server: Server,
@@ -51,9 +51,9 @@ pub(crate) struct Process<F: TankFsm, W> {
     pub(crate) batched: Vec<(RequestId, Data)>,
     /// Calls that the server has not answered yet.
     pub(crate) calls: Vec<PendingCall>,
-    /// The addresses of the other servers, as this server knows them.
+    /// The addresses of the other servers that this server knows.
     pub(crate) book: AddressBook,
-    /// Events that arrived since the server was paused, or `None` while it is not paused.
+    /// The events that arrived since the server was paused; `None` while it is not paused.
     pub(crate) waiting: Option<Vec<W>>,
     /// True if the server leads and has not committed an entry in this term.
     pub(crate) is_fresh: bool,
@@ -75,7 +75,7 @@ pub(crate) enum Work {
 pub(crate) struct PendingCall {
     pub(crate) request: RequestId,
     pub(crate) caller: Caller,
-    /// The server that becomes a voter, without a further call, once it has caught up.
+    /// The server that becomes a voter when it has caught up, without a further call.
     pub(crate) stages: Option<NodeId>,
 }
 
@@ -88,7 +88,7 @@ pub(crate) enum Caller {
     Reader(u16, Data),
     /// An operator or a story. The world keeps the outcome.
     Operator,
-    /// The nemesis. The world ignores the outcome.
+    /// The nemesis. The world does not keep the outcome.
     Nemesis,
 }
 
@@ -102,7 +102,7 @@ pub(crate) struct Timer {
 }
 
 impl Timer {
-    /// There is no timer event in the queue.
+    /// The value if there is no timer event in the queue.
     pub(crate) const NONE: Self = Self { at: Time::NEVER, serial: 0 };
 }
 
@@ -118,7 +118,7 @@ pub(crate) struct MachineTimes {
 }
 
 impl<F: TankFsm, W> Host<F, W> {
-    /// Creates the host of a server that has never run, with a disk of its own.
+    /// Creates the host of a server that has never run. The server gets its own disk.
     ///
     /// # Panics
     /// Panics if the configuration of the plan is invalid.
@@ -188,8 +188,8 @@ impl<F: TankFsm, W> Host<F, W> {
 }
 
 impl MachineTimes {
-    /// Draws the duration of this work in microseconds, including a stall and the time until work may
-    /// begin.
+    /// Draws the duration of this work in microseconds. The duration includes a stall, and the time until
+    /// work may begin.
     pub(crate) fn takes(&mut self, now: Time, work: &Work) -> Span {
         let draw = self.stream.draw();
         let takes = draw.within(match work {

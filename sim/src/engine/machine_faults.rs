@@ -19,7 +19,7 @@ pub(crate) struct MachineFaults {
     snapshot: Failing,
 }
 
-/// How often an operation fails.
+/// The number of times that an operation fails: never, once, or always.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 enum Failing {
     #[default]
@@ -29,14 +29,14 @@ enum Failing {
 }
 
 impl Failing {
-    /// Adds a fault. A fault that lasts is not replaced by one that happens once.
+    /// Adds a fault. A fault that happens once does not replace a fault that lasts.
     const fn inject(&mut self, failing: Self) {
         if !matches!(self, Self::Always) {
             *self = failing;
         }
     }
 
-    /// Whether the operation that begins now fails.
+    /// True if the operation that begins now fails.
     const fn fails_now(&mut self) -> bool {
         let fails = !matches!(self, Self::Never);
         self.end_once();
@@ -60,12 +60,12 @@ impl MachineFaults {
         }
     }
 
-    /// Whether the state machine loads no snapshot any more.
+    /// True if the state machine fails every load of a snapshot.
     pub(crate) const fn never_loads(&self) -> bool {
         matches!(self.load, Failing::Always)
     }
 
-    /// Ends the faults that would happen once.
+    /// Removes the faults that would happen once.
     pub(crate) const fn calm(&mut self) {
         self.load.end_once();
         self.snapshot.end_once();
@@ -73,14 +73,14 @@ impl MachineFaults {
 }
 
 impl<F: TankFsm, W> Host<F, W> {
-    /// Loads a snapshot into the state machine. If the load fails, the state machine is replaced by a blank
-    /// one from `make`.
+    /// Loads a snapshot into the state machine. If the load fails, a blank state machine from `make` replaces
+    /// it.
     pub(crate) fn load_snapshot(
         &mut self,
         meta: &SnapshotMeta,
         make: &mut dyn FnMut(ServerIdx) -> F,
     ) -> Result<LogId, StoreError> {
-        let process = self.process.as_mut().expect("only a server that runs loads a snapshot");
+        let process = self.process.as_mut().expect("only a running server loads a snapshot");
         let fsm = &mut process.machine.fsm;
         let fails = self.machine_faults.load.fails_now();
         if fails {
@@ -92,7 +92,7 @@ impl<F: TankFsm, W> Host<F, W> {
 
     /// Captures the state machine and writes a snapshot.
     pub(crate) fn take_snapshot(&mut self, meta: &SnapshotMeta) -> Result<Arc<SnapshotMeta>, StoreError> {
-        let process = self.process.as_mut().expect("only a server that runs takes a snapshot");
+        let process = self.process.as_mut().expect("only a running server takes a snapshot");
         let mut state = process.machine.fsm.snapshot()?;
         if self.machine_faults.snapshot.fails_now() {
             return self.disk.keep_snapshot(Capture { state: &mut Interrupted(&mut state), meta });
@@ -115,7 +115,7 @@ impl<S: FsmSnapshot> FsmSnapshot for Interrupted<'_, S> {
     }
 }
 
-/// A sink that takes only a few bytes.
+/// A sink that accepts only a few bytes.
 struct Cut<'a, 'b> {
     writer: &'a mut SnapshotWriter<'b>,
     left: usize,

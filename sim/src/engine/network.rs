@@ -1,8 +1,8 @@
-//! The network decides for each message between two servers if it arrives, when, and how often.
+//! The network decides, for each message between two servers, whether it arrives, the time of its arrival,
+//! and the number of copies.
 //!
-//! Each kind of fault of each directed link has its own random stream. Each message reads one word of
-//! it. The [`topology`](crate::observe::topology) knows which links are cut. The world keeps the
-//! messages.
+//! Each kind of fault of each directed link has its own random stream. Each message reads one word of it. The
+//! [`topology`](crate::observe::topology) knows the cut links. The world keeps the messages.
 
 use crate::observe::Fate;
 use crate::plan::fault_id::{Fault, FaultFilter, FaultId, MessageFault};
@@ -19,7 +19,7 @@ pub struct Network {
     servers: usize,
     plan: LinkPlan,
     links: Vec<Option<Box<DirectedLink>>>,
-    /// For each link: messages with numbers up to this one are lost if they are still in flight.
+    /// For each link, a number of a message. Messages up to this number are lost if they are still in flight.
     lost_upto: Vec<u64>,
     on_way: Vec<(Stream, u32)>,
     messages: u64,
@@ -34,7 +34,7 @@ pub struct SendOutcome {
     pub fate: Fate,
     /// True if the last arrival is held back. The nemesis may release it earlier.
     pub held: bool,
-    /// If set, some bits of the message flip. This word selects them.
+    /// The word that selects the bits of the message that flip; `None` if no bit flips.
     pub flips: Option<u64>,
 }
 
@@ -47,8 +47,8 @@ struct DirectedLink {
     delay: Stream,
     /// The streams of the faults that the plan enables, in the order of [`LinkFault`].
     families: [Option<Stream>; LINK_FAULTS],
-    /// The draws for the next messages. The draws of one message are next to each other: reading six
-    /// streams for each message would miss the CPU cache each time.
+    /// The draws for the next messages. The draws of one message are stored together. Otherwise each message
+    /// would read six streams, and each read would miss the CPU cache.
     prefetched: [LinkDraws; PREFETCH],
 }
 
@@ -76,7 +76,7 @@ const LINK_FAULTS: usize = 6;
 const PREFETCH: usize = 32;
 
 impl Network {
-    /// Creates the network of a plan.
+    /// Creates the network from the plan of the links.
     #[must_use]
     pub fn new(seed: u64, servers: usize, plan: LinkPlan) -> Self {
         let on_way = |of: usize| (Stream::new(seed, Domain::OnWay, of as u64, 0), 0);
@@ -93,13 +93,13 @@ impl Network {
         }
     }
 
-    /// Limits the faults of messages to those that the filter allows.
+    /// Limits the faults of messages to the faults that the filter allows.
     #[must_use]
     pub fn with_fault_filter(self, fault_ids: FaultFilter) -> Self {
         Self { fault_ids, ..self }
     }
 
-    /// Returns the recorded faults of messages.
+    /// Returns the filter with the recorded faults of messages.
     #[must_use]
     pub const fn fault_ids(&self) -> &FaultFilter {
         &self.fault_ids
@@ -110,7 +110,7 @@ impl Network {
         self.fault_ids.record();
     }
 
-    /// Decides about a message that is sent now. `is_cut` is true if its link is cut.
+    /// Decides about a message that is sent now. `is_cut` is true if the link of the message is cut.
     pub fn send(&mut self, now: Time, from: ServerIdx, to: ServerIdx, is_cut: bool) -> SendOutcome {
         self.messages += 1;
         let at = from.at() * self.servers + to.at();
@@ -119,7 +119,7 @@ impl Network {
         link.send(now, plan, is_cut, &mut self.counts, &mut self.fault_ids)
     }
 
-    /// Handles the crash of a server: its messages in flight may be lost.
+    /// Handles the crash of a server. The server's messages in flight may be lost.
     pub fn crash(&mut self, from: ServerIdx) {
         if self.loses_in_flight(from.at()) {
             for to in 0..self.servers {
@@ -135,7 +135,7 @@ impl Network {
         }
     }
 
-    /// Handles a cut of links: the messages in flight on cut links may be lost.
+    /// Handles a cut of links. The messages in flight on cut links may be lost.
     pub fn cut(&mut self, is_cut: impl Fn(ServerIdx, ServerIdx) -> bool) {
         if self.loses_in_flight(self.servers) {
             let all = ServerSet::first(self.servers);
@@ -168,7 +168,7 @@ impl Network {
         let Some(chance) = self.plan.on_way else { return false };
         let (stream, asked) = &mut self.on_way[of];
         let fault_id =
-            FaultId::OnWay(u8::try_from(of).expect("the index of a server or the number of servers"), *asked);
+            FaultId::OnWay(u8::try_from(of).expect("the number of a server fits into a byte"), *asked);
         *asked += 1;
         let takes = stream.hits(chance) && self.fault_ids.allow(fault_id);
         self.counts[Fault::OnWay] += u64::from(takes);
@@ -192,7 +192,7 @@ impl Network {
         self.plan = LinkPlan { delay, far, ..LinkPlan::calm() };
     }
 
-    /// Replaces the plan of the links. Stories use it.
+    /// Replaces the plan of the links. Only stories use this method.
     pub fn set_plan(&mut self, plan: LinkPlan) {
         self.plan = plan;
         // Each link is created again at its next message, with the streams of the new plan.
@@ -225,8 +225,8 @@ impl DirectedLink {
         }
     }
 
-    /// Returns the draws of the next message. Each stream is read once per message, even if its fault
-    /// does not occur. So one fault does not change the draws of another.
+    /// Returns the draws of the next message. Each stream is read once per message, even if its fault does
+    /// not occur. Therefore one fault does not change the draws of another fault.
     fn next(&mut self) -> LinkDraws {
         let at = self.sent as usize % PREFETCH;
         if at == 0 {
@@ -299,7 +299,7 @@ impl LinkDraws {
         draw.hits(late.chance).then(|| draw.within(late.by))
     }
 
-    /// Draws the word that selects the bits to flip, or `None` if no bit flips.
+    /// Draws the word that selects the bits to flip. Returns `None` if no bit flips.
     fn flips(&self, chance: Option<Ratio>) -> Option<u64> {
         let (draw, chance) = (self.of(LinkFault::Corrupt), chance?);
         draw.hits(chance).then(|| draw.below(1 << 32))

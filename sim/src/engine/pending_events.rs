@@ -1,5 +1,5 @@
-//! The pending events of a world. In a free run they wait for their times in the event queue. In a run that
-//! follows a schedule they wait in a pool until the schedule names them.
+//! The pending events of a world. In a free run, they wait in the event queue until they are due. In a run
+//! that follows a schedule, they wait in a pool until the schedule names them.
 
 use crate::engine::event_queue::EventQueue;
 use crate::engine::scheduling::Scheduling;
@@ -10,12 +10,12 @@ use wavetank_raft::Time;
 #[derive(Debug, Default)]
 pub(crate) struct PendingEvents {
     queue: EventQueue<SimEvent>,
-    /// The schedule that is being recorded or followed, if any.
+    /// The schedule that is recorded or followed; `None` if there is no schedule.
     pub(crate) scheduling: Option<Box<Scheduling>>,
 }
 
 impl PendingEvents {
-    /// Adds an event. Returns its serial number in the event queue, or 0 if the run follows a schedule.
+    /// Adds an event. Returns its serial number in the event queue, or zero if the run follows a schedule.
     #[inline]
     pub(crate) fn put(&mut self, at: Time, event: SimEvent) -> u64 {
         match &mut self.scheduling {
@@ -32,12 +32,12 @@ impl PendingEvents {
         self.queue.take()
     }
 
-    /// The events in the event queue, in no particular order.
+    /// Returns the events in the event queue, in no particular order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &SimEvent> {
         self.queue.iter()
     }
 
-    /// The time of the next event in the event queue.
+    /// Returns the time of the next event in the event queue.
     pub(crate) fn next_at(&mut self) -> Option<Time> {
         self.queue.next_at()
     }

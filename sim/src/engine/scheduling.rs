@@ -1,4 +1,4 @@
-//! The schedule of a run: it is recorded, or followed, or both.
+//! The schedule of a run. A run can record a schedule, follow a schedule, or do both.
 
 use crate::engine::host::Work;
 use crate::engine::workload::{Ask, Reply};
@@ -9,18 +9,18 @@ use crate::schedule::{AskId, CallKind, Choice, Element, Fit, Identities, Message
 use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Event, RequestId, RpcId, Time};
 
-/// The schedule of a run so far, and the pool of a run that follows a schedule.
+/// The schedule of a run so far. A run that follows a schedule also has a pool of events.
 #[derive(Debug, Default)]
 pub(crate) struct Scheduling {
     identities: Identities,
-    /// The identity of each message by its number, with the word that selects the bits that flip.
+    /// For each message by its number: its identity, and the word that selects the bits that flip.
     sent: BTreeMap<u64, (MessageId, Option<u64>)>,
     elements: Vec<Element>,
     muted: bool,
     pool: Option<Pool>,
 }
 
-/// The things that a schedule can name. A message stays in the pool after it has arrived, because a network
+/// The objects that a schedule can name. A message stays in the pool after it has arrived, because a network
 /// may deliver it again.
 #[derive(Debug)]
 struct Pool {
@@ -32,18 +32,18 @@ struct Pool {
     fates: BTreeMap<MessageId, Fate>,
     asks: BTreeMap<AskId, Ask>,
     replies: Vec<(RequestId, Reply)>,
-    /// The results that wait for their servers, each with the incarnation that it belongs to.
+    /// The results that wait for their servers. Each has the incarnation of the server to which it belongs.
     results: Vec<(ServerIdx, u32, Event)>,
     interrupt: Option<(ServerIdx, usize)>,
 }
 
 impl Scheduling {
-    /// The schedule of a run that follows one.
+    /// Makes the schedule of a run that follows another schedule.
     pub(crate) fn following(fit: Fit) -> Self {
         Self { pool: Some(Pool::new(fit)), ..Self::default() }
     }
 
-    /// The choice between exact and similar objects.
+    /// Returns the rule for elements whose object does not exist.
     pub(crate) const fn fit(&self) -> Fit {
         match &self.pool {
             Some(pool) => pool.fit,
@@ -57,25 +57,26 @@ impl Scheduling {
         self.pool.is_some()
     }
 
-    /// Removes and returns the elements so far.
+    /// Removes and returns the elements that were recorded so far.
     pub(crate) fn take_elements(&mut self) -> Vec<Element> {
         std::mem::take(&mut self.elements)
     }
 
-    /// Adds an element.
+    /// Records an element.
     pub(crate) fn note(&mut self, at: Time, choice: Choice) {
         if !self.muted {
             self.elements.push(Element { at, choice });
         }
     }
 
-    /// Adds that the server crashed in the middle of the last element.
+    /// Records that the server crashed in the middle of the last element.
     pub(crate) fn note_interrupt(&mut self, at: Time, idx: ServerIdx, carried: usize) {
         let before = self.elements.len().saturating_sub(1);
         self.elements.insert(before, Element { at, choice: Choice::Interrupt(idx, carried) });
     }
 
-    /// Adds no elements until [`Scheduling::unmute`]: one element stands for everything that happens now.
+    /// Stops recording until [`Scheduling::unmute`]. One element then stands for everything that happens in
+    /// between.
     pub(crate) const fn mute(&mut self) {
         self.muted = true;
     }
@@ -84,7 +85,7 @@ impl Scheduling {
         self.muted = false;
     }
 
-    /// Learns from the schedule whether and when each message arrives.
+    /// Reads from the schedule which messages arrive, and their times.
     pub(crate) fn expect(&mut self, elements: &[Element]) {
         let Some(pool) = &mut self.pool else { return };
         for Element { at, choice } in elements {
@@ -98,14 +99,14 @@ impl Scheduling {
         }
     }
 
-    /// The fate of a message in a run that follows a schedule; `None` in any other run.
+    /// Returns the fate of a message in a run that follows a schedule. Returns `None` in any other run.
     pub(crate) fn fate(&self, number: u64) -> Option<Fate> {
         let pool = self.pool.as_ref()?;
         let fate = self.sent.get(&number).and_then(|(message, _)| pool.fates.get(message));
         Some(fate.copied().unwrap_or(Fate::Lost))
     }
 
-    /// Names a message that is sent now. `number` is its number among all messages.
+    /// Assigns an identity to a message that is sent now. `number` is its number among all messages.
     pub(crate) fn on_sent(
         &mut self,
         (from, to): (ServerIdx, ServerIdx),
@@ -123,25 +124,25 @@ impl Scheduling {
         }
     }
 
-    /// Adds the arrival of the message with this number.
+    /// Records the arrival of the message with this number.
     pub(crate) fn note_arrival(&mut self, at: Time, number: u64) {
         if let Some(&(message, flips)) = self.sent.get(&number) {
             self.note(at, Choice::Deliver { message, flips });
         }
     }
 
-    /// Names a request that a client sends now.
+    /// Assigns an identity to a request that a client sends now.
     pub(crate) fn on_asked(&mut self, client: u16, request: RequestId) {
         self.identities.ask(client, request);
     }
 
-    /// The name of a client's request.
+    /// Returns the identity of a client's request.
     pub(crate) fn ask_id(&self, request: RequestId) -> Option<AskId> {
         self.identities.of_request(request)
     }
 
-    /// Keeps an event until the schedule names it. Events that a schedule does not name are dropped: what
-    /// they do is an element of its own, or follows from the state of a server.
+    /// Keeps an event until the schedule names it. Events that a schedule never names are dropped: their
+    /// effect has its own element, or it follows from the state of a server.
     pub(crate) fn hold(&mut self, event: SimEvent) {
         let Some(pool) = &mut self.pool else { return };
         match event {
@@ -173,7 +174,8 @@ impl Scheduling {
         }
     }
 
-    /// Loses all messages to a server, delivered or not: its machine was replaced.
+    /// Loses all messages to a server, even those that were already delivered once, because its machine was
+    /// replaced.
     pub(crate) fn lose_all_to(&mut self, idx: ServerIdx) {
         if let Some(pool) = &mut self.pool {
             pool.messages.retain(|id, _| id.to() != idx);
@@ -181,7 +183,7 @@ impl Scheduling {
         }
     }
 
-    /// The message with this identity, if it was sent, or a similar one.
+    /// Returns the message with this identity or a similar message, if there is one.
     pub(crate) fn message(&mut self, id: &MessageId) -> Option<(MessageId, Envelope)> {
         let pool = self.pool.as_mut()?;
         let waiting = pool.waiting.entry(similar(id)).or_default();
@@ -193,7 +195,7 @@ impl Scheduling {
         Some((id, pool.messages.get(&id)?.clone()))
     }
 
-    /// The client's request with this identity, if it waits, or a similar one; with its server.
+    /// Returns the waiting request of a client with this identity or a similar request, and its server.
     pub(crate) fn ask(&self, id: AskId) -> Option<(AskId, ServerIdx)> {
         let pool = self.pool.as_ref()?;
         let same = pool.asks.get_key_value(&id);
@@ -220,8 +222,8 @@ impl Scheduling {
         Some(pool.replies.remove(place))
     }
 
-    /// Removes a result that waits for this life of a server: that of the read with this ticket, or a
-    /// failure.
+    /// Removes a result that waits for the current incarnation of a server: the result of the read with this
+    /// ticket, or a failure.
     pub(crate) fn take_result(
         &mut self,
         idx: ServerIdx,
@@ -238,14 +240,15 @@ impl Scheduling {
         Some(pool.results.remove(place).2)
     }
 
-    /// The server crashes in the middle of its next step, if that is in the next element.
+    /// Prepares a crash of the server in the middle of its next step, if the step belongs to the next
+    /// element.
     pub(crate) const fn arm(&mut self, interrupt: Option<(ServerIdx, usize)>) {
         if let Some(pool) = &mut self.pool {
             pool.interrupt = interrupt;
         }
     }
 
-    /// The number of actions that the server executes before it crashes, if it crashes in this step.
+    /// Returns the number of actions that the server executes before it crashes, if it crashes in this step.
     pub(crate) fn take_interrupt(&mut self, idx: ServerIdx) -> Option<usize> {
         let pool = self.pool.as_mut()?;
         let (_, carried) = pool.interrupt.take_if(|(of, _)| *of == idx)?;
@@ -268,12 +271,13 @@ impl Pool {
     }
 }
 
-/// Similar messages have the same sender, receiver and kind, and both are requests or both are responses.
+/// Returns the properties that similar messages share: the sender, the receiver, the kind, and whether the
+/// message is a response.
 const fn similar(id: &MessageId) -> (ServerIdx, ServerIdx, CallKind, bool) {
     (id.call.from, id.call.to, id.call.kind, id.answer == 0)
 }
 
-/// The ticket of the read to which this result belongs; `None` for a failure.
+/// Returns the ticket of the read to which this result belongs. Returns `None` for a failure.
 pub(crate) const fn ticket_of(event: &Event) -> Option<RpcId> {
     match event {
         Event::Fetched { ticket, .. }
@@ -284,7 +288,7 @@ pub(crate) const fn ticket_of(event: &Event) -> Option<RpcId> {
 }
 
 impl WorkId {
-    /// The identity of this work.
+    /// Returns the identity of this work.
     pub(crate) fn of(work: &Work) -> Self {
         match work {
             Work::Apply(batch) => {

@@ -18,16 +18,16 @@ pub trait TankFsm: Fsm {
     /// time: the world calls it after every batch.
     fn digest(&self) -> u64;
 
-    /// Returns a state for [`Call::Restore`](wavetank_raft::Call::Restore) that no client can tell from the
-    /// present one. The state machine must refuse it if a command was applied in the meantime; otherwise
-    /// the restore would undo that command. `None` if the state machine has no such state: the nemesis then
-    /// restores nothing.
+    /// Returns a state for [`Call::Restore`](wavetank_raft::Call::Restore). No client can distinguish it from
+    /// the present state. If a command is applied before the restore, the state machine must refuse the
+    /// state; otherwise the restore would undo that command. Returns `None` if the state machine has no such
+    /// state. The nemesis then restores nothing.
     fn backup(&self) -> Option<Data> {
         None
     }
 }
 
-/// A client's request to one server.
+/// A request of a client to one server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ask {
     /// The number of the exchange. It is unique in a run.
@@ -52,7 +52,7 @@ pub enum Want {
         /// The extensions.
         extensions: Data,
     },
-    /// The server answers this query once a read by this path is allowed.
+    /// The server answers this query when a read by this path is allowed.
     Read(ReadPath, Data),
     /// The server answers this query from its local state, which may be old.
     Stale(Data),
@@ -80,8 +80,7 @@ pub enum Reply {
     Answered(Result<Answer, RequestError>),
     /// The answer to a query.
     Value(Result<Data, RequestError>),
-    /// The connection broke: the server is down, or it has crashed. The operation may have been
-    /// executed.
+    /// The connection broke, because the server is down or has crashed. The operation may have been executed.
     Broken,
 }
 
@@ -95,18 +94,18 @@ pub enum Told {
         /// The number of the operation, unique in a run.
         operation: u64,
     },
-    /// A client has learned how its operation ended.
+    /// A client has learned the end of its operation.
     Returned {
         /// The client.
         client: u16,
         /// The number of the operation.
         operation: u64,
-        /// The result of the operation, as the client knows it.
+        /// The result of the operation, as far as the client knows it.
         ending: OperationEnd,
     },
 }
 
-/// The requests and history events that the clients of a run give to the world.
+/// The requests and history events that the clients of a run pass to the world.
 #[derive(Debug, Default)]
 pub struct Wants {
     /// The requests to send, in this order.
@@ -129,21 +128,20 @@ pub trait Workload: Debug {
     /// for answers.
     fn deadline(&self) -> Time;
 
-    /// The deadline has passed. Clients begin operations, or their operations time out.
+    /// Wakes the clients at their deadline. They begin operations, or their operations time out.
     fn wake(&mut self, now: Time, wants: &mut Wants);
 
-    /// An exchange has ended with this reply. The client may have given up the exchange before.
+    /// Passes a reply to the client that sent the request. The client may have given up the request before.
     fn reply(&mut self, now: Time, request: RequestId, reply: Reply, wants: &mut Wants);
 
-    /// Clients begin no operation from now on. Open operations may end.
+    /// Stops the clients: they begin no more operations. Open operations may end.
     fn stop(&mut self);
 
     /// True if no operation is open.
     fn is_idle(&self) -> bool;
 
-    /// Returns an operation of the history, with the part of its result that is known.
-    /// [`ObservationKind::Invoked`] and [`ObservationKind::Returned`] carry this value to the judges of
-    /// this workload.
+    /// Returns an operation of the history, with the known part of its result. [`ObservationKind::Invoked`]
+    /// and [`ObservationKind::Returned`] pass this value to the judges of this workload.
     ///
     /// [`ObservationKind::Invoked`]: crate::ObservationKind::Invoked
     /// [`ObservationKind::Returned`]: crate::ObservationKind::Returned

@@ -1,14 +1,13 @@
 //! The world: virtual time, an event queue, and all parts of a simulated cluster.
 //!
 //! The world takes the next event from the queue, delivers it to its server or client, and executes the
-//! resulting actions. It does not decide about faults: the network, the disks and the nemesis do. It
-//! does not judge: an [`Observer`] sees everything that happens.
+//! resulting actions. It does not decide about faults; the network, the disks and the nemesis decide. It does
+//! not judge; an [`Observer`] sees everything that happens.
 //!
-//! This file holds the state of the world and advances the time. `step.rs` delivers an event to a
-//! server. `execute.rs` executes the server's actions. `client_ops.rs` handles requests and replies
-//! between clients and servers. `faults.rs` has the operations that tests and the nemesis use.
-//! `nemesis_acts.rs` executes the acts of the nemesis. `end.rs` heals the world and finds out if it has
-//! converged.
+//! This file holds the state of the world and advances the time. `step.rs` delivers an event to a server.
+//! `execute.rs` executes the server's actions. `client_ops.rs` handles requests and replies between clients
+//! and servers. `faults.rs` has the operations that tests and the nemesis use. `nemesis_acts.rs` executes the
+//! acts of the nemesis. `end.rs` heals the world and tests whether it has converged.
 
 mod client_ops;
 mod execute;

@@ -1,4 +1,4 @@
-//! The bounds of an exploration: which events may happen, and how often.
+//! The bounds of an exploration: the events that may happen, and their maximum numbers.
 
 use super::fingerprint::SERVERS_MAX;
 use crate::plan::judge_level::JudgeLevel;
@@ -8,7 +8,8 @@ use std::fmt;
 use std::time::Duration;
 use wavetank_raft::{Config, Configuration, Member, Settings, Term};
 
-/// Which events may happen, and how often. Events without a bound may happen at any time, in any order.
+/// The events that may happen, and their maximum numbers. An event without a bound may happen at any time and
+/// in any order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bounds {
@@ -16,45 +17,45 @@ pub struct Bounds {
     pub nodes: u8,
     /// The number of blank servers that may be added to the cluster.
     pub spares: u8,
-    /// The number of terms after the first, in which the cluster is bootstrapped. In each of them
-    /// elections may begin.
+    /// The number of terms after the first term, in which the cluster is bootstrapped. An election may begin
+    /// in each of these terms.
     pub terms: u8,
     /// The number of commands that clients propose.
     pub entries: u8,
-    /// The number of crashes. A crashed server restarts at once: a long outage is the same as a long
-    /// silence.
+    /// The maximum number of crashes. A crashed server restarts at once: a long outage has the same effect as
+    /// a long silence.
     pub crashes: u8,
-    /// The number of membership changes.
+    /// The maximum number of membership changes.
     pub changes: u8,
-    /// The number of heartbeats and other messages that a leader sends by itself. Each goes to all its
-    /// followers.
+    /// The maximum number of heartbeats and announcements of commits that a leader sends by itself. Each goes
+    /// to all its followers.
     pub beats: u8,
-    /// The number of messages that are delivered a second time.
+    /// The maximum number of messages that are delivered a second time.
     pub duplicates: u8,
-    /// The number of messages that are lost. Any message may be delayed for ever, so a loss adds states
-    /// but no new behaviour; this bound exists to show that.
+    /// The maximum number of messages that are lost. Any message may be delayed for ever, so a loss adds
+    /// states but no new behaviour. This bound exists to show that.
     pub drops: u8,
-    /// The largest number of entries in one message.
+    /// The maximum number of entries in one message.
     pub batch: u8,
-    /// The largest number of unanswered messages with entries that a leader sends to one follower.
+    /// The maximum number of unanswered messages with entries that a leader sends to one follower.
     pub window: u8,
-    /// When writes become durable.
+    /// The time at which writes become durable.
     pub disks: DiskModel,
-    /// The level of the judges: which properties are evaluated.
+    /// The level of the judges, which selects the properties that are tested.
     pub judged: JudgeLevel,
 }
 
-/// When a write becomes durable.
+/// The time at which a write becomes durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DiskModel {
-    /// In the step that requested it, or never. A disk that hangs stays so until its server crashes. Each
-    /// hang counts as a crash. Later writes would add little: a late write has the same effect as a late
-    /// message, except on the server's own state until then.
+    /// A write becomes durable in the step that requests it, or never. A disk that hangs does so until its
+    /// server crashes. Each hang counts as a crash. Later writes would add little: a late write has almost
+    /// the same effect as a late message.
     Hang,
-    /// At any time after the step that requested it, or never.
+    /// A write becomes durable at any time after the step that requests it, or never.
     Late,
-    /// A write is durable in the step that requested it.
+    /// A write becomes durable in the step that requests it.
     Quick,
 }
 
@@ -79,17 +80,17 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// The largest number of heartbeats. After more of them, an isolated leader would step down by
-    /// itself, but the search must choose that step.
+    /// The maximum number of heartbeats. After this number of heartbeats, an isolated leader would step down
+    /// by itself, but the search must choose that step.
     pub const BEATS_MAX: u8 = 8;
 
-    /// The largest window: the bits of one integer stand for a server's open calls.
+    /// The maximum size of the window. The open calls of a server are the bits of one integer.
     pub const WINDOW_MAX: u8 = 8;
 
     /// Tests whether the bounds can be explored.
     ///
     /// # Errors
-    /// The error says in one line which bound is invalid.
+    /// Returns an error that names the invalid bound in one line.
     pub fn sound(&self) -> Result<(), String> {
         let all = usize::from(self.nodes) + usize::from(self.spares);
         if self.nodes == 0 || SERVERS_MAX < all {
@@ -100,7 +101,7 @@ impl Bounds {
             ));
         }
         if self.terms == 0 {
-            return Err("terms must be at least 1: no election can begin without a further term".to_owned());
+            return Err("terms must be at least 1: without a further term, no election can begin".to_owned());
         }
         if self.batch == 0 || self.window == 0 {
             return Err("batch and window must each be at least 1".to_owned());
@@ -127,7 +128,7 @@ impl Bounds {
         Ok(())
     }
 
-    /// The servers: voters and spares.
+    /// Returns the servers: voters and spares.
     #[must_use]
     pub fn servers(&self) -> ServerSet {
         ServerSet::first(usize::from(self.nodes + self.spares))
@@ -139,23 +140,23 @@ impl Bounds {
         Term(1 + u64::from(self.terms))
     }
 
-    /// The configuration that the cluster is bootstrapped with.
+    /// Returns the configuration with which the cluster is bootstrapped.
     ///
     /// # Panics
-    /// Never: the names and addresses of different servers differ.
+    /// Never panics: the names and addresses of different servers differ.
     #[must_use]
     pub fn founders(&self) -> Configuration {
         let voters = ServerSet::first(usize::from(self.nodes));
         let members = voters.iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
-        Configuration::new(members).expect("the configuration has distinct servers")
+        Configuration::new(members).expect("the servers of the configuration are distinct")
     }
 
-    /// The settings of a server. The timeouts are far apart, so that the time of a step decides which of
-    /// them has expired: see [`clock`](super::clock). Pre-vote is disabled, because it would hide bugs
-    /// in the election rules.
+    /// Returns the settings of a server. The timeouts are so different that the time of a step shows the
+    /// timeout that has expired: see [`clock`](super::clock). Pre-vote is disabled, because it would hide
+    /// bugs in the election rules.
     ///
     /// # Panics
-    /// Never: the values satisfy every rule.
+    /// Never panics: the values satisfy every rule.
     #[must_use]
     pub fn settings(&self, idx: ServerIdx) -> Settings {
         let config = Config {

@@ -1,30 +1,30 @@
 //! The identity of a call during an exploration: (caller, callee, term, n-th call).
 //!
-//! The core numbers all calls of a server in order. With these numbers, two orders of the same calls
-//! would give two states. With a `CallId` they give one.
+//! The core numbers all calls of a server in order. With these numbers, two orders of the same calls would
+//! lead to two different states. With a `CallId` they lead to the same state.
 
 use super::fingerprint::{self, Permutation};
 use crate::plan::server_set::ServerIdx;
 use std::fmt;
 use wavetank_raft::Term;
 
-/// Identifies one call; never used twice in a run.
+/// Identifies one call. An identity is never used twice in a run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct CallId {
     /// The caller.
     pub from: ServerIdx,
     /// The callee.
     pub to: ServerIdx,
-    /// How often the caller had started when it made the call: 1 in its first life.
+    /// The number of starts of the caller before the call: 1 in its first life.
     pub life: u8,
-    /// The caller's term.
+    /// The term of the caller.
     pub term: Term,
-    /// The position of the call among the caller's calls to this server in this term.
+    /// The number of the call among the calls of the same caller to the same callee in the same term.
     pub ordinal: u8,
 }
 
 impl CallId {
-    /// The identity in 64 bits, with servers renumbered by the permutation.
+    /// Hashes the identity into 64 bits. `permutation` renumbers the servers.
     #[must_use]
     pub fn hash(&self, permutation: &Permutation) -> u64 {
         let numbers = u64::from(self.life) << 16 | u64::from(self.ordinal);

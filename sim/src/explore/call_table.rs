@@ -1,19 +1,19 @@
-//! The calls that a server made: their identities, and which of them are still open.
+//! The calls that a server made: their identities, and the calls that are still open.
 
 use super::fingerprint::{self, Permutation, SERVERS_MAX};
 use crate::explore::call_id::CallId;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{NodeId, RoleName, RpcId, Term};
 
-/// The call count in a term in which no more calls are expected. If the server makes one nevertheless,
-/// its identity is still new.
+/// The number of calls in a term in which the server is not expected to make another call. If it makes one
+/// nevertheless, the identity of that call is still new.
 const COUNT_UNKNOWN: u8 = 128;
 
 /// The calls that one server made.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CallTable {
     idx: ServerIdx,
-    /// How often the server has started.
+    /// The number of times that the server has started.
     life: u8,
     /// The open calls: the server may still be waiting for their responses.
     open: Vec<(RpcId, CallId)>,
@@ -23,13 +23,13 @@ pub struct CallTable {
 }
 
 impl CallTable {
-    /// The table of a server that has started `life` times and whose term is `term`.
+    /// Makes the table of a server that has started `life` times and is in `term`.
     #[must_use]
     pub const fn new(idx: ServerIdx, life: u8, term: Term) -> Self {
         Self { idx, life, open: Vec::new(), calls_made: [0; SERVERS_MAX], term }
     }
 
-    /// How often the server has started.
+    /// Returns the number of times that the server has started.
     #[must_use]
     pub const fn life(&self) -> u8 {
         self.life
@@ -41,7 +41,8 @@ impl CallTable {
         &self.open
     }
 
-    /// Records a call that the server makes in this term. Returns `None` if no server is named `to`.
+    /// Records a call that the server makes in this term. Returns `None` if `to` is not a server of the
+    /// cluster.
     pub fn call(&mut self, rpc: RpcId, to: NodeId, term: Term) -> Option<CallId> {
         let to = ServerIdx::of(to).filter(|to| to.at() < SERVERS_MAX)?;
         if self.term != term {
@@ -54,15 +55,15 @@ impl CallTable {
         Some(call_id)
     }
 
-    /// The core's number of an open call.
+    /// Returns the core's number of an open call.
     #[must_use]
     pub fn number_of(&self, call_id: CallId) -> Option<RpcId> {
         self.open.iter().find(|(_, own)| *own == call_id).map(|(rpc, _)| *rpc)
     }
 
     /// Updates the table after a step: drops the open calls that the core no longer waits for. A follower
-    /// makes no more calls in its term. Its counts are set to one fixed value, so that they do not
-    /// distinguish states.
+    /// makes no more calls in its term. Therefore its counts get a fixed value, and states do not differ by
+    /// them.
     pub fn settle(&mut self, role: RoleName, term: Term, mut waits: impl FnMut(usize) -> bool) {
         let mut at = 0;
         self.open.retain(|_| {
@@ -77,7 +78,7 @@ impl CallTable {
         }
     }
 
-    /// Everything but the open calls, in 64 bits, with servers renumbered by the permutation.
+    /// Hashes everything except the open calls into 64 bits. `permutation` renumbers the servers.
     #[must_use]
     pub fn hash(&self, permutation: &Permutation) -> u64 {
         let calls_made = (0..SERVERS_MAX as u8).map(ServerIdx).fold(0_u64, |sum, idx| {

@@ -1,21 +1,21 @@
-//! The search has no clock: it chooses when a timer fires, and nothing else depends on the time.
+//! The search has no clock: it chooses the moment at which a timer fires. Nothing else depends on the time.
 //!
-//! Each kind of step has a fixed time. The times are chosen so that every comparison with a clock in the
-//! core has the same result in every history. Therefore a [fingerprint](super::fingerprint) may leave
-//! times out.
+//! Each kind of step has a fixed time. With these times, every comparison with a clock in the core has the
+//! same result in every history. Therefore a [fingerprint](super::fingerprint) may leave times out.
 
 use super::bounds::Bounds;
 use super::stimulus::{ModelMessage, Stimulus};
 use wavetank_raft::{Node, Request, RoleName, Span, Time};
 
-/// The election timeout, the heartbeat timeout and the leader lease. A leader sends heartbeats ten times
-/// as often.
+/// The election timeout, the heartbeat timeout and the leader lease. A leader sends ten heartbeats in this
+/// span.
 pub const TIMEOUT: Span = Span::s(1_000);
 
-/// The time of every step that depends on no timer.
+/// The time of every step that does not depend on a timer.
 pub const QUIET_AT: Time = Time(Span::s(1_000_000).0);
 
-/// A time at which a leader has heard from no quorum for longer than its lease.
+/// The time of a step in which the leader's lease has expired: no quorum has answered the leader during the
+/// lease.
 const LEASE_EXPIRED_AT: Time = Time(Span::s(2_000_000).0);
 
 /// The time at which a server handles this stimulus.

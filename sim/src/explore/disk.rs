@@ -6,10 +6,10 @@ use serde::Serialize;
 use std::collections::VecDeque;
 use wavetank_raft::{CacheLimits, Entry, HardState, Index, LogId, LogImage, LogOp, Payload, Term, Write};
 
-/// The disk of an explored server. A crash keeps `record` and `log`, and loses `waiting`.
+/// The disk of an explored server. After a crash, `record` and `log` are still there, and `waiting` is lost.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct ModelDisk {
-    /// The hard state: term and vote.
+    /// The vote record: the term and the vote.
     pub record: HardState,
     /// The durable log, from its first entry.
     pub log: Vec<Entry>,
@@ -20,7 +20,7 @@ pub struct ModelDisk {
 }
 
 impl ModelDisk {
-    /// The disk of a voter of the first configuration, or a blank disk.
+    /// Makes the disk of a voter of the first configuration, or a blank disk for any other server.
     #[must_use]
     pub fn first(bounds: &Bounds, idx: ServerIdx) -> Self {
         let mut disk = Self::default();
@@ -50,7 +50,7 @@ impl ModelDisk {
         Some(write)
     }
 
-    /// The log that a starting server recovers.
+    /// Returns the log that a starting server recovers.
     #[must_use]
     pub fn image(&self) -> LogImage {
         let mut image = LogImage::new(LogId::ZERO, CacheLimits::entries(u64::MAX));
@@ -58,13 +58,13 @@ impl ModelDisk {
         image
     }
 
-    /// Whether this entry is durable.
+    /// True if this entry is durable.
     #[must_use]
     pub fn holds(&self, id: LogId) -> bool {
         self.log.iter().any(|entry| entry.id == id)
     }
 
-    /// The last durable entry.
+    /// Returns the last durable entry.
     #[must_use]
     pub fn last(&self) -> LogId {
         self.log.last().map_or(LogId::ZERO, |entry| entry.id)

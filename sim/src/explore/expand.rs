@@ -17,16 +17,16 @@ use wavetank_raft::{Index, LogId, RoleName};
 /// The successors of one task's states.
 #[derive(Debug, Default)]
 pub struct Expansion {
-    /// States that may be new.
+    /// The states that may be new.
     pub states: StateList,
-    /// The origin of each of these states, in the same order.
+    /// The origins of these states, in the same order.
     pub origins: Vec<Origin>,
-    /// The number of successors, new or not.
+    /// The number of successors. It includes states that were found before.
     pub generated: u64,
-    /// Transitions that the cache lacks: a server's number and a stimulus. The states that need them are
-    /// deferred.
+    /// The transitions that are missing in the cache: the number of a server, and a stimulus. The states that
+    /// need them are deferred.
     pub unknown: Vec<(u32, StimulusCode)>,
-    /// Histories that the cache lacks. The states that need them are deferred.
+    /// The histories that are missing in the cache. The states that need them are deferred.
     pub histories: Vec<HistoryVars>,
     /// The positions of the deferred states in their level.
     pub deferred: Vec<u32>,
@@ -34,7 +34,7 @@ pub struct Expansion {
     pub found: Option<(u32, Move, Breach)>,
 }
 
-/// How a state was first reached.
+/// The way in which a state was first reached.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin {
     /// The fingerprint of the state.
@@ -45,13 +45,13 @@ pub struct Origin {
     pub by: Move,
 }
 
-/// Why a state could not be expanded.
+/// The reason why a state could not be expanded.
 enum Obstacle {
-    /// The cache lacks a transition.
+    /// A transition is missing in the cache.
     UnknownStep(u32, StimulusCode),
-    /// The cache lacks a history.
+    /// A history is missing in the cache.
     UnknownHistory(HistoryVars),
-    /// A property does not hold.
+    /// A property does not hold after this move.
     Breach(Move, Breach),
 }
 
@@ -67,7 +67,7 @@ pub struct Expander<'a> {
 }
 
 impl<'a> Expander<'a> {
-    /// An expander without results.
+    /// Makes an expander without results.
     #[must_use]
     pub fn new(cache: &'a TransitionCache, seen: &'a FingerprintSet, reductions: Reductions) -> Self {
         Self {
@@ -128,7 +128,7 @@ impl<'a> Expander<'a> {
         Ok(())
     }
 
-    /// The moves of one server that need no message.
+    /// Makes the moves of one server that need no message.
     fn server(
         &mut self,
         at: u32,
@@ -158,7 +158,7 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// The moves of a leader: its own, and the requests of clients and operators.
+    /// Makes the moves of a leader: its own moves, and the requests of clients and operators.
     fn leader(
         &mut self,
         at: u32,
@@ -188,7 +188,7 @@ impl<'a> Expander<'a> {
         Ok(())
     }
 
-    /// A step of one server. Where disks may hang, also the same step with its write left pending.
+    /// Makes a step of one server. If disks may hang, also makes the same step with its write left pending.
     fn step_with_hang(
         &mut self,
         at: u32,
@@ -210,7 +210,7 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// A step of one server as a step of the cluster.
+    /// Makes a step of the cluster from a step of one server.
     fn step(
         &mut self,
         at: u32,
@@ -225,7 +225,7 @@ impl<'a> Expander<'a> {
             Move::Deliver(message) | Move::DeliverHang(message) | Move::Duplicate(message) => {
                 (cache.message(message).to(), StimulusCode::message(message))
             }
-            Move::Drop(_) => unreachable!("a lost message makes no server step"),
+            Move::Drop(_) => unreachable!("a lost message causes no step of a server"),
         };
         let from = state.locals[idx.at()];
         let hangs = matches!(by, Move::LocalHang(..) | Move::DeliverHang(_));
@@ -265,7 +265,7 @@ impl<'a> Expander<'a> {
         Ok(())
     }
 
-    /// A message is lost.
+    /// Makes the move in which a message is lost.
     fn drop(&mut self, at: u32, state: &GlobalState, messages: &[u32], message: u32, used: UsedBounds) {
         self.hashes.copy(&self.base);
         self.update_messages(state, messages, Some(message), &[]);
@@ -274,8 +274,8 @@ impl<'a> Expander<'a> {
         self.add(at, &next, Move::Drop(message));
     }
 
-    /// Updates the messages in flight after a step: removes the delivered message and the inert ones, and
-    /// adds the sent ones.
+    /// Updates the messages in flight after a step. Removes the delivered message and the messages that can
+    /// have no effect, and adds the messages that were sent.
     fn update_messages(&mut self, next: &GlobalState, messages: &[u32], taken: Option<u32>, sent: &[u32]) {
         let cache = self.cache;
         self.messages.clear();
@@ -346,7 +346,7 @@ impl<'a> Expander<'a> {
     }
 }
 
-/// The property of the cluster that a server's step breaks, if any.
+/// Returns the property of the cluster that a server's step breaks, if there is one.
 fn cluster_breach(
     cache: &TransitionCache,
     next: &GlobalState,

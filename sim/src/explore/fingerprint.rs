@@ -1,11 +1,11 @@
-//! Hashes a server's state into 64 bits. The hash leaves out everything that cannot matter: clocks, call
-//! numbers, and the names of servers.
+//! Hashes a server's state into 64 bits. The hash leaves out clocks, call numbers and the names of servers,
+//! because they cannot matter.
 //!
-//! A `Serializer` walks the state and recognises each kind of number by the name of its type. Times are
-//! left out (the [clock](super::clock) ensures that they cannot matter). A call is hashed by its
-//! `CallId`, a write by the number of pending writes before it, and a server by its number under a
-//! [`Permutation`]. The state is hashed once per permutation; the least hash represents the state and
-//! its mirror images.
+//! A `Serializer` walks the state and recognises each kind of number by the name of its type. Times are left
+//! out (the [clock](super::clock) ensures that they cannot matter). A call is hashed by its `CallId`, a write
+//! by the number of pending writes before it, and a server by its number under a [`Permutation`]. The state
+//! is hashed once per permutation. The smallest hash represents the state and its mirror images, which differ
+//! from it only in the names of servers.
 
 use crate::explore::call_id::CallId;
 use crate::plan::server_set::ServerIdx;
@@ -14,7 +14,7 @@ use serde::ser::{self, Serialize};
 use std::cell::Cell;
 use wavetank_raft::{NodeId, RpcId, Token};
 
-/// The largest number of servers that can be explored.
+/// The maximum number of servers that can be explored.
 pub const SERVERS_MAX: usize = 5;
 
 /// A permutation of the servers' numbers.
@@ -22,10 +22,10 @@ pub const SERVERS_MAX: usize = 5;
 pub struct Permutation([u8; SERVERS_MAX]);
 
 impl Permutation {
-    /// The identity.
+    /// The permutation that changes nothing.
     pub const NONE: Self = Self([0, 1, 2, 3, 4]);
 
-    /// All permutations of the first `count` servers; the identity is the first.
+    /// Returns all permutations of the first `count` servers. The first one changes nothing.
     #[must_use]
     pub fn all(count: usize) -> Vec<Self> {
         let mut all = vec![Self::NONE];
@@ -42,14 +42,14 @@ impl Permutation {
         all
     }
 
-    /// The number that the permutation gives to this server.
+    /// Returns the number that the permutation gives to this server.
     #[must_use]
     pub const fn of(&self, idx: ServerIdx) -> u64 {
         self.0[idx.at()] as u64
     }
 }
 
-/// The finaliser of splitmix64: it maps neighbouring inputs far apart.
+/// Mixes the bits of a value: the last step of splitmix64. It maps similar inputs to very different outputs.
 #[must_use]
 pub const fn mix(value: u64) -> u64 {
     let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -64,7 +64,7 @@ pub fn hash_all(values: &[u64]) -> u64 {
     values.iter().fold(values.len() as u64, |hash, value| mix(hash ^ value))
 }
 
-/// The meaning of the numbers in a server's state, for the hasher.
+/// Explains the numbers in a server's state to the hasher.
 pub struct HashContext<'a> {
     /// The permutation of the servers.
     pub permutation: &'a Permutation,
@@ -72,7 +72,7 @@ pub struct HashContext<'a> {
     pub persisted: Token,
     /// The server's own calls.
     pub calls: &'a [(RpcId, CallId)],
-    /// One bit for each of these calls: it is set if the state refers to the call.
+    /// One bit for each of these calls. It is set if the state contains the number of the call.
     pub known: Cell<u64>,
     /// The hash of a call that another server made.
     pub others: &'a dyn Fn(RpcId) -> u64,
@@ -101,7 +101,7 @@ pub struct StateHasher<'a> {
     kind: NumberKind,
 }
 
-/// The kind of the next number.
+/// The kind of the number that is hashed next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum NumberKind {
     Plain,
@@ -112,14 +112,15 @@ enum NumberKind {
     Set,
 }
 
-/// Fields with counters. Such a counter only distinguishes one random draw or one call from the next.
+/// The fields that hold counters. Such a counter only distinguishes one random draw, or one call, from the
+/// next.
 const IGNORED_FIELDS: [&str; 4] = ["drawn", "last_rpc", "answered", "entropy"];
 
-/// Fields with lists that are ordered by name or by arrival. They are hashed as sets.
+/// The fields that hold lists in the order of names or arrivals. They are hashed as sets.
 const SET_FIELDS: [&str; 6] = ["requested", "votes", "peers", "servers", "outgoing", "held"];
 
 impl<'a> StateHasher<'a> {
-    /// The hash of a value.
+    /// Returns the hash of a value.
     #[must_use]
     pub fn hash(context: &'a HashContext<'a>, value: &impl Serialize) -> u64 {
         Self::start(context).through(value)
@@ -206,14 +207,14 @@ impl<'w, 'a> ser::Serializer for &'w mut StateHasher<'a> {
         Ok(())
     }
 
-    #[expect(clippy::disallowed_types, reason = "the trait demands this method, but no state holds a float")]
+    #[expect(clippy::disallowed_types, reason = "the trait requires this method, but no state holds a float")]
     fn serialize_f32(self, _: f32) -> Result<(), Error> {
-        Err(ser::Error::custom("a state without fractions"))
+        Err(ser::Error::custom("a state contains no fractions"))
     }
 
-    #[expect(clippy::disallowed_types, reason = "the trait demands this method, but no state holds a float")]
+    #[expect(clippy::disallowed_types, reason = "the trait requires this method, but no state holds a float")]
     fn serialize_f64(self, _: f64) -> Result<(), Error> {
-        Err(ser::Error::custom("a state without fractions"))
+        Err(ser::Error::custom("a state contains no fractions"))
     }
 
     fn serialize_char(self, character: char) -> Result<(), Error> {
@@ -311,7 +312,7 @@ impl<'w, 'a> ser::Serializer for &'w mut StateHasher<'a> {
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Error> {
-        Err(ser::Error::custom("a state without maps"))
+        Err(ser::Error::custom("a state contains no maps"))
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<CompoundHasher<'w, 'a>, Error> {
@@ -333,7 +334,7 @@ impl<'w, 'a> ser::Serializer for &'w mut StateHasher<'a> {
 /// Hashes the elements or fields of a compound value.
 pub struct CompoundHasher<'w, 'a> {
     hasher: &'w mut StateHasher<'a>,
-    /// The sum over the elements of a set so far.
+    /// The sum of the hashes of a set's elements so far.
     sum: Option<u64>,
 }
 

@@ -1,5 +1,5 @@
-//! History variables: facts that the properties must remember although no server remembers them. They are
-//! the leader of each term and the committed entries.
+//! History variables: facts that the properties need, although no server remembers them. They are the leader
+//! of each term and the committed entries.
 
 use super::fingerprint::{self, Permutation};
 use crate::plan::server_set::ServerIdx;
@@ -10,7 +10,7 @@ use wavetank_raft::{LogId, Term};
 pub struct CommitRecord {
     /// The entry.
     pub id: LogId,
-    /// The term of the first server that considered it committed.
+    /// The term of the first server that considered the entry committed.
     pub during: Term,
 }
 
@@ -22,7 +22,7 @@ pub struct HistoryVars {
 }
 
 impl HistoryVars {
-    /// The first leader of this term.
+    /// Returns the first leader of this term.
     #[must_use]
     pub fn leader(&self, term: Term) -> Option<ServerIdx> {
         self.leaders.iter().find(|(led, _)| *led == term).map(|(_, leader)| *leader)
@@ -49,7 +49,7 @@ impl HistoryVars {
         self.committed.extend(new.map(|&id| CommitRecord { id, during }));
     }
 
-    /// The history in 64 bits, with servers renumbered by the permutation.
+    /// Hashes the history into 64 bits. `permutation` renumbers the servers.
     #[must_use]
     pub fn hash(&self, permutation: &Permutation) -> u64 {
         let leaders =

@@ -1,7 +1,7 @@
 //! Plays a schedule with whole servers, so that the judges of runs can judge it and traces can show it.
 //!
-//! The player shares only the call identities, the clock and the disk with the search. When it can play a
-//! schedule with the same result, both implementations agree.
+//! The player and the search share only the call identities, the clock and the disk. If the player gets the
+//! same result as the search, the two implementations agree.
 
 use super::bounds::DiskModel;
 use super::clock;
@@ -46,7 +46,7 @@ pub fn play<T: Observer + Default>(schedule: &Schedule, trace: T) -> Run<T> {
     })
 }
 
-/// A server with its disk and calls.
+/// A server with its disk and its calls.
 struct PlayedServer {
     server: Server,
     disk: ModelDisk,
@@ -59,7 +59,7 @@ struct PlayedServer {
 struct InFlight {
     message: ModelMessage,
     rpc: RpcId,
-    /// Its sequence number among all messages sent.
+    /// The number of the message among all messages that were sent.
     number: usize,
 }
 
@@ -68,11 +68,11 @@ struct Player<'a, W> {
     schedule: &'a Schedule,
     servers: Vec<PlayedServer>,
     in_flight: Vec<InFlight>,
-    /// All calls made so far.
+    /// All calls that were made so far.
     calls: Vec<(RpcId, CallId)>,
     /// The times at which each message was delivered.
     arrived: Vec<Vec<Time>>,
-    /// The fate of each message, as the first pass found it.
+    /// The fate of each message. The first of two passes finds it out.
     known: Vec<Fate>,
     crashes: u64,
     operations: u64,
@@ -102,7 +102,8 @@ impl<'a, W: Observer> Player<'a, W> {
         player
     }
 
-    /// Plays the steps while `wants` returns true. Returns the first step that cannot be played, if any.
+    /// Plays the steps while `wants` returns true. Returns the first step that cannot be played, if there is
+    /// one.
     fn play_all(&mut self, wants: impl Fn(&W) -> bool) -> Option<usize> {
         for (at, step) in self.schedule.steps.iter().enumerate() {
             self.recorder.now = self.recorder.now + PACE;
@@ -116,7 +117,7 @@ impl<'a, W: Observer> Player<'a, W> {
         None
     }
 
-    /// Plays one step; `None` if it cannot be played.
+    /// Plays one step. Returns `None` if it cannot be played.
     fn step(&mut self, step: &Step) -> Option<()> {
         match step {
             Step::TimeOut(idx) => self.timer(*idx, &Stimulus::TimeOut),
@@ -189,7 +190,7 @@ impl<'a, W: Observer> Player<'a, W> {
         self.settle(idx, now);
     }
 
-    /// Ends a step: makes its writes durable unless the disk is slow or hangs.
+    /// Ends a step of a server. Makes its writes durable, unless the disk is slow or hangs.
     fn settle(&mut self, idx: ServerIdx, now: Time) {
         let quick = match self.schedule.bounds.disks {
             DiskModel::Quick => true,
@@ -262,7 +263,7 @@ impl<'a, W: Observer> Player<'a, W> {
                 }
                 Action::Apply(batch) => batches.push_back(batch),
                 Action::Answer { .. } | Action::Observe(_) => {}
-                _ => panic!("{idx}: no explored step leads to this action: {action:?}"),
+                _ => panic!("{idx}: an exploration never leads to this action: {action:?}"),
             }
         }
         for batch in batches {
@@ -299,7 +300,7 @@ impl<'a, W: Observer> Player<'a, W> {
         self.in_flight.push(InFlight { message, rpc, number });
     }
 
-    /// Applies a batch; the state machine is a digest of its entries.
+    /// Applies a batch. The state machine is a digest of the entries.
     fn apply(&mut self, idx: ServerIdx, now: Time, batch: &Batch) {
         let played = &mut self.servers[idx.at()];
         let mut responses = Vec::new();
@@ -312,7 +313,7 @@ impl<'a, W: Observer> Player<'a, W> {
         }
         let digest = played.digest.value();
         self.recorder.on_observation(ObservationKind::Applied { idx, batch, digest });
-        let upto = batch.entries.last().expect("a batch has entries").id.index;
+        let upto = batch.entries.last().expect("a batch has at least one entry").id.index;
         self.handle_event(idx, now, Event::Applied { upto, responses });
     }
 
@@ -330,7 +331,7 @@ impl<'a, W: Observer> Player<'a, W> {
 impl<T: Observer + Default> Simulation for Player<'_, Observers<(), T>> {
     type Checks = ();
     type Trace = T;
-    /// The first step that could not be played, if any.
+    /// The first step that could not be played, if there is one.
     type DriveOutcome = Option<usize>;
 
     fn drive(&mut self) -> Option<usize> {
@@ -347,9 +348,7 @@ impl<T: Observer + Default> Simulation for Player<'_, Observers<(), T>> {
 
     fn verdict(&mut self, not_played: Option<usize>) -> Verdict {
         if not_played.is_some() {
-            return Verdict::Vacuous(vec![
-                "the schedule: it delivers a message that no server sent".to_owned(),
-            ]);
+            return Verdict::Vacuous(vec!["the schedule delivers a message that no server sent".to_owned()]);
         }
         Verdict::Held
     }

@@ -1,10 +1,10 @@
 //! The properties that must hold. Each is a small function of one state or step, in a file of its own.
 //!
-//! The judges of a run ([`check`](mod@crate::check)) keep ghost state of the whole run. A search cannot
-//! do so, because everything that it remembers multiplies the states. Therefore most properties here are
-//! stated on single states and steps. Only three things are remembered: the leader of each term, the
-//! committed entries, and each server's last vote. When a schedule breaks a property, it is played for
-//! the judges of runs, which give their own verdict.
+//! The judges of a run ([`check`](mod@crate::check)) keep ghost state of the whole run. A search cannot do
+//! so, because everything that it remembers multiplies the states. Therefore most properties here are stated
+//! on single states and steps. Only three things are remembered: the leader of each term, the committed
+//! entries, and each server's last vote. A schedule that breaks a property is also played as a run, and the
+//! judges of runs give their own verdict.
 
 #[cfg(test)]
 mod scripted_cluster;
@@ -61,7 +61,7 @@ pub(super) fn breach(
 pub struct Claim {
     /// The name of the claim.
     pub name: &'static str,
-    /// Whether the claim holds of a server.
+    /// True if the claim holds of a server.
     pub holds: fn(&ServerState) -> bool,
 }
 

@@ -1,4 +1,5 @@
-//! A schedule, and its form as text. The text stays valid when the code changes after the search.
+//! A schedule of an exploration, and its text form. The text stays valid if the code changes after the
+//! search.
 
 use super::bounds::Bounds;
 use super::fingerprint::SERVERS_MAX;
@@ -18,20 +19,20 @@ use wavetank_raft::{NodeId, Term};
 pub struct Schedule {
     /// The bounds of the search.
     pub bounds: Bounds,
-    /// Whether writes became durable at once after the last crash that the bounds allow.
+    /// True if, after the last crash that the bounds allow, writes became durable at once.
     pub disk_reduction: bool,
-    /// The steps.
+    /// The steps, in order.
     pub steps: Vec<Step>,
 }
 
-/// One event.
+/// One event of an exploration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Step {
     /// A server's election timeout expired.
     TimeOut(ServerIdx),
     /// A leader stepped down.
     Resign(ServerIdx),
-    /// A leader sent a heartbeat, or news of a commit.
+    /// A leader sent a heartbeat or announced a commit.
     Beat(ServerIdx),
     /// A server's oldest pending write became durable.
     Persist(ServerIdx),
@@ -41,9 +42,9 @@ pub enum Step {
     Crash(ServerIdx),
     /// A client sent a command to a server.
     Propose(ServerIdx),
-    /// An operator asked the first server to add the second as a voter.
+    /// An operator asked the first server to add the second server as a voter.
     Add(ServerIdx, ServerIdx),
-    /// An operator asked the first server to remove the second.
+    /// An operator asked the first server to remove the second server.
     Remove(ServerIdx, ServerIdx),
     /// A message was delivered.
     Deliver(MessageId),
@@ -58,9 +59,9 @@ pub enum Step {
 pub struct MessageId {
     /// The call to which the message belongs.
     pub call_id: CallId,
-    /// Whether the message is the response to the call.
+    /// True if the message is the response to the call.
     pub answers: bool,
-    /// The content of the message, as a trace shows it.
+    /// The content of the message, in the form that traces show.
     pub content: String,
 }
 
@@ -80,7 +81,7 @@ impl MessageId {
 }
 
 impl Step {
-    /// Returns the one or two steps that a move of the search stands for.
+    /// Returns the one or two steps that correspond to a move of the search.
     pub(super) fn of(cache: &TransitionCache, by: Move) -> Vec<Self> {
         let message_id = |message: u32| MessageId::of(cache.message(message));
         match by {
@@ -105,7 +106,7 @@ impl Step {
             Stimulus::Crash => Self::Crash(idx),
             Stimulus::Add(other) => Self::Add(idx, other),
             Stimulus::Remove(other) => Self::Remove(idx, other),
-            Stimulus::Deliver(_) => unreachable!("a delivery is a move of another kind"),
+            Stimulus::Deliver(_) => unreachable!("a delivery is not a local move"),
         }
     }
 }
@@ -183,7 +184,8 @@ impl MessageId {
     }
 }
 
-/// Parses `n1>n2 t3 #1`. If the caller has restarted, the number of its life follows, as in ` life 2`.
+/// Parses a call identity such as `n1>n2 t3 #1`. If the caller has restarted, the number of its life follows,
+/// for example ` life 2`.
 fn parse_call_id(text: &str) -> Option<CallId> {
     let mut parts = text.split(' ');
     let (from, to) = parts.next()?.split_once('>')?;

@@ -1,8 +1,9 @@
-//! Breadth-first search of all states within the bounds. For every breach it finds a shortest schedule.
+//! Breadth-first search of all states within the bounds. For every property that is broken, it finds a
+//! shortest schedule.
 //!
 //! For each visited state the search keeps its fingerprint, its predecessor and the move, so that it can
-//! reconstruct the path to the state. It keeps whole states of two levels only: the level that is being
-//! expanded and the next one.
+//! reconstruct the path to the state. It keeps whole states of only two levels: the level that is being
+//! expanded and the next level.
 
 use super::bounds::Bounds;
 use super::expand::{Expander, Expansion};
@@ -13,14 +14,14 @@ use super::table::FingerprintSet;
 use super::transition_cache::{StimulusCode, TransitionCache};
 use crate::explore::history_vars::HistoryVars;
 
-/// Which redundant states and messages the search leaves out.
+/// The kinds of redundant states and messages that the search leaves out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Reductions {
-    /// Keep only one of several states that differ only in the names of servers.
+    /// True if the search keeps only one of several states that differ only in the names of servers.
     pub symmetry: bool,
-    /// Remove messages that cannot have an effect any more.
+    /// True if the search removes messages that can no longer have an effect.
     pub inert: bool,
-    /// Make writes durable at once when the bounds allow no further crash.
+    /// True if writes become durable at once when the bounds allow no further crash.
     pub disks: bool,
 }
 
@@ -31,7 +32,7 @@ impl Reductions {
     pub const NONE: Self = Self { symmetry: false, inert: false, disks: false };
 }
 
-/// Executes tasks one after another, or several at the same time. Both ways must give the same result.
+/// Executes tasks, one after another or several at the same time. Both ways must give the same result.
 pub trait Executor {
     /// Executes these tasks, and returns their results in order.
     fn work(&mut self, tasks: usize, task: &(dyn Fn(usize) -> Expansion + Sync)) -> Vec<Expansion>;
@@ -50,21 +51,22 @@ impl Executor for SingleThread {
 /// Statistics of a search.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct SearchStats {
-    /// Distinct states.
+    /// The number of distinct states.
     pub states: u64,
-    /// Successors computed, distinct or not.
+    /// The number of computed successors, including states that were found before.
     pub generated: u64,
-    /// Distinct states by distance from the first state; the last level may be incomplete.
+    /// The number of distinct states at each distance from the first state. The last level may be incomplete.
     pub levels: Vec<u64>,
-    /// Distinct states of a single server.
+    /// The number of distinct states of a single server.
     pub servers: u64,
-    /// Distinct transitions of a single server, which is about the number of calls of `Node::step`.
+    /// The number of distinct transitions of a single server. It is about equal to the number of calls of
+    /// `Node::step`.
     pub steps: u64,
-    /// The largest number of bytes in use at one time.
+    /// The maximum number of bytes that were in use at one time.
     pub bytes: u64,
 }
 
-/// How a search ended.
+/// The result of a search.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SearchOutcome {
     /// Every state within the bounds was visited.
@@ -94,7 +96,7 @@ const BLOCK: usize = 1 << 14;
 const TASK: usize = 1 << 9;
 
 impl Search {
-    /// A search that has visited the first state only.
+    /// Makes a search that has visited only the first state.
     #[must_use]
     pub fn new(bounds: Bounds, reductions: Reductions) -> Self {
         let cache = TransitionCache::new(bounds, reductions.symmetry);
@@ -107,14 +109,14 @@ impl Search {
         }
     }
 
-    /// Tests a claim about every server, in addition to the properties.
+    /// Adds a claim about every server that the search tests, in addition to the properties.
     #[must_use]
     pub const fn claiming(mut self, claim: Claim) -> Self {
         self.cache.claim(claim);
         self
     }
 
-    /// The statistics so far.
+    /// Returns the statistics so far.
     #[must_use]
     pub const fn stats(&self) -> &SearchStats {
         &self.stats
@@ -158,7 +160,7 @@ impl Search {
         SearchOutcome::Exhausted
     }
 
-    /// Expands some states of a level, and meanwhile adds missing transitions to the cache.
+    /// Expands some states of a level, and adds missing transitions to the cache.
     fn block(
         &mut self,
         level: &StateList,
@@ -195,7 +197,7 @@ impl Search {
                 next.push(state, messages);
                 self.origins.push((first_of_level + origin.from, origin.by.pack()));
                 self.stats.states += 1;
-                *self.stats.levels.last_mut().expect("a search that runs is at some level") += 1;
+                *self.stats.levels.last_mut().expect("a running search has a current level") += 1;
             }
         }
     }

@@ -20,42 +20,42 @@ use wavetank_raft::{
 pub struct ServerState {
     /// The server's index.
     pub idx: ServerIdx,
-    /// The core.
+    /// The core of the server.
     pub node: Node,
-    /// Its disk.
+    /// The disk of the server.
     pub disk: ModelDisk,
-    /// The last vote that other servers know of. Older votes do not matter: a server that has voted in a
-    /// term answers no request of an older term.
+    /// The last vote that other servers may know. Older votes do not matter, because a server that has voted
+    /// in a term grants no request of an older term.
     pub granted: Option<(Term, ServerIdx)>,
-    /// Its calls.
+    /// The calls of the server.
     call_table: CallTable,
-    /// The last durable write.
+    /// The token of the last durable write.
     persisted: Token,
 }
 
 /// The result of a server's step.
 #[derive(Debug, Default)]
 pub struct StepOutcome {
-    /// The messages that it sent.
+    /// The messages that the server sent.
     pub sent: Vec<ModelMessage>,
     /// The first property that the step broke.
     pub breach: Option<Breach>,
 }
 
-/// The input of a step, besides the server and the stimulus.
+/// The input of a step, in addition to the server and the stimulus.
 pub struct StepContext<'a> {
-    /// The bounds.
+    /// The bounds of the exploration.
     pub bounds: &'a Bounds,
     /// The number of the message that is delivered, in the cache.
     pub number: u32,
-    /// Looks up a message by its number.
+    /// Returns the message with a given number.
     pub message: &'a dyn Fn(u32) -> &'a ModelMessage,
-    /// Whether writes are durable at once.
+    /// True if writes become durable at once.
     pub quick: bool,
 }
 
 impl ServerState {
-    /// A server before the first step: a voter of the first configuration, or blank.
+    /// Makes a server before its first step: a voter of the first configuration, or a blank server.
     #[must_use]
     pub fn first(bounds: &Bounds, idx: ServerIdx) -> Self {
         let disk = ModelDisk::first(bounds, idx);
@@ -64,7 +64,7 @@ impl ServerState {
         Self { idx, node, disk, granted: None, call_table, persisted: Token(0) }
     }
 
-    /// Computes the server after this stimulus, and the result of the step.
+    /// Computes the state of the server after this stimulus, and the result of the step.
     #[must_use]
     pub fn step(&self, stimulus: &Stimulus<'_>, context: &StepContext<'_>) -> (Self, StepOutcome) {
         let mut next = self.clone();
@@ -91,8 +91,8 @@ impl ServerState {
         (next, outcome)
     }
 
-    /// The core's number of the call to which the message belongs. If the core does not wait for that
-    /// call, the number is one that the core has never used.
+    /// Returns the core's number of the call to which the message belongs. If the core does not wait for that
+    /// call, returns a number that the core has never used.
     fn number(&self, stimulus: &Stimulus<'_>, context: &StepContext<'_>) -> RpcId {
         match stimulus {
             Stimulus::Deliver(ModelMessage::Response { call_id, .. }) => {
@@ -145,7 +145,8 @@ impl ServerState {
                     vote.refused_for_term = false;
                 }
                 let call = (context.message)(
-                    u32::try_from(rpc.0).expect("the number of a message is a stimulus code"),
+                    u32::try_from(rpc.0)
+                        .expect("the stimulus code of a delivery contains the number of the message"),
                 );
                 let breach = || properties::response_breach(self, call, &response, context.bounds.judged);
                 outcome.breach = outcome.breach.take().or_else(breach);
@@ -178,7 +179,7 @@ impl ServerState {
         self.call_table.settle(role, term, |at| known.get() & 1 << at != 0);
     }
 
-    /// The state in 64 bits, with servers renumbered by the permutation.
+    /// Hashes the state into 64 bits. `permutation` renumbers the servers.
     #[must_use]
     pub fn hash(&self, permutation: &Permutation, others: &dyn Fn(RpcId) -> u64) -> u64 {
         let core = self.walk(permutation, &Cell::new(0), others);
@@ -200,19 +201,19 @@ impl ServerState {
         hash
     }
 
-    /// Whether the server waits for a response to this call.
+    /// True if the server waits for a response to this call.
     #[must_use]
     pub fn waits_for(&self, call_id: CallId) -> bool {
         self.call_table.number_of(call_id).is_some()
     }
 
-    /// The ids of all log entries in memory.
+    /// Returns the ids of all log entries in memory.
     pub fn log(&self) -> impl Iterator<Item = LogId> + '_ {
         (1..=self.node.log().last().index.0).filter_map(|index| self.node.log().id_at(Index(index)))
     }
 }
 
-/// The data with which a server starts for the `life`th time.
+/// Returns the data with which a server starts. `life` is the number of the start.
 #[must_use]
 pub fn boot_from(disk: &ModelDisk, life: u8) -> Boot {
     Boot {

@@ -1,4 +1,5 @@
-//! States of the cluster, as numbers into a [`TransitionCache`], and the moves between them.
+//! States of the cluster, and the moves between them. A state consists of numbers that refer to a
+//! [`TransitionCache`].
 
 use super::fingerprint::{self, SERVERS_MAX};
 use super::transition_cache::{StimulusCode, TransitionCache};
@@ -56,12 +57,12 @@ impl Move {
     }
 }
 
-/// How much of each bound is used.
+/// The number of events of each bounded kind that have happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct UsedBounds {
     /// The number of commands that clients proposed.
     pub entries: u8,
-    /// The number of crashes, including the hangs.
+    /// The number of crashes, including the hangs of disks.
     pub crashes: u8,
     /// The number of membership changes.
     pub changes: u8,
@@ -81,22 +82,22 @@ impl UsedBounds {
     }
 }
 
-/// A state of the cluster. Its messages in flight are in the [`StateList`] that holds it.
+/// A state of the cluster. Its messages in flight are in the [`StateList`] that contains the state.
 #[derive(Clone, Copy, Debug)]
 pub struct GlobalState {
-    /// The servers, as numbers into the cache.
+    /// For each server, the number of its state in the cache.
     pub locals: [u32; SERVERS_MAX],
-    /// The history variables, as a number into the cache.
+    /// The number of the history variables in the cache.
     pub history: u32,
-    /// How much of each bound is used.
+    /// The number of events of each bounded kind that have happened.
     pub used: UsedBounds,
-    /// The position of its first message in the list.
+    /// The position in the list of the state's first message.
     first: u32,
     count: u16,
 }
 
 impl GlobalState {
-    /// The cluster after bootstrap.
+    /// Makes the cluster after the bootstrap.
     #[must_use]
     pub fn first(servers: usize) -> Self {
         let mut locals = [0; SERVERS_MAX];
@@ -105,7 +106,7 @@ impl GlobalState {
     }
 }
 
-/// A list of states. Each has its messages in flight, in ascending order.
+/// A list of states. Each state has its messages in flight, in ascending order.
 #[derive(Debug, Default)]
 pub struct StateList {
     states: Vec<GlobalState>,
@@ -119,7 +120,7 @@ impl StateList {
         self.states.len()
     }
 
-    /// Whether the list is empty.
+    /// True if the list is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.states.is_empty()
@@ -135,10 +136,10 @@ impl StateList {
     /// Appends a state.
     ///
     /// # Panics
-    /// When the list holds more messages than `u32` can number.
+    /// Panics if the list holds more than 2³² messages.
     pub fn push(&mut self, state: &GlobalState, messages: &[u32]) {
-        let first = u32::try_from(self.messages.len()).expect("the messages can be numbered by a u32");
-        let count = u16::try_from(messages.len()).expect("the messages in flight can be counted by a u16");
+        let first = u32::try_from(self.messages.len()).expect("the number of messages fits into a u32");
+        let count = u16::try_from(messages.len()).expect("the number of messages in flight fits into a u16");
         self.states.push(GlobalState { first, count, ..*state });
         self.messages.extend_from_slice(messages);
     }
@@ -158,13 +159,13 @@ impl StateList {
     }
 }
 
-/// The hash of a state under each permutation. It is a sum over the parts of the state, so that a step
-/// only subtracts the old parts and adds the new ones.
+/// The hash of a state under each permutation. It is a sum over the parts of the state. Therefore a step only
+/// subtracts the hashes of the old parts and adds the hashes of the new parts.
 #[derive(Clone, Debug, Default)]
 pub struct StateHashes(Vec<u64>);
 
 impl StateHashes {
-    /// Sets the hashes to those of a whole state.
+    /// Sets the hashes to the hashes of a whole state.
     pub fn set(&mut self, cache: &TransitionCache, state: &GlobalState, messages: &[u32]) {
         self.0.clear();
         self.0.resize(cache.permutations().len(), 0);
@@ -174,7 +175,7 @@ impl StateHashes {
         self.add(cache.history_hashes(state.history));
     }
 
-    /// Takes over the hashes of another state.
+    /// Copies the hashes of another state.
     pub fn copy(&mut self, others: &Self) {
         self.0.clone_from(&others.0);
     }
@@ -189,7 +190,7 @@ impl StateHashes {
         self.0.iter_mut().zip(hashes).for_each(|(sum, hash)| *sum = sum.wrapping_sub(*hash));
     }
 
-    /// The fingerprint of the state and its mirror images.
+    /// Returns the fingerprint of the state and its mirror images.
     #[must_use]
     pub fn least(&self, used: UsedBounds) -> u64 {
         let used = used.hash();

@@ -18,7 +18,7 @@ pub enum ModelMessage {
     },
     /// A response.
     Response {
-        /// The identity of the call that it answers.
+        /// The identity of the call to which this is the response.
         call_id: CallId,
         /// The response itself.
         response: Response,
@@ -26,7 +26,7 @@ pub enum ModelMessage {
 }
 
 impl ModelMessage {
-    /// The call to which the message belongs.
+    /// Returns the call to which the message belongs.
     #[must_use]
     pub const fn call_id(&self) -> CallId {
         match self {
@@ -34,7 +34,7 @@ impl ModelMessage {
         }
     }
 
-    /// The receiver.
+    /// Returns the receiver of the message.
     #[must_use]
     pub const fn to(&self) -> ServerIdx {
         match self {
@@ -43,7 +43,7 @@ impl ModelMessage {
         }
     }
 
-    /// Hashes the message into 64 bits, with servers renumbered by the permutation.
+    /// Hashes the message into 64 bits. `permutation` renumbers the servers.
     #[must_use]
     pub fn hash(&self, permutation: &Permutation) -> u64 {
         let (persisted, known) = (Token(0), Cell::new(0));
@@ -56,16 +56,16 @@ impl ModelMessage {
     }
 }
 
-/// A stimulus of one server: the reason for one of its steps.
+/// A stimulus: the cause of a step of one server.
 #[derive(Clone, Copy, Debug)]
 pub enum Stimulus<'a> {
-    /// Its election timeout expires: it campaigns.
+    /// The server's election timeout expires, and the server campaigns.
     TimeOut,
-    /// The server leads, has heard from no quorum for the length of its lease, and steps down.
+    /// The server leads and steps down, because no quorum has answered it during its lease.
     Resign,
-    /// The server leads, and sends a heartbeat or a new commit index.
+    /// The server leads and sends a heartbeat or a new commit index.
     Beat,
-    /// Its oldest pending write becomes durable.
+    /// The server's oldest pending write becomes durable.
     Persist,
     /// A client proposes a command.
     Propose,
@@ -73,15 +73,15 @@ pub enum Stimulus<'a> {
     Add(ServerIdx),
     /// An operator removes this server.
     Remove(ServerIdx),
-    /// It crashes, loses its pending writes, and restarts.
+    /// The server crashes, loses its pending writes, and restarts.
     Crash,
     /// A message arrives.
     Deliver(&'a ModelMessage),
 }
 
 impl Stimulus<'_> {
-    /// The input for the core. `number` identifies the call of a delivered message. Returns `None` if the
-    /// core does not handle the stimulus: a write that becomes durable, or a crash.
+    /// The input for the core. `number` identifies the call of a delivered message. Returns `None` for a
+    /// write that becomes durable and for a crash, because the core does not handle them.
     #[must_use]
     pub fn input(&self, number: RpcId) -> Option<Input> {
         Some(match self {
@@ -100,7 +100,7 @@ impl Stimulus<'_> {
     }
 }
 
-/// The only command that clients propose: its entries differ by term and index.
+/// Returns the only command that clients propose. Its entries differ by term and index.
 #[must_use]
 pub fn command() -> Data {
     Data::from(b"x".as_slice())

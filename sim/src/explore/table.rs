@@ -1,4 +1,4 @@
-//! Hash tables with open addressing. Their keys are hashes already.
+//! Hash tables with open addressing. The keys are already hashes.
 
 /// A map from fingerprints to numbers.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ impl FingerprintMap {
         (value != EMPTY && key_found == key).then_some(value)
     }
 
-    /// Inserts a value under a key that is not present.
+    /// Inserts a value under a new key.
     pub fn put(&mut self, key: u64, value: u32) {
         if self.entries.len() < 2 * (self.len + 1) {
             let larger = vec![(0, EMPTY); 2 * self.entries.len()];
@@ -39,7 +39,7 @@ impl FingerprintMap {
         self.len += 1;
     }
 
-    /// The position of the key, or the free position where it belongs.
+    /// Returns the position of the key, or the free position for a new key.
     fn position(&self, key: u64) -> usize {
         let mask = self.entries.len() - 1;
         let mut at = key as usize & mask;
@@ -64,13 +64,13 @@ impl Default for FingerprintSet {
 }
 
 impl FingerprintSet {
-    /// Whether the set contains this fingerprint.
+    /// True if the set contains this fingerprint.
     #[must_use]
     pub fn contains(&self, key: u64) -> bool {
         self.entries[self.position(key.max(1))] != 0
     }
 
-    /// Inserts a fingerprint. Returns false if the set contained it already.
+    /// Inserts a fingerprint. Returns false if the set already contained it.
     pub fn insert(&mut self, key: u64) -> bool {
         let key = key.max(1);
         if self.entries.len() * 3 < (self.len + 1) * 4 {

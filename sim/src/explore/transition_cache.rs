@@ -1,8 +1,7 @@
-//! Caches the distinct servers, messages and histories that a search has met, and the transitions of
-//! single servers.
+//! Caches the distinct servers, messages and histories of a search, and the transitions of single servers.
 //!
 //! A state of the cluster consists of a few numbers that refer to this cache. Millions of cluster states
-//! share a few thousand server states. Therefore `Node::step` runs once for each stimulus of each
+//! share a few thousand server states. Therefore `Node::step` runs only once for each stimulus of each
 //! distinct server, and a step of the cluster is a look-up.
 
 use super::bounds::Bounds;
@@ -44,7 +43,7 @@ impl StimulusCode {
         Self(Self::MESSAGE | number)
     }
 
-    /// The same stimulus. `quick` says whether its writes are durable at once.
+    /// Returns the same stimulus with another setting: `quick` is true if its writes become durable at once.
     pub(super) const fn quick(self, quick: bool) -> Self {
         if quick { Self(self.0 | Self::QUICK) } else { self }
     }
@@ -63,13 +62,13 @@ impl StimulusCode {
 pub struct ServerSummary {
     /// The server's index.
     pub idx: ServerIdx,
-    /// Its term.
+    /// The term of the server.
     pub term: Term,
-    /// Its log, from the first entry.
+    /// The log of the server, from the first entry on.
     pub log: Vec<LogId>,
     /// The actions that the server may take without a message.
     pub actions: LocalActions,
-    /// Whether the server has pending writes.
+    /// True if the server has pending writes.
     pub writes: bool,
 }
 
@@ -91,20 +90,19 @@ pub enum LocalActions {
 pub struct Transition {
     /// The number of the resulting server.
     pub to: u32,
-    /// The messages that the server sends: a range of `TransitionCache::sent`.
+    /// The messages that the server sends, as a range of `TransitionCache::sent`.
     sent: (u32, u32),
-    /// Whether the server became leader.
+    /// True if the server became leader.
     pub led: bool,
-    /// Whether its commit index advanced.
+    /// True if the commit index of the server advanced.
     pub committed: bool,
-    /// Whether its log changed.
+    /// True if the log of the server changed.
     pub logged: bool,
-    /// The breach that the step caused, if any.
+    /// The number of the property breach that the step caused, if there is one.
     breach: Option<u32>,
 }
 
-/// The distinct servers, messages and histories that a search has met, and the transitions of single
-/// servers.
+/// The distinct servers, messages and histories of a search, and the transitions of single servers.
 #[derive(Debug)]
 pub struct TransitionCache {
     bounds: Bounds,
@@ -127,8 +125,8 @@ pub struct TransitionCache {
 }
 
 impl TransitionCache {
-    /// A cache that holds the bootstrapped cluster only. If `symmetry` is true, mirror images count as
-    /// one state.
+    /// Makes a cache that contains only the bootstrapped cluster. If `symmetry` is true, states that differ
+    /// only in the names of servers count as one state.
     #[must_use]
     pub fn new(bounds: Bounds, symmetry: bool) -> Self {
         let count = if symmetry { bounds.servers().len() } else { 1 };
@@ -158,7 +156,7 @@ impl TransitionCache {
         cache
     }
 
-    /// Makes the search test this claim of every server after each of its steps.
+    /// Makes the search test this claim about every server after each of its steps.
     pub(super) const fn claim(&mut self, claim: Claim) {
         self.claim = Some(claim);
     }
@@ -175,13 +173,13 @@ impl TransitionCache {
         &self.permutations
     }
 
-    /// The number of distinct servers, and the number of distinct transitions.
+    /// Returns the number of distinct servers and the number of distinct transitions.
     #[must_use]
     pub const fn met(&self) -> (usize, usize) {
         (self.locals.len(), self.transitions.len())
     }
 
-    /// All distinct servers.
+    /// Returns all distinct servers.
     #[cfg(test)]
     pub(super) fn servers(&self) -> &[ServerState] {
         &self.locals
@@ -211,7 +209,7 @@ impl TransitionCache {
         &self.sent[transition.sent.0 as usize..transition.sent.1 as usize]
     }
 
-    /// A server's hashes, one for each permutation.
+    /// Returns the hashes of a server, one for each permutation.
     pub(super) fn local_hashes(&self, number: u32) -> &[u64] {
         of(&self.local_hashes, self.permutations.len(), number)
     }
@@ -224,27 +222,27 @@ impl TransitionCache {
         of(&self.history_hashes, self.permutations.len(), number)
     }
 
-    /// The number of a history, if the cache has it.
+    /// Returns the number of a history, if the cache contains it.
     pub(super) fn find_history(&self, history: &HistoryVars) -> Option<u32> {
         self.history_index.get(history.hash(&Permutation::NONE))
     }
 
-    /// The transition of a server, if the cache has it.
+    /// Returns the transition of a server, if the cache contains it.
     pub(super) fn transition(&self, local: u32, code: StimulusCode) -> Option<&Transition> {
         let at = self.transition_index.get(step_key(local, code))?;
         Some(&self.transitions[at as usize])
     }
 
-    /// Whether a message can have no effect any more, whatever follows. The reason is that durable terms
-    /// never decrease, and that a call identity is used once.
+    /// True if a message can no longer have an effect, in every possible continuation. The reasons are that
+    /// durable terms never decrease and that a call identity is used only once.
     ///
-    /// A response is inert under two conditions. First, its term is not newer than the durable term of
-    /// its receiver. Second, the receiver does not wait for it, or it denies a vote: only granted votes
-    /// are counted.
+    /// A response is inert under two conditions. First, its term is not newer than the durable term of its
+    /// receiver. Second, the receiver does not wait for it, or it refuses a vote; only granted votes are
+    /// counted.
     ///
-    /// A request is inert under two conditions. First, it is of an older term than the durable term of
-    /// its receiver, which then only replies. Second, its sender is in the last term, so that the reply
-    /// tells the sender nothing.
+    /// A request is inert under two conditions. First, its term is older than the durable term of its
+    /// receiver, so the receiver only replies. Second, its sender is in the last term, so the sender learns
+    /// nothing from the reply.
     pub(super) fn is_inert(&self, message: u32, locals: &[u32]) -> bool {
         let message = self.message(message);
         let durable = |idx: ServerIdx| self.local(locals[idx.at()]).disk.record.term;
@@ -261,7 +259,7 @@ impl TransitionCache {
         }
     }
 
-    /// Computes a transition that the cache lacks, and adds it.
+    /// Computes a transition that is missing in the cache, and adds it.
     pub(super) fn learn(&mut self, local: u32, code: StimulusCode) {
         if self.transition(local, code).is_some() {
             return;
@@ -307,7 +305,7 @@ impl TransitionCache {
         (after, outcome)
     }
 
-    /// The stimulus that a code stands for.
+    /// Returns the stimulus that corresponds to a code.
     pub(super) fn stimulus(&self, code: StimulusCode) -> Stimulus<'_> {
         let code = code.without_quick();
         if code.0 & StimulusCode::MESSAGE != 0 {
@@ -327,7 +325,7 @@ impl TransitionCache {
         }
     }
 
-    /// The number of a server; adds it if it is new.
+    /// Returns the number of a server. Adds the server if it is new.
     fn intern_server(&mut self, local: ServerState) -> u32 {
         let others = |rpc: RpcId, at: usize| {
             let known = usize::try_from(rpc.0).ok().filter(|number| *number < self.messages.len());
@@ -360,7 +358,7 @@ impl TransitionCache {
         number
     }
 
-    /// The number of a history; adds it if it is new.
+    /// Returns the number of a history. Adds the history if it is new.
     pub(super) fn intern_history(&mut self, history: HistoryVars) -> u32 {
         if let Some(number) = self.find_history(&history) {
             return number;

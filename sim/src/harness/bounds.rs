@@ -1,8 +1,8 @@
 //! Bounds of a run: a number of steps, and as a last resort a wall time.
 //!
-//! The steps are counted. So a run that exceeds their bound fails in the same way whenever it is
-//! repeated. A call of the state machine that loops forever makes no step. Only another thread can notice
-//! such a call.
+//! The number of steps is deterministic. Therefore a run that exceeds this bound fails in the same way in
+//! every repetition. A call of the state machine that loops forever makes no step. Only another thread can
+//! notice such a call.
 
 use super::drop_guard::DropGuard;
 use super::environment;
@@ -17,12 +17,12 @@ use std::thread;
 use std::time::Duration;
 use wavetank_raft::{RequestId, Time};
 
-/// The bounds of one run.
+/// The bounds of a single run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Bounds {
-    /// The largest number of observations and wake-ups of clients.
+    /// The maximum number of observations and wake-ups of clients.
     pub(super) steps_max: u64,
-    /// The longest wall time.
+    /// The maximum wall time.
     pub(super) wall_time_max: Duration,
 }
 
@@ -106,12 +106,12 @@ pub(super) struct Watchdog {
 const SLOW: Duration = Duration::from_secs(10);
 
 impl Watchdog {
-    /// Begins to watch. `about` says which run it is and how to repeat it. It is printed after ten
-    /// seconds. It is printed again after `wall_time_max`, or the seconds in `WAVETANK_WALL_TIME`, and
-    /// the process ends.
+    /// Begins to watch. `about` names the run and the command that repeats it. It is printed after ten
+    /// seconds. It is printed again after `wall_time_max`, or the seconds in `WAVETANK_WALL_TIME`, and the
+    /// process ends.
     #[expect(
         clippy::disallowed_methods,
-        reason = "no run observes this thread: it only prints, or ends a process whose run no longer makes steps"
+        reason = "no run can observe this thread: it only prints, or ends a process whose run no longer makes steps"
     )]
     pub(super) fn start(wall_time_max: Duration, about: String) -> Self {
         let limit = limit(wall_time_max);

@@ -8,12 +8,12 @@ use wavetank_raft::store::{FsmSnapshot, SnapshotWriter, StoreError};
 
 /// Drops its value so that a panic of the destructor cannot end the process.
 ///
-/// Rust aborts a process when a destructor panics while an earlier panic unwinds the stack. All servers
-/// of a run are dropped together. So a state machine that panics in `Drop` would abort the process.
+/// Rust aborts a process when a destructor panics while an earlier panic unwinds the stack. All servers of a
+/// run are dropped together. Therefore a state machine that panics in `Drop` would abort the process.
 #[derive(Debug)]
 pub(super) struct DropGuard<T>(Option<T>);
 
-const PRESENT: &str = "only the destructor takes the value";
+const PRESENT: &str = "only the destructor takes the value away";
 
 impl<T> DropGuard<T> {
     pub(super) const fn new(value: T) -> Self {

@@ -16,10 +16,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, thread};
 
-/// The largest number of plans that a shrink tries.
+/// The maximum number of plans that a shrink tries.
 const TRIES_MAX: u64 = 2_000;
 
-/// The largest number of events that all these plans may take together.
+/// The maximum number of events that all these plans may take together.
 const EVENTS_MAX: u64 = 50_000_000;
 
 pub(super) fn is_failure(verdict: &Verdict) -> bool {
@@ -31,7 +31,7 @@ pub(super) fn name() -> String {
     thread::current().name().unwrap_or("a_test").to_owned()
 }
 
-/// The name of the run of a seed, and the command that repeats it.
+/// Returns the name of the run of a seed, and the command that repeats it.
 pub(super) fn about(seed: u64) -> String {
     format!("{}, seed {seed}\n{}", name(), replay(seed))
 }
@@ -44,11 +44,11 @@ fn replay(seed: u64) -> String {
 #[track_caller]
 pub(super) fn report_panic(seed: u64, message: &str) -> ! {
     let verdict = Verdict::Panicked(message.to_owned());
-    panic!("{verdict}\n\nfound under seed {seed}, while the storm was made\n{}", replay(seed))
+    panic!("{verdict}\n\nfound under seed {seed}, while the storm was being created\n{}", replay(seed))
 }
 
-/// Prints the failure at once. Then shrinks it, keeps it in a file, and panics with the violation, the shrunk
-/// plan and the replay command.
+/// Prints the failure at once. Then shrinks the plan, writes the capsule to a file, and panics with the
+/// violation, the shrunk plan and the replay command.
 #[track_caller]
 pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64, first: &Verdict) -> ! {
     print(&format!(
@@ -57,8 +57,7 @@ pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64, 
     ));
     let Some((shrunk, report, story, step_log)) = shrink(trial, seed) else {
         panic!(
-            "{first}\n\nfound under seed {seed}, but a second run did not fail: the state machine or the clients depend on \
-             more than the seed\n{}",
+            "{first}\n\nfound under seed {seed}, but a second run did not fail: the state machine or the clients do not depend on the seed alone\n{}",
             replay(seed),
         )
     };
@@ -90,10 +89,10 @@ fn shrink<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64) -> Option<(Shrunk, 
     let mut run = |plan: Plan| {
         let about = match &plan.order {
             EventOrder::Scheduled(_, elements) => {
-                format!("a schedule of {} elements for the failure of {}", elements.len(), about(seed))
+                format!("a schedule of {} elements in the shrink of {}", elements.len(), about(seed))
             }
             EventOrder::Drawn | EventOrder::Recorded => {
-                format!("a smaller plan for the failure of {}\n{}", about(seed), shrink::source(&plan))
+                format!("a smaller plan in the shrink of {}\n{}", about(seed), shrink::source(&plan))
             }
         };
         let run = trial.run_watched(plan, (), about);
@@ -126,7 +125,7 @@ fn rerun<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan) -> (Report, String
     (report, story, step_log)
 }
 
-/// The header line with the names of the columns, and the last lines of the story.
+/// Returns the header line with the names of the columns, and the last lines of the story.
 fn end_of(story: &str) -> String {
     let (left_out, lines) = last_lines(story);
     let head = story.lines().next().filter(|_| 0 < left_out);
@@ -140,7 +139,7 @@ fn keep(capsule: &Capsule, path: &Path) -> std::io::Result<()> {
     fs::write(path, capsule.text())
 }
 
-/// The path of the capsule, under the target directory of the test.
+/// Returns the path of the capsule, under the target directory of the test.
 fn path(seed: u64) -> PathBuf {
     let exe = env::current_exe().unwrap_or_default();
     let target =
@@ -150,7 +149,7 @@ fn path(seed: u64) -> PathBuf {
     target.join("wavetank").join(format!("{name}-{seed}.json"))
 }
 
-/// The command that runs this test alone.
+/// Returns the command that runs this test alone.
 fn command() -> String {
     match thread::current().name() {
         // This is a program of its own, not a test. Its arguments may decide what it runs.

@@ -1,5 +1,5 @@
-//! Invariants of a user's state machine. Each is checked after every change, and the first failure is the
-//! verdict.
+//! Invariants of a user's state machine. Each invariant is checked after every change. The first failure is
+//! the verdict.
 
 use super::bounds::StepCount;
 use super::drop_guard::DropGuard;
@@ -14,7 +14,7 @@ use std::rc::Rc;
 use wavetank_raft::Data;
 use wavetank_raft::store::{Command, Fsm, SnapshotReader, StoreError};
 
-/// A function that tests an invariant. The error says what is wrong with the state.
+/// A function that tests an invariant. The error describes the defect of the state.
 pub(super) type Holds<F> = dyn Fn(&F) -> Result<(), String>;
 
 /// A named invariant.

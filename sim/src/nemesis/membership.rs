@@ -1,5 +1,5 @@
-//! Changes of membership that are possible under the current configuration. Each change leaves at least
-//! two voters, or in some cases one voter, which is then a majority by itself.
+//! Changes of membership that are possible under the current configuration. In most cases a change leaves at
+//! least two voters. In some cases it leaves one voter, which is then a majority by itself.
 
 use super::scheduled::call_target;
 use super::{Act, Draw, Draws, NemesisView, Restart, ServerIdx, ServerSet, choose_one, choose_some};
@@ -68,7 +68,7 @@ pub(super) fn remove(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
 
 /// The next step of an operator who gives a server a new disk under its old name: remove a voter, then
 /// exchange its disk, then add it again. Every other server must know of the removal before the disk is
-/// exchanged. A server that does not know could count the vote of the blank one.
+/// exchanged. A server that does not know of the removal could count a vote of the blank server.
 pub(super) fn new_disk(view: &NemesisView<'_>, draws: Draws, lasts: Span) -> Option<Act> {
     let (_, configuration) = view.membership?;
     if let Some(blank) = choose_one(view.blank.minus(members(configuration)), draws[1]) {
@@ -84,8 +84,8 @@ pub(super) fn new_disk(view: &NemesisView<'_>, draws: Draws, lasts: Span) -> Opt
     call(view, draws, Change::RemoveServer(removable_voter(configuration, draws)?.id()))
 }
 
-/// Replaces the configuration by a drawn list of members. The list has any size and in some cases a
-/// non-voter.
+/// Replaces the configuration by a drawn list of members. The list can have any size, and in some cases it
+/// has a non-voter.
 pub(super) fn joint(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let count = 1 + usize::try_from(draws[1].below(view.all.len() as u64)).expect("a few");
     let whole = view.all.minus(view.lost);
@@ -108,7 +108,8 @@ pub(super) fn exchange(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     call(view, draws, change)
 }
 
-/// A change under the condition that an older configuration is still the latest. The leader must refuse it.
+/// Makes a change under the condition that an older configuration is still the latest. The leader must refuse
+/// it.
 pub(super) fn stale(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (latest, _) = view.membership?;
     let Act::Call(idx, call) = any(view, draws)? else { return None };
@@ -123,7 +124,7 @@ pub(super) fn stale(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     Some(Act::Call(idx, call))
 }
 
-/// A change that leaves every suffrage as it is.
+/// Makes a change that leaves every suffrage as it is.
 pub(super) fn null(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     let voters = voters(configuration);
@@ -139,7 +140,8 @@ pub(super) fn null(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     call(view, draws, change.or_else(|| add(Change::AddNonvoter))?)
 }
 
-/// Moves a member to a new address. Corrects the configuration instead if it has a wrong address.
+/// Moves a member to a new address. If the configuration has a wrong address, corrects the configuration
+/// instead.
 pub(super) fn change_address(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     let restart = if draws[2].hits(Ratio::new(1, 2)) { Restart::AtOnce } else { Restart::Never };
@@ -147,7 +149,8 @@ pub(super) fn change_address(view: &NemesisView<'_>, draws: Draws) -> Option<Act
     Some(if view.has_wrong_address(configuration) { Act::CorrectAddresses } else { Act::Move(idx, restart) })
 }
 
-/// Exchanges the addresses of two members. Corrects the configuration instead if it has a wrong address.
+/// Exchanges the addresses of two members. If the configuration has a wrong address, corrects the
+/// configuration instead.
 pub(super) fn exchange_addresses(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     if view.has_wrong_address(configuration) {
@@ -169,15 +172,15 @@ impl NemesisView<'_> {
         self.addresses.of(idx)
     }
 
-    /// Whether a member listens at another address than the configuration says.
+    /// True if a member listens at another address than the configuration says.
     fn has_wrong_address(&self, configuration: &Configuration) -> bool {
         let book = AddressBook::of(Some(configuration));
         members(configuration).iter().any(|idx| !self.addresses.is_right(&book, idx))
     }
 }
 
-/// Builds the call for a change. In half of the calls, the leader must refuse unless the configuration
-/// is still the current one.
+/// Builds the call for a change. Half of the calls have a condition: the leader must refuse the change unless
+/// the configuration is still the current one.
 fn call(view: &NemesisView<'_>, draws: Draws, change: Change) -> Option<Act> {
     let prev_index = prev_index_for(view, draws[3])?;
     Some(Act::Call(call_target(view, draws[0])?, Call::Change { change, prev_index }))
@@ -188,7 +191,8 @@ fn staged(view: &NemesisView<'_>, draws: Draws, idx: ServerIdx) -> Option<Act> {
     Some(Act::Call(call_target(view, draws[0])?, Call::AddVoterStaged { id, address, prev_index }))
 }
 
-/// The index of the current configuration, or no condition; `None` if no configuration is known.
+/// Draws the condition of a change: the index of the current configuration, or no condition. `None` if no
+/// configuration is known.
 fn prev_index_for(view: &NemesisView<'_>, draw: Draw) -> Option<Option<Index>> {
     let (index, _) = view.membership?;
     Some(draw.hits(Ratio::new(1, 2)).then_some(index))
@@ -208,13 +212,13 @@ fn voters(configuration: &Configuration) -> ServerSet {
     voters.filter_map(|member| ServerIdx::of(member.id.node())).collect()
 }
 
-/// One of the voters, if enough voters are left without it.
+/// Draws one of the voters, if enough voters are left without it.
 fn removable_voter(configuration: &Configuration, draws: Draws) -> Option<ServerIdx> {
     let voters = voters(configuration);
     choose_one(voters, draws[1]).filter(|_| min_voters(draws[3]) < voters.len())
 }
 
-/// The smallest number of voters that a change must leave.
+/// The minimum number of voters that a change must leave.
 fn min_voters(draw: Draw) -> usize {
     if draw.hits(Ratio::new(1, 4)) { 1 } else { 2 }
 }

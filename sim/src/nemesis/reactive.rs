@@ -1,4 +1,4 @@
-//! Faults that follow a step of a server, and the triggers that they wait for.
+//! Faults that follow a step of a server, and their triggers.
 
 use super::scheduled::isolate;
 use super::{Act, Draws, NemesisView, ServerIdx, ServerSet, Span, choose_some, draw_downtime};
@@ -9,7 +9,7 @@ use wavetank_raft::{
     Action, Answer, Call, Configuration, Entry, LogOp, Payload, Request, Response, StoreJob, Write,
 };
 
-/// A set of facts about one step of a server. A reactive fault waits for such a fact.
+/// A set of facts about one step of a server. Each reactive fault has one fact as its trigger.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Trigger(u32);
 
@@ -63,7 +63,7 @@ impl Trigger {
         Self(self.0 | other.0)
     }
 
-    /// Whether the two sets have a fact in common.
+    /// True if the two sets have a fact in common.
     #[must_use]
     pub const fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0
@@ -119,7 +119,7 @@ fn of_entries(entries: &[Entry]) -> Trigger {
 }
 
 impl Reactive {
-    /// The fact that this fault waits for.
+    /// The fact that triggers this fault.
     pub(super) const fn trigger(self) -> Trigger {
         match self {
             Self::CrashWriter => Trigger::WROTE,
@@ -152,7 +152,7 @@ impl Reactive {
         }
     }
 
-    /// The chance of this fault in storms. Frequent triggers get a lower chance than rare ones.
+    /// The chance of this fault in storms. A frequent trigger has a lower chance than a rare one.
     #[must_use]
     pub const fn default_chance(self) -> Ratio {
         match self {
@@ -236,8 +236,9 @@ impl Reactive {
     }
 }
 
-/// Separates the server and a few other servers from the rest, so that only a minority can receive its
-/// messages: at most one other server, or any listeners that are no quorum.
+/// Separates the server and a few other servers from the rest, so that only a minority can receive the
+/// server's messages. The few other servers are at most one server, or any number of listeners that are not a
+/// quorum.
 fn partition_with_minority(idx: ServerIdx, view: &NemesisView<'_>, draws: Draws) -> NetworkChange {
     let others = view.all.without(idx);
     // The triggers use only one half of these two words, so the other halves are still unused.
@@ -252,8 +253,8 @@ fn partition_with_minority(idx: ServerIdx, view: &NemesisView<'_>, draws: Draws)
     NetworkChange::Partition(with, view.all.minus(with))
 }
 
-/// Draws servers that are no quorum together with this server. In half of the cases, all non-voters are among
-/// them.
+/// Draws servers that, together with this server, are not a quorum. In half of the cases, all non-voters are
+/// among them.
 fn listeners(idx: ServerIdx, others: ServerSet, configuration: &Configuration, draws: Draws) -> ServerSet {
     let voters = configuration.voters();
     let votes = |idx: &ServerIdx| voters.contains(idx.node());

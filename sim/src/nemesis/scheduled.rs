@@ -96,7 +96,7 @@ fn pair(all: ServerSet, draws: Draws) -> Option<(ServerIdx, ServerIdx)> {
     Some((a, choose_one(all.without(a), draws[1])?))
 }
 
-/// The leader, or in some cases another server. A server that is not the leader must refuse the call.
+/// The leader, or in some cases another server, which must refuse the call.
 pub(super) fn call_target(view: &NemesisView<'_>, draw: Draw) -> Option<ServerIdx> {
     if draw.hits(Ratio::new(1, 8)) { choose_one(view.awake, draw) } else { view.leader }
 }
@@ -107,7 +107,7 @@ fn transfer(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     Some(Act::Call(call_target(view, draws[0])?, call))
 }
 
-/// A transfer of leadership, and at once a change of membership. A leader must refuse the change.
+/// Makes a transfer of leadership, and at once a change of membership. A leader must refuse the change.
 fn transfer_and_change(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let leader = view.leader?;
     let target = choose_one(view.all.without(leader), draws[3])?;
@@ -123,8 +123,8 @@ fn break_machine(fault: MachineFault, among: ServerSet, draws: Draws) -> Option<
     choose_one(among, draws[0]).map(|idx| Act::BreakMachine(idx, fault))
 }
 
-/// The next step of an operator who replaces a lost server: remove the lost server, then add a new one.
-/// If no server is lost, this step loses a server, but only if the cluster tolerates the loss.
+/// Chooses the next step of an operator who replaces a lost server: remove the lost server, then add a new
+/// one. If no server is lost, this step loses a server, but only if the cluster tolerates the loss.
 fn replace(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (index, configuration) = view.membership?;
     let prev_index = Some(index);
@@ -142,7 +142,7 @@ fn replace(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     }
 }
 
-/// New values for the reloadable settings. No value is more than four times the configured value.
+/// Draws new values for the reloadable settings. No value is more than four times the configured value.
 fn reload(draws: Draws, config: &Config) -> Call {
     let timeout = Span::from_duration(config.heartbeat_timeout);
     let heartbeat_timeout = Duration::from(timeout.times(4 + draws[1].below(5)).part(4));

@@ -1,7 +1,8 @@
-//! The addresses of servers: where each server listens, and where each server believes the others to be.
+//! The addresses of servers: the address at which each server listens, and the addresses of other servers
+//! that each server knows.
 //!
-//! A request goes to the address in the address book of its sender, as in the real node. A response goes
-//! back on the connection of its request, so it needs no address.
+//! A request goes to the address in the address book of its sender, as in the real node. A response goes back
+//! on the connection of its request, so it needs no address.
 
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Configuration, Member, ServerAddress};
@@ -14,13 +15,12 @@ pub struct Addresses {
     last: u16,
 }
 
-/// The addresses of the other servers, as one server knows them. The number zero stands for an unknown
-/// address.
+/// The addresses of the other servers that one server knows. The number zero stands for an unknown address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct AddressBook([u16; ServerIdx::MAX_SERVERS]);
 
 impl Addresses {
-    /// The first addresses of this number of servers.
+    /// Gives the first addresses to `servers` servers.
     ///
     /// # Panics
     /// Never panics: a tank has few servers.
@@ -30,7 +30,7 @@ impl Addresses {
         Self { listening, last: u16::try_from(ServerIdx::MAX_SERVERS).expect("a few servers") }
     }
 
-    /// The address at which a server listens.
+    /// Returns the address at which a server listens.
     #[must_use]
     pub fn of(&self, idx: ServerIdx) -> ServerAddress {
         ServerAddress::from(format!("tank:{}", self.listening[idx.at()]))
@@ -42,7 +42,7 @@ impl Addresses {
         book.0[idx.at()] == self.listening[idx.at()]
     }
 
-    /// Moves a server to an address that no server has had.
+    /// Moves a server to an address that no server had before.
     ///
     /// # Panics
     /// Panics after about 65,000 moves. A run is too short for so many.
@@ -58,7 +58,7 @@ impl Addresses {
 }
 
 impl AddressBook {
-    /// The addresses of the members of a configuration.
+    /// Makes an address book with the members of a configuration.
     #[must_use]
     pub fn of(configuration: Option<&Configuration>) -> Self {
         let mut book = Self::default();
@@ -66,7 +66,7 @@ impl AddressBook {
         book
     }
 
-    /// Notes the address of a member.
+    /// Stores the address of a member.
     pub fn note(&mut self, member: &Member) {
         if let Some(idx) = ServerIdx::of(member.id.node()) {
             self.0[idx.at()] = number(&member.address);
@@ -80,7 +80,7 @@ impl AddressBook {
     }
 }
 
-/// The number in an address of the tank; zero for any other address.
+/// Returns the number in an address of the tank; zero for any other address.
 fn number(address: &ServerAddress) -> u16 {
     address.as_str().strip_prefix("tank:").and_then(|number| number.parse().ok()).unwrap_or(0)
 }

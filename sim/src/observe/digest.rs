@@ -1,9 +1,9 @@
 //! A digest of a run in 64 bits. Two runs that differ in any step almost certainly have different
 //! digests.
 //!
-//! The rolling digest covers a few numbers of every step. The deep digest also covers the whole state
-//! of the server that took the step, and costs many times more. Neither depends on the machine, the
-//! optimisation level or memory addresses.
+//! The rolling digest covers a few numbers of every step. The deep digest also covers the whole state of the
+//! server that took the step, and takes much more time. Both are the same on every machine and at every
+//! optimisation level.
 
 use crate::plan::server_set::ServerIdx;
 use std::hash::{Hash, Hasher};
@@ -20,14 +20,14 @@ impl Default for Digest {
 }
 
 impl Digest {
-    /// Adds a word.
+    /// Adds a word to the digest.
     pub const fn take(&mut self, word: u64) {
         let mixed = self.0 ^ word.wrapping_mul(0xc2b2_ae3d_27d4_eb4f).rotate_left(31);
         self.0 = mixed.wrapping_mul(0x9e37_79b1_85eb_ca87).rotate_left(27);
     }
 
-    /// Adds a step: its time, its server, the kind of its event, the server's state after it, and the
-    /// number of its actions.
+    /// Adds a step: its time, its server, the kind of its event, the state of the server after the step, and
+    /// the number of actions.
     pub fn take_step(&mut self, (now, idx, kind): (Time, ServerIdx, u64), server: &Server, actions: usize) {
         let node = server.node();
         let last = node.log().last();
@@ -52,7 +52,7 @@ impl Digest {
     }
 }
 
-/// Hashes any value that implements `Hash`, with the same result on all 64-bit machines.
+/// A hasher for any value that implements `Hash`. It gives the same result on all 64-bit machines.
 impl Hasher for Digest {
     fn write(&mut self, bytes: &[u8]) {
         for part in bytes.chunks(8) {
@@ -90,7 +90,7 @@ impl Hasher for Digest {
     }
 }
 
-/// The number that stands for this kind of event.
+/// Returns the number that stands for this kind of event.
 pub(crate) const fn kind(event: &Event) -> u64 {
     match event {
         Event::Timer => 1,
@@ -110,7 +110,7 @@ pub(crate) const fn kind(event: &Event) -> u64 {
     }
 }
 
-/// The name of a kind of event.
+/// Returns the name of a kind of event.
 pub(crate) const fn name(kind: u64) -> &'static str {
     const NAMES: [&str; 15] = [
         "?",

@@ -59,7 +59,7 @@ impl fmt::Display for Verdict {
             Self::Violated(violation) => violation.fmt(f),
             Self::Panicked(message) => write!(f, "panicked: {message}"),
             Self::Vacuous(checks) => {
-                write!(f, "vacuous: these checks saw nothing to judge: {}", checks.join(", "))
+                write!(f, "vacuous: these checks had nothing to judge: {}", checks.join(", "))
             }
         }
     }
@@ -74,7 +74,7 @@ pub struct ChangeCounts {
     pub committed: u64,
     /// The number of changes that were overwritten: another entry was committed at their index.
     pub rolled_back: u64,
-    /// The number of changes that a server refused. Nothing was appended for them.
+    /// The number of changes that a server refused. A refused change appends no entry.
     pub refused: u64,
 }
 
@@ -121,20 +121,20 @@ pub struct Report {
     pub messages: u64,
     /// The number of faults of each kind.
     pub faults: BTreeMap<String, u64>,
-    /// For each check, how often it saw the situation that it judges.
+    /// For each check, the number of times that it saw the situation that it judges.
     pub witnessed: BTreeMap<String, u64>,
-    /// For each event that every large set of runs should contain, how often it happened.
+    /// For each event that should occur in a large set of runs, the number of times that it occurred.
     pub sometimes: BTreeMap<String, u64>,
     /// The numbers of membership changes, by kind of change.
     pub membership: BTreeMap<String, ChangeCounts>,
-    /// The situations that occurred: see
-    /// [`Sometimes::situations`](crate::check::coverage::Sometimes::situations). They are not
-    /// serialized, because there are many.
+    /// The situations that occurred (see
+    /// [`Sometimes::situations`](crate::check::coverage::Sometimes::situations)). They are not serialised,
+    /// because they are many.
     #[serde(skip)]
     pub situations: Vec<u64>,
-    /// For each period without a leader that ended with an election, its length in microseconds.
+    /// The lengths of the periods without a leader that ended with an election, in microseconds.
     pub leaderless: Vec<Span>,
-    /// The number of elements of the schedule that were skipped, because what they name did not exist.
+    /// The number of elements of the schedule that were skipped, because their objects did not exist.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skipped: u64,
     /// The digest of all steps of the run. The same seed always gives the same digest.
@@ -147,7 +147,7 @@ const fn is_zero(count: &u64) -> bool {
 }
 
 impl Report {
-    /// A report that contains only the name, the seed and the verdict.
+    /// Makes a report that contains only the name, the seed and the verdict.
     #[must_use]
     pub fn new(scenario: &str, seed: u64, verdict: Verdict) -> Self {
         Self {

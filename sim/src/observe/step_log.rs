@@ -1,8 +1,8 @@
-//! The state of each server after each of its steps. Two such logs show where two runs diverge, and in
-//! which field.
+//! The state of each server after each of its steps. Two such logs show the first step at which two runs
+//! differ, and the fields that differ.
 //!
-//! Each step is encoded as a short word that holds only the changes: a run of ten thousand steps takes
-//! about a hundred kilobytes. The log does not record causes; see [`trace`](crate::observe::trace).
+//! Each step is encoded as a short word that holds only the changes. A run of ten thousand steps takes about
+//! a hundred kilobytes. The log does not record causes; see [`trace`](crate::observe::trace).
 
 use crate::observe::observer::Observer;
 use crate::observe::{Observation, ObservationKind, digest};
@@ -54,16 +54,16 @@ impl NodeState {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct StepLog {
     records: Vec<StepRecord>,
-    /// The kind of the event that a server is just handling.
+    /// The kind of the event that a server is handling now.
     kind: u64,
 }
 
 /// The first step at which two runs differ.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Divergence {
-    /// The step of the first run; `None` if the first run ended before.
+    /// The step of the first run; `None` if the first run has ended.
     pub one: Option<StepRecord>,
-    /// The step of the second run; `None` if the second run ended before.
+    /// The step of the second run; `None` if the second run has ended.
     pub other: Option<StepRecord>,
 }
 
@@ -130,7 +130,7 @@ impl StepLog {
     /// Parses a step log from the lines that [`lines`](Self::lines) returns.
     ///
     /// # Errors
-    /// A message with the first word that is not a step.
+    /// Returns a message with the first word that is not a step.
     pub fn parse(lines: &[String]) -> Result<Self, String> {
         let mut line = LineCodec::default();
         let words = lines.iter().flat_map(|line| line.split(' ')).filter(|word| !word.is_empty());
@@ -172,7 +172,7 @@ impl LineCodec {
         // Most steps do not change the server, so the state is written only after a change.
         let before = std::mem::replace(&mut self.states[idx.at()], state);
         if before != state {
-            let role = ROLES.iter().find(|(_, role)| *role == state.role).expect("all roles are there").0;
+            let role = ROLES.iter().find(|(_, role)| *role == state.role).expect("every role has a number").0;
             let NodeState { term, commit, last, .. } = state;
             let _ = write!(word, "{role}{},{},{}.{}", term.0, commit.0, last.index.0, last.term.0);
         }
@@ -226,7 +226,7 @@ impl fmt::Display for NodeState {
 }
 
 impl Divergence {
-    /// The number of the first step that differs.
+    /// Returns the number of the first step that differs.
     #[must_use]
     pub fn step(&self) -> u64 {
         [self.one, self.other].into_iter().flatten().map(|record| record.step).min().unwrap_or(0)
@@ -258,7 +258,7 @@ impl Divergence {
 impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Some(one), Some(_)) = (self.one, self.other) else {
-            return write!(f, "step {}: one run has ended, and the other continues", self.step());
+            return write!(f, "step {}: one run has ended, but the other run continues", self.step());
         };
         write!(f, "step {} ({}, {} us):", self.step(), one.idx, one.at.0)?;
         for (at, (field, one, other)) in self.fields().into_iter().enumerate() {

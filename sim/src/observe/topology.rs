@@ -1,8 +1,7 @@
 //! The directed graph of working links.
 //!
-//! The graph answers questions that need a search, for example for connected cores. Bitsets hold the
-//! same links again, because every message asks whether its link is cut. The network decides on delays
-//! and losses.
+//! The graph answers questions that need a search, for example for connected cores. Bitsets hold the same
+//! links, because the link is tested for every message. The network decides on delays and losses.
 
 use crate::observe::NetworkChange;
 use crate::plan::server_set::{ServerIdx, ServerSet};
@@ -13,7 +12,7 @@ use wavetank_raft::{NodeId, Voters};
 
 /// The links among the servers of a tank.
 ///
-/// 1. `cut[a]` has `b` in it exactly when the graph has no edge from `a` to `b`.
+/// 1. `cut[a]` contains `b` if and only if the graph has no edge from `a` to `b`.
 /// 2. No server has a link to itself.
 #[derive(Clone, Debug)]
 pub struct Topology {
@@ -36,7 +35,7 @@ impl Topology {
         topology
     }
 
-    /// Whether the link from the first server to the second is cut. This takes O(1) time.
+    /// True if the link from the first server to the second is cut. This takes O(1) time.
     #[must_use]
     pub const fn is_cut(&self, from: ServerIdx, to: ServerIdx) -> bool {
         self.cut[from.at()].contains(to)
@@ -56,16 +55,15 @@ impl Topology {
         }
     }
 
-    /// The servers that have working links with this server in both directions.
+    /// Returns the servers that have working links with this server in both directions.
     fn both_ways(&self, idx: ServerIdx) -> ServerSet {
         let reached = self.working.neighbors(place(idx)).map(|at| self.working[at]);
         reached.filter(|&other| !self.is_cut(other, idx)).collect()
     }
 
-    /// Whether this server could win an election now. It must be one of the `voters` and of the servers
-    /// that are `up`, and it must have working links in both directions with a quorum of `voters`,
-    /// itself included. A path over a third server does not count, because Raft servers do not forward
-    /// messages.
+    /// True if this server could win an election now. It must be one of the `voters` and of the servers that
+    /// are `up`, and it must have working links in both directions with a quorum of `voters`, itself
+    /// included. A path over a third server does not count, because Raft servers do not forward messages.
     #[must_use]
     pub fn is_electable(&self, idx: ServerIdx, voters: &Voters, up: ServerSet) -> bool {
         let at_hand = self.both_ways(idx).and(up).with(idx);
@@ -73,8 +71,8 @@ impl Topology {
         up.contains(idx) && voters.contains(idx.node()) && voters.is_quorum(is_in)
     }
 
-    /// The largest sets in which every server reaches every other, possibly over other servers. The set
-    /// with the most servers comes first.
+    /// Returns the largest sets of servers in which every server reaches every other server, possibly through
+    /// other servers. The set with the most servers comes first.
     #[must_use]
     pub fn cores(&self) -> Vec<ServerSet> {
         let mut cores: Vec<ServerSet> = tarjan_scc(&self.working)
@@ -116,8 +114,8 @@ impl Topology {
     }
 }
 
-/// The graph's node for a server. The two have the same number, because servers are added to the graph
-/// in the order of their indexes and never removed.
+/// Returns the graph's node for a server. The node and the server have the same number, because servers are
+/// added to the graph in the order of their indexes and never removed.
 fn place(idx: ServerIdx) -> NodeIndex {
     NodeIndex::new(idx.at())
 }

@@ -1,9 +1,9 @@
 //! Traces: the same observations in several forms, for people to read. The simulator never reads a
 //! trace.
 //!
-//! A [`Story`] shows leaders and committed entries without times; tests compare it with a blessed text.
-//! A [`Full`] trace has a line for every event and action. [`Json`] has one value per line with the
-//! same data, for tools. A [`Page`] shows a run in a browser. A [`Causes`] shows the steps that led to
+//! A [`Story`] shows leaders and committed entries without times; tests compare it with a blessed text. A
+//! [`Full`] trace has a line for every event and action. A [`Json`] trace has the same data for tools, with
+//! one value per line. A [`Page`] shows a run in a browser. A [`Causes`] trace shows the steps that led to
 //! one step.
 
 mod display;

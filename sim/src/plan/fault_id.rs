@@ -14,18 +14,19 @@ use std::fmt;
 /// The identifier of one fault. Its number counts from zero.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum FaultId {
-    /// A scheduled fault, and how many faults of its kind were due before it.
+    /// A scheduled fault, and the number of faults of its kind that were due before it.
     Scheduled(Scheduled, u32),
-    /// A reactive fault, and how many times its trigger occurred before.
+    /// A reactive fault, and the number of times that its trigger occurred before.
     Reactive(Reactive, u32),
-    /// A crash of this server between two actions of a step, and how many steps the server took before.
+    /// A crash of this server between two actions of a step, and the number of steps that the server took
+    /// before.
     Between(ServerIdx, u32),
-    /// A fault of one message, the sender, the receiver, and how many messages the sender had sent to
-    /// the receiver before.
+    /// A fault of one message: the fault, the sender, the receiver, and the number of messages that the
+    /// sender had sent to the receiver before.
     Message(MessageFault, ServerIdx, ServerIdx, u32),
-    /// The loss of messages in flight at a crash or at a cut of links, and how many such events came
-    /// before. The first number is the index of the crashed server. At a cut, it is the number of
-    /// servers.
+    /// The loss of messages in flight at a crash or at a cut of links. The first number is the index of the
+    /// crashed server; at a cut, it is the number of servers. The second number counts the earlier crashes or
+    /// cuts of this kind.
     OnWay(u8, u32),
 }
 
@@ -51,7 +52,7 @@ named! {
     Fault {
         /// A message was lost because its link was cut.
         Cut = "cut",
-        /// A message was lost because it was sent to a wrong address. It counts as cut, too.
+        /// A message was lost because it was sent to a wrong address. The message is also counted as `cut`.
         WrongAddress = "wrong_address",
         /// A message was lost by chance.
         Loss = "loss",
@@ -82,7 +83,7 @@ named! {
     }
 }
 
-/// Decides which faults may happen, and records the faults that happened.
+/// Decides whether a fault may happen, and records the faults that happened.
 #[derive(Clone, Debug, Default)]
 pub struct FaultFilter {
     only: Option<BTreeSet<FaultId>>,
@@ -132,7 +133,7 @@ impl FaultFilter {
         may
     }
 
-    /// The faults that happened since recording began, in the order of time.
+    /// The faults that happened since recording began, in the order of their times.
     #[must_use]
     pub fn taken(&self) -> &[FaultId] {
         self.taken.as_deref().unwrap_or_default()

@@ -28,7 +28,7 @@ named! {
         Link = "link",
         /// Two groups reach each other only through one server.
         Bridge = "bridge",
-        /// A link fails and recovers repeatedly.
+        /// A link fails and recovers several times.
         Flap = "flap",
         /// The leader is asked to transfer leadership.
         Transfer = "transfer",
@@ -103,8 +103,8 @@ named! {
         /// The vote record, the log or all snapshots of a server vanish.
         Vanish = "vanish",
         /// A member moves to a new address, while it runs or with a restart, and the operator changes its
-        /// address in the configuration. If an address in the configuration is wrong already, no member moves:
-        /// the operator corrects that address.
+        /// address in the configuration. If an address in the configuration is wrong already, no member
+        /// moves: the operator corrects that address.
         Move = "move",
         /// Two members exchange their addresses, and the operator changes both in the configuration.
         ExchangeAddresses = "exchange_addresses",
@@ -112,19 +112,20 @@ named! {
 }
 
 impl Scheduled {
-    /// Whether leases assume that this fault does not happen.
+    /// True if leases assume that this fault does not happen.
     #[must_use]
     pub const fn breaks_leases(self) -> bool {
         matches!(self, Self::Jump | Self::Freeze)
     }
 
-    /// Whether a server may never recover from this fault. The budget of the plan limits such faults.
+    /// True if a server may never recover from this fault. The budget of the plan limits such faults.
     #[must_use]
     pub const fn is_permanent(self) -> bool {
         matches!(self, Self::Rot | Self::Misdirect | Self::Replace | Self::NeverLoad | Self::Vanish)
     }
 
-    /// Whether this is a call that is made for its answer: it seldom changes the leader or the membership.
+    /// True if the fault is a call that is made for its answer. Such a call seldom changes the leader or the
+    /// membership.
     #[must_use]
     pub const fn is_call_for_answer(self) -> bool {
         matches!(
@@ -140,7 +141,7 @@ impl Scheduled {
         )
     }
 
-    /// Whether this is a fault of a disk.
+    /// True if this is a fault of a disk.
     #[must_use]
     pub const fn is_disk_fault(self) -> bool {
         matches!(
@@ -149,13 +150,13 @@ impl Scheduled {
         )
     }
 
-    /// Whether this fault never ends by itself, although the server may still be of use.
+    /// True if this fault never ends by itself, although the server may still be useful.
     #[must_use]
     pub const fn never_ends(self) -> bool {
         matches!(self, Self::NeverLoad | Self::NeverSnapshot)
     }
 
-    /// Whether this is a fault of a state machine.
+    /// True if this is a fault of a state machine.
     #[must_use]
     pub const fn is_machine_fault(self) -> bool {
         self.never_ends() || matches!(self, Self::FailLoad | Self::FailSnapshot)
@@ -221,8 +222,8 @@ named! {
         StrandReader = "strand_reader",
         /// A leader is paused after it has allowed a client to read.
         PauseReader = "pause_reader",
-        /// A server asks for votes. The leader is isolated, and as many other servers as allowed
-        /// restart at once, so that they may forget their promise to the leader.
+        /// A server asks for votes. Then the leader is isolated, and as many other servers as allowed restart
+        /// at once. After the restart they may no longer know that they had promised to follow the leader.
         Usurp = "usurp",
         /// A leader has sent the last piece of a snapshot. All held messages are delivered before this
         /// piece.

@@ -42,7 +42,7 @@ impl Value {
         }
     }
 
-    /// The fields whose values differ from those of the other plan.
+    /// The fields whose values differ from the values in the other plan.
     pub(crate) fn differences<'a>(&'a self, other: &Self) -> impl Iterator<Item = (String, &'a Self)> {
         let pairs = self.fields("plan").into_iter().zip(other.fields("plan"));
         pairs.filter(|((_, ours), (_, theirs))| ours != theirs).map(|(ours, _)| ours)
@@ -60,7 +60,7 @@ impl Value {
 struct TreeSerializer;
 
 fn unsupported() -> Error {
-    Error::custom("no plan has this kind of value")
+    Error::custom("a plan has no value of this type")
 }
 
 macro_rules! numbers {
@@ -106,12 +106,12 @@ impl ser::Serializer for TreeSerializer {
         serialize_struct_variant(&'static str, u32, &'static str, usize) -> Impossible<Value, Error>;
     }
 
-    #[expect(clippy::disallowed_types, reason = "the trait has it; no plan does")]
+    #[expect(clippy::disallowed_types, reason = "the trait requires this method, but no plan uses it")]
     fn serialize_f32(self, _: f32) -> Result<Value, Error> {
         Err(unsupported())
     }
 
-    #[expect(clippy::disallowed_types, reason = "the trait has it; no plan does")]
+    #[expect(clippy::disallowed_types, reason = "the trait requires this method, but no plan uses it")]
     fn serialize_f64(self, _: f64) -> Result<Value, Error> {
         Err(unsupported())
     }

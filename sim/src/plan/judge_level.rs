@@ -1,16 +1,16 @@
-//! How much of a run is judged.
+//! The judges that examine a run, in three levels.
 
 /// The judges that run. Each level includes the levels before it.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, serde::Serialize, serde::Deserialize,
 )]
 pub enum JudgeLevel {
-    /// Judges that need only facts that a client or an operator could see: two leaders, contradicting
+    /// Only judges that need facts that a client or an operator could see: two leaders, contradicting
     /// results, no progress.
     Outcomes,
-    /// Also judges that need the ghost state: the harness's own record of the run.
+    /// Also judges that need the ghost state, which is the harness's own record of the run.
     History,
-    /// Also every rule of the protocol, checked at each step.
+    /// Also the judges that check every rule of the protocol at each step.
     #[default]
     Steps,
 }

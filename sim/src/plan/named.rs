@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::{AddAssign, Index, IndexMut};
 
-/// Defines an enum, a name for each of its variants, and a list of all variants.
+/// Defines an enum with a name for each variant and a list of all variants.
 macro_rules! named {
     ($(#[$about:meta])* $kind:ident { $($(#[$doc:meta])* $variant:ident = $name:literal),* $(,)? }) => {
         $(#[$about])*

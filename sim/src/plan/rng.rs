@@ -1,9 +1,9 @@
 //! Random numbers come from streams of random words. Each stream has a name and keys.
 //!
-//! Every random decision of a run comes from a [`Stream`]. Its name says what it decides ([`Domain`]),
-//! and its keys are the link or the server concerned. Each message, write or fault reads a fixed number
-//! of words, usually one [`Draw`], even if the result is not used. So a kind of fault can be disabled
-//! or added without a change to the draws of any other stream.
+//! Every random decision of a run comes from a [`Stream`]. Its name says what it decides ([`Domain`]), and
+//! its keys are the link or the server concerned. Each message, write or fault reads a fixed number of words,
+//! usually one [`Draw`], even if the result is not used. Therefore a kind of fault can be disabled or added,
+//! and the draws of all other streams stay the same.
 //!
 //! There are no floats: a chance is a [`Ratio`] of integers, and a length comes from a range of
 //! integers.
@@ -14,70 +14,71 @@ use rand_chacha::rand_core::block::Generator;
 use std::fmt;
 use wavetank_raft::Span;
 
-/// The decision that a stream makes. The numbers determine the random draws of every seed, so a number
-/// must never be used for a second decision.
+/// The decisions that a stream makes. The numbers determine the random draws of every seed, so a number must
+/// never be used for a second decision. The keys of each stream are in parentheses.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u64)]
 pub enum Domain {
-    /// How long a message takes on a link (by sender, receiver).
+    /// The time that a message takes on a link (by sender, receiver).
     Delay = 1,
-    /// Whether later messages overtake a message (by sender, receiver).
+    /// The messages that are overtaken by later ones (by sender, receiver).
     Reorder = 2,
-    /// Whether a message is very late (by sender, receiver).
+    /// The messages that are very late (by sender, receiver).
     Late = 3,
-    /// Whether a message is lost (by sender, receiver).
+    /// The messages that are lost (by sender, receiver).
     Loss = 4,
-    /// Whether a message is delivered twice (by sender, receiver).
+    /// The messages that are delivered twice (by sender, receiver).
     Duplicate = 5,
-    /// Whether a message is held back (by sender, receiver).
+    /// The messages that are held back (by sender, receiver).
     Hold = 6,
-    /// How long a sync takes (by server).
+    /// The duration of a sync (by server).
     Sync = 7,
-    /// Whether the disk stalls (by server).
+    /// The stalls of a disk (by server).
     Stall = 8,
-    /// Which of the queued writes survive a crash (by server).
+    /// The queued writes that survive a crash (by server).
     Remains = 9,
-    /// How long a read or a snapshot piece takes (by server).
+    /// The duration of a read, or of writing a snapshot piece (by server).
     DiskRead = 10,
-    /// How long a state machine takes to apply commands, and to take or restore a snapshot (by server).
+    /// The durations of the state machine's operations: to apply commands, and to take or restore a snapshot
+    /// (by server).
     Machine = 11,
     /// The seed of a server's timeouts (by server).
     Entropy = 12,
     /// The first reading of a server's clock and its rate (by server).
     Clock = 13,
-    /// How long a client's message takes (by client).
+    /// The time that a client's message takes (by client).
     Client = 14,
-    /// Whether a client's message is lost (by client).
+    /// The client messages that are lost (by client).
     ClientLoss = 15,
-    /// After which action of a step a server crashes, if it does (by server).
+    /// The crashes between two actions of a step (by server).
     Between = 16,
     /// The plan of a storm (by topic).
     Storm = 17,
-    /// When the nemesis acts, and on which server (by kind).
+    /// The times at which the nemesis acts, and the servers that it chooses (by kind).
     Act = 18,
-    /// Whether the nemesis injects a reactive fault when its trigger is met (by kind).
+    /// The reactive faults that the nemesis injects when their trigger is met (by kind).
     Reactive = 19,
-    /// Which servers stay down after the storm, and which server is isolated once more.
+    /// The servers that stay down after the storm, and the server that is isolated once more.
     Heal = 20,
-    /// Whether a write fails (by server).
+    /// The writes that fail (by server).
     WriteFailure = 21,
-    /// Reserved for workloads: the world never draws from it (by client).
+    /// Reserved for workloads (by client). The world never draws from this stream.
     Workload = 22,
-    /// Whether messages in flight are lost when their sender crashes (by server) or links are cut.
+    /// The messages in flight that are lost when their sender crashes (by server) or when links are cut.
     OnWay = 23,
-    /// Whether bits of a message flip, and which (by sender, receiver).
+    /// The messages whose bits flip, and the bits (by sender, receiver).
     Corrupt = 24,
-    /// Whether the result of a read is delivered late (by server).
+    /// The reads whose results are delivered late (by server).
     LateRead = 25,
-    /// Whether a state machine stalls (by server).
+    /// The stalls of a state machine (by server).
     MachineStall = 26,
-    /// Which data survives a power cut on a simulated device with a cache (by server).
+    /// The data that survives a power cut on a simulated device with a cache (by server).
     Device = 40,
     /// The failures of a simulated device and their times (by server).
     Trouble = 41,
 }
 
-/// A chance: `n` in `d`.
+/// A chance of `n` in `d`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ratio {
@@ -122,7 +123,7 @@ impl Spans {
     /// The range from `min` to `max`.
     #[must_use]
     pub const fn new(min: Span, max: Span) -> Self {
-        assert!(min.0 <= max.0, "a range that ends before it begins");
+        assert!(min.0 <= max.0, "the range ends before it begins");
         Self { min, max }
     }
 
@@ -160,7 +161,7 @@ impl Draw {
         self.0
     }
 
-    /// Whether an event of this chance happens. Uses the lower half of the word.
+    /// True if an event of this chance happens. Uses the lower half of the word.
     #[must_use]
     pub const fn hits(self, chance: Ratio) -> bool {
         scaled(self.0 as u32, chance.d as u64) < chance.n as u64
@@ -191,18 +192,18 @@ const fn scaled(half: u32, end: u64) -> u64 {
 pub struct Stream {
     core: ChaCha8Core,
     words: [u64; Self::AT_ONCE],
-    /// How many words of the buffer are used up.
+    /// The number of words of the buffer that have been read.
     used: usize,
-    /// How many words were generated.
+    /// The number of words that were generated.
     generated: u64,
 }
 
 impl Stream {
-    /// How many words are generated at once: four blocks of the cipher.
+    /// The number of words that are generated at once: four blocks of the cipher.
     const AT_ONCE: usize = 32;
 
-    /// Creates the stream that decides `domain` for the keys `a` and `b`. This is cheap: no word is
-    /// generated before the first draw.
+    /// Creates the stream for the decisions `domain`, with the keys `a` and `b`. This takes little time: no
+    /// word is generated before the first draw.
     #[must_use]
     pub fn new(seed: u64, domain: Domain, a: u64, b: u64) -> Self {
         let core = ChaCha8Core::from_seed(key([seed, domain as u64, a, b]));
@@ -232,18 +233,18 @@ impl Stream {
         self.generated += Self::AT_ONCE as u64;
     }
 
-    /// The next word, as a decision.
+    /// Reads the next word as a decision.
     #[inline]
     pub fn draw(&mut self) -> Draw {
         Draw(self.word())
     }
 
-    /// Whether an event of this chance happens. Reads one word.
+    /// True if an event of this chance happens. Reads one word.
     pub fn hits(&mut self, chance: Ratio) -> bool {
         self.draw().hits(chance)
     }
 
-    /// Whether an event with a chance of `n` in `d` happens. Reads one word.
+    /// True if an event with a chance of `n` in `d` happens. Reads one word.
     pub fn chance(&mut self, n: u32, d: u32) -> bool {
         self.hits(Ratio::new(n, d))
     }
@@ -266,11 +267,11 @@ impl Stream {
     /// One element of `from`. Reads one word.
     ///
     /// # Panics
-    /// When `from` is empty.
+    /// Panics if `from` is empty.
     pub fn one_of<T: Copy>(&mut self, from: &[T]) -> T {
-        assert!(!from.is_empty(), "nothing to choose from");
+        assert!(!from.is_empty(), "there is nothing to choose from");
         let at = self.below(from.len() as u64);
-        from[usize::try_from(at).expect("an index into a slice")]
+        from[usize::try_from(at).expect("an index into a slice fits into usize")]
     }
 }
 

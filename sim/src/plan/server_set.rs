@@ -8,7 +8,7 @@ use wavetank_raft::{NodeId, ServerAddress, ServerId};
 pub struct ServerIdx(pub u8);
 
 impl ServerIdx {
-    /// The largest number of servers in a tank.
+    /// The maximum number of servers in a tank.
     pub const MAX_SERVERS: usize = 16;
 
     /// The index as a `usize`.
@@ -93,10 +93,10 @@ impl ServerSet {
     pub fn first(count: usize) -> Self {
         assert!(
             count <= ServerIdx::MAX_SERVERS,
-            "a tank holds {} servers, not {count}",
+            "a tank can have at most {} servers, not {count}",
             ServerIdx::MAX_SERVERS
         );
-        Self(u16::try_from((1_u32 << count) - 1).expect("sixteen bits hold sixteen servers"))
+        Self(u16::try_from((1_u32 << count) - 1).expect("sixteen servers fit into sixteen bits"))
     }
 
     /// The set that contains only this server.
@@ -105,7 +105,7 @@ impl ServerSet {
         Self(1 << idx.0)
     }
 
-    /// Whether this server is in the set.
+    /// True if this server is in the set.
     #[must_use]
     pub const fn contains(self, idx: ServerIdx) -> bool {
         self.0 & 1 << idx.0 != 0
@@ -135,7 +135,7 @@ impl ServerSet {
         Self(self.0 | other.0)
     }
 
-    /// The servers of this set that are not in the other.
+    /// The servers of this set that are not in the other set.
     #[must_use]
     pub const fn minus(self, other: Self) -> Self {
         Self(self.0 & !other.0)
@@ -147,7 +147,7 @@ impl ServerSet {
         self.0.count_ones() as usize
     }
 
-    /// Whether the set is empty.
+    /// True if the set is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0

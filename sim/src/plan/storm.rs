@@ -112,8 +112,8 @@ impl Plan {
         plan
     }
 
-    /// The plan of the storm with this seed, with every kind of disk fault, with faults of state machines,
-    /// and with no limit on them.
+    /// The plan of the storm with this seed. It has every kind of disk fault and faults of state machines,
+    /// and no limit on them.
     #[must_use]
     pub fn storm_beyond_budget(seed: u64) -> Self {
         let mut plan = Self::storm(seed);
@@ -138,17 +138,19 @@ impl Plan {
     }
 }
 
-/// In some storms, the number of voters at the start (one or two) and of spare servers.
+/// Draws the number of voters at the start (one or two) and of spare servers, in some storms.
 fn small_cluster(stream: &mut Stream) -> Option<(u8, u8)> {
     stream.chance(1, 16).then(|| (stream.one_of(&[1, 2]), stream.one_of(&[1, 2, 3])))
 }
 
-/// In a few storms, more voters at the start than a small table would hold, and the number of spare servers.
+/// Draws more voters at the start than a small table would hold, and the number of spare servers, in a few
+/// storms.
 fn large_cluster(stream: &mut Stream) -> Option<(u8, u8)> {
     stream.chance(1, 64).then(|| (stream.one_of(&[10, 11, 11, 13, 13]), stream.one_of(&[0, 1, 2, 3])))
 }
 
-/// Draws all legal settings, because a bug may not appear under the default configuration.
+/// Draws all settings within their legal ranges, because a bug may not appear under the default
+/// configuration.
 fn config(stream: &mut Stream) -> Config {
     let heartbeat_timeout = Duration::from_millis(stream.one_of(&[150, 200, 250, 300, 300, 400, 500]));
     let slower = stream.one_of(&[2, 2, 3, 4]);
@@ -210,8 +212,8 @@ fn disks(stream: &mut Stream, timeout: Span) -> DiskPlan {
     }
 }
 
-/// A rare delay of at most `longest`. With it, reads can arrive several terms of leadership late, and
-/// state machines can stall while the log grows.
+/// Draws a rare delay of at most `longest`. With such a delay, the result of a read can arrive several terms
+/// later, and a state machine can stall while the log grows.
 fn late(stream: &mut Stream, chances: &[u32], longest: Span) -> Option<RandomDelay> {
     let (is_on, each) = (stream.chance(1, 4), stream.one_of(chances));
     is_on.then_some(RandomDelay { chance: Ratio::new(1, each), by: Spans::new(Span::ms(1), longest) })
@@ -222,7 +224,7 @@ fn machines(stream: &mut Stream) -> MachinePlan {
     MachinePlan { apply, snapshot: stream.one_of(&[Spans::ms(1, 5), Spans::ms(5, 300)]), stall: None }
 }
 
-/// Draws clocks of which any two drift apart by at most the drift that the leases allow for.
+/// Draws clocks. Any two of them drift apart by at most the drift that the leases allow.
 fn clocks(stream: &mut Stream, config: &Config, clients: &ClientPlan) -> ClockPlan {
     let most = u32::try_from(config.lease_clock_drift_ppm / 2).expect("below a million");
     let drifts = stream.chance(1, 2) || clients.read_under_leases_alone();
@@ -248,8 +250,8 @@ fn clients(stream: &mut Stream, timeout: Span) -> ClientPlan {
     }
 }
 
-/// Draws the scheduled faults. Each kind has its own stream, so a new kind changes no other draw of a
-/// storm.
+/// Draws the scheduled faults. Each kind has its own stream, so a new kind does not change the other draws of
+/// a storm.
 fn scheduled(seed: u64, timeout: Span, clients: &ClientPlan) -> BTreeMap<Scheduled, Recurrence> {
     let leases = clients.reads.contains(&ReadPath::Lease);
     // A server that is lost or damaged permanently takes no further part, so most storms have no such

@@ -1,4 +1,4 @@
-//! Checks a plan that was edited by hand: that it can be run, and that the run ends in reasonable time.
+//! Checks a plan that was edited by hand: it must be runnable, and the run must end in reasonable time.
 
 use super::Plan;
 use super::fields::Value;
@@ -6,19 +6,19 @@ use crate::plan::server_set::ServerIdx;
 use crate::schedule::EventOrder;
 use wavetank_raft::{Config, Settings, Span};
 
-/// The longest span that a plan may contain, in microseconds.
+/// The longest span that a plan may contain: one hour.
 const SPAN_MAX: Span = Span::s(3_600);
 
 impl Plan {
     /// Checks that a world can be built from the plan.
     ///
     /// # Errors
-    /// A message that names the invalid field and its limit.
+    /// Returns a message that names the invalid field and its limit.
     pub fn validate(&self) -> Result<(), String> {
         let count = self.server_count();
         if self.servers == 0 || ServerIdx::MAX_SERVERS < count {
             return Err(format!(
-                "a tank has 1 to {} servers, but servers and spares are {count} together",
+                "a tank has 1 to {} servers, but the sum of servers and spares is {count}",
                 ServerIdx::MAX_SERVERS
             ));
         }
@@ -73,7 +73,7 @@ fn validate_fields(path: &str, value: &Value) -> Result<(), String> {
         Value::Struct(name, fields) => match (*name, &fields[..]) {
             ("Spans", [(_, Value::Span(min)), (_, Value::Span(max))]) if max < min || SPAN_MAX < *max => {
                 Err(format!(
-                    "{path} is the range {min} to {max}, but its end must not be before its start, or beyond {SPAN_MAX}"
+                    "{path} is the range {min} to {max}, but its end must not be before its start or above {SPAN_MAX}"
                 ))
             }
             ("Ratio", [(_, Value::Number(n)), (_, Value::Number(d))]) if *d == 0 || d < n => {

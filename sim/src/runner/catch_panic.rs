@@ -15,7 +15,7 @@ thread_local! {
 /// Runs the closure and catches its panic.
 ///
 /// # Errors
-/// The message of the panic and its place, in one line.
+/// Returns the message of the panic and its place, in one line.
 pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     install_hook();
     let before = CAPTURING.replace(true);
@@ -27,7 +27,7 @@ pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     result.map_err(|payload| captured.unwrap_or_else(|| message(payload.as_ref()).to_owned()))
 }
 
-/// Installs a panic hook, once per process. If a thread does not capture panics, its panics go to the
+/// Installs a panic hook, once per process. A panic on a thread that does not capture panics goes to the
 /// previous hook.
 fn install_hook() {
     static ONCE: Once = Once::new();
@@ -49,7 +49,7 @@ fn message(payload: &(dyn Any + Send)) -> &str {
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a panic without a message")
+        .unwrap_or("the panic has no message")
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! The observers of a run: the judges of the protocol, the counters of the report, the checks of the
-//! user, and a trace.
+//! The observers of a run: the judges of the protocol, the counters of the report, the user's checks, and a
+//! trace.
 
 use crate::check::membership_stats::MembershipStats;
 use crate::check::{Judges, Options};
@@ -10,17 +10,17 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::collections::BTreeMap;
 use wavetank_raft::{RoleName, Server, Span, Term, Time};
 
-/// Checks that the user adds to those of the protocol. The default implementation finds no violation.
+/// Checks that the user adds to the checks of the protocol. The default implementation finds no violation.
 pub trait CustomChecks: Observer {
     /// Judges the properties of the whole run. It is called once, when the run is over.
     fn end(&mut self, _: Time) {}
 
-    /// The first violation that these checks found; `None` if they found none.
+    /// Returns the first violation that these checks found; `None` if they found none.
     fn verdict(&self) -> Option<&Violation> {
         None
     }
 
-    /// For each check, how often it saw the situation that it judges.
+    /// Returns, for each check, the number of times that it saw the situation that it judges.
     fn witnessed(&self) -> BTreeMap<String, u64> {
         BTreeMap::new()
     }
@@ -39,7 +39,7 @@ pub struct Observers<E, T> {
     pub changes: MembershipStats,
     /// The trace that the run writes.
     pub trace: T,
-    /// Checks that the user adds to those of the protocol.
+    /// Checks that the user adds to the checks of the protocol.
     pub custom: E,
 }
 
@@ -105,7 +105,7 @@ pub struct Tally {
     pub elections: u64,
     /// The number of committed entries.
     pub commits: u64,
-    /// For each period without a leader that has ended, its length in microseconds.
+    /// The lengths of the periods without a leader that have ended, in microseconds.
     pub leaderless: Vec<Span>,
 }
 

@@ -1,5 +1,4 @@
-//! The phases of a run: faults, then healing, then a rest in which the healed servers must make
-//! progress.
+//! The phases of a run: faults, healing, and a rest in which the healed servers must make progress.
 
 use crate::engine::workload::TankFsm;
 use crate::engine::world::{Unsettled, World};
@@ -14,19 +13,19 @@ use wavetank_raft::{Call, Config, Reloadable, Span};
 pub struct StormOutcome {
     /// The servers that had to make progress.
     pub core: ServerSet,
-    /// The progress that is missing; `None` if the servers agree, or if the timing of the plan does not
-    /// allow elections ([`Plan::has_time_to_elect`](crate::plan::Plan::has_time_to_elect)). It is also `None`
-    /// if the run was stopped, because agreement was then not tested.
+    /// The missing progress; `None` if the servers agree, or if the timing of the plan does not allow
+    /// elections ([`Plan::has_time_to_elect`](crate::plan::Plan::has_time_to_elect)). It is also `None` if
+    /// the run was stopped, because agreement was then not tested.
     pub unsettled: Option<Unsettled>,
     /// The time from the end of the clients' operations until the servers agreed or the time limit was
-    /// over, in microseconds.
+    /// reached, in microseconds.
     pub took: Span,
-    /// Whether `go_on` stopped the run before its end.
+    /// True if `go_on` stopped the run before its end.
     pub stopped: bool,
 }
 
-/// Runs a world through the phases of its plan, until the servers agree or the time limit is over.
-/// `go_on` is called before every event and returns whether the run continues.
+/// Runs a world through the phases of its plan, until the servers agree or the time limit is reached. `go_on`
+/// is called before every event and returns whether the run continues.
 pub fn run<F: TankFsm, V: Observer>(
     world: &mut World<F, V>,
     mut go_on: impl FnMut(&V) -> bool,
@@ -79,15 +78,15 @@ pub fn run<F: TankFsm, V: Observer>(
     }
     match unsettled {
         Ok(unsettled) => {
-            let unsettled = unsettled.filter(|_| phases.world.plan().has_time_to_elect());
+            let unsettled = unsettled.filter(|why| is_demanded(phases.world, core, why));
             StormOutcome { core, unsettled, took, stopped: false }
         }
         Err(Stopped) => stopped(core),
     }
 }
 
-/// Plays a schedule to its end. `go_on` is called before every element and returns whether the run
-/// continues. If the schedule has rested the clients, the servers that were healed must agree at its end.
+/// Plays a schedule to its end. `go_on` is called before every element and returns whether the run continues.
+/// If the schedule has stopped the clients, the healed servers must agree at its end.
 pub fn play<F: TankFsm, V: Observer>(
     world: &mut World<F, V>,
     elements: &[Element],
@@ -104,12 +103,19 @@ pub fn play<F: TankFsm, V: Observer>(
             _ => {}
         }
     }
-    let must_agree = has_rested && !stopped && world.plan().has_time_to_elect();
-    let unsettled = if must_agree { world.unsettled(core) } else { None };
+    let must_agree = has_rested && !stopped;
+    let unsettled = world.unsettled(core).filter(|why| must_agree && is_demanded(world, core, why));
     StormOutcome { core, unsettled, took: Span::ZERO, stopped }
 }
 
-/// The run was stopped, because `go_on` returned false.
+/// True if the core could have settled: the timing of the plan allows elections, and if nobody leads, the log
+/// of some server can win one.
+fn is_demanded<F: TankFsm, V: Observer>(world: &World<F, V>, core: ServerSet, why: &Unsettled) -> bool {
+    let can_elect = !matches!(why, Unsettled::NoLeader { .. }) || world.has_winning_log(core);
+    world.plan().has_time_to_elect() && can_elect
+}
+
+/// The error that `go_on` returned false and the run was stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Stopped;
 
@@ -208,8 +214,8 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         self.until_settled(core)
     }
 
-    /// Cuts all links except those of one server, the hub. The hub must be able to lead, or a server
-    /// that reaches a majority over the hub.
+    /// Cuts all links except the links of one server, the hub. One server must be able to lead: the hub, or a
+    /// server that reaches a majority over the hub.
     fn hub(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 2, 0);
         let members: Vec<ServerIdx> = core.iter().filter(|&idx| self.world.has_a_vote(idx)).collect();
@@ -225,7 +231,7 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         if unsettled.is_some() { Ok(unsettled) } else { self.until_settled(core) }
     }
 
-    /// Waits until the leader has committed a new entry, or until the time limit is over.
+    /// Waits until the leader has committed a new entry, or until the time limit is reached.
     fn until_something_new(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let limit = self.world.now() + self.world.plan().liveness_limit();
         let pause = Span::from_duration(self.world.plan().config.heartbeat_timeout).part(2);

@@ -1,11 +1,11 @@
-//! Gives calls and requests of clients the identities by which a schedule names them.
+//! Assigns the identities that a schedule uses for calls and for requests of clients.
 
 use super::{AskId, CallId, CallKind, MessageId};
 use crate::plan::server_set::ServerIdx;
 use std::collections::BTreeMap;
 use wavetank_raft::{Request, RequestId, RpcId, Term};
 
-/// The identities of one run so far.
+/// The identities that one run has assigned so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Identities {
     calls: BTreeMap<(ServerIdx, RpcId), CallId>,
@@ -16,7 +16,7 @@ pub(crate) struct Identities {
 }
 
 impl Identities {
-    /// Names a request that is sent now.
+    /// Assigns an identity to a request that is sent now.
     pub(crate) fn request(
         &mut self,
         from: ServerIdx,
@@ -32,7 +32,7 @@ impl Identities {
         MessageId { call, answer: 0 }
     }
 
-    /// Names a response that is sent now to the caller. `None` if the call is unknown.
+    /// Assigns an identity to a response that is sent now to the caller. `None` if the call is unknown.
     pub(crate) fn response(&mut self, caller: ServerIdx, rpc: RpcId) -> Option<MessageId> {
         let call = *self.calls.get(&(caller, rpc))?;
         let answer = self.answers.entry(call).or_default();
@@ -40,7 +40,7 @@ impl Identities {
         Some(MessageId { call, answer: *answer })
     }
 
-    /// Names a request that a client sends now.
+    /// Assigns an identity to a request that a client sends now.
     pub(crate) fn ask(&mut self, client: u16, request: RequestId) -> AskId {
         let ordinal = self.asked.entry(client).or_default();
         *ordinal += 1;
@@ -49,7 +49,7 @@ impl Identities {
         id
     }
 
-    /// The name of a request that a client has sent.
+    /// The identity of a request that a client has sent.
     pub(crate) fn of_request(&self, request: RequestId) -> Option<AskId> {
         self.asks.get(&request).copied()
     }

@@ -1,7 +1,7 @@
 //! The text of an element: one line with the time in milliseconds, a verb, and its object.
 //!
 //! `12.345 deliver n1>n2 t3 vote 1` says that n2 receives the first request for a vote that n1 sent to it in
-//! term 3. `answer 1` at the end names the response to it.
+//! term 3. If `answer 1` follows at the end, the line names the response to that request.
 
 use super::{AskId, CallId, CallKind, Choice, Element, JobId, MessageId, WorkId};
 use crate::disk::fault::{DiskFault, Location, MachineFault};
@@ -222,7 +222,7 @@ impl<'a> Words<'a> {
         self.0.next().is_none().then_some(choice)
     }
 
-    /// The choices that name only a server.
+    /// Parses the choices that name only a server.
     fn of_server(&mut self, verb: &str) -> Option<Choice> {
         let of: fn(ServerIdx) -> Choice = match verb {
             "batch" => Choice::Batch,

@@ -13,7 +13,7 @@ fn edit(edit: impl Fn(&mut Plan) + 'static) -> Edit {
     Box::new(edit)
 }
 
-/// Creates edits, each of which sets one field to its value in a calm plan.
+/// Creates a list of edits. Each edit sets one field to its value in a calm plan.
 macro_rules! as_calm {
     ($($($field:ident).+),* $(,)?) => {
         vec![$(edit(|plan| plan.$($field).+ = Plan::calm(0, 1).$($field).+.clone())),*]
@@ -72,7 +72,7 @@ fn families() -> Vec<Edit> {
     )
 }
 
-/// Edits that each set a value to its default.
+/// Lists edits that set a value to its default.
 fn usual() -> Vec<Edit> {
     let mut edits = as_calm!(
         birth,
@@ -113,7 +113,7 @@ fn usual() -> Vec<Edit> {
     edits
 }
 
-/// Edits that each reduce a number.
+/// Lists edits that reduce a number.
 pub(crate) fn fewer() -> Vec<Edit> {
     let mut edits = Vec::new();
     for servers in [1, 2, 3, 4, 5] {
@@ -143,7 +143,7 @@ pub(crate) fn fewer() -> Vec<Edit> {
     edits
 }
 
-/// Edits that each halve a probability.
+/// Lists edits that halve a probability.
 fn halves() -> Vec<Edit> {
     macro_rules! halve {
         ($($family:ident),*) => {
@@ -157,7 +157,7 @@ fn halves() -> Vec<Edit> {
     edits
 }
 
-/// Edits that shorten the chaos phase.
+/// Lists edits that shorten the chaos phase.
 #[cfg(feature = "proptest")]
 pub(crate) fn shorter() -> Vec<Edit> {
     let part = |n: u64, of: u64| edit(move |plan| plan.chaos = Span(plan.chaos.0 / of * n));
@@ -166,8 +166,8 @@ pub(crate) fn shorter() -> Vec<Edit> {
     vec![part(1, 8), part(1, 4), part(1, 2), part(3, 4), part(7, 8), rounded]
 }
 
-/// A probability whose denominator is above this is not halved again: the fault may as well be
-/// disabled.
+/// A probability whose denominator is above this limit is not halved again. An edit that disables the fault
+/// has almost the same effect.
 const RAREST: u32 = 10_000;
 
 fn halved(chance: Ratio) -> Ratio {
@@ -179,7 +179,7 @@ fn doubled(spans: Spans) -> Spans {
     if LONGEST < spans.max { spans } else { Spans::new(spans.min.times(2), spans.max.times(2)) }
 }
 
-/// Edits that round numbers. They are tried when the faults of the run are listed one by one.
+/// Lists edits that round numbers. They are tried when the faults of the run are listed one by one.
 pub(crate) fn rounder() -> Vec<Edit> {
     vec![
         edit(|plan| plan.links.delay = Spans::ms(1, 1)),

@@ -1,7 +1,7 @@
 //! Shrinks the schedule of a failing run: leaves out elements until every other element is needed.
 //!
-//! After elements are left out, terms, numbers and times of the others change. So a candidate is played with
-//! similar objects ([`Fit::Similar`]), and the schedule of that run, which is exact, is kept.
+//! After elements are left out, terms, numbers and times of the others change. Therefore a candidate is
+//! played with similar objects ([`Fit::Similar`]). That run records an exact schedule, which is kept.
 
 use super::Shrinker;
 use super::edits;
@@ -11,7 +11,7 @@ use crate::schedule::{Choice, Element, EventOrder, Fit};
 use std::collections::BTreeSet;
 use wavetank_raft::Time;
 
-/// A set of elements that may be needless together.
+/// A set of elements that may be left out together.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Group {
     Client(u16),
@@ -20,11 +20,11 @@ enum Group {
 }
 
 impl Shrinker<'_, '_> {
-    /// The largest number of repetitions of the search.
+    /// The maximum number of repetitions of the search.
     const SCHEDULE_ROUNDS: usize = 64;
 
-    /// Shrinks the schedule. Returns false if the failure is no event of the run, or if the schedule of the
-    /// run does not fail in the same way.
+    /// Shrinks the schedule. Returns false if the failure is not an event of the run, or if the recorded
+    /// schedule does not fail in the same way.
     pub(super) fn search_schedule(&mut self) -> bool {
         if self.class == Class::Liveness || !self.attempt_order(EventOrder::Recorded) {
             return false;
@@ -54,7 +54,8 @@ impl Shrinker<'_, '_> {
         }
     }
 
-    /// Runs the best plan in this order, and keeps its schedule if it fails in the same way and is no longer.
+    /// Runs the best plan with this order. Keeps the schedule of the run if it fails in the same way and is
+    /// not longer.
     fn attempt_order(&mut self, order: EventOrder) -> bool {
         let plan = Plan { order, ..self.best.plan.clone() };
         self.attempt_valid(plan, |size, best| size.steps <= best.steps)
@@ -64,7 +65,7 @@ impl Shrinker<'_, '_> {
         !self.is_over && self.attempt_order(EventOrder::Scheduled(Fit::Similar, elements))
     }
 
-    /// Leaves out all elements of a client, of a server or of a verb.
+    /// Leaves out all elements of a client, of a server or of a kind.
     fn remove_groups(&mut self) {
         let groups: BTreeSet<Group> = self.elements().iter().flat_map(groups_of).collect();
         for group in groups {
@@ -76,8 +77,8 @@ impl Shrinker<'_, '_> {
         }
     }
 
-    /// Leaves out neighbours: first half of the schedule, in the end single elements, until no single element
-    /// can be left out (Zeller's ddmin).
+    /// Leaves out neighbouring elements: first half of the schedule, then smaller and smaller parts, until no
+    /// single element can be left out (Zeller's ddmin).
     fn remove_chunks(&mut self) {
         let mut width = self.elements().len() / 2;
         while 0 < width && !self.is_over {
@@ -101,7 +102,8 @@ impl Shrinker<'_, '_> {
         self.elements().len() < before
     }
 
-    /// Gives the elements the earliest times at which they can happen: first all, then one after the other.
+    /// Gives the elements the earliest times at which they can happen: first all elements together, then one
+    /// after another.
     fn bring_forward(&mut self) {
         let mut times: Vec<Element> = self.elements().to_vec();
         times.iter_mut().for_each(|element| element.at = Time(0));
@@ -117,7 +119,7 @@ impl Shrinker<'_, '_> {
     }
 }
 
-/// The class of a failure. A panic is a wrong event, as a violation of safety is.
+/// The class of a failure. A panic counts as a violation of safety, because it is a wrong event.
 pub(super) const fn class_of(verdict: &Verdict) -> Class {
     match verdict {
         Verdict::Violated(violation) => violation.class,

@@ -53,7 +53,7 @@ fn all(values: &[Value]) -> String {
     values.iter().map(rust).collect::<Vec<_>>().join(", ")
 }
 
-/// A span by one of three functions, which take seconds, milliseconds and microseconds.
+/// Prints a span as a call of one of three functions, which take seconds, milliseconds and microseconds.
 fn one(span: Span, [seconds, millis, micros]: [&str; 3]) -> String {
     match span.0 {
         us if us % 1_000_000 == 0 && 0 < us => format!("{seconds}({})", us / 1_000_000),

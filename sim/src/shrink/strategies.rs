@@ -92,12 +92,12 @@ pub struct PlanTree {
     tried: Option<Plan>,
     constraint: Constraint,
     edits: Vec<Vec<Edit>>,
-    /// The attempts for each kind of edit. Each kind has its turn once. Otherwise two kinds could undo
-    /// each other's edits for ever.
+    /// The attempts for each kind of edit. Each kind is tried once. If kinds were tried again, two kinds
+    /// could undo each other's edits for ever.
     counts: Vec<Vec<EditAttempt>>,
     kind: usize,
     next: usize,
-    /// How many attempts of this kind must fail in a row before the next kind has its turn.
+    /// The number of attempts of this kind that must fail in a row before the next kind is tried.
     left: usize,
 }
 
@@ -105,12 +105,12 @@ pub struct PlanTree {
 #[derive(Clone, Debug)]
 struct EditAttempt {
     some: Range<usize>,
-    /// The seed to try instead of the plan's own; `None` keeps the plan's own.
+    /// The seed that the attempt uses instead of the plan's own seed; `None` keeps the plan's own seed.
     seed: Option<u64>,
 }
 
 impl PlanTree {
-    /// The number of other seeds that are tried for an edit.
+    /// The number of other seeds that are tried for each edit.
     const SEEDS: u64 = 3;
 
     fn new(plan: Plan, constraint: Constraint) -> Self {
@@ -120,8 +120,8 @@ impl PlanTree {
         Self { failing: plan, tried: None, constraint, edits, counts, kind: 0, next: 0, left }
     }
 
-    /// Advances to the next plan that differs from the failing one and can be run. Returns `false` if
-    /// there is none.
+    /// Advances to the next plan that can be run and differs from the failing plan. Returns `false` if there
+    /// is none.
     fn advance(&mut self) -> bool {
         while let Some(next_attempt) = self.next_attempt() {
             let mut plan = self.failing.clone();

@@ -1,23 +1,25 @@
-//! A file that is filled with zeros ahead of its use.
+//! A file that is filled with zeros before it is used.
 //!
-//! The new part of a growing file has no blocks yet. The first write there makes the file system
-//! allocate blocks and note them in its journal, and the sync then waits for the journal, which other
-//! files share. A sync of a part that was written before waits for its bytes alone.
+//! When a file grows, the file system must allocate blocks at the first write and record them in its journal.
+//! The sync then waits for the journal, which other files share. If the part was written before, a sync waits
+//! only for its own bytes.
 
 use redb::{BackendError, StorageBackend};
 use std::io;
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
 
-/// How many bytes are written ahead. One group in hundreds waits some milliseconds for it; the others
-/// do not wait for the journal, which may take much longer if other programs use the same disk.
+/// The number of bytes that are written ahead. A few groups in a thousand wait some milliseconds for these
+/// bytes. The other groups need not wait for the journal, which may take much longer if other programs use
+/// the same disk.
 const AHEAD: u64 = 4 << 20;
 /// The size of one write of zeros.
 const PIECE: usize = 64 << 10;
 
 /// A backend that writes zeros ahead of the writes of redb.
 ///
-/// Nothing was written at or beyond `reserved` since the file has that length: zeros overwrite no data.
+/// No data was written at or after `reserved` since the file got that length. Therefore zeros overwrite no
+/// data.
 #[derive(Debug)]
 pub(super) struct Preallocated<B> {
     inner: B,
@@ -26,7 +28,7 @@ pub(super) struct Preallocated<B> {
 }
 
 impl<B: StorageBackend> Preallocated<B> {
-    /// The existing part of the file stays as it is.
+    /// Makes a backend on `inner`. The existing part of the file does not change.
     pub(super) fn new(inner: B) -> io::Result<Self> {
         let reserved = Mutex::new(inner.len()?);
         Ok(Self { inner, reserved, zeros: vec![0; PIECE].into() })
@@ -36,8 +38,8 @@ impl<B: StorageBackend> Preallocated<B> {
         self.reserved.lock().expect("no code panics while it holds the mark")
     }
 
-    /// Writes zeros ahead of a write from `begin` to `end`. A full device is no failure yet: the write
-    /// may need less.
+    /// Writes zeros ahead of a write from `begin` to `end`. If the device is full, this is not a failure yet,
+    /// because the write may need less space.
     fn preallocate(&self, reserved: &mut u64, begin: u64, end: u64) -> io::Result<()> {
         let from = if begin <= *reserved + AHEAD { *reserved } else { begin };
         let upto = (end + AHEAD).min(self.inner.len()?);

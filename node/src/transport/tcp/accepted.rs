@@ -1,4 +1,5 @@
-//! The accepted connections. Their number is limited, and a caller still finds a place.
+//! The accepted connections. Their number is limited. If all places are taken, a silent connection gives up
+//! its place to a new one.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -6,11 +7,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// The accepted connections, at most `most` at a time.
+/// The accepted connections. There are at most `most` at a time.
 #[derive(Debug)]
 pub(super) struct Accepted {
     most: usize,
-    /// A connection without a call for this long gives its place to a newcomer.
+    /// The time without a call after which a connection may give up its place.
     rest: Duration,
     open: Mutex<Open>,
 }
@@ -25,11 +26,11 @@ struct Open {
 struct Connection {
     /// The time of the last call, or of the last piece of a snapshot; `None` before the first call.
     called: Option<Instant>,
-    /// Dropped to close the connection.
+    /// The sender whose drop closes the connection.
     _keep: oneshot::Sender<()>,
 }
 
-/// The place of one connection. It is free again when this is dropped.
+/// The place of one connection. The place becomes free when this value is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     accepted: Arc<Accepted>,
@@ -41,9 +42,10 @@ impl Accepted {
         Arc::new(Self { most, rest, open: Mutex::default() })
     }
 
-    /// Takes a place for a newcomer, and returns it with a receiver that ends when the connection
-    /// must close. If all places are taken, the connection with the longest silence gives up its
-    /// place: first those without any call, then those that are at rest. `None` if all are in use.
+    /// Takes a place for a new connection. Returns the place, and a receiver that ends when the connection
+    /// must close. If all places are taken, the connection that was silent for the longest time gives up its
+    /// place. Connections without any call come first, then connections whose last call is long ago. Returns
+    /// `None` if no connection may give up its place.
     pub(super) fn admit(self: &Arc<Self>) -> Option<(Place, oneshot::Receiver<()>)> {
         let mut open = self.lock();
         if self.most <= open.connections.len() {
@@ -71,7 +73,7 @@ impl Accepted {
 }
 
 impl Place {
-    /// Notes that the peer has sent a call, or a piece of a snapshot.
+    /// Records that the peer has sent a call or a piece of a snapshot.
     pub(super) fn on_call(&self) {
         if let Some(connection) = self.accepted.lock().connections.get_mut(&self.number) {
             connection.called = Some(Instant::now());

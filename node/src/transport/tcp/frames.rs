@@ -1,5 +1,5 @@
-//! Reads whole messages from a stream. There are limits on the length of a message, on the time
-//! without progress, and on the number of large messages at a time.
+//! Reads whole messages from a stream. There are limits on the length of a message, on the time without
+//! progress, and on the number of large messages that are read at the same time.
 
 use super::Shared;
 use super::pace::{patience, stall};
@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// The size up to which a message needs no permit for large messages.
+/// The size in bytes up to which a message needs no permit for large messages.
 const SMALL: usize = 1 << 20;
 const STEP: usize = 16 << 10;
 
@@ -20,7 +20,7 @@ const STEP: usize = 16 << 10;
 pub(super) struct Frames<R> {
     io: R,
     buffer: Vec<u8>,
-    /// The offset of the next message.
+    /// The offset of the next message in the buffer.
     at: usize,
     limit: u64,
     timeout: Duration,
@@ -31,7 +31,7 @@ pub(super) struct Frames<R> {
 /// The reason why there is no next message.
 #[derive(Debug)]
 pub(super) enum FrameError {
-    /// The bytes are no message.
+    /// The bytes are not a message.
     Wire(WireError),
     /// The connection failed.
     Io(io::Error),
@@ -74,14 +74,14 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         }
     }
 
-    /// Reads the next call, which must begin within `wait`. `None` if the peer has closed the
+    /// Reads the next call. It must begin to arrive within `wait`. Returns `None` if the peer has closed the
     /// connection after the last call.
     pub(super) async fn request(&mut self, wait: Duration) -> Result<Option<&[u8]>, FrameError> {
         self.message(Scan::request(self.limit), wait).await
     }
 
-    /// Reads the next answer, which must begin within `wait`. `None` if the peer has closed the
-    /// connection before it.
+    /// Reads the next answer. It must begin to arrive within `wait`. Returns `None` if the peer has closed
+    /// the connection before the answer.
     pub(super) async fn reply(&mut self, wait: Duration) -> Result<Option<&[u8]>, FrameError> {
         self.message(Scan::reply(self.limit), wait).await
     }
@@ -107,7 +107,7 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         }
     }
 
-    /// Reads exactly `length` bytes that belong to no message.
+    /// Reads exactly `length` bytes that do not belong to a message.
     pub(super) async fn raw(&mut self, length: usize) -> Result<Vec<u8>, FrameError> {
         let there = length.min(self.buffer.len() - self.at);
         let mut bytes = Vec::with_capacity(length);
@@ -123,7 +123,7 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         Ok(bytes)
     }
 
-    /// Waits for bytes that no call expects. Returns their number; zero if the peer has closed the
+    /// Waits for bytes while no call is open. Returns their number; zero if the peer has closed the
     /// connection.
     pub(super) async fn idle(&mut self) -> Result<usize, FrameError> {
         if self.at < self.buffer.len() { Ok(self.buffer.len() - self.at) } else { self.fill(None).await }
@@ -144,7 +144,7 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         }
     }
 
-    /// Drops the bytes that were read, and the permit of a large message.
+    /// Drops the bytes that were read, and returns the permit of a large message.
     fn settle(&mut self) {
         self.buffer.drain(..self.at);
         self.at = 0;

@@ -1,20 +1,20 @@
-//! The entries on their way to a peer, so that the same entries do not travel twice at a time.
+//! The entries that are being sent to a peer. The same entries are not sent twice at the same time.
 //!
-//! A leader sends entries again when a heartbeat shows that they have not arrived. Over a slow link they
-//! are still on their way, and each copy would delay all later entries.
+//! A leader sends entries again when a heartbeat shows that they have not arrived. Over a slow link, the
+//! first copy may still be in flight, and each further copy would delay all later entries.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use wavetank_raft::{AppendEntries, LogId, Term};
 
-/// The term of a call, and the position before its first entry.
+/// The term of a call, and the position before the first entry of the call.
 type Position = (Term, LogId);
 
-/// The calls with entries that wait in the queue of a connection or for an answer.
+/// The calls with entries that are in the queue of a connection or wait for an answer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Inflight(Arc<Mutex<BTreeSet<Position>>>);
 
-/// A call with entries that is on its way until this is dropped.
+/// A call with entries that is in flight until this value is dropped.
 #[derive(Debug)]
 pub(super) struct OnItsWay {
     inflight: Inflight,
@@ -22,7 +22,8 @@ pub(super) struct OnItsWay {
 }
 
 impl Inflight {
-    /// Notes that a call is on its way. `None` if a call with the same first entry is.
+    /// Records that a call is in flight. Returns `None` if a call with the same first entry is already in
+    /// flight.
     pub(super) fn begin(&self, call: &AppendEntries) -> Option<OnItsWay> {
         let position = (call.term, call.prev);
         let is_new = self.0.lock().expect("no code panics while it holds the positions").insert(position);

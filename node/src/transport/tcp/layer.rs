@@ -1,6 +1,6 @@
 //! The network below the transport: it accepts and opens connections. HashiCorp: `StreamLayer`.
 //!
-//! In production these are sockets of the operating system. Tests use simulated ones, so that the
+//! In production this layer uses sockets of the operating system. Tests use simulated sockets, so that the
 //! code above this layer runs with seeded delays, cuts and silent peers.
 
 use std::fmt::Debug;
@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use wavetank_raft::ServerAddress;
 
-/// After this time without a byte, the operating system asks whether the other end still exists.
+/// The time without a byte after which the operating system tests whether the other end still exists.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// The two directions of a connection.
@@ -23,7 +23,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + Debug> Duplex for S {}
 /// A connection. Dropping it closes it.
 pub(crate) type Stream = Box<dyn Duplex>;
 
-/// The outcome of an attempt to accept or open a connection, in the future.
+/// A future whose result is an accepted or opened connection.
 pub(super) type Opening<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
 
 /// A network that accepts and opens connections.

@@ -1,4 +1,4 @@
-//! The calling side: the connections to one peer.
+//! The calling side: the connections to a peer.
 
 use super::super::{Arrival, Outgoing};
 use super::frames::Frames;
@@ -16,32 +16,33 @@ use wavetank_raft::{
     ServerId, Term,
 };
 
-/// The most calls that wait for a connection. Further ones are lost; the protocol sends them again.
+/// The maximum number of calls that wait for a connection. Further calls are lost, and the protocol sends
+/// them again.
 const QUEUE: usize = 256;
-/// The most calls that wait for an answer on one connection.
+/// The maximum number of calls that wait for an answer on one connection.
 const UNANSWERED: usize = 256;
-/// The most pieces of a snapshot that wait. The leader sends the next one after the answer; others are
-/// the same piece again.
+/// The maximum number of waiting pieces of a snapshot. The leader sends the next piece after the answer to
+/// the previous one, so other waiting pieces are copies of the same piece.
 const PIECES: usize = 8;
-/// The most bytes of calls in one write.
+/// The maximum number of bytes of calls in one write.
 const GATHERED: usize = 256 << 10;
 
-/// The connections to a peer.
+/// The connections to one peer.
 #[derive(Debug)]
 pub(super) struct Link {
     peer: Arc<Peer>,
-    /// Calls that must not wait behind entries: heartbeats and votes.
+    /// The queue of calls that must not wait behind entries: heartbeats and votes.
     urgent: mpsc::Sender<Queued>,
-    /// Calls with entries.
+    /// The queue of calls with entries.
     entries: mpsc::Sender<Queued>,
     inflight: Inflight,
-    /// Pieces of snapshots.
+    /// The queue of pieces of snapshots.
     snapshots: mpsc::Sender<Outgoing>,
 }
 
-/// True if only our servers understand the call: a HashiCorp server would take half of a joint
-/// configuration for the whole, or stop at an entry of an unknown type. Such a call is lost until the
-/// peer has answered in our dialect, and sent again like any lost call.
+/// True if only Wavetank servers understand the call. A HashiCorp server would use half of a joint
+/// configuration as the whole configuration, or stop at an entry of an unknown type. Such a call is dropped
+/// until the peer has answered in Wavetank's dialect. The leader sends it again like any lost call.
 fn needs_ours(request: &Request) -> bool {
     let is_beyond = |entry: &Entry| match &entry.payload {
         Payload::Restore(_) => true,
@@ -63,9 +64,9 @@ struct Unanswered {
     rpc: RpcId,
     kind: Kind,
     dialect: Dialect,
-    /// The term of the pre-vote, if the call is one.
+    /// The term of the pre-vote, if the call is a pre-vote.
     pre_vote: Option<Term>,
-    /// The encoded size of the call.
+    /// The encoded size of the call, in bytes.
     bytes: u64,
     _on_its_way: Option<OnItsWay>,
 }
@@ -87,13 +88,13 @@ impl Link {
         Self { peer, urgent, entries, inflight: Inflight::default(), snapshots }
     }
 
-    /// True if all its connections have ended, because there was nothing to send.
+    /// True if all connections to the peer have ended because there were no calls to send.
     pub(super) fn is_gone(&self) -> bool {
         self.urgent.is_closed() && self.entries.is_closed() && self.snapshots.is_closed()
     }
 
-    /// Sends a call. Only a connection that has ended is opened again: while a snapshot is sent for
-    /// minutes, the connection for entries may end.
+    /// Sends a call. Opens only the connection that the call needs: the connection for entries may end while
+    /// a snapshot is sent for minutes.
     pub(super) fn send(&mut self, call: Outgoing) {
         let is_sent = match &call.request {
             Request::InstallSnapshot(_) => {
@@ -138,7 +139,7 @@ fn spawn_snapshots(peer: &Arc<Peer>) -> mpsc::Sender<Outgoing> {
     sender
 }
 
-/// Connects when there is a call to send, uses the connection until it ends, and starts again.
+/// Opens the connection when there is a call to send, and uses it until it ends. Then starts again.
 async fn run_connection(mut queue: mpsc::Receiver<Queued>, peer: Arc<Peer>) {
     let Peer { id, address, shared, .. } = &*peer;
     let mut backoff = Backoff::default();
@@ -165,7 +166,7 @@ async fn run_connection(mut queue: mpsc::Receiver<Queued>, peer: Arc<Peer>) {
     }
 }
 
-/// Writes calls and reads answers, side by side, until one of the two fails.
+/// Writes calls and reads answers at the same time, until one of the two fails.
 async fn converse<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     frames: Frames<R>,
     writer: W,
@@ -301,8 +302,8 @@ impl Unanswered {
         }
     }
 
-    /// A peer that does not know pre-votes counts as having given its own: HashiCorp's rule for
-    /// mixed clusters.
+    /// Handles a refusal by the peer. A peer that does not support pre-votes counts as if it had granted the
+    /// pre-vote, which is HashiCorp's rule for mixed clusters.
     fn on_refusal(&self, words: &str) -> Option<Response> {
         let term = self.pre_vote.filter(|_| words.contains("unexpected command"))?;
         Some(Response::RequestPreVote(RequestPreVoteResponse { term, granted: true }))

@@ -1,31 +1,31 @@
-//! How long a transfer may take: a slow link is not a broken one.
+//! The time that a transfer may take. A slow link does not count as broken.
 //!
-//! A transfer ends when it makes no progress. A total time that does not depend on the size would
-//! end every transfer over a slow link, and the next attempt would end the same way.
+//! A transfer ends if it makes no progress. A limit on the total time that does not depend on the size would
+//! end every transfer over a slow link, and every further attempt too.
 
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-/// The bytes that a peer must transfer within each timeout. HashiCorp: `TimeoutScale`.
+/// The number of bytes that a peer must transfer within each timeout. HashiCorp: `TimeoutScale`.
 const SCALE: u64 = 256 << 10;
-/// The number of timeouts without progress after which a transfer ends. An operating system reports
-/// progress only when a third of its send buffer is free, and that may be more than a MiB.
+/// The number of timeouts without progress after which a transfer ends. An operating system reports progress
+/// only when a third of its send buffer is free. A third may be more than a MiB.
 const STALLS: u32 = 8;
 
-/// The longest time for a transfer of this many bytes: HashiCorp's rule for snapshots, and one
-/// timeout more.
+/// Returns the maximum time for a transfer of this many bytes: HashiCorp's rule for snapshots, plus one
+/// timeout.
 pub(super) fn patience(timeout: Duration, bytes: u64) -> Duration {
     timeout.saturating_mul(u32::try_from(bytes / SCALE).unwrap_or(u32::MAX).saturating_add(1))
 }
 
-/// The longest time in which a transfer of many bytes may make no progress.
+/// Returns the maximum time in which a transfer of many bytes may make no progress.
 pub(super) const fn stall(timeout: Duration) -> Duration {
     timeout.saturating_mul(STALLS)
 }
 
-/// Writes all the bytes, unless `longest` passes without progress.
+/// Writes all the bytes. Fails if `longest` passes without progress.
 pub(super) async fn write_all<W: AsyncWrite + Unpin>(
     writer: &mut W,
     mut bytes: &[u8],

@@ -1,4 +1,4 @@
-//! The peer at the other end of the connections, and how a connection to it ends and begins again.
+//! The peer at the other end of the connections, and the end and restart of a connection to it.
 
 use super::super::Arrival;
 use super::frames::FrameError;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 use wavetank_raft::{Dialect, NodeId, ServerAddress, ServerId};
 
-/// After this time without a call to a peer, its connections are closed.
+/// The time without a call to a peer after which its connections are closed.
 pub(super) const IDLE: Duration = Duration::from_secs(120);
 
 /// The server at the other end of the connections.
@@ -19,9 +19,9 @@ pub(super) struct Peer {
     pub(super) id: ServerId,
     pub(super) address: ServerAddress,
     pub(super) shared: Arc<Shared>,
-    /// The dialect of its last answer.
+    /// The dialect of the peer's last answer.
     speaks: AtomicU8,
-    /// True if the peer refuses calls, and this was logged.
+    /// True if the peer refuses calls and this was logged.
     is_refusing: AtomicBool,
 }
 
@@ -29,13 +29,13 @@ const UNKNOWN: u8 = 0;
 const HASHICORPS: u8 = 1;
 const OURS: u8 = 2;
 
-/// Why a connection ended.
+/// The reason why a connection ended.
 pub(super) enum ConnectionEnd {
     /// The peer closed the connection, or the connection failed.
     Lost(io::Error),
-    /// The peer does not speak the protocol.
+    /// The peer does not use this protocol.
     Foreign(FrameError),
-    /// There is no further call.
+    /// There are no more calls to send.
     Done,
 }
 
@@ -73,22 +73,22 @@ impl Peer {
         Self { id, address, shared, speaks: AtomicU8::new(UNKNOWN), is_refusing: AtomicBool::new(false) }
     }
 
-    /// True if it has answered in our dialect.
+    /// True if the peer has answered in Wavetank's dialect.
     pub(super) fn is_ours(&self) -> bool {
         self.speaks.load(Ordering::Relaxed) == OURS
     }
 
-    /// The header of calls to it.
+    /// Returns the header of calls to the peer.
     pub(super) fn header(&self, dialect: Dialect) -> Header {
         Header { to: Some(self.id.clone()), ..self.shared.local().header(dialect) }
     }
 
-    /// The dialect for calls to it.
+    /// Returns the dialect for calls to the peer.
     pub(super) fn dialect(&self) -> Dialect {
         if self.is_ours() { Dialect::Wavetank } else { Dialect::HashiCorp }
     }
 
-    /// Notes that it answered a call, so that its next refusal is logged again.
+    /// Records that the peer answered a call. Its next refusal is then logged again.
     pub(super) fn on_answered(&self) {
         self.is_refusing.store(false, Ordering::Relaxed);
     }
@@ -104,18 +104,18 @@ impl Peer {
         self.shared.deliver(Arrival::Refused { from: self.id.node(), why: words }).await
     }
 
-    /// Logs that a call is larger than any peer accepts. The first time it is an error, because the
-    /// entry in it will never arrive.
+    /// Logs that a call is larger than any peer accepts. The first time, this is an error, because the entry
+    /// in the call will never arrive.
     pub(super) fn on_too_large(&self, bytes: u64) {
         let limit = self.shared.limits.message_bytes;
         if self.is_refusing.swap(true, Ordering::Relaxed) {
-            tracing::debug!(id = %self.id, bytes, limit, "a call above message_bytes was not sent");
+            tracing::debug!(id = %self.id, bytes, limit, "a call larger than message_bytes was not sent");
         } else {
-            tracing::error!(id = %self.id, bytes, limit, "a call above message_bytes was not sent");
+            tracing::error!(id = %self.id, bytes, limit, "a call larger than message_bytes was not sent");
         }
     }
 
-    /// Notes that it answered in this dialect, and tells the server if that is new.
+    /// Records that the peer answered in this dialect. Informs the server if the dialect has changed.
     pub(super) async fn on_dialect(&self, peer: NodeId, dialect: Dialect) -> Result<(), ServerStopped> {
         let speaks = match dialect {
             Dialect::Wavetank => OURS,
@@ -128,7 +128,8 @@ impl Peer {
     }
 }
 
-/// The pause before the next attempt: longer each time, until one works. A loss is logged once.
+/// The pause before the next attempt to connect. It becomes longer after each failure, until an attempt
+/// succeeds. A loss is logged once.
 pub(super) struct Backoff {
     next: Duration,
     pub(super) is_known: bool,

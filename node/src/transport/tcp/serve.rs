@@ -17,11 +17,11 @@ use wavetank_raft::{
     ClusterId, Dialect, InstallSnapshot, InstallSnapshotResponse, Request, Response, ServerId,
 };
 
-/// The most calls of one connection that may wait for an answer.
+/// The maximum number of calls of one connection that may wait for an answer.
 const UNANSWERED: usize = 64;
-/// The most bytes of answers in one write.
+/// The maximum number of bytes of answers in one write.
 const GATHERED: usize = 64 << 10;
-/// The text with which HashiCorp's servers refuse a version that they do not speak.
+/// The text with which HashiCorp's servers refuse an unsupported version.
 const UNSUPPORTED: &str = "operation not supported with current protocol version";
 
 /// An answer that a call waits for.
@@ -90,7 +90,7 @@ pub(super) async fn accept(shared: Arc<Shared>) {
     }
 }
 
-/// Serves a connection until it ends, or another one takes its place.
+/// Serves a connection until it ends or must give up its place to a new connection.
 async fn until_displaced(
     stream: Stream,
     peer: String,
@@ -100,7 +100,7 @@ async fn until_displaced(
 ) {
     tokio::select! {
         biased;
-        _ = closing => tracing::warn!(%peer, "connection closed: it was silent, and its place was needed"),
+        _ = closing => tracing::warn!(%peer, "connection closed: it was silent, and a new connection needed its place"),
         () = connection(stream, &peer, &place, &shared) => {}
     }
 }
@@ -169,7 +169,7 @@ async fn read_calls<R: AsyncRead + Unpin>(
     Ok(())
 }
 
-/// The reason to refuse calls with this header, if there is one. A caller that means another server
+/// Returns the reason to refuse calls with this header, if there is one. A caller that wants another server
 /// has an old address, or belongs to another cluster.
 fn refusal(header: &Header, caller: &Caller, local: &Local) -> Option<String> {
     if !header.is_spoken(local.protocol_version) {
@@ -177,13 +177,13 @@ fn refusal(header: &Header, caller: &Caller, local: &Local) -> Option<String> {
     }
     if !caller.may_be(header.id.as_ref()) {
         let id = header.id.as_ref().map_or("anybody", ServerId::as_str);
-        return Some(format!("the certificate is not {id}'s"));
+        return Some(format!("the certificate does not belong to {id}"));
     }
     if header.id.as_ref() == Some(&local.id) {
-        return Some(format!("{} is the name of this server", local.id));
+        return Some(format!("{} is the name of this server itself", local.id));
     }
     let other = header.to.as_ref().filter(|to| **to != local.id)?;
-    Some(format!("this is {}, not {other}", local.id))
+    Some(format!("this server is {}, not {other}", local.id))
 }
 
 /// The fields that our servers add to the header of the first call of each connection. Later calls have
@@ -203,7 +203,7 @@ impl Introduction {
     }
 }
 
-/// Hands the server a call, and returns the receiver of its answer.
+/// Passes a call to the server. Returns the receiver of its answer.
 async fn hand_over(
     header: Header,
     request: Request,
@@ -218,8 +218,8 @@ async fn hand_over(
     Ok(awaited)
 }
 
-/// One call with all the bytes of a snapshot becomes many calls with a piece each. The next one
-/// follows when the last one is answered. After a refusal the rest is read and discarded, since
+/// Turns a call with all bytes of a snapshot into many calls with one piece each. The next call follows when
+/// the previous one is answered. After a refusal, the remaining bytes are read and discarded, because
 /// HashiCorp's senders read the answer only at the end.
 async fn install_snapshot<R: AsyncRead + Unpin>(
     frames: &mut Frames<R>,
@@ -259,8 +259,8 @@ async fn install_snapshot<R: AsyncRead + Unpin>(
     Ok(awaited)
 }
 
-/// Sends answers in the order of the calls. A call that the server leaves without an answer is refused
-/// with a text, so that the calls behind it need not wait.
+/// Sends answers in the order of the calls. If the server leaves a call without an answer, the call is
+/// refused with a text. Otherwise later calls would wait for ever.
 async fn write_answers<W: AsyncWrite + Unpin>(
     mut writer: W,
     mut waiting: mpsc::Receiver<Waiting>,
@@ -318,7 +318,7 @@ async fn write_answer(waiting: Waiting, shared: &Shared, bytes: &mut Vec<u8>) {
     }
 }
 
-/// The header of an answer. HashiCorp's servers leave it empty in answers to InstallSnapshot and
+/// Returns the header of an answer. HashiCorp's servers leave it empty in answers to InstallSnapshot and
 /// TimeoutNow.
 fn header_of(kind: Kind, dialect: Dialect, shared: &Shared) -> Header {
     match kind {

@@ -1,7 +1,8 @@
-//! The connection for snapshots: the pieces of our protocol become the one long call of HashiCorp's.
+//! The connection for snapshots. It turns the pieces of Wavetank's protocol into the single long call of
+//! HashiCorp's protocol.
 //!
-//! A piece is answered here as soon as the socket has taken it, so that only one piece is in memory.
-//! The peer answers the last piece. An interrupted call starts again.
+//! A piece is answered here when the socket has taken it, so only one piece is in memory. The peer answers
+//! the last piece. An interrupted call starts again.
 
 use super::super::{Arrival, Outgoing};
 use super::ServerStopped;
@@ -26,8 +27,8 @@ struct Call {
     position: u64,
 }
 
-/// The pieces that the leader sends. While one is on its way, the leader may send it again; it waits
-/// for the answer to the newest one only.
+/// The pieces that the leader sends. While a piece is being sent, the leader may send it again. It waits only
+/// for the answer to the newest copy.
 struct Pieces<'a> {
     queue: &'a mut mpsc::Receiver<Outgoing>,
     newest: Option<Outgoing>,
@@ -41,7 +42,7 @@ impl Pieces<'_> {
         }
     }
 
-    /// Does some work, and keeps the newest of the pieces that arrive meanwhile.
+    /// Does some work, and keeps the newest of the pieces that arrive during the work.
     async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         loop {
@@ -58,9 +59,9 @@ impl Pieces<'_> {
 enum PieceOutcome {
     /// The next piece may follow.
     Next,
-    /// It was the last piece, and the peer has installed the snapshot.
+    /// The piece was the last one, and the peer has installed the snapshot.
     Installed,
-    /// It was the last piece, and the peer refused the snapshot.
+    /// The piece was the last one, and the peer refused the snapshot.
     Refused,
 }
 
@@ -155,7 +156,7 @@ impl Call {
         Ok(())
     }
 
-    /// Waits for the peer's answer, and answers the newest call that came meanwhile with it.
+    /// Waits for the peer's answer, and uses it to answer the newest call that arrived during the wait.
     async fn finish(
         mut self,
         last: Outgoing,

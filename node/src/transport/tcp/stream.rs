@@ -1,4 +1,4 @@
-//! The protection of connections: TLS, or none.
+//! The protection of connections: TLS or no protection.
 
 #[cfg(feature = "tls")]
 use super::super::tls::{Identity, Tls};
@@ -15,18 +15,18 @@ pub(super) struct Security {
     pub(super) tls: OnceLock<Tls>,
 }
 
-/// What is known of the peer of an accepted connection.
+/// The facts that are known about the peer of an accepted connection.
 #[derive(Debug)]
 pub(super) enum Caller {
-    /// Without TLS: it may be any server.
+    /// Without TLS: the peer may be any server.
     Anybody,
-    /// The server that its certificate names.
+    /// With TLS: the server that the peer's certificate names.
     #[cfg(feature = "tls")]
     Known(Identity),
 }
 
 impl Security {
-    /// Secures a connection that was opened to `id`. With TLS, any other server is refused.
+    /// Secures a connection that was opened to the server `id`. With TLS, any other server is refused.
     #[cfg_attr(
         not(feature = "tls"),
         expect(clippy::unused_async, reason = "without TLS there is no handshake")
@@ -42,7 +42,10 @@ impl Security {
     }
 
     /// Secures a connection that was accepted.
-    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_async, reason = "there is nothing to agree on"))]
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unused_async, reason = "without TLS there is no handshake")
+    )]
     pub(super) async fn accept(&self, stream: Stream) -> io::Result<(Stream, Caller)> {
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls.get() {
@@ -54,7 +57,7 @@ impl Security {
 }
 
 impl Caller {
-    /// True if the peer may use this name.
+    /// True if the peer is allowed to use this name.
     pub(super) fn may_be(&self, id: Option<&ServerId>) -> bool {
         #[cfg(not(feature = "tls"))]
         let _ = id;

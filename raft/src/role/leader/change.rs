@@ -1,7 +1,7 @@
 //! Changes of the membership (thesis chapter 4) and the staging of new voters (§4.2.1).
 //!
 //! 1. A change is in force as soon as it is appended.
-//! 2. A change begins only when the one before is committed.
+//! 2. A change begins only when the previous change is committed.
 //! 3. A change begins only when the leader has committed an entry of its own term.
 
 use super::{Leader, Peer, RemovedPeer};
@@ -13,7 +13,7 @@ use crate::role::leader::progress::Progress;
 use crate::types::{Index, LogId, NodeId, RequestId, Time};
 use alloc::sync::Arc;
 
-/// The number of heartbeats that a removed server still gets, so that it learns of its removal.
+/// The number of heartbeats that a removed server still receives, so that it learns of its removal.
 const HEARTBEATS_AFTER_REMOVAL: u8 = 10;
 
 /// The staging of a non-voter, which must catch up before it becomes a voter. A round ends when the
@@ -89,8 +89,8 @@ impl Leader {
         first
     }
 
-    /// Leaves a joint configuration as soon as it is committed (thesis §4.3). The leader may be
-    /// another one than the leader that entered it.
+    /// Leaves a joint configuration as soon as it is committed (thesis §4.3). This leader need not be the
+    /// leader that entered it.
     pub(super) fn leave_joint(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         let Some((index, latest)) = state.membership.latest() else { return };
         if latest.is_joint() && index <= state.commit {
@@ -116,6 +116,7 @@ impl Leader {
                     None
                 }
                 (false, None) => {
+                    peer.progress.end_snapshot();
                     Some(RemovedPeer { since: index, heartbeats_left: HEARTBEATS_AFTER_REMOVAL })
                 }
                 (false, removed) => removed,
@@ -130,7 +131,8 @@ impl Leader {
         self.peers.sort_unstable_by_key(|peer| peer.id);
     }
 
-    /// Drops removed servers after their removal is committed and they got their last heartbeats.
+    /// Drops the records of removed servers after their removal is committed and their last heartbeats were
+    /// sent.
     pub(super) fn drop_removed_peers(&mut self, state: &NodeState) {
         for removed in self.peers.iter_mut().filter_map(|peer| peer.removed.as_mut()) {
             if removed.since <= state.commit {
@@ -140,7 +142,7 @@ impl Leader {
         self.peers.retain(|peer| peer.removed.is_none_or(|removed| 0 < removed.heartbeats_left));
     }
 
-    /// Begins to stage a non-voter: it becomes a voter when it has caught up.
+    /// Begins to stage a non-voter. It becomes a voter when it has caught up.
     pub(crate) fn on_stage(
         &mut self,
         state: &NodeState,
@@ -161,7 +163,8 @@ impl Leader {
         self.staging = Some(Staging { request, node, round: 1, target, began: now, caught_up });
     }
 
-    /// Handles progress of a follower: a transfer to it may continue, and its round may end.
+    /// Handles progress of a follower. A leadership transfer to the follower may continue, and its catch-up
+    /// round may end.
     pub(super) fn on_progress(&mut self, state: &mut NodeState, from: NodeId, now: Time, fx: &mut Effects) {
         self.try_transfer(state, from, fx);
         let Some(peer) = self.peers.iter().find(|peer| peer.id == from) else { return };
@@ -213,8 +216,8 @@ impl Leader {
         }
     }
 
-    /// Ends the staging of a server that is no longer a member, or has another address. It may have
-    /// lost its disk, and the rounds that it completed before do not count.
+    /// Ends the staging of a server that is no longer a member or has another address. The server may have
+    /// lost its disk, so its completed rounds do not count any more.
     fn drop_lost_staging(&mut self, state: &NodeState, fx: &mut Effects) {
         let is_same = |node| {
             let is_member =

@@ -1,4 +1,4 @@
-//! The leader's record of one follower, and of the requests that the follower has not answered.
+//! The leader's record of one follower and of its unanswered requests.
 //!
 //! This module only keeps the record; `role/leader/replicate.rs` decides what to send next.
 
@@ -17,8 +17,8 @@ use alloc::sync::Arc;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Progress {
     pub(crate) matched: Index,
-    /// True after the follower, a voter, has lost entries that it had acknowledged. Its copies do not
-    /// count for a commit any more.
+    /// True if the follower is a voter and has lost entries that it had acknowledged. Its copies then do not
+    /// count for a commit.
     pub(crate) has_lost_entries: bool,
     pub(crate) flow: Flow,
     pub(crate) inflight: VecDeque<InflightCall>,
@@ -32,7 +32,7 @@ pub struct Progress {
     pub(crate) told_commit: Index,
     /// The ticket of a pending fetch of entries for the follower.
     pub(crate) fetching: Option<RpcId>,
-    /// True after it was reported that the follower does not answer.
+    /// True if it was reported that the follower does not answer.
     pub(crate) silent: bool,
 }
 
@@ -117,7 +117,7 @@ impl Progress {
         }
     }
 
-    /// Returns the last index up to which the follower's log is known to match.
+    /// Returns the last index up to which the follower's log is known to match the leader's log.
     #[must_use]
     pub const fn matched(&self) -> Index {
         self.matched
@@ -160,21 +160,26 @@ impl Progress {
         if self.has_lost_entries { Index::ZERO } else { self.matched }
     }
 
-    /// True if a follower whose log ends at `last`, and that has refused this request, has lost entries
-    /// that it had acknowledged before the request was sent. An acknowledgement after that proves
-    /// nothing: it may have overtaken the answer to this request.
+    /// True if the follower has lost entries. It has refused this request, its log ends at `last`, and it had
+    /// acknowledged more entries before the request was sent. A later acknowledgement proves nothing, because
+    /// it may have overtaken the response to this request.
     pub(crate) fn is_loss(&self, refused: InflightCall, last: Index) -> bool {
         last < refused.acknowledged && last < self.matched
     }
 
-    /// Records that the follower's log ends at `last` only, although it had acknowledged more.
+    /// True if the follower has shown that its log is empty.
+    pub(crate) fn has_nothing(&self) -> bool {
+        self.matched == Index::ZERO && self.next() == Index(1) && !matches!(self.flow, Flow::Snapshot(_))
+    }
+
+    /// Records that the follower's log ends at `last`, although the follower had acknowledged later entries.
     pub(crate) fn lose_entries(&mut self, last: Index) {
         self.matched = Index::ZERO;
         self.probe_from(last.next());
     }
 
-    /// Records that the follower has all entries up to `upto`, and forgets the requests that carry
-    /// only those.
+    /// Records that the follower has all entries up to `upto`, and forgets the requests that carry only such
+    /// entries.
     pub(crate) fn matches(&mut self, upto: Index) {
         self.matched = self.matched.max(upto);
         let matched = self.matched;
@@ -197,10 +202,21 @@ impl Progress {
     /// Goes back to probing from `next`. Forgets the requests with entries. Heartbeats are kept,
     /// because their responses still prove contact.
     pub(crate) fn probe_from(&mut self, next: Index) {
-        assert!(self.matched < next, "cannot probe from {next}, {} already matched", self.matched);
+        assert!(
+            self.matched < next,
+            "cannot probe from {next}: the log already matches up to {}",
+            self.matched
+        );
         self.inflight.retain(|call| !call.has_entries());
         self.window = 0;
         self.flow = Flow::Probe { next, waiting: false };
+    }
+
+    /// Ends a transfer of a snapshot, if one is in progress.
+    pub(crate) fn end_snapshot(&mut self) {
+        if matches!(self.flow, Flow::Snapshot(_)) {
+            self.probe_from(self.matched.next());
+        }
     }
 
     /// True if another request with entries may be sent.

@@ -107,7 +107,7 @@ impl Leader {
         }
     }
 
-    /// Sets the read index of the waiting reads after the first commit of the term. Before it, the
+    /// Sets the read index of the waiting reads after the first commit of the term. Before this commit, the
     /// leader does not know which entries are committed.
     pub(super) fn set_read_indexes(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         if self.has_commit_in_term(state) {

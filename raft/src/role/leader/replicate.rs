@@ -9,7 +9,7 @@ use crate::role::Transition;
 use crate::role::leader::progress::{Flow, InflightCall, Progress};
 use crate::types::{Index, LogId, NodeId, RpcId, Time};
 
-/// The last slice that was taken from the log. Followers with the same next index share it.
+/// The slice that was last taken from the log. Followers with the same next index share it.
 #[derive(Default)]
 struct SliceCache(Option<(Index, Entries)>);
 
@@ -54,7 +54,7 @@ impl Leader {
         self.try_promote(state, now, fx);
     }
 
-    /// Sends the commit index to each follower that has not been told it yet.
+    /// Sends the commit index to each follower that has not received it yet.
     pub(super) fn send_commit(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         self.commit_flush_at = None;
         for peer in &mut self.peers {
@@ -120,15 +120,16 @@ impl Leader {
             return;
         };
         // Other entries were compacted or overwritten, or the follower has moved on.
-        if first.id.index == next && state.log.base().index < next && is_of(state, entries) {
+        let is_next = first.id.index == next && state.log.base().index < next;
+        if is_next && peer.takes_entries() && is_of(state, entries) {
             peer.send(state, entries.clone(), now, fx);
         }
         peer.replicate(state, &mut SliceCache::default(), now, fx);
     }
 }
 
-/// True if all these entries are in the log. Entries that were read in an earlier term may have
-/// been overwritten since.
+/// True if all these entries are still in the log. Entries that were read in an earlier term may have been
+/// overwritten.
 fn is_of(state: &NodeState, entries: &Entries) -> bool {
     entries.iter().all(|entry| state.log.contains(entry.id))
 }
@@ -140,7 +141,10 @@ impl Peer {
         while self.wants_entries(state) {
             let next = self.progress.next();
             if next <= state.log.base().index {
-                return self.begin_snapshot(state, fx);
+                if self.removed.is_none() {
+                    self.begin_snapshot(state, fx);
+                }
+                return;
             }
             if state.log.last().index < next {
                 return self.probe_empty(state, now, fx);
@@ -152,9 +156,16 @@ impl Peer {
         }
     }
 
+    /// True if the server may be sent entries. A server that was removed and has nothing does not get any,
+    /// and no removed server gets a snapshot: its disk may be a new one, and the leader was about to send the
+    /// entries to the server that it was before. Their memberships are older than the removal.
+    fn takes_entries(&self) -> bool {
+        self.removed.is_none() || !self.progress.has_nothing()
+    }
+
     fn wants_entries(&self, state: &NodeState) -> bool {
         let progress = &self.progress;
-        if progress.fetching.is_some() {
+        if progress.fetching.is_some() || !self.takes_entries() {
             return false;
         }
         match &progress.flow {
@@ -178,8 +189,8 @@ impl Peer {
         fx.push(Effect::Store(StoreJob::Fetch { ticket, first, last }));
     }
 
-    /// Sends entries, the first of which is at `next`. The leader's own write of them may still be
-    /// pending (thesis §10.2.1).
+    /// Sends entries that begin at `next`. The leader's own write of these entries may still be pending
+    /// (thesis §10.2.1).
     fn send(&mut self, state: &mut NodeState, entries: Entries, now: Time, fx: &mut Effects) {
         let next = self.progress.next();
         let after = next.plus(entries.len() as u64);
@@ -188,7 +199,8 @@ impl Peer {
             Flow::Replicate { next } => *next = after,
             Flow::Snapshot(_) => return,
         }
-        let prev = state.log.id_at(next.back()).expect("the log knows the entry before one that is sent");
+        let prev =
+            state.log.id_at(next.back()).expect("the log knows the term of the entry before each sent entry");
         self.call(state, prev, entries, now, fx);
     }
 
@@ -207,9 +219,9 @@ impl Peer {
         fx.push(Effect::Send { to: self.id, rpc, request });
     }
 
-    /// Sends a heartbeat. While responses arrive in time, `prev` is the last matched entry, and the
-    /// follower accepts it. If entries stay unanswered for longer than a heartbeat interval, `prev`
-    /// is the last sent entry; if the follower refuses it, entries were lost and are sent again.
+    /// Sends a heartbeat. While responses arrive in time, `prev` is the last matched entry, and the follower
+    /// accepts it. If entries stay unanswered for longer than a heartbeat interval, `prev` is the last sent
+    /// entry; if the follower refuses this `prev`, entries were lost and are sent again.
     fn send_heartbeat(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         let late = self.is_late(state, now);
         if late && self.progress.next().back() < state.log.base().index {
@@ -269,10 +281,12 @@ impl Peer {
 
     /// Handles a follower whose log ends before an entry that it had acknowledged: its disk was lost or
     /// replaced, but the server was not removed. Raft's model does not allow this (thesis §3.8), and no
-    /// server can prevent the follower's vote. The follower's copies count no more, until the follower is
+    /// server can prevent the follower's vote. The follower's copies do not count until the follower is
     /// removed and added again.
     fn on_lost_entries(&mut self, state: &NodeState, last: Index, fx: &mut Effects) {
-        fx.push(Effect::LostEntries { peer: self.id, acknowledged: self.progress.matched, last });
+        if self.removed.is_none() {
+            fx.push(Effect::LostEntries { peer: self.id, acknowledged: self.progress.matched, last });
+        }
         self.progress.has_lost_entries |= state.membership.voters().contains(self.id);
         self.progress.lose_entries(last);
     }

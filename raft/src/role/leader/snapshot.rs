@@ -1,5 +1,5 @@
-//! Sends a snapshot piece by piece. A piece is read only after the follower has stored the one
-//! before, so at most one piece per follower is in memory.
+//! Sends a snapshot piece by piece. A piece is read only after the follower has stored the previous piece, so
+//! at most one piece per follower is in memory.
 
 use super::{Leader, Peer};
 use crate::message::{InstallSnapshot, InstallSnapshotResponse, Request};
@@ -30,7 +30,7 @@ impl Peer {
         }
     }
 
-    /// Reads a piece again if it was lost or could not be read. This is called at each heartbeat.
+    /// Reads a piece again if it was lost or could not be read. This function runs at each heartbeat.
     pub(super) fn retry_snapshot(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         if let Flow::Snapshot(sending) = &self.progress.flow {
             let lost =

@@ -7,7 +7,7 @@ use crate::node::io::{Effect, Effects, Refusal};
 use crate::node::state::NodeState;
 use crate::types::{NodeId, RequestId, Time};
 
-/// A transfer in progress. It ends when this server stops leading; in HashiCorp Raft it could stay
+/// A transfer in progress. It ends when this server stops leading. In HashiCorp Raft, a transfer could stay
 /// open after that (its issue #696).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -44,7 +44,8 @@ impl Leader {
         }
     }
 
-    /// Returns the named target. Without one, returns the other voter with the most entries.
+    /// Returns the named target. If no target is named, returns the voter with the most entries, except this
+    /// server.
     fn pick_target(&self, state: &NodeState, target: Option<NodeId>) -> Result<NodeId, Refusal> {
         if self.transfer.is_some() {
             return Err(Refusal::TransferInProgress);
@@ -94,7 +95,7 @@ impl Leader {
         }
     }
 
-    /// Ends the transfer and answers its request. `None` means that it succeeded: this server no
+    /// Ends the transfer and answers its request. `None` means that the transfer succeeded and this server no
     /// longer leads.
     pub(super) fn end_transfer(&mut self, refusal: Option<Refusal>, fx: &mut Effects) {
         if let Some(Transfer { request, .. }) = self.transfer.take() {

@@ -109,6 +109,29 @@ fn a_removed_server_still_gets_heartbeats_for_a_while() {
     assert_eq!(harness.node.followers().map(|(id, _)| id.to_string()).collect::<Vec<_>>(), ["n2"]);
 }
 
+/// The removed server may have got a new disk meanwhile. Entries from before its removal would make it a
+/// voter again.
+#[test]
+fn a_removed_server_with_an_empty_log_gets_no_entries() {
+    let mut harness = leader();
+    change(&mut harness, remove("n3"));
+    harness.lose("n3");
+    harness.yes_to_all_of(&["n2"]);
+    harness.persisted();
+    harness.yes_to_all_of(&["n2"]);
+    assert_eq!(harness.node.commit(), Index(5));
+    assert!(harness.next_heartbeat().contains("n3: append t3 t3.i4+0"));
+    harness.yes("n2");
+    assert_eq!(harness.no("n3"), "", "its log is empty; no loss is reported");
+    for _ in 0..3 {
+        let text = harness.next_heartbeat();
+        assert!(text.contains("n3: append t3 t0.i0+0 commit i0"), "{text}");
+        harness.yes("n2");
+        assert_eq!(harness.yes("n3"), "");
+    }
+    assert!(change(&mut harness, add_nonvoter("n3")).contains("n3: append t3 t3.i6+0"));
+}
+
 #[test]
 fn nothing_is_known_of_a_server_that_is_added_again() {
     let mut harness = leader();

@@ -3,9 +3,9 @@
 use super::harness::{Harness, ScriptedAnswer, Start, append, id, reply, voters};
 use std::sync::Arc;
 use wavetank_raft::{
-    ClientRequest, Config, Configuration, DeadlineReason, Effect, Effects, Index, Input, InstallSnapshot,
-    Node, NodeId, Payload, ReadPath, Request, RequestId, RpcId, SnapshotMeta, SnapshotPiece, Span, Term,
-    Time,
+    Change, ClientRequest, Config, Configuration, DeadlineReason, Effect, Effects, Index, Input,
+    InstallSnapshot, Node, NodeId, Payload, ReadPath, Request, RequestId, RpcId, SnapshotMeta, SnapshotPiece,
+    Span, Term, Time,
 };
 
 /// The description of a snapshot of ten bytes, with four members since i2.
@@ -275,6 +275,21 @@ fn a_follower_names_the_next_offset() {
     assert_eq!(taken(&mut harness, false, 4), "read t2.i5 at 4");
     read(&mut harness, 4, 10);
     assert_eq!(taken(&mut harness, false, 99), "read t2.i5 at 10", "there is no more");
+}
+
+/// The removed server may have got a new disk meanwhile, and the membership of the snapshot is older than its
+/// removal.
+#[test]
+fn a_removed_server_gets_no_snapshot() {
+    let mut harness = leader();
+    harness.request(ClientRequest::Change { change: Change::RemoveServer("n2".into()), prev_index: None });
+    assert_eq!(read(&mut harness, 0, 4), "ignored UnknownTicket");
+    harness.agree();
+    for _ in 0..3 {
+        let text = harness.next_heartbeat();
+        assert!(text.contains("n2: append t4 t0.i0+0") && !text.contains("read"), "{text}");
+        harness.agree();
+    }
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn an_option_says_what_every_failed_cas_means() {
         assert_eq!(failed_cas.to_string().parse(), Ok(failed_cas));
     }
     let error = "never".parse::<FailedCas>().unwrap_err();
-    assert_eq!(error, "unknown meaning \"never\": expected by-error, mismatch or not-done");
+    assert_eq!(error, "unknown meaning of a failed cas \"never\": expected by-error, mismatch or not-done");
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn an_option_gives_the_initial_value() {
     assert!(!holds(BEGINS_WITH_0, KeyModel::CasRegister));
     assert_eq!(begins_with("0 0").unwrap_err(), "not JSON: trailing characters");
     let kv = |json| HistoryFormat::from(KeyModel::Kv).with_initial(json);
-    assert_eq!(kv("0").unwrap_err(), "value 0: the kv model has strings");
+    assert_eq!(kv("0").unwrap_err(), "the kv model allows only strings, not the value 0");
     let text = r#"
         {"process":0,"type":"invoke","f":"append","value":"b"}
         {"process":0,"type":"ok","f":"append","value":"b"}

@@ -113,24 +113,24 @@ fn each_kind_of_bad_line_has_its_message() {
         ),
         (
             r#"{"process":1,"type":"invoke","f":"scan","time":6}"#,
-            "line 2: unknown f \"scan\": expected read, write, cas or append",
+            "line 2: unknown operation \"scan\": expected read, write, cas or append",
         ),
         (
             r#"{"process":1,"type":"invoke","f":"append","value":"a","time":6}"#,
-            "line 2: the cas-register model has no append",
+            "line 2: the cas-register model does not allow append",
         ),
         (r#"{"process":1,"type":"invoke","time":6}"#, "line 2: the invocation has no field `f`"),
         (
             r#"{"process":1,"type":"invoke","f":"cas","value":1,"time":6}"#,
-            "line 2: a cas with value 1: expected [expected, new]",
+            "line 2: the value of a cas must be [expected, new], not 1",
         ),
         (
             r#"{"process":1,"type":"ok","f":"read","time":6}"#,
-            "line 2: process 1 completes what it has not invoked",
+            "line 2: process 1 completes an operation that it has not invoked",
         ),
         (
             r#"{"process":0,"type":"invoke","f":"read","time":6}"#,
-            "line 2: process 0 invokes, and its last operation has not completed",
+            "line 2: process 0 invokes an operation before its last operation has completed",
         ),
         (r#"{"process":0,"type":"ok","f":"write","time":4}"#, "line 2: time goes backwards: 4 after 5"),
         (
@@ -143,21 +143,21 @@ fn each_kind_of_bad_line_has_its_message() {
         ),
         (
             r#"{"process":0,"type":"ok","f":"read","time":6}"#,
-            "line 2: completes a read, and a write was invoked",
+            "line 2: the completed operation is read, but write was invoked",
         ),
         (
             r#"{"process":0,"type":"ok","f":"write","key":"y","time":6}"#,
-            "line 2: completes on key \"y\", and was invoked on \"x\"",
+            "line 2: the operation completes on key \"y\", but it was invoked on key \"x\"",
         ),
         (
             r#"{"process":0,"type":"ok","f":"write","value":2,"time":6}"#,
-            "line 2: completes with 2, and was invoked with 1",
+            "line 2: the operation completes with value 2, but it was invoked with value 1",
         ),
     ];
     for (line, message) in cases {
         assert_eq!(after(line), message);
     }
-    assert_eq!(error(INVOKE, KeyModel::Kv), "line 1: value 1: the kv model has strings");
+    assert_eq!(error(INVOKE, KeyModel::Kv), "line 1: the kv model allows only strings, not the value 1");
 }
 
 #[test]

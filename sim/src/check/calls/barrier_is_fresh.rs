@@ -1,4 +1,4 @@
-//! When a barrier is answered, the server has applied every entry that was committed anywhere before the call
+//! When a server answers a barrier, it has applied every entry that any server had committed before the call
 //! (thesis §6.4; HashiCorp Raft's `Barrier`).
 //!
 //! The check is demanded at every barrier that succeeds.
@@ -19,7 +19,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
             return None;
         }
         violated(format_args!(
-            "{idx} answers the barrier {}, but has applied {applied} and {} was committed when it was called",
+            "{idx} answers the barrier {}, but has applied only {applied}, although {} was committed before the call",
             call.request, call.committed
         ))
     })
@@ -53,6 +53,8 @@ mod tests {
         let mut fixture = fixture();
         fixture.applied(N1, 1, 1, 7);
         fixture.allow(N1, 50, Answer::Committed { index: Index(2) });
-        fixture.expect_violation("n1 answers the barrier r50, but has applied i1 and i2 was committed");
+        fixture.expect_violation(
+            "n1 answers the barrier r50, but has applied only i1, although i2 was committed",
+        );
     }
 }

@@ -1,9 +1,8 @@
-//! A call appends the entry that was asked for, or it is refused and appends nothing. It succeeds only when
-//! this entry is committed and applied, with the response of the state machine (thesis §6.3; HashiCorp
-//! Raft's futures).
+//! A call appends the requested entry, or it is refused and appends nothing. It succeeds only when this entry
+//! is committed and applied, with the response of the state machine (thesis §6.3; HashiCorp Raft's futures).
 //!
-//! The check is demanded at each of these calls and at each answer to one: commands with extensions,
-//! barriers, restores, changes of the membership, and bootstraps.
+//! The check is demanded at the following calls and at their answers: commands with extensions, barriers,
+//! restores, changes of the membership, and bootstraps.
 
 use crate::check::ghost::{AnsweredCall, Asked, Facts, Ghost, PendingCall, ReceivedCall};
 use crate::check::{Check, violated};
@@ -34,7 +33,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     })
 }
 
-/// Returns a message if the step of a call did anything but what was asked.
+/// Returns a message if the step of a call did something other than the request.
 fn begun(ghost: &Ghost, received: &ReceivedCall) -> Option<String> {
     let (step, idx, request) = (&ghost.step, ghost.step.idx, received.request);
     let is_refused = step.answered.iter().any(|it| it.call.request == request && it.error().is_some());
@@ -85,7 +84,9 @@ fn succeeded(ghost: &Ghost, call: &PendingCall, answer: &Answer) -> Option<Strin
         return if promoted.is_some() {
             None
         } else {
-            violated(format_args!("{idx} answers {request} at {index}, where {staged} becomes no voter"))
+            violated(format_args!(
+                "{idx} answers {request} at {index}, but {staged} does not become a voter there"
+            ))
         };
     }
     let is_committed = ghost.history.at(index).is_none_or(|there| there.link == link);
@@ -95,7 +96,7 @@ fn succeeded(ghost: &Ghost, call: &PendingCall, answer: &Answer) -> Option<Strin
     answered_with(ghost, call, index, response)
 }
 
-/// Returns a message if the response differs from that of the state machine.
+/// Returns a message if the response differs from the response of the state machine.
 fn answered_with(ghost: &Ghost, call: &PendingCall, index: Index, said: Option<&Data>) -> Option<String> {
     let (idx, request) = (ghost.step.idx, call.request);
     let gave = call.response.as_ref();
@@ -197,7 +198,7 @@ mod tests {
         fixture.sync(N1);
         fixture.commit(N1, 3);
         fixture.allow(N1, 50, Answer::Committed { index: Index(3) });
-        fixture.expect_violation("n1 answers r50 at i3, where n4 becomes no voter");
+        fixture.expect_violation("n1 answers r50 at i3, but n4 does not become a voter there");
     }
 
     #[test]

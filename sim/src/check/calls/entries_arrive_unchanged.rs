@@ -1,8 +1,8 @@
-//! A command with extensions and a restored state reach the state machine as they are in the log (HashiCorp
-//! Raft's `ApplyLog` and `Restore`).
+//! A command with extensions and a restored state reach the state machine without a change from the log
+//! (HashiCorp Raft's `ApplyLog` and `Restore`).
 //!
-//! The check is demanded whenever such an entry is handed to a state machine. The checks of the clients judge
-//! other commands.
+//! The check is demanded whenever such an entry is handed to a state machine. The checks of client answers
+//! judge other commands.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -21,7 +21,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += u64::from(step.special);
     let index = step.altered?;
     violated(format_args!(
-        "{} hands its state machine an entry that differs from the one in its log at {index}",
+        "{} hands its state machine an entry that differs from the entry in its log at {index}",
         step.idx
     ))
 }
@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn other_extensions_arrive() {
         handed(extended(b"ab")).expect_violation(
-            "n1 hands its state machine an entry that differs from the one in its log at i3",
+            "n1 hands its state machine an entry that differs from the entry in its log at i3",
         );
     }
 }

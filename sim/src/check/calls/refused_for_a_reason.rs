@@ -1,6 +1,7 @@
-//! A call that must be refused is refused, and a refusal gives a reason that holds (HashiCorp Raft's errors):
-//! a change under the condition of another configuration, a proposal or a change during a transfer, and a
-//! bootstrap of a server that is not new or has no vote in the configuration.
+//! A call that must be refused is refused, and each refusal gives a reason that is true (HashiCorp Raft's
+//! errors). The calls that must be refused are: a change under the condition of another configuration, a
+//! proposal or a change during a transfer, and a bootstrap of a server that is not new or has no vote in the
+//! configuration.
 //!
 //! The check is demanded at each of these calls.
 
@@ -16,7 +17,7 @@ pub(crate) const CHECK: Check =
 /// A reason to refuse a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reason {
-    /// The latest configuration is not the one that the call names.
+    /// The latest configuration differs from the configuration that the call names.
     OtherConfiguration,
     /// A transfer of leadership is in progress.
     InTransfer,
@@ -29,7 +30,7 @@ pub(crate) enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::OtherConfiguration => "the latest configuration is another one",
+            Self::OtherConfiguration => "the latest configuration is a different one",
             Self::InTransfer => "a transfer is in progress",
             Self::NotNew => "the server is not new",
             Self::NoVote => "the server has no vote in the configuration",
@@ -37,7 +38,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// The reasons that hold for a call.
+/// Returns the reasons to refuse a call that are true.
 fn reasons(ghost: &Ghost, received: &ReceivedCall) -> [Option<Reason>; 4] {
     let latest = index_of(ghost.step.was_conf);
     let (other, not_new, no_vote) = match received.asked {
@@ -53,7 +54,7 @@ fn reasons(ghost: &Ghost, received: &ReceivedCall) -> [Option<Reason>; 4] {
     ]
 }
 
-/// The reason that an error gives, if it is one of those that the check knows.
+/// Returns the reason that an error gives, if the check knows this reason.
 pub(crate) const fn given(error: &RequestError) -> Option<Reason> {
     match error {
         RequestError::Refused(Refusal::ConfigurationChanged { .. }) => Some(Reason::OtherConfiguration),
@@ -81,7 +82,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if reasons.contains(&Some(said)) {
         return None;
     }
-    violated(format_args!("{idx} refuses {request} and says that {said}, but this is wrong"))
+    violated(format_args!("{idx} refuses {request} and says that {said}, but this is not true"))
 }
 
 #[cfg(test)]
@@ -125,14 +126,14 @@ mod tests {
         call(&mut fixture, N1, removal(2), Err(changed(2)));
         fixture.expect_holds();
         call(&mut fixture, N1, removal(2), Ok(Payload::Configuration(voters(&[N1, N2]))));
-        fixture.expect_violation("n1 takes r50, although the latest configuration is another one");
+        fixture.expect_violation("n1 takes r50, although the latest configuration is a different one");
     }
 
     #[test]
     fn a_condition_on_the_latest_configuration_is_not_refused() {
         let mut fixture = leader();
         call(&mut fixture, N1, removal(1), Err(changed(1)));
-        fixture.expect_violation("n1 refuses r50 and says that the latest configuration is another one");
+        fixture.expect_violation("n1 refuses r50 and says that the latest configuration is a different one");
     }
 
     #[test]
@@ -154,7 +155,7 @@ mod tests {
         call(&mut fixture, N4, bootstrap(&[N1, N2]), Err(RequestError::NotVoter));
         fixture.expect_holds();
         call(&mut fixture, N4, bootstrap(&[N4]), Err(RequestError::CantBootstrap));
-        fixture.expect_violation("n4 refuses r50 and says that the server is not new, but this is wrong");
+        fixture.expect_violation("n4 refuses r50 and says that the server is not new, but this is not true");
         let mut fixture = leader();
         call(&mut fixture, N2, bootstrap(&[N2]), Ok(Payload::Configuration(voters(&[N2]))));
         fixture.expect_violation("n2 takes r50, although the server is not new");

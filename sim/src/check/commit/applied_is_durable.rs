@@ -1,7 +1,8 @@
 //! A server applies only entries that are on its own disk (thesis §3.8).
 //!
-//! Raft itself does not demand this. Our core promises it, so that a state machine with its own files is
-//! never ahead of the log. The check is demanded whenever a server hands entries to its state machine.
+//! Raft itself does not require this. This library guarantees it. Therefore a state machine with its own
+//! files is never ahead of the log. The check is demanded whenever a server hands entries to its state
+//! machine.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

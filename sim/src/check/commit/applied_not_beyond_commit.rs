@@ -1,5 +1,5 @@
-//! A server applies only committed entries, each of them once, in the order of the log and without a gap
-//! (thesis §3.5).
+//! A server applies only committed entries. It applies each of them once, in the order of the log and without
+//! a gap (thesis §3.5).
 //!
 //! The check is demanded whenever entries are handed to a state machine or applied.
 

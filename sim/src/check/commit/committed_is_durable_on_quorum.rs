@@ -1,5 +1,4 @@
-//! An entry that a leader commits by counting copies is on the disks of a quorum (thesis §3.6.2, §3.8,
-//! §4.3).
+//! An entry that a leader commits by counting copies is on the disks of a quorum (thesis §3.6.2, §3.8, §4.3).
 //!
 //! The check is demanded whenever a leader raises its commit index.
 
@@ -14,8 +13,8 @@ const SECTION: &str = "thesis §3.6.2, §3.8, §4.3";
 pub(crate) const CHECK: Check =
     Check::new("committed_is_durable_on_quorum", SECTION, JudgeLevel::History, Facts::COMMIT, judge);
 
-/// Whether the server raised its commit index in this step as a leader that counted copies, and not as a
-/// follower of another leader.
+/// True if the server raised its commit index in this step as a leader that counted copies. False if it
+/// raised the index as a follower of another leader.
 #[must_use]
 pub(crate) fn counted(step: &GhostStep) -> bool {
     let led = step.was.leads() && step.was.term == step.now.term;

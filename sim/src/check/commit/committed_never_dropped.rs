@@ -1,8 +1,8 @@
 //! A server never drops an entry that was committed in a term that the server has sent (thesis §3.6.3).
 //!
-//! The sent term counts, and not the current term. A server that never sent that term was not needed for
-//! the commit, so a leader of an older term may overwrite its copy. The check is demanded whenever a
-//! server truncates its log.
+//! The newest term that the server has sent decides, and not its current term. If a server never sent the
+//! term of the commit, its copy was not needed for the commit, so a leader of an older term may overwrite the
+//! copy. The check is demanded whenever a server truncates its log.
 
 use crate::check::ghost::{ChainLink, CommitRecord, Facts, Ghost};
 use crate::check::{Check, violated};
@@ -12,7 +12,7 @@ use wavetank_raft::{LogId, Term};
 pub(crate) const CHECK: Check =
     Check::new("committed_never_dropped", "thesis §3.6.3", JudgeLevel::History, Facts::CUT, judge);
 
-/// Whether the server had to keep the entry that it removed.
+/// True if the server had to keep the entry that it removed.
 fn is_bound(gone: ChainLink, committed: CommitRecord, announced_term: Term) -> bool {
     gone == committed.link && committed.term <= announced_term
 }

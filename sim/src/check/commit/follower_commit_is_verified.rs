@@ -1,4 +1,5 @@
-//! A follower commits only entries that an append of its current leader has matched (thesis §3.5).
+//! A follower commits only entries that an AppendEntries request of its current leader has matched (thesis
+//! §3.5).
 //!
 //! The check is demanded whenever a follower raises its commit index.
 
@@ -22,7 +23,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     violated(format_args!(
-        "{idx} committed {commit} at {term}, but its leader has matched its log only up to {verified}"
+        "{idx} committed {commit} at {term}, but its leader has matched the log only up to {verified}"
     ))
 }
 
@@ -62,7 +63,7 @@ mod tests {
             scripted.view.commit = Index(2);
         };
         fixture.step(N1, &event, follow, Vec::new());
-        fixture.expect_violation("n1 committed i2 at t3, but its leader has matched its log only up to i1");
+        fixture.expect_violation("n1 committed i2 at t3, but its leader has matched the log only up to i1");
     }
 
     #[test]
@@ -73,6 +74,6 @@ mod tests {
         fixture.replicate(N1, N3, 2);
         fixture.grant(N3, 3, N2);
         fixture.commit(N3, 3);
-        fixture.expect_violation("n3 committed i3 at t3, but its leader has matched its log only up to i0");
+        fixture.expect_violation("n3 committed i3 at t3, but its leader has matched the log only up to i0");
     }
 }

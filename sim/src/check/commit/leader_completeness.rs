@@ -1,9 +1,8 @@
 //! Leader Completeness: an entry that was committed in one term is in the log of every leader of a later
 //! term (thesis §3.6.3).
 //!
-//! The check does not demand entries that were committed in the leader's own term or in a later term. A
-//! server may learn late that it won an old election, and it may lack these entries. The check is demanded
-//! whenever a server becomes leader.
+//! The leader may lack entries that were committed in its own term or in a later term, because a server may
+//! learn late that it won an old election. The check is demanded whenever a server becomes leader.
 
 use crate::check::ghost::{CommitRecord, Facts, Ghost};
 use crate::check::{Check, violated};

@@ -1,5 +1,5 @@
-//! All state machines that have applied the same entries have the same state, whether they applied a log
-//! or loaded a snapshot (thesis §3.6.3, §5.1).
+//! All state machines that have applied the same entries have the same state. It makes no difference whether
+//! they applied the log or loaded a snapshot (thesis §3.6.3, §5.1).
 //!
 //! The check is demanded whenever a state machine applies entries, takes a snapshot or loads one.
 

@@ -21,7 +21,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, was) = (step.idx, LogId::new(link.term, index));
     let Some(link) = log.link(index) else {
         return violated(format_args!(
-            "{idx} committed {index} without an entry there, but {by} committed {was} in {term}"
+            "{idx} committed {index} but has no entry there, and {by} committed {was} in {term}"
         ));
     };
     let entry = LogId::new(link.term, index);

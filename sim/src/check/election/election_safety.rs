@@ -17,7 +17,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     two_leaders(ghost.terms.leader(term), leader, term)
 }
 
-/// Returns a message if `first` led the term before and is not `leader`.
+/// Returns a message if another server, `first`, already led the term.
 pub(crate) fn two_leaders(first: Option<ServerIdx>, leader: ServerIdx, term: Term) -> Option<String> {
     let first = first.filter(|first| *first != leader)?;
     violated(format_args!("{first} and {leader} both lead {term}"))

@@ -1,7 +1,7 @@
 //! A new leader has received votes of a quorum of its configuration (thesis §3.4, §4.3).
 //!
-//! The votes are those that the ghost state has seen, not those that the leader counted. The check is
-//! demanded whenever a server becomes leader.
+//! The check counts the votes that the ghost state has recorded, not the votes that the leader counted. The
+//! check is demanded whenever a server becomes leader.
 
 use crate::check::ghost::{Conf, Facts, Ghost};
 use crate::check::{Check, violated};

@@ -1,10 +1,9 @@
-//! A server that was removed, and is added again with a new disk, campaigns only when its log has the
-//! entries that were committed before the exchange of the disk (thesis §4.1; ARCHITECTURE.md, "A name that
-//! comes back").
+//! A server that was removed and is added again with a new disk campaigns only if its log has the entries
+//! that were committed before it got the disk (thesis §4.1; ARCHITECTURE.md, "A name that comes back").
 //!
-//! An older log has configurations that name the server as it was. A log that ends with the removal itself is
-//! enough: by the thesis (§4.2.2), a server may campaign until it knows that its removal is committed. The check
-//! is demanded whenever such a server starts a campaign.
+//! An older log has configurations that name the server with its old disk. A log that ends with the removal
+//! itself is enough, because a server may campaign until it knows that its removal is committed (thesis
+//! §4.2.2). The check is demanded whenever such a server starts a campaign.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -31,7 +30,8 @@ mod tests {
     use crate::check::fixture::{Fixture, N1, N4, voters};
     use wavetank_raft::{Entry, Event, Index, LogOp, Payload, Term};
 
-    /// n4, which is no member, gets a new disk when i2 is committed. Then it campaigns with this many entries.
+    /// n4, which is no member, gets a new disk when i2 is committed. Then it campaigns with this many
+    /// entries.
     fn campaigns_with(entries: u64) -> Fixture {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);

@@ -12,8 +12,8 @@ use wavetank_raft::Index;
 pub(crate) const CHECK: Check =
     Check::new("only_voters_campaign", "thesis §4.2.2", JudgeLevel::History, Facts::CAMPAIGNED, judge);
 
-/// Whether a server is a voter of `conf`, or of an earlier configuration of its log that may come back
-/// because no later configuration is committed.
+/// True if a server is a voter of `conf`, or of an earlier configuration of its log. An earlier configuration
+/// may come back if no later configuration is committed.
 fn is_eligible(idx: ServerIdx, log: &Chain, conf: IndexedConf, commit: Index) -> bool {
     let mut placed = conf;
     while !placed.conf.voters().contains(idx) {

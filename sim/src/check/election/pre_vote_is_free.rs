@@ -1,4 +1,4 @@
-//! A pre-vote changes neither term nor vote, of the server that asks and of the server that answers
+//! A pre-vote does not change the term or the vote of the server that asks or of the server that answers
 //! (thesis §9.6).
 //!
 //! The check is demanded whenever a server asks for pre-votes or answers a request for one.

@@ -1,9 +1,10 @@
-//! A server that heard from its leader recently gives another candidate no vote and no pre-vote, and does
-//! not enter its term (thesis §4.2.3, §6.4.1).
+//! If a server has recently heard from its leader, it gives no other candidate a vote or a pre-vote, and does
+//! not enter that candidate's term (thesis §4.2.3, §6.4.1).
 //!
-//! Leases rely on this promise. It also prevents a server that was cut off from disrupting the cluster. A
-//! crash does not end the promise. A newer term from another source does not end it either. The check is
-//! demanded at every request for a vote or a pre-vote, except after a transfer of leadership.
+//! Leases rely on this promise. The promise also prevents an isolated server from disrupting the cluster
+//! after its return. A crash does not end the promise, and a newer term from another source does not end it
+//! either. The check is demanded at every request for a vote or a pre-vote, except after a transfer of
+//! leadership.
 
 use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
 use crate::check::{Check, violated};

@@ -1,5 +1,5 @@
-//! The term of a server never falls while it runs, and a restart keeps at least the newest term that the
-//! server sent (thesis §3.3).
+//! The term of a server never falls while it runs. After a restart, the term is at least the newest term that
+//! the server has sent (thesis §3.3).
 //!
 //! The check is demanded at every change of a term, every start, and every message with a term newer than
 //! its sender's term.
@@ -28,7 +28,7 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
         return violated(format_args!("{idx} is at {now}, but it sends a message of {said}"));
     }
     if now < was {
-        return violated(format_args!("{idx} went back from {was} to {now}"));
+        return violated(format_args!("{idx} lowered its term from {was} to {now}"));
     }
     None
 }
@@ -63,7 +63,7 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 4);
         fixture.set_view(N3, |scripted| scripted.view.term = Term(3));
-        fixture.expect_violation("n3 went back from t4 to t3");
+        fixture.expect_violation("n3 lowered its term from t4 to t3");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! A leader transfers leadership only to a voter that has the whole log, proposes nothing meanwhile, and
-//! ends the transfer when it stops leading (thesis §3.10).
+//! A leader transfers leadership only to a voter that has the whole log. It proposes nothing during the
+//! transfer, and ends the transfer when it stops leading (thesis §3.10).
 //!
 //! The target also ignores a TimeoutNow of an older term. The check is demanded whenever a TimeoutNow is
 //! sent or received, and at every step of a leader during a transfer.
@@ -50,7 +50,7 @@ fn unfit(ghost: &Ghost, target: NodeId) -> Option<String> {
             violated(format_args!("{leader} transfers leadership to {target}, which is not its follower"))
         }
         Some(matched) if matched < last => violated(format_args!(
-            "{leader} transfers leadership to {target}, which has the log up to {matched} of {last}"
+            "{leader} transfers leadership to {target}, which has the log only up to {matched}, not up to {last}"
         )),
         Some(_) => None,
     }
@@ -118,7 +118,8 @@ mod tests {
         let mut behind = fixture();
         behind.propose(N1, 1);
         behind.step(N1, &Event::Timer, |_| {}, vec![call(N3)]);
-        behind.expect_violation("n1 transfers leadership to n3, which has the log up to i2 of i3");
+        behind
+            .expect_violation("n1 transfers leadership to n3, which has the log only up to i2, not up to i3");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! A server votes only for a candidate that asks in this step and whose log is at least as new as its own
-//! (thesis §3.6.1).
+//! A server votes only for a candidate that asks for the vote in this step. The log of the candidate must be
+//! at least as new as the voter's log (thesis §3.6.1).
 //!
 //! A candidate must also name its own last entry, not a newer one. The check is demanded whenever a server
 //! votes or asks for votes.
@@ -23,7 +23,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
             && has < said
         {
             return violated(format_args!(
-                "{voter} asks for votes with log {said}, but its log ends at {has}"
+                "{voter} asks for votes with a log up to {said}, but its log ends at {has}"
             ));
         }
     }
@@ -41,10 +41,12 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
                 return None;
             }
             violated(format_args!(
-                "{voter} votes for {candidate}, but log {mine} of {voter} is newer than log {theirs} of {candidate}"
+                "{voter} votes for {candidate}, but the log of {voter} ({mine}) is newer than the log of {candidate} ({theirs})"
             ))
         }
-        _ => violated(format_args!("{voter} votes for {candidate}, which did not ask in this step")),
+        _ => {
+            violated(format_args!("{voter} votes for {candidate}, which did not ask for votes in this step"))
+        }
     }
 }
 
@@ -78,7 +80,9 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.grant(N1, 3, N2);
-        fixture.expect_violation("n1 votes for n2, but log t2.i2 of n1 is newer than log t1.i1 of n2");
+        fixture.expect_violation(
+            "n1 votes for n2, but the log of n1 (t2.i2) is newer than the log of n2 (t1.i1)",
+        );
     }
 
     #[test]
@@ -96,6 +100,6 @@ mod tests {
             Request::RequestVote(RequestVote { term: Term(1), last_log, leadership_transfer: false });
         let send = Action::Send { to: N2.node(), rpc: RpcId(1), request };
         fixture.step(N1, &Event::Timer, |_| {}, vec![send]);
-        fixture.expect_violation("n1 asks for votes with log t7.i7, but its log ends at t1.i1");
+        fixture.expect_violation("n1 asks for votes with a log up to t7.i7, but its log ends at t1.i1");
     }
 }

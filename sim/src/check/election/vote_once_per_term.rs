@@ -1,4 +1,4 @@
-//! A server votes for at most one candidate in a term, also after a crash (thesis §3.4).
+//! A server votes for at most one candidate in a term, even if it crashes and restarts (thesis §3.4).
 //!
 //! The check is demanded whenever a server votes, sends a vote, asks for votes or becomes leader.
 

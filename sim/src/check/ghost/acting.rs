@@ -129,7 +129,7 @@ impl Ghost {
         self.step.promises.push(promise);
     }
 
-    /// Records a vote. A server cannot take it back.
+    /// Records a vote. The server cannot withdraw it.
     pub(super) fn note_vote(&mut self, voter: ServerIdx, term: Term, candidate: ServerIdx) {
         self.step.votes.push((term, candidate));
         self.terms.vote(voter, term, candidate);

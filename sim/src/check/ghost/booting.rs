@@ -62,7 +62,7 @@ impl Ghost {
     }
 }
 
-/// The empty chain that ends before the first recovered entry.
+/// Returns the empty chain that ends before the first recovered entry.
 fn beginning(disk: &DurableState, history: &CommitHistory, base: LogId) -> Chain {
     let from_disk = disk.log.link(base.index).filter(|link| link.term == base.term);
     match from_disk {

@@ -1,6 +1,6 @@
-//! Records the calls that a server has not answered, and the results of them.
+//! Records the calls that a server has not answered, and their results.
 //!
-//! Clients make most calls: commands and reads. The checks of the clients and of reads judge those.
+//! Most calls are commands and reads of clients. Other checks judge them.
 
 use super::{ChainLink, Conf, Facts, Ghost, GhostServer, IndexedConf, hash};
 use crate::plan::server_set::ServerIdx;
@@ -9,18 +9,20 @@ use wavetank_raft::{
     RequestId, ServerAddress, ServerId, Suffrage, Term,
 };
 
-/// The purpose of a call, reduced to the parts that the checks need.
+/// The content of a call, reduced to the parts that the checks need.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Asked {
-    /// An entry whose payload has this digest.
+    /// The call appends an entry. The digest of its payload is given.
     Entry(u64),
     /// A barrier.
     Barrier,
-    /// A restore of the state machine. Its entry has a payload with this digest.
+    /// The call restores the state machine. The digest of the payload of its entry is given.
     Restore(u64),
-    /// A change of the membership to a configuration with this digest. `None` if the change is illegal.
+    /// The call changes the membership. `to` is the digest of the resulting configuration; `None` if the
+    /// change is illegal.
     Change { to: Option<u64>, condition: Option<Index>, staged: Option<ServerIdx> },
-    /// A bootstrap with a configuration of this digest, and whether the server is a voter in it.
+    /// The call bootstraps the cluster. `to` is the digest of the configuration. `is_voter` is true if the
+    /// server is a voter in it.
     Bootstrap { to: u64, is_voter: bool },
 }
 
@@ -29,7 +31,7 @@ pub(crate) enum Asked {
 pub(crate) struct PendingCall {
     pub(crate) request: RequestId,
     pub(crate) asked: Asked,
-    /// The greatest index that any server had committed when the call was made.
+    /// The greatest index that any server had committed at the time of the call.
     pub(crate) committed: Index,
     /// The entry that the server appended for the call.
     pub(crate) entry: Option<(Index, ChainLink)>,
@@ -56,7 +58,8 @@ pub(crate) struct AnsweredCall {
 }
 
 impl Asked {
-    /// The digest of the payload that the call's entry must have. `None` if the call must be refused.
+    /// Returns the digest of the payload that the call's entry must have. Returns `None` if the call must be
+    /// refused.
     pub(crate) fn payload(self) -> Option<u64> {
         match self {
             Self::Entry(payload) | Self::Restore(payload) | Self::Bootstrap { to: payload, .. } => {
@@ -69,7 +72,7 @@ impl Asked {
 }
 
 impl AnsweredCall {
-    /// The error, if the call failed.
+    /// Returns the error, if the call failed.
     pub(crate) fn error(&self) -> Option<&RequestError> {
         self.outcome.as_ref().err()
     }
@@ -128,8 +131,8 @@ impl Ghost {
         }
     }
 
-    /// Whether the log of a server has an entry with this payload at an index. `None` if the log no longer
-    /// shows it.
+    /// Returns true if the log of a server has an entry with this payload at this index. Returns `None` if
+    /// the log no longer contains the index.
     pub(crate) fn has_payload(&self, idx: ServerIdx, index: Index, payload: u64) -> Option<bool> {
         let log = &self.ghost_server(idx).log;
         let (before, link) = (log.link(index.back())?, log.link(index)?);
@@ -137,7 +140,7 @@ impl Ghost {
     }
 }
 
-/// Reduces a call. `None` for the calls that other checks judge.
+/// Reduces a call to the parts that the checks need. Returns `None` for calls that other checks judge.
 fn asked(idx: ServerIdx, call: &Call, latest: Option<&Configuration>) -> Option<Asked> {
     let change = |change: &Change, condition, staged| Asked::Change {
         to: latest.and_then(|latest| changed(latest, change)),
@@ -164,8 +167,8 @@ fn asked(idx: ServerIdx, call: &Call, latest: Option<&Configuration>) -> Option<
     })
 }
 
-/// The digest of the configuration after a change, by the rules of HashiCorp Raft. `None` if the change is
-/// illegal.
+/// Returns the digest of the configuration after a change, by the rules of HashiCorp Raft. Returns `None` if
+/// the change is illegal.
 fn changed(from: &Configuration, change: &Change) -> Option<u64> {
     if from.is_joint() {
         return None;
@@ -188,7 +191,7 @@ fn changed(from: &Configuration, change: &Change) -> Option<u64> {
     is_legal(&after).then(|| hash::member_lists(&after, &[]))
 }
 
-/// The members with one of them added or changed. A member keeps its place in the list.
+/// Returns the members after one member is added or changed. A changed member keeps its place in the list.
 fn put(
     before: &[Member],
     id: &ServerId,
@@ -206,7 +209,7 @@ fn put(
     after
 }
 
-/// Whether a list of members has a voter, and no name and no address twice.
+/// True if a list of members has at least one voter, and no name or address occurs twice.
 fn is_legal(members: &[Member]) -> bool {
     let is_new = |at: usize| {
         let member = &members[at];
@@ -215,7 +218,7 @@ fn is_legal(members: &[Member]) -> bool {
     (0..members.len()).all(is_new) && members.iter().any(|member| member.suffrage == Suffrage::Voter)
 }
 
-/// The index of a configuration; zero if there is none.
+/// Returns the index of a configuration; zero if there is none.
 pub(crate) fn index_of(placed: Option<IndexedConf>) -> Index {
     placed.map_or(Index::ZERO, |placed| placed.index)
 }

@@ -1,4 +1,4 @@
-//! A log as a chain of digests. Each entry is kept as a digest of eight bytes, and each configuration is kept
+//! A log as a chain of digests. Each entry is represented by a digest of eight bytes. Configurations are kept
 //! whole.
 
 use crate::check::ghost::conf::{Conf, IndexedConf};
@@ -9,9 +9,9 @@ use wavetank_raft::{Entry, Index, LogId, Payload, Term};
 /// One entry of a chain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ChainLink {
-    /// The entry's term.
+    /// The term of the entry.
     pub(crate) term: Term,
-    /// The digest of all entries up to and including this one.
+    /// The digest of all entries up to and including this entry.
     pub(crate) prefix: u64,
 }
 
@@ -29,19 +29,19 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    /// Creates a chain without links after a base.
+    /// Makes a chain without links after a base.
     #[must_use]
     pub(crate) const fn above(base: LogId, prefix: u64, conf: Option<IndexedConf>) -> Self {
         Self { base, base_prefix: prefix, base_conf: conf, links: VecDeque::new(), confs: Vec::new() }
     }
 
-    /// The entry before the first link.
+    /// Returns the entry before the first link.
     #[must_use]
     pub(crate) const fn base(&self) -> LogId {
         self.base
     }
 
-    /// The last entry, or the base.
+    /// Returns the last entry; the base if there are no links.
     #[must_use]
     pub(crate) fn last(&self) -> LogId {
         match self.links.back() {
@@ -50,13 +50,14 @@ impl Chain {
         }
     }
 
-    /// Whether the chain has no links.
+    /// True if the chain has no links.
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         self.links.is_empty()
     }
 
-    /// The link at an index. The base counts as a link. `None` if the index is outside the chain.
+    /// Returns the link at an index. The base counts as a link. Returns `None` if the index is outside the
+    /// chain.
     #[must_use]
     pub(crate) fn link(&self, index: Index) -> Option<ChainLink> {
         if index == self.base.index {
@@ -66,27 +67,27 @@ impl Chain {
         self.links.get(usize::try_from(above).ok()?).copied()
     }
 
-    /// Whether the chain has an entry with this index and term.
+    /// True if the chain has an entry with this index and term.
     #[must_use]
     pub(crate) fn has(&self, id: LogId) -> bool {
         self.link(id.index).is_some_and(|link| link.term == id.term)
     }
 
-    /// The latest configuration.
+    /// Returns the latest configuration.
     #[must_use]
     pub(crate) fn conf(&self) -> Option<IndexedConf> {
         self.confs.last().copied().or(self.base_conf)
     }
 
-    /// The configuration in force just below an index.
+    /// Returns the configuration that was in force before an index.
     #[must_use]
     pub(crate) fn conf_before(&self, index: Index) -> Option<IndexedConf> {
         let above = self.confs.iter().rev().find(|placed| placed.index < index);
         above.copied().or_else(|| self.base_conf.filter(|placed| placed.index < index))
     }
 
-    /// Adds an entry at the end and returns its link. Returns `None`, and adds nothing, if the index of the
-    /// entry does not follow the last index.
+    /// Adds an entry at the end and returns its link. If the index of the entry does not follow the last
+    /// index, adds nothing and returns `None`.
     pub(crate) fn push(&mut self, entry: &Entry) -> Option<ChainLink> {
         let last = self.last().index;
         if entry.id.index != last.next() {
@@ -101,8 +102,8 @@ impl Chain {
         Some(link)
     }
 
-    /// Adds an entry as [`Self::push`] does. If `other` has the same prefix, its digest is copied, because
-    /// the entry was hashed when the server requested the write.
+    /// Adds an entry like [`Self::push`]. If `other` has the same prefix, its digest is copied, because the
+    /// entry was already hashed when the server requested the write.
     pub(crate) fn push_as_in(&mut self, entry: &Entry, other: &Self) -> Option<ChainLink> {
         let same = match (other.link(entry.id.index), other.link(entry.id.index.back())) {
             (Some(link), Some(before)) if link.term == entry.id.term => {
@@ -121,7 +122,7 @@ impl Chain {
         Some(link)
     }
 
-    /// Removes all entries from an index on. Calls `gone` for each of them, the last one first.
+    /// Removes all entries from an index on. Calls `gone` for each removed entry, the last entry first.
     pub(crate) fn cut(&mut self, first: Index, mut gone: impl FnMut(Index, ChainLink)) {
         while first <= self.last().index {
             let index = self.last().index;

@@ -1,11 +1,12 @@
-//! A configuration as bit sets: voters, quorums, and whether two configurations can disagree.
+//! A configuration as bit sets: its voters, its quorums, and the test whether two configurations have
+//! disjoint quorums.
 
 use crate::check::ghost::hash;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt;
 use wavetank_raft::{Configuration, Index, Member, Suffrage};
 
-/// A configuration as bit sets, so that copies are cheap. Servers from outside the tank are left out.
+/// A configuration as bit sets, which can be copied in little time. Servers outside the tank are left out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Conf {
     /// The voters. If the configuration is joint, the new voters.
@@ -14,7 +15,7 @@ pub(crate) struct Conf {
     pub(crate) outgoing: ServerSet,
     /// All servers that receive the log.
     pub(crate) members: ServerSet,
-    /// A digest of the whole configuration, with addresses.
+    /// A digest of the whole configuration, including the addresses.
     pub(crate) digest: u64,
 }
 
@@ -41,28 +42,29 @@ impl Conf {
         }
     }
 
-    /// Whether the configuration is joint: it has two sets of voters.
+    /// True if the configuration is joint: it has two sets of voters.
     #[must_use]
     pub(crate) const fn is_joint(self) -> bool {
         !self.outgoing.is_empty()
     }
 
-    /// All servers that are voters in either set.
+    /// Returns all servers that are voters in at least one of the two sets.
     #[must_use]
     pub(crate) const fn voters(self) -> ServerSet {
         self.incoming.or(self.outgoing)
     }
 
-    /// Whether these servers contain a majority of each set of voters.
+    /// True if these servers contain a majority of each set of voters.
     #[must_use]
     pub(crate) const fn is_quorum(self, of: ServerSet) -> bool {
         majority(self.incoming, of) && (self.outgoing.is_empty() || majority(self.outgoing, of))
     }
 
-    /// Finds a quorum of each configuration that have no server in common. `None` if there are none.
+    /// Finds two quorums without a common server, one of each configuration. Returns `None` if there are no
+    /// such quorums.
     ///
-    /// For a quorum it matters only how many servers it has of each group of servers that are voters of the
-    /// same sets. So the function tries the numbers, and not the sets of servers.
+    /// Servers that are voters of the same sets form a group. Only the number of servers of each group
+    /// matters for a quorum. Therefore the function tries numbers, not sets of servers.
     #[must_use]
     pub(crate) fn disjoint_quorums(self, other: Self) -> Option<(ServerSet, ServerSet)> {
         let mut groups = vec![self.voters().or(other.voters())];
@@ -75,8 +77,8 @@ impl Conf {
         self.disjoint_from(other, all, all, &groups)
     }
 
-    /// Takes servers of the first group out of `mine`, then of the others, until the rest of `all` is a quorum
-    /// of the other configuration.
+    /// Removes servers from `mine` until the rest of `all` is a quorum of the other configuration. Servers of
+    /// the first group are removed first.
     fn disjoint_from(
         self,
         other: Self,

@@ -3,28 +3,29 @@
 use super::{Limits, ServerView};
 use wavetank_raft::{Index, Span, Time};
 
-/// Whether a snapshot of a server is due, and since when.
+/// The time at which a snapshot of a server became due, if one is due.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct DueSnapshot {
     /// True while the state machine takes a snapshot.
     pub(crate) in_progress: bool,
-    /// The time since which a snapshot is due and not in progress, on the clock of the server.
+    /// The time at which a snapshot became due, on the clock of the server. `None` if no snapshot is due or
+    /// one is in progress.
     since: Option<Time>,
-    /// The longest interval between checks since the server started.
+    /// The longest interval between two checks since the server started.
     longest: Span,
 }
 
 impl DueSnapshot {
-    /// The number of intervals after which a server has surely checked whether a snapshot is due.
+    /// The number of intervals within which a server must have checked whether a snapshot is due.
     const INTERVALS: u64 = 2;
 
-    /// Records the settings of the server. The check that is due next keeps the interval of the old settings.
+    /// Records the settings of the server. The next check still has the interval of the old settings.
     pub(crate) fn set(&mut self, limits: &Limits) {
         self.longest = self.longest.max(limits.snapshot_interval);
         self.since = None;
     }
 
-    /// Whether a snapshot is due for so long that the server must take it by now.
+    /// True if a snapshot has been due for so long that the server must have taken it.
     pub(crate) fn is_late(&self, now: Time) -> bool {
         self.since.is_some_and(|since| since + self.longest.times(Self::INTERVALS) < now)
     }

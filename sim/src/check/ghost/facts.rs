@@ -2,7 +2,7 @@
 
 use std::ops::BitOr;
 
-/// A set of facts about one observation.
+/// A set of facts about an observation.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Facts(u64);
 
@@ -75,7 +75,7 @@ facts! {
     SENT_SNAPSHOT_ACK = 28,
     /// The server sent a TimeoutNow request.
     SENT_TIMEOUT_NOW = 29,
-    /// The server sent a message with a term that it has not entered.
+    /// The server sent a message with a term above its own term.
     TERM_AHEAD = 30,
     /// Entries were handed to the state machine.
     HANDED = 31,
@@ -109,19 +109,19 @@ facts! {
     LOAD_FAILED = 45,
     /// A leader sent an append with entries.
     SENT_ENTRIES = 46,
-    /// A snapshot is due for so long that the server must take it in this step.
+    /// A snapshot has been due for so long that the server must take it in this step.
     SNAPSHOT_LATE = 47,
     /// A snapshot of the state machine was taken.
     SNAPSHOT_ENDED = 48,
-    /// A leader made a staged server a voter, or gave it up as too slow.
+    /// A leader made a staged server a voter, or gave up the staging because the server was too slow.
     STAGED = 49,
-    /// A leader had the time for a few heartbeats after it committed a removal.
+    /// A leader committed a removal, and the time for a few heartbeats has passed since then.
     REMOVED = 50,
     /// The server received a call that the ghost records.
     CALLED = 51,
     /// The server answered such a call.
     ANSWERED = 52,
-    /// The server follows a new leader, or told its observers of a leader.
+    /// The server follows a new leader, or reported a leader to its observers.
     LEADER = 53,
 }
 
@@ -129,16 +129,16 @@ impl Facts {
     /// The empty set.
     pub(crate) const NONE: Self = Self(0);
 
-    /// The union of two sets, as a `const` function.
+    /// Returns the union of two sets. This is a `const` function.
     #[must_use]
     pub(crate) const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// The largest number of facts.
+    /// The maximum number of facts.
     pub(crate) const MOST: usize = 64;
 
-    /// Whether the set contains the fact with this number.
+    /// True if the set contains the fact with this number.
     pub(crate) const fn has(self, number: usize) -> bool {
         self.0 >> number & 1 == 1
     }
@@ -153,7 +153,7 @@ impl Facts {
         })
     }
 
-    /// Whether the two sets have a fact in common.
+    /// True if the two sets have a fact in common.
     #[must_use]
     pub(crate) const fn touches(self, other: Self) -> bool {
         self.0 & other.0 != 0

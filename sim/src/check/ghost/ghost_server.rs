@@ -1,5 +1,5 @@
-//! The record that the harness keeps of one server: its log in memory, its durable state, and its promises
-//! to others.
+//! The record that the harness keeps of one server: its log in memory, its durable state, and its promises to
+//! other servers.
 
 use super::{
     Chain, ChainLink, Conf, DueSnapshot, Follower, IndexedConf, Limits, Outstanding, PendingCall, Removals,
@@ -23,7 +23,7 @@ pub(crate) struct DurableState {
 }
 
 impl DurableState {
-    /// The last index on the disk, as an entry or in a snapshot.
+    /// Returns the last index on the disk, as an entry or in a snapshot.
     pub(super) fn end(&self) -> Index {
         self.log.last().index.max(self.snapshot.index)
     }
@@ -57,15 +57,15 @@ pub(crate) struct LeaderContact {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct PendingRead {
     pub(crate) request: RequestId,
-    /// The greatest index that any server had committed.
+    /// The greatest index that any server had committed at the time of the request.
     pub(crate) committed: Index,
-    /// The newest term that had a leader.
+    /// The newest term that had a leader at the time of the request.
     pub(crate) led: Term,
-    /// The term of the server that was asked.
+    /// The term of the server that received the request.
     pub(crate) term: Term,
-    /// Whether the answer carries an index to read at.
+    /// True if the answer carries an index to read at.
     pub(crate) indexed: bool,
-    /// Whether the read relies on the lease.
+    /// True if the read relies on the lease.
     pub(crate) leased: bool,
 }
 
@@ -78,11 +78,11 @@ pub(crate) enum ServerStatus {
     Up,
     /// The server has crashed.
     Down,
-    /// The server has stopped by its own decision.
+    /// The server has stopped itself.
     Halted,
 }
 
-/// The loads of snapshots into a state machine.
+/// The state of loads of snapshots into a state machine.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(crate) enum Loads {
     /// No load may fail.
@@ -101,19 +101,19 @@ pub(crate) struct GhostServer {
     pub(crate) status: ServerStatus,
     /// The last index of the log on a disk that was lost as a whole.
     pub(crate) lost: Index,
-    /// The greatest committed index when the server, which was no member then, got a new disk.
+    /// The greatest committed index at the time when the server got a new disk. It was not a member then.
     pub(crate) new_disk_at: Option<Index>,
     /// True if a store failed and the server has not restarted since.
     pub(crate) store_failed: bool,
     /// True if the disk has had a fault.
     pub(crate) damaged: bool,
-    /// Whether loads of snapshots may fail.
+    /// The state of loads of snapshots into the state machine.
     pub(crate) loads: Loads,
     /// True if the server received a shutdown call.
     pub(crate) shutdown_requested: bool,
-    /// The index of the first configuration since which the server is no voter.
+    /// The index of the first configuration in which the server is no longer a voter.
     pub(crate) lost_vote_at: Option<Index>,
-    /// The reason of an announced stop.
+    /// The reason for a stop that the server has announced.
     pub(crate) halting: Option<Stop>,
     /// The view of the server after its last step.
     pub(crate) view: ServerView,
@@ -123,7 +123,7 @@ pub(crate) struct GhostServer {
     pub(crate) disk: DurableState,
     /// The configuration that the server uses.
     pub(crate) conf: Option<IndexedConf>,
-    /// The same configuration as the object that the server shares.
+    /// The same configuration, as the object that the server shares.
     pub(crate) configuration: Option<Arc<Configuration>>,
     /// The configuration at the start of the last campaign.
     pub(crate) campaign: Option<Conf>,
@@ -153,7 +153,7 @@ pub(crate) struct GhostServer {
     pub(crate) transfers: Vec<RequestId>,
     /// The settings that the checks need.
     pub(crate) limits: Limits,
-    /// Since when a snapshot is due.
+    /// The time at which a snapshot became due, if one is due.
     pub(crate) due_snapshot: DueSnapshot,
     /// The unanswered appends of a leader.
     pub(crate) outstanding: Outstanding,
@@ -163,7 +163,7 @@ pub(crate) struct GhostServer {
     pub(crate) removals: Removals,
     /// Other calls that wait for an answer.
     pub(crate) pending_calls: Vec<PendingCall>,
-    /// The members whose address the latest change of the configuration changed.
+    /// The members that got another address in the latest change of the configuration.
     pub(crate) moved: ServerSet,
     /// The members that observers know.
     pub(crate) told_members: Vec<Member>,
@@ -171,13 +171,13 @@ pub(crate) struct GhostServer {
     pub(crate) told_leader: Option<Leader>,
 }
 
-/// The match index of a follower in these progress records; zero if there is no record of it.
+/// Returns the match index of a follower in these progress records; zero if there is no record of it.
 pub(super) fn matched(followers: &[Follower], node: NodeId) -> Index {
     followers.iter().find(|follower| follower.node == node).map_or(Index::ZERO, |known| known.matched)
 }
 
 impl GhostServer {
-    /// Whether the server runs.
+    /// True if the server runs.
     #[must_use]
     pub(crate) fn is_up(&self) -> bool {
         self.status == ServerStatus::Up
@@ -222,28 +222,29 @@ impl GhostServer {
         }
     }
 
-    /// Whether the disk holds the log up to an entry, as entries or in a snapshot.
+    /// True if the disk contains the log up to an entry, as entries or in a snapshot.
     ///
-    /// The snapshot counts first. A conflicting old log may lie beside a newer snapshot until the next start
-    /// discards it.
+    /// The snapshot is tested first. A conflicting old log may be on the disk beside a newer snapshot until
+    /// the next start discards it.
     #[must_use]
     pub(crate) fn disk_holds(&self, index: Index, link: ChainLink) -> bool {
         self.disk_covers(index) || self.disk.log.link(index) == Some(link)
     }
 
-    /// Whether the disk holds the entry with this index and term, in the log or in a snapshot.
+    /// True if the disk has the entry with this index and term, in the log or in a snapshot.
     #[must_use]
     pub(crate) fn disk_has(&self, id: LogId) -> bool {
         self.disk_covers(id.index) || self.disk.log.has(id)
     }
 
-    /// Whether a durable snapshot, or the compacted prefix of the log, covers an index.
+    /// True if a durable snapshot or the compacted prefix of the log covers an index.
     #[must_use]
     pub(crate) fn disk_covers(&self, index: Index) -> bool {
         index <= self.disk.snapshot.index || index < self.disk.log.base().index
     }
 
-    /// The base of the longest log that the server keeps, in memory or on disk. `None` if both are empty.
+    /// Returns the base of the longest log that the server keeps, in memory or on disk. Returns `None` if
+    /// both logs are empty.
     #[must_use]
     pub(crate) fn first_kept(&self) -> Option<Index> {
         let first = |chain: &Chain| (!chain.is_empty()).then(|| chain.base().index);
@@ -254,13 +255,13 @@ impl GhostServer {
         }
     }
 
-    /// A leader's last known progress record of a follower.
+    /// Returns the leader's last known progress record of a follower.
     #[must_use]
     pub(crate) fn follower(&self, node: NodeId) -> Option<Follower> {
         self.followers.iter().find(|follower| follower.node == node).copied()
     }
 
-    /// Whether the log in memory holds this entry, or has compacted it.
+    /// True if the log in memory has this entry or has compacted it.
     #[must_use]
     pub(crate) fn holds(&self, index: Index, link: ChainLink) -> bool {
         match self.log.link(index) {
@@ -279,7 +280,7 @@ impl GhostServer {
         pending_replies.swap_remove_back(at)
     }
 
-    /// Adds a pending reply. Drops the oldest one if there are 256 already.
+    /// Adds a pending reply. If there are already 256, drops the oldest.
     pub(crate) fn push_pending(pending_replies: &mut VecDeque<PendingReply>, reply: PendingReply) {
         const MOST: usize = 256;
         if MOST <= pending_replies.len() {

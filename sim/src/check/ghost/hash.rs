@@ -1,4 +1,5 @@
-//! Digests of entries and of whole log prefixes. Fast and stable, not secure.
+//! Digests of entries and of whole log prefixes. The functions are fast and always give the same result, but
+//! they are not secure.
 
 use wavetank_raft::{Configuration, Entry, LogId, Member, Payload};
 
@@ -18,19 +19,21 @@ pub(crate) const fn mixed(hash: u64, word: u64) -> u64 {
     mix(hash.rotate_left(7), word)
 }
 
-/// The digest of a log prefix that ends with this entry. `before` is the digest of the entries before it.
+/// Returns the digest of a log prefix that ends with this entry. `before` is the digest of the entries before
+/// it.
 #[must_use]
 pub(crate) fn prefix(before: u64, entry: &Entry) -> u64 {
     prefix_with(before, entry.id, payload(&entry.payload))
 }
 
-/// The digest of a log prefix that ends with an entry whose payload has this digest.
+/// Returns the digest of a log prefix that ends with an entry. `payload` is the digest of the entry's
+/// payload.
 #[must_use]
 pub(crate) const fn prefix_with(before: u64, id: LogId, payload: u64) -> u64 {
     mix(mix(mix(before.rotate_left(17), id.index.0), id.term.0), payload)
 }
 
-/// A digest of the payload of an entry.
+/// Returns a digest of the payload of an entry.
 #[must_use]
 pub(crate) fn payload(payload: &Payload) -> u64 {
     match payload {
@@ -43,19 +46,19 @@ pub(crate) fn payload(payload: &Payload) -> u64 {
     }
 }
 
-/// A digest of a configuration: its members, their suffrages and addresses, and their order.
+/// Returns a digest of a configuration: its members, their suffrages and addresses, and their order.
 #[must_use]
 pub(crate) fn configuration(configuration: &Configuration) -> u64 {
     member_lists(configuration.servers(), configuration.outgoing())
 }
 
-/// A digest of a configuration with these lists of new and old members.
+/// Returns a digest of a configuration with these lists of new and old members.
 #[must_use]
 pub(crate) fn member_lists(servers: &[Member], outgoing: &[Member]) -> u64 {
     members(members(5, servers), outgoing)
 }
 
-/// A digest of an index and a term, for a log prefix whose entries are unknown.
+/// Returns a digest of an index and a term, for a log prefix whose entries are unknown.
 #[must_use]
 pub(crate) const fn position(last: LogId) -> u64 {
     mix(mix(PRIME, last.index.0), last.term.0)
@@ -72,7 +75,8 @@ fn bytes(hash: u64, bytes: &[u8]) -> u64 {
     let mut hash = mix(hash, bytes.len() as u64);
     let mut words = bytes.chunks_exact(8);
     for word in &mut words {
-        hash = mix(hash, u64::from_le_bytes(word.try_into().expect("chunks of eight are eight long")));
+        hash =
+            mix(hash, u64::from_le_bytes(word.try_into().expect("a chunk of eight bytes has eight bytes")));
     }
     let rest = words.remainder().iter().fold(0, |rest, &byte| rest << 8 | u64::from(byte));
     mix(hash, rest)

@@ -1,5 +1,5 @@
-//! The history of each log index: the entries that servers held, the committed entry, and the state of the
-//! state machine. For each of them, the first server that showed it is kept.
+//! The history of each log index: the entries that servers had, the committed entry, and the state of the
+//! state machine. For each of these, the history also names the first server that showed it.
 
 use super::{Chain, ChainLink, IndexedConf, hash};
 use crate::plan::server_set::ServerIdx;
@@ -23,7 +23,7 @@ pub(crate) struct CommitRecord {
     pub(crate) by: ServerIdx,
 }
 
-/// A state machine's digest after an entry.
+/// The digest of a state machine's state after an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ReportedState {
     pub(crate) digest: u64,
@@ -50,7 +50,7 @@ impl HistoryRow {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct PinnedPosition {
     pub(crate) link: ChainLink,
-    /// The first state that was reported there.
+    /// The first state that was reported at this position.
     pub(crate) state: Option<ReportedState>,
 }
 
@@ -62,7 +62,7 @@ pub(crate) struct CommitHistory {
     rows: VecDeque<HistoryRow>,
     /// The greatest index that any server committed.
     committed: Index,
-    /// The terms in which entries were committed, each with its greatest committed index.
+    /// The terms in which entries were committed. For each term, the greatest index that was committed in it.
     declared: Vec<(Term, Index)>,
     /// The committed configurations.
     confs: Vec<IndexedConf>,
@@ -75,7 +75,8 @@ impl CommitHistory {
         self.rows.get(usize::try_from(at).ok()?)
     }
 
-    /// The row of an index. Creates rows above the last one. `None` if the row was pruned.
+    /// Returns the row of an index, and creates rows above the last row. Returns `None` if the row was
+    /// pruned.
     fn row_mut(&mut self, index: Index) -> Option<&mut HistoryRow> {
         let at = usize::try_from(index.0.checked_sub(self.first.0)?).ok()?;
         while self.rows.len() <= at {
@@ -84,7 +85,7 @@ impl CommitHistory {
         self.rows.get_mut(at)
     }
 
-    /// Records that a server has an entry. Keeps only the first log with an entry of this index and term.
+    /// Records that a server has an entry. Only the first log with an entry of this index and term is kept.
     pub(crate) fn hold(&mut self, by: ServerIdx, index: Index, link: ChainLink) {
         let Some(row) = self.row_mut(index) else { return };
         if row.first.is_none() {
@@ -94,32 +95,34 @@ impl CommitHistory {
         }
     }
 
-    /// The first log that had an entry of this index and term.
+    /// Returns the first log that had an entry with this index and term.
     #[must_use]
     pub(crate) fn first_holder(&self, index: Index, term: Term) -> Option<FirstHolder> {
         self.row(index)?.first_holder(term)
     }
 
-    /// The greatest index that any server committed.
+    /// Returns the greatest index that any server committed.
     #[must_use]
     pub(crate) const fn committed(&self) -> Index {
         self.committed
     }
 
-    /// The committed entry at an index. `None` if nothing is committed there, or if the row was pruned.
+    /// Returns the committed entry at an index. Returns `None` if no entry is committed there, or if the row
+    /// was pruned.
     #[must_use]
     pub(crate) fn at(&self, index: Index) -> Option<CommitRecord> {
         self.row(index)?.committed
     }
 
-    /// The committed entry at an index, also if its row was pruned but a snapshot ends there.
+    /// Returns the committed entry at an index. It is known even if its row was pruned, provided that a
+    /// snapshot ends there.
     #[must_use]
     pub(crate) fn link(&self, index: Index) -> Option<ChainLink> {
         let pin = || self.pinned.get(&index).map(|pin| pin.link);
         self.at(index).map(|committed| committed.link).or_else(pin)
     }
 
-    /// The empty chain after a snapshot that ends at this entry.
+    /// Returns the empty chain after a snapshot that ends at this entry.
     #[must_use]
     pub(crate) fn chain_at(&self, last: LogId) -> Chain {
         let known = self.link(last.index).filter(|link| link.term == last.term);
@@ -127,21 +130,21 @@ impl CommitHistory {
         Chain::above(last, if last == LogId::ZERO { hash::EMPTY } else { prefix }, self.conf_at(last.index))
     }
 
-    /// The committed configuration in force at an index.
+    /// Returns the committed configuration that is in force at an index.
     #[must_use]
     pub(crate) fn conf_at(&self, index: Index) -> Option<IndexedConf> {
         self.confs.iter().rev().find(|placed| placed.index <= index).copied()
     }
 
-    /// The greatest index that was committed in a term before this one.
+    /// Returns the greatest index that was committed in a term before this term.
     #[must_use]
     pub(crate) fn committed_before(&self, term: Term) -> Index {
         let before = self.declared.iter().rev().find(|(declared, _)| *declared < term);
         before.map_or(Index::ZERO, |(_, index)| *index)
     }
 
-    /// Records that a server in this term commits its log up to an index. Earlier commits stay, and a log that
-    /// differs from them adds nothing.
+    /// Records that a server in this term commits its log up to an index. Earlier commits are not changed,
+    /// even if this log differs from them.
     pub(crate) fn commit(&mut self, by: ServerIdx, term: Term, log: &Chain, upto: Index) {
         if self.committed < upto && self.first_difference(log, upto).is_none() {
             self.declare(by, term, log, upto);
@@ -197,14 +200,14 @@ impl CommitHistory {
         Some((index, last))
     }
 
-    /// Records the digest of a state machine after an entry. Keeps only the first digest.
+    /// Records the digest of a state machine's state after an entry. Only the first digest is kept.
     pub(crate) fn note_state(&mut self, by: ServerIdx, index: Index, digest: u64) {
         if let Some(row) = self.row_mut(index) {
             row.state.get_or_insert(ReportedState { digest, by });
         }
     }
 
-    /// The first state that was reported after an entry.
+    /// Returns the first state that was reported after an entry.
     #[must_use]
     pub(crate) fn state_at(&self, index: Index) -> Option<ReportedState> {
         let pin = || self.pinned.get(&index).and_then(|pin| pin.state);
@@ -219,7 +222,7 @@ impl CommitHistory {
         }
     }
 
-    /// The number of indexes that are kept.
+    /// Returns the number of indexes that are kept.
     #[must_use]
     pub(crate) fn len(&self) -> usize {
         self.rows.len()

@@ -1,5 +1,5 @@
-//! Records the duties of a leader: appends within their limits, rounds of staged servers, and messages to
-//! servers that were removed.
+//! Records the duties of a leader: to keep its appends within their limits, to count the rounds of staged
+//! servers, and to send messages to removed servers.
 
 use super::ghost_server::matched;
 use super::{Consumed, Facts, Ghost, GhostServer, SentAppend, StagingEnd};
@@ -28,7 +28,7 @@ impl Ghost {
         facts.add(Facts::SENT_ENTRIES);
     }
 
-    /// Forgets what a leader has done in an earlier term, before the actions of the step are recorded.
+    /// Clears the leader's records of an earlier term, before the actions of the step are recorded.
     pub(super) fn begin_leadership(&mut self, idx: ServerIdx) {
         let ghost_server = &mut self.ghost_servers[idx.at()];
         if !self.step.kept_leading() {

@@ -5,28 +5,28 @@ use wavetank_raft::{Server, Span};
 /// The settings of a server that the checks need.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Limits {
-    /// The most entries of one AppendEntries.
+    /// The maximum number of entries in one AppendEntries request.
     pub(crate) append_entries: u64,
-    /// The most bytes of one AppendEntries with several entries.
+    /// The maximum number of bytes in one AppendEntries request with several entries.
     pub(crate) append_bytes: u64,
-    /// The most unanswered AppendEntries with entries for one follower.
+    /// The maximum number of unanswered AppendEntries requests with entries for one follower.
     pub(crate) inflight: u64,
     /// The number of entries that stay in the log when it is compacted.
     pub(crate) trailing_logs: u64,
     /// The number of entries since the last snapshot at which the next one is due.
     pub(crate) snapshot_threshold: u64,
-    /// The shortest time from one check whether a snapshot is due to the next. The longest is twice as long.
+    /// The minimum time between two checks whether a snapshot is due. The maximum is twice as long.
     pub(crate) snapshot_interval: Span,
-    /// The time within which a round of catching up must end.
+    /// The time within which a catch-up round must end.
     pub(crate) election_timeout: Span,
-    /// The number of rounds of catching up.
+    /// The maximum number of catch-up rounds.
     pub(crate) catch_up_rounds: u64,
     /// The time from one heartbeat of a leader to the next.
     pub(crate) heartbeat_interval: Span,
 }
 
 impl Limits {
-    /// The limits in the present settings of a server.
+    /// Returns the limits in the present settings of a server.
     #[must_use]
     pub(crate) fn of(server: &Server) -> Self {
         let settings = server.node().settings();

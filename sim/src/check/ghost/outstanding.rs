@@ -1,16 +1,16 @@
-//! The appends of a leader that a follower has not answered.
+//! The AppendEntries requests of a leader that followers have not answered.
 
 use crate::plan::server_set::ServerIdx;
 use std::collections::VecDeque;
 use wavetank_raft::{Index, NodeId};
 
-/// An AppendEntries with entries, when it was sent.
+/// An AppendEntries request with entries, at the time when it was sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct SentAppend {
     pub(crate) to: NodeId,
-    /// The number of its entries.
+    /// The number of entries in the request.
     pub(crate) entries: u64,
-    /// The size of its entries in bytes.
+    /// The size of these entries in bytes.
     pub(crate) bytes: u64,
 }
 
@@ -25,13 +25,13 @@ pub(crate) struct Outstanding {
 struct Sent {
     /// The number of appends and heartbeats that were sent.
     count: u64,
-    /// Of each append with entries: its number, and its last entry.
+    /// The number and the last entry of each append with entries.
     open: VecDeque<(u64, Index)>,
 }
 
 impl Outstanding {
-    /// A leader remembers this number of requests more than its window has, so that heartbeats to a server
-    /// that is down do not fill its memory. It forgets the oldest requests first.
+    /// The number of requests that a leader remembers in addition to its window. Therefore heartbeats to a
+    /// server that is down do not fill the leader's memory. The oldest requests are forgotten first.
     const REMEMBERED_MORE: u64 = 32;
 
     /// Forgets all appends.
@@ -39,15 +39,15 @@ impl Outstanding {
         self.followers.clear();
     }
 
-    /// Forgets the appends for one follower: the leader regards them as lost, or starts again.
+    /// Forgets the appends for one follower. The leader regards them as lost, or begins again.
     pub(crate) fn forget(&mut self, node: NodeId) {
         if let Some(sent) = ServerIdx::of(node).and_then(|idx| self.followers.get_mut(idx.at())) {
             sent.open.clear();
         }
     }
 
-    /// Records an append with the entries after `prev` up to `upto`, or a heartbeat without entries. A leader
-    /// that sends entries again regards the first append of them as lost.
+    /// Records an append with the entries after `prev` up to `upto`, or a heartbeat without entries. If a
+    /// leader sends entries again, it regards the first append with these entries as lost.
     pub(crate) fn sent(&mut self, to: NodeId, prev: Index, upto: Index) {
         let Some(idx) = ServerIdx::of(to) else { return };
         if self.followers.len() <= idx.at() {
@@ -63,7 +63,8 @@ impl Outstanding {
         }
     }
 
-    /// Counts the appends that a follower has not answered, under a window of this size.
+    /// Returns the number of appends that a follower has not answered. `window` is the size of the leader's
+    /// window.
     pub(crate) fn count(&self, to: NodeId, window: u64) -> u64 {
         let Some(sent) = ServerIdx::of(to).and_then(|idx| self.followers.get(idx.at())) else { return 0 };
         let oldest = sent.count.saturating_sub(window + Self::REMEMBERED_MORE);

@@ -1,10 +1,10 @@
-//! The servers that a leader has removed, and the messages that they got since.
+//! The servers that a leader has removed, and the messages that they have received since then.
 
 use super::Limits;
 use crate::plan::server_set::ServerSet;
 use wavetank_raft::{AppendEntries, Index, NodeId, Time};
 
-/// The servers whose removal a leader has committed a short time ago.
+/// The servers whose removal a leader has recently committed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Removals {
     recent: Vec<Removal>,
@@ -18,23 +18,23 @@ pub(crate) struct Removal {
     pub(crate) at: Index,
     /// The time of the commit on the clock of the leader.
     committed: Option<Time>,
-    /// The time at which the server had acknowledged the removal, on the same clock.
+    /// The time at which the server had acknowledged the removal, on the clock of the leader.
     acknowledged: Option<Time>,
     /// The number of appends and heartbeats that were sent to the server since then.
     pub(crate) messages: u64,
-    /// True if one of them carried a commit index that includes the removal.
+    /// True if one of these messages carried a commit index that includes the removal.
     pub(crate) is_told: bool,
 }
 
 impl Removal {
-    /// Whether the leader has known for two heartbeats that the server has the entry that removes it.
+    /// True if the server has the entry that removes it, and the leader has known this for two heartbeats.
     pub(crate) fn is_acknowledged(&self, now: Time, limits: &Limits) -> bool {
         self.acknowledged.is_some_and(|at| at + limits.heartbeat_interval.times(2) < now)
     }
 }
 
 impl Removals {
-    /// The number of heartbeat intervals after which a leader has surely sent a few heartbeats.
+    /// The number of heartbeat intervals within which a leader must have sent a few heartbeats.
     const INTERVALS: u64 = 6;
 
     pub(crate) fn clear(&mut self) {
@@ -45,7 +45,7 @@ impl Removals {
         self.recent.is_empty()
     }
 
-    /// Records that the configuration at an index has other members, and forgets the servers that are members
+    /// Records that the configuration at an index has other members. Forgets the servers that are members
     /// again.
     pub(crate) fn configured(&mut self, was: ServerSet, now: ServerSet, at: Index) {
         let is_member = |node| now.iter().any(|idx| idx.node() == node);
@@ -55,7 +55,7 @@ impl Removals {
         self.recent.extend(was.minus(now).iter().map(|idx| new(idx.node())));
     }
 
-    /// Records the commit index of the leader, and the match index that it has of each follower.
+    /// Records the commit index of the leader, and its match index of each follower.
     pub(crate) fn stepped(&mut self, now: Time, commit: Index, matched: impl Fn(NodeId) -> Index) {
         for removal in self.recent.iter_mut().filter(|removal| removal.at <= commit) {
             removal.committed.get_or_insert(now);
@@ -73,7 +73,7 @@ impl Removals {
         }
     }
 
-    /// Removes and returns a removal after which the leader had the time for a few heartbeats.
+    /// Removes and returns a removal after which the leader had time for a few heartbeats.
     pub(crate) fn take_old(&mut self, now: Time, limits: &Limits) -> Option<Removal> {
         let span = limits.heartbeat_interval.times(Self::INTERVALS);
         let is_old = |removal: &Removal| removal.committed.is_some_and(|at| at + span < now);

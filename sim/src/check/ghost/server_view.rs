@@ -1,4 +1,4 @@
-//! The view that a server has of its own state: a few numbers, copied before and after each step.
+//! A server's view of its own state: a few numbers that are copied before and after each step.
 
 use crate::check::ghost::Limits;
 use crate::check::ghost::conf::Conf;
@@ -6,12 +6,12 @@ use crate::plan::server_set::ServerSet;
 use std::sync::Arc;
 use wavetank_raft::{Configuration, Index, LogId, NodeId, RoleName, Server, Span, Term, Voters};
 
-/// The view that a server has of its own state.
+/// A server's view of its own state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ServerView {
     pub(crate) role: RoleName,
     pub(crate) term: Term,
-    /// The candidate that got the vote of the server in this term.
+    /// The candidate for which the server voted in this term.
     pub(crate) vote: Option<NodeId>,
     /// The leader that the server follows.
     pub(crate) leader: Option<NodeId>,
@@ -28,13 +28,13 @@ pub(crate) struct ServerView {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Follower {
     pub(crate) node: NodeId,
-    /// The match index: the follower's log equals the leader's log up to here.
+    /// The match index: the index up to which the follower's log equals the leader's log.
     pub(crate) matched: Index,
     /// The index of the next entry that the leader will send.
     pub(crate) next: Index,
 }
 
-/// A server that the ghost can inspect: the real one, or a scripted one in tests.
+/// A server that the ghost can inspect: a real server, or a scripted server in tests.
 pub(crate) trait Inspect {
     fn view(&self) -> ServerView;
     /// The configuration that the server uses, and its index in the log.
@@ -68,13 +68,13 @@ impl ServerView {
         snapshot: LogId::ZERO,
     };
 
-    /// Whether the server leads.
+    /// True if the server leads.
     #[must_use]
     pub(crate) fn leads(&self) -> bool {
         self.role == RoleName::Leader
     }
 
-    /// Whether the server asks for votes or pre-votes.
+    /// True if the server asks for votes or pre-votes.
     #[must_use]
     pub(crate) fn campaigns(&self) -> bool {
         matches!(self.role, RoleName::Candidate | RoleName::PreCandidate)

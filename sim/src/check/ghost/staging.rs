@@ -5,7 +5,7 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::collections::VecDeque;
 use wavetank_raft::{Index, NodeId, RequestId, Span, Time};
 
-/// The calls of a leader that stage a server, the oldest first.
+/// The calls of a leader that stage a server. The oldest call is the first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stagings {
     open: VecDeque<Staging>,
@@ -18,11 +18,11 @@ pub(crate) struct Staging {
     pub(crate) node: NodeId,
     /// The index of the entry that adds the server as a non-voter.
     at: Index,
-    /// The rounds, once the entry is applied.
+    /// The catch-up rounds; `None` until the entry is applied.
     pub(crate) rounds: Option<Rounds>,
 }
 
-/// The rounds of a server that catches up.
+/// The catch-up rounds of a server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Rounds {
     /// The start of the first round, on the clock of the leader.
@@ -37,7 +37,7 @@ pub(crate) struct Rounds {
     pub(crate) timeout: Span,
 }
 
-/// The end of a staging.
+/// The end of a staging: a promotion or a failure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum StagingEnd {
     /// The leader made the server a voter.
@@ -55,25 +55,25 @@ impl Stagings {
         self.open.is_empty()
     }
 
-    /// Records a call whose entry adds the server as a non-voter at an index.
+    /// Records a call that stages a server. Its entry at this index adds the server as a non-voter.
     pub(crate) fn begin(&mut self, request: RequestId, node: NodeId, at: Index) {
         self.open.push_back(Staging { request, node, at, rounds: None });
     }
 
-    /// Removes a call that is answered. Returns it if its rounds had begun.
+    /// Removes a call that is answered. Returns the call if its rounds had begun.
     pub(crate) fn end(&mut self, request: RequestId) -> Option<Staging> {
         let place = self.open.iter().position(|staging| staging.request == request)?;
         self.open.remove(place).filter(|staging| staging.rounds.is_some())
     }
 
-    /// The call whose rounds have begun and whose server is one of these.
+    /// Returns the call whose rounds have begun and whose server is in this set.
     pub(crate) fn of(&self, servers: ServerSet) -> Option<Staging> {
         let is_of = |node| ServerIdx::of(node).is_some_and(|idx| servers.contains(idx));
         self.open.iter().find(|staging| staging.rounds.is_some() && is_of(staging.node)).copied()
     }
 
-    /// Ends rounds, and begins those of servers whose entries are applied. `last` is the end of the leader's
-    /// log, without the entries of this step. `matched` is the match index of a follower.
+    /// Ends rounds, and begins the rounds of servers whose entries are applied. `last` is the end of the
+    /// leader's log, without the entries of this step. `matched` is the match index of a follower.
     pub(crate) fn stepped(
         &mut self,
         (now, applied, last): (Time, Index, Index),

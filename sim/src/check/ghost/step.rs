@@ -14,11 +14,12 @@ use wavetank_raft::{
 /// The event that the server received, reduced to the parts that the checks need.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Consumed {
-    /// An AppendEntries. `upto` is its last entry, or the entry before a heartbeat.
+    /// An AppendEntries request. `upto` is its last entry; for a heartbeat, it is the entry before it.
     Append { from: NodeId, term: Term, upto: LogId },
     /// A piece of a snapshot.
     Snapshot { from: NodeId, term: Term },
-    /// A candidate with this last entry asks for a vote. `transfer` is true if a leader asked it to campaign.
+    /// A candidate whose log ends at `last` asks for a vote. `transfer` is true if a leader told it to
+    /// campaign.
     VoteRequest { from: NodeId, term: Term, last: LogId, transfer: bool },
     /// A candidate asks for a pre-vote.
     PreVoteRequest { from: NodeId, term: Term },
@@ -32,23 +33,23 @@ pub(crate) enum Consumed {
     StoreFailed,
     /// A load of a snapshot into the state machine failed.
     LoadFailed,
-    /// A snapshot of the state machine was taken up to this index, or failed.
+    /// A snapshot of the state machine up to this index was taken; `None` if it failed.
     SnapshotEnded(Option<Index>),
     /// The time of a deadline has come.
     Timer,
     /// A follower refused an append or a heartbeat.
     AppendRefused { from: NodeId, term: Term },
-    /// A call that adds this server and makes it a voter later.
+    /// A call that adds this server as a non-voter and later makes it a voter.
     Staged(RequestId, NodeId),
     /// A call that changes settings.
     Reload,
     /// Any other call.
     Call,
-    /// Any other event, for example a write that is durable.
+    /// Any other event, for example the report of a durable write.
     Other,
 }
 
-/// The reason that a server gives for stopping.
+/// The reason that a server gives for its stop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Stop {
     /// A shutdown call.
@@ -64,18 +65,18 @@ pub(crate) enum Stop {
 /// A promise in a message that was sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Promise {
-    /// A vote was given to a candidate.
+    /// The sender voted for a candidate.
     Grant { term: Term, to: NodeId },
-    /// A pre-vote was granted to a candidate.
+    /// The sender granted a candidate a pre-vote.
     PreGrant { to: NodeId },
-    /// A vote was requested, so the candidate has voted for itself. `last` is the last entry that the
-    /// request names.
+    /// The sender asked for votes, so it has voted for itself. `last` is the last entry that the request
+    /// names.
     Candidacy { term: Term, last: LogId },
-    /// Entries up to this one are durable on a follower in this term.
+    /// The entries up to this entry are durable on a follower in this term.
     Ack { term: Term, upto: LogId },
     /// A snapshot up to this entry is durable on a follower in this term.
     SnapshotAck { term: Term, upto: LogId },
-    /// A peer was asked to campaign at once.
+    /// The sender told a peer to campaign at once.
     TimeoutNow { to: NodeId },
 }
 
@@ -110,16 +111,17 @@ pub(crate) struct DiscardedLog {
     pub(crate) held: bool,
 }
 
-/// A read that is allowed now.
+/// A read that is allowed in this step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct AllowedRead {
-    /// The request, and the state of the cluster when it was made.
+    /// The request, and the state of the cluster at the time of the request.
     pub(crate) asked: PendingRead,
-    /// The index that the state machine must reach before the read. `None` for a confirmation of leadership.
+    /// The index that the state machine must have applied before the read. `None` for a confirmation of
+    /// leadership.
     pub(crate) index: Option<Index>,
 }
 
-/// The state that a server recovered at its start, and the state that had reached its disk before.
+/// The state that a server recovered at its start, and the state that had reached its disk before the start.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RecoveredState {
     /// The vote record.
@@ -128,7 +130,7 @@ pub(crate) struct RecoveredState {
     pub(crate) snapshot: LogId,
     /// The last entry of the log.
     pub(crate) last: LogId,
-    /// True if the server ran before and kept its disk.
+    /// True if the server had run before and kept its disk.
     pub(crate) returning: bool,
     /// The state that had reached the disk before the start.
     pub(crate) kept: DurableState,
@@ -137,13 +139,13 @@ pub(crate) struct RecoveredState {
 }
 
 impl RecoveredState {
-    /// The last index that the server recovered, as an entry or in the snapshot.
+    /// Returns the last index that the server recovered, as an entry or in the snapshot.
     pub(crate) fn end(&self) -> Index {
         self.last.index.max(self.snapshot.index)
     }
 }
 
-/// The observation that the checks judge. Its buffers are reused for the next one.
+/// The observation that the checks judge. Its buffers are used again for the next observation.
 #[derive(Clone, Debug)]
 pub(crate) struct GhostStep {
     /// The server that was observed.
@@ -164,7 +166,7 @@ pub(crate) struct GhostStep {
     pub(crate) counted: Option<Conf>,
     /// The promises in the messages that were sent.
     pub(crate) promises: Vec<Promise>,
-    /// The votes that were given: the term and the candidate of each.
+    /// The votes that were given. Each has a term and a candidate.
     pub(crate) votes: Vec<(Term, ServerIdx)>,
     /// The number of messages that were sent.
     pub(crate) messages: u32,
@@ -172,11 +174,11 @@ pub(crate) struct GhostStep {
     pub(crate) sent_term: Term,
     /// The newest term that the server had sent before this step.
     pub(crate) announced_term_before: Term,
-    /// The entries that were removed from the end of the log, the last one first.
+    /// The entries that were removed from the end of the log. The last entry of the log comes first.
     pub(crate) removed: Vec<RemovedEntry>,
     /// The log that a snapshot replaced as a whole.
     pub(crate) discarded: Option<DiscardedLog>,
-    /// The last index that was compacted away.
+    /// The last index that was compacted.
     pub(crate) compacted: Option<Index>,
     /// The first and the last index of the appended entries.
     pub(crate) appended: Option<(Index, Index)>,
@@ -210,7 +212,7 @@ pub(crate) struct GhostStep {
     pub(crate) answered: Vec<AnsweredCall>,
     /// The number of entries with extensions and of restores that were handed to the state machine.
     pub(crate) special: u32,
-    /// The index of such an entry that differs from the log.
+    /// The index of an entry that was handed to the state machine and differs from the log.
     pub(crate) altered: Option<Index>,
     /// The leader's progress records before the step.
     pub(crate) followers_before: Vec<Follower>,
@@ -223,7 +225,7 @@ pub(crate) struct GhostStep {
 }
 
 impl GhostStep {
-    /// The step before the first observation.
+    /// Makes the step before the first observation.
     pub(crate) fn blank() -> Self {
         Self {
             idx: ServerIdx(0),
@@ -294,13 +296,14 @@ impl GhostStep {
         self.stopped = None;
     }
 
-    /// Whether the server led the same term before and after the step.
+    /// True if the server led the same term before and after the step.
     #[must_use]
     pub(crate) fn kept_leading(&self) -> bool {
         self.was.leads() && self.now.leads() && self.was.term == self.now.term
     }
 
-    /// The term of the received message. `None` if the event is no message or carries no term.
+    /// Returns the term of the received message. Returns `None` if the event is not a message or carries no
+    /// term.
     #[must_use]
     pub(crate) const fn message_term(&self) -> Option<Term> {
         match self.consumed {
@@ -323,14 +326,15 @@ impl GhostStep {
     }
 }
 
-/// The last entry of an append, or the entry before it if it is a heartbeat.
+/// Returns the last entry of an append. For a heartbeat, returns the entry before it.
 #[must_use]
 #[inline]
 pub(crate) fn end_of(append: &AppendEntries) -> LogId {
     append.entries.last().map_or(append.prev, |entry| entry.id)
 }
 
-/// Reduces an event to the parts that the checks need. Inlined, so that the result is not copied.
+/// Reduces an event to the parts that the checks need. The function is inlined, so that the result is not
+/// copied.
 #[must_use]
 #[inline]
 pub(crate) fn consumed(event: &Event) -> Consumed {
@@ -372,8 +376,8 @@ fn consumed_request(from: NodeId, request: &Request) -> Consumed {
     }
 }
 
-/// Reduces a read to its request id, whether its answer carries an index, and whether it relies on the
-/// lease. `None` if the call is no read.
+/// Reduces a read to three values: its request id, whether its answer carries an index, and whether it relies
+/// on the lease. Returns `None` if the call is not a read.
 #[must_use]
 pub(crate) const fn read_of(request: RequestId, call: &Call) -> Option<(RequestId, bool, bool)> {
     match call {

@@ -134,7 +134,8 @@ impl Ghost {
         self.step.now_conf = ghost_server.conf;
     }
 
-    /// Records the facts that depend on the event, and how far an append matched the log.
+    /// Records the facts that depend on the event. For an append, also records the index up to which it
+    /// matched the log.
     fn note_event(&mut self, idx: ServerIdx, server: &impl Inspect, facts: &mut Facts) {
         let (was, now) = (self.step.was, self.step.now);
         let ghost_server = &mut self.ghost_servers[idx.at()];
@@ -227,7 +228,7 @@ impl Ghost {
     }
 }
 
-/// Copies the configuration of a server if it has changed. Returns whether it has.
+/// Copies the configuration of a server if it has changed. Returns true if it has changed.
 pub(super) fn learn_configuration(
     idx: ServerIdx,
     ghost_server: &mut GhostServer,
@@ -262,7 +263,7 @@ pub(super) fn learn_configuration(
     }
 }
 
-/// The members of both configurations that have another address in the second.
+/// Returns the members of both configurations that have another address in the second configuration.
 fn moved(before: &Configuration, now: &Configuration) -> ServerSet {
     let is_moved = |member: &&Member| {
         before.server(member.id.node()).is_some_and(|before| before.address != member.address)
@@ -270,7 +271,7 @@ fn moved(before: &Configuration, now: &Configuration) -> ServerSet {
     now.members().filter(is_moved).filter_map(|member| ServerIdx::of(member.id.node())).collect()
 }
 
-/// The facts that differ between two views.
+/// Returns the facts that differ between two views.
 fn diff_views(was: &ServerView, now: &ServerView) -> Facts {
     let mut facts = Facts::NONE;
     facts.add_if(was.term != now.term, Facts::TERM);

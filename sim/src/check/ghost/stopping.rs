@@ -1,4 +1,4 @@
-//! Disk faults, and servers that stop or refuse to start by their own decision.
+//! Disk faults, and servers that stop or refuse to start by themselves.
 
 use super::{Facts, Ghost, Loads, ServerStatus, Stop};
 use crate::disk::fault::{Damage, MachineFault};

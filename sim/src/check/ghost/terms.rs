@@ -10,10 +10,11 @@ struct TermRow {
     leader: Option<ServerIdx>,
 }
 
-/// All votes and leaders of a run. Crashes remove none of them; a new disk under an old name does.
+/// All votes and leaders of a run. A crash removes none of them. The votes of a server are removed if it was
+/// removed from the cluster and got a new disk.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Terms {
-    /// In ascending order of terms. Nearly all searches concern the last rows, so they begin at the end.
+    /// The terms, in ascending order. Nearly all searches concern the last terms, so they begin at the end.
     rows: Vec<TermRow>,
 }
 
@@ -32,29 +33,29 @@ impl Terms {
         &mut self.rows[at - 1]
     }
 
-    /// Records a vote. Keeps the first vote of a server in a term.
+    /// Records a vote. Only the first vote of a server in a term is kept.
     pub(crate) fn vote(&mut self, voter: ServerIdx, term: Term, candidate: ServerIdx) {
         self.row_mut(term).votes[voter.at()].get_or_insert(candidate);
     }
 
-    /// Removes the votes of a server that was removed from the cluster and has a new disk. They were the
-    /// votes of another server.
+    /// Removes the votes of a server that was removed from the cluster and has a new disk. With the new disk,
+    /// it counts as another server.
     pub(crate) fn forget_votes_of(&mut self, voter: ServerIdx) {
         self.rows.iter_mut().for_each(|row| row.votes[voter.at()] = None);
     }
 
-    /// Records a leader. Keeps the first leader of a term.
+    /// Records a leader. Only the first leader of a term is kept.
     pub(crate) fn lead(&mut self, term: Term, leader: ServerIdx) {
         self.row_mut(term).leader.get_or_insert(leader);
     }
 
-    /// The candidate that got a server's vote in a term.
+    /// Returns the candidate for which a server voted in a term.
     #[must_use]
     pub(crate) fn vote_of(&self, voter: ServerIdx, term: Term) -> Option<ServerIdx> {
         self.row(term)?.votes[voter.at()]
     }
 
-    /// The servers that voted for a candidate.
+    /// Returns the servers that voted for a candidate in a term.
     #[must_use]
     pub(crate) fn votes_for(&self, candidate: ServerIdx, term: Term) -> ServerSet {
         let Some(row) = self.row(term) else { return ServerSet::NONE };
@@ -62,20 +63,20 @@ impl Terms {
         voted.map(|(_, voter)| ServerIdx(voter)).collect()
     }
 
-    /// The number of candidates that got votes in a term.
+    /// Returns the number of candidates that got votes in a term.
     #[must_use]
     pub(crate) fn candidates(&self, term: Term) -> usize {
         let Some(row) = self.row(term) else { return 0 };
         row.votes.iter().flatten().copied().collect::<ServerSet>().len()
     }
 
-    /// The leader of a term.
+    /// Returns the leader of a term.
     #[must_use]
     pub(crate) fn leader(&self, term: Term) -> Option<ServerIdx> {
         self.row(term)?.leader
     }
 
-    /// The newest term that had a leader.
+    /// Returns the newest term that had a leader, and that leader.
     #[must_use]
     pub(crate) fn newest_led(&self) -> Option<(Term, ServerIdx)> {
         self.rows.iter().rev().find_map(|row| Some((row.term, row.leader?)))

@@ -1,5 +1,5 @@
-//! Records each write twice: in the copy of the log when a server requests it, and in the copy of the disk
-//! when it is durable.
+//! Records each write twice: in the copy of the log when a server requests the write, and in the copy of the
+//! disk when the write is durable.
 
 use super::{Chain, CommitHistory, DiscardedLog, DurableState, Facts, Ghost, RemovedEntry};
 use crate::plan::server_set::ServerIdx;
@@ -67,8 +67,8 @@ impl Ghost {
         facts.add_if(before < self.step.removed.len(), Facts::CUT);
     }
 
-    /// Replaces the start of the log by the snapshot that was just installed. That snapshot is not always the
-    /// newest on the disk: a complete snapshot of an earlier leader may be newer.
+    /// Replaces the start of the log by the snapshot that was just installed. This need not be the newest
+    /// snapshot on the disk, because a complete snapshot of an earlier leader may be newer.
     fn discard(&mut self, idx: ServerIdx, token: Token, facts: &mut Facts) {
         let snapshot = self.step.now.snapshot;
         let ghost_server = &mut self.ghost_servers[idx.at()];
@@ -81,7 +81,7 @@ impl Ghost {
         self.ghost_servers[idx.at()].log = self.history.chain_at(snapshot);
     }
 
-    /// Records a write that reached the disk as a whole, or only with its first entries.
+    /// Records a write that reached the disk as a whole, or with only its first entries.
     pub(crate) fn durable(&mut self, idx: ServerIdx, write: &Write, torn: Option<usize>) -> Facts {
         self.step.clear(idx);
         let ghost_server = &mut self.ghost_servers[idx.at()];

@@ -1,9 +1,10 @@
-//! Every call is answered at most once, with the right kind of answer or with an error. A transfer of
-//! leadership ends within two election timeouts, and a request for a snapshot is answered as soon as the
-//! snapshot is taken or has failed, by what became of it (thesis §3.10, §5.1, §6.3).
+//! Every call is answered at most once, with the right kind of answer or with an error (thesis §3.10, §5.1,
+//! §6.3). A transfer of leadership ends within two election timeouts, in virtual time and on the server's
+//! clock; a frozen or slow clock excuses a delay. A request for a snapshot is answered when the snapshot is
+//! taken or has failed, and the answer says which of the two happened.
 //!
-//! The check is demanded at every step of every run. The end of the run judges calls that have no answer:
-//! see [`Unsettled`](crate::engine::world::Unsettled).
+//! The check is demanded at every step of every run. The end of the run judges calls that have no answer: see
+//! [`Unsettled`](crate::engine::world::Unsettled).
 
 use crate::check::violated;
 use crate::observe::report::Class;
@@ -15,11 +16,13 @@ use wavetank_raft::{Action, Answer, Call, Event, ReadPath, RequestId, Span, Time
 /// The check that watches open calls.
 #[derive(Clone, Debug)]
 pub(crate) struct EveryCallEnds {
-    /// The longest time that a transfer may take.
+    /// The maximum time that a transfer may take.
     longest: Span,
     /// The open calls of each server, by its number.
     open: Vec<Vec<OpenCall>>,
-    /// Whether a snapshot was taken, if the current step began with the report of one.
+    /// The clock time of the server that takes the current step.
+    clock: Time,
+    /// The result of a snapshot, if the current step began with the report of one: true if it was taken.
     snapshot_taken: Option<bool>,
     /// The number of calls that were answered.
     judged: u64,
@@ -31,6 +34,8 @@ struct OpenCall {
     request: RequestId,
     wants: AnswerKind,
     since: Time,
+    /// The time on the server's clock at `since`.
+    clock_then: Time,
 }
 
 /// The kind of answer that a call expects.
@@ -41,7 +46,7 @@ enum AnswerKind {
     Readable,
     Snapshotted,
     Done,
-    /// The same answer as [`AnswerKind::Done`], but it must come in time.
+    /// The same answer as [`AnswerKind::Done`], but within a time limit.
     Transfer,
 }
 
@@ -55,7 +60,7 @@ impl EveryCallEnds {
     #[must_use]
     pub(crate) fn new(election_timeout: Span) -> Self {
         let open = vec![Vec::new(); ServerIdx::MAX_SERVERS];
-        Self { longest: election_timeout.times(2), open, snapshot_taken: None, judged: 0 }
+        Self { longest: election_timeout.times(2), open, clock: Time(0), snapshot_taken: None, judged: 0 }
     }
 
     /// The number of calls that were answered.
@@ -68,7 +73,10 @@ impl EveryCallEnds {
     pub(crate) fn on_observation(&mut self, observation: &Observation<'_>) -> Option<(Class, String)> {
         let at = observation.at;
         match &observation.kind {
-            ObservationKind::Stepping { idx, event, .. } => self.asked(*idx, event, at),
+            ObservationKind::Stepping { idx, event, clock, .. } => {
+                self.clock = *clock;
+                self.asked(*idx, event, at);
+            }
             ObservationKind::Stepped { idx, actions, .. } => return self.answered(*idx, actions, at),
             // A server that stops loses its open calls, so nobody expects their answers.
             ObservationKind::Crashed { idx, .. }
@@ -84,15 +92,16 @@ impl EveryCallEnds {
     }
 
     fn asked(&mut self, idx: ServerIdx, event: &Event, since: Time) {
-        let open = &mut self.open[idx.at()];
+        let (open, clock_then) = (&mut self.open[idx.at()], self.clock);
         self.snapshot_taken = None;
         match event {
             Event::SnapshotTaken(taken) => self.snapshot_taken = Some(taken.is_ok()),
             Event::Call { request, call } => {
-                open.push(OpenCall { request: *request, wants: wants(call), since });
+                open.push(OpenCall { request: *request, wants: wants(call), since, clock_then });
             }
             Event::ApplyBatch(commands) => {
-                let applied = |&(request, _): &_| OpenCall { request, wants: AnswerKind::Applied, since };
+                let wants = AnswerKind::Applied;
+                let applied = |&(request, _): &_| OpenCall { request, wants, since, clock_then };
                 open.extend(commands.iter().map(applied));
             }
             _ => {}
@@ -112,7 +121,7 @@ impl EveryCallEnds {
                 && taken != outcome.is_ok()
             {
                 return safety(violated(format_args!(
-                    "{idx} answers {request} with {outcome:?}, but that is not what became of the snapshot"
+                    "{idx} answers {request} with {outcome:?}, but this is not the result of the snapshot"
                 )));
             }
             if let Ok(answer) = outcome
@@ -131,8 +140,8 @@ impl EveryCallEnds {
             let request = left.request;
             return safety(violated(format_args!("{idx} does not answer {request}, but the snapshot {end}")));
         }
-        let late =
-            |open: &&OpenCall| open.wants == AnswerKind::Transfer && self.longest < at.since(open.since);
+        let took = |open: &OpenCall| at.since(open.since).min(self.clock.since(open.clock_then));
+        let late = |open: &&OpenCall| open.wants == AnswerKind::Transfer && self.longest < took(open);
         let OpenCall { request, since, .. } = open.iter().find(late)?;
         let what =
             violated(format_args!("{idx} has not ended the transfer {request} that began at {since} ms"))?;
@@ -204,6 +213,11 @@ mod tests {
 
     /// The message of the check if a transfer, a command and a read get these answers at this time.
     fn said(answers: &[(u64, Outcome)], at: Time) -> Option<String> {
+        said_by_clock(answers, at, at)
+    }
+
+    /// The message of [`said`] if the server's clock then shows `clock`.
+    fn said_by_clock(answers: &[(u64, Outcome)], at: Time, clock: Time) -> Option<String> {
         let plan = Plan::calm(1, 1);
         let clients = tiny::SumClients::new(&plan);
         let world = World::new(plan, |_| tiny::Sum::default(), Box::new(clients), ());
@@ -224,6 +238,8 @@ mod tests {
             outcome: outcome.clone(),
         };
         let actions: Vec<Action> = answers.iter().map(answer).collect();
+        let seen = ObservationKind::Stepping { idx: N1, event: &Event::Timer, server, clock };
+        assert!(judge.on_observation(&Observation { at, step: 8, kind: seen }).is_none());
         let seen = ObservationKind::Stepped { idx: N1, server, actions: &actions };
         judge.on_observation(&Observation { at, step: 9, kind: seen }).map(|(_, what)| what)
     }
@@ -294,12 +310,18 @@ mod tests {
         let silent = said_of_snapshot(Ok(()), None).expect("it waits");
         assert!(silent.ends_with("but the snapshot was taken"), "{silent}");
         let wrong = said_of_snapshot(Ok(()), Some(error)).expect("it was taken");
-        assert!(wrong.contains("not what became of the snapshot"), "{wrong}");
+        assert!(wrong.contains("not the result of the snapshot"), "{wrong}");
     }
 
     #[test]
     fn a_transfer_ends_in_time() {
         assert_eq!(said(&[], Time(200_000)), None);
         assert!(said(&[], Time(200_001)).expect("it is late").contains("transfer"));
+    }
+
+    #[test]
+    fn a_transfer_waits_while_the_clock_is_frozen() {
+        assert_eq!(said_by_clock(&[], Time(200_001), Time(200_000)), None);
+        assert!(said_by_clock(&[], Time(200_001), Time(200_001)).is_some());
     }
 }

@@ -1,10 +1,11 @@
 //! After all faults have ended, the connected servers agree on a leader, commit new entries, apply the
 //! same log, and keep their leader (thesis §3.4, §3.9).
 //!
-//! These servers are called the core. The check runs at the end of the run. It allows some slack,
-//! because writes of the last election timeouts may still be under way. It is demanded only if the core is
-//! a quorum of every configuration that its members use, if the timing of the plan allows elections
-//! (thesis §3.9), and if the run is long enough after the last fault.
+//! These servers are called the core. The check runs at the end of the run. It allows some slack, because
+//! writes of the last election timeouts may not be finished. The check is demanded only under four
+//! conditions. The core is a quorum of every configuration that its members use. The log of some member can
+//! win an election (thesis §3.6.1). The timing of the plan allows elections (thesis §3.9). The run is long
+//! enough after the last fault.
 
 use crate::check::ghost::{Facts, Ghost, GhostServer, IndexedConf, ServerView};
 use crate::check::violated;
@@ -13,17 +14,17 @@ use std::collections::VecDeque;
 use std::fmt;
 use wavetank_raft::{Index, Span, Term, Time};
 
-/// The time that the cluster gets, and the stability that it must reach.
+/// The time limits of the cluster, and the stability that it must reach.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct LivenessBounds {
-    /// The longest time after which a follower without leader contact campaigns.
+    /// The maximum time after which a follower without leader contact campaigns.
     pub election_timeout: Span,
-    /// The time in which the core must settle, in election timeouts.
+    /// The time within which the core must settle, in election timeouts.
     pub timeouts: u64,
     /// The time that the last commits may take to reach all members, in election timeouts.
     pub slack: u64,
-    /// How often the leader may change after the core has settled. `None` means any number: without
-    /// pre-vote, removed servers may start elections (thesis §4.2.3).
+    /// The maximum number of changes of the leader after the core has settled. `None` means any number:
+    /// without pre-vote, removed servers may start elections (thesis §4.2.3).
     pub changes_most: Option<u64>,
     /// True if the timing of the plan allows elections:
     /// [`Plan::has_time_to_elect`](crate::plan::Plan::has_time_to_elect).
@@ -42,10 +43,10 @@ impl Default for LivenessBounds {
     }
 }
 
-/// The elections since the last fault on the core ended. A failure prints them.
+/// The elections since the last fault on the core ended. A failure message prints them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 struct ElectionCycle {
-    /// The number of campaigns that began, pre-votes included.
+    /// The number of campaigns that began, including pre-votes.
     campaigns: u64,
     /// The number of campaigns that made a leader.
     victories: u64,
@@ -87,7 +88,7 @@ pub struct Progress {
     goal: Index,
     /// The time at which the core first reached `goal`.
     settled: Option<Time>,
-    /// How often the leader changed after the core had settled.
+    /// The number of changes of the leader after the core had settled.
     changes: u64,
     /// The newest leader of the core.
     leader: Option<ServerIdx>,
@@ -97,7 +98,7 @@ pub struct Progress {
     term: Term,
     /// The last 64 checkpoints, one for each election timeout, the oldest first.
     checkpoints: VecDeque<Checkpoint>,
-    /// How often the core settled, or did not settle in time.
+    /// The number of times that the core settled or failed to settle in time.
     judged: u64,
 }
 
@@ -136,19 +137,20 @@ impl Progress {
         }
     }
 
-    /// The time that the core took to settle. `None` if it never settled, or if the faults never ended.
+    /// Returns the time that the core took to settle. Returns `None` if it never settled, or if the faults
+    /// never ended.
     #[must_use]
     pub fn wait(&self) -> Option<Span> {
         Some(self.settled?.since(self.healed?.0))
     }
 
-    /// How often the core settled, or did not settle in time.
+    /// Returns the number of times that the core settled or failed to settle in time.
     #[must_use]
     pub const fn witnessed(&self) -> u64 {
         self.judged
     }
 
-    /// Takes note of an observation.
+    /// Records an observation.
     pub(crate) fn on_observation(&mut self, ghost: &Ghost, facts: Facts) {
         if facts.touches(Facts::HEALED) {
             (self.healed, self.settled) = (ghost.healed, None);
@@ -178,8 +180,8 @@ impl Progress {
         self.mark(ghost, core);
     }
 
-    /// Adds a checkpoint once in an election timeout. The end of the run demands that the core has
-    /// reached the checkpoint that is older than the slack.
+    /// Adds a checkpoint once in each election timeout. At the end of the run, the core must have reached the
+    /// newest checkpoint that is older than the slack.
     fn mark(&mut self, ghost: &Ghost, core: ServerSet) {
         let due = self
             .checkpoints
@@ -201,7 +203,8 @@ impl Progress {
         let (_, core) = self.healed.filter(|_| self.bounds.has_time_to_elect)?;
         let bounds = self.bounds.election_timeout.times(self.bounds.timeouts);
         self.judged += u64::from(self.settled.is_some());
-        if at.since(self.since) < bounds || !can_decide(ghost, core) {
+        let can_elect = leader(ghost, core).is_some() || has_winning_log(ghost, core);
+        if at.since(self.since) < bounds || !can_decide(ghost, core) || !can_elect {
             return None;
         }
         self.judged += u64::from(self.settled.is_none());
@@ -226,8 +229,8 @@ impl Progress {
         })
     }
 
-    /// Returns a message, built by `sentence`, if the core has not reached `goal`: a leader that committed
-    /// an entry of its term, and members that follow it and have applied `goal`.
+    /// Returns a message if the core has not reached `goal`. A leader must have committed an entry of its
+    /// term, and the members must follow it and have applied `goal`. `sentence` builds the message.
     fn demand<T>(
         &self,
         ghost: &Ghost,
@@ -243,7 +246,7 @@ impl Progress {
         let ServerView { term: led, commit, .. } = lead.view;
         if lead.log.link(commit).is_none_or(|link| link.term != led) {
             return Some(sentence(format_args!(
-                "{leader} leads {led} and has committed no entry of {led}; its commit index is {commit}"
+                "{leader} leads {led}, but has committed no entry of {led}; its commit index is {commit}"
             )));
         }
         let members = lead.conf.map_or(ServerSet::NONE, |placed| placed.conf.members);
@@ -262,32 +265,32 @@ impl Progress {
 }
 
 /// Returns a message if the leader's configuration is joint or lacks the leader's vote, although it was
-/// committed long ago: its index is at most `passed`.
+/// committed long ago. Its index is then at most `passed`.
 fn configured(ghost: &Ghost, core: ServerSet, passed: Index) -> Option<String> {
     let (idx, lead) = leader(ghost, core)?;
     let conf = lead.conf.filter(|placed| placed.index <= passed)?;
     if conf.conf.is_joint() {
-        return violated(format_args!("{idx} leads and has not left the joint configuration {conf}"));
+        return violated(format_args!("{idx} leads, but has not left the joint configuration {conf}"));
     }
     if conf.conf.voters().contains(idx) {
         return None;
     }
-    violated(format_args!("{idx} leads and is not a voter of the committed configuration {conf}"))
+    violated(format_args!("{idx} leads, but is not a voter of the committed configuration {conf}"))
 }
 
 fn newest_term(ghost: &Ghost, core: ServerSet) -> Term {
     core.iter().map(|idx| ghost.ghost_server(idx).view.term).max().unwrap_or(Term(0))
 }
 
-/// The leader of the core. If several running servers lead, it is the leader with the newest term.
+/// Returns the leader of the core. If several running servers lead, returns the leader with the newest term.
 fn leader(ghost: &Ghost, core: ServerSet) -> Option<(ServerIdx, &GhostServer)> {
     let running = core.and(ghost.up()).iter().map(|idx| (idx, ghost.ghost_server(idx)));
     let leaders = running.filter(|(_, ghost_server)| ghost_server.view.leads());
     leaders.max_by_key(|(_, ghost_server)| ghost_server.view.term)
 }
 
-/// Whether the core is a quorum of every configuration that its members use. A configuration that is not
-/// committed may be truncated, so the core must also be a quorum of the one before it.
+/// True if the core is a quorum of every configuration that its members use. An uncommitted configuration may
+/// be truncated, so the core must also be a quorum of the configuration before it.
 fn can_decide(ghost: &Ghost, core: ServerSet) -> bool {
     let running = core.and(ghost.up());
     let enough = |placed: IndexedConf| placed.conf.is_quorum(running);
@@ -301,6 +304,18 @@ fn can_decide(ghost: &Ghost, core: ServerSet) -> bool {
             let may_return = ghost.ghost_server(idx).view.commit < latest.index;
             enough(latest) && (!may_return || before.is_none_or(enough))
         })
+}
+
+/// True if some running server of the core can win an election with its log: the servers whose logs are at
+/// most as up to date are a quorum of the server's configuration.
+fn has_winning_log(ghost: &Ghost, core: ServerSet) -> bool {
+    let running = core.and(ghost.up());
+    let last = |idx| ghost.ghost_server(idx).log.last();
+    running.iter().any(|idx| {
+        let grants = running.iter().filter(|&voter| last(voter) <= last(idx)).collect();
+        let latest = ghost.ghost_server(idx).log.conf();
+        latest.is_some_and(|latest| latest.conf.voters().contains(idx) && latest.conf.is_quorum(grants))
+    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! One AppendEntries carries at most the configured number of entries and bytes, and a follower has at most the
-//! configured number of AppendEntries to answer (thesis §10.2.1, and HashiCorp's `MaxAppendEntries` and
-//! `MaxRPCsInFlight`).
+//! An AppendEntries request carries at most the configured number of entries and bytes. A follower has at
+//! most the configured number of unanswered AppendEntries requests (thesis §10.2.1; HashiCorp's
+//! `MaxAppendEntries` and `MaxRPCsInFlight`).
 //!
-//! An entry that is larger than the limit travels alone. The check is demanded whenever a leader sends entries.
+//! An entry that is larger than the limit is sent alone. The check is demanded whenever a leader sends
+//! entries.
 
 use crate::check::ghost::{Facts, Ghost, SentAppend};
 use crate::check::{Check, violated};

@@ -1,5 +1,5 @@
-//! The log in memory equals the log that the writes of the server produce: every entry has a write, and
-//! every write changes the log in memory (thesis §3.8).
+//! The log in memory equals the log that the writes of the server produce. Every entry has a write, and every
+//! write changes the log in memory (thesis §3.8).
 //!
 //! The check is demanded whenever the log of a server changes.
 

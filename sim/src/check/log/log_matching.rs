@@ -1,8 +1,8 @@
 //! Log Matching: if two logs have an entry with the same index and term, all entries before it are the
 //! same in both logs (thesis §3.5).
 //!
-//! The log has no gap, and its terms never fall. The check is demanded whenever a server appends entries
-//! or starts.
+//! Each log has no gap, and its terms never fall. The check is demanded whenever a server appends entries or
+//! starts.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -36,8 +36,8 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     violated(format_args!("{idx} appended {entry} after an entry of {before}"))
 }
 
-/// Returns a message for the first entry between two indexes that another server also has, if the logs
-/// before it differ.
+/// Compares the entries of the server between two indexes with the logs of other servers. Returns a message
+/// for the first entry that another log also has, if the two logs differ before it.
 fn first_twin(ghost: &Ghost, from: Index, upto: Index) -> Option<String> {
     let (second, log) = (ghost.step.idx, &ghost.subject().log);
     (from.0..=upto.0).map(Index).find_map(|index| {

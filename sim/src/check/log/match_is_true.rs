@@ -1,8 +1,8 @@
-//! If a leader records a match index of a follower, the entries up to it are on the follower's disk
-//! (thesis §3.5).
+//! A leader's match index of a follower is true: all entries up to it are on the follower's disk (thesis
+//! §3.5).
 //!
-//! The check is demanded whenever a match index grows. It makes an exception for a follower that has sent or
-//! stored a newer term, and for a follower whose disk was lost.
+//! The check is demanded whenever a match index grows. It ignores a follower that has sent or stored a newer
+//! term, and a follower whose disk was lost.
 
 use crate::check::ghost::{Facts, Follower, Ghost};
 use crate::check::{Check, violated};
@@ -18,7 +18,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     news(&ghost.step.followers_before, followers).find_map(|belief| one(ghost, belief, witnessed))
 }
 
-/// The progress records whose match index grew.
+/// Returns the progress records whose match index grew.
 fn news<'a>(before: &'a [Follower], now: &'a [Follower]) -> impl Iterator<Item = &'a Follower> {
     now.iter().filter(move |follower| {
         let known = before.iter().find(|known| known.node == follower.node);

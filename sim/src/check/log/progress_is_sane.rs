@@ -1,5 +1,5 @@
-//! The match index that a leader records of a follower never falls, lies below the next index, and lies
-//! within the leader's log (thesis §3.5).
+//! The match index that a leader records of a follower never falls. It is below the next index and within the
+//! leader's log (thesis §3.5).
 //!
 //! The check is demanded whenever a progress record changes.
 
@@ -29,8 +29,8 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     })
 }
 
-/// Returns a message if a progress record is wrong. `last` is the last index of the leader's log, `was` the
-/// match index before the step.
+/// Returns a message if a progress record is wrong. `last` is the last index of the leader's log. `was` is
+/// the match index before the step.
 fn insane(leader: ServerIdx, last: Index, was: Index, now: &Follower) -> Option<String> {
     let Follower { node, matched, next } = now;
     if *matched < was {

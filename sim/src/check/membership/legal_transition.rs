@@ -1,5 +1,5 @@
-//! A leader adds or removes one voter at a time, or enters a joint configuration, and it leaves a committed
-//! joint configuration only for the new voters (thesis §4.1, §4.3).
+//! A leader adds or removes one voter at a time, or enters a joint configuration. It leaves a joint
+//! configuration only after it is committed, and only for its new voters (thesis §4.1, §4.3).
 //!
 //! The check is demanded whenever a leader appends a configuration.
 
@@ -16,7 +16,7 @@ const OTHER_NEW: &str = "the new voters differ from the joint configuration";
 const LEFT_EARLY: &str = "the joint configuration was not committed";
 const JOINT_TWICE: &str = "one joint configuration follows another";
 
-/// Returns the rule that a change of configuration breaks. `committed` says whether `from` is committed.
+/// Returns the rule that a change of configuration breaks. `committed` is true if `from` is committed.
 fn wrong(from: Conf, to: Conf, committed: bool) -> Option<&'static str> {
     match (from.is_joint(), to.is_joint()) {
         (false, false) => {

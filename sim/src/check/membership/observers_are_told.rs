@@ -1,8 +1,8 @@
-//! The observers of a server know the members of its latest configuration with their addresses, and the leader
-//! that it follows with its address (HashiCorp Raft's `PeerObservation` and `LeaderObservation`).
+//! The observers of a server know the members of its latest configuration and the leader that it follows,
+//! with their addresses (HashiCorp Raft's `PeerObservation` and `LeaderObservation`).
 //!
-//! The check is demanded when a server uses another configuration, follows another leader, or tells of one.
-//! The real node sends its messages to the addresses that it learns in this way.
+//! The check is demanded when a server uses another configuration, follows another leader, or reports a
+//! leader to its observers. The real node sends its messages to the addresses that it learns in this way.
 
 use crate::check::ghost::{Facts, Ghost, GhostServer};
 use crate::check::{Check, violated};
@@ -24,7 +24,7 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     if facts.touches(Facts::CONFIGURED)
         && let Some(what) = wrong_member(server, latest)
     {
-        return violated(format_args!("{} tells its observers of members, but {what}", ghost.step.idx));
+        return violated(format_args!("{} reports members to its observers, but {what}", ghost.step.idx));
     }
     // A leader that is no member has no address.
     let leader = latest.server(server.view.leader?)?;
@@ -36,12 +36,12 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     violated(format_args!(
-        "{} follows {} at {}, but its observers do not know that",
+        "{} follows {} at {}, but its observers do not know this",
         ghost.step.idx, leader.id, leader.address
     ))
 }
 
-/// A difference between the members that observers know and those of a configuration.
+/// Returns a difference between the members that observers know and the members of a configuration.
 fn wrong_member(server: &GhostServer, latest: &Configuration) -> Option<String> {
     let told = &server.told_members;
     let untold = latest.members().find(|member| !told.contains(member));
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn observers_must_learn_a_new_address() {
         assert_eq!(moved(vec![peer("tank:17")]), None);
-        let what = "n1 tells its observers of members, but not of n3 at tank:17";
+        let what = "n1 reports members to its observers, but not of n3 at tank:17";
         assert_eq!(moved(Vec::new()).as_deref(), Some(what));
         assert_eq!(moved(vec![peer("tank:18")]).as_deref(), Some(what));
     }
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn observers_must_learn_the_leader() {
         let other = Observed::Leader(Some(Leader { id: N1.id(), address: N2.address() }));
-        let what = "n1 follows n1 at tank:1, but its observers do not know that";
+        let what = "n1 follows n1 at tank:1, but its observers do not know this";
         assert_eq!(moved(vec![peer("tank:17"), other]).as_deref(), Some(what));
     }
 }

@@ -1,6 +1,6 @@
 //! A leader changes the membership only after the previous change is committed (thesis §4.1).
 //!
-//! The previous change may be its own or come from an earlier leader. The check is demanded whenever a
+//! The previous change may come from this leader or from an earlier leader. The check is demanded whenever a
 //! leader appends a configuration.
 
 use crate::check::ghost::{Facts, Ghost};
@@ -19,7 +19,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
             return None;
         }
         violated(format_args!(
-            "{leader} appended {next}, but {pending} was not committed: its commit index is {commit}"
+            "{leader} appended {next}, but {pending} is not committed: its commit index is {commit}"
         ))
     })
 }
@@ -53,7 +53,7 @@ mod tests {
         change(&mut fixture, N1, &[N1, N2]);
         change(&mut fixture, N1, &[N1]);
         fixture.expect_violation(
-            "n1 appended n1 at i4, but n1 n2 at i3 was not committed: its commit index is i2",
+            "n1 appended n1 at i4, but n1 n2 at i3 is not committed: its commit index is i2",
         );
     }
 
@@ -65,6 +65,6 @@ mod tests {
         fixture.replicate(N1, N3, 2);
         fixture.elect(N3, 3);
         change(&mut fixture, N3, &[N3]);
-        fixture.expect_violation("n3 appended n3 at i5, but n1 n2 at i3 was not committed");
+        fixture.expect_violation("n3 appended n3 at i5, but n1 n2 at i3 is not committed");
     }
 }

@@ -1,13 +1,14 @@
-//! A leader sends a few heartbeats to a server that it has removed, and tells a server that has the entry which
-//! removes it that the entry is committed (thesis §4.2.3): a server that knows of its removal does not
-//! campaign.
+//! A leader sends a few heartbeats to a server that it has removed. If the server has the entry that removes
+//! it, the leader also tells it that this entry is committed (thesis §4.2.3). A server that knows of its
+//! removal does not campaign.
 //!
-//! The check is demanded at the first deadline of a leader after the time for several heartbeats since it
-//! committed the removal.
+//! The check is demanded at the first deadline of a leader after a removal was committed and the time for
+//! several heartbeats has passed.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::plan::server_set::ServerIdx;
 
 pub(crate) const CHECK: Check =
     Check::new("removed_server_is_told", "thesis §4.2.3", JudgeLevel::Steps, Facts::REMOVED, judge);
@@ -17,15 +18,19 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (node, at) = (removal.node, removal.at);
     *witnessed += 1;
     if removal.messages == 0 {
-        return violated(format_args!("{idx} removed {node} at {at} and has sent it no heartbeat since"));
+        return violated(format_args!(
+            "{idx} removed {node} at {at}, but has sent it no heartbeat since then"
+        ));
     }
-    // A commit index comes with an entry that the log still has.
+    // A commit index comes with an entry that both logs still have. The removed server may have lost its disk.
+    let has = |removed| at <= ghost.ghost_server(removed).log.last().index;
     let knows = removal.is_acknowledged(ghost.step.clock, &ghost_server.limits)
-        && ghost_server.log.base().index <= at;
+        && ghost_server.log.base().index <= at
+        && ServerIdx::of(node).is_some_and(has);
     if removal.is_told || !knows {
         return None;
     }
-    violated(format_args!("{idx} removed {node} at {at} and has not told it that the removal is committed"))
+    violated(format_args!("{idx} removed {node} at {at}, but has not told it that the removal is committed"))
 }
 
 #[cfg(test)]
@@ -73,19 +78,25 @@ mod tests {
     fn a_server_that_gets_nothing_is_not_told() {
         let mut fixture = removed();
         heartbeat(&mut fixture, 61, None);
-        fixture.expect_violation("n1 removed n3 at i3 and has sent it no heartbeat since");
+        fixture.expect_violation("n1 removed n3 at i3, but has sent it no heartbeat since then");
     }
 
     #[test]
     fn a_server_with_the_entry_is_told_of_the_commit() {
-        let told = |commit| {
+        let told = |commit, is_wiped| {
             let mut fixture = removed();
+            fixture.replicate(N1, N3, 2);
             fixture.set_matched(N1, N3, Index(3));
+            if is_wiped {
+                fixture.ghost.crashed(N3, true);
+            }
             heartbeat(&mut fixture, 10, Some(commit));
             heartbeat(&mut fixture, 61, None);
             fixture
         };
-        told(3).expect_holds();
-        told(2).expect_violation("n1 removed n3 at i3 and has not told it that the removal is committed");
+        told(3, false).expect_holds();
+        told(2, false)
+            .expect_violation("n1 removed n3 at i3, but has not told it that the removal is committed");
+        told(2, true).expect_holds();
     }
 }

@@ -1,8 +1,8 @@
-//! A staged server becomes a voter only after it has caught up within a round that took less than an election
-//! timeout, and it is given up as too slow only after the configured number of rounds (thesis §4.2.1).
+//! A staged server becomes a voter only after a catch-up round that took less than an election timeout. The
+//! leader gives up the staging only after the configured number of rounds (thesis §4.2.1).
 //!
 //! A round ends when the server has all entries that the leader had at the start of the round. The check is
-//! demanded whenever a leader makes a staged server a voter, or gives it up as too slow.
+//! demanded whenever a leader makes a staged server a voter or gives up its staging.
 
 use crate::check::ghost::{Facts, Ghost, StagingEnd};
 use crate::check::{Check, violated};
@@ -15,15 +15,16 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, (staging, end)) = (ghost.step.idx, ghost.step.staging?);
     let (node, rounds) = (staging.node, staging.rounds?);
     *witnessed += 1;
-    let took = ghost.step.clock.since(rounds.began);
+    let (took, limits) = (ghost.step.clock.since(rounds.began), &ghost.subject().limits);
+    // The configuration may have been reloaded since the last round was looked at.
+    let most = rounds.timeout.min(limits.election_timeout).times(limits.catch_up_rounds);
     match end {
         StagingEnd::Promoted if !rounds.caught_up => {
-            violated(format_args!("{idx} made {node} a voter, but {node} had not caught up in a round"))
+            violated(format_args!("{idx} made {node} a voter, but {node} had not caught up within a round"))
         }
-        StagingEnd::TooSlow if took < rounds.timeout.times(ghost.subject().limits.catch_up_rounds) => {
-            let most = ghost.subject().limits.catch_up_rounds;
-            violated(format_args!("{idx} gave {node} up after {took}, but {node} has {most} rounds"))
-        }
+        StagingEnd::TooSlow if took < most => violated(format_args!(
+            "{idx} gave up the staging of {node} after {took}, but its rounds may take {most}"
+        )),
         StagingEnd::Promoted | StagingEnd::TooSlow => None,
     }
 }
@@ -98,7 +99,7 @@ mod tests {
     fn a_server_that_is_behind_does_not() {
         let mut fixture = staging();
         reach(&mut fixture, 10, 2);
-        promote(fixture, 4).expect_violation("n1 made n4 a voter, but n4 had not caught up in a round");
+        promote(fixture, 4).expect_violation("n1 made n4 a voter, but n4 had not caught up within a round");
     }
 
     #[test]
@@ -106,13 +107,13 @@ mod tests {
         let mut fixture = staging();
         fixture.propose(N1, 1);
         reach(&mut fixture, 100, 3);
-        promote(fixture, 5).expect_violation("n1 made n4 a voter, but n4 had not caught up in a round");
+        promote(fixture, 5).expect_violation("n1 made n4 a voter, but n4 had not caught up within a round");
     }
 
     #[test]
     fn a_server_has_all_its_rounds() {
         give_up(staging(), 300).expect_holds();
-        give_up(staging(), 299).expect_violation("n1 gave n4 up after");
+        give_up(staging(), 299).expect_violation("n1 gave up the staging of n4 after");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! While a leader answers reads under its lease, no newer term has a leader, and the leader knows all
+//! When a leader answers a read under its lease, no newer term has had a leader, and the leader knows all
 //! committed entries (thesis §6.4.1).
 //!
 //! The check is demanded at every read under a lease, in runs whose clocks keep the bound that leases

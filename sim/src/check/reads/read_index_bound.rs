@@ -23,7 +23,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
             return None;
         }
         violated(format_args!(
-            "{idx} answers {request} at {index}, but {committed} was committed when it was requested"
+            "{idx} answers {request} at {index}, but {committed} was committed before the request"
         ))
     })
 }
@@ -49,6 +49,6 @@ mod tests {
         fixture.settle(N1, 2);
         fixture.read(N1, 50, ReadPath::Index);
         fixture.allow(N1, 50, Answer::Readable { index: Index(1) });
-        fixture.expect_violation("n1 answers r50 at i1, but i2 was committed when it was requested");
+        fixture.expect_violation("n1 answers r50 at i1, but i2 was committed before the request");
     }
 }

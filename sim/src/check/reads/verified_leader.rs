@@ -10,7 +10,7 @@ use crate::plan::judge_level::JudgeLevel;
 pub(crate) const CHECK: Check =
     Check::new("verified_leader", "thesis §6.4", JudgeLevel::History, Facts::READABLE, judge);
 
-/// Whether a newer term had a leader when this read was requested.
+/// True if a newer term had a leader when this read was requested.
 pub(crate) fn is_outdated(asked: &PendingRead) -> bool {
     asked.term < asked.led
 }
@@ -25,7 +25,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         }
         let PendingRead { request, term, led, .. } = asked;
         violated(format_args!(
-            "{idx} answers {request} as leader of {term}, but {led} had a leader when it was requested"
+            "{idx} answers {request} as leader of {term}, but {led} had a leader before the request"
         ))
     })
 }
@@ -55,6 +55,6 @@ mod tests {
         fixture.become_leader(N2, 3);
         fixture.read(N1, 50, ReadPath::Verify);
         fixture.allow(N1, 50, Answer::Done);
-        fixture.expect_violation("n1 answers r50 as leader of t2, but t3 had a leader when it was requested");
+        fixture.expect_violation("n1 answers r50 as leader of t2, but t3 had a leader before the request");
     }
 }

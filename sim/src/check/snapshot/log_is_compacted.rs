@@ -1,5 +1,5 @@
-//! When a snapshot is taken, the log keeps at most the configured number of trailing entries among those that
-//! the snapshot covers (thesis §5.1). So the log stays bounded.
+//! When a snapshot is taken, at most the configured number of entries that the snapshot covers stay in the
+//! log (thesis §5.1). Therefore the log stays bounded.
 //!
 //! The check is demanded whenever a state machine has taken a snapshot.
 
@@ -21,7 +21,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     violated(format_args!(
-        "{idx} has a snapshot up to {snapshot} and may drop its log up to {upto}, but keeps it from {} on",
+        "{idx} has a snapshot up to {snapshot} and can drop its log up to {upto}, but keeps its log from {} on",
         base.next()
     ))
 }
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn a_longer_log_is_not() {
-        after_snapshot(None).expect_violation("n1 has a snapshot up to i4 and may drop its log up to i3");
-        after_snapshot(Some(2)).expect_violation("n1 has a snapshot up to i4 and may drop its log up to i3");
+        after_snapshot(None).expect_violation("n1 has a snapshot up to i4 and can drop its log up to i3");
+        after_snapshot(Some(2)).expect_violation("n1 has a snapshot up to i4 and can drop its log up to i3");
     }
 }

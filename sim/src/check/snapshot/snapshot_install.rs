@@ -1,4 +1,4 @@
-//! An installed snapshot replaces the log prefix that it covers and no other entry. It keeps the vote, and it
+//! An installed snapshot replaces only the log prefix that it covers. It does not change the vote, and it
 //! never lowers the applied index (thesis §5.1, figure 5.3).
 //!
 //! A newer snapshot is never replaced by an older one. The check is demanded at every change of a snapshot
@@ -21,7 +21,7 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
         && snapshot.index < last.index
     {
         return violated(format_args!(
-            "{idx} installed a snapshot up to {snapshot}, which its log held, and dropped its log up to {last}"
+            "{idx} installed a snapshot up to {snapshot}, an entry of its log, but dropped the log up to {last}"
         ));
     }
     let (was, now) = (step.was.snapshot, step.now.snapshot);
@@ -96,7 +96,7 @@ mod tests {
         let mut fixture = fixture();
         fixture.install(N3, snapshot, LogOp::Discard(Index(3)), |scripted| at(scripted, snapshot));
         fixture.expect_violation(
-            "n3 installed a snapshot up to t2.i3, which its log held, and dropped its log up to t2.i4",
+            "n3 installed a snapshot up to t2.i3, an entry of its log, but dropped the log up to t2.i4",
         );
     }
 

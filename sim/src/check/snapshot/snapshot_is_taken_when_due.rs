@@ -1,8 +1,8 @@
-//! A server takes a snapshot when its log has grown by the configured number of entries since the last one
-//! (thesis §5.1.2). A snapshot that has failed is tried again.
+//! A server takes a snapshot when its log has grown by the configured number of entries since the last
+//! snapshot (thesis §5.1.2). A snapshot that has failed is tried again.
 //!
-//! A server checks at random times, at most two intervals apart. The check is demanded at each snapshot, and at
-//! the first deadline after a snapshot was due for two intervals.
+//! A server checks at random times, at most two intervals apart. The check is demanded at each snapshot, and
+//! at the first deadline after a snapshot has been due for two intervals.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -20,7 +20,7 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     }
     let (idx, now) = (ghost.step.idx, &ghost.step.now);
     violated(format_args!(
-        "{idx} takes no snapshot, although its log has grown from {} to {} since the last one",
+        "{idx} takes no snapshot, although its log has grown from {} to {} since the last snapshot",
         now.snapshot, now.last
     ))
 }

@@ -9,7 +9,7 @@ use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{HardState, NodeId, Term};
 
-/// The facts that say that a server sent a promise: a message that the server must still honour after a
+/// The facts that a server sent a promise. A promise is a message that the server must still honour after a
 /// crash.
 pub(crate) const PROMISES: Facts =
     Facts::SENT_GRANT.or(Facts::SENT_CANDIDACY).or(Facts::SENT_ACK).or(Facts::SENT_SNAPSHOT_ACK);
@@ -28,7 +28,7 @@ fn votes(hard: HardState, term: Term, candidate: NodeId) -> bool {
     term < hard.term || hard == HardState { term, vote: Some(candidate) }
 }
 
-/// Whether the disk holds the data that a promise claims.
+/// True if the disk holds the data that a promise claims.
 fn is_borne_out(idx: ServerIdx, promise: &Promise, ghost_server: &GhostServer) -> bool {
     let hard = ghost_server.disk.hard;
     match *promise {
@@ -48,7 +48,7 @@ fn early(idx: ServerIdx, promise: &Promise, ghost_server: &GhostServer) -> Optio
     let record = vote_record(ghost_server.disk.hard);
     let (last, snapshot) = (ghost_server.disk.log.last(), ghost_server.disk.snapshot);
     violated(format_args!(
-        "{idx} {promise}, but its disk has {record}, a log up to {last}, a snapshot of {snapshot}"
+        "{idx} {promise}, but its disk has {record}, a log up to {last}, and a snapshot up to {snapshot}"
     ))
 }
 

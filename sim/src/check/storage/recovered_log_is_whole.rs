@@ -26,11 +26,11 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if base.index <= snapshot.index {
         return None;
     }
-    violated(format_args!("{idx} starts with a snapshot of {snapshot} and a log that begins after {base}"))
+    violated(format_args!("{idx} starts with a snapshot up to {snapshot}, but its log begins after {base}"))
 }
 
-/// The first index at which the recovered entry differs from the entry that reached the disk. Indexes that
-/// the disk lacks are skipped.
+/// Returns the first index at which the recovered entry differs from the entry that reached the disk. Indexes
+/// that are not on the disk are skipped.
 fn first_damaged(log: &Chain, kept: &Chain) -> Option<Index> {
     let mut indexes = (log.base().index.0 + 1..=log.last().index.0).map(Index);
     indexes.find(|&index| kept.link(index).is_some_and(|kept| log.link(index) != Some(kept)))
@@ -95,6 +95,6 @@ mod tests {
     fn a_gap_after_the_snapshot_is_not() {
         let (mut fixture, entries) = fixture();
         restart(&mut fixture, N2, entries[1].id, &entries[2..]);
-        fixture.expect_violation("n2 starts with a snapshot of t0.i0 and a log that begins after t2.i2");
+        fixture.expect_violation("n2 starts with a snapshot up to t0.i0, but its log begins after t2.i2");
     }
 }

@@ -1,5 +1,5 @@
-//! A server that starts has a term that is not lower than the term of any entry in its log (thesis §3.3, §3.8):
-//! the vote record reaches the disk before the entries of the same write.
+//! When a server starts, its term is not lower than the term of any entry in its log (thesis §3.3, §3.8). The
+//! reason is that the vote record reaches the disk before the entries of the same write.
 //!
 //! The check is demanded at every start of a server with entries.
 

@@ -1,5 +1,5 @@
-//! A restarted server still has all that it promised: its term, its vote, and the committed entries that
-//! it acknowledged (thesis §3.8).
+//! A restarted server still has everything that it promised to keep: its term, its vote, and the committed
+//! entries that it acknowledged (thesis §3.8).
 //!
 //! The check is demanded at every restart of a server that keeps its disk.
 
@@ -35,8 +35,8 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     ))
 }
 
-/// The last committed index that the disk of the server held. It counts only commits in terms that the
-/// server knew before it stopped.
+/// Returns the last committed index that the disk of the server had. Only commits in terms that the server
+/// knew before it stopped are counted.
 fn committed_and_kept(ghost: &Ghost) -> Index {
     let kept = &ghost.step.recovered.kept.log;
     let committed = ghost.history.committed_before(ghost.subject().announced_term.next());

@@ -1,5 +1,5 @@
-//! A server whose store failed promises nothing until it restarts, because the content of its disk is
-//! unknown (thesis §3.8).
+//! A server whose store failed sends no promise until it restarts, because the content of its disk is unknown
+//! (thesis §3.8).
 //!
 //! The check is demanded whenever a server sends a promise.
 

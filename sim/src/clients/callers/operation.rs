@@ -1,4 +1,4 @@
-//! One operation of one client from its begin to its end, in the form that checks and traces read.
+//! One operation of one client, from its beginning to its end, in the form that checks and traces read.
 
 use crate::engine::workload::{Reply, Want};
 use crate::observe::OperationEnd;
@@ -19,18 +19,18 @@ pub struct Operation<W> {
     pub wanted: W,
     /// The virtual time at which the operation began.
     pub invoked: Time,
-    /// The position of the begin in the order of all begins and ends.
+    /// The position of this beginning in the order of all beginnings and ends.
     pub order: u64,
     /// The end of the operation. `None` while it is open.
     pub end: Option<Completion>,
 }
 
-/// The request of an operation. It is displayed as in `put k1 = "a"`.
+/// The request of an operation. Its text form is, for example, `put k1 = "a"`.
 pub trait Wanted: Clone + fmt::Debug + fmt::Display + 'static {
-    /// The request in the form that is sent to a server.
+    /// Returns the request in the form that is sent to a server.
     fn want(&self) -> Want;
 
-    /// Displays the answer to an operation, as in `: done`.
+    /// Prints the answer to an operation, for example `: done`.
     ///
     /// # Errors
     /// Returns the errors of the formatter.
@@ -42,9 +42,9 @@ pub trait Wanted: Clone + fmt::Debug + fmt::Display + 'static {
 pub struct Completion {
     /// The virtual time of the end.
     pub at: Time,
-    /// The position of the end in the order of all begins and ends.
+    /// The position of this end in the order of all beginnings and ends.
     pub order: u64,
-    /// The outcome that its client knows.
+    /// The outcome, as far as the client knows it.
     pub ending: OperationEnd,
     /// The answer, if the operation succeeded.
     pub answer: Option<OperationAnswer>,
@@ -66,14 +66,14 @@ impl<W> Operation<W> {
         self.end.as_ref()?.answer.as_ref()
     }
 
-    /// Whether the operation has ended, and ended in this way.
+    /// True if the operation has ended in this way.
     #[must_use]
     pub fn ended(&self, ending: OperationEnd) -> bool {
         self.end.as_ref().is_some_and(|end| end.ending == ending)
     }
 }
 
-/// Displays the operation as traces show it.
+/// Prints the operation in the form that traces show.
 impl<W: Wanted> fmt::Debug for Operation<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -111,7 +111,7 @@ impl Wanted for Want {
     }
 }
 
-/// The meaning of a reply for a client.
+/// The meaning of a reply to a client.
 pub(super) enum ReplyMeaning {
     /// The request was executed.
     Answered(OperationAnswer),
@@ -142,7 +142,7 @@ impl From<Reply> for ReplyMeaning {
     }
 }
 
-/// The leader that an error names.
+/// Returns the leader that an error names.
 fn leader(error: &RequestError) -> Option<ServerIdx> {
     if let RequestError::NotLeader(Some(leader)) = error { ServerIdx::of(leader.id.node()) } else { None }
 }

@@ -1,5 +1,5 @@
-//! The clients of the key-value store: their operations, as a [`Script`](crate::clients::callers::Script) for [`Callers`], and their
-//! history as lines of JSON.
+//! The clients of the key-value store: their operations, as a [`Script`](crate::clients::callers::Script) for
+//! [`Callers`], and their history as lines of JSON.
 
 mod lines;
 mod plan;
@@ -22,13 +22,13 @@ pub type Clients = Callers<KvScript>;
 pub type KvOperation = callers::Operation<KvWant>;
 
 impl Clients {
-    /// Creates the clients of a plan. They know these servers.
+    /// Creates the clients of a plan. `servers` are the servers that they know.
     ///
     /// # Panics
     /// Panics if there is no server or no key.
     #[must_use]
     pub fn new(plan: KvPlan, servers: ServerSet, seed: u64) -> Self {
-        assert!(1 <= plan.keys, "clients need a key");
+        assert!(1 <= plan.keys, "clients need at least one key");
         let all = servers.iter().collect::<Vec<_>>();
         let pinned = |at: u16| {
             let idx = all[usize::from(at) % all.len()];

@@ -1,11 +1,12 @@
 //! The store's state as the bytes of a snapshot.
 //!
-//! The bytes hold the last index, the keys with version and value, the sessions with their last answers,
-//! and eight bytes of digest. If the state was restored from backups, their number follows. Keys and
-//! sessions are sorted, so equal states give equal bytes.
+//! The bytes hold the last index, the keys with their versions and values, the sessions with their last
+//! answers, and a digest of eight bytes. If the state was restored from backups, their number follows. Keys
+//! and sessions are sorted, so equal states give equal bytes.
 //!
-//! A backup holds a mark, the digest of the state that it was taken of, and the bytes of the same state
-//! restored once more. The store accepts it only in that state, so it undoes no command.
+//! A backup holds a mark, the digest of the current state, and the bytes of the same state with a higher
+//! number of restores. The store accepts a backup only in the state in which the backup was taken. Therefore
+//! a backup undoes no command.
 
 use super::state::{KvSession, KvState};
 use super::wire::{CommandOutcome, Response, put_number, take_number};
@@ -19,13 +20,13 @@ pub(super) fn write(state: &KvState, writer: &mut SnapshotWriter<'_>) -> Result<
 /// The mark at the start of a backup. No snapshot begins with it, because no index is so large.
 const BACKUP: [u8; 10] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
 
-/// A backup of the state.
+/// Makes a backup of the state.
 pub(super) fn backup(state: &KvState) -> Data {
     let next = state.clone().restored(state.restores() + 1);
     [&BACKUP[..], &state.digest().to_le_bytes(), &encode(&next)].concat().into()
 }
 
-/// Whether the bytes are a backup.
+/// True if the bytes are a backup.
 pub(super) fn is_backup(bytes: &[u8]) -> bool {
     bytes.starts_with(&BACKUP)
 }
@@ -86,10 +87,10 @@ fn decode(bytes: &[u8]) -> Result<KvState, StoreError> {
     let restores = if from.0.is_empty() { 0 } else { from.number()? };
     let state = state.restored(restores);
     if digest != state.digest().to_le_bytes() {
-        return Err(damaged("its digest is of another state"));
+        return Err(damaged("its digest belongs to another state"));
     }
     if !from.0.is_empty() {
-        return Err(damaged("bytes follow its end"));
+        return Err(damaged("there are bytes after its end"));
     }
     Ok(state)
 }
@@ -98,21 +99,21 @@ fn damaged(why: &str) -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, format!("key-value snapshot: {why}"))
 }
 
-/// The bytes of a snapshot that have not been decoded.
+/// The bytes of a snapshot that are not decoded yet.
 struct Image<'a>(&'a [u8]);
 
 impl<'a> Image<'a> {
     fn number(&mut self) -> Result<u64, StoreError> {
-        take_number(&mut self.0).ok_or_else(|| damaged("a number is cut off or too long"))
+        take_number(&mut self.0).ok_or_else(|| damaged("a number in it is incomplete or too long"))
     }
 
     fn small(&mut self) -> Result<u32, StoreError> {
-        u32::try_from(self.number()?).map_err(|_| damaged("a number is too large"))
+        u32::try_from(self.number()?).map_err(|_| damaged("a number in it is too large"))
     }
 
     fn take(&mut self, length: u64) -> Result<&'a [u8], StoreError> {
         let parts = usize::try_from(length).ok().and_then(|length| self.0.split_at_checked(length));
-        let (taken, rest) = parts.ok_or_else(|| damaged("it is cut off"))?;
+        let (taken, rest) = parts.ok_or_else(|| damaged("it ends too early"))?;
         self.0 = rest;
         Ok(taken)
     }

@@ -1,8 +1,8 @@
 //! The checks of client answers. Each file holds one property.
 //!
-//! The checks see operations and applied commands. They see no terms, votes and logs, so they
-//! could judge any replicated store. They compare with `Record`, a reference store of their own, and
-//! not with the store under test.
+//! The checks see operations and applied commands. They do not see terms, votes or logs. Therefore they can
+//! judge any replicated store. They compare the answers with their own reference store, `Record`, and not
+//! with the store under test.
 
 mod acked_writes;
 mod exactly_once;
@@ -90,8 +90,8 @@ fn violated(what: impl FnOnce() -> String) -> ClientVerdict {
 
 /// A property of what clients see.
 trait ClientCheck: fmt::Debug {
-    /// Judges an event. The record already includes the event, except that an operation that has just returned
-    /// is still open in it.
+    /// Judges an event. The record already includes the event, except that an operation that has just
+    /// returned is still open in it.
     fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> ClientVerdict;
 
     /// Judges the end of the run. Returns a message if the property did not hold.
@@ -283,7 +283,7 @@ impl From<&Plan> for Promises {
 }
 
 impl Promises {
-    /// Whether the answer must reflect the current state.
+    /// True if the answer must reflect the current state.
     const fn is_current(self, want: &Want) -> bool {
         match want {
             Want::Apply(_) | Want::ApplyLog { .. } | Want::Read(ReadPath::Index, _) => true,

@@ -32,7 +32,7 @@ pub(super) struct KvSession {
     pub(super) response: Response,
 }
 
-/// An FNV-1a hash that can be continued, so that an append hashes only the appended bytes.
+/// An FNV-1a hash that can be continued. After an append, only the appended bytes are hashed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Hash(u64);
 
@@ -60,7 +60,7 @@ impl Hash {
     }
 }
 
-/// Hashes a few numbers, so that each bit of them changes the whole word.
+/// Hashes three numbers. Each bit of them can change every bit of the result.
 fn mix(numbers: [u64; 3]) -> u64 {
     numbers.iter().fold(0x9e37_79b9_7f4a_7c15, |mixed, number| {
         let mixed = (mixed ^ number).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -84,7 +84,7 @@ impl KvSession {
 }
 
 impl KvState {
-    /// Applies the command at this index.
+    /// Applies the command at this index and returns the response.
     pub(super) fn apply(&mut self, index: Index, bytes: &[u8], extensions: &[u8]) -> Data {
         self.applied = index;
         let command = Command::decode(bytes).filter(|_| has_its_extensions(bytes, extensions));
@@ -95,7 +95,8 @@ impl KvState {
         response.encode()
     }
 
-    /// Answers a command that the session has executed before from memory (thesis §6.3).
+    /// Answers a command. If the session has executed the command before, returns the stored answer (thesis
+    /// §6.3).
     fn once(&mut self, index: Index, command: &Command<'_>) -> Response {
         let last = self.sessions.get(&command.session).copied();
         if let Some(last) = last.filter(|last| command.sequence <= last.sequence) {
@@ -136,7 +137,7 @@ impl KvState {
         self.cells.get(&key).map_or(&[], |cell| &cell.value)
     }
 
-    /// Answers a read.
+    /// Returns the answer to a read.
     pub(super) fn query(&self, query: &[u8]) -> Data {
         let cell = queried(query).and_then(|key| self.cells.get(&key));
         let (version, value) = cell.map_or((Index::ZERO, &[][..]), |cell| (cell.version, &cell.value[..]));
@@ -152,7 +153,7 @@ impl KvState {
         self.restores
     }
 
-    /// The same state, restored this many times.
+    /// Returns the same state with this number of restores.
     pub(super) fn restored(self, restores: u64) -> Self {
         Self { restores, ..self }
     }
@@ -169,7 +170,7 @@ impl KvState {
         self.sessions.iter().map(|(&number, &session)| (number, session))
     }
 
-    /// An empty state after this index.
+    /// Returns an empty state after this index.
     pub(super) fn at(applied: Index) -> Self {
         Self { applied, ..Self::default() }
     }

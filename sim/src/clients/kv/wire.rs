@@ -42,8 +42,8 @@ pub enum Verb<'a> {
 pub struct Response {
     /// The outcome of the command.
     pub outcome: CommandOutcome,
-    /// The index at which the command took effect. If the command came twice, this is the index of its first
-    /// entry.
+    /// The index at which the command took effect. If the command was sent twice, this is the index of its
+    /// first entry.
     pub effective: Index,
 }
 
@@ -94,7 +94,7 @@ impl<'a> Command<'a> {
         bytes.into()
     }
 
-    /// Decodes bytes. `None` if they are not a command.
+    /// Decodes a command. Returns `None` if the bytes are not a command.
     #[must_use]
     pub fn decode(bytes: &'a [u8]) -> Option<Self> {
         let (&tag, mut rest) = bytes.split_first()?;
@@ -116,11 +116,11 @@ impl<'a> Command<'a> {
     }
 }
 
-/// The bit of a command's first byte that says that the command has extensions.
+/// The bit in the first byte of a command that tells whether the command has extensions.
 const EXTENDED: u8 = 0x10;
 
-/// Encodes a command that has extensions, and its extensions. They are a digest of its bytes, so the store
-/// notices if they are lost or changed.
+/// Encodes a command that has extensions. Returns its bytes and its extensions. The extensions are a digest
+/// of the bytes, so the store can detect that they were lost or changed.
 #[must_use]
 pub fn extended(command: &Command<'_>) -> (Data, Data) {
     let mut bytes = command.encode().to_vec();
@@ -129,7 +129,7 @@ pub fn extended(command: &Command<'_>) -> (Data, Data) {
     (bytes.into(), extensions.as_slice().into())
 }
 
-/// Whether a command has the extensions that it was sent with.
+/// True if a command has the extensions with which it was sent.
 #[must_use]
 pub fn has_its_extensions(data: &[u8], extensions: &[u8]) -> bool {
     if data.first().is_some_and(|tag| tag & EXTENDED != 0) {
@@ -149,7 +149,7 @@ impl Response {
         bytes.into()
     }
 
-    /// Decodes bytes. `None` if they are not a response.
+    /// Decodes a response. Returns `None` if the bytes are not a response.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (&tag, mut rest) = bytes.split_first()?;
@@ -191,7 +191,7 @@ impl<'a> Got<'a> {
         bytes.into()
     }
 
-    /// Decodes bytes. `None` if they are not an answer to a read.
+    /// Decodes the answer to a read. Returns `None` if the bytes are not such an answer.
     #[must_use]
     pub fn decode(mut bytes: &'a [u8]) -> Option<Self> {
         let applied = Index(take_number(&mut bytes)?);
@@ -208,7 +208,7 @@ pub fn query(key: u32) -> Data {
     bytes.into()
 }
 
-/// The key that a query asks for. `None` if the bytes are not a query.
+/// Returns the key for which a query asks. Returns `None` if the bytes are not a query.
 #[must_use]
 pub fn queried(mut query: &[u8]) -> Option<u32> {
     let key = take_small(&mut query)?;

@@ -68,7 +68,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.wants = wants;
     }
 
-    /// Adds the arrival of a client's request, or of its reply, to the schedule.
+    /// Adds the arrival of a client's request or reply to the schedule.
     pub(super) fn note_ask(&mut self, request: RequestId, choice: fn(AskId) -> Choice) {
         if let Some(scheduling) = &mut self.pending.scheduling
             && let Some(id) = scheduling.ask_id(request)
@@ -132,8 +132,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Sends an answer to the caller. A second answer to the same call, or an answer without a call, is
-    /// dropped.
+    /// Sends an answer to the caller. A second answer to the same call is dropped, and so is an answer
+    /// without a call.
     pub(super) fn on_answer(&mut self, idx: ServerIdx, request: RequestId, outcome: Outcome) {
         let Some(process) = &mut self.hosts[idx.at()].process else { return };
         let Some(place) = process.calls.iter().position(|call| call.request == request) else { return };
@@ -153,7 +153,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Tells the callers of open calls that the connection broke, because the server is down.
+    /// Informs the callers of open calls that the connection broke, because the server is down.
     pub(super) fn break_calls(&mut self, calls: Vec<PendingCall>) {
         for PendingCall { request, caller, .. } in calls {
             match caller {
@@ -177,7 +177,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     fn client_link(&mut self, client: u16) -> &mut ClientLink {
         let clients = &self.plan.clients;
         while self.client_links.len() <= usize::from(client) {
-            let next = u16::try_from(self.client_links.len()).expect("clients are numbered in 16 bits");
+            let next =
+                u16::try_from(self.client_links.len()).expect("the number of a client fits into 16 bits");
             self.client_links.push(ClientLink::new(self.plan.seed, next, clients.delay, clients.loss));
         }
         &mut self.client_links[usize::from(client)]

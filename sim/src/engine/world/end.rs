@@ -1,4 +1,4 @@
-//! Ends the faults of a world, and finds out if its servers have converged.
+//! Ends the faults of a world, and tests whether its servers have converged.
 
 use super::World;
 use crate::engine::workload::TankFsm;
@@ -20,14 +20,14 @@ pub enum Unsettled {
     },
     /// Clients wait for answers.
     ClientsWait,
-    /// A server has not answered a call of a client or an operator.
+    /// A server has not answered all calls of clients and operators.
     Owes {
-        /// The server.
+        /// The server that has not answered.
         idx: ServerIdx,
         /// The number of missing answers.
         answers: usize,
     },
-    /// The leader commits nothing new.
+    /// The leader commits no new entry.
     NothingNew {
         /// The leader.
         leader: ServerIdx,
@@ -46,16 +46,16 @@ pub enum Unsettled {
         /// The leader.
         leader: ServerIdx,
     },
-    /// The leader is no voter of its committed configuration.
+    /// The leader is not a voter of its committed configuration.
     Outside {
         /// The leader.
         leader: ServerIdx,
     },
     /// A member has not applied all entries of the leader's log.
     Behind {
-        /// The member.
+        /// The member that has not applied all entries.
         idx: ServerIdx,
-        /// The index of the last entry that the member has applied, or `None` if it does not run.
+        /// The index of the last entry that the member has applied; `None` if it does not run.
         applied: Option<Index>,
         /// The index of the leader's last entry.
         last: Index,
@@ -68,28 +68,32 @@ impl fmt::Display for Unsettled {
             Self::NoLeader { electable: ServerSet::NONE } => {
                 write!(f, "nobody leads, and nobody reaches a quorum")
             }
-            Self::NoLeader { electable } => write!(f, "nobody leads, and a quorum is reached by {electable}"),
+            Self::NoLeader { electable } => {
+                write!(f, "nobody leads, although a quorum is reached by {electable}")
+            }
             Self::ClientsWait => write!(f, "clients wait for answers"),
             Self::Owes { idx, answers } => write!(f, "{idx} has not answered {answers} calls"),
-            Self::NothingNew { leader } => write!(f, "{leader} leads, and commits nothing that is new"),
+            Self::NothingNew { leader } => write!(f, "{leader} leads, but commits no new entry"),
             Self::Uncommitted { leader, commit, last } => {
-                write!(f, "{leader} leads, and has committed {commit} of {last}")
+                write!(f, "{leader} leads, but has committed only up to {commit}, not up to {last}")
             }
-            Self::Joint { leader } => write!(f, "{leader} leads, and its membership is joint"),
-            Self::Outside { leader } => write!(f, "{leader} leads, and has no vote"),
+            Self::Joint { leader } => write!(f, "{leader} leads, but its configuration is joint"),
+            Self::Outside { leader } => write!(f, "{leader} leads, but has no vote"),
             Self::Behind { idx, applied: Some(applied), last } => {
-                write!(f, "{idx} has applied {applied} of {last}")
+                write!(f, "{idx} has applied only up to {applied}, not up to {last}")
             }
-            Self::Behind { idx, applied: None, last } => write!(f, "{idx} is down at {last}"),
+            Self::Behind { idx, applied: None, last } => {
+                write!(f, "{idx} is down, although the log reaches {last}")
+            }
         }
     }
 }
 
 impl<F: TankFsm, V: Observer> World<F, V> {
-    /// Ends all faults. All links work and lose nothing. Disks and state machines do not stall or fail.
-    /// The `broken` servers stay down for ever; all others run. Clocks keep their rates, and messages
-    /// in flight stay in flight. Returns the core: the servers that are not broken. The core must make
-    /// progress.
+    /// Ends all faults. All links work and lose no messages. Disks and state machines do not stall or fail.
+    /// The `broken` servers stay down for ever; all other servers run. Clocks keep their rates, and messages
+    /// in flight stay in flight. Returns the core, which consists of the servers that are not broken. The
+    /// core must make progress.
     pub fn heal(&mut self, broken: ServerSet) -> ServerSet {
         let core = self.all().minus(broken);
         self.note_as_one(|| Choice::Heal(broken), |world| world.end_faults(broken, core));
@@ -128,15 +132,17 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.pending.put(self.recorder.now, SimEvent::Clients);
     }
 
-    /// Succeeds if the servers of a core agree: one of them leads, no client waits, and every member
-    /// has applied the leader's last entry.
+    /// Tests whether the servers of a core agree: one of them leads, no client waits, and every member has
+    /// applied the leader's last entry.
     ///
+    /// # Errors
     /// Returns the reason why they do not agree.
     pub fn converged(&self, core: ServerSet) -> Result<(), String> {
         self.unsettled(core).map_or(Ok(()), |why| Err(why.to_string()))
     }
 
-    /// Returns the first reason why [`World::converged`] fails, or `None` if it succeeds.
+    /// Returns the first reason why the servers of a core do not agree (see [`World::converged`]). Returns
+    /// `None` if they agree.
     #[must_use]
     pub fn unsettled(&self, core: ServerSet) -> Option<Unsettled> {
         let Some(leader) = self.leader_among(core.and(self.awake)) else {
@@ -167,8 +173,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         })
     }
 
-    /// Returns the reason for a core without a leader. It names the servers that could win an election
-    /// under the configurations that they know.
+    /// Returns the reason for a core without a leader. The reason names the servers that could win an
+    /// election under the configurations that they know.
     pub(crate) fn without_leader(&self, core: ServerSet) -> Unsettled {
         let up = core.and(self.awake);
         let could = |idx: &ServerIdx| {
@@ -176,6 +182,28 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             membership.is_some_and(|(_, members)| self.topology.is_electable(*idx, &members.voters(), up))
         };
         Unsettled::NoLeader { electable: up.iter().filter(could).collect() }
+    }
+
+    /// True if some running server of the core can win an election with its log: the servers of the core
+    /// whose logs are at most as up to date are a quorum of its configuration (thesis §3.6.1).
+    ///
+    /// This can be false although the core is a quorum of every configuration. For example, server A has an
+    /// uncommitted entry that makes B a voter. B has entries of a later leader, which is now down, from its
+    /// time as a non-voter. A needs the vote of B, but the log of B is more up to date, and B may not
+    /// campaign.
+    #[must_use]
+    pub fn has_winning_log(&self, core: ServerSet) -> bool {
+        let up = core.and(self.awake);
+        let last = |idx| self.server(idx).map(|server| server.node().log().last());
+        up.iter().any(|idx| {
+            let membership = self.server(idx).and_then(|server| server.node().configuration());
+            let grants = |node| {
+                ServerIdx::of(node).is_some_and(|voter| up.contains(voter) && last(voter) <= last(idx))
+            };
+            membership.is_some_and(|(_, members)| {
+                members.voters().contains(idx.node()) && members.voters().is_quorum(grants)
+            })
+        })
     }
 
     /// True if any of these servers runs and knows a configuration.
@@ -191,10 +219,11 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         leader.is_some_and(|(_, members)| members.voters().contains(idx.node()))
     }
 
-    /// True if `core` can make progress under each configuration that may come into force. `core` must be
-    /// a quorum of each configuration that a server knows, of each in a message on its way, and of each
-    /// that a leader enters without a further call. At least one server of the core must know one. As long as no configuration is known,
-    /// no server may be missing: the missing server could be the one that founds the cluster.
+    /// True if `core` can make progress under each configuration that may come into force. `core` must be a
+    /// quorum of three kinds of configurations: those that a server knows, those in messages in flight, and
+    /// those that a leader enters without a further call. At least one server of the core must know a
+    /// configuration. If no configuration is known, no server may be missing, because the missing server
+    /// could be the one that bootstraps the cluster.
     #[must_use]
     pub fn is_viable(&self, core: ServerSet) -> bool {
         let is_in = |node| ServerIdx::of(node).is_some_and(|idx| core.contains(idx));
@@ -209,8 +238,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             && self.disks_are_viable(is_quorum)
     }
 
-    /// Returns the messages that have not arrived, including those that the network holds and those that
-    /// wait for a paused server.
+    /// Returns the messages that have not arrived. They include the messages that the network holds and the
+    /// messages that wait for a paused server.
     fn in_flight(&self) -> impl Iterator<Item = &Envelope> {
         let paused = |idx: ServerIdx| self.process(idx)?.waiting.as_ref();
         let waiting = self.all().iter().filter_map(paused).flatten();
@@ -222,9 +251,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.held.iter().map(|(_, envelope)| envelope).chain(arriving.filter(move |it| !is_lost(it)))
     }
 
-    /// Returns the configurations that the receiver of this message may enter. Its sender may have lost
-    /// them in a crash. A server that runs ignores a message of an older term, and keeps what it has
-    /// committed.
+    /// Returns the configurations that the receiver of this message may enter. The sender may have lost them
+    /// in a crash. A running server ignores a message of an older term, and keeps its committed entries.
     fn may_bring<'a>(&self, envelope: &'a Envelope) -> Vec<&'a Configuration> {
         let Message::Request(request) = &envelope.message else { return Vec::new() };
         let node = self.server(envelope.to).map(Server::node);
@@ -249,8 +277,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Returns the configurations that servers enter when a staged server has caught up. The last
-    /// response of that server may be in flight, so the promotion can begin after the server has failed.
+    /// Returns the configurations that servers enter when a staged server has caught up. The last response of
+    /// the staged server may be in flight, so the promotion can begin after that server has failed.
     fn promotions(&self) -> Vec<Configuration> {
         let of = |idx| {
             let (_, latest) = self.server(idx)?.node().configuration()?;
@@ -260,8 +288,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.all().iter().filter_map(of).flatten().collect()
     }
 
-    /// Does the same for the configurations on the disks: the last one of each log, and also the one
-    /// before it if the last one may be uncommitted.
+    /// Tests the configurations on the disks. The last configuration of each log must pass the test. If it
+    /// may be uncommitted, the configuration before it must pass the test too.
     fn disks_are_viable(&self, is_quorum: impl Fn(&Configuration) -> bool) -> bool {
         let commit = self.all().iter().filter_map(|idx| Some(self.server(idx)?.node().commit())).max();
         self.hosts.iter().all(|host| {
@@ -277,8 +305,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 }
 
-/// The configuration after the promotion of a non-voter; `None` if it is no non-voter. A promotion waits
-/// until a joint configuration is left.
+/// Returns the configuration after the promotion of a non-voter. Returns `None` if the server is not a
+/// non-voter. A promotion waits until a joint configuration is left.
 fn promoted(latest: &Configuration, node: NodeId) -> Option<Configuration> {
     let left = latest.is_joint().then(|| latest.next(&Change::LeaveJoint).ok()).flatten();
     let latest = left.as_ref().unwrap_or(latest);

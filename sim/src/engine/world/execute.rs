@@ -76,9 +76,9 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     /// True if a request of `from` to `to` finds its receiver. Another server at this address refuses the
-    /// request, because a request names its receiver. After all faults have ended, a name service leads from
-    /// an address that the operator has not corrected to the server, so the address book must only agree
-    /// with the latest configuration.
+    /// request, because a request names its receiver. After all faults have ended, a name service finds the
+    /// server even if the operator has not corrected its address. Then the address book must only agree with
+    /// the latest configuration.
     fn has_address(&self, from: ServerIdx, to: ServerIdx) -> bool {
         let Some(process) = self.process(from) else { return true };
         if self.addresses.is_right(&process.book, to) {
@@ -112,8 +112,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Handles the end of the running disk jobs and begins the next jobs. The server is told of a group
-    /// of writes once, when the whole group is durable.
+    /// Handles the end of the running disk jobs and begins the next jobs. The server gets one report for a
+    /// group of writes, when the whole group is durable.
     pub(super) fn on_disk(&mut self, idx: ServerIdx, incarnation: u32) {
         let host = &mut self.hosts[idx.at()];
         if host.incarnation != incarnation {
@@ -165,8 +165,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Delivers a result whose disk has just told the server of writes, too. In a schedule it is an element
-    /// of its own, since other things can happen between the two.
+    /// Delivers a result of a disk that has just reported writes to the server, too. In a schedule, the
+    /// result is a separate element, because other events can happen between the two.
     fn hear_apart(&mut self, idx: ServerIdx, incarnation: u32, event: Event) {
         match &mut self.pending.scheduling {
             Some(scheduling) if scheduling.is_playing() => {
@@ -184,7 +184,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.deliver(idx, event);
     }
 
-    /// Delivers the late result of a read, unless the server was restarted meanwhile.
+    /// Delivers the late result of a read, unless the server was restarted in the meantime.
     pub(super) fn on_deliver(&mut self, idx: ServerIdx, incarnation: u32, event: Event) {
         if self.hosts[idx.at()].incarnation == incarnation {
             self.hear(idx, event);
@@ -207,7 +207,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.pending.put(self.recorder.now + takes, SimEvent::Machine(idx, host.incarnation));
     }
 
-    /// Executes the current work of a state machine: its duration is over.
+    /// Executes the current work of a state machine. The duration of the work is over.
     pub(super) fn on_machine(&mut self, idx: ServerIdx, incarnation: u32) {
         let host = &mut self.hosts[idx.at()];
         if host.incarnation != incarnation {

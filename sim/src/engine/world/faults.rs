@@ -17,13 +17,13 @@ use wavetank_raft::store::StoreError;
 use wavetank_raft::{Call, Event, Outcome, RequestId, RoleName, Server, Span};
 
 impl<F: TankFsm, V: Observer> World<F, V> {
-    /// The server, or `None` while it is down.
+    /// Returns the server; `None` while it is down.
     #[must_use]
     pub fn server(&self, idx: ServerIdx) -> Option<&Server> {
         Some(&self.process(idx)?.server)
     }
 
-    /// The state machine of a server, or `None` while the server is down.
+    /// Returns the state machine of a server; `None` while the server is down.
     #[must_use]
     pub fn fsm(&self, idx: ServerIdx) -> Option<&F> {
         Some(&self.process(idx)?.machine.fsm)
@@ -56,7 +56,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Crashes a server and erases its disk. It can restart only without data.
+    /// Crashes a server and erases its disk. The server can only restart blank.
     pub fn crash_wiped(&mut self, idx: ServerIdx) {
         self.note(|| Choice::Wipe(idx));
         let process = self.stop(idx);
@@ -155,8 +155,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.hosts[idx.at()].disk.free_space();
     }
 
-    /// Returns the servers whose disks are lost or damaged, and those whose state machines load no snapshot.
-    /// These servers may never return.
+    /// Returns the servers whose disks are lost or damaged, and the servers whose state machines load no
+    /// snapshot. These servers may never return.
     #[must_use]
     pub fn lost_or_damaged(&self) -> ServerSet {
         let is_damaged =
@@ -179,8 +179,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Resumes a paused server. The events that arrived since the pause are delivered now, in their
-    /// order.
+    /// Resumes a paused server. The events that arrived during the pause are delivered now, in their order.
     pub fn resume(&mut self, idx: ServerIdx) {
         let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
@@ -259,7 +258,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.hosts[idx.at()].times.hold(self.recorder.now + lasts);
     }
 
-    /// Delivers the oldest message that the network holds back. Returns true if there was one.
+    /// Delivers the oldest message that the network holds back. Returns true if there was such a message.
     pub fn release_held(&mut self) -> bool {
         let oldest = self.held.pop_front();
         let there_was = oldest.is_some();
@@ -269,19 +268,19 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         there_was
     }
 
-    /// Calls a server as an operator does. [`World::outcome`] returns the outcome.
+    /// Calls a server like an operator. [`World::outcome`] returns the outcome.
     pub fn call(&mut self, idx: ServerIdx, call: Call) -> RequestId {
         self.call_as(Caller::Operator, idx, call)
     }
 
-    /// Returns the outcome of an operator's call, or `None` while the call is open. If the server was
-    /// down or crashed, the outcome is [`RequestError::Shutdown`](wavetank_raft::RequestError::Shutdown).
+    /// Returns the outcome of an operator's call; `None` while the call is open. If the server was down or
+    /// crashed, the outcome is [`RequestError::Shutdown`](wavetank_raft::RequestError::Shutdown).
     #[must_use]
     pub fn outcome(&self, request: RequestId) -> Option<&Outcome> {
         self.outcomes.get(&request)
     }
 
-    /// Delivers an event to an awake server, as if the event came from outside.
+    /// Delivers an event to an awake server, as if the event had come from outside.
     pub fn force(&mut self, idx: ServerIdx, event: Event) {
         if self.awake.contains(idx) {
             self.deliver(idx, event);
@@ -383,7 +382,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Crashes the disk: queued jobs and a snapshot that is being written are finished partly or not at
+    /// Crashes the disk. Queued jobs, and a snapshot that is being written, are completed partly or not at
     /// all.
     fn crash_disk(&mut self, idx: ServerIdx, process: &mut Process<F, SimEvent>) {
         let host = &mut self.hosts[idx.at()];

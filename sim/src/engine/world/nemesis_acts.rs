@@ -131,8 +131,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Asks the leader to change the addresses of the members to those at which they listen. Two addresses
-    /// can only be exchanged in one change of the whole membership.
+    /// Asks the leader to change the addresses of the members to the addresses at which they listen. If two
+    /// members have exchanged their addresses, both must be changed in one change of the whole membership.
     fn correct_addresses(&mut self) {
         let Some(leader) = self.leader() else { return };
         let latest = self.server(leader).and_then(|server| server.node().configuration());
@@ -162,7 +162,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Returns the servers that the plan's budget allows to be lost or damaged, one of them at a time.
+    /// Returns the servers that may be lost or damaged under the plan's budget, one of them at a time.
     fn expendable(&self) -> ServerSet {
         let whole = self.all().minus(self.lost_or_damaged());
         match self.plan.nemesis.budget {
@@ -171,8 +171,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Returns the servers that were removed, if every other server knows of the removal: its newest
-    /// configurations, in memory and on its disk, do not name the removed server.
+    /// Returns the removed servers whose removal is known to every other server. The newest configurations of
+    /// the other servers, in memory and on disk, do not contain the removed server.
     pub(super) fn removed(&self) -> ServerSet {
         let Some(leader) = self.leader() else { return ServerSet::NONE };
         let whole = self.all().minus(self.lost);
@@ -198,14 +198,14 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.renewed.iter().filter(is_blank).collect()
     }
 
-    /// True if a server lost its disk and knows no configuration. Its bootstrap would begin a second cluster
-    /// of the same servers, which no protocol can tell from the first one.
+    /// True if a server lost its disk and knows no configuration. A bootstrap of this server would begin a
+    /// second cluster with the same servers, and no protocol can distinguish it from the first cluster.
     fn has_forgotten(&self, idx: ServerIdx) -> bool {
         let knows = self.server(idx).is_some_and(|server| server.node().configuration().is_some());
         self.hosts[idx.at()].disk.was_wiped() && !knows
     }
 
-    /// Sets one clock to the slowest rate that the plan allows and all others to the fastest.
+    /// Sets one clock to the slowest rate that the plan allows, and all other clocks to the fastest rate.
     fn skew_clocks(&mut self, slow: ServerIdx) {
         let most = i32::try_from(self.plan.clocks.drift_ppm).expect("the drift is less than a million");
         for idx in self.all().iter() {

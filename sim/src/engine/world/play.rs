@@ -1,4 +1,4 @@
-//! Records the schedule of a world, and plays one.
+//! Records the schedule of a world, and plays schedules.
 
 use super::World;
 use crate::engine::host::Caller;
@@ -16,20 +16,21 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.pending.scheduling = Some(Box::default());
     }
 
-    /// Follows schedules from now on: nothing happens but what [`World::play`] is told.
+    /// Follows schedules from now on. Only the elements that are passed to [`World::play`] happen.
     pub fn follow_schedules(&mut self, fit: Fit) {
         self.nemesis = None;
         self.pending.scheduling = Some(Box::new(Scheduling::following(fit)));
     }
 
     /// Removes and returns the elements that happened since the recording began. A world that plays a
-    /// schedule records, too, so elements that were skipped are missing and times are exact.
+    /// schedule also records it. In the recorded schedule, skipped elements are missing and the times are
+    /// exact.
     pub fn take_schedule(&mut self) -> Vec<Element> {
         self.pending.scheduling.as_mut().map(|it| it.take_elements()).unwrap_or_default()
     }
 
-    /// Plays elements until `go_on` returns false. It is asked before every element. An element is skipped if
-    /// what it names does not exist ([`World::skipped`] counts them).
+    /// Plays elements until `go_on` returns false. `go_on` is called before every element. An element is
+    /// skipped if its object does not exist ([`World::skipped`] counts skipped elements).
     pub fn play(&mut self, elements: &[Element], mut go_on: impl FnMut(&V) -> bool) {
         if let Some(scheduling) = &mut self.pending.scheduling {
             scheduling.expect(elements);
@@ -47,7 +48,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.pending.scheduling.as_ref().is_some_and(|it| it.is_playing())
     }
 
-    /// Plays one element. Returns false if what it names does not exist.
+    /// Plays one element. Returns false if its object does not exist.
     fn play_element(&mut self, element: &Element) -> bool {
         self.advance(element.at);
         if let Choice::Interrupt(idx, carried) = element.choice {
@@ -73,7 +74,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         has_played
     }
 
-    /// Plays what a nemesis or an operator does to servers, disks, clocks and links.
+    /// Plays an act of the nemesis or of an operator on servers, disks, clocks or links.
     fn play_act(&mut self, act: &Choice) -> bool {
         let is_up = act.server().is_some_and(|idx| self.process(idx).is_some());
         match act {
@@ -102,7 +103,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         true
     }
 
-    /// Moves the time on. Clients whose deadlines pass act on the way.
+    /// Advances the time. Clients act at their deadlines until then.
     fn advance(&mut self, to: Time) {
         while self.workload.deadline() <= to {
             self.recorder.now = self.recorder.now.max(self.workload.deadline());
@@ -218,7 +219,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     fn scheduling(&self) -> &Scheduling {
-        self.pending.scheduling.as_deref().expect("a world that plays a schedule follows one")
+        self.pending.scheduling.as_deref().expect("a world that plays elements follows a schedule")
     }
 
     fn arm(&mut self, interrupt: Option<(ServerIdx, usize)>) -> bool {
@@ -228,7 +229,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         true
     }
 
-    /// Adds an element to the schedule, if one is recorded.
+    /// Adds an element to the schedule, if a schedule is recorded.
     #[inline]
     pub(super) fn note(&mut self, choice: impl FnOnce() -> Choice) {
         if let Some(scheduling) = &mut self.pending.scheduling {
@@ -236,7 +237,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Adds one element for everything that `act` does.
+    /// Adds one element that stands for everything that `act` does.
     pub(super) fn note_as_one(&mut self, choice: impl FnOnce() -> Choice, act: impl FnOnce(&mut Self)) {
         self.note(choice);
         if let Some(scheduling) = &mut self.pending.scheduling {

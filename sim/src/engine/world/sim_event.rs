@@ -15,15 +15,15 @@ pub(crate) enum SimEvent {
     Timer(ServerIdx),
     /// A message arrives.
     Arrive(Envelope),
-    /// A held message is due. The number identifies it.
+    /// A held message is due. The number is that of the message.
     ReleaseHeld(u64),
-    /// The running jobs of a disk are done. The event is stale if the server was restarted meanwhile.
+    /// The running jobs of a disk are done. The event is stale if the server has restarted since.
     Disk(ServerIdx, u32),
-    /// The late result of a disk read arrives. The event is stale if the server was restarted meanwhile.
+    /// The late result of a disk read arrives. The event is stale if the server has restarted since.
     Deliver(ServerIdx, u32, Event),
-    /// The work of a state machine is done. The event is stale if the server was restarted meanwhile.
+    /// The work of a state machine is done. The event is stale if the server has restarted since.
     Machine(ServerIdx, u32),
-    /// A server takes its batch of commands. The event is stale if the server was restarted meanwhile.
+    /// A server takes its batch of commands. The event is stale if the server has restarted since.
     Batch(ServerIdx, u32),
     /// A request of a client reaches a server.
     Ask(Ask),
@@ -33,15 +33,15 @@ pub(crate) enum SimEvent {
     Clients,
     /// The cluster is bootstrapped, if it has no configuration yet.
     Bootstrap,
-    /// The nemesis acts by this kind of fault.
+    /// The nemesis injects a fault of this kind.
     Act(Scheduled),
-    /// The network changes as the nemesis scheduled it.
+    /// The network changes as scheduled by the nemesis.
     Change(NetworkChange),
-    /// A server starts, if it is down.
+    /// A server starts if it is down.
     Restart(ServerIdx),
-    /// A server resumes, if it is paused.
+    /// A server resumes if it is paused.
     Resume(ServerIdx),
-    /// A server's disk is no longer full.
+    /// A server's disk has free space again.
     FreeSpace(ServerIdx),
 }
 
@@ -53,8 +53,8 @@ pub(crate) struct Envelope {
     pub(crate) rpc: RpcId,
     /// The number of the message in the order of sending.
     pub(crate) number: u64,
-    /// True for a message that is held back. It is never lost in flight, so it can arrive after a crash or
-    /// a cut.
+    /// True for a message that is held back. Such a message is never lost in flight, so it can arrive after a
+    /// crash or a cut.
     pub(crate) is_held: bool,
     pub(crate) message: Message,
 }
@@ -74,8 +74,8 @@ impl Message {
         }
     }
 
-    /// Encodes the message, flips bits of it and decodes it. Returns the decoded message, or the
-    /// original as an error if decoding fails.
+    /// Encodes the message, flips bits of it and decodes it. Returns the decoded message. If decoding fails,
+    /// returns the original message as an error.
     pub(crate) fn flipped(self, word: u64) -> Result<Self, Self> {
         Checksummed::of(&self).flipped(word).open().map_err(|_| self)
     }
@@ -89,7 +89,7 @@ impl Message {
 }
 
 impl SimEvent {
-    /// Returns the server that must be awake to handle the event, or `None` if the event needs no
+    /// Returns the server that must be awake to handle the event. Returns `None` if the event needs no
     /// server.
     pub(crate) const fn to(&self) -> Option<ServerIdx> {
         match self {

@@ -1,4 +1,4 @@
-//! Delivers an event to a server and finds out which facts the step has caused.
+//! Delivers an event to a server, and finds the facts that the step has caused.
 
 use super::World;
 use crate::engine::host::Timer;
@@ -105,8 +105,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Schedules the server's deadline if it is earlier than the pending timer event. If the deadline
-    /// has moved to a later time, the pending event comes too early and schedules the deadline again.
+    /// Schedules the server's deadline if it is earlier than the pending timer event. If the deadline has
+    /// moved to a later time, the pending event is too early, and it schedules the deadline again.
     pub(super) fn schedule_timer(&mut self, idx: ServerIdx) {
         let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
@@ -151,11 +151,11 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.deliver(envelope.to, envelope.message.into_event(from, envelope.rpc));
     }
 
-    /// Handles a held message that is due. The message arrives now, unless the nemesis has released it
-    /// before.
+    /// Handles a held message that is due. The message arrives now, unless the nemesis has already released
+    /// it.
     pub(super) fn on_release_held(&mut self, number: u64) {
         if let Some(place) = self.held.iter().position(|&(held, _)| held == number) {
-            let (_, envelope) = self.held.remove(place).expect("the position was just found");
+            let (_, envelope) = self.held.remove(place).expect("the message was found at this position");
             self.pending.put(self.recorder.now, SimEvent::Arrive(envelope));
         }
     }

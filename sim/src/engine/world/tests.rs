@@ -32,7 +32,7 @@ fn without_a_leader_the_electable_servers_are_reported() {
     let minority = ServerSet::first(2);
     world.partition(minority, world.all().minus(minority));
     let why = |world: &World<Sum, EventCounts>| world.converged(world.all()).unwrap_err();
-    assert_eq!(why(&world), "nobody leads, and a quorum is reached by n3 n4 n5");
+    assert_eq!(why(&world), "nobody leads, although a quorum is reached by n3 n4 n5");
     world.crash(ServerIdx(4));
     assert_eq!(why(&world), "nobody leads, and nobody reaches a quorum");
 }
@@ -194,8 +194,8 @@ fn a_configuration_in_a_message_counts_before_it_arrives() {
     assert!(world.is_viable(core), "the message went down with its receiver");
 }
 
-/// A removed server gets a new disk only if every other server knows of the removal. A damaged disk does not show
-/// what its server knows.
+/// A removed server gets a new disk only if every other server knows of the removal. A damaged disk does not
+/// show what its server knows.
 #[test]
 fn beside_a_damaged_disk_nobody_counts_as_removed() {
     let mut world = calm(Plan::calm(4, 4));

@@ -4,7 +4,7 @@ use crate::explore::server_state::ServerState;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{LogId, Voters};
 
-/// `server` looks up a server by its index.
+/// Tests a commit of a leader. `server` returns the server with a given index.
 pub(crate) fn breach<'a>(
     leader: ServerIdx,
     voters: &Voters,

@@ -3,12 +3,12 @@
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::LogId;
 
-/// Each log is given as the ids of its entries, from the first one.
+/// Compares two logs. Each log is given as the ids of its entries, from the first entry on.
 pub(crate) fn breach(one: ServerIdx, first: &[LogId], other: ServerIdx, second: &[LogId]) -> Option<String> {
     let common = first.iter().zip(second).rposition(|(a, b)| a == b)?;
     let differs = (0..common).find(|&at| first[at] != second[at])?;
     let (id, apart) = (first[common], first[differs]);
-    Some(format!("{one} and {other} both have {id}, but only {one} has {apart} before it"))
+    Some(format!("{one} and {other} both have {id}, but only {one} has {apart} before {id}"))
 }
 
 #[cfg(test)]
@@ -20,7 +20,7 @@ mod tests {
     fn an_entry_has_one_past() {
         let of = |one: &[LogId], other: &[LogId]| breach(N1, one, N2, other);
         let (first, second, third) = (id(1, 1), id(2, 2), id(4, 3));
-        let apart = "n1 and n2 both have t4.i3, but only n1 has t2.i2 before it";
+        let apart = "n1 and n2 both have t4.i3, but only n1 has t2.i2 before t4.i3";
         expect_rows(&[
             ("one is empty", of(&[], &[first]), None),
             ("one is behind", of(&[first, second], &[first]), None),

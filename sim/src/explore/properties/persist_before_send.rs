@@ -6,7 +6,7 @@ use crate::explore::stimulus::ModelMessage;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{AppendEntries, LogId, Request, Response};
 
-/// Before a candidate requests votes, its term and its vote for itself are durable.
+/// Tests a request for votes: the candidate's term and its vote for itself must be durable.
 pub(crate) fn call(idx: ServerIdx, disk: &ModelDisk, request: &Request) -> Option<String> {
     let (Request::RequestVote(ask), record) = (request, disk.record) else { return None };
     let own = record.vote.is_some() || ask.term < record.term;
@@ -14,8 +14,7 @@ pub(crate) fn call(idx: ServerIdx, disk: &ModelDisk, request: &Request) -> Optio
         .then(|| format!("{idx} asked for votes in {}, but its disk has {}", ask.term, vote_record(record)))
 }
 
-/// When a server sends a response, the response's term, a granted vote and acknowledged entries are
-/// durable.
+/// Tests a response: its term, a granted vote and acknowledged entries must be durable.
 pub(crate) fn answer(disk: &ModelDisk, call: &ModelMessage, response: &Response) -> Option<String> {
     let (ModelMessage::Request { call_id, request }, record) = (call, disk.record) else { return None };
     let (term, what) = match (response, request) {
@@ -33,8 +32,8 @@ pub(crate) fn answer(disk: &ModelDisk, call: &ModelMessage, response: &Response)
     early.or(what).map(|what| format!("{} {what}, which is not on its disk", call_id.to))
 }
 
-/// Returns the first acknowledged entry that is not durable. Entries that a newer leader has already
-/// truncated do not count: then the response is of an older term than the disk.
+/// Returns the first acknowledged entry that is not durable. Entries that a newer leader has truncated do not
+/// count. In that case the term of the response is older than the term on the disk.
 fn first_missing(disk: &ModelDisk, sent: &AppendEntries) -> Option<LogId> {
     if sent.term < disk.record.term {
         return None;

@@ -1,5 +1,5 @@
-//! Three servers with disks and messages, for the tests of the properties. A test takes two states of
-//! this cluster that do not follow each other, and presents them to a property as one step.
+//! Three servers with disks and messages, for the tests of the properties. A test takes two states of this
+//! cluster that need not follow each other. It presents them to a property as one step.
 
 use crate::explore::Bounds;
 use crate::explore::call_id::CallId;
@@ -17,28 +17,28 @@ pub(super) const N3: ServerIdx = ServerIdx(2);
 pub(super) struct ScriptedCluster {
     bounds: Bounds,
     servers: Vec<ServerState>,
-    /// All messages sent so far.
+    /// All messages that were sent so far.
     messages: Vec<ModelMessage>,
     /// The numbers of the messages in flight.
     in_flight: Vec<usize>,
 }
 
 impl ScriptedCluster {
-    /// The cluster after bootstrap, in term 1.
+    /// Makes the cluster after the bootstrap, in term 1.
     pub(super) fn founded() -> Self {
         let bounds = Bounds::default();
         let servers = bounds.servers().iter().map(|idx| ServerState::first(&bounds, idx)).collect();
         Self { bounds, servers, messages: Vec::new(), in_flight: Vec::new() }
     }
 
-    /// The cluster in which `n1` leads, and only its own disk has the first entry of its term.
+    /// Makes a cluster in which `n1` leads, and only the disk of `n1` has the first entry of its term.
     pub(super) fn led() -> Self {
         let mut scripted_cluster = Self::founded();
         scripted_cluster.elects(N1);
         scripted_cluster
     }
 
-    /// The cluster in which `n1` leads, and the first entry of its term is committed on all servers.
+    /// Makes a cluster in which `n1` leads, and the first entry of its term is committed on all servers.
     pub(super) fn settled() -> Self {
         let mut scripted_cluster = Self::led();
         scripted_cluster.delivers(|_| true);
@@ -50,7 +50,7 @@ impl ScriptedCluster {
         &self.servers[idx.at()]
     }
 
-    /// Returns a server's current state, to be modified by a test.
+    /// Returns a server's current state, so that a test can change it.
     pub(super) fn at_mut(&mut self, idx: ServerIdx) -> &mut ServerState {
         &mut self.servers[idx.at()]
     }
@@ -75,7 +75,8 @@ impl ScriptedCluster {
         self.steps(idx, stimulus, 0, false);
     }
 
-    /// Delivers all messages of this kind, and the messages of this kind that follow.
+    /// Delivers all messages of this kind. Also delivers the messages of this kind that are sent in answer to
+    /// them.
     pub(super) fn delivers(&mut self, wanted: impl Fn(&ModelMessage) -> bool) {
         while let Some(at) = self.in_flight.iter().position(|&number| wanted(&self.messages[number])) {
             let number = self.in_flight.remove(at);
@@ -88,7 +89,7 @@ impl ScriptedCluster {
         let message = |number: u32| &self.messages[number as usize];
         let around = StepContext { bounds: &self.bounds, number: number as u32, message: &message, quick };
         let (after, outcome) = self.servers[idx.at()].step(stimulus, &around);
-        assert_eq!(outcome.breach, None, "the tests play only steps without a breach");
+        assert_eq!(outcome.breach, None, "the tests play only steps that break no property");
         self.servers[idx.at()] = after;
         for message in outcome.sent {
             self.in_flight.push(self.messages.len());
@@ -97,22 +98,22 @@ impl ScriptedCluster {
     }
 }
 
-/// The id of an entry.
+/// Makes the id of an entry.
 pub(super) const fn id(term: u64, index: u64) -> LogId {
     LogId::new(Term(term), Index(index))
 }
 
-/// An entry that was first considered committed in this term.
+/// Makes the record of an entry that was first considered committed in the term `during`.
 pub(super) const fn committed(term: u64, index: u64, during: u64) -> CommitRecord {
     CommitRecord { id: id(term, index), during: Term(during) }
 }
 
-/// A server's first call to another server in a term.
+/// Makes the identity of a server's first call to another server in a term.
 pub(super) const fn call(from: ServerIdx, to: ServerIdx, term: u64) -> CallId {
     CallId { from, to, life: 1, term: Term(term), ordinal: 1 }
 }
 
-/// Compares the message of a property with the expected one, row by row.
+/// Compares each message of a property with the expected message, row by row.
 pub(super) fn expect_rows(rows: &[(&str, Option<String>, Option<&str>)]) {
     for (case, actual, expected) in rows {
         assert_eq!(actual.as_deref(), *expected, "{case}");

@@ -1,4 +1,4 @@
-//! A server's term never decreases. One exception: a crash resets it to the durable term.
+//! A server's term never decreases, except at a crash, which resets it to the durable term.
 
 use super::ServerStep;
 use crate::explore::stimulus::Stimulus;

@@ -9,7 +9,7 @@ use wavetank_raft::{
     Response, RoleName, SnapshotMeta, Span, StoreJob, Write,
 };
 
-/// A role in four letters.
+/// Returns the name of a role in four letters.
 pub(super) const fn role(role: RoleName) -> &'static str {
     match role {
         RoleName::Follower => "FOLL",
@@ -52,7 +52,7 @@ pub(super) fn event(event: &Event) -> (&'static str, String) {
     }
 }
 
-/// Formats an action. Returns `None` for a message, because a trace shows it when it is sent.
+/// Formats an action. Returns `None` for a message, because a trace shows the message when it is sent.
 pub(super) fn action(action: &Action) -> Option<(&'static str, String)> {
     Some(match action {
         Action::Send { .. } | Action::Reply { .. } => return None,
@@ -243,9 +243,9 @@ fn observed(observed: &Observed) -> String {
         }
         Observed::ResumedHeartbeat { peer } => format!("{peer} answers again"),
         Observed::LostEntries { peer, acknowledged, last } => {
-            format!("{peer} lost entries: it had acknowledged {acknowledged}, and its log ends at {last}")
+            format!("{peer} lost entries: it had acknowledged {acknowledged}, but its log ends at {last}")
         }
-        Observed::Truncated { after } => format!("log cut back to {after}"),
+        Observed::Truncated { after } => format!("log truncated after {after}"),
         Observed::OtherCluster { peer, other, .. } => format!("{peer} is in another cluster, {other}"),
         Observed::CallsRefused { peer, why } => format!("{peer} refuses calls: {why}"),
         Observed::Ignored(why) => format!("ignored: {why}"),

@@ -1,4 +1,4 @@
-//! All events and actions, one per line, in fixed columns.
+//! All events and actions in fixed columns, one line for each.
 
 use super::{TextTrace, display};
 use crate::observe::observer::Observer;
@@ -7,8 +7,8 @@ use crate::plan::server_set::ServerIdx;
 use std::fmt::Write as _;
 use wavetank_raft::Time;
 
-/// A full trace. The line of an event shows the server's state before it; the lines of its actions
-/// show the state after it.
+/// A full trace. The line of an event shows the state of the server before the event. The lines of its
+/// actions show the state after the event.
 #[derive(Clone, Debug)]
 pub struct Full {
     text: String,
@@ -63,7 +63,7 @@ impl Observer for Full {
                 self.line(observation, Some(idx), "start", &format!("applied={}", server.applied()));
             }
             ObservationKind::Crashed { idx, wiped } => {
-                self.line(observation, Some(idx), "crash", if wiped { "and its disk is lost" } else { "" });
+                self.line(observation, Some(idx), "crash", if wiped { "the disk is lost" } else { "" });
             }
             ObservationKind::Paused(idx) => self.line(observation, Some(idx), "pause", ""),
             ObservationKind::Resumed(idx) => self.line(observation, Some(idx), "resume", ""),

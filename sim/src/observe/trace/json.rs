@@ -6,8 +6,8 @@ use crate::observe::{Fate, MessageRef, Observation, ObservationKind};
 use serde_json::{Map, Value, json};
 use wavetank_raft::Server;
 
-/// A trace in JSON lines. Each value has the fields `at` (in microseconds), `step` and `kind`, and the
-/// fields of that kind.
+/// A trace in JSON lines. Each value has the fields `at` (in microseconds), `step` and `kind`, and other
+/// fields that depend on its kind.
 #[derive(Clone, Debug, Default)]
 pub struct Json {
     text: String,

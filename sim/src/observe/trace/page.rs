@@ -1,5 +1,5 @@
-//! A run as one page for a browser. Each server has a lane, with messages between the lanes. Details
-//! appear when the pointer is over an item.
+//! A run as one page for a browser. Each server has a lane, and arrows between the lanes are messages.
+//! Details of an item appear when the pointer is over it.
 //!
 //! The page is self-contained: it loads no other file.
 
@@ -17,12 +17,12 @@ pub struct Page {
     servers: usize,
     topology: Topology,
     shown: [Option<(&'static str, u64, u64)>; ServerIdx::MAX_SERVERS],
-    /// The changes of servers' states. Each has time, server, state, term, commit index and text.
+    /// The changes of servers' states. Each has a time, a server, a state, a term, a commit index and a text.
     states: Vec<Value>,
-    /// The messages. Each has the time of sending, the time of arrival (or null), sender, receiver and
-    /// text.
+    /// The messages. Each has the time of sending, the time of arrival (or null), the sender, the receiver
+    /// and a text.
     messages: Vec<Value>,
-    /// All other observations. Each has time, server (or null) and text.
+    /// All other observations. Each has a time, a server (or null) and a text.
     notes: Vec<Value>,
     event: String,
 }
@@ -42,8 +42,8 @@ impl Page {
         }
     }
 
-    /// Returns the page as HTML. `shows` is the result of [`TextTrace::take`]. The page marks the time
-    /// `mark`.
+    /// Returns the page as HTML. `shows` is the result of [`TextTrace::take`]. `mark` is a time that the page
+    /// marks.
     #[must_use]
     pub fn html(shows: &str, title: &str, verdict: &str, mark: Option<Time>) -> String {
         let text = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;");
@@ -93,7 +93,7 @@ impl TextTrace for Page {
 }
 
 impl Observer for Page {
-    #[expect(clippy::too_many_lines, reason = "one arm for each kind of observation")]
+    #[expect(clippy::too_many_lines, reason = "the match has one arm for each kind of observation")]
     fn on_observation(&mut self, observation: &Observation<'_>) {
         let at = observation.at;
         match observation.kind {
@@ -118,14 +118,14 @@ impl Observer for Page {
                 self.note(at, Some(idx), format!("{idx} starts"));
             }
             ObservationKind::Crashed { idx, wiped } => {
-                let what = if wiped { "down, its disk lost" } else { "down" };
+                let what = if wiped { "down, and its disk is lost" } else { "down" };
                 self.set_state(at, idx, ("-", 0, 0), what.to_owned());
             }
             ObservationKind::Halted(idx) => {
-                self.set_state(at, idx, ("-", 0, 0), "down, by its own decision".to_owned());
+                self.set_state(at, idx, ("-", 0, 0), "down, stopped by itself".to_owned());
             }
             ObservationKind::Refused { idx, error } => {
-                self.set_state(at, idx, ("-", 0, 0), format!("down, will not start: {error}"));
+                self.set_state(at, idx, ("-", 0, 0), format!("down, and refuses to start: {error}"));
             }
             ObservationKind::Damaged { idx, damage } => self.note(at, Some(idx), damage.to_string()),
             ObservationKind::Paused(idx) => self.set_state(at, idx, ("z", 0, 0), "stands still".to_owned()),

@@ -1,7 +1,7 @@
 //! The causal past of a step (happened-before, Lamport 1978).
 //!
-//! A step of a server depends on the last step that changed that server, and on the step that sent the
-//! message that the server took. The text shows those steps of the past that changed a server.
+//! A step of a server depends on two earlier steps: the last step that changed the server, and the step that
+//! sent the message that the server handles. The text shows the earlier steps that changed a server.
 
 use super::{TextTrace, display};
 use crate::observe::observer::Observer;
@@ -21,11 +21,11 @@ pub struct Causes {
     steps: DiGraph<CausalStep, ()>,
     /// For each server, the last step that changed it, and its last step of any kind.
     latest: [Option<(NodeIndex, NodeIndex)>; ServerIdx::MAX_SERVERS],
-    /// The step that sent each message. The key is: whether it is a response, sender, receiver, id of
-    /// the call.
+    /// The step that sent each message. The key has four parts: true for a response, the sender, the
+    /// receiver, the id of the call.
     sent: BTreeMap<(bool, ServerIdx, ServerIdx, RpcId), NodeIndex>,
     answered: Option<NodeIndex>,
-    /// The state and the vote of the server before the event that it is handling.
+    /// The state and the vote of the server before the event that it is handling now.
     before: Option<(NodeState, Option<NodeId>)>,
     event: (String, Option<NodeIndex>),
     /// The changes of the network. They are not steps and have no cause.
@@ -43,7 +43,7 @@ struct CausalStep {
     changes: bool,
 }
 
-/// The largest number of steps that are shown.
+/// The maximum number of steps that are shown.
 const LINES: usize = 120;
 
 impl Causes {
@@ -139,7 +139,7 @@ impl Causes {
         self.network.push((observation.step, observation.at, what));
     }
 
-    /// Adds a client's result. Its cause is the last successful answer of any server.
+    /// Adds a client's result. Its cause is the last successful answer from any server.
     fn add_return(&mut self, observation: &Observation<'_>, what: String) {
         let step = CausalStep {
             step: observation.step,
@@ -169,7 +169,7 @@ impl TextTrace for Causes {
         let shown: Vec<&CausalStep> =
             shown.filter(|step| step.changes || step.step == self.steps[last].step).collect();
         let mut text = format!(
-            "step {} follows from {} of the {} steps before it; {} of them changed a server\n\n",
+            "step {} depends on {} of the {} steps before it; {} of them changed a server\n\n",
             self.steps[last].step,
             past.len() - 1,
             self.steps.node_count() - 1,
@@ -203,7 +203,7 @@ impl Observer for Causes {
             ObservationKind::Booted { idx, .. } => self.add_change(observation, idx, "start"),
             ObservationKind::Crashed { idx, wiped: false } => self.add_change(observation, idx, "crash"),
             ObservationKind::Crashed { idx, wiped: true } => {
-                self.add_change(observation, idx, "crash    and its disk is lost");
+                self.add_change(observation, idx, "crash    the disk is lost");
             }
             ObservationKind::Halted(idx) => self.add_change(observation, idx, "halt"),
             ObservationKind::Refused { idx, error } => {

@@ -1,5 +1,5 @@
-//! The events of a run without times. A change of delays does not change the story, unless another
-//! server becomes the leader.
+//! The events of a run without times. If only delays change, the story stays the same, unless another server
+//! becomes the leader.
 
 use super::{TextTrace, display};
 use crate::observe::observer::Observer;
@@ -8,8 +8,8 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt::Write as _;
 use wavetank_raft::{Action, Event, Index, Payload, RoleName, Server, Term};
 
-/// A story has a line for each change of a role, committed entry, fault and result of a client. It has
-/// a column for each server, in which a follower is a dot.
+/// A story. It has a line for each change of a role, each committed entry, each fault, and each result of a
+/// client. It has a column for each server; a dot stands for a follower.
 #[derive(Clone, Debug)]
 pub struct Story {
     text: String,
@@ -45,7 +45,7 @@ impl Story {
         Self { text, cells: vec![ColumnState::Down; servers], committed: Index::ZERO }
     }
 
-    /// Writes a line. It names the role of the server `changed` even if this server is a follower.
+    /// Writes a line. It names the role of the server `changed`, even if this server is a follower.
     fn line(&mut self, verb: &str, detail: &str, changed: Option<ServerIdx>) {
         let mut line = format!("{verb:<8}{detail}");
         line = format!("{line:<TEXT_WIDTH$}");
@@ -56,7 +56,7 @@ impl Story {
         let _ = writeln!(self.text, "{}", line.trim_end());
     }
 
-    /// Writes a line if a server's role has changed, or the term of a leader.
+    /// Writes a line if the role of a server, or the term of a leader, has changed.
     fn on_server(&mut self, idx: ServerIdx, server: &Server) {
         let (role, term) = (server.node().role(), server.node().term());
         let before = std::mem::replace(&mut self.cells[idx.at()], ColumnState::Up(role, term));
@@ -71,7 +71,7 @@ impl Story {
         }
     }
 
-    /// Writes a line for a refusal only. Accepted calls have effects that the story shows anyway.
+    /// Writes a line for a refusal. Accepted calls need no line, because the story shows their effects.
     fn on_action(&mut self, idx: ServerIdx, action: &Action) {
         if let Action::Answer { request, outcome: Err(error) } = action
             && is_operator_request(*request)

@@ -1,5 +1,5 @@
-//! Some bugs need several rare faults in one order. When a storm draws the first, it raises the
-//! probability of the others; it never forces them.
+//! Raises the probability of several faults together. Some bugs need several rare faults in one order. When a
+//! storm draws the first fault, the others become more likely; they are never forced.
 
 use super::Topic;
 use crate::plan::fault_kind::{Reactive, Scheduled};
@@ -33,8 +33,8 @@ impl Plan {
         }
     }
 
-    /// Draws several non-voters, and faults that leave a leader alone with them: spare servers come in,
-    /// voters are demoted, leadership is transferred, and reads are confirmed by heartbeats.
+    /// Draws several non-voters, and faults that leave a leader alone with them: spare servers are added,
+    /// voters are demoted, leadership is transferred, and heartbeats confirm reads.
     fn bias_to_listeners(&mut self, stream: &mut Stream) {
         let timeout = Span::from_duration(self.config.heartbeat_timeout);
         let mut often = |slowest| Recurrence {
@@ -69,11 +69,10 @@ impl Plan {
         self.enable(&[Reactive::StrandReader, Reactive::Usurp, Reactive::OutpaceReader]);
     }
 
-    /// Draws frequent snapshots in many pieces, and no trailing entries. If one batch of entries
-    /// overtakes another, the follower then sees a gap, and the leader has already compacted the
-    /// missing entries: it sends a snapshot. Late messages arrive between the pieces, and held messages
-    /// arrive before the last piece. On slow links with larger batches, the follower's log may by then
-    /// be longer than the snapshot.
+    /// Draws frequent snapshots in many pieces, and no trailing entries. If one batch of entries overtakes
+    /// another, the follower sees a gap. The leader has already compacted the missing entries, so it sends a
+    /// snapshot. Late messages arrive between the pieces, and held messages arrive before the last piece. On
+    /// slow links with larger batches, the follower's log may by then be longer than the snapshot.
     fn bias_to_installs(&mut self, stream: &mut Stream) {
         let timeout = Span::from_duration(self.config.heartbeat_timeout);
         let late = |each, min, max| RandomDelay { chance: Ratio::new(1, each), by: Spans::new(min, max) };
@@ -95,9 +94,9 @@ impl Plan {
         self.enable(&[Reactive::LetGoBeforeLastPiece]);
     }
 
-    /// Draws faults that isolate a leader with entries that it has appended but not applied. The next
-    /// leader takes a snapshot and keeps no trailing entries. Then the old leader is reconnected and
-    /// must discard its entries. It may crash meanwhile.
+    /// Draws faults that isolate a leader with entries that it has appended but not applied. The next leader
+    /// takes a snapshot and keeps no trailing entries. Then the old leader is reconnected and must discard
+    /// its entries. It may crash before that.
     fn bias_to_outrunning_reads(&mut self, stream: &mut Stream) {
         let timeout = Span::from_duration(self.config.heartbeat_timeout);
         let (config, clients) = (&mut self.config, &mut self.clients);

@@ -1,5 +1,5 @@
-//! Configurations at the limits of what `Config` allows, each with links and disks under which a
-//! cluster can still work.
+//! Configurations at the limits of what `Config` allows. The plan gets links and disks with which a cluster
+//! can still work.
 
 use crate::plan::Plan;
 use crate::plan::rng::{Ratio, Spans, Stream};
@@ -9,7 +9,7 @@ use wavetank_raft::Config;
 /// The share of storms that draw each of these configurations.
 const RARE: Ratio = Ratio::new(1, 32);
 
-/// Which part of the configuration is at its limit.
+/// The part of the configuration that is at its limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum EdgeConfig {
     /// No part is at its limit.
@@ -33,7 +33,7 @@ impl EdgeConfig {
         }
     }
 
-    /// Changes the configuration. The storm draws the rest of the plan afterwards, to match it.
+    /// Changes the configuration. The storm then draws the rest of the plan for this configuration.
     pub(super) fn configure(self, config: &mut Config) {
         const SHORTEST: Duration = Duration::from_millis(5);
         match self {

@@ -62,7 +62,7 @@ fn limits_that_do_not_fit_each_other_are_refused_at_the_start() {
             .unwrap_err();
         assert!(matches!(error, StartError::Limits { .. }));
         let words = "max_command_bytes is 33554432, but must not be above message_bytes of the transport \
-                     less 512 KiB, which is 33030144";
+                     minus 512 KiB, which is 33030144";
         assert_eq!(error.to_string(), words);
     });
 }

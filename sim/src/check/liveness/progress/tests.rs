@@ -1,6 +1,7 @@
 use super::*;
 use crate::check::election::election_safety::CHECK;
-use crate::check::fixture::{Fixture, N1, N2, N3};
+use crate::check::fixture::{Fixture, N1, N2, N3, voters};
+use wavetank_raft::{Entry, Event, LogOp, Payload};
 
 const BOUNDS: LivenessBounds = LivenessBounds {
     election_timeout: Span::ms(100),
@@ -52,6 +53,21 @@ fn a_core_without_a_leader_is_reported() {
     assert!(stuck.starts_with("nobody leads n1 n2 n3"));
 }
 
+/// n1 needs the vote of n2 or n3, which have a later entry. In that entry only n1 has a vote, so n2 and n3
+/// may not campaign.
+#[test]
+fn a_core_in_which_no_log_can_win_is_not_judged() {
+    let mut fixture = Fixture::three(&CHECK);
+    let mut progress = healed(&mut fixture, ServerSet::first(3));
+    for idx in [N2, N3] {
+        assert!(progress.end(&fixture.ghost, LATE).is_some(), "n1 gets the vote of n3");
+        let entry = Entry::new(Term(2), Index(2), Payload::Configuration(voters(&[N1])));
+        let write = fixture.write(None, LogOp::Append([entry].into()));
+        fixture.step(idx, &Event::Timer, |_| {}, vec![write]);
+    }
+    assert_eq!(progress.end(&fixture.ghost, LATE), None);
+}
+
 #[test]
 fn a_core_that_has_no_time_to_elect_is_not_judged() {
     let mut fixture = Fixture::three(&CHECK);
@@ -97,7 +113,7 @@ fn a_leader_that_commits_nothing_is_reported() {
     let mut progress = healed(&mut fixture, ServerSet::first(3));
     fixture.elect(N1, 2);
     let stuck = progress.end(&fixture.ghost, LATE).expect("its own entry is not committed");
-    assert_eq!(stuck, "n1 leads t2 and has committed no entry of t2; its commit index is i0");
+    assert_eq!(stuck, "n1 leads t2, but has committed no entry of t2; its commit index is i0");
 }
 
 #[test]

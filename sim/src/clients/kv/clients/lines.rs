@@ -1,4 +1,4 @@
-//! The history of the clients as lines of JSON, with one line for each begin and each end of an operation.
+//! The history of the clients as lines of JSON: one line for each beginning and each end of an operation.
 
 use super::KvOperation;
 use crate::clients::callers::{Completion, OperationAnswer};
@@ -29,8 +29,8 @@ impl Observer for HistoryRecorder {
 }
 
 impl HistoryRecorder {
-    /// The history so far, in the format that [`wavetank_linear::judge`] reads. Reads that do not claim to be up
-    /// to date are left out.
+    /// Returns the history so far, in the format that [`wavetank_linear::judge`] reads. Stale reads are left
+    /// out, because they do not claim to be up to date.
     #[must_use]
     pub fn text(&self) -> String {
         let mut events = Vec::with_capacity(2 * self.operations.len());

@@ -9,12 +9,13 @@ use wavetank_raft::{ReadPath, Span};
 pub struct KvPlan {
     /// The number of clients that look for the leader, write and read.
     pub followers: u16,
-    /// The number of pinned clients. Each of them only reads, from one fixed server and without retries. They see
-    /// the answers of an old leader.
+    /// The number of pinned clients. A pinned client only reads, always from the same server and without
+    /// retries. Therefore it can see the answers of an old leader.
     pub pinned: u16,
     /// The number of keys, at least 1. Fewer keys give more conflicts.
     pub keys: u32,
-    /// The least length of a value in bytes. Each value begins with a unique text, so no two values are equal.
+    /// The minimum length of a value in bytes. Each value begins with a unique text, so no two values are
+    /// equal.
     pub value_bytes: u32,
     /// The time between two operations of a client.
     pub think: Spans,
@@ -24,7 +25,7 @@ pub struct KvPlan {
     pub patience: Span,
     /// The time that a client waits after a refusal before it tries again.
     pub backoff: Spans,
-    /// The number of requests for one operation, at least 1. Then the client gives up.
+    /// The maximum number of requests for one operation, at least 1. After the last one, the client gives up.
     pub tries: u32,
     /// The share of writes among the operations.
     pub writes: Ratio,
@@ -34,17 +35,18 @@ pub struct KvPlan {
     pub reads: Reads,
     /// The shares of the read paths that pinned clients use.
     pub pinned_reads: Reads,
-    /// The share of refusals after which a client gives up at once. Then the checks can judge that a refused
-    /// write is never applied.
+    /// The share of refusals after which a client gives up at once. With such clients, the checks can judge
+    /// that a refused write is never applied.
     pub resign: Ratio,
-    /// The share of unknown ends after which a client starts a new session. Then its last command may still
-    /// take effect at any later time.
+    /// The share of unknown outcomes after which a client starts a new session. The last command of the old
+    /// session may still take effect later.
     pub rename: Ratio,
     /// The share of writes that have extensions.
     pub extended: Ratio,
 }
 
-/// The shares of the kinds of writes. The share of a kind is its number divided by the sum of all four.
+/// The weights of the kinds of writes. The share of a kind is its weight divided by the sum of all four
+/// weights.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Verbs {
     /// The weight of writes that set a new value.
@@ -57,7 +59,7 @@ pub struct Verbs {
     pub delete: u32,
 }
 
-/// The shares of the read paths. The share of a path is its number divided by the sum of all four.
+/// The weights of the read paths. The share of a path is its weight divided by the sum of all four weights.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Reads {
     /// The weight of reads by [`ReadPath::Index`].
@@ -71,7 +73,8 @@ pub struct Reads {
 }
 
 impl KvPlan {
-    /// The default has a few clients of each kind. Each begins an operation every few dozen milliseconds.
+    /// Makes a plan with a few clients of each kind. Each client begins an operation every few dozen
+    /// milliseconds.
     #[must_use]
     pub fn calm() -> Self {
         Self {
@@ -96,9 +99,9 @@ impl KvPlan {
 }
 
 impl From<&ClientPlan> for KvPlan {
-    /// Derives the clients from a plan: all kinds of writes, and one pinned client for two others. If all
-    /// reads use leases, each server gets a fast pinned client, because a lease that is held too long
-    /// ends within a fraction of a timeout.
+    /// Derives the clients from a plan. They send all kinds of writes, and one pinned client is added for
+    /// every two other clients. If all reads use leases, each server gets a fast pinned client: a lease that
+    /// is used too long can be seen only within a fraction of a timeout.
     fn from(clients: &ClientPlan) -> Self {
         let of = |path| u32::from(clients.reads.contains(&path));
         let [index, lease, verify] = [ReadPath::Index, ReadPath::Lease, ReadPath::Verify].map(of);

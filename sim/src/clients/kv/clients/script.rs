@@ -1,4 +1,4 @@
-//! Draws the operations of the store's clients. Each client has its own random stream.
+//! Draws the operations of the clients of the store. Each client has its own random stream.
 
 use super::plan::{KvPlan, Reads};
 use super::{KvOperation, KvWant};
@@ -23,7 +23,8 @@ struct ClientSession {
     number: u32,
     /// The sequence number of its last command.
     sequence: u32,
-    /// A key and the value that the client last wrote or read there. The next cas expects this value.
+    /// A key, and the value that the client last wrote or read there. The next cas of the client expects this
+    /// value.
     known: Option<(u32, Vec<u8>)>,
 }
 
@@ -73,7 +74,7 @@ fn learned_value(operation: &KvOperation) -> Option<Vec<u8>> {
     }
 }
 
-/// Draws the operation with this number.
+/// Draws an operation. `operation` is its number.
 fn draw(plan: &KvPlan, session: &mut ClientSession, operation: u64, rng: &mut Stream) -> KvWant {
     // Always draw four numbers, so that the next operation does not depend on this one.
     let (kind, verb, way, place) = (rng.draw(), rng.draw(), rng.draw(), rng.draw());
@@ -97,14 +98,14 @@ fn draw(plan: &KvPlan, session: &mut ClientSession, operation: u64, rng: &mut St
     if way.hits(plan.extended) { KvWant::extended_write(&command) } else { KvWant::write(&command) }
 }
 
-/// Draws a read of a client that asks only one server.
+/// Draws a read for a client that asks only one server.
 fn draw_read(plan: &KvPlan, rng: &mut Stream) -> KvWant {
     let (way, place) = (rng.draw(), rng.draw());
     let path = Reads::WAYS[share(plan.pinned_reads.shares(), way)];
     KvWant::read(place.below(u64::from(plan.keys)) as u32, path)
 }
 
-/// Draws an index by its share. Returns the first index if all shares are zero.
+/// Draws an index with a probability that follows the shares. Returns the first index if all shares are zero.
 fn share(shares: [u32; 4], drawn: Draw) -> usize {
     let mut at = drawn.below(u64::from(shares.iter().sum::<u32>()));
     for (which, &share) in shares.iter().enumerate() {
@@ -116,8 +117,8 @@ fn share(shares: [u32; 4], drawn: Draw) -> usize {
     0
 }
 
-/// A value that only this operation writes: a `v`, the number of the operation, and dashes up to the length.
-/// Dashes and digits contain no `v`, so an appended value shows the operations that appended to it.
+/// Makes a value that only this operation writes: a `v`, the number of the operation, and dashes up to the
+/// length. Digits and dashes contain no `v`. Therefore a value shows the operations that appended to it.
 fn unique_value(operation: u64, length: u32) -> Vec<u8> {
     let mut unique_value = format!("v{operation}").into_bytes();
     unique_value.resize(unique_value.len().max(length as usize), b'-');

@@ -7,7 +7,7 @@ use crate::engine::workload::Want;
 use std::fmt;
 use wavetank_raft::{Data, ReadPath};
 
-/// A command to one key, or a read of it.
+/// A command or a read for one key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KvWant {
     /// The key that the operation reads or writes.

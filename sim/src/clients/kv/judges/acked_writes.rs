@@ -11,7 +11,7 @@ use crate::clients::kv::wire::{CommandOutcome, Response};
 use std::collections::BTreeMap;
 use wavetank_raft::Index;
 
-/// The acknowledged writes by the index in their answer.
+/// The acknowledged writes, by the index that their answer reports.
 #[derive(Debug, Default)]
 pub(super) struct AckedWrites(BTreeMap<Index, u64>);
 
@@ -32,7 +32,7 @@ impl AckedWrites {
         let (bytes, command) = (operation.bytes()?, operation.command()?);
         let Some(OperationAnswer::Applied(said, response)) = operation.answer() else { return None };
         if record.command(*said) != Some(bytes) {
-            return violated(|| format!("{operation}: no server applied this at {said}"));
+            return violated(|| format!("{operation}: no server applied this write at {said}"));
         }
         self.0.insert(*said, operation.number);
         let answered = Response::decode(response).map(|response| response.outcome);
@@ -65,7 +65,7 @@ mod tests {
         fixture.write(1, "a").acks(1, 3, CommandOutcome::Done, 3);
         fixture.expect_violation(
             "acked_writes",
-            "c0 #1 put k1 = \"a\" (s1.1): done by i3, said i3: no server applied this at i3",
+            "c0 #1 put k1 = \"a\" (s1.1): done by i3, said i3: no server applied this write at i3",
         );
     }
 
@@ -76,7 +76,7 @@ mod tests {
         fixture.acks(1, 2, CommandOutcome::Done, 2);
         fixture.expect_violation(
             "acked_writes",
-            "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: no server applied this at i2",
+            "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: no server applied this write at i2",
         );
     }
 

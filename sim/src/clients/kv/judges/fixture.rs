@@ -27,7 +27,7 @@ impl ClientFixture {
         Self { judges, operations: BTreeMap::new(), writes: 0, step: 0 }
     }
 
-    /// A scripted run that only this check judges.
+    /// Makes a scripted run that only this check judges.
     pub(super) fn only(check: &str) -> Self {
         let mut fixture = Self::new();
         fixture.judges.judges.retain(|judge| judge.name == check);
@@ -63,7 +63,7 @@ impl ClientFixture {
     }
 
     pub(super) fn applied(&mut self, idx: ServerIdx, index: u64, write: u64) -> &mut Self {
-        let bytes = self.operations[&write].bytes().expect("only writes are applied");
+        let bytes = self.operations[&write].bytes().expect("a state machine applies only writes");
         let payload = Payload::Command(Data::clone(bytes));
         let entries = vec![Entry::new(Term(1), Index(index), payload)];
         self.on_observation(ObservationKind::Applied { idx, batch: &Batch { entries }, digest: 0 })

@@ -1,8 +1,8 @@
 //! The history of every key is linearizable: one order of its operations explains all answers and respects
 //! real time (thesis §6.3, §6.4).
 //!
-//! The check is demanded at the end of the run. Other checks rely on the order of the log. This check tries
-//! that order first, and then searches for another order.
+//! The check is demanded at the end of the run. It first tries the order of the log, and then searches for
+//! another order. Other checks rely on the order of the log alone.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, Promises, witness};
@@ -17,14 +17,14 @@ use wavetank_linear::{CheckResult, History, Input, Output};
 #[derive(Debug)]
 pub(super) struct Linearizable {
     promises: Promises,
-    /// The operations on each key that claim to be up to date, in the order in which they began.
+    /// The operations on each key that claim to be up to date, in the order of their beginnings.
     keys: BTreeMap<u32, Vec<KvOperation>>,
     /// The position of each open operation in the list of its key.
     open: BTreeMap<u64, usize>,
 }
 
-/// The number of slices that the search gets for each key. Values are unique, so nearly every history needs
-/// less than one slice.
+/// The number of slices of search steps for each key. Values are unique, so nearly every history needs less
+/// than one slice.
 const MOST_SLICES: u32 = 256;
 
 impl Linearizable {
@@ -50,7 +50,7 @@ impl Linearizable {
     }
 }
 
-/// The history of one key's operations, without the order of the log.
+/// Returns the history of one key's operations, without the order of the log.
 fn history(operations: &[KvOperation]) -> History {
     let mut moments = Vec::with_capacity(2 * operations.len());
     for (at, operation) in operations.iter().enumerate() {
@@ -81,7 +81,7 @@ fn input(operation: &KvOperation) -> Input<'_> {
     }
 }
 
-/// The output of an operation, if it is known.
+/// Returns the output of an operation, if it is known.
 fn output(operation: &KvOperation) -> Option<Output<'_>> {
     if operation.ended(OperationEnd::Failed) {
         return Some(Output::Failed);
@@ -96,7 +96,7 @@ fn output(operation: &KvOperation) -> Option<Output<'_>> {
     }
 }
 
-/// Allows a search this number of slices.
+/// Makes a limit that allows a search this number of slices.
 fn patience(mut slices: u32) -> impl FnMut() -> bool {
     move || {
         slices = slices.saturating_sub(1);

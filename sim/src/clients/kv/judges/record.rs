@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use wavetank_raft::{Data, Index};
 
-/// All commands that were applied anywhere, in the order of the log.
+/// All commands that any server applied, in the order of the log.
 #[derive(Debug, Default)]
 pub(super) struct Record {
     /// The content of each index, from index 1 on.
@@ -18,7 +18,7 @@ pub(super) struct Record {
     /// The last sequence number that took effect in each session.
     sessions: BTreeMap<u32, u32>,
     keys: BTreeMap<u32, KeyHistory>,
-    /// The index of the last applied command when each open operation began.
+    /// For each open operation, the index of the last applied command when the operation began.
     open: BTreeMap<u64, Index>,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Record {
 enum LogContent {
     /// No state machine has reported it.
     Unseen,
-    /// An entry that is no command.
+    /// An entry that is not a command.
     Other,
     Command(Data),
 }
@@ -54,19 +54,19 @@ pub(super) struct KeyVersion {
 }
 
 impl KeyVersion {
-    /// Whether the version has this value.
+    /// True if the version has this value.
     pub(super) fn is(&self, value: &[u8]) -> bool {
         self.hash == Hash::of(value)
     }
 }
 
 impl Record {
-    /// Whether the content of an index is recorded, or the index was skipped.
+    /// True if the content of an index is recorded, or the index was skipped.
     pub(super) fn is_known(&self, index: Index) -> bool {
         index.0 <= self.log.len() as u64
     }
 
-    /// Whether a recorded index has this content.
+    /// True if a recorded index has this content.
     pub(super) fn agrees(&self, index: Index, bytes: Option<&Data>) -> bool {
         match (self.place(index), bytes) {
             (LogContent::Unseen, _) | (LogContent::Other, None) => true,
@@ -76,7 +76,7 @@ impl Record {
         }
     }
 
-    /// The command at an index.
+    /// Returns the command at an index.
     pub(super) fn command(&self, index: Index) -> Option<&Data> {
         if index == Index::ZERO || !self.is_known(index) {
             return None;
@@ -88,11 +88,11 @@ impl Record {
     }
 
     fn place(&self, index: Index) -> &LogContent {
-        let at = usize::try_from(index.0 - 1).expect("an index into a log in memory");
+        let at = usize::try_from(index.0 - 1).expect("an index into a log in memory fits into usize");
         &self.log[at]
     }
 
-    /// Records the content of the next index, or of a later one.
+    /// Records the content of the next index or of a later index.
     pub(super) fn record(&mut self, index: Index, bytes: Option<&Data>, command: Option<&Command<'_>>) {
         while (self.log.len() as u64) + 1 < index.0 {
             self.log.push(LogContent::Unseen);
@@ -121,17 +121,17 @@ impl Record {
         self.effects.insert(name, CommandEffect { index, outcome });
     }
 
-    /// The effect of a command, if it was applied.
+    /// Returns the effect of a command, if the command was applied.
     pub(super) fn effect(&self, command: &Command<'_>) -> Option<CommandEffect> {
         self.effects.get(&(command.session, command.sequence)).copied()
     }
 
-    /// The index of the last command that was applied anywhere.
+    /// Returns the index of the last command that any server applied.
     pub(super) const fn last_command(&self) -> Index {
         self.last_command
     }
 
-    /// The value of a key after this index.
+    /// Returns the value of a key after this index.
     pub(super) fn version(&self, key: u32, at: Index) -> KeyVersion {
         let Some(key) = self.keys.get(&key) else { return KeyVersion::default() };
         let after = key.versions.partition_point(|version| version.index <= at);
@@ -148,7 +148,7 @@ impl Record {
         self.open.remove(&operation);
     }
 
-    /// The index of the last applied command when an open operation began.
+    /// Returns the index of the last applied command when an open operation began.
     pub(super) fn applied_at_start(&self, operation: u64) -> Index {
         self.open.get(&operation).copied().unwrap_or(Index::ZERO)
     }

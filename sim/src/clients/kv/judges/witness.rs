@@ -1,6 +1,6 @@
-//! Tries the order of the log before any search. Commands stand at their index, and reads after the entry whose
-//! state they saw. If this order explains the answers and respects real time, then the history is
-//! linearizable. Otherwise the order proves nothing, and a search is needed.
+//! Tries the order of the log before any search. A command has the position of its index. A read has the
+//! position after the entry whose state it saw. If this order explains the answers and respects real time,
+//! the history is linearizable. Otherwise the order proves nothing, and a search is needed.
 
 use super::record::Record;
 use crate::clients::callers::OperationAnswer;
@@ -16,7 +16,7 @@ struct LinearizationPoint<'a> {
     operation: &'a KvOperation,
 }
 
-/// Whether the order of the log explains the operations of one key.
+/// True if the order of the log explains the operations of one key.
 pub(super) fn explains(operations: &[KvOperation], record: &Record) -> bool {
     let Some(mut points) = points(operations, record) else { return false };
     points.sort_unstable_by_key(|point| (point.at, point.is_read, point.operation.order));
@@ -33,7 +33,7 @@ pub(super) fn explains(operations: &[KvOperation], record: &Record) -> bool {
     })
 }
 
-/// The operations that took effect. `None` if an answer contradicts the log.
+/// Returns the operations that took effect. Returns `None` if an answer contradicts the log.
 fn points<'a>(operations: &'a [KvOperation], record: &Record) -> Option<Vec<LinearizationPoint<'a>>> {
     let mut points = Vec::with_capacity(operations.len());
     for operation in operations {
