@@ -39,8 +39,8 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::{Sleep, sleep};
 use wavetank_raft::{
-    Action, Call, Effects, Event, Halt, Leader, NodeId, Observed, Outcome, Request, RequestId, Response,
-    RpcId, Server, StoreJob, Time, Token,
+    Action, Call, Effects, Event, Halt, NodeId, Observed, Outcome, Request, RequestId, Response, RpcId,
+    Server, StoreJob, Time, Token,
 };
 
 /// The maximum number of items that are taken from one queue before the other queues are served.
@@ -280,6 +280,9 @@ impl Driver {
             }
             Arrival::Speaks { peer, dialect } => self.step(Event::PeerSpeaks { peer, dialect }, now),
             Arrival::Refused { from, why } => self.refused(from, why),
+            Arrival::TooLarge { to: peer, entry, bytes, limit } => {
+                self.observe(&Observed::EntryTooLarge { peer, entry, bytes, limit });
+            }
             Arrival::Failed(error) => self.step(Event::StoreFailed(error), now),
         }
     }
@@ -404,30 +407,12 @@ impl Driver {
     }
 
     fn observe(&mut self, observed: &Observed) {
+        observer::log(observed);
         match observed {
             Observed::Peer { removed: false, peer } => self.addresses.note(peer),
-            Observed::Ignored(why) => {
-                self.has_ignored = true;
-                tracing::debug!(%why, "a message was ignored");
-            }
-            Observed::State { role, term } => {
-                self.metrics.entered(*role);
-                tracing::info!(state = %role, %term, "entering state");
-            }
-            Observed::Leader(Some(Leader { id, address })) => tracing::info!(%id, %address, "leader"),
-            Observed::Leader(None) => tracing::info!("no leader"),
-            Observed::FailedHeartbeat { peer, silent } => tracing::warn!(%peer, ?silent, "no contact"),
-            Observed::ResumedHeartbeat { peer } => tracing::info!(%peer, "contact again"),
-            Observed::Peer { removed: true, peer } => tracing::info!(id = %peer.id, "a member was removed"),
-            Observed::LostEntries { peer, acknowledged, last } => tracing::error!(
-                %peer, %acknowledged, %last,
-                "a member lost entries that it had acknowledged and does not count for commits any more: remove it and add it again"
-            ),
-            Observed::OtherCluster { peer, own, other } => {
-                tracing::warn!(%peer, %own, %other, "calls from a server of another cluster are refused");
-            }
-            Observed::CallsRefused { peer, why } => tracing::debug!(%peer, why, "a peer refuses calls"),
-            Observed::Truncated { after } => tracing::debug!(%after, "the end of the log was removed"),
+            Observed::Ignored(_) => self.has_ignored = true,
+            Observed::State { role, .. } => self.metrics.entered(*role),
+            _ => {}
         }
         self.observers.retain(|sink| sink.send(observed));
     }

@@ -20,7 +20,7 @@ use crate::wire::Header;
 use std::fmt;
 use tokio::sync::mpsc;
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{Dialect, NodeId, Request, Response, RpcId, ServerAddress, ServerId};
+use wavetank_raft::{Dialect, LogId, NodeId, Request, Response, RpcId, ServerAddress, ServerId};
 
 /// A network, in the form that the driver uses.
 pub trait Transport: Send + Sync + 'static {
@@ -106,6 +106,17 @@ pub enum Arrival {
         from: NodeId,
         /// The reason that the peer gives.
         why: String,
+    },
+    /// An entry is too large for a message, and was not sent. It is reported once for each entry and peer.
+    TooLarge {
+        /// The peer that does not get the entry.
+        to: NodeId,
+        /// The entry.
+        entry: LogId,
+        /// The size of the message in bytes.
+        bytes: u64,
+        /// The largest size of a message in bytes.
+        limit: u64,
     },
     /// A task of the transport has panicked. The server stops with this error.
     Failed(StoreError),

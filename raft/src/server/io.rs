@@ -433,6 +433,18 @@ pub enum Observed {
         /// The reason that the peer gives.
         why: String,
     },
+    /// An entry is larger than the largest message of the transport, and is not sent. An earlier configuration
+    /// with higher limits has accepted it. The node observes it; the protocol does not.
+    EntryTooLarge {
+        /// The follower that does not get the entry.
+        peer: NodeId,
+        /// The entry.
+        entry: LogId,
+        /// The size of the message in bytes.
+        bytes: u64,
+        /// The largest size of a message in bytes.
+        limit: u64,
+    },
 }
 
 /// The reason why a server stopped for good.

@@ -232,6 +232,7 @@ fn describe_observed(observed: &Observed) -> String {
         Observed::Truncated { after } => format!("cut after {after}"),
         Observed::OtherCluster { peer, other, .. } => format!("{peer} is in {other}"),
         Observed::CallsRefused { peer, why } => format!("{peer} refuses: {why}"),
+        Observed::EntryTooLarge { peer, entry, .. } => format!("{entry} is too large for {peer}"),
         Observed::Ignored(why) => format!("ignored {why:?}"),
     }
 }

@@ -248,6 +248,9 @@ fn observed(observed: &Observed) -> String {
         Observed::Truncated { after } => format!("log truncated after {after}"),
         Observed::OtherCluster { peer, other, .. } => format!("{peer} is in another cluster, {other}"),
         Observed::CallsRefused { peer, why } => format!("{peer} refuses calls: {why}"),
+        Observed::EntryTooLarge { peer, entry, bytes, limit } => {
+            format!("{entry} is not sent to {peer}: {bytes} bytes are above {limit}")
+        }
         Observed::Ignored(why) => format!("ignored: {why}"),
     }
 }

@@ -81,6 +81,46 @@ fn a_message_above_the_limit_does_not_hold_up_the_others() {
     });
 }
 
+/// An entry that was accepted with higher limits does not fit into a message any more.
+#[test]
+fn an_entry_that_is_too_large_for_a_message_is_reported_until_the_limit_is_raised() {
+    simulate(async {
+        let (high, small) = (Shape::default(), Limits { message_bytes: 2 << 20, ..Limits::default() });
+        let low = Shape {
+            config: Config { max_command_bytes: 1 << 20, ..Config::default() },
+            limits: small,
+            ..Shape::default()
+        };
+        let mut cluster = Cluster::start(3, high.clone(), 1).await;
+        let large = cluster.until_led().await.apply(vec![7; 3 * MIB], Duration::ZERO).await.unwrap();
+        cluster.shape = low;
+        for name in NAMES {
+            cluster.raft(name).shutdown().await;
+            cluster.restart(name).await;
+        }
+        let leader = cluster.until_led().await;
+        let mut observer = leader.register_observer(64, |_| true).await.unwrap();
+        leader.add_nonvoter("n2", "n2:1", None, Duration::ZERO).await.unwrap();
+        let mut reports = Vec::new();
+        sleep(Duration::from_secs(600)).await;
+        while let Some(observed) = observer.try_recv() {
+            if let Observed::EntryTooLarge { peer, entry, bytes, limit } = observed {
+                reports.push((peer, entry.index, limit));
+                assert!(limit < bytes);
+            }
+        }
+        assert_eq!(reports, [(NodeId::of("n2"), large.index, 2 << 20)], "once, in ten minutes");
+        assert_eq!(cluster.applied()[1], 0);
+
+        cluster.shape = high;
+        for name in ["n2", "n1"] {
+            cluster.raft(name).shutdown().await;
+            cluster.restart(name).await;
+        }
+        until(|| cluster.applied()[1] == 1).await;
+    });
+}
+
 /// A follower that joins gets a snapshot of this size over links with this rate. Returns the number of
 /// connections that carried some of it, and the time that it took.
 fn snapshot_arrives(size: usize, rate: u64) -> (usize, Duration) {
