@@ -232,7 +232,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     /// entries if the log does not have `first`.
     ///
     /// # Errors
-    /// Returns an error if the store fails.
+    /// Returns an error if the store fails, or if the whole log is missing.
     pub fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError> {
         let mut entries = Vec::new();
         let mut bytes = 0;
@@ -243,6 +243,9 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
                 break;
             }
             entries.push(entry);
+        }
+        if entries.is_empty() && self.log.first_index()? == Index::ZERO {
+            self.log_record()?.expect_empty()?;
         }
         Ok(entries.into())
     }

@@ -342,6 +342,8 @@ fn a_log_that_has_vanished_is_noticed() {
         lost(disk.clone().recover(snapshot.map(meta), CacheLimits::entries(1)).map(|_| ()));
         // A newer snapshot does not show how long the log was.
         lost(disk.clone().recover(Some(meta(id(3, 99))), CacheLimits::entries(1)).map(|_| ()));
+        let settings = Settings::new(Config { local_id: "n1".into(), ..Config::default() }).expect("valid");
+        lost(disk.fetch(Index(1), Index(3), &settings).map(|_| ()));
         for log in [append(50..51), LogOp::Compact(Index(50)), LogOp::Discard(Index(50))] {
             lost(disk.clone().persist(&Write { token: Token(1), hard_state: None, log }));
         }

@@ -42,6 +42,11 @@ impl<S: LogStore + StableStore> FaultyStore<S> {
         is_there
     }
 
+    /// True if the log was removed. Every change of it fails.
+    pub(super) const fn is_missing(&self) -> bool {
+        self.has_no_log
+    }
+
     /// Removes all entries of the log. Returns false if there are none.
     pub(super) fn remove_log(&mut self) -> bool {
         let Some(range) = self.range() else { return false };
