@@ -105,6 +105,113 @@ async fn a_server_of_another_cluster_is_no_follower() {
 }
 
 #[tokio::test]
+async fn a_candidate_of_another_cluster_gets_no_vote() {
+    let network = InmemNetwork::new();
+    let nodes: [Node; 3] = inmem_cluster(&network).await;
+    let term = nodes[0].raft.current_term();
+    let mut observer = within(nodes[1].raft.register_observer(64, |_| true)).await.unwrap();
+    // It takes two of the members for its own.
+    let foreign = inmem(&network, config("n4")).await;
+    let members = ["n4", "n2", "n3"].map(|name| Member::voter(name, name)).to_vec();
+    let mut refusals = within(foreign.raft.register_observer(64, |_| true)).await.unwrap();
+    foreign.raft.bootstrap_cluster(Configuration::new(members).unwrap()).await.unwrap();
+    observed(
+        &mut observer,
+        |seen| matches!(seen, Observed::OtherCluster { peer, .. } if *peer == NodeId::of("n4")),
+    )
+    .await;
+    let mut refusing = Vec::new();
+    while refusing.len() < 2 {
+        if let Observed::CallsRefused { peer, .. } = within(refusals.recv()).await.unwrap() {
+            refusing.push(peer);
+        }
+    }
+    refusing.sort();
+    assert_eq!(refusing, [NodeId::of("n2"), NodeId::of("n3")]);
+    assert_eq!(foreign.raft.leader(), None);
+    assert_eq!(nodes[0].apply("a").await, "1");
+    assert_eq!(nodes[0].raft.current_term(), term);
+}
+
+#[tokio::test]
+async fn a_member_that_is_wiped_and_bootstrapped_alone_is_refused() {
+    let network = InmemNetwork::new();
+    let one = inmem(&network, config("n1")).await;
+    one.raft.bootstrap_cluster(alone("n1")).await.unwrap();
+    one.leads().await;
+    within(one.raft.barrier(ANY)).await.unwrap();
+    let two = inmem(&network, config("n2")).await;
+    within(one.raft.add_nonvoter("n2", "n2", None, TIMEOUT)).await.unwrap();
+    one.apply("a").await;
+    two.holds(|held| held.lines == ["a"]).await;
+    within(two.raft.shutdown()).await;
+
+    network.isolate("n2");
+    let wiped = inmem(&network, config("n2")).await;
+    wiped.raft.bootstrap_cluster(alone("n2")).await.unwrap();
+    wiped.leads().await;
+    let mut observer = within(one.raft.register_observer(64, |_| true)).await.unwrap();
+    network.heal();
+    observed(&mut observer, |seen| matches!(seen, Observed::CallsRefused { .. })).await;
+    wiped.apply("b").await;
+    assert_eq!(wiped.lines.borrow().lines, ["b"]);
+    within(wiped.raft.shutdown()).await;
+
+    let blank = inmem(&network, config("n2")).await;
+    blank.holds(|held| held.lines == ["a"]).await;
+    assert_eq!(cluster_of(&blank).await, cluster_of(&one).await);
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_founded_again_under_the_old_name_is_another_one() {
+    let network = InmemNetwork::new();
+    let one = inmem(&network, config("n1")).await;
+    one.raft.bootstrap_cluster(alone("n1")).await.unwrap();
+    one.leads().await;
+    within(one.raft.barrier(ANY)).await.unwrap();
+    let two = inmem(&network, config("n2")).await;
+    within(one.raft.add_nonvoter("n2", "n2", None, TIMEOUT)).await.unwrap();
+    one.apply("a").await;
+    two.holds(|held| held.lines == ["a"]).await;
+    within(one.raft.shutdown()).await;
+
+    let again = inmem(&network, config("n1")).await;
+    let mut observer = within(again.raft.register_observer(64, |_| true)).await.unwrap();
+    again.raft.bootstrap_cluster(alone("n1")).await.unwrap();
+    again.leads().await;
+    within(again.raft.barrier(ANY)).await.unwrap();
+    within(again.raft.add_nonvoter("n2", "n2", None, TIMEOUT)).await.unwrap();
+    observed(&mut observer, |seen| matches!(seen, Observed::CallsRefused { .. })).await;
+    assert_eq!(two.lines.borrow().lines, ["a"]);
+}
+
+/// A server without entries joins the cluster whose leader comes first.
+#[tokio::test]
+async fn a_blank_server_that_two_clusters_add_belongs_to_the_first() {
+    let network = InmemNetwork::new();
+    let mut leaders = Vec::new();
+    for name in ["n1", "n2"] {
+        let leader = inmem(&network, config(name)).await;
+        leader.raft.bootstrap_cluster(alone(name)).await.unwrap();
+        leader.leads().await;
+        leader.apply(name).await;
+        leaders.push(leader);
+    }
+    let blank = inmem(&network, config("n3")).await;
+    within(leaders[0].raft.add_nonvoter("n3", "n3", None, TIMEOUT)).await.unwrap();
+    blank.holds(|held| held.lines == ["n1"]).await;
+    let mut observer = within(leaders[1].raft.register_observer(64, |_| true)).await.unwrap();
+    within(leaders[1].raft.add_nonvoter("n3", "n3", None, TIMEOUT)).await.unwrap();
+    observed(&mut observer, |seen| matches!(seen, Observed::CallsRefused { .. })).await;
+    assert_eq!(blank.lines.borrow().lines, ["n1"]);
+    assert_eq!(cluster_of(&blank).await, cluster_of(&leaders[0]).await);
+}
+
+fn alone(name: &str) -> Configuration {
+    Configuration::new(vec![Member::voter(name, name)]).unwrap()
+}
+
+#[tokio::test]
 async fn voters_that_are_all_bootstrapped_alike_form_one_cluster() {
     let network = InmemNetwork::new();
     let names = ["n1", "n2", "n3"];

@@ -65,7 +65,9 @@ fn old_arrival(arrival: Arrival) -> Arrival {
         Arrival::Response { from, rpc, response } => {
             Arrival::Response { from, rpc, response: old_response(response) }
         }
-        other @ (Arrival::Refused { .. } | Arrival::Failed(_) | Arrival::Speaks { .. }) => other,
+        Arrival::Refused { .. } | Arrival::TooLarge { .. } | Arrival::Failed(_) | Arrival::Speaks { .. } => {
+            arrival
+        }
     }
 }
 

@@ -121,6 +121,90 @@ fn an_entry_that_is_too_large_for_a_message_is_reported_until_the_limit_is_raise
     });
 }
 
+/// A snapshot replaces an entry that no message can carry.
+#[test]
+fn a_snapshot_delivers_what_is_too_large_for_a_message() {
+    simulate(async {
+        let mut cluster = Cluster::start(4, Shape::default(), 1).await;
+        cluster.until_led().await.apply(vec![7; 3 * MIB], Duration::ZERO).await.unwrap();
+        cluster.shape = Shape {
+            config: Config { max_command_bytes: 1 << 20, trailing_logs: 0, ..Config::default() },
+            limits: Limits { message_bytes: 2 << 20, ..Limits::default() },
+            ..Shape::default()
+        };
+        for name in NAMES {
+            cluster.raft(name).shutdown().await;
+            cluster.restart(name).await;
+        }
+        let leader = cluster.until_led().await;
+        leader.barrier(Duration::ZERO).await.unwrap();
+        leader.add_nonvoter("n2", "n2:1", None, Duration::ZERO).await.unwrap();
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(cluster.applied()[1], 0);
+        leader.snapshot().await.unwrap();
+        until(|| cluster.applied()[1] == 1).await;
+    });
+}
+
+/// Strangers that begin large messages and stop take all places for large messages, but not for ever.
+#[test]
+fn large_messages_that_do_not_end_hold_up_no_member_for_long() {
+    simulate(async {
+        let shape = Shape { timeout: Duration::from_secs(1), ..Shape::default() };
+        let cluster = Cluster::start(6, shape, 3).await;
+        let leader = cluster.until_led().await;
+        for follower in NAMES.iter().filter(|name| **name != leader.local_id().as_str()) {
+            for _ in 0..8 {
+                let dialing = cluster.network.layer("stranger");
+                let address = (*follower).into();
+                let mut stream = dialing.dial(&address).await.unwrap();
+                // An AppendEntries with a command of 32 MiB, of which a part arrives.
+                let entry = Entry::new(Term(1), Index(1), Payload::Command(vec![7; 32 * MIB].into()));
+                let append = AppendEntries {
+                    term: Term(1),
+                    prev: LogId::ZERO,
+                    entries: Arc::from([entry]),
+                    leader_commit: Index(0),
+                };
+                let mut bytes = Vec::new();
+                wire::encode_request(&header(3), &Request::AppendEntries(append), &mut bytes);
+                stream.write_all(&bytes[..2 * MIB]).await.unwrap();
+                cluster.network.forget(stream);
+            }
+        }
+        let began = Instant::now();
+        leader.apply(vec![7; 4 * MIB], Duration::ZERO).await.unwrap();
+        assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    });
+}
+
+/// A follower whose limit is lower than that of the leader gets nothing, and holds up nobody.
+#[test]
+fn a_follower_with_a_lower_limit_holds_up_nobody() {
+    simulate(async {
+        let mut cluster = Cluster::start(7, Shape::default(), 3).await;
+        let leader = cluster.until_led().await;
+        let low = *NAMES.iter().find(|name| **name != leader.local_id().as_str()).unwrap();
+        let high = cluster.shape.clone();
+        cluster.shape.config.max_command_bytes = 1 << 20;
+        cluster.shape.limits.message_bytes = 2 << 20;
+        cluster.raft(low).shutdown().await;
+        cluster.restart(low).await;
+        leader.apply(vec![7; 3 * MIB], Duration::ZERO).await.unwrap();
+        for _ in 0..10 {
+            leader.apply(vec![7; 10], Duration::ZERO).await.unwrap();
+            sleep(Duration::from_secs(3)).await;
+        }
+        assert_eq!(cluster.leader().map(|leader| leader.local_id().clone()), Some(leader.local_id().clone()));
+        let at = NAMES.iter().position(|name| *name == low).unwrap();
+        assert_eq!(cluster.applied()[at], 0);
+        cluster.shape = high;
+        cluster.raft(low).shutdown().await;
+        cluster.restart(low).await;
+        until(|| cluster.applied()[at] == 11).await;
+    });
+}
+
 /// A follower that joins gets a snapshot of this size over links with this rate. Returns the number of
 /// connections that carried some of it, and the time that it took.
 fn snapshot_arrives(size: usize, rate: u64) -> (usize, Duration) {
