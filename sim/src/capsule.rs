@@ -73,10 +73,26 @@ struct CapsuleFile {
     step_log: Vec<String>,
 }
 
-/// The field that tells whether this build can read the file.
+/// The fields that tell whether this build can read the file, and which run it keeps.
 #[derive(Deserialize)]
 struct FormatHeader {
     format: u64,
+    scenario: Option<String>,
+    seed: Option<u64>,
+}
+
+impl FormatHeader {
+    /// Says why this build cannot read the file, and which command plays the run again.
+    fn refusal(&self) -> String {
+        let Self { format, scenario, seed } = self;
+        let why = format!("its format is {format}, but this build reads only format {FORMAT}");
+        match (scenario, seed) {
+            (Some(scenario), Some(seed)) => {
+                format!("{why}: make it again with `run {scenario} --seed {seed} --capsule FILE`")
+            }
+            (_, _) => why,
+        }
+    }
 }
 
 /// The reason why a file is not a valid capsule, in one line.
@@ -149,11 +165,9 @@ impl Capsule {
     pub fn parse(text: &str) -> Result<Self, CapsuleError> {
         // A file of another format has other fields. So the format is read first, without the other
         // fields.
-        let FormatHeader { format } = serde_json::from_str(text)?;
-        if format != FORMAT {
-            return Err(CapsuleError(format!(
-                "its format is {format}, but this build reads only format {FORMAT}"
-            )));
+        let header: FormatHeader = serde_json::from_str(text)?;
+        if header.format != FORMAT {
+            return Err(CapsuleError(header.refusal()));
         }
         let mut file: CapsuleFile = serde_json::from_str(text)?;
         let content = file.content().map_err(CapsuleError)?;

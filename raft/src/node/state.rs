@@ -138,11 +138,10 @@ impl NodeState {
         self.log.last() != LogId::ZERO && self.catch_up <= self.log.last()
     }
 
-    /// Stores the position in the leader's log that a leader shows to a server with a blank disk. While the
-    /// disk stays blank, a higher position replaces it, because the earlier one may be from before the server
-    /// was added. Later positions are ignored: if leaders changed often, the server would never catch up.
+    /// Stores the first position in a leader's log that a leader shows to a server with a blank disk. Later
+    /// positions are ignored: if leaders changed often, the server would never catch up.
     pub(crate) fn note_leader_log(&mut self, upto: LogId, now: Time, fx: &mut Effects) {
-        if self.log.last() == LogId::ZERO && self.catch_up < upto {
+        if self.log.last() == LogId::ZERO && self.catch_up == LogId::ZERO && LogId::ZERO < upto {
             self.catch_up = upto;
             self.outbox.catch_up(upto, now, fx);
         }

@@ -1,8 +1,9 @@
 //! A server that was removed and is added again with a new disk campaigns only if its log has the entries
-//! that were committed before it got the disk (thesis §4.1; ARCHITECTURE.md, "A name that comes back").
+//! that were committed before it got the disk, or a configuration that does not name it (thesis §4.1;
+//! docs/names.md).
 //!
-//! An older log has configurations that name the server with its old disk. A log that ends with the removal
-//! itself is enough, because a server may campaign until it knows that its removal is committed (thesis
+//! An older log has configurations that name the server with its old disk. In a configuration that does not
+//! name it, the server has no vote, but it may campaign until it knows that its removal is committed (thesis
 //! §4.2.2). The check is demanded whenever such a server starts a campaign.
 
 use crate::check::ghost::{Facts, Ghost};
@@ -16,7 +17,8 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let exchanged_at = ghost.subject().new_disk_at?;
     *witnessed += 1;
     let (idx, term, last) = (ghost.step.idx, ghost.step.now.term, ghost.step.was.last);
-    if exchanged_at <= last.index {
+    let is_named = ghost.subject().log.conf().is_none_or(|latest| latest.conf.members.contains(idx));
+    if exchanged_at <= last.index || !is_named {
         return None;
     }
     violated(format_args!(
@@ -28,16 +30,17 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
 mod tests {
     use super::*;
     use crate::check::fixture::{Fixture, N1, N4, voters};
+    use crate::plan::server_set::ServerIdx;
     use wavetank_raft::{Entry, Event, Index, LogOp, Payload, Term};
 
     /// n4, which is no member, gets a new disk when i2 is committed. Then it campaigns with this many
-    /// entries.
-    fn campaigns_with(entries: u64) -> Fixture {
+    /// entries. The first one makes `voter` the only member.
+    fn campaigns_with(entries: u64, voter: ServerIdx) -> Fixture {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.ghost.crashed(N4, true);
         fixture.boot(N4);
-        let members = Entry::new(Term(1), Index(1), Payload::Configuration(voters(&[N4])));
+        let members = Entry::new(Term(1), Index(1), Payload::Configuration(voters(&[voter])));
         let rest = (2..=entries).map(|index| Entry::new(Term(2), Index(index), Payload::Noop));
         let log: Vec<_> = [members].into_iter().chain(rest).collect();
         let write = fixture.write(None, LogOp::Append(log.into()));
@@ -49,14 +52,19 @@ mod tests {
 
     #[test]
     fn with_the_entries_before_the_exchange_it_campaigns() {
-        campaigns_with(2).expect_holds();
-        campaigns_with(3).expect_holds();
+        campaigns_with(2, N4).expect_holds();
+        campaigns_with(3, N4).expect_holds();
     }
 
     #[test]
     fn with_fewer_entries_it_does_not() {
-        campaigns_with(1).expect_violation(
+        campaigns_with(1, N4).expect_violation(
             "n4 campaigns at t3 with a log up to t1.i1, but i2 was committed when it got its disk",
         );
+    }
+
+    #[test]
+    fn without_a_vote_it_may_campaign() {
+        campaigns_with(1, N1).expect_holds();
     }
 }

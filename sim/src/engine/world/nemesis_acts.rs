@@ -172,7 +172,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     /// Returns the removed servers whose removal is known to every other server. The newest configurations of
-    /// the other servers, in memory and on disk, do not contain the removed server.
+    /// the other servers, in memory and on disk, do not contain the removed server, and the leader does not call
+    /// it any more (docs/names.md).
     pub(super) fn removed(&self) -> ServerSet {
         let Some(leader) = self.leader() else { return ServerSet::NONE };
         let whole = self.all().minus(self.lost);
@@ -187,8 +188,14 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             !running.is_some_and(|(_, members)| names(members))
                 && !stored.first().is_some_and(|(_, members)| names(members))
         };
-        let is_removed =
-            |idx: &ServerIdx| *idx != leader && whole.without(*idx).iter().all(|other| knows(other, *idx));
+        // The leader calls a removed server for a while, with positions from before the removal.
+        let is_called = |idx: ServerIdx| {
+            self.server(leader).is_some_and(|it| it.node().followers().any(|(peer, _)| peer == idx.node()))
+        };
+        let is_removed = |idx: &ServerIdx| {
+            let others = whole.without(*idx);
+            *idx != leader && !is_called(*idx) && others.iter().all(|other| knows(other, *idx))
+        };
         whole.iter().filter(is_removed).collect()
     }
 
