@@ -76,7 +76,10 @@ pub(crate) fn log(observed: &Observed) {
             "a member lost entries that it had acknowledged and does not count for commits any more: remove it and add it again"
         ),
         Observed::OtherCluster { peer, own, other } => {
-            tracing::warn!(%peer, %own, %other, "calls from a server of another cluster are refused");
+            tracing::warn!(
+                %peer, %own, %other,
+                "calls from a server of another cluster are refused: to join it, this server needs empty stores"
+            );
         }
         Observed::EntryTooLarge { peer, entry, bytes, limit } => tracing::error!(
             %peer, %entry, bytes, limit,

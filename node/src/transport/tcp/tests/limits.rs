@@ -274,6 +274,57 @@ fn connections_that_nobody_uses_do_not_keep_a_member_out() {
     }
 }
 
+/// Strangers that send a call byte by byte have sent no call, so they give their places to a member.
+#[test]
+fn calls_that_arrive_byte_by_byte_do_not_keep_a_member_out() {
+    simulate(async {
+        let network = Network::new(3);
+        let limits = Limits { connections: 4, ..Limits::default() };
+        let on = |name| Server::on(transport(network.host(name), name, TIMEOUT, limits), name);
+        let (mut one, two) = (on("n1"), on("n2"));
+        for _ in 0..8 {
+            let mut stranger = network.layer("stranger").dial(&"n1".into()).await.unwrap();
+            let mut bytes = Vec::new();
+            wire::encode_request(&header(3), &append(2..40), &mut bytes);
+            tokio::spawn(async move {
+                for byte in bytes {
+                    if stranger.write_all(&[byte]).await.is_err() {
+                        return;
+                    }
+                    sleep(TIMEOUT / 2).await;
+                }
+            });
+        }
+        sleep(TIMEOUT).await;
+        two.call(&one, 1, vote(6));
+        assert_eq!(one.request().await.1, vote(6));
+    });
+}
+
+/// Something listens at the address of a member, accepts every connection, and reads nothing.
+#[test]
+fn a_listener_that_never_answers_holds_up_nobody() {
+    simulate(async {
+        let cluster = Cluster::start(8, Shape::default(), 3).await;
+        let leader = cluster.until_led().await;
+        let mute = *NAMES.iter().find(|name| **name != leader.local_id().as_str()).unwrap();
+        cluster.raft(mute).shutdown().await;
+        let listener = cluster.network.host(mute);
+        tokio::spawn(async move {
+            let mut streams = Vec::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                streams.push(stream);
+            }
+        });
+        let before = cluster.network.connections();
+        for _ in 0..60 {
+            leader.apply(vec![7; MIB], Duration::ZERO).await.unwrap();
+            sleep(Duration::from_secs(10)).await;
+        }
+        assert!(cluster.network.connections() - before < 600, "{}", cluster.network.connections() - before);
+    });
+}
+
 #[test]
 fn an_idle_connection_is_closed() {
     simulate(async {
