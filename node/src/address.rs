@@ -1,10 +1,10 @@
-//! The form of the addresses of servers.
+//! The form that the address of a server must have.
 
 use std::fmt;
 use std::net::{Ipv6Addr, SocketAddr};
 use wavetank_raft::{Call, Change, Member, ServerAddress};
 
-/// The form that an address must have.
+/// The form that the address of a server must have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum AddressFormat {
@@ -14,7 +14,7 @@ pub enum AddressFormat {
     HostAndPort,
 }
 
-/// The error that an address does not have the required form.
+/// The error for an address that does not have the required form.
 ///
 /// ```
 /// use wavetank_node::AddressFormat;
@@ -44,8 +44,8 @@ impl AddressFormat {
     /// Checks an address.
     ///
     /// # Errors
-    /// Returns an error if the address does not have this form. An empty address is accepted here, because a
-    /// configuration refuses it anyway.
+    /// Returns an error if the address does not have this form. An empty address is no error here, because a
+    /// configuration refuses an empty address anyway.
     pub fn check(self, address: &ServerAddress) -> Result<(), AddressError> {
         let text = address.as_str();
         match self {
@@ -87,7 +87,7 @@ fn is_host_and_port(text: &str) -> bool {
     !host.is_empty() && host.chars().all(is_of_name) && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
-/// Returns an address with the required form that is as similar as possible to this text.
+/// Makes an example address in the required form. The example is as similar to `text` as possible.
 fn example_for(text: &str) -> String {
     const PORT: &str = "7000";
     let without_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);

@@ -1,8 +1,8 @@
-//! The handle of a server: HashiCorp Raft's API, asynchronous.
+//! The handle of a server. The handle has HashiCorp Raft's API in asynchronous form.
 //!
 //! A [`Raft`] is a handle that can be cloned at little cost. One task (`driver`) runs the server and never
-//! blocks. The log, the state machine and the snapshots each have a `worker_queue`, usually with a thread.
-//! The handle contains no rule of the protocol.
+//! blocks. The log, the state machine and the snapshots each have a `worker_queue`, usually with a separate
+//! thread. The handle contains no rule of the protocol.
 
 mod builder;
 mod calls;
@@ -26,8 +26,8 @@ use wavetank_raft::{
     SnapshotMeta,
 };
 
-/// A running server. All clones refer to the same server. It stops at [`Raft::shutdown`], when the last clone
-/// is dropped, or when its runtime ends.
+/// The handle of a running server. All clones refer to the same server. The server stops at
+/// [`Raft::shutdown`], when the last clone of the handle is dropped, or when the tokio runtime ends.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -41,12 +41,12 @@ use wavetank_raft::{
 ///
 /// Every call has these properties:
 ///
-/// 1. The call begins when its future is polled. If the future is dropped after the server took the call,
-///    only the answer is lost.
-/// 2. A timeout bounds the whole call; zero means no limit. If the server has not taken the call, it ends as
-///    [`CallError::EnqueueTimeout`], and nothing was done; otherwise
-///    as [`CallError::Timeout`], and the outcome is not known.
-/// 3. Every future ends, even if the server stops, its runtime ends, or a store fails.
+/// 1. The call begins when the future of the call is polled. If the future is dropped after the server took
+///    the call, only the answer is lost.
+/// 2. A timeout limits the time of the whole call; zero means no limit. If the server did not take the call in
+///    time, the call returns [`CallError::EnqueueTimeout`], and nothing was done. If the server took the call,
+///    the call returns [`CallError::Timeout`], and the outcome is unknown.
+/// 3. Every future ends, even if the server stops, the runtime ends, or a store fails.
 ///
 /// # Coming from HashiCorp Raft
 ///
@@ -58,23 +58,23 @@ use wavetank_raft::{
 /// | `NewRaft(conf, fsm, logs, stable, snaps, trans)` | [`Raft::builder`] with `conf`, `fsm` and `trans`, then a setter for each store |
 /// | `raft-boltdb`, `raft-wal` | [`RedbStore`](crate::store::RedbStore) in [`RaftBuilder::store`]: log and vote record in one file |
 /// | `BootstrapCluster`, `RecoverCluster`, `HasExistingState` (functions) | [`Raft::bootstrap_cluster`] on a running server, [`recover_cluster`], [`has_existing_state`] |
-/// | `ApplyFuture`, `IndexFuture`, `ConfigurationFuture`, … | an `async fn` and its result: [`Applied`], [`Index`], [`LatestConfiguration`](crate::LatestConfiguration); `Error()` is the `Err`, [`CallError`] |
+/// | `ApplyFuture`, `IndexFuture`, `ConfigurationFuture`, … | an `async fn` and the result of the function: [`Applied`], [`Index`], [`LatestConfiguration`](crate::LatestConfiguration); `Error()` is the `Err`, [`CallError`] |
 /// | timeout 0 | the same: no limit |
-/// | `AddPeer(address)` | [`Raft::add_voter`] with a name and an address; [`Raft::add_voter_staged`] lets it catch up first |
+/// | `AddPeer(address)` | [`Raft::add_voter`] with a name and an address; [`Raft::add_voter_staged`] lets the server catch up first |
 /// | `RemovePeer(address)` | [`Raft::remove_server`] with the name |
-/// | `SetPeers`, peers.json | [`Raft::change_membership`] while there is a quorum, [`recover_cluster`] when there is none |
-/// | `VerifyLeader` and a local read | the same after a [`Raft::barrier`] once in a term; [`Raft::read_index`] needs no barrier |
+/// | `SetPeers`, peers.json | [`Raft::change_membership`] if there is a quorum, [`recover_cluster`] if there is no quorum |
+/// | `VerifyLeader` and a local read | [`Raft::verify_leader`] and a local read, after one [`Raft::barrier`] in each term; [`Raft::read_index`] needs no barrier |
 /// | `LeaderCh`, `Config.NotifyCh` | [`Raft::leader_changes`], for any number of receivers; a receiver sees the newest value and never blocks the server |
-/// | `RegisterObserver(NewObserver(ch, blocking, filter))` | [`Raft::register_observer`] with the filter; a full observer misses observations and counts them, it never blocks the server |
+/// | `RegisterObserver(NewObserver(ch, blocking, filter))` | [`Raft::register_observer`] with the filter; a full observer drops and counts observations, and never blocks the server |
 /// | `DeregisterObserver` | drop the [`Observer`](crate::Observer) |
 /// | `Config.LogLevel`, `Config.LogOutput`, `Config.Logger` | the filter and the writer of `tracing`'s subscriber, for example `EnvFilter` with `wavetank_node=info`; all lines of a server are in the span `raft` with its `id` |
 /// | go-metrics | the crate `metrics` under the same names: install a recorder before the server starts |
 /// | `Config.BatchApplyCh`, `BatchingFSM` | commands are always applied in batches |
-/// | `Apply` when its queue is full | waits as there; [`Raft::try_apply`] fails at once with [`CallError::Overloaded`] |
+/// | `Apply` with a full queue | [`Raft::apply`] waits too; [`Raft::try_apply`] fails immediately with [`CallError::Overloaded`] |
 /// | `ErrLeadershipLost` and other errors after which the outcome is unknown | [`CallError::is_unknown`] |
 /// | `Stats()["state"]` | [`Stats::to_map`](crate::Stats::to_map), or the text of [`Stats`](crate::Stats) |
 /// | `Snapshot().Open` | [`SnapshotStore::open`](crate::SnapshotStore::open) with [`SnapshotMeta::last`] |
-/// | `Restore(meta, reader)` | [`Raft::restore`] with the bytes; they travel as one entry of the log |
+/// | `Restore(meta, reader)` | [`Raft::restore`] with the bytes; the bytes become one entry of the log |
 /// | `NewTCPTransport`, `NewTCPTransportWithConfig` | [`TcpTransport::bind`](crate::transport::TcpTransport::bind), and `TcpTransport::with_tls` for mutual TLS |
 /// | `NewInmemTransport`, `NewInmemStore`, `NewInmemSnapshotStore` | [`InmemNetwork`](crate::transport::InmemNetwork), [`InmemStore`](crate::store::InmemStore), [`InmemSnapshotStore`](crate::store::InmemSnapshotStore) |
 /// | `Shutdown().Error` | [`Raft::shutdown`]; [`Raft::stopped`] returns the reason |
@@ -97,7 +97,7 @@ pub struct Applied {
 }
 
 impl Raft {
-    /// Begins to build a server. HashiCorp: the arguments `conf`, `fsm` and `trans` of `NewRaft`. The
+    /// Makes the builder of a server. HashiCorp: the arguments `conf`, `fsm` and `trans` of `NewRaft`. The
     /// builder takes the stores and starts the server.
     ///
     /// ```
@@ -118,8 +118,8 @@ impl Raft {
         RaftBuilder::new(config, fsm, transport)
     }
 
-    /// Bootstraps a new cluster with this configuration. HashiCorp: `BootstrapCluster`. Call it on one
-    /// server, or with the same configuration on all of them.
+    /// Bootstraps a new cluster with this configuration. HashiCorp: `BootstrapCluster`. Call this method on
+    /// one server, or on all servers with the same configuration.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -131,8 +131,8 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns `CantBootstrap` if this server already has state, and `NotVoter` if this server is not among
-    /// the voters.
+    /// Returns `CantBootstrap` if this server already has state, and `NotVoter` if this server is not a voter
+    /// of the configuration.
     pub async fn bootstrap_cluster(&self, configuration: Configuration) -> Result<(), CallError> {
         self.ask(Call::Bootstrap(configuration), Until::FOREVER).await.map(|_| ())
     }
@@ -151,14 +151,15 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns `NotLeader` with the leader, if the leader is known. Returns `LeadershipLost`,
-    /// `AbortedByRestore`, `Shutdown` or [`CallError::Timeout`] if the outcome is unknown.
+    /// Returns `NotLeader` if this server does not lead. The error names the leader, if this server knows the
+    /// leader. Returns `LeadershipLost`, `AbortedByRestore`, `Shutdown` or [`CallError::Timeout`] if the
+    /// outcome is unknown.
     pub async fn apply(&self, command: impl Into<Data>, timeout: Duration) -> Result<Applied, CallError> {
         let until = Until::after(timeout);
         self.propose(Call::Apply(command.into()), until).await.map(calls::applied)
     }
 
-    /// Applies a command like [`Raft::apply`], but fails at once if the queue is full.
+    /// Applies a command like [`Raft::apply`], but fails immediately if the queue is full.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -178,8 +179,8 @@ impl Raft {
         self.try_propose(Call::Apply(command.into()), until).await.map(calls::applied)
     }
 
-    /// Applies a command with extensions, which are bytes that this library does not interpret. HashiCorp:
-    /// `ApplyLog`.
+    /// Applies a command with extensions. The extensions are bytes in the same entry; this library does not
+    /// interpret these bytes. HashiCorp: `ApplyLog`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -201,8 +202,8 @@ impl Raft {
         self.propose(call, Until::after(timeout)).await.map(calls::applied)
     }
 
-    /// Waits until this server has applied all commands that were proposed before the call. HashiCorp:
-    /// `Barrier`.
+    /// Waits until this server has applied all commands that were proposed before the call. Returns the index
+    /// of the barrier in the log. HashiCorp: `Barrier`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -228,14 +229,14 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns an error if this server does not lead, or stops leading.
+    /// Returns an error if this server does not lead, or stops leading during the call.
     pub async fn verify_leader(&self) -> Result<(), CallError> {
         self.ask(Call::VerifyLeader, Until::FOREVER).await.map(|_| ())
     }
 
-    /// Waits until a read of the local state machine is linearizable (thesis §6.4): a quorum has confirmed
-    /// the leader after the call, and the state machine has applied all entries that were committed before
-    /// the call. Returns the read index.
+    /// Waits until a read of the local state machine is linearizable (thesis §6.4). Then a quorum has
+    /// confirmed the leader since the call began, and the state machine has applied all entries that were
+    /// committed before the call. Returns the read index.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -248,13 +249,14 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns an error if this server does not lead, or stops leading.
+    /// Returns an error if this server does not lead, or stops leading during the call.
     pub async fn read_index(&self) -> Result<Index, CallError> {
         self.ask(Call::Read(ReadPath::Index), Until::FOREVER).await.map(calls::index)
     }
 
-    /// Does the same as [`Raft::read_index`], but without a message to the other servers: the leader relies
-    /// on its lease. This assumes that the clocks of the servers run at about the same rate (thesis §6.4.1).
+    /// Does the same as [`Raft::read_index`], but without a message to the other servers, because the leader
+    /// relies on the lease. The lease is safe only if the clocks of the servers run at about the same rate
+    /// (thesis §6.4.1).
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -272,7 +274,7 @@ impl Raft {
         self.ask(Call::Read(ReadPath::Lease), Until::FOREVER).await.map(calls::index)
     }
 
-    /// Takes a snapshot at once. HashiCorp: `Snapshot`.
+    /// Takes a snapshot immediately, and returns the description of the snapshot. HashiCorp: `Snapshot`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -290,7 +292,7 @@ impl Raft {
     }
 
     /// Replaces the state of the state machine on every server, at the same index of the log. HashiCorp:
-    /// `Restore`. The state is sent as one entry.
+    /// `Restore`. The new state is one entry of the log. Returns the index of the entry.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -302,12 +304,13 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns the errors of [`Raft::apply`], or the error with which the state machine refuses the state.
+    /// Returns the errors of [`Raft::apply`], or the error of the state machine if the state machine refuses
+    /// the state.
     pub async fn restore(&self, state: impl Into<Data>, timeout: Duration) -> Result<Index, CallError> {
         self.propose(Call::Restore(state.into()), Until::after(timeout)).await.map(calls::index)
     }
 
-    /// Changes the settings that may change while the server runs. HashiCorp: `ReloadConfig`.
+    /// Replaces the settings that may change while the server runs. HashiCorp: `ReloadConfig`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -329,8 +332,8 @@ impl Raft {
         self.ask(Call::Reload(reloadable), Until::FOREVER).await.map(|_| ())
     }
 
-    /// Stops the server and waits until it has closed everything. HashiCorp: `Shutdown`. Calls that are not
-    /// answered yet fail. A second call has no effect.
+    /// Stops the server, and waits until the server has closed the stores and the transport. HashiCorp:
+    /// `Shutdown`. Unanswered calls fail. A second call of this method has no effect.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -347,8 +350,8 @@ impl Raft {
     }
 
     /// Waits until the server has stopped, and returns the reason: shutdown, removal, a failed store, or a
-    /// task that panicked. For the last two reasons it returns [`Halt::Store`]; its text names the task.
-    /// Returns `None` if the runtime has ended.
+    /// task that panicked. A failed store and a panic both give [`Halt::Store`]. After a panic, the text of
+    /// the store error names the task. Returns `None` if the runtime ended first.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -370,7 +373,7 @@ impl fmt::Debug for Raft {
     }
 }
 
-/// Prints the server as HashiCorp Raft does.
+/// Prints the server in the same form as HashiCorp Raft.
 impl fmt::Display for Raft {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Node at {} [{}]", self.address, self.state())

@@ -1,4 +1,4 @@
-//! Panics of tasks. If a task panics, its server stops with the panic as the reason.
+//! Panics of tasks and threads. If a task panics, the server of the task stops, and the panic is the reason.
 
 use std::any::Any;
 use std::future::poll_fn;
@@ -7,7 +7,8 @@ use std::pin::pin;
 use std::task::Poll;
 use wavetank_raft::store::{StoreError, StoreErrorKind};
 
-/// Runs a future. If the future panics, returns the error with which the server stops.
+/// Runs the future of the task `name`. If the future panics, returns a store error, which is the reason why
+/// the server stops.
 pub(crate) async fn caught<T>(name: &str, future: impl Future<Output = T>) -> Result<T, StoreError> {
     let mut future = pin!(future);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
@@ -18,7 +19,8 @@ pub(crate) async fn caught<T>(name: &str, future: impl Future<Output = T>) -> Re
     .await
 }
 
-/// Returns the error with which a server stops after a panic in the task or thread `name`.
+/// Makes the store error for a panic in the task or thread `name`. This error is the reason why the server
+/// stops. `panic` is the payload of the panic.
 pub(crate) fn panicked(name: &str, panic: &(dyn Any + Send)) -> StoreError {
     let words = panic.downcast_ref::<&str>().copied();
     let words = words.or_else(|| panic.downcast_ref::<String>().map(String::as_str));

@@ -1,8 +1,8 @@
 //! Stores on real disks: one file for the log and the vote record, and a directory for snapshots.
 //!
-//! [`InmemStore`] and [`InmemSnapshotStore`] keep everything in memory. The stores on disk use
-//! [`StorageBackend`](::redb::StorageBackend) and [`Files`], so the simulator can run them on a simulated
-//! disk.
+//! [`InmemStore`] and [`InmemSnapshotStore`] keep all data in memory. The stores on disk use
+//! [`StorageBackend`](::redb::StorageBackend) and [`Files`], so the simulator can run these stores on a
+//! simulated disk.
 
 pub mod codec;
 mod discard;

@@ -8,7 +8,7 @@ use alloc::format;
 /// The number of bytes in one step of [`Checksum::update`].
 const WIDTH: usize = 16;
 
-/// `TABLES[k][b]` is the change of the checksum by byte `b` if `k` more bytes follow it.
+/// `TABLES[k][b]` is the change of the checksum by byte `b` if `k` more bytes follow that byte.
 static TABLES: [[u64; 256]; WIDTH] = tables();
 
 const fn tables() -> [[u64; 256]; WIDTH] {
@@ -71,7 +71,7 @@ impl Checksum {
     }
 }
 
-/// Returns the checksum of these bytes.
+/// Returns the checksum of `bytes`.
 ///
 /// ```
 /// assert_eq!(wavetank_raft::checksum::of(b"123456789"), 0x995d_c9bb_df19_39fa);
@@ -83,15 +83,15 @@ pub fn of(bytes: &[u8]) -> u64 {
     checksum.finish()
 }
 
-/// Compares a snapshot's size in bytes and its checksum with its description. Returns the description; a size
-/// or checksum that was unknown (zero) is filled in.
+/// Compares the size (in bytes) and the checksum of a snapshot with its description `announced`. A zero in
+/// the description means unknown and is not compared. Returns the description with `size` and `checksum`.
 ///
 /// # Errors
 /// Returns [`StoreErrorKind::Corrupt`] if the size or the checksum differs.
 pub fn verify(announced: SnapshotMeta, size: u64, checksum: u64) -> Result<SnapshotMeta, StoreError> {
     let damaged = |what| Err(StoreError::new(StoreErrorKind::Corrupt, what));
     if announced.size != 0 && announced.size != size {
-        return damaged(format!("snapshot {} has {size} bytes, expected {}", announced.last, announced.size));
+        return damaged(format!("snapshot {} has {size} bytes, not {}", announced.last, announced.size));
     }
     if announced.checksum != 0 && announced.checksum != checksum {
         return damaged(format!("snapshot {} has a wrong checksum", announced.last));

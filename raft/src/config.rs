@@ -1,4 +1,5 @@
-//! The configuration, with HashiCorp's names and defaults. Settings that cannot work are refused.
+//! The settings of a server, with HashiCorp's names and defaults. [`Settings::new`] refuses settings that
+//! cannot work.
 
 use crate::types::{ServerId, Span};
 use core::fmt;
@@ -6,7 +7,8 @@ use core::time::Duration;
 
 /// The settings of a server. Start from [`Config::default`]; [`Settings::new`] checks the values.
 ///
-/// Each duration is a whole number of microseconds, at most 36500 days. JSON holds that number.
+/// Each duration is a whole number of microseconds, at most 36500 days. In JSON, a duration is its number of
+/// microseconds.
 ///
 /// The struct is not `#[non_exhaustive]`, so that a program can write
 /// `Config { local_id, ..Config::default() }`.
@@ -17,46 +19,50 @@ pub struct Config {
     /// The protocol version that the server speaks: 2 or 3. Version 1 is HashiCorp's protocol before 2017;
     /// this library does not support it.
     pub protocol_version: u8,
-    /// The time that a follower waits for the leader before it campaigns is drawn from one to two times this
-    /// value (at least 5 ms). A leader sends a heartbeat every tenth of this value.
+    /// The base of a follower's election timer (at least 5 ms). A follower that does not hear from the leader
+    /// campaigns after a random time of one to two times this value. A leader sends a heartbeat every tenth
+    /// of this value.
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub heartbeat_timeout: Duration,
-    /// The time that a candidate waits before it tries again is drawn from one to two times this value (at
-    /// least 5 ms and not below `heartbeat_timeout`). A leadership transfer must end within this value.
+    /// The base of a candidate's election timer (at least 5 ms and not below `heartbeat_timeout`). A
+    /// candidate that has not won campaigns again after a random time of one to two times this value. A
+    /// leadership transfer must end within this value.
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub election_timeout: Duration,
-    /// The time after a commit for which a leader waits for new entries. After this time it sends the commit
-    /// index to the followers without entries (at least 1 ms).
+    /// The time after a commit in which new entries can carry the commit index to the followers (at least 1
+    /// ms). After this time, the leader sends the commit index without entries.
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub commit_timeout: Duration,
     /// The maximum number of entries in an AppendEntries request and in a batch for the state machine (1 to
     /// 1024).
     pub max_append_entries: u64,
-    /// The maximum number of bytes in an AppendEntries request (at least 1). A larger entry is sent alone.
-    /// HashiCorp limits only the number of entries; etcd calls this setting `MaxSizePerMsg`.
+    /// The maximum number of bytes in an AppendEntries request (at least 1). An entry that is larger than
+    /// this limit is sent alone. HashiCorp limits only the number of entries; etcd calls this setting
+    /// `MaxSizePerMsg`.
     pub max_append_bytes: u64,
     /// The maximum size in bytes of a command with its extensions, and of the state of a restore (at least
-    /// 1). The leader refuses a larger one. All servers must have the same value. HashiCorp has no limit and
-    /// suggests 512 KiB (`SuggestedMaxDataSize`).
+    /// 1). The leader refuses a larger command or state. All servers must have the same value. HashiCorp has
+    /// no limit and suggests 512 KiB (`SuggestedMaxDataSize`).
     pub max_command_bytes: u64,
     /// The maximum number of unanswered AppendEntries requests with entries for each follower (at least 1).
     /// HashiCorp: `MaxRPCsInFlight`.
     pub max_inflight: u64,
-    /// True if a leader shuts down after it commits a configuration in which it has no vote.
+    /// True if a leader shuts down after the commit of a configuration in which this leader has no vote.
     pub shutdown_on_remove: bool,
     /// The number of entries that stay in the log after a snapshot, for slow followers (0 is allowed).
     pub trailing_logs: u64,
-    /// The time between two checks whether a snapshot is due is drawn from one to two times this value (at
-    /// least 5 ms).
+    /// The base of the time between two checks whether a snapshot is due (at least 5 ms). Each time is drawn
+    /// at random, from one to two times this value.
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub snapshot_interval: Duration,
-    /// The number of entries since the last snapshot from which a new snapshot is due.
+    /// A new snapshot is due when the log has grown by this number of entries since the last snapshot.
     pub snapshot_threshold: u64,
-    /// A leader that has not heard from a quorum for this long steps down (≥ 5 ms and not above
-    /// `heartbeat_timeout`). Reads under a lease rely on this time, so all servers must have the same value.
+    /// A leader steps down if it has not heard from a quorum for this time (at least 5 ms and not above
+    /// `heartbeat_timeout`). Reads under a lease rely on this time. Therefore all servers must have the same
+    /// value.
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub leader_lease_timeout: Duration,
-    /// The name of this server. It must not be empty.
+    /// The id of this server. The id must not be empty.
     pub local_id: ServerId,
     /// True if the server starts without loading the newest snapshot into the state machine.
     pub no_snapshot_restore_on_start: bool,
@@ -65,22 +71,22 @@ pub struct Config {
     /// The number of entries at the end of the log that are kept in memory (at least 1). Older entries are
     /// read from the store. HashiCorp users wrap the store in a `LogCache` of this capacity.
     pub log_cache_capacity: u64,
-    /// The maximum size of the entries in memory, in bytes: the sum of their
-    /// [`weight`](crate::Entry::weight)s (at least `max_append_bytes`). Entries that are not durable yet are
-    /// kept even above this limit.
+    /// The maximum sum of the [`weight`](crate::Entry::weight)s of the entries in memory, in bytes (at least
+    /// `max_append_bytes`). Entries that are not durable yet stay in memory even above this limit.
     pub log_cache_bytes: u64,
-    /// If a write is not durable after this time, a leader steps down. A follower does not campaign until the
-    /// write is durable (at least `heartbeat_timeout`). HashiCorp's leaders hang in this case (#503, #614).
+    /// The time after which a write that is not durable counts as stalled (at least `heartbeat_timeout`). A
+    /// leader with a stalled write steps down. A server with a stalled write does not campaign. HashiCorp's
+    /// leaders hang in this case (HashiCorp Raft issues #503 and #614).
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub disk_stall_timeout: Duration,
     /// The maximum difference between the rates of two clocks, in parts per million. Reads under the leader's
-    /// lease rely on it (thesis §6.4.1): the lease is shortened by this share, and a read is refused when the
-    /// shorter lease is over.
+    /// lease rely on this difference (thesis §6.4.1). The lease is shortened by this share, and a read is
+    /// refused after the end of the shorter lease.
     pub lease_clock_drift_ppm: u64,
-    /// The maximum number of rounds in which a staged voter may catch up. After that it is reported as too
-    /// slow (thesis §4.2.1: 10).
+    /// The maximum number of rounds in which a staged non-voter may catch up (at least 1). A non-voter that
+    /// needs more rounds is reported as too slow. Thesis §4.2.1 suggests 10 rounds.
     pub max_catch_up_rounds: u64,
-    /// The number of snapshot bytes in one InstallSnapshot request (at least 1).
+    /// The maximum number of snapshot bytes in one InstallSnapshot request (at least 1).
     pub snapshot_chunk_bytes: u64,
 }
 
@@ -137,9 +143,10 @@ impl Config {
     }
 }
 
-/// A checked configuration: every rule in the docs of the fields holds.
+/// Checked settings. The values satisfy every rule in the docs of the fields of [`Config`].
 ///
-/// The fields of the [`Config`] can be read; its durations are also here as [`Span`]s.
+/// A program can read the fields of the [`Config`] through this type. The methods return the durations as
+/// [`Span`]s.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Config", into = "Config"))]
@@ -159,13 +166,13 @@ impl From<Settings> for Config {
     }
 }
 
-/// The first rule that a configuration breaks.
+/// The first rule that the values of a [`Config`] break.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct ConfigError {
-    /// The field.
+    /// The name of the field of [`Config`].
     pub field: &'static str,
-    /// The rule that the setting must satisfy.
+    /// The rule that the value of the field must satisfy.
     pub rule: &'static str,
 }
 
@@ -178,7 +185,7 @@ impl fmt::Display for ConfigError {
 impl core::error::Error for ConfigError {}
 
 impl Settings {
-    /// Checks a configuration.
+    /// Checks the values of a [`Config`].
     ///
     /// ```
     /// use std::time::Duration;
@@ -190,7 +197,7 @@ impl Settings {
     /// ```
     ///
     /// # Errors
-    /// Returns the first field whose rule does not hold.
+    /// Returns the first field that breaks a rule, and the rule.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         const SHORTEST: Duration = Duration::from_millis(5);
         let c = &config;
@@ -290,11 +297,12 @@ impl Settings {
         self.heartbeat_timeout().part(10).max(Span::us(1))
     }
 
-    /// Returns the length of the lease, counted from the sending of a heartbeat that a quorum answered.
-    /// During this time, the leader may read without asking the followers (thesis §6.4.1). Followers grant no
-    /// vote for their own `heartbeat_timeout`. A reload can change that timeout, but never below
-    /// `leader_lease_timeout`, which cannot be reloaded. Therefore the lease is `leader_lease_timeout`, less
-    /// the allowed drift of the clocks.
+    /// Returns the length of the lease. The lease begins when the leader sends a heartbeat, if a quorum
+    /// answers the heartbeat. During the lease, the leader may read without asking the followers (thesis
+    /// §6.4.1). After a heartbeat, a follower grants no vote during its own `heartbeat_timeout`. A reload can
+    /// change `heartbeat_timeout`, but never below `leader_lease_timeout`. A reload cannot change
+    /// `leader_lease_timeout`. Therefore the lease is `leader_lease_timeout`, less the allowed drift of the
+    /// clocks.
     #[must_use]
     pub fn lease(&self) -> Span {
         let (timeout, ppm) = (self.leader_lease_timeout().0, self.0.lease_clock_drift_ppm);
@@ -316,13 +324,13 @@ impl core::ops::Deref for Settings {
 pub struct CacheLimits {
     /// The maximum number of entries.
     pub entries: u64,
-    /// The maximum sum of their [`weight`](crate::Entry::weight)s, in bytes. The last entry stays in memory
-    /// even if its weight is above this limit.
+    /// The maximum sum of the [`weight`](crate::Entry::weight)s of the entries, in bytes. The last entry
+    /// stays in memory even if its weight is above this limit.
     pub bytes: u64,
 }
 
 impl CacheLimits {
-    /// Makes a limit on the number of entries alone.
+    /// Makes limits with a maximum number of entries and without a maximum of bytes.
     #[must_use]
     pub const fn entries(entries: u64) -> Self {
         Self { entries, bytes: u64::MAX }

@@ -1,7 +1,7 @@
 //! The membership of a cluster as a value, and its changes.
 //!
-//! The rules are those of HashiCorp Raft. A change may lead to an identical configuration, and it
-//! may remove a server that is not a member. A configuration has a second list of servers for joint
+//! The rules are the rules of HashiCorp Raft. A change may lead to an identical configuration, for example if
+//! the change removes a server that is not a member. A configuration has a second list of servers for joint
 //! consensus (thesis §4.3). This module does not know whether a configuration is committed.
 
 use crate::quorum::Voters;
@@ -9,7 +9,8 @@ use crate::types::{NodeId, ServerAddress, ServerId};
 use alloc::vec::Vec;
 use core::fmt;
 
-/// The right of a server to vote. The numbers are those of HashiCorp Raft and are stored on disk.
+/// The right of a server to vote. The numbers of the variants are the numbers of HashiCorp Raft and are
+/// stored on disk.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Suffrage {
@@ -68,42 +69,46 @@ pub struct UncheckedConfiguration {
     pub outgoing: Vec<Member>,
 }
 
-/// A change from one configuration to the next. The names are those of HashiCorp Raft.
+/// A change from one configuration to the next. The first four changes have the names of HashiCorp Raft.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Change {
-    /// Adds a server as a voter. A member becomes a voter and gets the new address.
+    /// Adds the server with this id and this address as a voter. A server that is already a member becomes a
+    /// voter and gets this address.
     AddVoter(ServerId, ServerAddress),
-    /// Adds a server as a non-voter. A member only gets the new address; a voter stays a voter.
+    /// Adds the server with this id and this address as a non-voter. A server that is already a member only
+    /// gets this address: a voter stays a voter.
     AddNonvoter(ServerId, ServerAddress),
-    /// Makes a member a non-voter.
+    /// Makes the member with this id a non-voter.
     DemoteVoter(ServerId),
-    /// Removes a server.
+    /// Removes the server with this id.
     RemoveServer(ServerId),
     /// Replaces the members by this list, through a joint configuration (thesis §4.3).
     Members(Vec<Member>),
-    /// Leaves a joint configuration. Only the leader makes this change; a client's is refused.
+    /// Leaves a joint configuration. Only the leader makes this change. A client's request for this change is
+    /// refused.
     LeaveJoint,
 }
 
-/// The rule that a configuration breaks.
+/// The reason why a configuration or a change is invalid.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum ConfigurationError {
     /// A server has an empty id.
     EmptyId,
-    /// This server has an empty address.
+    /// The server with this id has an empty address.
     EmptyAddress(ServerId),
     /// Two servers have this id.
     DuplicateId(ServerId),
     /// Two servers have this address.
     DuplicateAddress(ServerAddress),
-    /// These two ids have the same [`NodeId`]. One of them must be renamed.
+    /// These two ids have the same [`NodeId`]. One of the two servers needs another id.
     IdsCollide(ServerId, ServerId),
-    /// The configuration would have no voter.
+    /// The configuration has no voter.
     NoVoter,
-    /// The current configuration is joint. It must be left before the next change.
+    /// The current configuration is joint. The leader must leave the joint configuration before the next
+    /// change.
     Joint,
     /// The change was [`Change::LeaveJoint`], but the current configuration is not joint.
     NotJoint,
@@ -112,15 +117,17 @@ pub enum ConfigurationError {
 impl fmt::Display for ConfigurationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::EmptyId => write!(f, "empty ID in configuration: give every server a name"),
+            Self::EmptyId => write!(f, "empty ID in configuration: give every server an ID"),
             Self::EmptyAddress(id) => write!(f, "empty address in configuration: give {id} an address"),
             Self::DuplicateId(id) => write!(f, "found duplicate ID in configuration: {id}"),
             Self::DuplicateAddress(address) => {
                 write!(f, "found duplicate address in configuration: {address}")
             }
-            Self::IdsCollide(a, b) => write!(f, "IDs {a} and {b} have the same hash: rename one of them"),
+            Self::IdsCollide(a, b) => {
+                write!(f, "IDs {a} and {b} have the same hash: give one of the two servers another ID")
+            }
             Self::NoVoter => write!(f, "need at least one voter in configuration"),
-            Self::Joint => write!(f, "a joint configuration is in force: try again after it has ended"),
+            Self::Joint => write!(f, "the configuration is joint: try again when it is no longer joint"),
             Self::NotJoint => write!(f, "no joint configuration is in force"),
         }
     }
@@ -186,7 +193,7 @@ impl Configuration {
         self.servers.iter().chain(only_outgoing)
     }
 
-    /// Returns the member with this number; `None` if there is none.
+    /// Returns the member with this [`NodeId`]; `None` if there is no such member.
     #[must_use]
     pub fn server(&self, node: NodeId) -> Option<&Member> {
         self.members().find(|server| server.id.node() == node)
@@ -205,8 +212,9 @@ impl Configuration {
     /// ```
     ///
     /// # Errors
-    /// Returns an error if the new configuration would break a rule of [`Configuration`]. In a
-    /// joint configuration, only [`Change::LeaveJoint`] is possible.
+    /// Returns an error if the new configuration breaks a rule of [`Configuration`]. If the current
+    /// configuration is joint, only [`Change::LeaveJoint`] is possible. Otherwise, [`Change::LeaveJoint`] is
+    /// not possible.
     pub fn next(&self, change: &Change) -> Result<Self, ConfigurationError> {
         if let Change::LeaveJoint = change {
             return if self.is_joint() {
@@ -248,7 +256,7 @@ impl fmt::Display for Configuration {
     }
 }
 
-/// Prints the ids of the voters, and the ids of the non-voters in brackets.
+/// Prints the ids of the servers. The id of a non-voter is in parentheses.
 fn list(f: &mut fmt::Formatter<'_>, servers: &[Member]) -> fmt::Result {
     for (at, server) in servers.iter().enumerate() {
         let space = if at == 0 { "" } else { " " };
@@ -260,8 +268,8 @@ fn list(f: &mut fmt::Formatter<'_>, servers: &[Member]) -> fmt::Result {
     Ok(())
 }
 
-/// Adds a server. If the server is already a member, changes its address. Also changes its suffrage if
-/// `suffrage` is given.
+/// Adds a server. If `suffrage` is `None`, a new server becomes a non-voter. If the server is already a
+/// member, the member gets the new address, and also the new suffrage if `suffrage` is given.
 fn put(servers: &mut Vec<Member>, id: &ServerId, address: &ServerAddress, suffrage: Option<Suffrage>) {
     match servers.iter_mut().find(|server| server.id == *id) {
         Some(server) => {

@@ -59,7 +59,7 @@ impl fmt::Display for Refusal {
             Self::TooLarge { bytes, limit } => {
                 write!(f, "{bytes} bytes are above max_command_bytes, which is {limit}")
             }
-            Self::TooSlow => write!(f, "the new server did not catch up: it remains a non-voter"),
+            Self::TooSlow => write!(f, "the new server did not catch up and remains a non-voter"),
             Self::StagingAborted => write!(f, "the promotion of the new server was aborted"),
         }
     }

@@ -4,41 +4,42 @@ use crate::configuration::Configuration;
 use crate::types::{Index, LogId, Term};
 use alloc::sync::Arc;
 
-/// The bytes of a command. They are shared, so messages and writes need not copy them.
+/// The bytes of a command, of a state or of a piece of a snapshot. Clones share the bytes, so messages and
+/// writes need not copy them.
 pub type Data = Arc<[u8]>;
 
-/// Consecutive entries. They are shared, so messages and writes need not copy them.
+/// Consecutive entries. Clones share the entries, so messages and writes need not copy them.
 pub type Entries = Arc<[Entry]>;
 
 /// One entry of the log.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Entry {
-    /// The term in which a leader created the entry, and its index.
+    /// The term in which a leader created the entry, and the index of the entry.
     pub id: LogId,
     /// The content of the entry.
     pub payload: Payload,
 }
 
-/// The content of an entry. The variants are the log types of HashiCorp Raft, and
-/// [`Payload::Restore`].
+/// The content of an entry. HashiCorp Raft has log types for all variants except [`Payload::Restore`].
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Payload {
-    /// The first entry of each leader. After it is committed, the leader knows which entries are
+    /// The first entry of each leader. After this entry is committed, the leader knows which entries are
     /// committed (thesis §6.4).
     Noop,
     /// A command for the state machine.
     Command(Data),
     /// A command with extensions, for example for middleware.
     Extended(Arc<Extended>),
-    /// An entry without content. When it is applied, all entries before it have been applied.
+    /// An entry without content. When the barrier is applied, all entries before it have been applied.
     Barrier,
-    /// A complete state that replaces the state of the state machine. A quorum commits it like any
-    /// other entry. HashiCorp Raft restores the state only on the leader, and sends it to the
+    /// A complete state that replaces the state of the state machine. A quorum commits this entry like any
+    /// other entry. HashiCorp Raft restores the state only on the leader, and sends the state to the
     /// followers as a snapshot.
     Restore(Data),
-    /// The membership of the cluster from this entry on, committed or not (thesis §4.1).
+    /// The configuration that is in force from this entry on, even before this entry is committed (thesis
+    /// §4.1).
     Configuration(Arc<Configuration>),
 }
 
@@ -53,14 +54,14 @@ pub struct Extended {
 }
 
 impl Entry {
-    /// Makes an entry from its position and its content.
+    /// Makes an entry from its term, its index and its content.
     #[must_use]
     pub const fn new(term: Term, index: Index, payload: Payload) -> Self {
         Self { id: LogId::new(term, index), payload }
     }
 
-    /// Returns the size of the entry in bytes, as the limits of messages count it: the size of its payload
-    /// plus 32.
+    /// Returns the size of the entry in bytes that the limits of messages and of the cache use: the size of
+    /// the payload plus 32. A configuration counts 64 bytes for each server.
     #[must_use]
     pub fn weight(&self) -> u64 {
         const OVERHEAD: u64 = 32;

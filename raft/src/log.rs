@@ -1,7 +1,7 @@
 //! The log in memory: the term of every entry, and a cache of the last entries.
 //!
-//! The driver keeps the whole log on disk. This module stores the terms as runs of entries with the
-//! same term, and limits the cache. It does not know about commits, leaders or durability.
+//! The driver keeps the whole log on disk. This module stores the terms as runs of entries with the same
+//! term, and limits the cache. This module does not know about commits, leaders or durability.
 
 use crate::config::{CacheLimits, Settings};
 use crate::configuration::Configuration;
@@ -12,11 +12,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-/// The stored log at the start of a server. It is built entry by entry. Therefore the whole log need not fit
-/// in memory.
+/// The stored log at the start of a server. Entries are pushed one by one. Therefore the whole log need not
+/// fit in memory.
 ///
 /// 1. The entries follow `base` and each other without a gap.
-/// 2. `tail` holds the last entries, within the limits of the cache.
+/// 2. `tail` contains the last entries, within the limits of the cache.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct LogImage {
     base: LogId,
@@ -37,8 +37,8 @@ struct TermRun {
 }
 
 impl LogImage {
-    /// Makes an image without entries. The first entry must follow `base`. `cache` limits
-    /// the entries that are kept in memory.
+    /// Makes an image without entries. The first entry that is pushed must follow `base`. `cache` limits the
+    /// entries that are kept in memory.
     #[must_use]
     pub fn new(base: LogId, cache: CacheLimits) -> Self {
         Self { base, last: base, cache, ..Self::default() }
@@ -47,8 +47,8 @@ impl LogImage {
     /// Appends the next entry.
     ///
     /// # Panics
-    /// Panics if the entry does not follow the last one: its index must be one more, and its term
-    /// must not be lower.
+    /// Panics if the entry does not follow the last entry: the index of the entry must be one more than the
+    /// last index, and the term of the entry must not be below the last term.
     pub fn push(&mut self, entry: Entry) {
         assert!(entry.id.may_follow(self.last), "entry {} cannot follow entry {}", entry.id, self.last);
         if let Payload::Configuration(configuration) = &entry.payload {
@@ -79,7 +79,7 @@ impl LogImage {
         self.last
     }
 
-    /// Returns the configurations among the entries, each with its index.
+    /// Returns the configurations among the entries, each with the index of its entry.
     #[must_use]
     pub fn configurations(&self) -> &[(Index, Arc<Configuration>)] {
         &self.configurations
@@ -89,7 +89,7 @@ impl LogImage {
 /// The log in memory.
 ///
 /// 1. `runs` has the terms of the entries after `base` up to `last`; the terms strictly rise.
-/// 2. `cache` holds the last entries up to `last`, without a gap.
+/// 2. `cache` contains the last entries up to `last`, without a gap.
 /// 3. `cache_bytes` is the sum of the weights of the entries in `cache`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -118,8 +118,8 @@ impl Log {
         self.last
     }
 
-    /// Returns the position before the first entry. That entry was compacted, but its term is
-    /// known.
+    /// Returns the position before the first entry. The entry at this position was compacted, but the log
+    /// still knows its term.
     #[must_use]
     pub const fn base(&self) -> LogId {
         self.base
@@ -137,7 +137,7 @@ impl Log {
         }
     }
 
-    /// Returns `index` with the term of its entry; `None` if the log does not know the term.
+    /// Returns the position of the entry at `index`; `None` if the log does not know the term of that entry.
     #[must_use]
     pub fn id_at(&self, index: Index) -> Option<LogId> {
         self.term_at(index).map(|term| LogId { term, index })
@@ -149,9 +149,9 @@ impl Log {
         self.term_at(id.index) == Some(id.term)
     }
 
-    /// Returns the last position whose index is at most `limit.index` and whose term is at most `limit.term`;
-    /// the base if there is none. The leader and the follower use it to skip a whole term per round trip when
-    /// they look for the last matching entry (thesis §3.5).
+    /// Returns the last position whose index is at most `limit.index` and whose term is at most `limit.term`.
+    /// If there is no such position, returns the base. The leader and the follower use this function to skip
+    /// a whole term per round trip while the leader looks for the last matching entry (thesis §3.5).
     pub(crate) fn last_not_above(&self, limit: LogId) -> LogId {
         let mut index = limit.index.min(self.last.index);
         for run in self.runs.iter().rev() {
@@ -171,7 +171,7 @@ impl Log {
         Index(self.last.index.0 + 1 - self.cache.len() as u64)
     }
 
-    /// Returns the entry at `index`, if it is in memory.
+    /// Returns the entry at `index`; `None` if the entry is not in memory.
     #[must_use]
     pub fn cached(&self, index: Index) -> Option<&Entry> {
         let first = self.cached_from();
@@ -181,16 +181,16 @@ impl Log {
         self.cache.get(usize::try_from(index.0 - first.0).ok()?)
     }
 
-    /// Returns entries from `first` on, within the limits of one message. Returns `None` if the
-    /// entry at `first` is not in memory. That entry is always included, even if it is larger than
-    /// the limit: otherwise it would never be sent.
+    /// Returns entries from `first` on, within the limits of one message. Returns `None` if the entry at
+    /// `first` is not in memory. The entry at `first` is always included, even if it is larger than
+    /// `max_append_bytes`. Otherwise the leader would never send this entry.
     pub(crate) fn slice(&self, first: Index, settings: &Settings) -> Option<Entries> {
         let from = self.cached_from();
         if first < from || self.last.index < first {
             return None;
         }
         let skip = usize::try_from(first.0 - from.0).expect("the cache fits in memory");
-        let most = usize::try_from(settings.max_append_entries).expect("Settings limits it");
+        let most = usize::try_from(settings.max_append_entries).expect("Settings limits max_append_entries");
         let mut bytes = 0;
         let count = self
             .cache
@@ -218,8 +218,8 @@ impl Log {
 
     /// Drops the entries from index `from` on.
     pub(crate) fn truncate(&mut self, from: Index) {
-        assert!(self.base.index < from, "cannot truncate at {from}, the base is {}", self.base);
-        assert!(from <= self.last.index, "cannot truncate at {from}, the log ends at {}", self.last);
+        assert!(self.base.index < from, "cannot truncate at {from} because the base is {}", self.base);
+        assert!(from <= self.last.index, "cannot truncate at {from} because the log ends at {}", self.last);
         let keep = from.since(self.cached_from());
         for dropped in self.cache.drain(usize::try_from(keep).expect("the cache fits in memory")..) {
             self.cache_bytes -= dropped.weight();
@@ -249,7 +249,7 @@ impl Log {
         self.base = base;
     }
 
-    /// Drops all entries. A snapshot that ends at `base` replaces them.
+    /// Drops all entries. A snapshot that ends at `base` replaces the entries.
     pub(crate) fn reset(&mut self, base: LogId) {
         self.runs.clear();
         self.cache.clear();
@@ -258,8 +258,8 @@ impl Log {
         self.last = base;
     }
 
-    /// Drops cached entries beyond the limits. An entry that is not durable stays in the cache,
-    /// because it cannot be read from disk yet.
+    /// Drops cached entries beyond the limits. An entry that is not durable stays in the cache, because this
+    /// entry cannot be read from disk yet.
     pub(crate) fn evict(&mut self, limits: CacheLimits, durable: Index) {
         while !limits.hold(self.cache.len(), self.cache_bytes) && self.cached_from() <= durable {
             self.uncache_oldest();

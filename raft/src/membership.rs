@@ -1,5 +1,5 @@
-//! The configuration in force: the latest one in the log, committed or not (thesis §4.1). Earlier
-//! configurations are kept as long as a truncation of the log can restore them.
+//! The configuration in force is the latest configuration in the log, committed or not (thesis §4.1). Earlier
+//! configurations are kept as long as a truncation of the log can bring these configurations back into force.
 
 use crate::configuration::Configuration;
 use crate::quorum::Voters;
@@ -30,7 +30,8 @@ impl Membership {
         self.stack.last().map(|(index, configuration)| (*index, configuration))
     }
 
-    /// True if the latest configuration has another address for this member than the configuration before it.
+    /// True if this member has one address in the latest configuration and another address in the
+    /// configuration before the latest.
     pub(crate) fn has_moved(&self, node: NodeId) -> bool {
         let address = |(_, configuration): &(Index, Arc<Configuration>)| {
             configuration.server(node).map(|member| member.address.clone())
@@ -50,9 +51,9 @@ impl Membership {
         &self.voters
     }
 
-    /// True if `node` may campaign. It must be a voter of the latest configuration, or of the one before each
-    /// configuration that is not known to be committed. An uncommitted change may remove a server that is the
-    /// only one that can win the election and commit the change (thesis §4.2.2).
+    /// True if `node` may campaign. The node must be a voter of the latest configuration, or of a
+    /// configuration directly before an uncommitted configuration. An uncommitted change may remove a server
+    /// although no other server can win the election and commit the change (thesis §4.2.2).
     pub(crate) fn may_campaign(&self, node: NodeId, commit: Index) -> bool {
         if self.voters.contains(node) {
             return true;
@@ -73,8 +74,8 @@ impl Membership {
         self.count();
     }
 
-    /// Removes the configurations from index `from` on, because the log was truncated there.
-    /// Returns true if it removed one.
+    /// Removes the configurations from index `from` on, because the log was truncated at `from`. Returns true
+    /// if a configuration was removed.
     pub(crate) fn truncate(&mut self, from: Index) -> bool {
         let before = self.stack.len();
         self.stack.retain(|(index, _)| *index < from);
@@ -85,7 +86,8 @@ impl Membership {
         changed
     }
 
-    /// Forgets the configurations that a truncation can no longer restore.
+    /// Forgets the configurations before the newest committed configuration. A truncation can no longer bring
+    /// these earlier configurations back into force.
     pub(crate) fn committed(&mut self, commit: Index) {
         if 1 < self.stack.len() && self.stack[1].0 <= commit {
             let newest = self.stack.iter().rposition(|(index, _)| *index <= commit);
@@ -93,8 +95,8 @@ impl Membership {
         }
     }
 
-    /// Replaces all configurations up to `last` by the configuration of a snapshot. That configuration has
-    /// the index `at`.
+    /// Replaces all configurations up to index `last` by the configuration of a snapshot. The configuration
+    /// of the snapshot has the index `at` in the log.
     pub(crate) fn install(&mut self, last: Index, at: Index, configuration: Arc<Configuration>) {
         self.stack.retain(|(index, _)| last < *index);
         self.stack.insert(0, (at, configuration));

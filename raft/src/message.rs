@@ -1,8 +1,8 @@
 //! The messages between servers: the five requests of HashiCorp Raft and their responses.
 //!
-//! HashiCorp Raft does not know the fields marked *Beyond HashiCorp*, and its decoder skips them. They save
-//! round trips, but safety must not depend on them. The transport adds the sender, the receiver and the
-//! [`RpcId`], which is the same in a request and its response.
+//! HashiCorp Raft does not know the fields that are marked *Beyond HashiCorp*, and its decoder skips these
+//! fields. These fields save round trips, but safety must not depend on them. The transport adds the sender,
+//! the receiver and the [`RpcId`]. A request and its response have the same [`RpcId`].
 //!
 //! [`RpcId`]: crate::RpcId
 
@@ -15,7 +15,7 @@ use alloc::sync::Arc;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Request {
-    /// Entries, or a heartbeat (thesis §3.5).
+    /// A request to append entries, or a heartbeat (thesis §3.5).
     AppendEntries(AppendEntries),
     /// A request for a vote (thesis §3.4).
     RequestVote(RequestVote),
@@ -23,7 +23,7 @@ pub enum Request {
     RequestPreVote(RequestPreVote),
     /// A piece of a snapshot (thesis §5.1).
     InstallSnapshot(InstallSnapshot),
-    /// A request to campaign at once (thesis §3.10).
+    /// A request to campaign immediately (thesis §3.10).
     TimeoutNow(TimeoutNow),
 }
 
@@ -49,11 +49,12 @@ pub enum Response {
 pub struct AppendEntries {
     /// The term in which the sender leads.
     pub term: Term,
-    /// The entry before the first of `entries`.
+    /// The position of the entry before the first of `entries`.
     pub prev: LogId,
-    /// The entries, with consecutive indexes. Their terms never fall, and none is above `term`.
+    /// The entries, with consecutive indexes. The terms of the entries never fall, and no entry has a term
+    /// above `term`.
     pub entries: Entries,
-    /// The index up to which the leader has committed entries.
+    /// An index up to which the leader has committed entries.
     pub leader_commit: Index,
 }
 
@@ -63,15 +64,17 @@ pub struct AppendEntries {
 pub struct AppendEntriesResponse {
     /// The follower's current term.
     pub term: Term,
-    /// True if the follower found `prev` and its log is durable up to the last entry of the
-    /// request. The leader knows the index of that entry from the request.
+    /// True if `prev` is in the follower's log and the follower's log is durable up to the last entry of the
+    /// request. The leader knows the index of that last entry from the request.
     pub success: bool,
     /// The index of the follower's last entry when the request arrived.
     pub last_log: Index,
-    /// True if `prev` does not match. The leader may then try an earlier `prev` at once.
+    /// True if `prev` does not match the follower's log. The leader may then try an earlier `prev`
+    /// immediately.
     pub no_retry_backoff: bool,
-    /// *Beyond HashiCorp*: the follower's last entry whose index and term are not above those of `prev`. The
-    /// leader uses it to skip a whole conflicting term per round trip (thesis §3.5).
+    /// *Beyond HashiCorp*: the position of the follower's last entry whose index is below the index of `prev`
+    /// and whose term is not above the term of `prev`. With this position, the leader skips a whole
+    /// conflicting term per round trip (thesis §3.5). `None` if the follower sends no hint.
     pub hint: Option<LogId>,
 }
 
@@ -81,10 +84,10 @@ pub struct AppendEntriesResponse {
 pub struct RequestVote {
     /// The term in which the candidate campaigns.
     pub term: Term,
-    /// The last entry of the candidate's log.
+    /// The position of the last entry of the candidate's log.
     pub last_log: LogId,
-    /// True if the leader asked the candidate to campaign. A voter then also votes if it has just
-    /// heard from that leader.
+    /// True if the leader asked the candidate to campaign. In this case, a voter may grant the vote although
+    /// it has just heard from that leader.
     pub leadership_transfer: bool,
 }
 
@@ -98,18 +101,18 @@ pub struct RequestVoteResponse {
     pub granted: bool,
     /// *Beyond HashiCorp*: true if the voter refuses because of the term alone. The term of the request is
     /// older than the voter's term, the candidate's log is at least as up to date as the voter's log, and the
-    /// voter knows of no live leader. It would vote for the same candidate in a newer term.
+    /// voter knows of no live leader. In a newer term, the voter would vote for the same candidate.
     pub refused_for_term: bool,
 }
 
-/// A request for a pre-vote (thesis §9.6). It asks whether the voter would vote for the sender. It changes
-/// nothing on the voter.
+/// A request for a pre-vote (thesis §9.6). The request asks whether the receiver would vote for the sender in
+/// an election. The request changes nothing on the receiver.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestPreVote {
     /// The term in which the candidate wants to campaign.
     pub term: Term,
-    /// The last entry of the candidate's log.
+    /// The position of the last entry of the candidate's log.
     pub last_log: LogId,
 }
 
@@ -119,11 +122,11 @@ pub struct RequestPreVote {
 pub struct RequestPreVoteResponse {
     /// The term of the request if the pre-vote is granted, otherwise the voter's term.
     pub term: Term,
-    /// True if the voter would grant its vote.
+    /// True if the pre-vote is granted: the voter would grant its vote in an election.
     pub granted: bool,
 }
 
-/// A piece of a snapshot, which the leader sends to a follower (thesis §5.1).
+/// A piece of a snapshot that the leader sends to a follower (thesis §5.1).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct InstallSnapshot {
@@ -135,7 +138,7 @@ pub struct InstallSnapshot {
     pub offset: u64,
     /// The bytes of the piece.
     pub data: Data,
-    /// True if this is the last piece.
+    /// True if this piece is the last piece of the snapshot.
     pub done: bool,
 }
 
@@ -151,13 +154,12 @@ pub struct InstallSnapshotResponse {
     pub next_offset: u64,
 }
 
-/// A leader's request to campaign at once, for a leadership transfer (thesis §3.10).
-
+/// A leader's request to campaign immediately, for a leadership transfer (thesis §3.10).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TimeoutNow {
-    /// *Beyond HashiCorp*: the sender's term. A receiver uses it to recognise a late request. `None` if the
-    /// peer does not send it.
+    /// *Beyond HashiCorp*: the sender's term. The receiver uses the term to recognise a late request. `None`
+    /// if the sender does not send its term.
     pub term: Option<Term>,
 }
 
@@ -165,7 +167,7 @@ pub struct TimeoutNow {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TimeoutNowResponse {
-    /// *Beyond HashiCorp*: true if the server campaigns.
+    /// *Beyond HashiCorp*: true if the receiver of the request campaigns.
     pub accepted: bool,
 }
 
@@ -173,16 +175,16 @@ pub struct TimeoutNowResponse {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SnapshotMeta {
-    /// The last entry that the snapshot includes.
+    /// The position of the last entry that the snapshot includes.
     pub last: LogId,
     /// The configuration in force at `last`.
     pub configuration: Configuration,
-    /// The index of that configuration in the log.
+    /// The index of the entry with this configuration in the log.
     pub configuration_index: Index,
-    /// The length of the snapshot, in bytes.
+    /// The size of the snapshot, in bytes. Zero if the size is not known yet.
     pub size: u64,
-    /// The CRC-64/XZ of the snapshot's bytes, as in the file snapshots of HashiCorp Raft. Zero if it is
-    /// unknown, because the sender of the snapshot does not send a checksum.
+    /// The CRC-64/XZ of the snapshot's bytes, as in the file snapshots of HashiCorp Raft. Zero if the
+    /// checksum is unknown, for example because the sender of the snapshot does not send a checksum.
     pub checksum: u64,
 }
 
@@ -225,7 +227,7 @@ impl Response {
         }
     }
 
-    /// Returns the name of the request to which this is the response.
+    /// Returns the name of the request that this response answers.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {

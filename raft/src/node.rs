@@ -24,16 +24,16 @@ use crate::role::leader::Leader;
 use crate::role::{CampaignCause, Role, Transition};
 use crate::types::{NodeId, RpcId, Term, Time};
 
-/// A Raft node: the state of the protocol on one server. It is plain data, and [`Node::step`]
-/// changes it.
+/// A Raft node: the state of the protocol on one server. A node is plain data. Only [`Node::step`] changes
+/// the data.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Node {
     state: NodeState,
     role: Role,
-    /// The node grants no vote before this time (thesis §6.4.1). The leader's lease relies on this. A node
-    /// that has heard from a leader must not help to replace that leader during the lease, even if a newer
-    /// term appears. A node that has just started may have heard from a leader before it crashed.
+    /// The node grants no vote before this time (thesis §6.4.1). The leader's lease relies on this rule. A
+    /// node that has heard from a leader must not help to replace that leader during the lease, even if a
+    /// newer term appears. A node that has just started may have heard from a leader before it crashed.
     quiet_until: Time,
 }
 
@@ -56,8 +56,8 @@ impl Node {
 
     /// Handles one input at time `now`, changes the state and appends the effects to `fx`.
     ///
-    /// It accepts every input in every state. An input that makes no sense leads to [`Effect::Ignored`] or a
-    /// refusal. The function returns no error.
+    /// The function accepts every input in every state and returns no error. An input that makes no sense
+    /// leads to [`Effect::Ignored`] or a refusal.
     ///
     /// # Panics
     /// Panics if an invariant of this crate is broken, or if a report of the driver is impossible.
@@ -92,9 +92,10 @@ impl Node {
         self.state.finish(now, fx);
     }
 
-    /// Handles the report that a piece of a snapshot was written. Even a snapshot that is not installed is
-    /// now in the store, and may have replaced the previous snapshot. If this server has committed the
-    /// snapshot's entries, it becomes the newest snapshot of this server.
+    /// Handles the report that a piece of a snapshot was written. After the last piece, the snapshot is in
+    /// the store even if it is not installed, and the store may have deleted the previous snapshot. If this
+    /// server has committed all entries of the snapshot, the snapshot becomes the newest snapshot of this
+    /// server.
     fn on_snapshot_written(&mut self, ticket: RpcId, ok: bool, now: Time, fx: &mut Effects) {
         let whole = self.state.incoming.take_if(|(awaited, _)| *awaited == ticket);
         match &mut self.role {
@@ -129,8 +130,8 @@ impl Node {
         self.transition(transition, now, fx);
     }
 
-    /// Handles a request from a peer. Only this function has the term rule for requests (thesis §3.3). After
-    /// this rule, the request has the term of this server.
+    /// Handles a request from a peer. Only this function applies the term rule to requests (thesis §3.3).
+    /// After the rule is applied, the request has the term of this server.
     fn on_request(&mut self, from: NodeId, rpc: RpcId, request: Request, now: Time, fx: &mut Effects) {
         if from == self.state.id {
             return NodeState::ignore(Ignored::FromSelf, fx);
@@ -198,7 +199,7 @@ impl Node {
         }
     }
 
-    /// Follows the leader of this term. Returns false if the sender cannot be the leader.
+    /// Follows `from` as the leader of this term. Returns false if `from` cannot be the leader of this term.
     fn follow(&mut self, from: NodeId, now: Time, fx: &mut Effects) -> bool {
         let accepted = match &mut self.role {
             Role::Follower(follower) => follower.on_leader_contact(from, now, fx),
@@ -216,10 +217,10 @@ impl Node {
         accepted
     }
 
-    /// True if this server must not vote for `from` because of another leader (thesis §4.2.3, §6.4.1). This
-    /// is the case if this server leads, or has heard from a leader within the heartbeat timeout. It is also
-    /// the case within the heartbeat timeout after a start, because the server may have heard from a leader
-    /// before.
+    /// True if this server must not vote for `from` because of another leader (thesis §4.2.3, §6.4.1). The
+    /// result is true on a leader. On any other server, the result is true within the heartbeat timeout after
+    /// contact with a leader other than `from`. The result is also true within the heartbeat timeout after a
+    /// start, because the server may have heard from a leader before the start.
     fn is_bound_to_leader(&self, from: NodeId, now: Time) -> bool {
         let quiet = now < self.quiet_until;
         match &self.role {
@@ -273,9 +274,9 @@ impl Node {
         self.state.reply(from, rpc, response);
     }
 
-    /// Handles a leader's request to campaign at once (thesis §3.10). A request from another server or of
+    /// Handles a leader's request to campaign immediately (thesis §3.10). A request from another server or of
     /// another term is ignored, because a late request would depose a healthy leader. HashiCorp Raft accepts
-    /// all such requests.
+    /// all TimeoutNow requests.
     fn on_timeout_now(&mut self, from: NodeId, rpc: RpcId, m: &TimeoutNow, now: Time, fx: &mut Effects) {
         let fresh = m.term.is_none_or(|term| term == self.state.term);
         let follows = matches!(&self.role, Role::Follower(follower) if follower.leader == Some(from));
@@ -323,17 +324,17 @@ impl Node {
         self.transition(transition, now, fx);
     }
 
-    /// Applies the term rule to a response (thesis §3.3): returns the response's term if it is newer. A
-    /// granted pre-vote does not count. It repeats the term of its request, and no server has entered that
-    /// term yet.
+    /// Applies the term rule to a response (thesis §3.3): returns the term of the response if that term is
+    /// newer than this server's term. A response that grants a pre-vote does not count. Such a response
+    /// repeats the term of the request, and no server has entered that term yet.
     fn newer_term(&self, response: &Response) -> Option<Term> {
         let repeats_question = matches!(response, Response::RequestPreVote(m) if m.granted);
         response.term().filter(|&term| !repeats_question && self.state.term < term)
     }
 
-    /// True if this response makes a candidate campaign again at once, in the term after the response's term.
-    /// Without pre-vote, candidates that cannot win may begin each term first. A candidate that can win would
-    /// learn of each term only from a refusal, when it is too late to campaign in it.
+    /// True if this response makes a candidate campaign again immediately, in the term after the term of the
+    /// response. Without pre-vote, candidates that cannot win may begin each new term. A candidate that can
+    /// win then learns of each term only from a refusal, too late to campaign in that term.
     fn campaigns_again(&self, from: NodeId, rpc: RpcId, response: &Response) -> bool {
         match (&self.role, response) {
             (Role::Candidate(ballot), Response::RequestVote(m)) => {
@@ -345,8 +346,8 @@ impl Node {
         }
     }
 
-    /// Changes the role, and changes it again while the new role asks for another change. For example, a
-    /// single voter becomes a pre-candidate and a candidate in one step.
+    /// Changes the role, and continues as long as the new role asks for another change. For example, a single
+    /// voter becomes a pre-candidate and a candidate in one step.
     fn transition(&mut self, first: Transition, now: Time, fx: &mut Effects) {
         let mut transition = first;
         loop {
@@ -376,7 +377,8 @@ impl Node {
         }
     }
 
-    /// Replaces the role, and asserts that the change is legal. Only this function changes the role.
+    /// Replaces the role, asserts that the change is legal, and returns the next change. Only this function
+    /// changes the role.
     fn become_role(&mut self, next: Role, fx: &mut Effects) -> Transition {
         let known = self.leader();
         if let Role::Leader(leader) = &mut self.role {
@@ -413,8 +415,8 @@ impl Node {
         }
     }
 
-    /// Returns the time at which [`Input::Timer`] is due, and the reason for it. The deadline may change with
-    /// every step.
+    /// Returns the time at which [`Input::Timer`] is due, and the reason for the timer. The deadline may
+    /// change with every step.
     #[must_use]
     pub fn deadline(&self) -> Deadline {
         match &self.role {
@@ -439,8 +441,8 @@ fn append_refused(state: &NodeState) -> Response {
     })
 }
 
-/// Returns the transition after a vote in an election. If the vote is won, the candidate leads. Otherwise it
-/// waits for its election timeout.
+/// Returns the transition after a vote in an election. If the vote is won, the candidate leads. Otherwise the
+/// candidate waits for its election timeout.
 const fn elected(vote_result: VoteResult) -> Transition {
     match vote_result {
         VoteResult::Won => Transition::Lead,

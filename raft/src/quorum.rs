@@ -1,4 +1,4 @@
-//! Quorums of voters (thesis §3.4; §4.3 for joint configurations). This module only counts votes. It has no
+//! Quorums of voters (thesis §3.4; §4.3 for joint configurations). This module only counts votes, and has no
 //! state.
 
 use crate::types::NodeId;
@@ -28,7 +28,7 @@ pub enum VoteResult {
 }
 
 impl Voters {
-    /// Makes voters from the new set, and the old set if the configuration is joint. The order of
+    /// Makes the voters from the new set, and from the old set if the configuration is joint. The order of
     /// the ids does not matter.
     pub fn new(
         incoming: impl IntoIterator<Item = NodeId>,
@@ -67,7 +67,7 @@ impl Voters {
         &self.incoming
     }
 
-    /// Returns the voters of the old set, in ascending order. Empty if the configuration is not
+    /// Returns the voters of the old set, in ascending order. The list is empty if the configuration is not
     /// joint.
     #[must_use]
     pub fn outgoing(&self) -> &[NodeId] {
@@ -75,7 +75,7 @@ impl Voters {
     }
 
     /// Counts a vote. `said` returns the answer of a voter: `Some(true)` for a granted vote, `Some(false)`
-    /// for a refused one, and `None` if the voter has not answered.
+    /// for a refused vote, and `None` if the voter has not answered.
     ///
     /// ```
     /// use wavetank_raft::{NodeId, VoteResult, Voters};
@@ -101,7 +101,7 @@ impl Voters {
         }
     }
 
-    /// True if the voters for which `is_in` returns true are a quorum.
+    /// True if `is_in` returns true for a quorum of the voters.
     #[must_use]
     pub fn is_quorum(&self, is_in: impl Fn(NodeId) -> bool) -> bool {
         self.vote_result(|node| is_in(node).then_some(true)) == VoteResult::Won
@@ -110,9 +110,9 @@ impl Voters {
     /// Returns the greatest value that a quorum has reached, or `None` if there are no voters.
     /// `reached` returns the value that a voter has reached.
     ///
-    /// If the values are match indexes, the result is the index that may be committed (thesis §3.5;
-    /// §3.6.2 adds the rule about terms). If they are the send times of acknowledged heartbeats,
-    /// the result is the start of the lease (§6.4.1).
+    /// If the values are match indexes, the result is the index that may be committed (thesis §3.5; §3.6.2
+    /// adds the rule about terms). If the values are the send times of acknowledged heartbeats, the result is
+    /// the start of the lease (§6.4.1).
     ///
     /// ```
     /// use wavetank_raft::{NodeId, Voters};

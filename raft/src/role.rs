@@ -1,7 +1,6 @@
-//! The roles. Each variant owns the data that only its role needs, and a change of role drops them.
+//! The roles. Each variant owns the data that only its role needs, and a change of role drops that data.
 //!
-//! A handler returns a [`Transition`] if the role must change. Only [`Node`](crate::Node) changes
-//! it.
+//! A handler returns a [`Transition`] if the role must change. Only [`Node`](crate::Node) changes the role.
 
 pub(crate) mod ballot;
 pub(crate) mod follower;
@@ -17,7 +16,7 @@ use leader::Leader;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) enum Role {
-    /// The server follows a leader, or waits for one.
+    /// The server follows a leader, or waits for a leader.
     Follower(Follower),
     /// The server asks for pre-votes (thesis §9.6).
     PreCandidate(Ballot),
@@ -32,7 +31,7 @@ pub(crate) enum Role {
 pub(crate) enum Transition {
     /// Keep the role.
     Stay,
-    /// Become a follower in this term. The leader is `None` if it is not known.
+    /// Become a follower in this term. `None` means that the leader of this term is not known.
     Follow(Term, Option<NodeId>),
     /// Become a pre-candidate.
     PreCampaign,
@@ -50,7 +49,8 @@ pub(crate) enum CampaignCause {
     ElectionTimeout,
     /// The leader sent TimeoutNow (thesis §3.10).
     Transfer,
-    /// A voter refused this candidate in an older term, because of that term alone.
+    /// A voter refused the last vote request of this candidate only because the term of the request was below
+    /// the term of the voter.
     RefusedForTerm,
 }
 

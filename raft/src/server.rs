@@ -1,8 +1,8 @@
 //! The server: the protocol with client calls, a state machine, snapshots and statistics.
 //!
-//! [`Server::step`] takes one [`Event`]. `effects` translates the protocol's effects into actions. `calls`
-//! keeps the client calls that are not answered yet. `apply` hands entries to the state machine. `snapshots`
-//! decides when to take a snapshot.
+//! [`Server::step`] takes one [`Event`]. The module `effects` translates the protocol's effects into actions.
+//! The module `calls` keeps the client calls that are not answered yet. The module `apply` hands entries to
+//! the state machine. The module `snapshots` decides when to take a snapshot.
 
 mod apply;
 mod calls;
@@ -25,7 +25,7 @@ use io::{Action, Event, Halt, Leader, RequestError};
 use snapshots::Snapshotting;
 use stats::{LatestConfiguration, Stats};
 
-/// A complete Raft server. Clocks, threads, sockets and files belong to its driver.
+/// A complete Raft server. Clocks, threads, sockets and files belong to the driver of the server.
 ///
 /// 1. Every call gets exactly one [`Action::Answer`].
 /// 2. After [`Action::Halt`], the only actions are answers to later calls.
@@ -41,8 +41,8 @@ pub struct Server {
     is_halted: bool,
 }
 
-/// The committed removal or demotion of a leader. The server halts when it has applied the change,
-/// unless a later configuration has the server again.
+/// The committed removal or demotion of a leader. The server halts when its state machine has applied the
+/// change, unless a later configuration cancels the change.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Retirement {
     at: Index,
@@ -50,8 +50,8 @@ struct Retirement {
     is_removal: bool,
 }
 
-/// The membership and the leader that observers know. When a server starts, its observers know the membership
-/// at the start.
+/// The members and the leader that the observers of a server know. When the server starts, the observers know
+/// the members of its latest configuration and no leader.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Reported {
     members: Vec<Member>,
@@ -59,8 +59,8 @@ struct Reported {
 }
 
 impl Server {
-    /// Starts a server from the content of its stores. If `boot.snapshot` is a snapshot, the driver must
-    /// first load it into the state machine.
+    /// Starts a server from the content of its stores. If `boot.snapshot` is `Some`, the driver must load
+    /// this snapshot into the state machine before this call.
     #[must_use]
     pub fn boot(settings: Settings, boot: Boot, now: Time) -> Self {
         let applying = Applying::new(boot.snapshot.as_deref());
@@ -86,8 +86,8 @@ impl Server {
         self.step_with(now, event, &mut Effects::new(), actions);
     }
 
-    /// Does the same as [`Server::step`], but uses the caller's buffer for effects. Then a step need not
-    /// allocate a buffer.
+    /// Does the same as [`Server::step`], but uses the caller's buffer `fx` for effects. Therefore the step
+    /// does not create a buffer.
     pub fn step_with(&mut self, now: Time, event: Event, fx: &mut Effects, actions: &mut Vec<Action>) {
         if self.is_halted {
             return self.step_halted(event, actions);
@@ -126,7 +126,7 @@ impl Server {
         self.dispatch(&mut ctx);
     }
 
-    /// Handles an event after the server halted: refuses calls and ignores everything else.
+    /// Handles an event after the server halted. Refuses calls and ignores all other events.
     fn step_halted(&mut self, event: Event, actions: &mut Vec<Action>) {
         let refuse = |request| Action::Answer { request, outcome: Err(RequestError::Shutdown) };
         match event {
@@ -149,8 +149,8 @@ impl Server {
         }
     }
 
-    /// Returns the time at which [`Event::Timer`] is due, and the reason for it. The deadline may change with
-    /// every step.
+    /// Returns the time at which [`Event::Timer`] is due, and the reason for this time. The deadline may
+    /// change with every step.
     #[must_use]
     pub fn deadline(&self) -> Deadline {
         if self.is_halted {
@@ -173,7 +173,7 @@ impl Server {
         self.applying.applied()
     }
 
-    /// Returns true after [`Action::Halt`].
+    /// Returns true after the server has emitted [`Action::Halt`].
     #[must_use]
     pub const fn is_halted(&self) -> bool {
         self.is_halted
@@ -212,7 +212,7 @@ impl Server {
         self.halt(Halt::Store(error), outcome, ctx);
     }
 
-    /// Stops the server for good and answers all waiting calls with `error`.
+    /// Stops the server permanently and answers all waiting calls with `error`.
     fn halt(&mut self, why: Halt, error: RequestError, ctx: &mut Ctx<'_>) {
         self.is_halted = true;
         self.calls.fail_all(&error, ctx.actions);

@@ -1,15 +1,15 @@
-//! Random timeouts. Each is computed as a hash, so a server needs no random generator in its state.
+//! Random timeouts. Each timeout is computed as a hash, so a server needs no random generator in its state.
 
 use crate::types::{NodeId, Span, Term};
 
-/// The seed of a server's random timeouts. It is set when the server starts.
+/// The seed of a server's random timeouts. The seed is set when the server starts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Entropy(pub u64);
 
 impl Entropy {
-    /// Returns a span of at least `base` and less than `2 × base` (thesis §3.4). The same node,
-    /// term and ordinal always give the same span.
+    /// Returns a span of at least `base` and less than `2 × base` (thesis §3.4). The same seed, node, term
+    /// and ordinal always give the same span. Another `ordinal` gives another random draw in the same term.
     #[must_use]
     pub fn timeout(self, base: Span, node: NodeId, term: Term, ordinal: u64) -> Span {
         let mut hash = mix(self.0 ^ node.0);

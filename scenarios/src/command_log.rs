@@ -1,4 +1,4 @@
-//! The state machine of the stories. It keeps every committed command, in order.
+//! The state machine of the stories. The state machine keeps every committed command, in order.
 
 use wavetank_raft::Data;
 use wavetank_raft::store::{
@@ -6,7 +6,7 @@ use wavetank_raft::store::{
 };
 use wavetank_sim::engine::workload::TankFsm;
 
-/// The state: the committed commands, in order.
+/// A state machine whose state is the list of the committed commands, in order.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct CommandLog {
     commands: Vec<Data>,
@@ -14,7 +14,7 @@ pub struct CommandLog {
 }
 
 impl CommandLog {
-    /// The committed commands, in order.
+    /// Returns the committed commands, in order.
     pub fn commands(&self) -> impl Iterator<Item = &[u8]> {
         self.commands.iter().map(|command| &command[..])
     }
@@ -38,7 +38,7 @@ impl CommandLog {
 impl Fsm for CommandLog {
     type Snapshot = Self;
 
-    /// Responds to each command with its position.
+    /// Responds to each command with the position of the command: a number from 1 on, 8 bytes, big-endian.
     fn apply(&mut self, command: &Command<'_>) -> Data {
         self.push(command.data.clone());
         Data::from((self.commands.len() as u64).to_be_bytes())
@@ -65,7 +65,7 @@ impl Fsm for CommandLog {
 }
 
 impl FsmSnapshot for CommandLog {
-    /// Writes the length of each command, and then the command.
+    /// Writes, for each command, the length (4 bytes, big-endian) and then the command.
     fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError> {
         for command in &self.commands {
             writer.write_all(&length_of(command))?;
@@ -76,7 +76,7 @@ impl FsmSnapshot for CommandLog {
 }
 
 impl TankFsm for CommandLog {
-    /// Responds to any query with the number of commands.
+    /// Responds to any query with the number of commands: 8 bytes, big-endian.
     fn query(&self, _: &[u8]) -> Data {
         Data::from((self.commands.len() as u64).to_be_bytes())
     }
@@ -98,7 +98,8 @@ fn length_of(command: &[u8]) -> [u8; 4] {
     u32::try_from(command.len()).expect("a command is short").to_be_bytes()
 }
 
-/// Splits off the first command from the rest. Each command follows its length.
+/// Splits the bytes of a snapshot into the first command and the rest. Returns `None` if the command is
+/// incomplete.
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     rest.split_at_checked(u32::from_be_bytes(*length) as usize)

@@ -1,13 +1,14 @@
-//! The language of the stories: a [`Cluster`] in a tank, and methods that act on it, wait and assert.
+//! The language of the stories: a [`Cluster`] in a tank, and methods that act on the cluster, wait and
+//! assert.
 //!
-//! The functions in this file begin a story, wait and end it. `act.rs` has faults, commands and membership
-//! changes. `operate.rs` has the other calls of operators and forged requests. `until.rs` has the conditions
-//! that a story waits for, and `expect.rs` the assertions. `ask.rs` has the queries. `record.rs` has the
-//! facts of a run that no server can report. `report.rs` has the report of a run.
+//! The functions in this file begin a story, wait, and end the story. `act.rs` has faults, commands and
+//! membership changes. `operate.rs` has the other calls of operators and forged requests. `until.rs` has the
+//! conditions that a story waits for. `expect.rs` has the assertions. `ask.rs` has the queries. `record.rs`
+//! has the facts of a run that no server can report. `report.rs` has the report of a run.
 //!
-//! A wait that takes longer than its limit ends the story with a liveness violation. The limit is five
-//! virtual seconds, unless the story sets another limit. The judges see every step, and the first
-//! violation ends the story.
+//! If a wait takes longer than the limit, the story ends with a liveness violation. The limit is five virtual
+//! seconds, unless the story sets another limit. The judges see every step, and the first violation ends the
+//! story.
 
 mod act;
 mod ask;
@@ -33,10 +34,10 @@ pub use story::Story;
 /// The time limit of a wait, unless the story sets another limit.
 const WAIT_LIMIT: Span = Span::s(5);
 
-/// The check that fails when a wait takes longer than its limit.
+/// The name of the check that fails when a wait takes longer than the limit.
 const GOES_ON: &str = "story_goes_on";
 
-/// The check that fails when an assertion of a story fails.
+/// The name of the check that fails when an assertion of a story fails.
 const TRUE: &str = "story_is_true";
 
 type Tank = World<CommandLog, Observers<Record, Trace>>;
@@ -45,38 +46,39 @@ type Tank = World<CommandLog, Observers<Record, Trace>>;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct ElectionTimeouts(u64);
 
-/// `count` times the longest election timeout.
+/// Returns a span of `count` times the longest election timeout.
 #[must_use]
 pub const fn election_timeouts(count: u64) -> ElectionTimeouts {
     ElectionTimeouts(count)
 }
 
-/// A call to a server that has not been answered yet.
+/// A call that was sent to a server. The answer may come later.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PendingCall(RequestId);
 
-/// The cluster of a story, in its tank.
+/// The cluster of a story, in a tank.
 #[derive(Debug)]
 pub struct Cluster {
     tank: Tank,
     /// The calls that proposed commands. The key is the command.
     proposed: BTreeMap<String, PendingCall>,
-    /// The limit of the next wait.
+    /// The time limit of the next wait.
     wait_limit: Span,
 }
 
-/// The payload of the unwind that ends a story. The reason is in the cluster.
+/// The payload of the unwind that ends a story. The observers of the cluster have the violation that is the
+/// reason.
 struct Ended;
 
 impl Cluster {
-    /// Starts the servers of a plan. There are no clients: only the story calls the servers.
+    /// Starts the servers of a plan. The tank has no clients: only the story calls the servers.
     fn new(plan: Plan, trace: Trace) -> Self {
         let observers = Observers::new(Options::of(&plan), Record::default(), trace);
         let tank = World::new(plan, |_| CommandLog::default(), Box::new(NoClients), observers);
         Self { tank, proposed: BTreeMap::new(), wait_limit: WAIT_LIMIT }
     }
 
-    /// Limits the next wait.
+    /// Sets the time limit of the next wait.
     pub fn within(&mut self, timeouts: ElectionTimeouts) -> &mut Self {
         self.wait_limit = self.span(timeouts);
         self
@@ -106,8 +108,8 @@ impl Cluster {
         self
     }
 
-    /// Lets time pass, and asserts that a condition holds during that time. `what` describes the condition in
-    /// a sentence, for the text of a violation.
+    /// Lets time pass, and asserts that `holds` returns true during this whole time. `what` describes the
+    /// condition in a sentence, for the text of a violation.
     fn while_passes(&mut self, timeouts: ElectionTimeouts, what: &str, mut holds: impl FnMut(&Tank) -> bool) {
         self.tank.observer_mut().custom.checked += 1;
         let limit = self.tank.now() + self.span(timeouts);

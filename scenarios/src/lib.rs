@@ -1,7 +1,8 @@
 //! Stories and storms, and the `wavetank` command that runs them.
 //!
-//! The stories are in the chapters of [`stories`]. They use the functions of [`dsl`], and [`registry`] lists
-//! them. Only [`cli`] uses the wall clock and threads. They cannot affect a run.
+//! The stories are in the chapters of [`stories`]. The stories use the functions of [`dsl`], and [`registry`]
+//! lists the stories. Only [`cli`] uses the wall clock and threads. The clock and the threads cannot affect a
+//! run.
 
 pub mod cli;
 pub mod command_log;

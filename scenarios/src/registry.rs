@@ -1,4 +1,4 @@
-//! Lists all scenarios by name, and runs them. The stories themselves are in their chapters.
+//! Lists all scenarios by name, and runs them. The stories themselves are in the files of the chapters.
 
 use crate::dsl::Story;
 use crate::stories::{
@@ -24,7 +24,7 @@ pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
         vec![Scenario {
             name: "storm_beyond_budget",
             summary: "More disks are damaged than a cluster can tolerate. The remaining servers may \
-                stop answering; they must never answer wrongly.",
+                stop answering, but must never answer wrongly.",
             chapter: Chapter::Disks,
             play: Play::Planned { plan: Plan::storm_beyond_budget, run: storms::storm_beyond_budget },
         }],
@@ -69,7 +69,7 @@ impl Scenario {
 pub enum Play {
     /// A story.
     Story(Story),
-    /// A plan drawn from the seed, and the function that runs it.
+    /// A plan that is drawn from the seed, and the function that runs the plan.
     Planned {
         /// Draws the plan of a seed.
         plan: fn(u64) -> Plan,
@@ -87,7 +87,7 @@ pub enum Chapter {
     Replication,
     /// Crashes, stalled disks and torn writes.
     Crashes,
-    /// Damage: disks that lose or change data, links that corrupt messages.
+    /// Damage: disks that lose or change data, and links that corrupt messages.
     Disks,
     /// Links that fail.
     Partitions,
@@ -126,7 +126,8 @@ impl fmt::Display for Chapter {
     }
 }
 
-/// Runs a scenario and returns the text of its trace. A panic becomes the verdict.
+/// Runs a scenario under a seed. Returns the report and the text of the trace. A panic of the code under test
+/// becomes the verdict of the report.
 #[must_use]
 pub fn run(scenario: &Scenario, seed: u64, form: TraceForm) -> (Report, String) {
     let plan = plan_of(scenario, seed);
@@ -135,7 +136,7 @@ pub fn run(scenario: &Scenario, seed: u64, form: TraceForm) -> (Report, String) 
     (report, trace.into_parts().0)
 }
 
-/// The plan of a scenario under a seed.
+/// Returns the plan of a scenario under a seed.
 #[must_use]
 pub fn plan_of(scenario: &Scenario, seed: u64) -> Plan {
     match scenario.play {
@@ -144,7 +145,7 @@ pub fn plan_of(scenario: &Scenario, seed: u64) -> Plan {
     }
 }
 
-/// Runs a scenario with a plan. The plan may differ from the plan of its seed.
+/// Runs a scenario with a plan. The plan may differ from the plan that [`plan_of`] returns for the same seed.
 #[must_use]
 pub fn run_plan(scenario: &Scenario, plan: Plan, trace: Trace) -> Run<Trace> {
     match scenario.play {

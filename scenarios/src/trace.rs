@@ -1,4 +1,4 @@
-//! The trace of a run: text in the requested form, and the log of its steps.
+//! The trace of a run: the text in the requested form, and the log of the servers' steps.
 
 use clap::ValueEnum;
 use wavetank_sim::observe::step_log::StepLog;
@@ -19,7 +19,8 @@ pub enum TraceForm {
 }
 
 impl TraceForm {
-    /// Makes a trace in this form for a cluster of `servers` servers.
+    /// Makes the writer of a text in this form for a cluster of `servers` servers. Returns `None` for
+    /// [`TraceForm::None`].
     #[must_use]
     pub fn text(self, servers: usize) -> Option<Box<dyn TextTrace>> {
         match self {
@@ -31,7 +32,8 @@ impl TraceForm {
     }
 }
 
-/// The text and the step log of a run. A trace can have both, one or neither; by default it has neither.
+/// The text and the step log of a run. A trace can have both parts, one part or no part. The default trace
+/// has no part.
 #[derive(Debug, Default)]
 pub struct Trace {
     text: Option<Box<dyn TextTrace>>,
@@ -41,25 +43,25 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Makes a trace that writes this text.
+    /// Makes a trace with this writer of the text and without a step log. `None` means no text.
     #[must_use]
     pub fn new(text: Option<Box<dyn TextTrace>>) -> Self {
         Self { text, ..Self::default() }
     }
 
-    /// Ends the text after this step.
+    /// Ends the text after the step `last_step`. The step log does not end there.
     #[must_use]
     pub fn up_to(self, last_step: u64) -> Self {
         Self { last_step: Some(last_step), ..self }
     }
 
-    /// Also records the steps of every server.
+    /// Adds a step log to the trace. The step log records the steps of every server.
     #[must_use]
     pub fn with_step_log(self) -> Self {
         Self { step_log: Some(Box::default()), ..self }
     }
 
-    /// The text and the step log; each is empty if it was not requested.
+    /// Returns the text and the step log. A part that was not requested is empty.
     #[must_use]
     pub fn into_parts(self) -> (String, StepLog) {
         let text = self.text.map(|mut text| text.take()).unwrap_or_default();

@@ -1,9 +1,9 @@
-//! A capsule is a run in a file. It contains the plan or schedule, the steps of every server, the
-//! verdict, and the build that wrote it.
+//! A capsule is a file that records one run. The file contains the plan or schedule, the steps of every
+//! server, the verdict, and the build that wrote the file.
 //!
-//! The plan comes from a scenario; the schedule was found by an exploration. A replay runs the plan or
-//! schedule again and compares the new run with the recorded run. After a change of code, the replay either
-//! repeats the run or shows where the two runs diverge.
+//! A plan comes from a scenario. A schedule comes from an exploration. A replay runs the plan or schedule
+//! again and compares the new run with the recorded run. After a change of the code, the replay either
+//! repeats the run or shows the first difference between the two runs.
 
 use crate::explore::{Bounds, Schedule};
 use crate::observe::report::{Report, Verdict};
@@ -12,11 +12,11 @@ use crate::plan::Plan;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The format of the files that this build writes. It reads no other format.
+/// The format of the files that this build writes. This build reads no other format.
 pub const FORMAT: u64 = 2;
 
-/// Identifies the behaviour of a build by its version and a number. The number is raised whenever old
-/// seeds produce different runs.
+/// Identifies the behaviour of this build: the version of the crate and the number of the behaviour. The
+/// developers raise the number whenever old seeds produce different runs.
 pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+behaviour.2");
 
 /// A recorded run.
@@ -38,7 +38,7 @@ pub struct Capsule {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(clippy::large_enum_variant, reason = "a capsule contains a single value of this type")]
 pub enum Content {
-    /// The plan of a scenario. It determines the whole run.
+    /// The plan of a scenario. The plan determines the whole run.
     Plan {
         /// The name of the scenario.
         scenario: String,
@@ -49,7 +49,7 @@ pub enum Content {
     Schedule(Schedule),
 }
 
-/// A capsule as it is serialised. It has the fields of a plan or the fields of a schedule, but not
+/// The serialised form of a capsule. A capsule has the fields of a plan or the fields of a schedule, but not
 /// both.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,7 +73,7 @@ struct CapsuleFile {
     step_log: Vec<String>,
 }
 
-/// The fields that tell whether this build can read the file, and which run it keeps.
+/// The fields of a capsule file that state the format of the file, and the scenario and the seed of the run.
 #[derive(Deserialize)]
 struct FormatHeader {
     format: u64,
@@ -82,20 +82,20 @@ struct FormatHeader {
 }
 
 impl FormatHeader {
-    /// Says why this build cannot read the file, and which command plays the run again.
+    /// Returns the reason why this build cannot read the file, and the command that runs the scenario again.
     fn refusal(&self) -> String {
         let Self { format, scenario, seed } = self;
         let why = format!("its format is {format}, but this build reads only format {FORMAT}");
         match (scenario, seed) {
             (Some(scenario), Some(seed)) => {
-                format!("{why}: make it again with `run {scenario} --seed {seed} --capsule FILE`")
+                format!("{why}: make the capsule again with `run {scenario} --seed {seed} --capsule FILE`")
             }
             (_, _) => why,
         }
     }
 }
 
-/// The reason why a file is not a valid capsule, in one line.
+/// One line that says why a file is not a valid capsule.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct CapsuleError(String);
@@ -125,7 +125,8 @@ impl Capsule {
     /// Returns the text of the file.
     ///
     /// # Panics
-    /// Never panics: a capsule contains only numbers and text, which can always be serialised.
+    /// Never panics, because a capsule contains only numbers and text. Numbers and text can always be
+    /// serialised.
     #[must_use]
     pub fn text(&self) -> String {
         let mut file = CapsuleFile {
@@ -161,7 +162,7 @@ impl Capsule {
     /// Parses the text of a capsule.
     ///
     /// # Errors
-    /// Returns the reason why the text is not a valid capsule, in one line.
+    /// Returns one line that says why the text is not a valid capsule.
     pub fn parse(text: &str) -> Result<Self, CapsuleError> {
         // A file of another format has other fields. So the format is read first, without the other
         // fields.
@@ -180,7 +181,8 @@ impl Capsule {
         Ok(Self { content, build, verdict, digest, step_log })
     }
 
-    /// Describes the first difference between a replay and the recorded run; `None` if they are equal.
+    /// Describes the first difference between a replay and the recorded run. Returns `None` if the two runs
+    /// are equal.
     #[must_use]
     pub fn difference(&self, report: &Report, step_log: &StepLog) -> Option<String> {
         if let Some(divergence) = self.step_log.divergence(step_log) {
@@ -188,7 +190,7 @@ impl Capsule {
         }
         if self.digest != report.digest {
             return Some(format!(
-                "all steps are the same, but the recorded digest is {:016x} and the new one is {:016x}",
+                "all steps are the same, but the recorded digest is {:016x} and the new digest is {:016x}",
                 self.digest, report.digest
             ));
         }
@@ -197,7 +199,8 @@ impl Capsule {
 }
 
 impl CapsuleFile {
-    /// Takes the plan or schedule out of the file, if it is valid.
+    /// Takes the plan or schedule out of the file. Returns the reason if the file has no valid plan or
+    /// schedule.
     fn content(&mut self) -> Result<Content, String> {
         let of_a_plan = (self.scenario.take(), self.seed, self.plan.take());
         let of_a_schedule = (self.explored, self.calm, self.schedule.take());
@@ -215,7 +218,8 @@ impl CapsuleFile {
                 let steps = steps.map_err(|what| format!("its schedule is invalid: {what}"))?;
                 Ok(Content::Schedule(Schedule { bounds, disk_reduction: calm, steps }))
             }
-            _ => Err("it must have one of two groups of fields: `scenario`, `seed` and `plan`, or `explored`, `calm` and `schedule`"
+            _ => Err("it must have the fields `scenario`, `seed` and `plan`, \
+                      or the fields `explored`, `calm` and `schedule`, and not both groups"
                 .to_owned()),
         }
     }

@@ -1,10 +1,10 @@
-//! Bounded exploration. It tries every schedule within given bounds. Each step runs the same `Node::step` as
-//! a real server.
+//! Bounded exploration tries every schedule within given bounds. Each step runs the same `Node::step` as a
+//! real server.
 //!
 //! The main parts are [`Bounds`] (the events that may happen), [`server_state`] (one server and its steps),
-//! [`transition_cache`] (each step, computed once) and [`search`] (breadth first). The properties that must
-//! hold are in [`properties`]. The search returns a [`Schedule`] that breaks a property. [`player`] runs the
-//! schedule with whole servers.
+//! [`transition_cache`] (each step, computed once) and [`search`] (breadth first). The properties that every
+//! schedule must have are in [`properties`]. If a schedule breaks a property, the search returns this
+//! [`Schedule`]. [`player`] runs the schedule with whole servers.
 //!
 //! This module uses no threads and no wall clock. The caller provides threads through [`Executor`].
 

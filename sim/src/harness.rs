@@ -12,15 +12,19 @@
 //! });
 //! ```
 //!
-//! Environment variables select the runs. `WAVETANK_SEED=N` runs one seed. `WAVETANK_SEEDS=N` or `A..B`
-//! replaces the seeds of the test. `WAVETANK_CAPSULE=FILE` replays a recorded run. This module alone
-//! reads them, before any run begins.
+//! Environment variables select the runs. `WAVETANK_SEED=N` runs one seed. `WAVETANK_SEEDS=N` runs the seeds
+//! `0..N` instead of the seeds of the test, and `WAVETANK_SEEDS=A..B` runs the seeds `A..B`.
+//! `WAVETANK_CAPSULE=FILE` replays a recorded run. Only this module reads these variables, before any run
+//! begins.
+//! 1. `WAVETANK_CAPSULE=FILE` replays a recorded run. Only this module reads these variables, before any run
+//! begins.
 //!
-//! When a run fails, its seed, the property and the replay command are printed at once. They are printed
-//! again, with the shrunk plan, when the test fails. A run with too many steps fails ([`Storm::steps_max`]).
-//! A run that takes longer than ten seconds of wall time is reported. A run that takes longer than
-//! [`Storm::wall_time_max`], or the seconds in `WAVETANK_WALL_TIME`, ends the process. A panic of the state
-//! machine or the clients is also a failure, even in a constructor or a destructor.
+//! When a run fails, its seed, the property and the replay command are printed immediately. When the test
+//! fails, the same values are printed again, with the shrunk plan. A run with too many steps fails
+//! ([`Storm::steps_max`]). A run that takes longer than ten seconds of wall time is reported. The process
+//! ends if a run takes longer than [`Storm::wall_time_max`], or than the number of seconds in
+//! `WAVETANK_WALL_TIME`. A panic of the state machine or the clients is also a failure, even in a constructor
+//! or a destructor.
 
 mod bounds;
 mod drop_guard;
@@ -59,7 +63,7 @@ pub struct StormOver<F> {
 /// A function that makes the clients of a plan.
 type MakeClients = dyn Fn(&Plan) -> Box<dyn Workload>;
 
-/// A storm with a state machine and clients. It can be run.
+/// A storm with a state machine and clients. This storm can be run.
 pub struct Trial<F> {
     over: StormOver<F>,
     clients: Rc<MakeClients>,
@@ -87,7 +91,8 @@ impl Storm {
     }
 
     /// Sets the maximum number of steps of a run; the default is 5,000,000. A step is an observation or a
-    /// wake-up of the clients. A typical storm has some ten thousand steps. A run with more steps fails.
+    /// wake-up of the clients. A typical storm has about ten thousand steps. A run with more steps than the
+    /// maximum fails.
     #[must_use]
     pub const fn steps_max(mut self, steps: u64) -> Self {
         self.bounds.steps_max = steps;
@@ -95,8 +100,9 @@ impl Storm {
     }
 
     /// Sets the maximum wall time of a run; the default is 300 seconds. A longer run cannot be interrupted,
-    /// because it may be inside a call of the state machine. Its seed and its replay command are printed, and
-    /// the process ends with status 101. `WAVETANK_WALL_TIME=SECONDS` replaces this limit.
+    /// because the run may be inside a call of the state machine. Therefore the seed and the replay command
+    /// of this run are printed, and the process ends with status 101. `WAVETANK_WALL_TIME=SECONDS` replaces
+    /// this limit.
     #[must_use]
     pub const fn wall_time_max(mut self, span: Duration) -> Self {
         self.bounds.wall_time_max = span;
@@ -112,8 +118,9 @@ impl Storm {
 }
 
 impl<F: TankFsm> StormOver<F> {
-    /// Adds an invariant of the state machine. It is checked after every applied batch and every restored
-    /// snapshot. The error of `holds` describes the defect of the state.
+    /// Adds an invariant of the state machine. The invariant is checked after every applied batch and every
+    /// restored snapshot. If `holds` returns an error, the run fails. The error describes the defect of the
+    /// state.
     #[must_use]
     pub fn invariant(
         mut self,
@@ -133,7 +140,7 @@ impl<F: TankFsm> StormOver<F> {
 }
 
 impl<F: TankFsm + 'static> Trial<F> {
-    /// The plan of the storm.
+    /// Returns the plan of the storm.
     #[must_use]
     pub const fn plan(&self) -> &Plan {
         &self.over.plan
@@ -145,8 +152,8 @@ impl<F: TankFsm + 'static> Trial<F> {
         self.run_watched(plan, trace, about)
     }
 
-    /// Runs a plan under the watchdog. `about` names the run and the command that repeats it. It is printed
-    /// if the run takes too long.
+    /// Runs a plan and watches the wall time. `about` names the run and the command that repeats the run. If
+    /// the run takes too long, `about` is printed.
     fn run_watched<T: Observer + Default>(&self, plan: Plan, trace: T, about: String) -> Run<T> {
         let StormOver { make, invariants, bounds, .. } = &self.over;
         let _watchdog = Watchdog::start(bounds.wall_time_max, about);
@@ -169,11 +176,11 @@ impl<F: TankFsm + 'static> Trial<F> {
         .run()
     }
 
-    /// Runs the plan once and keeps no file. It is meant for tests that bring their own plans, such as
-    /// the plans that the `strategies` of the feature `proptest` draw.
+    /// Runs the plan once and writes no file. This method is meant for tests with their own plans, for
+    /// example the plans that the `strategies` of the feature `proptest` draw.
     ///
     /// # Errors
-    /// Returns an error if the run fails. The first line of the text names the failure; the plan follows as
+    /// Returns an error if the run fails. The first line of the error names the failure. The plan follows as
     /// source.
     pub fn survives(&self) -> Result<(), String> {
         let Run { report, .. } = self.run(self.plan().clone(), ());
@@ -202,11 +209,12 @@ impl<F> fmt::Debug for Trial<F> {
     }
 }
 
-/// Runs a storm under every seed. The first failure is printed, shrunk, printed again and kept in a file.
+/// Runs the storm of every seed. `usual` is the range of seeds if no environment variable selects the seeds.
+/// The first failure is printed, shrunk, printed again and written to a file.
 ///
 /// # Panics
 /// Panics if a run fails. The message has the violation, the shrunk plan and the replay command. Also panics
-/// if no command was committed under any seed.
+/// if no run committed a command.
 #[track_caller]
 pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) -> Trial<F>) {
     if let Some(path) = environment("WAVETANK_CAPSULE") {
@@ -222,7 +230,7 @@ pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) ->
             failure::report_failure(&trial, seed, &run.report.verdict);
         }
     }
-    assert!(has_held, "no command was committed under any seed, so the checks had nothing to judge");
+    assert!(has_held, "no run committed a command, so the checks had nothing to judge");
 }
 
 #[track_caller]
@@ -230,15 +238,15 @@ fn check_capsule<F: TankFsm + 'static>(path: &str, make: impl Fn(u64) -> Trial<F
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read `{path}`: {error}"));
     let capsule = Capsule::parse(&text).unwrap_or_else(|error| panic!("`{path}` is not a capsule: {error}"));
     let Content::Plan { plan, .. } = &capsule.content else {
-        panic!("`{path}` holds a schedule of an exploration, but a test replays only storms")
+        panic!("`{path}` contains a schedule of an exploration, but a test replays only storms")
     };
     failure::replay_capsule(&make(plan.seed), plan, &capsule);
 }
 
-/// Returns the seeds that the environment names, or `usual` if it names none.
+/// Returns the seeds that the environment variables select, or `usual` if the variables are not set.
 ///
 /// # Panics
-/// Panics if the environment variable is neither a number nor a range.
+/// Panics if the text of a variable is neither a number nor a range.
 #[must_use]
 pub fn seeds(usual: Range<u64>) -> Range<u64> {
     let number = |name: &str, text: &str| {

@@ -1,9 +1,10 @@
-//! The nemesis decides which faults of servers and of the whole network happen. The world injects them.
+//! The nemesis decides which faults of servers and of the whole network happen. The world injects these
+//! faults.
 //!
 //! There are two kinds of faults. A [`Scheduled`] fault recurs at drawn times. A [`Reactive`] fault follows a
-//! certain kind of step of a server. Many bugs appear only if the fault comes within microseconds of that
-//! step. A fault at a random time rarely comes so close. Each kind of fault has its own random stream and
-//! reads a fixed number of words per decision.
+//! certain kind of step of a server. Many bugs appear only if a fault happens within microseconds of a
+//! certain step. A fault at a random time rarely happens so close to the step. Each kind of fault has its own
+//! random stream and reads a fixed number of words per decision.
 //!
 //! The [`network`](crate::engine::network) decides about single messages: their loss and their delay.
 
@@ -58,43 +59,46 @@ pub struct NemesisView<'a> {
     pub awake: ServerSet,
     /// The leader of the highest term, if there is a leader.
     pub leader: Option<ServerIdx>,
-    /// The servers that are lost permanently, and those that refuse to start from their disks.
+    /// The servers that are lost permanently, and the servers that refuse to start from their disks.
     pub lost: ServerSet,
-    /// The servers whose permanent loss the plan still permits. The nemesis may lose one of them, but not
-    /// all. The set is filled in only when such a fault is due, because the computation is expensive.
+    /// The servers that may be lost or damaged permanently. The plan permits the loss of one of these
+    /// servers, whichever the nemesis chooses, but perhaps not of a second server. The set is empty unless a
+    /// fault that needs the set is due, because the computation is expensive.
     pub expendable: ServerSet,
-    /// The servers that may get a new disk: no other server has a configuration that contains them. The set
-    /// is filled in only when such a fault is due, because the computation is expensive.
+    /// The servers that may get a new disk: no configuration of another server contains a server of this set.
+    /// The set is empty unless a fault that needs the set is due, because the computation is expensive.
     pub removed: ServerSet,
-    /// The servers whose new disks are blank. The set is filled in only when a fault of this kind is due.
+    /// The servers that got a new disk and have stored no configuration on the disk. The set is empty unless
+    /// a fault that needs the set is due.
     pub blank: ServerSet,
     /// The addresses at which the servers listen.
     pub addresses: &'a Addresses,
-    /// The leader's configuration and its log index.
+    /// The log index of the leader's configuration, and the configuration.
     pub membership: Option<(wavetank_raft::Index, &'a Configuration)>,
 }
 
-/// A change that the nemesis chose and the world carries out. Every [`Span`] is in microseconds.
+/// A change of the simulated cluster. The nemesis chooses the change, and the world makes the change. Every
+/// [`Span`] is in microseconds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Act {
     /// No change: no server qualifies for the fault.
     Nothing,
-    /// Crash the server. It restarts when the span is over.
+    /// Crash the server. The server restarts when the span is over.
     Crash(ServerIdx, Span),
     /// Pause the server for this span.
     Pause(ServerIdx, Span),
     /// Change the network. When the span is over, make the second change, which undoes the first change.
     Network(NetworkChange, Span, NetworkChange),
-    /// Cut the link from the first server to the second three times, in this direction only. Each cut lasts
-    /// for the span, and so does the pause between two cuts.
+    /// Cut the link from the first server to the second server three times, in this direction only. Each cut
+    /// lasts for the span. The pause between two cuts also lasts for the span.
     Flap(ServerIdx, ServerIdx, Span),
     /// Call the server, as an operator would.
     Call(ServerIdx, Call),
-    /// Make these two calls to the server at once.
+    /// Make these two calls to the server, the second call immediately after the first call.
     CallTwice(ServerIdx, Call, Call),
     /// Bootstrap the server with the first configuration of the cluster.
     Bootstrap(ServerIdx),
-    /// Back up the state of the server's state machine, and restore the cluster from it.
+    /// Back up the state of the server's state machine, and restore the cluster from this backup.
     Restore(ServerIdx),
     /// Shut the server down.
     Shutdown(ServerIdx),
@@ -106,43 +110,43 @@ pub enum Act {
     CorrectAddresses,
     /// Set the server's clock forward by this span.
     Jump(ServerIdx, Span),
-    /// Restart these servers at once and change the network. When the span is over, make the second change to
-    /// the network, which undoes the first change.
+    /// Restart these servers immediately, and change the network. When the span is over, make the second
+    /// change to the network, which undoes the first change.
     RestartUnderChange(ServerSet, NetworkChange, Span, NetworkChange),
-    /// Deliver the oldest message that the network holds.
+    /// Deliver the oldest message that the network holds back.
     ReleaseHeld,
-    /// Inject a fault into a server's disk.
+    /// Inject a fault into a server's disk. The draw selects the damaged place.
     Damage(ServerIdx, DiskFault, Draw),
     /// Inject a fault into a server's state machine.
     BreakMachine(ServerIdx, MachineFault),
-    /// Fill the server's disk. It has free space again when the span is over.
+    /// Fill the server's disk. The disk has free space again when the span is over.
     Fill(ServerIdx, Span),
     /// Lose the server and its disk permanently.
     Lose(ServerIdx),
-    /// Give the server a new disk. It restarts when the span is over.
+    /// Give the server a new disk. The server restarts when the span is over.
     NewDisk(ServerIdx, Span),
     /// Stop the server's clock for this span.
     Freeze(ServerIdx, Span),
-    /// Deliver all messages that the network holds.
+    /// Deliver all messages that the network holds back.
     ReleaseAllHeld,
     /// Stall the server's state machine for this span.
     Stall(ServerIdx, Span),
     /// For the rest of the run, the server's clock runs as slowly as the plan allows, and all other clocks
-    /// run as fast as it allows. The network also changes. When the span is over, make the second change to
-    /// the network, which undoes the first change.
+    /// run as fast as the plan allows. The network also changes. When the span is over, make the second
+    /// change to the network, which undoes the first change.
     SkewClocks(ServerIdx, NetworkChange, Span, NetworkChange),
 }
 
-/// The time at which a server that moves restarts, if it does.
+/// Says whether a server that moves to a new address restarts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Restart {
-    /// The server restarts at once.
+    /// The server restarts immediately.
     AtOnce,
     /// The server continues to run.
     Never,
 }
 
-/// Four random words. They are enough for any act.
+/// Four random words. Every act needs at most four words.
 type Draws = [Draw; 4];
 
 impl Nemesis {
@@ -177,7 +181,7 @@ impl Nemesis {
         }
     }
 
-    /// The filter that decides which faults may happen. It also holds the recorded faults.
+    /// Returns the filter that decides which faults may happen. The filter also contains the recorded faults.
     #[must_use]
     pub const fn fault_ids(&self) -> &FaultFilter {
         &self.fault_ids
@@ -188,7 +192,8 @@ impl Nemesis {
         self.fault_ids.record();
     }
 
-    /// Returns each scheduled kind of fault with the time until it is first due, in microseconds.
+    /// Returns each scheduled kind of fault, with the time until the first fault of this kind is due, in
+    /// microseconds.
     pub fn first(&mut self) -> Vec<(Scheduled, Span)> {
         self.scheduled
             .iter_mut()
@@ -197,7 +202,7 @@ impl Nemesis {
     }
 
     /// Chooses the act for a scheduled kind of fault that is due. Returns the act, and the time until this
-    /// kind is due again, in microseconds.
+    /// kind is due again, in microseconds. Returns `None` if the plan does not contain this kind.
     pub fn act(&mut self, kind: Scheduled, view: &NemesisView<'_>) -> Option<(Act, Span)> {
         let (rhythm, stream, due) = self.scheduled.get_mut(&kind)?;
         let fault_id = FaultId::Scheduled(kind, *due);
@@ -216,7 +221,8 @@ impl Nemesis {
         self.triggers.intersects(trigger)
     }
 
-    /// Chooses the act for a reactive fault, if the step of this server has one of the triggers.
+    /// Chooses the act for a reactive fault after a step of the server `idx`. `trigger` contains the triggers
+    /// of the step. Returns [`Act::Nothing`] if no fault follows the step.
     pub fn reactive(&mut self, idx: ServerIdx, trigger: Trigger, view: &NemesisView<'_>) -> Act {
         let timeout = Span::from_duration(self.config.heartbeat_timeout);
         let mut taken = (Act::Nothing, None);
@@ -240,8 +246,9 @@ impl Nemesis {
         self.allowed(act, view, fault_id)
     }
 
-    /// Decides whether the server crashes between two actions of this step. If it does, returns the number of
-    /// actions that the server still executes, and the time until it restarts, in microseconds.
+    /// Decides whether the server `idx` crashes between two of the `actions` actions of a step. `away` are
+    /// the servers that are down or paused. If the server crashes, returns the number of actions that the
+    /// server still executes, and the time until the server restarts, in microseconds.
     pub fn crash_between(
         &mut self,
         idx: ServerIdx,
@@ -263,19 +270,19 @@ impl Nemesis {
         }
         *self.counts.entry("crash_between").or_default() += 1;
         Some((
-            usize::try_from(draw.below(actions as u64)).expect("the number is that of one of the actions"),
+            usize::try_from(draw.below(actions as u64)).expect("the number of an action fits into a usize"),
             lasts,
         ))
     }
 
-    /// The number of injected faults of each kind, by name.
+    /// Returns the number of injected faults of each kind, by name.
     #[must_use]
     pub const fn counts(&self) -> &BTreeMap<&'static str, u64> {
         &self.counts
     }
 
-    /// Replaces an act by [`Act::Nothing`] if it would leave too few servers awake, or if the plan does
-    /// not allow this fault. Counts every other act.
+    /// Replaces an act by [`Act::Nothing`] if the act leaves too few servers awake, or if the plan does not
+    /// allow this fault. Counts every other act.
     fn allowed(&mut self, mut act: Act, view: &NemesisView<'_>, fault_id: FaultId) -> Act {
         let away = view.away().len();
         if let Act::RestartUnderChange(servers, ..) = &mut act {
@@ -299,7 +306,8 @@ impl Nemesis {
     }
 }
 
-/// Draws the time for which a crashed server stays down: zero, up to one timeout, or up to ten timeouts.
+/// Draws the time from the crash of a server to its restart: zero, at most one timeout, or one to ten
+/// timeouts.
 fn draw_downtime(draw: Draw, timeout: Span) -> Span {
     match draw.below(3) {
         0 => Span::ZERO,
@@ -308,13 +316,13 @@ fn draw_downtime(draw: Draw, timeout: Span) -> Span {
     }
 }
 
-/// Draws a server of a set; `None` if the set is empty.
+/// Draws a server of a set. Returns `None` if the set is empty.
 fn choose_one(servers: ServerSet, draw: Draw) -> Option<ServerIdx> {
     let at = draw.below(servers.len().max(1) as u64);
     servers.iter().nth(usize::try_from(at).expect("a server index"))
 }
 
-/// Draws `count` servers of a set. Returns the whole set if it is smaller.
+/// Draws `count` servers of a set. Returns the whole set if the set has fewer servers.
 fn choose_some(servers: ServerSet, count: usize, draw: Draw) -> ServerSet {
     let mut left = servers;
     let mut chosen = ServerSet::NONE;

@@ -1,9 +1,9 @@
-//! A plan: the numbers that determine a run. A plan can be printed, edited, sent, shrunk and run again.
-//! All spans in it are in microseconds of virtual time.
+//! A plan: the numbers that determine a run. A plan can be printed, edited, sent, shrunk and run again. All
+//! spans in a plan are in microseconds of virtual time.
 //!
-//! A plan makes no decision itself. The network, the disks and the nemesis each read their own part of
-//! it. [`storm`] draws whole plans from a seed. A fault is off if its field is `None`, or if it is
-//! missing from the plan's list of such faults.
+//! A plan makes no decision itself. The network, the disks and the nemesis each read their own part of the
+//! plan. [`storm`] draws whole plans from a seed. A fault is off if the field of the fault is `None`, or if
+//! the list of such faults in the plan does not contain the fault.
 
 pub mod fault_id;
 pub mod fault_kind;
@@ -33,13 +33,13 @@ use wavetank_raft::{Config, ReadPath, Span};
 pub struct Plan {
     /// The seed of all random streams.
     pub seed: u64,
-    /// The number of servers in the first configuration. All of them are voters.
+    /// The number of servers in the first configuration. All these servers are voters.
     pub servers: u8,
-    /// The number of blank servers outside the first configuration. An operator may add them later.
+    /// The number of blank servers outside the first configuration. An operator may add these servers later.
     pub spares: u8,
     /// The state in which the servers of the first configuration start: bootstrapped or blank.
     pub birth: InitialState,
-    /// The configuration of every server. The world fills in `local_id` for each server.
+    /// The settings of every server. The world fills in `local_id` for each server.
     pub config: Config,
     /// Delays and faults of the links between servers.
     pub links: LinkPlan,
@@ -47,8 +47,8 @@ pub struct Plan {
     pub disks: DiskPlan,
     /// Durations and faults of the state machine operations.
     pub machines: MachinePlan,
-    /// The time after which a supervisor restarts a server that stopped itself. `None`: the server is not
-    /// restarted.
+    /// The time from the moment at which a server stops itself until a supervisor restarts the server.
+    /// `None`: the server is not restarted.
     pub supervised: Option<Span>,
     /// The first readings and the drift of the clocks.
     pub clocks: ClockPlan,
@@ -62,11 +62,12 @@ pub struct Plan {
     /// Decides the order of events: random streams or a schedule.
     #[serde(default)]
     pub order: EventOrder,
-    /// The time for which faults are injected, from the start of the run.
+    /// The length of the chaos phase: the phase from the start of the run in which faults are injected.
     pub chaos: Span,
     /// The phases after the faults have ended.
     pub heal: HealPlan,
-    /// The judges that examine the run. They do not change the run, but the first violation ends it.
+    /// The judges that examine the run. The judges do not change the run, but the first violation ends the
+    /// run.
     #[serde(default)]
     pub judges: JudgeLevel,
 }
@@ -86,7 +87,7 @@ pub enum InitialState {
 pub struct RandomDelay {
     /// The probability of the delay.
     pub chance: Ratio,
-    /// The range of lengths of the delay.
+    /// The range of the delay's length.
     pub by: Spans,
 }
 
@@ -98,7 +99,7 @@ pub struct LinkPlan {
     pub delay: Spans,
     /// Makes some links slower: each message on such a link has the same additional delay.
     pub far: Option<RandomDelay>,
-    /// Delays a message so that later messages overtake it.
+    /// Delays a message so that later messages overtake the message.
     pub reorder: Option<RandomDelay>,
     /// Delays a message by up to several election timeouts.
     pub late: Option<RandomDelay>,
@@ -106,14 +107,15 @@ pub struct LinkPlan {
     pub loss: Option<Ratio>,
     /// Delivers a message twice. The delay is the time from the first copy to the second.
     pub duplicate: Option<RandomDelay>,
-    /// The network holds a message for this delay. It delivers the message earlier if the nemesis
-    /// releases it. For half of these messages, a copy also arrives without the delay.
+    /// The network holds a message back for this delay. The network delivers the message earlier if the
+    /// nemesis releases the message. For half of these messages, a copy also arrives without the delay.
     pub hold: Option<RandomDelay>,
-    /// The probability that the messages in flight are lost too when a server crashes or a link is cut.
-    /// Messages that the network holds are not lost.
+    /// The probability that messages in flight are also lost at a crash or a cut: the messages from a server
+    /// that crashes, or the messages on links that are cut. Messages that the network holds back are not
+    /// lost.
     pub on_way: Option<Ratio>,
-    /// The probability that bits of a message flip in flight. The receiver detects the change by the checksum
-    /// and drops the message.
+    /// The probability that bits of a message flip in flight. The receiver detects the change with the
+    /// checksum and drops the message.
     #[serde(default)]
     pub corrupt: Option<Ratio>,
 }
@@ -128,7 +130,7 @@ pub struct DiskPlan {
     pub read: Spans,
     /// Makes some syncs longer, by up to several election timeouts.
     pub stall: Option<RandomDelay>,
-    /// The probability that a write fails. After a failed write, any part of it may be on the disk.
+    /// The probability that a write fails. After a failed write, any part of the write may be on the disk.
     pub fail: Option<Ratio>,
     /// Delays the result of a read. The disk does other work during the delay.
     #[serde(default)]
@@ -143,7 +145,7 @@ pub struct MachinePlan {
     pub apply: Spans,
     /// The time to capture or restore a snapshot.
     pub snapshot: Spans,
-    /// Makes some of these operations longer.
+    /// Makes some operations of the state machine longer.
     #[serde(default)]
     pub stall: Option<RandomDelay>,
 }
@@ -159,7 +161,7 @@ pub struct ClockPlan {
     pub drift_ppm: u32,
 }
 
-/// The number of clients, their timing and their links. The workload decides which operations they
+/// The number of clients, their timing and their links. The workload decides which operations the clients
 /// send.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -168,20 +170,20 @@ pub struct ClientPlan {
     pub count: u16,
     /// The pause between a client's operations.
     pub think: Spans,
-    /// The time that a client waits for an answer before it gives up.
+    /// The time that a client waits for an answer before the client gives up.
     pub patience: Span,
     /// The number of keys that the clients share.
     pub keys: u16,
     /// The share of writes among the clients' operations.
     pub writes: Ratio,
-    /// The read paths that clients use. Each read draws one of them.
+    /// The read paths that clients use. Each read draws one of these paths.
     pub reads: Vec<ReadPath>,
     /// The delivery time of a message between a client and a server.
     pub delay: Spans,
     /// The probability that a message between a client and a server is lost.
     pub loss: Option<Ratio>,
-    /// The time for which a server collects commands into one batch. `None`: a server takes each command when
-    /// it arrives.
+    /// The time that a server waits to collect commands into one batch. `None`: a server takes each command
+    /// when the command arrives.
     pub gather: Option<Span>,
     /// The share of commands that clients send with extensions. `None`: no command has extensions.
     #[serde(default)]
@@ -211,11 +213,11 @@ pub struct NemesisPlan {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub enum Budget {
     /// The remaining servers are always a quorum of every configuration that may be in force. The cluster
-    /// must survive and keep everything that it has acknowledged.
+    /// must survive and keep everything that the cluster has acknowledged.
     #[default]
     Within,
-    /// Any number of servers may be lost or damaged. The remaining servers may stop answering; they must
-    /// never answer wrongly.
+    /// Any number of servers may be lost or damaged. The remaining servers may stop answering. Servers must
+    /// never give a wrong answer.
     Beyond,
 }
 
@@ -223,7 +225,7 @@ pub enum Budget {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recurrence {
-    /// The time from the start of one fault to the start of the next.
+    /// The time from the start of one fault to the start of the next fault of the same kind.
     pub every: Spans,
     /// The duration of each fault.
     pub lasts: Spans,
@@ -234,20 +236,20 @@ pub struct Recurrence {
 #[expect(clippy::struct_excessive_bools, reason = "each field switches one phase on or off")]
 #[serde(deny_unknown_fields)]
 pub struct HealPlan {
-    /// The time for which the clients continue after the last fault.
+    /// The time that the clients continue after the last fault.
     pub settle: Span,
     /// If true, some servers stay down until the end of the run: as many as the cluster can lose and still
     /// have a quorum.
     pub leave_broken: bool,
-    /// If true: when all servers agree, one server is isolated, and the others compact their logs as far as
-    /// possible. Then the server is reconnected.
+    /// If true: when all servers agree, one server is isolated, and the other servers compact their logs as
+    /// far as possible. Then the isolated server is reconnected.
     pub compact: bool,
     /// If true: when all servers agree, all links are cut except the links of one server, the hub. The
     /// cluster must still make progress. Then the links are restored.
     #[serde(default)]
     pub hub: bool,
-    /// If true: when all servers agree, one voter is isolated until it has campaigned alone. Then it is
-    /// reconnected.
+    /// If true: when all servers agree, one voter is isolated until the voter has campaigned alone. Then the
+    /// voter is reconnected.
     #[serde(default)]
     pub lone: bool,
 }
@@ -310,7 +312,7 @@ impl Plan {
         usize::from(self.servers) + usize::from(self.spares)
     }
 
-    /// The longest time that a server waits before it campaigns for the first time or again.
+    /// The longest time that a server waits before its first campaign or its next campaign.
     #[must_use]
     pub fn election_timeout(&self) -> Span {
         Span::from_duration(self.config.heartbeat_timeout.max(self.config.election_timeout)).times(2)
@@ -342,7 +344,7 @@ impl LinkPlan {
 }
 
 impl ClientPlan {
-    /// Three clients. Each pauses for 10 to 50 ms between its operations.
+    /// Three clients. Each client pauses for 10 to 50 ms between its operations.
     #[must_use]
     pub fn calm() -> Self {
         Self {

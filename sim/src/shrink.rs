@@ -1,16 +1,18 @@
 //! Shrinks a failing plan: searches for a smaller plan that fails in the same way.
 //!
-//! This module decides which plans are tried, and in which order (`Shrinker`). The file `edits.rs`
-//! lists the edits that simplify a plan. The caller runs the plans. The search is deterministic: the
-//! same plan always shrinks to the same plan.
+//! `Shrinker` chooses the plans that are tried, and the order of these plans. The file `edits.rs` lists the
+//! edits that simplify a plan. The caller runs the plans. The search is deterministic: the same plan always
+//! shrinks to the same plan.
 //!
-//! A run that breaks a safety property, or that panics, is shrunk as a schedule (`elements.rs`): elements are
-//! left out until each of the others is needed. A violation of liveness has no such elements, because it
-//! consists of missing events. There the plan itself is shrunk. That search has three phases. The first phase
-//! disables faults and phases of the run, sets values to their defaults, and reduces numbers. Such an edit
-//! changes the whole run, so each edited plan is tried under several seeds. The second phase lists the faults
-//! that happened in the run, and removes those that are not needed (Zeller's ddmin). The third phase rounds
-//! numbers. The last two phases are repeated a few times, because each may enable edits of the other.
+//! If a run breaks a safety property or panics, the search shrinks the schedule of the run (`elements.rs`):
+//! elements are left out until the failure needs every remaining element. If a run violates liveness, the
+//! search shrinks the plan, because the failure consists of missing events, and a schedule has no missing
+//! events. The search for a smaller plan has three phases. The first phase disables faults and phases of the
+//! run, sets fields to default values, and reduces numbers. An edit of the first phase changes the whole run,
+//! so each edited plan is tried under several seeds. The second phase lists the faults that happened in the
+//! run, and removes the faults that the failure does not need (Zeller's ddmin). The third phase rounds
+//! numbers. The second and the third phase are repeated a few times, because each phase may enable edits of
+//! the other phase.
 
 #[cfg(feature = "proptest")]
 pub mod strategies;
@@ -29,14 +31,15 @@ use std::collections::BTreeSet;
 use std::fmt;
 use wavetank_raft::{Span, Time};
 
-/// The size of a failing run. Sizes are compared by the first field, then by the next.
+/// The size of a failing run. Two sizes are compared by `faults` first, then by `servers`, then by `steps`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Size {
     /// The number of faults of servers, links and disks.
     pub faults: u64,
-    /// The number of servers.
+    /// The number of servers, spare servers included.
     pub servers: u64,
-    /// The number of events that the world handled.
+    /// The number of events that the world handled. In a search for a shorter schedule: the number of
+    /// elements of the schedule.
     pub steps: u64,
 }
 
@@ -49,7 +52,7 @@ pub enum Failure {
     Panic(String),
 }
 
-/// The progress of a search, after one more run.
+/// The progress of a search after a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ShrinkProgress<'a> {
     /// The number of plans that were run so far.
@@ -58,14 +61,14 @@ pub struct ShrinkProgress<'a> {
     pub best: &'a Plan,
     /// The size of the run of the plan `best`.
     pub size: Size,
-    /// True if the last run found this plan.
+    /// True if the last run replaced the plan `best`.
     pub is_new: bool,
 }
 
 /// The result of a search.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Shrunk {
-    /// The failure that the first and the smallest plan share.
+    /// The failure of the first plan. The smallest plan fails in the same way.
     pub failure: Failure,
     /// The smallest failing plan that was found.
     pub plan: Plan,
@@ -75,18 +78,18 @@ pub struct Shrunk {
     pub after: Size,
     /// The number of plans that were run in the whole search.
     pub tries: u64,
-    /// True if the plan has a schedule from which no single element can be left out.
+    /// True if the plan has a schedule, and the failure needs every single element of the schedule.
     pub is_minimal: bool,
 }
 
-/// Prints the plan as Rust source that a test can contain.
+/// Returns the Rust source of the plan. A test can contain this source.
 #[must_use]
 pub fn source(plan: &Plan) -> String {
     source::of(plan)
 }
 
 impl Failure {
-    /// The failure of a run with this verdict; `None` if the run did not fail.
+    /// Returns the failure of a run with this verdict; `None` if the run did not fail.
     #[must_use]
     pub fn of(verdict: &Verdict) -> Option<Self> {
         match verdict {
@@ -111,8 +114,8 @@ impl fmt::Display for Failure {
 }
 
 impl Size {
-    /// True if no part of this size is larger. The number of steps may grow by a quarter plus eight, because
-    /// a simpler plan may take slightly longer.
+    /// True if this size has no more faults and no more servers than the other size. The number of steps may
+    /// be larger by a quarter plus eight, because a simpler plan may take slightly longer.
     const fn is_within(self, other: Self) -> bool {
         self.faults <= other.faults
             && self.servers <= other.servers
@@ -126,11 +129,11 @@ impl fmt::Display for Size {
     }
 }
 
-/// Runs a plan without a trace.
+/// A function that runs a plan without a trace.
 pub type RunPlan<'a> = dyn FnMut(Plan) -> Run<()> + 'a;
 
-/// Searches for the smallest plan that fails in the same way as this plan. Returns `None` if this plan
-/// does not fail. `go_on` is called after every run and returns whether the search continues.
+/// Searches for the smallest plan that fails in the same way as `plan`. Returns `None` if the run of `plan`
+/// does not fail. The search calls `go_on` after every attempt, and continues if `go_on` returns true.
 pub fn shrink(
     plan: Plan,
     run: &mut RunPlan<'_>,
@@ -173,16 +176,16 @@ struct Shrinker<'a, 'b> {
     go_on: &'a mut dyn FnMut(&ShrinkProgress<'_>) -> bool,
     is_over: bool,
     is_minimal: bool,
-    /// True if a simpler plan is kept only if no part of its size grows much.
+    /// True if a simpler plan is kept only if the size of the run does not grow much (`Size::is_within`).
     is_small: bool,
 }
 
 impl Shrinker<'_, '_> {
-    /// The number of other seeds that are tried for an edit, because the edit changes the whole run.
+    /// The number of other seeds under which an edited plan is tried, because an edit changes the whole run.
     const SEEDS: u64 = 6;
-    /// The maximum number of repetitions of the last two phases.
+    /// The maximum number of rounds of the second and the third phase.
     const ROUNDS: u64 = 4;
-    /// The number of seeds that are tried to find the shortest run.
+    /// The number of seeds that are tried to find the smallest run.
     const MORE_SEEDS: u64 = 64;
 
     fn search(&mut self) {
@@ -208,8 +211,8 @@ impl Shrinker<'_, '_> {
         }
     }
 
-    /// Applies as many edits as possible together: first all edits, then each half, then each quarter, and so
-    /// on. Returns whether any edit was kept.
+    /// Tries all edits together, then each half of the edits, then each quarter, and so on. Keeps edits if
+    /// the edited plan fails in the same way. Returns true if any edit was kept.
     fn simplify(&mut self, edits: &[Edit], seeds: u64) -> bool {
         let mut made = false;
         let mut width = edits.len();
@@ -231,7 +234,8 @@ impl Shrinker<'_, '_> {
         self.attempt(plan.clone()) || (0..seeds).any(|seed| self.attempt(Plan { seed, ..plan.clone() }))
     }
 
-    /// Runs a plan, and keeps it if it fails in the same way.
+    /// Runs a plan, and keeps the plan if the run fails in the same way and is not too large. Returns whether
+    /// the plan was kept.
     fn attempt(&mut self, mut plan: Plan) -> bool {
         if let EventOrder::Scheduled(fit, _) = &mut plan.order {
             *fit = Fit::Similar;
@@ -271,15 +275,15 @@ impl Shrinker<'_, '_> {
         is_new
     }
 
-    /// True if the plan with its exact schedule fails in the same way. It may not fail: a panic ends a run in
-    /// the middle of an element, so the schedule lacks that element. This run belongs to the same attempt, so
-    /// it is not counted.
+    /// Runs a plan with an exact schedule. Returns true if the run fails in the same way. The run may end
+    /// without the failure: a panic ends a run in the middle of an element, so the recorded schedule lacks
+    /// this element. The run belongs to the same attempt, so `tries` does not count the run.
     fn fails_exactly(&mut self, plan: &Plan) -> bool {
         let tried = (self.run)(plan.clone());
         Failure::of(&tried.report.verdict).as_ref() == Some(&self.failure)
     }
 
-    /// Tries the same plan under other seeds, and keeps the smallest run.
+    /// Tries the best plan under other seeds, and keeps the plan with the smallest run.
     fn find_shortest(&mut self) {
         for seed in 0..Self::MORE_SEEDS {
             let plan = Plan { seed, ..self.best.plan.clone() };
@@ -287,7 +291,7 @@ impl Shrinker<'_, '_> {
         }
     }
 
-    /// Lists the faults that happened in the run, and removes those that are not needed.
+    /// Lists the faults that happened in the run, and removes the faults that the failure does not need.
     fn minimize_fault_ids(&mut self) {
         let mut width = self.best.fault_ids.len();
         let only =
@@ -323,7 +327,8 @@ fn size(plan: &Plan, tried: &Run<()>) -> Size {
     }
 }
 
-/// Ends the chaos phase at the failure, because later faults are not needed.
+/// Ends the chaos phase at the time of the failure, because later faults are not needed. A violation of
+/// liveness does not change the plan.
 fn shortened(mut plan: Plan, report: &Report) -> Plan {
     let at = match &report.verdict {
         Verdict::Violated(violation) if violation.class == Class::Safety => violation.at,

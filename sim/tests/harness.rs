@@ -19,7 +19,7 @@ fn a_failure_that_does_not_repeat_is_told_with_its_seed() {
     said.expect("once (invariant) at ");
     said.expect(": n");
     said.expect("only in the first run");
-    said.expect("found under seed 3, but a second run did not fail");
+    said.expect("The first run of seed 3 failed, but the second run did not fail");
     said.expect("replay  WAVETANK_SEED=3 cargo test fails_once -- --exact");
 }
 
@@ -29,7 +29,7 @@ fn a_failure_is_printed_before_it_is_shrunk() {
     // The process ended itself, so the output that `cargo test` captures is lost.
     said.expect("wavetank: once (invariant) at ");
     said.expect(
-        "found under fails_and_then_loops, seed 3\nreplay  WAVETANK_SEED=3 cargo test fails_and_then_loops",
+        "failed run: fails_and_then_loops, seed 3\nreplay  WAVETANK_SEED=3 cargo test fails_and_then_loops",
     );
     said.expect("a run did not end within 3.000 s, so the process ends: a smaller plan in the shrink of");
 }
@@ -46,7 +46,7 @@ fn a_run_without_end_fails_at_the_bound_of_steps() {
     for name in ["clients_are_always_due", "makes_too_many_steps"] {
         let said = run(name);
         said.expect("the run did not end within 2000 steps");
-        said.expect("found under seed 3: ");
+        said.expect("failed plan    seed 3: ");
         said.expect("replay  WAVETANK_CAPSULE=");
     }
 }
@@ -63,7 +63,7 @@ fn a_panic_of_a_constructor_or_a_destructor_is_told_like_any_other() {
     ] {
         let said = run(name);
         said.expect(message);
-        said.expect("found under seed 3: ");
+        said.expect("failed plan    seed 3: ");
         said.expect(&format!("{name} -- --exact"));
         said.expect("test result: FAILED. 0 passed; 1 failed");
     }
@@ -73,7 +73,7 @@ fn a_panic_of_a_constructor_or_a_destructor_is_told_like_any_other() {
 fn a_panic_while_the_storm_is_made_is_told_with_its_seed() {
     let said = run("panics_in_the_test");
     said.expect("panicked: no storm (");
-    said.expect("found under seed 3, while the storm was made");
+    said.expect("The code that creates the storm of seed 3 panicked.");
     said.expect("replay  WAVETANK_SEED=3 cargo test panics_in_the_test -- --exact");
 }
 

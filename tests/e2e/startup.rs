@@ -106,7 +106,7 @@ fn a_directory_in_use() {
     let _first = dir.start("n1");
     let directory = dir.path("n1");
     let said = startup_error(&alone(&directory));
-    let expected = "in use by another process: stop that process, or use another directory";
+    let expected = "another process uses the store: stop that process, or use another directory";
     assert_eq!(said, format!("kv: {directory}/raft.redb: {expected}"));
 }
 
@@ -116,7 +116,7 @@ fn a_directory_without_write_permission() {
     let said = startup_error(&alone("/sys/kv"));
     assert_eq!(
         said,
-        "kv: /sys/kv: cannot be written: check its owner, its permissions and its mount options"
+        "kv: /sys/kv: the store cannot be written: check the owner, the permissions and the mount options"
     );
     let said = startup_error(&alone("/dev/null"));
     assert!(said.starts_with("kv: /dev/null"), "{said}");
@@ -131,17 +131,17 @@ fn a_foreign_or_damaged_or_newer_store() {
 
     fs::write(&file, "Dear diary,\n".repeat(1000)).unwrap();
     let said = startup_error(&alone(&directory));
-    assert!(said.contains("raft.redb: damaged, or not a store"), "{said}");
+    assert!(said.contains("raft.redb: the file is damaged, or is not a store"), "{said}");
 
     fs::write(&file, &whole[..whole.len() / 2]).unwrap();
     let said = startup_error(&alone(&directory));
-    assert!(said.contains("raft.redb: damaged, or not a store"), "{said}");
+    assert!(said.contains("raft.redb: the file is damaged, or is not a store"), "{said}");
 
     fs::write(&file, &whole).unwrap();
     make_newer(&file);
     let said = startup_error(&alone(&directory));
     assert!(
-        said.contains("raft.redb: written in format 9, but this release reads at most format 2"),
+        said.contains("raft.redb: the store has format 9, but this release reads at most format 2"),
         "{said}"
     );
 }
@@ -175,7 +175,7 @@ fn a_disk_that_is_full_from_the_beginning() {
     let output = limited(4, &alone(&directory)).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert_eq!(said, format!("kv: {directory}/raft.redb: no space left on the device\n"));
+    assert_eq!(said, format!("kv: {directory}/raft.redb: the device has no space left\n"));
 }
 
 /// A server whose disk fills up stops and says why. When it is started with more space, it has every

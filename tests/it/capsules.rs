@@ -82,7 +82,7 @@ fn bad_capsules_get_one_line_and_status_1() {
         ("{}".to_owned(), "format"),
         (
             edit(&format!("\"format\": {FORMAT}"), "\"format\": 0"),
-            "format is 0, but this build reads only format 2: make it again with `run storm --seed 5 --capsule FILE`",
+            "format is 0, but this build reads only format 2: make the capsule again with `run storm --seed 5 --capsule FILE`",
         ),
         (edit(&format!("\"format\": {FORMAT}"), "\"format\": 99"), "format is 99"),
         (edit("\"seed\": 5,\n  \"build\"", "\"build\""), "and not both groups"),

@@ -1,12 +1,12 @@
-//! Raft for Rust, and the simulator that tests it: one crate to import.
+//! Raft for Rust, and a simulator that tests Raft. This crate exports both.
 //!
-//! - [`node`]: a Raft server on tokio, TCP and files, with HashiCorp Raft's API. It needs the feature `node`,
-//!   which is on by default.
-//! - [`tank`]: the deterministic simulator. It runs your state machine, or Raft itself, through seeded
-//!   storms.
+//! - [`node`]: a Raft server on tokio, TCP and files, with HashiCorp Raft's API. This module needs the
+//!   feature `node`, which is on by default.
+//! - [`tank`]: the deterministic simulator. The simulator runs your state machine, or Raft itself, through
+//!   seeded storms.
 //! - [`raft`]: the protocol as a pure function, and the types that the node and the simulator share.
 //!
-//! The root module has the names that most programs need: [`Raft`] and its configuration for a service, and
+//! The root module has the names that most programs need: [`Raft`] and the configuration for a service, and
 //! [`Storm`] and [`run_storms`] for the tests of the service. [`prelude`] has the same names for `use
 //! wavetank::prelude::*;`.
 //!

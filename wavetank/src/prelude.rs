@@ -1,4 +1,4 @@
-//! The names that most services and their tests need: `use wavetank::prelude::*;`.
+//! The names that most services and the tests of these services need: `use wavetank::prelude::*;`.
 
 pub use wavetank_node::prelude::*;
 pub use wavetank_sim::{Storm, run_storms};

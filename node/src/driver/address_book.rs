@@ -1,10 +1,10 @@
-//! The addresses of the other servers that this server knows.
+//! The names and addresses of the members that this server knows.
 
 use crate::wire::Header;
 use wavetank_raft::{Configuration, Member, NodeId, ServerAddress, ServerId};
 
-/// The names and addresses of all members, present and past. A removed member is kept, because it must still
-/// be told of its removal.
+/// The names and addresses of all present and past members. A removed member stays in the book, because this
+/// server must still send the removal to that member.
 #[derive(Debug, Default)]
 pub(crate) struct AddressBook(Vec<PeerAddress>);
 
@@ -24,7 +24,8 @@ impl AddressBook {
         addresses
     }
 
-    /// Stores the address of a member.
+    /// Stores the name and the address of a member. The new address replaces an older address of the same
+    /// member.
     pub(crate) fn note(&mut self, member: &Member) {
         let node = member.id.node();
         match self.0.iter_mut().find(|peer| peer.node == node) {
@@ -33,12 +34,13 @@ impl AddressBook {
         }
     }
 
-    /// Returns the name and the address of a server, if they are known.
+    /// Returns the name and the address of a server. Returns `None` if the book does not contain the server.
     pub(crate) fn find(&self, node: NodeId) -> Option<(&ServerId, &ServerAddress)> {
         self.0.iter().find(|peer| peer.node == node).map(|peer| (&peer.id, &peer.address))
     }
 
-    /// Returns the member that sent a call. Servers of an old version send an address and no name.
+    /// Returns the id of the server that sent a call, or `None` if the header has no name and no address. A
+    /// server of an old version sends only an address. An address that is not in the book counts as a name.
     pub(crate) fn caller(&self, header: &Header) -> Option<NodeId> {
         if let Some(id) = &header.id {
             return Some(id.node());

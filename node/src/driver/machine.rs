@@ -1,4 +1,5 @@
-//! The worker of the state machine: it applies commands in order, takes snapshots and loads them.
+//! The worker of the state machine. The worker applies commands in order, takes snapshots and loads
+//! snapshots.
 
 use crate::driver::metrics::FsmMetrics;
 use crate::driver::shared_snapshots::SharedSnapshots;
@@ -13,17 +14,18 @@ use wavetank_raft::execute::{Machine, keep_snapshot};
 use wavetank_raft::store::{Fsm, SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Batch, Event, SnapshotMeta};
 
-/// The maximum number of entries that are applied before the server gets a report.
+/// The number of responses after which a report takes no further batch.
 const APPLY_MAX: usize = 1024;
 
 /// A job for the state machine.
 #[derive(Debug)]
 pub(crate) enum MachineJob {
-    /// [`Action::Apply`](wavetank_raft::Action::Apply).
+    /// Apply the entries of this batch. See [`Action::Apply`](wavetank_raft::Action::Apply).
     Apply(Batch),
+    /// Take a snapshot with this description. See
     /// [`Action::TakeSnapshot`](wavetank_raft::Action::TakeSnapshot).
     TakeSnapshot(SnapshotMeta),
-    /// [`Action::Restore`](wavetank_raft::Action::Restore).
+    /// Load the snapshot with this description. See [`Action::Restore`](wavetank_raft::Action::Restore).
     Restore(Arc<SnapshotMeta>),
 }
 
@@ -33,7 +35,7 @@ pub(crate) struct MachineWorker<F: Fsm, N: SnapshotStore> {
     snapshots: SharedSnapshots<N>,
     senders: WorkerSenders,
     metrics: FsmMetrics,
-    /// The place where snapshots are stored.
+    /// The place where the worker stores snapshots: a separate thread, or inline.
     place: Place,
 }
 
@@ -51,7 +53,8 @@ where
         Self { machine, snapshots, senders, metrics: FsmMetrics::new(), place }
     }
 
-    /// Applies the consecutive batches at the head of the queue.
+    /// Applies the batch `first`, and then the batches at the head of `jobs`. Returns one report for all
+    /// these batches, or `None` if `first` has no entries.
     fn apply(&mut self, first: &Batch, jobs: &mut VecDeque<MachineJob>) -> Option<Event> {
         let _span = tracing::trace_span!("apply").entered();
         let since = Instant::now();
@@ -82,8 +85,9 @@ where
         Event::Restored(restored)
     }
 
-    /// Captures the state and stores it as a snapshot. This is done inline, or on a thread while the next
-    /// commands are applied. Returns `None` if that thread will report the result.
+    /// Captures the state of the state machine, and stores the captured state as a snapshot. With
+    /// [`Place::Thread`], a new thread stores the snapshot while the worker applies the next commands. In
+    /// that case the thread reports the result, and this function returns `None`.
     fn take_snapshot(&mut self, meta: SnapshotMeta) -> Option<Event> {
         let began = Instant::now();
         let mut captured = match self.machine.fsm.snapshot() {

@@ -1,8 +1,9 @@
-//! Metrics under HashiCorp's names, through the `metrics` facade.
+//! The metrics of a server. The metrics have HashiCorp's names. The crate `metrics` passes the values to a
+//! recorder.
 //!
-//! Times are in milliseconds, as in HashiCorp Raft. The metrics of a peer have the label `peer_id` with the
-//! name of the peer. Install a recorder before the server starts; without a recorder, no metrics are
-//! recorded.
+//! Times are in milliseconds, as in HashiCorp Raft. A metric of one peer has the label `peer_id`. The value
+//! of the label is the name of the peer. Install a recorder before the server starts; without a recorder, no
+//! metrics are recorded.
 
 #![expect(clippy::float_arithmetic, reason = "the facade takes floats")]
 
@@ -14,7 +15,8 @@ use std::sync::Arc;
 use std::time::Instant;
 use wavetank_raft::{Call, Index, NodeId, Request, RoleName, RpcId, Server, ServerId, Time};
 
-/// The maximum number of calls to a peer that may wait for an answer. An older call counts as lost.
+/// The maximum number of unanswered calls to one peer. Above this number, the oldest of these calls counts as
+/// lost.
 const REMEMBERED: usize = 1024;
 
 /// The metrics of the driver.
@@ -29,8 +31,8 @@ pub(crate) struct Metrics {
     states: BTreeMap<&'static str, Counter>,
     rpcs: BTreeMap<&'static str, Histogram>,
     sent: BTreeMap<NodeId, PeerMetrics>,
-    /// The uncommitted proposals of this server. Each element is the last index of a batch and the time at
-    /// which the batch arrived.
+    /// The uncommitted proposals of this server. Each element is a pair: the last index of a batch, and the
+    /// time at which the batch was appended to the log.
     dispatched: VecDeque<(Index, Time)>,
     commit_index: Index,
     members: usize,
@@ -43,6 +45,8 @@ struct PeerMetrics {
     entries: Counter,
     heartbeat: Histogram,
     snapshot: Histogram,
+    /// The unanswered calls. Each element has the number of the call, the time of sending, and the kind of the
+    /// call.
     waiting: VecDeque<(RpcId, Time, Sent)>,
     contact: Option<Time>,
 }
@@ -149,7 +153,7 @@ impl Metrics {
         self.rpcs[name].record(ms(since, now));
     }
 
-    /// Records that the proposals of this turn are now at the end of the log.
+    /// Records the index and the time at which the leader appended the proposals of this turn to the log.
     pub(crate) fn dispatched(&mut self, server: &Server, now: Time) {
         let node = server.node();
         if node.role() == RoleName::Leader {
@@ -157,7 +161,7 @@ impl Metrics {
         }
     }
 
-    /// Records the changes of a turn.
+    /// Records the changes since the previous turn: the new commit index, and the new number of members.
     pub(crate) fn look(&mut self, server: &Server, now: Time) {
         let node = server.node();
         if self.commit_index < node.commit() {
@@ -187,7 +191,7 @@ const RPCS: [&str; 5] = [
     "raft.rpc.timeoutNow",
 ];
 
-/// Returns the name of the metric for the duration of a peer's call.
+/// Returns the name of the metric for the time that this server needs to answer a peer's call.
 pub(crate) const fn rpc_name(request: &Request) -> &'static str {
     match request {
         Request::AppendEntries(_) => RPCS[0],

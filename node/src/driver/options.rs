@@ -1,4 +1,4 @@
-//! The options of the driver. They have no effect on other servers.
+//! The options of the driver. These options have no effect on other servers.
 
 use crate::driver::worker_queue::Place;
 use crate::error::StartError;
@@ -9,13 +9,15 @@ use wavetank_raft::{Entropy, Settings};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Options {
-    /// The length of the queue of proposals.
+    /// The maximum number of proposals in the queue.
     pub(crate) queue: usize,
-    /// The maximum number of unanswered calls. While there are as many, proposals stay in the queue.
+    /// The maximum number of unanswered calls. While this number of calls is unanswered, further proposals
+    /// stay in the queue.
     pub(crate) open_calls: usize,
-    /// The maximum size of all unanswered calls, in bytes. Above this size, proposals stay in the queue.
+    /// The maximum size of all unanswered calls, in bytes. At or above this size, further proposals stay in
+    /// the queue.
     pub(crate) open_bytes: u64,
-    /// The place where the log is written and snapshots are read.
+    /// The place where the server writes the log, and stores and reads snapshots.
     pub(crate) log: Place,
     /// The place where the state machine runs.
     pub(crate) fsm: Place,
@@ -37,8 +39,8 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Checks each pair of limits from different places: the configuration, these options, and the largest
-    /// message of the transport.
+    /// Checks that the limits of the configuration, of these options and of the transport fit each other.
+    /// `max_message_bytes` is the maximum size of the transport's messages; `None` means no maximum.
     pub(crate) fn check(
         &self,
         settings: &Settings,

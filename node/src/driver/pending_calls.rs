@@ -1,18 +1,20 @@
-//! Calls that are not answered yet: the calls of this server's users, and the calls of its peers.
+//! The unanswered calls: the calls of this server's users, and the calls of this server's peers.
 
 use crate::transport::Replier;
 use std::collections::VecDeque;
 use tokio::sync::oneshot;
 use wavetank_raft::{Call, Outcome, RequestId, RpcId};
 
-/// The maximum number of peers' calls that are kept. The caller of an older call has given up.
+/// The maximum number of unanswered calls of peers. Above this number, the server drops the oldest call,
+/// because the peer no longer waits for the answer.
 const REMEMBERED: usize = 4096;
 
-/// The channel for the outcome of a call.
+/// The sender for the outcome of a call.
 pub(crate) type OutcomeSender = oneshot::Sender<Outcome>;
 
-/// The calls of users that have no outcome yet. The number of a call consists of its position in a table and,
-/// in the upper half, a serial number. Therefore no number is used twice.
+/// The calls of users that have no outcome yet. Each call has a number of 64 bits. The lower half of the
+/// number is the position of the call in a table. The upper half is a serial number, so a later call at the
+/// same position has another number.
 #[derive(Debug, Default)]
 pub(crate) struct PendingCalls {
     places: Vec<Option<PendingCall>>,
@@ -29,7 +31,7 @@ struct PendingCall {
 }
 
 impl PendingCalls {
-    /// Adds a call and returns its number. `bytes` is the size of the call.
+    /// Adds a call and returns the number of the call. `bytes` is the size of the call in bytes.
     pub(crate) fn open(&mut self, reply: OutcomeSender, bytes: u64) -> RequestId {
         let place = self.free.pop().unwrap_or_else(|| {
             self.places.push(None);
@@ -42,7 +44,8 @@ impl PendingCalls {
         request
     }
 
-    /// Sends the outcome to the caller, if the caller still waits for it.
+    /// Removes the call `request`, and sends the outcome to the caller. Has no effect if the call is not
+    /// pending.
     pub(crate) fn answer(&mut self, request: RequestId, outcome: Outcome) {
         let place = request.0 as u32;
         let Some(slot) = self.places.get_mut(place as usize) else { return };
@@ -64,7 +67,7 @@ impl PendingCalls {
     }
 }
 
-/// Returns the number of bytes that a call adds to the log.
+/// Returns the size of the call's command or state, in bytes. Returns zero for any other call.
 pub(crate) fn weight(call: &Call) -> u64 {
     match call {
         Call::Apply(data) | Call::Restore(data) => data.len() as u64,
@@ -73,7 +76,7 @@ pub(crate) fn weight(call: &Call) -> u64 {
     }
 }
 
-/// The calls of peers that are not answered yet. They have consecutive numbers.
+/// The unanswered calls of peers. These calls have consecutive numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Repliers {
     first: u64,
@@ -81,7 +84,7 @@ pub(crate) struct Repliers {
 }
 
 impl Repliers {
-    /// Adds a peer's call, and returns its number.
+    /// Adds a peer's call, and returns the number of the call.
     pub(crate) fn open(&mut self, replier: Replier) -> RpcId {
         if REMEMBERED <= self.waiting.len() {
             self.waiting.pop_front();
@@ -91,7 +94,8 @@ impl Repliers {
         RpcId(self.first + self.waiting.len() as u64 - 1)
     }
 
-    /// Removes the call with this number, if it is pending.
+    /// Removes the call `rpc`, and returns the replier of the call. Returns `None` if the call is not
+    /// pending.
     pub(crate) fn take(&mut self, rpc: RpcId) -> Option<Replier> {
         let at = usize::try_from(rpc.0.checked_sub(self.first)?).ok()?;
         let replier = self.waiting.get_mut(at)?.take();

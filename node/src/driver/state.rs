@@ -1,25 +1,25 @@
-//! The state of a server, under the names of HashiCorp's API.
+//! The state of a server, with the names of HashiCorp's API.
 
 use std::fmt;
 use wavetank_raft::RoleName;
 
-/// The state of a server. HashiCorp: `RaftState`, with the same numbers.
+/// The state of a server. HashiCorp: `RaftState`. The numbers of the states are the same there.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 #[repr(u32)]
 pub enum RaftState {
-    /// The server follows a leader, or waits for one.
+    /// The server follows a leader, or waits for a leader.
     #[default]
     Follower = 0,
-    /// The server asks for votes.
+    /// The server asks the other servers for votes or pre-votes.
     Candidate = 1,
     /// The server leads the cluster.
     Leader = 2,
-    /// The server has stopped for good.
+    /// The server has stopped permanently.
     Shutdown = 3,
 }
 
 impl RaftState {
-    /// Returns the state with this number.
+    /// Returns the state with this number. Any number above 2 stands for `Shutdown`.
     pub(crate) const fn of(number: u32) -> Self {
         match number {
             0 => Self::Follower,

@@ -1,6 +1,6 @@
 //! Queues of blocking work. The work is done on a separate thread or inline.
 //!
-//! A worker executes the jobs of its queue in order, and reports events to the server.
+//! A worker executes the jobs of one queue in order, and reports events to the server.
 
 use crate::panic::panicked;
 use std::collections::VecDeque;
@@ -10,7 +10,7 @@ use std::{fmt, io, thread};
 use tokio::sync::mpsc::{self, UnboundedSender};
 use wavetank_raft::Event;
 
-/// The maximum number of jobs that a worker gets at a time.
+/// The maximum number of waiting jobs that a worker sees when the worker executes the first of these jobs.
 const SIGHT: usize = 1024;
 
 /// The place where blocking work is done.
@@ -19,22 +19,24 @@ pub enum Place {
     /// Work is done on a separate thread, while the server continues.
     #[default]
     Thread,
-    /// Work is done in the driver, between two steps of the server. Use this for work that takes less time
-    /// than waking a thread: stores in memory, and state machines that only change a map.
+    /// Work is done in the driver, between two steps of the server. Use this place for work that takes less
+    /// time than waking a thread, for example for stores in memory and for state machines that only change a
+    /// map.
     Inline,
 }
 
 /// Executes the jobs of one queue.
 pub(crate) trait Worker<J>: Send {
-    /// Executes the first job, together with the following jobs that can be combined with it.
+    /// Executes the first job, and the next jobs if the worker can combine these jobs with the first job.
+    /// Adds the events for the server to `reports`.
     fn work(&mut self, jobs: &mut VecDeque<J>, reports: &mut Vec<Event>);
 }
 
 /// A queue of jobs and its worker. The driver limits the number of unfinished jobs.
 pub(crate) enum WorkerQueue<J> {
-    /// The jobs are executed on a thread.
+    /// The jobs are executed on a separate thread. The value sends jobs to the thread.
     Thread(Sender<J>),
-    /// The jobs are executed inline. They wait until the step is over.
+    /// The jobs are executed inline. The jobs wait until the current step of the server ends.
     Inline {
         /// The worker that executes the jobs.
         worker: Box<dyn Worker<J>>,
@@ -43,7 +45,8 @@ pub(crate) enum WorkerQueue<J> {
     },
 }
 
-/// The senders of a worker thread: one for its reports, and one whose drop shows that the thread has ended.
+/// The senders of a worker thread. The thread sends reports with `reports`. When the thread ends, the drop of
+/// `running` shows the end to the driver.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerSenders {
     pub(crate) reports: UnboundedSender<Event>,
@@ -80,7 +83,7 @@ impl<J: Send + 'static> WorkerQueue<J> {
         }
     }
 
-    /// True if jobs are executed on another thread.
+    /// True if a separate thread executes the jobs.
     pub(crate) const fn is_elsewhere(&self) -> bool {
         match self {
             Self::Thread(_) => true,
@@ -88,7 +91,7 @@ impl<J: Send + 'static> WorkerQueue<J> {
         }
     }
 
-    /// Executes the waiting jobs of an inline queue.
+    /// Executes the waiting jobs of an inline queue. Has no effect on the queue of a thread.
     pub(crate) fn work(&mut self, reports: &mut Vec<Event>) {
         match self {
             Self::Thread(_) => {}

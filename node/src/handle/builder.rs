@@ -15,8 +15,8 @@ use wavetank_raft::store::{Fsm, SnapshotStore};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Missing;
 
-/// Builds a server: [`Raft::builder`] takes configuration, state machine and transport, the methods add the
-/// stores, and [`RaftBuilder::start`] starts the server.
+/// The builder of a server. [`Raft::builder`] takes the configuration, the state machine and the transport.
+/// The methods of the builder add the stores. [`RaftBuilder::start`] starts the server.
 ///
 /// The stores are required. The log and the vote record need one common store ([`RaftBuilder::store`]) or two
 /// stores ([`RaftBuilder::log_store`] and [`RaftBuilder::stable_store`]). Snapshots need a
@@ -30,7 +30,7 @@ pub struct Missing;
 /// # }
 /// ```
 #[derive(Debug)]
-#[must_use = "the server runs after `start`"]
+#[must_use = "the server does not run before the call of `start`"]
 pub struct RaftBuilder<F, T, D = Storage<Missing, Missing>, N = Missing> {
     pub(super) config: Config,
     pub(super) options: Options,
@@ -48,8 +48,8 @@ impl<F, T> RaftBuilder<F, T> {
 }
 
 impl<F, T, D, N> RaftBuilder<F, T, D, N> {
-    /// Sets one store for the log and the vote record: [`RedbStore`](crate::store::RedbStore), or your own
-    /// store that implements [`LogDisk`].
+    /// Sets one common store for the log and the vote record. The store is a
+    /// [`RedbStore`](crate::store::RedbStore), or your own implementation of [`LogDisk`].
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -89,7 +89,7 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
         RaftBuilder { config, options, fsm, transport, log, snapshots }
     }
 
-    /// Sets the length of the queue of proposals; the default is 1024. While the queue is full,
+    /// Sets the maximum number of proposals in the queue; the default is 1024. While the queue is full,
     /// [`Raft::apply`] waits and [`Raft::try_apply`] fails.
     ///
     /// ```
@@ -111,8 +111,8 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
         self
     }
 
-    /// Sets the maximum number of calls that may wait for an answer; the default is 8192. Further proposals
-    /// stay in the queue.
+    /// Sets the maximum number of unanswered calls; the default is 8192. While this number of calls is
+    /// unanswered, further proposals stay in the queue.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -133,8 +133,9 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
         self
     }
 
-    /// Sets the maximum size in bytes of all calls that may wait for an answer; the default is 256 MiB.
-    /// Further proposals stay in the queue. The value must not be below [`Config::max_command_bytes`].
+    /// Sets the maximum size of all unanswered calls, in bytes; the default is 256 MiB. At or above this
+    /// size, further proposals stay in the queue. The maximum must not be below
+    /// [`Config::max_command_bytes`].
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -155,15 +156,16 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
         self
     }
 
-    /// Sets the seed of the random election timeouts, so that a simulated run can be repeated.
+    /// Sets the seed of the random election timeouts, so that a test can repeat a simulated run.
     #[cfg(test)]
     pub(crate) fn entropy(mut self, seed: u64) -> Self {
         self.options.entropy = wavetank_raft::Entropy(seed);
         self
     }
 
-    /// Sets the place where the log is written, and where snapshots are stored and read; the default is a
-    /// thread. A log in memory is always written inline, because waking a thread takes longer.
+    /// Sets the place where the server writes the log, and stores and reads snapshots; the default is a
+    /// separate thread. A log in memory is always written inline, because waking a thread takes longer than
+    /// the write.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -184,7 +186,7 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
         self
     }
 
-    /// Sets the place where the state machine runs; the default is a thread.
+    /// Sets the place where the state machine runs; the default is a separate thread.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -258,8 +260,8 @@ where
     D: LogDisk,
     N: SnapshotStore<Sink: Send, Source: Send> + Send + 'static,
 {
-    /// Starts the server. It reads its stores, restores its state machine, and then follows a leader or waits
-    /// for one. HashiCorp: `NewRaft`. Call this method on a tokio runtime.
+    /// Starts the server. The server reads the stores, restores the state machine, and then follows a leader
+    /// or waits for a leader. HashiCorp: `NewRaft`. Call this method inside a tokio runtime.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -276,8 +278,8 @@ where
     ///
     /// # Errors
     /// Returns an error if a setting has an invalid value, the address of the transport does not have the
-    /// required form, a store cannot be read, the stores contradict each other, or they belong to another
-    /// server.
+    /// required form, a store cannot be read, the stores contradict each other, or the stores belong to
+    /// another server.
     pub async fn start(self) -> Result<Raft, StartError> {
         let (id, address) = (self.config.local_id.clone(), self.transport.local_addr());
         let addresses = self.transport.address_format();

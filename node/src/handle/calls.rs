@@ -1,4 +1,4 @@
-//! Calls from a handle to its server, with their timeouts.
+//! The calls that a handle sends to the server, and the deadlines of these calls.
 
 use super::{Applied, CallError, Raft};
 use crate::driver::{Control, Proposal};
@@ -11,15 +11,16 @@ use wavetank_raft::{Answer, Call, Index, Outcome, SnapshotMeta};
 
 type Result<T> = std::result::Result<T, CallError>;
 
-/// The deadline of a call; `None` if there is no limit.
+/// The deadline of a call; `None` if the call has no deadline.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Until(Option<Instant>);
 
 impl Until {
-    /// A call without a limit.
+    /// No deadline: the call may wait forever.
     pub(super) const FOREVER: Self = Self(None);
 
-    /// Returns the deadline after `timeout`. A timeout of zero means no limit, as in HashiCorp Raft.
+    /// Returns the deadline that is `timeout` from now. A timeout of zero means no deadline, as in HashiCorp
+    /// Raft.
     pub(super) fn after(timeout: Duration) -> Self {
         if timeout.is_zero() { Self::FOREVER } else { Self(Instant::now().checked_add(timeout)) }
     }
@@ -32,7 +33,8 @@ impl Until {
     }
 }
 
-/// Sends an item into a queue. If the queue is full, waits until the deadline.
+/// Sends an item to a queue. If the queue is full, waits for a free place, but not longer than until the
+/// deadline.
 async fn enqueue<T>(queue: &mpsc::Sender<T>, what: T, until: Until) -> Result<()> {
     let what = match queue.try_send(what) {
         Ok(()) => return Ok(()),
@@ -49,7 +51,7 @@ async fn enqueue<T>(queue: &mpsc::Sender<T>, what: T, until: Until) -> Result<()
     }
 }
 
-/// Waits for the outcome. If the server ends without an answer, the outcome is that it has shut down.
+/// Waits for the outcome of a call. Returns [`CallError::Shutdown`] if the server ends without an answer.
 async fn outcome(answer: oneshot::Receiver<Outcome>, until: Until) -> Result<Answer> {
     match until.wait(answer).await {
         Some(Ok(outcome)) => outcome.map_err(CallError::from),
@@ -65,7 +67,7 @@ impl Raft {
         outcome(answer, until).await
     }
 
-    /// Proposes a call like [`Raft::propose`], but fails at once if the queue is full.
+    /// Proposes a call like [`Raft::propose`], but fails immediately if the queue is full.
     pub(super) async fn try_propose(&self, call: Call, until: Until) -> Result<Answer> {
         let (reply, answer) = oneshot::channel();
         match self.senders.proposals.try_send(Proposal { call, reply }) {
@@ -82,7 +84,8 @@ impl Raft {
         outcome(answer, until).await
     }
 
-    /// Makes a request that the driver itself answers.
+    /// Sends a request to the driver, and returns the answer. The driver answers such a request without the
+    /// protocol.
     pub(super) async fn control<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Control) -> Result<T> {
         let (reply, answer) = oneshot::channel();
         enqueue(&self.senders.controls, ask(reply), Until::FOREVER).await?;

@@ -3,7 +3,7 @@ use wavetank_node::prelude::*;
 
 /// The result of an example.
 type Done = Result<(), Box<dyn std::error::Error>>;
-/// The condition that accepts any latest configuration.
+/// The value of `prev_index` for a change that accepts any latest configuration.
 const ANY: Option<wavetank_node::Index> = None;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -40,8 +40,8 @@ impl FsmSnapshot for Captured {
     }
 }
 
-/// Runs an example with a server that leads a cluster of one server. The clock is virtual, so no example
-/// waits.
+/// Runs an example with a server that leads a cluster of one server. The clock is virtual, so a timeout in an
+/// example takes no real time.
 fn run(example: impl AsyncFnOnce(Raft) -> Done) -> Done {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().start_paused(true).build()?.block_on(async {

@@ -7,8 +7,9 @@ use tokio::sync::watch;
 use wavetank_raft::{Call, Change, Index, LatestConfiguration, Member, ServerAddress, ServerId};
 
 impl Raft {
-    /// Returns the latest configuration, committed or not; `None` before there is one. HashiCorp:
-    /// `GetConfiguration`. There the index is always zero; here a change can name it as `prev_index`.
+    /// Returns the latest configuration, and the index of the configuration in the log. The configuration may
+    /// be uncommitted. Returns `None` if this server has no configuration yet. HashiCorp: `GetConfiguration`,
+    /// which always returns the index zero. Here the index can be the argument `prev_index` of a change.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -22,7 +23,8 @@ impl Raft {
         self.senders.view.configuration.borrow().clone()
     }
 
-    /// Returns a receiver of the latest configuration and of all later configurations.
+    /// Returns a receiver of the latest configuration. The receiver can wait for the next configuration. A
+    /// slow receiver may miss a configuration, but never the newest configuration.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -38,11 +40,11 @@ impl Raft {
         self.senders.view.configuration.clone()
     }
 
-    /// Gives a server a vote. A new server is added, and a non-voter is promoted. A voter gets the new
-    /// address. HashiCorp: `AddVoter`. The vote counts at once; [`Raft::add_voter_staged`] lets the server
-    /// catch up first.
+    /// Gives a vote to the server `id`. A new server is added, a non-voter is promoted, and a voter gets the
+    /// new address. HashiCorp: `AddVoter`. The vote counts immediately. Use [`Raft::add_voter_staged`] to let
+    /// the server catch up first.
     ///
-    /// If `prev_index` is given, the change is refused unless the latest configuration has this index.
+    /// A given `prev_index` must be the index of the latest configuration. Otherwise the change is refused.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -67,7 +69,8 @@ impl Raft {
         self.change(Change::AddVoter(id.into(), address.into()), prev_index, timeout).await
     }
 
-    /// Adds a server without a vote, lets it catch up in rounds, and then gives it a vote (thesis §4.2.1).
+    /// Adds a server without a vote, lets the server catch up in rounds, and then gives a vote to the server
+    /// (thesis §4.2.1).
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -80,8 +83,8 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns the errors of [`Raft::add_voter`], and `TooSlow` if the server does not catch up. It then
-    /// stays a non-voter.
+    /// Returns the errors of [`Raft::add_voter`], and `TooSlow` if the server does not catch up. In that case
+    /// the server stays a non-voter.
     pub async fn add_voter_staged(
         &self,
         id: impl Into<ServerId>,
@@ -105,8 +108,8 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns the errors of [`Raft::add_voter`], and `UnsupportedProtocol` if the protocol version is below
-    /// 3.
+    /// Returns the errors of [`Raft::add_voter`], and `UnsupportedProtocol` if the protocol version of this
+    /// server is below 3.
     pub async fn add_nonvoter(
         &self,
         id: impl Into<ServerId>,
@@ -139,8 +142,8 @@ impl Raft {
         self.change(Change::DemoteVoter(id.into()), prev_index, timeout).await
     }
 
-    /// Removes a server. HashiCorp: `RemoveServer`. A leader may remove itself. It stops after the removal is
-    /// committed.
+    /// Removes a server. HashiCorp: `RemoveServer`. A leader may remove itself. Such a leader stops after the
+    /// removal is committed.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -161,7 +164,7 @@ impl Raft {
         self.change(Change::RemoveServer(id.into()), prev_index, timeout).await
     }
 
-    /// Replaces all members by this list in one change, through a joint configuration (thesis §4.3).
+    /// Replaces all members by the list `members` in one change, through a joint configuration (thesis §4.3).
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -193,7 +196,7 @@ impl Raft {
         self.ask(call, Until::after(timeout)).await.map(calls::index)
     }
 
-    /// Transfers leadership to the most up-to-date voter. HashiCorp: `LeadershipTransfer`.
+    /// Transfers leadership to the other voter with the most complete log. HashiCorp: `LeadershipTransfer`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -204,13 +207,13 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns an error if this server does not lead, there is no voter to transfer to, or the transfer took
-    /// too long.
+    /// Returns an error if this server does not lead, there is no other voter, or the transfer takes too
+    /// long.
     pub async fn leadership_transfer(&self) -> Result<(), CallError> {
         self.ask(Call::Transfer { target: None }, Until::FOREVER).await.map(|_| ())
     }
 
-    /// Transfers leadership to this voter. HashiCorp: `LeadershipTransferToServer`.
+    /// Transfers leadership to the voter `id`. HashiCorp: `LeadershipTransferToServer`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));

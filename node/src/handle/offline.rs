@@ -7,8 +7,7 @@ use wavetank_raft::execute::{Machine, Snapshots, Storage};
 use wavetank_raft::store::{Fsm, LogStore, SnapshotStore, StableStore, StoreError};
 use wavetank_raft::{Configuration, Member, SnapshotMeta, recover};
 
-/// True if these stores hold a term, an entry or a snapshot. HashiCorp:
-/// `HasExistingState`.
+/// True if these stores contain a term, an entry or a snapshot. HashiCorp: `HasExistingState`.
 ///
 /// # Errors
 /// Returns an error if a store fails, or the contents of the stores contradict each other.
@@ -20,15 +19,17 @@ pub fn has_existing_state<L: LogStore, S: StableStore, N: SnapshotStore>(
     recover::has_existing_state(&mut Storage { log, stable }, &Snapshots::new(snapshots))
 }
 
-/// Writes a new configuration into these stores, after a cluster has lost its quorum permanently. HashiCorp:
-/// `RecoverCluster`. Do this on every remaining server, with the same configuration, before you start any of
-/// them again. After that, all entries of the log count as committed, even if they were not committed before.
-/// The call consumes `fsm`.
+/// Writes a new configuration into the stores of a server, after the cluster has lost its quorum permanently.
+/// HashiCorp: `RecoverCluster`. Call this function for every remaining server, with the same configuration,
+/// before you start any of these servers again. Then every entry of the log counts as committed, even if the
+/// entry was not committed before. The function consumes `fsm`, and returns the description of the new
+/// snapshot.
 ///
 /// # Errors
-/// Returns an error if there is no state to recover, the state machine refuses its snapshot, a store fails,
-/// or the address of a member is invalid. This call has no transport, so it accepts two forms of addresses: a
-/// host with a port, and a text without colons, slashes and spaces, as transports in memory use it.
+/// Returns an error if there is no state to recover, the state machine refuses the snapshot, a store fails,
+/// or the address of a member is invalid. This function does not know the transport, so an address may have
+/// two forms: a host with a port, or a text without colons, slashes and spaces. Transports in memory use such
+/// texts.
 pub fn recover_cluster<F: Fsm, L: LogStore, S: StableStore, N: SnapshotStore>(
     fsm: F,
     log: &mut L,

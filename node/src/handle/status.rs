@@ -91,8 +91,9 @@ impl Raft {
         self.senders.view.leadership.borrow().leader.clone()
     }
 
-    /// Returns a receiver of the current leader and of all later leaders. There may be any number of
-    /// receivers. HashiCorp: `LeaderCh`, which has only one.
+    /// Returns a receiver of the current term and leader. The receiver can wait for the next change. A slow
+    /// receiver may miss a leader, but never the newest leader. There may be any number of receivers.
+    /// HashiCorp: `LeaderCh`, which has only one receiver.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -108,7 +109,8 @@ impl Raft {
         self.senders.view.leadership.clone()
     }
 
-    /// Returns the last index of the log, or of the snapshot if the log is empty. HashiCorp: `LastIndex`.
+    /// Returns the last index of the log, or the last index of the snapshot if the log is empty. HashiCorp:
+    /// `LastIndex`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -136,7 +138,7 @@ impl Raft {
         self.senders.view.numbers.commit_index()
     }
 
-    /// Returns the last index that the state machine has applied. HashiCorp: `AppliedIndex`.
+    /// Returns the index of the last entry that the state machine has applied. HashiCorp: `AppliedIndex`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -150,8 +152,8 @@ impl Raft {
         self.senders.view.numbers.applied_index()
     }
 
-    /// Returns the time of the last contact with a leader. It is the current time on the leader, and `None`
-    /// if there was no contact. HashiCorp: `LastContact`.
+    /// Returns the time of the last contact with a leader. A leader returns the current time. Returns `None`
+    /// if this server had no contact with a leader. HashiCorp: `LastContact`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -170,7 +172,7 @@ impl Raft {
         }
     }
 
-    /// Returns the statistics of this server. HashiCorp: `Stats`. A stopped server returns its last
+    /// Returns the statistics of this server. HashiCorp: `Stats`. A stopped server returns the last
     /// statistics.
     ///
     /// ```
@@ -183,7 +185,7 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns an error if the server has ended without statistics.
+    /// Returns an error if the server ended without its last statistics, for example after a panic.
     pub async fn stats(&self) -> Result<Stats, CallError> {
         match self.control(Control::Stats).await {
             Ok(stats) => Ok(stats),

@@ -1,7 +1,9 @@
-//! The form of entries in the store: short, with a checksum that also covers the position of the entry.
+//! The encoding of log entries in a store. Each encoded entry has a checksum, and the checksum also covers
+//! the index of the entry.
 //!
-//! `checksum(4) kind(1) term(8) rest`. The checksum is the upper half of a CRC-64/XZ. It also covers the
-//! index, so the store detects an entry that the disk has written to a wrong place. Numbers are
+//! An encoded entry has the form `checksum(4) kind(1) term(8) rest`, with lengths in bytes. The checksum is
+//! the upper half of a CRC-64/XZ. The store does not write the index into the entry. Because the checksum
+//! covers the index, the store detects an entry that the disk has written to a wrong place. Numbers are
 //! little-endian.
 
 use crate::wire;
@@ -17,10 +19,10 @@ const CONFIGURATION: u8 = 5;
 const EXTENDED: u8 = 6;
 const RESTORE: u8 = 7;
 
-/// The length of the checksum.
+/// The length of the checksum, in bytes.
 const HEAD: usize = 4;
 
-/// Encodes the entry into `out`. The earlier content of `out` is replaced.
+/// Encodes the entry into `out`. The encoded bytes replace the earlier content of `out`.
 pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
     out.clear();
     out.extend_from_slice(&[0; HEAD]);
@@ -42,7 +44,7 @@ pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
     out[..HEAD].copy_from_slice(&checksum.to_le_bytes());
 }
 
-/// Decodes the entry that was encoded for `index`.
+/// Decodes the bytes of the entry at `index`.
 ///
 /// # Errors
 /// Returns an error if the bytes are damaged or belong to another index.

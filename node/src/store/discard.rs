@@ -1,4 +1,4 @@
-//! A store that discards snapshots, for servers that need none.
+//! A snapshot store that discards all snapshots, for servers that need no snapshots.
 
 use std::sync::Arc;
 use wavetank_raft::store::{SnapshotSink, SnapshotSource, SnapshotStore, StoreError, StoreErrorKind};
@@ -8,7 +8,7 @@ use wavetank_raft::{Data, LogId, SnapshotMeta};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct DiscardSnapshotStore;
 
-/// A sink that discards its bytes.
+/// The sink of a [`DiscardSnapshotStore`]. The sink counts the bytes of a snapshot, and discards these bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DiscardSink {
     meta: SnapshotMeta,

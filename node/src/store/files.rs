@@ -1,4 +1,4 @@
-//! The operations of a file system that the snapshot store needs. They are a trait, so that the simulator can
+//! The file operations that the snapshot store needs. A trait declares these operations, so the simulator can
 //! provide another file system.
 
 use std::fmt::Debug;
@@ -7,12 +7,13 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A file system, and a clock for the names of snapshots.
+/// A file system for snapshots, and a clock for the names of the snapshots.
 pub trait Files: Clone + Debug + Send + 'static {
     /// An open file.
     type File: Debug + Send;
 
-    /// Creates the directory and its parents if they do not exist.
+    /// Creates the directory `path` and the missing parents of the directory. Has no effect if the directory
+    /// exists.
     ///
     /// # Errors
     /// Returns an error if the device fails.
@@ -24,7 +25,7 @@ pub trait Files: Clone + Debug + Send + 'static {
     /// Returns an error if the device fails.
     fn dirs(&self, path: &Path) -> io::Result<Vec<String>>;
 
-    /// Creates an empty file for writing. An existing file is replaced.
+    /// Creates an empty file for writing. The new file replaces an existing file.
     ///
     /// # Errors
     /// Returns an error if the device fails.
@@ -42,7 +43,8 @@ pub trait Files: Clone + Debug + Send + 'static {
     /// Returns an error if the device fails, or has no space left.
     fn append(&self, file: &mut Self::File, bytes: &[u8]) -> io::Result<()>;
 
-    /// Reads from `offset` until `into` is full or the file ends. Returns the number of bytes that were read.
+    /// Reads bytes from the position `offset` of a file into the buffer `into`, until the buffer is full or
+    /// the file ends. Returns the number of bytes that were read.
     ///
     /// # Errors
     /// Returns an error if the device fails.
@@ -72,13 +74,14 @@ pub trait Files: Clone + Debug + Send + 'static {
     /// Returns an error if the device fails.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Removes a directory and its content.
+    /// Removes a directory and the content of the directory.
     ///
     /// # Errors
     /// Returns an error if the device fails.
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
 
-    /// Returns the milliseconds since 1970, for the names of snapshots.
+    /// Returns the number of milliseconds since the start of 1970 (UTC). The names of snapshots contain this
+    /// number.
     fn unix_ms(&self) -> u64;
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use wavetank_raft::store::StoreError;
 
-/// Makes the store error for an I/O error. Its text has the path of the file.
+/// Makes the store error for an I/O error. The text of the store error contains the path of the file.
 pub(crate) fn io_error(path: &Path, error: &io::Error) -> StoreError {
     StoreError::new(error.kind().into(), format!("{}: {error}", path.display()))
 }

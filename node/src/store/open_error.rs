@@ -1,11 +1,11 @@
-//! The reasons why a store cannot be opened. Each has a text of one line that says what to do.
+//! The reasons why a store cannot be opened. The text of each reason is one line.
 
 use super::io_error::is_full;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 use wavetank_raft::store::{StoreError, StoreErrorKind};
 
-/// A store that cannot be opened.
+/// The error for a store that cannot be opened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct OpenError {
@@ -19,11 +19,11 @@ pub struct OpenError {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum OpenFailure {
-    /// Another process has opened the store, or another part of this process.
+    /// Another process, or another part of this process, has opened the store.
     Locked,
-    /// The process may not write the file or directory.
+    /// This process has no permission to write the file or directory.
     ReadOnly,
-    /// There is no space on the device.
+    /// The device has no space left.
     Full,
     /// A newer release wrote the store.
     Newer {
@@ -39,9 +39,9 @@ pub enum OpenFailure {
         /// The only format that this release can read.
         known: u64,
     },
-    /// The file is not a store, or it is damaged.
+    /// The file is not a store, or the store is damaged. The value is the cause.
     Damaged(String),
-    /// The device failed, or the path is wrong.
+    /// The device failed, or the path is wrong. The value is the text of the I/O error.
     Io(String),
 }
 
@@ -75,25 +75,28 @@ impl fmt::Display for OpenError {
         write!(f, "{}: ", self.path.display())?;
         match &self.failure {
             OpenFailure::Locked => {
-                write!(f, "in use by another process: stop that process, or use another directory")
+                write!(f, "another process uses the store: stop that process, or use another directory")
             }
             OpenFailure::ReadOnly => {
-                write!(f, "cannot be written: check its owner, its permissions and its mount options")
+                write!(
+                    f,
+                    "the store cannot be written: check the owner, the permissions and the mount options"
+                )
             }
-            OpenFailure::Full => write!(f, "no space left on the device"),
+            OpenFailure::Full => write!(f, "the device has no space left"),
             OpenFailure::Newer { found, known } => {
                 write!(
                     f,
-                    "written in format {found}, but this release reads at most format {known}: use a newer release"
+                    "the store has format {found}, but this release reads at most format {known}: use a newer release"
                 )
             }
             OpenFailure::Older { found, known } => {
                 write!(
                     f,
-                    "written in format {found}, but this release reads only format {known}: let this server rejoin with a blank store"
+                    "the store has format {found}, but this release reads only format {known}: let this server rejoin with a blank store"
                 )
             }
-            OpenFailure::Damaged(what) => write!(f, "damaged, or not a store ({what})"),
+            OpenFailure::Damaged(what) => write!(f, "the file is damaged, or is not a store ({what})"),
             OpenFailure::Io(what) => write!(f, "{what}"),
         }
     }

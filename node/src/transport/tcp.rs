@@ -1,8 +1,8 @@
-//! HashiCorp's NetworkTransport over TCP.
+//! The transport over TCP. HashiCorp: `NetworkTransport`.
 //!
 //! Calls to a peer use three connections: one for calls that must not wait for a disk (heartbeats, votes),
 //! one for entries, and one for snapshots. `link` is the calling side, and `serve` is the called side. Both
-//! read messages with `frames`.
+//! modules read messages with `frames`.
 
 mod accepted;
 mod frames;
@@ -35,26 +35,31 @@ use tokio::sync::{Semaphore, watch};
 use tracing::Instrument as _;
 use wavetank_raft::{ServerAddress, ServerId};
 
-/// Limits of a transport. Anyone who can reach the port may connect, so peers are limited.
+/// The limits of a transport. Every program that reaches the port can connect, so the transport limits the
+/// peers.
 ///
-/// The limits of a server and of its transport must fit each other; the server compares them when it
-/// starts. `docs/limits.md` has all of them in one table.
+/// The limits of a server and the limits of the server's transport must fit each other. The server compares
+/// these limits at the start. `docs/limits.md` lists all limits in one table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of one message (≥ 1). The same on all servers. A message holds up to
-    /// [`max_append_bytes`](crate::Config::max_append_bytes) of entries, or one command of
-    /// [`max_command_bytes`](crate::Config::max_command_bytes), and [`Limits::OVERHEAD_BYTES`] more.
+    /// The maximum size of one message, in bytes (≥ 1). Use the same value on all servers. A message contains
+    /// entries of up to [`max_append_bytes`](crate::Config::max_append_bytes), or one command of up to
+    /// [`max_command_bytes`](crate::Config::max_command_bytes), plus up to [`Limits::OVERHEAD_BYTES`] other
+    /// bytes.
     pub message_bytes: u64,
-    /// Accepted connections at a time (≥ 1). A peer uses up to three. If all places are taken, the
-    /// connection with the longest silence gives its place to a newcomer.
+    /// The maximum number of accepted connections at the same time (≥ 1). A peer opens up to three
+    /// connections. If all places are taken, the connection that was silent for the longest time is closed,
+    /// and a new connection gets the place.
     pub connections: usize,
-    /// Messages above a MiB that are being received at a time, over all connections (≥ 1).
+    /// The maximum number of messages above one MiB that are received at the same time, over all connections
+    /// (≥ 1).
     pub large_messages: usize,
-    /// Bytes of a snapshot that are received before they are stored (≥ 1).
+    /// The maximum size of a received piece of a snapshot, in bytes (≥ 1). The server stores a piece before
+    /// the next piece is received.
     pub snapshot_piece_bytes: u64,
-    /// An accepted connection without a call for this long is closed. Callers close theirs after two
-    /// minutes without a call.
+    /// The time without a call after which an accepted connection is closed. The calling server closes the
+    /// connection after two minutes without a call.
     pub idle: Duration,
 }
 
@@ -71,10 +76,11 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Bytes of a message beside the commands in it: its head, and the fields of its entries.
+    /// The maximum size of a message without its commands, in bytes: the head of the message, and the fields
+    /// of the entries.
     pub const OVERHEAD_BYTES: u64 = 512 << 10;
 
-    /// Checks the rules in the documentation of the fields. Returns the first that does not hold.
+    /// Checks the minimum of each limit. Returns the text of the first rule that is broken.
     fn broken_rule(&self) -> Option<&'static str> {
         let rules = [
             (1 <= self.message_bytes, "message_bytes must be at least 1"),
@@ -86,7 +92,7 @@ impl Limits {
     }
 }
 
-/// Speaks HashiCorp's protocol over TCP. Clones are the same transport.
+/// A transport that uses HashiCorp's protocol over TCP. All clones refer to the same transport.
 #[derive(Clone, Debug)]
 pub struct TcpTransport {
     shared: Arc<Shared>,
@@ -112,21 +118,21 @@ struct Shared {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum TransportError {
-    /// The address to listen on is invalid, or not one of this machine.
+    /// The address to listen on is invalid, or does not belong to this machine.
     BadAddress {
         /// The address.
         address: String,
-        /// What is wrong with it.
+        /// The reason why the transport cannot listen on the address.
         why: String,
     },
-    /// Another program listens at this address.
+    /// Another program listens on this address.
     InUse(String),
-    /// A limit cannot have its value. The text names the limit.
+    /// A limit has an invalid value. The text names the limit and the rule.
     Limits(&'static str),
-    /// Other servers could not reach this server at this address: HashiCorp's `local bind address is not
+    /// Other servers cannot reach this server at this address. HashiCorp: `local bind address is not
     /// advertisable`.
     NotAdvertisable(String),
-    /// Nobody can call the advertised address.
+    /// No server can call the advertised address.
     NotCallable(AddressError),
 }
 
@@ -138,7 +144,7 @@ impl fmt::Display for TransportError {
             Self::Limits(rule) => f.write_str(rule),
             Self::NotAdvertisable(address) => write!(
                 f,
-                "local bind address is not advertisable: peers cannot reach {address}, give one they can"
+                "local bind address is not advertisable: peers cannot reach {address}, so give another address"
             ),
             Self::NotCallable(error) => write!(f, "local bind address is not advertisable: {error}"),
         }
@@ -148,12 +154,14 @@ impl fmt::Display for TransportError {
 impl std::error::Error for TransportError {}
 
 impl TcpTransport {
-    /// Listens on `bind`. Other servers use the address `advertise`, or `bind` if it is not
-    /// given. At most `max_pool` connections are kept open to a peer (snapshots have their own);
-    /// a call that is not answered within `timeout` is lost, and its connection with it.
+    /// Makes a transport that listens on the address `bind`. Other servers call the address `advertise`, or
+    /// the address `bind` if `advertise` is `None`. At most `max_pool` connections to a peer stay open; the
+    /// connection for snapshots does not count. If the peer does not answer a call within `timeout`, the call
+    /// is lost, and the connection of the call is closed. A call with many bytes has more time: one more
+    /// `timeout` for each 256 KiB.
     ///
     /// # Errors
-    /// Returns an error if this server cannot listen at `bind`, or other servers could not reach the
+    /// Returns an error if this server cannot listen on `bind`, or if other servers cannot reach the
     /// advertised address.
     pub async fn bind(
         bind: &str,
@@ -164,10 +172,11 @@ impl TcpTransport {
         Self::bind_with(bind, advertise, max_pool, timeout, Limits::default()).await
     }
 
-    /// The same with other limits.
+    /// Makes a transport like [`TcpTransport::bind`], but with other limits.
     ///
     /// # Errors
-    /// As for [`TcpTransport::bind`].
+    /// Returns the errors of [`TcpTransport::bind`], and [`TransportError::Limits`] if a limit has an invalid
+    /// value.
     pub async fn bind_with(
         bind: &str,
         advertise: Option<&str>,
@@ -212,8 +221,8 @@ impl TcpTransport {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Uses TLS for all connections, outgoing and incoming. Call it before a server is started with
-    /// the transport; only the first call counts.
+    /// Uses TLS for all outgoing and incoming connections. Call this method before a server starts with the
+    /// transport. Only the first call of this method has an effect.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn with_tls(self, tls: super::Tls) -> Self {
@@ -222,15 +231,15 @@ impl TcpTransport {
         self
     }
 
-    /// The address on which this server listens. If port 0 was asked for, it has the port that was
-    /// assigned.
+    /// Returns the address on which this server listens. If the port of `bind` was 0, the address has the
+    /// port that the operating system assigned.
     #[must_use]
     pub fn bound_addr(&self) -> SocketAddr {
         self.shared.bound
     }
 }
 
-/// The address that other servers use.
+/// Returns the address that other servers call: `advertise`, or `bound` if `advertise` is `None`.
 fn advertised(advertise: Option<&str>, bound: SocketAddr) -> Result<ServerAddress, TransportError> {
     let Some(advertise) = advertise else {
         return if bound.ip().is_unspecified() {
@@ -270,7 +279,7 @@ impl Transport for TcpTransport {
         if self.shared.is_closing() || self.shared.started.get().is_none() {
             return;
         }
-        let mut links = self.shared.links.lock().expect("no code panics while it holds the links");
+        let mut links = self.shared.links.lock().expect("no code panics while the links are locked");
         let peer = (call.to.clone(), call.address.clone());
         if !links.contains_key(&peer) {
             links.retain(|_, link| !link.is_gone());
@@ -283,7 +292,7 @@ impl Transport for TcpTransport {
 
     fn close(&self) {
         self.shared.closing.send_replace(true);
-        self.shared.links.lock().expect("no code panics while it holds the links").clear();
+        self.shared.links.lock().expect("no code panics while the links are locked").clear();
         self.shared.layer.close();
     }
 }
@@ -293,14 +302,14 @@ impl Shared {
         *self.closing.borrow()
     }
 
-    /// Returns when the transport is closed.
+    /// Waits until the transport is closed.
     async fn closed(&self) {
         let mut closing = self.closing.subscribe();
         // An error means that the transport was dropped, so it is closed as well.
         let _ = closing.wait_for(|closing| *closing).await;
     }
 
-    /// Starts a task that ends when the transport is closed. A panic in it stops the server.
+    /// Starts a task that ends when the transport is closed. A panic in the task stops the server.
     fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
         let shared = self.clone();
         let until_closed = async move {
@@ -331,9 +340,9 @@ impl Shared {
     }
 }
 
-/// The error text for a call that the server leaves without an answer.
+/// The error text for a call that the server did not answer.
 const NO_ANSWER: &str = "the call was ignored";
 
-/// The server behind the inbox has stopped.
+/// The error for an arrival after the server has stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct ServerStopped;

@@ -1,8 +1,8 @@
-//! Mutual TLS: servers prove their names to each other.
+//! Mutual TLS: two servers prove their names to each other.
 //!
-//! Each server has a certificate with its id as a DNS name. The certificate is issued by an authority that
-//! serves only this cluster. A call to n2 reaches only a server with the certificate of n2. A caller can use
-//! the name n3 only with the certificate of n3.
+//! Each server has a certificate, and the certificate contains the id of the server as a DNS name. An
+//! authority that serves only this cluster issues the certificates. A call to n2 reaches only a server with
+//! the certificate of n2. A caller can use the name n3 only with the certificate of n3.
 
 use super::tcp::Stream;
 use std::sync::Arc;
@@ -17,20 +17,21 @@ use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use wavetank_raft::ServerId;
 
-/// The certificate of a server, and the authority that it trusts. Clones share them.
+/// The certificate of a server, and the authority that the server trusts. Clones share the certificate and
+/// the authority.
 #[derive(Clone)]
 pub struct Tls {
     acceptor: TlsAcceptor,
     connector: TlsConnector,
 }
 
-/// The reason why TLS cannot be set up with these files.
+/// The reason why TLS cannot be set up with the three PEM files.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum TlsError {
     /// The authority's certificate cannot be used.
     Authority(String),
-    /// The server's certificate, or its key, cannot be used.
+    /// The server's certificate, or the key of the certificate, cannot be used.
     Certificate(String),
     /// The server's certificate does not have the name of the server.
     WrongName {
@@ -53,7 +54,7 @@ impl fmt::Display for TlsError {
 
 impl std::error::Error for TlsError {}
 
-/// The three PEM files.
+/// The texts of the three PEM files of a server.
 #[derive(Clone, Copy)]
 struct Pem<'a> {
     authority: &'a [u8],
@@ -62,9 +63,9 @@ struct Pem<'a> {
 }
 
 impl Tls {
-    /// Makes the TLS settings of the server `id` from the texts of three PEM files: the certificates of the
-    /// authority; the certificate of the server, followed by the intermediate certificates; the private key
-    /// of the server.
+    /// Makes the TLS settings of the server `id` from the texts of three PEM files. `authority` has the
+    /// certificates of the authority. `certificate` has the certificate of the server, and then the
+    /// intermediate certificates. `key` has the private key of the server.
     ///
     /// # Errors
     /// Returns an error if a text is not valid PEM, the key does not belong to the certificate, or the
@@ -83,14 +84,16 @@ impl Tls {
         Ok(Self { acceptor: pem.acceptor(roots.clone(), &chain)?, connector: pem.connector(roots, &chain)? })
     }
 
-    /// Checks that the server at the other end is `id`, and sends this server's certificate.
+    /// Does the TLS handshake on an opened connection. Checks that the peer is the server `id`, and sends
+    /// this server's certificate to the peer.
     pub(super) async fn call(&self, stream: Stream, id: &ServerId) -> io::Result<TlsStream<Stream>> {
         let name = name_of(id).map_err(io::Error::other)?;
         let stream = self.connector.connect(name, stream).await.map_err(explained)?;
         Ok(stream.into())
     }
 
-    /// Accepts a connection from a server with a certificate of the authority.
+    /// Does the TLS handshake on an accepted connection. The peer must have a certificate from the authority.
+    /// Returns the connection and the certificate of the peer.
     pub(super) async fn accept(&self, stream: Stream) -> io::Result<(TlsStream<Stream>, Identity)> {
         let stream = self.acceptor.accept(stream).await.map_err(explained)?;
         let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
@@ -158,7 +161,8 @@ impl Pem<'_> {
     }
 }
 
-/// Makes the error for an unusable certificate. It takes the error by value, because `map_err` needs this.
+/// Makes the error for an unusable certificate. The function takes `error` by value, because `map_err` passes
+/// a value.
 fn unusable(error: impl fmt::Display) -> TlsError {
     TlsError::Certificate(error.to_string())
 }
@@ -168,7 +172,7 @@ fn unusable(error: impl fmt::Display) -> TlsError {
 pub(super) struct Identity(CertificateDer<'static>);
 
 impl Identity {
-    /// True if the certificate is for this server.
+    /// True if the certificate is for the server `id`.
     pub(super) fn is(&self, id: &ServerId) -> bool {
         is_named(&self.0, id).is_ok()
     }
@@ -185,13 +189,14 @@ fn name_of(id: &ServerId) -> Result<ServerName<'static>, String> {
     name.map_err(|_| format!("{id} cannot be a name in a certificate"))
 }
 
-/// Adds the cause of a failed handshake to its error.
+/// Makes an error whose text has the cause of a failed handshake.
 fn explained(error: io::Error) -> io::Error {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
     let words = if let Some(rustls::Error::InvalidMessage(_)) = cause {
         "the other end does not use TLS".to_owned()
     } else if error.kind() == io::ErrorKind::UnexpectedEof {
-        "the other end closed the connection: it does not use TLS, or does not trust this server".to_owned()
+        "the other end closed the connection: the other end does not use TLS, or does not trust this server"
+            .to_owned()
     } else {
         format!("TLS: {error}")
     };

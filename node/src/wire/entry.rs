@@ -1,4 +1,4 @@
-//! Log entries and configurations, in messages and in HashiCorp's stores.
+//! The encoding of log entries and configurations, in messages and in HashiCorp's stores.
 
 use super::error::WireError;
 use super::fields::{Field, Raw, StructEncoding, go_struct};
@@ -22,13 +22,13 @@ const ADD_PEER: u8 = 2;
 const REMOVE_PEER: u8 = 3;
 const BARRIER: u8 = 4;
 const CONFIGURATION: u8 = 5;
-/// The type of an entry that HashiCorp does not have. The number is far from the numbers that HashiCorp may
-/// use later.
+/// The type of an entry that restores a state. HashiCorp has no such type. The number is far from the numbers
+/// that HashiCorp may use later.
 const RESTORE: u8 = 0x80;
 const STAGING: i64 = 2;
 
 go_struct! {
-    /// Go's `Log`.
+    /// HashiCorp's Go struct `Log`: one log entry.
     Log<'i> {
         "AppendedAt" appended_at: GoTime = 5,
         "Data" data: Data<'i> = 3,
@@ -41,7 +41,7 @@ go_struct! {
 }
 
 go_struct! {
-    /// Go's `Server`.
+    /// HashiCorp's Go struct `Server`: one member of a configuration.
     Server<'i> {
         "Address" address: Raw<'i> = 2,
         "ID" id: Raw<'i> = 1,
@@ -51,8 +51,8 @@ go_struct! {
 }
 
 go_struct! {
-    /// Go's `Configuration`. The old servers of a joint configuration are in a field that Go skips, because
-    /// Go has no joint configurations.
+    /// HashiCorp's Go struct `Configuration`. The old servers of a joint configuration are in the field
+    /// `Outgoing`. HashiCorp's library skips this field, because the library has no joint configurations.
     Servers<'i> {
         "Servers" servers: Members<'i> = 0,
     }
@@ -61,7 +61,8 @@ go_struct! {
     }
 }
 
-/// Bytes that are borrowed from a message or were encoded for it.
+/// The data of a log entry; `None` for nil. The bytes are borrowed from a message or an entry, or were
+/// encoded for a message.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Data<'i>(pub(super) Option<Cow<'i, [u8]>>);
 
@@ -90,7 +91,7 @@ impl<'i> Field<'i> for Option<Vec<Log<'i>>> {
     }
 }
 
-/// A list of servers.
+/// The servers of a configuration.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Members<'i>(pub(super) Vec<Server<'i>>);
 
@@ -140,8 +141,9 @@ pub(super) fn log_of(entry: &Entry) -> Log<'_> {
     }
 }
 
-/// Converts a `Log` into an entry. The content of a no-op or a barrier has no meaning and is dropped. Peers
-/// in the oldest protocol's form become voters; the name of each is its address.
+/// Converts a `Log` into an entry. The content of a no-op or a barrier has no meaning and is dropped. A list
+/// of peers in the oldest protocol's form becomes a configuration of voters. The name of such a voter is the
+/// voter's address.
 pub(super) fn entry_of(log: &Log<'_>) -> Result<Entry, WireError> {
     let data = log.data.0.as_deref().unwrap_or_default();
     let extensions = log.extensions.unwrap_or_default();
@@ -199,7 +201,7 @@ pub fn decode_configuration(bytes: &[u8]) -> Result<Configuration, WireError> {
     Ok(lists.try_into()?)
 }
 
-/// Encodes the addresses of the voters in the oldest protocol's form of a configuration.
+/// Encodes a configuration in the form of HashiCorp's oldest protocol: a list of the voters' addresses.
 #[must_use]
 pub fn encode_peers(configuration: &Configuration) -> Vec<u8> {
     let voters = || configuration.servers().iter().filter(|member| member.suffrage == Suffrage::Voter);
@@ -212,7 +214,8 @@ pub fn encode_peers(configuration: &Configuration) -> Vec<u8> {
     bytes
 }
 
-/// Decodes a configuration in the oldest protocol's form.
+/// Decodes a configuration in the form of HashiCorp's oldest protocol: a list of addresses. Each address
+/// becomes a voter, and is also the name of the voter.
 ///
 /// # Errors
 /// Returns an error if the bytes are not a configuration, or if the configuration is invalid.
@@ -256,7 +259,8 @@ fn members_of(servers: &Members<'_>) -> Result<Vec<Member>, WireError> {
     servers.0.iter().map(member).collect()
 }
 
-/// Reads a name or an address. It must be text and must not be too long.
+/// Reads a name or an address. Returns an error if the bytes are not UTF-8, or are more than 1024 bytes.
+/// `what` is the name of the value in the error.
 pub(super) fn text<'i>(raw: Raw<'i>, what: &'static str) -> Result<&'i str, WireError> {
     const LIMIT: u64 = 1024;
     let raw = raw.unwrap_or_default();

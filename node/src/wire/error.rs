@@ -1,45 +1,45 @@
-//! Errors that are found in bytes from a peer.
+//! The errors in bytes from a peer or from a store.
 
 use core::fmt;
 use wavetank_raft::ConfigurationError;
 
-/// The reason why bytes from a peer are not a message.
+/// The reason why bytes cannot be decoded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum WireError {
-    /// The bytes end before the message is complete.
+    /// The bytes end before the value is complete.
     Truncated,
-    /// There are this many bytes after the end of the message.
+    /// The input has this number of bytes after the end of the value.
     Trailing(usize),
-    /// There is no call with this number.
+    /// No call has this number.
     UnknownCall(u8),
-    /// A value has another type than the expected one.
+    /// A value does not have the expected type.
     Unexpected {
         /// The expected type of the value.
         expected: &'static str,
-        /// The value that was found.
+        /// The type of the value that was found.
         found: &'static str,
     },
-    /// A length is above its limit.
+    /// The length of a value is above the limit.
     TooLong {
         /// The name of the value that is too long.
         what: &'static str,
-        /// The length of the value.
+        /// The length of the value: in items for a list, in bytes for any other value.
         length: u64,
-        /// The limit.
+        /// The maximum length, in the same unit.
         limit: u64,
     },
-    /// A number is not in the range of its field.
+    /// A number is outside the range of the field. The text names the type of the field.
     OutOfRange(&'static str),
-    /// A name or an address is not UTF-8.
+    /// A name or an address is not UTF-8. The text names the value.
     NotText(&'static str),
     /// A time is not in a known format.
     Time,
-    /// There is no log entry with this type.
+    /// No log entry has this type.
     UnknownEntryType(u8),
-    /// There is no suffrage with this number.
+    /// No suffrage has this number.
     UnknownSuffrage(i64),
-    /// There is no snapshot format with this version.
+    /// No snapshot format has this version.
     UnknownSnapshotVersion(i64),
     /// The configuration is invalid.
     Configuration(ConfigurationError),
@@ -49,7 +49,7 @@ impl fmt::Display for WireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Truncated => write!(f, "the message ends too early"),
-            Self::Trailing(bytes) => write!(f, "{bytes} bytes after the end of the message"),
+            Self::Trailing(bytes) => write!(f, "the input has {bytes} bytes after the end of the message"),
             Self::UnknownCall(number) => write!(f, "unknown rpc type {number}"),
             Self::Unexpected { expected, found } => write!(f, "expected {expected}, found {found}"),
             Self::TooLong { what, length, limit } => {

@@ -1,5 +1,5 @@
-//! Structs, field by field. They are written as maps with sorted keys. They are read as maps with keys in any
-//! order, or as lists in the order of Go's declaration.
+//! The encoding of structs. A struct is written as a map with sorted keys. A struct is read from a map with
+//! keys in any order, or from a list of fields in the order of Go's declaration.
 
 use super::error::WireError;
 use super::pack::Packer;
@@ -8,7 +8,7 @@ use super::unpack::{Head, Unpacker};
 /// Bytes or a string; `None` for nil.
 pub(super) type Raw<'i> = Option<&'i [u8]>;
 
-/// A value that a field may have. Nil is read as the default value.
+/// A type that a field of a struct may have. Nil is read as the default value of the type.
 pub(super) trait Field<'i>: Default {
     fn put(&self, out: &mut Packer<'_>);
     fn get(input: &mut Unpacker<'i>) -> Result<Self, WireError>;
@@ -90,8 +90,9 @@ impl<'i> Field<'i> for Option<&'i [u8]> {
     }
 }
 
-/// Defines one of Go's structs. The fields are in the order of the wire, each with its position in Go's
-/// declaration. The fields after `beyond` are written only if they are present, and Go skips them.
+/// Defines one of HashiCorp's Go structs. The fields are listed in the order in which they are written. The
+/// number of a field is the position of the field in Go's declaration. The fields after `beyond` do not exist
+/// in Go: such a field is written only if it is present, and HashiCorp's library skips the field.
 macro_rules! go_struct {
     (
         $(#[$doc:meta])*
@@ -155,7 +156,7 @@ macro_rules! go_struct {
 }
 pub(super) use go_struct;
 
-/// The encoding of a struct that is read.
+/// The encoding of a received struct: nil, a map or a list. The value is the number of fields.
 pub(super) enum StructEncoding {
     Nothing,
     Map(u64),

@@ -45,7 +45,7 @@ impl<'o> Packer<'o> {
         }
     }
 
-    /// Appends a string or bytes. The transport refuses a message long before it reaches 4 GiB.
+    /// Appends a string or bytes. The transport refuses a message long before the message reaches 4 GiB.
     pub(super) fn raw(&mut self, bytes: &[u8]) {
         let length = u32::try_from(bytes.len()).expect("no value that is sent is longer than 4 GiB");
         if length < 32 {

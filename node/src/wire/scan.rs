@@ -1,14 +1,15 @@
-//! Finds the end of a message. HashiCorp's protocol has no length prefixes, so the end is found by a walk
-//! over the values. When more bytes arrive, the walk continues where it stopped.
+//! Finds the end of a message. HashiCorp's protocol has no length prefixes, so a scan reads the values one
+//! after the other until the message ends. When more bytes arrive, the scan continues at the position where
+//! the scan stopped.
 
 use super::Kind;
 use super::error::WireError;
 use super::unpack::{Head, Unpacker};
 
-/// The maximum number of fields in a message. HashiCorp's longest message has twelve.
+/// The maximum number of fields in a message. HashiCorp's longest message has twelve fields.
 const FIELDS_MAX: u64 = 64;
 
-/// A walk over a message that is still arriving.
+/// A scan for the end of a message that is still arriving.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Scan {
     at: usize,
@@ -18,20 +19,20 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// Makes a scan for a call: one byte and one value. A message above `limit` bytes is refused.
+    /// Makes a scan for a call: one byte and one value. A call above `limit` bytes is an error.
     #[must_use]
     pub const fn request(limit: u64) -> Self {
         Self { at: 1, pending: 1, limit, begun: false }
     }
 
-    /// Makes a scan for an answer: an error text and one value. A message above `limit` bytes is refused.
+    /// Makes a scan for an answer: an error text and one value. An answer above `limit` bytes is an error.
     #[must_use]
     pub const fn reply(limit: u64) -> Self {
         Self { at: 0, pending: 2, limit, begun: true }
     }
 
-    /// Continues the scan. `bytes` begin with the message, and are longer than in the previous call. Returns
-    /// the length of the message in bytes when the message is complete.
+    /// Continues the scan. `bytes` starts with all bytes of the message that have arrived so far. Returns the
+    /// length of the message in bytes, or `None` if the message is not complete yet.
     ///
     /// # Errors
     /// Returns an error if the bytes are not MessagePack, or if the message is or will be longer than the
@@ -76,7 +77,7 @@ impl Scan {
     }
 }
 
-/// Checks that a call is a map, or a list of fields.
+/// Checks that a call is a map or a list, with at most [`FIELDS_MAX`] fields.
 const fn expect_fields(head: &Head<'_>) -> Result<(), WireError> {
     match head {
         Head::Map(length) | Head::Array(length) => {

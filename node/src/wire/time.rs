@@ -1,5 +1,5 @@
 //! Go's `time.Time`, in the form that HashiCorp's codec writes. Entries of this library have no time.
-//! Therefore the zero time is written, and a time that is read is checked and dropped.
+//! Therefore this library writes the zero time, and checks and drops a received time.
 
 use super::error::WireError;
 use super::fields::Field;
@@ -8,7 +8,7 @@ use super::unpack::{Head, Unpacker};
 
 /// The number of seconds from 0001-01-01 to 1970-01-01.
 const UNIX: i64 = 62_135_596_800;
-/// The offset that stands for UTC.
+/// The offset of a time zone that stands for UTC.
 const UTC: i16 = -1;
 const NANOS: u32 = 1_000_000_000;
 
@@ -29,7 +29,8 @@ impl Default for GoTime {
 }
 
 impl<'i> Field<'i> for GoTime {
-    /// Writes the form of Go's `MarshalBinary`, which every version of HashiCorp's library reads.
+    /// Writes the time in the form of Go's `MarshalBinary`. Every version of HashiCorp's library reads this
+    /// form.
     fn put(&self, out: &mut Packer<'_>) {
         let mut bytes = [0; 15];
         bytes[0] = 1;

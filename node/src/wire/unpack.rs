@@ -1,9 +1,9 @@
-//! Decodes values from any MessagePack, old or new. Every length has a limit.
+//! Decodes values of the old and the new specification of MessagePack. Every length has a limit.
 
 use super::error::WireError;
 use rmp::Marker;
 
-/// The maximum length of a list, except a list of bytes. HashiCorp limits the entries of a call to 1024.
+/// The maximum number of items in a list. HashiCorp limits the number of entries in a call to 1024.
 pub(super) const LIST_MAX: u64 = 1024;
 
 /// Reads values from a slice.
@@ -12,7 +12,8 @@ pub(super) struct Unpacker<'i> {
     input: &'i [u8],
 }
 
-/// One value. For a list or a map, only its length.
+/// The beginning of a value. For a list or a map, the beginning is the length; the items follow. For any
+/// other value, the beginning is the whole value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Head<'i> {
     Nil,
@@ -23,7 +24,7 @@ pub(super) enum Head<'i> {
     Raw(&'i [u8]),
     Array(u64),
     Map(u64),
-    /// A float or an extension. Its content is skipped.
+    /// A float or an extension. The content of the value is skipped.
     Foreign,
 }
 
@@ -63,7 +64,7 @@ impl<'i> Unpacker<'i> {
         self.input.len()
     }
 
-    /// Returns an error if bytes are left.
+    /// Returns an error if unread bytes remain.
     pub(super) const fn end(&self) -> Result<(), WireError> {
         if self.input.is_empty() { Ok(()) } else { Err(WireError::Trailing(self.input.len())) }
     }
@@ -108,7 +109,7 @@ impl<'i> Unpacker<'i> {
         })
     }
 
-    /// Skips one value with its whole content, at any depth. The function does not call itself.
+    /// Skips one value and all values inside it, at any depth. The function is not recursive.
     pub(super) fn skip(&mut self) -> Result<(), WireError> {
         let mut pending = 1_u64;
         while 0 < pending {
@@ -118,7 +119,7 @@ impl<'i> Unpacker<'i> {
         Ok(())
     }
 
-    /// Reads the length of a list. Returns `None` for nil.
+    /// Reads the length of a list. Returns `None` for nil. `what` is the name of the list in the error.
     pub(super) fn list(&mut self, what: &'static str) -> Result<Option<usize>, WireError> {
         match self.head()? {
             Head::Nil => Ok(None),
@@ -175,7 +176,8 @@ impl<'i> Unpacker<'i> {
     }
 }
 
-/// Makes a signed number. HashiCorp writes signed fields in signed forms, even if the number is above zero.
+/// Makes the value of a number in a signed form. HashiCorp writes signed fields in signed forms, even if the
+/// number is above zero.
 const fn signed(value: i64) -> Head<'static> {
     if value < 0 { Head::Int(value) } else { Head::Uint(value as u64) }
 }

@@ -9,8 +9,8 @@ use crate::types::{Index, LogId};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// Stores a captured state as a snapshot. A driver uses it in place of [`Machine::take_snapshot`] if the
-/// state machine applies entries at the same time.
+/// Stores a captured state as a snapshot. A driver calls this function in place of [`Machine::take_snapshot`]
+/// if the state machine applies entries at the same time.
 ///
 /// # Errors
 /// Returns an error if the state cannot be read or the store fails. In that case the store has no new
@@ -25,7 +25,8 @@ pub fn keep_snapshot<S: FsmSnapshot + ?Sized, N: SnapshotStore>(
     store.close(sink)
 }
 
-/// Opens a snapshot, passes it to `load`, and returns the last entry of the snapshot.
+/// Opens the snapshot that ends at `last`, passes its content to `load`, and returns the position of the last
+/// entry of the snapshot.
 ///
 /// # Errors
 /// Returns an error if the snapshot cannot be read or `load` returns an error.
@@ -53,7 +54,7 @@ impl<F: Fsm> Machine<F> {
     }
 
     /// Carries out [`Action::Apply`](crate::Action::Apply). Returns the responses for
-    /// [`Event::Applied`](crate::Event::Applied).
+    /// [`Event::Applied`](crate::Event::Applied), each with the index of its entry.
     ///
     /// # Panics
     /// Panics if the state machine does not return exactly one response for each command.
@@ -85,8 +86,8 @@ impl<F: Fsm> Machine<F> {
         }
     }
 
-    /// Replaces the state of the state machine by a state from a client. If the state machine refuses it, the
-    /// response is the reason.
+    /// Replaces the state of the state machine by a state from a client. If the state machine refuses the new
+    /// state, the response is the reason. Otherwise the response is empty.
     fn replace(&mut self, state: &Data) -> Data {
         let mut source = InmemSource::new(state.clone());
         match self.fsm.restore(&mut SnapshotReader::new(&mut source)) {
@@ -109,11 +110,11 @@ impl<F: Fsm> Machine<F> {
         keep_snapshot(&mut captured, meta, store)
     }
 
-    /// Carries out [`Action::Restore`](crate::Action::Restore). A driver also calls it at the start
-    /// to load the newest snapshot.
+    /// Carries out [`Action::Restore`](crate::Action::Restore). A driver also calls this function at the
+    /// start, to load the newest snapshot. Returns the position of the last entry of the snapshot.
     ///
     /// # Errors
-    /// Returns an error if the snapshot cannot be read or the state machine refuses it.
+    /// Returns an error if the snapshot cannot be read or the state machine refuses the state.
     pub fn restore<N: SnapshotStore>(&mut self, last: LogId, store: &N) -> Result<LogId, StoreError> {
         load_snapshot(store, last, |reader| self.fsm.restore(reader))
     }

@@ -7,18 +7,18 @@ use crate::timeout::Entropy;
 use crate::types::LogId;
 use alloc::sync::Arc;
 
-/// The data with which a server starts: the content of its stores, and numbers that distinguish
-/// this start from earlier ones.
+/// The data with which a server starts: the content of its stores, and numbers that distinguish this start
+/// from earlier starts.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Boot {
     /// The seed of the random timeouts.
     pub entropy: Entropy,
-    /// The number of this start. It must be larger than at each earlier start of this server, so
-    /// that a late response to an old request cannot match a new request.
+    /// The number of this start. The number must be larger than the number of each earlier start of this
+    /// server. Then a late response to an old request cannot match a new request.
     pub incarnation: u32,
     /// The vote record that was stored last.
     pub hard_state: HardState,
-    /// The log that is stored.
+    /// The stored log.
     pub log: LogImage,
     /// The description of the newest snapshot; `None` if there is no snapshot.
     pub snapshot: Option<Arc<SnapshotMeta>>,

@@ -1,8 +1,8 @@
-//! The interface of the protocol: [`Input`] goes in, [`Effect`] comes out.
+//! The interface of the protocol: each [`Input`] leads to [`Effect`]s.
 //!
-//! **Every effect may be carried out at once**, in the order of the effects. If an effect depends on a write,
-//! the node holds it back until [`Input::Persisted`] reports the write. Therefore the driver may send each
-//! message at once.
+//! **The driver may carry out every effect immediately**, in the order of the effects. If an effect depends
+//! on a write, the node keeps the effect back until [`Input::Persisted`] reports the write. Therefore the
+//! driver may send each message immediately.
 
 use crate::config::Settings;
 use crate::configuration::{Change, Configuration, ConfigurationError};
@@ -16,13 +16,13 @@ use alloc::vec::Vec;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Input {
-    /// The time of the [`Deadline`] has come. An early timer does nothing.
+    /// The time of the [`Deadline`] has come. A timer that comes too early has no effect.
     Timer,
     /// A request from a peer.
     Request {
         /// The server that sent the message.
         from: NodeId,
-        /// The sender's number for this request; the response must carry it.
+        /// The number that the sender gave to this request. The response must have the same number.
         rpc: RpcId,
         /// The content of the request.
         request: Request,
@@ -31,25 +31,25 @@ pub enum Input {
     Response {
         /// The server that sent the message.
         from: NodeId,
-        /// The number of the request to which this is the response.
+        /// The number of the request that this response answers.
         rpc: RpcId,
         /// The content of the response.
         response: Response,
     },
-    /// All writes up to and including this token are durable.
+    /// All writes with a token up to and including this token are durable.
     Persisted(Token),
-    /// The result of [`StoreJob::Fetch`]: consecutive entries from its first index on. It is empty
-    /// if the store no longer has the first entry.
+    /// The result of [`StoreJob::Fetch`]: consecutive entries from the first index of the job on. The list is
+    /// empty if the store no longer has the first entry.
     Fetched {
         /// The ticket of the job.
         ticket: RpcId,
-        /// The entries that were read, consecutive.
+        /// The entries that were read. Their indexes are consecutive.
         entries: Entries,
     },
     /// A request from a client or an operator.
     Client(ClientRequest),
-    /// A local snapshot up to this entry is durable. The log up to this entry is compacted, except
-    /// for `trailing_logs` entries.
+    /// A local snapshot that ends at this position is durable. The node compacts the log up to this position,
+    /// except for `trailing_logs` entries.
     SnapshotTaken(LogId),
     /// The result of [`StoreJob::ReadSnapshot`].
     SnapshotRead {
@@ -72,42 +72,43 @@ pub enum Input {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ClientRequest {
-    /// Append entries with these payloads, in this order. [`Effect::Appended`] or [`Effect::Refused`] answers
-    /// all of them in the same step.
+    /// Append entries with these payloads, in this order. One [`Effect::Appended`] or [`Effect::Refused`]
+    /// answers the whole request in the same step.
     Propose(Vec<Payload>),
-    /// Change the membership. [`Effect::Appended`] or [`Effect::Refused`] answers it in the same step.
+    /// Change the membership. [`Effect::Appended`] or [`Effect::Refused`] answers the request in the same
+    /// step.
     Change {
         /// The change of the membership.
         change: Change,
-        /// The index that the latest configuration must have. If it has another index, the change is refused.
-        /// `None` accepts any index.
+        /// The index that the latest configuration must have. If the latest configuration has another index,
+        /// the change is refused. `None` accepts any index.
         #[cfg_attr(feature = "serde", serde(default, deserialize_with = "crate::types::index_if_any"))]
         prev_index: Option<Index>,
     },
-    /// Wait in rounds until a non-voter has caught up, then make it a voter (thesis §4.2.1).
-    /// [`Effect::Staged`] answers it in a later step.
+    /// Wait in rounds until a non-voter has caught up. Then make the non-voter a voter (thesis §4.2.1).
+    /// [`Effect::Staged`] answers the request, usually in a later step.
     Stage {
-        /// The number of the request; its answer carries it.
+        /// The number of the request. The answer has the same number.
         request: RequestId,
         /// The non-voter that is staged.
         node: NodeId,
     },
-    /// Start a new cluster with this configuration. [`Effect::Appended`] or [`Effect::Refused`] answers it in
-    /// the same step.
+    /// Start a new cluster with this configuration. [`Effect::Appended`] or [`Effect::Refused`] answers the
+    /// request in the same step.
     Bootstrap(Configuration),
     /// Find the index at which a read is linearizable (thesis §6.4). [`Effect::ReadReady`] or
-    /// [`Effect::ReadFailed`] answers it.
+    /// [`Effect::ReadFailed`] answers the request.
     Read {
-        /// The number of the request; its answer carries it.
+        /// The number of the request. The answer has the same number.
         request: RequestId,
-        /// The way in which leadership is confirmed.
+        /// The way in which the leader confirms its leadership.
         path: ReadPath,
     },
-    /// Transfer the leadership (thesis §3.10). [`Effect::TransferEnded`] answers it.
+    /// Transfer the leadership (thesis §3.10). [`Effect::TransferEnded`] answers the request.
     Transfer {
-        /// The number of the request; its answer carries it.
+        /// The number of the request. The answer has the same number.
         request: RequestId,
-        /// The server that shall lead; `None` for the voter with the most entries.
+        /// The server that must become the leader; `None` for the other voter with the most entries.
         target: Option<NodeId>,
     },
     /// Use these settings from now on. This request has no answer.
@@ -121,7 +122,7 @@ pub enum ReadPath {
     /// ReadIndex: a quorum answers a round of heartbeats. The read index is the commit index at the
     /// time of the call.
     Index,
-    /// The leader holds a lease, measured on this server's clock. The read is refused if the lease has
+    /// The leader has a lease, which it measures with its own clock. The read is refused if the lease has
     /// expired.
     Lease,
     /// HashiCorp's `VerifyLeader`: a quorum answers a round of heartbeats. There is no read index.
@@ -140,31 +141,31 @@ pub struct SnapshotPiece {
     pub data: Data,
 }
 
-/// An effect of [`Node::step`](crate::Node::step), for its driver to carry out.
+/// An effect of [`Node::step`](crate::Node::step). The driver of the node carries out the effect.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Effect {
     /// Send a request to a peer.
     Send {
-        /// The server to which the message is sent.
+        /// The server that receives the message.
         to: NodeId,
-        /// This server's number for the request; the response carries it.
+        /// The number that this server gave to the request. The response has the same number.
         rpc: RpcId,
         /// The content of the request.
         request: Request,
     },
     /// Send a response to a peer.
     Reply {
-        /// The server to which the message is sent.
+        /// The server that receives the message.
         to: NodeId,
-        /// The number of the request to which this is the response.
+        /// The number of the request that this response answers.
         rpc: RpcId,
         /// The content of the response.
         response: Response,
     },
     /// Carry out a job of the stores.
     Store(StoreJob),
-    /// The entries up to this index are committed and durable on this server. They may be applied.
+    /// The entries up to this index are committed and durable on this server. These entries may be applied.
     Commit(Index),
     /// The payloads of the request are in the log as consecutive entries.
     Appended {
@@ -182,10 +183,11 @@ pub enum Effect {
         /// The new term.
         term: Term,
     },
-    /// The known leader changed; `None` if no leader is known now.
+    /// The leader that this server knows changed. The value is the new leader; `None` if no leader is known
+    /// now.
     LeaderIs(Option<NodeId>),
-    /// The latest configuration changed. The new configuration was appended or came with a snapshot. It may
-    /// also be an older configuration that is in force again, because the log was truncated.
+    /// The latest configuration changed. A configuration was appended or came with a snapshot, or an older
+    /// configuration is in force again because the log was truncated.
     Configured {
         /// The index of the configuration in the log.
         index: Index,
@@ -194,36 +196,37 @@ pub enum Effect {
     },
     /// The read may be answered when all entries up to `index` are applied.
     ReadReady {
-        /// The number of the [`ClientRequest::Read`] that this answers.
+        /// The number of the [`ClientRequest::Read`] that this effect answers.
         request: RequestId,
         /// The index up to which entries must be applied before the read.
         index: Index,
     },
     /// The read is refused and must not be answered.
     ReadFailed {
-        /// The number of the [`ClientRequest::Read`] that this answers.
+        /// The number of the [`ClientRequest::Read`] that this effect answers.
         request: RequestId,
         /// The reason why the read is refused.
         refusal: Refusal,
     },
     /// The leadership transfer has ended.
     TransferEnded {
-        /// The number of the [`ClientRequest::Transfer`] that this answers.
+        /// The number of the [`ClientRequest::Transfer`] that this effect answers.
         request: RequestId,
         /// The reason why the transfer failed; `None` if it succeeded.
         refusal: Option<Refusal>,
     },
-    /// This snapshot from the leader is durable and in force. Load it into the state machine; the
-    /// entries that it includes are not applied.
+    /// This snapshot from the leader is durable and in force. Load the snapshot into the state machine. The
+    /// entries that the snapshot includes are not applied.
     Installed(Arc<SnapshotMeta>),
     /// The staging of a non-voter has ended.
     Staged {
-        /// The number of the [`ClientRequest::Stage`] that this answers.
+        /// The number of the [`ClientRequest::Stage`] that this effect answers.
         request: RequestId,
-        /// The position of the promotion in the log, or the reason why the non-voter was not promoted.
+        /// The position of the entry that makes the non-voter a voter, or the reason why the non-voter was
+        /// not promoted.
         result: Result<LogId, Refusal>,
     },
-    /// A follower stopped answering, or answers again.
+    /// A follower does not answer any more, or answers again.
     Contact {
         /// The follower whose contact changed.
         peer: NodeId,
@@ -232,8 +235,8 @@ pub enum Effect {
         /// True if the follower answers again.
         alive: bool,
     },
-    /// A follower has lost entries that it had acknowledged. If it is a voter, its copies do not count
-    /// for a commit any more, until it is removed and added again.
+    /// A follower has lost entries that it had acknowledged. If the follower is a voter, its copies of
+    /// entries do not count for a commit until the follower is removed and added again.
     LostEntries {
         /// The follower.
         peer: NodeId,
@@ -249,12 +252,13 @@ pub enum Effect {
 /// The effects of a step, in order. The caller owns the buffer and can reuse it for every step.
 pub type Effects = Vec<Effect>;
 
-/// A job for the stores: the log, the vote record and the snapshots. Each job is reported when it
+/// A job for the stores: the log, the vote record and the snapshots. The driver reports each job when the job
 /// is done.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum StoreJob {
-    /// Make a write durable, in the order of the tokens, and report [`Input::Persisted`].
+    /// Make a write durable and report [`Input::Persisted`]. Writes become durable in the order of their
+    /// tokens.
     Persist(Write),
     /// Read entries from the store and report [`Input::Fetched`].
     Fetch {
@@ -262,15 +266,15 @@ pub enum StoreJob {
         ticket: RpcId,
         /// The index of the first entry.
         first: Index,
-        /// The index of the last entry. The store may return fewer entries, but must return the
-        /// first one.
+        /// The index of the last entry. The store may return fewer entries. It must return the first entry if
+        /// it has that entry.
         last: Index,
     },
     /// Read a piece of a snapshot and report [`Input::SnapshotRead`].
     ReadSnapshot {
         /// The number of the job; its report has the same number.
         ticket: RpcId,
-        /// The last entry of the snapshot; `None` for the newest snapshot.
+        /// The position of the last entry of the snapshot; `None` for the newest snapshot.
         last: Option<LogId>,
         /// The offset of the piece in the snapshot, in bytes.
         offset: u64,
@@ -288,15 +292,16 @@ pub enum StoreJob {
         offset: u64,
         /// The bytes of the piece.
         data: Data,
-        /// True for the last piece. Its report must wait until the whole snapshot is durable.
+        /// True for the last piece. The report of the last piece must wait until the whole snapshot is
+        /// durable.
         done: bool,
     },
 }
 
 /// One write to the vote record and the log.
 ///
-/// 1. After it was reported durable, all of it survives a crash.
-/// 2. Before that, a crash may keep all of it, none of it, or only the first of its entries.
+/// 1. After a write was reported as durable, the whole write survives a crash.
+/// 2. Before that report, a crash may keep the whole write, no part of the write, or only its first entries.
 /// 3. Writes become durable in the order of their tokens.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -309,14 +314,15 @@ pub struct Write {
     pub log: LogOp,
 }
 
-/// The vote record: the term and the vote. A server must never forget them (thesis §3.8). They are one
-/// record, because after a crash between two writes the vote could have a wrong term.
+/// The vote record: the term and the vote. A server must never forget its term and its vote (thesis §3.8).
+/// Both are in one record. With two records, a crash between the two writes could leave the vote with a wrong
+/// term.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct HardState {
     /// The newest term that the server has seen.
     pub term: Term,
-    /// The candidate for which the server voted in that term; `None` if it has not voted.
+    /// The candidate that got the server's vote in `term`; `None` if the server has not voted in `term`.
     pub vote: Option<NodeId>,
 }
 
@@ -326,15 +332,15 @@ pub struct HardState {
 pub enum LogOp {
     /// The log stays as it is.
     Keep,
-    /// Append these entries after the last one.
+    /// Append these entries after the last entry of the log.
     Append(Entries),
-    /// Delete the log from the index of the first of these entries on, because it conflicts with
-    /// the leader's log. Then append these entries.
+    /// Delete the stored entries from the index of the first of these entries on, because the stored entries
+    /// conflict with the leader's log. Then append these entries.
     Replace(Entries),
-    /// Delete the entries up to and including this index. A snapshot includes them.
+    /// Delete the entries up to and including this index. A snapshot includes the deleted entries.
     Compact(Index),
-    /// Delete the whole log. A snapshot that ends at this index replaces it, and the entries after
-    /// the snapshot conflict with the leader's log.
+    /// Delete the whole log. A snapshot that ends at this index replaces the log. The entries after this index
+    /// conflict with the leader's log.
     Discard(Index),
     /// Keep the log, and store this position in a separate record. The disk of this server was blank when a
     /// leader showed that the leader's log reaches this position. The server does not campaign before its own
@@ -342,7 +348,7 @@ pub enum LogOp {
     CatchUp(LogId),
 }
 
-/// The time at which [`Input::Timer`] is due, and the reason for it.
+/// The time at which [`Input::Timer`] is due, and the reason for the timer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Deadline {
     /// The time at which the timer is due; [`Time::NEVER`] if nothing is due.
@@ -352,7 +358,7 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// Replaces the deadline if `at` is earlier.
+    /// Replaces the time and the reason of the deadline if `at` is a time before the deadline.
     pub(crate) fn bring_forward(&mut self, at: impl Into<Option<Time>>, reason: DeadlineReason) {
         if let Some(at) = at.into()
             && at < self.at
@@ -365,17 +371,17 @@ impl Deadline {
 /// The reason why a deadline exists.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum DeadlineReason {
-    /// The election timeout (thesis §3.4).
+    /// The election timeout of a follower (thesis §3.4).
     Election,
     /// The election timeout of a candidate or pre-candidate that has not won yet.
     Ballot,
     /// The leader must send its next heartbeats.
     Heartbeat,
-    /// The commit index must be sent to the followers.
+    /// The leader must send the commit index to the followers.
     CommitFlush,
-    /// If no quorum has answered the leader by this time, it steps down (thesis §6.2).
+    /// If no quorum has answered the leader by this time, the leader steps down (thesis §6.2).
     Lease,
-    /// If a leadership transfer has not ended by this time, it fails.
+    /// If a leadership transfer has not ended by this time, the transfer fails.
     Transfer,
     /// If the leader's disk has not finished a write by this time, the leader steps down.
     DiskStall,
@@ -385,11 +391,11 @@ pub enum DeadlineReason {
     Idle,
 }
 
-/// The name of a role (thesis §3.3). A pre-candidate is a candidate of the Pre-Vote phase (§9.6).
+/// The name of a role (thesis §3.3). A pre-candidate is a candidate in the Pre-Vote phase (§9.6).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum RoleName {
-    /// The server follows a leader, or waits for one.
+    /// The server follows a leader, or waits for a leader.
     Follower,
     /// The server asks for pre-votes, without a new term (thesis §9.6).
     PreCandidate,
@@ -404,16 +410,18 @@ pub enum RoleName {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Refusal {
-    /// This server is not the leader. The value is the leader, if this server knows it.
+    /// This server is not the leader. The value is the leader; `None` if this server does not know the
+    /// leader.
     NotLeader(Option<NodeId>),
     /// This server led when the request arrived, and does not lead any more.
     LeadershipLost,
     /// A leadership transfer is in progress.
     TransferInProgress,
-    /// The previous change of the membership is not committed yet (thesis §4.1).
+    /// The previous change of the membership is not committed yet (thesis §4.1), or another server is being
+    /// staged.
     ChangeInProgress,
-    /// The leader has not committed an entry of its own term yet. Until then a change of the
-    /// membership is unsafe (Ongaro, raft-dev, July 2015), and so is a read (thesis §6.4).
+    /// The leader has not committed an entry of its own term yet. Before such a commit, a change of the
+    /// membership is unsafe (Ongaro, raft-dev, July 2015), and a read is unsafe (thesis §6.4).
     NoCommitInTerm,
     /// The latest configuration does not have the index that the request named.
     ConfigurationChanged {
@@ -422,7 +430,7 @@ pub enum Refusal {
         /// The index of the latest configuration.
         latest: Index,
     },
-    /// The resulting configuration would be invalid.
+    /// The change is invalid for this reason.
     Configuration(ConfigurationError),
     /// This server already has a vote, entries, a snapshot or a term above 1. Only a new server can
     /// be bootstrapped.
@@ -431,9 +439,9 @@ pub enum Refusal {
     NotVoter,
     /// The leader's lease has expired, or cannot be used in this term.
     NoLease,
-    /// The cluster has no other voter that could become the leader.
+    /// The cluster has no other voter that can become the leader.
     NoTarget,
-    /// The target of the transfer is not a voter of this cluster.
+    /// The target of the transfer is not a voter of this cluster, or the server to stage is not a member.
     UnknownTarget(NodeId),
     /// The target of the transfer is the leader itself.
     TransferToSelf,
@@ -442,14 +450,15 @@ pub enum Refusal {
     /// The command, or the state of a restore, is larger than
     /// [`max_command_bytes`](crate::Config::max_command_bytes).
     TooLarge {
-        /// The bytes of the command with its extensions, or of the state.
+        /// The size of the command with its extensions, or of the state, in bytes.
         bytes: u64,
         /// The limit, in bytes.
         limit: u64,
     },
     /// The new server did not catch up within the maximum number of rounds (thesis §4.2.1).
     TooSlow,
-    /// The new server was removed, or this leader stepped down, before the promotion.
+    /// The new server was removed or changed its address, or this leader stepped down, before the new server
+    /// became a voter.
     StagingAborted,
 }
 
@@ -460,7 +469,7 @@ pub enum Refusal {
 pub enum Ignored {
     /// The response belongs to no open request, for example because it is a duplicate.
     UnknownRpc,
-    /// The report belongs to no open job, for example because the role changed since.
+    /// The report belongs to no open job, for example because the role has changed since the job began.
     UnknownTicket,
     /// The fields of the message contradict each other.
     Malformed,
@@ -468,7 +477,7 @@ pub enum Ignored {
     SecondLeader,
     /// The message would overwrite committed entries.
     BelowCommit,
-    /// The TimeoutNow request is not from the current leader.
+    /// The TimeoutNow request is not from the current leader, or this server must not campaign.
     StaleTimeoutNow,
     /// The report is about a write that was never issued.
     UnknownToken,

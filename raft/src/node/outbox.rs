@@ -1,5 +1,4 @@
-//! The outbox issues writes. It holds each message until the state that the message asserts is
-//! durable.
+//! The outbox issues writes, and keeps each message back until the state that the message asserts is durable.
 //!
 //! Only this module issues tokens, and only this module knows which writes are durable.
 
@@ -11,11 +10,11 @@ use alloc::vec::Vec;
 
 /// The pending writes, and the messages that wait for them.
 ///
-/// 1. Each write's token is one more than the token before.
-/// 2. `pending` is in the order of the tokens, and `last` never falls in it.
+/// 1. The token of each write is one more than the token of the write before.
+/// 2. `pending` is in the order of the tokens. From one write to the next, `last` never falls.
 /// 3. The entries up to `durable` of the *current* log are on disk. A truncation lowers `durable`. A late
-///    report about truncated entries must not raise it, because other entries may have the same indexes now
-///    (the A-B-A problem).
+///    report about truncated entries must not raise `durable`, because other entries may have the same
+///    indexes now (the A-B-A problem).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Outbox {
@@ -70,7 +69,7 @@ impl Outbox {
         self.persisted
     }
 
-    /// Returns the time at which the oldest pending write was issued; `None` if none is pending.
+    /// Returns the time at which the oldest pending write was issued; `None` if no write is pending.
     pub(crate) fn waiting_since(&self) -> Option<Time> {
         self.pending.front().map(|pending| pending.since)
     }
@@ -81,7 +80,7 @@ impl Outbox {
         self.persisted == Token(0) && is_requested
     }
 
-    /// Adds the vote record to the write at the end of this step.
+    /// Adds the vote record to the write that is issued at the end of this step.
     pub(crate) const fn set_hard_state(&mut self, hard_state: HardState) {
         self.hard_state = Some(hard_state);
     }
@@ -102,7 +101,7 @@ impl Outbox {
         self.log_op(LogOp::Replace(entries), last, now, fx);
     }
 
-    /// Deletes the entries up to `upto`.
+    /// Deletes the entries up to and including index `upto`.
     pub(crate) fn compact(&mut self, upto: Index, now: Time, fx: &mut Effects) {
         self.log_op(LogOp::Compact(upto), self.log_last, now, fx);
     }
@@ -112,7 +111,7 @@ impl Outbox {
         self.log_op(LogOp::CatchUp(upto), self.log_last, now, fx);
     }
 
-    /// Deletes the whole log. A durable snapshot that ends at `base` replaces it.
+    /// Deletes the whole log. A durable snapshot that ends at `base` replaces the log.
     pub(crate) fn discard(&mut self, base: Index, now: Time, fx: &mut Effects) {
         self.issue_log_op(now, fx);
         self.lower_durable(Index::ZERO);
@@ -129,7 +128,8 @@ impl Outbox {
         self.log_last = last;
     }
 
-    /// Issues the current write if it already has a change of the log, because a write can hold only one.
+    /// Issues the current write if it already has a change of the log, because a write can contain only one
+    /// such change.
     fn issue_log_op(&mut self, now: Time, fx: &mut Effects) {
         if self.log != LogOp::Keep {
             self.issue(now, fx);
@@ -150,8 +150,8 @@ impl Outbox {
         self.step_messages.push((upto, effect));
     }
 
-    /// Ends a step. Issues the write of the step, if there is one. Then sends the messages that wait for no
-    /// write.
+    /// Ends a step. Issues the write of the step, if the step has a write. Then sends the messages that wait
+    /// for no write.
     pub(crate) fn finish_step(&mut self, now: Time, fx: &mut Effects) {
         if self.hard_state.is_some() || self.log != LogOp::Keep {
             self.issue(now, fx);
@@ -183,8 +183,8 @@ impl Outbox {
         fx.push(Effect::Store(StoreJob::Persist(Write { token: self.issued, hard_state, log })));
     }
 
-    /// Returns the write that must be durable before a message is sent. The message asserts the vote record
-    /// and the log up to `upto`. Returns `None` if it may be sent now.
+    /// Returns the token of the write that must be durable before a message is sent. The message asserts the
+    /// vote record and the log up to `upto`. Returns `None` if the message may be sent now.
     fn required_write(&self, upto: Index) -> Option<Token> {
         let vote = (self.persisted < self.hard_state_token).then_some(self.hard_state_token);
         let log = (self.durable < upto).then(|| {

@@ -1,5 +1,5 @@
-//! Requests of clients and operators. The leader handles them. Any other server refuses them with a
-//! reason.
+//! Requests of clients and operators. The leader handles these requests. Any other server handles only a
+//! bootstrap and a reload, and refuses all other requests with a reason.
 
 use super::Node;
 use crate::config::Settings;

@@ -1,6 +1,6 @@
 //! The state that a server keeps in every role: term, vote, log, commit index, membership, outbox.
 //!
-//! The roles borrow this state. It does not depend on them.
+//! The roles borrow this state. The state does not depend on the roles.
 
 use crate::config::Settings;
 use crate::configuration::Configuration;
@@ -25,7 +25,8 @@ pub(crate) struct NodeState {
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) settings: Arc<Settings>,
     entropy: Entropy,
-    /// The number of timeouts that were drawn. It is an input of each draw, so that each draw differs.
+    /// The number of timeouts that were drawn. This number is an input of each draw, so that each draw
+    /// differs.
     drawn: u64,
     /// The last number that was given to a request or a ticket.
     last_rpc: RpcId,
@@ -33,8 +34,8 @@ pub(crate) struct NodeState {
     pub(crate) vote: Option<NodeId>,
     pub(crate) log: Log,
     pub(crate) snapshot: LogId,
-    /// The ticket of the last piece of a snapshot from the leader, and the last entry of that
-    /// snapshot, until the write is reported.
+    /// The unreported write of the last piece of a snapshot from the leader: the ticket of the write, and the
+    /// position of the last entry of the snapshot.
     pub(crate) incoming: Option<(RpcId, LogId)>,
     pub(crate) commit: Index,
     reported_commit: Index,
@@ -119,8 +120,8 @@ impl NodeState {
         self.membership.voters().contains(self.id)
     }
 
-    /// True if this server may campaign: it is a voter, its log has caught up, and its disk is not
-    /// stalled.
+    /// True if this server may campaign: its log has caught up, [`Membership::may_campaign`] is true for this
+    /// server, and its disk is not stalled.
     pub(crate) fn may_campaign(&self, now: Time) -> bool {
         self.has_caught_up()
             && self.membership.may_campaign(self.id, self.commit)
@@ -153,7 +154,8 @@ impl NodeState {
         self.stalls_at() <= now
     }
 
-    /// Returns the time from which the oldest pending write counts as stalled.
+    /// Returns the time from which the oldest pending write counts as stalled; [`Time::NEVER`] if no write is
+    /// pending.
     pub(crate) fn stalls_at(&self) -> Time {
         self.outbox.waiting_since().map_or(Time::NEVER, |since| since + self.settings.disk_stall_timeout())
     }
@@ -180,11 +182,11 @@ impl NodeState {
         first
     }
 
-    /// Appends entries of the current leader after `prev`, which the caller has found to match (thesis §3.5).
-    /// Entries that are already in the log stay, and the log is truncated only at the first conflict. An old
-    /// message may carry fewer entries than this server has acknowledged. A truncation after them would lose
-    /// acknowledged entries. Returns false and changes nothing if the entries would replace committed entries
-    /// or leave a gap.
+    /// Appends entries of the current leader. The caller has checked that the logs match before the first of
+    /// these entries (thesis §3.5). Entries that are already in the log stay, and the log is truncated only
+    /// at the first conflict. An old message may carry fewer entries than this server has acknowledged. A
+    /// truncation after the entries of the message would lose acknowledged entries. Returns false and changes
+    /// nothing if the entries would replace committed entries or leave a gap.
     pub(crate) fn merge(&mut self, entries: &Entries, now: Time, fx: &mut Effects) -> bool {
         let known = entries.iter().take_while(|entry| self.holds(entry.id)).count();
         let news: Entries = match entries.get(known..) {
@@ -210,8 +212,8 @@ impl NodeState {
         true
     }
 
-    /// True if the entry is in the log or was compacted. A compacted entry is committed, so every server has
-    /// the same entry at this index.
+    /// True if the entry at this position is in the log or was compacted. A compacted entry is committed, so
+    /// every server has the same entry at this index.
     fn holds(&self, id: LogId) -> bool {
         id.index <= self.log.base().index || self.log.contains(id)
     }
@@ -248,8 +250,8 @@ impl NodeState {
 
     /// Replaces the beginning of the log, or the whole log, by a durable snapshot from the leader.
     ///
-    /// The entries after `meta.last` stay only if `meta.last` is in the log. Otherwise they do not follow the
-    /// snapshot. Keeping other entries was a bug in HashiCorp Raft (its issue #697).
+    /// The entries after `meta.last` stay only if `meta.last` is in the log. Otherwise these entries do not
+    /// follow the snapshot. HashiCorp Raft kept such entries because of a bug (HashiCorp Raft issue #697).
     pub(crate) fn install(&mut self, meta: &Arc<SnapshotMeta>, now: Time, fx: &mut Effects) {
         assert!(
             self.commit < meta.last.index,
@@ -281,15 +283,17 @@ impl NodeState {
     }
 
     /// Records that the store has a snapshot that ends at `last`, if this server has committed all entries of
-    /// the snapshot. The log does not change, because the state machine may still need these entries.
+    /// the snapshot. The log does not change, because the state machine may still need the entries of the
+    /// snapshot.
     pub(crate) fn snapshot_stored(&mut self, last: LogId) {
         if self.snapshot.index < last.index && last.index <= self.commit {
             self.snapshot = last;
         }
     }
 
-    /// Drops the entries up to `snapshot`, which a snapshot includes, except the last `trailing_logs` entries
-    /// of the log. Followers that lag a little receive these entries and need no snapshot.
+    /// Drops the entries up to index `snapshot`, except the last `trailing_logs` entries of the log. A
+    /// snapshot includes the dropped entries. Followers that lag a little receive the trailing entries and
+    /// need no snapshot.
     fn compact(&mut self, snapshot: Index, now: Time, fx: &mut Effects) {
         let trailing = Index(self.log.last().index.0.saturating_sub(self.settings.trailing_logs));
         // Entries that are not durable must stay, because a pending write still appends them.
@@ -328,14 +332,15 @@ impl NodeState {
         rpc
     }
 
-    /// Reports that an input was ignored, and the reason.
+    /// Reports the reason why an input was ignored.
     pub(crate) fn ignore(why: Ignored, fx: &mut Effects) {
         fx.push(Effect::Ignored(why));
     }
 }
 
-/// Returns the configurations with which a server starts: the configuration of the snapshot, then the later
-/// configurations in the log. Only the snapshot's configuration is known to be committed.
+/// Returns the configurations of a server at its start, each with its index in the log: the configuration of
+/// the snapshot, then the later configurations in the log. Only the snapshot's configuration is known to be
+/// committed.
 fn configurations(boot: &crate::node::boot::Boot) -> alloc::vec::Vec<(Index, Arc<Configuration>)> {
     let mut stack = alloc::vec::Vec::new();
     let mut after = Index::ZERO;

@@ -24,20 +24,20 @@ impl Node {
         self.role.name()
     }
 
-    /// Returns the newest term that this server has seen. It may not be durable yet.
+    /// Returns the newest term that this server has seen. The term may not be durable yet.
     #[must_use]
     pub fn term(&self) -> Term {
         self.state.term
     }
 
-    /// Returns the candidate for which this server voted in this term. The vote may not be durable
-    /// yet.
+    /// Returns the candidate that got this server's vote in the current term; `None` if this server has not
+    /// voted in this term. The vote may not be durable yet.
     #[must_use]
     pub fn vote(&self) -> Option<NodeId> {
         self.state.vote
     }
 
-    /// Returns the leader of this term, if this server knows it.
+    /// Returns the leader of the current term; `None` if this server does not know the leader.
     #[must_use]
     pub fn leader(&self) -> Option<NodeId> {
         match &self.role {
@@ -47,8 +47,8 @@ impl Node {
         }
     }
 
-    /// Returns the time since the last contact with the leader. It is zero on the leader itself,
-    /// and `None` if no leader is known.
+    /// Returns the time since the last contact with the leader. The time is zero on the leader itself, and
+    /// `None` if no leader is known.
     #[must_use]
     pub fn last_contact(&self, now: Time) -> Option<Span> {
         match &self.role {
@@ -64,13 +64,13 @@ impl Node {
         &self.state.settings
     }
 
-    /// Returns the log: the position and term of every entry, and the entries that are in memory.
+    /// Returns the log: the terms of all entries, and the entries that are in memory.
     #[must_use]
     pub fn log(&self) -> &Log {
         &self.state.log
     }
 
-    /// Returns the entry at `index`, if it is in memory.
+    /// Returns the entry at `index`; `None` if the entry is not in memory.
     #[must_use]
     pub fn entry(&self, index: Index) -> Option<&Entry> {
         self.state.log.cached(index)
@@ -94,13 +94,15 @@ impl Node {
         self.state.outbox.issued()
     }
 
-    /// Returns the last entry that the newest snapshot includes; zero if there is no snapshot.
+    /// Returns the position of the last entry that the newest snapshot includes; zero if there is no
+    /// snapshot.
     #[must_use]
     pub fn snapshot(&self) -> LogId {
         self.state.snapshot
     }
 
-    /// Returns the latest configuration, committed or not, and its index in the log.
+    /// Returns the index of the latest configuration in the log, and that configuration, committed or not.
+    /// `None` if no configuration is known.
     #[must_use]
     pub fn configuration(&self) -> Option<(Index, &Arc<Configuration>)> {
         self.state.membership.latest()
@@ -112,7 +114,8 @@ impl Node {
         self.state.membership.voters()
     }
 
-    /// Returns the leader's record of each follower. Empty if this server is not the leader.
+    /// Returns the id of each follower and the leader's record of that follower. Returns nothing if this
+    /// server is not the leader.
     pub fn followers(&self) -> impl Iterator<Item = (NodeId, &Progress)> + '_ {
         let peers = match &self.role {
             Role::Leader(leader) => leader.peers.as_slice(),

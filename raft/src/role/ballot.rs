@@ -1,5 +1,5 @@
-//! The votes of one election or one pre-vote. Both use the same struct. The role of the server tells which of
-//! the two it is.
+//! The votes of one election or one pre-vote. A candidate uses this struct for an election. A pre-candidate
+//! uses this struct for a pre-vote.
 
 use crate::message::{Request, RequestPreVote, RequestVote};
 use crate::node::io::{Effects, Ignored};
@@ -11,8 +11,8 @@ use alloc::vec::Vec;
 
 /// The votes of one election or one pre-vote.
 ///
-/// 1. `requested` holds only the open requests of this ballot. A response to any other request is
-///    not counted.
+/// 1. `requested` contains only the open requests of this ballot. A response to any other request is not
+///    counted.
 /// 2. The candidate's own vote counts when it is durable, like every other vote.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -39,8 +39,8 @@ impl Ballot {
         ballot
     }
 
-    /// Votes for this server and asks the others for votes. The requests are sent when this
-    /// server's own vote is durable.
+    /// Votes for this server and asks the other voters for votes. The requests are sent when this server's
+    /// own vote is durable.
     pub(crate) fn start_vote(state: &mut NodeState, cause: CampaignCause, now: Time) -> Self {
         state.give_vote(state.id);
         let request = Request::RequestVote(RequestVote {
@@ -79,9 +79,9 @@ impl Ballot {
         self.votes.push((from, granted));
     }
 
-    /// True if another campaign begins at once after `from` has refused because of the term alone. This
-    /// happens only if the current campaign began with an election timeout. Each timeout begins at most two
-    /// campaigns, so two candidates cannot raise the term again and again without a pause.
+    /// True if another campaign may begin immediately after `from` has refused only because of the term. The
+    /// current campaign must have begun with an election timeout. Each timeout begins at most two campaigns,
+    /// so two candidates cannot raise the term again and again without a pause.
     pub(crate) fn may_campaign_again(&self, from: NodeId, rpc: RpcId) -> bool {
         self.cause == Some(CampaignCause::ElectionTimeout) && self.requested.contains(&(from, rpc))
     }

@@ -1,5 +1,5 @@
-//! The follower role. A follower accepts entries and snapshots from the leader. It starts an
-//! election when its election timer runs out (thesis §3.4).
+//! The follower role. A follower accepts entries and snapshots from the leader. A follower starts an election
+//! when its election timer runs out (thesis §3.4).
 
 use crate::entry::Data;
 use crate::message::{
@@ -11,16 +11,17 @@ use crate::role::{CampaignCause, Transition};
 use crate::types::{Index, LogId, NodeId, RpcId, Span, Time};
 use alloc::sync::Arc;
 
-/// The state of a server that follows a leader, or waits for one.
+/// The state of a server that follows a leader, or waits for a leader.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Follower {
-    /// The leader of the current term; `None` as long as this server has not heard from it.
+    /// The leader of the current term; `None` as long as this server has not heard from the leader.
     pub(crate) leader: Option<NodeId>,
-    /// The time at which the election timer was last started. The timer starts when the server starts, when
-    /// the leader contacts it, and when it grants a vote.
+    /// The time at which the election timer was last started. The timer starts when the server becomes a
+    /// follower, when the leader contacts the server, when the server grants a vote, and when the timer has
+    /// run out.
     timer_start: Time,
-    /// The duration of the election timer. It is drawn at random (thesis §3.4).
+    /// The duration of the election timer. The duration is drawn at random (thesis §3.4).
     timeout: Span,
     install: Option<SnapshotInstall>,
 }
@@ -86,8 +87,8 @@ impl Follower {
         }
     }
 
-    /// Draws a new timeout after the settings changed, so that a shorter timeout applies at once (HashiCorp:
-    /// `ReloadConfig`).
+    /// Draws a new timeout after the settings changed, so that a shorter timeout applies immediately
+    /// (HashiCorp: `ReloadConfig`).
     pub(crate) fn on_reload(&mut self, state: &mut NodeState) {
         self.timeout = state.draw_timeout(state.settings.heartbeat_timeout());
     }
@@ -251,7 +252,7 @@ impl Follower {
     }
 }
 
-/// Returns the position before `id.index`, with `id.term`. It is the limit for the hint of a refusal.
+/// Returns the limit for the hint of a refusal: the index before `id.index`, and the term `id.term`.
 const fn back(id: LogId) -> LogId {
     LogId { term: id.term, index: id.index.back() }
 }

@@ -1,4 +1,4 @@
-//! The leader role: its data, its deadlines, and the reasons for which it refuses requests.
+//! The leader role: the data and the deadlines of a leader, and its handling of proposals.
 //!
 //! Replication is in `replicate`, and commits are in `commit`. Each other duty has its own module: `change`
 //! (membership and staging), `reads`, `snapshot`, `transfer`.
@@ -25,8 +25,8 @@ use transfer::Transfer;
 
 /// The state of a leader.
 ///
-/// 1. `peers` holds each other member of the latest configuration. It also holds removed members
-///    until they have received a few more heartbeats. It is sorted by id.
+/// 1. `peers` contains each other member of the latest configuration. `peers` also contains each removed
+///    server until the leader has sent the server a few more heartbeats. `peers` is sorted by id.
 /// 2. `first_of_term` is the index of the first entry of the leader's term. Earlier entries are committed
 ///    only together with this entry (thesis §3.6.2).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -39,7 +39,8 @@ pub(crate) struct Leader {
     reads: Reads,
     transfer: Option<Transfer>,
     /// True after TimeoutNow was sent in this term. The receiver may be elected before this leader's lease
-    /// expires, even if the message arrives late. Therefore lease reads are refused after that.
+    /// expires, even if TimeoutNow arrives late. Therefore the leader refuses reads under the lease after
+    /// TimeoutNow was sent.
     lease_given_up: bool,
     staging: Option<Staging>,
 }
@@ -50,11 +51,12 @@ pub(crate) struct Leader {
 pub(crate) struct Peer {
     pub(crate) id: NodeId,
     pub(crate) progress: Progress,
-    /// Set when the server is no longer a member. It still gets a few heartbeats.
+    /// Set when the server is no longer a member. A removed server still gets a few heartbeats.
     removed: Option<RemovedPeer>,
 }
 
-/// A follower that was removed from the configuration at index `since`.
+/// The removal of a follower. The configuration at index `since` is the first configuration without the
+/// follower.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 struct RemovedPeer {
@@ -63,9 +65,9 @@ struct RemovedPeer {
 }
 
 impl Leader {
-    /// Makes the state of a server that has just won an election. It knows nothing about the followers' logs
-    /// yet. It appends a no-op entry, because it can commit earlier entries only together with an entry of
-    /// its own term (thesis §3.6.2, §6.4).
+    /// Makes the state of a server that has just won an election. The leader knows nothing about the
+    /// followers' logs yet. The leader appends a no-op entry, because a leader can commit earlier entries
+    /// only together with an entry of its own term (thesis §3.6.2, §6.4).
     pub(crate) fn new(state: &mut NodeState, now: Time, fx: &mut Effects) -> Self {
         let mut leader = Self {
             peers: Vec::new(),
@@ -152,17 +154,19 @@ impl Leader {
         self.replicate_to_all(state, now, fx);
     }
 
-    /// Handles a durable write. From now on, the leader counts its own copy of the entries (thesis §10.2.1).
+    /// Handles a durable write. From now on, the leader counts its own copy of the written entries (thesis
+    /// §10.2.1).
     pub(crate) fn on_persisted(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) -> Transition {
         self.advance_commit(state, now, fx)
     }
 
-    /// Moves the next heartbeat forward if the new settings have a shorter interval.
+    /// Makes the next heartbeat earlier if the new settings have a shorter heartbeat interval.
     pub(crate) fn on_reload(&mut self, state: &NodeState, now: Time) {
         self.heartbeat_at = self.heartbeat_at.min(now + state.settings.heartbeat_interval());
     }
 
-    /// Answers all waiting requests, because this server no longer leads.
+    /// Ends all waiting reads, the transfer and the staging, and answers their requests, because this server
+    /// no longer leads.
     pub(crate) fn resign(&mut self, fx: &mut Effects) {
         self.fail_reads(fx);
         self.end_transfer(None, fx);

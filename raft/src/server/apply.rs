@@ -14,11 +14,11 @@ use alloc::vec::Vec;
 /// The maximum number of batches in the queue of the state machine.
 const QUEUED_BATCHES_MAX: u64 = 4;
 
-/// This bit is set in the tickets of the server's own fetches. It is never set in a ticket of the
-/// protocol, so a report always finds its owner.
+/// This bit is set in the tickets of the server's own fetches. This bit is never set in a ticket of the
+/// protocol. Therefore the server knows the owner of each report.
 const SERVER_TICKET: u64 = 1 << 63;
 
-/// The entries on their way from the log to the state machine.
+/// The progress of the entries from the log to the state machine.
 ///
 /// 1. `applied ≤ dispatched ≤ allowed`.
 /// 2. `configuration` is the newest configuration at or before `dispatched`.
@@ -53,18 +53,19 @@ impl Applying {
         self.applied
     }
 
-    /// Returns the last entry that was handed to the state machine, and the configuration in force
-    /// at that entry.
+    /// Returns the position of the last entry that was handed to the state machine, and the configuration in
+    /// force at that position, with the index of the configuration.
     pub(super) fn dispatched(&self) -> (LogId, Option<&(Index, Arc<Configuration>)>) {
         (self.dispatched, self.configuration.as_ref())
     }
 
-    /// Returns the number of entries that were handed over but not reported as applied yet.
+    /// Returns the number of entries that were handed to the state machine but not reported as applied yet.
     pub(super) const fn pending(&self) -> u64 {
         self.dispatched.index.since(self.applied)
     }
 
-    /// Allows the entries up to `index` to be applied: they are committed and durable here.
+    /// Allows the entries up to `index` to be applied. These entries are committed and durable on this
+    /// server.
     pub(super) fn may_apply(&mut self, index: Index) {
         self.allowed = self.allowed.max(index);
     }
@@ -72,14 +73,14 @@ impl Applying {
     pub(super) fn on_applied(&mut self, upto: Index) {
         assert!(
             upto <= self.dispatched.index,
-            "the state machine reports {upto} as applied, but the last entry it got is {}",
+            "the state machine reports {upto} as applied, but the last entry that it received is {}",
             self.dispatched
         );
         self.applied = self.applied.max(upto);
     }
 
-    /// Skips the entries that an installed snapshot includes. Returns false if the state machine
-    /// already got all of them.
+    /// Skips the entries that an installed snapshot includes. Returns false if the state machine already got
+    /// all these entries.
     pub(super) fn restore(&mut self, meta: &SnapshotMeta) -> bool {
         if meta.last.index <= self.dispatched.index {
             return false;
@@ -102,7 +103,7 @@ impl Applying {
         self.is_restoring
     }
 
-    /// Handles the end of loading a snapshot.
+    /// Handles the result of loading a snapshot.
     pub(super) fn restored(&mut self, result: Result<LogId, StoreError>) -> Result<(), StoreError> {
         self.is_restoring = false;
         self.on_applied(result?.index);
@@ -126,8 +127,9 @@ impl Applying {
 }
 
 impl Server {
-    /// Hands entries to the state machine in batches, until its queue is full. Does nothing while
-    /// a snapshot is being loaded: the load replaces the state, and the entries must come after it.
+    /// Hands entries to the state machine in batches, until the queue of the state machine is full. Does
+    /// nothing while a snapshot is being loaded, because the load replaces the state and the entries must be
+    /// applied to the new state.
     pub(super) fn dispatch(&mut self, ctx: &mut Ctx<'_>) {
         let most = self.node.settings().max_append_entries;
         while self.applying.dispatched.index < self.applying.allowed

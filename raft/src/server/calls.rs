@@ -42,10 +42,11 @@ struct PendingCall {
 pub(super) enum OnApplied {
     /// The call is answered.
     Answer,
-    /// The leader promotes the new member once it has caught up; the call is answered after that.
+    /// The leader makes the new member a voter when the member has caught up. The call is answered after this
+    /// promotion is applied.
     Stage(NodeId),
-    /// The call is answered. A response of the state machine means that it refused the state; the response is
-    /// the message of the refusal.
+    /// The call is answered. A response that is not empty means that the state machine refused the state. The
+    /// response is then the reason.
     Restore,
 }
 
@@ -54,8 +55,8 @@ pub(super) enum OnApplied {
 struct ReadCall {
     request: RequestId,
     path: ReadPath,
-    /// The read index; `None` until leadership is confirmed. The read is answered when the state
-    /// machine has applied everything up to this index.
+    /// The read index; `None` until leadership is confirmed. The read is answered when the state machine has
+    /// applied all entries up to this index.
     index: Option<Index>,
 }
 
@@ -83,8 +84,8 @@ impl Calls {
         }
     }
 
-    /// Answers the calls for entries that a snapshot replaced. The snapshot may include these
-    /// entries, or other entries with the same indexes; this server cannot know which.
+    /// Answers the calls for entries that a snapshot replaced. This server cannot know whether the snapshot
+    /// includes these entries or other entries with the same indexes.
     pub(super) fn abort_replaced(&mut self, upto: Index, actions: &mut Vec<Action>) {
         while self.entries.front().is_some_and(|pending| pending.id.index <= upto) {
             let PendingCall { request, .. } = self.entries.pop_front().expect("the loop saw this entry");
@@ -92,8 +93,8 @@ impl Calls {
         }
     }
 
-    /// Handles the calls for entries that were applied. Returns the servers whose staging begins now, each
-    /// with its call.
+    /// Handles the calls for entries that were applied. Returns each server whose staging begins now, and the
+    /// call that asked for the staging.
     fn applied(
         &mut self,
         upto: Index,
@@ -165,8 +166,8 @@ impl Calls {
         };
     }
 
-    /// Answers all waiting calls with an error, because the server stops. In HashiCorp Raft such
-    /// calls may wait forever (its issues #145 and #498).
+    /// Answers all waiting calls with an error, because the server stops. In HashiCorp Raft, such calls may
+    /// wait forever (HashiCorp Raft issues #145 and #498).
     pub(super) fn fail_all(&mut self, error: &RequestError, actions: &mut Vec<Action>) {
         let open = core::mem::take(self);
         let entries = open.entries.into_iter().map(|pending| pending.request);
@@ -182,8 +183,8 @@ pub(super) const fn answer(request: RequestId, outcome: Outcome) -> Action {
     Action::Answer { request, outcome }
 }
 
-/// Returns the outcome of a restore. It is an error with the state machine's message if the state
-/// machine refused the state.
+/// Returns the outcome of a restore. If the state machine refused the state, the outcome is an error with the
+/// message of the state machine.
 fn restored(given: Answer) -> Outcome {
     match given {
         Answer::Applied { response, .. } if !response.is_empty() => {
@@ -258,14 +259,14 @@ impl Server {
         }
     }
 
-    /// True if every member may understand Wavetank's extensions of the protocol. A member is
-    /// believed to understand them until its connection shows otherwise.
+    /// True if every member may understand Wavetank's extensions of the protocol. The server assumes that a
+    /// member understands the extensions until the connection to that member shows the opposite.
     fn all_support_extensions(&self) -> bool {
         let members = self.node.configuration().into_iter().flat_map(|(_, latest)| latest.members());
         members.into_iter().all(|member| !self.calls.hashicorp_peers.contains(&member.id.node()))
     }
 
-    /// True if the configured protocol version has this change and every member understands it.
+    /// True if the configured protocol version has this change and every member understands the change.
     /// Non-voters need version 3, as in HashiCorp Raft.
     fn supports(&self, change: &Change) -> bool {
         let is_three = 3 <= self.node.settings().protocol_version;
@@ -311,8 +312,8 @@ impl Server {
         }
     }
 
-    /// Refuses a payload above the limit of the configuration. The transport of a follower has a limit too.
-    /// An entry above that limit would be sent again for ever, and no later entry would be committed.
+    /// Refuses a payload above the limit of the configuration. The transport of a follower also has a limit.
+    /// A follower could never receive an entry above that limit, and no later entry would be committed.
     fn too_large(&self, payload: &Payload) -> Option<Refusal> {
         let bytes = match payload {
             Payload::Command(data) | Payload::Restore(data) => data.len() as u64,

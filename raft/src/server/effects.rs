@@ -7,7 +7,7 @@ use crate::node::io::{ClientRequest, Effect, Input, Refusal, RoleName};
 use crate::types::{LogId, NodeId, RequestId};
 
 impl Server {
-    /// Steps the protocol with an input and translates its effects into actions.
+    /// Steps the protocol with an input and translates the effects of this step into actions.
     pub(super) fn step_node(&mut self, input: Input, ctx: &mut Ctx<'_>) {
         let before = self.node.log().last();
         self.node.step(ctx.now, input, ctx.fx);
@@ -107,7 +107,7 @@ impl Server {
     }
 
     /// Cancels the retirement of the server if this configuration has the server again. A slow state machine
-    /// may apply the removal long after that, and a member must not stop then.
+    /// may apply the removal long after the server was added again, and a member must not stop.
     fn cancel_retirement(&mut self, configuration: &Configuration) {
         let me = self.node.id();
         let is_back = |retirement: &mut Retirement| {
@@ -135,8 +135,8 @@ impl Server {
         }
     }
 
-    /// Reports to observers the members that were added, removed or changed. Also reports the leader if the
-    /// change gives it an address or a new address.
+    /// Reports the added, removed and changed members to the observers. Also reports the leader if the change
+    /// gives the leader its first address or a new address.
     fn on_configured(&mut self, configuration: &Configuration, ctx: &mut Ctx<'_>) {
         self.cancel_retirement(configuration);
         let known = core::mem::take(&mut self.reported.members);
@@ -155,7 +155,8 @@ impl Server {
         }
     }
 
-    /// Returns the leader with this id; `None` if the latest configuration does not have it.
+    /// Returns the id and the address of the leader `node`; `None` if the latest configuration does not have
+    /// this server.
     pub(super) fn leader_with(&self, node: NodeId) -> Option<Leader> {
         let (_, configuration) = self.node.configuration()?;
         let member = configuration.server(node)?;

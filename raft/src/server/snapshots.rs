@@ -1,4 +1,5 @@
-//! Snapshots: decides when to take one, and handles snapshots that were taken or installed.
+//! Snapshots: the server decides when it takes a snapshot, and handles snapshots that were taken or
+//! installed.
 
 use super::calls::answer;
 use super::io::{Action, Answer, RequestError};
@@ -20,7 +21,8 @@ pub(super) struct Snapshotting {
     checks: u64,
     next_check: Time,
     in_progress: bool,
-    /// The last piece of a snapshot. It is written when the previous snapshot has been loaded.
+    /// The job that writes the last piece of a snapshot. The job waits until the previous snapshot has been
+    /// loaded.
     held: Option<StoreJob>,
     /// The snapshot to load after the server's own snapshot is stored.
     load_next: Option<Arc<SnapshotMeta>>,
@@ -47,8 +49,8 @@ impl Snapshotting {
         self.next_check
     }
 
-    /// Draws the time of the next check: one to two intervals from now. It is random, so that not all servers
-    /// write their snapshots at the same time.
+    /// Draws the time of the next check: one to two intervals from now. The time is random, so that not all
+    /// servers write their snapshots at the same time.
     fn schedule(&mut self, settings: &Settings, now: Time) {
         self.checks += 1;
         self.next_check =
@@ -120,8 +122,8 @@ impl Server {
     }
 
     /// Passes a job to the driver. The last piece of a snapshot waits while the state machine loads another
-    /// snapshot. The store may delete the other snapshot when the new one is complete, and the failed load
-    /// would stop the server.
+    /// snapshot. When the new snapshot is complete, the store may delete the other snapshot. The load would
+    /// then fail, and the failure would stop the server.
     pub(super) fn store(&mut self, job: StoreJob, ctx: &mut Ctx<'_>) {
         if let StoreJob::WriteSnapshot { done, .. } = &job {
             let is_last = *done;
@@ -137,7 +139,7 @@ impl Server {
 
     /// Handles a snapshot from the leader that is durable and in force. If the server is writing a snapshot
     /// of its own state, the load waits until that snapshot is stored. The store may then drop the leader's
-    /// snapshot, for example if it also has a newer snapshot of an earlier leader.
+    /// snapshot, for example if the store also has a newer snapshot of an earlier leader.
     pub(super) fn on_installed(&mut self, meta: Arc<SnapshotMeta>, ctx: &mut Ctx<'_>) {
         if self.applying.restore(&meta) {
             self.calls.abort_replaced(meta.last.index, ctx.actions);

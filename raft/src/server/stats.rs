@@ -1,4 +1,4 @@
-//! The statistics of a server, under the keys of HashiCorp Raft.
+//! The statistics of a server, with the keys of HashiCorp Raft.
 
 use crate::configuration::Configuration;
 use crate::node::io::RoleName;
@@ -9,10 +9,11 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-/// The latest configuration of the cluster. Its text form is the text form of the configuration.
+/// The latest configuration of the cluster. The text form shows only the configuration, without the index.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LatestConfiguration {
-    /// The index of its entry in the log. A change of the membership can name it as `prev_index`.
+    /// The index of the configuration in the log. A change of the membership can name this index as
+    /// `prev_index`.
     pub index: Index,
     /// The members.
     pub configuration: Arc<Configuration>,
@@ -32,7 +33,8 @@ pub struct Stats {
     pub state: RoleName,
     /// The current term.
     pub term: Term,
-    /// The last entry of the log. If the log is empty, the last entry of the snapshot.
+    /// The position of the last entry of the log. If the log is empty, the value is the position of the last
+    /// entry of the snapshot.
     pub last_log: LogId,
     /// The index of the last entry that this server knows to be committed.
     pub commit_index: Index,
@@ -40,7 +42,7 @@ pub struct Stats {
     pub applied_index: Index,
     /// The number of entries that were handed to the state machine but not reported as applied yet.
     pub fsm_pending: u64,
-    /// The last entry that the newest snapshot includes; zero if there is no snapshot.
+    /// The position of the last entry that the newest snapshot includes; zero if there is no snapshot.
     pub last_snapshot: LogId,
     /// The protocol version in use, 2 or 3.
     pub protocol_version: u8,
@@ -54,7 +56,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Returns the keys of HashiCorp's `Stats()` with their values, in the same order.
+    /// Returns each key of HashiCorp's `Stats()` with its value, in the order of HashiCorp Raft.
     #[must_use]
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         let configuration = self.latest_configuration.as_ref();

@@ -77,7 +77,7 @@ impl LogStore for InmemStore {
             let last = self.last_index()?;
             if max < last {
                 let what =
-                    format!("deleting from {min} to {max} would leave a gap in a log that ends at {last}");
+                    format!("the deletion from {min} to {max} leaves a gap in a log that ends at {last}");
                 return Err(StoreError::new(StoreErrorKind::Corrupt, what));
             }
             while self.entries.back().is_some_and(|entry| min <= entry.id.index) {
@@ -115,9 +115,9 @@ impl StableStore for InmemStore {
     }
 }
 
-/// A snapshot store in memory. It keeps the newest snapshots and the snapshot that was closed last. It lists
-/// a snapshot only after it was closed. HashiCorp's `InmemSnapshotStore` keeps one snapshot and lists it
-/// before it is complete.
+/// A snapshot store in memory. The store keeps the newest snapshots and the snapshot that was closed last.
+/// The store lists only closed snapshots. HashiCorp's `InmemSnapshotStore` keeps one snapshot, and lists this
+/// snapshot before the snapshot is complete.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct InmemSnapshotStore {
     retain: usize,
@@ -125,7 +125,7 @@ pub struct InmemSnapshotStore {
 }
 
 impl InmemSnapshotStore {
-    /// Makes a store that keeps `retain` snapshots; zero counts as one.
+    /// Makes a store that keeps `retain` snapshots. If `retain` is 0, the store keeps one snapshot.
     #[must_use]
     pub fn new(retain: usize) -> Self {
         Self { retain: retain.max(1), snapshots: Vec::new() }
@@ -138,14 +138,14 @@ impl Default for InmemSnapshotStore {
     }
 }
 
-/// A snapshot that is being written to memory.
+/// A snapshot in memory that is not closed yet.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct InmemSink {
     meta: SnapshotMeta,
     bytes: Vec<u8>,
 }
 
-/// A snapshot that is read from memory.
+/// A reader of the bytes of a snapshot in memory.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct InmemSource(Data);
 

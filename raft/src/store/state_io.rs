@@ -1,7 +1,8 @@
 //! The writer and the reader of a state machine's state in a snapshot.
 //!
 //! The methods have the names of the methods of `std::io`, so the same code compiles with and without the
-//! feature `std`. With that feature, the two types also implement `Write` and `Read`.
+//! feature `std`. With this feature, [`SnapshotWriter`] also implements `std::io::Write`, and
+//! [`SnapshotReader`] also implements `std::io::Read`.
 
 use super::{SnapshotSink, SnapshotSource, StoreError, StoreErrorKind};
 use crate::entry::Data;
@@ -9,10 +10,10 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// The minimum number of bytes in one read from the store.
+/// The minimum number of bytes that one small read requests from the store, if so many bytes remain.
 const PIECE: usize = 64 << 10;
 
-/// Writes a state into a snapshot. With the feature `std` it implements `std::io::Write`.
+/// Writes a state into a snapshot. With the feature `std`, the writer implements `std::io::Write`.
 pub struct SnapshotWriter<'a> {
     sink: &'a mut dyn SnapshotSink,
 }
@@ -33,14 +34,14 @@ impl<'a> SnapshotWriter<'a> {
     }
 }
 
-/// Reads a state from a snapshot, from its first byte on. It reads ahead, so small reads take little time.
-/// With the feature `std` it implements `std::io::Read`.
+/// Reads a state from the bytes of a snapshot, in order. The reader reads ahead, so small reads take little
+/// time. With the feature `std`, the reader implements `std::io::Read`.
 pub struct SnapshotReader<'a> {
     source: &'a mut dyn SnapshotSource,
     /// The number of bytes that were read from the source.
     offset: u64,
     piece: Data,
-    /// The number of bytes of the piece that were handed over.
+    /// The number of bytes of `piece` that the caller has received.
     used: usize,
 }
 
@@ -51,7 +52,7 @@ impl<'a> SnapshotReader<'a> {
         Self { source, offset: 0, piece: Data::default(), used: 0 }
     }
 
-    /// Returns the number of bytes that have not been read.
+    /// Returns the number of bytes that the caller has not received yet.
     #[must_use]
     pub fn remaining(&self) -> u64 {
         self.source.size().saturating_sub(self.offset) + self.ahead().len() as u64
@@ -60,7 +61,8 @@ impl<'a> SnapshotReader<'a> {
     /// Fills the buffer with the next bytes.
     ///
     /// # Errors
-    /// Returns [`StoreErrorKind::Corrupt`] if fewer bytes remain, or the store's error if the store fails.
+    /// Returns [`StoreErrorKind::Corrupt`] if the snapshot has too few remaining bytes to fill the buffer.
+    /// Returns the store's error if the store fails.
     pub fn read_exact(&mut self, mut buffer: &mut [u8]) -> Result<(), StoreError> {
         if self.remaining() < buffer.len() as u64 {
             return Err(self.too_short(buffer.len() as u64));
@@ -75,7 +77,7 @@ impl<'a> SnapshotReader<'a> {
     /// Reads all remaining bytes.
     ///
     /// # Errors
-    /// Returns an error if the store fails, or gives fewer bytes than its size.
+    /// Returns an error if the store fails, or if the source gives fewer bytes than its size.
     pub fn read_all(&mut self) -> Result<Vec<u8>, StoreError> {
         let mut bytes = self.ahead().to_vec();
         self.used = self.piece.len();
@@ -91,8 +93,8 @@ impl<'a> SnapshotReader<'a> {
         &self.piece[self.used..]
     }
 
-    /// Copies bytes into the buffer and returns their number. The number is zero only if the buffer is empty
-    /// or no bytes remain.
+    /// Copies bytes into the buffer and returns the number of copied bytes. The number is zero only if the
+    /// buffer is empty or no bytes remain.
     fn take(&mut self, buffer: &mut [u8]) -> Result<usize, StoreError> {
         if self.ahead().is_empty() && 0 < self.remaining() && !buffer.is_empty() {
             self.read_piece(buffer.len().max(PIECE) as u64)?;
@@ -118,8 +120,10 @@ impl<'a> SnapshotReader<'a> {
     #[cold]
     fn too_short(&self, wanted: u64) -> StoreError {
         let at = self.offset - self.ahead().len() as u64;
-        let what =
-            format!("the snapshot has {} bytes and therefore no {wanted} bytes at {at}", self.source.size());
+        let what = format!(
+            "the snapshot has {} bytes, so it has no {wanted} bytes at offset {at}",
+            self.source.size()
+        );
         StoreError::new(StoreErrorKind::Corrupt, what)
     }
 }
@@ -149,7 +153,7 @@ mod std_io {
             Ok(bytes.len())
         }
 
-        /// Does nothing: the store makes the snapshot durable when it is complete.
+        /// Does nothing. The store makes the snapshot durable when the snapshot is complete.
         fn flush(&mut self) -> Result<()> {
             Ok(())
         }
@@ -161,7 +165,7 @@ mod std_io {
         }
     }
 
-    /// Converts an I/O error. If it contains an error of a store, the result is that error.
+    /// Converts an I/O error. If the I/O error contains a [`StoreError`], the result is this `StoreError`.
     impl From<Error> for StoreError {
         fn from(error: Error) -> Self {
             let kind = error.kind().into();

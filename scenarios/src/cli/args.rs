@@ -1,4 +1,4 @@
-//! The command's arguments as values. The parser checks all of them except the names of scenarios.
+//! The arguments of the command as values. The parser checks all arguments except the names of scenarios.
 
 use super::bounds::ExploreArguments;
 use crate::trace::TraceForm;
@@ -19,7 +19,7 @@ use wavetank_sim::linear::{FailedCas, KeyModel};
     after_help = "Data goes to stdout; messages and the progress bar go to stderr. The same seed gives the same bytes on stdout.
 
 Exit status: 0 all held, 1 usage or I/O, 2 safety, 3 liveness, 4 panic, 5 vacuous or undecided.
-Of several runs the worst one counts: 2, then 4, 3, 5.",
+If there are several runs, the worst status counts: 2, then 4, 3, 5.",
     disable_help_subcommand = true,
     arg_required_else_help = false
 )]
@@ -55,13 +55,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         tracing: TraceArguments,
     },
-    /// Run scenarios under many seeds: print a table, and for each failure the command that repeats it
+    /// Run scenarios under many seeds: print a table, and for each failure the command that repeats the run
     #[command(
         before_help = "Examples:
   cargo run --release -- sweep --seeds 10000
   cargo run --release -- sweep storm --time 600 --out storms.jsonl",
         after_help = "Without names, every scenario runs: storms under all seeds, each story under the first 32.
-A row is vacuous (status 5) if one of its checks had nothing to judge under any of its seeds.
+A row is vacuous (status 5) if one check of the scenario had nothing to judge in all runs of the row.
 After 1,000 storms, every check must have had something to judge, and every event that should
 sometimes happen must have happened.
 
@@ -92,7 +92,7 @@ has a result."
   cargo run --release -- diff target/wavetank/storm-123.json storm:123",
         after_help = "A run given as SCENARIO:SEED is repeated. A run given as a capsule is compared as it was recorded.
 
-Exit status: 0 if the runs were compared, whether they differ or not; 1 if one of them could not be read."
+Exit status: 0 if the runs were compared, with or without a difference; 1 if a run could not be read."
     )]
     Diff {
         /// The first run: SCENARIO:SEED, or the file of a capsule
@@ -110,7 +110,7 @@ Exit status: 0 if the runs were compared, whether they differ or not; 1 if one o
         /// SCENARIO:SEED, or the file of a capsule
         #[arg(value_name = "RUN")]
         run: String,
-        /// Show the events that led to this step instead
+        /// Show the events that led to this step, not the events that led to the failure
         #[arg(long, value_name = "STEP")]
         step: Option<u64>,
     },
@@ -141,8 +141,8 @@ operation that fails did not take effect. By default, a cas that fails without a
 value; --failed-cas changes this rule. Numbers are exact: 1, 1.0 and 10e-1 are equal, and integers of any size are
 not rounded.
 
-Exit status: 0 linearizable, 2 not linearizable (with the shortest part that shows it), 5 unknown
-within the budget, 1 if the file is not a history."
+Exit status: 0 linearizable, 2 not linearizable (the operations that prove the violation are printed),
+5 unknown within the budget, 1 if the file is not a history."
     )]
     Judge(JudgeArguments),
     /// Explore every schedule within bounds
@@ -151,7 +151,7 @@ within the budget, 1 if the file is not a history."
   cargo run --release -- explore
   cargo run --release -- explore --nodes 4 --terms 3 --entries 0 --crashes 0 --changes 2 -o found.json",
         after_help = "Any message may be delayed for ever, lost or reordered. Any election timeout may expire at any time.
-Events without a bound may happen as often as they can. All properties are checked in every state.
+An event without a bound may happen any number of times. All properties are checked in every state.
 The search prints a shortest schedule that breaks a property.
 
 Exit status: 0 every property holds within the bounds, 2 a property is broken (the schedule is printed,
@@ -241,7 +241,7 @@ pub(crate) struct SweepArguments {
     /// Start no run after this many seconds
     #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) time: Option<u64>,
-    /// Also write the report of every run, one JSON object per line, in order
+    /// Also write the reports of all runs to this file, one JSON object per line, in the order of the runs
     #[arg(long, value_name = "FILE.jsonl")]
     pub(crate) out: Option<PathBuf>,
     /// Print the table as JSON
@@ -253,7 +253,7 @@ pub(crate) struct SweepArguments {
     /// Stop at the first run that fails
     #[arg(long)]
     pub(crate) until_failed: bool,
-    /// Stop when this many runs in a row have shown no new situation, and no new event among the events that
+    /// Stop when this many runs in a row have shown no new situation and no new event of the events that
     /// should sometimes happen [default: 1000]
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1000", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) until_covered: Option<u64>,
@@ -280,7 +280,7 @@ impl From<Judging> for JudgeLevel {
     }
 }
 
-/// A range of seeds; never empty.
+/// A range of seeds. The range is never empty.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Seeds {
     first: u64,
@@ -288,23 +288,24 @@ pub(crate) struct Seeds {
 }
 
 impl Seeds {
-    /// The seeds from zero to `count`, which must be at least one.
+    /// Returns the first `count` seeds: from zero up to but not including `count`. `count` must be at least
+    /// one.
     pub(crate) fn first_of_all(count: u64) -> Self {
         assert!(1 <= count, "a sweep runs at least one seed");
         Self { first: 0, count }
     }
 
-    /// The first `count` seeds.
+    /// Returns the first `count` seeds of the range, or the whole range if the range is shorter.
     pub(crate) fn at_most(self, count: u64) -> Self {
         Self { first: self.first, count: self.count.min(count) }
     }
 
-    /// The number of seeds.
+    /// Returns the number of seeds in the range.
     pub(crate) fn count(self) -> u64 {
         self.count
     }
 
-    /// The seed at this position; `None` after the last seed.
+    /// Returns the seed at this position in the range, from 0 on; `None` after the last seed.
     pub(crate) fn nth(self, at: u64) -> Option<u64> {
         (at < self.count).then(|| self.first + at)
     }
@@ -330,7 +331,7 @@ impl FromStr for Seeds {
     }
 }
 
-/// A number of threads.
+/// The number of threads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Jobs(pub(crate) usize);
 
@@ -346,7 +347,7 @@ impl FromStr for Jobs {
     }
 }
 
-/// One of several equal shares of the runs.
+/// One of several equal shares of the runs: share `at` (from 0 on) of `of` shares.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Shard {
     at: u64,
@@ -359,7 +360,7 @@ impl Shard {
         number % self.of == self.at
     }
 
-    /// The number of runs that belong to the share, out of `runs`.
+    /// Returns the number of runs in the share if the sweep has `runs` runs.
     pub(crate) fn count(self, runs: u64) -> u64 {
         runs / self.of + u64::from(self.at < runs % self.of)
     }

@@ -14,10 +14,10 @@ pub(crate) struct ExploreArguments {
     /// Explore at most this many moves
     #[arg(long, value_name = "D", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub(crate) depth: Option<usize>,
-    /// Explore only one of several states that differ only in the names of servers
+    /// If states differ only in the names of servers, explore only one of the states
     #[arg(long, value_name = "on|off", default_value = "on")]
     pub(crate) symmetry: OnOff,
-    /// Drop messages that cannot have an effect any more, and make writes durable at once when no more
+    /// Drop messages that cannot have an effect any more, and make writes durable immediately when no more
     /// crash can happen
     #[arg(long, value_name = "on|off", default_value = "on")]
     pub(crate) reduction: OnOff,
@@ -27,7 +27,7 @@ pub(crate) struct ExploreArguments {
     /// Stop after this many seconds
     #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) time: Option<u64>,
-    /// Stop when the states take this many MiB
+    /// Stop when the states take this much memory, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 8_192, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) memory: u64,
     /// The file for the schedule that violates a property
@@ -35,7 +35,7 @@ pub(crate) struct ExploreArguments {
     pub(crate) output: Option<PathBuf>,
 }
 
-/// The events that may happen, and their maximum numbers.
+/// The events that may happen in an exploration, and the maximum number of each kind of event.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct BoundsArguments {
     /// The number of voters of the first configuration
@@ -56,8 +56,8 @@ pub(crate) struct BoundsArguments {
     /// The maximum number of membership changes
     #[arg(long, value_name = "M", default_value_t = 0)]
     changes: u8,
-    /// The maximum number of heartbeats and announcements of commits; each goes to all followers. If there
-    /// are none, a lost message is not sent again
+    /// The maximum number of heartbeats and announcements of commits. Each heartbeat or announcement goes to
+    /// all followers. If this number is 0, a lost message is not sent again
     #[arg(long, value_name = "N", default_value_t = 0)]
     beats: u8,
     /// The maximum number of messages that are delivered twice
@@ -82,7 +82,7 @@ pub(crate) struct BoundsArguments {
 }
 
 impl BoundsArguments {
-    /// The bounds of these arguments.
+    /// Returns the bounds that these arguments set.
     pub(crate) fn bounds(self) -> Bounds {
         let Self { nodes, spares, terms, entries, crashes, changes, beats, duplicates, drops, .. } = self;
         let Self { batch, window, disks, judge, .. } = self;
@@ -124,12 +124,12 @@ pub(crate) enum OnOff {
 /// The time at which writes become durable.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum DiskModelArgument {
-    /// Each write becomes durable in the step that requests it. At some step this stops, and the server
-    /// crashes later
+    /// Each write becomes durable in the step that requests the write, until the disk hangs. After that, no
+    /// write becomes durable, and the server crashes later
     Hang,
     /// Each write becomes durable at any later time, or never
     Late,
-    /// Each write becomes durable in the step that requests it
+    /// Each write becomes durable in the step that requests the write
     Quick,
 }
 

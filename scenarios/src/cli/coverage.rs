@@ -1,4 +1,4 @@
-//! The coverage of a sweep so far, and the last run that added to it.
+//! The coverage of a sweep so far, and the last run that added to the coverage.
 
 use super::format::{grouped, many};
 use std::collections::BTreeSet;
@@ -10,12 +10,12 @@ pub(crate) struct Coverage {
     runs: u64,
     situations: BTreeSet<u64>,
     reached: BTreeSet<String>,
-    /// The number of the last run that showed something new.
+    /// The number of the last run that showed a new situation or a new event.
     last_new: u64,
 }
 
 impl Coverage {
-    /// Adds a run.
+    /// Adds the situations and the events of a run.
     pub(crate) fn add(&mut self, report: &Report) {
         self.runs += 1;
         let before = self.count();
@@ -33,12 +33,12 @@ impl Coverage {
         self.situations.len() + self.reached.len()
     }
 
-    /// The number of runs since the last run that showed something new.
+    /// Returns the number of runs since the last run that showed a new situation or a new event.
     pub(crate) const fn quiet(&self) -> u64 {
         self.runs - self.last_new
     }
 
-    /// The coverage in one line.
+    /// Describes the coverage in one line.
     pub(crate) fn line(&self) -> String {
         format!(
             "coverage   {}; run {} of {} was the last run with a new situation or event",

@@ -3,25 +3,26 @@
 use wavetank_sim::explore::properties::{self, Breach};
 use wavetank_sim::{Class, Verdict};
 
-/// An exit status, ordered from good to bad. The worst status of several runs is the status of all.
+/// An exit status, ordered from good to bad. If there are several runs, the worst status is the status of the
+/// command.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Status {
     /// Every property held.
     Held,
-    /// Nothing was judged: no check saw its subject, or the result is undecided.
+    /// At least one check had nothing to judge, or the result is undecided.
     Vacuous,
     /// A liveness property was violated.
     Liveness,
-    /// The code under test failed an assertion.
+    /// The code under test panicked.
     Panic,
     /// A safety property was violated.
     Safety,
-    /// The command could not run: wrong usage, or a file or stream failed.
+    /// The command could not run: the usage was wrong, or a file or a stream failed.
     Unusable,
 }
 
 impl Status {
-    /// The status of a verdict.
+    /// Returns the status of a verdict.
     pub(crate) fn of(verdict: &Verdict) -> Self {
         match verdict {
             Verdict::Held => Self::Held,
@@ -34,7 +35,7 @@ impl Status {
         }
     }
 
-    /// The status of a violation that an exploration found.
+    /// Returns the status of a violation that an exploration found.
     pub(crate) fn of_breach(breach: &Breach) -> Self {
         if breach.property == properties::PANIC { Self::Panic } else { Self::Safety }
     }
@@ -47,7 +48,7 @@ impl Status {
         }
     }
 
-    /// The exit code.
+    /// Returns the exit code of the process.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Held => 0,

@@ -8,11 +8,11 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A file that is being written. If it is dropped before [`AtomicFile::finish`], the temporary file is
-/// removed.
+/// A file that is being written. If this value is dropped before [`AtomicFile::finish`], the temporary file
+/// is removed.
 pub(crate) struct AtomicFile {
     path: PathBuf,
-    /// The temporary file; `None` if the target is a device or a pipe, which cannot be replaced.
+    /// The path of the temporary file; `None` if the target is a device or a pipe, which cannot be replaced.
     temporary: Option<PathBuf>,
     writer: BufWriter<File>,
 }
@@ -26,8 +26,8 @@ impl AtomicFile {
         // A symbolic link is followed: its target is replaced, not the link.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let is_special = match fs::metadata(&path) {
-            Ok(there) if there.is_dir() => return Err(write_error(&"it is a directory")),
-            Ok(there) if there.permissions().readonly() => return Err(write_error(&"it is read-only")),
+            Ok(there) if there.is_dir() => return Err(write_error(&"the path is a directory")),
+            Ok(there) if there.permissions().readonly() => return Err(write_error(&"the file is read-only")),
             Ok(there) => !there.is_file(),
             Err(_) => false,
         };
@@ -44,7 +44,7 @@ impl AtomicFile {
         Ok(Self { path, temporary, writer })
     }
 
-    /// The final path.
+    /// Returns the final path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -77,11 +77,11 @@ impl Drop for AtomicFile {
     }
 }
 
-/// A unique name for a temporary file in the same directory.
+/// Returns a unique path for a temporary file in the directory of `path`; `None` if `path` has no file name.
 fn temporary(path: &Path) -> Option<PathBuf> {
     let mut name = OsString::from(".");
     name.push(path.file_name()?);
-    // Two threads of one process may write the same file at once.
+    // Two threads of one process may write the same file at the same time.
     static WRITTEN: AtomicU64 = AtomicU64::new(0);
     name.push(format!(".{}-{}.partial", std::process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed)));
     Some(path.with_file_name(name))

@@ -1,14 +1,14 @@
-//! Formats numbers and names, the same way everywhere.
+//! Formats numbers and names in the same way everywhere.
 
 use std::collections::BTreeMap;
 use wavetank_raft::Time;
 
-/// The command that repeats this run.
+/// Returns the command that repeats the run with this name.
 pub(crate) fn replay_command(named: &str) -> String {
     format!("cargo run --release -- replay {named}")
 }
 
-/// A number with separators between thousands: `12,345`.
+/// Formats a number with separators between thousands: `12,345`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -26,7 +26,7 @@ pub(crate) fn seconds(time: Time) -> String {
     format!("{}.{:03} s", grouped(time.0 / 1_000_000), time.0 / 1_000 % 1_000)
 }
 
-/// Formats counts by name, for example `crash 3, cut 12`; a dash if there are no counts.
+/// Formats counts by name, for example `crash 3, cut 12`; a dash if all counts are zero.
 pub(crate) fn counts(counts: &BTreeMap<String, u64>) -> String {
     let parts: Vec<String> = counts
         .iter()
@@ -36,7 +36,7 @@ pub(crate) fn counts(counts: &BTreeMap<String, u64>) -> String {
     if parts.is_empty() { "-".to_owned() } else { parts.join(", ") }
 }
 
-/// A text with a title. It is wrapped after commas if a line becomes too long.
+/// Formats a text with a title. If a line becomes too long, the text continues in a new line after a comma.
 pub(crate) fn paragraph(title: &str, text: &str) -> String {
     const WIDTH: usize = 100;
     const INDENT: usize = 11;
@@ -52,7 +52,7 @@ pub(crate) fn paragraph(title: &str, text: &str) -> String {
     lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
 }
 
-/// Formats a count with its noun, for example `1 seed` or `2 seeds`.
+/// Formats a count with a noun, for example `1 seed` or `2 seeds`.
 pub(crate) fn many(count: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use wavetank_sim::linear::{self, CheckResult, Finding, HistoryFormat, Judgement};
 
-/// Reads the history, judges it, and prints the result.
+/// Reads a history, checks whether the history is linearizable, and prints the result.
 pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let path = &arguments.file;
     let format = format(arguments)?;
@@ -37,7 +37,7 @@ fn format(arguments: &JudgeArguments) -> Result<HistoryFormat, CliError> {
     Ok(if arguments.independent { format.with_independent_keys() } else { format })
 }
 
-/// Reads a file as text.
+/// Reads a file as UTF-8 text.
 pub(crate) fn read(path: &Path) -> Result<String, CliError> {
     let bytes = fs::read(path)
         .map_err(|error| CliError::new(format!("cannot read `{}`: {error}", path.display())))?;

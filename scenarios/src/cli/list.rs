@@ -1,4 +1,4 @@
-//! `wavetank list`: every scenario with its summary, by chapter.
+//! `wavetank list`: prints every scenario with the summary of the scenario, chapter by chapter.
 
 use super::exit::Status;
 use super::{CliError, Streams};
@@ -13,7 +13,7 @@ struct Listed {
     summary: &'static str,
 }
 
-/// Writes the list.
+/// Writes the list of the scenarios, as JSON or as text.
 pub(crate) fn list(
     scenarios: &[Scenario],
     json: bool,

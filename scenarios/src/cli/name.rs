@@ -1,9 +1,9 @@
-//! Finds a scenario by its name, and suggests the nearest name if there is none.
+//! Finds a scenario by name, and suggests the nearest name if no scenario has the name.
 
 use super::CliError;
 use crate::registry::Scenario;
 
-/// The scenario with this name.
+/// Returns the scenario with this name.
 pub(crate) fn find<'a>(scenarios: &'a [Scenario], name: &str) -> Result<&'a Scenario, CliError> {
     scenarios.iter().find(|scenario| scenario.name == name).ok_or_else(|| {
         let nearest = nearest(scenarios.iter().map(|scenario| scenario.name), name);
@@ -15,7 +15,8 @@ pub(crate) fn find<'a>(scenarios: &'a [Scenario], name: &str) -> Result<&'a Scen
     })
 }
 
-/// The name with the fewest edits. A name that contains the typed text counts as nearest.
+/// Returns the name that needs the fewest edits to become the typed text. A name that contains the typed text
+/// counts as needing no edit.
 fn nearest<'a>(names: impl Iterator<Item = &'a str>, typed: &str) -> Option<&'a str> {
     let distance = |name: &str| match name.contains(typed) && !typed.is_empty() {
         true => 0,
@@ -24,7 +25,8 @@ fn nearest<'a>(names: impl Iterator<Item = &'a str>, typed: &str) -> Option<&'a 
     names.map(|name| (distance(name), name)).min().map(|(_, name)| name)
 }
 
-/// The number of characters that must be inserted, deleted or replaced (Levenshtein distance).
+/// Returns the number of characters that must be inserted, deleted or replaced to turn `from` into `to`
+/// (Levenshtein distance).
 fn edits(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();

@@ -2,11 +2,11 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// The progress of a sweep or a search; hidden unless stderr is a terminal.
+/// The progress bar of a sweep, a shrink or an exploration. The bar is hidden unless stderr is a terminal.
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    /// The progress over a number of runs, or without a limit.
+    /// Makes the progress bar of a sweep. `runs` is the number of runs; `None` if the number is not known.
     pub(crate) fn of_runs(runs: Option<u64>, is_terminal: bool) -> Self {
         let template = match runs {
             Some(_) => "{bar:32} {pos}/{len} runs, {eta} left{msg}",
@@ -15,12 +15,12 @@ impl Progress {
         Self::new(runs, template, is_terminal)
     }
 
-    /// The progress over the plans of a shrink.
+    /// Makes the progress bar of a shrink. The bar counts plans.
     pub(crate) fn of_plans(is_terminal: bool) -> Self {
         Self::new(None, "{spinner} {pos} plans, {elapsed} elapsed; smallest: {msg}", is_terminal)
     }
 
-    /// The progress over the states of an exploration.
+    /// Makes the progress bar of an exploration. The bar counts states.
     pub(crate) fn of_states(is_terminal: bool) -> Self {
         Self::new(None, "{spinner} {pos} states, {elapsed} elapsed; {msg}", is_terminal)
     }
@@ -33,7 +33,7 @@ impl Progress {
         Self(ProgressBar::with_draw_target(length, target).with_style(style))
     }
 
-    /// Counts one more finished run; `failures` runs have failed so far.
+    /// Counts one more finished run. `failures` is the number of failed runs so far.
     pub(crate) fn step(&self, failures: u64) {
         if 0 < failures {
             self.set_message(&format!(", {failures} failed"));
@@ -41,7 +41,7 @@ impl Progress {
         self.0.inc(1);
     }
 
-    /// Shows the number of attempts, and the best result so far.
+    /// Shows the number of plans or states so far, and the text `best`.
     pub(crate) fn tried(&self, tries: u64, best: &str) {
         self.set_message(best);
         self.0.set_position(tries);

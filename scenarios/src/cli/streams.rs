@@ -4,7 +4,7 @@
 
 use std::io::{self, ErrorKind, Write};
 
-/// The command's two streams, and whether they are terminals.
+/// The two streams of the command. A flag for each stream says whether the stream is a terminal.
 pub struct Streams<'a> {
     /// The stream for data. The same seed gives the same bytes.
     pub out: &'a mut dyn Write,
@@ -27,7 +27,7 @@ impl<'a> PipeWriter<'a> {
         Self { inner, gone: false }
     }
 
-    /// Runs a write, and returns `nothing` if the pipe is broken.
+    /// Runs the write `act`. Returns `nothing` if the pipe is broken.
     fn unless_gone<T>(
         &mut self,
         nothing: T,

@@ -1,4 +1,4 @@
-//! The run that a command examines: given by scenario and seed, or by a capsule.
+//! The run that a command examines. The user names a scenario and a seed, or the file of a capsule.
 
 use super::file::AtomicFile;
 use super::{CliError, judge, name};
@@ -16,9 +16,9 @@ use wavetank_sim::{JudgeLevel, Plan, Report};
 /// A run that can be repeated.
 pub(crate) struct Subject<'a> {
     pub(crate) played: Played<'a>,
-    /// The recorded run, if it comes from a capsule.
+    /// The capsule of the recorded run; `None` if the user named a scenario and a seed.
     pub(crate) kept: Option<Capsule>,
-    /// The name that the user gave.
+    /// The name of the run: `storm:123`, for example, or the path of a capsule.
     pub(crate) named: String,
 }
 
@@ -32,14 +32,14 @@ pub(crate) enum Played<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// The run of a scenario under a seed.
+    /// Returns the run of a scenario under a seed.
     pub(crate) fn of(scenario: &'a Scenario, seed: u64) -> Self {
         let plan = registry::plan_of(scenario, seed);
         let named = format!("{}:{seed}", scenario.name);
         Self { played: Played::Plan(scenario, plan), kept: None, named }
     }
 
-    /// The run of a scenario under a seed, judged at this level.
+    /// Returns the run of a scenario under a seed. The judges examine the run at this level.
     pub(crate) fn judged(scenario: &'a Scenario, seed: u64, judges: JudgeLevel) -> Self {
         let mut subject = Self::of(scenario, seed);
         if let Played::Plan(_, plan) = &mut subject.played {
@@ -85,7 +85,7 @@ impl<'a> Subject<'a> {
         Ok(Self { played, kept: Some(capsule), named })
     }
 
-    /// The number of servers.
+    /// Returns the number of servers, spare servers included.
     pub(crate) fn servers(&self) -> usize {
         match &self.played {
             Played::Plan(_, plan) => plan.server_count(),
@@ -137,7 +137,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// The default path of the capsule of a failure.
+/// Returns the default path of the capsule of a failed run.
 pub(crate) fn default_path(scenario: &str, seed: u64) -> PathBuf {
     Path::new("target").join("wavetank").join(format!("{scenario}-{seed}.json"))
 }

@@ -8,7 +8,7 @@ use wavetank_sim::plan::{DiskPlan, Plan, RandomDelay};
 use wavetank_sim::{ServerIdx, ServerSet};
 
 impl Cluster {
-    /// Proposes a command to a server. No command may be proposed twice.
+    /// Proposes a command to a server. A story may propose the same command only once.
     pub fn propose(&mut self, to: ServerIdx, command: &str) -> &mut Self {
         let asked = self.ask(to, Call::Apply(Data::from(command.as_bytes())));
         let before = self.proposed.insert(command.to_owned(), asked);
@@ -24,17 +24,17 @@ impl Cluster {
         self
     }
 
-    /// Asks a leader to transfer its leadership to another server.
+    /// Asks the leader `from` to transfer the leadership to the server `to`.
     pub fn transfer(&mut self, from: ServerIdx, to: ServerIdx) -> PendingCall {
         self.ask(from, Call::Transfer { target: Some(to.id()) })
     }
 
-    /// Asks a leader to add a voter at once.
+    /// Asks a leader to add a server as a voter immediately. The server does not catch up first.
     pub fn add_voter(&mut self, leader: ServerIdx, idx: ServerIdx) -> PendingCall {
         self.change(leader, Change::AddVoter(idx.id(), idx.address()))
     }
 
-    /// Asks a leader to let a server catch up first, and then to make it a voter.
+    /// Asks a leader to let a server catch up first, and then to make the server a voter.
     pub fn add_voter_staged(&mut self, leader: ServerIdx, idx: ServerIdx) -> PendingCall {
         let (id, address) = (idx.id(), idx.address());
         self.ask(leader, Call::AddVoterStaged { id, address, prev_index: None })
@@ -50,14 +50,14 @@ impl Cluster {
         self.change(leader, Change::RemoveServer(idx.id()))
     }
 
-    /// Asks a leader to replace all members at once.
+    /// Asks a leader to replace all members by these servers in one change. The servers become voters.
     pub fn change_members(&mut self, leader: ServerIdx, servers: &[ServerIdx]) -> PendingCall {
         let member = |idx: &ServerIdx| Member::voter(idx.id(), idx.address());
         self.change(leader, Change::Members(servers.iter().map(member).collect()))
     }
 
-    /// Sends a read to a server, on one of the paths for reads. The call tells whether the server's state may
-    /// be read.
+    /// Sends a read to a server, on one of the paths for reads. The answer says whether the state of the
+    /// server may be read.
     pub fn read(&mut self, from: ServerIdx, path: ReadPath) -> PendingCall {
         self.ask(from, Call::Read(path))
     }
@@ -72,7 +72,7 @@ impl Cluster {
         PendingCall(request)
     }
 
-    /// Cuts all links between a server and the others, in both directions.
+    /// Cuts all links between a server and the other servers, in both directions.
     pub fn isolate(&mut self, idx: ServerIdx) {
         self.tank.isolate(idx);
     }
@@ -98,17 +98,19 @@ impl Cluster {
         self.tank.mend(other, one);
     }
 
-    /// Cuts all links from a server: no server hears it, but it hears every server.
+    /// Cuts all links from a server to the other servers. No other server hears the server, but the server
+    /// hears every other server.
     pub fn mute(&mut self, idx: ServerIdx) {
         self.tank.cut_one_way(ServerSet::only(idx), self.tank.all().without(idx));
     }
 
-    /// Cuts all links to a server: it hears no server, but every server hears it.
+    /// Cuts all links from the other servers to a server. The server hears no other server, but every other
+    /// server hears the server.
     pub fn deafen(&mut self, idx: ServerIdx) {
         self.tank.cut_one_way(self.tank.all().without(idx), ServerSet::only(idx));
     }
 
-    /// Leaves only the links between neighbours in this order.
+    /// Cuts the links between all these servers except the links between neighbours in this list.
     pub fn chain(&mut self, servers: &[ServerIdx]) {
         for (at, &one) in servers.iter().enumerate() {
             for &other in servers.iter().skip(at + 2) {
@@ -133,7 +135,7 @@ impl Cluster {
         self.tank.all().iter().for_each(|idx| self.crash(idx));
     }
 
-    /// Starts a server with the data that its disk still has.
+    /// Starts a server with the data that the disk of the server still has.
     pub fn restart(&mut self, idx: ServerIdx) {
         self.tank.restart(idx);
         self.check_judges();
@@ -154,7 +156,7 @@ impl Cluster {
         self.tank.all().iter().for_each(|idx| self.pause(idx));
     }
 
-    /// Resumes a server. It receives everything that arrived during the pause.
+    /// Resumes a server. The server receives everything that arrived during the pause.
     pub fn resume(&mut self, idx: ServerIdx) {
         self.tank.resume(idx);
     }
@@ -164,7 +166,8 @@ impl Cluster {
         self.tank.all().iter().for_each(|idx| self.resume(idx));
     }
 
-    /// From this moment, each sync takes longer than an election, but less time than the disk timeout.
+    /// From this moment, each sync of the server's disk takes longer than an election timeout and less time
+    /// than the disk timeout.
     pub fn slow_disk(&mut self, idx: ServerIdx) {
         let Plan { config, .. } = self.tank.plan();
         let (slow, slower) =
@@ -176,18 +179,18 @@ impl Cluster {
         self.change_disk(idx, |disks| disks.sync = Spans::new(slow, slower));
     }
 
-    /// From this moment, no sync ends.
+    /// From this moment, no sync of the server's disk ends.
     pub fn stall_disk(&mut self, idx: ServerIdx) {
         let for_ever = Span::s(1_000_000);
         self.change_disk(idx, |disks| disks.sync = Spans::new(for_ever, for_ever));
     }
 
-    /// From this moment, every write fails.
+    /// From this moment, every write to the server's disk fails.
     pub fn break_disk(&mut self, idx: ServerIdx) {
         self.change_disk(idx, |disks| disks.fail = Some(Ratio::new(1, 1)));
     }
 
-    /// Flips bits in the synced data of a server.
+    /// Flips bits in the synced data of a server, at this location.
     pub fn rot(&mut self, idx: ServerIdx, location: Location) {
         self.tank.damage(idx, DiskFault::RotIn(location), Draw::ZERO);
     }
@@ -198,12 +201,12 @@ impl Cluster {
         self.rot(idx, Location::Snapshot(last));
     }
 
-    /// Writes the next entries of a server in the wrong place.
+    /// Makes the next write of entries to a server's disk store the last entry in the wrong place.
     pub fn misdirect(&mut self, idx: ServerIdx) {
         self.tank.damage(idx, DiskFault::Misdirect, Draw::ZERO);
     }
 
-    /// Makes the next sync of a server fail. The writes that it covers are lost.
+    /// Makes the next sync of a server fail. The writes that the sync covers are lost.
     pub fn drop_pages(&mut self, idx: ServerIdx) {
         self.tank.damage(idx, DiskFault::DropPages, Draw::ZERO);
     }
@@ -223,25 +226,25 @@ impl Cluster {
         self.tank.free_space(idx);
     }
 
-    /// Loses a server and its disk. The server never comes back.
+    /// Loses a server together with the disk of the server. The server never comes back.
     pub fn lose(&mut self, idx: ServerIdx) {
         self.tank.lose(idx);
         self.check_judges();
     }
 
-    /// From this moment, each read of a server's disk takes this much longer.
+    /// From this moment, each read of a server's disk takes this much more time.
     pub fn delay_reads(&mut self, idx: ServerIdx, late: ElectionTimeouts) {
         let by = self.span(late);
         let late = RandomDelay { chance: Ratio::new(1, 1), by: Spans::new(by, by) };
         self.change_disk(idx, |disks| disks.late_read = Some(late));
     }
 
-    /// From this moment, a server's disk behaves as the plan says.
+    /// From this moment, a server's disk behaves as in the plan of the story.
     pub fn restore_disk(&mut self, idx: ServerIdx) {
         self.change_disk(idx, |_| {});
     }
 
-    /// Stalls a server's state machine for this time. The server continues without it.
+    /// Stalls a server's state machine for this time. The server continues without the state machine.
     pub fn stall_machine(&mut self, idx: ServerIdx, lasts: ElectionTimeouts) {
         self.tank.stall_machine(idx, self.span(lasts));
     }

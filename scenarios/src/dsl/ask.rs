@@ -8,15 +8,15 @@ impl Cluster {
     /// Returns the servers with which the cluster was bootstrapped.
     ///
     /// # Panics
-    /// Panics if their number is not `N`.
+    /// Panics if the number of these servers is not `N`.
     pub fn initial_members<const N: usize>(&self) -> [ServerIdx; N] {
         named(self.founders().iter().collect())
     }
 
-    /// Returns the blank servers. They are members of no cluster at first.
+    /// Returns the blank servers. Blank servers are not in the first configuration.
     ///
     /// # Panics
-    /// Panics if their number is not `N`.
+    /// Panics if the number of these servers is not `N`.
     pub fn spares<const N: usize>(&self) -> [ServerIdx; N] {
         named(self.tank.all().minus(self.founders()).iter().collect())
     }
@@ -24,7 +24,7 @@ impl Cluster {
     /// Returns the initial members without the leader.
     ///
     /// # Panics
-    /// Panics if their number is not `N`.
+    /// Panics if the number of these servers is not `N`.
     pub fn followers_of<const N: usize>(&self, leader: ServerIdx) -> [ServerIdx; N] {
         named(self.founders().without(leader).iter().collect())
     }
@@ -32,7 +32,7 @@ impl Cluster {
     /// Returns the servers in `some` without `this`.
     ///
     /// # Panics
-    /// Panics if their number is not `N`.
+    /// Panics if the number of these servers is not `N`.
     pub fn others_among<const N: usize>(&self, some: &[ServerIdx], this: ServerIdx) -> [ServerIdx; N] {
         named(some.iter().copied().filter(|&idx| idx != this).collect())
     }

@@ -63,7 +63,7 @@ impl Cluster {
         self.expect(leader == Some(idx), &format!("{idx} leads, but {known} leads"));
     }
 
-    /// Asserts a server's term.
+    /// Asserts that a server is in this term.
     pub fn expect_term(&mut self, idx: ServerIdx, term: Term) {
         let now = self.term_of(idx);
         self.expect(now == term, &format!("{idx} is in {term}; in fact it is in {now}"));
@@ -118,7 +118,7 @@ impl Cluster {
         self.expect(!is_there, &format!("`{command}` cannot be read from {idx}"));
     }
 
-    /// Asserts that a server does not lead while these election timeouts pass.
+    /// Asserts that a server does not lead during these election timeouts.
     pub fn expect_not_led_by(&mut self, idx: ServerIdx, timeouts: ElectionTimeouts) {
         self.while_passes(timeouts, &format!("{idx} does not lead"), |tank| {
             node(tank, idx).map(Node::role) != Some(RoleName::Leader)
@@ -142,14 +142,14 @@ impl Cluster {
         self.tank.all().iter().filter(is_member).filter_map(of).collect()
     }
 
-    /// Returns the commands that a server has applied. Returns `None` while it is down.
+    /// Returns the commands that a server has applied. Returns `None` if the server is down.
     fn committed_on(&self, idx: ServerIdx) -> Option<Vec<String>> {
         let text = |command: &[u8]| String::from_utf8_lossy(command).into_owned();
         Some(self.tank.fsm(idx)?.commands().map(text).collect())
     }
 }
 
-/// The commands in one line, for the text of a violation.
+/// Returns the commands in one line, for the text of a violation.
 fn list<C: AsRef<str>>(commands: &[C]) -> String {
     let quoted: Vec<String> = commands.iter().map(|command| format!("`{}`", command.as_ref())).collect();
     if quoted.is_empty() { "no command".to_owned() } else { quoted.join(" ") }

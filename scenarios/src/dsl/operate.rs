@@ -1,4 +1,4 @@
-//! Further calls of operators, and forged requests. The calls that add and remove servers are in `act.rs`.
+//! More calls of operators, and forged requests. The calls that add and remove servers are in `act.rs`.
 
 use super::{Cluster, PendingCall};
 use wavetank_raft::{
@@ -12,8 +12,8 @@ impl Cluster {
         self.change(leader, Change::DemoteVoter(idx.id()))
     }
 
-    /// Asks a leader to remove a server, on the condition that its configuration is still the one at
-    /// this index.
+    /// Asks a leader to remove a server. The leader refuses unless the index of the leader's newest
+    /// configuration is `index`.
     pub fn remove_since(&mut self, leader: ServerIdx, idx: ServerIdx, index: Index) -> PendingCall {
         self.ask(leader, Call::Change { change: Change::RemoveServer(idx.id()), prev_index: Some(index) })
     }
@@ -23,7 +23,7 @@ impl Cluster {
         self.change(leader, Change::AddVoter(idx.id(), ServerAddress::from(address.to_owned())))
     }
 
-    /// Asks a leader to transfer its leadership to the most up-to-date follower.
+    /// Asks the leader `from` to transfer the leadership to the most up-to-date follower.
     pub fn transfer_to_any(&mut self, from: ServerIdx) -> PendingCall {
         self.ask(from, Call::Transfer { target: None })
     }
@@ -33,7 +33,7 @@ impl Cluster {
         self.ask(idx, Call::Snapshot)
     }
 
-    /// Asks a leader to replace the state with these commands.
+    /// Asks a leader to replace the state of all state machines by a state with exactly these commands.
     pub fn restore(&mut self, leader: ServerIdx, commands: &[&str]) -> PendingCall {
         self.ask(leader, Call::Restore(crate::command_log::image_of(commands)))
     }
@@ -45,17 +45,18 @@ impl Cluster {
         self.ask(server, Call::Bootstrap(configuration))
     }
 
-    /// Delivers a forged TimeoutNow request from a server, with this term.
+    /// Delivers a forged TimeoutNow request with this term to the server `to`. The request names the server
+    /// `from` as the sender.
     pub fn deliver_timeout_now(&mut self, from: ServerIdx, to: ServerIdx, term: Term) {
         let request = Request::TimeoutNow(TimeoutNow { term: Some(term) });
         self.tank.force(to, Event::Request { from: from.node(), rpc: RpcId(u64::MAX), request });
         self.check_judges();
     }
 
-    /// Delivers again the first snapshot piece that a server ever received.
+    /// Delivers once more the first snapshot piece that was ever sent to a server.
     ///
     /// # Panics
-    /// Panics if the server never received a snapshot.
+    /// Panics if no snapshot was ever sent to the server.
     pub fn repeat_first_piece(&mut self, to: ServerIdx) {
         let piece = self.tank.observer().custom.first_piece(to).cloned();
         let (from, rpc, request) = piece.unwrap_or_else(|| panic!("no server sent a snapshot to {to}"));
@@ -63,7 +64,7 @@ impl Cluster {
         self.check_judges();
     }
 
-    /// Crashes a server and loses its disk. The server restarts with an empty disk.
+    /// Crashes a server and erases the disk of the server. After the next start, the server is blank.
     pub fn wipe(&mut self, idx: ServerIdx) {
         self.tank.crash_wiped(idx);
         self.check_judges();

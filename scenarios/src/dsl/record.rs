@@ -1,5 +1,5 @@
 //! Facts of a run that no server can report: the commands on disks and in unfinished writes, and the votes on
-//! disks. Only waits and assertions read these facts.
+//! disks. Only the functions of the stories read these facts.
 
 use std::collections::BTreeMap;
 use wavetank_raft::{Action, Entry, Index, LogId, LogOp, Payload, Request, RpcId, StoreJob, Term, Write};
@@ -25,20 +25,22 @@ struct ServerRecord {
     stored: BTreeMap<Index, Vec<u8>>,
     /// The writes that have not ended.
     writing: Vec<Write>,
-    /// The last vote on the server's disk: candidate and term.
+    /// The last vote on the server's disk: the candidate and the term.
     vote: Option<(ServerIdx, Term)>,
     has_halted: bool,
     /// The reason for the server's last refusal to start.
     refusal: Option<String>,
     has_installed: bool,
     is_installing: bool,
-    /// The number of snapshot pieces that the server began to write since it started.
+    /// The number of snapshot pieces that the server has begun to write since the last start.
     pieces: u64,
     /// The number of times that entries were read from the server's disk.
     reads: u64,
-    /// The first snapshot piece that was ever sent to the server, with its sender.
+    /// The first snapshot piece that was ever sent to the server: the sender, the id of the RPC and the
+    /// request.
     first_piece: Option<(ServerIdx, RpcId, Request)>,
-    /// The last snapshot that was sent to the server, and the number of its pieces that were sent.
+    /// The last snapshot that was sent to the server: the id of the last entry in the snapshot, and the
+    /// number of pieces that were sent.
     sent: Option<(LogId, u64)>,
 }
 
@@ -70,13 +72,14 @@ impl Observer for Record {
 }
 
 impl Record {
-    /// The votes that are on disks: voter, candidate and term.
+    /// Returns the votes that are on disks. A vote is the voter, the candidate and the term.
     pub(super) fn votes(&self) -> impl Iterator<Item = (ServerIdx, ServerIdx, Term)> + '_ {
         let vote = |(server, idx): (&ServerRecord, ServerIdx)| server.vote.map(|(to, term)| (idx, to, term));
         self.servers.iter().zip(ServerSet::first(ServerIdx::MAX_SERVERS).iter()).filter_map(vote)
     }
 
-    /// The voters whose vote for this candidate is on disk, in the last term in which it has such votes.
+    /// Returns the servers whose votes for this candidate are on disk. Only votes of the last term with such
+    /// votes count.
     pub(super) fn voters_of(&self, candidate: ServerIdx) -> ServerSet {
         let term = self.votes().filter(|vote| vote.1 == candidate).map(|vote| vote.2).max();
         self.votes().filter(|vote| vote.1 == candidate && Some(vote.2) == term).map(|vote| vote.0).collect()
@@ -87,13 +90,13 @@ impl Record {
         self.index_of(idx, command).is_some()
     }
 
-    /// The index of the command on the server's disk.
+    /// Returns the index of the command on the server's disk; `None` if the command is not on the disk.
     pub(super) fn index_of(&self, idx: ServerIdx, command: &str) -> Option<Index> {
         let stored = &self.servers[idx.at()].stored;
         stored.iter().find(|(_, stored)| *stored == command.as_bytes()).map(|(&index, _)| index)
     }
 
-    /// True if a write of the command has not ended.
+    /// True if the server has begun to write the command, and the write has not ended.
     pub(super) fn is_writing(&self, idx: ServerIdx, command: &str) -> bool {
         let commands = self.servers[idx.at()]
             .writing
@@ -118,7 +121,7 @@ impl Record {
         self.servers[idx.at()].has_installed
     }
 
-    /// The number of snapshot pieces that the server began to write since it started.
+    /// The number of snapshot pieces that the server has begun to write since the last start.
     pub(super) fn pieces(&self, idx: ServerIdx) -> u64 {
         self.servers[idx.at()].pieces
     }
@@ -128,7 +131,8 @@ impl Record {
         self.servers[idx.at()].reads
     }
 
-    /// The first snapshot piece that was ever sent to the server, with its sender.
+    /// The first snapshot piece that was ever sent to the server: the sender, the id of the RPC and the
+    /// request.
     pub(super) fn first_piece(&self, idx: ServerIdx) -> Option<&(ServerIdx, RpcId, Request)> {
         self.servers[idx.at()].first_piece.as_ref()
     }
@@ -205,7 +209,7 @@ fn entries(op: &LogOp) -> &[Entry] {
     }
 }
 
-/// The command of an entry, if it has one.
+/// Returns the command of an entry; `None` if the entry has no command.
 fn command_of(entry: &Entry) -> Option<&[u8]> {
     match &entry.payload {
         Payload::Command(command) => Some(command),

@@ -1,4 +1,4 @@
-//! Runs a story and makes its report.
+//! Runs a story and makes the report of the run.
 
 use super::{Cluster, GOES_ON, Record, Story, TRUE};
 use crate::trace::Trace;
@@ -51,7 +51,7 @@ impl Simulation for StoryRun {
     }
 }
 
-/// The custom checks of a story: its waits and its assertions.
+/// The custom checks of a story: the waits and the assertions of the story.
 impl CustomChecks for Record {
     fn verdict(&self) -> Option<&Violation> {
         self.ended.as_ref()

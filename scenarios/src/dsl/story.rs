@@ -1,4 +1,4 @@
-//! A story and its plan.
+//! A story and the plan of the story.
 
 use super::Cluster;
 use wavetank_sim::Plan;
@@ -12,7 +12,7 @@ pub struct Story {
     servers: u8,
     /// The number of blank servers outside the first configuration.
     spares: u8,
-    /// Changes the plan of the story, which has no faults.
+    /// A function that changes the plan of the story. Before the change, the plan has no faults.
     plan_tweak: fn(&mut Plan),
     /// The function that plays the story.
     pub(super) script: fn(&mut Cluster),

@@ -5,34 +5,36 @@ use wavetank_raft::{Answer, Index, Node, Outcome, RequestError, RoleName, Server
 use wavetank_sim::{ServerIdx, ServerSet};
 
 impl Cluster {
-    /// Waits until a server leads in the newest term and has committed an entry of that term.
+    /// Waits until a server leads in the newest term and has committed an entry of this term. Returns the
+    /// leader.
     pub fn until_leader(&mut self) -> ServerIdx {
         self.until_leader_that("a server leads", |_| true)
     }
 
-    /// Waits like [`until_leader`](Self::until_leader), for a server other than the old leader.
+    /// Waits like [`until_leader`](Self::until_leader), but until a server other than `old` leads.
     pub fn until_leader_other_than(&mut self, old: ServerIdx) -> ServerIdx {
         self.until_leader_that("another server leads", |idx| idx != old)
     }
 
-    /// Waits like [`until_leader`](Self::until_leader), for this server.
+    /// Waits like [`until_leader`](Self::until_leader), but until this server leads.
     pub fn until_leads(&mut self, idx: ServerIdx) -> &mut Self {
         self.until_leader_that(&format!("{idx} leads"), |leader| leader == idx);
         self
     }
 
-    /// Waits like [`until_leader`](Self::until_leader), for one of these servers.
+    /// Waits like [`until_leader`](Self::until_leader), but until one of these servers leads.
     pub fn until_leader_among(&mut self, these: &[ServerIdx]) -> ServerIdx {
         self.until_leader_that("one of these servers leads", |idx| these.contains(&idx))
     }
 
-    /// Waits until a server leads in the newest term. Other servers need not know it yet.
+    /// Waits until a server leads in the newest term. The other servers need not know this leader yet.
+    /// Returns the leader.
     pub fn until_elected(&mut self) -> ServerIdx {
         self.until(|_| "a server is elected".to_owned(), |tank| tank.leader().is_some());
         self.tank.leader().expect("an elected server exists when the wait ends")
     }
 
-    /// Waits like [`until_elected`](Self::until_elected), for one of these servers.
+    /// Waits like [`until_elected`](Self::until_elected), but until one of these servers leads.
     pub fn until_elected_among(&mut self, these: &[ServerIdx]) -> ServerIdx {
         let elected = |tank: &Tank| tank.leader().filter(|leader| these.contains(leader));
         self.until(|_| "one of these servers is elected".to_owned(), |tank| elected(tank).is_some());
@@ -50,7 +52,7 @@ impl Cluster {
         self.until(|_| format!("{idx} steps down"), |tank| role(tank, idx) != Some(RoleName::Leader))
     }
 
-    /// Waits until a server is in a later term.
+    /// Waits until a server is in a later term than `term`.
     pub fn until_term_above(&mut self, idx: ServerIdx, term: Term) -> &mut Self {
         let is_above = |node: &Node| term < node.term();
         self.until(
@@ -59,7 +61,7 @@ impl Cluster {
         )
     }
 
-    /// Waits until one server follows the other.
+    /// Waits until the server `idx` follows the server `leader`.
     pub fn until_follows(&mut self, idx: ServerIdx, leader: ServerIdx) -> &mut Self {
         let follows = |node: &Node| node.leader() == Some(leader.node());
         self.until(|_| format!("{idx} follows {leader}"), |tank| node(tank, idx).is_some_and(follows))
@@ -74,14 +76,16 @@ impl Cluster {
         )
     }
 
-    /// Waits until a vote for another server is on a disk, and returns voter, candidate and term.
+    /// Waits until a vote of a server for another server is on disk. Returns the voter, the candidate and the
+    /// term.
     pub fn until_a_vote_is_on_disk(&mut self) -> (ServerIdx, ServerIdx, Term) {
         let first = |tank: &Tank| tank.observer().custom.votes().find(|(voter, one, _)| voter != one);
         self.until(|_| "a vote is on a disk".to_owned(), |tank| first(tank).is_some());
         first(&self.tank).expect("such a vote exists when the wait ends")
     }
 
-    /// Waits until all of these servers have voted for the same one of them, and returns that server.
+    /// Waits until all these servers have voted for the same candidate, and the candidate is one of these
+    /// servers. Returns the candidate.
     pub fn until_all_vote_for_one_of(&mut self, these: &[ServerIdx]) -> ServerIdx {
         let these: ServerSet = these.iter().copied().collect();
         let chosen =
@@ -117,7 +121,7 @@ impl Cluster {
         )
     }
 
-    /// Waits until a server reads entries from its disk again.
+    /// Waits until a server begins one more read of entries from its disk.
     pub fn until_reads(&mut self, idx: ServerIdx) -> &mut Self {
         let before = self.tank.observer().custom.reads(idx);
         self.until(
@@ -149,7 +153,7 @@ impl Cluster {
         self.until_answered(command, "answered with an error", Result::is_err)
     }
 
-    /// Waits until the call of the command is refused, and the refusal names this leader.
+    /// Waits until the call that proposed the command is refused, and the refusal names this leader.
     pub fn until_refused_in_favour_of(&mut self, command: &str, leader: ServerIdx) -> &mut Self {
         self.until_answered(command, &format!("refused, and {leader} is named as the leader"), |outcome| {
             match outcome {
@@ -165,12 +169,12 @@ impl Cluster {
         self.until(|_| format!("`{command}` is {how}"), |tank| tank.outcome(request).is_some_and(&is_so))
     }
 
-    /// Waits until a call ends, and asserts that it is granted.
+    /// Waits until a call ends, and asserts that the call was granted.
     pub fn until_granted(&mut self, asked: PendingCall) -> &mut Self {
         self.until_decided(asked, "granted", Result::is_ok)
     }
 
-    /// Waits until a call ends, and asserts that it is refused or abandoned.
+    /// Waits until a call ends, and asserts that the call was refused or abandoned.
     pub fn until_refused(&mut self, asked: PendingCall) -> &mut Self {
         self.until_decided(asked, "refused", Result::is_err)
     }
@@ -190,7 +194,7 @@ impl Cluster {
         self
     }
 
-    /// Waits until a call ends, and asserts that it is refused for this reason.
+    /// Waits until a call ends, and asserts that the call was refused for this reason.
     pub fn until_refused_because(&mut self, asked: PendingCall, why: &RequestError) -> &mut Self {
         self.until_decided(asked, &format!("refused because {why}"), |outcome| outcome.as_ref() == Err(why))
     }
@@ -214,7 +218,7 @@ impl Cluster {
         )
     }
 
-    /// Waits until a server has begun to write `pieces` snapshot pieces since it started.
+    /// Waits until a server has begun to write `pieces` snapshot pieces since the last start.
     pub fn until_receives(&mut self, idx: ServerIdx, pieces: u64) -> &mut Self {
         self.until(
             |_| format!("{idx} receives {pieces} pieces of a snapshot"),
@@ -262,7 +266,8 @@ impl Cluster {
         )
     }
 
-    /// Waits until a server has a snapshot, taken by itself or received from its leader.
+    /// Waits until a server has a snapshot. The server took the snapshot, or received the snapshot from a
+    /// leader.
     pub fn until_snapshotted(&mut self, idx: ServerIdx) -> &mut Self {
         let is_there = |node: &Node| Index::ZERO < node.snapshot().index;
         self.until(|_| format!("{idx} has a snapshot"), |tank| node(tank, idx).is_some_and(is_there))
@@ -278,7 +283,7 @@ impl Cluster {
         self.until(what, |tank| unsettled(tank).is_none())
     }
 
-    /// Waits for this time.
+    /// Waits until this span of time has passed.
     pub fn until_passed(&mut self, timeouts: ElectionTimeouts) {
         self.while_passes(timeouts, "", |_| true);
     }
@@ -288,12 +293,13 @@ pub(super) fn node(tank: &Tank, idx: ServerIdx) -> Option<&Node> {
     tank.server(idx).map(Server::node)
 }
 
-/// The outcome of a call in words, for the text of a violation.
+/// Describes the outcome of a call in words, for the text of a violation.
 pub(super) fn decision(outcome: &Outcome) -> String {
     outcome.as_ref().map_or_else(|why| format!("refused because {why}"), |_| "granted".to_owned())
 }
 
-/// The voters in a server's configuration. A joint configuration has the voters of both sets.
+/// Returns the voters in a server's configuration. For a joint configuration, these are the voters of the old
+/// and of the new set.
 pub(super) fn voters_of(tank: &Tank, idx: ServerIdx) -> ServerSet {
     let known = node(tank, idx).map(Node::voters);
     let has_vote = |voter: &ServerIdx| known.is_some_and(|known| known.contains(voter.node()));
@@ -308,7 +314,7 @@ pub(super) fn is_applied(tank: &Tank, command: &str) -> bool {
     tank.all().iter().any(|idx| tank.fsm(idx).is_some_and(|command_log| command_log.has(command)))
 }
 
-/// True if a leader has committed an entry of its term.
+/// True if a leader has committed an entry of the leader's term.
 fn is_settled(tank: &Tank, leader: ServerIdx) -> bool {
     node(tank, leader).is_some_and(|node| node.log().term_at(node.commit()) == Some(node.term()))
 }

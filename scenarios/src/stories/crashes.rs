@@ -3,7 +3,7 @@
 use crate::dsl::{Cluster, ElectionTimeouts, election_timeouts};
 
 stories![
-    /// When all servers stop and start at the same moment, one of them is elected, and no command is
+    /// When all servers stop and start at the same moment, one of the servers is elected, and no command is
     /// lost.
     fn all_servers_restart_at_once(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -49,7 +49,8 @@ stories![
         cluster.expect_leads(leader);
     }
 
-    /// A leader whose disk is dead stops. The other servers keep the entries that it had sent before.
+    /// A leader whose disk is dead stops. The other servers keep the entries that the leader had already
+    /// sent.
     fn a_leader_with_a_dead_disk_stops(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_converged();
@@ -64,7 +65,7 @@ stories![
         cluster.expect_committed(&["kept", "dead disk's command", "also kept"]);
     }
 
-    /// A leader whose disk no longer answers steps down, although every other server still hears it.
+    /// A leader whose disk no longer answers steps down, although every other server still hears the leader.
     fn a_leader_with_a_stalled_disk_steps_down(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_converged();
@@ -94,7 +95,7 @@ stories![
         cluster.expect_committed(&["kept"]);
     }
 
-    /// A crashed follower causes no election, and commands are committed without it.
+    /// A crashed follower causes no election, and commands are committed without the follower.
     fn a_crashed_follower_causes_no_election(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [crashed, _] = cluster.followers_of(leader);
@@ -126,8 +127,8 @@ stories![
         cluster.expect_committed(&commands);
     }
 
-    /// A leader whose disk has stalled steps down within the disk timeout, even if its heartbeats are
-    /// answered. The commands that the other servers have are kept.
+    /// A leader whose disk has stalled steps down within the disk timeout, even if the other servers answer
+    /// the heartbeats. The commands that the other servers have are kept.
     fn a_leader_tolerates_a_stalled_disk_for_a_limited_time(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_converged();
@@ -143,8 +144,8 @@ stories![
         cluster.expect_committed_on(new, &["kept", "held by two", "also kept"]);
     }
 
-    /// A server whose disk has stalled is refused as a transfer target, because it could not even vote
-    /// for itself.
+    /// A server whose disk has stalled is refused as a transfer target, because such a server cannot even
+    /// vote for itself.
     fn a_server_with_a_stalled_disk_is_no_transfer_target(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [stalled, other] = cluster.followers_of(leader);
@@ -163,5 +164,5 @@ stories![
     }
 ];
 
-/// A server gives up a stalled disk after one second. This span is a little longer.
+/// A server gives up a stalled disk after one second. This span of time is a little longer.
 const DISK_TIMEOUT: ElectionTimeouts = election_timeouts(4);

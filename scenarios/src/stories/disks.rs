@@ -6,7 +6,8 @@ use wavetank_raft::Index;
 use wavetank_sim::disk::fault::Location;
 
 stories![
-    /// A server that finds a synced entry changed does not start, and another server takes its place.
+    /// A server that finds a damaged entry on its disk does not start. A new server replaces the damaged
+    /// server.
     #[cluster(spares = 1)]
     fn a_server_with_a_damaged_entry_does_not_start(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -28,7 +29,7 @@ stories![
         cluster.expect_voters(leader, &[leader, sound, new_server]);
     }
 
-    /// A server that cannot read its own vote does not start. Therefore it cannot vote twice.
+    /// A server that cannot read its own vote does not start. Therefore the server cannot vote twice.
     fn a_server_with_a_damaged_vote_does_not_start(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         let [damaged, other] = cluster.followers_of(old);
@@ -64,8 +65,8 @@ stories![
         cluster.expect_committed_on(leader, &["one", "two", "three"]);
     }
 
-    /// A server whose sync failed does not try the sync again. It stops, and later starts with the data on
-    /// its disk.
+    /// A server whose sync failed does not try the sync again. The server stops, and later starts with the
+    /// data on its disk.
     fn a_failed_sync_is_not_retried(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [failed, _] = cluster.followers_of(leader);
@@ -81,7 +82,7 @@ stories![
         cluster.expect_committed(&["kept", "dropped there"]);
     }
 
-    /// A server that cannot read its disk does not start. When it can read the disk again, nothing is
+    /// A server that cannot read its disk does not start. When the server can read the disk again, nothing is
     /// lost.
     fn a_failed_read_is_not_taken_for_an_empty_disk(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -98,7 +99,7 @@ stories![
         cluster.expect_committed(&["kept"]);
     }
 
-    /// A leader whose disk is full stops and is replaced. It comes back when the disk has space.
+    /// A leader whose disk is full stops and is replaced. The old leader comes back when the disk has space.
     fn a_leader_with_a_full_disk_is_replaced(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_converged();
@@ -116,8 +117,8 @@ stories![
         cluster.expect_readable(old, "also kept");
     }
 
-    /// A leader that cannot read its snapshot stops. A leader that can read its own snapshot brings the
-    /// new server up to date.
+    /// A leader that cannot read its snapshot stops. The next leader, which can read its own snapshot, brings
+    /// a new server up to date.
     #[cluster(spares = 1, plan_tweak = snapshots_soon)]
     fn a_leader_with_a_damaged_snapshot_is_replaced(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -137,7 +138,7 @@ stories![
         cluster.propose(new, "kept by all").until_stored(new_server, "kept by all");
     }
 
-    /// A server that is lost with its disk is removed, and a server with another id takes its place.
+    /// A server that is lost with its disk is removed. A server with another id replaces the lost server.
     #[cluster(spares = 1)]
     fn a_lost_server_is_replaced(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -156,7 +157,7 @@ stories![
         cluster.propose(leader, "replacement command").until_committed("replacement command");
     }
 
-    /// Servers drop messages with flipped bits, and the senders send them again.
+    /// Servers drop messages with flipped bits, and the senders send the messages again.
     #[cluster(plan_tweak = corrupting)]
     fn corrupted_messages_are_dropped(cluster: &mut Cluster) {
         let leader = cluster.within(election_timeouts(40)).until_leader();

@@ -4,7 +4,8 @@ use super::plan_tweaks::without_pre_vote;
 use crate::dsl::{Cluster, election_timeouts};
 
 stories![
-    /// Three new servers elect one leader, and a command proposed to it is committed on all three.
+    /// Three new servers elect one leader, and a command that is proposed to the leader is committed on all
+    /// three servers.
     fn three_servers_elect_a_leader(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         cluster.propose(leader, "first").until_committed("first");
@@ -14,7 +15,8 @@ stories![
         cluster.expect_leads(leader);
     }
 
-    /// A single server is its own majority: it leads, and after a crash it leads again in a new term.
+    /// A single server is a majority: the server leads, and after a crash the server leads again in a new
+    /// term.
     #[cluster(servers = 1)]
     fn a_single_server_leads_alone(cluster: &mut Cluster) {
         let only = cluster.until_leader();
@@ -30,8 +32,8 @@ stories![
         cluster.expect_committed(&["before", "after"]);
     }
 
-    /// When all servers campaign at the same moment, no server wins. Random timeouts separate them in a
-    /// later round.
+    /// When all servers campaign at the same moment, no server wins. Random timeouts separate the servers in
+    /// a later round.
     #[cluster(plan_tweak = without_pre_vote)]
     fn a_split_vote_is_tried_again(cluster: &mut Cluster) {
         cluster.pause_all();
@@ -45,7 +47,7 @@ stories![
         cluster.until_converged();
     }
 
-    /// A server that missed a committed entry can raise the term, but cannot lead in it.
+    /// A server that missed a committed entry can raise the term, but cannot lead in the new term.
     #[cluster(plan_tweak = without_pre_vote)]
     fn a_stale_candidate_only_raises_the_term(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -63,7 +65,7 @@ stories![
         cluster.expect_committed(&["missed"]);
     }
 
-    /// One entry of a newer term outweighs a long log suffix of an older term.
+    /// In an election, one entry of a newer term counts more than many entries of an older term.
     fn a_longer_but_older_log_loses(cluster: &mut Cluster) {
         let longer = cluster.until_leader();
         cluster.isolate(longer);
@@ -98,8 +100,8 @@ stories![
         cluster.expect_committed(&["shared", "kept by two"]);
     }
 
-    /// A voter crashes after its vote is on disk, but before another server receives the vote. It does not
-    /// vote again in that term.
+    /// A voter crashes after its vote is on disk, but before another server receives the vote. The voter does
+    /// not vote again in this term.
     fn a_vote_survives_a_crash(cluster: &mut Cluster) {
         let (voter, candidate, term) = cluster.until_a_vote_is_on_disk();
         cluster.crash(voter);
@@ -113,7 +115,7 @@ stories![
         cluster.until_converged();
     }
 
-    /// A crashed leader is replaced, and after its restart it has everything that was acknowledged.
+    /// A crashed leader is replaced. After the restart, the old leader has every acknowledged command.
     fn a_crashed_leader_is_replaced(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_committed("kept");
@@ -128,8 +130,8 @@ stories![
         cluster.expect_leads(new);
     }
 
-    /// A paused leader is deposed. After the pause, it refuses the command that a client sent to it during
-    /// the pause.
+    /// A paused leader is deposed. After the pause, the old leader refuses the command that a client sent
+    /// during the pause.
     fn a_paused_leader_wakes_up_deposed(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_committed("kept");
@@ -145,7 +147,8 @@ stories![
         cluster.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A leader that restarts before its absence is noticed does not go on leading in its old term.
+    /// A leader restarts before another server notices the absence of the leader. The leader does not go on
+    /// leading in the old term.
     fn a_restarted_leader_does_not_keep_its_term(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_committed("kept");
@@ -195,8 +198,8 @@ stories![
         cluster.expect_committed(&["meanwhile"]);
     }
 
-    /// One isolated server of three cannot lead, even after many attempts. With pre-vote, its term does not
-    /// grow either.
+    /// One isolated server of three cannot lead, even after many attempts. With pre-vote, the term of the
+    /// server does not grow either.
     fn a_minority_never_leads(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [last, the_other] = cluster.followers_of(leader);
@@ -212,7 +215,7 @@ stories![
         cluster.until_converged();
     }
 
-    /// When two servers cannot hear each other, neither of them leads. The old leader steps down soon.
+    /// When two servers cannot hear each other, neither of the servers leads. The old leader steps down soon.
     #[cluster(servers = 2)]
     fn two_partitioned_servers_have_no_leader(cluster: &mut Cluster) {
         let old = cluster.until_leader();

@@ -5,7 +5,8 @@ use crate::dsl::{Cluster, election_timeouts};
 use wavetank_raft::{Leader, ReadPath, Refusal, RequestError, Term};
 
 stories![
-    /// A new server first catches up as a nonvoter. Then it becomes a voter and counts towards a majority.
+    /// A new server first catches up as a nonvoter. Then the server becomes a voter and counts towards a
+    /// majority.
     #[cluster(spares = 1)]
     fn a_new_server_catches_up_before_it_votes(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -23,7 +24,7 @@ stories![
         cluster.expect_voters(leader, &[leader, a, b, new_server]);
     }
 
-    /// A removed follower does not disturb the cluster, even if it never learns of its removal.
+    /// A removed follower does not disturb the cluster, even if the follower never learns of the removal.
     fn a_removed_follower_disturbs_nobody(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [removed, stays] = cluster.followers_of(leader);
@@ -41,8 +42,8 @@ stories![
         cluster.propose(leader, "without it").until_committed("without it");
     }
 
-    /// A leader that removes itself leads until the removal is committed, and then another server takes
-    /// over.
+    /// A leader that removes itself leads until the removal is committed. Then another server becomes the
+    /// leader.
     fn a_leader_removes_itself(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         let [a, b] = cluster.followers_of(old);
@@ -117,7 +118,7 @@ stories![
         cluster.expect_committed(&["command for nonvoters"]);
     }
 
-    /// All members are replaced at once through a joint configuration, and the new members have every
+    /// All members are replaced in one change through a joint configuration. The new members have every
     /// command.
     #[cluster(spares = 3)]
     fn all_members_are_replaced_at_once(cluster: &mut Cluster) {
@@ -155,8 +156,8 @@ stories![
         cluster.expect_committed(&["needs both"]);
     }
 
-    /// A server that was removed while it was isolated comes back with its old configuration and cannot
-    /// lead: no server that it knows votes for it.
+    /// A server that was removed during an isolation comes back with its old configuration and cannot lead:
+    /// no server in the old configuration votes for this server.
     #[cluster(spares = 1)]
     fn a_server_with_an_old_configuration_cannot_lead(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -177,7 +178,7 @@ stories![
         cluster.until_converged();
     }
 
-    /// A cluster grows from one server to five, and shrinks back to the server that it began with.
+    /// A cluster grows from one server to five, and shrinks back to the first server.
     #[cluster(servers = 1, spares = 4)]
     fn a_cluster_grows_to_five_and_shrinks_back(cluster: &mut Cluster) {
         let first = cluster.until_leader();
@@ -300,7 +301,8 @@ stories![
         cluster.expect_voters(leader, &[leader, a, b, quick]);
     }
 
-    /// A leader that demotes itself is replaced by another leader. It stays in the cluster as a nonvoter.
+    /// A leader that demotes itself is replaced by another leader. The old leader stays in the cluster as a
+    /// nonvoter.
     #[cluster(plan_tweak = no_shutdown_on_remove)]
     fn a_leader_demotes_itself(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -376,7 +378,7 @@ stories![
         cluster.expect_voters(leader, &[leader]);
     }
 
-    /// After a leader has changed its address, its followers name it with the new address.
+    /// After a leader has changed its address, the followers name the leader with the new address.
     fn a_leader_is_named_with_its_new_address(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [follower, other] = cluster.followers_of(leader);
@@ -394,7 +396,7 @@ stories![
         cluster.expect_voters(leader, &[leader, follower, other]);
     }
 
-    /// A blank server does not campaign. It waits until it is added to a cluster.
+    /// A blank server does not campaign. The server waits until a leader adds the server to a cluster.
     #[cluster(spares = 1)]
     fn a_blank_server_waits_to_be_added(cluster: &mut Cluster) {
         let leader = cluster.until_leader();

@@ -29,8 +29,8 @@ stories![
         cluster.expect_nonvoters(lost, &[]);
     }
 
-    /// A new leader refuses membership changes before its first commit: until then it may not know the
-    /// latest committed change.
+    /// A new leader refuses membership changes before its first commit: until then, the leader may not know
+    /// the latest committed change.
     #[cluster(spares = 1)]
     fn a_change_before_the_first_commit_is_refused(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -49,8 +49,7 @@ stories![
     }
 
     /// If a new leader changed the membership before its first commit, the old leader could return with a
-    /// majority of its own and undo committed entries. This is the bug that was found in single-server
-    /// changes in 2015.
+    /// majority of its own and undo committed entries. This bug of single-server changes was found in 2015.
     #[cluster(servers = 4, spares = 1)]
     fn an_early_change_would_allow_two_majorities(cluster: &mut Cluster) {
         let one = cluster.until_leader();
@@ -104,8 +103,8 @@ stories![
         cluster.expect_committed(&["three of four"]);
     }
 
-    /// A server has two membership changes and does not know whether they are committed. Only the change
-    /// that was not committed is undone.
+    /// A server has two membership changes and does not know whether the changes are committed. Only the
+    /// change that was not committed is undone.
     #[cluster(servers = 5, spares = 2)]
     fn only_the_uncommitted_of_two_changes_is_undone(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -157,7 +156,7 @@ stories![
         cluster.expect_committed(&["afterwards"]);
     }
 
-    /// A removed server is added again. It still has its old disk, and catches up.
+    /// A removed server is added again. The server still has its old disk, and catches up.
     fn a_server_rejoins_with_its_old_disk(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [removed, other] = cluster.followers_of(leader);
@@ -197,8 +196,8 @@ stories![
         cluster.expect_committed(&["lost disk's data", "new disk's data"]);
     }
 
-    /// A leader still tells a removed server of its removal while that server gets a new disk. It sends no
-    /// entries from before the removal to the new disk.
+    /// A leader still tells a removed server of its removal while that server gets a new disk. The leader
+    /// sends no entries from before the removal to the new disk.
     fn a_new_disk_gets_no_entries_from_before_the_removal(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [removed, _] = cluster.followers_of(leader);
@@ -240,7 +239,8 @@ stories![
         cluster.expect_committed(&["heard"]);
     }
 
-    /// A promoted server does not know of its promotion yet. It still grants a vote that the candidate needs.
+    /// A promoted server does not know of its promotion yet. The server still grants a vote that the
+    /// candidate needs.
     #[cluster(servers = 2, spares = 1)]
     fn a_promoted_server_votes_before_it_knows_of_it(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -261,7 +261,7 @@ stories![
         cluster.expect_voters(unaware, &[old, other, unaware]);
     }
 
-    /// A promotion that its leader had not finished is dropped by the next leader, and can be started
+    /// The next leader drops a promotion that the old leader had not finished. The promotion can be started
     /// again.
     #[cluster(spares = 1)]
     fn a_promotion_ends_with_its_leader(cluster: &mut Cluster) {
@@ -286,7 +286,8 @@ stories![
         cluster.expect_committed(&["with a listener"]);
     }
 
-    /// A server that was removed long ago wins no election, although its former voters still run.
+    /// A server that was removed long ago wins no election, although the servers that once voted for this
+    /// server still run.
     #[cluster(spares = 3)]
     fn a_server_removed_long_ago_wins_no_election(cluster: &mut Cluster) {
         let first = cluster.until_leader();
@@ -313,7 +314,8 @@ stories![
         cluster.expect_committed(&["nothing happened"]);
     }
 
-    /// When the leader that entered a joint configuration has crashed, the next leader leaves it.
+    /// When the leader that entered a joint configuration has crashed, the next leader leaves the joint
+    /// configuration.
     #[cluster(spares = 2)]
     fn a_joint_configuration_is_left_by_the_next_leader(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -377,8 +379,8 @@ stories![
         cluster.expect_committed(&["before", "behind it", "alone"]);
     }
 
-    /// A server that was removed while it was isolated has a high term. When it is added again, it causes
-    /// one election and no more.
+    /// A server that was removed while it was isolated has a high term. When the server is added again, the
+    /// server causes one election and no more.
     #[cluster(plan_tweak = without_pre_vote)]
     fn a_removed_server_with_a_high_term_costs_one_election(cluster: &mut Cluster) {
         let old = cluster.until_leader();

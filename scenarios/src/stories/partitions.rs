@@ -3,7 +3,7 @@
 use crate::dsl::{Cluster, election_timeouts};
 
 stories![
-    /// An isolated leader cannot commit its entry, and drops the entry when it returns.
+    /// An isolated leader cannot commit its entry, and drops the entry when the leader returns.
     fn an_isolated_leader_loses_its_uncommitted_entry(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_committed("kept");
@@ -20,7 +20,8 @@ stories![
         cluster.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A leader that no other server hears is replaced. It follows the new leader, which it hears.
+    /// A leader that no other server hears is replaced. The old leader hears the new leader, and follows the
+    /// new leader.
     fn a_leader_that_nobody_hears_is_replaced(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_committed("kept");
@@ -35,7 +36,7 @@ stories![
         cluster.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A leader that hears no other server steps down, although every server hears it.
+    /// A leader that hears no other server steps down, although every server hears the leader.
     fn a_leader_that_hears_nobody_steps_down(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_committed("kept");
@@ -86,8 +87,8 @@ stories![
         cluster.expect_committed(&["kept"]);
     }
 
-    /// When servers hear only their neighbours in a chain, only the servers in the middle reach a
-    /// majority. One of them leads.
+    /// When servers hear only their neighbours in a chain, only the servers in the middle reach a majority.
+    /// One of these servers leads.
     #[cluster(servers = 5)]
     fn a_chain_is_led_from_its_middle(cluster: &mut Cluster) {
         let [a, b, c, d, e] = cluster.initial_members();
@@ -102,8 +103,8 @@ stories![
         cluster.expect_committed(&["kept"]);
     }
 
-    /// Several partitions follow one another, and a command is committed before each. All commands are
-    /// kept in order.
+    /// Several partitions follow one another, and a command is committed before each partition. All commands
+    /// are kept in order.
     #[cluster(servers = 5)]
     fn repeated_partitions_lose_nothing(cluster: &mut Cluster) {
         let commands = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];

@@ -24,7 +24,7 @@ pub(super) fn smallest_cache(plan: &mut Plan) {
     plan.config.log_cache_capacity = 1;
 }
 
-/// Makes a leader read each entry separately. A read takes longer than a heartbeat interval.
+/// Makes a leader read each entry from its disk separately. A read takes longer than a heartbeat interval.
 pub(super) fn reads_longer_than_a_heartbeat(plan: &mut Plan) {
     smallest_cache(plan);
     plan.config.max_append_entries = 1;
@@ -35,20 +35,20 @@ pub(super) fn without_trailing_logs(plan: &mut Plan) {
     plan.config.trailing_logs = 0;
 }
 
-/// Sends at most two entries in one message. Two servers that lag by different numbers of entries then
-/// receive messages with different last entries.
+/// Makes a leader send at most two entries in one message. Two servers that lag by different numbers of
+/// entries then receive messages with different last entries.
 pub(super) fn two_entries_at_a_time(plan: &mut Plan) {
     without_trailing_logs(plan);
     plan.config.max_append_entries = 2;
 }
 
-/// Sends one entry in one message. A state machine then has at most four entries that wait for it.
+/// Makes a leader send one entry in one message. Then at most four entries wait for a state machine.
 pub(super) fn four_entries_in_line(plan: &mut Plan) {
     without_trailing_logs(plan);
     one_entry_at_a_time(plan);
 }
 
-/// Sends each snapshot in many pieces.
+/// Makes a leader send each snapshot in many pieces.
 pub(super) fn small_chunks(plan: &mut Plan) {
     without_trailing_logs(plan);
     plan.config.snapshot_chunk_bytes = 32;

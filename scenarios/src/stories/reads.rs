@@ -1,11 +1,11 @@
-//! Reads: leaders confirm that they lead before they answer.
+//! Reads: a leader confirms that it still leads before the leader answers a read.
 
 use super::plan_tweaks::slow_state_machines;
 use crate::dsl::{Cluster, election_timeouts};
 use wavetank_raft::ReadPath;
 
 stories![
-    /// A leader answers a read after a majority has confirmed that it still leads.
+    /// A leader answers a read after a majority has confirmed that the leader still leads.
     fn a_read_waits_for_a_majority(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         cluster.propose(leader, "kept").until_committed("kept");
@@ -32,7 +32,7 @@ stories![
         }
     }
 
-    /// A leader with a lease answers a read at once; after a pause its lease has expired.
+    /// A leader with a lease answers a read immediately. After a pause, the lease has expired.
     fn a_lease_expires_during_a_pause(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         cluster.propose(leader, "kept").until_converged();
@@ -47,8 +47,8 @@ stories![
         cluster.until_refused(read);
     }
 
-    /// A new leader answers a read only after it has committed an entry of its own term. Therefore the read
-    /// returns every acknowledged command.
+    /// A new leader answers a read only after the leader has committed an entry of its own term. Therefore
+    /// the read returns every acknowledged command.
     fn a_new_leader_reads_what_its_predecessor_committed(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_acknowledged("kept");
@@ -150,7 +150,8 @@ stories![
         cluster.expect_readable(alone, "new");
     }
 
-    /// A read is answered only after the state machine has caught up, even if it is far behind.
+    /// A read is answered only after the state machine has caught up, even if the state machine is far
+    /// behind.
     #[cluster(plan_tweak = slow_state_machines)]
     fn a_read_waits_for_the_state_machine(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -168,8 +169,8 @@ stories![
         cluster.expect_readable(new, "two");
     }
 
-    /// A leader is verified after a majority has confirmed it. Of three servers, two can confirm it, but one
-    /// cannot.
+    /// A leader is verified after a majority has confirmed the leader. Two of three servers are a majority;
+    /// one server is not.
     fn a_leader_is_verified_by_a_majority(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [one, another] = cluster.followers_of(leader);

@@ -1,4 +1,4 @@
-//! Bootstrapping: the servers that may bootstrap a cluster, and the time at which they may do it.
+//! Bootstrapping: the servers that may bootstrap a cluster, and the time at which a bootstrap is allowed.
 
 use crate::dsl::{Cluster, election_timeouts};
 use wavetank_raft::RequestError;
@@ -24,7 +24,8 @@ stories![
         cluster.expect_committed(&["kept"]);
     }
 
-    /// A server that is not a member of the configuration refuses to bootstrap it, and stays blank.
+    /// A server that is not a member of a configuration refuses to bootstrap the configuration, and stays
+    /// blank.
     #[cluster(spares = 1)]
     fn a_server_outside_the_cluster_cannot_bootstrap_it(cluster: &mut Cluster) {
         let leader = cluster.until_leader();

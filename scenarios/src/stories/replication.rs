@@ -7,7 +7,7 @@ use super::plan_tweaks::{
 use crate::dsl::{Cluster, election_timeouts};
 
 stories![
-    /// A follower that missed twenty commands receives all of them when it is back.
+    /// A follower that missed twenty commands receives all these commands when the follower is back.
     fn a_follower_catches_up(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [absent, _] = cluster.followers_of(leader);
@@ -39,7 +39,7 @@ stories![
         cluster.expect_committed(&["kept"]);
     }
 
-    /// Two servers of four are not a majority: they do not commit a command and do not elect a leader.
+    /// Two servers of four are not a majority: the two servers commit no command and elect no leader.
     #[cluster(servers = 4)]
     fn half_of_four_is_no_majority(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -69,7 +69,7 @@ stories![
         cluster.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A long log suffix that only one server has is replaced by the few entries that were committed
+    /// Only one server has a long log suffix. The suffix is replaced by the few entries that were committed
     /// meanwhile.
     fn a_long_uncommitted_suffix_is_replaced(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -85,7 +85,7 @@ stories![
     }
 
     /// Figure 8 of the Raft paper: a leader does not commit an entry of an older term by counting copies,
-    /// because another candidate with a newer entry can still replace it.
+    /// because another candidate with a newer entry can still replace the entry.
     #[cluster(servers = 5, plan_tweak = one_entry_at_a_time)]
     fn figure_8(cluster: &mut Cluster) {
         let first = cluster.until_leader();
@@ -168,7 +168,7 @@ stories![
         cluster.expect_committed(&["before", "after"]);
     }
 
-    /// A leader whose own disk is slow still commits: two followers are a majority without it.
+    /// A leader whose own disk is slow still commits: two followers are a majority without the leader.
     fn followers_commit_without_the_leaders_disk(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         cluster.propose(leader, "before").until_converged();
@@ -181,8 +181,8 @@ stories![
         cluster.expect_committed(&["before", "during"]);
     }
 
-    /// A server lags so far that the leader no longer has the entries. It receives a snapshot in their
-    /// place.
+    /// A server lags so far that the leader no longer has the missing entries. The server receives a snapshot
+    /// instead of the entries.
     #[cluster(plan_tweak = snapshots_soon)]
     fn a_snapshot_replaces_the_log(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -199,7 +199,8 @@ stories![
         cluster.expect_committed(TWENTY);
     }
 
-    /// A leader reads entries that are no longer in its cache from its disk when a follower needs them.
+    /// When a follower needs entries that are no longer in the leader's cache, the leader reads the entries
+    /// from disk.
     #[cluster(plan_tweak = smallest_cache)]
     fn entries_outside_the_cache_are_read_from_disk(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -231,7 +232,7 @@ stories![
     }
 
     /// A disk read of a leader takes long. Meanwhile the entries are overwritten, and the leader leads again
-    /// in a later term. It does not send the entries that it has read.
+    /// in a later term. The leader does not send the entries of this read.
     #[cluster(servers = 5, plan_tweak = smallest_cache)]
     fn entries_read_in_an_older_term_are_not_sent(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -263,7 +264,7 @@ stories![
     }
 ];
 
-/// This list is longer than the number of commands that a leader sends before the first response.
+/// Twenty commands. A leader sends fewer commands than this before the first response.
 const TWENTY: &[&str] = &[
     "one",
     "two",

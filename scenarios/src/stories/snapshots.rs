@@ -1,4 +1,4 @@
-//! Snapshots: they are taken, sent, interrupted, installed and restored.
+//! Snapshots that are taken, sent, interrupted, installed and restored.
 
 use super::plan_tweaks::{
     four_entries_in_line, small_chunks, small_chunks_reordered_and_duplicated, snapshots_soon,
@@ -8,8 +8,8 @@ use crate::dsl::{Cluster, election_timeouts};
 use wavetank_sim::ServerIdx;
 
 stories![
-    /// A server that crashes while it receives a snapshot has either its old state or the new state after the
-    /// restart.
+    /// A server crashes while it receives a snapshot. After the restart, the server has either the old state
+    /// or the new state.
     #[cluster(plan_tweak = small_chunks)]
     fn a_crash_during_a_snapshot_install_loses_nothing(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -69,8 +69,8 @@ stories![
         expect_all(cluster, &proposed);
     }
 
-    /// A newer snapshot arrives while a slow state machine loads an older one. The store keeps the older
-    /// one until it is loaded.
+    /// A newer snapshot arrives while a slow state machine loads an older snapshot. The store keeps the older
+    /// snapshot until the state machine has loaded this snapshot.
     #[cluster(plan_tweak = without_trailing_logs)]
     fn a_snapshot_is_kept_while_it_is_loaded(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -109,7 +109,7 @@ stories![
     }
 
     /// A newer snapshot follows an interrupted snapshot. A late piece of the older snapshot does not become
-    /// part of the newer one.
+    /// part of the newer snapshot.
     #[cluster(servers = 7, plan_tweak = small_chunks)]
     fn pieces_of_two_snapshots_do_not_mix(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -147,8 +147,8 @@ stories![
         cluster.expect_committed(&["first of new", "other of new", "third of new", "last of new"]);
     }
 
-    /// A long log suffix that was never committed is replaced by a snapshot that ends before the suffix
-    /// does.
+    /// A long log suffix that was never committed is replaced by a snapshot that ends before the end of the
+    /// suffix.
     #[cluster(plan_tweak = without_trailing_logs)]
     fn a_conflicting_suffix_is_replaced_by_a_snapshot(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -174,7 +174,7 @@ stories![
         expect_all(cluster, &proposed);
     }
 
-    /// The leader sends a snapshot to a follower whose responses are lost. It keeps the entries that it has
+    /// The leader sends a snapshot to a follower whose responses are lost. The follower keeps its entries
     /// after the end of the snapshot.
     #[cluster(plan_tweak = two_entries_at_a_time)]
     fn entries_after_a_snapshot_are_kept(cluster: &mut Cluster) {
@@ -201,8 +201,8 @@ stories![
         cluster.expect_committed(&["before", "in the snapshot", "behind it"]);
     }
 
-    /// When a snapshot overtakes commands that wait for the state machine, their callers get an error.
-    /// They do not get the answer of another command.
+    /// When a snapshot overtakes commands that wait for the state machine, the callers of these commands get
+    /// an error. No caller gets the answer of another command.
     #[cluster(plan_tweak = four_entries_in_line)]
     fn calls_overtaken_by_a_snapshot_fail(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -230,7 +230,7 @@ stories![
         expect_all(cluster, &proposed);
     }
 
-    /// A server that missed several membership changes learns all of them from one snapshot.
+    /// A server that missed several membership changes learns all these changes from one snapshot.
     #[cluster(spares = 2, plan_tweak = without_trailing_logs)]
     fn a_snapshot_carries_the_configuration(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -257,7 +257,7 @@ stories![
         expect_all(cluster, &proposed);
     }
 
-    /// A server that was demoted while it was isolated learns of it from a snapshot, and does not
+    /// A server that was demoted during an isolation learns of the demotion from a snapshot, and does not
     /// campaign.
     #[cluster(plan_tweak = without_trailing_logs)]
     fn a_demotion_is_learnt_from_a_snapshot(cluster: &mut Cluster) {
@@ -284,8 +284,8 @@ stories![
         expect_all(cluster, &proposed);
     }
 
-    /// A snapshot has only the committed configuration. An uncommitted change is not in it, and can be
-    /// undone.
+    /// A snapshot has only the committed configuration. An uncommitted change is not in the snapshot, and can
+    /// be undone.
     #[cluster(spares = 1, plan_tweak = without_trailing_logs)]
     fn a_snapshot_excludes_an_uncommitted_change(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -374,7 +374,7 @@ stories![
         expect_all(cluster, &proposed);
     }
 
-    /// A restore is ordered with the commands: it replaces the state of all commands before it, and no
+    /// A restore is ordered with the commands. The restore replaces the state of all earlier commands, and no
     /// later command is lost.
     fn a_restore_is_ordered_with_the_commands(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -415,7 +415,7 @@ stories![
     }
 ];
 
-/// Proposes twenty more commands, and waits until they are committed.
+/// Proposes twenty more commands, and waits until the last command is acknowledged.
 fn propose_twenty(cluster: &mut Cluster, leader: ServerIdx, proposed: &mut Vec<String>) {
     for _ in 0..20 {
         let command = format!("word {}", proposed.len() + 1);
@@ -436,7 +436,7 @@ fn compact(cluster: &mut Cluster, servers: &[ServerIdx], proposed: &[String]) {
     }
 }
 
-/// Commits and compacts twenty commands that an isolated server misses.
+/// Isolates a server. Then commits and compacts twenty commands that the isolated server misses.
 fn leave_behind(
     cluster: &mut Cluster,
     leader: ServerIdx,

@@ -13,8 +13,8 @@ pub fn storm(plan: Plan, trace: Trace) -> Run<Trace> {
     run("storm", plan, trace)
 }
 
-/// More disks are damaged than a cluster can tolerate. The remaining servers may stop answering; they
-/// must never answer wrongly.
+/// More disks are damaged than a cluster can tolerate. The remaining servers may stop answering, but must
+/// never answer wrongly.
 pub fn storm_beyond_budget(plan: Plan, trace: Trace) -> Run<Trace> {
     run("storm_beyond_budget", plan, trace)
 }

@@ -1,4 +1,4 @@
-//! Leadership transfers: they succeed, fail, are refused, and are forged.
+//! Leadership transfers that succeed, fail, are refused, or are forged.
 
 use super::plan_tweaks::without_trailing_logs;
 use crate::dsl::{Cluster, election_timeouts};
@@ -82,8 +82,8 @@ stories![
         cluster.until_leads(ready).until_granted(third);
     }
 
-    /// A leadership transfer that fails ends within its timeout, and the leader accepts commands as
-    /// before.
+    /// A leadership transfer that fails ends within the timeout for transfers, and the leader accepts
+    /// commands as before.
     fn a_failed_transfer_changes_nothing(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [dead, _] = cluster.followers_of(leader);
@@ -126,7 +126,7 @@ stories![
         cluster.expect_committed(&["for a majority", "for the best"]);
     }
 
-    /// A TimeoutNow request is ignored if it arrives too late or its sender does not lead.
+    /// A TimeoutNow request is ignored if the request arrives too late, or if the sender does not lead.
     fn a_stale_timeout_now_is_ignored(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         let [a, b] = cluster.followers_of(old);
@@ -147,8 +147,8 @@ stories![
         cluster.propose(new, "undisturbed").until_acknowledged("undisturbed");
     }
 
-    /// A server that is being removed is refused as a transfer target, although its removal is not
-    /// committed yet.
+    /// A server that is being removed is refused as a transfer target, although the removal is not committed
+    /// yet.
     fn a_server_being_removed_is_no_transfer_target(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [leaves, stays] = cluster.followers_of(leader);
@@ -168,7 +168,8 @@ stories![
         cluster.expect_voters(stays, &[leader, stays]);
     }
 
-    /// A leader is deposed during a leadership transfer. When it leads again, it accepts commands.
+    /// A leader is deposed during a leadership transfer. When this server leads again, the server accepts
+    /// commands.
     fn a_transfer_ends_with_its_leadership(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [target, absent] = cluster.followers_of(leader);
@@ -187,8 +188,8 @@ stories![
         cluster.expect_committed(&["missed", "afterwards"]);
     }
 
-    /// A leader that has sent TimeoutNow no longer has a lease, because the receiver may act late. It
-    /// confirms a read by asking a majority.
+    /// A leader that has sent TimeoutNow no longer has a lease, because the receiver may act late. The leader
+    /// asks a majority before it answers a read.
     fn there_is_no_lease_after_timeout_now(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [target, _] = cluster.followers_of(leader);
@@ -207,8 +208,8 @@ stories![
         cluster.expect_readable(leader, "kept");
     }
 
-    /// The leader sends a snapshot to a transfer target that lacks compacted entries, and then tells it to
-    /// campaign.
+    /// The leader sends a snapshot to a transfer target that lacks compacted entries, and then tells the
+    /// target to campaign.
     #[cluster(plan_tweak = without_trailing_logs)]
     fn a_transfer_target_that_needs_a_snapshot_gets_it_first(cluster: &mut Cluster) {
         let old = cluster.until_leader();

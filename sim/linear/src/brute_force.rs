@@ -1,4 +1,5 @@
-//! Tries every order of a few operations. Tests compare the search with it.
+//! Checks a short history: tries every order of the operations. Tests compare the verdicts of the search with
+//! the verdicts of this function.
 
 use super::{Effect, History};
 

@@ -1,8 +1,9 @@
-//! The smallest part of a history that is not linearizable, for a person to read.
+//! Finds a small part of a history, for a person to read. The part alone is not linearizable.
 //!
-//! Two changes keep a history valid. It may end earlier; its open operations stay pending then. An operation
-//! may be left out if no other operation could have observed it. Every part is searched again before it
-//! counts as a conflict.
+//! Two changes keep a history valid. First, the history may end earlier; an operation that completes after
+//! the new end becomes pending. Second, an operation may be left out if no other operation could have
+//! observed the effect of the operation. A part counts as a conflict only after a new search has found that
+//! the part is not linearizable.
 
 use super::{Effect, History, HistoryOp, NEVER, SLICE};
 use std::ops::Range;
@@ -21,7 +22,8 @@ pub(super) fn smallest(history: &History, keep_going: &mut dyn FnMut() -> bool) 
     part.into_iter().map(|it| it.id as usize).collect()
 }
 
-/// The history up to the first completion that makes it not linearizable.
+/// Returns the operations of the history up to the first completion after which the history is not
+/// linearizable.
 fn shortest_illegal_prefix(history: &History, keep_going: &mut dyn FnMut() -> bool) -> Vec<HistoryOp> {
     let mut ends =
         history.operations.iter().map(|it| it.returned).filter(|&end| end != NEVER).collect::<Vec<_>>();
@@ -40,14 +42,15 @@ fn shortest_illegal_prefix(history: &History, keep_going: &mut dyn FnMut() -> bo
     part
 }
 
-/// The history up to the moment `end`. Operations that complete later are pending in it.
+/// Returns the operations of the history up to the moment `end`. An operation that completes after `end` is
+/// pending in the result.
 fn prefix(history: &History, end: u32) -> Vec<HistoryOp> {
     let cut = |it: &HistoryOp| if it.returned <= end { *it } else { HistoryOp { returned: NEVER, ..*it } };
     let invoked = history.operations.iter().filter(|it| it.invoked < end);
     invoked.map(cut).filter(HistoryOp::matters).collect()
 }
 
-/// Leaves out as many operations as possible, in runs of `size` consecutive operations.
+/// Removes as many operations from `part` as possible, in groups of `size` consecutive operations.
 fn leave_out(
     history: &History,
     part: &mut Vec<HistoryOp>,
@@ -76,7 +79,8 @@ fn is_illegal(history: &History, part: &[HistoryOp], keep_going: &mut dyn FnMut(
     false
 }
 
-/// Leaves out the operations of a run that no operation outside the run could have observed.
+/// Returns `part` without the operations of `run` whose effects no remaining operation could have observed.
+/// `run` is a range of positions in `part`.
 fn without(history: &History, part: &[HistoryOp], run: Range<usize>) -> Vec<HistoryOp> {
     let stays = |at: usize, it: &HistoryOp| !(run.contains(&at) && it.effect.is_read_only());
     let staying = part.iter().enumerate().filter(|(at, it)| stays(*at, it));
@@ -87,11 +91,12 @@ fn without(history: &History, part: &[HistoryOp], run: Range<usize>) -> Vec<Hist
     part.iter().enumerate().filter(|(at, it)| is_kept(*at, it)).map(|(_, &it)| it).collect()
 }
 
-/// The effects that some operations observe.
+/// The values that a list of operations observes.
 struct ObservedValues<'a> {
     history: &'a History,
     values: Vec<u32>,
-    /// True if a failed `cas` observes every value except the value that it expects.
+    /// True if one of the operations is a failed `cas`. A failed `cas` can observe any value except the
+    /// expected value.
     mismatches: bool,
     appends: bool,
 }
@@ -110,7 +115,7 @@ impl<'a> ObservedValues<'a> {
         observed
     }
 
-    /// True if no operation observes this effect.
+    /// True if none of the operations can observe this effect.
     fn is_unobserved(&self, effect: Effect) -> bool {
         match effect {
             Effect::Nothing | Effect::Read(_) | Effect::Mismatch(_) => true,

@@ -1,13 +1,14 @@
-//! Values that were made by appending, split into the elements that were appended.
+//! Splits values that append operations made into the appended elements.
 //!
-//! Suppose that every element begins with a byte that occurs nowhere else in an element, or that every
-//! element ends with such a byte. Then a value shows which operations made it, and in which order.
+//! A delimiter is a byte at one end of an element that occurs nowhere else in an element. If all elements
+//! begin with a delimiter, or all elements end with a delimiter, a value shows the operations that made this
+//! value, and the order of these operations.
 
 use super::problem::INITIAL;
 use super::{Effect, HistoryOp};
 use std::collections::BTreeMap;
 
-/// The elements of a history, with the operation that wrote each element.
+/// The elements of a history, and for each element the operation that wrote the element.
 #[derive(Debug)]
 pub(super) struct AppendedElements<'a> {
     edge: DelimiterEnd,
@@ -18,13 +19,14 @@ pub(super) struct AppendedElements<'a> {
 /// The facts that are known about an element.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Element {
-    /// The operation that wrote the element; `None` if several operations did.
+    /// The number of the operation that wrote the element; `None` if several operations wrote the element.
     pub(super) writer: Option<u32>,
     /// True if the element is part of a value that was read.
     pub(super) is_seen: bool,
 }
 
-/// The end at which every element has a byte that occurs nowhere else in it.
+/// The end of each element at which the delimiter is. A delimiter is a byte that occurs nowhere else in an
+/// element.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum DelimiterEnd {
     Front,
@@ -32,7 +34,8 @@ enum DelimiterEnd {
 }
 
 impl<'a> AppendedElements<'a> {
-    /// Splits the values of a history into elements. Returns `None` if that is impossible.
+    /// Collects the elements that the operations wrote, and finds the delimiters. Returns `None` if the
+    /// initial value is not empty, or if the elements have no delimiters.
     pub(super) fn new(values: &'a [Box<[u8]>], operations: &[HistoryOp]) -> Option<Self> {
         if !values[INITIAL as usize].is_empty() {
             return None;
@@ -59,8 +62,8 @@ impl<'a> AppendedElements<'a> {
         Some(Self { edge, is_edge, elements })
     }
 
-    /// Calls `look` with each element of a value that was read, or with `None` for an element that no
-    /// operation wrote.
+    /// Splits a value that was read into elements, and calls `look` once for each element. The argument of
+    /// `look` is `None` if no operation wrote the element.
     pub(super) fn see(&mut self, mut value: &[u8], mut look: impl FnMut(Option<Element>)) {
         while !value.is_empty() {
             let is_edge = |byte: &u8| self.is_edge[usize::from(*byte)];
@@ -95,7 +98,7 @@ impl DelimiterEnd {
         bytes
     }
 
-    /// True if the byte at this end of the element occurs nowhere else in an element.
+    /// True if the element has a delimiter only at this end. `bytes` marks the delimiters of all elements.
     fn is_alone(self, element: &[u8], bytes: &[bool; 256]) -> bool {
         let inner = match self {
             Self::Front => &element[1..],

@@ -1,36 +1,38 @@
-//! The meaning of the lines of a history: the type of its keys, and the meaning of its values and failures.
+//! The meaning of the lines of a history: the type of the keys, and the meaning of the values and of the
+//! failures.
 
 use super::json::Json;
 use std::fmt;
 use std::str::FromStr;
 
-/// The type of a key, and the operations that it allows.
+/// The type of a key. The type decides the values of the key, and the operations on the key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeyModel {
-    /// Holds any JSON value, `null` at first. It allows `read` and `write`.
+    /// The value is any JSON value, at first `null`. The operations are `read` and `write`.
     Register,
-    /// Holds any JSON value, `null` at first. It allows `read`, `write` and `cas`; the value of a `cas` is
-    /// `[expected, new]`.
+    /// The value is any JSON value, at first `null`. The operations are `read`, `write` and `cas`. In a line,
+    /// the value of a `cas` is `[expected, new]`.
     CasRegister,
-    /// Holds a string, empty at first; `null` stands for the empty string. It allows `read`, `write`, `cas`
-    /// and `append`.
+    /// The value is a string, at first the empty string. In a line, `null` stands for the empty string. The
+    /// operations are `read`, `write`, `cas` and `append`.
     Kv,
 }
 
-/// The meaning of a `cas` that completes with `fail`. The `cas` was not done in any of these cases.
+/// The meaning of a `cas` that completes with `fail`. In each of these cases, the `cas` wrote nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum FailedCas {
-    /// If the completion has an `error` that is not `null`, the `cas` was not done, for any reason. Otherwise
-    /// the `cas` did not find the expected value.
+    /// If the completion has an `error` that is not `null`, the meaning is [`FailedCas::NotDone`]. Otherwise
+    /// the meaning is [`FailedCas::Mismatch`].
     #[default]
     ByError,
     /// The `cas` did not find the expected value.
     Mismatch,
-    /// The `cas` was not done, for any reason.
+    /// The `cas` was not done. The reason is not known.
     NotDone,
 }
 
-/// The meaning of the lines of a history. A [`KeyModel`] alone can be used as a format.
+/// The meaning of the lines of a history. A [`KeyModel`] can be converted to a format with the default
+/// settings.
 ///
 /// ```
 /// use wavetank_linear::{Finding, HistoryFormat, KeyModel, judge};
@@ -68,10 +70,10 @@ impl From<KeyModel> for HistoryFormat {
 }
 
 impl HistoryFormat {
-    /// Sets the value, in JSON, with which every key starts.
+    /// Sets the initial value of every key. `json` is the value as JSON text.
     ///
     /// # Errors
-    /// Returns an error if the text is not JSON or the model does not allow the value.
+    /// Returns an error if the text is not JSON, or if the model does not allow the value.
     pub fn with_initial(self, json: &str) -> Result<Self, String> {
         let initial = self.model.value(&Json::parse(json)?)?;
         Ok(Self { initial, ..self })
@@ -83,7 +85,7 @@ impl HistoryFormat {
         Self { failed_cas, ..self }
     }
 
-    /// Reads the value of every line as `[key, value]`, the format of Jepsen's `independent` tests. The value
+    /// Sets the format of Jepsen's `independent` tests: the value of every line is `[key, value]`. The value
     /// of a `cas` is `[key, [expected, new]]`.
     #[must_use]
     pub fn with_independent_keys(self) -> Self {
@@ -108,7 +110,8 @@ impl KeyModel {
         if has { Ok(verb) } else { Err(format!("the {self} model does not allow {verb}")) }
     }
 
-    /// Returns the arguments of an invocation.
+    /// Returns the arguments of an invocation: none for a `read`, the value for a `write` or an `append`, and
+    /// the expected and the new value for a `cas`.
     pub(super) fn args(self, verb: OpKind, value: &Json) -> Result<Vec<Vec<u8>>, String> {
         match verb {
             OpKind::Read => Ok(Vec::new()),
@@ -162,7 +165,8 @@ impl FromStr for KeyModel {
 }
 
 impl FailedCas {
-    /// True if a `cas` that fails with this `error` found another value than the expected value.
+    /// True if a failed `cas` found another value than the expected value. `error` is the field `error` of
+    /// the completion, or `null` if the field is absent.
     pub(super) fn is_mismatch(self, error: &Json) -> bool {
         match self {
             Self::ByError => *error == Json::Null,

@@ -1,7 +1,7 @@
 //! JSON values with exact numbers.
 //!
-//! A number is never rounded: it is compared by its decimal digits and its exponent of ten. `1`, `1.0` and
-//! `10e-1` are equal, and two integers above 2⁶⁴ are equal only if all their digits are.
+//! A number is never rounded. Two numbers are compared by their decimal digits and their exponents of ten:
+//! `1`, `1.0` and `10e-1` are equal. Two integers above 2⁶⁴ are equal only if all their digits are equal.
 
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -25,11 +25,12 @@ pub(super) struct Number {
     canonical: String,
 }
 
-/// The maximum depth of nested arrays and objects. The reader calls itself for each level.
+/// The maximum depth of nested arrays and objects. The limit is needed because the reader calls itself for
+/// each level.
 const DEPTH_MAX: usize = 128;
 
 impl Json {
-    /// Reads one value.
+    /// Reads one JSON value from a text.
     ///
     /// # Errors
     /// Returns an error that names the defect of the text.
@@ -38,7 +39,7 @@ impl Json {
         Self::of(Some(raw))
     }
 
-    /// Reads the value of a field. An absent field is `null`.
+    /// Reads the value of a field. The value of an absent field is `null`.
     ///
     /// # Errors
     /// Returns an error that names the defect of the value.
@@ -121,7 +122,7 @@ fn write_string(f: &mut impl fmt::Write, text: &str) -> fmt::Result {
     f.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?)
 }
 
-/// The value in one line. Numbers are printed as they were read.
+/// Prints the value in one line. Numbers are printed as they were read.
 impl fmt::Display for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write(f, |number| &number.written)
@@ -129,8 +130,8 @@ impl fmt::Display for Json {
 }
 
 impl Number {
-    /// Reads a number. Its canonical form is the sign, the digits without zeros at either end, and the
-    /// exponent of ten. The canonical form is never longer than the text.
+    /// Reads a number. The canonical form of a number is the sign, the digits without zeros at either end,
+    /// and the exponent of ten. The canonical form is never longer than the text.
     fn parse(text: &str) -> Result<Self, String> {
         let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
         let (mantissa, exponent) = rest.split_once(['e', 'E']).unwrap_or((rest, "0"));
@@ -220,8 +221,8 @@ mod tests {
         assert_eq!(error("1.5e-9223372036854775808").split(": ").nth(1), error(huge).split(": ").nth(1));
         let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
         assert!(Json::parse(&nested(DEPTH_MAX)).is_ok());
-        assert_eq!(error(&nested(DEPTH_MAX + 1)), "a value that is nested deeper than 128 levels");
-        assert!(error(&nested(1_000_000)).starts_with("a value that is nested"), "the stack is not used up");
+        assert_eq!(error(&nested(DEPTH_MAX + 1)), "the value is nested deeper than 128 levels");
+        assert!(error(&nested(1_000_000)).starts_with("the value is nested"), "the stack is not used up");
         assert_eq!(error("1 2"), "not JSON: trailing characters");
         assert_eq!(error(r#""\ud800""#), "not JSON: unexpected end of hex escape");
     }

@@ -1,5 +1,5 @@
-//! Histories in Jepsen's format: one line of JSON for each invocation and each completion, in the order of
-//! these events.
+//! Reads histories in Jepsen's format. The format has one line of JSON for each invocation and each
+//! completion, in the order of the events.
 
 use super::format::{HistoryFormat, OpKind};
 use super::json::Json;
@@ -22,36 +22,37 @@ pub struct BadLine {
 /// The history of one key, with the text of each operation.
 #[derive(Debug)]
 pub(super) struct Partition {
-    /// The key, as it is written in the lines; `null` if the lines name no key.
+    /// The key in JSON; `null` if the lines name no key.
     pub(super) key: String,
     pub(super) history: History,
     pub(super) texts: Vec<OperationText>,
 }
 
-/// The text of one operation, from its lines.
+/// One operation as text, from the lines of the invocation and of the completion.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OperationText {
     /// The process that invoked the operation.
     pub process: String,
-    /// The operation and its arguments, for example `write 3`.
+    /// The operation and the arguments, for example `write 3`. A completed read has the value that was read.
     pub what: String,
-    /// The line of the invocation.
+    /// The position of the line of the invocation.
     pub invoked: LinePosition,
-    /// The line of the completion, and its type: `ok`, `fail` or `info`. `None` if the operation did not
-    /// complete.
+    /// The position of the line of the completion, and the type of the completion: `ok`, `fail` or `info`.
+    /// `None` if the operation did not complete.
     pub completed: Option<(LinePosition, String)>,
 }
 
-/// The position of a line in the file, and its time.
+/// The number of a line in the history, and the time of the event in the line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LinePosition {
     /// The number of the line; the first line is 1.
     pub line: usize,
-    /// The time in nanoseconds.
+    /// The time of the event in nanoseconds. If the line has no time, the time is the last time in the
+    /// earlier lines, or zero.
     pub time: u64,
 }
 
-/// The fields of a line, not yet parsed.
+/// The fields of a line. The JSON values in the fields are not parsed yet.
 #[derive(Deserialize)]
 #[serde(expecting = "struct Line")]
 struct RawLine<'a> {
@@ -68,7 +69,7 @@ struct RawLine<'a> {
     time: Option<serde_json::Value>,
 }
 
-/// A line that describes an event of a client.
+/// A parsed line: the invocation or the completion of an operation.
 struct HistoryLine {
     process: String,
     r#type: String,
@@ -89,7 +90,7 @@ struct Pending {
     args: Vec<Vec<u8>>,
 }
 
-/// Reads all lines. Returns the keys in the order of their canonical texts.
+/// Reads all lines. Returns the history of each key, in the order of the canonical texts of the keys.
 pub(super) fn read(text: &str, format: &HistoryFormat) -> Result<Vec<Partition>, BadLine> {
     let mut reader = HistoryReader { format, keys: BTreeMap::new(), pending: BTreeMap::new(), time: 0 };
     for (number, line) in (1..).zip(text.lines()) {
@@ -102,9 +103,9 @@ pub(super) fn read(text: &str, format: &HistoryFormat) -> Result<Vec<Partition>,
 
 struct HistoryReader<'a> {
     format: &'a HistoryFormat,
-    /// The keys, by their canonical texts.
+    /// The history of each key, by the canonical text of the key.
     keys: BTreeMap<String, Partition>,
-    /// The pending operations, by their processes.
+    /// The pending operation of each process, by the name of the process.
     pending: BTreeMap<String, Pending>,
     time: u64,
 }
@@ -141,7 +142,8 @@ impl HistoryReader<'_> {
         Ok(self.time)
     }
 
-    /// Returns the key of a line, if the line names one, and the value without the key.
+    /// Returns the key of a line (`None` if the line names no key), and the value of the line without the
+    /// key.
     fn key_and_value(&self, raw: &RawLine<'_>) -> Result<(Option<Json>, Json), String> {
         let value = Json::of(raw.value)?;
         let key = raw.key.map(|key| Json::of(Some(key))).transpose()?;
@@ -198,8 +200,9 @@ impl HistoryReader<'_> {
     fn end(&mut self, line: HistoryLine) -> Result<(), String> {
         let process = &line.process;
         let open = self.pending.remove(process);
-        let open =
-            open.ok_or_else(|| format!("process {process} completes an operation that it has not invoked"))?;
+        let open = open.ok_or_else(|| {
+            format!("process {process} completes an operation, but has no pending operation")
+        })?;
         open.expect_same(&line, self.format)?;
         let partition = self.keys.get_mut(&open.key.canonical());
         let partition = partition.expect("the key of an open operation has been seen");
@@ -227,7 +230,7 @@ impl HistoryReader<'_> {
 }
 
 impl Pending {
-    /// Checks that a completion matches its invocation.
+    /// Returns an error if a completion names another operation, key or argument than the invocation.
     fn expect_same(&self, line: &HistoryLine, format: &HistoryFormat) -> Result<(), String> {
         let verb = self.verb.to_string();
         if let Some(f) = line.f.as_deref().filter(|f| *f != verb) {

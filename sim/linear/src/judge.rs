@@ -1,4 +1,4 @@
-//! The verdict on a history in lines of JSON.
+//! Finds the verdict on a history in lines of JSON.
 
 use super::format::HistoryFormat;
 use super::jsonl::{self, BadLine, OperationText, Partition};
@@ -8,32 +8,33 @@ use super::{CheckResult, History};
 /// The result of judging a history.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Judgement {
-    /// The number of operations.
+    /// The number of operations in the history.
     pub operations: usize,
-    /// The verdict on each key, in the order of the keys' texts.
+    /// The verdict on the history of each key, in the order of the canonical texts of the keys.
     pub keys: Vec<KeyVerdict>,
-    /// The verdict on the whole history. The history is linearizable if the history of every key is.
+    /// The verdict on the whole history. The history is linearizable if the history of every key is
+    /// linearizable.
     pub finding: Finding,
 }
 
 /// The verdict on the history of one key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KeyVerdict {
-    /// The key, as it is written in the lines; `null` if the lines name no key.
+    /// The key in JSON; `null` if the lines name no key.
     pub key: String,
     /// The number of operations on the key.
     pub operations: usize,
-    /// The verdict on the history of the key. It is [`CheckResult::Unknown`] if the search was stopped, or if
-    /// the history of another key was found not to be linearizable before this one was decided.
+    /// The verdict on the history of the key. The verdict is [`CheckResult::Unknown`] if the search was
+    /// stopped, or if the search first found that the history of another key is not linearizable.
     pub result: CheckResult,
 }
 
-/// The verdict: linearizable, not linearizable, or unknown.
+/// The verdict on a whole history: linearizable, not linearizable, or unknown.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Finding {
     /// The history is linearizable.
     Linearizable,
-    /// The history is not linearizable. These operations alone prove it.
+    /// The history is not linearizable. The operations of the conflict are the proof.
     Violation(Conflict),
     /// The search was stopped before the verdict was known.
     Unknown {
@@ -42,27 +43,27 @@ pub enum Finding {
     },
 }
 
-/// The smallest part of a history that is not linearizable. Its operations are on one key, and all of them
-/// are needed.
+/// A small part of a history that proves a violation: no order of the operations of the part explains every
+/// output. The operations are on one key, and the proof needs every operation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Conflict {
-    /// The key, as it is written in the lines; `null` if the lines name no key.
+    /// The key in JSON; `null` if the lines name no key.
     pub key: String,
-    /// The operations, in the order of their invocations.
+    /// The operations of the conflict, in the order of the invocations.
     pub operations: Vec<OperationText>,
 }
 
-/// Reads a history and judges it. `keep_going` is called every few thousand steps; the search stops when
-/// it returns false.
+/// Reads a history, and checks whether the history is linearizable. The search calls `keep_going` every few
+/// thousand steps, and stops when `keep_going` returns false.
 ///
-/// The order of events is that of the lines. An operation that does not complete, or completes with `info`,
-/// may or may not have happened, at any time after it was invoked. An operation that completes with `fail`
-/// was not done; [`FailedCas`](super::FailedCas) says what that means for a `cas`. Lines of the process
-/// `nemesis` are skipped, and so are empty ones.
+/// The order of the lines is the order of the events. An operation that does not complete, or completes with
+/// `info`, may or may not have happened, at any time after the invocation. An operation that completes with
+/// `fail` was not done; [`FailedCas`](super::FailedCas) lists the meanings of a failed `cas`. Empty lines and
+/// lines of the process `nemesis` are skipped.
 ///
-/// Values and keys are JSON and are compared as such. Numbers are exact: `1`, `1.0` and `10e-1` are equal,
-/// and integers above 2⁶⁴ are equal only if all their digits are. The order of an object's fields does not
-/// matter. An array or object may be nested 128 levels deep, and a number's exponent must fit 64 bits.
+/// Values and keys are JSON values. Numbers are exact: `1`, `1.0` and `10e-1` are equal, and integers above
+/// 2⁶⁴ are equal only if all their digits are equal. The order of the fields of an object does not matter.
+/// Arrays and objects may be nested 128 levels deep. The exponent of a number must fit into 64 bits.
 ///
 /// ```
 /// use wavetank_linear::{Finding, KeyModel, judge};
@@ -77,7 +78,7 @@ pub struct Conflict {
 /// ```
 ///
 /// # Errors
-/// Names the first invalid line.
+/// Returns an error that names the first invalid line.
 pub fn judge(
     text: &str,
     format: impl Into<HistoryFormat>,
@@ -90,8 +91,8 @@ pub fn judge(
     Ok(Judgement { operations, keys: searches.iter().map(KeySearch::verdict).collect(), finding })
 }
 
-/// The number of search steps for each key in the first round. Later rounds have more steps, so that a
-/// difficult key does not delay an easy key.
+/// The number of search steps for each key in the first round. Each later round has four times as many steps.
+/// Therefore a difficult key does not delay an easy key.
 const FIRST_ROUND: u64 = 4_096;
 
 fn find(searches: &mut [KeySearch], keep_going: &mut dyn FnMut() -> bool) -> Finding {

@@ -1,15 +1,15 @@
 //! A linearizability checker (Herlihy and Wing 1990).
 //!
-//! [`History`] is the history of one key. The search looks for an order of its operations that explains every
-//! output. [`History::conflict`] finds the smallest part of the history that has no such order. [`judge`]
-//! reads histories in lines of JSON. The crate does not record histories, and it reads no clock: the caller
-//! stops a search. A [`History`] has one key; [`judge`] takes several keys, since a history is linearizable
-//! if and only if the history of each key is.
+//! [`History`] is the history of the operations on one key. The search looks for an order of the operations
+//! that explains every output. [`History::conflict`] finds a small part of the history for which no such
+//! order exists. [`judge`] reads a history in lines of JSON. This history may have several keys: a history is
+//! linearizable if and only if the history of each key is linearizable. The crate does not record histories,
+//! and the crate reads no clock: the caller stops a search.
 //!
-//! The search is Wing and Gong's with Lowe's memo. Three more rules make the search shorter. A read that fits
-//! the current state is linearized at once, since it changes nothing. All values that no operation reads
-//! count as one value. A value that must still be read, and that no remaining operation can produce, must be
-//! reachable from the current state by appending.
+//! The search is the search of Wing and Gong with the memo of Lowe. Three more rules make the search shorter.
+//! First, a read that fits the current state is linearized immediately, because a read changes nothing.
+//! Second, all values that no operation reads count as one value. Third, if a value must still be read and no
+//! remaining operation can produce the value, appends to the current state must be able to make the value.
 
 mod conflict;
 mod elements;
@@ -38,16 +38,16 @@ use problem::Problem;
 use search::OrderSearch;
 use std::collections::BTreeMap;
 
-/// The operations on one key, in the order of their invocations and completions.
+/// A history: the operations on one key, and the order of all invocations and completions.
 ///
-/// 1. Operations are numbered from 0 on, in the order of their invocations.
-/// 2. An operation that never completes may take effect at any time after its invocation, or never.
+/// 1. The operations have numbers from 0 on, in the order of the invocations.
+/// 2. An operation that never completes may take effect at any time after the invocation, or never.
 #[derive(Clone, Debug)]
 pub struct History {
     values: Vec<Box<[u8]>>,
     ids: BTreeMap<Box<[u8]>, u32>,
     operations: Vec<HistoryOp>,
-    /// How many invocations and completions there were.
+    /// The number of invocations and completions so far.
     moment: u32,
 }
 
@@ -58,9 +58,9 @@ pub enum Input<'a> {
     Read,
     /// Writes this value.
     Write(&'a [u8]),
-    /// Appends this to the value.
+    /// Appends these bytes to the value.
     Append(&'a [u8]),
-    /// Writes the new value if the key has the expected one.
+    /// Writes the new value if the key has the expected value.
     Cas {
         /// The value that the key must have.
         expected: &'a [u8],
@@ -69,7 +69,7 @@ pub enum Input<'a> {
     },
 }
 
-/// How an operation completed.
+/// The output of a completed operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Output<'a> {
     /// A write, an append or a cas was done.
@@ -78,53 +78,53 @@ pub enum Output<'a> {
     Read(&'a [u8]),
     /// A cas did not find the expected value.
     Mismatch,
-    /// It was certainly not done.
+    /// The operation was certainly not done.
     Failed,
 }
 
-/// Whether a history is linearizable.
+/// The verdict on a history.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CheckResult {
-    /// There is an order of its operations that explains every output.
+    /// The history is linearizable: some order of the operations explains every output.
     Linearizable,
-    /// There is no such order.
+    /// The history is not linearizable: no order of the operations explains every output.
     Illegal,
-    /// The search was stopped.
+    /// The search was stopped before the verdict was known.
     Unknown,
 }
 
-/// An operation; its values are numbers.
+/// An operation. A value is represented by its number: the position of the value in `History::values`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct HistoryOp {
-    /// Its number in the history, or in the part of it that is searched.
+    /// The number of the operation in the history, or in the searched part of the history.
     id: u32,
     invoked: u32,
-    /// The moment of its completion, or [`NEVER`]. It is a plain number, since the search compares it all the
-    /// time.
+    /// The moment of the completion, or [`NEVER`]. A moment is a plain number, because the search compares
+    /// moments all the time.
     returned: u32,
     effect: Effect,
 }
 
-/// The moment of a completion that never comes.
+/// The moment that stands for the completion of an operation that has not completed.
 const NEVER: u32 = u32::MAX;
 
-/// What an operation did, as far as is known.
+/// The known effect of an operation. A number stands for a value.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Effect {
-    /// It failed, or it is a read that did not complete.
+    /// The operation failed, or the operation is a read that did not complete.
     Nothing,
-    /// It read this value.
+    /// The operation read this value.
     Read(u32),
-    /// It did not find this value.
+    /// The operation is a cas that did not find this expected value.
     Mismatch(u32),
     Write(u32),
     Append(u32),
-    /// It found the first value and wrote the second.
+    /// The operation is a cas that expects the first value and writes the second value.
     Cas(u32, u32),
 }
 
 impl History {
-    /// The history of a key that starts with this value, before anything happened.
+    /// Creates a history without operations. `initial` is the initial value of the key.
     #[must_use]
     pub fn new(initial: &[u8]) -> Self {
         let mut history =
@@ -133,7 +133,7 @@ impl History {
         history
     }
 
-    /// Adds an operation that is invoked now. Returns its number.
+    /// Adds an operation that is invoked now. Returns the number of the operation.
     pub fn invoke(&mut self, input: Input<'_>) -> usize {
         let effect = match input {
             Input::Read => Effect::Nothing,
@@ -142,46 +142,46 @@ impl History {
             Input::Cas { expected, new } => Effect::Cas(self.number(expected), self.number(new)),
         };
         let (invoked, number) = (self.next_moment(), self.operations.len());
-        let id = u32::try_from(number).expect("fewer operations than 2³²");
+        let id = u32::try_from(number).expect("there are fewer operations than 2³²");
         self.operations.push(HistoryOp { id, invoked, returned: NEVER, effect });
         number
     }
 
-    /// Completes an operation now. Do not call it for an operation whose output is not known.
+    /// Completes an operation now. Do not call this function for an operation whose output is not known.
     ///
     /// # Panics
-    /// Panics if the operation completed before, or cannot have such an output.
+    /// Panics if the operation has already completed, or if the operation cannot have this output.
     pub fn complete(&mut self, operation: usize, output: Output<'_>) {
         let now = self.next_moment();
         let HistoryOp { effect, returned, .. } = self.operations[operation];
-        assert!(returned == NEVER, "operation {operation} completed before");
+        assert!(returned == NEVER, "operation {operation} has already completed");
         let effect = match (output, effect) {
             (Output::Done, Effect::Write(_) | Effect::Append(_) | Effect::Cas(..)) => effect,
             (Output::Read(value), Effect::Nothing) => Effect::Read(self.number(value)),
             (Output::Mismatch, Effect::Cas(expected, _)) => Effect::Mismatch(expected),
             (Output::Failed, _) => Effect::Nothing,
             (Output::Done | Output::Read(_) | Output::Mismatch, _) => {
-                panic!("{output:?} is no output of {effect:?}")
+                panic!("an operation with the effect {effect:?} cannot have the output {output:?}")
             }
         };
         let operation = &mut self.operations[operation];
         (operation.effect, operation.returned) = (effect, now);
     }
 
-    /// How many operations there are.
+    /// Returns the number of operations.
     #[must_use]
     pub fn len(&self) -> usize {
         self.operations.len()
     }
 
-    /// True if there is no operation.
+    /// True if the history has no operation.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.operations.is_empty()
     }
 
-    /// True if the history is linearizable. `keep_going` is called every few thousand steps; the search stops
-    /// when it returns false.
+    /// Checks whether the history is linearizable. The search calls `keep_going` every few thousand steps,
+    /// and stops when `keep_going` returns false.
     pub fn check(&self, keep_going: &mut dyn FnMut() -> bool) -> CheckResult {
         let mut search = self.search(self.operations.iter().copied());
         while keep_going() {
@@ -192,8 +192,9 @@ impl History {
         CheckResult::Unknown
     }
 
-    /// The smallest part of the history that is not linearizable, as the numbers of its operations: the part
-    /// without any one of them is linearizable. The part may be larger if `keep_going` returns false.
+    /// Finds a small part of the history for which no order of the operations explains every output. Returns
+    /// the numbers of the operations in the part. The part needs every operation, except if `keep_going`
+    /// returned false too early.
     pub fn conflict(&self, keep_going: &mut dyn FnMut() -> bool) -> Vec<usize> {
         conflict::smallest(self, keep_going)
     }
@@ -206,7 +207,7 @@ impl History {
         if let Some(&number) = self.ids.get(value) {
             return number;
         }
-        let number = u32::try_from(self.values.len()).expect("fewer values than 2³²");
+        let number = u32::try_from(self.values.len()).expect("there are fewer values than 2³²");
         self.values.push(value.into());
         self.ids.insert(value.into(), number);
         number
@@ -218,11 +219,11 @@ impl History {
     }
 }
 
-/// How many steps a search takes before it asks whether to continue.
+/// The number of steps of a search between two calls of `keep_going`.
 const SLICE: u64 = 4_096;
 
 impl Effect {
-    /// True if it leaves every state unchanged.
+    /// True if the effect changes no state.
     const fn is_read_only(self) -> bool {
         matches!(self, Self::Nothing | Self::Read(_) | Self::Mismatch(_))
     }
@@ -233,12 +234,13 @@ impl HistoryOp {
         self.returned == NEVER
     }
 
-    /// Whether it was done, or may have been done and changed something.
+    /// True if the operation was done, or may have been done and changed the state.
     fn matters(&self) -> bool {
         self.effect != Effect::Nothing && !(self.is_pending() && self.effect.is_read_only())
     }
 
-    /// The value that it must have found; `None` if it may have found any value.
+    /// Returns the value that the operation must have found; `None` if the operation may have found any
+    /// value.
     const fn reads(&self) -> Option<u32> {
         match self.effect {
             Effect::Read(value) | Effect::Cas(value, _) if !self.is_pending() => Some(value),
@@ -246,7 +248,7 @@ impl HistoryOp {
         }
     }
 
-    /// The value that a write or a cas stores; `None` for other effects.
+    /// Returns the value that a write or a cas stores; `None` for other effects.
     const fn writes(&self) -> Option<u32> {
         match self.effect {
             Effect::Write(value) | Effect::Cas(_, value) => Some(value),

@@ -1,7 +1,8 @@
-//! Linked lists. A member can be removed and put back; members are put back in reverse order.
+//! Linked lists. A member can be removed and put back. Members must be put back in the reverse order of the
+//! removals.
 
-/// Doubly linked lists of numbers. A number is in at most one list. The number of a list's head is above all
-/// members.
+/// Doubly linked lists of numbers. A number is in at most one list. The head of a list is a number, too.
+/// Every head is larger than every member.
 #[derive(Debug)]
 pub(super) struct Lists {
     pub(super) next: Vec<u32>,
@@ -9,7 +10,8 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    /// Makes lists of the numbers below `size`. A number that is in none of the lists is linked to itself.
+    /// Makes a linked list of each list in `lists`. The members are numbers below `size`. A number that is in
+    /// none of the lists is linked to itself.
     pub(super) fn new(size: usize, lists: impl IntoIterator<Item = Vec<u32>>) -> Self {
         let alone = (0..size as u32).collect::<Vec<_>>();
         let mut all = Self { next: alone.clone(), previous: alone };
@@ -33,7 +35,7 @@ impl Lists {
         self.previous[head as usize] = last;
     }
 
-    /// Returns the first member of a list, or the head of the list if it is empty.
+    /// Returns the first member of a list, or the head of the list if the list is empty.
     pub(super) fn first(&self, head: u32) -> u32 {
         self.next[head as usize]
     }

@@ -1,13 +1,14 @@
 //! Lowe's memo: the configurations that a search has already visited.
 
-/// A set of keys. A key consists of a few words. Keys are compared word by word, because different keys can
+/// A set of keys. A key is a list of 64-bit words. Keys are compared word by word, because different keys can
 /// have equal hashes.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
-    /// The length of each key, followed by its words.
+    /// All keys, one after another. Each key is stored as the number of words in the key, followed by the
+    /// words.
     words: Vec<u64>,
-    /// For each slot, the position in `words` at which a key begins, plus one. Zero is a free slot. The
-    /// number of slots is a power of two.
+    /// The hash table. The field `at` of a slot is the position in `words` of the first word of a key; zero
+    /// marks a free slot. The number of slots is a power of two.
     slots: Vec<Slot>,
     used: usize,
 }
@@ -18,11 +19,12 @@ struct Slot {
     at: u32,
 }
 
-/// The maximum number of words in the memo. A longer search continues, but adds no more keys.
+/// The limit for the number of words in the memo. When the limit is reached, the search continues, but the
+/// memo adds no more keys.
 const MOST_WORDS: usize = 1 << 24;
 
 impl Memo {
-    /// Adds a key. Returns true if the memo did not contain it.
+    /// Adds a key. Returns true if the memo did not contain the key.
     pub(super) fn insert(&mut self, key: &[u64]) -> bool {
         if 3 * self.slots.len() <= 4 * self.used {
             self.grow();

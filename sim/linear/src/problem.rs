@@ -1,26 +1,27 @@
-//! A history prepared for the search: everything that is known before the search begins.
+//! Prepares a history for the search: finds the facts that are known before the search begins.
 
 use super::states::AppendStates;
 use super::unreachable::Unreachable;
 use super::writers::Writers;
 use super::{Effect, HistoryOp};
 
-/// The state of a key whose value makes no difference: no operation reads it, or reads a value that is made
-/// from it by appending.
+/// Stands for every state that makes no difference: no operation reads the value of the state, and no
+/// operation reads a value that appends can make from this state.
 pub(super) const UNREAD: u32 = u32::MAX;
 
-/// The value that every key starts with.
+/// The number of the initial value of the key.
 pub(super) const INITIAL: u32 = 0;
 
-/// The operations: first the completed ones in the order of their invocations, then the pending ones. A
-/// pending operation may or may not have happened.
+/// The input of a search. First come the completed operations in the order of the invocations, then the
+/// pending operations. A pending operation may or may not have happened.
 #[derive(Debug)]
 pub(super) struct Problem {
     pub(super) operations: Vec<HistoryOp>,
-    /// The number of completed operations.
+    /// The number of completed operations at the beginning of `operations`.
     pub(super) completed: usize,
     pub(super) initial: u32,
-    /// The values that must be read; `None` if no operation produced one of them.
+    /// The counts of the values that must be read; `None` if a value must be read that no operation can have
+    /// produced.
     pub(super) unreachable: Option<Unreachable>,
     /// The states of the key; `None` if no operation appends.
     pub(super) states: Option<AppendStates>,
@@ -48,8 +49,8 @@ impl Problem {
         problem
     }
 
-    /// Replaces all values that no operation reads by one number, and the effects of all operations that
-    /// write such a value by one effect.
+    /// Replaces every value that makes no difference by `UNREAD`. An append of an element that no operation
+    /// reads becomes a write of `UNREAD`.
     fn unify_unread(&mut self, values: &[Box<[u8]>], seen: &[bool], writers: &Writers<'_>) {
         let states = self.states.as_ref();
         let matters = |value: u32| match states {
@@ -68,8 +69,10 @@ impl Problem {
         }
     }
 
-    /// Leaves out pending operations that cannot change the verdict: for every order with such an operation
-    /// there is an order without it. The write of such an operation matters only to a `cas` that fails.
+    /// Removes the pending operations that write `UNREAD`. Such an operation cannot change the verdict: if an
+    /// order with the operation explains every output, the same order without the operation explains every
+    /// output, too. Only a failed `cas` can observe `UNREAD`. Therefore a history with a failed `cas` keeps
+    /// all operations.
     fn drop_pointless(&mut self) {
         if !self.operations.iter().any(|it| matches!(it.effect, Effect::Mismatch(_))) {
             self.operations.retain(|it| !it.is_pending() || it.writes() != Some(UNREAD));
@@ -77,7 +80,7 @@ impl Problem {
     }
 }
 
-/// Returns, for each value, whether an operation compares it with the state.
+/// Returns one flag for each value. The flag is true if an operation compares the value with the state.
 fn seen(operations: &[HistoryOp], values: usize) -> Vec<bool> {
     let mut seen = vec![false; values];
     for it in operations {

@@ -1,8 +1,8 @@
 //! The search for an order that explains every output (Wing and Gong 1993, Lowe 2017).
 //!
-//! A step linearizes one operation that may come next, or backtracks if there is none. An operation may
-//! come next if it was invoked before the first completion of the remaining ones. All state is in flat
-//! lists, so that backtracking restores it exactly.
+//! A step of the search linearizes one operation that may come next, or backtracks if no operation may come
+//! next. An operation may come next if the invocation was before the first completion among the remaining
+//! operations. All state of the search is in flat lists, so that backtracking restores the state exactly.
 
 use super::list::Lists;
 use super::memo::Memo;
@@ -16,16 +16,16 @@ pub(super) struct OrderSearch {
     problem: Problem,
     by_invocation: Lists,
     by_completion: Lists,
-    /// The operations with equal effects, in the order of their completions.
+    /// The groups of operations with equal effects. Each list is one group, in the order of the completions.
     equal: Lists,
-    /// One bit for each operation; it is set if the operation is linearized.
+    /// One bit for each operation. The bit is set if the operation is linearized.
     linearized: Vec<u64>,
-    /// For each completed operation, the number of completed operations that were invoked before it
-    /// completed.
+    /// For each completed operation, the number of completed operations whose invocations were before the
+    /// completion of this operation.
     reach: Vec<u32>,
     state: u32,
     unreachable: Unreachable,
-    /// The operations in the order in which they were linearized.
+    /// The linearized operations, in the order in which the search linearized the operations.
     order: Vec<u32>,
     frames: Vec<Frame>,
     memo: Memo,
@@ -85,7 +85,8 @@ impl OrderSearch {
         self.frames.push(Frame { order: 0, state: self.state, next: self.by_invocation.first(self.all()) });
     }
 
-    /// Continues for at most `steps` steps. Returns the verdict when it is known.
+    /// Continues the search for at most `steps` steps. Returns true if the history is linearizable, false if
+    /// the history is not linearizable, and `None` if the verdict is not known yet.
     pub(super) fn run(&mut self, steps: u64) -> Option<bool> {
         for _ in 0..steps {
             if self.verdict.is_some() {
@@ -100,7 +101,7 @@ impl OrderSearch {
         self.verdict
     }
 
-    /// Tries one operation.
+    /// Tries one operation, or backtracks if no operation may come next.
     fn step(&mut self) {
         let Some(candidate) = self.candidate() else {
             return self.backtrack();
@@ -122,7 +123,7 @@ impl OrderSearch {
         }
     }
 
-    /// Returns the operation that the last frame tries next; `None` if there is none.
+    /// Returns the operation that the last frame tries next; `None` if no such operation is left.
     fn candidate(&mut self) -> Option<u32> {
         let (all, completed, first_end) = (self.all(), self.problem.completed as u32, self.first_end());
         let may_come = |at: u32| at < all && self.problem.operations[at as usize].invoked < first_end;
@@ -135,8 +136,8 @@ impl OrderSearch {
         may_come(frame.next).then_some(frame.next)
     }
 
-    /// True if another operation has the same effect, may also be the next one, and completes earlier. In
-    /// every order with this operation first, the two can be exchanged.
+    /// True if another operation has the same effect, may also come next, and completes earlier. Such an
+    /// operation `at` need not be tried: in every order with `at` first, the two operations can be exchanged.
     fn is_second_choice(&self, at: u32) -> bool {
         let (all, first_end) = (self.all(), self.first_end());
         let mut other = self.equal.previous[at as usize];
@@ -155,7 +156,8 @@ impl OrderSearch {
         }
     }
 
-    /// Returns the state after an operation; `None` if its output does not fit the current state.
+    /// Returns the state after an operation; `None` if the output of the operation does not fit the current
+    /// state.
     fn outcome(&mut self, at: u32) -> Option<u32> {
         let state = self.state;
         match self.problem.operations[at as usize].effect {
@@ -172,7 +174,8 @@ impl OrderSearch {
         }
     }
 
-    /// Linearizes every read that fits the current state. A read changes nothing, so no order is lost.
+    /// Linearizes every read and every failed `cas` that fits the current state. Such an operation changes
+    /// nothing, so the search misses no order.
     fn linearize_reads(&mut self) {
         let mut at = self.by_invocation.first(self.all());
         while at < self.all() && self.problem.operations[at as usize].invoked < self.first_end() {
@@ -198,7 +201,7 @@ impl OrderSearch {
 
     fn undo(&mut self, to: Frame) {
         while to.order < self.order.len() {
-            let at = self.order.pop().expect("the order is not shorter than it was");
+            let at = self.order.pop().expect("the order is not shorter than in the frame");
             self.unreachable.unlift(at, self.problem.operations[at as usize].reads());
             self.flip(at);
             if (at as usize) < self.problem.completed {
@@ -210,8 +213,8 @@ impl OrderSearch {
         self.state = to.state;
     }
 
-    /// True if each value that must still be read, and that no remaining operation can produce, can be
-    /// reached from the current state by appending.
+    /// True if appends to the current state can make every value of `unreachable`. Each of these values must
+    /// still be read, and no remaining operation can produce the value.
     fn can_succeed(&self) -> bool {
         let leads_to = |later: u32| match &self.problem.states {
             Some(states) => states.leads_to(self.state, later),
@@ -220,9 +223,10 @@ impl OrderSearch {
         self.unreachable.iter().all(leads_to)
     }
 
-    /// Records the linearized operations and the state. Returns true if they were not recorded before. The
-    /// key leaves out two groups of operations. All operations before the first remaining one are linearized.
-    /// An operation that was invoked after the first remaining completion is not linearized.
+    /// Adds a key to the memo: the linearized operations and the state. Returns true if the memo did not
+    /// contain the key. The key leaves out two groups of operations, because the bits of these operations are
+    /// known. All operations before the first remaining operation are linearized. All operations that were
+    /// invoked after the first remaining completion are not linearized.
     fn is_new(&mut self) -> bool {
         let first = self.by_invocation.first(self.all());
         let Some(&reach) = self.reach.get(self.by_completion.first(self.all()) as usize) else { return true };
@@ -239,7 +243,8 @@ impl OrderSearch {
         self.problem.operations.len() as u32
     }
 
-    /// Returns the time of the first completion among the remaining operations.
+    /// Returns the moment of the first completion among the remaining operations; `NEVER` if no completed
+    /// operation remains.
     fn first_end(&self) -> u32 {
         self.problem
             .operations
@@ -254,8 +259,8 @@ impl OrderSearch {
     }
 }
 
-/// Returns groups of operations with equal effects. In each group, the completed operations come first, in the
-/// order of their completions.
+/// Returns the groups of two or more operations with equal effects. In each group, the completed operations
+/// come first, in the order of the completions.
 fn equal(problem: &Problem) -> Vec<Vec<u32>> {
     let mut sorted = (0..problem.operations.len() as u32).collect::<Vec<_>>();
     let of = |at: u32| problem.operations[at as usize];

@@ -1,9 +1,10 @@
-//! The states of a key that change by appending.
+//! The states of a key with append operations.
 
 use super::problem::UNREAD;
 use std::collections::BTreeMap;
 
-/// The values that matter as states: the values that were read, and their prefixes.
+/// The states of a key as numbers. A state makes a difference if a value that was read begins with the value
+/// of the state.
 #[derive(Debug)]
 pub(super) struct AppendStates {
     values: Vec<Box<[u8]>>,
@@ -22,7 +23,8 @@ impl AppendStates {
         Self { values: values.to_vec(), ids, seen, grown: BTreeMap::new() }
     }
 
-    /// Returns the state after `element` was appended to `state`.
+    /// Returns the state after `element` was appended to `state`; `UNREAD` if the new state makes no
+    /// difference.
     pub(super) fn append(&mut self, state: u32, element: u32) -> u32 {
         if state == UNREAD {
             return UNREAD;
@@ -49,7 +51,7 @@ impl AppendStates {
         self.seen.iter().any(|seen| is_within(seen))
     }
 
-    /// True if `later` can be made from `state` by appending.
+    /// True if appends to `state` can make `later`: the value of `later` begins with the value of `state`.
     pub(super) fn leads_to(&self, state: u32, later: u32) -> bool {
         state != UNREAD && self.values[later as usize].starts_with(&self.values[state as usize])
     }

@@ -1,32 +1,34 @@
-//! Values that must still be read and that no remaining operation can produce.
+//! Finds the values that must still be read and that no remaining operation can produce.
 //!
-//! If the current state cannot become such a value by appending, the search backtracks.
+//! If appends to the current state cannot make such a value, the search backtracks.
 
 use std::ops::Range;
 
-/// For each value, counts the operations that must still read it and the operations that can still produce
-/// it. The counts change when operations are linearized and put back.
+/// Two counts for each value: the operations that must still read the value, and the operations that can
+/// still produce the value. The counts change when the search linearizes an operation or puts an operation
+/// back.
 #[derive(Debug, Default)]
 pub(super) struct Unreachable {
-    /// For each value, the number of operations that must still read it.
+    /// For each value, the number of operations that must still read the value.
     demand: Vec<u32>,
-    /// For each value, the number of operations that can still produce it. If the operation that produced the
-    /// value is known, the number is one until that operation is linearized, and zero afterwards.
+    /// For each value, the number of operations that can still produce the value. If operations are known
+    /// without which the value cannot be produced, the number is one until the first of these operations is
+    /// linearized. Afterwards the number is zero or negative.
     slack: Vec<i32>,
-    /// For each operation, the values whose `slack` it reduces. The lists of all operations are stored one
+    /// For each operation, a list of the values whose `slack` the operation reduces. The lists are stored one
     /// after another.
     supplies: Vec<u32>,
-    /// The position in `supplies` at which the list of each operation begins.
+    /// For each operation, the position in `supplies` at which the list of the operation begins.
     starts: Vec<u32>,
     /// The values that must still be read and that no remaining operation can produce.
     values: Vec<u32>,
-    /// The position in `values` of each of its members.
+    /// For each value in `values`, the position of the value in `values`.
     places: Vec<u32>,
 }
 
 impl Unreachable {
-    /// Makes the counts for a search that has linearized nothing. `pairs` are operations and the values whose
-    /// `slack` they reduce.
+    /// Makes the counts for a search that has linearized nothing. Each pair in `pairs` is an operation and a
+    /// value whose `slack` the operation reduces.
     pub(super) fn new(
         demand: Vec<u32>,
         slack: Vec<i32>,
@@ -56,8 +58,8 @@ impl Unreachable {
         self.values.iter().copied()
     }
 
-    /// Updates the counts after an operation was linearized. `read` is the value that it read, if it is a
-    /// read.
+    /// Updates the counts after an operation was linearized. `read` is the value that the operation must have
+    /// found, if any.
     pub(super) fn lift(&mut self, at: u32, read: Option<u32>) {
         if let Some(value) = read {
             let was = self.has(value);
@@ -67,7 +69,8 @@ impl Unreachable {
         self.change_slack(at, -1);
     }
 
-    /// Updates the counts after an operation was put back. `read` is the value that it read, if it is a read.
+    /// Updates the counts after an operation was put back. `read` is the value that the operation must have
+    /// found, if any.
     pub(super) fn unlift(&mut self, at: u32, read: Option<u32>) {
         if let Some(value) = read {
             let was = self.has(value);
@@ -94,7 +97,8 @@ impl Unreachable {
         0 < self.demand[value as usize] && self.slack[value as usize] <= 0
     }
 
-    /// Adds a value to the list or removes it from the list, after its counts have changed.
+    /// Adds a value to `values` or removes the value from `values`, after a count of the value has changed.
+    /// `was` is true if the value is in `values`.
     fn notice(&mut self, value: u32, was: bool) {
         let is = self.has(value);
         if was && !is {

@@ -7,21 +7,21 @@ use super::unreachable::Unreachable;
 use super::{HistoryOp, NEVER};
 use std::ops::Range;
 
-/// The only possible writers of the values that were read.
+/// The operations that must have produced the values that were read.
 #[derive(Debug)]
 pub(super) struct Writers<'a> {
     values: &'a [Box<[u8]>],
-    /// Pairs of a value and the id of an operation without which the value cannot be produced.
+    /// Pairs of a value and the id of an operation. The value cannot be produced without the operation.
     pairs: Vec<(u32, u32)>,
-    /// The values that no operation can have produced.
+    /// The values that were read, but that no operation can have produced.
     impossible: Vec<u32>,
     /// The elements of the values. `None` if no operation appends, or if the values cannot be split into
     /// elements.
     elements: Option<AppendedElements<'a>>,
 }
 
-/// The maximum number of operations that can lead to a value that is counted. Counting a value with more
-/// operations would cost more than it saves.
+/// The limit for the number of operations that can lead to a value. If more operations can lead to a value,
+/// the operations are not counted, because the count costs more time than the count saves.
 const MOST_SUPPLIES: i32 = 64;
 
 impl<'a> Writers<'a> {
@@ -53,7 +53,7 @@ impl<'a> Writers<'a> {
         writers
     }
 
-    /// Finds the only writer of each value, in a history without append operations.
+    /// Finds the only writer of each value in `seen`. The history has no append operations.
     fn find_writers(&mut self, operations: &[HistoryOp], seen: impl Iterator<Item = u32>) {
         const NOBODY: u32 = u32::MAX;
         const SEVERAL: u32 = u32::MAX - 1;
@@ -73,7 +73,7 @@ impl<'a> Writers<'a> {
         }
     }
 
-    /// Shortens the time in which an operation may take effect: the only possible writer of a value took
+    /// Shortens the time in which an operation may take effect. The only possible writer of a value took
     /// effect before the first read of the value completed, even if the write itself never completed.
     pub(super) fn tighten(&self, operations: &mut [HistoryOp]) {
         let mut ends = vec![NEVER; self.values.len()];
@@ -105,8 +105,9 @@ impl<'a> Writers<'a> {
         }
     }
 
-    /// Counts the values that must be read, and the operations that can lead to them. Returns `None` if no
-    /// operation produced a value that must be read. `operations` must be in their final order.
+    /// Counts, for each value, the operations that must read the value and the operations that can lead to
+    /// the value. Returns `None` if a value must be read that no operation can have produced. The order of
+    /// `operations` must be final.
     pub(super) fn count(&self, operations: &[HistoryOp], appends: bool) -> Option<Unreachable> {
         let mut demand = vec![0; self.values.len()];
         for value in operations.iter().filter_map(HistoryOp::reads) {
@@ -130,8 +131,8 @@ impl<'a> Writers<'a> {
         Some(Unreachable::new(demand, slack, supplies, operations.len()))
     }
 
-    /// Returns pairs of an operation and a value that must be read. The value cannot be produced without the
-    /// operation.
+    /// Returns pairs of the position of an operation and a value that must be read. The value cannot be
+    /// produced without the operation.
     fn made(&self, operations: &[HistoryOp], demand: &[u32]) -> Vec<(u32, u32)> {
         let mut places = vec![None; operations.iter().map(|it| it.id + 1).max().unwrap_or(0) as usize];
         for (place, it) in (0..).zip(operations) {
@@ -142,8 +143,8 @@ impl<'a> Writers<'a> {
         needed.filter_map(|&(value, writer)| Some((place(writer)?, value))).collect()
     }
 
-    /// Returns pairs of an operation and a listed value that can follow from its write. A value that too many
-    /// operations can lead to is removed from the list.
+    /// Returns pairs of the position of an operation and a value of `later`. The value can follow from the
+    /// write of the operation. If too many operations can lead to a value, the value is removed from `later`.
     fn led(&self, operations: &[HistoryOp], later: &mut Vec<u32>, appends: bool) -> Vec<(u32, u32)> {
         later.sort_unstable_by_key(|&value| &self.values[value as usize]);
         let mut leads = vec![0_i32; later.len() + 1];
@@ -165,7 +166,8 @@ impl<'a> Writers<'a> {
         led.collect()
     }
 
-    /// Returns the range of the sorted values that can follow from the write of an operation.
+    /// Returns a range of positions in the sorted list `later`. The values at these positions can follow from
+    /// the write of the operation.
     fn range(&self, it: &HistoryOp, later: &[u32], appends: bool) -> Range<usize> {
         let Some(value) = it.writes().filter(|&value| value != UNREAD) else { return 0..0 };
         let (base, of) = (&*self.values[value as usize], |later: &u32| &*self.values[*later as usize]);

@@ -1,6 +1,6 @@
 //! Counts events that should sometimes happen, and the different situations of a run.
 //!
-//! A sweep can pass and still have tested little, for example if the leader never changed.
+//! A sweep without a violation may have tested little, for example if the leader never changed.
 
 use crate::check::calls::refused_for_a_reason::{Reason, given};
 use crate::check::commit::committed_is_durable_on_quorum::counted;
@@ -15,29 +15,29 @@ named! {
     Point {
         /// A server became leader.
         Elected = "leader elected",
-        /// Another server became leader.
+        /// A server became leader, and the previous leader of the run was another server.
         LeaderChanged = "leader changed",
         /// A leader stepped down.
         Deposed = "leader deposed",
         /// Several candidates had votes in a term that had no leader.
         SplitVote = "split vote",
-        /// A candidate with an older log asked for a vote.
+        /// A server received a vote request from a candidate whose log is older than the log of the server.
         StaleLogRefused = "vote refused for a stale log",
         /// A pre-candidate became a follower again.
         PreVoteLost = "pre-vote lost",
         /// Two or more entries were removed from the end of a log.
         TruncatedTwo = "two entries truncated",
-        /// An uncommitted configuration was truncated with its entries.
+        /// Entries with a configuration were removed from the end of a log.
         ConfigurationRolledBack = "configuration rolled back",
-        /// A leader changed the membership.
+        /// A leader appended a configuration.
         ConfigurationChanged = "configuration changed",
-        /// A leader entered a joint configuration.
+        /// A leader appended a joint configuration.
         JointEntered = "joint configuration entered",
-        /// The leader changed while a joint configuration was in force.
+        /// The leader changed, and the configuration of the new leader is joint.
         JointLeaderChange = "leader changed during a joint configuration",
-        /// A leader committed a configuration in which it is not a voter.
+        /// A leader committed a configuration in which this leader is not a voter.
         LeaderRemoved = "leader removed",
-        /// A server crashed before its writes reached the disk.
+        /// A server crashed before all its writes reached the disk.
         CrashWhileWriting = "crash with unsynced writes",
         /// Only a part of a write reached the disk.
         TornWrite = "torn write",
@@ -55,11 +55,11 @@ named! {
         SnapshotOverConflict = "snapshot over a conflicting log",
         /// A message of an older term arrived.
         StaleMessage = "stale message",
-        /// A server campaigned because its leader asked it to.
+        /// A server campaigned because its leader sent a TimeoutNow request.
         TransferObeyed = "transfer obeyed",
-        /// A read was allowed after a round of heartbeats.
+        /// A leader allowed a read after a round of heartbeats.
         IndexRead = "index read served",
-        /// A read was allowed under a lease.
+        /// A leader allowed a read because the leader had a lease.
         LeaseRead = "lease read served",
         /// A barrier succeeded.
         Barrier = "barrier answered",
@@ -69,13 +69,14 @@ named! {
         RestoreRefused = "restore refused",
         /// A command with extensions was applied.
         Extended = "command with extensions applied",
-        /// A server that is not new refused a bootstrap.
+        /// A server refused a bootstrap, because the server was not new.
         BootstrapRefused = "bootstrap refused",
-        /// A change under the condition of another configuration was refused.
+        /// A membership change was refused, because the latest configuration was not the configuration that
+        /// the change requires.
         StaleChangeRefused = "stale change refused",
-        /// A change during a transfer of leadership was refused.
+        /// A leader refused a membership change during a transfer of leadership.
         ChangeInTransfer = "change refused during a transfer",
-        /// A change was committed that left the membership unchanged.
+        /// A leader committed a change that left the membership unchanged.
         NullChange = "membership unchanged by a change",
         /// A server was shut down.
         ShutDown = "server shut down",
@@ -84,7 +85,7 @@ named! {
     }
 }
 
-/// Counts of events, and the set of situations that occurred.
+/// The counts of events in a run, and the set of situations that occurred in the run.
 #[derive(Clone, Debug, Default)]
 pub struct Sometimes {
     counts: Counters<Point>,
@@ -136,7 +137,8 @@ impl Sometimes {
         }
     }
 
-    /// Returns the number of times that each event happened. Events that did not happen have the count zero.
+    /// Returns the number of times that each event happened, by the name of the event. Events that did not
+    /// happen have the count zero.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, u64> {
         self.counts.named().map(|(name, count)| (name.to_owned(), count)).collect()
@@ -148,8 +150,9 @@ impl Sometimes {
         self.counts[point]
     }
 
-    /// The situations that occurred, as digests. A digest covers the role of each server, whether another
-    /// server has a newer term or log, and the phase of the membership. It does not cover names of servers.
+    /// Returns the digests of the situations that occurred. A digest covers the role of each server, whether
+    /// another server has a newer term or log, the uncommitted entries, and the phase of the membership. A
+    /// digest does not cover the names of servers.
     pub fn situations(&self) -> impl Iterator<Item = u64> + '_ {
         self.situations.iter().copied()
     }
@@ -266,9 +269,10 @@ impl Sometimes {
     }
 }
 
-/// Returns a digest of the situation. For each server it covers its role, whether another term or log is
-/// newer, its uncommitted entries, and the phase of its configuration. The servers' names and the number of
-/// equal servers do not matter.
+/// Returns a digest of the situation. For each running server, the digest covers the role, whether another
+/// server has a newer term or log, the number of uncommitted entries (at most 2), and the phase of the
+/// configuration. The digest does not cover the names of the servers, or the number of servers in equal
+/// states.
 fn situation(ghost: &Ghost) -> u64 {
     let up = ghost.up();
     let mut profiles = [0_u64; ServerIdx::MAX_SERVERS];

@@ -17,8 +17,8 @@ pub(crate) const N2: ServerIdx = ServerIdx(1);
 pub(crate) const N3: ServerIdx = ServerIdx(2);
 pub(crate) const N4: ServerIdx = ServerIdx(3);
 
-/// The time for which a server refuses votes after a message from its leader. Clocks do not advance unless a
-/// test sets them.
+/// The time during which a server refuses votes after a message from its leader. A clock advances only if a
+/// test sets the clock.
 pub(crate) const HEARTBEAT_TIMEOUT: Span = Span::ms(100);
 
 /// The settings of every server.
@@ -40,7 +40,7 @@ pub(crate) fn voters(servers: &[ServerIdx]) -> Arc<Configuration> {
     Arc::new(Configuration::new(members).expect("a sound configuration"))
 }
 
-/// Makes the log that a store would recover from these entries.
+/// Makes the log that a store recovers from these entries.
 fn image(base: LogId, entries: &[Entry]) -> LogImage {
     let mut image = LogImage::new(base, CacheLimits::entries(1));
     for entry in entries {
@@ -49,7 +49,7 @@ fn image(base: LogId, entries: &[Entry]) -> LogImage {
     image
 }
 
-/// Returns the other two of the three voters.
+/// Returns the two voters other than this server.
 fn other_servers(idx: ServerIdx) -> impl Iterator<Item = ServerIdx> {
     [N1, N2, N3].into_iter().filter(move |other| *other != idx)
 }
@@ -60,7 +60,7 @@ fn success(term: Term, last_log: Index) -> Response {
     Response::AppendEntries(AppendEntriesResponse { term, success, last_log, no_retry_backoff, hint })
 }
 
-/// Makes the description of a snapshot up to an entry, with the first configuration.
+/// Makes the metadata of a snapshot that ends at the entry `last`. The snapshot has the first configuration.
 pub(crate) fn meta(last: LogId) -> SnapshotMeta {
     let configuration = (*voters(&[N1, N2, N3])).clone();
     SnapshotMeta { last, configuration, configuration_index: Index(1), size: 0, checksum: 0 }
@@ -80,8 +80,8 @@ pub(crate) struct Fixture {
 }
 
 impl Fixture {
-    /// Makes a cluster of three voters, all at t1 with the first configuration. A fourth server is not a
-    /// member.
+    /// Makes a cluster of three voters. All voters have term 1 and the first configuration. A fourth server
+    /// is not a member.
     pub(crate) fn three(check: &'static Check) -> Self {
         let blank = ScriptedServer {
             view: ServerView::BLANK,
@@ -248,7 +248,7 @@ impl Fixture {
         self.run_check(facts);
     }
 
-    /// Lets a state machine apply a batch.
+    /// Lets a state machine apply the entries from index `first` to index `last`.
     pub(crate) fn applied(&mut self, idx: ServerIdx, first: u64, last: u64, digest: u64) {
         let entries = (first..=last).map(|index| Entry::new(Term(1), Index(index), Payload::Noop)).collect();
         let facts = self.ghost.applied(idx, &Batch { entries }, digest);
@@ -267,7 +267,7 @@ impl Fixture {
         self.run_check(facts);
     }
 
-    /// Lets a server receive the last piece of a snapshot, write it and install the snapshot.
+    /// Lets a server receive the last piece of a snapshot, write this piece and install the snapshot.
     pub(crate) fn install(
         &mut self,
         idx: ServerIdx,
@@ -297,13 +297,13 @@ impl Fixture {
         self.step(idx, &event, |_| {}, Vec::new());
     }
 
-    /// Lets a server allow the read.
+    /// Lets a server allow the read with the number `request`.
     pub(crate) fn allow(&mut self, idx: ServerIdx, request: u64, answer: Answer) {
         let answer = Action::Answer { request: RequestId(request), outcome: Ok(answer) };
         self.step(idx, &Event::Timer, |_| {}, vec![answer]);
     }
 
-    /// Lets a server campaign. It asks for votes after its own vote is durable.
+    /// Lets a server campaign. The server asks for votes after its own vote is durable.
     pub(crate) fn campaign(&mut self, idx: ServerIdx, term: u64) {
         let hard = HardState { term: Term(term), vote: Some(idx.node()) };
         let write = self.write(Some(hard), LogOp::Keep);
@@ -383,7 +383,7 @@ impl Fixture {
         self.become_leader(idx, term);
     }
 
-    /// Lets a leader append these payloads and make them durable.
+    /// Lets a leader append entries with these payloads and make the entries durable.
     pub(crate) fn append(&mut self, leader: ServerIdx, payloads: Vec<Payload>) {
         let view = self.scripted(leader).view;
         let indexes = view.last.index.0 + 1..;
@@ -401,8 +401,8 @@ impl Fixture {
         self.append(leader, vec![Payload::Command(bytes); count]);
     }
 
-    /// Sends a follower all entries of the leader after index `after`. The entries replace conflicting
-    /// entries. The follower makes them durable and acknowledges them.
+    /// Sends a follower all entries of the leader after index `after`. The sent entries replace conflicting
+    /// entries of the follower. The follower makes the sent entries durable and acknowledges its log.
     pub(crate) fn replicate(&mut self, leader: ServerIdx, follower: ServerIdx, after: u64) {
         let rpc = self.deliver(leader, follower, after);
         self.sync(follower);
@@ -462,13 +462,13 @@ impl Fixture {
         self.step(leader, &event, believe, Vec::new());
     }
 
-    /// Lets a server raise its commit index when it learns that its write is durable.
+    /// Lets a server raise its commit index in the step that reports a durable write.
     pub(crate) fn commit(&mut self, idx: ServerIdx, index: u64) {
         let event = Event::Persisted(Token(self.serial));
         self.step(idx, &event, |scripted| scripted.view.commit = Index(index), Vec::new());
     }
 
-    /// Elects a server. Its first entry is replicated to all servers and committed.
+    /// Elects a server. The new leader's log is replicated to all voters, and all voters commit the log.
     pub(crate) fn settle(&mut self, leader: ServerIdx, term: u64) {
         self.elect(leader, term);
         let last = self.scripted(leader).view.last.index.0;

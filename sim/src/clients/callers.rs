@@ -1,9 +1,10 @@
-//! The clients of a run. Each client has one open operation at a time. It asks the server that it regards as
-//! the leader, waits, and retries. At the end it knows the outcome, or reports it as unknown.
+//! The clients of a run. Each client has one open operation at a time. The client sends the request to the
+//! server that the client regards as the leader, waits for the answer, and retries. In the end, the client
+//! reports the outcome of the operation. The outcome may be unknown.
 //!
 //! A [`Script`] chooses the operations. Use the script of the key-value store
-//! ([`crate::clients::kv::clients`]) or write your own. The network and the checks of answers are in other
-//! modules.
+//! ([`crate::clients::kv::clients`]) or write your own script. The network and the checks of answers are in
+//! other modules.
 
 mod operation;
 
@@ -56,11 +57,12 @@ pub struct Callers<S: Script> {
 pub(crate) struct RetryPolicy {
     /// The time that a client waits for an answer.
     pub(crate) patience: Span,
-    /// The time that a client waits after a refusal before it asks again.
+    /// The time that a client waits after a refusal before the client sends the request again.
     pub(crate) backoff: Spans,
-    /// The maximum number of requests for one operation, at least 1. After the last one, the client gives up.
+    /// The maximum number of requests for one operation, at least 1. After the last request, the client gives
+    /// up.
     pub(crate) tries: u32,
-    /// The share of refusals after which a client gives up at once.
+    /// The share of refusals after which a client gives up immediately.
     pub(crate) resign: Ratio,
 }
 
@@ -74,8 +76,8 @@ pub(crate) struct ClientMachine {
     leader: ServerIdx,
     /// The time between two operations of the client.
     think: Spans,
-    /// Draws the operations. It is separate from `timing_rng`, so that timeouts and refusals change no
-    /// operation.
+    /// The random stream of the operations. This stream is separate from `timing_rng`, so that timeouts and
+    /// refusals change no operation.
     wanted_rng: Stream,
     timing_rng: Stream,
     state: ClientState,
@@ -89,24 +91,24 @@ enum ClientState {
     Stopped,
 }
 
-/// The requests that were sent for an open operation.
+/// The open operation of a client, and the number of requests that the client has sent for this operation.
 #[derive(Clone, Copy, Debug)]
 struct Attempts {
     operation: u64,
     tries: u32,
-    /// True if a server may have executed a request or may execute it later.
+    /// True if a server may have executed one of these requests, or may execute one of them later.
     may_have_taken_effect: bool,
 }
 
 impl ClientMachine {
-    /// A client that looks for the leader among these servers.
+    /// Creates a client that looks for the leader among these servers.
     pub(crate) fn seeking(number: u16, servers: ServerSet, think: Spans, seed: u64) -> Self {
         let mut caller = Self::new(number, think, seed);
         caller.leader = caller.one_of(servers);
         caller
     }
 
-    /// A client that asks only one server and does not retry.
+    /// Creates a client that asks only one server and does not retry.
     pub(crate) fn pinned(number: u16, idx: ServerIdx, think: Spans, seed: u64) -> Self {
         Self { pinned: Some(idx), leader: idx, ..Self::new(number, think, seed) }
     }
@@ -138,7 +140,8 @@ impl ClientMachine {
         matches!(self.state, ClientState::Resting(_) | ClientState::Stopped)
     }
 
-    /// Waits until the next operation begins. If the clients are stopped, waits for ever.
+    /// Sets the time at which the client begins its next operation. If the clients are stopped, the client
+    /// begins no further operation.
     fn rest(&mut self, now: Time, stopped: bool) {
         let until = now + self.timing_rng.within(self.think);
         self.state = if stopped { ClientState::Stopped } else { ClientState::Resting(until) };
@@ -156,8 +159,8 @@ impl ClientMachine {
 }
 
 impl<S: Script> Callers<S> {
-    /// Creates the clients of a plan. They send one request for each operation. Therefore the outcome of a
-    /// command is unknown after a timeout.
+    /// Creates the clients of a plan. Each client sends only one request for each operation. Therefore the
+    /// outcome of a command is unknown after a timeout.
     #[must_use]
     pub fn trying_once(plan: &Plan, script: S) -> Self {
         let clients = &plan.clients;
@@ -229,7 +232,7 @@ impl<S: Script> Callers<S> {
         caller.state = ClientState::Waiting(attempts, request, now + self.retry.patience);
     }
 
-    /// Handles a request that was not answered in time. Its outcome is unknown.
+    /// Handles a request that was not answered in time. The outcome of this request is unknown.
     fn on_timeout(&mut self, at: usize, attempts: Attempts, now: Time, wants: &mut Wants) {
         let attempts = Attempts { may_have_taken_effect: true, ..attempts };
         self.callers[at].try_another_server(self.servers);
@@ -285,8 +288,9 @@ impl<S: Script> Callers<S> {
         self.callers[at].pinned.is_some() || self.retry.tries <= attempts.tries
     }
 
-    /// Ends an operation that has no answer. A read has then failed. A write has failed only if every request
-    /// was refused; otherwise its outcome is unknown.
+    /// Ends an operation that has no answer. A read without an answer has failed. A write without an answer
+    /// has failed only if every request for the write was refused. Otherwise the outcome of the write is
+    /// unknown.
     fn give_up(&mut self, at: usize, attempts: Attempts, now: Time, wants: &mut Wants) {
         let want = self.operations[index_of(attempts.operation)].wanted.want();
         let is_unknown =
@@ -317,7 +321,7 @@ impl<S: Script> Callers<S> {
 /// The lowest bit of the client number in a request number.
 const CLIENT_SHIFT: u32 = 40;
 
-/// Returns the client that sent a request; `None` if another caller sent it.
+/// Returns the number of the client that sent a request. Returns `None` if another caller sent the request.
 fn client_of(request: RequestId) -> Option<usize> {
     usize::try_from(request.0 >> CLIENT_SHIFT).ok()?.checked_sub(1)
 }

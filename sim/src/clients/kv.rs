@@ -1,9 +1,9 @@
-//! A replicated key-value store, its clients, and the checks that judge their answers.
+//! A replicated key-value store, its clients, and the checks that judge the answers to the clients.
 //!
 //! The module has the state machine ([`Kv`]) with its sessions, the wire format ([`wire`]), the clients
-//! ([`clients`]), and the judges of their answers ([`judges`]). Timeouts and retries are in
-//! [`Callers`](crate::clients::callers::Callers). [`wavetank_linear`] decides whether a history
-//! is linearizable.
+//! ([`clients`]), and the judges of the answers to the clients ([`judges`]). Timeouts and retries are in
+//! [`Callers`](crate::clients::callers::Callers). [`wavetank_linear`] decides whether a history is
+//! linearizable.
 
 pub mod clients;
 pub mod judges;
@@ -26,7 +26,7 @@ use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWr
 ///
 /// 1. A key that was never written or was deleted has the empty value.
 /// 2. A session's commands take effect in the order of their sequence numbers, each at most once.
-/// 3. Equal commands at equal indexes give equal digests, also if a snapshot was loaded between them.
+/// 3. Equal commands at equal indexes give equal digests, also if a snapshot was loaded between two commands.
 #[derive(Clone, Debug, Default)]
 pub struct Kv {
     // Snapshots share the state. It is copied only if a command changes it while a snapshot is written.

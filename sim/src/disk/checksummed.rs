@@ -1,9 +1,10 @@
-//! Values that are encoded as bytes with a checksum in front. This is the form in which real disks and
-//! messages hold them.
+//! Values that are encoded as bytes with a checksum in front. Real disks and messages contain values in this
+//! form.
 //!
-//! The simulation keeps values in memory and does not encode them. It encodes a value only when a fault must
-//! flip bits of it. It flips bits in the encoded bytes, and the reader decodes the bytes like a real store or
-//! transport. Therefore the simulation tests that the reader detects the change.
+//! The simulation encodes a value only if a fault must flip bits of the value. Otherwise the simulation keeps
+//! the value in memory without encoding. A fault flips bits in the encoded bytes, and the reader decodes
+//! these bytes like a real store or transport. Therefore the simulation tests that the reader detects the
+//! change.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,13 +15,13 @@ use wavetank_raft::checksum;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Checksummed(Vec<u8>);
 
-/// The reasons why bytes cannot be decoded.
+/// The reason why bytes cannot be decoded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// The bytes are too few to contain a checksum.
     Short,
-    /// The checksum does not match.
+    /// The checksum does not match the content.
     Checksum,
     /// The checksum matches, but the content cannot be decoded.
     Malformed,
@@ -52,7 +53,7 @@ impl Checksummed {
         Self(bytes)
     }
 
-    /// Flips one to three bits. `word` selects them.
+    /// Flips one to three bits. `word` selects the bits.
     #[must_use]
     pub fn flipped(mut self, word: u64) -> Self {
         flip(&mut self.0, word);
@@ -72,7 +73,7 @@ impl Checksummed {
     }
 }
 
-/// Flips one to three different bits. `word` selects them. Does nothing if `bytes` is empty.
+/// Flips one to three different bits. `word` selects the bits. Does nothing if `bytes` is empty.
 pub fn flip(bytes: &mut [u8], word: u64) {
     let bits = bytes.len() as u64 * 8;
     let many = (1 + word % 3).min(bits);

@@ -1,10 +1,10 @@
-//! A simulated device with a file system, for real stores. Writes stay in a cache until they are synced. A
-//! power cut keeps only some of the unsynced data.
+//! A simulated device with a file system, for real stores. Written data stays in a cache until the data is
+//! synced. A power cut keeps only some of the unsynced data.
 //!
 //! The process of a server uses the device through a [`Mount`]. When the process is killed or the power is
-//! cut, its mount stops working, even if some code still holds it. The next process gets a new mount. A fault
-//! is armed in advance. It occurs after a number of operations, possibly in the middle of a task of the
-//! store.
+//! cut, the mount of this process stops working, even if some code still has the mount. The next process gets
+//! a new mount. A fault is armed in advance. The fault occurs after the given number of operations, possibly
+//! while the store executes a job.
 
 #![expect(clippy::disallowed_types, reason = "stores must be `Send`, although the tank runs on one thread")]
 
@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub struct Device(Arc<Mutex<DeviceState>>);
 
-/// One process's access to a device. It works until the process ends.
+/// One process's access to a device. The mount works until the process ends.
 #[derive(Clone, Debug)]
 pub struct Mount {
     device: Arc<Mutex<DeviceState>>,
@@ -38,7 +38,7 @@ pub struct OpenFile {
 /// The faults that a device can have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DeviceFault {
-    /// The process stops: all its operations fail until it is killed or the power is cut.
+    /// The process stops: all operations of the process fail until the process is killed or the power is cut.
     Stop,
     /// The device is full: all writes fail until [`Device::disarm`].
     Full,
@@ -55,7 +55,7 @@ pub struct DeviceCounts {
     pub cuts: u64,
     /// The number of power cuts while there was unsynced data.
     pub cuts_in_writing: u64,
-    /// The number of pages that a power cut tore: only some of their sectors survived.
+    /// The number of torn pages. A page is torn if only some of its sectors survive a power cut.
     pub torn_pages: u64,
     /// The number of processes that were killed in the middle of an operation.
     pub killed_in_writing: u64,
@@ -114,8 +114,8 @@ impl Device {
         Mount { device: Arc::clone(&self.0), generation: self.lock().generation }
     }
 
-    /// Arms a fault. It occurs at the first operation of its kind after `after` more writes and syncs. It
-    /// replaces an armed fault.
+    /// Arms a fault. The new fault replaces a fault that is already armed. The new fault occurs at the first
+    /// operation to which it can apply, after `after` more writes and syncs.
     pub fn arm(&self, fault: DeviceFault, after: u64) {
         self.lock().armed = Some(Armed { fault, after });
     }
@@ -125,7 +125,7 @@ impl Device {
         self.lock().armed = None;
     }
 
-    /// Kills the process. Its unsynced writes stay in the cache and are not lost.
+    /// Kills the process. The unsynced writes of the process stay in the cache and are not lost.
     pub fn kill(&self) {
         let mut state = self.lock();
         state.counts.killed_in_writing += u64::from(state.is_stopped);
@@ -137,7 +137,7 @@ impl Device {
         self.lock().cut_power();
     }
 
-    /// Ends the process and erases everything.
+    /// Ends the process and erases all directories and files.
     pub fn wipe(&self) {
         let mut state = self.lock();
         state.end_process();
@@ -168,18 +168,18 @@ impl Device {
     }
 }
 
-/// Locks the state, even if the code under test panicked while it held the lock. That panic was already
+/// Locks the state, even if the code under test panicked while that code had the lock. That panic was already
 /// reported.
 fn lock(state: &Mutex<DeviceState>) -> MutexGuard<'_, DeviceState> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Mount {
-    /// Creates a directory and those of its parents that do not exist.
+    /// Creates a directory and all its parents that do not exist yet.
     ///
     /// # Errors
-    /// Returns an error if a fault occurs, or if the process has ended. This holds for all methods of a
-    /// mount.
+    /// Returns an error if a fault occurs, or if the process has ended. All methods of a mount return an
+    /// error in these cases.
     pub fn make_dir(&self, path: &Path) -> io::Result<()> {
         self.write_state(OperationKind::Write, |state| {
             state.names.make_directory(path);
@@ -239,7 +239,7 @@ impl Mount {
         })
     }
 
-    /// Returns a number that grows with each write. Stores use it in place of a clock.
+    /// Returns the number of writes and syncs so far. Stores use this number in place of a clock.
     #[must_use]
     pub fn tick(&self) -> u64 {
         lock(&self.device).operations
@@ -267,8 +267,8 @@ impl OpenFile {
     /// Returns the length of the file in bytes.
     ///
     /// # Errors
-    /// Returns an error if a fault occurs, or if the process has ended. This holds for all methods of a
-    /// file.
+    /// Returns an error if a fault occurs, or if the process has ended. All methods of a file return an error
+    /// in these cases.
     pub fn len(&self) -> io::Result<u64> {
         self.mount.read_state(|state| Ok(state.pages(self.node)?.len()))
     }
@@ -281,7 +281,7 @@ impl OpenFile {
         Ok(self.len()? == 0)
     }
 
-    /// Truncates the file, or extends it with zeros.
+    /// Truncates the file, or extends the file with zeros.
     ///
     /// # Errors
     /// Returns an error in the same cases as [`OpenFile::len`].
@@ -310,7 +310,8 @@ impl OpenFile {
         })
     }
 
-    /// Makes the content of the file durable. If the sync fails, the unsynced pages are dropped.
+    /// Makes the content of the file durable. If the sync fails, the cache drops the pages that were not
+    /// written to the device.
     ///
     /// # Errors
     /// Returns an error in the same cases as [`OpenFile::len`].

@@ -1,4 +1,4 @@
-//! A directory tree. Only its synced part is certain to survive a power cut.
+//! A directory tree. Only the synced part of the tree is certain to survive a power cut.
 
 use crate::plan::rng::Stream;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +24,7 @@ pub(super) struct Names {
     last: Inode,
 }
 
-/// A change of one name. It happens completely or not at all.
+/// A change of one name. The change happens completely or not at all.
 #[derive(Clone, Debug)]
 enum NameChange {
     Link(DirEntry, Inode),
@@ -32,7 +32,7 @@ enum NameChange {
     Rename(DirEntry, DirEntry, Inode),
 }
 
-/// The place of a name: a directory, and the name in it.
+/// The place of a name: a directory, and the name in this directory.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct DirEntry {
     directory: Inode,
@@ -40,7 +40,7 @@ struct DirEntry {
 }
 
 impl Names {
-    /// Creates a directory and those of its parents that do not exist.
+    /// Creates a directory and all its parents that do not exist yet.
     pub(super) fn make_directory(&mut self, path: &Path) {
         let mut directory = ROOT;
         for name in parts(path) {
@@ -109,7 +109,7 @@ impl Names {
     }
 
     /// Cuts the power. In half of the cases a prefix of the unsynced changes survives. In the other half any
-    /// subset survives, because file systems may write directory entries in another order.
+    /// subset of these changes survives, because file systems may write directory entries in another order.
     pub(super) fn cut_power(&mut self, rng: &mut Stream) {
         let is_orderly = rng.chance(1, 2);
         let prefix = rng.below(self.pending.len() as u64 + 1);

@@ -1,4 +1,4 @@
-//! A file's bytes in a page cache and on the device, and the effect of a power cut on them.
+//! A file's bytes in a page cache and on the device, and the effect of a power cut on these bytes.
 
 use crate::plan::rng::{Ratio, Stream};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +14,7 @@ type PageBytes = Box<[u8; PAGE]>;
 /// The pages of one file, in the cache and on the device.
 ///
 /// 1. A missing page is full of zeros. The bytes after the end of the file are zeros, too.
-/// 2. If a page is not dirty, the device and the cache hold the same content of it.
+/// 2. If a page is not dirty, the device and the cache have the same content of the page.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pages {
     pages: BTreeMap<u64, CachedPage>,
@@ -39,7 +39,8 @@ pub(super) enum Loss {
     None,
     /// Some unsynced pages survive. Each page survives completely or not at all.
     Pages,
-    /// Some unsynced pages survive completely. Of other pages, only some sectors survive.
+    /// Some unsynced pages survive completely or not at all. Of other unsynced pages, only some sectors
+    /// survive.
     Sectors,
 }
 

@@ -1,15 +1,16 @@
-//! The steps of a write on a disk. A crash can come between any two of them.
+//! The steps of a write on a disk. A crash can occur between any two steps.
 //!
 //! A step is one change of a store: a record is set, a range of the log is deleted, or an entry is stored.
-//! The log and the vote record of a server share one counter of steps. Therefore a limit stops a write in the
-//! order in which the server writes.
+//! The log and the vote record of a server share one counter of steps. Therefore one maximum number limits
+//! all steps, in the order in which the server executes the steps.
 
 use std::cell::Cell;
 use std::rc::Rc;
 use wavetank_raft::execute::HARD_STATE;
 use wavetank_raft::store::{StoreError, StoreErrorKind};
 
-/// The steps that stores have taken, and the maximum number of steps. Clones share both.
+/// The numbers of steps that stores have taken, and the maximum number of steps. All clones share these
+/// numbers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Steps(Rc<Cell<Counted>>);
 
@@ -20,7 +21,7 @@ struct Counted {
     most: Option<u64>,
 }
 
-/// A number of steps of each kind.
+/// The number of steps of each kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Taken {
     /// The number of times that the vote record was set.
@@ -59,7 +60,7 @@ impl Steps {
         self.step(|taken| taken.deletions += 1)
     }
 
-    /// Returns the number of these entries that are stored before the power is cut.
+    /// Counts the entries that are stored before the power is cut, and returns their number.
     pub(super) fn store(&self, entries: usize) -> usize {
         let whole = |_: &usize| self.step(|taken| taken.entries += 1).is_ok();
         if self.0.get().most.is_none() { entries } else { (0..entries).take_while(whole).count() }

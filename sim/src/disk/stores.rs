@@ -1,8 +1,8 @@
-//! The stores of a disk: a log, a vote record and snapshots. They survive a crash of the server.
+//! The stores of a disk: a log, a vote record and snapshots. The stores survive a crash of the server.
 //!
 //! The disk decides the times at which jobs end and crashes occur. The stores decide the result of unfinished
-//! jobs. The stores in memory are in `memory.rs`. Other stores use a [`Device`](super::Device). They are
-//! built outside this crate, from the stores of a real server.
+//! jobs. The stores in memory are in `memory.rs`. Other stores use a [`Device`](super::Device). Such stores
+//! are built outside this crate, from the stores of a real server.
 
 use crate::disk::fault::{Damage, DiskFault};
 use crate::plan::rng::Draw;
@@ -21,7 +21,7 @@ pub trait Stores: fmt::Debug {
     /// memory.
     ///
     /// # Errors
-    /// Returns an error if a store fails, or if its content is inconsistent.
+    /// Returns an error if a store fails, or if the content of the stores is inconsistent.
     fn recover(&mut self, cache: CacheLimits) -> Result<Recovered, StoreError>;
 
     /// Returns all entries of the durable log.
@@ -33,19 +33,21 @@ pub trait Stores: fmt::Debug {
     /// Executes writes that are synced together, in this order.
     ///
     /// # Errors
-    /// Returns an error if a store fails. The durable content is then unknown until [`Stores::crash`]
-    /// returns it.
+    /// Returns an error if a store fails. After an error, the durable content is unknown until
+    /// [`Stores::crash`] returns the remains.
     fn write(&mut self, writes: &[Write]) -> Result<(), StoreError>;
 
-    /// Executes a write that is drawn to fail. Returns the durable part of the write and the error, or
-    /// `None` if the whole write has succeeded.
+    /// Executes a write and tries to make the write fail. `draw` is a random draw for the part of the write
+    /// that becomes durable. Returns the durable part of the write, if a part is durable, and the error.
+    /// Returns `None` if the whole write has succeeded.
     fn fail(&mut self, write: &Write, draw: Draw) -> Option<(Option<PartialWrite>, StoreError)>;
 
-    /// Simulates a crash of the server during these unfinished jobs, which are in order. `capture` is given
-    /// if the server was writing a snapshot of its own state.
+    /// Simulates a crash of the server during these unfinished jobs. The jobs are in the order in which the
+    /// server requested them. `capture` is `Some` if the server was writing a snapshot of its own state.
     fn crash(&mut self, jobs: Vec<StoreJob>, capture: Option<Capture<'_>>, draws: [Draw; 2]) -> Remains;
 
-    /// Reads entries from `first` to `last`, or fewer if they exceed the limits in `settings`.
+    /// Reads the entries from `first` to `last`. Reads fewer entries if all of these entries together exceed
+    /// the limits in `settings`.
     ///
     /// # Errors
     /// Returns an error if a store fails.
@@ -63,7 +65,7 @@ pub trait Stores: fmt::Debug {
         limit: u64,
     ) -> Result<Option<SnapshotPiece>, StoreError>;
 
-    /// Writes a piece of an incoming snapshot at `offset` bytes. `done` marks the last piece. Returns
+    /// Writes a piece of an incoming snapshot at `offset` bytes. `done` is true for the last piece. Returns
     /// true if the write succeeded.
     fn write_snapshot(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &Data, done: bool) -> bool;
 
@@ -87,11 +89,11 @@ pub trait Stores: fmt::Debug {
     /// such damage.
     fn is_damaged(&self) -> bool;
 
-    /// Returns the configurations in the stores with their log indexes, the latest first. Unreadable
-    /// configurations are left out.
+    /// Returns the configurations in the stores with their log indexes, the latest first. The result does not
+    /// contain unreadable configurations.
     fn memberships(&self) -> Vec<(Index, Arc<Configuration>)>;
 
-    /// Makes space on a full disk again.
+    /// Makes space on a full disk.
     fn free_space(&mut self);
 
     /// Erases all content.
@@ -100,7 +102,8 @@ pub trait Stores: fmt::Debug {
     /// Disables all faults from now on.
     fn calm(&mut self);
 
-    /// Returns the number of faults of these stores so far, for each kind by name.
+    /// Returns the name of each kind of fault, and the number of faults of this kind that these stores have
+    /// had.
     fn faults(&self) -> Vec<(&'static str, u64)>;
 }
 
@@ -112,7 +115,7 @@ pub type Load<'a> = dyn FnMut(&mut SnapshotReader<'_>) -> Result<(), StoreError>
 
 /// The state of a state machine at one moment, for a snapshot.
 pub struct Capture<'a> {
-    /// The state at that moment.
+    /// The captured state.
     pub state: &'a mut dyn FsmSnapshot,
     /// The snapshot's metadata.
     pub meta: &'a SnapshotMeta,
@@ -123,7 +126,7 @@ pub struct Capture<'a> {
 pub struct Remains {
     /// The writes that are complete, in their order.
     pub durable: Vec<Write>,
-    /// The next write, if a part of it is durable.
+    /// The durable part of the next write, if a part of this write is durable.
     pub torn: Option<PartialWrite>,
     /// A snapshot that is complete but was not reported to the server.
     pub snapshot: Option<Arc<SnapshotMeta>>,

@@ -1,24 +1,26 @@
-//! A server's clock. It maps virtual time to the time that the server reads. It never goes back.
+//! A server's clock. The clock maps virtual time to the time that the server reads. The clock never goes
+//! back.
 
 use crate::plan::ClockPlan;
 use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Span, Time};
 
-/// A clock that runs at a constant rate until a fault changes it.
+/// A clock that runs at a constant rate until a fault changes the rate.
 ///
 /// 1. The clock never goes back.
-/// 2. [`Clock::when`] returns the first virtual time at which [`Clock::reads`] has reached the given time.
+/// 2. [`Clock::when`] returns the first virtual time at which [`Clock::reads`] returns the given time or a
+///    later time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Clock {
     since: Time,
-    /// The time in microseconds after `since` during which the clock stands still.
+    /// The length of the time after `since` in which the clock stands still, in microseconds.
     frozen: Span,
     reading: Time,
     rate: u64,
 }
 
-/// The rate of an exact clock: it advances this many microseconds per second of virtual time.
+/// The rate of an exact clock, in microseconds of clock time per second of virtual time.
 const EXACT_RATE: u64 = 1_000_000;
 
 impl Clock {
@@ -52,7 +54,7 @@ impl Clock {
         self.reading + self.to_local(now.since(self.since + self.frozen))
     }
 
-    /// Returns the first virtual time at which the clock shows `reads`.
+    /// Returns the first virtual time at which the clock shows `reads` or a later time.
     #[must_use]
     pub fn when(&self, reads: Time) -> Time {
         if reads == Time::NEVER {
@@ -64,10 +66,10 @@ impl Clock {
         self.since + self.frozen + self.to_world(reads.since(self.reading))
     }
 
-    /// Sets the rate of the clock: from now on, it runs `ppm` parts per million faster than virtual time, or
-    /// slower if `ppm` is negative.
+    /// Sets the rate of the clock from the virtual time `now` on. The clock runs `ppm` parts per million
+    /// faster than virtual time, or slower if `ppm` is negative.
     pub fn drift(&mut self, now: Time, ppm: i32) {
-        let rate = i64::try_from(EXACT_RATE).expect("a million") + i64::from(ppm);
+        let rate = i64::try_from(EXACT_RATE).expect("a million fits into an i64") + i64::from(ppm);
         *self = Self {
             since: now,
             frozen: (self.since + self.frozen).since(now),
@@ -76,7 +78,7 @@ impl Clock {
         };
     }
 
-    /// Stops the clock for `by`, in microseconds. Then it runs at its rate again.
+    /// Stops the clock for the span `by`, in microseconds. After this span, the clock runs at its rate again.
     pub fn freeze(&mut self, now: Time, by: Span) {
         *self = Self { since: now, frozen: by, reading: self.reads(now), rate: self.rate };
     }

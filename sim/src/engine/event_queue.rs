@@ -1,11 +1,12 @@
 //! Pending events, ordered by time.
 //!
-//! Events with equal times are ordered by insertion. The type of the events is a parameter.
+//! Events with equal times keep the order in which they were inserted. The type of the events is a type
+//! parameter.
 //!
 //! The queue has two parts. Events of the near future are in a short sorted list. Nearly all events between
-//! servers are in this list: an insertion moves a few words, and a removal moves none. Later events are in a
-//! heap. With a heap alone, the queue took a fifth of the time of a storm; with a calendar queue, it took a
-//! tenth.
+//! servers are in this list: an insertion into the list moves a few words, and a removal moves no words.
+//! Later events are in a heap. A queue with only a heap took a fifth of the time of a storm. A calendar queue
+//! took a tenth.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -13,9 +14,11 @@ use wavetank_raft::Time;
 
 /// A queue of pending events, ordered by time.
 ///
-/// 1. Events are taken in the order of their times. Equal times keep the order of insertion.
-/// 2. The queue allocates only when more events are pending than ever before.
-/// 3. `soon` holds all events before `horizon`. The next event is its last element.
+/// 1. Events are taken in the order of their times. Events with equal times are taken in the order of
+///    insertion.
+/// 2. The queue allocates memory only when more events are pending than ever before.
+/// 3. `soon` contains the keys of all events before `horizon`, the latest event first. If `soon` is not
+///    empty, its last element is the key of the next event.
 #[derive(Clone, Debug)]
 pub struct EventQueue<T> {
     soon: Vec<EventKey>,
@@ -26,14 +29,14 @@ pub struct EventQueue<T> {
     serial: u64,
 }
 
-/// The key of an event: its time, serial number and index into `entries`, from the highest bit down. Two
-/// events are ordered by one comparison of their keys.
+/// The key of an event: the time (64 bits), the serial number (40 bits) and the index into `entries` (24
+/// bits), from the highest bit down. One comparison of two keys orders two events.
 type EventKey = u128;
 
 const SERIAL_BITS: u32 = 40;
 const INDEX_BITS: u32 = 24;
-/// The length of the sorted part, in microseconds of virtual time. It is longer than the delivery of a
-/// message and shorter than most timeouts.
+/// The span of virtual time that the sorted list covers, in microseconds. This span is longer than the
+/// delivery time of a message and shorter than most timeouts.
 const SOON_US: u64 = 1 << 16;
 
 impl<T> Default for EventQueue<T> {
@@ -50,10 +53,11 @@ impl<T> Default for EventQueue<T> {
 }
 
 impl<T> EventQueue<T> {
-    /// Inserts an event. Returns its serial number, which is unique.
+    /// Inserts an event that is due at the time `at`. Returns the serial number of the event. No other event
+    /// of the queue has this number.
     ///
     /// # Panics
-    /// Panics after 2⁴⁰ events, or if 2²⁴ events are pending.
+    /// Panics at the 2⁴⁰th event, or if 2²⁴ other events are pending.
     pub fn put(&mut self, at: Time, event: T) -> u64 {
         self.serial += 1;
         let rest = self.serial << INDEX_BITS | self.store(event);
@@ -67,7 +71,8 @@ impl<T> EventQueue<T> {
         self.serial
     }
 
-    /// Removes the next event. Returns it with its time and serial number.
+    /// Removes the next event. Returns the time, the serial number and the event, or `None` if no event is
+    /// pending.
     pub fn take(&mut self) -> Option<(Time, u64, T)> {
         self.refill();
         let key = self.soon.pop()?;
@@ -78,7 +83,7 @@ impl<T> EventQueue<T> {
         Some((time(key), rest >> INDEX_BITS, event))
     }
 
-    /// Returns the time of the next event.
+    /// Returns the time of the next event, or `None` if no event is pending.
     pub fn next_at(&mut self) -> Option<Time> {
         self.refill();
         self.soon.last().map(|&key| time(key))
@@ -101,7 +106,7 @@ impl<T> EventQueue<T> {
         self.len() == 0
     }
 
-    /// Stores an event until it is due. Returns its index in `entries`.
+    /// Stores an event in `entries` until the event is due. Returns the index of the event in `entries`.
     fn store(&mut self, event: T) -> u64 {
         let number = match self.free.pop() {
             Some(number) => {
@@ -117,8 +122,8 @@ impl<T> EventQueue<T> {
         number
     }
 
-    /// Moves the horizon forward if no event before the horizon is left, and sorts the events before the new
-    /// horizon.
+    /// If `soon` is empty, moves the horizon forward, and moves the events before the new horizon from
+    /// `later` to `soon`.
     fn refill(&mut self) {
         if !self.soon.is_empty() {
             return;

@@ -1,8 +1,9 @@
-//! The network decides, for each message between two servers, whether it arrives, the time of its arrival,
-//! and the number of copies.
+//! The network between the servers. For each message, the network decides whether the message arrives, the
+//! times of its arrivals, and the number of its copies.
 //!
-//! Each kind of fault of each directed link has its own random stream. Each message reads one word of it. The
-//! [`topology`](crate::observe::topology) knows the cut links. The world keeps the messages.
+//! Each directed link has a random stream for delays and a random stream for each kind of fault. Each message
+//! reads one word of each of these streams. The [`topology`](crate::observe::topology) knows the cut links.
+//! The world keeps the messages in flight.
 
 use crate::observe::Fate;
 use crate::plan::fault_id::{Fault, FaultFilter, FaultId, MessageFault};
@@ -19,7 +20,8 @@ pub struct Network {
     servers: usize,
     plan: LinkPlan,
     links: Vec<Option<Box<DirectedLink>>>,
-    /// For each link, a number of a message. Messages up to this number are lost if they are still in flight.
+    /// For each directed link, the number of a message. A message of the link is lost if the message is still
+    /// in flight and its number is not larger than this number.
     lost_upto: Vec<u64>,
     on_way: Vec<(Stream, u32)>,
     messages: u64,
@@ -30,11 +32,12 @@ pub struct Network {
 /// The network's decision about one message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SendOutcome {
-    /// The times at which the message arrives, if it arrives.
+    /// The times at which the copies of the message arrive, or the loss of the message.
     pub fate: Fate,
-    /// True if the last arrival is held back. The nemesis may release it earlier.
+    /// True if the network holds back the last copy of the message. The nemesis may release this copy
+    /// earlier.
     pub held: bool,
-    /// The word that selects the bits of the message that flip; `None` if no bit flips.
+    /// The random word that selects the bits to flip in the message. `None`: no bit flips.
     pub flips: Option<u64>,
 }
 
@@ -45,10 +48,11 @@ struct DirectedLink {
     sent: u32,
     distance: Span,
     delay: Stream,
-    /// The streams of the faults that the plan enables, in the order of [`LinkFault`].
+    /// The random streams of the link's faults, in the order of [`LinkFault`]. `None`: the plan does not
+    /// enable this fault.
     families: [Option<Stream>; LINK_FAULTS],
-    /// The draws for the next messages. The draws of one message are stored together. Otherwise each message
-    /// would read six streams, and each read would miss the CPU cache.
+    /// The draws for [`PREFETCH`] consecutive messages. The draws for one message are stored together.
+    /// Otherwise each message would read up to seven streams, and each read would miss the CPU cache.
     prefetched: [LinkDraws; PREFETCH],
 }
 
@@ -72,7 +76,7 @@ enum LinkFault {
 
 const LINK_FAULTS: usize = 6;
 
-/// The number of messages for which draws are made in advance.
+/// The number of messages whose draws are made together, before the first of these messages is sent.
 const PREFETCH: usize = 32;
 
 impl Network {
@@ -99,7 +103,8 @@ impl Network {
         Self { fault_ids, ..self }
     }
 
-    /// Returns the filter with the recorded faults of messages.
+    /// Returns the filter that decides which faults of messages may happen. The filter also contains the
+    /// recorded faults.
     #[must_use]
     pub const fn fault_ids(&self) -> &FaultFilter {
         &self.fault_ids
@@ -110,7 +115,8 @@ impl Network {
         self.fault_ids.record();
     }
 
-    /// Decides about a message that is sent now. `is_cut` is true if the link of the message is cut.
+    /// Decides the fate of a message that `from` sends to `to` at the time `now`. `is_cut` is true if the
+    /// link from `from` to `to` is cut.
     pub fn send(&mut self, now: Time, from: ServerIdx, to: ServerIdx, is_cut: bool) -> SendOutcome {
         self.messages += 1;
         let at = from.at() * self.servers + to.at();
@@ -119,7 +125,7 @@ impl Network {
         link.send(now, plan, is_cut, &mut self.counts, &mut self.fault_ids)
     }
 
-    /// Handles the crash of a server. The server's messages in flight may be lost.
+    /// Handles the crash of a server. The messages in flight from this server may be lost.
     pub fn crash(&mut self, from: ServerIdx) {
         if self.loses_in_flight(from.at()) {
             for to in 0..self.servers {
@@ -135,7 +141,8 @@ impl Network {
         }
     }
 
-    /// Handles a cut of links. The messages in flight on cut links may be lost.
+    /// Handles a cut of links. `is_cut(from, to)` is true if the link from `from` to `to` is cut. The
+    /// messages in flight on the cut links may be lost.
     pub fn cut(&mut self, is_cut: impl Fn(ServerIdx, ServerIdx) -> bool) {
         if self.loses_in_flight(self.servers) {
             let all = ServerSet::first(self.servers);
@@ -147,19 +154,19 @@ impl Network {
         }
     }
 
-    /// True if the message with this number was lost in flight. Messages are numbered in the order of
-    /// sending, over all links.
+    /// True if the message with this number was lost in flight. The numbers count the messages of all links
+    /// in the order of sending.
     #[must_use]
     pub fn is_lost_in_flight(&self, from: ServerIdx, to: ServerIdx, number: u64) -> bool {
         number <= self.lost_upto[from.at() * self.servers + to.at()]
     }
 
-    /// Counts a message that was rejected because bits of it had flipped.
+    /// Counts a message that its receiver rejected because bits of the message had flipped.
     pub fn rejected(&mut self) {
         self.counts[Fault::Corrupt] += 1;
     }
 
-    /// Counts a message to a wrong address.
+    /// Counts a message that was sent to a wrong address.
     pub fn misrouted(&mut self) {
         self.counts[Fault::WrongAddress] += 1;
     }
@@ -186,7 +193,7 @@ impl Network {
         &self.counts
     }
 
-    /// Disables all faults from now on. Delays remain.
+    /// Disables all faults of messages from now on. Messages are still delayed.
     pub fn calm(&mut self) {
         let LinkPlan { delay, far, .. } = self.plan;
         self.plan = LinkPlan { delay, far, ..LinkPlan::calm() };
@@ -225,8 +232,8 @@ impl DirectedLink {
         }
     }
 
-    /// Returns the draws of the next message. Each stream is read once per message, even if its fault does
-    /// not occur. Therefore one fault does not change the draws of another fault.
+    /// Returns the draws of the next message. Each stream is read once per message, even if the fault of the
+    /// stream does not occur. Therefore one fault does not change the draws of another fault.
     fn next(&mut self) -> LinkDraws {
         let at = self.sent as usize % PREFETCH;
         if at == 0 {
@@ -299,14 +306,14 @@ impl LinkDraws {
         draw.hits(late.chance).then(|| draw.within(late.by))
     }
 
-    /// Draws the word that selects the bits to flip. Returns `None` if no bit flips.
+    /// Returns the random word that selects the bits to flip, or `None` if no bit flips.
     fn flips(&self, chance: Option<Ratio>) -> Option<u64> {
         let (draw, chance) = (self.of(LinkFault::Corrupt), chance?);
         draw.hits(chance).then(|| draw.below(1 << 32))
     }
 }
 
-/// The link between one client and the servers. It delays messages and loses some.
+/// The link between one client and the servers. The link delays all messages and loses some messages.
 #[derive(Clone, Debug)]
 pub struct ClientLink {
     delay: Stream,
@@ -315,7 +322,8 @@ pub struct ClientLink {
 }
 
 impl ClientLink {
-    /// Creates the link of a client. `delay` is in microseconds.
+    /// Creates the link of a client. `delay` is in microseconds. `loss` is the probability that a message is
+    /// lost.
     #[must_use]
     pub fn new(seed: u64, client: u16, delay: Spans, loss: Option<Ratio>) -> Self {
         let stream = |domain| Stream::new(seed, domain, u64::from(client), 0);

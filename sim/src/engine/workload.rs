@@ -1,7 +1,8 @@
-//! The application of a cluster: a state machine, and the clients that use it.
+//! The application of a cluster: a state machine, and the clients that use the state machine.
 //!
-//! Both are plain values. The world delivers an [`Ask`] of a client to a server and a [`Reply`] back to
-//! the client. Both may be late or lost. The world does not know their content.
+//! The state machine and the clients are plain values. The world delivers an [`Ask`] from a client to a
+//! server, and a [`Reply`] back to the client. Asks and replies may be late or lost. The world does not
+//! interpret commands, queries and results.
 
 use crate::observe::{OperationEnd, OperationValue};
 use crate::plan::server_set::ServerIdx;
@@ -11,17 +12,17 @@ use wavetank_raft::{Answer, Data, ReadPath, RequestError, RequestId, Time};
 
 /// A state machine that runs in the tank.
 pub trait TankFsm: Fsm {
-    /// Answers a read of the local state. The state does not change.
+    /// Answers a query from the local state. The query does not change the state.
     fn query(&self, query: &[u8]) -> Data;
 
-    /// Returns a digest of the state. Equal states have equal digests. The function must take constant
-    /// time: the world calls it after every batch.
+    /// Returns a digest of the state. Equal states have equal digests. This method must take constant time,
+    /// because the world calls the method after every batch of applied entries.
     fn digest(&self) -> u64;
 
-    /// Returns a state for [`Call::Restore`](wavetank_raft::Call::Restore). No client can distinguish it from
-    /// the present state. If a command is applied before the restore, the state machine must refuse the
-    /// state; otherwise the restore would undo that command. Returns `None` if the state machine has no such
-    /// state. The nemesis then restores nothing.
+    /// Returns a backup of the present state for [`Call::Restore`](wavetank_raft::Call::Restore). No client
+    /// can distinguish the backup from the present state. If a command is applied between the backup and the
+    /// restore, the state machine must refuse the backup. Otherwise the restore would undo this command.
+    /// Returns `None` if the state machine cannot make such a backup. Then the nemesis restores nothing.
     fn backup(&self) -> Option<Data> {
         None
     }
@@ -30,13 +31,13 @@ pub trait TankFsm: Fsm {
 /// A request of a client to one server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ask {
-    /// The number of the exchange. It is unique in a run.
+    /// The number of the request. No other request of the run has this number.
     pub request: RequestId,
     /// The client that sends the request.
     pub client: u16,
     /// The server that receives the request.
     pub to: ServerIdx,
-    /// The operation that the client wants.
+    /// The operation that the client requests from the server.
     pub want: Want,
 }
 
@@ -45,14 +46,15 @@ pub struct Ask {
 pub enum Want {
     /// The server applies this command.
     Apply(Data),
-    /// The server applies this command, which has extensions.
+    /// The server applies a command with extensions.
     ApplyLog {
         /// The command.
         data: Data,
-        /// The extensions.
+        /// The extensions of the command.
         extensions: Data,
     },
-    /// The server answers this query when a read by this path is allowed.
+    /// The server answers a query as soon as the read path allows the read. The values are the read path and
+    /// the query.
     Read(ReadPath, Data),
     /// The server answers this query from its local state, which may be old.
     Stale(Data),
@@ -76,22 +78,22 @@ impl fmt::Display for Want {
 /// The reply to an [`Ask`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
-    /// The server's answer to a command.
+    /// The answer of the server to a command, or the error of the request.
     Answered(Result<Answer, RequestError>),
-    /// The answer to a query.
+    /// The answer of the server to a query, or the error of the request.
     Value(Result<Data, RequestError>),
     /// The connection broke, because the server is down or has crashed. The operation may have been executed.
     Broken,
 }
 
-/// An event in the history of a client. The world passes it to the observer.
+/// An event in the history of a client. The world passes the event to the observer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Told {
     /// A client has begun an operation.
     Invoked {
         /// The client.
         client: u16,
-        /// The number of the operation, unique in a run.
+        /// The number of the operation. No other operation of the run has this number.
         operation: u64,
     },
     /// A client has learned the end of its operation.
@@ -100,7 +102,7 @@ pub enum Told {
         client: u16,
         /// The number of the operation.
         operation: u64,
-        /// The result of the operation, as far as the client knows it.
+        /// The end of the operation, with the part of the result that the client knows.
         ending: OperationEnd,
     },
 }
@@ -124,24 +126,26 @@ impl Wants {
 
 /// The clients of a run.
 pub trait Workload: Debug {
-    /// Returns the time at which [`Workload::wake`] is due, or [`Time::NEVER`] if all clients only wait
-    /// for answers.
+    /// Returns the virtual time at which [`Workload::wake`] is due next, or [`Time::NEVER`] if all clients
+    /// only wait for answers.
     fn deadline(&self) -> Time;
 
-    /// Wakes the clients at their deadline. They begin operations, or their operations time out.
+    /// Wakes the clients at their deadline. Some clients begin operations, and some open operations time out.
+    /// The requests and events go to `wants`.
     fn wake(&mut self, now: Time, wants: &mut Wants);
 
-    /// Passes a reply to the client that sent the request. The client may have given up the request before.
+    /// Passes a reply to the client that sent the request. The client may have stopped waiting for the reply.
     fn reply(&mut self, now: Time, request: RequestId, reply: Reply, wants: &mut Wants);
 
-    /// Stops the clients: they begin no more operations. Open operations may end.
+    /// Stops the clients: the clients begin no more operations. Operations that are open may still end.
     fn stop(&mut self);
 
     /// True if no operation is open.
     fn is_idle(&self) -> bool;
 
-    /// Returns an operation of the history, with the known part of its result. [`ObservationKind::Invoked`]
-    /// and [`ObservationKind::Returned`] pass this value to the judges of this workload.
+    /// Returns an operation of the history, with the part of the result that is known.
+    /// [`ObservationKind::Invoked`] and [`ObservationKind::Returned`] pass this operation to the judges of
+    /// the workload.
     ///
     /// [`ObservationKind::Invoked`]: crate::ObservationKind::Invoked
     /// [`ObservationKind::Returned`]: crate::ObservationKind::Returned

@@ -1,4 +1,4 @@
-//! The bounds of an exploration: the events that may happen, and their maximum numbers.
+//! The bounds of an exploration: the maximum number of events of each bounded kind.
 
 use super::fingerprint::SERVERS_MAX;
 use crate::plan::judge_level::JudgeLevel;
@@ -8,8 +8,8 @@ use std::fmt;
 use std::time::Duration;
 use wavetank_raft::{Config, Configuration, Member, Settings, Term};
 
-/// The events that may happen, and their maximum numbers. An event without a bound may happen at any time and
-/// in any order.
+/// The maximum number of events of each bounded kind. The number of all other events is not limited. Events
+/// may happen at any time and in any order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bounds {
@@ -17,45 +17,45 @@ pub struct Bounds {
     pub nodes: u8,
     /// The number of blank servers that may be added to the cluster.
     pub spares: u8,
-    /// The number of terms after the first term, in which the cluster is bootstrapped. An election may begin
-    /// in each of these terms.
+    /// The number of terms after term 1. The cluster is bootstrapped in term 1. An election may begin in each
+    /// of the later terms.
     pub terms: u8,
-    /// The number of commands that clients propose.
+    /// The maximum number of commands that clients propose.
     pub entries: u8,
-    /// The maximum number of crashes. A crashed server restarts at once: a long outage has the same effect as
-    /// a long silence.
+    /// The maximum number of crashes. A crashed server restarts immediately, because a long outage has the
+    /// same effect as long delays of messages.
     pub crashes: u8,
     /// The maximum number of membership changes.
     pub changes: u8,
-    /// The maximum number of heartbeats and announcements of commits that a leader sends by itself. Each goes
-    /// to all its followers.
+    /// The maximum number of heartbeats and commit announcements that leaders send without a message as their
+    /// cause. A leader sends each heartbeat or announcement to all its followers.
     pub beats: u8,
     /// The maximum number of messages that are delivered a second time.
     pub duplicates: u8,
     /// The maximum number of messages that are lost. Any message may be delayed for ever, so a loss adds
-    /// states but no new behaviour. This bound exists to show that.
+    /// states but no new behaviour. This bound exists to show that losses add no new behaviour.
     pub drops: u8,
     /// The maximum number of entries in one message.
     pub batch: u8,
     /// The maximum number of unanswered messages with entries that a leader sends to one follower.
     pub window: u8,
-    /// The time at which writes become durable.
+    /// The moment at which the writes of a disk become durable.
     pub disks: DiskModel,
-    /// The level of the judges, which selects the properties that are tested.
+    /// The level of the judges. The level selects the properties that are tested.
     pub judged: JudgeLevel,
 }
 
-/// The time at which a write becomes durable.
+/// The moment at which a write becomes durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DiskModel {
-    /// A write becomes durable in the step that requests it, or never. A disk that hangs does so until its
-    /// server crashes. Each hang counts as a crash. Later writes would add little: a late write has almost
-    /// the same effect as a late message.
+    /// A write becomes durable in the step that requests the write, or never. A disk that hangs makes no
+    /// write durable until its server crashes. Each hang counts as a crash. Later writes are left out,
+    /// because a late write has almost the same effect as a late message.
     Hang,
-    /// A write becomes durable at any time after the step that requests it, or never.
+    /// A write becomes durable at any time after the step that requests the write, or never.
     Late,
-    /// A write becomes durable in the step that requests it.
+    /// A write becomes durable in the step that requests the write.
     Quick,
 }
 
@@ -80,11 +80,12 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// The maximum number of heartbeats. After this number of heartbeats, an isolated leader would step down
-    /// by itself, but the search must choose that step.
+    /// The maximum of [`Bounds::beats`]. After more heartbeats, an isolated leader would step down without a
+    /// move of the search. The search must choose this step.
     pub const BEATS_MAX: u8 = 8;
 
-    /// The maximum size of the window. The open calls of a server are the bits of one integer.
+    /// The maximum of [`Bounds::window`]. One integer contains one bit for each open call of a server, so the
+    /// number of open calls is limited.
     pub const WINDOW_MAX: u8 = 8;
 
     /// Tests whether the bounds can be explored.
@@ -140,7 +141,7 @@ impl Bounds {
         Term(1 + u64::from(self.terms))
     }
 
-    /// Returns the configuration with which the cluster is bootstrapped.
+    /// Returns the first configuration of the cluster.
     ///
     /// # Panics
     /// Never panics: the names and addresses of different servers differ.
@@ -151,9 +152,9 @@ impl Bounds {
         Configuration::new(members).expect("the servers of the configuration are distinct")
     }
 
-    /// Returns the settings of a server. The timeouts are so different that the time of a step shows the
-    /// timeout that has expired: see [`clock`](super::clock). Pre-vote is disabled, because it would hide
-    /// bugs in the election rules.
+    /// Returns the settings of a server. The time of a step shows which timeout has expired, because the
+    /// timeouts are very different: see [`clock`](super::clock). Pre-vote is disabled, because pre-vote would
+    /// hide bugs in the election rules.
     ///
     /// # Panics
     /// Never panics: the values satisfy every rule.

@@ -1,23 +1,26 @@
-//! The identity of a call during an exploration: (caller, callee, term, n-th call).
+//! The identity of a call during an exploration: the caller, the callee, the life and the term of the caller,
+//! and the number of the call.
 //!
-//! The core numbers all calls of a server in order. With these numbers, two orders of the same calls would
-//! lead to two different states. With a `CallId` they lead to the same state.
+//! The core numbers all calls of a server in order. If a state contained these numbers, two orders of the
+//! same calls would lead to two different states. A state contains a `CallId` instead, so both orders lead to
+//! the same state.
 
 use super::fingerprint::{self, Permutation};
 use crate::plan::server_set::ServerIdx;
 use std::fmt;
 use wavetank_raft::Term;
 
-/// Identifies one call. An identity is never used twice in a run.
+/// The identity of one call. No two calls of a run have the same identity.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct CallId {
     /// The caller.
     pub from: ServerIdx,
     /// The callee.
     pub to: ServerIdx,
-    /// The number of starts of the caller before the call: 1 in its first life.
+    /// The number of times that the caller had started before the call. The number is 1 until the caller
+    /// crashes.
     pub life: u8,
-    /// The term of the caller.
+    /// The term of the caller at the call.
     pub term: Term,
     /// The number of the call among the calls of the same caller to the same callee in the same term.
     pub ordinal: u8,

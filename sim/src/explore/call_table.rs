@@ -5,8 +5,8 @@ use crate::explore::call_id::CallId;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{NodeId, RoleName, RpcId, Term};
 
-/// The number of calls in a term in which the server is not expected to make another call. If it makes one
-/// nevertheless, the identity of that call is still new.
+/// The number of calls of a server that is not expected to make another call in its term. If the server makes
+/// another call nevertheless, that call gets an identity that was not used before.
 const COUNT_UNKNOWN: u8 = 128;
 
 /// The calls that one server made.
@@ -15,9 +15,10 @@ pub struct CallTable {
     idx: ServerIdx,
     /// The number of times that the server has started.
     life: u8,
-    /// The open calls: the server may still be waiting for their responses.
+    /// The open calls: the server may still wait for their responses. Each call has the core's number and the
+    /// identity of the call.
     open: Vec<(RpcId, CallId)>,
-    /// For each other server, the number of calls to it in the server's current term.
+    /// For each other server, the number of calls from this server to the other server in the current term.
     calls_made: [u8; SERVERS_MAX],
     term: Term,
 }
@@ -35,14 +36,14 @@ impl CallTable {
         self.life
     }
 
-    /// The open calls.
+    /// Returns the open calls: the core's number and the identity of each call.
     #[must_use]
     pub fn open(&self) -> &[(RpcId, CallId)] {
         &self.open
     }
 
-    /// Records a call that the server makes in this term. Returns `None` if `to` is not a server of the
-    /// cluster.
+    /// Records a call to the server `to` in the term `term`. `rpc` is the core's number of the call. Returns
+    /// the identity of the call, or `None` if `to` is not a server of the cluster.
     pub fn call(&mut self, rpc: RpcId, to: NodeId, term: Term) -> Option<CallId> {
         let to = ServerIdx::of(to).filter(|to| to.at() < SERVERS_MAX)?;
         if self.term != term {
@@ -55,15 +56,15 @@ impl CallTable {
         Some(call_id)
     }
 
-    /// Returns the core's number of an open call.
+    /// Returns the core's number of a call, or `None` if the call is not open.
     #[must_use]
     pub fn number_of(&self, call_id: CallId) -> Option<RpcId> {
         self.open.iter().find(|(_, own)| *own == call_id).map(|(rpc, _)| *rpc)
     }
 
-    /// Updates the table after a step: drops the open calls that the core no longer waits for. A follower
-    /// makes no more calls in its term. Therefore its counts get a fixed value, and states do not differ by
-    /// them.
+    /// Updates the table after a step. Drops the open calls that the core no longer waits for: `waits`
+    /// returns false for the positions of these calls. A follower makes no more calls in its term. Therefore
+    /// the counts of a follower get a fixed value, and two states do not differ only in these counts.
     pub fn settle(&mut self, role: RoleName, term: Term, mut waits: impl FnMut(usize) -> bool) {
         let mut at = 0;
         self.open.retain(|_| {
@@ -78,7 +79,7 @@ impl CallTable {
         }
     }
 
-    /// Hashes everything except the open calls into 64 bits. `permutation` renumbers the servers.
+    /// Hashes the table without its open calls into 64 bits. `permutation` renumbers the servers.
     #[must_use]
     pub fn hash(&self, permutation: &Permutation) -> u64 {
         let calls_made = (0..SERVERS_MAX as u8).map(ServerIdx).fold(0_u64, |sum, idx| {

@@ -1,14 +1,15 @@
-//! The search has no clock: it chooses the moment at which a timer fires. Nothing else depends on the time.
+//! The times of the steps of an exploration. The search has no clock: the search chooses the step in which a
+//! timer fires. Nothing else depends on the time.
 //!
-//! Each kind of step has a fixed time. With these times, every comparison with a clock in the core has the
-//! same result in every history. Therefore a [fingerprint](super::fingerprint) may leave times out.
+//! Each kind of step has a fixed time. Because of these fixed times, every comparison of times in the core
+//! has the same result in every history. Therefore a [fingerprint](super::fingerprint) may leave out times.
 
 use super::bounds::Bounds;
 use super::stimulus::{ModelMessage, Stimulus};
 use wavetank_raft::{Node, Request, RoleName, Span, Time};
 
-/// The election timeout, the heartbeat timeout and the leader lease. A leader sends ten heartbeats in this
-/// span.
+/// The length of the election timeout, of the heartbeat timeout and of the leader lease. A leader sends ten
+/// heartbeats in this span.
 pub const TIMEOUT: Span = Span::s(1_000);
 
 /// The time of every step that does not depend on a timer.
@@ -18,7 +19,8 @@ pub const QUIET_AT: Time = Time(Span::s(1_000_000).0);
 /// lease.
 const LEASE_EXPIRED_AT: Time = Time(Span::s(2_000_000).0);
 
-/// The time at which a server handles this stimulus.
+/// Returns the time at which a server handles this stimulus. `node` is the core of the server before the
+/// step.
 #[must_use]
 pub fn time_of(stimulus: &Stimulus<'_>, node: &Node) -> Time {
     match stimulus {

@@ -6,12 +6,12 @@ use serde::Serialize;
 use std::collections::VecDeque;
 use wavetank_raft::{CacheLimits, Entry, HardState, Index, LogId, LogImage, LogOp, Payload, Term, Write};
 
-/// The disk of an explored server. After a crash, `record` and `log` are still there, and `waiting` is lost.
+/// The disk of an explored server. A crash loses the writes in `waiting`. The other fields survive a crash.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct ModelDisk {
-    /// The vote record: the term and the vote.
+    /// The durable vote record: the term and the vote.
     pub record: HardState,
-    /// The durable log, from its first entry.
+    /// The entries of the durable log, from the first entry on.
     pub log: Vec<Entry>,
     /// The position that the log must reach before the server campaigns.
     pub catch_up: LogId,
@@ -32,7 +32,7 @@ impl ModelDisk {
         disk
     }
 
-    /// Makes the oldest pending write durable.
+    /// Makes the oldest pending write durable. Returns this write, or `None` if no write is pending.
     pub fn persist(&mut self) -> Option<Write> {
         let write = self.waiting.pop_front()?;
         self.record = write.hard_state.unwrap_or(self.record);
@@ -58,13 +58,13 @@ impl ModelDisk {
         image
     }
 
-    /// True if this entry is durable.
+    /// True if the entry with this id is durable.
     #[must_use]
     pub fn holds(&self, id: LogId) -> bool {
         self.log.iter().any(|entry| entry.id == id)
     }
 
-    /// Returns the last durable entry.
+    /// Returns the id of the last durable entry, or [`LogId::ZERO`] if the log is empty.
     #[must_use]
     pub fn last(&self) -> LogId {
         self.log.last().map_or(LogId::ZERO, |entry| entry.id)

@@ -14,32 +14,32 @@ use crate::explore::history_vars::HistoryVars;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Index, LogId, RoleName};
 
-/// The successors of one task's states.
+/// The result of one task: the successors of the states of the task.
 #[derive(Debug, Default)]
 pub struct Expansion {
     /// The states that may be new.
     pub states: StateList,
-    /// The origins of these states, in the same order.
+    /// The origins of the states in `states`, in the same order.
     pub origins: Vec<Origin>,
-    /// The number of successors. It includes states that were found before.
+    /// The number of successors, including the states that were found before.
     pub generated: u64,
-    /// The transitions that are missing in the cache: the number of a server, and a stimulus. The states that
-    /// need them are deferred.
+    /// The transitions that are missing in the cache. Each transition is given by the number of a server
+    /// state and the code of a stimulus. The states that need a missing transition are deferred.
     pub unknown: Vec<(u32, StimulusCode)>,
-    /// The histories that are missing in the cache. The states that need them are deferred.
+    /// The histories that are missing in the cache. The states that need a missing history are deferred.
     pub histories: Vec<HistoryVars>,
-    /// The positions of the deferred states in their level.
+    /// The positions of the deferred states in the level that is being expanded.
     pub deferred: Vec<u32>,
-    /// The first breach of a property: the position of the state, the move, and the breach.
+    /// The first breach of a property: the position of the state before the move, the move, and the breach.
     pub found: Option<(u32, Move, Breach)>,
 }
 
-/// The way in which a state was first reached.
+/// The way in which a state was first reached: the predecessor of the state, and the move.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin {
     /// The fingerprint of the state.
     pub fingerprint: u64,
-    /// The position of the predecessor in its level.
+    /// The position of the predecessor in the level of the predecessor.
     pub from: u32,
     /// The move that led from the predecessor to the state.
     pub by: Move,
@@ -47,11 +47,12 @@ pub struct Origin {
 
 /// The reason why a state could not be expanded.
 enum Obstacle {
-    /// A transition is missing in the cache.
+    /// A transition is missing in the cache. The values are the number of the server state and the code of
+    /// the stimulus.
     UnknownStep(u32, StimulusCode),
-    /// A history is missing in the cache.
+    /// This history is missing in the cache.
     UnknownHistory(HistoryVars),
-    /// A property does not hold after this move.
+    /// This move breaks a property. The second value is the breach.
     Breach(Move, Breach),
 }
 
@@ -81,7 +82,8 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// Expands these states and returns their successors.
+    /// Computes the successors of the states at the positions `which` in `states`. Stops at the first breach
+    /// of a property.
     #[must_use]
     pub fn expand(mut self, states: &StateList, which: &[u32]) -> Expansion {
         for &at in which {
@@ -128,7 +130,7 @@ impl<'a> Expander<'a> {
         Ok(())
     }
 
-    /// Makes the moves of one server that need no message.
+    /// Makes the moves that one server can make without a message.
     fn server(
         &mut self,
         at: u32,
@@ -158,7 +160,7 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// Makes the moves of a leader: its own moves, and the requests of clients and operators.
+    /// Makes the moves of a leader: the leader's own moves, and the requests of clients and operators.
     fn leader(
         &mut self,
         at: u32,
@@ -188,7 +190,8 @@ impl<'a> Expander<'a> {
         Ok(())
     }
 
-    /// Makes a step of one server. If disks may hang, also makes the same step with its write left pending.
+    /// Makes a step of one server. If disks may hang, also makes the same step with a disk that hangs: the
+    /// write of this second step stays pending.
     fn step_with_hang(
         &mut self,
         at: u32,
@@ -275,7 +278,7 @@ impl<'a> Expander<'a> {
     }
 
     /// Updates the messages in flight after a step. Removes the delivered message and the messages that can
-    /// have no effect, and adds the messages that were sent.
+    /// no longer have an effect, and adds the messages that were sent.
     fn update_messages(&mut self, next: &GlobalState, messages: &[u32], taken: Option<u32>, sent: &[u32]) {
         let cache = self.cache;
         self.messages.clear();
@@ -312,7 +315,8 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// Judges the properties that concern more than one server.
+    /// Judges the properties that concern more than one server. Also records a new leader and newly committed
+    /// entries in the history.
     fn judge(
         &mut self,
         next: &mut GlobalState,
@@ -346,7 +350,7 @@ impl<'a> Expander<'a> {
     }
 }
 
-/// Returns the property of the cluster that a server's step breaks, if there is one.
+/// Returns the breach if the step of a server breaks a property of the cluster.
 fn cluster_breach(
     cache: &TransitionCache,
     next: &GlobalState,

@@ -1,11 +1,12 @@
 //! Hashes a server's state into 64 bits. The hash leaves out clocks, call numbers and the names of servers,
-//! because they cannot matter.
+//! because these values do not change what may happen later.
 //!
-//! A `Serializer` walks the state and recognises each kind of number by the name of its type. Times are left
-//! out (the [clock](super::clock) ensures that they cannot matter). A call is hashed by its `CallId`, a write
-//! by the number of pending writes before it, and a server by its number under a [`Permutation`]. The state
-//! is hashed once per permutation. The smallest hash represents the state and its mirror images, which differ
-//! from it only in the names of servers.
+//! The [`StateHasher`] serializes the state and recognises each kind of number by the name of the number's
+//! type. Times are left out: the [clock](super::clock) ensures that times do not matter. A call is hashed by
+//! its `CallId`. A write is hashed by the difference between its token and the token of the last durable
+//! write. A server is hashed by its number under a [`Permutation`]. The state is hashed once for each
+//! permutation. The smallest hash represents the state and its mirror images. A mirror image differs from the
+//! state only in the names of servers.
 
 use crate::explore::call_id::CallId;
 use crate::plan::server_set::ServerIdx;
@@ -25,7 +26,7 @@ impl Permutation {
     /// The permutation that changes nothing.
     pub const NONE: Self = Self([0, 1, 2, 3, 4]);
 
-    /// Returns all permutations of the first `count` servers. The first one changes nothing.
+    /// Returns all permutations of the first `count` servers. The first permutation changes nothing.
     #[must_use]
     pub fn all(count: usize) -> Vec<Self> {
         let mut all = vec![Self::NONE];
@@ -49,7 +50,7 @@ impl Permutation {
     }
 }
 
-/// Mixes the bits of a value: the last step of splitmix64. It maps similar inputs to very different outputs.
+/// Mixes the bits of a value with one step of splitmix64. Similar inputs give very different outputs.
 #[must_use]
 pub const fn mix(value: u64) -> u64 {
     let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -64,17 +65,18 @@ pub fn hash_all(values: &[u64]) -> u64 {
     values.iter().fold(values.len() as u64, |hash, value| mix(hash ^ value))
 }
 
-/// Explains the numbers in a server's state to the hasher.
+/// The data that the hasher needs to interpret the numbers in a server's state.
 pub struct HashContext<'a> {
     /// The permutation of the servers.
     pub permutation: &'a Permutation,
     /// The token of the last durable write.
     pub persisted: Token,
-    /// The server's own calls.
+    /// The open calls of the server: the core's number and the identity of each call.
     pub calls: &'a [(RpcId, CallId)],
-    /// One bit for each of these calls. It is set if the state contains the number of the call.
+    /// One bit for each call in `calls`, from the lowest bit on. A bit is set if the hashed state contains
+    /// the number of the call.
     pub known: Cell<u64>,
-    /// The hash of a call that another server made.
+    /// Returns the hash of a call that another server made.
     pub others: &'a dyn Fn(RpcId) -> u64,
 }
 
@@ -108,15 +110,16 @@ enum NumberKind {
     Server,
     Call,
     Write,
-    /// A list whose order does not matter.
+    /// The next value is a list, and the order of its elements does not matter.
     Set,
 }
 
-/// The fields that hold counters. Such a counter only distinguishes one random draw, or one call, from the
-/// next.
+/// The names of the fields that the hash leaves out. Such a field is a counter that only distinguishes one
+/// random draw, or one call, from the next.
 const IGNORED_FIELDS: [&str; 4] = ["drawn", "last_rpc", "answered", "entropy"];
 
-/// The fields that hold lists in the order of names or arrivals. They are hashed as sets.
+/// The names of the fields that contain lists in the order of names or arrivals. These lists are hashed as
+/// sets.
 const SET_FIELDS: [&str; 6] = ["requested", "votes", "peers", "servers", "outgoing", "held"];
 
 impl<'a> StateHasher<'a> {
@@ -334,7 +337,7 @@ impl<'w, 'a> ser::Serializer for &'w mut StateHasher<'a> {
 /// Hashes the elements or fields of a compound value.
 pub struct CompoundHasher<'w, 'a> {
     hasher: &'w mut StateHasher<'a>,
-    /// The sum of the hashes of a set's elements so far.
+    /// The sum of the hashes of the elements so far, if the value is a set. `None`: the value is not a set.
     sum: Option<u64>,
 }
 

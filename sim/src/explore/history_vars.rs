@@ -1,5 +1,5 @@
-//! History variables: facts that the properties need, although no server remembers them. They are the leader
-//! of each term and the committed entries.
+//! History variables: the leader of each term and the committed entries. The properties need these facts, but
+//! no server remembers these facts.
 
 use super::fingerprint::{self, Permutation};
 use crate::plan::server_set::ServerIdx;
@@ -8,9 +8,9 @@ use wavetank_raft::{LogId, Term};
 /// An entry that some server considered committed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct CommitRecord {
-    /// The entry.
+    /// The id of the entry.
     pub id: LogId,
-    /// The term of the first server that considered the entry committed.
+    /// The term of the first server that considered the entry committed, at that moment.
     pub during: Term,
 }
 
@@ -22,7 +22,7 @@ pub struct HistoryVars {
 }
 
 impl HistoryVars {
-    /// Returns the first leader of this term.
+    /// Returns the first leader of this term, or `None` if the term had no leader.
     #[must_use]
     pub fn leader(&self, term: Term) -> Option<ServerIdx> {
         self.leaders.iter().find(|(led, _)| *led == term).map(|(_, leader)| *leader)
@@ -34,7 +34,8 @@ impl HistoryVars {
         &self.committed
     }
 
-    /// Records that a server has become leader.
+    /// Records that `leader` has become leader of a term. If the term had a leader before, the first leader
+    /// stays recorded.
     pub fn led(&mut self, term: Term, leader: ServerIdx) {
         if self.leader(term).is_none() {
             self.leaders.push((term, leader));
@@ -42,7 +43,8 @@ impl HistoryVars {
         }
     }
 
-    /// Records that a server of this term considers these consecutive entries committed.
+    /// Records that a server in the term `during` considers entries committed. `ids` are the ids of these
+    /// consecutive entries.
     pub fn commit(&mut self, ids: &[LogId], during: Term) {
         let known = self.committed.last().map_or(0, |last| last.id.index.0);
         let new = ids.iter().filter(|id| known < id.index.0);

@@ -1,10 +1,11 @@
-//! The properties that must hold. Each is a small function of one state or step, in a file of its own.
+//! The properties that every state and every step must have. Each property is a small function of one state
+//! or one step, in a file of its own.
 //!
-//! The judges of a run ([`check`](mod@crate::check)) keep ghost state of the whole run. A search cannot do
-//! so, because everything that it remembers multiplies the states. Therefore most properties here are stated
-//! on single states and steps. Only three things are remembered: the leader of each term, the committed
-//! entries, and each server's last vote. A schedule that breaks a property is also played as a run, and the
-//! judges of runs give their own verdict.
+//! The judges of a run ([`check`](mod@crate::check)) keep ghost state of the whole run. A search cannot keep
+//! such ghost state, because every remembered value multiplies the number of states. Therefore most
+//! properties here are properties of single states and steps. The search remembers only the leader of each
+//! term, the committed entries, and each server's last vote. A schedule that breaks a property is also played
+//! as a run, and the judges of this run give their own verdict.
 
 #[cfg(test)]
 mod scripted_cluster;
@@ -27,22 +28,23 @@ pub(super) mod state_machine_safety;
 pub(super) mod term_monotonic;
 pub(super) mod vote_once_per_term;
 
-/// A property that does not hold.
+/// The breach of a property by a state or a step.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Breach {
-    /// The name of the property: the name of its file here, and of the corresponding check of runs.
+    /// The name of the property. The file of the property and the corresponding check of runs have the same
+    /// name.
     pub property: &'static str,
-    /// The section of the thesis that states it.
+    /// The section of the thesis that states the property.
     pub section: &'static str,
     /// The violation in words.
     pub what: String,
 }
 
-/// The property name of a panic: the code under test failed one of its own assertions.
+/// The property name of a breach by a panic: the code under test failed one of its own assertions.
 pub const PANIC: &str = "panic";
 
-/// Evaluates a property if it is judged at this level. Its name, section and level are those of the
-/// corresponding check of runs.
+/// Evaluates a property if the level `judged` includes the level of the property. `check` is the
+/// corresponding check of runs. The breach gets the name and the section of `check`.
 pub(super) fn breach(
     check: &Check,
     judged: JudgeLevel,
@@ -54,14 +56,14 @@ pub(super) fn breach(
     Some(Breach { property: check.name, section: check.section, what: seen()? })
 }
 
-/// A claim about every server, which a caller wants tested. If the claim is false, the search returns a
-/// shortest schedule that shows it. A claim that a state is never reached shows how that state can be
-/// reached.
+/// A claim about every server, which a caller passes to the search. If the claim is false for some server,
+/// the search returns a shortest schedule that leads to this server. For example, the claim that a state is
+/// never reached finds a schedule that reaches the state.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
     /// The name of the claim.
     pub name: &'static str,
-    /// True if the claim holds of a server.
+    /// Returns true if the claim is true for this server.
     pub holds: fn(&ServerState) -> bool,
 }
 
@@ -77,16 +79,16 @@ impl Claim {
 pub struct ServerStep<'a> {
     /// The server before the step.
     pub before: &'a ServerState,
-    /// The stimulus.
+    /// The stimulus of the step.
     pub stimulus: &'a Stimulus<'a>,
     /// The server after the step.
     pub after: &'a ServerState,
 }
 
-/// Returns how a step breaks the property, or `None` if the property holds.
+/// A rule for a step. Returns the violation in words, or `None` if the step does not break the rule.
 type Rule = fn(&ServerStep<'_>) -> Option<String>;
 
-/// Returns the first property that a step breaks.
+/// Returns the breach of the first property that a step breaks.
 #[must_use]
 pub fn step_breach(step: &ServerStep<'_>, judged: JudgeLevel) -> Option<Breach> {
     let all: [(&Check, Rule); 5] = [
@@ -99,7 +101,8 @@ pub fn step_breach(step: &ServerStep<'_>, judged: JudgeLevel) -> Option<Breach> 
     all.into_iter().find_map(|(check, rule)| breach(check, judged, || rule(step)))
 }
 
-/// Returns the property that a request breaks when it is sent.
+/// Returns the breach if `sender` breaks a property by sending a request. `message` is the request. For a
+/// response, returns `None`.
 #[must_use]
 pub fn request_breach(sender: &ServerState, message: &ModelMessage, judged: JudgeLevel) -> Option<Breach> {
     let ModelMessage::Request { request, .. } = message else { return None };
@@ -108,7 +111,8 @@ pub fn request_breach(sender: &ServerState, message: &ModelMessage, judged: Judg
     })
 }
 
-/// Returns the property that a response breaks when it is sent.
+/// Returns the breach if `sender` breaks a property by sending a response. `call` is the request that is
+/// answered.
 #[must_use]
 pub fn response_breach(
     sender: &ServerState,

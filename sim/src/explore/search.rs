@@ -1,9 +1,9 @@
-//! Breadth-first search of all states within the bounds. For every property that is broken, it finds a
-//! shortest schedule.
+//! Breadth-first search of all states within the bounds. If a property is broken, the search finds a shortest
+//! schedule that breaks the property.
 //!
-//! For each visited state the search keeps its fingerprint, its predecessor and the move, so that it can
-//! reconstruct the path to the state. It keeps whole states of only two levels: the level that is being
-//! expanded and the next level.
+//! For each visited state, the search keeps the fingerprint, the predecessor, and the move from the
+//! predecessor to the state. From these values, the search can reconstruct the path to the state. The search
+//! keeps whole states of only two levels: the level that is being expanded and the next level.
 
 use super::bounds::Bounds;
 use super::expand::{Expander, Expansion};
@@ -21,7 +21,7 @@ pub struct Reductions {
     pub symmetry: bool,
     /// True if the search removes messages that can no longer have an effect.
     pub inert: bool,
-    /// True if writes become durable at once when the bounds allow no further crash.
+    /// True if writes become durable immediately when the bounds allow no further crash.
     pub disks: bool,
 }
 
@@ -32,9 +32,9 @@ impl Reductions {
     pub const NONE: Self = Self { symmetry: false, inert: false, disks: false };
 }
 
-/// Executes tasks, one after another or several at the same time. Both ways must give the same result.
+/// Executes tasks, either one after another or several at the same time. Both ways must give the same result.
 pub trait Executor {
-    /// Executes these tasks, and returns their results in order.
+    /// Calls `task` with each number from 0 to `tasks - 1`. Returns the results in the order of the numbers.
     fn work(&mut self, tasks: usize, task: &(dyn Fn(usize) -> Expansion + Sync)) -> Vec<Expansion>;
 }
 
@@ -53,16 +53,16 @@ impl Executor for SingleThread {
 pub struct SearchStats {
     /// The number of distinct states.
     pub states: u64,
-    /// The number of computed successors, including states that were found before.
+    /// The number of computed successors, including the states that were found before.
     pub generated: u64,
     /// The number of distinct states at each distance from the first state. The last level may be incomplete.
     pub levels: Vec<u64>,
-    /// The number of distinct states of a single server.
+    /// The number of distinct states of single servers.
     pub servers: u64,
-    /// The number of distinct transitions of a single server. It is about equal to the number of calls of
-    /// `Node::step`.
+    /// The number of distinct transitions of single servers. This number is about equal to the number of
+    /// calls of `Node::step`.
     pub steps: u64,
-    /// The maximum number of bytes that were in use at one time.
+    /// The maximum number of bytes that the states, the fingerprints and the paths used at the same time.
     pub bytes: u64,
 }
 
@@ -75,7 +75,8 @@ pub enum SearchOutcome {
     DepthReached,
     /// The caller stopped the search.
     Stopped,
-    /// The schedule breaks a property, and no shorter schedule does.
+    /// The schedule breaks a property, and no shorter schedule breaks a property. The first value is the
+    /// breach.
     Found(Breach, Schedule),
 }
 
@@ -89,10 +90,10 @@ pub struct Search {
     stats: SearchStats,
 }
 
-/// The number of states that are expanded before their successors are merged.
+/// The maximum number of states that are expanded before their successors are merged into the next level.
 const BLOCK: usize = 1 << 14;
 
-/// The number of states that are expanded in one task.
+/// The maximum number of states that are expanded in one task.
 const TASK: usize = 1 << 9;
 
 impl Search {
@@ -109,7 +110,7 @@ impl Search {
         }
     }
 
-    /// Adds a claim about every server that the search tests, in addition to the properties.
+    /// Adds a claim about every server. The search tests this claim in addition to the properties.
     #[must_use]
     pub const fn claiming(mut self, claim: Claim) -> Self {
         self.cache.claim(claim);
@@ -122,7 +123,8 @@ impl Search {
         &self.stats
     }
 
-    /// Searches up to a depth while `goes_on` returns true.
+    /// Searches all states that are at most `depth` moves from the first state. `None`: the depth is not
+    /// limited. Stops when `goes_on` returns false.
     pub fn run(
         &mut self,
         depth: Option<usize>,
@@ -160,7 +162,8 @@ impl Search {
         SearchOutcome::Exhausted
     }
 
-    /// Expands some states of a level, and adds missing transitions to the cache.
+    /// Expands the states at the positions `block` of a level, and adds missing transitions to the cache. If
+    /// a move breaks a property, returns the position of the state, the move, and the breach.
     fn block(
         &mut self,
         level: &StateList,
@@ -217,7 +220,7 @@ impl Search {
         self.stats.bytes = self.stats.bytes.max(bytes as u64);
     }
 
-    /// Returns the schedule that leads to a state and ends with one more move.
+    /// Returns the schedule that leads to the state with the number `at` and then makes the move `last`.
     fn schedule_to(&self, at: u32, last: Move) -> Schedule {
         let mut moves = vec![last];
         let mut at = at;

@@ -1,5 +1,5 @@
-//! One server of an explored cluster: the core, its disk, its open calls, and the part of its history
-//! that a property needs.
+//! One server of an explored cluster: the core, the disk, the open calls, and the last vote that the server
+//! granted.
 
 use super::bounds::Bounds;
 use super::clock;
@@ -24,8 +24,8 @@ pub struct ServerState {
     pub node: Node,
     /// The disk of the server.
     pub disk: ModelDisk,
-    /// The last vote that other servers may know. Older votes do not matter, because a server that has voted
-    /// in a term grants no request of an older term.
+    /// The last vote that the server granted: the term and the candidate. Older votes do not matter, because
+    /// a server that has voted in a term grants no request of an older term.
     pub granted: Option<(Term, ServerIdx)>,
     /// The calls of the server.
     call_table: CallTable,
@@ -38,7 +38,7 @@ pub struct ServerState {
 pub struct StepOutcome {
     /// The messages that the server sent.
     pub sent: Vec<ModelMessage>,
-    /// The first property that the step broke.
+    /// The breach of the first property that the step broke.
     pub breach: Option<Breach>,
 }
 
@@ -46,11 +46,11 @@ pub struct StepOutcome {
 pub struct StepContext<'a> {
     /// The bounds of the exploration.
     pub bounds: &'a Bounds,
-    /// The number of the message that is delivered, in the cache.
+    /// The number of the delivered message in the cache.
     pub number: u32,
     /// Returns the message with a given number.
     pub message: &'a dyn Fn(u32) -> &'a ModelMessage,
-    /// True if writes become durable at once.
+    /// True if writes become durable immediately, in the same step.
     pub quick: bool,
 }
 
@@ -91,8 +91,8 @@ impl ServerState {
         (next, outcome)
     }
 
-    /// Returns the core's number of the call to which the message belongs. If the core does not wait for that
-    /// call, returns a number that the core has never used.
+    /// Returns the core's number of the call to which the delivered message belongs. If the message is a
+    /// response and the call is not open, returns a number that the core has never used.
     fn number(&self, stimulus: &Stimulus<'_>, context: &StepContext<'_>) -> RpcId {
         match stimulus {
             Stimulus::Deliver(ModelMessage::Response { call_id, .. }) => {
@@ -154,7 +154,7 @@ impl ServerState {
                 ModelMessage::Response { call_id: call.call_id(), response }
             }
             Effect::Store(_) => {
-                panic!("{}: the core asked to read its disk, but the whole log is in its cache", self.idx)
+                panic!("{}: the core asked to read the disk, but the whole log is in the cache", self.idx)
             }
             _ => return,
         };
@@ -171,7 +171,7 @@ impl ServerState {
         }
     }
 
-    /// Drops the calls that the core no longer waits for.
+    /// Drops the calls whose responses the core no longer waits for.
     fn drop_closed_calls(&mut self) {
         let known = Cell::new(0);
         self.walk(&Permutation::NONE, &known, &|_| 0);
@@ -179,7 +179,8 @@ impl ServerState {
         self.call_table.settle(role, term, |at| known.get() & 1 << at != 0);
     }
 
-    /// Hashes the state into 64 bits. `permutation` renumbers the servers.
+    /// Hashes the state into 64 bits. `permutation` renumbers the servers. `others` returns the hash of a
+    /// call that another server made.
     #[must_use]
     pub fn hash(&self, permutation: &Permutation, others: &dyn Fn(RpcId) -> u64) -> u64 {
         let core = self.walk(permutation, &Cell::new(0), others);
@@ -213,7 +214,7 @@ impl ServerState {
     }
 }
 
-/// Returns the data with which a server starts. `life` is the number of the start.
+/// Returns the data from which a server starts. `life` is the number of the start: 1 for the first start.
 #[must_use]
 pub fn boot_from(disk: &ModelDisk, life: u8) -> Boot {
     Boot {

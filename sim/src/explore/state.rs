@@ -1,4 +1,4 @@
-//! States of the cluster, and the moves between them. A state consists of numbers that refer to a
+//! States of the cluster, and the moves between these states. A state consists of numbers that refer to a
 //! [`TransitionCache`].
 
 use super::fingerprint::{self, SERVERS_MAX};
@@ -8,17 +8,18 @@ use crate::plan::server_set::ServerIdx;
 /// One event in the cluster.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Move {
-    /// A server acts without a message.
+    /// This server handles a stimulus that is not a message.
     Local(ServerIdx, StimulusCode),
-    /// A message is delivered.
+    /// The message with this number is delivered.
     Deliver(u32),
-    /// A server acts without a message, and its disk hangs from this step on.
+    /// This server handles a stimulus that is not a message, and the disk of the server hangs from this step
+    /// on.
     LocalHang(ServerIdx, StimulusCode),
-    /// A message is delivered, and the disk of the receiver hangs from this step on.
+    /// The message with this number is delivered, and the disk of the receiver hangs from this step on.
     DeliverHang(u32),
-    /// A message is delivered, and a copy stays in flight.
+    /// The message with this number is delivered, and a copy of the message stays in flight.
     Duplicate(u32),
-    /// A message is lost.
+    /// The message with this number is lost.
     Drop(u32),
 }
 
@@ -82,22 +83,22 @@ impl UsedBounds {
     }
 }
 
-/// A state of the cluster. Its messages in flight are in the [`StateList`] that contains the state.
+/// A state of the cluster. The [`StateList`] that contains the state also contains the messages in flight.
 #[derive(Clone, Copy, Debug)]
 pub struct GlobalState {
-    /// For each server, the number of its state in the cache.
+    /// For each server, the number of the server's state in the cache.
     pub locals: [u32; SERVERS_MAX],
     /// The number of the history variables in the cache.
     pub history: u32,
     /// The number of events of each bounded kind that have happened.
     pub used: UsedBounds,
-    /// The position in the list of the state's first message.
+    /// The position of the state's first message in the messages of the [`StateList`].
     first: u32,
     count: u16,
 }
 
 impl GlobalState {
-    /// Makes the cluster after the bootstrap.
+    /// Makes the state of the cluster after the bootstrap. `servers` is the number of servers.
     #[must_use]
     pub fn first(servers: usize) -> Self {
         let mut locals = [0; SERVERS_MAX];
@@ -106,7 +107,7 @@ impl GlobalState {
     }
 }
 
-/// A list of states. Each state has its messages in flight, in ascending order.
+/// A list of states. Each state has the numbers of its messages in flight, in ascending order.
 #[derive(Debug, Default)]
 pub struct StateList {
     states: Vec<GlobalState>,
@@ -126,17 +127,17 @@ impl StateList {
         self.states.is_empty()
     }
 
-    /// Returns a state and its messages in flight.
+    /// Returns the state at a position, and the numbers of the messages in flight.
     #[must_use]
     pub fn get(&self, at: usize) -> (&GlobalState, &[u32]) {
         let state = &self.states[at];
         (state, &self.messages[state.first as usize..][..usize::from(state.count)])
     }
 
-    /// Appends a state.
+    /// Appends a state. `messages` are the numbers of the messages in flight, in ascending order.
     ///
     /// # Panics
-    /// Panics if the list holds more than 2³² messages.
+    /// Panics if the list contains more than 2³² messages, or if the state has more than 65,535 messages.
     pub fn push(&mut self, state: &GlobalState, messages: &[u32]) {
         let first = u32::try_from(self.messages.len()).expect("the number of messages fits into a u32");
         let count = u16::try_from(messages.len()).expect("the number of messages in flight fits into a u16");
@@ -159,8 +160,8 @@ impl StateList {
     }
 }
 
-/// The hash of a state under each permutation. It is a sum over the parts of the state. Therefore a step only
-/// subtracts the hashes of the old parts and adds the hashes of the new parts.
+/// The hash of a state for each permutation. Each hash is a sum over the parts of the state. Therefore a step
+/// only subtracts the hashes of the old parts and adds the hashes of the new parts.
 #[derive(Clone, Debug, Default)]
 pub struct StateHashes(Vec<u64>);
 
@@ -180,17 +181,18 @@ impl StateHashes {
         self.0.clone_from(&others.0);
     }
 
-    /// Adds the hashes of a part.
+    /// Adds the hashes of a part of the state, one hash for each permutation.
     pub fn add(&mut self, hashes: &[u64]) {
         self.0.iter_mut().zip(hashes).for_each(|(sum, hash)| *sum = sum.wrapping_add(*hash));
     }
 
-    /// Subtracts the hashes of a part.
+    /// Subtracts the hashes of a part of the state, one hash for each permutation.
     pub fn subtract(&mut self, hashes: &[u64]) {
         self.0.iter_mut().zip(hashes).for_each(|(sum, hash)| *sum = sum.wrapping_sub(*hash));
     }
 
-    /// Returns the fingerprint of the state and its mirror images.
+    /// Returns the fingerprint of the state. States that differ only in the names of servers have the same
+    /// fingerprint.
     #[must_use]
     pub fn least(&self, used: UsedBounds) -> u64 {
         let used = used.hash();

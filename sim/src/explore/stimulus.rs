@@ -18,7 +18,7 @@ pub enum ModelMessage {
     },
     /// A response.
     Response {
-        /// The identity of the call to which this is the response.
+        /// The identity of the call that the response answers.
         call_id: CallId,
         /// The response itself.
         response: Response,
@@ -26,7 +26,7 @@ pub enum ModelMessage {
 }
 
 impl ModelMessage {
-    /// Returns the call to which the message belongs.
+    /// Returns the identity of the call to which the message belongs.
     #[must_use]
     pub const fn call_id(&self) -> CallId {
         match self {
@@ -61,7 +61,7 @@ impl ModelMessage {
 pub enum Stimulus<'a> {
     /// The server's election timeout expires, and the server campaigns.
     TimeOut,
-    /// The server leads and steps down, because no quorum has answered it during its lease.
+    /// The server leads and steps down, because no quorum has answered the server during its lease.
     Resign,
     /// The server leads and sends a heartbeat or a new commit index.
     Beat,
@@ -80,8 +80,9 @@ pub enum Stimulus<'a> {
 }
 
 impl Stimulus<'_> {
-    /// The input for the core. `number` identifies the call of a delivered message. Returns `None` for a
-    /// write that becomes durable and for a crash, because the core does not handle them.
+    /// Returns the input for the core. `number` is the core's number of the call to which a delivered message
+    /// belongs. Returns `None` for [`Stimulus::Persist`] and [`Stimulus::Crash`], because the core has no
+    /// such input.
     #[must_use]
     pub fn input(&self, number: RpcId) -> Option<Input> {
         Some(match self {
@@ -100,7 +101,7 @@ impl Stimulus<'_> {
     }
 }
 
-/// Returns the only command that clients propose. Its entries differ by term and index.
+/// Returns the only command that clients propose. Two entries with this command differ by term and index.
 #[must_use]
 pub fn command() -> Data {
     Data::from(b"x".as_slice())

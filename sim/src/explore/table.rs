@@ -16,14 +16,14 @@ impl Default for FingerprintMap {
 }
 
 impl FingerprintMap {
-    /// The value of this key.
+    /// Returns the value of this key, or `None` if the map does not contain the key.
     #[must_use]
     pub fn get(&self, key: u64) -> Option<u32> {
         let (key_found, value) = self.entries[self.position(key)];
         (value != EMPTY && key_found == key).then_some(value)
     }
 
-    /// Inserts a value under a new key.
+    /// Inserts a key that is not in the map, and the value of the key.
     pub fn put(&mut self, key: u64, value: u32) {
         if self.entries.len() < 2 * (self.len + 1) {
             let larger = vec![(0, EMPTY); 2 * self.entries.len()];
@@ -70,7 +70,7 @@ impl FingerprintSet {
         self.entries[self.position(key.max(1))] != 0
     }
 
-    /// Inserts a fingerprint. Returns false if the set already contained it.
+    /// Inserts a fingerprint. Returns false if the set already contained this fingerprint.
     pub fn insert(&mut self, key: u64) -> bool {
         let key = key.max(1);
         if self.entries.len() * 3 < (self.len + 1) * 4 {

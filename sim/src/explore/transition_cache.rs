@@ -1,8 +1,9 @@
-//! Caches the distinct servers, messages and histories of a search, and the transitions of single servers.
+//! Caches the distinct server states, messages and histories of a search, and the transitions of single
+//! servers.
 //!
 //! A state of the cluster consists of a few numbers that refer to this cache. Millions of cluster states
-//! share a few thousand server states. Therefore `Node::step` runs only once for each stimulus of each
-//! distinct server, and a step of the cluster is a look-up.
+//! share a few thousand server states. Therefore `Node::step` runs only once for each pair of a distinct
+//! server state and a stimulus. A step of the cluster is a look-up in this cache.
 
 use super::bounds::Bounds;
 use super::fingerprint::{self, Permutation, SERVERS_MAX};
@@ -15,7 +16,7 @@ use crate::plan::server_set::ServerIdx;
 use crate::runner::catch_panic::catch_panic;
 use wavetank_raft::{DeadlineReason, LogId, Response, RoleName, RpcId, Term};
 
-/// A stimulus in 32 bits.
+/// The code of a stimulus, in 32 bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct StimulusCode(pub u32);
 
@@ -43,7 +44,8 @@ impl StimulusCode {
         Self(Self::MESSAGE | number)
     }
 
-    /// Returns the same stimulus with another setting: `quick` is true if its writes become durable at once.
+    /// Returns the code of the same stimulus. If `quick` is true, the writes of the step become durable
+    /// immediately.
     pub(super) const fn quick(self, quick: bool) -> Self {
         if quick { Self(self.0 | Self::QUICK) } else { self }
     }
@@ -64,7 +66,7 @@ pub struct ServerSummary {
     pub idx: ServerIdx,
     /// The term of the server.
     pub term: Term,
-    /// The log of the server, from the first entry on.
+    /// The ids of the server's log entries, from the first entry on.
     pub log: Vec<LogId>,
     /// The actions that the server may take without a message.
     pub actions: LocalActions,
@@ -88,9 +90,9 @@ pub enum LocalActions {
 /// A transition of one server.
 #[derive(Clone, Copy, Debug)]
 pub struct Transition {
-    /// The number of the resulting server.
+    /// The number of the server state after the step.
     pub to: u32,
-    /// The messages that the server sends, as a range of `TransitionCache::sent`.
+    /// The messages that the server sends, as a range of positions in `TransitionCache::sent`.
     sent: (u32, u32),
     /// True if the server became leader.
     pub led: bool,
@@ -98,11 +100,12 @@ pub struct Transition {
     pub committed: bool,
     /// True if the log of the server changed.
     pub logged: bool,
-    /// The number of the property breach that the step caused, if there is one.
+    /// The position in `TransitionCache::breaches` of the breach that the step caused. `None`: the step
+    /// caused no breach.
     breach: Option<u32>,
 }
 
-/// The distinct servers, messages and histories of a search, and the transitions of single servers.
+/// The distinct server states, messages and histories of a search, and the transitions of single servers.
 #[derive(Debug)]
 pub struct TransitionCache {
     bounds: Bounds,
@@ -125,8 +128,8 @@ pub struct TransitionCache {
 }
 
 impl TransitionCache {
-    /// Makes a cache that contains only the bootstrapped cluster. If `symmetry` is true, states that differ
-    /// only in the names of servers count as one state.
+    /// Makes a cache that contains only the server states of the bootstrapped cluster. If `symmetry` is true,
+    /// states that differ only in the names of servers count as one state.
     #[must_use]
     pub fn new(bounds: Bounds, symmetry: bool) -> Self {
         let count = if symmetry { bounds.servers().len() } else { 1 };
@@ -156,7 +159,7 @@ impl TransitionCache {
         cache
     }
 
-    /// Makes the search test this claim about every server after each of its steps.
+    /// Adds a claim. The search tests this claim about every server after each step of the server.
     pub(super) const fn claim(&mut self, claim: Claim) {
         self.claim = Some(claim);
     }
@@ -173,13 +176,13 @@ impl TransitionCache {
         &self.permutations
     }
 
-    /// Returns the number of distinct servers and the number of distinct transitions.
+    /// Returns the number of distinct server states and the number of distinct transitions.
     #[must_use]
     pub const fn met(&self) -> (usize, usize) {
         (self.locals.len(), self.transitions.len())
     }
 
-    /// Returns all distinct servers.
+    /// Returns all distinct server states.
     #[cfg(test)]
     pub(super) fn servers(&self) -> &[ServerState] {
         &self.locals
@@ -209,7 +212,7 @@ impl TransitionCache {
         &self.sent[transition.sent.0 as usize..transition.sent.1 as usize]
     }
 
-    /// Returns the hashes of a server, one for each permutation.
+    /// Returns the hashes of a server state, one hash for each permutation.
     pub(super) fn local_hashes(&self, number: u32) -> &[u64] {
         of(&self.local_hashes, self.permutations.len(), number)
     }
@@ -222,27 +225,27 @@ impl TransitionCache {
         of(&self.history_hashes, self.permutations.len(), number)
     }
 
-    /// Returns the number of a history, if the cache contains it.
+    /// Returns the number of a history, or `None` if the cache does not contain the history.
     pub(super) fn find_history(&self, history: &HistoryVars) -> Option<u32> {
         self.history_index.get(history.hash(&Permutation::NONE))
     }
 
-    /// Returns the transition of a server, if the cache contains it.
+    /// Returns the transition of a server state, or `None` if the cache does not contain the transition.
     pub(super) fn transition(&self, local: u32, code: StimulusCode) -> Option<&Transition> {
         let at = self.transition_index.get(step_key(local, code))?;
         Some(&self.transitions[at as usize])
     }
 
-    /// True if a message can no longer have an effect, in every possible continuation. The reasons are that
-    /// durable terms never decrease and that a call identity is used only once.
+    /// True if a message can no longer have an effect, in every possible continuation. There are two reasons:
+    /// durable terms never decrease, and a call identity is used only once.
     ///
-    /// A response is inert under two conditions. First, its term is not newer than the durable term of its
-    /// receiver. Second, the receiver does not wait for it, or it refuses a vote; only granted votes are
-    /// counted.
+    /// A response is inert if two conditions are true. First, the term of the response is not newer than the
+    /// durable term of the receiver. Second, the receiver does not wait for the response, or the response
+    /// refuses a vote. Only granted votes are counted.
     ///
-    /// A request is inert under two conditions. First, its term is older than the durable term of its
-    /// receiver, so the receiver only replies. Second, its sender is in the last term, so the sender learns
-    /// nothing from the reply.
+    /// A request is inert if two conditions are true. First, the term of the request is older than the
+    /// durable term of the receiver, so the receiver only replies. Second, the sender is in the last term, so
+    /// the sender learns nothing from the reply.
     pub(super) fn is_inert(&self, message: u32, locals: &[u32]) -> bool {
         let message = self.message(message);
         let durable = |idx: ServerIdx| self.local(locals[idx.at()]).disk.record.term;
@@ -259,7 +262,7 @@ impl TransitionCache {
         }
     }
 
-    /// Computes a transition that is missing in the cache, and adds it.
+    /// Computes a transition that is missing in the cache, and adds the transition to the cache.
     pub(super) fn learn(&mut self, local: u32, code: StimulusCode) {
         if self.transition(local, code).is_some() {
             return;
@@ -325,7 +328,7 @@ impl TransitionCache {
         }
     }
 
-    /// Returns the number of a server. Adds the server if it is new.
+    /// Returns the number of a server state. Adds the state to the cache if the state is new.
     fn intern_server(&mut self, local: ServerState) -> u32 {
         let others = |rpc: RpcId, at: usize| {
             let known = usize::try_from(rpc.0).ok().filter(|number| *number < self.messages.len());
@@ -358,7 +361,7 @@ impl TransitionCache {
         number
     }
 
-    /// Returns the number of a history. Adds the history if it is new.
+    /// Returns the number of a history. Adds the history to the cache if the history is new.
     pub(super) fn intern_history(&mut self, history: HistoryVars) -> u32 {
         if let Some(number) = self.find_history(&history) {
             return number;

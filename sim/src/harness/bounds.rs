@@ -1,8 +1,8 @@
-//! Bounds of a run: a number of steps, and as a last resort a wall time.
+//! Bounds of a run: the maximum number of steps, and as a last resort the maximum wall time.
 //!
 //! The number of steps is deterministic. Therefore a run that exceeds this bound fails in the same way in
 //! every repetition. A call of the state machine that loops forever makes no step. Only another thread can
-//! notice such a call.
+//! notice such a call, by the wall time.
 
 use super::drop_guard::DropGuard;
 use super::environment;
@@ -20,7 +20,7 @@ use wavetank_raft::{RequestId, Time};
 /// The bounds of a single run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Bounds {
-    /// The maximum number of observations and wake-ups of clients.
+    /// The maximum number of steps. A step is an observation or a wake-up of the clients.
     pub(super) steps_max: u64,
     /// The maximum wall time.
     pub(super) wall_time_max: Duration,
@@ -50,14 +50,14 @@ impl StepCount {
         self.made.get() <= self.max
     }
 
-    /// The message about a run that made too many steps.
+    /// Returns the message about a run that made too many steps.
     pub(super) fn exceeded(&self) -> String {
         format!("the run did not end within {} steps", self.max)
     }
 }
 
-/// The clients of a user. Each wake-up is counted: clients that are due at once, again and again, would
-/// keep the virtual clock from advancing.
+/// The clients of a user. Each wake-up is counted. Clients that are due again and again at the same virtual
+/// time would otherwise keep the virtual clock from advancing.
 #[derive(Debug)]
 pub(super) struct BoundedWorkload {
     inner: DropGuard<Box<dyn Workload>>,
@@ -97,18 +97,18 @@ impl Workload for BoundedWorkload {
     }
 }
 
-/// Watches the wall time of a run until it is dropped.
+/// Watches the wall time of a run until the watchdog is dropped.
 pub(super) struct Watchdog {
     _end: Sender<()>,
 }
 
-/// The wall time after which a run that has not ended is reported.
+/// A run that takes longer than this wall time is reported.
 const SLOW: Duration = Duration::from_secs(10);
 
 impl Watchdog {
-    /// Begins to watch. `about` names the run and the command that repeats it. It is printed after ten
-    /// seconds. It is printed again after `wall_time_max`, or the seconds in `WAVETANK_WALL_TIME`, and the
-    /// process ends.
+    /// Begins to watch a run. `about` names the run and the command that repeats the run. The watchdog prints
+    /// `about` after ten seconds. At the limit, the watchdog prints `about` again and ends the process. The
+    /// limit is `wall_time_max`, or the number of seconds in `WAVETANK_WALL_TIME`.
     #[expect(
         clippy::disallowed_methods,
         reason = "no run can observe this thread: it only prints, or ends a process whose run no longer makes steps"
@@ -144,7 +144,7 @@ fn limit(wall_time_max: Duration) -> Duration {
     let Some(text) = environment("WAVETANK_WALL_TIME") else { return wall_time_max };
     let seconds = text.parse();
     Duration::from_secs(
-        seconds.unwrap_or_else(|_| panic!("WAVETANK_WALL_TIME is `{text}`: expected a number of seconds")),
+        seconds.unwrap_or_else(|_| panic!("WAVETANK_WALL_TIME is `{text}`: expected the number of seconds")),
     )
 }
 
@@ -152,8 +152,8 @@ fn seconds(span: Duration) -> String {
     format!("{}.{:03} s", span.as_secs(), span.subsec_millis())
 }
 
-/// Prints to standard error at once. `cargo test` captures only the output of macros, and shows it only
-/// when a test has ended.
+/// Prints to standard error immediately. `cargo test` captures only the output of macros, and shows this
+/// output only after the test has ended.
 pub(super) fn print(text: &str) {
     // A closed standard error does not change a verdict.
     let _ = std::io::stderr().write_all(format!("\nwavetank: {text}\n").as_bytes());

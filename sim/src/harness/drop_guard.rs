@@ -1,4 +1,4 @@
-//! A guard around a user's value whose destructor may panic.
+//! A guard for a user's value. The destructor of the value may panic.
 
 use crate::runner::catch_panic::catch_panic;
 use std::ops::{Deref, DerefMut};
@@ -6,10 +6,11 @@ use std::panic::resume_unwind;
 use std::thread;
 use wavetank_raft::store::{FsmSnapshot, SnapshotWriter, StoreError};
 
-/// Drops its value so that a panic of the destructor cannot end the process.
+/// Contains a value and drops the value. A panic of the value's destructor cannot abort the process.
 ///
 /// Rust aborts a process when a destructor panics while an earlier panic unwinds the stack. All servers of a
-/// run are dropped together. Therefore a state machine that panics in `Drop` would abort the process.
+/// run are dropped together. Therefore, without this guard, a state machine that panics in `Drop` would abort
+/// the process.
 #[derive(Debug)]
 pub(super) struct DropGuard<T>(Option<T>);
 

@@ -1,4 +1,4 @@
-//! Reports and keeps a run that failed under `cargo test`.
+//! Reports a run that failed under `cargo test`, and writes the capsule of the run to a file.
 
 use super::Trial;
 use super::bounds::print;
@@ -19,19 +19,19 @@ use std::{env, fs, thread};
 /// The maximum number of plans that a shrink tries.
 const TRIES_MAX: u64 = 2_000;
 
-/// The maximum number of events that all these plans may take together.
+/// The maximum number of events in all runs of a shrink together.
 const EVENTS_MAX: u64 = 50_000_000;
 
 pub(super) fn is_failure(verdict: &Verdict) -> bool {
     Failure::of(verdict).is_some()
 }
 
-/// The name of the test that is running.
+/// Returns the name of the test that is running.
 pub(super) fn name() -> String {
     thread::current().name().unwrap_or("a_test").to_owned()
 }
 
-/// Returns the name of the run of a seed, and the command that repeats it.
+/// Returns the name of the test, the seed of the run, and the command that repeats the run.
 pub(super) fn about(seed: u64) -> String {
     format!("{}, seed {seed}\n{}", name(), replay(seed))
 }
@@ -40,31 +40,33 @@ fn replay(seed: u64) -> String {
     format!("replay  WAVETANK_SEED={seed} {}", command())
 }
 
-/// Panics because the code that makes a storm panicked. `message` is the message of that panic.
+/// Panics because the code that creates a storm panicked. `message` is the message of that panic.
 #[track_caller]
 pub(super) fn report_panic(seed: u64, message: &str) -> ! {
     let verdict = Verdict::Panicked(message.to_owned());
-    panic!("{verdict}\n\nfound under seed {seed}, while the storm was being created\n{}", replay(seed))
+    panic!("{verdict}\n\nThe code that creates the storm of seed {seed} panicked.\n{}", replay(seed))
 }
 
-/// Prints the failure at once. Then shrinks the plan, writes the capsule to a file, and panics with the
+/// Prints the failure immediately. Then shrinks the plan, writes the capsule to a file, and panics with the
 /// violation, the shrunk plan and the replay command.
 #[track_caller]
 pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64, first: &Verdict) -> ! {
     print(&format!(
-        "{first}\nfound under {}\nThe plan is being shrunk now, in up to {TRIES_MAX} runs.",
+        "{first}\nfailed run: {}\nThe plan is being shrunk now, in up to {TRIES_MAX} runs.",
         about(seed)
     ));
     let Some((shrunk, report, story, step_log)) = shrink(trial, seed) else {
         panic!(
-            "{first}\n\nfound under seed {seed}, but a second run did not fail: the state machine or the clients do not depend on the seed alone\n{}",
+            "{first}\n\nThe first run of seed {seed} failed, but the second run did not fail: \
+             the state machine or the clients do not depend on the seed alone.\n{}",
             replay(seed),
         )
     };
     let content = Content::Plan { scenario: report.scenario.clone(), plan: shrunk.plan.clone() };
     let capsule = Capsule::of(content, &report, step_log);
     let mut text = report.verdict.to_string();
-    let _ = write!(text, "\n\nfound under seed {seed}: {}\nshrunk to      {}\n", shrunk.before, shrunk.after);
+    let _ =
+        write!(text, "\n\nfailed plan    seed {seed}: {}\nshrunk to      {}\n", shrunk.before, shrunk.after);
     if Failure::of(first).as_ref() != Some(&shrunk.failure) {
         let _ = writeln!(text, "the first run of the seed failed in another way: {first}");
     }
@@ -82,8 +84,9 @@ pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64, 
     panic!("{text}")
 }
 
-/// Shrinks the plan, and runs the smallest plan again for its trace. Returns `None` if one of the two
-/// runs does not fail.
+/// Shrinks the plan of a seed, and runs the smallest plan again for its trace. Returns `None` if the first
+/// plan does not fail again, or if the smallest plan does not fail in the last run. The text is the end of
+/// the story of the last run.
 fn shrink<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64) -> Option<(Shrunk, Report, String, StepLog)> {
     let events = Cell::new(0);
     let mut run = |plan: Plan| {
@@ -105,14 +108,14 @@ fn shrink<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64) -> Option<(Shrunk, 
     is_failure(&report.verdict).then_some((shrunk, report, story, step_log))
 }
 
-/// Replays a recorded run, and panics if it still fails.
+/// Replays a recorded run, and panics if the run still fails.
 #[track_caller]
 pub(super) fn replay_capsule<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan, capsule: &Capsule) {
     let (report, story, step_log) = rerun(trial, plan);
     let difference = capsule.difference(&report, &step_log);
     let difference = difference.map_or_else(
-        || "the run is identical to the recorded one".to_owned(),
-        |what| format!("the run differs from the recorded one: {what}"),
+        || "the run is identical to the recorded run".to_owned(),
+        |what| format!("the run differs from the recorded run: {what}"),
     );
     assert!(!is_failure(&report.verdict), "{}\n\n{story}\n{difference}", report.verdict);
 }
@@ -125,7 +128,8 @@ fn rerun<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan) -> (Report, String
     (report, story, step_log)
 }
 
-/// Returns the header line with the names of the columns, and the last lines of the story.
+/// Returns the last lines of the story. If earlier lines are left out, the header line with the names of the
+/// columns comes first.
 fn end_of(story: &str) -> String {
     let (left_out, lines) = last_lines(story);
     let head = story.lines().next().filter(|_| 0 < left_out);
@@ -139,7 +143,7 @@ fn keep(capsule: &Capsule, path: &Path) -> std::io::Result<()> {
     fs::write(path, capsule.text())
 }
 
-/// Returns the path of the capsule, under the target directory of the test.
+/// Returns the path of the capsule: a file in the folder `wavetank` of the target directory.
 fn path(seed: u64) -> PathBuf {
     let exe = env::current_exe().unwrap_or_default();
     let target =

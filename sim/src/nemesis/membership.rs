@@ -1,5 +1,5 @@
-//! Changes of membership that are possible under the current configuration. In most cases a change leaves at
-//! least two voters. In some cases it leaves one voter, which is then a majority by itself.
+//! Changes of membership that are possible for the current configuration. Most changes leave at least two
+//! voters. Some changes leave one voter, and this voter alone is then a majority.
 
 use super::scheduled::call_target;
 use super::{Act, Draw, Draws, NemesisView, Restart, ServerIdx, ServerSet, choose_one, choose_some};
@@ -7,7 +7,7 @@ use crate::observe::addresses::AddressBook;
 use crate::plan::rng::Ratio;
 use wavetank_raft::{Call, Change, Configuration, Index, Member, ServerAddress, Span, Suffrage};
 
-/// Draws a server and a change that its current suffrage allows.
+/// Draws a server, and a change that is possible for the server's current suffrage.
 pub(super) fn any(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     let idx = choose_one(view.all, draws[1]).filter(|&idx| !view.lost.contains(idx))?;
@@ -26,7 +26,7 @@ pub(super) fn any(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     }
 }
 
-/// Adds a server that is not a member: as a voter, as a non-voter, or as a voter after it has caught
+/// Adds a server that is not a member: as a voter, as a non-voter, or as a voter after the server has caught
 /// up.
 pub(super) fn add(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
@@ -66,9 +66,10 @@ pub(super) fn remove(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     call(view, draws, Change::RemoveServer(leaves.id()))
 }
 
-/// The next step of an operator who gives a server a new disk under its old name: remove a voter, then
-/// exchange its disk, then add it again. Every other server must know of the removal before the disk is
-/// exchanged. A server that does not know of the removal could count a vote of the blank server.
+/// Chooses the next step of an operator who gives a server a new disk and keeps the server's name. The
+/// operator removes a voter, exchanges the disk of this voter, and adds the server again. Every other server
+/// must know of the removal before the disk is exchanged. A server that does not know of the removal could
+/// count a vote of the blank server.
 pub(super) fn new_disk(view: &NemesisView<'_>, draws: Draws, lasts: Span) -> Option<Act> {
     let (_, configuration) = view.membership?;
     if let Some(blank) = choose_one(view.blank.minus(members(configuration)), draws[1]) {
@@ -84,8 +85,8 @@ pub(super) fn new_disk(view: &NemesisView<'_>, draws: Draws, lasts: Span) -> Opt
     call(view, draws, Change::RemoveServer(removable_voter(configuration, draws)?.id()))
 }
 
-/// Replaces the configuration by a drawn list of members. The list can have any size, and in some cases it
-/// has a non-voter.
+/// Replaces the configuration by a drawn list of members. The list has one or more voters, and in some cases
+/// one non-voter.
 pub(super) fn joint(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let count = 1 + usize::try_from(draws[1].below(view.all.len() as u64)).expect("a few");
     let whole = view.all.minus(view.lost);
@@ -108,8 +109,8 @@ pub(super) fn exchange(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     call(view, draws, change)
 }
 
-/// Makes a change under the condition that an older configuration is still the latest. The leader must refuse
-/// it.
+/// Makes a change with a wrong condition: the condition does not name the latest configuration. The leader
+/// must refuse the change.
 pub(super) fn stale(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (latest, _) = view.membership?;
     let Act::Call(idx, call) = any(view, draws)? else { return None };
@@ -124,7 +125,7 @@ pub(super) fn stale(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     Some(Act::Call(idx, call))
 }
 
-/// Makes a change that leaves every suffrage as it is.
+/// Makes a change that does not change the suffrage of any server.
 pub(super) fn null(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     let voters = voters(configuration);
@@ -167,12 +168,12 @@ pub(super) fn exchange_addresses(view: &NemesisView<'_>, draws: Draws) -> Option
 }
 
 impl NemesisView<'_> {
-    /// The address at which a server listens.
+    /// Returns the address at which a server listens.
     pub(super) fn address(&self, idx: ServerIdx) -> ServerAddress {
         self.addresses.of(idx)
     }
 
-    /// True if a member listens at another address than the configuration says.
+    /// True if the configuration has a wrong address of a member: the member listens at another address.
     fn has_wrong_address(&self, configuration: &Configuration) -> bool {
         let book = AddressBook::of(Some(configuration));
         members(configuration).iter().any(|idx| !self.addresses.is_right(&book, idx))
@@ -180,7 +181,7 @@ impl NemesisView<'_> {
 }
 
 /// Builds the call for a change. Half of the calls have a condition: the leader must refuse the change unless
-/// the configuration is still the current one.
+/// the configuration of `view` is still the leader's current configuration.
 fn call(view: &NemesisView<'_>, draws: Draws, change: Change) -> Option<Act> {
     let prev_index = prev_index_for(view, draws[3])?;
     Some(Act::Call(call_target(view, draws[0])?, Call::Change { change, prev_index }))
@@ -191,14 +192,14 @@ fn staged(view: &NemesisView<'_>, draws: Draws, idx: ServerIdx) -> Option<Act> {
     Some(Act::Call(call_target(view, draws[0])?, Call::AddVoterStaged { id, address, prev_index }))
 }
 
-/// Draws the condition of a change: the index of the current configuration, or no condition. `None` if no
-/// configuration is known.
+/// Draws the condition of a change. The inner `Option` is the index of the current configuration, or `None`
+/// for no condition. The outer `Option` is `None` if no configuration is known.
 fn prev_index_for(view: &NemesisView<'_>, draw: Draw) -> Option<Option<Index>> {
     let (index, _) = view.membership?;
     Some(draw.hits(Ratio::new(1, 2)).then_some(index))
 }
 
-/// The servers that may be added. A server that is lost permanently never returns under its old id.
+/// Returns the servers that may be added. A server that is lost permanently never returns under its old id.
 fn non_members(view: &NemesisView<'_>, configuration: &Configuration) -> ServerSet {
     view.all.minus(view.lost).minus(members(configuration))
 }
@@ -212,13 +213,13 @@ fn voters(configuration: &Configuration) -> ServerSet {
     voters.filter_map(|member| ServerIdx::of(member.id.node())).collect()
 }
 
-/// Draws one of the voters, if enough voters are left without it.
+/// Draws a voter that a change can remove. Returns `None` if the removal leaves too few voters.
 fn removable_voter(configuration: &Configuration, draws: Draws) -> Option<ServerIdx> {
     let voters = voters(configuration);
     choose_one(voters, draws[1]).filter(|_| min_voters(draws[3]) < voters.len())
 }
 
-/// The minimum number of voters that a change must leave.
+/// Draws the minimum number of voters that a change must leave: one or two.
 fn min_voters(draw: Draw) -> usize {
     if draw.hits(Ratio::new(1, 4)) { 1 } else { 2 }
 }

@@ -96,7 +96,8 @@ fn pair(all: ServerSet, draws: Draws) -> Option<(ServerIdx, ServerIdx)> {
     Some((a, choose_one(all.without(a), draws[1])?))
 }
 
-/// The leader, or in some cases another server, which must refuse the call.
+/// Draws the server that receives a call: the leader, or in some cases another server. A server that does not
+/// lead must refuse the call.
 pub(super) fn call_target(view: &NemesisView<'_>, draw: Draw) -> Option<ServerIdx> {
     if draw.hits(Ratio::new(1, 8)) { choose_one(view.awake, draw) } else { view.leader }
 }
@@ -107,7 +108,8 @@ fn transfer(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     Some(Act::Call(call_target(view, draws[0])?, call))
 }
 
-/// Makes a transfer of leadership, and at once a change of membership. A leader must refuse the change.
+/// Makes a transfer of leadership, and immediately afterwards a change of membership. A leader must refuse
+/// the change.
 fn transfer_and_change(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let leader = view.leader?;
     let target = choose_one(view.all.without(leader), draws[3])?;
@@ -124,7 +126,7 @@ fn break_machine(fault: MachineFault, among: ServerSet, draws: Draws) -> Option<
 }
 
 /// Chooses the next step of an operator who replaces a lost server: remove the lost server, then add a new
-/// one. If no server is lost, this step loses a server, but only if the cluster tolerates the loss.
+/// server. If no server is lost, this step loses a server, but only if the cluster tolerates the loss.
 fn replace(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (index, configuration) = view.membership?;
     let prev_index = Some(index);

@@ -1,8 +1,8 @@
-//! The addresses of servers: the address at which each server listens, and the addresses of other servers
-//! that each server knows.
+//! The addresses at which servers listen, and the address book of each server. An address book has the
+//! addresses that one server knows.
 //!
-//! A request goes to the address in the address book of its sender, as in the real node. A response goes back
-//! on the connection of its request, so it needs no address.
+//! A request goes to the receiver's address in the address book of the sender, as in the real node. A
+//! response goes back on the connection of its request, so a response needs no address.
 
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Configuration, Member, ServerAddress};
@@ -11,16 +11,17 @@ use wavetank_raft::{Configuration, Member, ServerAddress};
 #[derive(Clone, Debug)]
 pub struct Addresses {
     listening: Vec<u16>,
-    /// The number of the last address that was given to a server.
+    /// The highest address number that is in use or reserved. A new address gets the next number.
     last: u16,
 }
 
-/// The addresses of the other servers that one server knows. The number zero stands for an unknown address.
+/// The address book of one server: the numbers of the addresses that the server knows, by the index of the
+/// other server. The number zero stands for an unknown address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct AddressBook([u16; ServerIdx::MAX_SERVERS]);
 
 impl Addresses {
-    /// Gives the first addresses to `servers` servers.
+    /// Creates the addresses of `servers` servers: `tank:1`, `tank:2`, and so on.
     ///
     /// # Panics
     /// Never panics: a tank has few servers.
@@ -45,7 +46,7 @@ impl Addresses {
     /// Moves a server to an address that no server had before.
     ///
     /// # Panics
-    /// Panics after about 65,000 moves. A run is too short for so many.
+    /// Panics after about 65,000 moves. A run is too short for so many moves.
     pub fn move_to_new(&mut self, idx: ServerIdx) {
         self.last = self.last.checked_add(1).expect("a run is too short for so many moves");
         self.listening[idx.at()] = self.last;
@@ -58,7 +59,7 @@ impl Addresses {
 }
 
 impl AddressBook {
-    /// Makes an address book with the members of a configuration.
+    /// Makes an address book with the addresses of all members of a configuration.
     #[must_use]
     pub fn of(configuration: Option<&Configuration>) -> Self {
         let mut book = Self::default();
@@ -80,7 +81,7 @@ impl AddressBook {
     }
 }
 
-/// Returns the number in an address of the tank; zero for any other address.
+/// Returns the number in an address of the tank, or zero for any other address.
 fn number(address: &ServerAddress) -> u16 {
     address.as_str().strip_prefix("tank:").and_then(|number| number.parse().ok()).unwrap_or(0)
 }

@@ -7,11 +7,11 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 pub enum NetworkChange {
     /// All links between the two sets are cut, in both directions.
     Partition(ServerSet, ServerSet),
-    /// All links from the first set to the second are cut.
+    /// All links from the first set to the second set are cut.
     CutOneWay(ServerSet, ServerSet),
-    /// The link from the first server to the second is cut.
+    /// The link from the first server to the second server is cut. The other direction does not change.
     Cut(ServerIdx, ServerIdx),
-    /// The link from the first server to the second is restored.
+    /// The link from the first server to the second server is restored. The other direction does not change.
     Mend(ServerIdx, ServerIdx),
     /// All links are restored.
     HealAll,

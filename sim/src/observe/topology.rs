@@ -1,7 +1,8 @@
 //! The directed graph of working links.
 //!
-//! The graph answers questions that need a search, for example for connected cores. Bitsets hold the same
-//! links, because the link is tested for every message. The network decides on delays and losses.
+//! The graph answers questions that need a graph search, for example the question which servers reach each
+//! other. Bitsets contain the same links, because a link is tested for every message. The network decides on
+//! delays and losses.
 
 use crate::observe::NetworkChange;
 use crate::plan::server_set::{ServerIdx, ServerSet};
@@ -35,7 +36,7 @@ impl Topology {
         topology
     }
 
-    /// True if the link from the first server to the second is cut. This takes O(1) time.
+    /// True if the link from the first server to the second server is cut. This test takes O(1) time.
     #[must_use]
     pub const fn is_cut(&self, from: ServerIdx, to: ServerIdx) -> bool {
         self.cut[from.at()].contains(to)
@@ -61,9 +62,9 @@ impl Topology {
         reached.filter(|&other| !self.is_cut(other, idx)).collect()
     }
 
-    /// True if this server could win an election now. It must be one of the `voters` and of the servers that
-    /// are `up`, and it must have working links in both directions with a quorum of `voters`, itself
-    /// included. A path over a third server does not count, because Raft servers do not forward messages.
+    /// True if this server can win an election now. The server must be in `voters` and in `up`. The server
+    /// itself and the servers of `up` with working links to and from this server must include a quorum of
+    /// `voters`. A path over a third server does not count, because Raft servers do not forward messages.
     #[must_use]
     pub fn is_electable(&self, idx: ServerIdx, voters: &Voters, up: ServerSet) -> bool {
         let at_hand = self.both_ways(idx).and(up).with(idx);
@@ -71,8 +72,8 @@ impl Topology {
         up.contains(idx) && voters.contains(idx.node()) && voters.is_quorum(is_in)
     }
 
-    /// Returns the largest sets of servers in which every server reaches every other server, possibly through
-    /// other servers. The set with the most servers comes first.
+    /// Returns the strongly connected components of the graph, the largest component first. In a component,
+    /// every server reaches every other server, possibly through other servers.
     #[must_use]
     pub fn cores(&self) -> Vec<ServerSet> {
         let mut cores: Vec<ServerSet> = tarjan_scc(&self.working)

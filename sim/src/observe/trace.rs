@@ -1,10 +1,10 @@
 //! Traces: the same observations in several forms, for people to read. The simulator never reads a
 //! trace.
 //!
-//! A [`Story`] shows leaders and committed entries without times; tests compare it with a blessed text. A
-//! [`Full`] trace has a line for every event and action. A [`Json`] trace has the same data for tools, with
-//! one value per line. A [`Page`] shows a run in a browser. A [`Causes`] trace shows the steps that led to
-//! one step.
+//! A [`Story`] shows leaders and committed entries without times. Tests compare a story with a blessed text.
+//! A [`Full`] trace has a line for every event and action. A [`Json`] trace has the same data as a full
+//! trace, for tools, with one value per line. A [`Page`] shows a run in a browser. A [`Causes`] trace shows
+//! the steps that led to one step.
 
 mod display;
 mod full;

@@ -1,8 +1,8 @@
-//! Identifiers of single faults. A run can record its faults, and a plan can allow only some of them.
+//! Identifiers of single faults. A run can record its faults, and a plan can allow only some faults.
 //!
-//! The identifier of a fault is its number in its random stream. The number counts draws, not faults.
-//! If one fault is left out, the other identifiers still name the same draws, even if the rest of the
-//! run changes.
+//! The identifier of a fault contains the number of the fault in its random stream. The number counts draws,
+//! not faults. If one fault is left out, the other identifiers still name the same draws, even if the rest of
+//! the run changes.
 
 use crate::plan::fault_kind::{Reactive, Scheduled};
 use crate::plan::named::named;
@@ -11,22 +11,22 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// The identifier of one fault. Its number counts from zero.
+/// The identifier of one fault. The number in an identifier counts from zero.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum FaultId {
-    /// A scheduled fault, and the number of faults of its kind that were due before it.
+    /// A scheduled fault. The number counts the earlier times at which a fault of this kind was due.
     Scheduled(Scheduled, u32),
-    /// A reactive fault, and the number of times that its trigger occurred before.
+    /// A reactive fault. The number counts the earlier occurrences of the fault's trigger.
     Reactive(Reactive, u32),
-    /// A crash of this server between two actions of a step, and the number of steps that the server took
-    /// before.
+    /// A crash of this server between two actions of a step. The number counts the earlier steps of the
+    /// server.
     Between(ServerIdx, u32),
-    /// A fault of one message: the fault, the sender, the receiver, and the number of messages that the
-    /// sender had sent to the receiver before.
+    /// A fault of one message: the kind of the fault, the sender, the receiver, and the number of earlier
+    /// messages from this sender to this receiver.
     Message(MessageFault, ServerIdx, ServerIdx, u32),
-    /// The loss of messages in flight at a crash or at a cut of links. The first number is the index of the
-    /// crashed server; at a cut, it is the number of servers. The second number counts the earlier crashes or
-    /// cuts of this kind.
+    /// The loss of messages in flight at a crash or at a cut of links. At a crash, the first number is the
+    /// index of the crashed server. At a cut, the first number is the number of servers. The second number
+    /// counts the earlier crashes of this server, or the earlier cuts.
     OnWay(u8, u32),
 }
 
@@ -52,7 +52,7 @@ named! {
     Fault {
         /// A message was lost because its link was cut.
         Cut = "cut",
-        /// A message was lost because it was sent to a wrong address. The message is also counted as `cut`.
+        /// A message was lost because its sender used a wrong address. The message is also counted as `cut`.
         WrongAddress = "wrong_address",
         /// A message was lost by chance.
         Loss = "loss",
@@ -66,7 +66,7 @@ named! {
         Hold = "hold",
         /// A crash or a cut lost the messages in flight.
         OnWay = "on_way",
-        /// A message was rejected because bits of it had flipped.
+        /// A message was rejected because bits of the message had flipped.
         Corrupt = "corrupt",
         /// A sync stalled.
         Stall = "stall",
@@ -91,7 +91,7 @@ pub struct FaultFilter {
 }
 
 impl FaultId {
-    /// The name of this fault's kind in reports.
+    /// Returns the name of this fault's kind in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -124,7 +124,8 @@ impl FaultFilter {
         self.taken.get_or_insert_default();
     }
 
-    /// Returns whether this fault may happen. If it may, and recording is on, the fault is recorded.
+    /// Returns true if this fault may happen. Also records the fault if the fault may happen and the filter
+    /// records.
     pub fn allow(&mut self, fault_id: FaultId) -> bool {
         let may = self.only.as_ref().is_none_or(|only| only.contains(&fault_id));
         if may && let Some(taken) = &mut self.taken {
@@ -133,7 +134,7 @@ impl FaultFilter {
         may
     }
 
-    /// The faults that happened since recording began, in the order of their times.
+    /// Returns the faults that happened since the filter began to record, in the order of their times.
     #[must_use]
     pub fn taken(&self) -> &[FaultId] {
         self.taken.as_deref().unwrap_or_default()

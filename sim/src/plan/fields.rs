@@ -1,8 +1,8 @@
-//! A plan as a tree of values. Each value has the name of its type.
+//! A plan as a tree of values. Structs and variants in the tree have the names of their types.
 //!
 //! The `Serialize` implementation of the plan builds the tree, so the tree contains every field.
-//! `validate.rs` checks the tree. [`shrink`](crate::shrink) prints how the tree differs from the tree
-//! of a calm plan.
+//! `validate.rs` checks the tree. [`shrink`](crate::shrink) prints the differences between this tree and the
+//! tree of a calm plan.
 
 use super::Plan;
 use serde::de::value::Error;
@@ -18,7 +18,7 @@ pub(crate) enum Value {
     Span(Span),
     /// A duration of the configuration.
     Duration(Span),
-    /// A variant or a struct without field names, and its fields. A tuple has an empty name.
+    /// A variant or a struct without field names: the name and the fields. A pair of a map has an empty name.
     Named(String, Vec<Self>),
     Struct(&'static str, Vec<(&'static str, Self)>),
     /// A list, a set, or the pairs of a map.
@@ -26,13 +26,13 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    /// The tree of a plan.
+    /// Returns the tree of a plan.
     pub(crate) fn of(plan: &Plan) -> Self {
         plan.serialize(TreeSerializer).expect("a plan is made of structs, lists, maps, numbers and names")
     }
 
-    /// Every field with its path. A struct is replaced by its fields, but a range or a chance stays one
-    /// field.
+    /// Returns every field with its path. A struct is replaced by its fields, but a range (`Spans`) or a
+    /// chance (`Ratio`) stays one field.
     pub(crate) fn fields(&self, path: &str) -> Vec<(String, &Self)> {
         match self {
             Self::Struct(name, fields) if !matches!(*name, "Spans" | "Ratio") => {
@@ -42,7 +42,8 @@ impl Value {
         }
     }
 
-    /// The fields whose values differ from the values in the other plan.
+    /// Returns the fields whose values differ from the values of the same fields in `other`. Each field has
+    /// its path and its value.
     pub(crate) fn differences<'a>(&'a self, other: &Self) -> impl Iterator<Item = (String, &'a Self)> {
         let pairs = self.fields("plan").into_iter().zip(other.fields("plan"));
         pairs.filter(|((_, ours), (_, theirs))| ours != theirs).map(|(ours, _)| ours)

@@ -1,14 +1,14 @@
 //! The judges that examine a run, in three levels.
 
-/// The judges that run. Each level includes the levels before it.
+/// The level of the judges that examine a run. Each level includes the levels before it.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, serde::Serialize, serde::Deserialize,
 )]
 pub enum JudgeLevel {
-    /// Only judges that need facts that a client or an operator could see: two leaders, contradicting
+    /// Only the judges that use facts that a client or an operator can see: two leaders, contradicting
     /// results, no progress.
     Outcomes,
-    /// Also judges that need the ghost state, which is the harness's own record of the run.
+    /// Also the judges that use the ghost state. The ghost state is the harness's own record of the run.
     History,
     /// Also the judges that check every rule of the protocol at each step.
     #[default]

@@ -1,4 +1,4 @@
-//! Enums whose variants have names in reports, and counters for them.
+//! Enums whose variants have names in reports, and a counter for each variant.
 
 use std::marker::PhantomData;
 use std::ops::{AddAssign, Index, IndexMut};
@@ -52,7 +52,7 @@ pub(crate) trait Named: Copy + 'static {
     fn position(self) -> usize;
 }
 
-/// A counter for each variant.
+/// One counter for each variant of the enum `K`.
 #[derive(Clone, Debug)]
 pub(crate) struct Counters<K, N = u64> {
     counts: Vec<N>,
@@ -60,7 +60,7 @@ pub(crate) struct Counters<K, N = u64> {
 }
 
 impl<K: Named, N: Copy + Default> Counters<K, N> {
-    /// Each counter with the name of its variant.
+    /// Returns each counter with the name of its variant.
     pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, N)> {
         K::ALL.iter().map(|kind| kind.name()).zip(self.counts.iter().copied())
     }

@@ -1,11 +1,12 @@
 //! Random numbers come from streams of random words. Each stream has a name and keys.
 //!
-//! Every random decision of a run comes from a [`Stream`]. Its name says what it decides ([`Domain`]), and
-//! its keys are the link or the server concerned. Each message, write or fault reads a fixed number of words,
-//! usually one [`Draw`], even if the result is not used. Therefore a kind of fault can be disabled or added,
-//! and the draws of all other streams stay the same.
+//! Every random decision of a run comes from a [`Stream`]. The name of a stream ([`Domain`]) says which
+//! decisions the stream makes. The keys of a stream are the link, the server or the client of these
+//! decisions. Each message, write or fault reads a fixed number of words, usually one [`Draw`], even if the
+//! result is not used. Therefore a kind of fault can be disabled or added, and the draws of all other streams
+//! stay the same.
 //!
-//! There are no floats: a chance is a [`Ratio`] of integers, and a length comes from a range of
+//! The simulator uses no floats: a chance is a [`Ratio`] of integers, and a length comes from a range of
 //! integers.
 
 use rand_chacha::ChaCha8Core;
@@ -14,14 +15,14 @@ use rand_chacha::rand_core::block::Generator;
 use std::fmt;
 use wavetank_raft::Span;
 
-/// The decisions that a stream makes. The numbers determine the random draws of every seed, so a number must
-/// never be used for a second decision. The keys of each stream are in parentheses.
+/// The decisions that a stream makes. The numbers of the variants determine the random draws of every seed,
+/// so a number must never get a second meaning. The keys of each stream are in parentheses.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u64)]
 pub enum Domain {
     /// The time that a message takes on a link (by sender, receiver).
     Delay = 1,
-    /// The messages that are overtaken by later ones (by sender, receiver).
+    /// The messages that later messages overtake (by sender, receiver).
     Reorder = 2,
     /// The messages that are very late (by sender, receiver).
     Late = 3,
@@ -54,17 +55,19 @@ pub enum Domain {
     Between = 16,
     /// The plan of a storm (by topic).
     Storm = 17,
-    /// The times at which the nemesis acts, and the servers that it chooses (by kind).
+    /// The times at which the nemesis acts, and the servers that the nemesis chooses (by kind).
     Act = 18,
-    /// The reactive faults that the nemesis injects when their trigger is met (by kind).
+    /// The reactive faults that the nemesis injects when a trigger occurs (by kind).
     Reactive = 19,
-    /// The servers that stay down after the storm, and the server that is isolated once more.
+    /// The choices after the chaos phase, for example the servers that stay down and the server that is
+    /// isolated (by phase).
     Heal = 20,
     /// The writes that fail (by server).
     WriteFailure = 21,
     /// Reserved for workloads (by client). The world never draws from this stream.
     Workload = 22,
-    /// The messages in flight that are lost when their sender crashes (by server) or when links are cut.
+    /// The losses of messages in flight when a server crashes (by server) or when links are cut (by the
+    /// number of servers).
     OnWay = 23,
     /// The messages whose bits flip, and the bits (by sender, receiver).
     Corrupt = 24,
@@ -84,7 +87,7 @@ pub enum Domain {
 pub struct Ratio {
     /// The numerator.
     pub n: u32,
-    /// The denominator; not zero.
+    /// The denominator. The denominator is not zero.
     pub d: u32,
 }
 
@@ -161,7 +164,7 @@ impl Draw {
         self.0
     }
 
-    /// True if an event of this chance happens. Uses the lower half of the word.
+    /// True if an event with this chance happens. Uses the lower half of the word.
     #[must_use]
     pub const fn hits(self, chance: Ratio) -> bool {
         scaled(self.0 as u32, chance.d as u64) < chance.n as u64
@@ -199,11 +202,11 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The number of words that are generated at once: four blocks of the cipher.
+    /// The number of words that are generated together: four blocks of the cipher.
     const AT_ONCE: usize = 32;
 
-    /// Creates the stream for the decisions `domain`, with the keys `a` and `b`. This takes little time: no
-    /// word is generated before the first draw.
+    /// Creates the stream for the decisions of `domain`, with the keys `a` and `b`. The creation takes little
+    /// time: no word is generated before the first draw.
     #[must_use]
     pub fn new(seed: u64, domain: Domain, a: u64, b: u64) -> Self {
         let core = ChaCha8Core::from_seed(key([seed, domain as u64, a, b]));
@@ -239,7 +242,7 @@ impl Stream {
         Draw(self.word())
     }
 
-    /// True if an event of this chance happens. Reads one word.
+    /// True if an event with this chance happens. Reads one word.
     pub fn hits(&mut self, chance: Ratio) -> bool {
         self.draw().hits(chance)
     }
@@ -264,7 +267,7 @@ impl Stream {
         self.draw().within(spans)
     }
 
-    /// One element of `from`. Reads one word.
+    /// Draws one element of `from`. Reads one word.
     ///
     /// # Panics
     /// Panics if `from` is empty.

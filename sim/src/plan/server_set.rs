@@ -51,7 +51,8 @@ impl ServerIdx {
     }
 }
 
-/// The node ids are computed once, because every step of a run needs them.
+/// The node ids of the servers `n1` to `n16`. The ids are computed at compile time, because every step of a
+/// run needs node ids.
 const NODES: [NodeId; ServerIdx::MAX_SERVERS] = {
     let names = [
         "n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9", "n10", "n11", "n12", "n13", "n14", "n15", "n16",

@@ -1,8 +1,8 @@
 //! Storms: a seed determines the whole plan.
 //!
-//! This is swarm testing: each seed disables many kinds of faults and draws the strength of the others.
-//! If every kind happened in every run, sequences that need a few faults in the right order would
-//! hardly occur. The configuration of the servers is drawn too.
+//! Storms are swarm testing: each seed disables many kinds of faults and draws the strength of the others. If
+//! every kind of fault happened in every run, a sequence of a few faults in the right order would be rare.
+//! The configuration of the servers is drawn too.
 
 mod bias;
 
@@ -21,7 +21,8 @@ mod edges;
 
 use edges::EdgeConfig;
 
-/// The random streams of a storm. One additional draw in one stream does not change the others.
+/// The random streams of a storm. One additional draw in one stream does not change the draws of the other
+/// streams.
 #[derive(Clone, Copy)]
 enum Topic {
     Shape = 1,
@@ -52,7 +53,7 @@ enum Topic {
 const BEYOND: Ratio = Ratio::new(1, 20);
 
 impl Plan {
-    /// The plan of the storm with this seed.
+    /// Returns the plan of the storm with this seed.
     #[must_use]
     pub fn storm(seed: u64) -> Self {
         let on = |topic: Topic| Stream::new(seed, Domain::Storm, topic as u64, 0);
@@ -112,8 +113,8 @@ impl Plan {
         plan
     }
 
-    /// The plan of the storm with this seed. It has every kind of disk fault and faults of state machines,
-    /// and no limit on them.
+    /// Returns the plan of the storm with this seed, and adds every kind of disk fault and several kinds of
+    /// state machine faults. The number of servers with these faults is not limited.
     #[must_use]
     pub fn storm_beyond_budget(seed: u64) -> Self {
         let mut plan = Self::storm(seed);
@@ -138,13 +139,14 @@ impl Plan {
     }
 }
 
-/// Draws the number of voters at the start (one or two) and of spare servers, in some storms.
+/// Draws a small cluster in one of 16 storms: the number of voters in the first configuration (one or two),
+/// and the number of spare servers.
 fn small_cluster(stream: &mut Stream) -> Option<(u8, u8)> {
     stream.chance(1, 16).then(|| (stream.one_of(&[1, 2]), stream.one_of(&[1, 2, 3])))
 }
 
-/// Draws more voters at the start than a small table would hold, and the number of spare servers, in a few
-/// storms.
+/// Draws a large cluster in one of 64 storms: the number of voters in the first configuration (10 to 13), and
+/// the number of spare servers. Such a cluster does not fit into small tables.
 fn large_cluster(stream: &mut Stream) -> Option<(u8, u8)> {
     stream.chance(1, 64).then(|| (stream.one_of(&[10, 11, 11, 13, 13]), stream.one_of(&[0, 1, 2, 3])))
 }
@@ -212,8 +214,8 @@ fn disks(stream: &mut Stream, timeout: Span) -> DiskPlan {
     }
 }
 
-/// Draws a rare delay of at most `longest`. With such a delay, the result of a read can arrive several terms
-/// later, and a state machine can stall while the log grows.
+/// Draws a rare delay of at most `longest`. Because of such a delay, the result of a read can arrive several
+/// terms later, or a state machine can stall while the log grows.
 fn late(stream: &mut Stream, chances: &[u32], longest: Span) -> Option<RandomDelay> {
     let (is_on, each) = (stream.chance(1, 4), stream.one_of(chances));
     is_on.then_some(RandomDelay { chance: Ratio::new(1, each), by: Spans::new(Span::ms(1), longest) })
@@ -224,7 +226,7 @@ fn machines(stream: &mut Stream) -> MachinePlan {
     MachinePlan { apply, snapshot: stream.one_of(&[Spans::ms(1, 5), Spans::ms(5, 300)]), stall: None }
 }
 
-/// Draws clocks. Any two of them drift apart by at most the drift that the leases allow.
+/// Draws the plan of the clocks. Any two clocks drift apart by at most the drift that the leases allow.
 fn clocks(stream: &mut Stream, config: &Config, clients: &ClientPlan) -> ClockPlan {
     let most = u32::try_from(config.lease_clock_drift_ppm / 2).expect("below a million");
     let drifts = stream.chance(1, 2) || clients.read_under_leases_alone();

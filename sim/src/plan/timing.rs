@@ -7,9 +7,9 @@ impl Plan {
     /// The checks demand progress only if the shortest election timeout is at least this many broadcast
     /// times.
     ///
-    /// A candidate needs one broadcast to collect votes, and one to announce that it leads, before another
-    /// server campaigns. Thesis §3.9 advises an order of magnitude between the two times, so that elections
-    /// are rare. The tank demands progress at smaller ratios too.
+    /// A candidate needs one broadcast to collect votes, and one broadcast to announce its leadership, before
+    /// another server campaigns. Thesis §3.9 advises an order of magnitude between the broadcast time and the
+    /// election timeout, so that elections are rare. The tank demands progress at smaller ratios too.
     pub const BROADCASTS_PER_TIMEOUT: u64 = 2;
 
     /// Returns the sum of the longest times for a request, a sync and a response without faults.
@@ -19,8 +19,8 @@ impl Plan {
         Span(2 * (self.links.delay.max.0 + far) + self.disks.sync.max.0)
     }
 
-    /// Returns the shortest time, by a true clock, after which a server may campaign. It is the shorter of
-    /// the two timeouts, measured on the fastest clock.
+    /// Returns the shortest virtual time after which a server may campaign. This time is the shorter of the
+    /// heartbeat timeout and the election timeout, measured on the fastest clock.
     #[must_use]
     pub fn shortest_election_timeout(&self) -> Span {
         const MILLION: u64 = 1_000_000;
@@ -28,8 +28,8 @@ impl Plan {
         Span::from_duration(timeout).times(MILLION).part(MILLION + u64::from(self.clocks.drift_ppm))
     }
 
-    /// True if the shortest election timeout is long enough, compared with the broadcast time, that the
-    /// servers must elect a leader and keep it (thesis §3.9).
+    /// True if the shortest election timeout is at least [`Plan::BROADCASTS_PER_TIMEOUT`] broadcast times.
+    /// Then the servers must elect a leader and keep this leader (thesis §3.9).
     #[must_use]
     pub fn has_time_to_elect(&self) -> bool {
         self.broadcast_time().times(Self::BROADCASTS_PER_TIMEOUT) <= self.shortest_election_timeout()

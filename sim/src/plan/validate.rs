@@ -1,4 +1,4 @@
-//! Checks a plan that was edited by hand: it must be runnable, and the run must end in reasonable time.
+//! Checks a plan that was edited by hand: the plan must be runnable, and the run must end in reasonable time.
 
 use super::Plan;
 use super::fields::Value;
@@ -49,7 +49,7 @@ impl Plan {
                 Err(format!("nemesis.scheduled: every.max of {} must be at least 1 ms", kind.name()))
             }
             None if 1_000_000 <= drift => {
-                Err(format!("clocks.drift_ppm is {drift}, but must be below 1000000"))
+                Err(format!("clocks.drift_ppm is {drift}, but the drift must be below 1000000"))
             }
             None => Ok(()),
         }

@@ -1,6 +1,6 @@
 //! Catches a panic of the code under test.
 //!
-//! The message and the place of the panic go into the report. They are not printed.
+//! The report contains the message and the place of the panic. The panic is not printed.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -12,10 +12,10 @@ thread_local! {
     static CAPTURED: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Runs the closure and catches its panic.
+/// Runs a closure and catches a panic of the closure.
 ///
 /// # Errors
-/// Returns the message of the panic and its place, in one line.
+/// Returns the message and the place (file and line) of the panic, in one line.
 pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     install_hook();
     let before = CAPTURING.replace(true);
@@ -27,8 +27,8 @@ pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     result.map_err(|payload| captured.unwrap_or_else(|| message(payload.as_ref()).to_owned()))
 }
 
-/// Installs a panic hook, once per process. A panic on a thread that does not capture panics goes to the
-/// previous hook.
+/// Installs a panic hook once in the process. If a thread does not capture panics, the hook passes the panics
+/// of the thread to the previous hook.
 fn install_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

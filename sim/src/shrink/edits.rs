@@ -13,14 +13,14 @@ fn edit(edit: impl Fn(&mut Plan) + 'static) -> Edit {
     Box::new(edit)
 }
 
-/// Creates a list of edits. Each edit sets one field to its value in a calm plan.
+/// Creates a list of edits. Each edit sets one field of a plan to the value of this field in a calm plan.
 macro_rules! as_calm {
     ($($($field:ident).+),* $(,)?) => {
         vec![$(edit(|plan| plan.$($field).+ = Plan::calm(0, 1).$($field).+.clone())),*]
     };
 }
 
-/// All edits that disable a fault or set a value to its default.
+/// Lists all edits that disable a fault or set a field to the default value.
 pub(crate) fn off() -> Vec<Edit> {
     let mut edits = families();
     edits.extend(Scheduled::ALL.iter().map(|kind| {
@@ -72,7 +72,7 @@ fn families() -> Vec<Edit> {
     )
 }
 
-/// Lists edits that set a value to its default.
+/// Lists the edits that set a field of a plan to the default value.
 fn usual() -> Vec<Edit> {
     let mut edits = as_calm!(
         birth,
@@ -113,7 +113,7 @@ fn usual() -> Vec<Edit> {
     edits
 }
 
-/// Lists edits that reduce a number.
+/// Lists the edits that reduce a number, for example the number of servers or the probability of a fault.
 pub(crate) fn fewer() -> Vec<Edit> {
     let mut edits = Vec::new();
     for servers in [1, 2, 3, 4, 5] {
@@ -143,7 +143,7 @@ pub(crate) fn fewer() -> Vec<Edit> {
     edits
 }
 
-/// Lists edits that halve a probability.
+/// Lists the edits that halve the probability of a fault.
 fn halves() -> Vec<Edit> {
     macro_rules! halve {
         ($($family:ident),*) => {
@@ -157,7 +157,7 @@ fn halves() -> Vec<Edit> {
     edits
 }
 
-/// Lists edits that shorten the chaos phase.
+/// Lists the edits that shorten the chaos phase of a plan.
 #[cfg(feature = "proptest")]
 pub(crate) fn shorter() -> Vec<Edit> {
     let part = |n: u64, of: u64| edit(move |plan| plan.chaos = Span(plan.chaos.0 / of * n));
@@ -166,8 +166,8 @@ pub(crate) fn shorter() -> Vec<Edit> {
     vec![part(1, 8), part(1, 4), part(1, 2), part(3, 4), part(7, 8), rounded]
 }
 
-/// A probability whose denominator is above this limit is not halved again. An edit that disables the fault
-/// has almost the same effect.
+/// The limit for the denominator of a probability. A probability with a larger denominator is not halved
+/// again, because an edit that disables the fault has almost the same effect.
 const RAREST: u32 = 10_000;
 
 fn halved(chance: Ratio) -> Ratio {
@@ -179,7 +179,7 @@ fn doubled(spans: Spans) -> Spans {
     if LONGEST < spans.max { spans } else { Spans::new(spans.min.times(2), spans.max.times(2)) }
 }
 
-/// Lists edits that round numbers. They are tried when the faults of the run are listed one by one.
+/// Lists the edits that round numbers. A search tries these edits last.
 pub(crate) fn rounder() -> Vec<Edit> {
     vec![
         edit(|plan| plan.links.delay = Spans::ms(1, 1)),

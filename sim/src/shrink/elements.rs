@@ -1,7 +1,9 @@
-//! Shrinks the schedule of a failing run: leaves out elements until every other element is needed.
+//! Shrinks the schedule of a failing run. The search leaves out elements until the failure needs every
+//! remaining element.
 //!
-//! After elements are left out, terms, numbers and times of the others change. Therefore a candidate is
-//! played with similar objects ([`Fit::Similar`]). That run records an exact schedule, which is kept.
+//! When elements are left out, terms, numbers and times of the remaining elements change. Therefore an
+//! element of a shorter schedule may take a similar object ([`Fit::Similar`]). The run of the shorter
+//! schedule records an exact schedule, and the search keeps the exact schedule.
 
 use super::Shrinker;
 use super::edits;
@@ -11,7 +13,7 @@ use crate::schedule::{Choice, Element, EventOrder, Fit};
 use std::collections::BTreeSet;
 use wavetank_raft::Time;
 
-/// A set of elements that may be left out together.
+/// All elements of one client, of one server or of one kind. The search tries to leave out a whole group.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Group {
     Client(u16),
@@ -20,11 +22,11 @@ enum Group {
 }
 
 impl Shrinker<'_, '_> {
-    /// The maximum number of repetitions of the search.
+    /// The maximum number of rounds of the search for a shorter schedule.
     const SCHEDULE_ROUNDS: usize = 64;
 
-    /// Shrinks the schedule. Returns false if the failure is not an event of the run, or if the recorded
-    /// schedule does not fail in the same way.
+    /// Shrinks the schedule of the best plan. Returns false if the failure is a violation of liveness, or if
+    /// a run of the recorded schedule does not fail in the same way.
     pub(super) fn search_schedule(&mut self) -> bool {
         if self.class == Class::Liveness || !self.attempt_order(EventOrder::Recorded) {
             return false;
@@ -54,8 +56,8 @@ impl Shrinker<'_, '_> {
         }
     }
 
-    /// Runs the best plan with this order. Keeps the schedule of the run if it fails in the same way and is
-    /// not longer.
+    /// Runs the best plan with this order of events. Keeps the recorded schedule if the run fails in the same
+    /// way and the schedule is not longer than the best schedule. Returns whether the schedule was kept.
     fn attempt_order(&mut self, order: EventOrder) -> bool {
         let plan = Plan { order, ..self.best.plan.clone() };
         self.attempt_valid(plan, |size, best| size.steps <= best.steps)
@@ -65,7 +67,7 @@ impl Shrinker<'_, '_> {
         !self.is_over && self.attempt_order(EventOrder::Scheduled(Fit::Similar, elements))
     }
 
-    /// Leaves out all elements of a client, of a server or of a kind.
+    /// Tries to leave out all elements of a client, of a server or of a kind, one group after another.
     fn remove_groups(&mut self) {
         let groups: BTreeSet<Group> = self.elements().iter().flat_map(groups_of).collect();
         for group in groups {
@@ -77,8 +79,8 @@ impl Shrinker<'_, '_> {
         }
     }
 
-    /// Leaves out neighbouring elements: first half of the schedule, then smaller and smaller parts, until no
-    /// single element can be left out (Zeller's ddmin).
+    /// Tries to leave out neighbouring elements: first half of the schedule, then smaller and smaller parts.
+    /// Ends when the failure needs every single element (Zeller's ddmin).
     fn remove_chunks(&mut self) {
         let mut width = self.elements().len() / 2;
         while 0 < width && !self.is_over {
@@ -102,8 +104,8 @@ impl Shrinker<'_, '_> {
         self.elements().len() < before
     }
 
-    /// Gives the elements the earliest times at which they can happen: first all elements together, then one
-    /// after another.
+    /// Moves elements to earlier times. First tries the earliest possible times for all elements together. If
+    /// this attempt fails, tries to remove the time before each element, one element after another.
     fn bring_forward(&mut self) {
         let mut times: Vec<Element> = self.elements().to_vec();
         times.iter_mut().for_each(|element| element.at = Time(0));
@@ -119,7 +121,8 @@ impl Shrinker<'_, '_> {
     }
 }
 
-/// The class of a failure. A panic counts as a violation of safety, because it is a wrong event.
+/// Returns the class of a failure with this verdict. A panic counts as a violation of safety, because a panic
+/// is a wrong event, not a missing event.
 pub(super) const fn class_of(verdict: &Verdict) -> Class {
     match verdict {
         Verdict::Violated(violation) => violation.class,

@@ -1,10 +1,11 @@
-//! Prints a plan as Rust source, with one statement for each field that differs from a calm plan.
+//! Prints a plan as Rust source, with one statement for each field that differs from the field of a calm
+//! plan.
 
 use crate::plan::Plan;
 use crate::plan::fields::Value;
 use wavetank_raft::Span;
 
-/// Returns the source of a plan.
+/// Returns the Rust source of a plan.
 pub(super) fn of(plan: &Plan) -> String {
     let (new, old) = (Value::of(plan), Value::of(&Plan::calm(plan.seed, plan.servers)));
     let mut text = format!("let mut plan = Plan::calm({}, {});\n", plan.seed, plan.servers);
@@ -53,7 +54,8 @@ fn all(values: &[Value]) -> String {
     values.iter().map(rust).collect::<Vec<_>>().join(", ")
 }
 
-/// Prints a span as a call of one of three functions, which take seconds, milliseconds and microseconds.
+/// Returns the Rust source of a span: a call of one of the three functions. The functions take seconds,
+/// milliseconds and microseconds, in this order.
 fn one(span: Span, [seconds, millis, micros]: [&str; 3]) -> String {
     match span.0 {
         us if us % 1_000_000 == 0 && 0 < us => format!("{seconds}({})", us / 1_000_000),

@@ -1,5 +1,5 @@
-//! Plans as proptest strategies (feature `proptest`). A `proptest!` test draws storms. If a storm
-//! fails, it shrinks to a smaller plan that can still be run.
+//! Plans as proptest strategies (feature `proptest`). A `proptest!` test draws storms. If a storm fails,
+//! proptest shrinks the plan of the storm to a smaller plan that can still be run.
 //!
 //! ```
 //! use proptest::prelude::*;
@@ -24,11 +24,11 @@
 //! # the_store_survives();
 //! ```
 //!
-//! Most numbers of a plan depend on each other, so proptest does not shrink them one by one. A plan
-//! shrinks by the edits of [`shrink`](crate::shrink): they disable faults, set values to their
-//! defaults, reduce servers, clients and faults, shorten the chaos phase, and round numbers. The test
-//! never sees a plan that cannot be run. Every edit changes the whole run, so each one is tried under
-//! several seeds.
+//! Most numbers of a plan depend on each other, so proptest does not shrink the numbers one by one. Instead,
+//! the edits of [`shrink`](crate::shrink) make a plan smaller. The edits disable faults, set fields to
+//! default values, reduce the numbers of servers, clients and faults, shorten the chaos phase, and round
+//! numbers. The test never sees a plan that cannot be run. An edit changes the whole run, so each edit is
+//! tried under several seeds.
 
 use crate::plan::Plan;
 use crate::shrink::edits::{self, Edit};
@@ -39,24 +39,25 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// An edit that is applied to every plan before it is used.
+/// An edit that is applied to every plan before the plan is used.
 type Constraint = Arc<dyn Fn(&mut Plan) + Send + Sync>;
 
-/// A strategy that draws plans from seeds.
+/// A proptest strategy: draws a random seed, and makes a plan from the seed.
 #[derive(Clone)]
 pub struct Plans {
     of_seed: fn(u64) -> Plan,
     constraint: Constraint,
 }
 
-/// Draws [`Plan::storm`] of random seeds.
+/// Returns a strategy that draws plans of storms ([`Plan::storm`]) with random seeds.
 #[must_use]
 pub fn storms() -> Plans {
     Plans { of_seed: Plan::storm, constraint: Arc::new(|_| {}) }
 }
 
 impl Plans {
-    /// Applies this edit to every plan that is drawn, and to every plan that it shrinks to.
+    /// Adds an edit to the strategy. The strategy applies the edit to every plan that is drawn, and to every
+    /// smaller plan of the shrinking.
     #[must_use]
     pub fn with(self, edit: impl Fn(&mut Plan) + Send + Sync + 'static) -> Self {
         let before = self.constraint;
@@ -86,31 +87,33 @@ impl Strategy for Plans {
     }
 }
 
-/// The smallest failing plan so far, with the attempts to make it smaller.
+/// The smallest failing plan so far, and the attempts to make this plan smaller.
 pub struct PlanTree {
     failing: Plan,
     tried: Option<Plan>,
     constraint: Constraint,
     edits: Vec<Vec<Edit>>,
-    /// The attempts for each kind of edit. Each kind is tried once. If kinds were tried again, two kinds
-    /// could undo each other's edits for ever.
+    /// One list of attempts for each kind of edit. When a kind is finished, the kind is not tried again.
+    /// Otherwise two kinds could undo the edits of each other for ever.
     counts: Vec<Vec<EditAttempt>>,
     kind: usize,
     next: usize,
-    /// The number of attempts of this kind that must fail in a row before the next kind is tried.
+    /// The number of attempts of the current kind that must still fail in a row before the next kind is
+    /// tried.
     left: usize,
 }
 
-/// Several edits of one kind that are applied together.
+/// Several edits of one kind that are applied to a plan together. `some` is the range of the positions of the
+/// edits.
 #[derive(Clone, Debug)]
 struct EditAttempt {
     some: Range<usize>,
-    /// The seed that the attempt uses instead of the plan's own seed; `None` keeps the plan's own seed.
+    /// The seed that replaces the seed of the plan in this attempt; `None` keeps the seed of the plan.
     seed: Option<u64>,
 }
 
 impl PlanTree {
-    /// The number of other seeds that are tried for each edit.
+    /// The number of other seeds that are tried for each range of edits.
     const SEEDS: u64 = 3;
 
     fn new(plan: Plan, constraint: Constraint) -> Self {
@@ -120,8 +123,8 @@ impl PlanTree {
         Self { failing: plan, tried: None, constraint, edits, counts, kind: 0, next: 0, left }
     }
 
-    /// Advances to the next plan that can be run and differs from the failing plan. Returns `false` if there
-    /// is none.
+    /// Advances to the next plan that can be run and differs from the failing plan. Returns `false` if no
+    /// such plan is left.
     fn advance(&mut self) -> bool {
         while let Some(next_attempt) = self.next_attempt() {
             let mut plan = self.failing.clone();
@@ -152,8 +155,8 @@ impl PlanTree {
     }
 }
 
-/// Lists the attempts for a number of edits: first all edits together, then each half, down to single
-/// edits.
+/// Lists the attempts for `edits` edits of one kind: first all edits together, then each half, and so on down
+/// to single edits.
 fn counts(edits: usize) -> Vec<EditAttempt> {
     let widths = std::iter::successors(Some(edits), |width| Some(width / 2).filter(|&width| 0 < width));
     let ranges =

@@ -1,25 +1,25 @@
-//! A file that is filled with zeros before it is used.
+//! A backend that fills a part of a file with zeros before redb writes into this part.
 //!
-//! When a file grows, the file system must allocate blocks at the first write and record them in its journal.
-//! The sync then waits for the journal, which other files share. If the part was written before, a sync waits
-//! only for its own bytes.
+//! When a file grows, the file system allocates blocks at the first write, and records the blocks in a
+//! journal. The sync of the file then waits for the journal, which other files share. If the blocks were
+//! written before, the sync waits only for the bytes of this file.
 
 use redb::{BackendError, StorageBackend};
 use std::io;
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
 
-/// The number of bytes that are written ahead. A few groups in a thousand wait some milliseconds for these
-/// bytes. The other groups need not wait for the journal, which may take much longer if other programs use
-/// the same disk.
+/// The number of zeros that are written ahead of a write, in bytes. Of a thousand groups of writes, a few
+/// groups wait some milliseconds for these zeros. The other groups do not wait for the journal. A wait for
+/// the journal may take much longer, if other programs use the same disk.
 const AHEAD: u64 = 4 << 20;
-/// The size of one write of zeros.
+/// The size of one write of zeros, in bytes.
 const PIECE: usize = 64 << 10;
 
 /// A backend that writes zeros ahead of the writes of redb.
 ///
-/// No data was written at or after `reserved` since the file got that length. Therefore zeros overwrite no
-/// data.
+/// `reserved` is an offset in the file. The file contains no data of redb at or after this offset. Therefore
+/// the zeros overwrite no data.
 #[derive(Debug)]
 pub(super) struct Preallocated<B> {
     inner: B,
@@ -35,11 +35,12 @@ impl<B: StorageBackend> Preallocated<B> {
     }
 
     fn reserved(&self) -> MutexGuard<'_, u64> {
-        self.reserved.lock().expect("no code panics while it holds the mark")
+        self.reserved.lock().expect("no code panics while the offset is locked")
     }
 
-    /// Writes zeros ahead of a write from `begin` to `end`. If the device is full, this is not a failure yet,
-    /// because the write may need less space.
+    /// Prepares a write from the offset `begin` to the offset `end`: writes zeros up to `AHEAD` bytes after
+    /// `end`, and moves `reserved`. A full device is no failure here, because the write itself may need less
+    /// space.
     fn preallocate(&self, reserved: &mut u64, begin: u64, end: u64) -> io::Result<()> {
         let from = if begin <= *reserved + AHEAD { *reserved } else { begin };
         let upto = (end + AHEAD).min(self.inner.len()?);

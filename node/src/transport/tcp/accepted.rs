@@ -1,5 +1,5 @@
-//! The accepted connections. Their number is limited. If all places are taken, a silent connection gives up
-//! its place to a new one.
+//! The accepted connections of a transport. The number of connections is limited. If all places are taken, a
+//! silent connection is closed, and the new connection gets the free place.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// The accepted connections. There are at most `most` at a time.
+/// The accepted connections. At most `most` connections are open at the same time.
 #[derive(Debug)]
 pub(super) struct Accepted {
     most: usize,
-    /// The time without a call after which a connection may give up its place.
+    /// The time without a call after which a connection may be closed for a new connection.
     rest: Duration,
     open: Mutex<Open>,
 }
@@ -42,10 +42,10 @@ impl Accepted {
         Arc::new(Self { most, rest, open: Mutex::default() })
     }
 
-    /// Takes a place for a new connection. Returns the place, and a receiver that ends when the connection
-    /// must close. If all places are taken, the connection that was silent for the longest time gives up its
-    /// place. Connections without any call come first, then connections whose last call is long ago. Returns
-    /// `None` if no connection may give up its place.
+    /// Takes a place for a new connection. Returns the place, and a receiver whose sender is dropped when the
+    /// new connection must close. If all places are taken, an older connection must close: the oldest
+    /// connection without any call, or otherwise the connection with the oldest last call. Returns `None` if
+    /// every connection had a call within the time `rest`.
     pub(super) fn admit(self: &Arc<Self>) -> Option<(Place, oneshot::Receiver<()>)> {
         let mut open = self.lock();
         if self.most <= open.connections.len() {
@@ -68,7 +68,7 @@ impl Accepted {
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().expect("no code panics while it holds the connections")
+        self.open.lock().expect("no code panics while the connections are locked")
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// The size in bytes up to which a message needs no permit for large messages.
+/// The maximum size of a message that needs no permit for large messages, in bytes.
 const SMALL: usize = 1 << 20;
 const STEP: usize = 16 << 10;
 
@@ -74,14 +74,14 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         }
     }
 
-    /// Reads the next call. It must begin to arrive within `wait`. Returns `None` if the peer has closed the
-    /// connection after the last call.
+    /// Reads the next call. The call must begin to arrive within `wait`. Returns `None` if the peer has
+    /// closed the connection after the last call.
     pub(super) async fn request(&mut self, wait: Duration) -> Result<Option<&[u8]>, FrameError> {
         self.message(Scan::request(self.limit), wait).await
     }
 
-    /// Reads the next answer. It must begin to arrive within `wait`. Returns `None` if the peer has closed
-    /// the connection before the answer.
+    /// Reads the next answer. The answer must begin to arrive within `wait`. Returns `None` if the peer has
+    /// closed the connection before the answer.
     pub(super) async fn reply(&mut self, wait: Duration) -> Result<Option<&[u8]>, FrameError> {
         self.message(Scan::reply(self.limit), wait).await
     }
@@ -123,8 +123,8 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         Ok(bytes)
     }
 
-    /// Waits for bytes while no call is open. Returns their number; zero if the peer has closed the
-    /// connection.
+    /// Waits for bytes while no call waits for an answer. Returns the number of received bytes; zero if the
+    /// peer has closed the connection.
     pub(super) async fn idle(&mut self) -> Result<usize, FrameError> {
         if self.at < self.buffer.len() { Ok(self.buffer.len() - self.at) } else { self.fill(None).await }
     }
@@ -144,7 +144,8 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         }
     }
 
-    /// Drops the bytes that were read, and returns the permit of a large message.
+    /// Removes the bytes of earlier messages from the buffer. Releases the permit for large messages if the
+    /// buffer is small again.
     fn settle(&mut self) {
         self.buffer.drain(..self.at);
         self.at = 0;

@@ -1,4 +1,4 @@
-//! The network below the transport: it accepts and opens connections. HashiCorp: `StreamLayer`.
+//! The network below the transport. This layer accepts and opens connections. HashiCorp: `StreamLayer`.
 //!
 //! In production this layer uses sockets of the operating system. Tests use simulated sockets, so that the
 //! code above this layer runs with seeded delays, cuts and silent peers.
@@ -12,15 +12,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use wavetank_raft::ServerAddress;
 
-/// The time without a byte after which the operating system tests whether the other end still exists.
+/// The time without a received byte after which the operating system tests whether the peer still exists. The
+/// same time passes between two tests.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
-/// The two directions of a connection.
+/// A connection on which a program can read and write bytes.
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin + Debug {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + Debug> Duplex for S {}
 
-/// A connection. Dropping it closes it.
+/// A connection. The drop of the value closes the connection.
 pub(crate) type Stream = Box<dyn Duplex>;
 
 /// A future whose result is an accepted or opened connection.
@@ -28,13 +29,14 @@ pub(super) type Opening<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Se
 
 /// A network that accepts and opens connections.
 pub(super) trait StreamLayer: Send + Sync + Debug {
-    /// Waits for the next connection from a peer. Returns it with the peer's address, for log lines.
+    /// Waits for the next connection from a peer. Returns the connection and the address of the peer. Log
+    /// lines contain this address.
     fn accept(&self) -> Opening<'_, (Stream, String)>;
 
     /// Opens a connection to this address.
     fn dial<'a>(&'a self, address: &'a ServerAddress) -> Opening<'a, Stream>;
 
-    /// Stops accepting connections. The address becomes free.
+    /// Stops accepting connections, and frees the address of the listener.
     fn close(&self);
 }
 
@@ -48,7 +50,7 @@ impl TcpLayer {
     }
 
     fn listener(&self) -> Option<Arc<TcpListener>> {
-        self.0.lock().expect("no code panics while it holds the listener").clone()
+        self.0.lock().expect("no code panics while the listener is locked").clone()
     }
 }
 
@@ -66,7 +68,7 @@ impl StreamLayer for TcpLayer {
     }
 
     fn close(&self) {
-        self.0.lock().expect("no code panics while it holds the listener").take();
+        self.0.lock().expect("no code panics while the listener is locked").take();
     }
 }
 

@@ -1,7 +1,7 @@
 //! The time that a transfer may take. A slow link does not count as broken.
 //!
-//! A transfer ends if it makes no progress. A limit on the total time that does not depend on the size would
-//! end every transfer over a slow link, and every further attempt too.
+//! A transfer without progress fails. There is no fixed limit on the total time, because large transfers over
+//! a slow link always exceed such a limit.
 
 use std::io;
 use std::time::Duration;
@@ -10,22 +10,22 @@ use tokio::time::timeout;
 
 /// The number of bytes that a peer must transfer within each timeout. HashiCorp: `TimeoutScale`.
 const SCALE: u64 = 256 << 10;
-/// The number of timeouts without progress after which a transfer ends. An operating system reports progress
-/// only when a third of its send buffer is free. A third may be more than a MiB.
+/// The number of timeouts without progress after which a transfer fails. An operating system reports progress
+/// only when a third of the send buffer is free. This third may be more than one MiB.
 const STALLS: u32 = 8;
 
-/// Returns the maximum time for a transfer of this many bytes: HashiCorp's rule for snapshots, plus one
+/// Returns the maximum time for a transfer of `bytes` bytes: HashiCorp's rule for snapshots, plus one
 /// timeout.
 pub(super) fn patience(timeout: Duration, bytes: u64) -> Duration {
     timeout.saturating_mul(u32::try_from(bytes / SCALE).unwrap_or(u32::MAX).saturating_add(1))
 }
 
-/// Returns the maximum time in which a transfer of many bytes may make no progress.
+/// Returns the maximum time that a transfer of many bytes may spend without progress.
 pub(super) const fn stall(timeout: Duration) -> Duration {
     timeout.saturating_mul(STALLS)
 }
 
-/// Writes all the bytes. Fails if `longest` passes without progress.
+/// Writes all bytes to `writer`. Returns an error if the writer makes no progress for the time `longest`.
 pub(super) async fn write_all<W: AsyncWrite + Unpin>(
     writer: &mut W,
     mut bytes: &[u8],

@@ -1,8 +1,8 @@
-//! The connection for snapshots. It turns the pieces of Wavetank's protocol into the single long call of
-//! HashiCorp's protocol.
+//! The connection for snapshots. This module turns the pieces of Wavetank's protocol into the single long
+//! call of HashiCorp's protocol.
 //!
-//! A piece is answered here when the socket has taken it, so only one piece is in memory. The peer answers
-//! the last piece. An interrupted call starts again.
+//! This module answers a piece when the socket has taken the piece, so only one piece is in memory. The peer
+//! itself answers the last piece. An interrupted call starts again with the first piece.
 
 use super::super::{Arrival, Outgoing};
 use super::ServerStopped;
@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use wavetank_raft::{Dialect, InstallSnapshot, InstallSnapshotResponse, Request, Response, SnapshotMeta};
 
-/// A call that is being written.
+/// The call with a snapshot, while the pieces of the snapshot are written.
 struct Call {
     frames: Frames<ReadHalf<Stream>>,
     writer: WriteHalf<Stream>,
@@ -27,8 +27,8 @@ struct Call {
     position: u64,
 }
 
-/// The pieces that the leader sends. While a piece is being sent, the leader may send it again. It waits only
-/// for the answer to the newest copy.
+/// The pieces of a snapshot from the leader. While the connection sends a piece, the leader may send a copy
+/// of the piece. The leader waits only for the answer to the newest copy.
 struct Pieces<'a> {
     queue: &'a mut mpsc::Receiver<Outgoing>,
     newest: Option<Outgoing>,
@@ -42,7 +42,7 @@ impl Pieces<'_> {
         }
     }
 
-    /// Does some work, and keeps the newest of the pieces that arrive during the work.
+    /// Does the work and returns the result. Keeps the newest of the pieces that arrive during the work.
     async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         loop {
@@ -55,13 +55,13 @@ impl Pieces<'_> {
     }
 }
 
-/// The result of sending a piece.
+/// The result of the work on a piece.
 enum PieceOutcome {
     /// The next piece may follow.
     Next,
-    /// The piece was the last one, and the peer has installed the snapshot.
+    /// The piece was the last piece, and the peer has installed the snapshot.
     Installed,
-    /// The piece was the last one, and the peer refused the snapshot.
+    /// The piece was the last piece, and the peer refused the snapshot.
     Refused,
 }
 
@@ -156,7 +156,8 @@ impl Call {
         Ok(())
     }
 
-    /// Waits for the peer's answer, and uses it to answer the newest call that arrived during the wait.
+    /// Waits for the peer's answer to the snapshot. The leader gets this answer for the last piece, and also
+    /// for the newest copy of the last piece that arrived during the wait.
     async fn finish(
         mut self,
         last: Outgoing,

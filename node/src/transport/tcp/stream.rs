@@ -8,25 +8,26 @@ use std::io;
 use std::sync::OnceLock;
 use wavetank_raft::ServerId;
 
-/// The protection of connections.
+/// The protection of all connections of a transport.
 #[derive(Debug, Default)]
 pub(super) struct Security {
     #[cfg(feature = "tls")]
     pub(super) tls: OnceLock<Tls>,
 }
 
-/// The facts that are known about the peer of an accepted connection.
+/// The identity of the peer of an accepted connection.
 #[derive(Debug)]
 pub(super) enum Caller {
     /// Without TLS: the peer may be any server.
     Anybody,
-    /// With TLS: the server that the peer's certificate names.
+    /// With TLS: the peer has this certificate.
     #[cfg(feature = "tls")]
     Known(Identity),
 }
 
 impl Security {
-    /// Secures a connection that was opened to the server `id`. With TLS, any other server is refused.
+    /// Secures a connection that was opened to the server `id`. With TLS, returns an error if the peer is
+    /// another server.
     #[cfg_attr(
         not(feature = "tls"),
         expect(clippy::unused_async, reason = "without TLS there is no handshake")
@@ -41,7 +42,7 @@ impl Security {
         Ok(stream)
     }
 
-    /// Secures a connection that was accepted.
+    /// Secures an accepted connection. Returns the connection and the identity of the peer.
     #[cfg_attr(
         not(feature = "tls"),
         expect(clippy::unused_async, reason = "without TLS there is no handshake")
@@ -57,7 +58,7 @@ impl Security {
 }
 
 impl Caller {
-    /// True if the peer is allowed to use this name.
+    /// True if the peer may use the name `id`. With TLS, the certificate of the peer must contain this name.
     pub(super) fn may_be(&self, id: Option<&ServerId>) -> bool {
         #[cfg(not(feature = "tls"))]
         let _ = id;

@@ -1,6 +1,6 @@
 //! Changes of the membership (thesis chapter 4) and the staging of new voters (§4.2.1).
 //!
-//! 1. A change is in force as soon as it is appended.
+//! 1. A change is in force as soon as its entry is appended.
 //! 2. A change begins only when the previous change is committed.
 //! 3. A change begins only when the leader has committed an entry of its own term.
 
@@ -13,11 +13,12 @@ use crate::role::leader::progress::Progress;
 use crate::types::{Index, LogId, NodeId, RequestId, Time};
 use alloc::sync::Arc;
 
-/// The number of heartbeats that a removed server still receives, so that it learns of its removal.
+/// The number of heartbeats that a removed server still receives after its removal is committed. From these
+/// heartbeats, the server learns of its removal.
 const HEARTBEATS_AFTER_REMOVAL: u8 = 10;
 
-/// The staging of a non-voter, which must catch up before it becomes a voter. A round ends when the
-/// server has all entries that the log had at the start of the round (thesis §4.2.1).
+/// The staging of a non-voter. The non-voter must catch up before it becomes a voter. A round ends when the
+/// non-voter has all entries that the log had at the start of the round (thesis §4.2.1).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(super) struct Staging {
@@ -89,12 +90,12 @@ impl Leader {
         first
     }
 
-    /// Leaves a joint configuration as soon as it is committed (thesis §4.3). This leader need not be the
-    /// leader that entered it.
+    /// Leaves a joint configuration as soon as that configuration is committed (thesis §4.3). Another leader
+    /// may have appended the joint configuration.
     pub(super) fn leave_joint(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         let Some((index, latest)) = state.membership.latest() else { return };
         if latest.is_joint() && index <= state.commit {
-            let next = latest.next(&Change::LeaveJoint).expect("a joint configuration can be left");
+            let next = latest.next(&Change::LeaveJoint).expect("a joint configuration accepts LeaveJoint");
             self.append_configuration(state, next, now, fx);
         }
     }
@@ -131,8 +132,8 @@ impl Leader {
         self.peers.sort_unstable_by_key(|peer| peer.id);
     }
 
-    /// Drops the records of removed servers after their removal is committed and their last heartbeats were
-    /// sent.
+    /// Drops the record of each removed server after the removal is committed and the last heartbeats to the
+    /// server were sent.
     pub(super) fn drop_removed_peers(&mut self, state: &NodeState) {
         for removed in self.peers.iter_mut().filter_map(|peer| peer.removed.as_mut()) {
             if removed.since <= state.commit {
@@ -142,7 +143,7 @@ impl Leader {
         self.peers.retain(|peer| peer.removed.is_none_or(|removed| 0 < removed.heartbeats_left));
     }
 
-    /// Begins to stage a non-voter. It becomes a voter when it has caught up.
+    /// Begins to stage a non-voter. The non-voter becomes a voter when it has caught up.
     pub(crate) fn on_stage(
         &mut self,
         state: &NodeState,
@@ -163,8 +164,8 @@ impl Leader {
         self.staging = Some(Staging { request, node, round: 1, target, began: now, caught_up });
     }
 
-    /// Handles progress of a follower. A leadership transfer to the follower may continue, and its catch-up
-    /// round may end.
+    /// Handles progress of a follower. A leadership transfer to the follower may continue, and a catch-up
+    /// round of the follower may end.
     pub(super) fn on_progress(&mut self, state: &mut NodeState, from: NodeId, now: Time, fx: &mut Effects) {
         self.try_transfer(state, from, fx);
         let Some(peer) = self.peers.iter().find(|peer| peer.id == from) else { return };
@@ -217,7 +218,7 @@ impl Leader {
     }
 
     /// Ends the staging of a server that is no longer a member or has another address. The server may have
-    /// lost its disk, so its completed rounds do not count any more.
+    /// lost its disk, so the completed rounds do not count any more.
     fn drop_lost_staging(&mut self, state: &NodeState, fx: &mut Effects) {
         let is_same = |node| {
             let is_member =

@@ -1,6 +1,6 @@
-//! The leader's record of one follower and of its unanswered requests.
+//! The leader's record of one follower and of the unanswered requests to this follower.
 //!
-//! This module only keeps the record; `role/leader/replicate.rs` decides what to send next.
+//! This module only keeps the record; `role/leader/replicate.rs` decides which message the leader sends next.
 
 use crate::message::SnapshotMeta;
 use crate::types::{Index, RpcId, Time};
@@ -17,8 +17,8 @@ use alloc::sync::Arc;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Progress {
     pub(crate) matched: Index,
-    /// True if the follower is a voter and has lost entries that it had acknowledged. Its copies then do not
-    /// count for a commit.
+    /// True if the follower is a voter and has lost entries that it had acknowledged. The follower's copies
+    /// of entries then do not count for a commit.
     pub(crate) has_lost_entries: bool,
     pub(crate) flow: Flow,
     pub(crate) inflight: VecDeque<InflightCall>,
@@ -32,7 +32,7 @@ pub struct Progress {
     pub(crate) told_commit: Index,
     /// The ticket of a pending fetch of entries for the follower.
     pub(crate) fetching: Option<RpcId>,
-    /// True if it was reported that the follower does not answer.
+    /// True if the leader has reported that the follower does not answer.
     pub(crate) silent: bool,
 }
 
@@ -40,8 +40,8 @@ pub struct Progress {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Flow {
-    /// The leader looks for the last entry at which the logs match (thesis §3.5). It sends one
-    /// request at a time.
+    /// The leader looks for the last entry that its log and the follower's log have in common (thesis §3.5).
+    /// The leader sends one request at a time.
     Probe {
         /// The index of the next entry to send.
         next: Index,
@@ -62,7 +62,7 @@ pub enum Flow {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SnapshotProgress {
-    /// The description of the snapshot; `None` until its first piece was read.
+    /// The description of the snapshot; `None` until the first piece was read from the store.
     pub meta: Option<Arc<SnapshotMeta>>,
     /// The offset of the next piece in the snapshot, in bytes.
     pub offset: u64,
@@ -80,7 +80,7 @@ pub(crate) struct InflightCall {
     pub(crate) sent: Time,
     /// The index before the first entry of the request.
     pub(crate) prev: Index,
-    /// The index of the last entry of the request; `prev` if it has no entries.
+    /// The index of the last entry of the request; equal to `prev` if the request has no entries.
     pub(crate) upto: Index,
     /// The match index of the follower when the request was sent.
     pub(crate) acknowledged: Index,
@@ -140,7 +140,8 @@ impl Progress {
         }
     }
 
-    /// Removes the request that a response answers, and returns it.
+    /// Removes the unanswered request with the number `rpc`, and returns this request. `None` if there is no
+    /// such request.
     pub(crate) fn take(&mut self, rpc: RpcId) -> Option<InflightCall> {
         let at = self.inflight.iter().position(|call| call.rpc == rpc)?;
         let call = if at == 0 { self.inflight.pop_front() } else { self.inflight.remove(at) }?;
@@ -160,9 +161,9 @@ impl Progress {
         if self.has_lost_entries { Index::ZERO } else { self.matched }
     }
 
-    /// True if the follower has lost entries. It has refused this request, its log ends at `last`, and it had
-    /// acknowledged more entries before the request was sent. A later acknowledgement proves nothing, because
-    /// it may have overtaken the response to this request.
+    /// True if the follower has lost entries. The follower has refused the request `refused`, its log ends at
+    /// `last`, and it had acknowledged later entries before the request was sent. An acknowledgement after
+    /// that time proves nothing, because this acknowledgement may have overtaken the response to the request.
     pub(crate) fn is_loss(&self, refused: InflightCall, last: Index) -> bool {
         last < refused.acknowledged && last < self.matched
     }
@@ -178,8 +179,8 @@ impl Progress {
         self.probe_from(last.next());
     }
 
-    /// Records that the follower has all entries up to `upto`, and forgets the requests that carry only such
-    /// entries.
+    /// Records that the follower has all entries up to `upto`, and forgets the requests that carry only
+    /// entries up to `upto`.
     pub(crate) fn matches(&mut self, upto: Index) {
         self.matched = self.matched.max(upto);
         let matched = self.matched;
@@ -204,7 +205,7 @@ impl Progress {
     pub(crate) fn probe_from(&mut self, next: Index) {
         assert!(
             self.matched < next,
-            "cannot probe from {next}: the log already matches up to {}",
+            "cannot probe from {next}: the logs already match up to {}",
             self.matched
         );
         self.inflight.retain(|call| !call.has_entries());

@@ -12,7 +12,8 @@ use alloc::vec::Vec;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(super) struct Reads {
     pending: Vec<PendingRead>,
-    /// A number below all requests of the current round of heartbeats; `None` if no round is open.
+    /// A number below the numbers of all requests of the current round of heartbeats; `None` if no round is
+    /// open.
     round: Option<RpcId>,
 }
 
@@ -78,8 +79,8 @@ impl Leader {
         !self.lease_given_up && now < since + state.settings.lease()
     }
 
-    /// Answers the reads that a quorum of *voters* has confirmed. Begins the next round of
-    /// heartbeats if more reads arrived during this one.
+    /// Answers the reads that a quorum of *voters* has confirmed. Begins the next round of heartbeats if more
+    /// reads arrived during the current round.
     pub(super) fn confirm_reads(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         if self.reads.pending.is_empty() {
             return;

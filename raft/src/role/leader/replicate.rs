@@ -9,7 +9,8 @@ use crate::role::Transition;
 use crate::role::leader::progress::{Flow, InflightCall, Progress};
 use crate::types::{Index, LogId, NodeId, RpcId, Time};
 
-/// The slice that was last taken from the log. Followers with the same next index share it.
+/// The entries that were last taken from the log in memory, and the index of the first entry. `None` if no
+/// entries were taken yet. Followers with the same next index share these entries.
 #[derive(Default)]
 struct SliceCache(Option<(Index, Entries)>);
 
@@ -27,7 +28,7 @@ impl SliceCache {
 }
 
 impl Leader {
-    /// Sends each follower the entries for which it has free slots.
+    /// Sends entries to each follower that has free slots for requests.
     pub(super) fn replicate_to_all(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         let mut slices = SliceCache::default();
         for peer in &mut self.peers {
@@ -54,7 +55,7 @@ impl Leader {
         self.try_promote(state, now, fx);
     }
 
-    /// Sends the commit index to each follower that has not received it yet.
+    /// Sends the commit index to each follower to which only an earlier commit index was sent.
     pub(super) fn send_commit(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         self.commit_flush_at = None;
         for peer in &mut self.peers {
@@ -100,7 +101,8 @@ impl Leader {
         self.advance_commit(state, now, fx)
     }
 
-    /// Handles entries that were read from the store for the follower with this ticket.
+    /// Handles entries that were read from the store. The ticket identifies the follower that needs these
+    /// entries.
     pub(crate) fn on_fetched(
         &mut self,
         state: &mut NodeState,
@@ -156,9 +158,9 @@ impl Peer {
         }
     }
 
-    /// True if the server may be sent entries. A server that was removed and has nothing does not get any,
-    /// and no removed server gets a snapshot: its disk may be a new one, and the leader was about to send the
-    /// entries to the server that it was before. Their memberships are older than the removal.
+    /// True if the leader may send entries to this server. A removed server with an empty log gets no
+    /// entries, and no removed server gets a snapshot. Such a server may have a new disk, and the
+    /// configurations in old entries still name the server as a member.
     fn takes_entries(&self) -> bool {
         self.removed.is_none() || !self.progress.has_nothing()
     }
@@ -177,7 +179,7 @@ impl Peer {
         }
     }
 
-    /// Sends a probe without entries: `prev` is the end of the log.
+    /// Sends a probe without entries. `prev` is the position of the last entry of the log.
     fn probe_empty(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         self.send(state, Entries::default(), now, fx);
     }
@@ -220,8 +222,9 @@ impl Peer {
     }
 
     /// Sends a heartbeat. While responses arrive in time, `prev` is the last matched entry, and the follower
-    /// accepts it. If entries stay unanswered for longer than a heartbeat interval, `prev` is the last sent
-    /// entry; if the follower refuses this `prev`, entries were lost and are sent again.
+    /// accepts the heartbeat. If entries stay unanswered for longer than a heartbeat interval, `prev` is the
+    /// last sent entry. If the follower refuses this `prev`, entries were lost, and the leader sends these
+    /// entries again.
     fn send_heartbeat(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         let late = self.is_late(state, now);
         if late && self.progress.next().back() < state.log.base().index {
@@ -250,8 +253,8 @@ impl Peer {
         self.replicate(state, &mut SliceCache::default(), now, fx);
     }
 
-    /// True if sent entries have been unanswered for more than a heartbeat interval, or if no open
-    /// request covers them.
+    /// True if sent entries have been unanswered for more than a heartbeat interval, or if no open request
+    /// contains these entries.
     fn is_late(&self, state: &NodeState, now: Time) -> bool {
         let all_matched = self.progress.next() <= self.progress.matched.next();
         let mut calls = self.progress.inflight.iter();
@@ -259,8 +262,8 @@ impl Peer {
         !all_matched && oldest.is_none_or(|call| call.sent + state.settings.heartbeat_interval() < now)
     }
 
-    /// Handles a follower that does not have the previous entry. `next` goes back by a whole term
-    /// if the follower sends a hint: one round trip per conflicting term (thesis §3.5).
+    /// Handles a follower that does not have the entry `prev` of the request. If the follower sends a hint,
+    /// `next` goes back by a whole term. Then each conflicting term costs one round trip (thesis §3.5).
     fn on_refusal(&mut self, state: &NodeState, call: InflightCall, response: &AppendEntriesResponse) {
         let current = match &self.progress.flow {
             Flow::Probe { next, .. } => call.prev == next.back(),
@@ -279,10 +282,10 @@ impl Peer {
         self.progress.probe_from(next);
     }
 
-    /// Handles a follower whose log ends before an entry that it had acknowledged: its disk was lost or
-    /// replaced, but the server was not removed. Raft's model does not allow this (thesis §3.8), and no
-    /// server can prevent the follower's vote. The follower's copies do not count until the follower is
-    /// removed and added again.
+    /// Handles a follower whose log ends before an entry that the follower had acknowledged. The disk of the
+    /// follower was lost or replaced, but the follower was not removed from the cluster. Raft's model does
+    /// not allow such a loss (thesis §3.8), and no server can prevent the follower's vote. The follower's
+    /// copies do not count until the follower is removed and added again.
     fn on_lost_entries(&mut self, state: &NodeState, last: Index, fx: &mut Effects) {
         if self.removed.is_none() {
             fx.push(Effect::LostEntries { peer: self.id, acknowledged: self.progress.matched, last });

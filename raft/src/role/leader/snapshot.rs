@@ -30,7 +30,7 @@ impl Peer {
         }
     }
 
-    /// Reads a piece again if it was lost or could not be read. This function runs at each heartbeat.
+    /// Reads a piece again if the piece was lost or could not be read. This function runs at each heartbeat.
     pub(super) fn retry_snapshot(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         if let Flow::Snapshot(sending) = &self.progress.flow {
             let lost =

@@ -1,5 +1,5 @@
-//! Leadership transfer (thesis §3.10). The leader sends the target all missing entries, then tells
-//! it to campaign.
+//! Leadership transfer (thesis §3.10). The leader sends the target all missing entries, then tells the target
+//! to campaign.
 
 use super::Leader;
 use crate::message::{Request, TimeoutNow};
@@ -7,8 +7,8 @@ use crate::node::io::{Effect, Effects, Refusal};
 use crate::node::state::NodeState;
 use crate::types::{NodeId, RequestId, Time};
 
-/// A transfer in progress. It ends when this server stops leading. In HashiCorp Raft, a transfer could stay
-/// open after that (its issue #696).
+/// A transfer in progress. The transfer ends at the latest when this server stops leading. In HashiCorp Raft,
+/// a transfer could stay open after the leader had stopped leading (HashiCorp Raft issue #696).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(super) struct Transfer {
@@ -63,7 +63,7 @@ impl Leader {
         }
     }
 
-    /// Tells the target to campaign if it has the whole log.
+    /// Tells the target to campaign if the target has the whole log.
     pub(super) fn try_transfer(&mut self, state: &mut NodeState, from: NodeId, fx: &mut Effects) {
         let Some(transfer) = self.transfer.as_mut().filter(|transfer| transfer.target == from) else {
             return;
@@ -85,7 +85,7 @@ impl Leader {
         }
     }
 
-    /// Ends the transfer if its target is no longer a voter: it cannot be elected.
+    /// Ends the transfer if its target is no longer a voter, because a non-voter cannot be elected.
     pub(super) fn drop_lost_target(&mut self, state: &NodeState, fx: &mut Effects) {
         let voters = state.membership.voters();
         if let Some(lost) =

@@ -126,7 +126,7 @@ fn each_kind_of_bad_line_has_its_message() {
         ),
         (
             r#"{"process":1,"type":"ok","f":"read","time":6}"#,
-            "line 2: process 1 completes an operation that it has not invoked",
+            "line 2: process 1 completes an operation, but has no pending operation",
         ),
         (
             r#"{"process":0,"type":"invoke","f":"read","time":6}"#,

@@ -1,4 +1,5 @@
-//! Records the start of a server: the state that it read, and the state that was on its disk.
+//! Records the start of a server: the state that the server read, and the state that was on the server's
+//! disk.
 
 use super::stepping::learn_configuration;
 use super::{
@@ -62,7 +63,7 @@ impl Ghost {
     }
 }
 
-/// Returns the empty chain that ends before the first recovered entry.
+/// Returns a chain without links. The base of the chain is the entry before the first recovered entry.
 fn beginning(disk: &DurableState, history: &CommitHistory, base: LogId) -> Chain {
     let from_disk = disk.log.link(base.index).filter(|link| link.term == base.term);
     match from_disk {

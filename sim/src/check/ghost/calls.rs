@@ -1,6 +1,7 @@
-//! Records the calls that a server has not answered, and their results.
+//! Records the calls that a server has not answered, and the answers to these calls.
 //!
-//! Most calls are commands and reads of clients. Other checks judge them.
+//! Most calls are plain commands and reads of clients. This module does not record these calls, because other
+//! checks judge these calls.
 
 use super::{ChainLink, Conf, Facts, Ghost, GhostServer, IndexedConf, hash};
 use crate::plan::server_set::ServerIdx;
@@ -12,17 +13,18 @@ use wavetank_raft::{
 /// The content of a call, reduced to the parts that the checks need.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Asked {
-    /// The call appends an entry. The digest of its payload is given.
+    /// The call appends an entry with extensions. The number is the digest of the entry's payload.
     Entry(u64),
-    /// A barrier.
+    /// The call is a barrier.
     Barrier,
-    /// The call restores the state machine. The digest of the payload of its entry is given.
+    /// The call restores the state machine. The number is the digest of the payload of the call's entry.
     Restore(u64),
     /// The call changes the membership. `to` is the digest of the resulting configuration; `None` if the
-    /// change is illegal.
+    /// change is illegal. `condition` is the index of the latest configuration that the call requires.
+    /// `staged` is the server that the call stages, if the call stages a server of the tank.
     Change { to: Option<u64>, condition: Option<Index>, staged: Option<ServerIdx> },
     /// The call bootstraps the cluster. `to` is the digest of the configuration. `is_voter` is true if the
-    /// server is a voter in it.
+    /// server is a voter in this configuration.
     Bootstrap { to: u64, is_voter: bool },
 }
 
@@ -33,9 +35,9 @@ pub(crate) struct PendingCall {
     pub(crate) asked: Asked,
     /// The greatest index that any server had committed at the time of the call.
     pub(crate) committed: Index,
-    /// The entry that the server appended for the call.
+    /// The index and the link of the entry that the server appended for the call.
     pub(crate) entry: Option<(Index, ChainLink)>,
-    /// The response of the state machine to this entry.
+    /// The response of the state machine to the entry of the call.
     pub(crate) response: Option<Data>,
 }
 
@@ -44,7 +46,7 @@ pub(crate) struct PendingCall {
 pub(crate) struct ReceivedCall {
     pub(crate) request: RequestId,
     pub(crate) asked: Asked,
-    /// True if the server had no vote, no entry, no snapshot, and at most term 1.
+    /// True if the server had no vote, no entry and no snapshot, and its term was at most 1.
     pub(crate) was_blank: bool,
     /// True if a transfer of leadership was pending.
     pub(crate) in_transfer: bool,
@@ -79,7 +81,7 @@ impl AnsweredCall {
 }
 
 impl Ghost {
-    /// Records a call before the server handles it.
+    /// Records a call before the server handles the call.
     pub(super) fn note_call(&mut self, idx: ServerIdx, request: RequestId, call: &Call) {
         let committed = self.history.committed();
         let ghost_server = &mut self.ghost_servers[idx.at()];
@@ -192,6 +194,7 @@ fn changed(from: &Configuration, change: &Change) -> Option<u64> {
 }
 
 /// Returns the members after one member is added or changed. A changed member keeps its place in the list.
+/// `suffrage` maps the old suffrage, if the member is not new, to the new suffrage.
 fn put(
     before: &[Member],
     id: &ServerId,
@@ -209,7 +212,7 @@ fn put(
     after
 }
 
-/// True if a list of members has at least one voter, and no name or address occurs twice.
+/// True if a list of members has at least one voter, and no id and no address occurs twice.
 fn is_legal(members: &[Member]) -> bool {
     let is_new = |at: usize| {
         let member = &members[at];
@@ -218,7 +221,7 @@ fn is_legal(members: &[Member]) -> bool {
     (0..members.len()).all(is_new) && members.iter().any(|member| member.suffrage == Suffrage::Voter)
 }
 
-/// Returns the index of a configuration; zero if there is none.
+/// Returns the index of a configuration. Returns zero if no configuration is given.
 pub(crate) fn index_of(placed: Option<IndexedConf>) -> Index {
     placed.map_or(Index::ZERO, |placed| placed.index)
 }

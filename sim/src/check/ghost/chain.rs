@@ -17,8 +17,8 @@ pub(crate) struct ChainLink {
 
 /// The ghost copy of a log.
 ///
-/// 1. `base` is the entry before the first link, and the links have consecutive indexes after it.
-/// 2. `confs` have indexes above the base, in ascending order.
+/// 1. `base` is the id of the entry before the first link. The links have consecutive indexes after the base.
+/// 2. The configurations in `confs` have indexes above the base, in ascending order.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Chain {
     base: LogId,
@@ -29,19 +29,20 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    /// Makes a chain without links after a base.
+    /// Makes a chain without links after a base. `prefix` is the digest of all entries up to the base. `conf`
+    /// is the latest configuration at the base.
     #[must_use]
     pub(crate) const fn above(base: LogId, prefix: u64, conf: Option<IndexedConf>) -> Self {
         Self { base, base_prefix: prefix, base_conf: conf, links: VecDeque::new(), confs: Vec::new() }
     }
 
-    /// Returns the entry before the first link.
+    /// Returns the id of the entry before the first link.
     #[must_use]
     pub(crate) const fn base(&self) -> LogId {
         self.base
     }
 
-    /// Returns the last entry; the base if there are no links.
+    /// Returns the id of the last entry. Returns the base if the chain has no links.
     #[must_use]
     pub(crate) fn last(&self) -> LogId {
         match self.links.back() {
@@ -102,8 +103,9 @@ impl Chain {
         Some(link)
     }
 
-    /// Adds an entry like [`Self::push`]. If `other` has the same prefix, its digest is copied, because the
-    /// entry was already hashed when the server requested the write.
+    /// Adds an entry like [`Self::push`]. If `other` has the same entry after the same prefix, the method
+    /// copies the link from `other`. The entry of `other` was already hashed when the server requested the
+    /// write.
     pub(crate) fn push_as_in(&mut self, entry: &Entry, other: &Self) -> Option<ChainLink> {
         let same = match (other.link(entry.id.index), other.link(entry.id.index.back())) {
             (Some(link), Some(before)) if link.term == entry.id.term => {
@@ -122,7 +124,8 @@ impl Chain {
         Some(link)
     }
 
-    /// Removes all entries from an index on. Calls `gone` for each removed entry, the last entry first.
+    /// Removes all entries from an index on. Calls `gone` with the index and the link of each removed entry,
+    /// the last entry first.
     pub(crate) fn cut(&mut self, first: Index, mut gone: impl FnMut(Index, ChainLink)) {
         while first <= self.last().index {
             let index = self.last().index;
@@ -134,8 +137,8 @@ impl Chain {
         self.confs.retain(|placed| placed.index < first);
     }
 
-    /// Removes all entries up to an index, which becomes the base. Does nothing if the index is outside the
-    /// chain.
+    /// Removes all entries up to an index. The entry at this index becomes the base. Does nothing if the
+    /// index is outside the chain.
     pub(crate) fn compact(&mut self, index: Index) {
         let Some(link) = self.link(index) else { return };
         let count = index.since(self.base.index);

@@ -6,10 +6,11 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt;
 use wavetank_raft::{Configuration, Index, Member, Suffrage};
 
-/// A configuration as bit sets, which can be copied in little time. Servers outside the tank are left out.
+/// A configuration as bit sets. Bit sets can be copied in little time. The sets contain only servers of the
+/// tank.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Conf {
-    /// The voters. If the configuration is joint, the new voters.
+    /// The voters. If the configuration is joint, this set contains only the new voters.
     pub(crate) incoming: ServerSet,
     /// The old voters if the configuration is joint, otherwise the empty set.
     pub(crate) outgoing: ServerSet,
@@ -64,7 +65,7 @@ impl Conf {
     /// such quorums.
     ///
     /// Servers that are voters of the same sets form a group. Only the number of servers of each group
-    /// matters for a quorum. Therefore the function tries numbers, not sets of servers.
+    /// matters for a quorum. Therefore the function tries numbers of servers, not sets of servers.
     #[must_use]
     pub(crate) fn disjoint_quorums(self, other: Self) -> Option<(ServerSet, ServerSet)> {
         let mut groups = vec![self.voters().or(other.voters())];
@@ -77,8 +78,8 @@ impl Conf {
         self.disjoint_from(other, all, all, &groups)
     }
 
-    /// Removes servers from `mine` until the rest of `all` is a quorum of the other configuration. Servers of
-    /// the first group are removed first.
+    /// Searches for servers that can leave `mine`, so that `mine` is still a quorum and the other servers of
+    /// `all` are a quorum of the other configuration. Tries every number of servers from each group.
     fn disjoint_from(
         self,
         other: Self,

@@ -1,15 +1,15 @@
-//! The time from which a server's snapshot is overdue.
+//! The time at which a server's snapshot became due, and the time after which this snapshot is late.
 
 use super::{Limits, ServerView};
 use wavetank_raft::{Index, Span, Time};
 
-/// The time at which a snapshot of a server became due, if one is due.
+/// The time at which a snapshot of a server became due, if a snapshot is due.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct DueSnapshot {
     /// True while the state machine takes a snapshot.
     pub(crate) in_progress: bool,
-    /// The time at which a snapshot became due, on the clock of the server. `None` if no snapshot is due or
-    /// one is in progress.
+    /// The time at which a snapshot became due, on the clock of the server. `None` if no snapshot is due, or
+    /// if a snapshot is in progress.
     since: Option<Time>,
     /// The longest interval between two checks since the server started.
     longest: Span,
@@ -19,18 +19,20 @@ impl DueSnapshot {
     /// The number of intervals within which a server must have checked whether a snapshot is due.
     const INTERVALS: u64 = 2;
 
-    /// Records the settings of the server. The next check still has the interval of the old settings.
+    /// Records the settings of the server. The next check of the server still happens after the interval of
+    /// the old settings.
     pub(crate) fn set(&mut self, limits: &Limits) {
         self.longest = self.longest.max(limits.snapshot_interval);
         self.since = None;
     }
 
-    /// True if a snapshot has been due for so long that the server must have taken it.
+    /// True if a snapshot has been due for so long that the server must have taken the snapshot.
     pub(crate) fn is_late(&self, now: Time) -> bool {
         self.since.is_some_and(|since| since + self.longest.times(Self::INTERVALS) < now)
     }
 
-    /// Records a step of the server. `handed` is the last entry that its state machine has received.
+    /// Records a step of the server. `handed` is the index of the last entry that the server's state machine
+    /// has received.
     pub(crate) fn stepped(&mut self, now: Time, view: &ServerView, handed: Index, limits: &Limits) {
         let grown = view.last.index.since(view.snapshot.index);
         let is_due = !self.in_progress && view.snapshot.index < handed && limits.snapshot_threshold <= grown;

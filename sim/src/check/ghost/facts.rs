@@ -31,25 +31,25 @@ facts! {
     RESTORED = 6,
     /// All faults ended.
     HEALED = 7,
-    /// The term changed.
+    /// The server's term changed.
     TERM = 8,
-    /// The role changed.
+    /// The server's role changed.
     ROLE = 9,
     /// A server became leader of its term.
     LEADS = 10,
     /// A server began to ask for votes or pre-votes.
     CAMPAIGNED = 11,
-    /// The vote in memory changed.
+    /// The server's vote in memory changed.
     VOTED = 12,
-    /// Entries were added to the log in memory.
+    /// Entries were added to the server's log in memory.
     APPENDED = 13,
-    /// Entries were removed from the end of the log in memory.
+    /// Entries were removed from the end of the server's log in memory.
     CUT = 14,
-    /// Entries were removed from the beginning of the log in memory.
+    /// Entries were removed from the beginning of the server's log in memory.
     COMPACTED = 15,
-    /// The commit index changed.
+    /// The server's commit index changed.
     COMMIT = 16,
-    /// The applied index changed.
+    /// The server's applied index changed.
     APPLY = 17,
     /// The server's snapshot changed.
     SNAPSHOT = 18,
@@ -65,7 +65,7 @@ facts! {
     PRE_VOTE = 23,
     /// The server received a TimeoutNow request.
     TIMEOUT_NOW = 24,
-    /// The server sent a granted vote.
+    /// The server sent a reply that grants a vote.
     SENT_GRANT = 25,
     /// The server sent a vote request.
     SENT_CANDIDACY = 26,
@@ -85,11 +85,11 @@ facts! {
     CHANGED = 33,
     /// The server asked its state machine for a snapshot.
     CAPTURING = 34,
-    /// The log in memory and the writes end at different entries.
+    /// The server's log in memory ends at another entry than the writes that the server requested.
     UNWRITTEN = 35,
-    /// A commit index is lower than before, or above the end of the log.
+    /// The server's commit index is lower than before, or above the end of its log.
     COMMIT_ODD = 36,
-    /// The applied index is above the commit index, or lower than before.
+    /// The server's applied index is above its commit index, or lower than before.
     APPLY_ODD = 37,
     /// A transfer of leadership was pending before the step.
     TRANSFER = 38,
@@ -105,13 +105,13 @@ facts! {
     NETWORK = 43,
     /// A server refused to start.
     REFUSED = 44,
-    /// A load of a snapshot into a state machine failed.
+    /// A state machine failed to load a snapshot.
     LOAD_FAILED = 45,
     /// A leader sent an append with entries.
     SENT_ENTRIES = 46,
-    /// A snapshot has been due for so long that the server must take it in this step.
+    /// A snapshot has been due for so long that the server must take the snapshot in this step.
     SNAPSHOT_LATE = 47,
-    /// A snapshot of the state machine was taken.
+    /// The server learned that its state machine has taken a snapshot.
     SNAPSHOT_ENDED = 48,
     /// A leader made a staged server a voter, or gave up the staging because the server was too slow.
     STAGED = 49,
@@ -119,7 +119,7 @@ facts! {
     REMOVED = 50,
     /// The server received a call that the ghost records.
     CALLED = 51,
-    /// The server answered such a call.
+    /// The server answered a call that the ghost records.
     ANSWERED = 52,
     /// The server follows a new leader, or reported a leader to its observers.
     LEADER = 53,
@@ -163,7 +163,7 @@ impl Facts {
         self.0 |= other.0;
     }
 
-    /// Adds facts if a condition holds.
+    /// Adds facts if `holds` is true.
     pub(crate) const fn add_if(&mut self, holds: bool, other: Self) {
         if holds {
             self.0 |= other.0;

@@ -1,5 +1,5 @@
-//! The record that the harness keeps of one server: its log in memory, its durable state, and its promises to
-//! other servers.
+//! The record that the harness keeps of one server: the server's log in memory, its durable state, and its
+//! promises to other servers.
 
 use super::{
     Chain, ChainLink, Conf, DueSnapshot, Follower, IndexedConf, Limits, Outstanding, PendingCall, Removals,
@@ -12,48 +12,50 @@ use wavetank_raft::{
     Configuration, HardState, Index, Leader, LogId, Member, NodeId, RequestId, RpcId, Span, Term, Time, Token,
 };
 
-/// The state that is on a disk and would survive a crash.
+/// The state that is on a server's disk. This state survives a crash.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DurableState {
     /// The vote record.
     pub(crate) hard: HardState,
     pub(crate) log: Chain,
-    /// The newest snapshot.
+    /// The id of the last entry of the newest snapshot.
     pub(crate) snapshot: LogId,
 }
 
 impl DurableState {
-    /// Returns the last index on the disk, as an entry or in a snapshot.
+    /// Returns the last index that the log or the snapshot on the disk covers.
     pub(super) fn end(&self) -> Index {
         self.log.last().index.max(self.snapshot.index)
     }
 }
 
-/// A reply that a server has not sent yet, and the promise that a success would make.
+/// A reply that a server has not sent yet, and the promise of this reply if the reply reports success.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct PendingReply {
     pub(crate) to: NodeId,
     pub(crate) rpc: RpcId,
     /// The term of the request.
     pub(crate) term: Term,
-    /// The last entry that a success promises to be durable.
+    /// The id of the last entry that is durable, as promised by a reply that reports success.
     pub(crate) upto: LogId,
-    /// The size of the whole snapshot in bytes. Zero for entries.
+    /// The size of the whole snapshot in bytes. Zero for a reply to AppendEntries.
     pub(crate) size: u64,
 }
 
-/// The last message from a leader. For some time after it, the server refuses other candidates.
+/// The last message from a leader. For some time after this message, the server refuses the vote requests of
+/// other servers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct LeaderContact {
     pub(crate) leader: NodeId,
     pub(crate) term: Term,
     /// The time of the message, on the clock of the follower.
     pub(crate) at: Time,
-    /// The time until which the follower refuses other candidates, on the same clock.
+    /// The time until which the follower refuses the vote requests of other servers, on the clock of the
+    /// follower.
     pub(crate) until: Time,
 }
 
-/// A read that was requested, and the state of the cluster at that moment.
+/// A read that was requested, and the state of the cluster at the time of the request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct PendingRead {
     pub(crate) request: RequestId,
@@ -63,7 +65,7 @@ pub(crate) struct PendingRead {
     pub(crate) led: Term,
     /// The term of the server that received the request.
     pub(crate) term: Term,
-    /// True if the answer carries an index to read at.
+    /// True if the answer contains an index. The client then reads the state at this index.
     pub(crate) indexed: bool,
     /// True if the read relies on the lease.
     pub(crate) leased: bool,
@@ -82,13 +84,13 @@ pub(crate) enum ServerStatus {
     Halted,
 }
 
-/// The state of loads of snapshots into a state machine.
+/// Tells whether a state machine may fail to load a snapshot, or has failed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(crate) enum Loads {
-    /// No load may fail.
+    /// Every load must succeed.
     #[default]
     Sound,
-    /// The state machine has had a fault, and a load may fail.
+    /// The state machine has had a fault, so a load may fail.
     MayFail,
     /// A load has failed since the server started.
     Failed,
@@ -99,15 +101,17 @@ pub(crate) enum Loads {
 pub(crate) struct GhostServer {
     /// The status of the process.
     pub(crate) status: ServerStatus,
-    /// The last index of the log on a disk that was lost as a whole.
+    /// The greatest last index on any disk that the server lost while the server was a member. Zero if the
+    /// server has lost no disk.
     pub(crate) lost: Index,
-    /// The greatest committed index at the time when the server got a new disk. It was not a member then.
+    /// The greatest committed index at the time when the server got a new disk. The server was not a member
+    /// at that time. `None` if the server has not got a new disk in this way.
     pub(crate) new_disk_at: Option<Index>,
     /// True if a store failed and the server has not restarted since.
     pub(crate) store_failed: bool,
     /// True if the disk has had a fault.
     pub(crate) damaged: bool,
-    /// The state of loads of snapshots into the state machine.
+    /// Tells whether the state machine may fail to load a snapshot, or has failed.
     pub(crate) loads: Loads,
     /// True if the server received a shutdown call.
     pub(crate) shutdown_requested: bool,
@@ -123,25 +127,27 @@ pub(crate) struct GhostServer {
     pub(crate) disk: DurableState,
     /// The configuration that the server uses.
     pub(crate) conf: Option<IndexedConf>,
-    /// The same configuration, as the object that the server shares.
+    /// The configuration that the server uses, as the object that the server shares.
     pub(crate) configuration: Option<Arc<Configuration>>,
-    /// The configuration at the start of the last campaign.
+    /// The configuration at the start of the server's last campaign.
     pub(crate) campaign: Option<Conf>,
     /// The newest term that the server has sent in a message.
     pub(crate) announced_term: Term,
     /// The last index at which an append of the current leader matched the log.
     pub(crate) verified: Index,
-    /// The last contact with a leader, unless the server has campaigned since.
+    /// The last message from a leader. `None` if the server has campaigned since that message.
     pub(crate) leader_contact: Option<LeaderContact>,
-    /// A leader's last known progress records of its followers.
+    /// The last known progress records that the server, as leader, has of its followers.
     pub(crate) followers: Vec<Follower>,
     /// Replies to AppendEntries that are not sent yet.
     pub(crate) pending_replies: VecDeque<PendingReply>,
     /// Replies to InstallSnapshot that are not sent yet.
     pub(crate) pending_snapshot_replies: VecDeque<PendingReply>,
-    /// Snapshots whose last piece is being written.
+    /// Snapshots whose last piece is being written: the ticket of the write, and the id of the snapshot's
+    /// last entry.
     pub(crate) incoming: Vec<(RpcId, LogId)>,
-    /// Pending writes that replace the log by a snapshot, each with the snapshot.
+    /// Pending writes that replace the log by a snapshot: the token of the write, and the id of the
+    /// snapshot's last entry.
     pub(crate) discards: VecDeque<(Token, LogId)>,
     /// The last index that was handed to the state machine.
     pub(crate) handed: Index,
@@ -149,29 +155,30 @@ pub(crate) struct GhostServer {
     pub(crate) fsm_index: Index,
     /// Reads that wait for an answer.
     pub(crate) pending_reads: Vec<PendingRead>,
-    /// Transfers of leadership that wait for an answer.
+    /// The calls that transfer leadership and wait for an answer.
     pub(crate) transfers: Vec<RequestId>,
-    /// The settings that the checks need.
+    /// The settings of the server that the checks need.
     pub(crate) limits: Limits,
-    /// The time at which a snapshot became due, if one is due.
+    /// The time at which a snapshot became due, if a snapshot is due.
     pub(crate) due_snapshot: DueSnapshot,
-    /// The unanswered appends of a leader.
+    /// The appends of the server, as leader, that followers have not answered.
     pub(crate) outstanding: Outstanding,
-    /// The calls of a leader that stage a server.
+    /// The calls to the server, as leader, that stage another server.
     pub(crate) stagings: Stagings,
-    /// The servers that a leader has removed.
+    /// The servers that this server, as leader, has removed.
     pub(crate) removals: Removals,
-    /// Other calls that wait for an answer.
+    /// The other recorded calls that wait for an answer: no reads and no transfers of leadership.
     pub(crate) pending_calls: Vec<PendingCall>,
     /// The members that got another address in the latest change of the configuration.
     pub(crate) moved: ServerSet,
-    /// The members that observers know.
+    /// The members that the observers of the server know.
     pub(crate) told_members: Vec<Member>,
-    /// The leader that observers know.
+    /// The leader that the observers of the server know.
     pub(crate) told_leader: Option<Leader>,
 }
 
-/// Returns the match index of a follower in these progress records; zero if there is no record of it.
+/// Returns the match index of a follower in these progress records. Returns zero if the records do not
+/// contain the follower.
 pub(super) fn matched(followers: &[Follower], node: NodeId) -> Index {
     followers.iter().find(|follower| follower.node == node).map_or(Index::ZERO, |known| known.matched)
 }
@@ -215,7 +222,8 @@ impl GhostServer {
         self.removals.clear();
     }
 
-    /// Records a leader's message, if the server follows that leader.
+    /// Records a leader's message, if the server follows that leader. `silence` is the time during which the
+    /// server then refuses the vote requests of other servers.
     pub(super) fn note_leader_contact(&mut self, leader: NodeId, term: Term, at: Time, silence: Span) {
         if term == self.view.term && self.view.leader == Some(leader) {
             self.leader_contact = Some(LeaderContact { leader, term, at, until: at + silence });
@@ -225,7 +233,7 @@ impl GhostServer {
     /// True if the disk contains the log up to an entry, as entries or in a snapshot.
     ///
     /// The snapshot is tested first. A conflicting old log may be on the disk beside a newer snapshot until
-    /// the next start discards it.
+    /// the next start discards the old log.
     #[must_use]
     pub(crate) fn disk_holds(&self, index: Index, link: ChainLink) -> bool {
         self.disk_covers(index) || self.disk.log.link(index) == Some(link)
@@ -243,8 +251,8 @@ impl GhostServer {
         index <= self.disk.snapshot.index || index < self.disk.log.base().index
     }
 
-    /// Returns the base of the longest log that the server keeps, in memory or on disk. Returns `None` if
-    /// both logs are empty.
+    /// Returns the lower base index of the log in memory and the log on the disk. Ignores a log without
+    /// entries. Returns `None` if both logs have no entries.
     #[must_use]
     pub(crate) fn first_kept(&self) -> Option<Index> {
         let first = |chain: &Chain| (!chain.is_empty()).then(|| chain.base().index);
@@ -255,13 +263,13 @@ impl GhostServer {
         }
     }
 
-    /// Returns the leader's last known progress record of a follower.
+    /// Returns the last known progress record that the server, as leader, has of a follower.
     #[must_use]
     pub(crate) fn follower(&self, node: NodeId) -> Option<Follower> {
         self.followers.iter().find(|follower| follower.node == node).copied()
     }
 
-    /// True if the log in memory has this entry or has compacted it.
+    /// True if the log in memory has this entry or has compacted this entry.
     #[must_use]
     pub(crate) fn holds(&self, index: Index, link: ChainLink) -> bool {
         match self.log.link(index) {
@@ -270,7 +278,7 @@ impl GhostServer {
         }
     }
 
-    /// Removes the pending reply to a call.
+    /// Removes and returns the pending reply to the request `rpc` of the server `to`.
     pub(crate) fn take_pending(
         pending_replies: &mut VecDeque<PendingReply>,
         to: NodeId,
@@ -280,7 +288,7 @@ impl GhostServer {
         pending_replies.swap_remove_back(at)
     }
 
-    /// Adds a pending reply. If there are already 256, drops the oldest.
+    /// Adds a pending reply. If 256 replies are already pending, removes the oldest reply.
     pub(crate) fn push_pending(pending_replies: &mut VecDeque<PendingReply>, reply: PendingReply) {
         const MOST: usize = 256;
         if MOST <= pending_replies.len() {

@@ -1,5 +1,5 @@
-//! Digests of entries and of whole log prefixes. The functions are fast and always give the same result, but
-//! they are not secure.
+//! Digests of entries and of whole log prefixes. The functions are fast, and equal inputs always give equal
+//! digests. The digests are not secure.
 
 use wavetank_raft::{Configuration, Entry, LogId, Member, Payload};
 
@@ -20,7 +20,7 @@ pub(crate) const fn mixed(hash: u64, word: u64) -> u64 {
 }
 
 /// Returns the digest of a log prefix that ends with this entry. `before` is the digest of the entries before
-/// it.
+/// this entry.
 #[must_use]
 pub(crate) fn prefix(before: u64, entry: &Entry) -> u64 {
     prefix_with(before, entry.id, payload(&entry.payload))
@@ -58,7 +58,8 @@ pub(crate) fn member_lists(servers: &[Member], outgoing: &[Member]) -> u64 {
     members(members(5, servers), outgoing)
 }
 
-/// Returns a digest of an index and a term, for a log prefix whose entries are unknown.
+/// Returns a digest of the index and the term of an entry. This digest stands for the log prefix that ends
+/// with the entry, if the entries of the prefix are unknown.
 #[must_use]
 pub(crate) const fn position(last: LogId) -> u64 {
     mix(mix(PRIME, last.index.0), last.term.0)

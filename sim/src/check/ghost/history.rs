@@ -1,12 +1,13 @@
 //! The history of each log index: the entries that servers had, the committed entry, and the state of the
-//! state machine. For each of these, the history also names the first server that showed it.
+//! state machine. The history also names the first server that had each entry, the first server that
+//! committed an entry at the index, and the first server that reported the state.
 
 use super::{Chain, ChainLink, IndexedConf, hash};
 use crate::plan::server_set::ServerIdx;
 use std::collections::{BTreeMap, VecDeque};
 use wavetank_raft::{Index, LogId, Term};
 
-/// An entry, and the first server that had it.
+/// An entry, and the first server that had this entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct FirstHolder {
     pub(crate) link: ChainLink,
@@ -17,9 +18,9 @@ pub(crate) struct FirstHolder {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct CommitRecord {
     pub(crate) link: ChainLink,
-    /// The term in which it was committed first.
+    /// The term in which the entry was committed first.
     pub(crate) term: Term,
-    /// The server that committed it first.
+    /// The server that committed the entry first.
     pub(crate) by: ServerIdx,
 }
 
@@ -27,7 +28,7 @@ pub(crate) struct CommitRecord {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ReportedState {
     pub(crate) digest: u64,
-    /// The server that reported it first.
+    /// The server that reported this digest first.
     pub(crate) by: ServerIdx,
 }
 
@@ -46,11 +47,11 @@ impl HistoryRow {
     }
 }
 
-/// The position of a snapshot's last entry, kept after the rows around it are removed.
+/// The last entry of a snapshot. This record is kept after the row of the entry is removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct PinnedPosition {
     pub(crate) link: ChainLink,
-    /// The first state that was reported at this position.
+    /// The first state that was reported after this entry.
     pub(crate) state: Option<ReportedState>,
 }
 
@@ -62,7 +63,7 @@ pub(crate) struct CommitHistory {
     rows: VecDeque<HistoryRow>,
     /// The greatest index that any server committed.
     committed: Index,
-    /// The terms in which entries were committed. For each term, the greatest index that was committed in it.
+    /// The terms in which entries were committed, and the greatest index that was committed in each term.
     declared: Vec<(Term, Index)>,
     /// The committed configurations.
     confs: Vec<IndexedConf>,
@@ -75,8 +76,8 @@ impl CommitHistory {
         self.rows.get(usize::try_from(at).ok()?)
     }
 
-    /// Returns the row of an index, and creates rows above the last row. Returns `None` if the row was
-    /// pruned.
+    /// Returns the row of an index. If the index is above the last row, creates all rows up to the index.
+    /// Returns `None` if the row was pruned.
     fn row_mut(&mut self, index: Index) -> Option<&mut HistoryRow> {
         let at = usize::try_from(index.0.checked_sub(self.first.0)?).ok()?;
         while self.rows.len() <= at {
@@ -85,7 +86,7 @@ impl CommitHistory {
         self.rows.get_mut(at)
     }
 
-    /// Records that a server has an entry. Only the first log with an entry of this index and term is kept.
+    /// Records that a server has an entry. For each index and term, only the first server is kept.
     pub(crate) fn hold(&mut self, by: ServerIdx, index: Index, link: ChainLink) {
         let Some(row) = self.row_mut(index) else { return };
         if row.first.is_none() {
@@ -95,7 +96,7 @@ impl CommitHistory {
         }
     }
 
-    /// Returns the first log that had an entry with this index and term.
+    /// Returns the first recorded entry with this index and term, and the server that had this entry.
     #[must_use]
     pub(crate) fn first_holder(&self, index: Index, term: Term) -> Option<FirstHolder> {
         self.row(index)?.first_holder(term)
@@ -107,22 +108,22 @@ impl CommitHistory {
         self.committed
     }
 
-    /// Returns the committed entry at an index. Returns `None` if no entry is committed there, or if the row
-    /// was pruned.
+    /// Returns the committed entry at an index. Returns `None` if no entry at the index is committed, or if
+    /// the row was pruned.
     #[must_use]
     pub(crate) fn at(&self, index: Index) -> Option<CommitRecord> {
         self.row(index)?.committed
     }
 
-    /// Returns the committed entry at an index. It is known even if its row was pruned, provided that a
-    /// snapshot ends there.
+    /// Returns the committed entry at an index. The entry is known even after its row was pruned, if a
+    /// snapshot ends at the index.
     #[must_use]
     pub(crate) fn link(&self, index: Index) -> Option<ChainLink> {
         let pin = || self.pinned.get(&index).map(|pin| pin.link);
         self.at(index).map(|committed| committed.link).or_else(pin)
     }
 
-    /// Returns the empty chain after a snapshot that ends at this entry.
+    /// Returns a chain without links. The base of the chain is the last entry of a snapshot.
     #[must_use]
     pub(crate) fn chain_at(&self, last: LogId) -> Chain {
         let known = self.link(last.index).filter(|link| link.term == last.term);
@@ -143,8 +144,8 @@ impl CommitHistory {
         before.map_or(Index::ZERO, |(_, index)| *index)
     }
 
-    /// Records that a server in this term commits its log up to an index. Earlier commits are not changed,
-    /// even if this log differs from them.
+    /// Records that a server in this term commits its log up to an index. Records nothing if the log differs
+    /// from the entries that were committed before.
     pub(crate) fn commit(&mut self, by: ServerIdx, term: Term, log: &Chain, upto: Index) {
         if self.committed < upto && self.first_difference(log, upto).is_none() {
             self.declare(by, term, log, upto);
@@ -173,7 +174,7 @@ impl CommitHistory {
         }
     }
 
-    /// Adds the configurations of the log up to an index that are not recorded yet.
+    /// Records the configurations in the log up to an index, except those that are already recorded.
     fn note_confs(&mut self, log: &Chain, upto: Index) {
         let known = self.confs.last().map_or(Index::ZERO, |last| last.index);
         let mut found = Vec::new();
@@ -185,8 +186,9 @@ impl CommitHistory {
         self.confs.extend(found.into_iter().rev());
     }
 
-    /// The first index up to `upto` at which a log differs from the committed entries. Also returns the last
-    /// committed entry that differs.
+    /// Returns the first index up to `upto` at which a log differs from the committed entries. Also returns
+    /// the last committed entry up to `upto`, because the log differs from this entry, too. Returns `None` if
+    /// the log does not differ.
     // A link holds the digest of the whole log up to it. If two links are equal, all links before are equal.
     #[must_use]
     pub(crate) fn first_difference(&self, log: &Chain, upto: Index) -> Option<(Index, CommitRecord)> {
@@ -200,7 +202,8 @@ impl CommitHistory {
         Some((index, last))
     }
 
-    /// Records the digest of a state machine's state after an entry. Only the first digest is kept.
+    /// Records the digest of a state machine's state after an entry. For each index, only the first digest is
+    /// kept.
     pub(crate) fn note_state(&mut self, by: ServerIdx, index: Index, digest: u64) {
         if let Some(row) = self.row_mut(index) {
             row.state.get_or_insert(ReportedState { digest, by });
@@ -214,7 +217,8 @@ impl CommitHistory {
         self.row(index).and_then(|row| row.state).or_else(pin)
     }
 
-    /// Keeps an index until the end of the run, because a snapshot ends there.
+    /// Keeps the entry and the state at an index until the end of the run, because a snapshot ends at this
+    /// index.
     pub(crate) fn pin(&mut self, index: Index) {
         if let Some(link) = self.link(index) {
             let state = self.state_at(index);

@@ -1,4 +1,4 @@
-//! Records the duties of a leader: to keep its appends within their limits, to count the rounds of staged
+//! Records the duties of a leader: to keep its appends within the limits, to count the rounds of staged
 //! servers, and to send messages to removed servers.
 
 use super::ghost_server::matched;
@@ -28,7 +28,8 @@ impl Ghost {
         facts.add(Facts::SENT_ENTRIES);
     }
 
-    /// Clears the leader's records of an earlier term, before the actions of the step are recorded.
+    /// Clears the records of an earlier leadership, before the actions of the step are recorded. If a
+    /// follower has refused an append, clears only the unanswered appends for this follower.
     pub(super) fn begin_leadership(&mut self, idx: ServerIdx) {
         let ghost_server = &mut self.ghost_servers[idx.at()];
         if !self.step.kept_leading() {

@@ -13,9 +13,9 @@ pub(crate) struct Limits {
     pub(crate) inflight: u64,
     /// The number of entries that stay in the log when it is compacted.
     pub(crate) trailing_logs: u64,
-    /// The number of entries since the last snapshot at which the next one is due.
+    /// The number of entries since the last snapshot at which the next snapshot is due.
     pub(crate) snapshot_threshold: u64,
-    /// The minimum time between two checks whether a snapshot is due. The maximum is twice as long.
+    /// The minimum time between two checks whether a snapshot is due. The maximum time is twice as long.
     pub(crate) snapshot_interval: Span,
     /// The time within which a catch-up round must end.
     pub(crate) election_timeout: Span,

@@ -4,7 +4,7 @@ use crate::plan::server_set::ServerIdx;
 use std::collections::VecDeque;
 use wavetank_raft::{Index, NodeId};
 
-/// An AppendEntries request with entries, at the time when it was sent.
+/// An AppendEntries request with entries that a leader sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct SentAppend {
     pub(crate) to: NodeId,
@@ -25,13 +25,15 @@ pub(crate) struct Outstanding {
 struct Sent {
     /// The number of appends and heartbeats that were sent.
     count: u64,
-    /// The number and the last entry of each append with entries.
+    /// For each unanswered append with entries: the value of `count` when the append was sent, and the index
+    /// of the last entry in the append.
     open: VecDeque<(u64, Index)>,
 }
 
 impl Outstanding {
-    /// The number of requests that a leader remembers in addition to its window. Therefore heartbeats to a
-    /// server that is down do not fill the leader's memory. The oldest requests are forgotten first.
+    /// The number of requests that a leader remembers in addition to the requests of its window. The leader
+    /// forgets the oldest requests first. Therefore heartbeats to a stopped server do not fill the leader's
+    /// memory.
     const REMEMBERED_MORE: u64 = 32;
 
     /// Forgets all appends.
@@ -39,7 +41,8 @@ impl Outstanding {
         self.followers.clear();
     }
 
-    /// Forgets the appends for one follower. The leader regards them as lost, or begins again.
+    /// Forgets the appends for one follower. The leader regards these appends as lost, or sends the entries
+    /// again.
     pub(crate) fn forget(&mut self, node: NodeId) {
         if let Some(sent) = ServerIdx::of(node).and_then(|idx| self.followers.get_mut(idx.at())) {
             sent.open.clear();
@@ -47,7 +50,7 @@ impl Outstanding {
     }
 
     /// Records an append with the entries after `prev` up to `upto`, or a heartbeat without entries. If a
-    /// leader sends entries again, it regards the first append with these entries as lost.
+    /// leader sends entries again, the leader regards the first append with these entries as lost.
     pub(crate) fn sent(&mut self, to: NodeId, prev: Index, upto: Index) {
         let Some(idx) = ServerIdx::of(to) else { return };
         if self.followers.len() <= idx.at() {
@@ -63,15 +66,16 @@ impl Outstanding {
         }
     }
 
-    /// Returns the number of appends that a follower has not answered. `window` is the size of the leader's
-    /// window.
+    /// Returns the number of appends that a follower has not answered. `window` is the maximum number of
+    /// unanswered appends that the leader allows.
     pub(crate) fn count(&self, to: NodeId, window: u64) -> u64 {
         let Some(sent) = ServerIdx::of(to).and_then(|idx| self.followers.get(idx.at())) else { return 0 };
         let oldest = sent.count.saturating_sub(window + Self::REMEMBERED_MORE);
         sent.open.iter().filter(|(number, _)| oldest < *number).count() as u64
     }
 
-    /// Removes the appends that a follower has acknowledged.
+    /// Removes the appends that a follower has acknowledged. `matched` is the leader's match index of the
+    /// follower.
     pub(crate) fn acknowledged(&mut self, node: NodeId, matched: Index) {
         if let Some(sent) = ServerIdx::of(node).and_then(|idx| self.followers.get_mut(idx.at())) {
             while sent.open.front().is_some_and(|(_, upto)| *upto <= matched) {

@@ -1,33 +1,36 @@
-//! The servers that a leader has removed, and the messages that they have received since then.
+//! The servers that a leader has removed, and the messages that the leader has sent to these servers since
+//! the removal.
 
 use super::Limits;
 use crate::plan::server_set::ServerSet;
 use wavetank_raft::{AppendEntries, Index, NodeId, Time};
 
-/// The servers whose removal a leader has recently committed.
+/// The servers that a leader has recently removed. The leader may not have committed the removal yet.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Removals {
     recent: Vec<Removal>,
 }
 
-/// A removal that its leader has committed.
+/// The removal of one server. The leader has appended the removal, and may have committed the removal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Removal {
     pub(crate) node: NodeId,
     /// The index of the configuration without the server.
     pub(crate) at: Index,
-    /// The time of the commit on the clock of the leader.
+    /// The time at which the leader committed the removal, on the clock of the leader.
     committed: Option<Time>,
-    /// The time at which the server had acknowledged the removal, on the clock of the leader.
+    /// The time at which the leader first knew that the removal is committed and that the server has
+    /// acknowledged the removal, on the clock of the leader.
     acknowledged: Option<Time>,
-    /// The number of appends and heartbeats that were sent to the server since then.
+    /// The number of appends and heartbeats that the leader has sent to the server since the commit.
     pub(crate) messages: u64,
-    /// True if one of these messages carried a commit index that includes the removal.
+    /// True if an append or heartbeat to the server had a commit index that includes the removal.
     pub(crate) is_told: bool,
 }
 
 impl Removal {
-    /// True if the server has the entry that removes it, and the leader has known this for two heartbeats.
+    /// True if the server has the entry of its removal, and the leader has known this for two heartbeat
+    /// intervals.
     pub(crate) fn is_acknowledged(&self, now: Time, limits: &Limits) -> bool {
         self.acknowledged.is_some_and(|at| at + limits.heartbeat_interval.times(2) < now)
     }
@@ -45,8 +48,8 @@ impl Removals {
         self.recent.is_empty()
     }
 
-    /// Records that the configuration at an index has other members. Forgets the servers that are members
-    /// again.
+    /// Records that the configuration at index `at` changes the members from `was` to `now`. Forgets the
+    /// removals of servers that are members again.
     pub(crate) fn configured(&mut self, was: ServerSet, now: ServerSet, at: Index) {
         let is_member = |node| now.iter().any(|idx| idx.node() == node);
         self.recent.retain(|removal| !is_member(removal.node));
@@ -55,7 +58,7 @@ impl Removals {
         self.recent.extend(was.minus(now).iter().map(|idx| new(idx.node())));
     }
 
-    /// Records the commit index of the leader, and its match index of each follower.
+    /// Records the commit index of the leader, and the leader's match index of each removed server.
     pub(crate) fn stepped(&mut self, now: Time, commit: Index, matched: impl Fn(NodeId) -> Index) {
         for removal in self.recent.iter_mut().filter(|removal| removal.at <= commit) {
             removal.committed.get_or_insert(now);
@@ -65,7 +68,7 @@ impl Removals {
         }
     }
 
-    /// Records a message to a server.
+    /// Records an append or a heartbeat to a server.
     pub(crate) fn sent(&mut self, to: NodeId, append: &AppendEntries) {
         for removal in self.recent.iter_mut().filter(|removal| removal.node == to) {
             removal.messages += u64::from(removal.committed.is_some());

@@ -1,11 +1,12 @@
-//! The rounds of a staged voter (thesis §4.2.1), counted from the calls and from the match index.
+//! The catch-up rounds of a staged server (thesis §4.2.1). The ghost counts the rounds from the calls and
+//! from the server's match index.
 
 use super::Limits;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::collections::VecDeque;
 use wavetank_raft::{Index, NodeId, RequestId, Span, Time};
 
-/// The calls of a leader that stage a server. The oldest call is the first.
+/// The calls to a leader that stage a server. The oldest call is the first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stagings {
     open: VecDeque<Staging>,
@@ -18,7 +19,7 @@ pub(crate) struct Staging {
     pub(crate) node: NodeId,
     /// The index of the entry that adds the server as a non-voter.
     at: Index,
-    /// The catch-up rounds; `None` until the entry is applied.
+    /// The catch-up rounds; `None` until the leader has applied this entry.
     pub(crate) rounds: Option<Rounds>,
 }
 
@@ -55,7 +56,7 @@ impl Stagings {
         self.open.is_empty()
     }
 
-    /// Records a call that stages a server. Its entry at this index adds the server as a non-voter.
+    /// Records a call that stages a server. The call's entry at index `at` adds the server as a non-voter.
     pub(crate) fn begin(&mut self, request: RequestId, node: NodeId, at: Index) {
         self.open.push_back(Staging { request, node, at, rounds: None });
     }
@@ -72,8 +73,9 @@ impl Stagings {
         self.open.iter().find(|staging| staging.rounds.is_some() && is_of(staging.node)).copied()
     }
 
-    /// Ends rounds, and begins the rounds of servers whose entries are applied. `last` is the end of the
-    /// leader's log, without the entries of this step. `matched` is the match index of a follower.
+    /// Ends rounds, and begins the rounds of each server whose entry the leader has applied. The tuple has
+    /// the time on the leader's clock, the leader's applied index, and the last index of the leader's log
+    /// without the entries of this step. `matched` returns the match index of a follower.
     pub(crate) fn stepped(
         &mut self,
         (now, applied, last): (Time, Index, Index),

@@ -1,4 +1,4 @@
-//! Disk faults, and servers that stop or refuse to start by themselves.
+//! Records faults of disks and state machines, and servers that stop themselves or refuse to start.
 
 use super::{Facts, Ghost, Loads, ServerStatus, Stop};
 use crate::disk::fault::{Damage, MachineFault};
@@ -6,7 +6,7 @@ use crate::plan::server_set::ServerIdx;
 use wavetank_raft::Halt;
 
 impl Ghost {
-    /// Records a fault on the disk of a server or in its state machine.
+    /// Records a fault on the disk of a server or in the server's state machine.
     pub(crate) fn damaged(&mut self, idx: ServerIdx, damage: Damage) -> Facts {
         let ghost_server = &mut self.ghost_servers[idx.at()];
         match damage {

@@ -10,11 +10,12 @@ struct TermRow {
     leader: Option<ServerIdx>,
 }
 
-/// All votes and leaders of a run. A crash removes none of them. The votes of a server are removed if it was
-/// removed from the cluster and got a new disk.
+/// All votes and leaders of a run. A crash removes no vote and no leader. If a server was removed from the
+/// cluster and got a new disk, the votes of this server are removed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Terms {
-    /// The terms, in ascending order. Nearly all searches concern the last terms, so they begin at the end.
+    /// The terms, in ascending order. Nearly all searches concern the last terms, so every search begins at
+    /// the end.
     rows: Vec<TermRow>,
 }
 
@@ -39,7 +40,7 @@ impl Terms {
     }
 
     /// Removes the votes of a server that was removed from the cluster and has a new disk. With the new disk,
-    /// it counts as another server.
+    /// the server counts as another server.
     pub(crate) fn forget_votes_of(&mut self, voter: ServerIdx) {
         self.rows.iter_mut().for_each(|row| row.votes[voter.at()] = None);
     }
@@ -49,7 +50,7 @@ impl Terms {
         self.row_mut(term).leader.get_or_insert(leader);
     }
 
-    /// Returns the candidate for which a server voted in a term.
+    /// Returns the candidate that got the vote of a server in a term.
     #[must_use]
     pub(crate) fn vote_of(&self, voter: ServerIdx, term: Term) -> Option<ServerIdx> {
         self.row(term)?.votes[voter.at()]
@@ -76,7 +77,7 @@ impl Terms {
         self.row(term)?.leader
     }
 
-    /// Returns the newest term that had a leader, and that leader.
+    /// Returns the newest term that had a leader, and the leader of this term.
     #[must_use]
     pub(crate) fn newest_led(&self) -> Option<(Term, ServerIdx)> {
         self.rows.iter().rev().find_map(|row| Some((row.term, row.leader?)))

@@ -67,8 +67,8 @@ impl Ghost {
         facts.add_if(before < self.step.removed.len(), Facts::CUT);
     }
 
-    /// Replaces the start of the log by the snapshot that was just installed. This need not be the newest
-    /// snapshot on the disk, because a complete snapshot of an earlier leader may be newer.
+    /// Replaces the log by the snapshot that was just installed. The disk may have a newer snapshot, because
+    /// a complete snapshot of an earlier leader may be newer than the installed snapshot.
     fn discard(&mut self, idx: ServerIdx, token: Token, facts: &mut Facts) {
         let snapshot = self.step.now.snapshot;
         let ghost_server = &mut self.ghost_servers[idx.at()];
@@ -81,7 +81,8 @@ impl Ghost {
         self.ghost_servers[idx.at()].log = self.history.chain_at(snapshot);
     }
 
-    /// Records a write that reached the disk as a whole, or with only its first entries.
+    /// Records a write that reached the disk. If `torn` is `Some`, only this number of the write's entries
+    /// reached the disk.
     pub(crate) fn durable(&mut self, idx: ServerIdx, write: &Write, torn: Option<usize>) -> Facts {
         self.step.clear(idx);
         let ghost_server = &mut self.ghost_servers[idx.at()];
@@ -118,7 +119,8 @@ fn extend(disk: &mut DurableState, memory: &Chain, entries: &[Entry]) {
     }
 }
 
-/// Removes the beginning of a log, or the whole log if a snapshot ends after it.
+/// Removes the entries of a log up to an index. If the log ends before the index, a chain without links after
+/// the snapshot replaces the log.
 fn compact(log: &mut Chain, index: Index, snapshot: LogId, history: &CommitHistory) {
     if log.last().index < index {
         *log = history.chain_at(snapshot);

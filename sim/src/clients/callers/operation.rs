@@ -6,7 +6,7 @@ use crate::plan::server_set::ServerIdx;
 use std::fmt;
 use wavetank_raft::{Answer, Data, Index, RequestError, Time};
 
-/// An operation of a client, with its outcome if it has ended.
+/// An operation of a client, with its outcome if the operation has ended.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Operation<W> {
     /// The number of the operation, unique in the run, from 1 on.
@@ -19,9 +19,9 @@ pub struct Operation<W> {
     pub wanted: W,
     /// The virtual time at which the operation began.
     pub invoked: Time,
-    /// The position of this beginning in the order of all beginnings and ends.
+    /// The position of the operation's beginning in the order of all beginnings and ends of operations.
     pub order: u64,
-    /// The end of the operation. `None` while it is open.
+    /// The end of the operation. `None` while the operation is open.
     pub end: Option<Completion>,
 }
 
@@ -42,7 +42,7 @@ pub trait Wanted: Clone + fmt::Debug + fmt::Display + 'static {
 pub struct Completion {
     /// The virtual time of the end.
     pub at: Time,
-    /// The position of this end in the order of all beginnings and ends.
+    /// The position of the operation's end in the order of all beginnings and ends of operations.
     pub order: u64,
     /// The outcome, as far as the client knows it.
     pub ending: OperationEnd,
@@ -60,13 +60,13 @@ pub enum OperationAnswer {
 }
 
 impl<W> Operation<W> {
-    /// The answer, if there is one.
+    /// Returns the answer, if the operation has an answer.
     #[must_use]
     pub fn answer(&self) -> Option<&OperationAnswer> {
         self.end.as_ref()?.answer.as_ref()
     }
 
-    /// True if the operation has ended in this way.
+    /// True if the operation has ended with this outcome.
     #[must_use]
     pub fn ended(&self, ending: OperationEnd) -> bool {
         self.end.as_ref().is_some_and(|end| end.ending == ending)
@@ -115,7 +115,8 @@ impl Wanted for Want {
 pub(super) enum ReplyMeaning {
     /// The request was executed.
     Answered(OperationAnswer),
-    /// The request was certainly not executed. This server may be the leader.
+    /// The request was certainly not executed. The refusal names this server as the leader, if the refusal
+    /// names a leader.
     Refused(Option<ServerIdx>),
     /// The request may have been executed.
     Unknown,

@@ -15,14 +15,14 @@ use crate::clients::callers::{self, Callers, ClientMachine, RetryPolicy};
 use crate::plan::server_set::ServerSet;
 
 /// All clients of a run. The first clients look for the leader, write and read. The pinned clients come after
-/// them and only read.
+/// these clients and only read.
 pub type Clients = Callers<KvScript>;
 
-/// An operation of one of these clients.
+/// An operation of a client of the key-value store.
 pub type KvOperation = callers::Operation<KvWant>;
 
 impl Clients {
-    /// Creates the clients of a plan. `servers` are the servers that they know.
+    /// Creates the clients of a plan. `servers` are the servers that the clients know.
     ///
     /// # Panics
     /// Panics if there is no server or no key.

@@ -1,10 +1,10 @@
 //! The store's state as the bytes of a snapshot.
 //!
-//! The bytes hold the last index, the keys with their versions and values, the sessions with their last
-//! answers, and a digest of eight bytes. If the state was restored from backups, their number follows. Keys
-//! and sessions are sorted, so equal states give equal bytes.
+//! The bytes contain the last index, the keys with their versions and values, the sessions with their last
+//! answers, and a digest of eight bytes. If the state was restored from backups, the number of restores
+//! follows. Keys and sessions are sorted, so equal states give equal bytes.
 //!
-//! A backup holds a mark, the digest of the current state, and the bytes of the same state with a higher
+//! A backup contains a mark, the digest of the current state, and the bytes of the same state with a higher
 //! number of restores. The store accepts a backup only in the state in which the backup was taken. Therefore
 //! a backup undoes no command.
 
@@ -17,7 +17,8 @@ pub(super) fn write(state: &KvState, writer: &mut SnapshotWriter<'_>) -> Result<
     writer.write_all(&encode(state))
 }
 
-/// The mark at the start of a backup. No snapshot begins with it, because no index is so large.
+/// The mark at the start of a backup. No snapshot begins with this mark: a snapshot begins with an index, and
+/// no index is so large.
 const BACKUP: [u8; 10] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
 
 /// Makes a backup of the state.
@@ -78,8 +79,8 @@ fn decode(bytes: &[u8]) -> Result<KvState, StoreError> {
     for _ in 0..from.number()? {
         let number = from.small()?;
         let sequence = from.small()?;
-        let tag = u8::try_from(from.number()?).map_err(|_| damaged("no such outcome"))?;
-        let outcome = CommandOutcome::of(tag).ok_or_else(|| damaged("no such outcome"))?;
+        let tag = u8::try_from(from.number()?).map_err(|_| damaged("it contains an unknown outcome"))?;
+        let outcome = CommandOutcome::of(tag).ok_or_else(|| damaged("it contains an unknown outcome"))?;
         let response = Response { outcome, effective: Index(from.number()?) };
         state.put_session(number, KvSession { sequence, response });
     }
@@ -90,7 +91,7 @@ fn decode(bytes: &[u8]) -> Result<KvState, StoreError> {
         return Err(damaged("its digest belongs to another state"));
     }
     if !from.0.is_empty() {
-        return Err(damaged("there are bytes after its end"));
+        return Err(damaged("it has bytes after its end"));
     }
     Ok(state)
 }

@@ -4,7 +4,7 @@ use super::wire::{Command, CommandOutcome, Got, Response, Verb, has_its_extensio
 use std::collections::BTreeMap;
 use wavetank_raft::{Data, Index};
 
-/// Keys, sessions, and a digest over both.
+/// The keys, the sessions, and a digest of all keys and sessions.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct KvState {
     applied: Index,
@@ -17,7 +17,8 @@ pub(super) struct KvState {
     restores: u64,
 }
 
-/// The value of a key. A deleted key keeps its cell, so that a missing value also has a version.
+/// The value of a key. A deleted key keeps this record with an empty value, so that a deleted key also has a
+/// version.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct KeyValue {
     pub(super) version: Index,
@@ -25,14 +26,14 @@ pub(super) struct KeyValue {
     hash: Hash,
 }
 
-/// The last command of a session and its answer.
+/// The last command of a session, and the answer to this command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct KvSession {
     pub(super) sequence: u32,
     pub(super) response: Response,
 }
 
-/// An FNV-1a hash that can be continued. After an append, only the appended bytes are hashed.
+/// An FNV-1a hash that more bytes can extend. After an append, only the appended bytes are hashed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Hash(u64);
 
@@ -60,7 +61,7 @@ impl Hash {
     }
 }
 
-/// Hashes three numbers. Each bit of them can change every bit of the result.
+/// Hashes three numbers. Each bit of the numbers can change every bit of the result.
 fn mix(numbers: [u64; 3]) -> u64 {
     numbers.iter().fold(0x9e37_79b9_7f4a_7c15, |mixed, number| {
         let mixed = (mixed ^ number).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -95,8 +96,8 @@ impl KvState {
         response.encode()
     }
 
-    /// Answers a command. If the session has executed the command before, returns the stored answer (thesis
-    /// §6.3).
+    /// Executes a command and returns the answer. If the session has executed the command before, returns
+    /// only the stored answer (thesis §6.3).
     fn once(&mut self, index: Index, command: &Command<'_>) -> Response {
         let last = self.sessions.get(&command.session).copied();
         if let Some(last) = last.filter(|last| command.sequence <= last.sequence) {
@@ -144,7 +145,8 @@ impl KvState {
         Got { applied: self.applied, version, value }.encode()
     }
 
-    /// The digest of all keys and sessions.
+    /// Returns the digest of the state: the last applied index, all keys and sessions, and the number of
+    /// restores.
     pub(super) fn digest(&self) -> u64 {
         mix([self.applied.0, self.sum, self.restores])
     }
@@ -170,7 +172,7 @@ impl KvState {
         self.sessions.iter().map(|(&number, &session)| (number, session))
     }
 
-    /// Returns an empty state after this index.
+    /// Returns a state without keys and sessions, with this last applied index.
     pub(super) fn at(applied: Index) -> Self {
         Self { applied, ..Self::default() }
     }

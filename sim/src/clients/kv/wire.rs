@@ -1,7 +1,8 @@
 //! The wire format between clients and the store.
 //!
-//! A number is written as seven bits in each byte, low bits first. The top bit is set if more bytes
-//! follow. The last field has no length. It takes the rest of the bytes.
+//! Each byte of a number contains seven bits of the number. The lowest bits come first. The top bit of a byte
+//! is set if another byte of the number follows. The last field of a message has no length: the field takes
+//! all remaining bytes.
 
 use super::state::Hash;
 use wavetank_raft::{Data, Index};
@@ -26,7 +27,7 @@ pub enum Verb<'a> {
     Put(&'a [u8]),
     /// These bytes are added at the end of the key's value.
     Append(&'a [u8]),
-    /// The key gets a new value if it has the expected one.
+    /// The key gets a new value if the key has the expected value.
     Cas {
         /// The value that the key must have.
         expected: &'a [u8],
@@ -42,8 +43,8 @@ pub enum Verb<'a> {
 pub struct Response {
     /// The outcome of the command.
     pub outcome: CommandOutcome,
-    /// The index at which the command took effect. If the command was sent twice, this is the index of its
-    /// first entry.
+    /// The index at which the command took effect. If the command was sent twice, this index is the index of
+    /// the command's first entry.
     pub effective: Index,
 }
 
@@ -54,7 +55,8 @@ pub enum CommandOutcome {
     Done,
     /// The key did not have the expected value, so nothing changed.
     Mismatch,
-    /// The session has a newer sequence number, so the outcome is no longer known.
+    /// The session has executed a command with a greater sequence number, so the outcome of this command is
+    /// no longer known.
     Outdated,
     /// The bytes are not a command.
     Malformed,
@@ -65,14 +67,14 @@ pub enum CommandOutcome {
 pub struct Got<'a> {
     /// The index of the last applied command.
     pub applied: Index,
-    /// The index of the command that wrote the value. Zero if no command did.
+    /// The index of the command that wrote the value. Zero if no command has changed the key.
     pub version: Index,
     /// The value of the key.
     pub value: &'a [u8],
 }
 
 impl<'a> Command<'a> {
-    /// Encodes the value as bytes.
+    /// Encodes the command as bytes.
     #[must_use]
     pub fn encode(&self) -> Data {
         let (tag, first, last): (u8, &[u8], &[u8]) = match self.verb {
@@ -119,8 +121,8 @@ impl<'a> Command<'a> {
 /// The bit in the first byte of a command that tells whether the command has extensions.
 const EXTENDED: u8 = 0x10;
 
-/// Encodes a command that has extensions. Returns its bytes and its extensions. The extensions are a digest
-/// of the bytes, so the store can detect that they were lost or changed.
+/// Encodes a command that has extensions. Returns the bytes and the extensions of the command. The extensions
+/// are a digest of the bytes, so the store can detect lost or changed extensions.
 #[must_use]
 pub fn extended(command: &Command<'_>) -> (Data, Data) {
     let mut bytes = command.encode().to_vec();
@@ -129,7 +131,7 @@ pub fn extended(command: &Command<'_>) -> (Data, Data) {
     (bytes.into(), extensions.as_slice().into())
 }
 
-/// True if a command has the extensions with which it was sent.
+/// True if `extensions` are the extensions that the command `data` had when its client sent the command.
 #[must_use]
 pub fn has_its_extensions(data: &[u8], extensions: &[u8]) -> bool {
     if data.first().is_some_and(|tag| tag & EXTENDED != 0) {
@@ -140,7 +142,7 @@ pub fn has_its_extensions(data: &[u8], extensions: &[u8]) -> bool {
 }
 
 impl Response {
-    /// Encodes the value as bytes.
+    /// Encodes the response as bytes.
     #[must_use]
     pub fn encode(self) -> Data {
         let mut bytes = Vec::with_capacity(8);
@@ -181,7 +183,7 @@ impl CommandOutcome {
 }
 
 impl<'a> Got<'a> {
-    /// Encodes the value as bytes.
+    /// Encodes the answer as bytes.
     #[must_use]
     pub fn encode(&self) -> Data {
         let mut bytes = Vec::with_capacity(12 + self.value.len());
@@ -208,7 +210,7 @@ pub fn query(key: u32) -> Data {
     bytes.into()
 }
 
-/// Returns the key for which a query asks. Returns `None` if the bytes are not a query.
+/// Returns the key that a query reads. Returns `None` if the bytes are not a query.
 #[must_use]
 pub fn queried(mut query: &[u8]) -> Option<u32> {
     let key = take_small(&mut query)?;

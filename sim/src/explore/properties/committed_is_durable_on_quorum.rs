@@ -1,10 +1,11 @@
-//! Every entry that a leader commits is durable on a quorum of its voters.
+//! Every entry that a leader commits is durable on a quorum of the voters in the leader's configuration.
 
 use crate::explore::server_state::ServerState;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{LogId, Voters};
 
-/// Tests a commit of a leader. `server` returns the server with a given index.
+/// Tests whether the entry `newest`, which the leader has committed, is durable on a quorum. `server` returns
+/// the server with a given index.
 pub(crate) fn breach<'a>(
     leader: ServerIdx,
     voters: &Voters,

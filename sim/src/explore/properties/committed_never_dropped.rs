@@ -1,5 +1,5 @@
-//! If a server knows that an entry is committed, the entry stays in its log. The commit index of a server
-//! decreases only at a crash.
+//! If a server knows that an entry is committed, the entry stays in the log of this server. The commit index
+//! of a server decreases only at a crash.
 
 use super::ServerStep;
 use crate::explore::stimulus::Stimulus;
@@ -19,7 +19,7 @@ pub(crate) fn breach(step: &ServerStep<'_>) -> Option<String> {
         ));
     }
     let lost = (1..=before.commit().0).map(Index).find(|&at| before.log().id_at(at) != after.log().id_at(at));
-    lost.map(|at| format!("{idx} had committed {at}, but no longer has that entry"))
+    lost.map(|at| format!("{idx} committed the entry at {at}, but no longer has this entry"))
 }
 
 #[cfg(test)]
@@ -55,7 +55,7 @@ mod tests {
             (
                 "another is",
                 of(settled, Stimulus::Beat, other),
-                Some("n1 had committed i2, but no longer has that entry"),
+                Some("n1 committed the entry at i2, but no longer has this entry"),
             ),
         ]);
     }

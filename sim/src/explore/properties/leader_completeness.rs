@@ -1,4 +1,4 @@
-//! A new leader has every entry that was committed in earlier terms.
+//! The log of a new leader contains every entry that was committed in earlier terms.
 
 use crate::explore::history_vars::CommitRecord;
 use crate::plan::server_set::ServerIdx;

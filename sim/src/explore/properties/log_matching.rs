@@ -1,4 +1,4 @@
-//! If two logs contain an entry with the same index and term, they are identical up to that entry.
+//! If two logs contain an entry with the same index and term, the two logs are identical up to that entry.
 
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::LogId;

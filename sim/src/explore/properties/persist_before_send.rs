@@ -6,7 +6,7 @@ use crate::explore::stimulus::ModelMessage;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{AppendEntries, LogId, Request, Response};
 
-/// Tests a request for votes: the candidate's term and its vote for itself must be durable.
+/// Tests a request for votes: the term of the candidate and the candidate's vote for itself must be durable.
 pub(crate) fn call(idx: ServerIdx, disk: &ModelDisk, request: &Request) -> Option<String> {
     let (Request::RequestVote(ask), record) = (request, disk.record) else { return None };
     let own = record.vote.is_some() || ask.term < record.term;
@@ -14,26 +14,26 @@ pub(crate) fn call(idx: ServerIdx, disk: &ModelDisk, request: &Request) -> Optio
         .then(|| format!("{idx} asked for votes in {}, but its disk has {}", ask.term, vote_record(record)))
 }
 
-/// Tests a response: its term, a granted vote and acknowledged entries must be durable.
+/// Tests a response: the term of the response, a granted vote and acknowledged entries must be durable.
 pub(crate) fn answer(disk: &ModelDisk, call: &ModelMessage, response: &Response) -> Option<String> {
     let (ModelMessage::Request { call_id, request }, record) = (call, disk.record) else { return None };
     let (term, what) = match (response, request) {
         (Response::RequestVote(vote), _) => {
             let given = record.term != vote.term || record.vote == Some(call_id.from.node());
-            (vote.term, (vote.granted && !given).then(|| format!("voted for {}", call_id.from)))
+            (vote.term, (vote.granted && !given).then(|| format!("voted for {}, but the vote", call_id.from)))
         }
         (Response::AppendEntries(append), Request::AppendEntries(sent)) => {
             let missing = append.success.then(|| first_missing(disk, sent)).flatten();
-            (append.term, missing.map(|id| format!("acknowledged {id}")))
+            (append.term, missing.map(|id| format!("acknowledged {id}, but the entry")))
         }
         _ => return None,
     };
-    let early = (record.term < term).then(|| format!("answered in {term}"));
-    early.or(what).map(|what| format!("{} {what}, which is not on its disk", call_id.to))
+    let early = (record.term < term).then(|| format!("answered in {term}, but the term"));
+    early.or(what).map(|what| format!("{0} {what} is not on the disk of {0}", call_id.to))
 }
 
-/// Returns the first acknowledged entry that is not durable. Entries that a newer leader has truncated do not
-/// count. In that case the term of the response is older than the term on the disk.
+/// Returns the id of the first acknowledged entry that is not durable. Entries that a newer leader has
+/// truncated do not count. In that case the term of the request is older than the term on the disk.
 fn first_missing(disk: &ModelDisk, sent: &AppendEntries) -> Option<LogId> {
     if sent.term < disk.record.term {
         return None;
@@ -85,11 +85,15 @@ mod tests {
         expect_rows(&[
             ("it is", of(&disk(2, Some(N1), 1), true), None),
             ("it is refused", of(&disk(2, None, 1), false), None),
-            ("it is not", of(&disk(2, None, 1), true), Some("n2 voted for n1, which is not on its disk")),
+            (
+                "it is not",
+                of(&disk(2, None, 1), true),
+                Some("n2 voted for n1, but the vote is not on the disk of n2"),
+            ),
             (
                 "the term is not",
                 of(&disk(1, None, 1), false),
-                Some("n2 answered in t2, which is not on its disk"),
+                Some("n2 answered in t2, but the term is not on the disk of n2"),
             ),
         ]);
     }
@@ -110,7 +114,7 @@ mod tests {
             let response = AppendEntriesResponse { term, success, last_log, no_retry_backoff, hint };
             answer(disk, &message, &Response::AppendEntries(response))
         };
-        let missing = |id: &str| format!("n2 acknowledged {id}, which is not on its disk");
+        let missing = |id: &str| format!("n2 acknowledged {id}, but the entry is not on the disk of n2");
         expect_rows(&[
             ("they are", of(&disk(2, None, 2), 2, true), None),
             ("they are refused", of(&disk(2, None, 0), 2, false), None),

@@ -1,4 +1,4 @@
-//! A server's term never decreases, except at a crash, which resets it to the durable term.
+//! A server's term never decreases, except at a crash. A crash resets the term to the durable term.
 
 use super::ServerStep;
 use crate::explore::stimulus::Stimulus;

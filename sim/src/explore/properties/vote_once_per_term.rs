@@ -1,4 +1,4 @@
-//! A server votes at most once per term, even if it crashes and restarts.
+//! A server votes at most once per term, even if the server crashes and restarts.
 
 use crate::explore::stimulus::ModelMessage;
 use crate::plan::server_set::ServerIdx;

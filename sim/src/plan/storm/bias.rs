@@ -1,5 +1,5 @@
 //! Raises the probability of several faults together. Some bugs need several rare faults in one order. When a
-//! storm draws the first fault, the others become more likely; they are never forced.
+//! storm draws the first fault, the other faults become more likely. No fault becomes certain.
 
 use super::Topic;
 use crate::plan::fault_kind::{Reactive, Scheduled};
@@ -33,8 +33,8 @@ impl Plan {
         }
     }
 
-    /// Draws several non-voters, and faults that leave a leader alone with them: spare servers are added,
-    /// voters are demoted, leadership is transferred, and heartbeats confirm reads.
+    /// Draws several non-voters, and faults that leave a leader alone with the non-voters: spare servers are
+    /// added, voters are demoted, leadership is transferred, and heartbeats confirm reads.
     fn bias_to_listeners(&mut self, stream: &mut Stream) {
         let timeout = Span::from_duration(self.config.heartbeat_timeout);
         let mut often = |slowest| Recurrence {
@@ -60,9 +60,9 @@ impl Plan {
         self.nemesis.reactive.extend(reactive.iter().map(|&reactive| (reactive, Ratio::new(1, 20))));
     }
 
-    /// Draws leases as long as possible, clocks that may drift far apart, and faults that isolate a
-    /// leader during its lease. A server that relies on more than the lease promises then has enough
-    /// time to answer wrongly.
+    /// Draws leases as long as possible, clocks that may drift far apart, and faults that isolate a leader
+    /// during its lease. Then a server that trusts its lease for too long has enough time to give a wrong
+    /// answer.
     fn bias_to_leases(&mut self, stream: &mut Stream) {
         self.config.leader_lease_timeout = self.config.heartbeat_timeout;
         self.config.lease_clock_drift_ppm = u64::from(stream.one_of(&[100_000_u32, 300_000, 600_000]));
@@ -70,9 +70,10 @@ impl Plan {
     }
 
     /// Draws frequent snapshots in many pieces, and no trailing entries. If one batch of entries overtakes
-    /// another, the follower sees a gap. The leader has already compacted the missing entries, so it sends a
-    /// snapshot. Late messages arrive between the pieces, and held messages arrive before the last piece. On
-    /// slow links with larger batches, the follower's log may by then be longer than the snapshot.
+    /// another batch, the follower sees a gap. The leader has already compacted the missing entries, so the
+    /// leader sends a snapshot. Late messages arrive between the pieces, and held messages arrive before the
+    /// last piece. On slow links with larger batches, the follower's log may be longer than the snapshot when
+    /// the last piece arrives.
     fn bias_to_installs(&mut self, stream: &mut Stream) {
         let timeout = Span::from_duration(self.config.heartbeat_timeout);
         let late = |each, min, max| RandomDelay { chance: Ratio::new(1, each), by: Spans::new(min, max) };
@@ -94,9 +95,9 @@ impl Plan {
         self.enable(&[Reactive::LetGoBeforeLastPiece]);
     }
 
-    /// Draws faults that isolate a leader with entries that it has appended but not applied. The next leader
+    /// Draws faults that isolate a leader with appended entries that are not applied yet. The next leader
     /// takes a snapshot and keeps no trailing entries. Then the old leader is reconnected and must discard
-    /// its entries. It may crash before that.
+    /// its entries. The old leader may crash before the discard.
     fn bias_to_outrunning_reads(&mut self, stream: &mut Stream) {
         let timeout = Span::from_duration(self.config.heartbeat_timeout);
         let (config, clients) = (&mut self.config, &mut self.clients);

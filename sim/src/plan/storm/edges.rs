@@ -1,12 +1,12 @@
-//! Configurations at the limits of what `Config` allows. The plan gets links and disks with which a cluster
-//! can still work.
+//! Configurations at the limits that `Config` allows. The plan also gets links and disks that are fast enough
+//! for a working cluster.
 
 use crate::plan::Plan;
 use crate::plan::rng::{Ratio, Spans, Stream};
 use std::time::Duration;
 use wavetank_raft::Config;
 
-/// The share of storms that draw each of these configurations.
+/// The probability of each variant of [`EdgeConfig`] other than `None`.
 const RARE: Ratio = Ratio::new(1, 32);
 
 /// The part of the configuration that is at its limit.
@@ -53,7 +53,7 @@ impl EdgeConfig {
         }
     }
 
-    /// Makes links, disks and clients as fast as the timeouts, and shortens the chaos phase.
+    /// Makes links, disks and clients fast enough for the short timeouts, and shortens the chaos phase.
     pub(super) fn adapt(self, plan: &mut Plan) {
         if self != Self::ShortTimeouts {
             return;

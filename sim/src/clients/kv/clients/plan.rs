@@ -4,13 +4,13 @@ use crate::plan::ClientPlan;
 use crate::plan::rng::{Ratio, Spans};
 use wavetank_raft::{ReadPath, Span};
 
-/// The clients of a run.
+/// The plan of the clients of a run.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct KvPlan {
     /// The number of clients that look for the leader, write and read.
     pub followers: u16,
     /// The number of pinned clients. A pinned client only reads, always from the same server and without
-    /// retries. Therefore it can see the answers of an old leader.
+    /// retries. Therefore a pinned client can get answers from an old leader.
     pub pinned: u16,
     /// The number of keys, at least 1. Fewer keys give more conflicts.
     pub keys: u32,
@@ -21,22 +21,23 @@ pub struct KvPlan {
     pub think: Spans,
     /// The time between two operations of a pinned client.
     pub pinned_think: Spans,
-    /// The time that a client waits for an answer before it tries another server.
+    /// The time that a client waits for an answer before the client tries another server.
     pub patience: Span,
-    /// The time that a client waits after a refusal before it tries again.
+    /// The time that a client waits after a refusal before the client tries again.
     pub backoff: Spans,
-    /// The maximum number of requests for one operation, at least 1. After the last one, the client gives up.
+    /// The maximum number of requests for one operation, at least 1. After the last request, the client gives
+    /// up.
     pub tries: u32,
     /// The share of writes among the operations.
     pub writes: Ratio,
     /// The shares of the kinds of writes.
     pub verbs: Verbs,
-    /// The shares of the read paths.
+    /// The shares of the read paths that clients without a pinned server use.
     pub reads: Reads,
     /// The shares of the read paths that pinned clients use.
     pub pinned_reads: Reads,
-    /// The share of refusals after which a client gives up at once. With such clients, the checks can judge
-    /// that a refused write is never applied.
+    /// The share of refusals after which a client gives up immediately. A write then ends as refused, and the
+    /// checks verify that a refused write is never applied.
     pub resign: Ratio,
     /// The share of unknown outcomes after which a client starts a new session. The last command of the old
     /// session may still take effect later.
@@ -73,8 +74,8 @@ pub struct Reads {
 }
 
 impl KvPlan {
-    /// Makes a plan with a few clients of each kind. Each client begins an operation every few dozen
-    /// milliseconds.
+    /// Makes a plan with a few clients of each kind. Each client waits at most 200 milliseconds between two
+    /// operations.
     #[must_use]
     pub fn calm() -> Self {
         Self {
@@ -99,9 +100,9 @@ impl KvPlan {
 }
 
 impl From<&ClientPlan> for KvPlan {
-    /// Derives the clients from a plan. They send all kinds of writes, and one pinned client is added for
-    /// every two other clients. If all reads use leases, each server gets a fast pinned client: a lease that
-    /// is used too long can be seen only within a fraction of a timeout.
+    /// Derives the clients from a plan. The clients send all kinds of writes. One pinned client is added for
+    /// every two other clients. If all reads use leases, seven fast pinned clients are added instead, because
+    /// a check can see an expired lease in use only during a fraction of a timeout.
     fn from(clients: &ClientPlan) -> Self {
         let of = |path| u32::from(clients.reads.contains(&path));
         let [index, lease, verify] = [ReadPath::Index, ReadPath::Lease, ReadPath::Verify].map(of);

@@ -13,7 +13,7 @@ pub struct KvScript {
     plan: KvPlan,
     /// The sessions of the clients that write.
     sessions: Vec<ClientSession>,
-    /// The session that began last.
+    /// The number of the session that began last.
     last: u32,
 }
 
@@ -21,10 +21,10 @@ pub struct KvScript {
 #[derive(Debug)]
 struct ClientSession {
     number: u32,
-    /// The sequence number of its last command.
+    /// The sequence number of the last command in the session.
     sequence: u32,
-    /// A key, and the value that the client last wrote or read there. The next cas of the client expects this
-    /// value.
+    /// A key, and the value of this key that the client last wrote or read. The next compare-and-set of the
+    /// client expects this value.
     known: Option<(u32, Vec<u8>)>,
 }
 
@@ -63,7 +63,7 @@ impl Script for KvScript {
     }
 }
 
-/// The key and the value that an operation read or wrote.
+/// Returns the value that an operation read or wrote. Returns `None` if the client does not know the value.
 fn learned_value(operation: &KvOperation) -> Option<Vec<u8>> {
     match operation.answer()? {
         OperationAnswer::Got(bytes) => Some(Got::decode(bytes)?.value.to_vec()),
@@ -74,7 +74,7 @@ fn learned_value(operation: &KvOperation) -> Option<Vec<u8>> {
     }
 }
 
-/// Draws an operation. `operation` is its number.
+/// Draws an operation. `operation` is the number of the operation.
 fn draw(plan: &KvPlan, session: &mut ClientSession, operation: u64, rng: &mut Stream) -> KvWant {
     // Always draw four numbers, so that the next operation does not depend on this one.
     let (kind, verb, way, place) = (rng.draw(), rng.draw(), rng.draw(), rng.draw());
@@ -105,7 +105,8 @@ fn draw_read(plan: &KvPlan, rng: &mut Stream) -> KvWant {
     KvWant::read(place.below(u64::from(plan.keys)) as u32, path)
 }
 
-/// Draws an index with a probability that follows the shares. Returns the first index if all shares are zero.
+/// Draws an index of `shares`. The probability of an index is its share divided by the sum of all shares.
+/// Returns the first index if all shares are zero.
 fn share(shares: [u32; 4], drawn: Draw) -> usize {
     let mut at = drawn.below(u64::from(shares.iter().sum::<u32>()));
     for (which, &share) in shares.iter().enumerate() {

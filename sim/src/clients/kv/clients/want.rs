@@ -1,4 +1,4 @@
-//! The request of an operation on the store, and its form in traces.
+//! The request of an operation on the store, and the text of the request in traces.
 
 use super::KvOperation;
 use crate::clients::callers::{OperationAnswer, Wanted};
@@ -30,7 +30,8 @@ impl KvWant {
         Self { key: command.key, want: Want::ApplyLog { data, extensions } }
     }
 
-    /// Creates the request to read a key by this path. `None` reads the local state, which may be old.
+    /// Creates the request to read a key by this path. If `path` is `None`, the server reads its local state.
+    /// This state may be old.
     #[must_use]
     pub fn read(key: u32, path: Option<ReadPath>) -> Self {
         let query = wire::query(key);
@@ -43,13 +44,13 @@ impl KvWant {
 }
 
 impl KvOperation {
-    /// The command, if the operation is a write.
+    /// Returns the command, if the operation is a write.
     #[must_use]
     pub fn command(&self) -> Option<Command<'_>> {
         self.bytes().map(decoded)
     }
 
-    /// The bytes of the command, if the operation is a write.
+    /// Returns the bytes of the command, if the operation is a write.
     #[must_use]
     pub const fn bytes(&self) -> Option<&Data> {
         match &self.wanted.want {

@@ -1,5 +1,5 @@
-//! An acknowledged write was applied at the reported index with the reported outcome, and it stays applied
-//! (thesis §6.3).
+//! An acknowledged write was applied at the reported index with the reported outcome, and the write stays
+//! applied (thesis §6.3).
 //!
 //! The check is demanded at every acknowledged write.
 
@@ -11,7 +11,7 @@ use crate::clients::kv::wire::{CommandOutcome, Response};
 use std::collections::BTreeMap;
 use wavetank_raft::Index;
 
-/// The acknowledged writes, by the index that their answer reports.
+/// The operation number of each acknowledged write, by the index that the answer reports.
 #[derive(Debug, Default)]
 pub(super) struct AckedWrites(BTreeMap<Index, u64>);
 
@@ -20,7 +20,9 @@ impl ClientCheck for AckedWrites {
         if let ClientEvent::DifferentApplied(idx, index) = event {
             let operation = self.0.get(index)?;
             return violated(|| {
-                format!("{idx} applied another command at {index}, where #{operation} was acknowledged")
+                format!(
+                    "{idx} applied another command at {index}, but write #{operation} was acknowledged at {index}"
+                )
             });
         }
         self.acked(record, event.done()?)
@@ -41,7 +43,7 @@ impl AckedWrites {
             && matches!(answered, Some(CommandOutcome::Done | CommandOutcome::Mismatch));
         holds(is_so, || match applied_outcome {
             Some(outcome) => format!("{operation}: the outcome was {outcome:?}"),
-            None => format!("{operation}: no command took effect"),
+            None => format!("{operation}: the command never took effect"),
         })
     }
 }
@@ -93,7 +95,7 @@ mod tests {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").write(2, "b").applied(N1, 1, 1).acks(1, 1, CommandOutcome::Done, 1);
         fixture.applied(N2, 1, 2);
-        let sentence = "n2 applied another command at i1, where #1 was acknowledged";
+        let sentence = "n2 applied another command at i1, but write #1 was acknowledged at i1";
         fixture.expect_violation("acked_writes", sentence);
     }
 }

@@ -1,4 +1,4 @@
-//! A command takes effect at most once, and not before its client sent it (thesis §6.3).
+//! A command takes effect at most once, and not before its client sent the command (thesis §6.3).
 //!
 //! The check is demanded at every acknowledged write. A client may send a command several times.
 
@@ -18,10 +18,12 @@ impl ClientCheck for ExactlyOnce {
         let answered = Response::decode(response)?.effective;
         let floor = record.applied_at_start(operation.number);
         if answered <= floor {
-            return violated(|| format!("{operation}: {floor} was applied before the command was sent"));
+            return violated(|| {
+                format!("{operation}: the command at {floor} was applied before this command was sent")
+            });
         }
         let first = record.effect(&command).map_or(answered, |effect| effect.index);
-        holds(first == answered, || format!("{operation}: it already took effect at {first}"))
+        holds(first == answered, || format!("{operation}: the command already took effect at {first}"))
     }
 }
 
@@ -42,7 +44,8 @@ mod tests {
     fn a_second_effect_is_reported() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).applied(N1, 2, 1).acks(1, 2, CommandOutcome::Done, 2);
-        let sentence = "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: it already took effect at i1";
+        let sentence =
+            "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: the command already took effect at i1";
         fixture.expect_violation("exactly_once", sentence);
     }
 
@@ -51,8 +54,8 @@ mod tests {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
         fixture.acks(2, 2, CommandOutcome::Done, 1);
-        let sentence =
-            "c0 #2 put k1 = \"b\" (s1.2): done by i1, said i2: i1 was applied before the command was sent";
+        let sentence = "c0 #2 put k1 = \"b\" (s1.2): done by i1, said i2: \
+                        the command at i1 was applied before this command was sent";
         fixture.expect_violation("exactly_once", sentence);
     }
 }

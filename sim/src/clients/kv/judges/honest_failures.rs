@@ -1,4 +1,4 @@
-//! A write that ended with a certain failure is never applied (thesis §6.3).
+//! A write that ended with `OperationEnd::Failed` is never applied (thesis §6.3).
 //!
 //! The check is demanded at every failed write and at every applied command.
 
@@ -13,7 +13,8 @@ pub(super) struct HonestFailures(BTreeMap<(u32, u32), u64>);
 
 impl ClientCheck for HonestFailures {
     fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> ClientVerdict {
-        let sentence = |operation, index| format!("#{operation} failed, but a server applied it at {index}");
+        let sentence =
+            |operation, index| format!("#{operation} failed, but a server applied the write at {index}");
         match event {
             ClientEvent::Returned(operation) if operation.ended(OperationEnd::Failed) => {
                 let (command, number) = (operation.command()?, operation.number);
@@ -47,14 +48,14 @@ mod tests {
     fn a_refused_write_is_not_applied_later() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").fails(1).applied(N1, 4, 1);
-        fixture.expect_violation("honest_failures", "#1 failed, but a server applied it at i4");
+        fixture.expect_violation("honest_failures", "#1 failed, but a server applied the write at i4");
     }
 
     #[test]
     fn a_refused_write_was_not_applied_before() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 4, 1).fails(1);
-        fixture.expect_violation("honest_failures", "#1 failed, but a server applied it at i4");
+        fixture.expect_violation("honest_failures", "#1 failed, but a server applied the write at i4");
     }
 
     #[test]

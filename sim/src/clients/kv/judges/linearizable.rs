@@ -1,8 +1,8 @@
 //! The history of every key is linearizable: one order of its operations explains all answers and respects
 //! real time (thesis §6.3, §6.4).
 //!
-//! The check is demanded at the end of the run. It first tries the order of the log, and then searches for
-//! another order. Other checks rely on the order of the log alone.
+//! The check is demanded at the end of the run. The check first tries the order of the log, and then searches
+//! for another order. Other checks rely on the order of the log alone.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, Promises, witness};
@@ -17,14 +17,15 @@ use wavetank_linear::{CheckResult, History, Input, Output};
 #[derive(Debug)]
 pub(super) struct Linearizable {
     promises: Promises,
-    /// The operations on each key that claim to be up to date, in the order of their beginnings.
+    /// For each key, the writes and the reads that claim to see the newest state, in the order in which the
+    /// operations began.
     keys: BTreeMap<u32, Vec<KvOperation>>,
-    /// The position of each open operation in the list of its key.
+    /// For each open operation, by number: the position of the operation in the list of its key.
     open: BTreeMap<u64, usize>,
 }
 
-/// The number of slices of search steps for each key. Values are unique, so nearly every history needs less
-/// than one slice.
+/// The maximum number of slices for the search of one key. A slice has a few thousand search steps. Values
+/// are unique, so nearly every history needs less than one slice.
 const MOST_SLICES: u32 = 256;
 
 impl Linearizable {
@@ -81,7 +82,7 @@ fn input(operation: &KvOperation) -> Input<'_> {
     }
 }
 
-/// Returns the output of an operation, if it is known.
+/// Returns the output of an operation, if the output is known.
 fn output(operation: &KvOperation) -> Option<Output<'_>> {
     if operation.ended(OperationEnd::Failed) {
         return Some(Output::Failed);
@@ -96,7 +97,8 @@ fn output(operation: &KvOperation) -> Option<Output<'_>> {
     }
 }
 
-/// Makes a limit that allows a search this number of slices.
+/// Returns a function that stops a search after this number of slices. The function returns false when the
+/// search must stop.
 fn patience(mut slices: u32) -> impl FnMut() -> bool {
     move || {
         slices = slices.saturating_sub(1);

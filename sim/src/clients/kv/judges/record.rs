@@ -1,4 +1,4 @@
-//! The reference store of the client checks. It keeps the whole history of each key.
+//! The reference store of the client checks. The store keeps the whole history of each key.
 
 use crate::clients::kv::state::Hash;
 use crate::clients::kv::wire::{Command, CommandOutcome, Verb};
@@ -18,14 +18,15 @@ pub(super) struct Record {
     /// The last sequence number that took effect in each session.
     sessions: BTreeMap<u32, u32>,
     keys: BTreeMap<u32, KeyHistory>,
-    /// For each open operation, the index of the last applied command when the operation began.
+    /// For each open operation, by number: the index of the last command that was applied before the
+    /// operation began.
     open: BTreeMap<u64, Index>,
 }
 
-/// The content of an index.
+/// The content of the log at one index.
 #[derive(Debug)]
 enum LogContent {
-    /// No state machine has reported it.
+    /// No state machine has reported the content of this index.
     Unseen,
     /// An entry that is not a command.
     Other,
@@ -39,14 +40,14 @@ pub(super) struct CommandEffect {
     pub(super) outcome: CommandOutcome,
 }
 
-/// A key with all the values that it had.
+/// The present value of a key, and all versions of the key.
 #[derive(Debug, Default)]
 struct KeyHistory {
     value: Vec<u8>,
     versions: Vec<KeyVersion>,
 }
 
-/// A value that a key had.
+/// A version of a key: the index of the command that wrote the value, and the hash of the value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct KeyVersion {
     pub(super) index: Index,
@@ -66,7 +67,8 @@ impl Record {
         index.0 <= self.log.len() as u64
     }
 
-    /// True if a recorded index has this content.
+    /// True if a recorded index has this content, or if its content is unknown. `bytes` is `None` for an
+    /// entry that is not a command.
     pub(super) fn agrees(&self, index: Index, bytes: Option<&Data>) -> bool {
         match (self.place(index), bytes) {
             (LogContent::Unseen, _) | (LogContent::Other, None) => true,
@@ -76,7 +78,7 @@ impl Record {
         }
     }
 
-    /// Returns the command at an index.
+    /// Returns the bytes of the command at an index. Returns `None` if no command at the index is known.
     pub(super) fn command(&self, index: Index) -> Option<&Data> {
         if index == Index::ZERO || !self.is_known(index) {
             return None;
@@ -131,7 +133,7 @@ impl Record {
         self.last_command
     }
 
-    /// Returns the value of a key after this index.
+    /// Returns the version of a key after the entry at this index.
     pub(super) fn version(&self, key: u32, at: Index) -> KeyVersion {
         let Some(key) = self.keys.get(&key) else { return KeyVersion::default() };
         let after = key.versions.partition_point(|version| version.index <= at);
@@ -148,7 +150,7 @@ impl Record {
         self.open.remove(&operation);
     }
 
-    /// Returns the index of the last applied command when an open operation began.
+    /// Returns the index of the last command that was applied before an open operation began.
     pub(super) fn applied_at_start(&self, operation: u64) -> Index {
         self.open.get(&operation).copied().unwrap_or(Index::ZERO)
     }

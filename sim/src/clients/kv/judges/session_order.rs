@@ -1,5 +1,5 @@
-//! A client that reads from a server never sees an older state than in an earlier read, as long as the server
-//! runs (thesis §6.4).
+//! A client that reads from a server never sees an older state than in an earlier read, as long as this
+//! server does not restart (thesis §6.4).
 //!
 //! The check is demanded at every successful read of a client that asks only one server, for every read path.
 
@@ -15,11 +15,11 @@ use wavetank_raft::Index;
 
 #[derive(Debug, Default)]
 pub(super) struct SessionOrder {
-    /// For each server, the number of times that it crashed, halted or started.
+    /// For each server, the number of times that the server crashed, halted or started.
     incarnations: [u64; ServerIdx::MAX_SERVERS],
     /// For each open read, the incarnation of the server when the read began.
     open: BTreeMap<u64, u64>,
-    /// For each client, the incarnation of the server and the index of the state that it saw last.
+    /// For each client, the incarnation of the server and the index of the state in the client's last read.
     last_seen: BTreeMap<u16, (u64, Index)>,
 }
 
@@ -51,7 +51,7 @@ impl SessionOrder {
         let now = Got::decode(bytes)?.applied;
         let before = self.last_seen.insert(operation.client, (incarnation, now));
         let (_, before) = before.filter(|(then, _)| *then == incarnation)?;
-        holds(before <= now, || format!("{operation}: this client had already seen {before}"))
+        holds(before <= now, || format!("{operation}: this client had already seen the state at {before}"))
     }
 }
 
@@ -76,7 +76,8 @@ mod tests {
     fn reads_of_a_running_server_do_not_go_back() {
         let mut fixture = two_writes();
         fixture.stale_read(3, N2).sees(3, 2, 2, "b").stale_read(4, N2).sees(4, 1, 1, "a");
-        let sentence = "c1 #4 stale-read k1 at n2: \"a\" of i1, state i1: this client had already seen i2";
+        let sentence =
+            "c1 #4 stale-read k1 at n2: \"a\" of i1, state i1: this client had already seen the state at i2";
         fixture.expect_violation("session_order", sentence);
     }
 

@@ -1,6 +1,7 @@
 //! Tries the order of the log before any search. A command has the position of its index. A read has the
-//! position after the entry whose state it saw. If this order explains the answers and respects real time,
-//! the history is linearizable. Otherwise the order proves nothing, and a search is needed.
+//! position after the last entry of the state that the read saw. If the order of the log explains the answers
+//! and respects real time, the history is linearizable. Otherwise the order proves nothing, and a search is
+//! needed.
 
 use super::record::Record;
 use crate::clients::callers::OperationAnswer;
@@ -9,7 +10,7 @@ use crate::clients::kv::wire::{CommandOutcome, Got, Response, Verb};
 use crate::observe::OperationEnd;
 use wavetank_raft::Index;
 
-/// An operation at its index.
+/// An operation, and the index at which the operation took effect.
 struct LinearizationPoint<'a> {
     at: Index,
     is_read: bool,
@@ -33,7 +34,8 @@ pub(super) fn explains(operations: &[KvOperation], record: &Record) -> bool {
     })
 }
 
-/// Returns the operations that took effect. Returns `None` if an answer contradicts the log.
+/// Returns the operations that took effect, each with its index. Returns `None` if an answer contradicts the
+/// log.
 fn points<'a>(operations: &'a [KvOperation], record: &Record) -> Option<Vec<LinearizationPoint<'a>>> {
     let mut points = Vec::with_capacity(operations.len());
     for operation in operations {
@@ -55,7 +57,7 @@ fn points<'a>(operations: &'a [KvOperation], record: &Record) -> Option<Vec<Line
     Some(points)
 }
 
-/// Applies the operation to the value of the key. Returns whether the answer fits.
+/// Applies the operation to the value of the key. Returns true if the operation's answer fits the value.
 fn apply(operation: &KvOperation, value: &mut Vec<u8>) -> bool {
     let Some(command) = operation.command() else {
         let Some(OperationAnswer::Got(bytes)) = operation.answer() else { return true };
