@@ -9,6 +9,7 @@ use std::sync::Arc;
 use wavetank_node::LogDisk;
 use wavetank_node::store::{FileSnapshotStore, RedbStore};
 use wavetank_raft::execute::{HARD_STATE, Recovered, Snapshots, Storage, keep_snapshot, load_snapshot};
+use wavetank_raft::store::inmem::InmemStore;
 use wavetank_raft::store::{SnapshotStore, StableStore, StoreError};
 use wavetank_raft::{
     CacheLimits, Configuration, Data, Entries, Entry, Index, LogId, LogOp, Payload, Settings, SnapshotMeta,
