@@ -4,6 +4,7 @@
 //! queues, and the network queues messages.
 
 pub(crate) mod address_book;
+pub(crate) mod cluster_guard;
 pub(crate) mod disk;
 pub(crate) mod machine;
 pub(crate) mod metrics;
@@ -15,7 +16,10 @@ pub(crate) mod state;
 pub(crate) mod status;
 pub(crate) mod worker_queue;
 
+use crate::cluster;
 use crate::driver::address_book::AddressBook;
+use crate::driver::cluster_guard::ClusterGuard;
+use crate::driver::disk::DiskJob;
 use crate::driver::machine::MachineJob;
 use crate::driver::observer::Sink;
 use crate::driver::options::Options;
@@ -24,7 +28,7 @@ use crate::driver::state::RaftState;
 use crate::driver::status::{End, Stats, StatusPublisher};
 use crate::driver::worker_queue::WorkerQueue;
 use crate::panic::caught;
-use crate::transport::{Arrival, Outgoing, Replier, Transport};
+use crate::transport::{Arrival, LocalCluster, Outgoing, Replier, Transport};
 use crate::wire::Header;
 use metrics::Metrics;
 use std::pin::Pin;
@@ -35,8 +39,8 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::{Sleep, sleep};
 use wavetank_raft::{
-    Action, Call, Effects, Event, Halt, Leader, NodeId, Observed, Outcome, Request, RequestId, Response,
-    RpcId, Server, StoreJob, Time, Token,
+    Action, Call, Effects, Event, Halt, NodeId, Observed, Outcome, Request, RequestId, Response, RpcId,
+    Server, StoreJob, Time, Token,
 };
 
 /// The maximum number of items that are taken from one queue before the other queues are served.
@@ -76,7 +80,7 @@ pub(crate) struct Inboxes {
 /// The queues of the workers that may block.
 #[derive(Debug)]
 pub(crate) struct WorkerQueues {
-    pub(crate) disk: WorkerQueue<StoreJob>,
+    pub(crate) disk: WorkerQueue<DiskJob>,
     pub(crate) machine: WorkerQueue<MachineJob>,
     pub(crate) snapshots: WorkerQueue<StoreJob>,
 }
@@ -98,6 +102,7 @@ pub(crate) struct Driver {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) status: StatusPublisher,
     pub(crate) addresses: AddressBook,
+    guard: ClusterGuard,
     calls: PendingCalls,
     repliers: Repliers,
     observers: Vec<Sink>,
@@ -122,6 +127,7 @@ impl Driver {
         queues: WorkerQueues,
         transport: Arc<dyn Transport>,
         mut status: StatusPublisher,
+        local: LocalCluster,
     ) -> Self {
         let now = status.numbers.now();
         status.publish(&server, now);
@@ -133,6 +139,7 @@ impl Driver {
             transport,
             status,
             addresses,
+            guard: ClusterGuard::new(local),
             calls: PendingCalls::default(),
             repliers: Repliers::default(),
             observers: Vec::new(),
@@ -268,15 +275,23 @@ impl Driver {
             }
             Arrival::Response { from, rpc, response } => {
                 self.metrics.answered(from, rpc, now);
+                self.guard.on_answered(from);
                 self.step(Event::Response { from, rpc, response }, now);
             }
             Arrival::Speaks { peer, dialect } => self.step(Event::PeerSpeaks { peer, dialect }, now),
+            Arrival::Refused { from, why } => self.refused(from, why),
+            Arrival::TooLarge { to: peer, entry, bytes, limit } => {
+                self.observe(&Observed::EntryTooLarge { peer, entry, bytes, limit });
+            }
             Arrival::Failed(error) => self.step(Event::StoreFailed(error), now),
         }
     }
 
     fn peer_calls(&mut self, header: &Header, request: Request, replier: Replier, now: Time) {
         let Some(from) = self.addresses.caller(header) else { return };
+        if let Some(words) = self.refusal(from, header, &request) {
+            return replier.refuse(words);
+        }
         let rpc = self.repliers.open(replier);
         let (name, since) = (metrics::rpc_name(&request), self.status.numbers.now());
         self.has_ignored = false;
@@ -303,13 +318,18 @@ impl Driver {
     fn stats(&self, now: Time) -> Stats {
         let server = self.server.stats(now);
         let state = if self.halt.is_some() { RaftState::Shutdown } else { server.state.into() };
-        Stats { state, server }
+        let (cluster, refused) = (self.guard.local.get(), self.guard.refused);
+        Stats { state, server, cluster, calls_of_other_clusters: refused }
     }
 
     fn call(&mut self, call: Call, reply: OutcomeSender, now: Time) {
         self.metrics.called(&call);
         let request = self.calls.open(reply, weight(&call));
+        if let Call::Bootstrap(configuration) = &call {
+            self.guard.founding = Some(cluster::bootstrapped(configuration, self.options.entropy));
+        }
         self.step(Event::Call { request, call }, now);
+        self.guard.founding = None;
     }
 
     /// Proposes commands. Commands that arrived together become one write, up to a maximum size.
@@ -355,7 +375,13 @@ impl Driver {
         match action {
             Action::Send { to, rpc, request } => self.send(to, rpc, request),
             Action::Reply { rpc, response, .. } => self.reply(rpc, response),
-            Action::Store(job @ (StoreJob::Persist(_) | StoreJob::Fetch { .. })) => self.queues.disk.put(job),
+            Action::Store(job @ (StoreJob::Persist(_) | StoreJob::Fetch { .. })) => {
+                // A bootstrap that is refused stores nothing, and makes no cluster.
+                if let Some(cluster) = self.guard.founding.take() {
+                    self.join(cluster);
+                }
+                self.queues.disk.put(DiskJob::Store(job));
+            }
             Action::Store(job @ (StoreJob::ReadSnapshot { .. } | StoreJob::WriteSnapshot { .. })) => {
                 self.queues.snapshots.put(job);
             }
@@ -381,26 +407,12 @@ impl Driver {
     }
 
     fn observe(&mut self, observed: &Observed) {
+        observer::log(observed);
         match observed {
             Observed::Peer { removed: false, peer } => self.addresses.note(peer),
-            Observed::Ignored(why) => {
-                self.has_ignored = true;
-                tracing::debug!(%why, "a message was ignored");
-            }
-            Observed::State { role, term } => {
-                self.metrics.entered(*role);
-                tracing::info!(state = %role, %term, "entering state");
-            }
-            Observed::Leader(Some(Leader { id, address })) => tracing::info!(%id, %address, "leader"),
-            Observed::Leader(None) => tracing::info!("no leader"),
-            Observed::FailedHeartbeat { peer, silent } => tracing::warn!(%peer, ?silent, "no contact"),
-            Observed::ResumedHeartbeat { peer } => tracing::info!(%peer, "contact again"),
-            Observed::Peer { removed: true, peer } => tracing::info!(id = %peer.id, "a member was removed"),
-            Observed::LostEntries { peer, acknowledged, last } => tracing::error!(
-                %peer, %acknowledged, %last,
-                "a member lost entries that it had acknowledged and does not count for commits any more: remove it and add it again"
-            ),
-            Observed::Truncated { after } => tracing::debug!(%after, "the end of the log was removed"),
+            Observed::Ignored(_) => self.has_ignored = true,
+            Observed::State { role, .. } => self.metrics.entered(*role),
+            _ => {}
         }
         self.observers.retain(|sink| sink.send(observed));
     }

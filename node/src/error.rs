@@ -3,7 +3,7 @@
 use crate::address::AddressError;
 use std::fmt;
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{ConfigError, Leader, Refusal, RequestError, ServerId};
+use wavetank_raft::{ClusterId, ConfigError, Leader, Refusal, RequestError, ServerId};
 
 /// The failure of a call to a running server.
 ///
@@ -175,6 +175,13 @@ pub enum StartError {
         /// The name in the configuration.
         started_as: ServerId,
     },
+    /// The log and the snapshots are those of two clusters.
+    OtherCluster {
+        /// The cluster of the log.
+        log: ClusterId,
+        /// The cluster of the snapshots.
+        snapshots: ClusterId,
+    },
     /// A store failed, the contents of the stores contradict each other, or the state machine refused every
     /// snapshot.
     Store(StoreError),
@@ -193,6 +200,11 @@ impl fmt::Display for StartError {
             Self::OtherServer { owner, started_as } => write!(
                 f,
                 "the stores belong to {owner}, so {started_as} cannot use them: start {owner} with these stores, or start {started_as} with empty stores"
+            ),
+            Self::OtherCluster { log, snapshots } => write!(
+                f,
+                "the log belongs to cluster {log}, and the snapshots to cluster {snapshots}: \
+                 start the server with the two that belong together"
             ),
             Self::Store(error) => write!(f, "{error}"),
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),

@@ -8,6 +8,7 @@
 //! protocol is in `wavetank-raft`, and the simulator runs the same code.
 
 mod address;
+mod cluster;
 mod driver;
 mod error;
 mod handle;
@@ -33,8 +34,8 @@ pub use wavetank_raft::store::{
     SnapshotWriter, StableStore, StoreError, StoreErrorKind,
 };
 pub use wavetank_raft::{
-    AppendEntries, AppendEntriesResponse, Config, ConfigError, Configuration, ConfigurationError, Data,
-    Dialect, Entries, Entry, Halt, HardState, Ignored, Index, InstallSnapshot, InstallSnapshotResponse,
+    AppendEntries, AppendEntriesResponse, ClusterId, Config, ConfigError, Configuration, ConfigurationError,
+    Data, Dialect, Entries, Entry, Halt, HardState, Ignored, Index, InstallSnapshot, InstallSnapshotResponse,
     LatestConfiguration, Leader, LogId, LogOp, Member, NodeId, Observed, Payload, Refusal, Reloadable,
     Request, RequestPreVote, RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, RoleName,
     RpcId, ServerAddress, ServerId, Settings, SnapshotMeta, Span, Suffrage, Term, Time, TimeoutNow,

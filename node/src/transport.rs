@@ -13,12 +13,14 @@ pub use tcp::{Limits, TcpTransport, TransportError};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};
 
+pub use crate::cluster::LocalCluster;
+
 use crate::address::AddressFormat;
 use crate::wire::Header;
 use std::fmt;
 use tokio::sync::mpsc;
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{Dialect, NodeId, Request, Response, RpcId, ServerAddress, ServerId};
+use wavetank_raft::{Dialect, LogId, NodeId, Request, Response, RpcId, ServerAddress, ServerId};
 
 /// A network, in the form that the driver uses.
 pub trait Transport: Send + Sync + 'static {
@@ -60,6 +62,8 @@ pub struct Local {
     pub address: ServerAddress,
     /// The protocol version that the server speaks.
     pub protocol_version: u8,
+    /// The cluster to which it belongs. The server sets it while it runs.
+    pub cluster: LocalCluster,
 }
 
 /// A call that is to be sent to a peer.
@@ -96,6 +100,24 @@ pub enum Arrival {
         /// The content of the answer.
         response: Response,
     },
+    /// A peer refuses a call of this server.
+    Refused {
+        /// The peer that refuses.
+        from: NodeId,
+        /// The reason that the peer gives.
+        why: String,
+    },
+    /// An entry is too large for a message, and was not sent. It is reported once for each entry and peer.
+    TooLarge {
+        /// The peer that does not get the entry.
+        to: NodeId,
+        /// The entry.
+        entry: LogId,
+        /// The size of the message in bytes.
+        bytes: u64,
+        /// The largest size of a message in bytes.
+        limit: u64,
+    },
     /// A task of the transport has panicked. The server stops with this error.
     Failed(StoreError),
     /// The dialect of a peer is now known. Before this, the server assumes Wavetank's dialect.
@@ -108,17 +130,22 @@ pub enum Arrival {
 }
 
 /// Takes the answer to one call. If it is dropped without an answer, the caller gets no answer or a refusal.
-pub struct Replier(Box<dyn FnOnce(Response) + Send>);
+pub struct Replier(Box<dyn FnOnce(Result<Response, String>) + Send>);
 
 impl Replier {
-    /// Creates a replier that passes the answer to `to`.
-    pub fn new(to: impl FnOnce(Response) + Send + 'static) -> Self {
+    /// Creates a replier that passes the answer to `to`: a response, or the reason for a refusal.
+    pub fn new(to: impl FnOnce(Result<Response, String>) + Send + 'static) -> Self {
         Self(Box::new(to))
     }
 
     /// Sends the answer.
     pub fn reply(self, response: Response) {
-        (self.0)(response);
+        (self.0)(Ok(response));
+    }
+
+    /// Refuses the call for this reason.
+    pub fn refuse(self, why: String) {
+        (self.0)(Err(why));
     }
 }
 
@@ -137,6 +164,7 @@ impl Local {
             id: Some(self.id.clone()),
             address: Some(self.address.clone()),
             to: None,
+            cluster: self.cluster.get(),
             dialect,
         }
     }

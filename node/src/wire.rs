@@ -32,7 +32,7 @@ use fields::Field;
 use message as go;
 use pack::Packer;
 use unpack::Unpacker;
-use wavetank_raft::{Dialect, Request, Response, ServerAddress, ServerId};
+use wavetank_raft::{ClusterId, Dialect, Request, Response, ServerAddress, ServerId};
 
 /// The header of every message: its sender.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,6 +45,8 @@ pub struct Header {
     pub address: Option<ServerAddress>,
     /// The intended receiver, if the call names one. Only our servers do so, and never in an answer.
     pub to: Option<ServerId>,
+    /// The cluster of the sender, if the sender says it. Only our servers do so, and never in an answer.
+    pub cluster: Option<ClusterId>,
     /// The dialect, which decides which fields are written.
     pub dialect: Dialect,
 }
@@ -69,8 +71,14 @@ pub type Reply = Result<(Header, Response), String>;
 
 impl Header {
     /// HashiCorp's servers leave the header of some answers empty.
-    pub const EMPTY: Self =
-        Self { protocol_version: 0, id: None, address: None, to: None, dialect: Dialect::HashiCorp };
+    pub const EMPTY: Self = Self {
+        protocol_version: 0,
+        id: None,
+        address: None,
+        to: None,
+        cluster: None,
+        dialect: Dialect::HashiCorp,
+    };
 
     /// True if our additional fields may be used.
     #[must_use]

@@ -4,8 +4,10 @@
 //! the snapshots. In the simulator they run at virtual times; in a real node each has its own
 //! thread. They make no decisions of the protocol.
 
+mod log_record;
 mod machine;
 
+pub use log_record::LogRecord;
 pub use machine::{Machine, keep_snapshot, load_snapshot};
 
 use crate::config::{CacheLimits, Settings};
@@ -25,8 +27,7 @@ use alloc::vec::Vec;
 /// records; a crash between these writes can lose a vote (its issue #661).
 pub const HARD_STATE: &[u8] = b"HardState";
 
-/// The key of a record in the stable store: the index up to which the log was compacted. A snapshot must
-/// reach this index.
+/// The key of the [`LogRecord`].
 pub const COMPACTED: &[u8] = b"Compacted";
 
 /// The key of the record of [`LogOp::CatchUp`] in the stable store.
@@ -92,8 +93,9 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     /// it, the log is deleted: the snapshot includes all of its entries that were committed.
     ///
     /// # Errors
-    /// Returns an error if a store fails, if only the vote record is missing, if the log has a gap or begins
-    /// after the end of the snapshot, or if a term is lower than the term before it.
+    /// Returns an error if a store fails, if the vote record or the log is missing although the server had
+    /// entries, if the log has a gap or begins after the end of the snapshot, or if a term is lower than
+    /// the term before it.
     pub fn recover(
         &mut self,
         snapshot: Option<Arc<SnapshotMeta>>,
@@ -106,6 +108,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         };
         self.expect_snapshot(end)?;
         let log = self.recover_log(end, cache)?;
+        self.note_entries()?;
         let catch_up = match self.stable.get(CATCH_UP)? {
             Some(record) => decode_catch_up(&record)?,
             None => LogId::ZERO,
@@ -128,12 +131,10 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     /// Checks that the snapshot reaches the end of the last compaction. Without this check, an empty log
     /// without snapshots would look like the log of a blank server.
     fn expect_snapshot(&self, snapshot: LogId) -> Result<(), StoreError> {
-        let Some(record) = self.stable.get(COMPACTED)? else { return Ok(()) };
-        let upto = record.as_slice().try_into().map(u64::from_be_bytes).map(Index);
-        if upto.is_ok_and(|upto| upto <= snapshot.index) {
+        let upto = self.log_record()?.compacted;
+        if upto <= snapshot.index {
             return Ok(());
         }
-        let upto = upto.map_or_else(|_| "an unknown index".into(), |upto| format!("{upto}"));
         let what = format!(
             "the log was compacted up to {upto}, but the newest readable snapshot ends at {snapshot}"
         );
@@ -143,6 +144,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     fn recover_log(&mut self, snapshot: LogId, cache: CacheLimits) -> Result<LogImage, StoreError> {
         let (first, last) = (self.log.first_index()?, self.log.last_index()?);
         if first == Index::ZERO {
+            self.log_record()?.expect_empty()?;
             self.record_compaction(snapshot.index)?;
             return Ok(LogImage::new(snapshot, cache));
         }
@@ -171,11 +173,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     /// Records that an empty log begins after a snapshot. The server may have crashed after it stored the
     /// snapshot of a leader, and before it recorded that the snapshot replaces the log.
     fn record_compaction(&mut self, upto: Index) -> Result<(), StoreError> {
-        let record = upto.0.to_be_bytes();
-        if upto == Index::ZERO || self.stable.get(COMPACTED)?.is_some_and(|known| known == record) {
-            return Ok(());
-        }
-        self.stable.set(COMPACTED, &record)
+        self.set_log_record(LogRecord { compacted: upto, has_entries: false })
     }
 
     fn based_on(&self, first: Index, cache: CacheLimits) -> Result<LogImage, StoreError> {
@@ -205,19 +203,19 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         if let Some(hard_state) = write.hard_state {
             self.persist_hard_state(hard_state)?;
         }
-        if let Some(record) = encode_compaction(&write.log) {
-            self.stable.set(COMPACTED, &record)?;
+        if matches!(write.log, LogOp::Replace(_) | LogOp::Compact(_)) {
+            self.before_deletion(&write.log)?;
         }
         match &write.log {
             LogOp::Keep => Ok(()),
-            LogOp::Append(entries) => self.log.store_logs(entries),
+            LogOp::Append(entries) => self.append(entries),
             LogOp::Replace(entries) => {
                 let first = entries.first().map_or(Index::ZERO, |entry| entry.id.index);
                 self.log.delete_range(first, self.log.last_index()?)?;
-                self.log.store_logs(entries)
+                self.append(entries)
             }
             LogOp::Compact(upto) => self.log.delete_range(self.log.first_index()?, *upto),
-            LogOp::Discard(_) => self.log.delete_range(self.log.first_index()?, self.log.last_index()?),
+            LogOp::Discard(upto) => self.discard(*upto),
             LogOp::CatchUp(upto) => self.stable.set(CATCH_UP, &encode_catch_up(*upto)),
         }
     }
@@ -234,7 +232,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     /// entries if the log does not have `first`.
     ///
     /// # Errors
-    /// Returns an error if the store fails.
+    /// Returns an error if the store fails, or if the whole log is missing.
     pub fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError> {
         let mut entries = Vec::new();
         let mut bytes = 0;
@@ -245,6 +243,9 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
                 break;
             }
             entries.push(entry);
+        }
+        if entries.is_empty() && self.log.first_index()? == Index::ZERO {
+            self.log_record()?.expect_empty()?;
         }
         Ok(entries.into())
     }
@@ -272,16 +273,6 @@ fn decode_hard_state(record: &[u8]) -> Result<HardState, StoreError> {
             let what = format!("the vote record has an invalid length of {} bytes", record.len());
             Err(StoreError::new(StoreErrorKind::Corrupt, what))
         }
-    }
-}
-
-/// Encodes the record that is stored under [`COMPACTED`], if this change of the log deletes entries that a
-/// snapshot replaces.
-#[must_use]
-pub fn encode_compaction(op: &LogOp) -> Option<[u8; 8]> {
-    match op {
-        LogOp::Compact(upto) | LogOp::Discard(upto) => Some(upto.0.to_be_bytes()),
-        LogOp::Keep | LogOp::Append(_) | LogOp::Replace(_) | LogOp::CatchUp(_) => None,
     }
 }
 

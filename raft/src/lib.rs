@@ -65,4 +65,6 @@ pub use server::io::{
 };
 pub use server::stats::{LatestConfiguration, Stats};
 pub use timeout::Entropy;
-pub use types::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Span, Term, Time, Token};
+pub use types::{
+    ClusterId, Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Span, Term, Time, Token,
+};

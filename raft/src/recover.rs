@@ -55,7 +55,7 @@ pub fn recover_cluster<L: LogStore, S: StableStore, N: SnapshotStore, F: Fsm>(
     replay(storage, snapshots, machine, &found)?;
     let meta = SnapshotMeta { last, configuration, configuration_index: last.index, size: 0, checksum: 0 };
     let meta = machine.take_snapshot(&meta, &mut snapshots.store)?;
-    storage.log.delete_range(storage.log.first_index()?, storage.log.last_index()?)?;
+    storage.discard(last.index)?;
     if last < found.catch_up {
         // No leader is left whose log reaches the position.
         storage.stable.set(CATCH_UP, &encode_catch_up(LogId::ZERO))?;

@@ -11,7 +11,7 @@ pub use state_io::{SnapshotReader, SnapshotWriter};
 use crate::configuration::Configuration;
 use crate::entry::{Data, Entry};
 use crate::message::SnapshotMeta;
-use crate::types::{Index, LogId, Term};
+use crate::types::{ClusterId, Index, LogId, Term};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -173,6 +173,17 @@ pub trait SnapshotStore {
         Ok(self.list()?.first().map_or(LogId::ZERO, |meta| meta.last))
     }
 
+    /// The cluster to which the snapshots belong, as far as the store knows.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn cluster(&self) -> Result<Option<ClusterId>, StoreError> {
+        Ok(None)
+    }
+
+    /// Sets the cluster to which snapshots belong that are begun from now on.
+    fn set_cluster(&mut self, _cluster: ClusterId) {}
+
     /// Opens a snapshot after comparing its bytes with its checksum.
     ///
     /// # Errors
@@ -260,6 +271,14 @@ impl<T: SnapshotStore> SnapshotStore for &mut T {
 
     fn newest_end(&self) -> Result<LogId, StoreError> {
         (**self).newest_end()
+    }
+
+    fn cluster(&self) -> Result<Option<ClusterId>, StoreError> {
+        (**self).cluster()
+    }
+
+    fn set_cluster(&mut self, cluster: ClusterId) {
+        (**self).set_cluster(cluster);
     }
 
     fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, Self::Source), StoreError> {

@@ -131,7 +131,8 @@ impl Attacker {
         let dialect = self.chance.one_of(&[Dialect::HashiCorp, Dialect::Wavetank]);
         let protocol_version = self.chance.one_of(&[3, 3, 3, 2, 0, -1, i64::MAX]);
         let (id, address) = (Some(name.as_str().into()), Some(name.as_str().into()));
-        Header { protocol_version, id, address, to, dialect }
+        let cluster = self.chance.chance(1, 8).then(|| ClusterId(self.chance.below(1000)));
+        Header { protocol_version, id, address, to, cluster, dialect }
     }
 
     fn request(&mut self) -> Request {

@@ -7,8 +7,8 @@ use wavetank_node::store::codec;
 use wavetank_node::wire::{self, Header, Kind, Scan, WireError};
 use wavetank_raft::checksum::Checksum;
 use wavetank_raft::{
-    AppendEntries, AppendEntriesResponse, Change, Configuration, Data, Dialect, Entry, Extended, Index,
-    InstallSnapshot, InstallSnapshotResponse, LogId, Member, Payload, Request, RequestPreVote,
+    AppendEntries, AppendEntriesResponse, Change, ClusterId, Configuration, Data, Dialect, Entry, Extended,
+    Index, InstallSnapshot, InstallSnapshotResponse, LogId, Member, Payload, Request, RequestPreVote,
     RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, SnapshotMeta, Term, TimeoutNow,
     TimeoutNowResponse,
 };
@@ -181,13 +181,11 @@ fn plain_response(response: Response) -> Response {
 }
 
 fn header(d: &mut Decisions<'_>) -> Header {
-    Header {
-        protocol_version: i64::try_from(d.pick(4)).expect("the number is small"),
-        id: d.coin().then(|| "n1".into()),
-        address: d.coin().then(|| "a1".into()),
-        to: None,
-        dialect: d.one_of(&[Dialect::Wavetank, Dialect::HashiCorp]),
-    }
+    let protocol_version = i64::try_from(d.pick(4)).expect("the number is small");
+    let (id, address) = (d.coin().then(|| "n1".into()), d.coin().then(|| "a1".into()));
+    let dialect = d.one_of(&[Dialect::Wavetank, Dialect::HashiCorp]);
+    let cluster = (id.is_some() && dialect == Dialect::Wavetank).then_some(ClusterId(u64::MAX));
+    Header { protocol_version, id, address, to: None, cluster, dialect }
 }
 
 /// A number whose encoding may have any length. It stays below values that no cluster reaches.

@@ -61,7 +61,19 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("scenarios", &["command_log", "trace", "dsl", "stories", "registry", "cli"]),
     (
         "node",
-        &["panic", "leader", "address", "wire", "store", "transport", "error", "driver", "handle", "prelude"],
+        &[
+            "panic",
+            "leader",
+            "address",
+            "cluster",
+            "wire",
+            "store",
+            "transport",
+            "error",
+            "driver",
+            "handle",
+            "prelude",
+        ],
     ),
 ];
 

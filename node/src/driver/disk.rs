@@ -9,19 +9,30 @@ use std::time::Instant;
 use wavetank_raft::execute::{Recovered, Storage};
 use wavetank_raft::store::{LogStore, StableStore, StoreError, StoreErrorKind};
 use wavetank_raft::{
-    CacheLimits, Entries, Entry, Event, Index, LogOp, RpcId, ServerId, Settings, SnapshotMeta, StoreJob,
-    Write,
+    CacheLimits, ClusterId, Entries, Entry, Event, Index, LogOp, RpcId, ServerId, Settings, SnapshotMeta,
+    StoreJob, Write,
 };
 
 /// The key of the record with the number of starts.
 const INCARNATION: &[u8] = b"Incarnation";
 /// The key of the record with the name of the server to which the disk belongs.
 const OWNER: &[u8] = b"ServerId";
+/// The key under which the cluster of the server is kept.
+const CLUSTER: &[u8] = b"ClusterId";
 /// The maximum number of entries in a group. The first write of a group must not wait for too many others.
 const GROUP: usize = 4096;
 /// The number of bytes after which a group takes no further write. A group must be written well within
 /// `disk_stall_timeout`, because a leader steps down if its disk reports nothing for that time.
 const GROUP_BYTES: u64 = 8 << 20;
+
+/// A job of the disk.
+#[derive(Debug)]
+pub(crate) enum DiskJob {
+    /// A job of the protocol.
+    Store(StoreJob),
+    /// Store the cluster to which the server belongs.
+    SetCluster(ClusterId),
+}
 
 /// A store for the log and the vote record, in the form that the storage executor uses.
 ///
@@ -45,6 +56,23 @@ pub trait LogDisk: Send + 'static {
     /// Returns an error if the store fails, or the record of the owner is damaged.
     fn owner(&mut self, server: &ServerId) -> Result<ServerId, StoreError> {
         Ok(server.clone())
+    }
+
+    /// Returns the cluster to which the server belongs, if the disk has it.
+    ///
+    /// # Errors
+    /// When the store fails, or the record is damaged.
+    fn cluster(&mut self) -> Result<Option<ClusterId>, StoreError> {
+        Ok(None)
+    }
+
+    /// Stores the cluster to which the server belongs. A store without this method knows no cluster after a
+    /// restart, and the server learns it from its leader again.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn set_cluster(&mut self, _cluster: ClusterId) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// Counts this start of the server. The returned number is larger at every start.
@@ -91,6 +119,14 @@ where
         own(&mut self.stable, server)
     }
 
+    fn cluster(&mut self) -> Result<Option<ClusterId>, StoreError> {
+        cluster_in(&self.stable)
+    }
+
+    fn set_cluster(&mut self, cluster: ClusterId) -> Result<(), StoreError> {
+        self.stable.set(CLUSTER, &cluster.0.to_be_bytes())
+    }
+
     fn next_incarnation(&mut self) -> Result<u32, StoreError> {
         count_start(&mut self.stable)
     }
@@ -113,12 +149,12 @@ where
                     | LogOp::Discard(_)
                     | LogOp::CatchUp(_),
                 ) => {
-                    store(&mut self.log, &mut together)?;
+                    store(self, &mut together)?;
                     self.persist(write)?;
                 }
             }
         }
-        store(&mut self.log, &mut together)
+        store(self, &mut together)
     }
 
     fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError> {
@@ -130,11 +166,14 @@ where
     }
 }
 
-fn store(log: &mut impl LogStore, together: &mut Vec<Entry>) -> Result<(), StoreError> {
+fn store<L: LogStore, S: StableStore>(
+    storage: &mut Storage<L, S>,
+    together: &mut Vec<Entry>,
+) -> Result<(), StoreError> {
     if together.is_empty() {
         return Ok(());
     }
-    let stored = log.store_logs(together);
+    let stored = storage.append(together);
     together.clear();
     stored
 }
@@ -150,6 +189,14 @@ impl LogDisk for RedbStore {
 
     fn owner(&mut self, server: &ServerId) -> Result<ServerId, StoreError> {
         own(self, server)
+    }
+
+    fn cluster(&mut self) -> Result<Option<ClusterId>, StoreError> {
+        cluster_in(self)
+    }
+
+    fn set_cluster(&mut self, cluster: ClusterId) -> Result<(), StoreError> {
+        self.set(CLUSTER, &cluster.0.to_be_bytes())
     }
 
     fn next_incarnation(&mut self) -> Result<u32, StoreError> {
@@ -180,6 +227,13 @@ fn own(stable: &mut impl StableStore, server: &ServerId) -> Result<ServerId, Sto
     }
     stable.set(OWNER, server.as_str().as_bytes())?;
     Ok(server.clone())
+}
+
+fn cluster_in(stable: &impl StableStore) -> Result<Option<ClusterId>, StoreError> {
+    let Some(record) = stable.get(CLUSTER)? else { return Ok(None) };
+    let number = record.as_slice().try_into().map(u64::from_be_bytes);
+    let damage = |_| StoreError::new(StoreErrorKind::Corrupt, "the record of the cluster has no eight bytes");
+    number.map(|number| Some(ClusterId(number))).map_err(damage)
 }
 
 fn count_start(stable: &mut impl StableStore) -> Result<u32, StoreError> {
@@ -215,12 +269,12 @@ impl<D: LogDisk> DiskWorker<D> {
     }
 
     /// Takes the writes at the head of the queue, up to the next job of another kind.
-    fn take_group(&mut self, jobs: &mut VecDeque<StoreJob>) {
+    fn take_group(&mut self, jobs: &mut VecDeque<DiskJob>) {
         let (mut entries, mut bytes) = (0, 0);
         self.group.clear();
         while entries < GROUP && bytes < GROUP_BYTES {
             match jobs.pop_front() {
-                Some(StoreJob::Persist(write)) => {
+                Some(DiskJob::Store(StoreJob::Persist(write))) => {
                     entries += count(&write.log);
                     bytes += weight(&write.log);
                     self.group.push(write);
@@ -269,21 +323,28 @@ fn weight(op: &LogOp) -> u64 {
     }
 }
 
-impl<D: LogDisk> Worker<StoreJob> for DiskWorker<D> {
-    fn work(&mut self, jobs: &mut VecDeque<StoreJob>, reports: &mut Vec<Event>) {
+impl<D: LogDisk> Worker<DiskJob> for DiskWorker<D> {
+    fn work(&mut self, jobs: &mut VecDeque<DiskJob>, reports: &mut Vec<Event>) {
         if self.has_failed {
             return jobs.clear();
         }
         match jobs.front() {
-            Some(StoreJob::Persist(_)) => {
+            Some(DiskJob::Store(StoreJob::Persist(_))) => {
                 self.take_group(jobs);
                 reports.extend(self.persist_group());
             }
-            Some(&StoreJob::Fetch { ticket, first, last }) => {
+            Some(&DiskJob::Store(StoreJob::Fetch { ticket, first, last })) => {
                 reports.push(self.fetch(ticket, first, last));
                 jobs.pop_front();
             }
-            Some(StoreJob::ReadSnapshot { .. } | StoreJob::WriteSnapshot { .. }) => {
+            Some(&DiskJob::SetCluster(cluster)) => {
+                if let Err(error) = self.disk.set_cluster(cluster) {
+                    self.has_failed = true;
+                    reports.push(Event::StoreFailed(error));
+                }
+                jobs.pop_front();
+            }
+            Some(DiskJob::Store(StoreJob::ReadSnapshot { .. } | StoreJob::WriteSnapshot { .. })) => {
                 unreachable!("jobs for snapshots are in another queue")
             }
             None => {}

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
-use wavetank_raft::Observed;
+use wavetank_raft::{Leader, Observed};
 
 /// The receiving end of an observer. If its queue is full, the next observations are dropped and counted; the
 /// server never waits for its observers.
@@ -59,6 +59,36 @@ impl Sink {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
         !self.queue.is_closed()
+    }
+}
+
+/// Logs an observation.
+pub(crate) fn log(observed: &Observed) {
+    match observed {
+        Observed::State { role, term } => tracing::info!(state = %role, %term, "entering state"),
+        Observed::Leader(Some(Leader { id, address })) => tracing::info!(%id, %address, "leader"),
+        Observed::Leader(None) => tracing::info!("no leader"),
+        Observed::FailedHeartbeat { peer, silent } => tracing::warn!(%peer, ?silent, "no contact"),
+        Observed::ResumedHeartbeat { peer } => tracing::info!(%peer, "contact again"),
+        Observed::Peer { removed: true, peer } => tracing::info!(id = %peer.id, "a member was removed"),
+        Observed::LostEntries { peer, acknowledged, last } => tracing::error!(
+            %peer, %acknowledged, %last,
+            "a member lost entries that it had acknowledged and does not count for commits any more: remove it and add it again"
+        ),
+        Observed::OtherCluster { peer, own, other } => {
+            tracing::warn!(
+                %peer, %own, %other,
+                "calls from a server of another cluster are refused: to join it, this server needs empty stores"
+            );
+        }
+        Observed::EntryTooLarge { peer, entry, bytes, limit } => tracing::error!(
+            %peer, %entry, bytes, limit,
+            "an entry is larger than message_bytes and cannot be sent: raise message_bytes on all servers"
+        ),
+        // The transport has logged it with the address.
+        Observed::CallsRefused { .. } | Observed::Peer { removed: false, .. } => {}
+        Observed::Truncated { after } => tracing::debug!(%after, "the end of the log was removed"),
+        Observed::Ignored(why) => tracing::debug!(%why, "a message was ignored"),
     }
 }
 

@@ -2,6 +2,7 @@
 //! to followers, and writes the pieces that come from the leader.
 
 use crate::driver::worker_queue::Worker;
+use crate::transport::LocalCluster;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wavetank_raft::execute::Snapshots;
@@ -11,23 +12,27 @@ use wavetank_raft::{Event, LogId, SnapshotMeta, StoreJob};
 /// A snapshot store that several threads use. No lock is held while the bytes of a snapshot are read or
 /// written.
 #[derive(Debug)]
-pub(crate) struct SharedSnapshots<N>(Arc<Mutex<N>>);
+pub(crate) struct SharedSnapshots<N> {
+    store: Arc<Mutex<N>>,
+    /// The cluster whose snapshots the store keeps.
+    local: LocalCluster,
+}
 
 impl<N> Clone for SharedSnapshots<N> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { store: self.store.clone(), local: self.local.clone() }
     }
 }
 
 impl<N> SharedSnapshots<N> {
-    pub(crate) fn new(store: N) -> Self {
-        Self(Arc::new(Mutex::new(store)))
+    pub(crate) fn new(store: N, local: LocalCluster) -> Self {
+        Self { store: Arc::new(Mutex::new(store)), local }
     }
 
     /// Locks the store, even if a thread panicked while it held the lock. Such a store counts as one that has
     /// failed: its snapshots are checked when they are read.
     fn lock(&self) -> MutexGuard<'_, N> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -36,7 +41,11 @@ impl<N: SnapshotStore> SnapshotStore for SharedSnapshots<N> {
     type Source = N::Source;
 
     fn create(&mut self, meta: &SnapshotMeta) -> Result<N::Sink, StoreError> {
-        self.lock().create(meta)
+        let mut store = self.lock();
+        if let Some(cluster) = self.local.get() {
+            store.set_cluster(cluster);
+        }
+        store.create(meta)
     }
 
     fn close(&mut self, sink: N::Sink) -> Result<Arc<SnapshotMeta>, StoreError> {

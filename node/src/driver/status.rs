@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use wavetank_raft::{Configuration, Halt, Index, LatestConfiguration, Leader, NodeId, Server, Term, Time};
+use wavetank_raft::{
+    ClusterId, Configuration, Halt, Index, LatestConfiguration, Leader, NodeId, Server, Term, Time,
+};
 
 /// The number that stands for "never".
 const NEVER: u64 = u64::MAX;
@@ -42,6 +44,10 @@ pub struct Stats {
     pub state: RaftState,
     /// The statistics of the protocol.
     pub server: wavetank_raft::Stats,
+    /// The cluster to which the server belongs; `None` if it is unknown.
+    pub cluster: Option<ClusterId>,
+    /// Calls of servers of other clusters that were refused since the start.
+    pub calls_of_other_clusters: u64,
 }
 
 impl Stats {
@@ -56,6 +62,8 @@ impl Stats {
         for (_, value) in pairs.iter_mut().filter(|(key, _)| *key == "state") {
             *value = self.state.to_string();
         }
+        pairs.push(("cluster", self.cluster.map_or_else(|| "unknown".to_owned(), |id| id.to_string())));
+        pairs.push(("calls_of_other_clusters", self.calls_of_other_clusters.to_string()));
         pairs
     }
 }

@@ -11,7 +11,7 @@ use crate::driver::status::{StatusPublisher, StatusView};
 use crate::driver::worker_queue::{Place, WorkerQueue, WorkerSenders};
 use crate::driver::{Control, Driver, Inboxes, Proposal, WorkerQueues};
 use crate::error::StartError;
-use crate::transport::{Local, Transport};
+use crate::transport::{Local, LocalCluster, Transport};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use wavetank_raft::execute::Machine;
 use wavetank_raft::store::{Fsm, SnapshotStore, StoreError, StoreErrorKind};
-use wavetank_raft::{Boot, Entropy, Server, Settings, SnapshotMeta};
+use wavetank_raft::{Boot, ClusterId, Entropy, Server, Settings, SnapshotMeta};
 
 /// The length of the queue of arrivals. When it is full, a transport waits.
 const ARRIVALS: usize = 1024;
@@ -40,6 +40,7 @@ struct LoadedStores<F: Fsm, D, N: SnapshotStore> {
     disk: D,
     machine: Machine<F>,
     snapshots: SharedSnapshots<N>,
+    local: LocalCluster,
 }
 
 pub(super) async fn start<F, T, D, N>(builder: RaftBuilder<F, T, D, N>) -> Result<Senders, StartError>
@@ -78,7 +79,9 @@ fn read<F: Fsm, D: LogDisk, N: SnapshotStore>(
     if owner != settings.local_id {
         return Err(StartError::OtherServer { owner, started_as: settings.local_id.clone() });
     }
-    let snapshots = SharedSnapshots::new(snapshots);
+    let local = LocalCluster::default();
+    local.set(cluster_of(&mut disk, &snapshots)?);
+    let snapshots = SharedSnapshots::new(snapshots, local.clone());
     let mut machine = Machine::new(fsm);
     let snapshot = load_newest(&mut machine, &snapshots, settings)?;
     let recovered = disk.recover(snapshot, settings.cache_limits())?;
@@ -91,7 +94,18 @@ fn read<F: Fsm, D: LogDisk, N: SnapshotStore>(
         snapshot: recovered.snapshot,
         catch_up: recovered.catch_up,
     };
-    Ok(LoadedStores { boot, disk, machine, snapshots })
+    Ok(LoadedStores { boot, disk, machine, snapshots, local })
+}
+
+/// The cluster to which the stores belong; `None` if neither knows it.
+fn cluster_of(
+    disk: &mut impl LogDisk,
+    snapshots: &impl SnapshotStore,
+) -> Result<Option<ClusterId>, StartError> {
+    match (disk.cluster()?, snapshots.cluster()?) {
+        (Some(log), Some(snapshots)) if log != snapshots => Err(StartError::OtherCluster { log, snapshots }),
+        (log, snapshots) => Ok(log.or(snapshots)),
+    }
 }
 
 /// Loads the newest snapshot that can be read and that the state machine accepts. An older snapshot is enough
@@ -130,7 +144,7 @@ where
     D: LogDisk,
     N: SnapshotStore<Sink: Send, Source: Send> + Send + 'static,
 {
-    let LoadedStores { boot, disk, machine, snapshots } = found;
+    let LoadedStores { boot, disk, machine, snapshots, local: cluster } = found;
     let (reporting, reports) = mpsc::unbounded_channel();
     let (running, ended) = mpsc::channel(1);
     let senders = WorkerSenders { reports: reporting, running };
@@ -153,13 +167,14 @@ where
         id: settings.local_id.clone(),
         address: transport.local_addr(),
         protocol_version: settings.protocol_version,
+        cluster: cluster.clone(),
     };
     let server = Server::boot(settings, boot, status.numbers.now());
     let (inbox, arrivals) = mpsc::channel(ARRIVALS);
     let (controls, controls_out) = mpsc::channel(CONTROLS);
     let (proposals, proposals_out) = mpsc::channel(options.queue.max(1));
     transport.start(local, inbox);
-    let driver = Driver::new(server, options, queues, transport, status);
+    let driver = Driver::new(server, options, queues, transport, status, cluster);
     let inboxes = Inboxes { reports, arrivals, controls: controls_out, proposals: proposals_out };
     tokio::spawn(driver.run(inboxes, ended).in_current_span());
     Ok(Senders { proposals, controls, view })

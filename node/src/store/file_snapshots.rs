@@ -3,14 +3,14 @@
 
 use super::files::{Disk, Files};
 use super::io_error::io_error;
-use super::meta::MetaFile;
+use super::meta::{Description, MetaFile};
 use super::open_error::OpenError;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fmt, io};
 use wavetank_raft::checksum::Checksum;
 use wavetank_raft::store::{SnapshotSink, SnapshotSource, SnapshotStore, StoreError, StoreErrorKind};
-use wavetank_raft::{Data, Index, LogId, SnapshotMeta, Term};
+use wavetank_raft::{ClusterId, Data, Index, LogId, SnapshotMeta, Term};
 
 const TEMPORARY: &str = ".tmp";
 const META: &str = "meta.json";
@@ -26,6 +26,8 @@ pub struct FileSnapshotStore<F: Files = Disk> {
     files: F,
     directory: PathBuf,
     retain: usize,
+    /// The cluster of snapshots that are begun.
+    cluster: Option<ClusterId>,
 }
 
 /// A snapshot that is being written.
@@ -76,7 +78,7 @@ impl<F: Files> FileSnapshotStore<F> {
     pub fn on(files: F, directory: impl AsRef<Path>, retain: usize) -> Result<Self, OpenError> {
         assert!(0 < retain, "the store must keep at least one snapshot");
         let directory = directory.as_ref().join("snapshots");
-        let this = Self { files, directory, retain };
+        let this = Self { files, directory, retain, cluster: None };
         this.prepare().map_err(|error| OpenError::io(&this.directory, &error))?;
         Ok(this)
     }
@@ -101,8 +103,8 @@ impl<F: Files> FileSnapshotStore<F> {
         let mut found: Vec<_> = names
             .into_iter()
             .filter(|name| !name.ends_with(TEMPORARY))
-            .filter_map(|name| match self.meta(&name) {
-                Some(meta) => Some((name, meta)),
+            .filter_map(|name| match self.description(&name) {
+                Some(description) => Some((name, description.meta)),
                 None => {
                     tracing::warn!(
                         snapshot = name,
@@ -116,13 +118,13 @@ impl<F: Files> FileSnapshotStore<F> {
         Ok(found)
     }
 
-    fn meta(&self, name: &str) -> Option<Arc<SnapshotMeta>> {
+    fn description(&self, name: &str) -> Option<Description> {
         let path = self.directory.join(name).join(META);
         let mut file = self.files.open(&path).ok()?;
         let length = self.files.length(&file).ok().filter(|length| *length <= META_MAX)?;
         let mut bytes = vec![0; usize::try_from(length).ok()?];
         let read = self.files.read_at(&mut file, 0, &mut bytes).ok()?;
-        MetaFile::read(&bytes[..read]).map(|(_, meta)| meta)
+        MetaFile::read(&bytes[..read])
     }
 
     /// Returns a free name. It contains the current time, or the next free time.
@@ -161,7 +163,7 @@ impl<F: Files> FileSnapshotStore<F> {
     /// Makes the content durable under the temporary name, and then makes the final name durable.
     fn finish(&self, sink: &mut FileSink<F>, meta: &SnapshotMeta) -> io::Result<()> {
         self.files.sync(&mut sink.state)?;
-        self.write_meta(&sink.directory, &MetaFile::of(&sink.name, meta, true))?;
+        self.write_meta(&sink.directory, &MetaFile::of(&sink.name, meta, self.cluster, true))?;
         self.files.sync_dir(&sink.directory)?;
         let whole = self.directory.join(&sink.name);
         self.files.rename(&sink.directory, &whole)?;
@@ -205,7 +207,7 @@ impl<F: Files> SnapshotStore for FileSnapshotStore<F> {
         let directory = self.directory.join(format!("{name}{TEMPORARY}"));
         let failed = |error: io::Error| io_error(&directory, &error);
         self.files.make_dir(&directory).map_err(failed)?;
-        self.write_meta(&directory, &MetaFile::of(&name, meta, false)).map_err(failed)?;
+        self.write_meta(&directory, &MetaFile::of(&name, meta, self.cluster, false)).map_err(failed)?;
         let state = self.files.create(&directory.join(STATE)).map_err(failed)?;
         Ok(FileSink {
             files: self.files.clone(),
@@ -239,6 +241,16 @@ impl<F: Files> SnapshotStore for FileSnapshotStore<F> {
     fn newest_end(&self) -> Result<LogId, StoreError> {
         let names = self.files.dirs(&self.directory).map_err(|error| io_error(&self.directory, &error))?;
         Ok(names.iter().filter_map(|name| ends_at(name)).max().unwrap_or(LogId::ZERO))
+    }
+
+    /// The cluster of the newest snapshot that has one.
+    fn cluster(&self) -> Result<Option<ClusterId>, StoreError> {
+        let found = self.found()?;
+        Ok(found.iter().find_map(|(name, _)| self.description(name)?.cluster))
+    }
+
+    fn set_cluster(&mut self, cluster: ClusterId) {
+        self.cluster = Some(cluster);
     }
 
     fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, FileSource<F>), StoreError> {

@@ -4,7 +4,7 @@ use crate::wire;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use wavetank_raft::{
-    Configuration, Index, LogId, Member, SnapshotMeta, Suffrage, Term, UncheckedConfiguration,
+    ClusterId, Configuration, Index, LogId, Member, SnapshotMeta, Suffrage, Term, UncheckedConfiguration,
 };
 
 /// The version that is written. It includes the configuration; the version before it had only peers.
@@ -27,6 +27,9 @@ pub(super) struct MetaFile {
     /// The CRC-64/XZ of the state, big-endian, encoded in base64.
     #[serde(rename = "CRC")]
     crc: Option<String>,
+    /// Beyond HashiCorp: the cluster, in hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cluster: Option<String>,
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -48,9 +51,16 @@ struct ServerFile {
     address: String,
 }
 
+/// A description that was read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Description {
+    pub(super) meta: Arc<SnapshotMeta>,
+    pub(super) cluster: Option<ClusterId>,
+}
+
 impl MetaFile {
     /// Makes the description of a snapshot. `done` is false while the snapshot is being written.
-    pub(super) fn of(id: &str, meta: &SnapshotMeta, done: bool) -> Self {
+    pub(super) fn of(id: &str, meta: &SnapshotMeta, cluster: Option<ClusterId>, done: bool) -> Self {
         let configuration = &meta.configuration;
         Self {
             version: VERSION,
@@ -67,11 +77,12 @@ impl MetaFile {
             configuration_index: meta.configuration_index.0,
             size: if done { meta.size } else { 0 },
             crc: done.then(|| to_base64(&meta.checksum.to_be_bytes())),
+            cluster: cluster.map(|cluster| cluster.to_string()),
         }
     }
 
     /// Returns the metadata of the snapshot, if the fields are valid.
-    pub(super) fn read(bytes: &[u8]) -> Option<(String, Arc<SnapshotMeta>)> {
+    pub(super) fn read(bytes: &[u8]) -> Option<Description> {
         let file: Self = serde_json::from_slice(bytes).ok()?;
         let (configuration, configuration_index) = match file.version {
             VERSION => (file.configuration.parse()?, file.configuration_index),
@@ -86,7 +97,11 @@ impl MetaFile {
             size: file.size,
             checksum: u64::from_be_bytes(crc),
         };
-        Some((file.id, Arc::new(meta)))
+        let cluster = match &file.cluster {
+            Some(digits) => Some(ClusterId(u64::from_str_radix(digits, 16).ok()?)),
+            None => None,
+        };
+        Some(Description { meta: Arc::new(meta), cluster })
     }
 
     /// The description as one line of JSON.
@@ -186,7 +201,7 @@ mod tests {
             size: 13,
             checksum: 0x1629_fd87_7cce_3d6c,
         };
-        let line = MetaFile::of("2-13-1700000000000", &meta, true).line();
+        let line = MetaFile::of("2-13-1700000000000", &meta, None, true).line();
         let golden = concat!(
             r#"{"Version":1,"ID":"2-13-1700000000000","Index":13,"Term":2,"Peers":"kaJhMQ==","#,
             r#""Configuration":{"Servers":[{"Suffrage":0,"ID":"n1","Address":"a1"},"#,
@@ -194,14 +209,22 @@ mod tests {
             "\n"
         );
         assert_eq!(String::from_utf8(line.clone()).unwrap(), golden);
-        assert_eq!(MetaFile::read(&line).unwrap(), ("2-13-1700000000000".to_owned(), Arc::new(meta)));
+        let description = Description { meta: Arc::new(meta.clone()), cluster: None };
+        assert_eq!(MetaFile::read(&line), Some(description.clone()));
+        let cluster = Some(ClusterId(0xab));
+        let line = MetaFile::of("2-13-1700000000000", &meta, cluster, true).line();
+        assert!(line.ends_with(
+            br#","CRC":"Fin9h3zOPWw=","Cluster":"00000000000000ab"}
+"#
+        ));
+        assert_eq!(MetaFile::read(&line), Some(Description { cluster, ..description }));
     }
 
     #[test]
     fn a_snapshot_of_the_first_version_has_peers_only() {
         let line = r#"{"Version":0,"ID":"x","Index":5,"Term":1,"Peers":"kaJhMQ==","Configuration":{"Servers":null},
             "ConfigurationIndex":0,"Size":1,"CRC":"AAAAAAAAAAA="}"#;
-        let (_, meta) = MetaFile::read(line.as_bytes()).unwrap();
+        let Description { meta, .. } = MetaFile::read(line.as_bytes()).unwrap();
         assert_eq!(meta.configuration.servers(), [Member::voter("a1", "a1")]);
         assert_eq!(meta.configuration_index, Index(5));
         assert!(MetaFile::read(line.replace(r#""Version":0"#, r#""Version":2"#).as_bytes()).is_none());

@@ -11,14 +11,15 @@ use super::open_error::{OpenError, OpenFailure};
 use preallocate::Preallocated;
 use redb::backends::FileBackend;
 use redb::{
-    Builder, Database, ReadableDatabase, ReadableTable, StorageBackend, Table, TableDefinition, TableError,
+    Builder, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, Table,
+    TableDefinition, TableError, WriteTransaction,
 };
 use std::cmp::Ordering;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use wavetank_raft::execute::{
-    CATCH_UP, COMPACTED, HARD_STATE, encode_catch_up, encode_compaction, encode_hard_state,
+    CATCH_UP, COMPACTED, HARD_STATE, LogRecord, encode_catch_up, encode_hard_state,
 };
 use wavetank_raft::store::{LogStore, StableStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Entry, Index, LogOp, Write};
@@ -116,9 +117,7 @@ impl RedbStore {
         };
         let catch_up = writes.iter().rev().find_map(position);
         let catch_up = catch_up.as_ref().map(|record| (CATCH_UP, &record[..]));
-        let compaction = writes.iter().rev().find_map(|write| encode_compaction(&write.log));
-        let compaction = compaction.as_ref().map(|record| (COMPACTED, &record[..]));
-        self.write(vote.into_iter().chain(catch_up).chain(compaction), writes.iter().map(|write| &write.log))
+        self.write(vote.into_iter().chain(catch_up), writes.iter().map(|write| &write.log))
     }
 
     /// Writes these records and the changes of the log in order, with one sync: either all of them or none.
@@ -132,13 +131,37 @@ impl RedbStore {
             let mut records = writing.open_table(RECORDS).map_err(|error| self.failed(error))?;
             records.insert(key, value).map_err(|error| self.failed(error))?;
         }
-        {
+        let is_noted = {
             let mut log = writing.open_table(LOG).map_err(|error| self.failed(error))?;
+            let (was_empty, mut compacted) = (log.is_empty().map_err(|error| self.failed(error))?, None);
             for op in ops {
                 self.carry_out(&mut log, op)?;
+                if let LogOp::Compact(upto) | LogOp::Discard(upto) = op {
+                    compacted = Some(*upto);
+                }
             }
+            let is_empty = log.is_empty().map_err(|error| self.failed(error))?;
+            (compacted.is_some() || was_empty != is_empty).then_some((compacted, !is_empty))
+        };
+        if let Some((compacted, has_entries)) = is_noted {
+            self.note_log(&writing, compacted, has_entries)?;
         }
         writing.commit().map_err(|error| self.failed(error))
+    }
+
+    /// Writes the record about the log.
+    fn note_log(
+        &self,
+        writing: &WriteTransaction,
+        compacted: Option<Index>,
+        has_entries: bool,
+    ) -> Result<(), StoreError> {
+        let mut records = writing.open_table(RECORDS).map_err(|error| self.failed(error))?;
+        let known = records.get(COMPACTED).map_err(|error| self.failed(error))?;
+        let known = known.map(|record| LogRecord::decode(record.value())).transpose()?.unwrap_or_default();
+        let new = LogRecord { compacted: compacted.unwrap_or(known.compacted), has_entries };
+        records.insert(COMPACTED, &new.encode()[..]).map_err(|error| self.failed(error))?;
+        Ok(())
     }
 
     fn carry_out(&self, log: &mut Log<'_>, op: &LogOp) -> Result<(), StoreError> {

@@ -99,10 +99,14 @@ impl Transport for InmemTransport {
             return;
         }
         let (network, caller) = (self.network.clone(), self.address.clone());
-        let replier = Replier::new(move |response| {
+        let from = call.to.node();
+        let replier = Replier::new(move |answer| {
             if let Some((_, inbox)) = network.inbox(&call.address, &caller) {
                 // A full inbox loses the message, as any network may.
-                let _ = inbox.try_send(Arrival::Response { from: call.to.node(), rpc: call.rpc, response });
+                let _ = inbox.try_send(match answer {
+                    Ok(response) => Arrival::Response { from, rpc: call.rpc, response },
+                    Err(why) => Arrival::Refused { from, why },
+                });
             }
         });
         let header = local.header(Dialect::Wavetank);
@@ -124,6 +128,7 @@ impl Transport for InmemTransport {
 
 #[cfg(test)]
 mod tests {
+    use super::super::LocalCluster;
     use super::*;
     use tokio::sync::mpsc;
     use wavetank_raft::{Request, Response, RpcId, Term, TimeoutNow, TimeoutNowResponse};
@@ -131,7 +136,12 @@ mod tests {
     fn start(network: &InmemNetwork, name: &str) -> (InmemTransport, mpsc::Receiver<Arrival>) {
         let transport = network.transport(name);
         let (inbox, arrivals) = mpsc::channel(4);
-        let local = Local { id: name.into(), address: name.into(), protocol_version: 3 };
+        let local = Local {
+            id: name.into(),
+            address: name.into(),
+            protocol_version: 3,
+            cluster: LocalCluster::default(),
+        };
         transport.start(local, inbox);
         (transport, arrivals)
     }

@@ -9,9 +9,10 @@ use super::pack::Packer;
 use super::{Header, message as go};
 use std::sync::Arc;
 use wavetank_raft::{
-    AppendEntries, AppendEntriesResponse, Dialect, Index, InstallSnapshot, InstallSnapshotResponse, LogId,
-    Request, RequestPreVote, RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response,
-    ServerAddress, ServerId, SnapshotMeta, Term, TimeoutNow, TimeoutNowResponse,
+    AppendEntries, AppendEntriesResponse, ClusterId, Dialect, Index, InstallSnapshot,
+    InstallSnapshotResponse, LogId, Request, RequestPreVote, RequestPreVoteResponse, RequestVote,
+    RequestVoteResponse, Response, ServerAddress, ServerId, SnapshotMeta, Term, TimeoutNow,
+    TimeoutNowResponse,
 };
 
 /// The number that marks a message as Wavetank's.
@@ -28,6 +29,7 @@ struct Common<'i> {
     protocol_version: i64,
     dialect: Option<u64>,
     to: Option<Raw<'i>>,
+    cluster: Option<u64>,
 }
 
 macro_rules! common {
@@ -38,6 +40,7 @@ macro_rules! common {
             protocol_version: $message.protocol_version,
             dialect: $message.dialect,
             to: $message.to,
+            cluster: $message.cluster,
         }
     };
 }
@@ -50,6 +53,7 @@ impl Common<'_> {
             protocol_version: header.protocol_version,
             dialect: header.is_ours().then_some(OURS),
             to: header.to.as_ref().filter(|_| header.is_ours()).map(|to| Some(to.as_str().as_bytes())),
+            cluster: header.cluster.filter(|_| header.is_ours()).map(|cluster| cluster.0),
         }
     }
 
@@ -62,6 +66,7 @@ impl Common<'_> {
             id: named(self.id, "sender's id")?.map(ServerId::from),
             address: named(addr, "sender's address")?.map(ServerAddress::from),
             to: named(self.to.flatten(), "addressee's id")?.map(ServerId::from),
+            cluster: self.cluster.map(ClusterId),
             dialect: if self.dialect.is_some() { Dialect::Wavetank } else { Dialect::HashiCorp },
         })
     }
@@ -80,6 +85,7 @@ macro_rules! with_common {
             protocol_version: $common.protocol_version,
             dialect: $common.dialect,
             to: $common.to,
+            cluster: $common.cluster,
             $($field: $value,)*
         }
     };

@@ -22,6 +22,7 @@ go_struct! {
     beyond {
         "To" to: Raw<'i>,
         "Wavetank" dialect: u64,
+        "Cluster" cluster: u64,
     }
 }
 
@@ -39,6 +40,7 @@ go_struct! {
     beyond {
         "To" to: Raw<'i>,
         "Wavetank" dialect: u64,
+        "Cluster" cluster: u64,
         "HintIndex" hint_index: u64,
         "HintTerm" hint_term: u64,
     }
@@ -59,6 +61,7 @@ go_struct! {
     beyond {
         "To" to: Raw<'i>,
         "Wavetank" dialect: u64,
+        "Cluster" cluster: u64,
     }
 }
 
@@ -75,6 +78,7 @@ go_struct! {
     beyond {
         "To" to: Raw<'i>,
         "Wavetank" dialect: u64,
+        "Cluster" cluster: u64,
         "RefusedForTerm" refused_for_term: bool,
     }
 }
@@ -92,6 +96,7 @@ go_struct! {
     beyond {
         "To" to: Raw<'i>,
         "Wavetank" dialect: u64,
+        "Cluster" cluster: u64,
     }
 }
 
@@ -107,6 +112,7 @@ go_struct! {
     beyond {
         "To" to: Raw<'i>,
         "Wavetank" dialect: u64,
+        "Cluster" cluster: u64,
     }
 }
 
@@ -129,6 +135,7 @@ go_struct! {
     beyond {
         "To" to: Raw<'i>,
         "Wavetank" dialect: u64,
+        "Cluster" cluster: u64,
         "Checksum" checksum: u64,
     }
 }
@@ -145,6 +152,7 @@ go_struct! {
     beyond {
         "To" to: Raw<'i>,
         "Wavetank" dialect: u64,
+        "Cluster" cluster: u64,
         "NextOffset" next_offset: u64,
     }
 }
@@ -159,6 +167,7 @@ go_struct! {
     beyond {
         "To" to: Raw<'i>,
         "Wavetank" dialect: u64,
+        "Cluster" cluster: u64,
         "Term" term: u64,
     }
 }
@@ -173,6 +182,7 @@ go_struct! {
     beyond {
         "To" to: Raw<'i>,
         "Wavetank" dialect: u64,
+        "Cluster" cluster: u64,
         "Accepted" accepted: bool,
     }
 }

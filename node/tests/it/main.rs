@@ -2,9 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod absence;
 mod cluster;
 mod errors;
+mod golden;
 mod identity;
 mod inmem;
 mod metrics;
+mod sparse;
 mod tcp;
+mod upgrade;

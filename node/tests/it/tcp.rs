@@ -5,23 +5,23 @@ use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 use wavetank_node::store::{FileSnapshotStore, RedbStore};
-use wavetank_node::transport::TcpTransport;
+use wavetank_node::transport::{TcpTransport, Transport};
 use wavetank_node::{Raft, has_existing_state, recover_cluster};
 use wavetank_raft::{Config, Configuration, Member};
 
 /// A server that outlives its process: its directory and its address.
-struct Host {
+pub(crate) struct Host {
     id: &'static str,
     directory: TempDir,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Host {
-    fn new(id: &'static str) -> Self {
+    pub(crate) fn new(id: &'static str) -> Self {
         Self { id, directory: tempfile::tempdir().unwrap(), address: "127.0.0.1:0".to_owned() }
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
 
@@ -30,22 +30,27 @@ impl Host {
         (store, FileSnapshotStore::new(self.path(), 2).unwrap())
     }
 
-    /// Starts it, where it was before if it was started before.
-    async fn start(&mut self) -> Node {
+    /// Listens where it was before, if it was started before.
+    pub(crate) async fn bind(&self) -> TcpTransport {
+        within(TcpTransport::bind(&self.address, None, 3, Duration::from_secs(2))).await.unwrap()
+    }
+
+    pub(crate) async fn start(&mut self) -> Node {
+        let transport = self.bind().await;
+        self.start_on(transport).await
+    }
+
+    pub(crate) async fn start_on(&mut self, transport: impl Transport) -> Node {
         let (store, snapshots) = self.stores();
-        let transport =
-            within(TcpTransport::bind(&self.address, None, 3, Duration::from_secs(2))).await.unwrap();
         let (fsm, lines) = Ledger::new();
         let config = Config { trailing_logs: 5, ..config(self.id) };
-        let raft =
-            within(Raft::builder(config, fsm, transport).store(store).snapshot_store(snapshots).start())
-                .await
-                .unwrap();
+        let builder = Raft::builder(config, fsm, transport).store(store).snapshot_store(snapshots);
+        let raft = within(builder.start()).await.unwrap();
         self.address = raft.local_addr().as_str().to_owned();
         Node { raft, lines }
     }
 
-    fn member(&self) -> Member {
+    pub(crate) fn member(&self) -> Member {
         Member::voter(self.id, self.address.as_str())
     }
 }

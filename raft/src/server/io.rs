@@ -9,7 +9,7 @@ use crate::entry::{Data, Entries, Entry};
 use crate::message::{Request, Response, SnapshotMeta};
 use crate::node::io::{ReadPath, Refusal, RoleName, SnapshotPiece, StoreJob};
 use crate::store::StoreError;
-use crate::types::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Term, Token};
+use crate::types::{ClusterId, Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Term, Token};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -366,7 +366,7 @@ impl fmt::Display for Leader {
     }
 }
 
-/// An event that observers receive: the observations of HashiCorp Raft and two more.
+/// An event that observers receive: the observations of HashiCorp Raft, and further ones.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Observed {
@@ -420,6 +420,35 @@ pub enum Observed {
     },
     /// An input was ignored for this reason.
     Ignored(crate::node::io::Ignored),
+    /// A server of another cluster called this server, which refuses its calls. The node observes it; the
+    /// protocol does not.
+    OtherCluster {
+        /// The caller.
+        peer: NodeId,
+        /// The cluster of this server.
+        own: ClusterId,
+        /// The cluster of the caller.
+        other: ClusterId,
+    },
+    /// A peer refuses the calls of this server. The node observes it; the protocol does not.
+    CallsRefused {
+        /// The peer.
+        peer: NodeId,
+        /// The reason that the peer gives.
+        why: String,
+    },
+    /// An entry is larger than the largest message of the transport, and is not sent. An earlier configuration
+    /// with higher limits has accepted it. The node observes it; the protocol does not.
+    EntryTooLarge {
+        /// The follower that does not get the entry.
+        peer: NodeId,
+        /// The entry.
+        entry: LogId,
+        /// The size of the message in bytes.
+        bytes: u64,
+        /// The largest size of a message in bytes.
+        limit: u64,
+    },
 }
 
 /// The reason why a server stopped for good.

@@ -7,7 +7,7 @@ mod recording_fsm;
 use gapped_store::GappedStore;
 use recording_fsm::RecordingFsm;
 use std::sync::Arc;
-use wavetank_raft::execute::{HARD_STATE, Machine, Snapshots, Storage, recover};
+use wavetank_raft::execute::{COMPACTED, HARD_STATE, Machine, Snapshots, Storage, recover};
 use wavetank_raft::recover::{has_existing_state, recover_cluster};
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::store::{LogStore, SnapshotStore, StableStore, StoreError, StoreErrorKind};
@@ -316,6 +316,57 @@ fn a_log_that_begins_after_a_snapshot_needs_it_at_every_later_start() {
         assert_eq!(found.map(|found| found.log.last()), Ok(id(1, 4)));
         expect_snapshot_missing(&mut disk, None, "i4");
         expect_snapshot_missing(&mut disk, Some(id(1, 3)), "i4");
+    }
+}
+
+/// A server whose log store was lost must not start with the vote record and the snapshots alone.
+#[test]
+fn a_log_that_has_vanished_is_noticed() {
+    let append = |range: std::ops::Range<u64>| LogOp::Append(entries(1, range));
+    let cases = [
+        (vec![append(1..4)], None, "i0"),
+        (vec![append(1..4), LogOp::Replace(entries(2, 1..3))], None, "i0"),
+        (vec![append(1..4), LogOp::Compact(Index(2))], Some(id(1, 2)), "i2"),
+        (vec![append(1..4), LogOp::Compact(Index(3)), append(4..5)], Some(id(1, 3)), "i3"),
+        (vec![append(1..4), LogOp::Discard(Index(9)), append(10..11)], Some(id(1, 9)), "i9"),
+    ];
+    for (ops, snapshot, after) in cases {
+        let mut disk = disk(1..1);
+        for log in ops.clone() {
+            disk.persist(&Write { token: Token(1), hard_state: None, log }).expect("memory does not fail");
+        }
+        assert!(disk.recover(snapshot.map(meta), CacheLimits::entries(1)).is_ok(), "{ops:?}");
+        let expected = format!("the log is missing: it had entries after {after}: damaged");
+        let lost = |result: Result<(), StoreError>| assert_eq!(result.unwrap_err().to_string(), expected);
+        disk.log = InmemStore::new();
+        lost(disk.clone().recover(snapshot.map(meta), CacheLimits::entries(1)).map(|_| ()));
+        // A newer snapshot does not show how long the log was.
+        lost(disk.clone().recover(Some(meta(id(3, 99))), CacheLimits::entries(1)).map(|_| ()));
+        let settings = Settings::new(Config { local_id: "n1".into(), ..Config::default() }).expect("valid");
+        lost(disk.fetch(Index(1), Index(3), &settings).map(|_| ()));
+        for log in [append(50..51), LogOp::Compact(Index(50)), LogOp::Discard(Index(50))] {
+            lost(disk.clone().persist(&Write { token: Token(1), hard_state: None, log }));
+        }
+    }
+}
+
+/// The record about the log follows the entries, and precedes a deletion: a crash in between loses nothing.
+#[test]
+fn a_log_that_has_more_than_its_record_says_is_taken() {
+    let records = [None, Some(vec![0; 8]), Some(vec![0; 9])];
+    for record in records {
+        let mut disk = disk(1..4);
+        if let Some(record) = record {
+            disk.stable.set(COMPACTED, &record).expect("memory does not fail");
+        }
+        assert!(disk.recover(None, CacheLimits::entries(1)).is_ok());
+        disk.log = InmemStore::new();
+        assert!(disk.recover(None, CacheLimits::entries(1)).is_err(), "the start has noted the entries");
+    }
+    for invalid in [vec![0; 7], vec![2; 9], vec![0; 10]] {
+        let mut disk = disk(1..1);
+        disk.stable.set(COMPACTED, &invalid).expect("memory does not fail");
+        assert_eq!(kind(disk.recover(None, CacheLimits::entries(1))), Err(StoreErrorKind::Corrupt));
     }
 }
 

@@ -11,6 +11,7 @@ pub enum Location {
     Record,
     /// The entry of the log at this index.
     Entry(Index),
+
     /// The snapshot that ends at this entry.
     Snapshot(LogId),
 }
@@ -29,6 +30,8 @@ pub enum Damage {
     Rot(Location),
     /// A stored record is missing. If it is a snapshot, all older ones are missing too.
     Vanished(Location),
+    /// The log is missing.
+    LogVanished,
     /// The next write of entries will store its last entry at another location.
     Misdirected,
     /// The next read will fail.
@@ -57,8 +60,8 @@ pub enum DiskFault {
     Rot,
     /// Bits flip in the record at this location.
     RotIn(Location),
-    /// The vote record or all snapshots are removed. A draw selects one of the two. Snapshots are removed
-    /// only if the log does not begin at its first entry; otherwise the log still has all entries.
+    /// The vote record, the log or all snapshots are removed. A draw selects one of the three. Snapshots are
+    /// removed only if the log does not begin at its first entry; otherwise the log still has all entries.
     Vanish,
     /// The next write of entries stores its last entry at another location.
     Misdirect,
@@ -99,6 +102,7 @@ impl fmt::Display for Damage {
             Self::Full => write!(f, "the disk is full"),
             Self::Rot(location) => write!(f, "bits flip in {location}"),
             Self::Vanished(location) => write!(f, "{location} vanishes"),
+            Self::LogVanished => write!(f, "log vanishes"),
             Self::Misdirected => write!(f, "a write will be misdirected"),
             Self::Unreadable => write!(f, "a read will fail"),
             Self::Machine(MachineFault::FailLoad) => write!(f, "a load of a snapshot will fail"),

@@ -22,6 +22,8 @@ pub(super) struct FaultyStore<S> {
     corrupted: BTreeMap<Location, Checksummed>,
     /// True if the vote record is missing.
     has_no_record: bool,
+    /// True if the log was removed. The disk stays damaged.
+    has_no_log: bool,
     /// The fault that the next write will have.
     pub(super) next_fault: Option<WriteFault>,
     /// The steps of the writes. They are counted for a crash in the middle of a write.
@@ -30,7 +32,7 @@ pub(super) struct FaultyStore<S> {
 
 impl<S: LogStore + StableStore> FaultyStore<S> {
     pub(super) fn is_corrupted(&self) -> bool {
-        self.has_no_record || !self.corrupted.is_empty()
+        self.has_no_record || self.has_no_log || !self.corrupted.is_empty()
     }
 
     /// Removes the vote record. Returns false if there is none.
@@ -38,6 +40,20 @@ impl<S: LogStore + StableStore> FaultyStore<S> {
         let is_there = !self.has_no_record && matches!(self.store.get(HARD_STATE), Ok(Some(_)));
         self.has_no_record |= is_there;
         is_there
+    }
+
+    /// True if the log was removed. Every change of it fails.
+    pub(super) const fn is_missing(&self) -> bool {
+        self.has_no_log
+    }
+
+    /// Removes all entries of the log. Returns false if there are none.
+    pub(super) fn remove_log(&mut self) -> bool {
+        let Some(range) = self.range() else { return false };
+        let (first, last) = (Index(*range.start()), Index(*range.end()));
+        self.clear_corruption(first, last);
+        self.has_no_log |= self.store.delete_range(first, last).is_ok();
+        self.has_no_log
     }
 
     /// Returns the range of indexes in the log.

@@ -8,9 +8,11 @@ use crate::disk::steps::Taken;
 use crate::plan::rng::{Draw, Ratio};
 use std::cell::Cell;
 use std::sync::Arc;
-use wavetank_raft::execute::{Recovered, Snapshots, Storage, keep_snapshot, load_snapshot, recover};
+use wavetank_raft::execute::{
+    COMPACTED, LogRecord, Recovered, Snapshots, Storage, keep_snapshot, load_snapshot, recover,
+};
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
-use wavetank_raft::store::{LogStore, SnapshotStore, StoreError, StoreErrorKind};
+use wavetank_raft::store::{LogStore, SnapshotStore, StableStore, StoreError, StoreErrorKind};
 use wavetank_raft::{
     CacheLimits, Configuration, Data, Entries, Entry, Index, LogId, LogOp, Payload, Settings, SnapshotMeta,
     SnapshotPiece, StoreJob, Write,
@@ -69,7 +71,8 @@ impl Stores for Memory {
         let mut jobs = jobs.into_iter();
         // In half of the crashes no queued job survives. A uniform draw would make this case rare when
         // the queue is long.
-        let survive = if many.hits(Ratio::new(1, 2)) { 0 } else { many.below(jobs.len() as u64 + 1) };
+        let is_none = many.hits(Ratio::new(1, 2)) || self.storage.log.is_missing();
+        let survive = if is_none { 0 } else { many.below(jobs.len() as u64 + 1) };
         let mut durable = Vec::new();
         for job in jobs
             .by_ref()
@@ -127,7 +130,7 @@ impl Stores for Memory {
         match fault {
             DiskFault::Rot => self.rot_in(self.location(draw.below(4), word)?, word),
             DiskFault::RotIn(location) => self.rot_in(location, word),
-            DiskFault::Vanish => self.remove_one(draw.below(2) == 0),
+            DiskFault::Vanish => self.remove_one(draw.below(3)),
             DiskFault::Misdirect => {
                 self.next_fault = Some(WriteFault::Misdirected(word));
                 Some(Damage::Misdirected)
@@ -221,17 +224,31 @@ impl Memory {
         Some(self.snapshots.store.list().ok()?.first()?.last)
     }
 
-    /// Removes the vote record or all snapshots. Nothing is removed in two cases: the loss of the vote record
-    /// of a blank server would not be noticed, and a log that begins at its first entry needs no snapshot.
-    fn remove_one(&mut self, is_record: bool) -> Option<Damage> {
-        let newest = self.newest();
-        if is_record {
-            let is_blank = newest.is_none() && self.storage.log.range().is_none();
-            let is_removed = !is_blank && self.storage.stable.remove_record();
-            return is_removed.then_some(Damage::Vanished(Location::Record));
+    /// Removes the vote record, the log or all snapshots. Nothing is removed in two cases: the loss of the vote
+    /// record of a blank server would not be noticed, and a log that begins at its first entry needs no snapshot.
+    fn remove_one(&mut self, choice: u64) -> Option<Damage> {
+        match choice {
+            0 => {
+                let is_blank = self.newest().is_none() && self.storage.log.range().is_none();
+                let is_removed = !is_blank && self.storage.stable.remove_record();
+                is_removed.then_some(Damage::Vanished(Location::Record))
+            }
+            1 => self.remove_log(),
+            _ => self.remove_snapshots(),
         }
+    }
+
+    /// A crash may have come between the first entry and the record of it. Nobody would notice that this log
+    /// has vanished, but its entries were not reported as durable.
+    fn remove_log(&mut self) -> Option<Damage> {
+        let record = self.storage.stable.get(COMPACTED).ok()??;
+        let is_noticed = LogRecord::decode(&record).is_ok_and(|record| record.has_entries);
+        (is_noticed && self.storage.log.remove_log()).then_some(Damage::LogVanished)
+    }
+
+    fn remove_snapshots(&mut self) -> Option<Damage> {
         let is_whole = self.storage.log.range().is_some_and(|range| *range.start() == 1);
-        let last = newest.filter(|_| !is_whole)?;
+        let last = self.newest().filter(|_| !is_whole)?;
         self.snapshots.store.remove_all();
         self.vanished = Some(last);
         Some(Damage::Vanished(Location::Snapshot(last)))
@@ -264,6 +281,9 @@ impl Memory {
     /// `drawn` decides the number of steps that are taken; at least one step is left out. Returns the durable
     /// part, if there is one.
     fn tear(&mut self, write: &Write, drawn: u64) -> Option<PartialWrite> {
+        if self.storage.log.is_missing() {
+            return None;
+        }
         let whole = self.steps_of(write);
         let steps = self.storage.log.steps.clone();
         steps.begin(drawn * whole.all() / PARTS);
@@ -317,7 +337,6 @@ fn entries_of(op: &LogOp) -> &[Entry] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wavetank_raft::store::StableStore;
     use wavetank_raft::{HardState, Member, Term, Token};
 
     /// A write with a vote record and two entries.
@@ -349,7 +368,7 @@ mod tests {
         snapshot_at(&mut memory, 5);
         assert!(!memory.is_damaged());
         assert_eq!(
-            memory.remove_one(false),
+            memory.remove_one(2),
             Some(Damage::Vanished(Location::Snapshot(LogId::new(Term(1), Index(5)))))
         );
         for (index, is_damaged) in [(4, true), (5, false)] {

@@ -100,7 +100,7 @@ named! {
         /// A server that was removed gets a new disk and is added again under its old name. Each time,
         /// the operator takes the next step: remove a voter, give it a new disk, or add it.
         NewDisk = "new_disk",
-        /// The vote record or all snapshots of a server vanish.
+        /// The vote record, the log or all snapshots of a server vanish.
         Vanish = "vanish",
         /// A member moves to a new address, while it runs or with a restart, and the operator changes its
         /// address in the configuration. If an address in the configuration is wrong already, no member

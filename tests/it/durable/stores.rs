@@ -12,8 +12,8 @@ use wavetank_raft::execute::{HARD_STATE, Recovered, Snapshots, Storage, keep_sna
 use wavetank_raft::store::inmem::InmemStore;
 use wavetank_raft::store::{SnapshotStore, StableStore, StoreError};
 use wavetank_raft::{
-    CacheLimits, Configuration, Data, Entries, Entry, Index, LogId, Payload, Settings, SnapshotMeta,
-    SnapshotPiece, StoreJob, Write,
+    CacheLimits, Configuration, Data, Entries, Entry, Index, LogId, LogOp, Payload, Settings, SnapshotMeta,
+    SnapshotPiece, StoreJob, Token, Write,
 };
 use wavetank_sim::ServerIdx;
 use wavetank_sim::disk::fault::{Damage, DiskFault};
@@ -207,7 +207,9 @@ impl Stores for Durable {
         let recovered = LogDisk::recover(&mut open.log, snapshot, cache)?;
         // A log that contradicts its snapshot is dropped during recovery.
         if open.entries().is_empty() {
-            self.reported.log = InmemStore::default();
+            let upto = recovered.log.last().index;
+            let write = Write { token: Token(0), hard_state: None, log: LogOp::Discard(upto) };
+            self.reported.persist(&write).expect(IN_MEMORY);
         }
         Ok(recovered)
     }

@@ -6,7 +6,7 @@ use super::inflight::{Inflight, OnItsWay};
 use super::pace::{patience, stall};
 use super::peer::{Backoff, ConnectionEnd, IDLE, Peer};
 use super::{Shared, pace, snapshot};
-use crate::wire::{self, Kind};
+use crate::wire::{self, Header, Kind};
 use std::io;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -208,11 +208,13 @@ async fn write_calls<W: AsyncWrite + Unpin>(
             let dialect = if introduced { peer.dialect() } else { Dialect::Wavetank };
             introduced = true;
             let before = bytes.len();
-            wire::encode_request(&peer.header(dialect), &this.request, &mut bytes);
-            let length = (bytes.len() - before) as u64;
+            let length =
+                encode(&peer.header(dialect), &this.request, shared.limits.message_bytes, &mut bytes);
             if shared.limits.message_bytes < length {
-                // The peer would close the connection. An entry of an older configuration may be as large.
-                peer.on_too_large(length);
+                // The peer would close the connection.
+                if peer.on_too_large(&this.request, length).await.is_err() {
+                    return ConnectionEnd::Done;
+                }
                 bytes.truncate(before);
             } else if asked.send(Unanswered::of(&this, dialect, length, on_its_way)).await.is_err() {
                 return ConnectionEnd::Done;
@@ -228,6 +230,24 @@ async fn write_calls<W: AsyncWrite + Unpin>(
         next = queue.recv().await;
     }
     ConnectionEnd::Done
+}
+
+/// Appends a call, and returns its length. If its entries alone are above the limit, nothing is appended, and
+/// their size is returned: a leader sends such a call again and again.
+fn encode(header: &Header, request: &Request, limit: u64, bytes: &mut Vec<u8>) -> u64 {
+    let entries = match request {
+        Request::AppendEntries(append) => append.entries.iter().map(Entry::weight).sum(),
+        Request::RequestVote(_)
+        | Request::RequestPreVote(_)
+        | Request::InstallSnapshot(_)
+        | Request::TimeoutNow(_) => 0,
+    };
+    if limit < entries {
+        return entries;
+    }
+    let before = bytes.len();
+    wire::encode_request(header, request, bytes);
+    (bytes.len() - before) as u64
 }
 
 async fn read_answers<R: AsyncRead + Unpin>(
@@ -275,10 +295,7 @@ async fn read_answer<R: AsyncRead + Unpin>(
         }
         Err(words) => match call.on_refusal(&words) {
             Some(response) => response,
-            None => {
-                peer.on_refused(&words);
-                return Ok(());
-            }
+            None => return Ok(peer.on_refused(words).await?),
         },
     };
     peer.shared.deliver(Arrival::Response { from: call.from, rpc: call.rpc, response }).await?;

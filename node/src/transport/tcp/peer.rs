@@ -6,9 +6,9 @@ use super::{NO_ANSWER, ServerStopped, Shared};
 use crate::wire::{Header, WireError};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
-use wavetank_raft::{Dialect, NodeId, ServerAddress, ServerId};
+use wavetank_raft::{Dialect, NodeId, Request, ServerAddress, ServerId};
 
 /// The time without a call to a peer after which its connections are closed.
 pub(super) const IDLE: Duration = Duration::from_secs(120);
@@ -23,6 +23,8 @@ pub(super) struct Peer {
     speaks: AtomicU8,
     /// True if the peer refuses calls and this was logged.
     is_refusing: AtomicBool,
+    /// The index of the last entry that was too large, and of which the server was told; zero if there was none.
+    too_large: AtomicU64,
 }
 
 const UNKNOWN: u8 = 0;
@@ -70,7 +72,14 @@ impl From<ServerStopped> for ConnectionEnd {
 
 impl Peer {
     pub(super) const fn new(id: ServerId, address: ServerAddress, shared: Arc<Shared>) -> Self {
-        Self { id, address, shared, speaks: AtomicU8::new(UNKNOWN), is_refusing: AtomicBool::new(false) }
+        Self {
+            id,
+            address,
+            shared,
+            speaks: AtomicU8::new(UNKNOWN),
+            is_refusing: AtomicBool::new(false),
+            too_large: AtomicU64::new(0),
+        }
     }
 
     /// True if the peer has answered in Wavetank's dialect.
@@ -93,25 +102,31 @@ impl Peer {
         self.is_refusing.store(false, Ordering::Relaxed);
     }
 
-    /// Logs that the peer refused a call with a text. The first refusal is a warning, unless the peer only
-    /// left one call without an answer.
-    pub(super) fn on_refused(&self, words: &str) {
+    /// Notes that the peer refused a call with a text. The first time, this is a warning and the server is
+    /// told, unless the peer only left one call without an answer.
+    pub(super) async fn on_refused(&self, words: String) -> Result<(), ServerStopped> {
         if words == NO_ANSWER || self.is_refusing.swap(true, Ordering::Relaxed) {
             tracing::debug!(id = %self.id, address = %self.address, words, "a call was refused");
-        } else {
-            tracing::warn!(id = %self.id, address = %self.address, words, "the peer refuses calls");
+            return Ok(());
         }
+        tracing::warn!(id = %self.id, address = %self.address, words, "the peer refuses calls");
+        self.shared.deliver(Arrival::Refused { from: self.id.node(), why: words }).await
     }
 
-    /// Logs that a call is larger than any peer accepts. The first time, this is an error, because the entry
-    /// in the call will never arrive.
-    pub(super) fn on_too_large(&self, bytes: u64) {
+    /// Notes that a call is larger than any peer accepts. The entry in it never arrives with these limits, so
+    /// the server is told, once for each entry.
+    pub(super) async fn on_too_large(&self, request: &Request, bytes: u64) -> Result<(), ServerStopped> {
         let limit = self.shared.limits.message_bytes;
-        if self.is_refusing.swap(true, Ordering::Relaxed) {
-            tracing::debug!(id = %self.id, bytes, limit, "a call larger than message_bytes was not sent");
-        } else {
-            tracing::error!(id = %self.id, bytes, limit, "a call larger than message_bytes was not sent");
+        tracing::debug!(id = %self.id, bytes, limit, "a call larger than message_bytes was not sent");
+        let Request::AppendEntries(append) = request else { return Ok(()) };
+        let Some(entry) = append.entries.iter().max_by_key(|entry| entry.weight()).map(|entry| entry.id)
+        else {
+            return Ok(());
+        };
+        if self.too_large.swap(entry.index.0, Ordering::Relaxed) == entry.index.0 {
+            return Ok(());
         }
+        self.shared.deliver(Arrival::TooLarge { to: self.id.node(), entry, bytes, limit }).await
     }
 
     /// Records that the peer answered in this dialect. Informs the server if the dialect has changed.

@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
-use wavetank_raft::{Dialect, InstallSnapshot, InstallSnapshotResponse, Request, Response, ServerId};
+use wavetank_raft::{
+    ClusterId, Dialect, InstallSnapshot, InstallSnapshotResponse, Request, Response, ServerId,
+};
 
 /// The maximum number of calls of one connection that may wait for an answer.
 const UNANSWERED: usize = 64;
@@ -30,7 +32,7 @@ struct Waiting {
 }
 
 enum Awaited {
-    Response(oneshot::Receiver<Response>),
+    Response(oneshot::Receiver<Result<Response, String>>),
     Refusal(String),
 }
 
@@ -137,10 +139,12 @@ async fn read_calls<R: AsyncRead + Unpin>(
 ) -> Result<(), Broken> {
     let mut wait = shared.timeout;
     let mut is_told = false;
+    let mut introduction = Introduction::default();
     while let Some(bytes) = frames.request(wait).await? {
         place.on_call();
         wait = shared.limits.idle;
-        let (header, request) = wire::decode_request(bytes)?;
+        let (mut header, request) = wire::decode_request(bytes)?;
+        introduction.complete(&mut header);
         let (kind, dialect) = (Kind::of(&request), header.dialect);
         let refusal = refusal(&header, caller, shared.local());
         if let Some(words) = refusal.as_ref().filter(|_| !is_told) {
@@ -182,12 +186,29 @@ fn refusal(header: &Header, caller: &Caller, local: &Local) -> Option<String> {
     Some(format!("this server is {}, not {other}", local.id))
 }
 
+/// The fields that our servers add to the header of the first call of each connection. Later calls have
+/// them only after an answer has shown that the peer is ours, so they count for the whole connection.
+#[derive(Default)]
+struct Introduction {
+    to: Option<ServerId>,
+    cluster: Option<ClusterId>,
+}
+
+impl Introduction {
+    /// Adds the fields of earlier calls that this header lacks.
+    fn complete(&mut self, header: &mut Header) {
+        self.to = header.to.take().or_else(|| self.to.take());
+        self.cluster = header.cluster.or(self.cluster);
+        (header.to, header.cluster) = (self.to.clone(), self.cluster);
+    }
+}
+
 /// Passes a call to the server. Returns the receiver of its answer.
 async fn hand_over(
     header: Header,
     request: Request,
     shared: &Shared,
-) -> Result<oneshot::Receiver<Response>, ServerStopped> {
+) -> Result<oneshot::Receiver<Result<Response, String>>, ServerStopped> {
     let (answer, awaited) = oneshot::channel();
     let replier = Replier::new(move |response| {
         // The connection may have ended meanwhile.
@@ -207,7 +228,7 @@ async fn install_snapshot<R: AsyncRead + Unpin>(
     mut is_welcome: bool,
     place: &Place,
     shared: &Shared,
-) -> Result<oneshot::Receiver<Response>, Broken> {
+) -> Result<oneshot::Receiver<Result<Response, String>>, Broken> {
     let size = install.meta.size;
     let (mut offset, mut last) = (0, None);
     while offset < size || (size == 0 && last.is_none()) {
@@ -223,7 +244,7 @@ async fn install_snapshot<R: AsyncRead + Unpin>(
             last = Some(answer.ok().and_then(Result::ok));
             is_welcome = matches!(
                 &last,
-                Some(Some(Response::InstallSnapshot(InstallSnapshotResponse { success: true, .. })))
+                Some(Some(Ok(Response::InstallSnapshot(InstallSnapshotResponse { success: true, .. }))))
             );
         } else {
             last = last.or(Some(None));
@@ -288,7 +309,8 @@ async fn write_answer(waiting: Waiting, shared: &Shared, bytes: &mut Vec<u8>) {
         Awaited::Response(receiver) => tokio::time::timeout(shared.timeout, receiver).await,
     };
     match awaited.ok().and_then(Result::ok) {
-        Some(response) => {
+        Some(Err(words)) => wire::encode_refusal(&words, bytes),
+        Some(Ok(response)) => {
             let header = header_of(waiting.kind, waiting.dialect, shared);
             wire::encode_response(&header, &response, bytes);
         }
@@ -300,7 +322,9 @@ async fn write_answer(waiting: Waiting, shared: &Shared, bytes: &mut Vec<u8>) {
 /// TimeoutNow.
 fn header_of(kind: Kind, dialect: Dialect, shared: &Shared) -> Header {
     match kind {
-        Kind::AppendEntries | Kind::RequestVote | Kind::RequestPreVote => shared.local().header(dialect),
+        Kind::AppendEntries | Kind::RequestVote | Kind::RequestPreVote => {
+            Header { cluster: None, ..shared.local().header(dialect) }
+        }
         Kind::InstallSnapshot | Kind::TimeoutNow => Header { dialect, ..Header::EMPTY },
     }
 }

@@ -1,6 +1,6 @@
 //! Two transports on loopback, and peers that send raw or hostile bytes.
 
-use super::super::Replier;
+use super::super::{LocalCluster, Replier};
 use super::*;
 use crate::wire::{self, Header, Kind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -36,7 +36,10 @@ impl Server {
     fn on(transport: TcpTransport, name: &'static str) -> Self {
         let (inbox, arrivals) = mpsc::channel(64);
         let address = transport.local_addr();
-        transport.start(Local { id: name.into(), address, protocol_version: 3 }, inbox);
+        transport.start(
+            Local { id: name.into(), address, protocol_version: 3, cluster: LocalCluster::default() },
+            inbox,
+        );
         Self { transport, arrivals, name }
     }
 
@@ -284,7 +287,7 @@ async fn is_closed(mut stream: TcpStream) -> bool {
 
 fn header(protocol_version: i64) -> Header {
     let (id, address) = (Some("go".into()), Some("127.0.0.1:1".into()));
-    Header { protocol_version, id, address, to: None, dialect: Dialect::HashiCorp }
+    Header { protocol_version, id, address, to: None, cluster: None, dialect: Dialect::HashiCorp }
 }
 
 #[tokio::test]
@@ -301,7 +304,12 @@ async fn a_go_server_sees_hashicorps_bytes_and_no_others() {
     assert_eq!((found, request), (header(3), append(2..3)));
     replier.reply(appended(4));
     let mut expected = Vec::new();
-    let local = Local { id: "n1".into(), address: one.transport.local_addr(), protocol_version: 3 };
+    let local = Local {
+        id: "n1".into(),
+        address: one.transport.local_addr(),
+        protocol_version: 3,
+        cluster: LocalCluster::default(),
+    };
     wire::encode_response(&local.header(Dialect::HashiCorp), &appended(4), &mut expected);
     let mut found = vec![0; expected.len()];
     stream.read_exact(&mut found).await.unwrap();
@@ -322,6 +330,26 @@ async fn an_unsupported_version_is_refused_with_the_text_of_hashicorp() {
         stream.read_exact(&mut found).await.unwrap();
         assert_eq!(found, expected);
     }
+}
+
+#[tokio::test]
+async fn the_first_call_introduces_the_caller_for_the_whole_connection() {
+    let mut one = Server::start("n1").await;
+    let mut stream = raw(&one).await;
+    let first = Header {
+        to: Some("n1".into()),
+        cluster: Some(ClusterId(7)),
+        dialect: Dialect::Wavetank,
+        ..header(3)
+    };
+    let mut bytes = Vec::new();
+    wire::encode_request(&first, &vote(5), &mut bytes);
+    wire::encode_request(&header(3), &append(2..3), &mut bytes);
+    stream.write_all(&bytes).await.unwrap();
+    assert_eq!(one.request().await.0, first);
+    let (second, _, replier) = one.request().await;
+    assert_eq!(second, Header { dialect: Dialect::HashiCorp, ..first });
+    replier.refuse("no".into());
 }
 
 #[tokio::test]

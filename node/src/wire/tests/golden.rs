@@ -24,6 +24,7 @@ fn n1() -> Header {
         id: Some("n1".into()),
         address: Some("127.0.0.1:8300".into()),
         to: None,
+        cluster: None,
         dialect: Dialect::HashiCorp,
     }
 }
@@ -71,6 +72,7 @@ fn a_heartbeat() {
         id: None,
         address: Some("cartman".into()),
         to: None,
+        cluster: None,
         dialect: Dialect::HashiCorp,
     };
     let beat =

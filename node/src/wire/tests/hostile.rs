@@ -15,6 +15,7 @@ fn call() -> Vec<u8> {
         id: Some("n1".into()),
         address: Some("a1".into()),
         to: Some("n2".into()),
+        cluster: Some(ClusterId(7)),
         dialect: Dialect::Wavetank,
     };
     let entry = |index| Entry::new(Term(1), Index(index), Payload::Command(Arc::from(vec![7; 40])));

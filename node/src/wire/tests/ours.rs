@@ -7,7 +7,8 @@ use wavetank_raft::*;
 
 fn header(dialect: Dialect) -> Header {
     let to = Some("n2".into()).filter(|_| dialect == Dialect::Wavetank);
-    Header { protocol_version: 3, id: Some("n1".into()), address: Some("a1".into()), to, dialect }
+    let cluster = Some(ClusterId(u64::MAX)).filter(|_| dialect == Dialect::Wavetank);
+    Header { protocol_version: 3, id: Some("n1".into()), address: Some("a1".into()), to, cluster, dialect }
 }
 
 fn joint() -> Configuration {
@@ -95,7 +96,7 @@ fn a_server_of_hashicorps_sees_none_of_our_fields() {
     encode_response(&header(Dialect::HashiCorp), &Response::AppendEntries(answer), &mut out);
     let refusal = RequestVoteResponse { term: Term(1), granted: false, refused_for_term: true };
     encode_response(&header(Dialect::HashiCorp), &Response::RequestVote(refusal), &mut out);
-    for word in ["Wavetank", "Checksum", "Hint", "NextOffset", "Accepted", "RefusedForTerm"] {
+    for word in ["Wavetank", "Checksum", "Hint", "NextOffset", "Accepted", "RefusedForTerm", "Cluster"] {
         assert!(!hex(&out).contains(&hex(word.as_bytes())), "{word}");
     }
 }

@@ -230,6 +230,9 @@ fn describe_observed(observed: &Observed) -> String {
         Observed::ResumedHeartbeat { peer } => format!("{peer} is back"),
         Observed::LostEntries { peer, acknowledged, last } => format!("{peer} lost {last}..{acknowledged}"),
         Observed::Truncated { after } => format!("cut after {after}"),
+        Observed::OtherCluster { peer, other, .. } => format!("{peer} is in {other}"),
+        Observed::CallsRefused { peer, why } => format!("{peer} refuses: {why}"),
+        Observed::EntryTooLarge { peer, entry, .. } => format!("{entry} is too large for {peer}"),
         Observed::Ignored(why) => format!("ignored {why:?}"),
     }
 }

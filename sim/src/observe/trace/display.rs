@@ -253,6 +253,11 @@ fn observed(observed: &Observed) -> String {
             format!("{peer} lost entries: it had acknowledged {acknowledged}, but its log ends at {last}")
         }
         Observed::Truncated { after } => format!("log truncated after {after}"),
+        Observed::OtherCluster { peer, other, .. } => format!("{peer} is in another cluster, {other}"),
+        Observed::CallsRefused { peer, why } => format!("{peer} refuses calls: {why}"),
+        Observed::EntryTooLarge { peer, entry, bytes, limit } => {
+            format!("{entry} is not sent to {peer}: {bytes} bytes are above {limit}")
+        }
         Observed::Ignored(why) => format!("ignored: {why}"),
     }
 }

@@ -81,6 +81,130 @@ fn a_message_above_the_limit_does_not_hold_up_the_others() {
     });
 }
 
+/// An entry that was accepted with higher limits does not fit into a message any more.
+#[test]
+fn an_entry_that_is_too_large_for_a_message_is_reported_until_the_limit_is_raised() {
+    simulate(async {
+        let (high, small) = (Shape::default(), Limits { message_bytes: 2 << 20, ..Limits::default() });
+        let low = Shape {
+            config: Config { max_command_bytes: 1 << 20, ..Config::default() },
+            limits: small,
+            ..Shape::default()
+        };
+        let mut cluster = Cluster::start(3, high.clone(), 1).await;
+        let large = cluster.until_led().await.apply(vec![7; 3 * MIB], Duration::ZERO).await.unwrap();
+        cluster.shape = low;
+        for name in NAMES {
+            cluster.raft(name).shutdown().await;
+            cluster.restart(name).await;
+        }
+        let leader = cluster.until_led().await;
+        let mut observer = leader.register_observer(64, |_| true).await.unwrap();
+        leader.add_nonvoter("n2", "n2:1", None, Duration::ZERO).await.unwrap();
+        let mut reports = Vec::new();
+        sleep(Duration::from_secs(600)).await;
+        while let Some(observed) = observer.try_recv() {
+            if let Observed::EntryTooLarge { peer, entry, bytes, limit } = observed {
+                reports.push((peer, entry.index, limit));
+                assert!(limit < bytes);
+            }
+        }
+        assert_eq!(reports, [(NodeId::of("n2"), large.index, 2 << 20)], "once, in ten minutes");
+        assert_eq!(cluster.applied()[1], 0);
+
+        cluster.shape = high;
+        for name in ["n2", "n1"] {
+            cluster.raft(name).shutdown().await;
+            cluster.restart(name).await;
+        }
+        until(|| cluster.applied()[1] == 1).await;
+    });
+}
+
+/// A snapshot replaces an entry that no message can carry.
+#[test]
+fn a_snapshot_delivers_what_is_too_large_for_a_message() {
+    simulate(async {
+        let mut cluster = Cluster::start(4, Shape::default(), 1).await;
+        cluster.until_led().await.apply(vec![7; 3 * MIB], Duration::ZERO).await.unwrap();
+        cluster.shape = Shape {
+            config: Config { max_command_bytes: 1 << 20, trailing_logs: 0, ..Config::default() },
+            limits: Limits { message_bytes: 2 << 20, ..Limits::default() },
+            ..Shape::default()
+        };
+        for name in NAMES {
+            cluster.raft(name).shutdown().await;
+            cluster.restart(name).await;
+        }
+        let leader = cluster.until_led().await;
+        leader.barrier(Duration::ZERO).await.unwrap();
+        leader.add_nonvoter("n2", "n2:1", None, Duration::ZERO).await.unwrap();
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(cluster.applied()[1], 0);
+        leader.snapshot().await.unwrap();
+        until(|| cluster.applied()[1] == 1).await;
+    });
+}
+
+/// Strangers that begin large messages and stop take all places for large messages, but not for ever.
+#[test]
+fn large_messages_that_do_not_end_hold_up_no_member_for_long() {
+    simulate(async {
+        let shape = Shape { timeout: Duration::from_secs(1), ..Shape::default() };
+        let cluster = Cluster::start(6, shape, 3).await;
+        let leader = cluster.until_led().await;
+        for follower in NAMES.iter().filter(|name| **name != leader.local_id().as_str()) {
+            for _ in 0..8 {
+                let dialing = cluster.network.layer("stranger");
+                let address = (*follower).into();
+                let mut stream = dialing.dial(&address).await.unwrap();
+                // An AppendEntries with a command of 32 MiB, of which a part arrives.
+                let entry = Entry::new(Term(1), Index(1), Payload::Command(vec![7; 32 * MIB].into()));
+                let append = AppendEntries {
+                    term: Term(1),
+                    prev: LogId::ZERO,
+                    entries: Arc::from([entry]),
+                    leader_commit: Index(0),
+                };
+                let mut bytes = Vec::new();
+                wire::encode_request(&header(3), &Request::AppendEntries(append), &mut bytes);
+                stream.write_all(&bytes[..2 * MIB]).await.unwrap();
+                cluster.network.forget(stream);
+            }
+        }
+        let began = Instant::now();
+        leader.apply(vec![7; 4 * MIB], Duration::ZERO).await.unwrap();
+        assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    });
+}
+
+/// A follower whose limit is lower than that of the leader gets nothing, and holds up nobody.
+#[test]
+fn a_follower_with_a_lower_limit_holds_up_nobody() {
+    simulate(async {
+        let mut cluster = Cluster::start(7, Shape::default(), 3).await;
+        let leader = cluster.until_led().await;
+        let low = *NAMES.iter().find(|name| **name != leader.local_id().as_str()).unwrap();
+        let high = cluster.shape.clone();
+        cluster.shape.config.max_command_bytes = 1 << 20;
+        cluster.shape.limits.message_bytes = 2 << 20;
+        cluster.raft(low).shutdown().await;
+        cluster.restart(low).await;
+        leader.apply(vec![7; 3 * MIB], Duration::ZERO).await.unwrap();
+        for _ in 0..10 {
+            leader.apply(vec![7; 10], Duration::ZERO).await.unwrap();
+            sleep(Duration::from_secs(3)).await;
+        }
+        assert_eq!(cluster.leader().map(|leader| leader.local_id().clone()), Some(leader.local_id().clone()));
+        let at = NAMES.iter().position(|name| *name == low).unwrap();
+        assert_eq!(cluster.applied()[at], 0);
+        cluster.shape = high;
+        cluster.raft(low).shutdown().await;
+        cluster.restart(low).await;
+        until(|| cluster.applied()[at] == 11).await;
+    });
+}
+
 /// A follower that joins gets a snapshot of this size over links with this rate. Returns the number of
 /// connections that carried some of it, and the time that it took.
 fn snapshot_arrives(size: usize, rate: u64) -> (usize, Duration) {
@@ -148,6 +272,57 @@ fn connections_that_nobody_uses_do_not_keep_a_member_out() {
             assert_eq!(one.request().await.1, vote(6));
         });
     }
+}
+
+/// Strangers that send a call byte by byte have sent no call, so they give their places to a member.
+#[test]
+fn calls_that_arrive_byte_by_byte_do_not_keep_a_member_out() {
+    simulate(async {
+        let network = Network::new(3);
+        let limits = Limits { connections: 4, ..Limits::default() };
+        let on = |name| Server::on(transport(network.host(name), name, TIMEOUT, limits), name);
+        let (mut one, two) = (on("n1"), on("n2"));
+        for _ in 0..8 {
+            let mut stranger = network.layer("stranger").dial(&"n1".into()).await.unwrap();
+            let mut bytes = Vec::new();
+            wire::encode_request(&header(3), &append(2..40), &mut bytes);
+            tokio::spawn(async move {
+                for byte in bytes {
+                    if stranger.write_all(&[byte]).await.is_err() {
+                        return;
+                    }
+                    sleep(TIMEOUT / 2).await;
+                }
+            });
+        }
+        sleep(TIMEOUT).await;
+        two.call(&one, 1, vote(6));
+        assert_eq!(one.request().await.1, vote(6));
+    });
+}
+
+/// Something listens at the address of a member, accepts every connection, and reads nothing.
+#[test]
+fn a_listener_that_never_answers_holds_up_nobody() {
+    simulate(async {
+        let cluster = Cluster::start(8, Shape::default(), 3).await;
+        let leader = cluster.until_led().await;
+        let mute = *NAMES.iter().find(|name| **name != leader.local_id().as_str()).unwrap();
+        cluster.raft(mute).shutdown().await;
+        let listener = cluster.network.host(mute);
+        tokio::spawn(async move {
+            let mut streams = Vec::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                streams.push(stream);
+            }
+        });
+        let before = cluster.network.connections();
+        for _ in 0..60 {
+            leader.apply(vec![7; MIB], Duration::ZERO).await.unwrap();
+            sleep(Duration::from_secs(10)).await;
+        }
+        assert!(cluster.network.connections() - before < 600, "{}", cluster.network.connections() - before);
+    });
 }
 
 #[test]

@@ -156,7 +156,7 @@ impl Cluster {
         let mut cluster =
             Self { network: Network::new(seed), hosts: BTreeMap::new(), shape, starts: Draw(!seed) };
         for name in NAMES {
-            let snapshots = SharedSnapshots::new(InmemSnapshotStore::default());
+            let snapshots = SharedSnapshots::new(InmemSnapshotStore::default(), LocalCluster::default());
             let host = Host { raft: None, ledger: Ledger::default(), disk: Disk::default(), snapshots };
             cluster.hosts.insert(name, host);
             cluster.restart(name).await;

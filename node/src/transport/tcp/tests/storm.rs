@@ -112,12 +112,14 @@ async fn revive(cluster: &mut Cluster) {
     }
 }
 
-/// A command with a number, of any size up to a little more than the limit.
-fn command(number: u64, limit: u64, draw: &mut Draw) -> Vec<u8> {
+/// A command with a number. Many commands are near the limit of a command, and some near the limit of a message.
+fn command(number: u64, shape: &Shape, draw: &mut Draw) -> Vec<u8> {
+    let (command, message) = (shape.config.max_command_bytes, shape.limits.message_bytes);
     let size = match draw.below(20) {
-        0 => limit + 1 + draw.below(limit),
-        1 => limit,
-        2..=4 => draw.below(limit),
+        0 => command + 1 + draw.below(command),
+        1 => message - Limits::OVERHEAD_BYTES + draw.below(2 * Limits::OVERHEAD_BYTES),
+        2 => command - draw.below(64),
+        3..=5 => draw.below(command),
         _ => draw.below(200),
     };
     let mut bytes = vec![0; usize::try_from(size.max(8)).unwrap()];
@@ -137,7 +139,6 @@ async fn storm(seed: u64) -> Result<Seen, String> {
     if draw.one_in(4) {
         shape.tls = Some(Rc::new(tls::Authority::new()));
     }
-    let limit = shape.config.max_command_bytes;
     let mut cluster = Cluster::start(seed, shape, 3).await;
     let (mut calls, mut number) = (JoinSet::new(), 0);
     for _ in 0..60 {
@@ -145,7 +146,7 @@ async fn storm(seed: u64) -> Result<Seen, String> {
         for _ in 0..draw.below(4) {
             let names: Vec<_> = NAMES.into_iter().filter(|name| cluster.hosts[name].raft.is_some()).collect();
             let raft = cluster.leader().unwrap_or_else(|| cluster.raft(draw.one_of(&names)).clone());
-            let bytes = command(number, limit, &mut draw);
+            let bytes = command(number, &cluster.shape, &mut draw);
             number += 1;
             calls.spawn(async move {
                 let number = number_of(&bytes);

@@ -1,0 +1,72 @@
+//! The identity of a cluster: made at its bootstrap, and compared in every call of a peer.
+
+use std::sync::{Arc, Mutex};
+use wavetank_raft::checksum::Checksum;
+use wavetank_raft::{ClusterId, Configuration, Entropy, Member, Suffrage};
+
+/// The cluster to which a server belongs, once the server knows it. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct LocalCluster(Arc<Mutex<Option<ClusterId>>>);
+
+impl LocalCluster {
+    /// The identity of the cluster; `None` if it is unknown.
+    #[must_use]
+    pub fn get(&self) -> Option<ClusterId> {
+        *self.0.lock().expect("no code panics while it holds the identity")
+    }
+
+    pub(crate) fn set(&self, cluster: Option<ClusterId>) {
+        *self.0.lock().expect("no code panics while it holds the identity") = cluster;
+    }
+}
+
+impl PartialEq for LocalCluster {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
+impl Eq for LocalCluster {}
+
+/// The identity of a cluster that is bootstrapped with this configuration.
+///
+/// Every voter of a new cluster may be bootstrapped with the same configuration, so the identity follows
+/// from the configuration. A sole voter is bootstrapped alone: a random number distinguishes its cluster
+/// from an earlier one that the same server bootstrapped at the same address.
+pub(crate) fn bootstrapped(configuration: &Configuration, entropy: Entropy) -> ClusterId {
+    let mut members: Vec<&Member> = configuration.members().collect();
+    members.sort_by_key(|member| member.id.as_str());
+    let mut checksum = Checksum::default();
+    for member in members {
+        checksum.update(&[member.suffrage as u8]);
+        for text in [member.id.as_str(), member.address.as_str()] {
+            checksum.update(&(text.len() as u64).to_le_bytes());
+            checksum.update(text.as_bytes());
+        }
+    }
+    let voters = configuration.members().filter(|member| member.suffrage == Suffrage::Voter).count();
+    if voters == 1 {
+        checksum.update(&entropy.0.to_le_bytes());
+    }
+    ClusterId(checksum.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(members: &[Member], entropy: u64) -> ClusterId {
+        bootstrapped(&Configuration::new(members.to_vec()).unwrap(), Entropy(entropy))
+    }
+
+    #[test]
+    fn servers_that_are_bootstrapped_with_the_same_configuration_are_in_one_cluster() {
+        let [one, two] = [Member::voter("n1", "a1"), Member::voter("n2", "a2")];
+        let both = of(&[one.clone(), two.clone()], 1);
+        assert_eq!(both, of(&[two.clone(), one.clone()], 2));
+        assert_ne!(both, of(&[one.clone(), Member::voter("n2", "a3")], 1));
+        assert_ne!(both, of(&[one.clone(), Member::voter("n3", "a2")], 1));
+        assert_ne!(of(&[one.clone(), Member::nonvoter("n2", "a2")], 1), of(&[one.clone()], 1));
+        assert_ne!(of(&[one.clone()], 1), of(&[one], 2));
+    }
+}

@@ -1,0 +1,126 @@
+//! The record about the log in the stable store, under [`COMPACTED`]. It shows a log that has vanished.
+//!
+//! The record says that the log has entries only after they are durable, and says that it has none before they
+//! are deleted. So a crash between the two leaves a log that has more than the record says.
+
+use super::{COMPACTED, Storage};
+use crate::entry::Entry;
+use crate::node::io::LogOp;
+use crate::store::{LogStore, StableStore, StoreError, StoreErrorKind};
+use crate::types::Index;
+use alloc::format;
+
+/// What the stable store says about the log.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct LogRecord {
+    /// The index up to which the log was compacted. A snapshot must reach it.
+    pub compacted: Index,
+    /// The log has entries. An empty log has vanished.
+    pub has_entries: bool,
+}
+
+impl LogRecord {
+    /// Encodes the record as it is stored under [`COMPACTED`].
+    #[must_use]
+    pub fn encode(self) -> [u8; 9] {
+        let mut record = [0; 9];
+        record[..8].copy_from_slice(&self.compacted.0.to_be_bytes());
+        record[8] = u8::from(self.has_entries);
+        record
+    }
+
+    /// Decodes the record.
+    ///
+    /// # Errors
+    /// Returns an error if the bytes are no such record.
+    pub fn decode(record: &[u8]) -> Result<Self, StoreError> {
+        let (compacted, rest) =
+            record.split_first_chunk().map_or((None, record), |(head, rest)| (Some(head), rest));
+        match (compacted, rest) {
+            // Without the last byte, the record is of an earlier version.
+            (Some(compacted), [] | [0 | 1]) => {
+                let compacted = Index(u64::from_be_bytes(*compacted));
+                Ok(Self { compacted, has_entries: rest == [1] })
+            }
+            (Some(_) | None, _) => {
+                let what = format!("the record of the log has invalid bytes, {} of them", record.len());
+                Err(StoreError::new(StoreErrorKind::Corrupt, what))
+            }
+        }
+    }
+
+    /// Checks that a log which is empty may be so.
+    ///
+    /// # Errors
+    /// Returns [`StoreErrorKind::Corrupt`] if the log had entries.
+    pub fn expect_empty(self) -> Result<(), StoreError> {
+        if !self.has_entries {
+            return Ok(());
+        }
+        let what = format!("the log is missing: it had entries after {}", self.compacted);
+        Err(StoreError::new(StoreErrorKind::Corrupt, what))
+    }
+}
+
+impl<L: LogStore, S: StableStore> Storage<L, S> {
+    pub(super) fn log_record(&self) -> Result<LogRecord, StoreError> {
+        self.stable
+            .get(COMPACTED)?
+            .map_or_else(|| Ok(LogRecord::default()), |record| LogRecord::decode(&record))
+    }
+
+    /// Stores the record, unless the store has it.
+    pub(super) fn set_log_record(&mut self, new: LogRecord) -> Result<(), StoreError> {
+        if new == self.log_record()? { Ok(()) } else { self.stable.set(COMPACTED, &new.encode()) }
+    }
+
+    /// Notes at a start that the log has entries. A crash may have come before this was noted, and an earlier
+    /// version did not note it.
+    pub(super) fn note_entries(&mut self) -> Result<(), StoreError> {
+        if self.log.first_index()? == Index::ZERO {
+            return Ok(());
+        }
+        let known = self.log_record()?;
+        self.set_log_record(LogRecord { has_entries: true, ..known })
+    }
+
+    /// Checks before entries are deleted that the log has not vanished, and notes what the log will have.
+    pub(super) fn before_deletion(&mut self, op: &LogOp) -> Result<(), StoreError> {
+        let first = self.log.first_index()?;
+        let known = self.log_record()?;
+        if first == Index::ZERO {
+            known.expect_empty()?;
+        }
+        let record = match op {
+            LogOp::Keep | LogOp::CatchUp(_) | LogOp::Append(_) => known,
+            LogOp::Replace(entries) => {
+                let keeps_first = entries.first().is_some_and(|entry| first < entry.id.index);
+                LogRecord { has_entries: known.has_entries && keeps_first, ..known }
+            }
+            LogOp::Compact(upto) => {
+                LogRecord { compacted: *upto, has_entries: *upto < self.log.last_index()? }
+            }
+            LogOp::Discard(upto) => LogRecord { compacted: *upto, has_entries: false },
+        };
+        self.set_log_record(record)
+    }
+
+    /// Deletes the whole log, which a snapshot up to this index replaces.
+    pub(crate) fn discard(&mut self, upto: Index) -> Result<(), StoreError> {
+        self.before_deletion(&LogOp::Discard(upto))?;
+        self.log.delete_range(self.log.first_index()?, self.log.last_index()?)
+    }
+
+    /// Stores entries at the end of the log, durably.
+    ///
+    /// # Errors
+    /// Returns an error if a store fails, or if the log has vanished.
+    pub fn append(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+        let is_empty = self.log.first_index()? == Index::ZERO;
+        if is_empty {
+            self.log_record()?.expect_empty()?;
+        }
+        self.log.store_logs(entries)?;
+        if is_empty { self.note_entries() } else { Ok(()) }
+    }
+}
