@@ -189,6 +189,25 @@ impl Flaw for AnswersNobody {
     }
 }
 
+#[derive(Debug)]
+struct Panics;
+
+impl Flaw for Panics {
+    const NAME: &'static str = "panics";
+
+    fn spoil(steps: u64, _: &Server, _: &mut Vec<Action>) {
+        assert_ne!(steps, 50, "the subject `panics` took fifty steps");
+    }
+}
+
+#[test]
+fn a_panic_of_a_subject_is_a_verdict_with_its_place() {
+    let report = run::<Flawed<Panics>, ()>(Plan::calm(5, 3), ()).report;
+    let Verdict::Panicked(message) = &report.verdict else { panic!("{}", report.verdict) };
+    assert!(message.contains("the subject `panics` took fifty steps"), "{message}");
+    assert!(message.contains("bad_subjects.rs:"), "{message}");
+}
+
 #[test]
 fn each_bad_subject_is_named_with_what_it_did() {
     expect::<AnswersTwice>("every_call_ends", Class::Safety, "but this call is not open");

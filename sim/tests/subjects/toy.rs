@@ -5,13 +5,14 @@ use super::run;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{
     Action, Answer, Batch, Call, Data, Deadline, DeadlineReason, Entry, Event, Index, Leader, LogId, LogOp,
-    NodeId, Outcome, Payload, RequestError, RequestId, RpcId, Span, StoreJob, Term, Time, Token, Write,
+    NodeId, Outcome, Payload, RequestError, RequestId, RpcId, Server, Span, StoreJob, Term, Time, Token,
+    Write,
 };
 use wavetank_sim::observe::report::Verdict;
 use wavetank_sim::observe::trace::{Full, TextTrace};
 use wavetank_sim::plan::rng::{Ratio, Spans};
 use wavetank_sim::plan::{LinkPlan, RandomDelay};
-use wavetank_sim::schedule::{EventOrder, Fit};
+use wavetank_sim::schedule::{Choice, Element, EventOrder, Fit};
 use wavetank_sim::subject::{Label, Opaque, OpaqueMessage};
 use wavetank_sim::{Plan, ServerIdx, Start, Subject, View};
 
@@ -262,4 +263,16 @@ fn a_run_of_another_protocol_is_played_from_its_schedule() {
     assert_eq!(order, EventOrder::Scheduled(Fit::Exact, recorded.schedule));
     let played = run::<Toy, ()>(Plan { order, ..plan }, ());
     assert_eq!((played.report.digest, played.report.skipped), (recorded.report.digest, 0));
+}
+
+#[test]
+fn a_schedule_of_another_protocol_is_skipped_and_counted() {
+    let plan = Plan { order: EventOrder::Recorded, ..storm(7) };
+    let elements = run::<Toy, ()>(plan.clone(), ()).schedule;
+    let is_message = |element: &&Element| matches!(element.choice, Choice::Deliver { .. });
+    let messages = elements.iter().filter(is_message).count() as u64;
+    let order = EventOrder::Scheduled(Fit::Similar, elements);
+    let report = run::<Server, ()>(Plan { order, ..plan }, ()).report;
+    assert!(100 < messages && messages <= report.skipped, "{messages}, {}", report.skipped);
+    assert!(!matches!(report.verdict, Verdict::Panicked(_)), "{}", report.verdict);
 }

@@ -66,7 +66,7 @@ fn two_subjects_with_one_protocol_hold_in_one_cluster_with_every_check_on() {
             differ += u64::from(mixed.digest != run::<Server, ()>(Plan::storm(seed), ()).report.digest);
         }
     }
-    assert!(20 < differ, "the second subject must do something else than our server: {differ} of 50");
+    assert!(5 < differ, "the second subject must do something else than our server: {differ} of 50");
 }
 
 #[test]
