@@ -42,12 +42,12 @@ pub type ActionOf<S> =
 
 /// An implementation of a server.
 ///
-/// 1. A subject is a function of its inputs: it reads no clock, starts no thread and draws no random number
-///    but from [`Boot::entropy`].
+/// 1. A subject is a function of its inputs. It reads no clock and starts no thread. All its random numbers
+///    come from [`Boot::entropy`].
 /// 2. The tank may execute an action as soon as it sees it, and may crash the server between two actions.
 /// 3. Each call gets exactly one [`Action::Answer`].
-/// 4. A crash drops the subject. Only what a [`StoreJob`](wavetank_raft::StoreJob) wrote is there when
-///    [`Subject::start`] is called again.
+/// 4. A crash drops the subject. [`Subject::start`] then gets what its
+///    [`StoreJob`](wavetank_raft::StoreJob)s had written.
 pub trait Subject: Sized {
     /// The protocol that the servers speak.
     type Protocol: Protocol;
@@ -74,8 +74,8 @@ pub trait Subject: Sized {
         actions: &mut Vec<ActionOf<Self>>,
     );
 
-    /// The time on the server's clock at which it wants an [`Event::Timer`], and the reason, by which
-    /// schedules name the timer. It may change with every step.
+    /// The time on the server's clock at which it wants an [`Event::Timer`], and the reason. Schedules name the
+    /// timer by the reason. Both may change with every step.
     fn deadline(&self) -> Deadline;
 
     /// The state that the server shows.
@@ -104,7 +104,7 @@ pub struct Start<'a> {
     /// The settings of the run, with the server's name.
     pub settings: &'a Settings,
     /// The content of the disk: term and vote, the newest snapshot, and the part of the log that fits into
-    /// the cache of the settings. The tank loads the snapshot into the state machine.
+    /// the cache of the settings. The tank loads the snapshot into the state machine before the first event.
     pub boot: Boot,
     /// The whole log on the disk.
     pub log: &'a [Entry],
