@@ -20,10 +20,10 @@ mod replay;
 mod run;
 mod shrink;
 mod streams;
-mod subject;
 mod sweep;
 mod table;
 mod tally;
+mod target;
 
 pub use streams::Streams;
 
@@ -35,7 +35,7 @@ use exit::Status;
 use std::ffi::OsString;
 use std::{fmt, io};
 use streams::PipeWriter;
-use subject::Subject;
+use target::Target;
 
 /// The reason why the command failed, in one line.
 #[derive(Debug)]
@@ -102,9 +102,9 @@ where
     match arguments.command {
         Command::List { json } => list::list(scenarios, json, streams),
         Command::Run { scenario, seed, capsule, tracing } => {
-            let subject = Subject::of(name::find(scenarios, &scenario)?, seed);
-            capsule.map_or(Ok(()), |path| subject.keep(&path))?;
-            run::run(&subject, tracing, streams)
+            let target = Target::of(name::find(scenarios, &scenario)?, seed);
+            capsule.map_or(Ok(()), |path| target.keep(&path))?;
+            run::run(&target, tracing, streams)
         }
         Command::Sweep(arguments) => sweep::sweep(scenarios, &arguments, streams),
         Command::Explore(arguments) => explore::explore(&arguments, streams),

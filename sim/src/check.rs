@@ -2,11 +2,13 @@
 //! watches has changed.
 //!
 //! A check reads the ghost state and returns a message if its property does not hold. A check changes
-//! nothing in the world and keeps only a count. To add a check, write a file with a `CHECK` in the folder
+//! nothing in the world and keeps only a count. It says which parts of a server it needs, and is off where a
+//! subject does not show them. To add a check, write a file with a `CHECK` in the folder
 //! of its theme and add a line to the list below. The compiler reports a `CHECK` that is not in the list.
 
 pub(crate) mod calls;
 pub(crate) mod commit;
+mod conduct;
 pub mod coverage;
 pub(crate) mod election;
 #[cfg(test)]
@@ -25,6 +27,7 @@ use crate::check::ghost::{Facts, Ghost};
 use crate::check::liveness::progress;
 use crate::plan::Plan;
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 use std::fmt;
 use wavetank_raft::HardState;
 
@@ -109,6 +112,8 @@ pub(crate) struct Check {
     pub(crate) level: JudgeLevel,
     /// The facts that make this check run.
     watches: Facts,
+    /// The parts of a server that the check reads. The check is off where a subject does not show them.
+    pub(crate) needs: Parts,
     /// True if the check judges only runs in which clocks keep the bound that leases assume.
     bounded_clocks: bool,
     judge: JudgeFn,
@@ -122,7 +127,12 @@ impl Check {
         watches: Facts,
         judge: JudgeFn,
     ) -> Self {
-        Self { name, section, level, watches, bounded_clocks: false, judge }
+        Self { name, section, level, watches, needs: Parts::ALL, bounded_clocks: false, judge }
+    }
+
+    const fn needing(mut self, needs: Parts) -> Self {
+        self.needs = needs;
+        self
     }
 
     const fn with_bounded_clocks(mut self) -> Self {

@@ -51,16 +51,16 @@ pub struct Disk {
     was_wiped: bool,
 }
 
-/// The result of a job that ran.
+/// The result of a job that ran. `Q` and `R` are the messages of the server's protocol.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Done {
+pub enum Done<Q, R> {
     /// The write is durable. The world informs the server when the whole group is durable.
     Durable(Write),
     /// The job failed. For a write, a part of it may be on the disk. If a write failed, all queued jobs
     /// are dropped.
     Failed(Option<PartialWrite>, StoreError),
     /// The server must receive this event after this delay in microseconds, in most cases zero.
-    Deliver(Event, Span),
+    Deliver(Event<Q, R>, Span),
 }
 
 #[derive(Clone, Debug)]
@@ -198,7 +198,7 @@ impl Disk {
 
     /// Returns the result of the next job that ran, or `None` if there are no more results. After
     /// `None`, [`Disk::start`] begins the next jobs.
-    pub fn next_done(&mut self, settings: &Settings) -> Option<Done> {
+    pub fn next_done<Q, R>(&mut self, settings: &Settings) -> Option<Done<Q, R>> {
         if let Some(write) = self.synced.pop_front() {
             return Some(Done::Durable(write));
         }
@@ -337,7 +337,7 @@ impl Disk {
         }
     }
 
-    fn sync_group(&mut self) -> Option<Done> {
+    fn sync_group<Q, R>(&mut self) -> Option<Done<Q, R>> {
         match self.stores.write(&self.group) {
             Ok(()) => {
                 self.synced.extend(self.group.drain(..));
@@ -347,7 +347,7 @@ impl Disk {
         }
     }
 
-    fn carry_out(&mut self, settings: &Settings) -> Option<Done> {
+    fn carry_out<Q, R>(&mut self, settings: &Settings) -> Option<Done<Q, R>> {
         self.running -= 1;
         let Queued { job, fails, late, .. } = self.queue.pop_front()?;
         Some(match job {
@@ -381,7 +381,7 @@ impl Disk {
     }
 
     /// Drops all queued jobs after a write has failed.
-    fn abort(&mut self, part: Option<PartialWrite>, error: StoreError) -> Done {
+    fn abort<Q, R>(&mut self, part: Option<PartialWrite>, error: StoreError) -> Done<Q, R> {
         self.running = 0;
         self.group.clear();
         self.queue.clear();

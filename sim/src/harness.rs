@@ -16,8 +16,6 @@
 //! `0..N` instead of the seeds of the test, and `WAVETANK_SEEDS=A..B` runs the seeds `A..B`.
 //! `WAVETANK_CAPSULE=FILE` replays a recorded run. Only this module reads these variables, before any run
 //! begins.
-//! 1. `WAVETANK_CAPSULE=FILE` replays a recorded run. Only this module reads these variables, before any run
-//! begins.
 //!
 //! When a run fails, its seed, the property and the replay command are printed immediately. When the test
 //! fails, the same values are printed again, with the shrunk plan. A run with too many steps fails

@@ -19,6 +19,7 @@ pub mod plan;
 pub mod runner;
 pub mod schedule;
 pub mod shrink;
+pub mod subject;
 
 pub use check::{ClockBound, Judges, Options};
 pub use engine::world::World;
@@ -29,4 +30,5 @@ pub use observe::{Fate, Observation, ObservationKind};
 pub use plan::Plan;
 pub use plan::judge_level::JudgeLevel;
 pub use plan::server_set::{ServerIdx, ServerSet};
+pub use subject::{Either, Parts, Protocol, Start, Subject, View};
 pub use wavetank_linear as linear;

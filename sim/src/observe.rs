@@ -12,39 +12,37 @@ pub mod step_log;
 pub mod topology;
 pub mod trace;
 
+pub use crate::subject::MessageRef;
 pub use network_change::NetworkChange;
 
 use crate::disk::fault::Damage;
 use crate::plan::server_set::{ServerIdx, ServerSet};
+use crate::subject::{ActionOf, EventOf, Subject};
 use std::any::Any;
 use std::fmt::Debug;
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{
-    Action, Batch, Boot, Event, LogId, Request, RequestId, Response, RpcId, Server, SnapshotMeta, Time, Write,
-};
+use wavetank_raft::{Batch, Boot, LogId, RequestId, RpcId, Server, SnapshotMeta, Time, Write};
 
-/// One observation of a run.
-#[derive(Clone, Copy, Debug)]
-pub struct Observation<'a> {
+/// One observation of a run. `S` is the subject that is observed.
+pub struct Observation<'a, S: Subject = Server> {
     /// The virtual time of the observation, in microseconds.
     pub at: Time,
     /// The number of the observation in the run, from 1 on.
     pub step: u64,
     /// The kind of the observation, with its data.
-    pub kind: ObservationKind<'a>,
+    pub kind: ObservationKind<'a, S>,
 }
 
 /// The kind of an observation, with its data.
-#[derive(Clone, Copy, Debug)]
-pub enum ObservationKind<'a> {
+pub enum ObservationKind<'a, S: Subject = Server> {
     /// A server is about to take an event. The next observation is its [`ObservationKind::Stepped`].
     Stepping {
         /// The server that takes the event.
         idx: ServerIdx,
         /// The event that it takes.
-        event: &'a Event,
+        event: &'a EventOf<S>,
         /// The state of the server before the event.
-        server: &'a Server,
+        server: &'a S,
         /// The reading of the server's clock.
         clock: Time,
     },
@@ -53,16 +51,16 @@ pub enum ObservationKind<'a> {
         /// The server that took the event.
         idx: ServerIdx,
         /// The state of the server after the event.
-        server: &'a Server,
+        server: &'a S,
         /// The actions that the server returned. None of them is executed yet.
-        actions: &'a [Action],
+        actions: &'a [ActionOf<S>],
     },
     /// A server started.
     Booted {
         /// The server that started.
         idx: ServerIdx,
         /// The state of the server after the start.
-        server: &'a Server,
+        server: &'a S,
         /// The state that the server read from its disk.
         boot: &'a Boot,
         /// The log that the server read from its disk.
@@ -143,7 +141,7 @@ pub enum ObservationKind<'a> {
         /// The id of the call. A request and its response have the same id.
         rpc: RpcId,
         /// The content of the message.
-        carried: MessageRef<'a>,
+        carried: MessageRef<'a, S::Protocol>,
         /// The fate of the message: whether it arrives, and the time of the arrival.
         fate: Fate,
     },
@@ -176,20 +174,28 @@ pub enum ObservationKind<'a> {
     },
 }
 
+// A derived implementation would demand the same of the subject.
+impl<S: Subject> Clone for Observation<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: Subject> Copy for Observation<'_, S> {}
+
+impl<S: Subject> Clone for ObservationKind<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: Subject> Copy for ObservationKind<'_, S> {}
+
 /// An operation, with a type that its workload defines. Code that knows this type can get it with `(what as
 /// &dyn Any).downcast_ref()`. Other code can only print the operation.
 pub trait OperationValue: Any + Debug {}
 
 impl<T: Any + Debug> OperationValue for T {}
-
-/// A borrowed message between servers.
-#[derive(Clone, Copy, Debug)]
-pub enum MessageRef<'a> {
-    /// A call of another server.
-    Request(&'a Request),
-    /// The reply to a request.
-    Response(&'a Response),
-}
 
 /// The fate of a message: whether it arrives, and the time of the arrival.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -11,7 +11,7 @@ pub mod storm_run;
 use crate::check::Options;
 use crate::disk::{Memory, StoreFactory};
 use crate::engine::workload::{TankFsm, Workload};
-use crate::engine::world::World;
+use crate::engine::world::{Unsettled, World};
 use crate::observe::observer::Observer;
 use crate::observe::report::{Class, Report, Verdict, Violation};
 use crate::plan::Plan;
@@ -20,8 +20,9 @@ use crate::plan::server_set::ServerIdx;
 use crate::runner::catch_panic::catch_panic;
 use crate::runner::observers::{CustomChecks, Observers};
 use crate::schedule::{Element, EventOrder};
+use crate::subject::Subject;
 use storm_run::StormOutcome;
-use wavetank_raft::Time;
+use wavetank_raft::{Server, Time};
 
 /// A simulation that can be run and judged: a world, the cluster of a story, or a schedule.
 pub trait Simulation {
@@ -123,7 +124,7 @@ pub struct Runner<F, E, T> {
     pub trace: T,
 }
 
-impl<F: TankFsm + 'static, E: CustomChecks, T: Observer + Default> Runner<F, E, T> {
+impl<F: TankFsm + 'static, E: CustomChecks + Observer, T: Observer + Default> Runner<F, E, T> {
     /// Runs the plan to its end, or until a judge finds a violation or the code under test panics.
     pub fn run(self) -> Run<T> {
         self.run_with_stores(&mut |_| Box::new(Memory::default()))
@@ -132,10 +133,30 @@ impl<F: TankFsm + 'static, E: CustomChecks, T: Observer + Default> Runner<F, E, 
     /// Runs the plan like [`run`](Self::run), but with stores of this factory. [`run`](Self::run) uses stores
     /// in memory.
     pub fn run_with_stores(self, store_factory: &mut StoreFactory<'_>) -> Run<T> {
+        self.run_subjects_with_stores::<Server>(store_factory)
+    }
+}
+
+impl<F: TankFsm + 'static, E: CustomChecks, T: Default> Runner<F, E, T> {
+    /// Runs the plan like [`run`](Self::run), but with servers of this subject.
+    pub fn run_subjects<S: Subject>(self) -> Run<T>
+    where
+        E: Observer<S>,
+        T: Observer<S>,
+    {
+        self.run_subjects_with_stores(&mut |_| Box::new(Memory::default()))
+    }
+
+    /// Runs the plan like [`run_with_stores`](Self::run_with_stores), but with servers of this subject.
+    pub fn run_subjects_with_stores<S: Subject>(self, store_factory: &mut StoreFactory<'_>) -> Run<T>
+    where
+        E: Observer<S>,
+        T: Observer<S>,
+    {
         let Self { name, plan, make, workload, custom, trace } = self;
         run(&name, plan.seed, || {
             let observers = Observers::new(Options::of(&plan), custom, trace);
-            let mut world = World::with_stores(plan, make, workload, observers, store_factory);
+            let mut world = World::<_, _, S>::with_subjects(plan, make, workload, observers, store_factory);
             world.record_faults();
             match world.plan().order {
                 EventOrder::Drawn => {}
@@ -148,7 +169,13 @@ impl<F: TankFsm + 'static, E: CustomChecks, T: Observer + Default> Runner<F, E, 
 }
 
 /// A world runs through the phases of a storm (chaos, healing, rest), or plays its schedule.
-impl<F: TankFsm, E: CustomChecks, T: Observer + Default> Simulation for World<F, Observers<E, T>> {
+impl<F, E, T, S> Simulation for World<F, Observers<E, T>, S>
+where
+    F: TankFsm,
+    E: CustomChecks + Observer<S>,
+    T: Observer<S> + Default,
+    S: Subject,
+{
     type Checks = E;
     type Trace = T;
     type DriveOutcome = StormOutcome;
@@ -177,7 +204,7 @@ impl<F: TankFsm, E: CustomChecks, T: Observer + Default> Simulation for World<F,
         let observers = self.observer();
         if let Some(why) = outcome.unsettled {
             return Verdict::Violated(Violation {
-                check: "agreement".to_owned(),
+                check: Unsettled::CHECK.to_owned(),
                 class: Class::Liveness,
                 section: "thesis §3.4".to_owned(),
                 what: format!("{} ms after the clients stopped: {why}", outcome.took.0 / 1_000),

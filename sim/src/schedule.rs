@@ -10,9 +10,11 @@
 //! messages need no element of their own: a message that no element delivers is lost.
 
 mod identities;
+mod label;
 mod text;
 
 pub(crate) use identities::Identities;
+pub use label::Label;
 pub use text::ElementError;
 
 use crate::disk::fault::{DiskFault, MachineFault};
@@ -174,6 +176,8 @@ pub enum CallKind {
     Snapshot,
     /// `TimeoutNow`.
     TimeoutNow,
+    /// A message of another protocol, by its label.
+    Labelled(Label),
 }
 
 /// Identifies a job of a disk.

@@ -45,6 +45,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "schedule",
             "plan",
             "disk",
+            "subject",
             "observe",
             "nemesis",
             "engine",

@@ -17,9 +17,12 @@ use core::fmt;
 use core::time::Duration;
 
 /// An input of [`Server::step`](crate::Server::step).
+///
+/// `Q` and `R` are the requests and responses between servers. A driver of servers with another
+/// protocol replaces them and keeps all other inputs.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum Event {
+pub enum Event<Q = Request, R = Response> {
     /// The time of [`Server::deadline`](crate::Server::deadline) has come. An early timer does
     /// nothing.
     Timer,
@@ -30,7 +33,7 @@ pub enum Event {
         /// The sender's number for this request; the response must carry it.
         rpc: RpcId,
         /// The content of the request.
-        request: Request,
+        request: Q,
     },
     /// A response from a peer.
     Response {
@@ -39,7 +42,7 @@ pub enum Event {
         /// The number of the request that this answers.
         rpc: RpcId,
         /// The number of the request to which this is the response.
-        response: Response,
+        response: R,
     },
     /// A call of a client or an operator. Exactly one [`Action::Answer`] with the same number
     /// follows.
@@ -190,10 +193,11 @@ pub struct Reloadable {
     pub election_timeout: Duration,
 }
 
-/// An action of [`Server::step`](crate::Server::step), for its driver to carry out.
+/// An action of [`Server::step`](crate::Server::step), for its driver to carry out. `Q` and `R` are
+/// the messages between servers, as in [`Event`].
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum Action {
+pub enum Action<Q = Request, R = Response> {
     /// Transport: send a request to a peer.
     Send {
         /// The server to which the message is sent.
@@ -201,7 +205,7 @@ pub enum Action {
         /// This server's number for the request; the response carries it.
         rpc: RpcId,
         /// The content of the request.
-        request: Request,
+        request: Q,
     },
     /// Transport: send a response to a peer.
     Reply {
@@ -210,7 +214,7 @@ pub enum Action {
         /// The number of the request to which this is the response.
         rpc: RpcId,
         /// The content of the response.
-        response: Response,
+        response: R,
     },
     /// Storage: carry out this job. Then report [`Event::Persisted`], [`Event::Fetched`],
     /// [`Event::SnapshotRead`] or [`Event::SnapshotWritten`].

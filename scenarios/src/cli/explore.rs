@@ -5,7 +5,7 @@ use super::bounds::{ExploreArguments, OnOff};
 use super::exit::Status;
 use super::file::AtomicFile;
 use super::progress_bar::Progress;
-use super::subject::{Played, Subject};
+use super::target::{Played, Target};
 use super::{CliError, Streams, format, pool, write_message};
 use crate::trace::TraceForm;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -129,14 +129,14 @@ fn found(
         writeln!(streams.out, "{:>3}  {step}", at + 1)?;
     }
     let named = file.as_ref().map(|file| file.path().display().to_string()).unwrap_or_default();
-    let subject = Subject { played: Played::Schedule(schedule), kept: None, named };
-    let (report, story) = subject.run(TraceForm::Story);
+    let target = Target { played: Played::Schedule(schedule), kept: None, named };
+    let (report, story) = target.run(TraceForm::Story);
     writeln!(streams.out, "\n{story}")?;
     writeln!(streams.out, "breach   {} ({}): {}", breach.property, breach.section, breach.what)?;
     writeln!(streams.out, "judges   {}", report.verdict)?;
     if let Some(file) = file {
-        subject.keep_in(file)?;
-        writeln!(streams.out, "replay   {}", format::replay_command(&subject.named))?;
+        target.keep_in(file)?;
+        writeln!(streams.out, "replay   {}", format::replay_command(&target.named))?;
     }
     Ok(Status::of_breach(breach))
 }

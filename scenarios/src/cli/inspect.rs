@@ -2,7 +2,7 @@
 
 use super::exit::Status;
 use super::file::AtomicFile;
-use super::subject::Subject;
+use super::target::Target;
 use super::{CliError, Streams, format, write_message};
 use crate::registry::Scenario;
 use crate::trace::TraceForm;
@@ -19,9 +19,9 @@ pub(crate) fn diff(
     other: &str,
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
-    let (one, other) = (Subject::find(scenarios, one)?, Subject::find(scenarios, other)?);
-    let step_log = |subject: &Subject<'_>| {
-        subject.kept.as_ref().map_or_else(|| subject.step_log().1, |kept| kept.step_log.clone())
+    let (one, other) = (Target::find(scenarios, one)?, Target::find(scenarios, other)?);
+    let step_log = |target: &Target<'_>| {
+        target.kept.as_ref().map_or_else(|| target.step_log().1, |kept| kept.step_log.clone())
     };
     let (first, second) = (step_log(&one), step_log(&other));
     let lengths = |step_log: &StepLog| format::many(step_log.records().len() as u64, "server step");
@@ -44,8 +44,8 @@ pub(crate) fn why(
     step: Option<u64>,
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
-    let subject = Subject::find(scenarios, name)?;
-    let (report, _) = subject.run(TraceForm::None);
+    let target = Target::find(scenarios, name)?;
+    let (report, _) = target.run(TraceForm::None);
     let step = step.or(match &report.verdict {
         Verdict::Violated(violation) => Some(violation.step),
         Verdict::Panicked(_) => Some(u64::MAX),
@@ -54,9 +54,9 @@ pub(crate) fn why(
     let Some(step) = step else {
         return Err(CliError::new(format!("{name} did not fail; choose a step with --step")));
     };
-    let (_, past) = subject.run_with(Some(Box::new(Causes::of(step))));
+    let (_, past) = target.run_with(Some(Box::new(Causes::of(step))));
     streams.out.write_all(past.as_bytes())?;
-    writeln!(streams.out, "\nrun      {}", subject.named)?;
+    writeln!(streams.out, "\nrun      {}", target.named)?;
     writeln!(streams.out, "verdict  {}", report.verdict)?;
     Ok(Status::of(&report.verdict))
 }
@@ -68,16 +68,16 @@ pub(crate) fn view(
     path: &Path,
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
-    let subject = Subject::find(scenarios, name)?;
+    let target = Target::find(scenarios, name)?;
     let mut file = AtomicFile::create(path)?;
-    let (report, shows) = subject.run_with(Some(Box::new(Page::new(subject.servers()))));
+    let (report, shows) = target.run_with(Some(Box::new(Page::new(target.servers()))));
     let mark = match &report.verdict {
         Verdict::Violated(violation) => Some(violation.at),
         Verdict::Panicked(_) => Some(report.virtual_time),
         _ => None,
     };
-    file.line(&Page::html(&shows, &subject.named, &report.verdict.to_string(), mark))?;
+    file.line(&Page::html(&shows, &target.named, &report.verdict.to_string(), mark))?;
     file.finish()?;
-    write_message(streams, &format!("{} is in {}: open it in a browser", subject.named, path.display()));
+    write_message(streams, &format!("{} is in {}: open it in a browser", target.named, path.display()));
     Ok(Status::of(&report.verdict))
 }

@@ -2,7 +2,7 @@
 
 use super::CliError;
 use super::args::{Jobs, Seeds, Shard};
-use super::subject::Subject;
+use super::target::Target;
 use crate::registry::Scenario;
 use crate::trace::TraceForm;
 use std::collections::BTreeMap;
@@ -104,7 +104,7 @@ fn run_items<'a>(
 ) {
     while let Some((number, Item { row, scenario, seed })) = next() {
         let begun = Instant::now();
-        let report = Subject::judged(scenario, seed, judges).run(TraceForm::None).0;
+        let report = Target::judged(scenario, seed, judges).run(TraceForm::None).0;
         let wall_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         if sender.send((number, Done { row, report, wall_us })).is_err() {
             return;

@@ -2,7 +2,7 @@
 
 use super::args::ReplayArguments;
 use super::exit::Status;
-use super::subject::Subject;
+use super::target::Target;
 use super::{CliError, Streams, run};
 use crate::registry::Scenario;
 use crate::trace::{Trace, TraceForm};
@@ -14,13 +14,13 @@ pub(crate) fn replay(
     arguments: &ReplayArguments,
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
-    let subject = Subject::find(scenarios, &arguments.run)?;
+    let target = Target::find(scenarios, &arguments.run)?;
     if let Some(step) = arguments.until {
-        return show_until(&subject, arguments.tracing.trace, step, streams);
+        return show_until(&target, arguments.tracing.trace, step, streams);
     }
-    let status = run::run(&subject, arguments.tracing, streams)?;
-    if let Some(kept) = &subject.kept {
-        let (report, step_log) = subject.step_log();
+    let status = run::run(&target, arguments.tracing, streams)?;
+    if let Some(kept) = &target.kept {
+        let (report, step_log) = target.step_log();
         let same = "the same steps, digest and verdict".to_owned();
         let difference = kept.difference(&report, &step_log);
         writeln!(
@@ -38,17 +38,17 @@ pub(crate) fn replay(
 
 /// Prints the run up to a step, and the state of every server at that step.
 fn show_until(
-    subject: &Subject<'_>,
+    target: &Target<'_>,
     form: TraceForm,
     step: u64,
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
-    let trace = Trace::new(form.text(subject.servers())).up_to(step).with_step_log();
-    let Run { report, trace, .. } = subject.trace(trace);
+    let trace = Trace::new(form.text(target.servers())).up_to(step).with_step_log();
+    let Run { report, trace, .. } = target.trace(trace);
     let (text, step_log) = trace.into_parts();
     streams.out.write_all(text.as_bytes())?;
     if form != TraceForm::Json {
-        writeln!(streams.out, "\nrun      {}, up to step {step}", subject.named)?;
+        writeln!(streams.out, "\nrun      {}, up to step {step}", target.named)?;
         for (idx, standing) in step_log.states_at(step) {
             writeln!(streams.out, "{:<8} {standing}", idx.to_string())?;
         }

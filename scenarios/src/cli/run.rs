@@ -2,7 +2,7 @@
 
 use super::args::TraceArguments;
 use super::exit::Status;
-use super::subject::Subject;
+use super::target::Target;
 use super::{CliError, Streams, format, write_message};
 use crate::trace::TraceForm;
 use std::io::{self, Write};
@@ -11,13 +11,13 @@ use wavetank_sim::Report;
 /// Runs the scenario and prints the verdict. With `--twice`, it also prints whether the second run is
 /// the same.
 pub(crate) fn run(
-    subject: &Subject<'_>,
+    target: &Target<'_>,
     tracing: TraceArguments,
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
-    let play = || subject.run(tracing.trace);
+    let play = || target.run(tracing.trace);
     let first = play();
-    show(&first.0, &first.1, tracing.trace, &format::replay_command(&subject.named), streams.out)?;
+    show(&first.0, &first.1, tracing.trace, &format::replay_command(&target.named), streams.out)?;
     let status = Status::of(&first.0.verdict);
     if !tracing.twice {
         return Ok(status);

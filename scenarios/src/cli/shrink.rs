@@ -3,7 +3,7 @@
 use super::args::ShrinkArguments;
 use super::exit::Status;
 use super::progress_bar::Progress;
-use super::subject::{Played, Subject};
+use super::target::{Played, Target};
 use super::{CliError, Streams, format, write_message};
 use crate::registry::{Play, Scenario};
 use crate::trace::{Trace, TraceForm};
@@ -18,8 +18,8 @@ pub(crate) fn shrink(
     arguments: &ShrinkArguments,
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
-    let subject = Subject::find(scenarios, &arguments.run)?;
-    let Played::Plan(scenario, plan) = &subject.played else {
+    let target = Target::find(scenarios, &arguments.run)?;
+    let Played::Plan(scenario, plan) = &target.played else {
         return Err(CliError::new(
             "a schedule cannot be shrunk: an exploration always finds a shortest schedule",
         ));
@@ -27,7 +27,7 @@ pub(crate) fn shrink(
     let Play::Planned { run, .. } = scenario.play else {
         return Err(CliError::new(format!("{} is a story: only storms can be shrunk", scenario.name)));
     };
-    let at = |plan| Subject {
+    let at = |plan| Target {
         played: Played::Plan(scenario, plan),
         kept: None,
         named: arguments.output.display().to_string(),
@@ -51,14 +51,14 @@ pub(crate) fn shrink(
         return Err(error);
     }
     let Some(shrunk) = shrunk else {
-        return Err(CliError::new(format!("{} does not fail", subject.named)));
+        return Err(CliError::new(format!("{} does not fail", target.named)));
     };
     let small = at(shrunk.plan.clone());
     small.keep(&arguments.output)?;
     write_result(&small, &shrunk, streams)
 }
 
-fn write_result(small: &Subject<'_>, shrunk: &Shrunk, streams: &mut Streams<'_>) -> Result<Status, CliError> {
+fn write_result(small: &Target<'_>, shrunk: &Shrunk, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let (report, story) = small.run(TraceForm::Story);
     streams.out.write_all(story.as_bytes())?;
     writeln!(streams.out, "\nfailure  {}", shrunk.failure)?;

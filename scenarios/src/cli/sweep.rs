@@ -8,9 +8,9 @@ use super::file::AtomicFile;
 use super::format::{self, many};
 use super::pool::{self, Done, Work};
 use super::progress_bar::Progress;
-use super::subject::{self, Subject};
 use super::table::{self, WallClock};
 use super::tally::{Failure, Tally};
+use super::target::{self, Target};
 use super::{CliError, Streams, name, write_message};
 use crate::registry::{Chapter, Scenario};
 use crate::trace::TraceForm;
@@ -141,10 +141,10 @@ fn show_failures(
         let scenario = scenarios.iter().find(|scenario| scenario.name == tally.scenario);
         let scenario = scenario.expect("every tally belongs to a scenario");
         for failure in tally.shortest_failures() {
-            let subject = Subject::judged(scenario, failure.seed, judges);
-            show_story(&subject, failure, out)?;
-            let path = subject::default_path(scenario.name, failure.seed);
-            if keep(&subject, &path) {
+            let target = Target::judged(scenario, failure.seed, judges);
+            show_story(&target, failure, out)?;
+            let path = target::default_path(scenario.name, failure.seed);
+            if keep(&target, &path) {
                 writeln!(out, "  the capsule is in {}", path.display())?;
             }
         }
@@ -154,18 +154,18 @@ fn show_failures(
 
 /// Writes the capsule of a failure if possible. If the file cannot be written, the run can still be
 /// repeated by its name.
-fn keep(subject: &Subject<'_>, path: &Path) -> bool {
+fn keep(target: &Target<'_>, path: &Path) -> bool {
     let has_folder = path.parent().is_some_and(|folder| fs::create_dir_all(folder).is_ok());
-    has_folder && subject.keep(path).is_ok()
+    has_folder && target.keep(path).is_ok()
 }
 
 /// Repeats a failed run and prints the end of its story.
-fn show_story(subject: &Subject<'_>, failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
-    let (_, story) = subject.run(TraceForm::Story);
+fn show_story(target: &Target<'_>, failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
+    let (_, story) = target.run(TraceForm::Story);
     if story.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\nthe shortest story of {} ({})", failure.failed_check, subject.named)?;
+    writeln!(out, "\nthe shortest story of {} ({})", failure.failed_check, target.named)?;
     let (left_out, lines) = last_lines(&story);
     if 0 < left_out
         && let Some(head) = story.lines().next()

@@ -111,6 +111,12 @@ fn totals(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
         sometimes.iter().filter(|&(_, &runs)| runs == 0).map(|(name, _)| name.as_str()).collect();
     writeln!(out, "\n{}", format::paragraph("faults", &format::counts(&faults)))?;
     writeln!(out, "{}", format::paragraph("witnessed", &format::counts(&witnessed)))?;
+    let off: BTreeMap<&String, &String> = tallies.iter().flat_map(|tally| &tally.off).collect();
+    if !off.is_empty() {
+        let checks: Vec<String> = off.iter().map(|(check, needs)| format!("{check} ({needs})")).collect();
+        let why = format!("{} (parts that the servers do not show)", checks.join(", "));
+        writeln!(out, "{}", format::paragraph("off", &why))?;
+    }
     let in_runs = format!("{} (number of runs with the event)", format::counts(&sometimes));
     writeln!(out, "{}", format::paragraph("sometimes", &in_runs))?;
     if !never.is_empty() {
@@ -169,6 +175,8 @@ struct Row<'a> {
     messages: u64,
     faults: &'a BTreeMap<String, u64>,
     witnessed: &'a BTreeMap<String, u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    off: BTreeMap<String, String>,
     blind: Vec<String>,
     sometimes: &'a BTreeMap<String, Sometimes>,
     membership: &'a BTreeMap<String, ChangeCounts>,
@@ -215,6 +223,7 @@ impl<'a> Row<'a> {
             messages: tally.messages,
             faults: &tally.faults,
             witnessed: &tally.witnessed,
+            off: tally.off.clone(),
             blind: tally.blind(),
             sometimes: &tally.sometimes,
             membership: &tally.membership,
@@ -228,5 +237,27 @@ impl<'a> Row<'a> {
             failed: tally.failed,
             failures: tally.failures.iter().map(failure).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checks_that_are_off_are_listed_with_what_they_need() {
+        let mut tally = Tally::default();
+        let text = |tally: &Tally| {
+            let (mut table, mut json) = (Vec::new(), Vec::new());
+            write(std::slice::from_ref(tally), WallClock::Hidden, &mut table).expect("a table is written");
+            write_json(std::slice::from_ref(tally), 0, &mut json).expect("an object is written");
+            [table, json].map(|text| String::from_utf8(text).expect("text"))
+        };
+        let [table, json] = text(&tally);
+        assert!(!table.contains("\noff") && !json.contains("\"off\""), "{table}{json}");
+        tally.off.insert("election_safety".to_owned(), "role, term".to_owned());
+        let [table, json] = text(&tally);
+        assert!(table.contains("election_safety (role, term)"), "{table}");
+        assert!(json.contains("\"election_safety\": \"role, term\""), "{json}");
     }
 }

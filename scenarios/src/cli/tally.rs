@@ -19,6 +19,9 @@ pub(crate) struct Tally {
     pub(crate) messages: u64,
     pub(crate) faults: BTreeMap<String, u64>,
     pub(crate) witnessed: BTreeMap<String, u64>,
+    /// The checks that were off in some run because the servers do not show what they need, with the missing
+    /// parts.
+    pub(crate) off: BTreeMap<String, String>,
     pub(crate) sometimes: BTreeMap<String, Sometimes>,
     pub(crate) membership: BTreeMap<String, ChangeCounts>,
     pub(crate) leaderless: Histogram,
@@ -86,6 +89,7 @@ impl Tally {
         self.messages += report.messages;
         sum(&mut self.faults, &report.faults);
         sum(&mut self.witnessed, &report.witnessed);
+        self.off.extend(report.off.clone());
         for (name, &times) in &report.sometimes {
             let total = self.sometimes.entry(name.clone()).or_default();
             total.times += times;

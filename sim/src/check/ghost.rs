@@ -47,6 +47,7 @@ pub(crate) use terms::Terms;
 
 use crate::observe::{Observation, ObservationKind};
 use crate::plan::server_set::{ServerIdx, ServerSet};
+use crate::subject::Subject;
 use wavetank_raft::{Batch, Index, LogId, NodeId, SnapshotMeta, Time};
 
 /// The ghost state of a run.
@@ -117,7 +118,7 @@ impl Ghost {
     }
 
     /// Records an observation and returns the facts that it changed.
-    pub(crate) fn on_observation(&mut self, observation: &Observation<'_>) -> Facts {
+    pub(crate) fn on_observation<S: Subject>(&mut self, observation: &Observation<'_, S>) -> Facts {
         let facts = self.take(observation);
         if facts != Facts::NONE {
             (self.at, self.number) = (observation.at, observation.step);
@@ -125,7 +126,7 @@ impl Ghost {
         facts
     }
 
-    fn take(&mut self, observation: &Observation<'_>) -> Facts {
+    fn take<S: Subject>(&mut self, observation: &Observation<'_, S>) -> Facts {
         match &observation.kind {
             ObservationKind::Stepping { idx, event, clock, .. } => {
                 self.stepping(*idx, event, *clock);
@@ -171,11 +172,16 @@ impl Ghost {
         Facts::CRASHED
     }
 
-    /// True if another server uses a configuration that names this server.
+    /// True if a configuration that another server uses names this server. A server that is down uses the newest
+    /// configuration on its disk.
     fn is_member(&self, idx: ServerIdx) -> bool {
-        let others = (0..).map(ServerIdx).zip(&self.ghost_servers).filter(|(other, _)| *other != idx);
-        let mut configurations = others.filter_map(|(_, other)| other.configuration.as_ref());
-        configurations.any(|configuration| configuration.server(idx.node()).is_some())
+        let names = |other: &GhostServer| {
+            let used = other.configuration.as_ref().filter(|_| other.is_up());
+            let stored = other.disk.log.conf().filter(|_| !other.is_up());
+            used.is_some_and(|configuration| configuration.server(idx.node()).is_some())
+                || stored.is_some_and(|placed| placed.conf.members.contains(idx))
+        };
+        (0..).map(ServerIdx).zip(&self.ghost_servers).any(|(other, server)| other != idx && names(server))
     }
 
     pub(crate) fn applied(&mut self, idx: ServerIdx, batch: &Batch, digest: u64) -> Facts {

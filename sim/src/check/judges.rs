@@ -1,16 +1,19 @@
 //! Runs all checks. The facts of an observation select the checks that run. A typical step concerns three or
 //! four of the fifty-nine checks. Most observations concern none.
 
+use super::conduct::Conduct;
 use super::{CHECKS, Check, Options};
 use crate::check::coverage::Sometimes;
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::liveness::every_call_ends::EveryCallEnds;
 use crate::check::liveness::progress::Progress;
+use crate::engine::world::Unsettled;
 use crate::observe::observer::Observer;
 use crate::observe::report::{Class, Violation};
 use crate::observe::{Observation, ObservationKind};
+use crate::subject::Subject;
 use std::collections::BTreeMap;
-use wavetank_raft::Time;
+use wavetank_raft::{Span, Time};
 
 /// The checks that watch each fact, as bits in the order in which they run.
 const WATCHERS: [u64; Facts::MOST] = {
@@ -39,14 +42,17 @@ pub struct Judges {
     /// The number of cases that each check judged.
     witnessed: [u64; CHECKS.len()],
     calls: EveryCallEnds,
+    conduct: Conduct,
+    election_timeout: Span,
     progress: Progress,
     sometimes: Sometimes,
     verdict: Option<Violation>,
 }
 
-impl Observer for Judges {
-    #[inline]
-    fn on_observation(&mut self, observation: &Observation<'_>) {
+// Inlining lets the compiler see the kind at the call, so it removes the `match` on kinds.
+impl<S: Subject> Observer<S> for Judges {
+    #[inline(always)]
+    fn on_observation(&mut self, observation: &Observation<'_, S>) {
         Self::on_observation(self, observation);
     }
 }
@@ -61,6 +67,8 @@ impl Judges {
             enabled: CHECKS.iter().enumerate().map(bit).sum(),
             witnessed: [0; CHECKS.len()],
             calls: EveryCallEnds::new(options.liveness.election_timeout),
+            conduct: Conduct::default(),
+            election_timeout: options.liveness.election_timeout,
             progress: Progress::new(options.liveness),
             sometimes: Sometimes::default(),
             verdict: None,
@@ -68,8 +76,8 @@ impl Judges {
     }
 
     /// Judges an observation. After the first violation it ignores all further observations.
-    #[inline]
-    pub fn on_observation(&mut self, observation: &Observation<'_>) {
+    #[inline(always)]
+    pub fn on_observation<S: Subject>(&mut self, observation: &Observation<'_, S>) {
         if self.verdict.is_some() {
             return;
         }
@@ -79,25 +87,40 @@ impl Judges {
             ObservationKind::Sent { .. }
             | ObservationKind::Invoked { .. }
             | ObservationKind::Returned { .. } => {}
-            ObservationKind::Stepping { idx, event, clock, .. } => {
+            ObservationKind::Stepping { idx, event, server, clock } => {
                 self.ghost.stepping(*idx, event, *clock);
                 self.judge_calls(observation);
+                if let Some(what) = self.conduct.stepping(*idx, *server, event, observation.at) {
+                    let (at, step) = (observation.at, observation.step);
+                    self.report(Conduct::NAME, Conduct::SECTION, Class::Safety, what, at, step);
+                }
             }
             _ => {
+                if let ObservationKind::Booted { idx, server, .. } = &observation.kind {
+                    self.conduct.booted(*idx, *server, observation.at);
+                    self.disable_blind_checks();
+                }
                 self.judge_calls(observation);
                 self.judge(observation);
             }
         }
     }
 
-    fn judge_calls(&mut self, observation: &Observation<'_>) {
+    fn judge_calls<S: Subject>(&mut self, observation: &Observation<'_, S>) {
         if let Some((class, what)) = self.calls.on_observation(observation) {
             let (at, step) = (observation.at, observation.step);
             self.report(EveryCallEnds::NAME, EveryCallEnds::SECTION, class, what, at, step);
         }
     }
 
-    fn judge(&mut self, observation: &Observation<'_>) {
+    /// Switches off the checks that need a part that a server does not show.
+    fn disable_blind_checks(&mut self) {
+        let shown = self.conduct.shown();
+        let blind = CHECKS.iter().enumerate().filter(|(_, check)| !shown.has(check.needs));
+        self.enabled = blind.fold(self.enabled, |enabled, (at, _)| enabled & !(1 << at));
+    }
+
+    fn judge<S: Subject>(&mut self, observation: &Observation<'_, S>) {
         let facts = self.ghost.on_observation(observation);
         if facts == Facts::NONE {
             return;
@@ -105,6 +128,9 @@ impl Judges {
         if let Some((check, what)) = self.run_checks(facts) {
             let (at, step) = (observation.at, observation.step);
             self.report(check.name, check.section, Class::Safety, what, at, step);
+        } else if let Some(what) = Conduct::stepped(&self.ghost, facts) {
+            let (at, step) = (observation.at, observation.step);
+            self.report(Conduct::NAME, Conduct::SECTION, Class::Safety, what, at, step);
         }
         self.sometimes.on_observation(&self.ghost, facts);
         self.progress.on_observation(&self.ghost, facts);
@@ -124,9 +150,11 @@ impl Judges {
         None
     }
 
+    /// Reports a violation by the server of the newest step.
     #[cold]
     fn report(&mut self, check: &str, section: &str, class: Class, what: String, at: Time, step: u64) {
         let (check, section) = (check.to_owned(), section.to_owned());
+        let what = self.conduct.named(self.ghost.step.idx, what);
         self.verdict = Some(Violation { check, class, section, what, at, step });
     }
 
@@ -135,9 +163,16 @@ impl Judges {
         if self.verdict.is_some() {
             return;
         }
+        let step = self.ghost.number;
+        if let Some((idx, what)) = self.conduct.sleeper(&self.ghost, at, self.election_timeout) {
+            self.ghost.step.idx = idx;
+            return self.report(Conduct::NAME, Conduct::SECTION, Class::Liveness, what, at, step);
+        }
+        if !self.conduct.shown().has(Progress::NEEDS) {
+            return;
+        }
         if let Some(what) = self.progress.end(&self.ghost, at) {
-            let (name, section, step) = (Progress::NAME, Progress::SECTION, self.ghost.number);
-            self.report(name, section, Class::Liveness, what, at, step);
+            self.report(Progress::NAME, Progress::SECTION, Class::Liveness, what, at, step);
         }
     }
 
@@ -155,8 +190,20 @@ impl Judges {
         let mut counts: BTreeMap<_, _> =
             enabled.map(|(_, (check, count))| (check.name.to_owned(), count)).collect();
         counts.insert(EveryCallEnds::NAME.to_owned(), self.calls.witnessed());
-        counts.insert(Progress::NAME.to_owned(), self.progress.witnessed());
+        if self.conduct.shown().has(Progress::NEEDS) {
+            counts.insert(Progress::NAME.to_owned(), self.progress.witnessed());
+        }
         counts
+    }
+
+    /// The checks that are off because the servers do not show the parts that they need, with those parts.
+    #[must_use]
+    pub fn off(&self) -> BTreeMap<String, String> {
+        let shown = self.conduct.shown();
+        let needs = CHECKS.iter().map(|check| (check.name, check.needs));
+        let all = needs.chain([(Progress::NAME, Progress::NEEDS), (Unsettled::CHECK, Unsettled::NEEDS)]);
+        let blind = all.filter(|(_, needs)| !shown.has(*needs));
+        blind.map(|(name, needs)| (name.to_owned(), needs.missing_in(shown).to_string())).collect()
     }
 
     /// Returns the names of the checks that run with these options.

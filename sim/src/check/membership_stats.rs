@@ -9,6 +9,7 @@ use crate::observe::report::ChangeCounts;
 use crate::observe::{Observation, ObservationKind};
 use crate::plan::named::{Counters, named};
 use crate::plan::server_set::ServerIdx;
+use crate::subject::Subject;
 use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Action, Call, Change, Event, Index, Outcome, RequestError, RequestId, ServerId, Term};
 
@@ -54,7 +55,7 @@ struct OpenChange {
 
 impl MembershipStats {
     /// Counts an observation. The ghost state must have recorded it before.
-    pub(crate) fn on_observation(&mut self, observation: &Observation<'_>, ghost: &Ghost) {
+    pub(crate) fn on_observation<S: Subject>(&mut self, observation: &Observation<'_, S>, ghost: &Ghost) {
         match observation.kind {
             ObservationKind::Stepping { idx, event, .. } => {
                 self.requested = change_requested(idx, event, ghost);
@@ -96,7 +97,7 @@ impl MembershipStats {
         }
     }
 
-    fn on_answers(&mut self, actions: &[Action]) {
+    fn on_answers<Q, R>(&mut self, actions: &[Action<Q, R>]) {
         let Some((request, kind)) = self.requested else { return self.on_staged_answers(actions) };
         let outcome = actions.iter().find_map(|action| outcome_of(request, action));
         match outcome {
@@ -109,7 +110,7 @@ impl MembershipStats {
     }
 
     /// Counts the staged servers that do not become voters.
-    fn on_staged_answers(&mut self, actions: &[Action]) {
+    fn on_staged_answers<Q, R>(&mut self, actions: &[Action<Q, R>]) {
         if self.staged.is_empty() {
             return;
         }
@@ -137,7 +138,11 @@ impl MembershipStats {
 }
 
 /// Returns the membership change that an event requests, if there is one.
-fn change_requested(idx: ServerIdx, event: &Event, ghost: &Ghost) -> Option<(RequestId, ChangeKind)> {
+fn change_requested<Q, R>(
+    idx: ServerIdx,
+    event: &Event<Q, R>,
+    ghost: &Ghost,
+) -> Option<(RequestId, ChangeKind)> {
     let Event::Call { request, call } = event else { return None };
     let kind = match call {
         Call::AddVoterStaged { .. } => ChangeKind::Stage,
@@ -162,11 +167,11 @@ fn is_nonvoter(id: &ServerId, known: Option<IndexedConf>) -> bool {
     conf.members.contains(idx) && !conf.voters().contains(idx)
 }
 
-fn outcome_of(wanted: RequestId, action: &Action) -> Option<&Outcome> {
+fn outcome_of<Q, R>(wanted: RequestId, action: &Action<Q, R>) -> Option<&Outcome> {
     answer(action).filter(|(request, _)| *request == wanted).map(|(_, outcome)| outcome)
 }
 
-fn answer(action: &Action) -> Option<(RequestId, &Outcome)> {
+fn answer<Q, R>(action: &Action<Q, R>) -> Option<(RequestId, &Outcome)> {
     let Action::Answer { request, outcome } = action else { return None };
     Some((*request, outcome))
 }

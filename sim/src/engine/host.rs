@@ -7,21 +7,23 @@ use crate::disk::{Disk, Stores};
 use crate::engine::clock::Clock;
 use crate::engine::machine_faults::MachineFaults;
 use crate::engine::workload::TankFsm;
+use crate::engine::world::sim_event::SimEvent;
+use crate::engine::world::step::StepState;
 use crate::observe::addresses::AddressBook;
 use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::ServerIdx;
 use crate::plan::{MachinePlan, Plan};
+use crate::subject::{Start, Subject};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::execute::Machine;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{
-    Batch, Boot, Config, Data, Entropy, Entry, NodeId, RequestId, Server, Settings, SnapshotMeta, Span, Time,
+    Batch, Boot, Config, Data, Entropy, Entry, NodeId, RequestId, Settings, SnapshotMeta, Span, Time,
 };
 
-/// The host of one server. `W` is the type of the events that are kept while the server is paused.
-#[derive(Debug)]
-pub(crate) struct Host<F: TankFsm, W> {
+/// The host of one server.
+pub(crate) struct Host<F: TankFsm, S: Subject> {
     pub(crate) idx: ServerIdx,
     /// The server's id in the Raft core.
     pub(crate) node: NodeId,
@@ -33,18 +35,19 @@ pub(crate) struct Host<F: TankFsm, W> {
     /// True if the server has stopped itself since its last start.
     pub(crate) halted: bool,
     /// The process; `None` while the server is down.
-    pub(crate) process: Option<Process<F, W>>,
+    pub(crate) process: Option<Process<F, S>>,
     /// The durations of the state machine's work.
     pub(crate) times: MachineTimes,
     /// The faults of the state machine.
     pub(crate) machine_faults: MachineFaults,
 }
 
-/// A running server. `W` is the type of the events that are kept while the server is paused.
-#[derive(Debug)]
-pub(crate) struct Process<F: TankFsm, W> {
-    pub(crate) server: Server,
+/// A running server.
+pub(crate) struct Process<F: TankFsm, S: Subject> {
+    pub(crate) server: S,
     pub(crate) machine: Machine<F>,
+    /// The state that the server showed after its last step.
+    pub(crate) state: StepState,
     /// The pending work of the state machine. The first item is in progress.
     pub(crate) work: VecDeque<Work>,
     /// Commands that are being collected into a batch.
@@ -54,7 +57,7 @@ pub(crate) struct Process<F: TankFsm, W> {
     /// The addresses of the other servers that this server knows.
     pub(crate) book: AddressBook,
     /// The events that arrived since the server was paused; `None` while it is not paused.
-    pub(crate) waiting: Option<Vec<W>>,
+    pub(crate) waiting: Option<Vec<SimEvent<S::Protocol>>>,
     /// True if the server leads and has not committed an entry in this term.
     pub(crate) is_fresh: bool,
     /// The only valid timer event of this server in the event queue.
@@ -117,7 +120,7 @@ pub(crate) struct MachineTimes {
     held_until: Time,
 }
 
-impl<F: TankFsm, W> Host<F, W> {
+impl<F: TankFsm, S: Subject> Host<F, S> {
     /// Creates the host of a server that has never run. The server gets its own disk.
     ///
     /// # Panics
@@ -170,9 +173,12 @@ impl<F: TankFsm, W> Host<F, W> {
             snapshot: found.snapshot,
             catch_up: found.catch_up,
         };
-        let server = Server::boot(self.settings.clone(), boot.clone(), self.clock.reads(now));
-        let book = AddressBook::of(server.node().configuration().map(|(_, latest)| &**latest));
+        let log = self.disk.log();
+        let (settings, now) = (&self.settings, self.clock.reads(now));
+        let server = S::start(Start { idx: self.idx, settings, boot: boot.clone(), log: &log, now })?;
+        let book = AddressBook::of(server.configuration().flatten().map(|(_, latest)| &**latest));
         self.process = Some(Process {
+            state: StepState::of(&server.view()),
             server,
             book,
             machine: Machine::new(fsm),
@@ -183,7 +189,7 @@ impl<F: TankFsm, W> Host<F, W> {
             waiting: None,
             timer: Timer::NONE,
         });
-        Ok((boot, self.disk.log()))
+        Ok((boot, log))
     }
 }
 

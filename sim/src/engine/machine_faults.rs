@@ -8,6 +8,7 @@ use crate::disk::fault::MachineFault;
 use crate::engine::host::Host;
 use crate::engine::workload::TankFsm;
 use crate::plan::server_set::ServerIdx;
+use crate::subject::Subject;
 use std::sync::Arc;
 use wavetank_raft::store::{FsmSnapshot, SnapshotSink, SnapshotWriter, StoreError, StoreErrorKind};
 use wavetank_raft::{LogId, SnapshotMeta};
@@ -72,7 +73,7 @@ impl MachineFaults {
     }
 }
 
-impl<F: TankFsm, W> Host<F, W> {
+impl<F: TankFsm, S: Subject> Host<F, S> {
     /// Loads a snapshot into the state machine. If the load fails, a blank state machine from `make` replaces
     /// it.
     pub(crate) fn load_snapshot(

@@ -4,20 +4,27 @@
 use crate::engine::event_queue::EventQueue;
 use crate::engine::scheduling::Scheduling;
 use crate::engine::world::sim_event::SimEvent;
+use crate::subject::Protocol;
 use wavetank_raft::Time;
 
 /// The pending events of a world.
-#[derive(Debug, Default)]
-pub(crate) struct PendingEvents {
-    queue: EventQueue<SimEvent>,
+#[derive(Debug)]
+pub(crate) struct PendingEvents<P: Protocol> {
+    queue: EventQueue<SimEvent<P>>,
     /// The schedule that is recorded or followed; `None` if there is no schedule.
-    pub(crate) scheduling: Option<Box<Scheduling>>,
+    pub(crate) scheduling: Option<Box<Scheduling<P>>>,
 }
 
-impl PendingEvents {
+impl<P: Protocol> Default for PendingEvents<P> {
+    fn default() -> Self {
+        Self { queue: EventQueue::default(), scheduling: None }
+    }
+}
+
+impl<P: Protocol> PendingEvents<P> {
     /// Adds an event. Returns its serial number in the event queue, or zero if the run follows a schedule.
     #[inline]
-    pub(crate) fn put(&mut self, at: Time, event: SimEvent) -> u64 {
+    pub(crate) fn put(&mut self, at: Time, event: SimEvent<P>) -> u64 {
         match &mut self.scheduling {
             Some(scheduling) if scheduling.is_playing() => {
                 scheduling.hold(event);
@@ -28,12 +35,12 @@ impl PendingEvents {
     }
 
     /// Removes the next event of the event queue, with its time and serial number.
-    pub(crate) fn take(&mut self) -> Option<(Time, u64, SimEvent)> {
+    pub(crate) fn take(&mut self) -> Option<(Time, u64, SimEvent<P>)> {
         self.queue.take()
     }
 
     /// Returns the events in the event queue, in no particular order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &SimEvent> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &SimEvent<P>> {
         self.queue.iter()
     }
 

@@ -6,26 +6,27 @@ use crate::engine::world::sim_event::{Envelope, Message, SimEvent};
 use crate::observe::Fate;
 use crate::plan::server_set::ServerIdx;
 use crate::schedule::{AskId, CallKind, Choice, Element, Fit, Identities, MessageId, WorkId};
+use crate::subject::{EventIn, Protocol};
 use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Event, RequestId, RpcId, Time};
 
 /// The schedule of a run so far. A run that follows a schedule also has a pool of events.
-#[derive(Debug, Default)]
-pub(crate) struct Scheduling {
+#[derive(Debug)]
+pub(crate) struct Scheduling<P: Protocol> {
     identities: Identities,
     /// For each message by its number: its identity, and the word that selects the bits that flip.
     sent: BTreeMap<u64, (MessageId, Option<u64>)>,
     elements: Vec<Element>,
     muted: bool,
-    pool: Option<Pool>,
+    pool: Option<Pool<P>>,
 }
 
 /// The objects that a schedule can name. A message stays in the pool after it has arrived, because a network
 /// may deliver it again.
 #[derive(Debug)]
-struct Pool {
+struct Pool<P: Protocol> {
     fit: Fit,
-    messages: BTreeMap<MessageId, Envelope>,
+    messages: BTreeMap<MessageId, Envelope<P>>,
     /// The messages that have not arrived yet, by sender, receiver and kind.
     waiting: BTreeMap<(ServerIdx, ServerIdx, CallKind, bool), BTreeSet<MessageId>>,
     /// The fates of the messages that the schedule delivers.
@@ -33,11 +34,23 @@ struct Pool {
     asks: BTreeMap<AskId, Ask>,
     replies: Vec<(RequestId, Reply)>,
     /// The results that wait for their servers. Each has the incarnation of the server to which it belongs.
-    results: Vec<(ServerIdx, u32, Event)>,
+    results: Vec<(ServerIdx, u32, EventIn<P>)>,
     interrupt: Option<(ServerIdx, usize)>,
 }
 
-impl Scheduling {
+impl<P: Protocol> Default for Scheduling<P> {
+    fn default() -> Self {
+        Self {
+            identities: Identities::default(),
+            sent: BTreeMap::new(),
+            elements: Vec::new(),
+            muted: false,
+            pool: None,
+        }
+    }
+}
+
+impl<P: Protocol> Scheduling<P> {
     /// Makes the schedule of a run that follows another schedule.
     pub(crate) fn following(fit: Fit) -> Self {
         Self { pool: Some(Pool::new(fit)), ..Self::default() }
@@ -111,12 +124,15 @@ impl Scheduling {
         &mut self,
         (from, to): (ServerIdx, ServerIdx),
         rpc: RpcId,
-        message: &Message,
+        message: &Message<P>,
         number: u64,
         flips: Option<u64>,
     ) {
         let id = match message {
-            Message::Request(request) => Some(self.identities.request(from, to, rpc, request)),
+            Message::Request(request) => {
+                let (term, kind) = (P::term(request).unwrap_or_default(), P::kind(request));
+                Some(self.identities.request(from, to, rpc, term, kind))
+            }
             Message::Response(_) => self.identities.response(to, rpc),
         };
         if let Some(id) = id {
@@ -143,7 +159,7 @@ impl Scheduling {
 
     /// Keeps an event until the schedule names it. Events that a schedule never names are dropped: their
     /// effect has its own element, or it follows from the state of a server.
-    pub(crate) fn hold(&mut self, event: SimEvent) {
+    pub(crate) fn hold(&mut self, event: SimEvent<P>) {
         let Some(pool) = &mut self.pool else { return };
         match event {
             SimEvent::Arrive(envelope) => {
@@ -184,7 +200,7 @@ impl Scheduling {
     }
 
     /// Returns the message with this identity or a similar message, if there is one.
-    pub(crate) fn message(&mut self, id: &MessageId) -> Option<(MessageId, Envelope)> {
+    pub(crate) fn message(&mut self, id: &MessageId) -> Option<(MessageId, Envelope<P>)> {
         let pool = self.pool.as_mut()?;
         let waiting = pool.waiting.entry(similar(id)).or_default();
         let id = match pool.fit {
@@ -229,9 +245,9 @@ impl Scheduling {
         idx: ServerIdx,
         incarnation: u32,
         ticket: Option<RpcId>,
-    ) -> Option<Event> {
+    ) -> Option<EventIn<P>> {
         let pool = self.pool.as_mut()?;
-        let is_its = |(of, life, _): &(ServerIdx, u32, Event)| (*of, *life) == (idx, incarnation);
+        let is_its = |(of, life, _): &(ServerIdx, u32, _)| (*of, *life) == (idx, incarnation);
         let same = pool.results.iter().position(|it| is_its(it) && ticket_of(&it.2) == ticket);
         let place = same.or_else(|| match pool.fit {
             Fit::Exact => None,
@@ -256,7 +272,7 @@ impl Scheduling {
     }
 }
 
-impl Pool {
+impl<P: Protocol> Pool<P> {
     const fn new(fit: Fit) -> Self {
         Self {
             fit,
@@ -278,7 +294,7 @@ const fn similar(id: &MessageId) -> (ServerIdx, ServerIdx, CallKind, bool) {
 }
 
 /// Returns the ticket of the read to which this result belongs. Returns `None` for a failure.
-pub(crate) const fn ticket_of(event: &Event) -> Option<RpcId> {
+pub(crate) const fn ticket_of<Q, R>(event: &Event<Q, R>) -> Option<RpcId> {
     match event {
         Event::Fetched { ticket, .. }
         | Event::SnapshotRead { ticket, .. }

@@ -17,7 +17,7 @@ mod play;
 pub(crate) mod sim_event;
 
 mod end;
-mod step;
+pub(crate) mod step;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -38,28 +38,33 @@ use crate::plan::fault_id::{Fault, FaultFilter, FaultId};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::plan::{InitialState, Plan};
 use crate::schedule::Choice;
+use crate::subject::{ActionOf, Parts, Subject};
 use sim_event::{Envelope, SimEvent};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use wavetank_raft::{
-    Action, Configuration, Effects, Entry, HardState, Index, LogOp, Member, Outcome, Payload, RequestId,
-    Span, Term, Time, Token, Write,
+    Configuration, Entry, HardState, Index, LogOp, Member, Outcome, Payload, RequestId, Server, Span, Term,
+    Time, Token, Write,
 };
 
 /// A simulated cluster: servers, network, disks, clocks, clients and the nemesis.
-pub struct World<F: TankFsm, V: Observer> {
+pub struct World<F: TankFsm, V: Observer<S>, S: Subject = Server> {
     plan: Plan,
-    pending: PendingEvents,
+    pending: PendingEvents<S::Protocol>,
     events: u64,
     /// The number of elements of a schedule that were skipped.
     skipped: u64,
     recorder: Recorder<V>,
     digest: Digest,
     is_deep: bool,
-    hosts: Vec<Host<F, SimEvent>>,
+    hosts: Vec<Host<F, S>>,
     awake: ServerSet,
     broken: ServerSet,
+    /// The parts that all servers have shown so far.
+    shown: Parts,
+    /// The first configuration of the cluster.
+    first: Arc<Configuration>,
     /// The servers that are lost permanently.
     lost: ServerSet,
     /// The servers that refused to start from their disks.
@@ -71,7 +76,7 @@ pub struct World<F: TankFsm, V: Observer> {
     /// True after all faults have ended.
     is_healed: bool,
     network: Network,
-    held: VecDeque<(u64, Envelope)>,
+    held: VecDeque<(u64, Envelope<S::Protocol>)>,
     make: Box<dyn FnMut(ServerIdx) -> F>,
     workload: Box<dyn Workload>,
     wants: Wants,
@@ -82,12 +87,13 @@ pub struct World<F: TankFsm, V: Observer> {
     nemesis: Option<Nemesis>,
     counts: BTreeMap<&'static str, u64>,
     fault_ids: Vec<FaultId>,
-    actions: Vec<Action>,
-    effects: Effects,
+    actions: Vec<ActionOf<S>>,
+    scratch: S::Scratch,
 }
 
 impl<F: TankFsm, V: Observer> World<F, V> {
-    /// Creates a world according to the plan. All servers are started, and the nemesis is active.
+    /// Creates a world of our servers according to the plan. All servers are started, and the nemesis is
+    /// active.
     ///
     /// # Panics
     /// Panics if the plan is invalid: it has too many servers, no servers, or an invalid configuration.
@@ -111,6 +117,22 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         observer: V,
         store_factory: &mut StoreFactory<'_>,
     ) -> Self {
+        Self::with_subjects(plan, make, workload, observer, store_factory)
+    }
+}
+
+impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
+    /// Like [`World::with_stores`], but with servers of any subject.
+    ///
+    /// # Panics
+    /// Panics like [`World::new`].
+    pub fn with_subjects(
+        plan: Plan,
+        make: impl FnMut(ServerIdx) -> F + 'static,
+        workload: Box<dyn Workload>,
+        observer: V,
+        store_factory: &mut StoreFactory<'_>,
+    ) -> Self {
         let count = plan.server_count();
         assert!(
             0 < plan.servers && count <= ServerIdx::MAX_SERVERS,
@@ -128,6 +150,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             hosts: all.iter().map(|idx| Host::new(idx, &plan, store_factory(idx))).collect(),
             awake: ServerSet::NONE,
             broken: ServerSet::NONE,
+            shown: Parts::ALL,
+            first: Arc::new(founders(&plan)),
             lost: ServerSet::NONE,
             refused: ServerSet::NONE,
             renewed: ServerSet::NONE,
@@ -148,7 +172,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             counts: BTreeMap::new(),
             fault_ids: Vec::new(),
             actions: Vec::new(),
-            effects: Effects::new(),
+            scratch: S::Scratch::default(),
             plan,
         };
         world.begin(all);
@@ -176,7 +200,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// Writes the same first configuration to the disk of every founder, as `BootstrapCluster` of
     /// HashiCorp Raft does.
     fn write_founders(&mut self) {
-        let first = Payload::Configuration(Arc::new(self.founders()));
+        let first = Payload::Configuration(Arc::clone(&self.first));
         let write = Write {
             token: Token(0),
             hard_state: Some(HardState { term: Term(1), vote: None }),
@@ -193,9 +217,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// Never panics: the servers of a tank have different names and addresses.
     #[must_use]
     pub fn founders(&self) -> Configuration {
-        let founders = ServerSet::first(usize::from(self.plan.servers));
-        let voters = founders.iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
-        Configuration::new(voters).expect("the servers of a tank have different names and addresses")
+        (*self.first).clone()
     }
 
     /// Handles the next event. Returns false if there is none.
@@ -350,7 +372,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         faults
     }
 
-    fn handle(&mut self, serial: u64, sim_event: SimEvent) {
+    fn handle(&mut self, serial: u64, sim_event: SimEvent<S::Protocol>) {
         if let Some(idx) = sim_event.to()
             && !self.awake.contains(idx)
         {
@@ -380,7 +402,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// Handles an event for a server that does not run now. The event waits if the server is paused,
     /// and is dropped if the server is down. A client whose request is dropped learns that the
     /// connection broke.
-    fn on_event_while_stopped(&mut self, idx: ServerIdx, sim_event: SimEvent) {
+    fn on_event_while_stopped(&mut self, idx: ServerIdx, sim_event: SimEvent<S::Protocol>) {
         if let Some(process) = &mut self.hosts[idx.at()].process {
             let waiting = process.waiting.as_mut().expect("a server that runs and is not awake is paused");
             waiting.push(sim_event);
@@ -391,7 +413,13 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 }
 
-impl<F: TankFsm, V: Observer> fmt::Debug for World<F, V> {
+fn founders(plan: &Plan) -> Configuration {
+    let founders = ServerSet::first(usize::from(plan.servers));
+    let voters = founders.iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
+    Configuration::new(voters).expect("the servers of a tank have different names and addresses")
+}
+
+impl<F: TankFsm, V: Observer<S>, S: Subject> fmt::Debug for World<F, V, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "World(seed {}, at {}, {} events)", self.plan.seed, self.recorder.now, self.events)
     }

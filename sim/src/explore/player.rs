@@ -20,6 +20,7 @@ use crate::plan::server_set::ServerIdx;
 use crate::runner::catch_panic::catch_panic;
 use crate::runner::observers::Observers;
 use crate::runner::{self, Run, Simulation};
+use crate::subject::Subject;
 use std::collections::{BTreeMap, VecDeque};
 use wavetank_raft::{
     Action, Batch, Call, Change, Data, Event, NodeId, Payload, Request, Response, RpcId, Server, Span,
@@ -252,7 +253,7 @@ impl<'a, W: Observer> Player<'a, W> {
             server: &played.server,
             actions: &actions,
         });
-        self.digest.take_step((self.recorder.now, idx, kind), &played.server, actions.len());
+        self.digest.take_step((self.recorder.now, idx, kind), &played.server.view(), actions.len());
         let mut batches = VecDeque::new();
         for action in actions {
             match action {

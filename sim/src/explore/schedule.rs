@@ -10,6 +10,7 @@ use crate::explore::call_id::CallId;
 use crate::observe::MessageRef;
 use crate::observe::trace::message as describe;
 use crate::plan::server_set::ServerIdx;
+use crate::subject::Wavetank;
 use std::fmt;
 use std::str::FromStr;
 use wavetank_raft::{NodeId, Term};
@@ -71,10 +72,12 @@ impl MessageId {
     pub fn of(message: &ModelMessage) -> Self {
         match message {
             ModelMessage::Request { call_id, request } => {
-                Self { call_id: *call_id, answers: false, content: describe(MessageRef::Request(request)) }
+                let content = describe::<Wavetank>(MessageRef::Request(request));
+                Self { call_id: *call_id, answers: false, content }
             }
             ModelMessage::Response { call_id, response } => {
-                Self { call_id: *call_id, answers: true, content: describe(MessageRef::Response(response)) }
+                let content = describe::<Wavetank>(MessageRef::Response(response));
+                Self { call_id: *call_id, answers: true, content }
             }
         }
     }

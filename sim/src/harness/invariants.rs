@@ -8,6 +8,7 @@ use crate::observe::observer::Observer;
 use crate::observe::report::{Class, Violation};
 use crate::observe::{Observation, ObservationKind};
 use crate::runner::observers::CustomChecks;
+use crate::subject::Subject;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -112,7 +113,14 @@ impl<F> Invariants<F> {
 }
 
 impl<F> Invariants<F> {
-    fn fail(&mut self, check: &str, class: Class, section: &str, what: String, at: &Observation<'_>) {
+    fn fail<S: Subject>(
+        &mut self,
+        check: &str,
+        class: Class,
+        section: &str,
+        what: String,
+        at: &Observation<'_, S>,
+    ) {
         self.verdict = Some(Violation {
             check: check.to_owned(),
             class,
@@ -124,8 +132,8 @@ impl<F> Invariants<F> {
     }
 }
 
-impl<F> Observer for Invariants<F> {
-    fn on_observation(&mut self, observation: &Observation<'_>) {
+impl<F, S: Subject> Observer<S> for Invariants<F> {
+    fn on_observation(&mut self, observation: &Observation<'_, S>) {
         let may_go_on = self.steps.take();
         if self.verdict.is_some() {
             return;

@@ -5,6 +5,7 @@ use super::{Act, Draws, NemesisView, ServerIdx, ServerSet, Span, choose_some, dr
 use crate::observe::NetworkChange;
 use crate::plan::fault_kind::Reactive;
 use crate::plan::rng::{Ratio, Spans};
+use crate::subject::{our_request, our_response};
 use wavetank_raft::{
     Action, Answer, Call, Configuration, Entry, LogOp, Payload, Request, Response, StoreJob, Write,
 };
@@ -71,10 +72,10 @@ impl Trigger {
 
     /// The facts that an action of the server shows.
     #[must_use]
-    pub fn of(action: &Action) -> Self {
+    pub fn of<Q: 'static, R: 'static>(action: &Action<Q, R>) -> Self {
         match action {
-            Action::Send { request, .. } => of_request(request),
-            Action::Reply { response, .. } => of_response(response),
+            Action::Send { request, .. } => our_request(request).map_or(Self::NOTHING, of_request),
+            Action::Reply { response, .. } => our_response(response).map_or(Self::NOTHING, of_response),
             Action::Store(StoreJob::Persist(write)) => of_write(write),
             Action::Store(StoreJob::WriteSnapshot { .. }) | Action::Restore(_) => Self::INSTALLED,
             Action::Answer { outcome: Ok(Answer::Applied { .. }), .. } => Self::ANSWERED,

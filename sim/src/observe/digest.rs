@@ -6,8 +6,9 @@
 //! optimisation level.
 
 use crate::plan::server_set::ServerIdx;
-use std::hash::{Hash, Hasher};
-use wavetank_raft::{Event, Server, Time};
+use crate::subject::View;
+use std::hash::Hasher;
+use wavetank_raft::{Event, RoleName, Time};
 
 /// The digest of the steps that were added so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,20 +29,15 @@ impl Digest {
 
     /// Adds a step: its time, its server, the kind of its event, the state of the server after the step, and
     /// the number of actions.
-    pub fn take_step(&mut self, (now, idx, kind): (Time, ServerIdx, u64), server: &Server, actions: usize) {
-        let node = server.node();
-        let last = node.log().last();
+    #[inline]
+    pub fn take_step(&mut self, (now, idx, kind): (Time, ServerIdx, u64), view: &View, actions: usize) {
+        let (role, last) = (view.role.unwrap_or(RoleName::Follower), view.last.unwrap_or_default());
         self.take(now.0);
-        self.take(u64::from(idx.0) | kind << 8 | (node.role() as u64) << 16 | (actions as u64) << 24);
-        self.take(node.term().0);
-        self.take(node.commit().0);
+        self.take(u64::from(idx.0) | kind << 8 | (role as u64) << 16 | (actions as u64) << 24);
+        self.take(view.term.unwrap_or_default().0);
+        self.take(view.commit.unwrap_or_default().0);
         self.take(last.term.0);
         self.take(last.index.0);
-    }
-
-    /// Adds the whole state of a server, for the deep digest.
-    pub fn take_state(&mut self, server: &Server) {
-        server.hash(self);
     }
 
     /// The digest as a number.
@@ -91,7 +87,7 @@ impl Hasher for Digest {
 }
 
 /// Returns the number that stands for this kind of event.
-pub(crate) const fn kind(event: &Event) -> u64 {
+pub(crate) const fn kind<Q, R>(event: &Event<Q, R>) -> u64 {
     match event {
         Event::Timer => 1,
         Event::Request { .. } => 2,

@@ -123,6 +123,9 @@ pub struct Report {
     pub faults: BTreeMap<String, u64>,
     /// For each check, the number of times that it saw the situation that it judges.
     pub witnessed: BTreeMap<String, u64>,
+    /// The checks that were off because the servers do not show the parts that they need, with those parts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub off: BTreeMap<String, String>,
     /// For each event that should occur in a large set of runs, the number of times that it occurred.
     pub sometimes: BTreeMap<String, u64>,
     /// The numbers of membership changes, by kind of change.
@@ -161,6 +164,7 @@ impl Report {
             messages: 0,
             faults: BTreeMap::new(),
             witnessed: BTreeMap::new(),
+            off: BTreeMap::new(),
             sometimes: BTreeMap::new(),
             membership: BTreeMap::new(),
             situations: Vec::new(),

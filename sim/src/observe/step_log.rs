@@ -7,8 +7,9 @@
 use crate::observe::observer::Observer;
 use crate::observe::{Observation, ObservationKind, digest};
 use crate::plan::server_set::ServerIdx;
+use crate::subject::{Subject, View};
 use std::fmt::{self, Write as _};
-use wavetank_raft::{Index, LogId, Node, RoleName, Term, Time};
+use wavetank_raft::{Index, LogId, RoleName, Term, Time};
 
 /// The state of a server after it took an event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,9 +45,14 @@ impl NodeState {
     const BLANK: Self =
         Self { role: RoleName::Follower, term: Term(0), commit: Index::ZERO, last: LogId::ZERO };
 
-    pub(crate) fn of(node: &Node) -> Self {
-        let last = node.log().last();
-        Self { role: node.role(), term: node.term(), commit: node.commit(), last }
+    /// The state that a server shows. A part that it does not show is that of a blank server.
+    pub(crate) fn of(view: &View) -> Self {
+        Self {
+            role: view.role.unwrap_or(RoleName::Follower),
+            term: view.term.unwrap_or_default(),
+            commit: view.commit.unwrap_or_default(),
+            last: view.last.unwrap_or_default(),
+        }
     }
 }
 
@@ -67,8 +73,8 @@ pub struct Divergence {
     pub other: Option<StepRecord>,
 }
 
-impl Observer for StepLog {
-    fn on_observation(&mut self, observation: &Observation<'_>) {
+impl<S: Subject> Observer<S> for StepLog {
+    fn on_observation(&mut self, observation: &Observation<'_, S>) {
         if let ObservationKind::Stepping { event, .. } = observation.kind {
             self.kind = digest::kind(event);
         } else if let ObservationKind::Stepped { idx, server, actions } = observation.kind {
@@ -78,7 +84,7 @@ impl Observer for StepLog {
                 idx,
                 kind: std::mem::take(&mut self.kind),
                 actions: actions.len() as u64,
-                state: NodeState::of(server.node()),
+                state: NodeState::of(&server.view()),
             });
         }
     }

@@ -7,11 +7,13 @@ use crate::observe::observer::Observer;
 use crate::observe::report::{Report, Violation};
 use crate::observe::{Observation, ObservationKind};
 use crate::plan::server_set::{ServerIdx, ServerSet};
+use crate::subject::{Subject, View};
 use std::collections::BTreeMap;
-use wavetank_raft::{RoleName, Server, Span, Term, Time};
+use wavetank_raft::{RoleName, Span, Term, Time};
 
-/// Checks that the user adds to the checks of the protocol. The default implementation finds no violation.
-pub trait CustomChecks: Observer {
+/// Checks that the user adds to the checks of the protocol. They observe the run as an [`Observer`]. The default
+/// implementation finds no violation.
+pub trait CustomChecks {
     /// Judges the properties of the whole run. It is called once, when the run is over.
     fn end(&mut self, _: Time) {}
 
@@ -71,6 +73,7 @@ impl<E: CustomChecks, T> Observers<E, T> {
         report.elections = self.tally.elections;
         report.commits = self.tally.commits;
         report.witnessed = self.judges.witnessed();
+        report.off = self.judges.off();
         report.witnessed.extend(self.custom.witnessed());
         report.sometimes = self.judges.sometimes().counts();
         report.membership = self.changes.counts();
@@ -79,9 +82,9 @@ impl<E: CustomChecks, T> Observers<E, T> {
     }
 }
 
-impl<E: Observer, T: Observer> Observer for Observers<E, T> {
+impl<S: Subject, E: Observer<S>, T: Observer<S>> Observer<S> for Observers<E, T> {
     #[inline(always)]
-    fn on_observation(&mut self, observation: &Observation<'_>) {
+    fn on_observation(&mut self, observation: &Observation<'_, S>) {
         self.judges.on_observation(observation);
         // The judges no longer update the ghost state after a violation, so nothing may read it.
         if self.judges.verdict().is_none() {
@@ -109,16 +112,17 @@ pub struct Tally {
     pub leaderless: Vec<Span>,
 }
 
-impl Observer for Tally {
+impl<S: Subject> Observer<S> for Tally {
     #[inline(always)]
-    fn on_observation(&mut self, observation: &Observation<'_>) {
+    fn on_observation(&mut self, observation: &Observation<'_, S>) {
         self.steps = observation.step;
         match observation.kind {
             ObservationKind::Stepped { idx, server, .. } => {
-                self.update(idx, server, observation.at);
-                self.commits = self.commits.max(server.node().commit().0);
+                let view = server.view();
+                self.update(idx, &view, observation.at);
+                self.commits = self.commits.max(view.commit.unwrap_or_default().0);
             }
-            ObservationKind::Booted { idx, server, .. } => self.update(idx, server, observation.at),
+            ObservationKind::Booted { idx, server, .. } => self.update(idx, &server.view(), observation.at),
             ObservationKind::Crashed { idx, .. } | ObservationKind::Halted(idx) => {
                 // The role is forgotten, so that a restarted server that leads again counts as elected
                 // again.
@@ -133,8 +137,9 @@ impl Observer for Tally {
 }
 
 impl Tally {
-    fn update(&mut self, idx: ServerIdx, server: &Server, at: Time) {
-        let now = (server.node().role(), server.node().term());
+    #[inline]
+    fn update(&mut self, idx: ServerIdx, view: &View, at: Time) {
+        let now = (view.role.unwrap_or(RoleName::Follower), view.term.unwrap_or_default());
         if self.standings[idx.at()].replace(now) == Some(now) {
             return;
         }

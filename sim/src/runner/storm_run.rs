@@ -6,6 +6,7 @@ use crate::observe::observer::Observer;
 use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::schedule::{Choice, Element};
+use crate::subject::Subject;
 use wavetank_raft::{Call, Config, Reloadable, Span};
 
 /// The result of the phases of a run.
@@ -26,8 +27,8 @@ pub struct StormOutcome {
 
 /// Runs a world through the phases of its plan, until the servers agree or the time limit is reached. `go_on`
 /// is called before every event and returns whether the run continues.
-pub fn run<F: TankFsm, V: Observer>(
-    world: &mut World<F, V>,
+pub fn run<F: TankFsm, V: Observer<S>, S: Subject>(
+    world: &mut World<F, V, S>,
     mut go_on: impl FnMut(&V) -> bool,
 ) -> StormOutcome {
     let mut phases = Phases { world, go_on: &mut go_on };
@@ -87,8 +88,8 @@ pub fn run<F: TankFsm, V: Observer>(
 
 /// Plays a schedule to its end. `go_on` is called before every element and returns whether the run continues.
 /// If the schedule has stopped the clients, the healed servers must agree at its end.
-pub fn play<F: TankFsm, V: Observer>(
-    world: &mut World<F, V>,
+pub fn play<F: TankFsm, V: Observer<S>, S: Subject>(
+    world: &mut World<F, V, S>,
     elements: &[Element],
     mut go_on: impl FnMut(&V) -> bool,
 ) -> StormOutcome {
@@ -110,7 +111,11 @@ pub fn play<F: TankFsm, V: Observer>(
 
 /// True if the core could have settled: the timing of the plan allows elections, and if nobody leads, the log
 /// of some server can win one.
-fn is_demanded<F: TankFsm, V: Observer>(world: &World<F, V>, core: ServerSet, why: &Unsettled) -> bool {
+fn is_demanded<F: TankFsm, V: Observer<S>, S: Subject>(
+    world: &World<F, V, S>,
+    core: ServerSet,
+    why: &Unsettled,
+) -> bool {
     let can_elect = !matches!(why, Unsettled::NoLeader { .. }) || world.has_winning_log(core);
     world.plan().has_time_to_elect() && can_elect
 }
@@ -119,12 +124,12 @@ fn is_demanded<F: TankFsm, V: Observer>(world: &World<F, V>, core: ServerSet, wh
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Stopped;
 
-struct Phases<'a, F: TankFsm, V: Observer, G> {
-    world: &'a mut World<F, V>,
+struct Phases<'a, F: TankFsm, V: Observer<S>, S: Subject, G> {
+    world: &'a mut World<F, V, S>,
     go_on: &'a mut G,
 }
 
-impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
+impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F, V, S, G> {
     fn run_for(&mut self, span: Span) -> bool {
         let until = self.world.now() + span;
         let go_on = &mut self.go_on;
@@ -233,6 +238,9 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
 
     /// Waits until the leader has committed a new entry, or until the time limit is reached.
     fn until_something_new(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
+        if !self.world.shows_agreement() {
+            return Ok(None);
+        }
         let limit = self.world.now() + self.world.plan().liveness_limit();
         let pause = Span::from_duration(self.world.plan().config.heartbeat_timeout).part(2);
         let mut asked = Vec::new();

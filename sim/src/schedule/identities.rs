@@ -22,9 +22,9 @@ impl Identities {
         from: ServerIdx,
         to: ServerIdx,
         rpc: RpcId,
-        request: &Request,
+        term: Term,
+        kind: CallKind,
     ) -> MessageId {
-        let (term, kind) = (request.term().unwrap_or_default(), CallKind::of(request));
         let ordinal = self.ordinals.entry((from, to, term, kind)).or_default();
         *ordinal += 1;
         let call = CallId { from, to, term, kind, ordinal: *ordinal };

@@ -3,7 +3,7 @@
 //! `12.345 deliver n1>n2 t3 vote 1` says that n2 receives the first request for a vote that n1 sent to it in
 //! term 3. If `answer 1` follows at the end, the line names the response to that request.
 
-use super::{AskId, CallId, CallKind, Choice, Element, JobId, MessageId, WorkId};
+use super::{AskId, CallId, CallKind, Choice, Element, JobId, Label, MessageId, WorkId};
 use crate::disk::fault::{DiskFault, Location, MachineFault};
 use crate::plan::rng::Draw;
 use crate::plan::server_set::{ServerIdx, ServerSet};
@@ -115,7 +115,11 @@ fn json(value: &impl serde::Serialize) -> Result<String, fmt::Error> {
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let CallId { from, to, term, kind, ordinal } = self.call;
-        write!(f, "{from}>{to} t{} {} {ordinal}", term.0, name_of(&CALL_KINDS, kind))?;
+        write!(f, "{from}>{to} t{} ", term.0)?;
+        match kind {
+            CallKind::Labelled(label) => write!(f, "={label} {ordinal}")?,
+            kind => write!(f, "{} {ordinal}", name_of(&CALL_KINDS, kind))?,
+        }
         if self.answer == 0 { Ok(()) } else { write!(f, " answer {}", self.answer) }
     }
 }
@@ -255,7 +259,11 @@ impl<'a> Words<'a> {
     fn message(&mut self) -> Option<MessageId> {
         let (from, to) = self.word()?.split_once('>')?;
         let term = Term(self.word()?.strip_prefix('t')?.parse().ok()?);
-        let kind = value_of(&CALL_KINDS, self.word()?)?;
+        let kind = self.word()?;
+        let kind = match kind.strip_prefix('=') {
+            Some(label) => CallKind::Labelled(Label::new(label)),
+            None => value_of(&CALL_KINDS, kind)?,
+        };
         let call = CallId { from: server(from)?, to: server(to)?, term, kind, ordinal: self.number()? };
         let answer = match self.word() {
             None => 0,
@@ -337,6 +345,7 @@ mod tests {
             "12.345 deliver n1>n2 t3 vote 1",
             "12.345 deliver n1>n2 t3 append 4 answer 2",
             "1.001 flipped 77 n1>n2 t3 heartbeat 1",
+            "1.001 deliver n1>n2 t0 =MsgAppend 3",
             "9.000 fire n3 election",
             "9.000 finish n3 write 4",
             "9.000 finish n3 job 12",

@@ -6,9 +6,11 @@
 use crate::check::ghost::{Asked, Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 pub(crate) const CHECK: Check =
-    Check::new("barrier_is_fresh", "thesis §6.4", JudgeLevel::History, Facts::ANSWERED, judge);
+    Check::new("barrier_is_fresh", "thesis §6.4", JudgeLevel::History, Facts::ANSWERED, judge)
+        .needing(Parts::TERM.or(Parts::COMMIT).or(Parts::LOG));
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, applied) = (ghost.step.idx, ghost.subject().fsm_index);

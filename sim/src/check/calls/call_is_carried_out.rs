@@ -7,7 +7,10 @@
 use crate::check::ghost::{AnsweredCall, Asked, Facts, Ghost, PendingCall, ReceivedCall};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 use wavetank_raft::{Answer, Data, Index, RequestError};
+
+const NEEDS: Parts = Parts::TERM.or(Parts::COMMIT).or(Parts::LOG).or(Parts::CONFIGURATION).or(Parts::SERVER);
 
 pub(crate) const CHECK: Check = Check::new(
     "call_is_carried_out",
@@ -15,7 +18,8 @@ pub(crate) const CHECK: Check = Check::new(
     JudgeLevel::History,
     Facts::CALLED.or(Facts::ANSWERED),
     judge,
-);
+)
+.needing(NEEDS);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let received = ghost.step.received.and_then(|received| {

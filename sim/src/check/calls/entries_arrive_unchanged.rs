@@ -7,6 +7,7 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 pub(crate) const CHECK: Check = Check::new(
     "entries_arrive_unchanged",
@@ -14,7 +15,8 @@ pub(crate) const CHECK: Check = Check::new(
     JudgeLevel::History,
     Facts::HANDED,
     judge,
-);
+)
+.needing(Parts::LOG);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;

@@ -8,11 +8,21 @@
 use crate::check::ghost::{Asked, Facts, Ghost, ReceivedCall, index_of};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 use std::fmt;
 use wavetank_raft::{Refusal, RequestError};
 
+const NEEDS: Parts = Parts::ROLE
+    .or(Parts::TERM)
+    .or(Parts::VOTE)
+    .or(Parts::LOG)
+    .or(Parts::SNAPSHOT)
+    .or(Parts::CONFIGURATION)
+    .or(Parts::SERVER);
+
 pub(crate) const CHECK: Check =
-    Check::new("refused_for_a_reason", "HashiCorp Raft, errors", JudgeLevel::History, Facts::CALLED, judge);
+    Check::new("refused_for_a_reason", "HashiCorp Raft, errors", JudgeLevel::History, Facts::CALLED, judge)
+        .needing(NEEDS);
 
 /// A reason to refuse a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

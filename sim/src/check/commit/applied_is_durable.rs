@@ -7,9 +7,11 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 pub(crate) const CHECK: Check =
-    Check::new("applied_is_durable", "thesis §3.8", JudgeLevel::Steps, Facts::HANDED, judge);
+    Check::new("applied_is_durable", "thesis §3.8", JudgeLevel::Steps, Facts::HANDED, judge)
+        .needing(Parts::LOG);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;

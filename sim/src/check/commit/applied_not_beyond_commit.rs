@@ -7,12 +7,14 @@ use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
+use crate::subject::Parts;
 use wavetank_raft::Index;
 
 const WATCHES: Facts = Facts::APPLY.or(Facts::APPLY_ODD).or(Facts::HANDED).or(Facts::APPLIED);
 
 pub(crate) const CHECK: Check =
-    Check::new("applied_not_beyond_commit", "thesis §3.5", JudgeLevel::History, WATCHES, judge);
+    Check::new("applied_not_beyond_commit", "thesis §3.5", JudgeLevel::History, WATCHES, judge)
+        .needing(Parts::COMMIT.or(Parts::APPLIED));
 
 fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;

@@ -6,11 +6,13 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 const WATCHES: Facts = Facts::COMMIT.or(Facts::COMMIT_ODD).or(Facts::BOOTED);
 
 pub(crate) const CHECK: Check =
-    Check::new("commit_is_bounded", "thesis §3.5", JudgeLevel::History, WATCHES, judge);
+    Check::new("commit_is_bounded", "thesis §3.5", JudgeLevel::History, WATCHES, judge)
+        .needing(Parts::COMMIT.or(Parts::LOG).or(Parts::SNAPSHOT));
 
 fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;

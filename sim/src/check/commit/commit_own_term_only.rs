@@ -7,10 +7,14 @@ use crate::check::commit::committed_is_durable_on_quorum::counted;
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 use wavetank_raft::LogId;
 
+const NEEDS: Parts = Parts::ROLE.or(Parts::TERM).or(Parts::COMMIT).or(Parts::LOG);
+
 pub(crate) const CHECK: Check =
-    Check::new("commit_own_term_only", "thesis §3.6.2", JudgeLevel::Steps, Facts::COMMIT, judge);
+    Check::new("commit_own_term_only", "thesis §3.6.2", JudgeLevel::Steps, Facts::COMMIT, judge)
+        .needing(NEEDS);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;

@@ -6,12 +6,16 @@ use crate::check::ghost::{ChainLink, Conf, Facts, Ghost, GhostStep, IndexedConf}
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::{ServerIdx, ServerSet};
+use crate::subject::Parts;
 use wavetank_raft::Index;
 
 const SECTION: &str = "thesis §3.6.2, §3.8, §4.3";
 
+const NEEDS: Parts = Parts::ROLE.or(Parts::TERM).or(Parts::COMMIT).or(Parts::LOG).or(Parts::CONFIGURATION);
+
 pub(crate) const CHECK: Check =
-    Check::new("committed_is_durable_on_quorum", SECTION, JudgeLevel::History, Facts::COMMIT, judge);
+    Check::new("committed_is_durable_on_quorum", SECTION, JudgeLevel::History, Facts::COMMIT, judge)
+        .needing(NEEDS);
 
 /// True if the server raised its commit index in this step as a leader that counted copies. False if it
 /// raised the index as a follower of another leader.

@@ -7,10 +7,12 @@
 use crate::check::ghost::{ChainLink, CommitRecord, Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 use wavetank_raft::{LogId, Term};
 
 pub(crate) const CHECK: Check =
-    Check::new("committed_never_dropped", "thesis §3.6.3", JudgeLevel::History, Facts::CUT, judge);
+    Check::new("committed_never_dropped", "thesis §3.6.3", JudgeLevel::History, Facts::CUT, judge)
+        .needing(Parts::TERM.or(Parts::COMMIT).or(Parts::LOG));
 
 /// True if the server had to keep the entry that it removed.
 fn is_bound(gone: ChainLink, committed: CommitRecord, announced_term: Term) -> bool {

@@ -5,9 +5,11 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 pub(crate) const CHECK: Check =
-    Check::new("committed_prefix_immutable", "thesis §3.6.3", JudgeLevel::History, Facts::CUT, judge);
+    Check::new("committed_prefix_immutable", "thesis §3.6.3", JudgeLevel::History, Facts::CUT, judge)
+        .needing(Parts::COMMIT.or(Parts::LOG));
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;

@@ -7,9 +7,14 @@ use crate::check::commit::committed_is_durable_on_quorum::counted;
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
+
+const NEEDS: Parts =
+    Parts::MESSAGES.or(Parts::ROLE).or(Parts::TERM).or(Parts::LEADER).or(Parts::COMMIT).or(Parts::LOG);
 
 pub(crate) const CHECK: Check =
-    Check::new("follower_commit_is_verified", "thesis §3.5", JudgeLevel::Steps, Facts::COMMIT, judge);
+    Check::new("follower_commit_is_verified", "thesis §3.5", JudgeLevel::Steps, Facts::COMMIT, judge)
+        .needing(NEEDS);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;

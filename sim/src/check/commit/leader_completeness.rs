@@ -7,10 +7,14 @@
 use crate::check::ghost::{CommitRecord, Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 use wavetank_raft::LogId;
 
+const NEEDS: Parts = Parts::ROLE.or(Parts::TERM).or(Parts::COMMIT).or(Parts::LOG);
+
 pub(crate) const CHECK: Check =
-    Check::new("leader_completeness", "thesis §3.6.3", JudgeLevel::History, Facts::LEADS, judge);
+    Check::new("leader_completeness", "thesis §3.6.3", JudgeLevel::History, Facts::LEADS, judge)
+        .needing(NEEDS);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;

@@ -6,11 +6,13 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 const WATCHES: Facts = Facts::APPLIED.or(Facts::CAPTURED).or(Facts::RESTORED);
 
 pub(crate) const CHECK: Check =
-    Check::new("state_digest", "thesis §3.6.3, §5.1", JudgeLevel::Outcomes, WATCHES, judge);
+    Check::new("state_digest", "thesis §3.6.3, §5.1", JudgeLevel::Outcomes, WATCHES, judge)
+        .needing(Parts::NONE);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;

@@ -5,10 +5,12 @@
 use crate::check::ghost::{CommitRecord, Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 use wavetank_raft::LogId;
 
 pub(crate) const CHECK: Check =
-    Check::new("state_machine_safety", "thesis §3.6.3", JudgeLevel::Outcomes, Facts::COMMIT, judge);
+    Check::new("state_machine_safety", "thesis §3.6.3", JudgeLevel::Outcomes, Facts::COMMIT, judge)
+        .needing(Parts::TERM.or(Parts::COMMIT).or(Parts::LOG));
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;

@@ -6,10 +6,12 @@ use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
+use crate::subject::Parts;
 use wavetank_raft::Term;
 
 pub(crate) const CHECK: Check =
-    Check::new("election_safety", "thesis §3.4", JudgeLevel::Outcomes, Facts::LEADS, judge);
+    Check::new("election_safety", "thesis §3.4", JudgeLevel::Outcomes, Facts::LEADS, judge)
+        .needing(Parts::ROLE.or(Parts::TERM));
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;

@@ -6,9 +6,13 @@
 use crate::check::ghost::{Conf, Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
+
+const NEEDS: Parts = Parts::MESSAGES.or(Parts::ROLE).or(Parts::TERM).or(Parts::VOTE).or(Parts::CONFIGURATION);
 
 pub(crate) const CHECK: Check =
-    Check::new("leader_has_quorum", "thesis §3.4, §4.3", JudgeLevel::History, Facts::LEADS, judge);
+    Check::new("leader_has_quorum", "thesis §3.4, §4.3", JudgeLevel::History, Facts::LEADS, judge)
+        .needing(NEEDS);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;

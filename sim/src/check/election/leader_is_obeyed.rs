@@ -5,10 +5,13 @@
 use crate::check::ghost::{Consumed, Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 use wavetank_raft::RoleName;
 
+const NEEDS: Parts = Parts::MESSAGES.or(Parts::ROLE).or(Parts::TERM).or(Parts::LEADER);
+
 pub(crate) const CHECK: Check =
-    Check::new("leader_is_obeyed", "thesis §3.4", JudgeLevel::History, Facts::CONTACT, judge);
+    Check::new("leader_is_obeyed", "thesis §3.4", JudgeLevel::History, Facts::CONTACT, judge).needing(NEEDS);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;

@@ -9,9 +9,13 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
+
+const NEEDS: Parts = Parts::ROLE.or(Parts::TERM).or(Parts::COMMIT).or(Parts::LOG).or(Parts::CONFIGURATION);
 
 pub(crate) const CHECK: Check =
-    Check::new("new_disk_catches_up", "thesis §4.1", JudgeLevel::History, Facts::CAMPAIGNED, judge);
+    Check::new("new_disk_catches_up", "thesis §4.1", JudgeLevel::History, Facts::CAMPAIGNED, judge)
+        .needing(NEEDS);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let exchanged_at = ghost.subject().new_disk_at?;
@@ -29,7 +33,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{Fixture, N1, N4, voters};
+    use crate::check::fixture::{Fixture, N1, N2, N3, N4, voters};
     use crate::plan::server_set::ServerIdx;
     use wavetank_raft::{Entry, Event, Index, LogOp, Payload, Term};
 
@@ -66,5 +70,23 @@ mod tests {
     #[test]
     fn without_a_vote_it_may_campaign() {
         campaigns_with(1, N1).expect_holds();
+    }
+
+    /// n2 has a configuration with n4 in memory only. After a crash of n2, n4 is not a member.
+    #[test]
+    fn a_configuration_that_a_crash_removed_names_nobody() {
+        let new_disk_at = |crashes: bool| {
+            let mut fixture = Fixture::three(&CHECK);
+            fixture.settle(N1, 2);
+            let members = Payload::Configuration(voters(&[N1, N2, N3, N4]));
+            let write = fixture.write(None, LogOp::Append([Entry::new(Term(2), Index(3), members)].into()));
+            fixture.step(N2, &Event::Timer, |_| {}, vec![write]);
+            if crashes {
+                fixture.crash(N2);
+            }
+            fixture.ghost.crashed(N4, true);
+            fixture.ghost.ghost_server(N4).new_disk_at
+        };
+        assert_eq!([new_disk_at(false), new_disk_at(true)], [None, Some(Index(2))]);
     }
 }

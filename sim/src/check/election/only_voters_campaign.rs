@@ -7,10 +7,14 @@ use crate::check::ghost::{Chain, Facts, Ghost, IndexedConf};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
+use crate::subject::Parts;
 use wavetank_raft::Index;
 
+const NEEDS: Parts = Parts::ROLE.or(Parts::TERM).or(Parts::COMMIT).or(Parts::LOG).or(Parts::CONFIGURATION);
+
 pub(crate) const CHECK: Check =
-    Check::new("only_voters_campaign", "thesis §4.2.2", JudgeLevel::History, Facts::CAMPAIGNED, judge);
+    Check::new("only_voters_campaign", "thesis §4.2.2", JudgeLevel::History, Facts::CAMPAIGNED, judge)
+        .needing(NEEDS);
 
 /// True if a server is a voter of `conf`, or of an earlier configuration of its log. An earlier configuration
 /// may come back if no later configuration is committed.

@@ -6,12 +6,15 @@
 use crate::check::ghost::{Facts, Ghost, ServerView};
 use crate::check::{Check, violated, vote_record};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 use wavetank_raft::{HardState, RoleName};
 
 const WATCHES: Facts = Facts::PRE_VOTE.or(Facts::CAMPAIGNED);
 
+const NEEDS: Parts = Parts::MESSAGES.or(Parts::ROLE).or(Parts::TERM).or(Parts::VOTE);
+
 pub(crate) const CHECK: Check =
-    Check::new("pre_vote_is_free", "thesis §9.6", JudgeLevel::History, WATCHES, judge);
+    Check::new("pre_vote_is_free", "thesis §9.6", JudgeLevel::History, WATCHES, judge).needing(NEEDS);
 
 fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;

@@ -6,10 +6,14 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 use std::fmt;
 
+const NEEDS: Parts =
+    Parts::MESSAGES.or(Parts::ROLE).or(Parts::TERM).or(Parts::VOTE).or(Parts::COMMIT).or(Parts::LOG);
+
 pub(crate) const CHECK: Check =
-    Check::new("stale_is_inert", "thesis §3.3", JudgeLevel::Steps, Facts::STALE, judge);
+    Check::new("stale_is_inert", "thesis §3.3", JudgeLevel::Steps, Facts::STALE, judge).needing(NEEDS);
 
 fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;

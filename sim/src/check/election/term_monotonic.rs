@@ -7,11 +7,12 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 const WATCHES: Facts = Facts::TERM.or(Facts::BOOTED).or(Facts::TERM_AHEAD);
 
 pub(crate) const CHECK: Check =
-    Check::new("term_monotonic", "thesis §3.3", JudgeLevel::History, WATCHES, judge);
+    Check::new("term_monotonic", "thesis §3.3", JudgeLevel::History, WATCHES, judge).needing(Parts::TERM);
 
 fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;

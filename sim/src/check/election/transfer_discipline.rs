@@ -8,12 +8,16 @@ use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
+use crate::subject::Parts;
 use wavetank_raft::NodeId;
 
 const WATCHES: Facts = Facts::SENT_TIMEOUT_NOW.or(Facts::TIMEOUT_NOW).or(Facts::TRANSFER);
 
+const NEEDS: Parts =
+    Parts::MESSAGES.or(Parts::ROLE).or(Parts::TERM).or(Parts::LOG).or(Parts::CONFIGURATION).or(Parts::SERVER);
+
 pub(crate) const CHECK: Check =
-    Check::new("transfer_discipline", "thesis §3.10", JudgeLevel::Steps, WATCHES, judge);
+    Check::new("transfer_discipline", "thesis §3.10", JudgeLevel::Steps, WATCHES, judge).needing(NEEDS);
 
 fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, was) = (ghost.step.idx, ghost.step.was.term);

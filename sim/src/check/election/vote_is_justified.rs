@@ -7,11 +7,14 @@
 use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 const WATCHES: Facts = Facts::VOTED.or(Facts::SENT_CANDIDACY);
 
+const NEEDS: Parts = Parts::MESSAGES.or(Parts::TERM).or(Parts::VOTE).or(Parts::LOG);
+
 pub(crate) const CHECK: Check =
-    Check::new("vote_is_justified", "thesis §3.6.1", JudgeLevel::Steps, WATCHES, judge);
+    Check::new("vote_is_justified", "thesis §3.6.1", JudgeLevel::Steps, WATCHES, judge).needing(NEEDS);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;

@@ -5,11 +5,13 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 const WATCHES: Facts = Facts::SENT_GRANT.or(Facts::SENT_CANDIDACY).or(Facts::LEADS).or(Facts::VOTED);
 
 pub(crate) const CHECK: Check =
-    Check::new("vote_once_per_term", "thesis §3.4", JudgeLevel::History, WATCHES, judge);
+    Check::new("vote_once_per_term", "thesis §3.4", JudgeLevel::History, WATCHES, judge)
+        .needing(Parts::TERM.or(Parts::VOTE));
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;

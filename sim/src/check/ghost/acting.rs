@@ -2,17 +2,33 @@
 
 use super::{AllowedRead, Facts, Ghost, GhostServer, PendingReply, Promise, StagingEnd, hash, placed};
 use crate::plan::server_set::ServerIdx;
+use crate::subject::{our_request, our_response};
 use wavetank_raft::{
     Action, Answer, Batch, Entry, NodeId, Observed, Outcome, Payload, Refusal, Request, RequestError,
     RequestId, Response, RpcId, StoreJob, Term,
 };
 
 impl Ghost {
-    pub(super) fn record_actions(&mut self, idx: ServerIdx, actions: &[Action], facts: &mut Facts) {
+    pub(super) fn record_actions<Q: 'static, R: 'static>(
+        &mut self,
+        idx: ServerIdx,
+        actions: &[Action<Q, R>],
+        facts: &mut Facts,
+    ) {
+        let own = idx.node();
         for action in actions {
             match action {
-                Action::Send { to, request, .. } => self.sent(idx, *to, request, facts),
-                Action::Reply { to, rpc, response } => self.replied(idx, *to, *rpc, response, facts),
+                Action::Send { to, .. } | Action::Reply { to, .. } if *to == own => {
+                    self.odd("sends a message to itself", facts);
+                }
+                Action::Send { to, request, .. } => match our_request(request) {
+                    Some(request) => self.sent(idx, *to, request, facts),
+                    None => self.step.messages += 1,
+                },
+                Action::Reply { to, rpc, response } => match our_response(response) {
+                    Some(response) => self.replied(idx, *to, *rpc, response, facts),
+                    None => self.step.messages += 1,
+                },
                 Action::Store(StoreJob::Persist(write)) => self.note_write(idx, write, facts),
                 Action::Store(StoreJob::WriteSnapshot { ticket, meta, done: true, .. }) => {
                     self.ghost_servers[idx.at()].incoming.push((*ticket, meta.last));
@@ -29,6 +45,12 @@ impl Ghost {
                 _ => {}
             }
         }
+    }
+
+    #[cold]
+    fn odd(&mut self, what: &'static str, facts: &mut Facts) {
+        self.step.odd_action = Some(what);
+        facts.add(Facts::ODD_ACTION);
     }
 
     fn observed(&mut self, idx: ServerIdx, observed: &Observed, facts: &mut Facts) {
@@ -136,7 +158,9 @@ impl Ghost {
     }
 
     fn handed(&mut self, idx: ServerIdx, batch: &Batch, facts: &mut Facts) {
-        let (Some(first), Some(last)) = (batch.entries.first(), batch.entries.last()) else { return };
+        let (Some(first), Some(last)) = (batch.entries.first(), batch.entries.last()) else {
+            return self.odd("hands its state machine a batch without entries", facts);
+        };
         let ghost_server = &mut self.ghost_servers[idx.at()];
         let before = std::mem::replace(&mut ghost_server.handed, last.id.index);
         let (first, before) = match self.step.handed {

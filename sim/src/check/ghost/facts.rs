@@ -123,6 +123,8 @@ facts! {
     ANSWERED = 52,
     /// The server follows a new leader, or reported a leader to its observers.
     LEADER = 53,
+    /// The server handed out an action that makes no sense in any protocol.
+    ODD_ACTION = 54,
 }
 
 impl Facts {

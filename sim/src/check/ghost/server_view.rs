@@ -3,8 +3,9 @@
 use crate::check::ghost::Limits;
 use crate::check::ghost::conf::Conf;
 use crate::plan::server_set::ServerSet;
+use crate::subject::Subject;
 use std::sync::Arc;
-use wavetank_raft::{Configuration, Index, LogId, NodeId, RoleName, Server, Span, Term, Voters};
+use wavetank_raft::{Configuration, Index, LogId, NodeId, RoleName, Span, Term, Voters};
 
 /// A server's view of its own state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,31 +82,39 @@ impl ServerView {
     }
 }
 
-impl Inspect for Server {
+/// A part that the subject does not show is that of a blank server. The checks that need it are off.
+impl<S: Subject> Inspect for S {
+    #[inline]
     fn view(&self) -> ServerView {
-        let node = self.node();
+        let view = Subject::view(self);
         ServerView {
-            role: node.role(),
-            term: node.term(),
-            vote: node.vote(),
-            leader: node.leader(),
-            last: node.log().last(),
-            commit: node.commit(),
-            applied: self.applied(),
-            snapshot: node.snapshot(),
+            role: view.role.unwrap_or(RoleName::Follower),
+            term: view.term.unwrap_or_default(),
+            vote: view.vote.flatten(),
+            leader: view.leader.flatten(),
+            last: view.last.unwrap_or_default(),
+            commit: view.commit.unwrap_or_default(),
+            applied: view.applied.unwrap_or_default(),
+            snapshot: view.snapshot.unwrap_or_default(),
         }
     }
 
+    #[inline]
     fn configuration(&self) -> Option<(Index, &Arc<Configuration>)> {
-        self.node().configuration()
+        Subject::configuration(self).flatten()
     }
 
     fn counted(&self) -> Conf {
-        counted(self.node().voters())
+        let shown = || Inspect::configuration(self).map(|(_, configuration)| configuration.voters());
+        match self.server() {
+            Some(server) => counted(server.node().voters()),
+            None => shown().map(|voters| counted(&voters)).unwrap_or_default(),
+        }
     }
 
     fn followers(&self, into: &mut Vec<Follower>) {
-        into.extend(self.node().followers().map(|(node, progress)| Follower {
+        let Some(server) = self.server() else { return };
+        into.extend(server.node().followers().map(|(node, progress)| Follower {
             node,
             matched: progress.matched(),
             next: progress.next(),
@@ -113,11 +122,11 @@ impl Inspect for Server {
     }
 
     fn heartbeat_timeout(&self) -> Span {
-        self.node().settings().heartbeat_timeout()
+        self.server().map_or(Span::ZERO, |server| server.node().settings().heartbeat_timeout())
     }
 
     fn limits(&self) -> Limits {
-        Limits::of(self)
+        self.server().map(Limits::of).unwrap_or_default()
     }
 }
 

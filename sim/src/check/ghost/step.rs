@@ -5,6 +5,7 @@ use super::{
     SentAppend, ServerView, Staging, StagingEnd,
 };
 use crate::plan::server_set::ServerIdx;
+use crate::subject::{our_request, our_response};
 use std::fmt;
 use wavetank_raft::{
     AppendEntries, Call, Event, HardState, Index, LogId, NodeId, ReadPath, Request, RequestId, Response,
@@ -222,6 +223,8 @@ pub(crate) struct GhostStep {
     pub(crate) recovered: RecoveredState,
     /// The reason that a server gave when it stopped or refused to start.
     pub(crate) stopped: Option<Stop>,
+    /// An action that makes no sense in any protocol, in words.
+    pub(crate) odd_action: Option<&'static str>,
 }
 
 impl GhostStep {
@@ -264,6 +267,7 @@ impl GhostStep {
             unsynced: false,
             recovered: RecoveredState::default(),
             stopped: None,
+            odd_action: None,
         }
     }
 
@@ -293,7 +297,7 @@ impl GhostStep {
         self.received = None;
         self.answered.clear();
         (self.special, self.altered) = (0, None);
-        self.stopped = None;
+        (self.stopped, self.odd_action) = (None, None);
     }
 
     /// True if the server led the same term before and after the step.
@@ -337,13 +341,18 @@ pub(crate) fn end_of(append: &AppendEntries) -> LogId {
 /// copied.
 #[must_use]
 #[inline]
-pub(crate) fn consumed(event: &Event) -> Consumed {
+pub(crate) fn consumed<Q: 'static, R: 'static>(event: &Event<Q, R>) -> Consumed {
     match event {
-        Event::Request { from, request, .. } => consumed_request(*from, request),
-        Event::Response { from, response: Response::AppendEntries(answer), .. } if !answer.success => {
-            Consumed::AppendRefused { from: *from, term: answer.term }
+        Event::Request { from, request, .. } => {
+            our_request(request).map_or(Consumed::Other, |request| consumed_request(*from, request))
         }
-        Event::Response { response, .. } => Consumed::Answer { term: response.term() },
+        Event::Response { from, response, .. } => match our_response(response) {
+            Some(Response::AppendEntries(answer)) if !answer.success => {
+                Consumed::AppendRefused { from: *from, term: answer.term }
+            }
+            Some(response) => Consumed::Answer { term: response.term() },
+            None => Consumed::Other,
+        },
         Event::Timer => Consumed::Timer,
         Event::SnapshotTaken(taken) => {
             Consumed::SnapshotEnded(taken.as_ref().ok().map(|meta| meta.last.index))

@@ -6,31 +6,29 @@ use super::{
     PendingReply, ServerView, newer,
 };
 use crate::plan::server_set::{ServerIdx, ServerSet};
+use crate::subject::{is_ours, our_request};
 use std::sync::Arc;
 use wavetank_raft::{
-    Action, Call, Configuration, Event, Index, Member, Request, RequestId, RoleName, Term, Time,
+    Action, Call, Configuration, Event, Index, Member, NodeId, Request, RequestId, RoleName, RpcId, Term,
+    Time,
 };
 
 impl Ghost {
     /// Records the event before the server handles it.
-    pub(crate) fn stepping(&mut self, idx: ServerIdx, event: &Event, clock: Time) {
+    pub(crate) fn stepping<Q: 'static, R: 'static>(
+        &mut self,
+        idx: ServerIdx,
+        event: &Event<Q, R>,
+        clock: Time,
+    ) {
         self.step.clear(idx);
         (self.step.consumed, self.step.clock) = (consumed(event), clock);
         let ghost_server = &mut self.ghost_servers[idx.at()];
         match event {
-            Event::Request { from, rpc, request: Request::AppendEntries(append) } => {
-                let (term, upto) = (append.term, end_of(append));
-                GhostServer::push_pending(
-                    &mut ghost_server.pending_replies,
-                    PendingReply { to: *from, rpc: *rpc, term, upto, size: 0 },
-                );
-            }
-            Event::Request { from, rpc, request: Request::InstallSnapshot(piece) } => {
-                let (term, upto, size) = (piece.term, piece.meta.last, piece.meta.size);
-                GhostServer::push_pending(
-                    &mut ghost_server.pending_snapshot_replies,
-                    PendingReply { to: *from, rpc: *rpc, term, upto, size },
-                );
+            Event::Request { from, rpc, request } => {
+                if let Some(request) = our_request(request) {
+                    ghost_server.note_request(*from, *rpc, request);
+                }
             }
             Event::SnapshotWritten { ticket, ok } => {
                 if let Some(at) = ghost_server.incoming.iter().position(|(incoming, _)| incoming == ticket) {
@@ -71,12 +69,21 @@ impl Ghost {
     const WRITES: Facts = Facts::APPENDED.or(Facts::CUT).or(Facts::COMPACTED);
 
     /// Records the server and its actions after it handled the event.
-    pub(crate) fn stepped(&mut self, idx: ServerIdx, server: &impl Inspect, actions: &[Action]) -> Facts {
+    pub(crate) fn stepped<Q: 'static, R: 'static>(
+        &mut self,
+        idx: ServerIdx,
+        server: &impl Inspect,
+        actions: &[Action<Q, R>],
+    ) -> Facts {
         let ghost_server = &mut self.ghost_servers[idx.at()];
         self.step.was = ghost_server.view;
         self.step.now = server.view();
         ghost_server.view = self.step.now;
         self.step.announced_term_before = ghost_server.announced_term;
+        if !is_ours::<Q>() {
+            // The messages of another protocol show no term. A server acts by its term all the same.
+            self.step.announced_term_before = self.step.was.term;
+        }
         let mut facts = diff_views(&self.step.was, &self.step.now);
         facts.add_if(!ghost_server.transfers.is_empty(), Facts::TRANSFER);
         if matches!(self.step.consumed, Consumed::Timer) && ghost_server.due_snapshot.is_late(self.step.clock)
@@ -224,6 +231,25 @@ impl Ghost {
             current.clear();
             server.followers(current);
             facts.add_if(before != current, Facts::PROGRESS);
+        }
+    }
+}
+
+impl GhostServer {
+    /// Records a request to which the server owes a reply.
+    fn note_request(&mut self, from: NodeId, rpc: RpcId, request: &Request) {
+        match request {
+            Request::AppendEntries(append) => {
+                let (term, upto) = (append.term, end_of(append));
+                let reply = PendingReply { to: from, rpc, term, upto, size: 0 };
+                Self::push_pending(&mut self.pending_replies, reply);
+            }
+            Request::InstallSnapshot(piece) => {
+                let (term, upto, size) = (piece.term, piece.meta.last, piece.meta.size);
+                let reply = PendingReply { to: from, rpc, term, upto, size };
+                Self::push_pending(&mut self.pending_snapshot_replies, reply);
+            }
+            _ => {}
         }
     }
 }

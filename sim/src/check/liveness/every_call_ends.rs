@@ -10,6 +10,7 @@ use crate::check::violated;
 use crate::observe::report::Class;
 use crate::observe::{Observation, ObservationKind};
 use crate::plan::server_set::ServerIdx;
+use crate::subject::Subject;
 use std::fmt;
 use wavetank_raft::{Action, Answer, Call, Event, ReadPath, RequestId, Span, Time};
 
@@ -70,7 +71,10 @@ impl EveryCallEnds {
     }
 
     /// Judges an observation. Returns the class and the message of a violation.
-    pub(crate) fn on_observation(&mut self, observation: &Observation<'_>) -> Option<(Class, String)> {
+    pub(crate) fn on_observation<S: Subject>(
+        &mut self,
+        observation: &Observation<'_, S>,
+    ) -> Option<(Class, String)> {
         let at = observation.at;
         match &observation.kind {
             ObservationKind::Stepping { idx, event, clock, .. } => {
@@ -91,7 +95,7 @@ impl EveryCallEnds {
         None
     }
 
-    fn asked(&mut self, idx: ServerIdx, event: &Event, since: Time) {
+    fn asked<Q, R>(&mut self, idx: ServerIdx, event: &Event<Q, R>, since: Time) {
         let (open, clock_then) = (&mut self.open[idx.at()], self.clock);
         self.snapshot_taken = None;
         match event {
@@ -108,7 +112,12 @@ impl EveryCallEnds {
         }
     }
 
-    fn answered(&mut self, idx: ServerIdx, actions: &[Action], at: Time) -> Option<(Class, String)> {
+    fn answered<Q, R>(
+        &mut self,
+        idx: ServerIdx,
+        actions: &[Action<Q, R>],
+        at: Time,
+    ) -> Option<(Class, String)> {
         let open = &mut self.open[idx.at()];
         for action in actions {
             let Action::Answer { request, outcome } = action else { continue };

@@ -10,6 +10,7 @@
 use crate::check::ghost::{Facts, Ghost, GhostServer, IndexedConf, ServerView};
 use crate::check::violated;
 use crate::plan::server_set::{ServerIdx, ServerSet};
+use crate::subject::Parts;
 use std::collections::VecDeque;
 use std::fmt;
 use wavetank_raft::{Index, Span, Term, Time};
@@ -107,6 +108,15 @@ impl Progress {
     pub const NAME: &'static str = "progress";
     /// The sections of the thesis that state the property.
     pub const SECTION: &'static str = "thesis §3.4, §3.9";
+
+    /// The parts of a server that the check reads.
+    pub(crate) const NEEDS: Parts = Parts::ROLE
+        .or(Parts::TERM)
+        .or(Parts::LEADER)
+        .or(Parts::COMMIT)
+        .or(Parts::APPLIED)
+        .or(Parts::LOG)
+        .or(Parts::CONFIGURATION);
 
     /// The facts that can change the result.
     const MOVES: Facts = Facts::ROLE

@@ -8,9 +8,11 @@
 use crate::check::ghost::{Facts, Ghost, SentAppend};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 pub(crate) const CHECK: Check =
-    Check::new("appends_are_limited", "thesis §10.2.1", JudgeLevel::Steps, Facts::SENT_ENTRIES, judge);
+    Check::new("appends_are_limited", "thesis §10.2.1", JudgeLevel::Steps, Facts::SENT_ENTRIES, judge)
+        .needing(Parts::MESSAGES.or(Parts::ROLE).or(Parts::SERVER));
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, limits, outstanding) = (ghost.step.idx, ghost.subject().limits, &ghost.subject().outstanding);

@@ -6,11 +6,13 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 const WATCHES: Facts = Facts::CUT.or(Facts::APPENDED);
 
 pub(crate) const CHECK: Check =
-    Check::new("leader_append_only", "thesis §3.5", JudgeLevel::History, WATCHES, judge);
+    Check::new("leader_append_only", "thesis §3.5", JudgeLevel::History, WATCHES, judge)
+        .needing(Parts::ROLE.or(Parts::TERM).or(Parts::LOG));
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;

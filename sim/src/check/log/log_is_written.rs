@@ -6,11 +6,12 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 const WATCHES: Facts = Facts::UNWRITTEN.or(Facts::APPENDED);
 
 pub(crate) const CHECK: Check =
-    Check::new("log_is_written", "thesis §3.8", JudgeLevel::Steps, WATCHES, judge);
+    Check::new("log_is_written", "thesis §3.8", JudgeLevel::Steps, WATCHES, judge).needing(Parts::LOG);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;

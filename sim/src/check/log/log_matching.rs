@@ -7,12 +7,13 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 use wavetank_raft::{Index, LogId};
 
 const WATCHES: Facts = Facts::APPENDED.or(Facts::BOOTED);
 
 pub(crate) const CHECK: Check =
-    Check::new("log_matching", "thesis §3.5", JudgeLevel::History, WATCHES, judge);
+    Check::new("log_matching", "thesis §3.5", JudgeLevel::History, WATCHES, judge).needing(Parts::LOG);
 
 fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;

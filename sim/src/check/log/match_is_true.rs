@@ -8,10 +8,14 @@ use crate::check::ghost::{Facts, Follower, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
+use crate::subject::Parts;
 use wavetank_raft::Index;
 
+const NEEDS: Parts =
+    Parts::MESSAGES.or(Parts::ROLE).or(Parts::TERM).or(Parts::LOG).or(Parts::CONFIGURATION).or(Parts::SERVER);
+
 pub(crate) const CHECK: Check =
-    Check::new("match_is_true", "thesis §3.5", JudgeLevel::History, Facts::PROGRESS, judge);
+    Check::new("match_is_true", "thesis §3.5", JudgeLevel::History, Facts::PROGRESS, judge).needing(NEEDS);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let followers = &ghost.subject().followers;

@@ -7,10 +7,13 @@ use crate::check::ghost::{Facts, Follower, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
+use crate::subject::Parts;
 use wavetank_raft::Index;
 
+const NEEDS: Parts = Parts::ROLE.or(Parts::LOG).or(Parts::CONFIGURATION).or(Parts::SERVER);
+
 pub(crate) const CHECK: Check =
-    Check::new("progress_is_sane", "thesis §3.5", JudgeLevel::History, Facts::PROGRESS, judge);
+    Check::new("progress_is_sane", "thesis §3.5", JudgeLevel::History, Facts::PROGRESS, judge).needing(NEEDS);
 
 fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;

@@ -7,12 +7,15 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 use wavetank_raft::LogId;
 
 const SECTION: &str = "thesis §4.1, Ongaro 2015";
 
+const NEEDS: Parts = Parts::ROLE.or(Parts::TERM).or(Parts::COMMIT).or(Parts::LOG);
+
 pub(crate) const CHECK: Check =
-    Check::new("change_after_own_commit", SECTION, JudgeLevel::History, Facts::CHANGED, judge);
+    Check::new("change_after_own_commit", SECTION, JudgeLevel::History, Facts::CHANGED, judge).needing(NEEDS);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;

@@ -7,11 +7,15 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 const WATCHES: Facts = Facts::COMMIT.or(Facts::CONFIGURED);
 
+const NEEDS: Parts = Parts::TERM.or(Parts::COMMIT).or(Parts::LOG).or(Parts::CONFIGURATION);
+
 pub(crate) const CHECK: Check =
-    Check::new("committed_configuration_agrees", "thesis §4.1", JudgeLevel::Steps, WATCHES, judge);
+    Check::new("committed_configuration_agrees", "thesis §4.1", JudgeLevel::Steps, WATCHES, judge)
+        .needing(NEEDS);
 
 fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;

@@ -6,6 +6,7 @@
 use crate::check::ghost::{Facts, Ghost, IndexedConf};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 const WATCHES: Facts = Facts::CONFIGURED
     .or(Facts::APPENDED)
@@ -15,7 +16,8 @@ const WATCHES: Facts = Facts::CONFIGURED
     .or(Facts::BOOTED);
 
 pub(crate) const CHECK: Check =
-    Check::new("configuration_is_latest_in_log", "thesis §4.1", JudgeLevel::History, WATCHES, judge);
+    Check::new("configuration_is_latest_in_log", "thesis §4.1", JudgeLevel::History, WATCHES, judge)
+        .needing(Parts::LOG.or(Parts::CONFIGURATION));
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;

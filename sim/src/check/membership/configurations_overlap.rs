@@ -6,9 +6,11 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 pub(crate) const CHECK: Check =
-    Check::new("configurations_overlap", "thesis §4.1, §4.3", JudgeLevel::Steps, Facts::CHANGED, judge);
+    Check::new("configurations_overlap", "thesis §4.1, §4.3", JudgeLevel::Steps, Facts::CHANGED, judge)
+        .needing(Parts::ROLE.or(Parts::LOG));
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let leader = ghost.step.idx;

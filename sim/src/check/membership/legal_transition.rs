@@ -6,9 +6,11 @@
 use crate::check::ghost::{Conf, Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 pub(crate) const CHECK: Check =
-    Check::new("legal_transition", "thesis §4.1, §4.3", JudgeLevel::History, Facts::CHANGED, judge);
+    Check::new("legal_transition", "thesis §4.1, §4.3", JudgeLevel::History, Facts::CHANGED, judge)
+        .needing(Parts::ROLE.or(Parts::COMMIT).or(Parts::LOG));
 
 const MANY_VOTERS: &str = "more than one voter changed";
 const OTHER_OLD: &str = "the old voters differ from the previous configuration";

@@ -7,6 +7,7 @@
 use crate::check::ghost::{Facts, Ghost, GhostServer};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 use wavetank_raft::Configuration;
 
 pub(crate) const CHECK: Check = Check::new(
@@ -15,7 +16,8 @@ pub(crate) const CHECK: Check = Check::new(
     JudgeLevel::Steps,
     Facts::CONFIGURED.or(Facts::LEADER),
     judge,
-);
+)
+.needing(Parts::LEADER.or(Parts::CONFIGURATION).or(Parts::SERVER));
 
 fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     let server = ghost.subject();

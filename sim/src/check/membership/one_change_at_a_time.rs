@@ -6,9 +6,11 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 pub(crate) const CHECK: Check =
-    Check::new("one_change_at_a_time", "thesis §4.1", JudgeLevel::History, Facts::CHANGED, judge);
+    Check::new("one_change_at_a_time", "thesis §4.1", JudgeLevel::History, Facts::CHANGED, judge)
+        .needing(Parts::ROLE.or(Parts::COMMIT).or(Parts::LOG));
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (leader, commit) = (ghost.step.idx, ghost.step.now.commit);

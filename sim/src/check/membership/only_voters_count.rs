@@ -5,9 +5,11 @@
 use crate::check::ghost::{Conf, Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 pub(crate) const CHECK: Check =
-    Check::new("only_voters_count", "thesis §4.2.1", JudgeLevel::Steps, Facts::CONFIGURED, judge);
+    Check::new("only_voters_count", "thesis §4.2.1", JudgeLevel::Steps, Facts::CONFIGURED, judge)
+        .needing(Parts::CONFIGURATION.or(Parts::SERVER));
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;

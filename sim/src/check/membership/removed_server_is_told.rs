@@ -9,9 +9,19 @@ use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
+use crate::subject::Parts;
+
+const NEEDS: Parts = Parts::MESSAGES
+    .or(Parts::ROLE)
+    .or(Parts::TERM)
+    .or(Parts::COMMIT)
+    .or(Parts::LOG)
+    .or(Parts::CONFIGURATION)
+    .or(Parts::SERVER);
 
 pub(crate) const CHECK: Check =
-    Check::new("removed_server_is_told", "thesis §4.2.3", JudgeLevel::Steps, Facts::REMOVED, judge);
+    Check::new("removed_server_is_told", "thesis §4.2.3", JudgeLevel::Steps, Facts::REMOVED, judge)
+        .needing(NEEDS);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, removal, ghost_server) = (ghost.step.idx, ghost.step.removal?, ghost.subject());

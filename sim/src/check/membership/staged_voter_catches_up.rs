@@ -7,9 +7,14 @@
 use crate::check::ghost::{Facts, Ghost, StagingEnd};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
+
+const NEEDS: Parts =
+    Parts::MESSAGES.or(Parts::ROLE).or(Parts::TERM).or(Parts::LOG).or(Parts::CONFIGURATION).or(Parts::SERVER);
 
 pub(crate) const CHECK: Check =
-    Check::new("staged_voter_catches_up", "thesis §4.2.1", JudgeLevel::Steps, Facts::STAGED, judge);
+    Check::new("staged_voter_catches_up", "thesis §4.2.1", JudgeLevel::Steps, Facts::STAGED, judge)
+        .needing(NEEDS);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, (staging, end)) = (ghost.step.idx, ghost.step.staging?);

@@ -8,9 +8,13 @@ use crate::check::ghost::{Facts, Ghost, PendingRead};
 use crate::check::reads::verified_leader::is_outdated;
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
+
+const NEEDS: Parts = Parts::ROLE.or(Parts::TERM).or(Parts::COMMIT).or(Parts::LOG);
 
 pub(crate) const CHECK: Check =
     Check::new("lease_exclusivity", "thesis §6.4.1", JudgeLevel::History, Facts::READABLE, judge)
+        .needing(NEEDS)
         .with_bounded_clocks();
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {

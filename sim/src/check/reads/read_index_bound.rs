@@ -5,9 +5,11 @@
 use crate::check::ghost::{Facts, Ghost, PendingRead};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 pub(crate) const CHECK: Check =
-    Check::new("read_index_bound", "thesis §6.4", JudgeLevel::History, Facts::READABLE, judge);
+    Check::new("read_index_bound", "thesis §6.4", JudgeLevel::History, Facts::READABLE, judge)
+        .needing(Parts::TERM.or(Parts::COMMIT).or(Parts::LOG));
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let idx = ghost.step.idx;

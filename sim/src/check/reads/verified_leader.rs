@@ -6,9 +6,11 @@
 use crate::check::ghost::{Facts, Ghost, PendingRead};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 pub(crate) const CHECK: Check =
-    Check::new("verified_leader", "thesis §6.4", JudgeLevel::History, Facts::READABLE, judge);
+    Check::new("verified_leader", "thesis §6.4", JudgeLevel::History, Facts::READABLE, judge)
+        .needing(Parts::ROLE.or(Parts::TERM));
 
 /// True if a newer term had a leader when this read was requested.
 pub(crate) fn is_outdated(asked: &PendingRead) -> bool {

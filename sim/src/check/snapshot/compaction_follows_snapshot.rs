@@ -5,9 +5,11 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 pub(crate) const CHECK: Check =
-    Check::new("compaction_follows_snapshot", "thesis §5.1", JudgeLevel::Steps, Facts::COMPACTED, judge);
+    Check::new("compaction_follows_snapshot", "thesis §5.1", JudgeLevel::Steps, Facts::COMPACTED, judge)
+        .needing(Parts::LOG);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;

@@ -6,9 +6,11 @@
 use crate::check::ghost::{Facts, Ghost, Stop};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 pub(crate) const CHECK: Check =
-    Check::new("failed_load_stops", "thesis §5.1", JudgeLevel::Steps, Facts::LOAD_FAILED, judge);
+    Check::new("failed_load_stops", "thesis §5.1", JudgeLevel::Steps, Facts::LOAD_FAILED, judge)
+        .needing(Parts::NONE);
 
 fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;

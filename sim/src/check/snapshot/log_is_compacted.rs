@@ -6,10 +6,12 @@
 use crate::check::ghost::{Consumed, Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 use wavetank_raft::Index;
 
 pub(crate) const CHECK: Check =
-    Check::new("log_is_compacted", "thesis §5.1", JudgeLevel::Steps, Facts::SNAPSHOT_ENDED, judge);
+    Check::new("log_is_compacted", "thesis §5.1", JudgeLevel::Steps, Facts::SNAPSHOT_ENDED, judge)
+        .needing(Parts::LOG.or(Parts::SERVER));
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, log) = (ghost.step.idx, &ghost.subject().log);

@@ -7,12 +7,17 @@
 use crate::check::ghost::{DiscardedLog, Facts, Ghost};
 use crate::check::{Check, violated, vote_record};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 use wavetank_raft::HardState;
 
 const WATCHES: Facts = Facts::SNAPSHOT.or(Facts::COMPACTED);
 
+const NEEDS: Parts =
+    Parts::TERM.or(Parts::VOTE).or(Parts::COMMIT).or(Parts::APPLIED).or(Parts::LOG).or(Parts::SNAPSHOT);
+
 pub(crate) const CHECK: Check =
-    Check::new("snapshot_install", "thesis §5.1, figure 5.3", JudgeLevel::Steps, WATCHES, judge);
+    Check::new("snapshot_install", "thesis §5.1, figure 5.3", JudgeLevel::Steps, WATCHES, judge)
+        .needing(NEEDS);
 
 fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;

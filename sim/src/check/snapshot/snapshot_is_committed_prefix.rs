@@ -6,12 +6,16 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 use wavetank_raft::LogId;
 
 const WATCHES: Facts = Facts::CAPTURING.or(Facts::CAPTURED).or(Facts::INSTALLED);
 
+const NEEDS: Parts = Parts::TERM.or(Parts::COMMIT).or(Parts::LOG).or(Parts::SNAPSHOT);
+
 pub(crate) const CHECK: Check =
-    Check::new("snapshot_is_committed_prefix", "thesis §5.1", JudgeLevel::History, WATCHES, judge);
+    Check::new("snapshot_is_committed_prefix", "thesis §5.1", JudgeLevel::History, WATCHES, judge)
+        .needing(NEEDS);
 
 fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, step) = (ghost.step.idx, &ghost.step);

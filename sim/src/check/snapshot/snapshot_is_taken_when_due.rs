@@ -7,11 +7,13 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 const WATCHES: Facts = Facts::CAPTURING.or(Facts::SNAPSHOT_LATE);
 
 pub(crate) const CHECK: Check =
-    Check::new("snapshot_is_taken_when_due", "thesis §5.1.2", JudgeLevel::Steps, WATCHES, judge);
+    Check::new("snapshot_is_taken_when_due", "thesis §5.1.2", JudgeLevel::Steps, WATCHES, judge)
+        .needing(Parts::LOG.or(Parts::SNAPSHOT).or(Parts::SERVER));
 
 fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;

@@ -7,6 +7,7 @@ use crate::check::ghost::{Facts, Ghost, GhostServer, Promise};
 use crate::check::{Check, violated, vote_record};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
+use crate::subject::Parts;
 use wavetank_raft::{HardState, NodeId, Term};
 
 /// The facts that a server sent a promise. A promise is a message that the server must still honour after a
@@ -14,8 +15,10 @@ use wavetank_raft::{HardState, NodeId, Term};
 pub(crate) const PROMISES: Facts =
     Facts::SENT_GRANT.or(Facts::SENT_CANDIDACY).or(Facts::SENT_ACK).or(Facts::SENT_SNAPSHOT_ACK);
 
+const NEEDS: Parts = Parts::MESSAGES.or(Parts::TERM).or(Parts::VOTE).or(Parts::LOG);
+
 pub(crate) const CHECK: Check =
-    Check::new("persist_before_send", "thesis §3.8", JudgeLevel::History, PROMISES, judge);
+    Check::new("persist_before_send", "thesis §3.8", JudgeLevel::History, PROMISES, judge).needing(NEEDS);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, ghost_server) = (ghost.step.idx, ghost.subject());

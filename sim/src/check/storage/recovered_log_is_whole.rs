@@ -6,10 +6,12 @@
 use crate::check::ghost::{Chain, Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 use wavetank_raft::Index;
 
 pub(crate) const CHECK: Check =
-    Check::new("recovered_log_is_whole", "thesis §3.8, §5.1", JudgeLevel::Outcomes, Facts::BOOTED, judge);
+    Check::new("recovered_log_is_whole", "thesis §3.8, §5.1", JudgeLevel::Outcomes, Facts::BOOTED, judge)
+        .needing(Parts::LOG);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;

@@ -6,9 +6,11 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 pub(crate) const CHECK: Check =
-    Check::new("recovered_term_covers_log", "thesis §3.3, §3.8", JudgeLevel::Outcomes, Facts::BOOTED, judge);
+    Check::new("recovered_term_covers_log", "thesis §3.3, §3.8", JudgeLevel::Outcomes, Facts::BOOTED, judge)
+        .needing(Parts::TERM.or(Parts::VOTE).or(Parts::LOG));
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, term, log) = (ghost.step.idx, ghost.step.recovered.hard.term, &ghost.subject().log);

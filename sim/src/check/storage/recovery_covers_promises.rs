@@ -6,10 +6,14 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 use wavetank_raft::Index;
 
+const NEEDS: Parts = Parts::MESSAGES.or(Parts::TERM).or(Parts::VOTE).or(Parts::COMMIT).or(Parts::LOG);
+
 pub(crate) const CHECK: Check =
-    Check::new("recovery_covers_promises", "thesis §3.8", JudgeLevel::Steps, Facts::BOOTED, judge);
+    Check::new("recovery_covers_promises", "thesis §3.8", JudgeLevel::Steps, Facts::BOOTED, judge)
+        .needing(NEEDS);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, found) = (ghost.step.idx, &ghost.step.recovered);

@@ -7,9 +7,11 @@ use crate::check::ghost::{Facts, Ghost};
 use crate::check::storage::persist_before_send::PROMISES;
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 pub(crate) const CHECK: Check =
-    Check::new("silent_after_disk_error", "thesis §3.8", JudgeLevel::Steps, PROMISES, judge);
+    Check::new("silent_after_disk_error", "thesis §3.8", JudgeLevel::Steps, PROMISES, judge)
+        .needing(Parts::MESSAGES);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;

@@ -7,11 +7,15 @@
 use crate::check::ghost::{Facts, Ghost, Loads, Stop};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
 
 const WATCHES: Facts = Facts::HALTED.or(Facts::REFUSED);
 
+const NEEDS: Parts = Parts::TERM.or(Parts::COMMIT).or(Parts::LOG).or(Parts::CONFIGURATION);
+
 pub(crate) const CHECK: Check =
-    Check::new("stops_for_a_reason", "thesis §4.2.2, §3.8, §5.1", JudgeLevel::Outcomes, WATCHES, judge);
+    Check::new("stops_for_a_reason", "thesis §4.2.2, §3.8, §5.1", JudgeLevel::Outcomes, WATCHES, judge)
+        .needing(NEEDS);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, stop, ghost_server) = (ghost.step.idx, ghost.step.stopped?, ghost.subject());

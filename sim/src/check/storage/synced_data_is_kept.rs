@@ -7,10 +7,12 @@ use crate::check::ghost::{Facts, Ghost, RecoveredState};
 use crate::check::{Check, violated, vote_record};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
+use crate::subject::Parts;
 use wavetank_raft::Index;
 
 pub(crate) const CHECK: Check =
-    Check::new("synced_data_is_kept", "thesis §3.8", JudgeLevel::Steps, Facts::BOOTED, judge);
+    Check::new("synced_data_is_kept", "thesis §3.8", JudgeLevel::Steps, Facts::BOOTED, judge)
+        .needing(Parts::TERM.or(Parts::VOTE).or(Parts::LOG));
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let found = &ghost.step.recovered;

@@ -27,6 +27,7 @@ use crate::observe::{Observation, ObservationKind, OperationEnd};
 use crate::plan::Plan;
 use crate::plan::server_set::ServerIdx;
 use crate::runner::observers::CustomChecks;
+use crate::subject::Subject;
 use acked_writes::AckedWrites;
 use exactly_once::ExactlyOnce;
 use fresh_reads::FreshReads;
@@ -210,10 +211,10 @@ impl ClientJudges {
     }
 }
 
-impl Observer for ClientJudges {
+impl<S: Subject> Observer<S> for ClientJudges {
     // Most observations do not concern clients, so the function returns early.
     #[inline]
-    fn on_observation(&mut self, observation: &Observation<'_>) {
+    fn on_observation(&mut self, observation: &Observation<'_, S>) {
         if self.verdict.is_some() || self.is_replaced {
             return;
         }
@@ -231,7 +232,7 @@ impl Observer for ClientJudges {
 }
 
 impl ClientJudges {
-    fn on_client_observation(&mut self, observation: &Observation<'_>) {
+    fn on_client_observation<S: Subject>(&mut self, observation: &Observation<'_, S>) {
         let at = observation.at;
         match observation.kind {
             ObservationKind::Applied { idx, batch, .. } => {

@@ -9,9 +9,10 @@ use crate::observe::ObservationKind;
 use crate::observe::observer::Observer;
 use crate::plan::server_set::ServerIdx;
 use crate::schedule::{AskId, Choice};
+use crate::subject::Subject;
 use wavetank_raft::{Call, Data, Event, Outcome, RequestError, RequestId, Span};
 
-impl<F: TankFsm, V: Observer> World<F, V> {
+impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     pub(super) fn on_clients(&mut self, serial: u64) {
         if self.clients_due.serial != serial {
             return;

@@ -7,8 +7,9 @@ use crate::observe::ObservationKind;
 use crate::observe::observer::Observer;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::schedule::Choice;
+use crate::subject::{Parts, Protocol, Subject};
 use std::fmt;
-use wavetank_raft::{Change, Configuration, Index, Node, NodeId, Payload, Request, Server};
+use wavetank_raft::{Change, Configuration, Index, NodeId};
 
 /// The reason why a core of servers has not converged yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,6 +63,19 @@ pub enum Unsettled {
     },
 }
 
+impl Unsettled {
+    /// The name of the check that demands of a healed core that it settles.
+    pub(crate) const CHECK: &'static str = "agreement";
+    /// The parts of a server that the check reads. Where a subject does not show them, only calls and clients
+    /// are judged.
+    pub(crate) const NEEDS: Parts = Parts::ROLE
+        .or(Parts::TERM)
+        .or(Parts::COMMIT)
+        .or(Parts::APPLIED)
+        .or(Parts::LOG)
+        .or(Parts::CONFIGURATION);
+}
+
 impl fmt::Display for Unsettled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -89,7 +103,7 @@ impl fmt::Display for Unsettled {
     }
 }
 
-impl<F: TankFsm, V: Observer> World<F, V> {
+impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     /// Ends all faults. All links work and lose no messages. Disks and state machines do not stall or fail.
     /// The `broken` servers stay down for ever; all other servers run. Clocks keep their rates, and messages
     /// in flight stay in flight. Returns the core, which consists of the servers that are not broken. The
@@ -145,28 +159,45 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// `None` if they agree.
     #[must_use]
     pub fn unsettled(&self, core: ServerSet) -> Option<Unsettled> {
-        let Some(leader) = self.leader_among(core.and(self.awake)) else {
+        let leader = self.leader_among(core.and(self.awake));
+        if leader.is_none() && self.shows_agreement() {
             return Some(self.without_leader(core));
-        };
+        }
         if !self.workload.is_idle() {
             return Some(Unsettled::ClientsWait);
         }
-        let node = self.server(leader)?.node();
-        let (commit, last) = (node.commit(), node.log().last().index);
+        let apart = leader.filter(|_| self.shows_agreement()).and_then(|it| self.not_agreed(core, it));
+        apart.or_else(|| self.owing(core))
+    }
+
+    /// True if the servers show enough to judge whether they agree.
+    pub(crate) fn shows_agreement(&self) -> bool {
+        self.shown.has(Unsettled::NEEDS)
+    }
+
+    /// Returns the reason why the core does not agree with this leader.
+    fn not_agreed(&self, core: ServerSet, leader: ServerIdx) -> Option<Unsettled> {
+        let view = self.view_of(leader);
+        let (commit, last) = (view.commit?, view.last?.index);
         if commit != last {
             return Some(Unsettled::Uncommitted { leader, commit, last });
         }
-        let (_, members) = node.configuration()?;
+        let (_, members) = self.configuration(leader)?;
         if members.is_joint() {
             return Some(Unsettled::Joint { leader });
         }
         if !members.voters().contains(leader.node()) {
             return Some(Unsettled::Outside { leader });
         }
-        let behind = |idx: &ServerIdx| self.server(*idx).map(Server::applied) != Some(last);
+        let behind = |idx: &ServerIdx| self.view_of(*idx).applied != Some(last);
         if let Some(idx) = core.iter().filter(|idx| is_member(members, *idx)).find(behind) {
-            return Some(Unsettled::Behind { idx, applied: self.server(idx).map(Server::applied), last });
+            return Some(Unsettled::Behind { idx, applied: self.view_of(idx).applied, last });
         }
+        None
+    }
+
+    /// Returns a server of the core that has not answered all calls.
+    fn owing(&self, core: ServerSet) -> Option<Unsettled> {
         core.iter().find_map(|idx| {
             let answers = self.process(idx)?.calls.len();
             (0 < answers).then_some(Unsettled::Owes { idx, answers })
@@ -178,7 +209,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     pub(crate) fn without_leader(&self, core: ServerSet) -> Unsettled {
         let up = core.and(self.awake);
         let could = |idx: &ServerIdx| {
-            let membership = self.server(*idx).and_then(|server| server.node().configuration());
+            let membership = self.configuration(*idx);
             membership.is_some_and(|(_, members)| self.topology.is_electable(*idx, &members.voters(), up))
         };
         Unsettled::NoLeader { electable: up.iter().filter(could).collect() }
@@ -194,9 +225,9 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     #[must_use]
     pub fn has_winning_log(&self, core: ServerSet) -> bool {
         let up = core.and(self.awake);
-        let last = |idx| self.server(idx).map(|server| server.node().log().last());
+        let last = |idx| self.view_of(idx).last;
         up.iter().any(|idx| {
-            let membership = self.server(idx).and_then(|server| server.node().configuration());
+            let membership = self.configuration(idx);
             let grants = |node| {
                 ServerIdx::of(node).is_some_and(|voter| up.contains(voter) && last(voter) <= last(idx))
             };
@@ -209,13 +240,13 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// True if any of these servers runs and knows a configuration.
     #[must_use]
     pub fn knows_a_configuration(&self, servers: ServerSet) -> bool {
-        servers.iter().any(|idx| self.server(idx).is_some_and(|it| it.node().configuration().is_some()))
+        servers.iter().any(|idx| self.configuration(idx).is_some())
     }
 
     /// True if a server is a voter of the leader's configuration.
     #[must_use]
     pub fn has_a_vote(&self, idx: ServerIdx) -> bool {
-        let leader = self.leader().and_then(|leader| self.server(leader)?.node().configuration());
+        let leader = self.leader().and_then(|leader| self.configuration(leader));
         leader.is_some_and(|(_, members)| members.voters().contains(idx.node()))
     }
 
@@ -228,7 +259,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     pub fn is_viable(&self, core: ServerSet) -> bool {
         let is_in = |node| ServerIdx::of(node).is_some_and(|idx| core.contains(idx));
         let is_quorum = |members: &Configuration| members.voters().is_quorum(is_in);
-        let running = |idx| Some(&**self.server(idx)?.node().configuration()?.1);
+        let running = |idx| Some(&**self.configuration(idx)?.1);
         let is_told =
             |idx: ServerIdx| running(idx).is_some() || !self.hosts[idx.at()].disk.memberships().is_empty();
         core.iter().any(is_told)
@@ -240,48 +271,33 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// Returns the messages that have not arrived. They include the messages that the network holds and the
     /// messages that wait for a paused server.
-    fn in_flight(&self) -> impl Iterator<Item = &Envelope> {
+    fn in_flight(&self) -> impl Iterator<Item = &Envelope<S::Protocol>> {
         let paused = |idx: ServerIdx| self.process(idx)?.waiting.as_ref();
         let waiting = self.all().iter().filter_map(paused).flatten();
         let arriving = self.pending.iter().chain(waiting).filter_map(|event| match event {
             SimEvent::Arrive(envelope) => Some(envelope),
             _ => None,
         });
-        let is_lost = |it: &&Envelope| self.network.is_lost_in_flight(it.from, it.to, it.number);
+        let is_lost = |it: &&Envelope<S::Protocol>| self.network.is_lost_in_flight(it.from, it.to, it.number);
         self.held.iter().map(|(_, envelope)| envelope).chain(arriving.filter(move |it| !is_lost(it)))
     }
 
     /// Returns the configurations that the receiver of this message may enter. The sender may have lost them
     /// in a crash. A running server ignores a message of an older term, and keeps its committed entries.
-    fn may_bring<'a>(&self, envelope: &'a Envelope) -> Vec<&'a Configuration> {
+    fn may_bring<'a>(&self, envelope: &'a Envelope<S::Protocol>) -> Vec<&'a Configuration> {
         let Message::Request(request) = &envelope.message else { return Vec::new() };
-        let node = self.server(envelope.to).map(Server::node);
-        let is_new = |index: Index| node.is_none_or(|node| node.commit() < index);
-        if request.term() < node.map(Node::term) {
+        let view = self.view_of(envelope.to);
+        if S::Protocol::term(request) < view.term {
             return Vec::new();
         }
-        match request {
-            Request::AppendEntries(append) => append
-                .entries
-                .iter()
-                .filter(|entry| is_new(entry.id.index))
-                .filter_map(|entry| match &entry.payload {
-                    Payload::Configuration(configuration) => Some(&**configuration),
-                    _ => None,
-                })
-                .collect(),
-            Request::InstallSnapshot(install) if is_new(install.meta.last.index) => {
-                vec![&install.meta.configuration]
-            }
-            _ => Vec::new(),
-        }
+        S::Protocol::configurations(request, view.commit)
     }
 
     /// Returns the configurations that servers enter when a staged server has caught up. The last response of
     /// the staged server may be in flight, so the promotion can begin after that server has failed.
     fn promotions(&self) -> Vec<Configuration> {
         let of = |idx| {
-            let (_, latest) = self.server(idx)?.node().configuration()?;
+            let (_, latest) = self.configuration(idx)?;
             let stages = self.process(idx)?.calls.iter().filter_map(|call| call.stages);
             Some(stages.filter_map(|node| promoted(latest, node)).collect::<Vec<_>>())
         };
@@ -291,7 +307,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// Tests the configurations on the disks. The last configuration of each log must pass the test. If it
     /// may be uncommitted, the configuration before it must pass the test too.
     fn disks_are_viable(&self, is_quorum: impl Fn(&Configuration) -> bool) -> bool {
-        let commit = self.all().iter().filter_map(|idx| Some(self.server(idx)?.node().commit())).max();
+        let commit = self.all().iter().filter_map(|idx| self.view_of(idx).commit).max();
         self.hosts.iter().all(|host| {
             let mut may_come = true;
             host.disk

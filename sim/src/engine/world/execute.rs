@@ -12,10 +12,11 @@ use crate::observe::{Fate, ObservationKind};
 use crate::plan::fault_id::Fault;
 use crate::plan::server_set::ServerIdx;
 use crate::schedule::{Choice, WorkId};
+use crate::subject::{ActionOf, EventOf, Subject};
 use wavetank_raft::{Action, Event, Member, NodeId, Observed, RpcId, Span, StoreJob, Time, Token};
 
-impl<F: TankFsm, V: Observer> World<F, V> {
-    pub(super) fn execute_action(&mut self, idx: ServerIdx, action: Action) {
+impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
+    pub(super) fn execute_action(&mut self, idx: ServerIdx, action: ActionOf<S>) {
         match action {
             Action::Send { to, rpc, request } => self.send(idx, to, rpc, Message::Request(request)),
             Action::Reply { to, rpc, response } => self.send(idx, to, rpc, Message::Response(response)),
@@ -30,7 +31,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    fn send(&mut self, from: ServerIdx, to: NodeId, rpc: RpcId, message: Message) {
+    fn send(&mut self, from: ServerIdx, to: NodeId, rpc: RpcId, message: Message<S::Protocol>) {
         let Some(to) = ServerIdx::of(to).filter(|to| to.at() < self.hosts.len()) else { return };
         let is_misrouted = matches!(message, Message::Request(_)) && !self.has_address(from, to);
         if is_misrouted {
@@ -84,7 +85,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         if self.addresses.is_right(&process.book, to) {
             return true;
         }
-        let latest = process.server.node().configuration();
+        let Some(latest) = process.server.configuration() else { return true };
         let member = latest.and_then(|(_, latest)| latest.server(to.node()));
         self.is_healed && member.is_none_or(|member| process.book.agrees_with(member))
     }
@@ -95,7 +96,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    fn schedule_message(&mut self, at: Time, envelope: Envelope) {
+    fn schedule_message(&mut self, at: Time, envelope: Envelope<S::Protocol>) {
         if envelope.is_held {
             let number = self.network.counts()[Fault::Hold];
             self.held.push_back((number, envelope));
@@ -123,7 +124,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             scheduling.note(self.recorder.now, Choice::Finish(idx, job));
         }
         let mut written: Option<Token> = None;
-        let mut heard: Option<Event> = None;
+        let mut heard: Option<EventOf<S>> = None;
         while let Some(done) = host.disk.next_done(&host.settings) {
             match done {
                 Done::Durable(write) => {
@@ -167,7 +168,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// Delivers a result of a disk that has just reported writes to the server, too. In a schedule, the
     /// result is a separate element, because other events can happen between the two.
-    fn hear_apart(&mut self, idx: ServerIdx, incarnation: u32, event: Event) {
+    fn hear_apart(&mut self, idx: ServerIdx, incarnation: u32, event: EventOf<S>) {
         match &mut self.pending.scheduling {
             Some(scheduling) if scheduling.is_playing() => {
                 scheduling.hold(SimEvent::Deliver(idx, incarnation, event));
@@ -177,7 +178,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     /// Delivers a result that waited for its server.
-    pub(super) fn hear(&mut self, idx: ServerIdx, event: Event) {
+    pub(super) fn hear(&mut self, idx: ServerIdx, event: EventOf<S>) {
         if self.process(idx).is_some() {
             self.note(|| Choice::Hear(idx, ticket_of(&event)));
         }
@@ -185,7 +186,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     /// Delivers the late result of a read, unless the server was restarted in the meantime.
-    pub(super) fn on_deliver(&mut self, idx: ServerIdx, incarnation: u32, event: Event) {
+    pub(super) fn on_deliver(&mut self, idx: ServerIdx, incarnation: u32, event: EventOf<S>) {
         if self.hosts[idx.at()].incarnation == incarnation {
             self.hear(idx, event);
         }

@@ -12,15 +12,28 @@ use crate::plan::rng::Draw;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::plan::{DiskPlan, LinkPlan};
 use crate::schedule::Choice;
+use crate::subject::{EventOf, Parts, Subject, View};
+use std::sync::Arc;
 use tracing::{Level, debug, enabled};
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{Call, Event, Outcome, RequestId, RoleName, Server, Span};
+use wavetank_raft::{Call, Configuration, Index, Outcome, RequestId, RoleName, Span};
 
-impl<F: TankFsm, V: Observer> World<F, V> {
+impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     /// Returns the server; `None` while it is down.
     #[must_use]
-    pub fn server(&self, idx: ServerIdx) -> Option<&Server> {
+    pub fn server(&self, idx: ServerIdx) -> Option<&S> {
         Some(&self.process(idx)?.server)
+    }
+
+    /// The view of a server. It shows nothing while the server is down.
+    pub(super) fn view_of(&self, idx: ServerIdx) -> View {
+        self.process(idx).map_or(View::NOTHING, |process| process.server.view())
+    }
+
+    /// The configuration that a server shows, with its index. `None` while the server is down or knows none.
+    /// A server that cannot show one is taken for a member of the first configuration.
+    pub(crate) fn configuration(&self, idx: ServerIdx) -> Option<(Index, &Arc<Configuration>)> {
+        self.process(idx)?.server.configuration().unwrap_or(Some((Index(1), &self.first)))
     }
 
     /// Returns the state machine of a server; `None` while the server is down.
@@ -38,11 +51,9 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// Returns the leader with the highest term among these servers, if there is a leader.
     #[must_use]
     pub fn leader_among(&self, servers: ServerSet) -> Option<ServerIdx> {
-        let node = |idx: ServerIdx| self.server(idx).map(Server::node);
-        servers
-            .iter()
-            .filter(|&idx| node(idx).is_some_and(|node| node.role() == RoleName::Leader))
-            .max_by_key(|&idx| node(idx).map(wavetank_raft::Node::term))
+        let state = |idx: ServerIdx| self.process(idx).map(|process| process.state);
+        let leads = |idx: &ServerIdx| state(*idx).is_some_and(|state| state.role == RoleName::Leader);
+        servers.iter().filter(leads).max_by_key(|&idx| state(idx).map(|state| state.term))
     }
 
     /// Crashes a server. A prefix of its unfinished writes may be durable.
@@ -88,6 +99,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         };
         self.awake = self.awake.with(idx);
         self.refused = self.refused.without(idx);
+        self.shown = self.shown.and(self.process(idx).map_or(Parts::ALL, |it| Parts::of(&it.server)));
+        let host = &mut self.hosts[idx.at()];
         let Process { server, machine, .. } = host.process.as_mut().expect("the server was just started");
         self.recorder.on_observation(ObservationKind::Booted { idx, server, boot: &boot, log: &log });
         if let Some(last) = loaded {
@@ -159,8 +172,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// snapshot. These servers may never return.
     #[must_use]
     pub fn lost_or_damaged(&self) -> ServerSet {
-        let is_damaged =
-            |host: &Host<F, SimEvent>| host.disk.is_damaged() || host.machine_faults.never_loads();
+        let is_damaged = |host: &Host<F, S>| host.disk.is_damaged() || host.machine_faults.never_loads();
         let damaged = self.all().iter().filter(|idx| is_damaged(&self.hosts[idx.at()]));
         damaged.fold(self.lost, ServerSet::with)
     }
@@ -281,7 +293,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     /// Delivers an event to an awake server, as if the event had come from outside.
-    pub fn force(&mut self, idx: ServerIdx, event: Event) {
+    pub fn force(&mut self, idx: ServerIdx, event: EventOf<S>) {
         if self.awake.contains(idx) {
             self.deliver(idx, event);
         }
@@ -327,11 +339,15 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         const AGAIN: Span = Span::ms(500);
         let first = ServerIdx(0);
         // With a new disk it has no configuration either, but then it founds nothing.
-        let is_founded = self.server(first).is_some_and(|server| server.node().configuration().is_some());
-        if is_founded || self.renewed.contains(first) {
+        let shown = self.process(first).map(|process| process.server.configuration());
+        let cannot_show = shown.is_some_and(|shown| shown.is_none());
+        if shown.flatten().flatten().is_some() || self.renewed.contains(first) {
             return;
         }
         self.call_as(Caller::Nemesis, first, Call::Bootstrap(self.founders()));
+        if cannot_show {
+            return;
+        }
         // The first server can crash before its first configuration is durable, so the call is
         // repeated.
         self.pending.put(self.recorder.now + AGAIN, SimEvent::Bootstrap);
@@ -384,7 +400,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// Crashes the disk. Queued jobs, and a snapshot that is being written, are completed partly or not at
     /// all.
-    fn crash_disk(&mut self, idx: ServerIdx, process: &mut Process<F, SimEvent>) {
+    fn crash_disk(&mut self, idx: ServerIdx, process: &mut Process<F, S>) {
         let host = &mut self.hosts[idx.at()];
         let fsm = &mut process.machine.fsm;
         let mut captured = match process.work.front() {
@@ -408,14 +424,14 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    fn stop(&mut self, idx: ServerIdx) -> Option<Process<F, SimEvent>> {
+    fn stop(&mut self, idx: ServerIdx) -> Option<Process<F, S>> {
         self.awake = self.awake.without(idx);
         self.network.crash(idx);
         self.hosts[idx.at()].process.take()
     }
 
-    pub(super) fn process(&self, idx: ServerIdx) -> Option<&Process<F, SimEvent>> {
-        self.hosts.get(idx.at()).and_then(|host: &Host<F, SimEvent>| host.process.as_ref())
+    pub(super) fn process(&self, idx: ServerIdx) -> Option<&Process<F, S>> {
+        self.hosts.get(idx.at()).and_then(|host: &Host<F, S>| host.process.as_ref())
     }
 
     fn trace(&self, what: &'static str, idx: ServerIdx) {

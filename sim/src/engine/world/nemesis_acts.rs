@@ -10,9 +10,10 @@ use crate::observe::observer::Observer;
 use crate::plan::Budget;
 use crate::plan::fault_kind::Scheduled;
 use crate::plan::server_set::{ServerIdx, ServerSet};
-use wavetank_raft::{Call, Change, Configuration, Span};
+use crate::subject::Subject;
+use wavetank_raft::{Call, Change, Configuration, Server, Span};
 
-impl<F: TankFsm, V: Observer> World<F, V> {
+impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     pub(super) fn on_act(&mut self, kind: Scheduled) {
         let Some(mut nemesis) = self.nemesis.take() else { return };
         let expendable = if kind.is_permanent() { self.expendable() } else { ServerSet::NONE };
@@ -135,7 +136,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// members have exchanged their addresses, both must be changed in one change of the whole membership.
     fn correct_addresses(&mut self) {
         let Some(leader) = self.leader() else { return };
-        let latest = self.server(leader).and_then(|server| server.node().configuration());
+        let latest = self.configuration(leader);
         let Some((_, latest)) = latest else { return };
         let mut members = latest.servers().to_vec();
         let mut wrong = Vec::new();
@@ -183,14 +184,16 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 return false;
             }
             let names = |members: &Configuration| members.server(idx.node()).is_some();
-            let running = self.server(other).and_then(|server| server.node().configuration());
+            let running = self.configuration(other);
             let stored = self.hosts[other.at()].disk.memberships();
             !running.is_some_and(|(_, members)| names(members))
                 && !stored.first().is_some_and(|(_, members)| names(members))
         };
-        // The leader calls a removed server for a while, with positions from before the removal.
+        // The leader calls a removed server for a while, with positions from before the removal. Another subject
+        // does not show the servers that it calls.
+        let calls = self.server(leader).and_then(S::server).map(Server::node);
         let is_called = |idx: ServerIdx| {
-            self.server(leader).is_some_and(|it| it.node().followers().any(|(peer, _)| peer == idx.node()))
+            calls.is_some_and(|leader| leader.followers().any(|(peer, _)| peer == idx.node()))
         };
         let is_removed = |idx: &ServerIdx| {
             let others = whole.without(*idx);
@@ -208,7 +211,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// True if a server lost its disk and knows no configuration. A bootstrap of this server would begin a
     /// second cluster with the same servers, and no protocol can distinguish it from the first cluster.
     fn has_forgotten(&self, idx: ServerIdx) -> bool {
-        let knows = self.server(idx).is_some_and(|server| server.node().configuration().is_some());
+        let knows = self.configuration(idx).is_some();
         self.hosts[idx.at()].disk.was_wiped() && !knows
     }
 
@@ -227,8 +230,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     fn view(&self) -> NemesisView<'_> {
         let leader = self.leader();
-        let server = leader.and_then(|leader| self.server(leader));
-        let membership = server.and_then(|server| server.node().configuration());
+        let membership = leader.and_then(|leader| self.configuration(leader));
         NemesisView {
             now: self.recorder.now,
             all: self.all(),

@@ -7,9 +7,10 @@ use crate::engine::workload::{Reply, TankFsm};
 use crate::observe::observer::Observer;
 use crate::plan::server_set::ServerIdx;
 use crate::schedule::{AskId, Choice, Element, Fit, JobId, MessageId, WorkId};
+use crate::subject::Subject;
 use wavetank_raft::{DeadlineReason, RpcId, Time};
 
-impl<F: TankFsm, V: Observer> World<F, V> {
+impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     /// Records the schedule of the run from now on. A schedule that is to be played again must be recorded
     /// from the beginning.
     pub fn record_schedule(&mut self) {
@@ -136,7 +137,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         if !self.awake.contains(idx) {
             return false;
         }
-        let Some(deadline) = self.server(idx).map(wavetank_raft::Server::deadline) else { return false };
+        let Some(deadline) = self.server(idx).map(S::deadline) else { return false };
         let clock = &self.hosts[idx.at()].clock;
         if clock.reads(self.recorder.now) < deadline.at {
             if deadline.reason != timer || deadline.at == Time::NEVER {
@@ -218,7 +219,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.scheduling().fit() == Fit::Similar
     }
 
-    fn scheduling(&self) -> &Scheduling {
+    fn scheduling(&self) -> &Scheduling<S::Protocol> {
         self.pending.scheduling.as_deref().expect("a world that plays elements follows a schedule")
     }
 

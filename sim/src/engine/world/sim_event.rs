@@ -5,22 +5,23 @@ use crate::engine::workload::{Ask, Reply};
 use crate::observe::{MessageRef, NetworkChange};
 use crate::plan::fault_kind::Scheduled;
 use crate::plan::server_set::ServerIdx;
+use crate::subject::{EventIn, Protocol};
 use serde::{Deserialize, Serialize};
-use wavetank_raft::{Event, NodeId, Request, RequestId, Response, RpcId};
+use wavetank_raft::{Event, NodeId, RequestId, RpcId};
 
 /// A pending event of a world.
 #[derive(Clone, Debug)]
-pub(crate) enum SimEvent {
+pub(crate) enum SimEvent<P: Protocol> {
     /// The deadline of a server may have passed.
     Timer(ServerIdx),
     /// A message arrives.
-    Arrive(Envelope),
+    Arrive(Envelope<P>),
     /// A held message is due. The number is that of the message.
     ReleaseHeld(u64),
     /// The running jobs of a disk are done. The event is stale if the server has restarted since.
     Disk(ServerIdx, u32),
     /// The late result of a disk read arrives. The event is stale if the server has restarted since.
-    Deliver(ServerIdx, u32, Event),
+    Deliver(ServerIdx, u32, EventIn<P>),
     /// The work of a state machine is done. The event is stale if the server has restarted since.
     Machine(ServerIdx, u32),
     /// A server takes its batch of commands. The event is stale if the server has restarted since.
@@ -47,7 +48,7 @@ pub(crate) enum SimEvent {
 
 /// A message in flight.
 #[derive(Clone, Debug)]
-pub(crate) struct Envelope {
+pub(crate) struct Envelope<P: Protocol> {
     pub(crate) from: ServerIdx,
     pub(crate) to: ServerIdx,
     pub(crate) rpc: RpcId,
@@ -56,18 +57,19 @@ pub(crate) struct Envelope {
     /// True for a message that is held back. Such a message is never lost in flight, so it can arrive after a
     /// crash or a cut.
     pub(crate) is_held: bool,
-    pub(crate) message: Message,
+    pub(crate) message: Message<P>,
 }
 
 /// The content of an [`Envelope`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) enum Message {
-    Request(Request),
-    Response(Response),
+#[serde(bound = "")]
+pub(crate) enum Message<P: Protocol> {
+    Request(P::Request),
+    Response(P::Response),
 }
 
-impl Message {
-    pub(crate) const fn to_ref(&self) -> MessageRef<'_> {
+impl<P: Protocol> Message<P> {
+    pub(crate) const fn to_ref(&self) -> MessageRef<'_, P> {
         match self {
             Self::Request(request) => MessageRef::Request(request),
             Self::Response(response) => MessageRef::Response(response),
@@ -80,7 +82,7 @@ impl Message {
         Checksummed::of(&self).flipped(word).open().map_err(|_| self)
     }
 
-    pub(crate) fn into_event(self, from: NodeId, rpc: RpcId) -> Event {
+    pub(crate) fn into_event(self, from: NodeId, rpc: RpcId) -> EventIn<P> {
         match self {
             Self::Request(request) => Event::Request { from, rpc, request },
             Self::Response(response) => Event::Response { from, rpc, response },
@@ -88,7 +90,7 @@ impl Message {
     }
 }
 
-impl SimEvent {
+impl<P: Protocol> SimEvent<P> {
     /// Returns the server that must be awake to handle the event. Returns `None` if the event needs no
     /// server.
     pub(crate) const fn to(&self) -> Option<ServerIdx> {

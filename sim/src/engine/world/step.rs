@@ -9,21 +9,27 @@ use crate::observe::observer::Observer;
 use crate::observe::{ObservationKind, digest};
 use crate::plan::server_set::ServerIdx;
 use crate::schedule::Choice;
+use crate::subject::{EventOf, Subject, View};
 use tracing::{Level, debug, enabled};
-use wavetank_raft::{Event, Index, RoleName, Server, Span, Term};
+use wavetank_raft::{Event, Index, RoleName, Span, Term};
 
 /// The part of a server's state that is compared before and after a step.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct StepState {
-    role: RoleName,
-    term: Term,
+pub(crate) struct StepState {
+    pub(crate) role: RoleName,
+    pub(crate) term: Term,
     commit: Index,
 }
 
 impl StepState {
-    fn of(server: &Server) -> Self {
-        let node = server.node();
-        Self { role: node.role(), term: node.term(), commit: node.commit() }
+    /// The state that a server shows. A part that it does not show never changes.
+    #[inline]
+    pub(crate) fn of(view: &View) -> Self {
+        Self {
+            role: view.role.unwrap_or(RoleName::Follower),
+            term: view.term.unwrap_or_default(),
+            commit: view.commit.unwrap_or_default(),
+        }
     }
 
     /// Returns the facts that follow from the change of state in a step.
@@ -43,26 +49,27 @@ impl StepState {
     }
 }
 
-impl<F: TankFsm, V: Observer> World<F, V> {
+impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     /// Delivers an event to a server if it runs, and executes the resulting actions.
-    pub(super) fn deliver(&mut self, idx: ServerIdx, event: Event) {
+    pub(super) fn deliver(&mut self, idx: ServerIdx, event: EventOf<S>) {
         let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
         let server = &mut process.server;
-        let before = StepState::of(server);
         let kind = digest::kind(&event);
         let mut actions = std::mem::take(&mut self.actions);
 
         let clock = host.clock.reads(self.recorder.now);
         self.recorder.on_observation(ObservationKind::Stepping { idx, event: &event, server, clock });
-        server.step_with(clock, event, &mut self.effects, &mut actions);
+        server.step(clock, event, &mut self.scratch, &mut actions);
         self.recorder.on_observation(ObservationKind::Stepped { idx, server, actions: &actions });
 
-        self.digest.take_step((self.recorder.now, idx, kind), server, actions.len());
+        let view = server.view();
+        self.digest.take_step((self.recorder.now, idx, kind), &view, actions.len());
         if self.is_deep {
-            self.digest.take_state(server);
+            server.hash_state(&mut self.digest);
         }
-        let after = StepState::of(server);
+        let after = StepState::of(&view);
+        let before = std::mem::replace(&mut process.state, after);
         let mut trigger = before.triggers_until(after);
         if trigger.intersects(Trigger::ELECTED.or(Trigger::COMMITTED)) {
             let was_fresh = std::mem::replace(&mut process.is_fresh, trigger.intersects(Trigger::ELECTED));
@@ -139,7 +146,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.deliver(idx, Event::Timer);
     }
 
-    pub(super) fn on_envelope(&mut self, envelope: Envelope) {
+    pub(super) fn on_envelope(&mut self, envelope: Envelope<S::Protocol>) {
         let is_lost = self.network.is_lost_in_flight(envelope.from, envelope.to, envelope.number);
         if is_lost && !envelope.is_held {
             return;

@@ -3,10 +3,11 @@
 
 use crate::observe::{MessageRef, NetworkChange};
 use crate::plan::server_set::{ServerIdx, ServerSet};
+use crate::subject::{EventOf, Protocol, Subject, View};
 use std::fmt::Write as _;
 use wavetank_raft::{
-    Action, Answer, Call, Entry, Event, Index, LogOp, Node, NodeId, Observed, Outcome, Payload, Request,
-    Response, RoleName, SnapshotMeta, Span, StoreJob, Write,
+    Action, Answer, Call, Entry, Event, Index, LogOp, NodeId, Observed, Outcome, Payload, Request, Response,
+    RoleName, SnapshotMeta, Span, StoreJob, Write,
 };
 
 /// Returns the name of a role in four letters.
@@ -19,20 +20,25 @@ pub(super) const fn role(role: RoleName) -> &'static str {
     }
 }
 
-/// Formats a server's role, term, commit index and last index in columns.
-pub(super) fn node_state(node: &Node) -> String {
-    let last = node.log().last().index;
-    format!("{} {:<4} {:>6}/{:<6}", role(node.role()), node.term().to_string(), node.commit(), last)
+/// Formats a server's role, term, commit index and last index in columns. A part that is not shown is a `?`.
+pub(super) fn state(view: &View) -> String {
+    let role = view.role.map_or("?", role);
+    let (commit, last) = (shown(view.commit), shown(view.last.map(|last| last.index)));
+    format!("{role:<4} {:<4} {commit}/{last}", shown(view.term))
 }
 
-pub(super) fn event(event: &Event) -> (&'static str, String) {
+pub(super) fn shown(part: Option<impl ToString>) -> String {
+    part.map_or_else(|| "?".to_owned(), |part| part.to_string())
+}
+
+pub(super) fn event<S: Subject>(event: &EventOf<S>) -> (&'static str, String) {
     match event {
         Event::Timer => ("timer", String::new()),
         Event::Request { from, rpc, request } => {
-            ("recv", arrived(*from, rpc.0, MessageRef::Request(request)))
+            ("recv", arrived::<S::Protocol>(*from, rpc.0, MessageRef::Request(request)))
         }
         Event::Response { from, rpc, response } => {
-            ("recv", arrived(*from, rpc.0, MessageRef::Response(response)))
+            ("recv", arrived::<S::Protocol>(*from, rpc.0, MessageRef::Response(response)))
         }
         Event::Call { request, call } => ("call", format!("{request} {}", self::call(call))),
         Event::ApplyBatch(batch) => ("call", format!("{} commands", batch.len())),
@@ -53,7 +59,7 @@ pub(super) fn event(event: &Event) -> (&'static str, String) {
 }
 
 /// Formats an action. Returns `None` for a message, because a trace shows the message when it is sent.
-pub(super) fn action(action: &Action) -> Option<(&'static str, String)> {
+pub(super) fn action<Q, R>(action: &Action<Q, R>) -> Option<(&'static str, String)> {
     Some(match action {
         Action::Send { .. } | Action::Reply { .. } => return None,
         Action::Store(StoreJob::Persist(write)) => ("write", self::write(write)),
@@ -75,10 +81,11 @@ pub(super) fn action(action: &Action) -> Option<(&'static str, String)> {
     })
 }
 
-pub(crate) fn message(carried: MessageRef<'_>) -> String {
-    match carried {
-        MessageRef::Request(request) => self::request(request),
-        MessageRef::Response(response) => self::response(response),
+pub(crate) fn message<P: Protocol>(carried: MessageRef<'_, P>) -> String {
+    match carried.ours() {
+        Some(MessageRef::Request(request)) => self::request(request),
+        Some(MessageRef::Response(response)) => self::response(response),
+        None => P::text(carried),
     }
 }
 
@@ -136,7 +143,7 @@ fn data(bytes: &[u8]) -> String {
     }
 }
 
-fn arrived(from: NodeId, rpc: u64, carried: MessageRef<'_>) -> String {
+fn arrived<P: Protocol>(from: NodeId, rpc: u64, carried: MessageRef<'_, P>) -> String {
     let from = ServerIdx::of(from).map_or_else(|| from.to_string(), |idx| idx.to_string());
     format!("{from} q{rpc:x} {}", message(carried))
 }

@@ -4,6 +4,7 @@ use super::{TextTrace, display};
 use crate::observe::observer::Observer;
 use crate::observe::{Fate, Observation, ObservationKind};
 use crate::plan::server_set::ServerIdx;
+use crate::subject::Subject;
 use std::fmt::Write as _;
 use wavetank_raft::Time;
 
@@ -29,7 +30,17 @@ impl Full {
         Self { text: head.to_owned(), states: Default::default() }
     }
 
-    fn line(&mut self, observation: &Observation<'_>, idx: Option<ServerIdx>, event: &str, detail: &str) {
+    fn see(&mut self, idx: ServerIdx, server: &impl Subject) {
+        self.states[idx.at()] = display::state(&server.view());
+    }
+
+    fn line<S: Subject>(
+        &mut self,
+        observation: &Observation<'_, S>,
+        idx: Option<ServerIdx>,
+        event: &str,
+        detail: &str,
+    ) {
         let state = idx.map_or("", |idx| self.states[idx.at()].as_str());
         let name = idx.map_or_else(String::new, |idx| idx.to_string());
         let (at, step) = (time(observation.at), observation.step);
@@ -44,23 +55,25 @@ impl TextTrace for Full {
     }
 }
 
-impl Observer for Full {
-    fn on_observation(&mut self, observation: &Observation<'_>) {
+impl<S: Subject> Observer<S> for Full {
+    #[expect(clippy::too_many_lines, reason = "the match has one arm for each kind of observation")]
+    fn on_observation(&mut self, observation: &Observation<'_, S>) {
         match observation.kind {
             ObservationKind::Stepping { idx, event, server, .. } => {
-                self.states[idx.at()] = display::node_state(server.node());
-                let (verb, detail) = display::event(event);
+                self.see(idx, server);
+                let (verb, detail) = display::event::<S>(event);
                 self.line(observation, Some(idx), verb, &detail);
             }
             ObservationKind::Stepped { idx, server, actions } => {
-                self.states[idx.at()] = display::node_state(server.node());
+                self.see(idx, server);
                 for (verb, detail) in actions.iter().filter_map(display::action) {
                     self.line(observation, Some(idx), verb, &detail);
                 }
             }
             ObservationKind::Booted { idx, server, .. } => {
-                self.states[idx.at()] = display::node_state(server.node());
-                self.line(observation, Some(idx), "start", &format!("applied={}", server.applied()));
+                self.see(idx, server);
+                let applied = format!("applied={}", display::shown(server.view().applied));
+                self.line(observation, Some(idx), "start", &applied);
             }
             ObservationKind::Crashed { idx, wiped } => {
                 self.line(observation, Some(idx), "crash", if wiped { "the disk is lost" } else { "" });
@@ -90,8 +103,8 @@ impl Observer for Full {
             }
             ObservationKind::Sent { from, to, rpc, carried, fate } => {
                 let verb = if fate == Fate::Lost { "lose" } else { "send" };
-                let detail =
-                    format!("{from}>{to} q{:x} {}{}", rpc.0, display::message(carried), arrival(fate));
+                let (message, arrival) = (display::message(carried), arrival(fate));
+                let detail = format!("{from}>{to} q{:x} {message}{arrival}", rpc.0);
                 self.line(observation, Some(from), verb, &detail);
             }
             ObservationKind::Invoked { client, operation, what } => {

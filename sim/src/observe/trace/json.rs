@@ -3,8 +3,9 @@
 use super::{TextTrace, display};
 use crate::observe::observer::Observer;
 use crate::observe::{Fate, MessageRef, Observation, ObservationKind};
+use crate::subject::Subject;
 use serde_json::{Map, Value, json};
-use wavetank_raft::Server;
+use wavetank_raft::NodeId;
 
 /// A trace in JSON lines. Each value has the fields `at` (in microseconds), `step` and `kind`, and other
 /// fields that depend on its kind.
@@ -19,8 +20,8 @@ impl TextTrace for Json {
     }
 }
 
-impl Observer for Json {
-    fn on_observation(&mut self, observation: &Observation<'_>) {
+impl<S: Subject> Observer<S> for Json {
+    fn on_observation(&mut self, observation: &Observation<'_, S>) {
         let (name, detail) = fields_of(&observation.kind);
         let mut line = Map::new();
         line.insert("at".to_owned(), observation.at.0.into());
@@ -34,7 +35,7 @@ impl Observer for Json {
     }
 }
 
-fn fields_of(kind: &ObservationKind<'_>) -> (&'static str, Value) {
+fn fields_of<S: Subject>(kind: &ObservationKind<'_, S>) -> (&'static str, Value) {
     match *kind {
         ObservationKind::Stepping { idx, event, .. } => {
             ("stepping", json!({"node": idx.to_string(), "event": event}))
@@ -97,12 +98,13 @@ fn fields_of(kind: &ObservationKind<'_>) -> (&'static str, Value) {
     }
 }
 
-fn view(server: &Server) -> Value {
-    let node = server.node();
+/// The view of a server. A part that it does not show is null.
+fn view<S: Subject>(server: &S) -> Value {
+    let view = server.view();
+    let name = |node: Option<Option<NodeId>>| node.flatten().map(|node| node.to_string());
     json!({
-        "role": node.role(), "term": node.term(), "vote": node.vote().map(|node| node.to_string()),
-        "leader": node.leader().map(|node| node.to_string()), "last": node.log().last(),
-        "commit": node.commit(), "applied": server.applied(),
+        "role": view.role, "term": view.term, "vote": name(view.vote), "leader": name(view.leader),
+        "last": view.last, "commit": view.commit, "applied": view.applied,
     })
 }
 

@@ -8,8 +8,9 @@ use crate::observe::observer::Observer;
 use crate::observe::topology::Topology;
 use crate::observe::{Fate, Observation, ObservationKind};
 use crate::plan::server_set::ServerIdx;
+use crate::subject::{Subject, View};
 use serde_json::{Value, json};
-use wavetank_raft::{Action, Event, RoleName, Server, StoreJob, Time};
+use wavetank_raft::{Action, Event, RoleName, StoreJob, Time};
 
 /// Collects the data of the page during a run.
 #[derive(Clone, Debug)]
@@ -56,15 +57,15 @@ impl Page {
             .replace("{{shows}}", &shows.replace('<', "\\u003c"))
     }
 
-    fn on_server_state(&mut self, at: Time, idx: ServerIdx, server: &Server) {
-        let node = server.node();
-        let state = match node.role() {
-            RoleName::Follower => "F",
-            RoleName::PreCandidate => "P",
-            RoleName::Candidate => "C",
-            RoleName::Leader => "L",
+    fn on_server_state(&mut self, at: Time, idx: ServerIdx, view: &View) {
+        let state = match view.role {
+            Some(RoleName::Follower) | None => "F",
+            Some(RoleName::PreCandidate) => "P",
+            Some(RoleName::Candidate) => "C",
+            Some(RoleName::Leader) => "L",
         };
-        self.set_state(at, idx, (state, node.term().0, node.commit().0), display::node_state(node));
+        let (term, commit) = (view.term.unwrap_or_default(), view.commit.unwrap_or_default());
+        self.set_state(at, idx, (state, term.0, commit.0), display::state(view));
     }
 
     fn set_state(&mut self, at: Time, idx: ServerIdx, state: (&'static str, u64, u64), what: String) {
@@ -92,9 +93,9 @@ impl TextTrace for Page {
     }
 }
 
-impl Observer for Page {
+impl<S: Subject> Observer<S> for Page {
     #[expect(clippy::too_many_lines, reason = "the match has one arm for each kind of observation")]
-    fn on_observation(&mut self, observation: &Observation<'_>) {
+    fn on_observation(&mut self, observation: &Observation<'_, S>) {
         let at = observation.at;
         match observation.kind {
             ObservationKind::Stepping { event: Event::Call { call, .. }, idx, .. } => {
@@ -102,7 +103,7 @@ impl Observer for Page {
             }
             ObservationKind::Stepping { .. } => self.event.clear(),
             ObservationKind::Stepped { idx, server, actions } => {
-                self.on_server_state(at, idx, server);
+                self.on_server_state(at, idx, &server.view());
                 for action in actions {
                     if let Action::Store(StoreJob::Persist(write)) = action {
                         self.note(at, Some(idx), format!("write {}", display::write(write)));
@@ -114,7 +115,7 @@ impl Observer for Page {
                 }
             }
             ObservationKind::Booted { idx, server, .. } => {
-                self.on_server_state(at, idx, server);
+                self.on_server_state(at, idx, &server.view());
                 self.note(at, Some(idx), format!("{idx} starts"));
             }
             ObservationKind::Crashed { idx, wiped } => {
@@ -174,7 +175,9 @@ mod tests {
     fn a_note_says_which_servers_still_reach_each_other() {
         let mut page = Page::new(3);
         let cut = NetworkChange::CutOneWay(ServerSet::only(ServerIdx(0)), ServerSet::first(3));
-        page.on_observation(&Observation { at: Time(5), step: 1, kind: ObservationKind::Network(&cut) });
+        let observation: Observation<'_> =
+            Observation { at: Time(5), step: 1, kind: ObservationKind::Network(&cut) };
+        page.on_observation(&observation);
         assert!(page.take().contains("connected: n2 n3 | n1"));
     }
 }

@@ -8,11 +8,12 @@ use crate::observe::observer::Observer;
 use crate::observe::step_log::NodeState;
 use crate::observe::{MessageRef, Observation, ObservationKind};
 use crate::plan::server_set::ServerIdx;
+use crate::subject::{ActionOf, EventOf, Subject};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::{Dfs, Reversed};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use wavetank_raft::{Action, Event, NodeId, RpcId, Server, StoreJob, Time};
+use wavetank_raft::{Action, Event, NodeId, RpcId, StoreJob, Time};
 
 /// The causal past of one step.
 #[derive(Clone, Debug, Default)]
@@ -69,9 +70,9 @@ impl Causes {
     }
 
     /// Adds a step of a server. Its cause is the last step that changed the server.
-    fn add(
+    fn add<S: Subject>(
         &mut self,
-        observation: &Observation<'_>,
+        observation: &Observation<'_, S>,
         idx: ServerIdx,
         what: String,
         changes: bool,
@@ -93,8 +94,8 @@ impl Causes {
         node
     }
 
-    fn on_event(&mut self, idx: ServerIdx, event: &Event, server: &Server) {
-        let (verb, detail) = display::event(event);
+    fn on_event<S: Subject>(&mut self, idx: ServerIdx, event: &EventOf<S>, server: &S) {
+        let (verb, detail) = display::event::<S>(event);
         let sender = |is_response, from, rpc| {
             let from = ServerIdx::of(from)?;
             self.sent.get(&(is_response, from, idx, rpc)).copied()
@@ -105,22 +106,22 @@ impl Causes {
             _ => None,
         };
         self.event = (format!("{verb:<8} {detail}"), cause);
-        self.before = Some((NodeState::of(server.node()), server.node().vote()));
+        self.before = Some(state_and_vote(server));
     }
 
-    fn on_step(
+    fn on_step<S: Subject>(
         &mut self,
-        observation: &Observation<'_>,
+        observation: &Observation<'_, S>,
         idx: ServerIdx,
-        server: &Server,
-        actions: &[Action],
+        server: &S,
+        actions: &[ActionOf<S>],
     ) {
         let wrote = actions.iter().any(|action| matches!(action, Action::Store(StoreJob::Persist(_))));
-        let now = (NodeState::of(server.node()), server.node().vote());
+        let now = state_and_vote(server);
         let changes = wrote || self.before != Some(now);
         let (what, cause) = std::mem::take(&mut self.event);
         let node = self.add(observation, idx, what, changes);
-        self.steps[node].state = display::node_state(server.node());
+        self.steps[node].state = display::state(&server.view());
         if let Some(cause) = cause {
             self.steps.add_edge(cause, node, ());
         }
@@ -130,17 +131,17 @@ impl Causes {
     }
 
     /// Adds a step that changed a server without an event, for example a crash.
-    fn add_change(&mut self, observation: &Observation<'_>, idx: ServerIdx, what: &str) {
+    fn add_change<S: Subject>(&mut self, observation: &Observation<'_, S>, idx: ServerIdx, what: &str) {
         self.add(observation, idx, what.to_owned(), true);
     }
 
     /// Adds a change of the network.
-    fn add_network(&mut self, observation: &Observation<'_>, what: String) {
+    fn add_network<S: Subject>(&mut self, observation: &Observation<'_, S>, what: String) {
         self.network.push((observation.step, observation.at, what));
     }
 
     /// Adds a client's result. Its cause is the last successful answer from any server.
-    fn add_return(&mut self, observation: &Observation<'_>, what: String) {
+    fn add_return<S: Subject>(&mut self, observation: &Observation<'_, S>, what: String) {
         let step = CausalStep {
             step: observation.step,
             at: observation.at,
@@ -184,8 +185,8 @@ impl TextTrace for Causes {
     }
 }
 
-impl Observer for Causes {
-    fn on_observation(&mut self, observation: &Observation<'_>) {
+impl<S: Subject> Observer<S> for Causes {
+    fn on_observation(&mut self, observation: &Observation<'_, S>) {
         if self.of < observation.step {
             return;
         }
@@ -244,6 +245,11 @@ impl Observer for Causes {
             _ => {}
         }
     }
+}
+
+fn state_and_vote(server: &impl Subject) -> (NodeState, Option<NodeId>) {
+    let view = server.view();
+    (NodeState::of(&view), view.vote.flatten())
 }
 
 fn time(at: Time) -> String {

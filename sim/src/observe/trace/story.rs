@@ -5,8 +5,9 @@ use super::{TextTrace, display};
 use crate::observe::observer::Observer;
 use crate::observe::{Observation, ObservationKind, is_operator_request};
 use crate::plan::server_set::{ServerIdx, ServerSet};
+use crate::subject::{Subject, View};
 use std::fmt::Write as _;
-use wavetank_raft::{Action, Event, Index, Payload, RoleName, Server, Term};
+use wavetank_raft::{Action, Event, Index, Payload, RoleName, Term};
 
 /// A story. It has a line for each change of a role, each committed entry, each fault, and each result of a
 /// client. It has a column for each server; a dot stands for a follower.
@@ -57,8 +58,8 @@ impl Story {
     }
 
     /// Writes a line if the role of a server, or the term of a leader, has changed.
-    fn on_server(&mut self, idx: ServerIdx, server: &Server) {
-        let (role, term) = (server.node().role(), server.node().term());
+    fn on_server(&mut self, idx: ServerIdx, view: &View) {
+        let (role, term) = role_and_term(view);
         let before = std::mem::replace(&mut self.cells[idx.at()], ColumnState::Up(role, term));
         let became = match before {
             ColumnState::Up(was, _) if was == role => {
@@ -72,7 +73,7 @@ impl Story {
     }
 
     /// Writes a line for a refusal. Accepted calls need no line, because the story shows their effects.
-    fn on_action(&mut self, idx: ServerIdx, action: &Action) {
+    fn on_action<Q, R>(&mut self, idx: ServerIdx, action: &Action<Q, R>) {
         if let Action::Answer { request, outcome: Err(error) } = action
             && is_operator_request(*request)
         {
@@ -89,6 +90,11 @@ impl Story {
             }
         }
     }
+}
+
+/// The role and the term that a server shows. Without them it is a follower of term 0.
+fn role_and_term(view: &View) -> (RoleName, Term) {
+    (view.role.unwrap_or(RoleName::Follower), view.term.unwrap_or_default())
 }
 
 /// The width of the text before the columns of the servers.
@@ -111,8 +117,8 @@ impl TextTrace for Story {
     }
 }
 
-impl Observer for Story {
-    fn on_observation(&mut self, observation: &Observation<'_>) {
+impl<S: Subject> Observer<S> for Story {
+    fn on_observation(&mut self, observation: &Observation<'_, S>) {
         match observation.kind {
             ObservationKind::Stepping { idx, event: Event::Call { request, call }, .. }
                 if is_operator_request(*request) =>
@@ -120,11 +126,12 @@ impl Observer for Story {
                 self.line("ask", &format!("{idx} {}", display::call(call)), None);
             }
             ObservationKind::Stepped { idx, server, actions } => {
-                self.on_server(idx, server);
+                self.on_server(idx, &server.view());
                 actions.iter().for_each(|action| self.on_action(idx, action));
             }
             ObservationKind::Booted { idx, server, .. } => {
-                self.cells[idx.at()] = ColumnState::Up(server.node().role(), server.node().term());
+                let (role, term) = role_and_term(&server.view());
+                self.cells[idx.at()] = ColumnState::Up(role, term);
                 self.line("start", &idx.to_string(), Some(idx));
             }
             ObservationKind::Crashed { idx, wiped } => {

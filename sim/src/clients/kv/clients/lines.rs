@@ -6,6 +6,7 @@ use crate::clients::kv::wire::{CommandOutcome, Got, Response, Verb};
 use crate::engine::workload::Want;
 use crate::observe::observer::Observer;
 use crate::observe::{Observation, ObservationKind, OperationEnd};
+use crate::subject::Subject;
 use serde_json::{Value, json};
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -17,8 +18,8 @@ pub struct HistoryRecorder {
     operations: BTreeMap<u64, KvOperation>,
 }
 
-impl Observer for HistoryRecorder {
-    fn on_observation(&mut self, observation: &Observation<'_>) {
+impl<S: Subject> Observer<S> for HistoryRecorder {
+    fn on_observation(&mut self, observation: &Observation<'_, S>) {
         if let ObservationKind::Invoked { what, .. } | ObservationKind::Returned { what, .. } =
             observation.kind
             && let Some(operation) = (what as &dyn Any).downcast_ref::<KvOperation>()

@@ -14,7 +14,7 @@ use wavetank_sim::runner::Run;
 use wavetank_sim::{JudgeLevel, Plan, Report};
 
 /// A run that can be repeated.
-pub(crate) struct Subject<'a> {
+pub(crate) struct Target<'a> {
     pub(crate) played: Played<'a>,
     /// The capsule of the recorded run; `None` if the user named a scenario and a seed.
     pub(crate) kept: Option<Capsule>,
@@ -31,7 +31,7 @@ pub(crate) enum Played<'a> {
     Schedule(Schedule),
 }
 
-impl<'a> Subject<'a> {
+impl<'a> Target<'a> {
     /// Returns the run of a scenario under a seed.
     pub(crate) fn of(scenario: &'a Scenario, seed: u64) -> Self {
         let plan = registry::plan_of(scenario, seed);
@@ -41,11 +41,11 @@ impl<'a> Subject<'a> {
 
     /// Returns the run of a scenario under a seed. The judges examine the run at this level.
     pub(crate) fn judged(scenario: &'a Scenario, seed: u64, judges: JudgeLevel) -> Self {
-        let mut subject = Self::of(scenario, seed);
-        if let Played::Plan(_, plan) = &mut subject.played {
+        let mut target = Self::of(scenario, seed);
+        if let Played::Plan(_, plan) = &mut target.played {
             plan.judges = judges;
         }
-        subject
+        target
     }
 
     /// Finds the run with this name: a scenario and a seed (`storm:123`), or the file of a capsule.

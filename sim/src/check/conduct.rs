@@ -1,0 +1,138 @@
+//! The conduct of a subject: the promises of [`Subject`] that hold for any protocol.
+//!
+//! The checks of the protocol judge our own server more closely. These rules name another implementation, or
+//! its adapter, before it confuses the tank: no message to itself, no view that goes backwards, no timer that
+//! does not move on, and no server that never asks to be woken.
+
+use crate::check::ghost::{Facts, Ghost};
+use crate::check::violated;
+use crate::plan::server_set::{ServerIdx, ServerSet};
+use crate::subject::{EventOf, Parts, Subject};
+use std::fmt;
+use wavetank_raft::{Event, Span, Time};
+
+/// The most timers of a server that may fire at one moment of virtual time.
+const TIMERS_MAX: u32 = 1_000;
+
+/// Judges the conduct of the subjects of a run.
+#[derive(Clone, Debug)]
+pub(super) struct Conduct {
+    /// The name of each server's implementation.
+    names: [&'static str; ServerIdx::MAX_SERVERS],
+    /// The parts that all servers show.
+    shown: Parts,
+    /// The servers that have not asked to be woken since their start.
+    asleep: ServerSet,
+    booted: [Time; ServerIdx::MAX_SERVERS],
+    /// The time of the last timer of each server, and the number of its timers at that time.
+    timers: [(Time, u32); ServerIdx::MAX_SERVERS],
+}
+
+impl Default for Conduct {
+    fn default() -> Self {
+        Self {
+            names: [OURS; ServerIdx::MAX_SERVERS],
+            shown: Parts::ALL,
+            asleep: ServerSet::NONE,
+            booted: [Time(0); ServerIdx::MAX_SERVERS],
+            timers: [(Time(0), 0); ServerIdx::MAX_SERVERS],
+        }
+    }
+}
+
+/// The name of our own server. A message about it need not say which implementation it is.
+const OURS: &str = "wavetank";
+
+impl Conduct {
+    pub(super) const NAME: &'static str = "conduct";
+    pub(super) const SECTION: &'static str = "the seam";
+
+    /// The parts that all servers have shown so far.
+    pub(super) const fn shown(&self) -> Parts {
+        self.shown
+    }
+
+    /// Judges a server that is about to take an event. Returns the message of a violation.
+    #[inline]
+    pub(super) fn stepping<S: Subject>(
+        &mut self,
+        idx: ServerIdx,
+        server: &S,
+        event: &EventOf<S>,
+        at: Time,
+    ) -> Option<String> {
+        if self.asleep.contains(idx) && server.deadline().at != Time::NEVER {
+            self.asleep = self.asleep.without(idx);
+        }
+        if matches!(event, Event::Timer) { self.timer(idx, at) } else { None }
+    }
+
+    /// Takes note of a server that starts.
+    pub(super) fn booted<S: Subject>(&mut self, idx: ServerIdx, server: &S, at: Time) {
+        self.names[idx.at()] = server.name();
+        self.shown = self.shown.and(Parts::of(server));
+        self.booted[idx.at()] = at;
+        let sleeps = server.deadline().at == Time::NEVER;
+        self.asleep = if sleeps { self.asleep.with(idx) } else { self.asleep.without(idx) };
+    }
+
+    fn timer(&mut self, idx: ServerIdx, at: Time) -> Option<String> {
+        let (last, count) = &mut self.timers[idx.at()];
+        (*last, *count) = (at, if *last == at { *count + 1 } else { 1 });
+        if *count <= TIMERS_MAX {
+            return None;
+        }
+        violated(format_args!("{idx} asks to be woken at a time that has passed, again and again"))
+    }
+
+    /// Judges the newest step: whether the server's view went back, and whether an action makes no sense. The
+    /// checks of the protocol judge the view, too, where the server shows enough.
+    #[inline]
+    pub(super) fn stepped(ghost: &Ghost, facts: Facts) -> Option<String> {
+        const ODD: Facts = Facts::TERM.or(Facts::COMMIT_ODD).or(Facts::APPLY_ODD).or(Facts::ODD_ACTION);
+        if facts.touches(ODD) && !facts.touches(Facts::BOOTED) { misconduct(ghost) } else { None }
+    }
+
+    /// Judges the end of the run: returns the first voter of the healed core that has never asked to be woken
+    /// since its start, although it had the time of several elections. Such a server takes part in nothing
+    /// that others do not begin.
+    pub(super) fn sleeper(&self, ghost: &Ghost, at: Time, timeout: Span) -> Option<(ServerIdx, String)> {
+        let (_, core) = ghost.healed?;
+        let votes = |idx: &ServerIdx| {
+            let conf = ghost.ghost_server(*idx).conf;
+            !self.shown.has(Parts::CONFIGURATION) || conf.is_some_and(|it| it.conf.voters().contains(*idx))
+        };
+        let has_had_time = |idx: &ServerIdx| timeout.times(4) < at.since(self.booted[idx.at()]);
+        let sleeps = core.and(self.asleep).and(ghost.up());
+        let idx = sleeps.iter().filter(votes).find(has_had_time)?;
+        Some((idx, violated(format_args!("{idx} never asks to be woken"))?))
+    }
+
+    /// Adds the name of the implementation to a message about a server, unless it is our own.
+    #[cold]
+    pub(super) fn named(&self, idx: ServerIdx, what: String) -> String {
+        match self.names[idx.at()] {
+            OURS => what,
+            name => format!("{what} ({idx} is the subject `{name}`)"),
+        }
+    }
+}
+
+fn misconduct(ghost: &Ghost) -> Option<String> {
+    if let Some(what) = ghost.step.odd_action {
+        return violated(format_args!("{} {what}", ghost.step.idx));
+    }
+    let (idx, was, now) = (ghost.step.idx, &ghost.step.was, &ghost.step.now);
+    let falls = |part: &str, was: &dyn fmt::Display, now: &dyn fmt::Display| {
+        violated(format_args!("{idx} shows a {part} that goes back from {was} to {now}"))
+    };
+    if now.term < was.term {
+        falls("term", &was.term, &now.term)
+    } else if now.commit < was.commit {
+        falls("commit index", &was.commit, &now.commit)
+    } else if now.applied < was.applied {
+        falls("applied index", &was.applied, &now.applied)
+    } else {
+        None
+    }
+}

@@ -1,0 +1,105 @@
+//! The parts of a subject that a check can need.
+
+use super::{Protocol, Subject, is_ours};
+use std::fmt;
+
+/// A set of parts that subjects show.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Parts(u16);
+
+impl Parts {
+    /// No part.
+    pub const NONE: Self = Self(0);
+    /// The role.
+    pub const ROLE: Self = Self(1);
+    /// The current term.
+    pub const TERM: Self = Self(1 << 1);
+    /// The vote, which the server stores with its term.
+    pub const VOTE: Self = Self(1 << 2);
+    /// The leader that the server knows.
+    pub const LEADER: Self = Self(1 << 3);
+    /// The log, which the server stores with the terms of its entries.
+    pub const LOG: Self = Self(1 << 4);
+    /// The commit index.
+    pub const COMMIT: Self = Self(1 << 5);
+    /// The applied index.
+    pub const APPLIED: Self = Self(1 << 6);
+    /// The snapshot in which the log begins.
+    pub const SNAPSHOT: Self = Self(1 << 7);
+    /// The configuration.
+    pub const CONFIGURATION: Self = Self(1 << 8);
+    /// The messages of our protocol.
+    pub const MESSAGES: Self = Self(1 << 9);
+    /// Our own server, with its settings and its records of followers.
+    pub const SERVER: Self = Self(1 << 10);
+    /// All parts.
+    pub const ALL: Self = Self((1 << 11) - 1);
+
+    const NAMES: [(Self, &'static str); 11] = [
+        (Self::ROLE, "role"),
+        (Self::TERM, "term"),
+        (Self::VOTE, "vote"),
+        (Self::LEADER, "leader"),
+        (Self::LOG, "log"),
+        (Self::COMMIT, "commit"),
+        (Self::APPLIED, "applied"),
+        (Self::SNAPSHOT, "snapshot"),
+        (Self::CONFIGURATION, "configuration"),
+        (Self::MESSAGES, "messages"),
+        (Self::SERVER, "server"),
+    ];
+
+    /// The parts that a subject shows.
+    #[must_use]
+    pub fn of<S: Subject>(subject: &S) -> Self {
+        let view = subject.view();
+        let shown = [
+            (Self::ROLE, view.role.is_some()),
+            (Self::TERM, view.term.is_some()),
+            (Self::VOTE, view.vote.is_some()),
+            (Self::LEADER, view.leader.is_some()),
+            (Self::LOG, view.last.is_some()),
+            (Self::COMMIT, view.commit.is_some()),
+            (Self::APPLIED, view.applied.is_some()),
+            (Self::SNAPSHOT, view.snapshot.is_some()),
+            (Self::CONFIGURATION, subject.configuration().is_some()),
+            (Self::MESSAGES, is_ours::<<S::Protocol as Protocol>::Request>()),
+            (Self::SERVER, subject.server().is_some()),
+        ];
+        shown.iter().filter(|(_, is_shown)| *is_shown).fold(Self::NONE, |all, (part, _)| all.or(*part))
+    }
+
+    /// The union of two sets.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The parts in both sets.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// True if the set has all parts of the other.
+    #[must_use]
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// The parts of this set that are missing in the other.
+    #[must_use]
+    pub const fn missing_in(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+}
+
+impl fmt::Display for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = Self::NAMES.iter().filter(|(part, _)| self.has(*part));
+        for (at, (_, name)) in names.enumerate() {
+            write!(f, "{}{name}", if at == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
