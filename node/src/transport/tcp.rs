@@ -50,7 +50,7 @@ pub struct Limits {
     pub message_bytes: u64,
     /// The maximum number of accepted connections at the same time (≥ 1). A peer opens up to three
     /// connections. If all places are taken, the connection that was silent for the longest time is closed,
-    /// and a new connection gets the place.
+    /// and a new connection gets the place. If none was silent, the host with the most connections loses one.
     pub connections: usize,
     /// The maximum number of messages above one MiB that are received at the same time, over all connections
     /// (≥ 1).

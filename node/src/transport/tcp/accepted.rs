@@ -24,6 +24,7 @@ struct Open {
 
 #[derive(Debug)]
 struct Connection {
+    host: String,
     /// The time of the last call, or of the last piece of a snapshot; `None` before the first call.
     called: Option<Instant>,
     /// The sender whose drop closes the connection.
@@ -42,33 +43,48 @@ impl Accepted {
         Arc::new(Self { most, rest, open: Mutex::default() })
     }
 
-    /// Takes a place for a new connection. Returns the place, and a receiver whose sender is dropped when the
-    /// new connection must close. If all places are taken, an older connection must close: the oldest
-    /// connection without any call, or otherwise the connection with the oldest last call. Returns `None` if
-    /// every connection had a call within the time `rest`.
-    pub(super) fn admit(self: &Arc<Self>) -> Option<(Place, oneshot::Receiver<()>)> {
+    /// Takes a place for a new connection from this host. Returns the place, and a receiver whose sender is
+    /// dropped when the new connection must close. If all places are taken, an older connection must close: the
+    /// oldest connection without any call, or otherwise the connection with the oldest last call. If every
+    /// connection had a call within the time `rest`, the host with the most connections loses one, unless the
+    /// new connection would give its host as many.
+    pub(super) fn admit(self: &Arc<Self>, host: &str) -> Option<(Place, oneshot::Receiver<()>)> {
         let mut open = self.lock();
         if self.most <= open.connections.len() {
-            // In the map's order the oldest comes first, and `None` is before any time.
-            let (number, called) = open
-                .connections
-                .iter()
-                .map(|(number, one)| (*number, one.called))
-                .min_by_key(|(_, called)| *called)?;
-            if called.is_some_and(|called| called.elapsed() < self.rest) {
-                return None;
-            }
+            let number = open.at_rest(self.rest).or_else(|| open.of_largest_host(host))?;
             open.connections.remove(&number);
         }
         let (keep, closing) = oneshot::channel();
         open.serial += 1;
         let number = open.serial;
-        open.connections.insert(number, Connection { called: None, _keep: keep });
+        open.connections.insert(number, Connection { host: host.to_owned(), called: None, _keep: keep });
         Some((Place { accepted: self.clone(), number }, closing))
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().expect("no code panics while the connections are locked")
+    }
+}
+
+impl Open {
+    /// The connection with the longest silence, if it has lasted for this time.
+    fn at_rest(&self, rest: Duration) -> Option<u64> {
+        // In the map's order the oldest comes first, and `None` is before any time.
+        let (number, one) = self.connections.iter().min_by_key(|(_, one)| one.called)?;
+        one.called.is_none_or(|called| rest <= called.elapsed()).then_some(*number)
+    }
+
+    /// The connection with the longest silence of the host that has the most connections.
+    fn of_largest_host(&self, newcomer: &str) -> Option<u64> {
+        let mut shares: BTreeMap<&str, usize> = BTreeMap::new();
+        for one in self.connections.values() {
+            *shares.entry(&one.host).or_default() += 1;
+        }
+        let own = shares.get(newcomer).copied().unwrap_or(0);
+        let (largest, _) =
+            shares.into_iter().max_by_key(|(_, share)| *share).filter(|(_, share)| own + 1 < *share)?;
+        let of_host = self.connections.iter().filter(|(_, one)| one.host == largest);
+        of_host.min_by_key(|(_, one)| one.called).map(|(number, _)| *number)
     }
 }
 

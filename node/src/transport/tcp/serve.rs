@@ -73,7 +73,8 @@ pub(super) async fn accept(shared: Arc<Shared>) {
         match shared.layer.accept().await {
             Ok((stream, peer)) => {
                 pause = SHORTEST;
-                match accepted_ones.admit() {
+                let host = peer.rsplit_once(':').map_or(&*peer, |(host, _)| host);
+                match accepted_ones.admit(host) {
                     Some((place, closing)) => {
                         let served = until_displaced(stream, peer, place, closing, shared.clone());
                         shared.spawn(served);
@@ -100,7 +101,7 @@ async fn until_displaced(
 ) {
     tokio::select! {
         biased;
-        _ = closing => tracing::warn!(%peer, "connection closed: it was silent, and a new connection needed its place"),
+        _ = closing => tracing::warn!(%peer, "connection closed: another connection needed its place"),
         () = connection(stream, &peer, &place, &shared) => {}
     }
 }

@@ -301,6 +301,30 @@ fn calls_that_arrive_byte_by_byte_do_not_keep_a_member_out() {
     });
 }
 
+/// Strangers on one host that call all the time have no more places than their share.
+#[test]
+fn calls_of_one_host_do_not_keep_a_member_out() {
+    simulate(async {
+        let network = Network::new(3);
+        let limits = Limits { connections: 4, ..Limits::default() };
+        let on = |name| Server::on(transport(network.host(name), name, TIMEOUT, limits), name);
+        let (mut one, two) = (on("n1"), on("n2"));
+        for _ in 0..4 {
+            let mut stranger = network.layer("stranger").dial(&"n1".into()).await.unwrap();
+            let mut bytes = Vec::new();
+            wire::encode_request(&header(3), &vote(5), &mut bytes);
+            tokio::spawn(async move {
+                while stranger.write_all(&bytes).await.is_ok() {
+                    sleep(TIMEOUT / 4).await;
+                }
+            });
+        }
+        sleep(TIMEOUT).await;
+        two.call(&one, 1, vote(6));
+        while one.request().await.1 != vote(6) {}
+    });
+}
+
 /// Something listens at the address of a member, accepts every connection, and reads nothing.
 #[test]
 fn a_listener_that_never_answers_holds_up_nobody() {
