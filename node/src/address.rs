@@ -20,8 +20,8 @@ pub enum AddressFormat {
 /// use wavetank_node::AddressFormat;
 ///
 /// let error = AddressFormat::HostAndPort.check(&"::1".into()).unwrap_err();
-/// assert_eq!(error.to_string(), "no server can be called at `::1`: write a host and a port, as in
-/// `[::1]:7000`");
+/// let expected = "no server can be called at `::1`: write a host and a port, as in `[::1]:7000`";
+/// assert_eq!(error.to_string(), expected);
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct AddressError {

@@ -63,7 +63,10 @@ fn invalid_arguments() {
         ("--id", "--id needs a value"),
         ("--frobnicate", "unknown option --frobnicate"),
         ("--id n1 --bootstrap --join 127.0.0.1:1", "either --bootstrap or --join"),
-        ("--id n1 --http h --raft r --dir d --heartbeat-ms soon", "--heartbeat-ms soon: not a number"),
+        (
+            "--id n1 --http h --raft r --dir d --heartbeat-ms soon",
+            "--heartbeat-ms soon: the value is not a number",
+        ),
         ("--id n1 --http h --raft r --dir d --log loud", "error, warn, info, debug or trace"),
         ("--id n1 --http h --raft r --dir d --tls-key k", "needed together"),
     ] {

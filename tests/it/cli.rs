@@ -48,7 +48,7 @@ fn an_exploration_is_the_same_with_one_thread_and_with_many() {
     let explore = |jobs| wavetank(&format!("explore --terms 1 --entries 1 --jobs {jobs}")).out;
     let one = explore(1);
     assert_eq!(one, explore(2));
-    assert!(one.contains("states   14,543, "), "{one}");
+    assert!(one.contains("states   14,543 different states, "), "{one}");
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn each_failure_has_a_line_and_a_command_and_the_shortest_its_story() {
     let story =
         said.out.split("the shortest story of made_up (lies:10)\n").nth(1).expect("the output has a story");
     assert!(story.lines().nth(1).is_some_and(|line| line.starts_with("  pause   n1")), "{}", said.out);
-    assert!(said.err.contains("2 runs of 1 scenario"), "{}", said.err);
+    assert!(said.err.contains("2 runs with 1 scenario"), "{}", said.err);
 }
 
 #[test]

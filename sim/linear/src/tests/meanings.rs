@@ -158,6 +158,7 @@ fn an_independent_cas_and_a_value_that_was_left_out() {
     assert_eq!(line("null"), "line 1: value is null: expected [key, value]");
     assert_eq!(line("[1,2,3]"), "line 1: value is [1,2,3]: expected [key, value]");
     let both = line(r#"["a",1],"key":"b""#);
-    let expected = "line 1: key is \"b\": the value [key, value] of an independent test names the key";
+    let expected =
+        "line 1: key is \"b\": in an independent test the key is given only in the value [key, value]";
     assert_eq!(both, expected);
 }
