@@ -135,7 +135,7 @@ impl NodeState {
     /// such a configuration the server must not campaign, because it has forgotten the entries that it
     /// acknowledged. The first `prev` of a leader is at or after the entry that added the server. A log that
     /// reaches that position contains the entry and the configuration of that entry or a later one.
-    fn has_caught_up(&self) -> bool {
+    pub(crate) fn has_caught_up(&self) -> bool {
         self.log.last() != LogId::ZERO && self.catch_up <= self.log.last()
     }
 

@@ -94,6 +94,13 @@ impl Node {
         self.state.outbox.issued()
     }
 
+    /// True if the log has reached the position of [`LogOp::CatchUp`](crate::LogOp::CatchUp), or if no such
+    /// position was stored. Otherwise the server does not campaign.
+    #[must_use]
+    pub fn has_caught_up(&self) -> bool {
+        self.state.has_caught_up()
+    }
+
     /// Returns the position of the last entry that the newest snapshot includes; zero if there is no
     /// snapshot.
     #[must_use]

@@ -44,7 +44,7 @@ impl Ghost {
             DurableState { hard, log: chain.clone(), snapshot: newer(ghost_server.disk.snapshot, snapshot) };
         let kept = std::mem::replace(&mut ghost_server.disk, disk);
         self.step.recovered = RecoveredState { hard, snapshot, last: boot.log.last(), returning, kept, hole };
-        ghost_server.log = chain;
+        (ghost_server.log, ghost_server.catch_up) = (chain, boot.catch_up);
         (ghost_server.handed, ghost_server.fsm_index) = (snapshot.index, snapshot.index);
         ghost_server.view = server.view();
         ghost_server.limits = server.limits();

@@ -123,6 +123,8 @@ pub(crate) struct GhostServer {
     pub(crate) view: ServerView,
     /// The log in memory, built from the writes that the server requested.
     pub(crate) log: Chain,
+    /// The position that the log must reach before the server campaigns; zero if there is none.
+    pub(crate) catch_up: LogId,
     /// The state that is on the disk.
     pub(crate) disk: DurableState,
     /// The configuration that the server uses.

@@ -9,7 +9,8 @@ impl Ghost {
     /// Records a write that a server requests. The server has already changed its log in memory.
     pub(super) fn note_write(&mut self, idx: ServerIdx, write: &Write, facts: &mut Facts) {
         match &write.log {
-            LogOp::Keep | LogOp::CatchUp(_) => {}
+            LogOp::Keep => {}
+            LogOp::CatchUp(upto) => self.ghost_servers[idx.at()].catch_up = *upto,
             LogOp::Append(entries) => self.append(idx, entries, facts),
             LogOp::Replace(entries) => {
                 if let Some(first) = entries.first() {

@@ -321,7 +321,8 @@ fn can_decide(ghost: &Ghost, core: ServerSet) -> bool {
 fn has_winning_log(ghost: &Ghost, core: ServerSet) -> bool {
     let running = core.and(ghost.up());
     let last = |idx| ghost.ghost_server(idx).log.last();
-    running.iter().any(|idx| {
+    let has_caught_up = |idx: &ServerIdx| ghost.ghost_server(*idx).catch_up <= last(*idx);
+    running.iter().filter(has_caught_up).any(|idx| {
         let grants = running.iter().filter(|&voter| last(voter) <= last(idx)).collect();
         let latest = ghost.ghost_server(idx).log.conf();
         latest.is_some_and(|latest| latest.conf.voters().contains(idx) && latest.conf.is_quorum(grants))

@@ -221,12 +221,15 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     /// This can be false although the core is a quorum of every configuration. For example, server A has an
     /// uncommitted entry that makes B a voter. B has entries of a later leader, which is now down, from its
     /// time as a non-voter. A needs the vote of B, but the log of B is more up to date, and B may not
-    /// campaign.
+    /// campaign. A server that has not caught up may not campaign either (docs/names.md).
     #[must_use]
     pub fn has_winning_log(&self, core: ServerSet) -> bool {
         let up = core.and(self.awake);
         let last = |idx| self.view_of(idx).last;
-        up.iter().any(|idx| {
+        let has_caught_up = |idx: &ServerIdx| {
+            self.server(*idx).and_then(S::server).is_none_or(|server| server.node().has_caught_up())
+        };
+        up.iter().filter(has_caught_up).any(|idx| {
             let membership = self.configuration(idx);
             let grants = |node| {
                 ServerIdx::of(node).is_some_and(|voter| up.contains(voter) && last(voter) <= last(idx))

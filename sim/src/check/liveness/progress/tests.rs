@@ -1,7 +1,7 @@
 use super::*;
 use crate::check::election::election_safety::CHECK;
 use crate::check::fixture::{Fixture, N1, N2, N3, voters};
-use wavetank_raft::{Entry, Event, LogOp, Payload};
+use wavetank_raft::{Entry, Event, LogId, LogOp, Payload};
 
 const BOUNDS: LivenessBounds = LivenessBounds {
     election_timeout: Span::ms(100),
@@ -63,6 +63,18 @@ fn a_core_in_which_no_log_can_win_is_not_judged() {
         assert!(progress.end(&fixture.ghost, LATE).is_some(), "n1 gets the vote of n3");
         let entry = Entry::new(Term(2), Index(2), Payload::Configuration(voters(&[N1])));
         let write = fixture.write(None, LogOp::Append([entry].into()));
+        fixture.step(idx, &Event::Timer, |_| {}, vec![write]);
+    }
+    assert_eq!(progress.end(&fixture.ghost, LATE), None);
+}
+
+#[test]
+fn a_core_in_which_nobody_has_caught_up_is_not_judged() {
+    let mut fixture = Fixture::three(&CHECK);
+    let mut progress = healed(&mut fixture, ServerSet::first(3));
+    for idx in [N1, N2, N3] {
+        assert!(progress.end(&fixture.ghost, LATE).is_some(), "{idx} may campaign");
+        let write = fixture.write(None, LogOp::CatchUp(LogId::new(Term(2), Index(5))));
         fixture.step(idx, &Event::Timer, |_| {}, vec![write]);
     }
     assert_eq!(progress.end(&fixture.ghost, LATE), None);
