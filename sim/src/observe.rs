@@ -191,8 +191,8 @@ impl<S: Subject> Clone for ObservationKind<'_, S> {
 
 impl<S: Subject> Copy for ObservationKind<'_, S> {}
 
-/// An operation, with a type that its workload defines. Code that knows this type can get it with `(what as
-/// &dyn Any).downcast_ref()`. Other code can only print the operation.
+/// An operation, with a type that its workload defines. Code that knows the type of `what: &dyn OperationValue`
+/// gets the typed operation with `(what as &dyn Any).downcast_ref()`. Other code can only print it.
 pub trait OperationValue: Any + Debug {}
 
 impl<T: Any + Debug> OperationValue for T {}

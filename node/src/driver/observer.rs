@@ -33,7 +33,7 @@ impl Observer {
     }
 }
 
-/// The sending end of an observer, in the driver.
+/// The sender of an observer's queue. The driver holds it.
 pub(crate) struct Sink {
     queue: mpsc::Sender<Observed>,
     dropped: Arc<AtomicU64>,

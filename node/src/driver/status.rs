@@ -252,7 +252,7 @@ impl StatusPublisher {
     }
 }
 
-/// Publishes the stop if the driver is dropped with its runtime or after a panic.
+/// Publishes that the driver has stopped, if the driver is dropped with its runtime or after a panic.
 impl Drop for StatusPublisher {
     fn drop(&mut self) {
         self.stop();

@@ -19,7 +19,7 @@ use wavetank_raft::{
 const OURS: u64 = 1;
 /// The version of snapshots that is written. It includes the configuration.
 const SNAPSHOT: i64 = 1;
-/// The older version of snapshots, which has only peers.
+/// The number of the older snapshot version. Its metadata has a list of peers in place of a configuration.
 const SNAPSHOT_WITH_PEERS: i64 = 0;
 
 /// The fields that every message has.

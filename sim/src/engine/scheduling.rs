@@ -27,7 +27,7 @@ pub(crate) struct Scheduling<P: Protocol> {
 struct Pool<P: Protocol> {
     fit: Fit,
     messages: BTreeMap<MessageId, Envelope<P>>,
-    /// The messages that have not arrived yet, by sender, receiver and kind.
+    /// The messages that have not arrived yet, by sender, receiver, kind, and true for a request.
     waiting: BTreeMap<(ServerIdx, ServerIdx, CallKind, bool), BTreeSet<MessageId>>,
     /// The fates of the messages that the schedule delivers.
     fates: BTreeMap<MessageId, Fate>,

@@ -112,7 +112,7 @@ fn answered_with(ghost: &Ghost, call: &PendingCall, index: Index, said: Option<&
         return None;
     }
     violated(format_args!(
-        "{idx} answers {request} at {index} with a response that differs from that of its state machine"
+        "{idx} answers {request} at {index} with a response that its state machine did not give"
     ))
 }
 

@@ -27,7 +27,9 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if entry.term == term {
         return None;
     }
-    violated(format_args!("{leader} leads {term} and committed {entry} by counting its copies"))
+    violated(format_args!(
+        "{leader} leads in {term} and committed {entry} by counting the copies of this entry"
+    ))
 }
 
 #[cfg(test)]
@@ -55,6 +57,6 @@ mod tests {
         fixture.replicate(N1, N2, 0);
         fixture.elect(N2, 3);
         fixture.commit(N2, 2);
-        fixture.expect_violation("n2 leads t3 and committed t2.i2 by counting its copies");
+        fixture.expect_violation("n2 leads in t3 and committed t2.i2 by counting the copies of this entry");
     }
 }
