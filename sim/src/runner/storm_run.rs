@@ -7,7 +7,7 @@ use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::schedule::{Choice, Element};
 use crate::subject::Subject;
-use wavetank_raft::{Call, Config, Reloadable, Span};
+use wavetank_raft::{Call, Config, Index, Reloadable, Span};
 
 /// The result of the phases of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -109,6 +109,17 @@ pub fn play<F: TankFsm, V: Observer<S>, S: Subject>(
     StormOutcome { core, unsettled, took: Span::ZERO, stopped }
 }
 
+/// The maximum number of times that a slow state machine gets the time limit again.
+const EXTENSIONS_MAX: usize = 4;
+
+/// Returns the member that has not applied all entries, and its applied index.
+fn backlog(why: Option<&Unsettled>) -> Option<(ServerIdx, Index)> {
+    match why {
+        Some(Unsettled::Behind { idx, applied: Some(applied), .. }) => Some((*idx, *applied)),
+        _ => None,
+    }
+}
+
 /// True if the core could have settled: the timing of the plan allows elections, and if nobody leads, the log
 /// of some server can win one.
 fn is_demanded<F: TankFsm, V: Observer<S>, S: Subject>(
@@ -161,12 +172,23 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
     }
 
     fn until_settled(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
-        let limit = self.world.now() + self.world.plan().liveness_limit();
+        let mut limit = self.world.now() + self.world.plan().liveness_limit();
         let pause = Span::from_duration(self.world.plan().config.heartbeat_timeout).part(2);
+        let mut behind = Vec::new();
         loop {
             let unsettled = self.world.unsettled(core);
-            if unsettled.is_none() || limit <= self.world.now() {
-                return Ok(unsettled);
+            if unsettled.is_none() {
+                return Ok(None);
+            }
+            if limit <= self.world.now() {
+                // A slow state machine may need longer for the entries that wait for it (storm 750026947), but
+                // it must go on.
+                let now = backlog(unsettled.as_ref()).filter(|now| {
+                    behind.len() < EXTENSIONS_MAX && behind.last().is_none_or(|before| now != before)
+                });
+                let Some(now) = now else { return Ok(unsettled) };
+                behind.push(now);
+                limit = self.world.now() + self.world.plan().liveness_limit();
             }
             if !self.run_for(pause) {
                 return Err(Stopped);

@@ -264,6 +264,19 @@ fn a_failed_snapshot_is_answered_and_tried_again() {
 }
 
 #[test]
+fn a_slow_state_machine_gets_the_time_that_its_backlog_needs() {
+    let mut plan = Plan { chaos: Span::s(30), ..Plan::calm(5, 3) };
+    plan.config.max_append_entries = 1;
+    plan.machines.apply = Spans::ms(400, 400);
+    let limit = plan.liveness_limit();
+    let mut world = calm(plan);
+    world.crash(ServerIdx(0));
+    let ending = storm_run::run(&mut world, |_| true);
+    assert_eq!(ending.unsettled, None);
+    assert!(limit < ending.took, "it needed more than {limit}: {}", ending.took);
+}
+
+#[test]
 fn the_same_seed_is_the_same_run() {
     let digest = |seed| {
         let mut world = stormy(seed);
