@@ -29,6 +29,9 @@ pub(crate) struct Memory {
     vanished: Option<LogId>,
     /// True if the next read fails.
     is_unreadable: Cell<bool>,
+    /// True if a write has failed since the last crash. The executor stops at a failed write, so no job that
+    /// waits behind this write is done.
+    has_failed: bool,
 }
 
 impl Default for Memory {
@@ -41,6 +44,7 @@ impl Default for Memory {
             next_fault: None,
             vanished: None,
             is_unreadable: Cell::new(false),
+            has_failed: false,
         }
     }
 }
@@ -59,10 +63,13 @@ impl Stores for Memory {
 
     fn write(&mut self, writes: &[Write]) -> Result<(), StoreError> {
         self.arm_fault(writes);
-        writes.iter().try_for_each(|write| self.storage.persist(write))
+        let written = writes.iter().try_for_each(|write| self.storage.persist(write));
+        self.has_failed |= written.is_err();
+        written
     }
 
     fn fail(&mut self, write: &Write, draw: Draw) -> Option<(Option<PartialWrite>, StoreError)> {
+        self.has_failed = true;
         Some((self.tear(write, draw.below(PARTS)), StoreError::new(StoreErrorKind::Io, "the disk")))
     }
 
@@ -71,7 +78,8 @@ impl Stores for Memory {
         let mut jobs = jobs.into_iter();
         // In half of the crashes no queued job survives. A uniform draw would make this case rare when
         // the queue is long.
-        let is_none = many.hits(Ratio::new(1, 2)) || self.storage.log.is_missing();
+        let stopped = std::mem::take(&mut self.has_failed) || self.storage.log.is_missing();
+        let is_none = many.hits(Ratio::new(1, 2)) || stopped;
         let survive = if is_none { 0 } else { many.below(jobs.len() as u64 + 1) };
         let mut durable = Vec::new();
         for job in jobs
@@ -89,7 +97,7 @@ impl Stores for Memory {
                 StoreJob::Fetch { .. } | StoreJob::ReadSnapshot { .. } => {}
             }
         }
-        let torn = match jobs.next() {
+        let torn = match jobs.next().filter(|_| !stopped) {
             Some(StoreJob::Persist(write)) => self.tear(&write, tear.below(PARTS)),
             _ => None,
         };
@@ -353,6 +361,24 @@ mod tests {
         let record = PartialWrite { write: Write { log: LogOp::Keep, ..write() }, entries: 0 };
         assert_eq!(torn(1), Some(record));
         assert_eq!(torn(2), Some(PartialWrite { write: write(), entries: 1 }));
+    }
+
+    /// The write that waits has the entries after those of the failed write.
+    #[test]
+    fn no_write_behind_a_failed_write_survives_a_crash() {
+        let draws = || [Draw::of_word(u64::MAX), Draw::of_word(u64::MAX)];
+        let behind = || {
+            let entry = Entry::new(Term(1), Index(3), Payload::Noop);
+            StoreJob::Persist(Write { token: Token(2), hard_state: None, log: LogOp::Append([entry].into()) })
+        };
+        let mut sound = Memory::default();
+        sound.write(&[write()]).expect("there is no fault");
+        assert_eq!(sound.crash(vec![behind()], None, draws()).durable.len(), 1);
+
+        let mut memory = Memory::default();
+        assert!(memory.fail(&write(), Draw::ZERO).is_some());
+        let remains = memory.crash(vec![behind()], None, draws());
+        assert!(remains.durable.is_empty() && remains.torn.is_none(), "{remains:?}");
     }
 
     #[test]
