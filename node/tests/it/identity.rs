@@ -52,6 +52,19 @@ async fn founder(host: &mut Host, line: &str) -> Node {
     node
 }
 
+/// A server n1 that bootstraps a cluster alone, and a non-voter n2. Both have applied the command `a`.
+async fn founder_and_nonvoter(network: &InmemNetwork) -> (Node, Node) {
+    let one = inmem(network, config("n1")).await;
+    one.raft.bootstrap_cluster(alone("n1")).await.unwrap();
+    one.leads().await;
+    within(one.raft.barrier(ANY)).await.unwrap();
+    let two = inmem(network, config("n2")).await;
+    within(one.raft.add_nonvoter("n2", "n2", None, TIMEOUT)).await.unwrap();
+    one.apply("a").await;
+    two.holds(|held| held.lines == ["a"]).await;
+    (one, two)
+}
+
 async fn cluster_of(node: &Node) -> ClusterId {
     within(node.raft.stats()).await.unwrap().cluster.unwrap()
 }
@@ -136,14 +149,7 @@ async fn a_candidate_of_another_cluster_gets_no_vote() {
 #[tokio::test]
 async fn a_member_that_is_wiped_and_bootstrapped_alone_is_refused() {
     let network = InmemNetwork::new();
-    let one = inmem(&network, config("n1")).await;
-    one.raft.bootstrap_cluster(alone("n1")).await.unwrap();
-    one.leads().await;
-    within(one.raft.barrier(ANY)).await.unwrap();
-    let two = inmem(&network, config("n2")).await;
-    within(one.raft.add_nonvoter("n2", "n2", None, TIMEOUT)).await.unwrap();
-    one.apply("a").await;
-    two.holds(|held| held.lines == ["a"]).await;
+    let (one, two) = founder_and_nonvoter(&network).await;
     within(two.raft.shutdown()).await;
 
     network.isolate("n2");
@@ -165,14 +171,7 @@ async fn a_member_that_is_wiped_and_bootstrapped_alone_is_refused() {
 #[tokio::test]
 async fn a_cluster_that_is_founded_again_under_the_old_name_is_another_one() {
     let network = InmemNetwork::new();
-    let one = inmem(&network, config("n1")).await;
-    one.raft.bootstrap_cluster(alone("n1")).await.unwrap();
-    one.leads().await;
-    within(one.raft.barrier(ANY)).await.unwrap();
-    let two = inmem(&network, config("n2")).await;
-    within(one.raft.add_nonvoter("n2", "n2", None, TIMEOUT)).await.unwrap();
-    one.apply("a").await;
-    two.holds(|held| held.lines == ["a"]).await;
+    let (one, two) = founder_and_nonvoter(&network).await;
     within(one.raft.shutdown()).await;
 
     let again = inmem(&network, config("n1")).await;
