@@ -8,7 +8,6 @@ use super::{CliError, Streams, format, write_message};
 use crate::registry::{Play, Scenario};
 use crate::trace::{Trace, TraceForm};
 use std::time::Instant;
-use wavetank_sim::runner::Run;
 use wavetank_sim::shrink::{self, Shrunk};
 
 /// Shrinks the run. It writes the capsule repeatedly during the search, so that an interrupted search
@@ -35,10 +34,7 @@ pub(crate) fn shrink(
     let started = Instant::now();
     let bar = Progress::of_plans(streams.err_is_terminal);
     let mut error = None;
-    let mut run = |plan| {
-        let Run { report, fault_ids, schedule, .. } = run(plan, Trace::default());
-        Run { report, fault_ids, schedule, trace: () }
-    };
+    let mut run = |plan| run(plan, Trace::default()).without_trace();
     let shrunk = shrink::shrink(plan.clone(), &mut run, &mut |progress| {
         bar.tried(progress.tries, &progress.size.to_string());
         if progress.is_new && progress.tries.is_power_of_two() {
@@ -67,6 +63,9 @@ fn write_result(small: &Target<'_>, shrunk: &Shrunk, streams: &mut Streams<'_>) 
     writeln!(streams.out, "tried    {}", format::many(shrunk.tries, "run"))?;
     if shrunk.is_minimal {
         writeln!(streams.out, "minimal  no single element of the schedule can be left out")?;
+    }
+    if let Some(window) = &shrunk.window {
+        writeln!(streams.out, "\n{window}")?;
     }
     writeln!(streams.out, "verdict  {}", report.verdict)?;
     writeln!(streams.out, "replay   {}", format::replay_command(&small.named))?;

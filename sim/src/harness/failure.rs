@@ -91,7 +91,7 @@ fn shrink<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64) -> Option<(Shrunk, 
     let events = Cell::new(0);
     let mut run = |plan: Plan| {
         let about = match &plan.order {
-            EventOrder::Scheduled(_, elements) => {
+            EventOrder::Scheduled(_, elements) | EventOrder::HealedAfter(_, elements) => {
                 format!("a schedule of {} elements in the shrink of {}", elements.len(), about(seed))
             }
             EventOrder::Drawn | EventOrder::Recorded => {
