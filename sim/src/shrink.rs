@@ -94,6 +94,27 @@ pub fn source(plan: &Plan) -> String {
     source::of(plan)
 }
 
+/// Returns the Rust source of a test with this name. The test runs the plan with the expression `run`, and fails
+/// if the run fails. The expression is a function that takes a plan and returns a [`Run`], for example
+/// `|plan| storm(plan, Trace::default())` in parentheses.
+#[must_use]
+pub fn test(name: &str, plan: &Plan, run: &str) -> String {
+    source::test(name, plan, run)
+}
+
+/// The names that a printed test uses.
+pub mod prelude {
+    pub use super::Failure;
+    pub use crate::plan::fault_id::{FaultId, MessageFault};
+    pub use crate::plan::fault_kind::{Reactive, Scheduled};
+    pub use crate::plan::rng::{Ratio, Spans};
+    pub use crate::plan::{Budget, InitialState, Plan, RandomDelay, Recurrence};
+    pub use crate::schedule::{EventOrder, Fit};
+    pub use crate::{JudgeLevel, ServerIdx};
+    pub use std::time::Duration;
+    pub use wavetank_raft::{ReadPath, Span};
+}
+
 impl Failure {
     /// Returns the failure of a run with this verdict; `None` if the run did not fail.
     #[must_use]
@@ -350,8 +371,11 @@ fn size(plan: &Plan, tried: &Run<()>) -> Size {
 }
 
 /// Ends the chaos phase at the time of the failure, because later faults are not needed. A violation of
-/// liveness does not change the plan.
+/// liveness does not change the plan, and neither does a failure of a schedule.
 fn shortened(mut plan: Plan, report: &Report) -> Plan {
+    if !plan.order.elements().is_empty() {
+        return plan;
+    }
     let at = match &report.verdict {
         Verdict::Violated(violation) if violation.class == Class::Safety => violation.at,
         Verdict::Panicked(_) => report.virtual_time,

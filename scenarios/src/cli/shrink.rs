@@ -8,7 +8,8 @@ use super::{CliError, Streams, format, write_message};
 use crate::registry::{Play, Scenario};
 use crate::trace::{Trace, TraceForm};
 use std::time::Instant;
-use wavetank_sim::shrink::{self, Shrunk};
+use wavetank_sim::Plan;
+use wavetank_sim::shrink::{self, Failure, Shrunk};
 
 /// Shrinks the run. It writes the capsule repeatedly during the search, so that an interrupted search
 /// has a result.
@@ -69,7 +70,20 @@ fn write_result(small: &Target<'_>, shrunk: &Shrunk, streams: &mut Streams<'_>) 
     }
     writeln!(streams.out, "verdict  {}", report.verdict)?;
     writeln!(streams.out, "replay   {}", format::replay_command(&small.named))?;
-    writeln!(streams.out, "\n{}", shrink::source(&shrunk.plan).trim_end())?;
+    if let Played::Plan(scenario, plan) = &small.played {
+        writeln!(streams.out, "\n{}", test(scenario, plan, &shrunk.failure).trim_end())?;
+    }
     write_message(streams, &format!("the capsule is in {}", small.named));
     Ok(Status::of(&report.verdict))
+}
+
+/// Returns the Rust source of a test that runs the plan of a scenario.
+fn test(scenario: &Scenario, plan: &Plan, failure: &Failure) -> String {
+    let failure = match failure {
+        Failure::Check(check) => check.as_str(),
+        Failure::Panic(_) => "no_panic",
+    };
+    let name = format!("{failure}_in_{}_{}", scenario.name, plan.seed);
+    let path = format!("wavetank_scenarios::stories::storms::{}", scenario.name);
+    shrink::test(&name, plan, &format!("(|plan| {path}(plan, wavetank_scenarios::Trace::default()))"))
 }
