@@ -74,9 +74,10 @@ impl<'a> Target<'a> {
         let played = match capsule.content.clone() {
             Content::Schedule(schedule) => Played::Schedule(schedule),
             Content::Plan { scenario, plan } => {
-                let scenario = name::find(scenarios, &scenario).map_err(|error| {
+                let scenario = name::find(scenarios, &scenario).map_err(|_| {
                     CliError::new(format!(
-                        "`{named}` needs a scenario that this command does not have: {error}"
+                        "`{named}` is a run of `{scenario}`, which is not a scenario of this command; if a test \
+                         wrote the file, repeat the run in that test: WAVETANK_CAPSULE={named} cargo test {scenario}"
                     ))
                 })?;
                 Played::Plan(scenario, plan)
