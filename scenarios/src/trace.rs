@@ -1,6 +1,7 @@
 //! The trace of a run: the text in the requested form, and the log of the servers' steps.
 
 use clap::ValueEnum;
+use wavetank_sim::clients::kv::wire::command_text;
 use wavetank_sim::observe::step_log::StepLog;
 use wavetank_sim::observe::trace::{Full, Json, Story, TextTrace};
 use wavetank_sim::{Observation, Observer};
@@ -24,8 +25,8 @@ impl TraceForm {
     #[must_use]
     pub fn text(self, servers: usize) -> Option<Box<dyn TextTrace>> {
         match self {
-            Self::Story => Some(Box::new(Story::new(servers))),
-            Self::Full => Some(Box::new(Full::new())),
+            Self::Story => Some(Box::new(Story::new(servers).with_commands(command_text))),
+            Self::Full => Some(Box::new(Full::new().with_commands(command_text))),
             Self::Json => Some(Box::new(Json::default())),
             Self::None => None,
         }

@@ -8,6 +8,7 @@ use crate::registry::Scenario;
 use crate::trace::TraceForm;
 use std::path::Path;
 use wavetank_sim::Verdict;
+use wavetank_sim::clients::kv::wire::command_text;
 use wavetank_sim::observe::step_log::StepLog;
 use wavetank_sim::observe::trace::{Causes, Page};
 
@@ -54,7 +55,7 @@ pub(crate) fn why(
     let Some(step) = step else {
         return Err(CliError::new(format!("{name} did not fail; choose a step with --step")));
     };
-    let (_, past) = target.run_with(Some(Box::new(Causes::of(step))));
+    let (_, past) = target.run_with(Some(Box::new(Causes::of(step).with_commands(command_text))));
     streams.out.write_all(past.as_bytes())?;
     writeln!(streams.out, "\nrun      {}", target.named)?;
     writeln!(streams.out, "verdict  {}", report.verdict)?;

@@ -3,7 +3,7 @@
 //!
 //! The page is self-contained: it loads no other file.
 
-use super::{TextTrace, display};
+use super::{TextTrace, UNKNOWN, display};
 use crate::observe::observer::Observer;
 use crate::observe::topology::Topology;
 use crate::observe::{Fate, Observation, ObservationKind};
@@ -99,14 +99,14 @@ impl<S: Subject> Observer<S> for Page {
         let at = observation.at;
         match observation.kind {
             ObservationKind::Stepping { event: Event::Call { call, .. }, idx, .. } => {
-                self.event = format!("{idx} call {}", display::call(call));
+                self.event = format!("{idx} call {}", display::call(call, UNKNOWN));
             }
             ObservationKind::Stepping { .. } => self.event.clear(),
             ObservationKind::Stepped { idx, server, actions } => {
                 self.on_server_state(at, idx, &server.view());
                 for action in actions {
                     if let Action::Store(StoreJob::Persist(write)) = action {
-                        self.note(at, Some(idx), format!("write {}", display::write(write)));
+                        self.note(at, Some(idx), format!("write {}", display::write(write, UNKNOWN)));
                     }
                 }
                 if !self.event.is_empty() {
@@ -132,7 +132,7 @@ impl<S: Subject> Observer<S> for Page {
             ObservationKind::Paused(idx) => self.set_state(at, idx, ("z", 0, 0), "stands still".to_owned()),
             ObservationKind::Resumed(idx) => self.set_state(at, idx, ("F", 0, 0), "goes on".to_owned()),
             ObservationKind::Sent { from, to, rpc, carried, fate } => {
-                let what = format!("{from}>{to} q{:x} {}", rpc.0, display::message(carried));
+                let what = format!("{from}>{to} q{:x} {}", rpc.0, display::message(carried, UNKNOWN));
                 let mut message = |arrives: Option<Time>| {
                     let arrives = arrives.map(|time| time.0);
                     self.messages.push(json!([at.0, arrives, from.0, to.0, what]));

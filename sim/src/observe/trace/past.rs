@@ -3,7 +3,7 @@
 //! A step of a server depends on two earlier steps: the last step that changed the server, and the step that
 //! sent the message that the server handles. The text shows the earlier steps that changed a server.
 
-use super::{TextTrace, display};
+use super::{CommandText, TextTrace, UNKNOWN, display};
 use crate::observe::observer::Observer;
 use crate::observe::step_log::NodeState;
 use crate::observe::{MessageRef, Observation, ObservationKind};
@@ -16,9 +16,10 @@ use std::fmt::Write as _;
 use wavetank_raft::{Action, Event, NodeId, RpcId, StoreJob, Time};
 
 /// The causal past of one step.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Causes {
     of: u64,
+    commands: CommandText,
     steps: DiGraph<CausalStep, ()>,
     /// For each server, the last step that changed it, and its last step of any kind.
     latest: [Option<(NodeIndex, NodeIndex)>; ServerIdx::MAX_SERVERS],
@@ -51,7 +52,23 @@ impl Causes {
     /// Creates a trace of the causal past of the step with this number.
     #[must_use]
     pub fn of(step: u64) -> Self {
-        Self { of: step, ..Self::default() }
+        Self {
+            of: step,
+            commands: UNKNOWN,
+            steps: DiGraph::new(),
+            latest: Default::default(),
+            sent: BTreeMap::new(),
+            answered: None,
+            before: None,
+            event: Default::default(),
+            network: Vec::new(),
+        }
+    }
+
+    /// Shows commands by this function.
+    #[must_use]
+    pub fn with_commands(self, commands: CommandText) -> Self {
+        Self { commands, ..self }
     }
 
     /// Writes the steps, with the changes of the network between them.
@@ -95,7 +112,7 @@ impl Causes {
     }
 
     fn on_event<S: Subject>(&mut self, idx: ServerIdx, event: &EventOf<S>, server: &S) {
-        let (verb, detail) = display::event::<S>(event);
+        let (verb, detail) = display::event::<S>(event, self.commands);
         let sender = |is_response, from, rpc| {
             let from = ServerIdx::of(from)?;
             self.sent.get(&(is_response, from, idx, rpc)).copied()
@@ -222,7 +239,7 @@ impl<S: Subject> Observer<S> for Causes {
                 self.add_change(
                     observation,
                     idx,
-                    &format!("torn     {} after {kept}", display::write(write)),
+                    &format!("torn     {} after {kept}", display::write(write, self.commands)),
                 );
             }
             ObservationKind::Applied { idx, batch, .. } => {
