@@ -1,10 +1,10 @@
 //! The failures of a sweep, grouped by property: the shortest failure of each kind is told, and the others are
 //! counted.
 
-use super::format::{self, many};
+use super::format::many;
 use super::tally::{FailureKind, Tally};
 use super::target::{self, Target};
-use crate::registry::Scenario;
+use crate::registry::Suite;
 use crate::trace::TraceForm;
 use std::collections::BTreeMap;
 use std::fs;
@@ -79,7 +79,7 @@ pub(crate) fn groups(tallies: &[Tally]) -> Vec<Group<'_>> {
 
 /// Prints the groups, and writes a capsule of the shortest run of each.
 pub(crate) fn write(
-    scenarios: &[Scenario],
+    suite: &Suite,
     tallies: &[Tally],
     judges: JudgeLevel,
     out: &mut dyn Write,
@@ -87,13 +87,13 @@ pub(crate) fn write(
     let groups = groups(tallies);
     let mut left = LINES;
     for (at, group) in groups.iter().enumerate() {
-        let target = target_of(scenarios, group, judges);
+        let target = target_of(suite, group, judges);
         writeln!(out, "\n{}: {}", group.title(), many(group.count(), "run"))?;
         // What one group leaves is for the next ones.
         let share = (left / (groups.len() - at)).max(LEAST);
         left = left.saturating_sub(write_story(&target, share, out)?);
-        writeln!(out, "  replay   {}", format::replay_command(&target.named))?;
-        let path = target::default_path(group.shortest().0, group.shortest().1.shortest.seed);
+        writeln!(out, "  replay   {}", target.replay_command())?;
+        let path = target::default_path(suite, group.shortest().0, group.shortest().1.shortest.seed);
         if keep(&target, &path) {
             writeln!(out, "  capsule  {}", path.display())?;
         }
@@ -105,10 +105,10 @@ pub(crate) fn write(
 }
 
 /// The shortest run of a group.
-pub(crate) fn target_of<'a>(scenarios: &'a [Scenario], group: &Group<'_>, judges: JudgeLevel) -> Target<'a> {
+pub(crate) fn target_of<'a>(suite: &'a Suite, group: &Group<'_>, judges: JudgeLevel) -> Target<'a> {
     let (name, failures) = group.shortest();
-    let scenario = scenarios.iter().find(|scenario| scenario.name == name);
-    Target::judged(scenario.expect("every row belongs to a scenario"), failures.shortest.seed, judges)
+    let scenario = suite.scenarios.iter().find(|scenario| scenario.name == name);
+    Target::judged(suite, scenario.expect("every row belongs to a scenario"), failures.shortest.seed, judges)
 }
 
 /// Writes the capsule of a failure if possible. If the file cannot be written, the run can still be

@@ -11,7 +11,7 @@ use super::progress_bar::Progress;
 use super::table::{self, WallClock};
 use super::tally::Tally;
 use super::{CliError, Streams, failures, name, write_message};
-use crate::registry::{Chapter, Scenario};
+use crate::registry::{Chapter, Scenario, Suite};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -24,12 +24,12 @@ const SEEDS_PER_STORY: u64 = 32;
 
 /// Runs the sweep and prints the result.
 pub(crate) fn sweep(
-    scenarios: &[Scenario],
+    suite: &Suite,
     arguments: &SweepArguments,
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
     let judges = arguments.judges.into();
-    let work = Work { rows: rows(scenarios, arguments)?, shard: arguments.shard, judges };
+    let work = Work { rows: rows(suite, arguments)?, suite, shard: arguments.shard, judges };
     if work.runs() == 0 {
         return Err(CliError::new("there is nothing to run: this shard contains no run"));
     }
@@ -41,12 +41,12 @@ pub(crate) fn sweep(
     }
     let status = tallies.iter().map(Tally::status).max().unwrap_or(Status::Vacuous);
     if arguments.json {
-        table::write_json(&tallies, status.code(), streams.out)?;
+        table::write_json(suite, &tallies, status.code(), streams.out)?;
     } else {
         let wall_clock = if streams.out_is_terminal { WallClock::Shown } else { WallClock::Hidden };
         table::write(&tallies, wall_clock, streams.out)?;
         writeln!(streams.out, "{}", coverage.line())?;
-        failures::write(scenarios, &tallies, judges, streams.out)?;
+        failures::write(suite, &tallies, judges, streams.out)?;
     }
     streams.out.flush()?;
     write_message(streams, &speed(&tallies, begun.elapsed()));
@@ -54,18 +54,15 @@ pub(crate) fn sweep(
 }
 
 /// The rows of the sweep: the named scenarios, or all scenarios.
-fn rows<'a>(
-    scenarios: &'a [Scenario],
-    arguments: &SweepArguments,
-) -> Result<Vec<(&'a Scenario, Seeds)>, CliError> {
+fn rows<'a>(suite: &'a Suite, arguments: &SweepArguments) -> Result<Vec<(&'a Scenario, Seeds)>, CliError> {
     let endless = arguments.time.or(arguments.until_covered).map(|_| u64::MAX);
     let seeds = arguments.seeds.unwrap_or_else(|| Seeds::first_of_all(endless.unwrap_or(SEEDS)));
     if arguments.scenarios.is_empty() {
-        return Ok(scenarios.iter().map(|scenario| (scenario, share(scenario, seeds))).collect());
+        return Ok(suite.scenarios.iter().map(|scenario| (scenario, share(scenario, seeds))).collect());
     }
     let mut rows: Vec<(&Scenario, Seeds)> = Vec::new();
     for wanted in &arguments.scenarios {
-        let scenario = name::find(scenarios, wanted)?;
+        let scenario = name::find(suite, wanted)?;
         if rows.iter().all(|(row, _)| row.name != scenario.name) {
             rows.push((scenario, seeds));
         }
