@@ -71,6 +71,30 @@ impl Causes {
         Self { commands, ..self }
     }
 
+    /// Returns the numbers of the steps that the text shows, oldest first.
+    pub(super) fn steps(&self) -> Vec<u64> {
+        let Some(last) = self.steps.node_indices().next_back() else { return Vec::new() };
+        let shown = self.shown(&self.past(last), last);
+        shown[shown.len().saturating_sub(LINES)..].iter().map(|step| step.step).collect()
+    }
+
+    /// Returns the step and all steps on which it depends, oldest first.
+    fn past(&self, last: NodeIndex) -> Vec<NodeIndex> {
+        let mut search = Dfs::new(Reversed(&self.steps), last);
+        let mut past = Vec::new();
+        while let Some(node) = search.next(Reversed(&self.steps)) {
+            past.push(node);
+        }
+        past.sort_unstable();
+        past
+    }
+
+    /// Returns those of the steps that changed a server, and the last step.
+    fn shown(&self, past: &[NodeIndex], last: NodeIndex) -> Vec<&CausalStep> {
+        let shown = past.iter().map(|&node| &self.steps[node]);
+        shown.filter(|step| step.changes || step.step == self.steps[last].step).collect()
+    }
+
     /// Writes the steps, with the changes of the network between them.
     fn write_steps(&self, shown: &[&CausalStep], text: &mut String) {
         let first = shown.first().map_or(0, |step| step.step);
@@ -177,15 +201,8 @@ impl Causes {
 impl TextTrace for Causes {
     fn take(&mut self) -> String {
         let Some(last) = self.steps.node_indices().next_back() else { return String::new() };
-        let mut search = Dfs::new(Reversed(&self.steps), last);
-        let mut past = Vec::new();
-        while let Some(node) = search.next(Reversed(&self.steps)) {
-            past.push(node);
-        }
-        past.sort_unstable();
-        let shown = past.iter().map(|&node| &self.steps[node]);
-        let shown: Vec<&CausalStep> =
-            shown.filter(|step| step.changes || step.step == self.steps[last].step).collect();
+        let past = self.past(last);
+        let shown = self.shown(&past, last);
         let mut text = format!(
             "step {} depends on {} of the {} steps before it; {} of them changed a server\n\n",
             self.steps[last].step,
