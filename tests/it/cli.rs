@@ -427,7 +427,8 @@ impl Simulation for Fake {
 }
 
 fn write(trace: &mut Trace, at: Time) {
-    trace.on_observation(&Observation { at, step: 1, kind: ObservationKind::Paused(ServerIdx(0)) });
+    let kind = ObservationKind::<wavetank_raft::Server>::Paused(ServerIdx(0));
+    trace.on_observation(&Observation { at, step: 1, kind });
 }
 
 fn violation(class: Class) -> Violation {
