@@ -1,10 +1,6 @@
 //! Five bugs that people really make.
 
-use crate::{Request, Response, Tiny, TinyProtocol};
-use std::sync::Arc;
-use wavetank_raft::store::StoreError;
-use wavetank_raft::{Action, Configuration, Deadline, Event, Index, Time};
-use wavetank_sim::{Start, Subject, View};
+use std::sync::OnceLock;
 
 /// A bug that can be switched on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -33,42 +29,17 @@ impl Bug {
     ];
 }
 
-/// A server with the bug at this place of [`Bug::ALL`].
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct WithBug<const BUG: usize>(Tiny);
+static CHOSEN: OnceLock<Bug> = OnceLock::new();
 
-impl<const BUG: usize> Subject for WithBug<BUG> {
-    type Protocol = TinyProtocol;
-    type Scratch = ();
+/// Switches a bug on in all servers of this process. The command line does so before the first server starts.
+///
+/// # Panics
+/// Panics if a bug is on already.
+pub fn switch_on(bug: Bug) {
+    CHOSEN.set(bug).expect("one bug is enough to be found");
+}
 
-    fn name(&self) -> &'static str {
-        Bug::ALL[BUG].0
-    }
-
-    fn start(start: Start<'_>) -> Result<Self, StoreError> {
-        let tiny = Tiny::start(start)?;
-        Ok(Self(Tiny { bug: Some(Bug::ALL[BUG].1), ..tiny }))
-    }
-
-    fn step(
-        &mut self,
-        now: Time,
-        event: Event<Request, Response>,
-        (): &mut (),
-        actions: &mut Vec<Action<Request, Response>>,
-    ) {
-        self.0.step(now, event, &mut (), actions);
-    }
-
-    fn deadline(&self) -> Deadline {
-        self.0.deadline()
-    }
-
-    fn view(&self) -> View {
-        self.0.view()
-    }
-
-    fn configuration(&self) -> Option<Option<(Index, &Arc<Configuration>)>> {
-        self.0.configuration()
-    }
+/// The bug that is on.
+pub(crate) fn chosen() -> Option<Bug> {
+    CHOSEN.get().copied()
 }

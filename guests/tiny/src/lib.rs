@@ -13,7 +13,7 @@ mod bugs;
 mod messages;
 mod rules;
 
-pub use bugs::{Bug, WithBug};
+pub use bugs::{Bug, switch_on};
 pub use messages::{Request, Response, TinyProtocol};
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{
     Action, Answer, Call, Configuration, Data, Deadline, DeadlineReason, Entropy, Entry, Event, Extended,
-    Halt, HardState, Index, Leader, LogId, LogOp, NodeId, Outcome, Payload, ReadPath, RequestError,
+    Halt, HardState, Index, Leader, LogId, LogOp, NodeId, Observed, Outcome, Payload, ReadPath, RequestError,
     RequestId, RoleName, RpcId, Settings, StoreJob, Term, Time, Token, Write,
 };
 use wavetank_sim::{Start, Subject, View};
@@ -122,7 +122,7 @@ impl Subject for Tiny {
             deadline: start.now,
             // A server never uses a number twice, not even after a restart.
             rpc: RpcId(u64::from(start.boot.incarnation) << 32),
-            bug: None,
+            bug: bugs::chosen(),
             actions: Vec::new(),
         };
         tiny.reset_election_timer();
@@ -212,6 +212,12 @@ impl Tiny {
         self.tokens.resize(self.log.len(), self.issued.next());
         let op = if replaces { LogOp::Replace } else { LogOp::Append };
         self.write(None, op(entries.into()));
+        if let Payload::Configuration(members) = &entries[0].payload {
+            // The transport learns the addresses of the members.
+            let peers = members.servers().iter().cloned();
+            let observe = |peer| Action::Observe(Observed::Peer { removed: false, peer });
+            self.actions.extend(peers.map(observe));
+        }
     }
 
     fn write(&mut self, hard_state: Option<HardState>, log: LogOp) {
@@ -293,8 +299,7 @@ impl Tiny {
         }
         self.current_term = Term(1);
         self.store_term_and_vote();
-        let payload = Payload::Configuration(Arc::new(configuration));
-        self.store_entries(&[Entry::new(Term(1), Index(1), payload)]);
+        self.store_entries(&[Entry::new(Term(1), Index(1), Payload::Configuration(configuration.into()))]);
         self.when_durable(Action::Answer { request, outcome: Ok(Answer::Done) });
     }
 

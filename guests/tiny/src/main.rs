@@ -2,15 +2,17 @@
 use wavetank_sim::clients::kv::Kv;
 use wavetank_sim::clients::kv::clients::{Clients, KvPlan};
 use wavetank_sim::clients::kv::judges::{ClientJudges, Promises};
+use wavetank_sim::observe::trace::{Full, TextTrace};
 use wavetank_sim::runner::Runner;
 use wavetank_sim::{Plan, ServerIdx, ServerSet, Subject, Verdict};
-use wavetank_tiny::{Tiny, WithBug};
+use wavetank_tiny::{Bug, Tiny};
 
 fn sweep<S: Subject>(from: u64, to: u64) {
     let mut counts = std::collections::BTreeMap::<String, u64>::new();
     for seed in from..to {
         let mut plan = Plan::storm(seed);
         plan.config.pre_vote_disabled = true;
+        let birth = plan.birth;
         let servers = ServerSet::first(plan.server_count());
         let runner = Runner {
             name: "storm".to_owned(),
@@ -24,7 +26,7 @@ fn sweep<S: Subject>(from: u64, to: u64) {
         let kind = match &report.verdict {
             Verdict::Held => "held".to_owned(),
             Verdict::Violated(v) => {
-                println!("{seed}: {} {}", v.check, v.what);
+                println!("{seed}: {} {} {:?}", v.check, v.what, birth);
                 v.check.clone()
             }
             Verdict::Vacuous(_) => "vacuous".to_owned(),
@@ -45,13 +47,28 @@ fn sweep<S: Subject>(from: u64, to: u64) {
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     let (from, to) = (args[2].parse().unwrap(), args[3].parse().unwrap());
-    match args[1].as_str() {
-        "none" => sweep::<Tiny>(from, to),
-        "0" => sweep::<WithBug<0>>(from, to),
-        "1" => sweep::<WithBug<1>>(from, to),
-        "2" => sweep::<WithBug<2>>(from, to),
-        "3" => sweep::<WithBug<3>>(from, to),
-        "4" => sweep::<WithBug<4>>(from, to),
-        _ => panic!(),
+    if args[1] == "trace" {
+        let seed = from;
+        let mut plan = Plan::storm(seed);
+        plan.config.pre_vote_disabled = true;
+        println!("{plan:#?}");
+        let servers = ServerSet::first(plan.server_count());
+        let runner = Runner {
+            name: "storm".to_owned(),
+            workload: Box::new(Clients::new(KvPlan::from(&plan.clients), servers, plan.seed)),
+            custom: ClientJudges::new(Promises::from(&plan)),
+            make: Box::new(|_: ServerIdx| Kv::default()),
+            trace: Some(Full::new()),
+            plan,
+        };
+        let run = runner.run_subjects::<Tiny>();
+        println!("{:#?}", run.report);
+        println!("{}", run.trace.unwrap().take());
+        return;
     }
+    if args[1] != "none" {
+        let n: usize = args[1].parse().unwrap();
+        wavetank_tiny::switch_on(Bug::ALL[n].1);
+    }
+    sweep::<Tiny>(from, to);
 }
