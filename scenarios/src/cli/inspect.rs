@@ -4,8 +4,8 @@ use super::exit::Status;
 use super::file::AtomicFile;
 use super::target::Target;
 use super::{CliError, Streams, format, write_message};
-use crate::registry::Scenario;
-use crate::trace::TraceForm;
+use crate::registry::Suite;
+use crate::trace::{TraceForm, TraceText};
 use std::path::Path;
 use wavetank_sim::Verdict;
 use wavetank_sim::observe::step_log::StepLog;
@@ -14,12 +14,12 @@ use wavetank_sim::observe::trace::{Causes, Page};
 /// Prints the first step at which two runs differ. For a capsule, it compares the recorded run and not
 /// a replay.
 pub(crate) fn diff(
-    scenarios: &[Scenario],
+    suite: &Suite,
     one: &str,
     other: &str,
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
-    let (one, other) = (Target::find(scenarios, one)?, Target::find(scenarios, other)?);
+    let (one, other) = (Target::find(suite, one)?, Target::find(suite, other)?);
     let step_log = |target: &Target<'_>| {
         target.kept.as_ref().map_or_else(|| target.step_log().1, |kept| kept.step_log.clone())
     };
@@ -39,12 +39,12 @@ pub(crate) fn diff(
 
 /// Prints the events that led to the failure of a run, or to another step.
 pub(crate) fn why(
-    scenarios: &[Scenario],
+    suite: &Suite,
     name: &str,
     step: Option<u64>,
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
-    let target = Target::find(scenarios, name)?;
+    let target = Target::find(suite, name)?;
     let (report, _) = target.run(TraceForm::None);
     let step = step.or(match &report.verdict {
         Verdict::Violated(violation) => Some(violation.step),
@@ -54,7 +54,7 @@ pub(crate) fn why(
     let Some(step) = step else {
         return Err(CliError::new(format!("{name} did not fail; choose a step with --step")));
     };
-    let (_, past) = target.run_with(Some(Box::new(Causes::of(step))));
+    let (_, past) = target.run_with(Some(TraceText::Causes(Causes::of(step))));
     streams.out.write_all(past.as_bytes())?;
     writeln!(streams.out, "\nrun      {}", target.named)?;
     writeln!(streams.out, "verdict  {}", report.verdict)?;
@@ -63,14 +63,14 @@ pub(crate) fn why(
 
 /// Writes a run as a page for a browser.
 pub(crate) fn view(
-    scenarios: &[Scenario],
+    suite: &Suite,
     name: &str,
     path: &Path,
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
-    let target = Target::find(scenarios, name)?;
+    let target = Target::find(suite, name)?;
     let mut file = AtomicFile::create(path)?;
-    let (report, shows) = target.run_with(Some(Box::new(Page::new(target.servers()))));
+    let (report, shows) = target.run_with(Some(TraceText::Page(Page::new(target.servers()))));
     let mark = match &report.verdict {
         Verdict::Violated(violation) => Some(violation.at),
         Verdict::Panicked(_) => Some(report.virtual_time),

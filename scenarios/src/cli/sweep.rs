@@ -12,7 +12,7 @@ use super::table::{self, WallClock};
 use super::tally::{Failure, Tally};
 use super::target::{self, Target};
 use super::{CliError, Streams, name, write_message};
-use crate::registry::{Chapter, Scenario};
+use crate::registry::{Chapter, Scenario, Suite};
 use crate::trace::TraceForm;
 use std::fs;
 use std::io::{self, Write};
@@ -31,12 +31,12 @@ const SEEDS_PER_STORY: u64 = 32;
 
 /// Runs the sweep and prints the result.
 pub(crate) fn sweep(
-    scenarios: &[Scenario],
+    suite: &Suite,
     arguments: &SweepArguments,
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
     let judges = arguments.judges.into();
-    let work = Work { rows: rows(scenarios, arguments)?, shard: arguments.shard, judges };
+    let work = Work { rows: rows(suite, arguments)?, suite, shard: arguments.shard, judges };
     if work.runs() == 0 {
         return Err(CliError::new("there is nothing to run: this shard contains no run"));
     }
@@ -48,12 +48,12 @@ pub(crate) fn sweep(
     }
     let status = tallies.iter().map(Tally::status).max().unwrap_or(Status::Vacuous);
     if arguments.json {
-        table::write_json(&tallies, status.code(), streams.out)?;
+        table::write_json(suite, &tallies, status.code(), streams.out)?;
     } else {
         let wall_clock = if streams.out_is_terminal { WallClock::Shown } else { WallClock::Hidden };
         table::write(&tallies, wall_clock, streams.out)?;
         writeln!(streams.out, "{}", coverage.line())?;
-        show_failures(scenarios, &tallies, judges, streams.out)?;
+        show_failures(suite, &tallies, judges, streams.out)?;
     }
     streams.out.flush()?;
     write_message(streams, &speed(&tallies, begun.elapsed()));
@@ -61,18 +61,15 @@ pub(crate) fn sweep(
 }
 
 /// The rows of the sweep: the named scenarios, or all scenarios.
-fn rows<'a>(
-    scenarios: &'a [Scenario],
-    arguments: &SweepArguments,
-) -> Result<Vec<(&'a Scenario, Seeds)>, CliError> {
+fn rows<'a>(suite: &'a Suite, arguments: &SweepArguments) -> Result<Vec<(&'a Scenario, Seeds)>, CliError> {
     let endless = arguments.time.or(arguments.until_covered).map(|_| u64::MAX);
     let seeds = arguments.seeds.unwrap_or_else(|| Seeds::first_of_all(endless.unwrap_or(SEEDS)));
     if arguments.scenarios.is_empty() {
-        return Ok(scenarios.iter().map(|scenario| (scenario, share(scenario, seeds))).collect());
+        return Ok(suite.scenarios.iter().map(|scenario| (scenario, share(scenario, seeds))).collect());
     }
     let mut rows: Vec<(&Scenario, Seeds)> = Vec::new();
     for wanted in &arguments.scenarios {
-        let scenario = name::find(scenarios, wanted)?;
+        let scenario = name::find(suite, wanted)?;
         if rows.iter().all(|(row, _)| row.name != scenario.name) {
             rows.push((scenario, seeds));
         }
@@ -123,7 +120,7 @@ fn play(
 /// Prints each failure with the command that repeats it. Also prints the shortest story of each kind of
 /// failure.
 fn show_failures(
-    scenarios: &[Scenario],
+    suite: &Suite,
     tallies: &[Tally],
     judges: JudgeLevel,
     out: &mut dyn Write,
@@ -132,18 +129,18 @@ fn show_failures(
         for failure in &tally.failures {
             let named = format!("{}:{}", tally.scenario, failure.seed);
             writeln!(out, "\n{named}  {}", failure.verdict)?;
-            writeln!(out, "  {}", format::replay_command(&named))?;
+            writeln!(out, "  {}", suite.replay_command(&named))?;
         }
         let more = tally.failed - tally.failures.len() as u64;
         if 0 < more {
             writeln!(out, "\n{}: also {} under other seeds", tally.scenario, many(more, "failure"))?;
         }
-        let scenario = scenarios.iter().find(|scenario| scenario.name == tally.scenario);
+        let scenario = suite.scenarios.iter().find(|scenario| scenario.name == tally.scenario);
         let scenario = scenario.expect("every tally belongs to a scenario");
         for failure in tally.shortest_failures() {
-            let target = Target::judged(scenario, failure.seed, judges);
+            let target = Target::judged(suite, scenario, failure.seed, judges);
             show_story(&target, failure, out)?;
-            let path = target::default_path(scenario.name, failure.seed);
+            let path = target::default_path(suite, scenario.name, failure.seed);
             if keep(&target, &path) {
                 writeln!(out, "  the capsule is in {}", path.display())?;
             }

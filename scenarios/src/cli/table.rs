@@ -2,6 +2,7 @@
 
 use super::format::{self, grouped};
 use super::tally::{Failure, Histogram, Sometimes, Tally, sum, sum_counts};
+use crate::registry::Suite;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -117,6 +118,10 @@ fn totals(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
         let why = format!("{} (parts that the servers do not show)", checks.join(", "));
         writeln!(out, "{}", format::paragraph("off", &why))?;
     }
+    let excluded: BTreeMap<&String, &String> = tallies.iter().flat_map(|tally| &tally.excluded).collect();
+    for (check, line) in excluded {
+        writeln!(out, "{}", format::paragraph("excluded", &format!("{check} ({line})")))?;
+    }
     let in_runs = format!("{} (number of runs with the event)", format::counts(&sometimes));
     writeln!(out, "{}", format::paragraph("sometimes", &in_runs))?;
     if !never.is_empty() {
@@ -151,8 +156,13 @@ fn membership(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// The sweep as one JSON object. Nothing in it depends on the wall clock.
-pub(crate) fn write_json(tallies: &[Tally], status: u8, out: &mut dyn Write) -> io::Result<()> {
-    let sweep = Sweep { status, rows: tallies.iter().map(Row::of).collect() };
+pub(crate) fn write_json(
+    suite: &Suite,
+    tallies: &[Tally],
+    status: u8,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let sweep = Sweep { status, rows: tallies.iter().map(|tally| Row::of(suite, tally)).collect() };
     serde_json::to_writer_pretty(&mut *out, &sweep)?;
     writeln!(out)
 }
@@ -176,7 +186,9 @@ struct Row<'a> {
     faults: &'a BTreeMap<String, u64>,
     witnessed: &'a BTreeMap<String, u64>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    off: BTreeMap<String, String>,
+    off: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    excluded: &'a BTreeMap<String, String>,
     blind: Vec<String>,
     sometimes: &'a BTreeMap<String, Sometimes>,
     membership: &'a BTreeMap<String, ChangeCounts>,
@@ -204,13 +216,13 @@ struct FailureRow<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn of(tally: &'a Tally) -> Self {
+    fn of(suite: &Suite, tally: &'a Tally) -> Self {
         let failure = |failure: &'a Failure| FailureRow {
             seed: failure.seed,
             status: failure.status.code(),
             spoke: &failure.failed_check,
             verdict: &failure.verdict,
-            replay: format::replay_command(&format!("{}:{}", tally.scenario, failure.seed)),
+            replay: suite.replay_command(&format!("{}:{}", tally.scenario, failure.seed)),
         };
         Self {
             scenario: &tally.scenario,
@@ -223,7 +235,8 @@ impl<'a> Row<'a> {
             messages: tally.messages,
             faults: &tally.faults,
             witnessed: &tally.witnessed,
-            off: tally.off.clone(),
+            off: &tally.off,
+            excluded: &tally.excluded,
             blind: tally.blind(),
             sometimes: &tally.sometimes,
             membership: &tally.membership,
@@ -250,7 +263,8 @@ mod tests {
         let text = |tally: &Tally| {
             let (mut table, mut json) = (Vec::new(), Vec::new());
             write(std::slice::from_ref(tally), WallClock::Hidden, &mut table).expect("a table is written");
-            write_json(std::slice::from_ref(tally), 0, &mut json).expect("an object is written");
+            write_json(&Suite::of_ours(&[]), std::slice::from_ref(tally), 0, &mut json)
+                .expect("an object is written");
             [table, json].map(|text| String::from_utf8(text).expect("text"))
         };
         let [table, json] = text(&tally);
@@ -259,5 +273,10 @@ mod tests {
         let [table, json] = text(&tally);
         assert!(table.contains("election_safety (role, term)"), "{table}");
         assert!(json.contains("\"election_safety\": \"role, term\""), "{json}");
+        assert!(!table.contains("\nexcluded") && !json.contains("\"excluded\""), "{table}{json}");
+        tally.excluded.insert("log_matching".to_owned(), "page 3: logs may differ".to_owned());
+        let [table, json] = text(&tally);
+        assert!(table.contains("\nexcluded   log_matching (page 3: logs may differ)"), "{table}");
+        assert!(json.contains("\"log_matching\": \"page 3: logs may differ\""), "{json}");
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Tally {
     /// The checks that were off in some run because the servers do not show what they need, with the missing
     /// parts.
     pub(crate) off: BTreeMap<String, String>,
+    /// The checks that the documents of the servers' implementation exclude, with the line that excludes each.
+    pub(crate) excluded: BTreeMap<String, String>,
     pub(crate) sometimes: BTreeMap<String, Sometimes>,
     pub(crate) membership: BTreeMap<String, ChangeCounts>,
     pub(crate) leaderless: Histogram,
@@ -90,6 +92,7 @@ impl Tally {
         sum(&mut self.faults, &report.faults);
         sum(&mut self.witnessed, &report.witnessed);
         self.off.extend(report.off.clone());
+        self.excluded.extend(report.excluded.clone());
         for (name, &times) in &report.sometimes {
             let total = self.sometimes.entry(name.clone()).or_default();
             total.times += times;

@@ -7,7 +7,7 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::violated;
 use crate::plan::server_set::{ServerIdx, ServerSet};
-use crate::subject::{EventOf, Parts, Subject};
+use crate::subject::{EventOf, OURS, Parts, Subject};
 use std::fmt;
 use wavetank_raft::{Event, Span, Time};
 
@@ -39,9 +39,6 @@ impl Default for Conduct {
         }
     }
 }
-
-/// The name of our own server. A message about it need not say which implementation it is.
-const OURS: &str = "wavetank";
 
 impl Conduct {
     pub(super) const NAME: &'static str = "conduct";
@@ -108,7 +105,8 @@ impl Conduct {
         Some((idx, violated(format_args!("{idx} never asks to be woken"))?))
     }
 
-    /// Adds the name of the implementation to a message about a server, unless it is our own.
+    /// Adds the name of the implementation to a message about a server, unless it is our own: a message about
+    /// our server need not say which implementation it is.
     #[cold]
     pub(super) fn named(&self, idx: ServerIdx, what: String) -> String {
         match self.names[idx.at()] {

@@ -11,7 +11,7 @@ use crate::engine::world::Unsettled;
 use crate::observe::observer::Observer;
 use crate::observe::report::{Class, Violation};
 use crate::observe::{Observation, ObservationKind};
-use crate::subject::Subject;
+use crate::subject::{Exclusion, Subject};
 use std::collections::BTreeMap;
 use wavetank_raft::{Span, Time};
 
@@ -43,6 +43,8 @@ pub struct Judges {
     witnessed: [u64; CHECKS.len()],
     calls: EveryCallEnds,
     conduct: Conduct,
+    /// The checks that the documents of a subject exclude, with the line that excludes each.
+    excluded: BTreeMap<&'static str, &'static str>,
     election_timeout: Span,
     progress: Progress,
     sometimes: Sometimes,
@@ -68,6 +70,7 @@ impl Judges {
             witnessed: [0; CHECKS.len()],
             calls: EveryCallEnds::new(options.liveness.election_timeout),
             conduct: Conduct::default(),
+            excluded: BTreeMap::new(),
             election_timeout: options.liveness.election_timeout,
             progress: Progress::new(options.liveness),
             sometimes: Sometimes::default(),
@@ -99,6 +102,7 @@ impl Judges {
                 if let ObservationKind::Booted { idx, server, .. } = &observation.kind {
                     self.conduct.booted(*idx, *server, observation.at);
                     self.disable_blind_checks();
+                    self.exclude(server.exclusions());
                 }
                 self.judge_calls(observation);
                 self.judge(observation);
@@ -118,6 +122,16 @@ impl Judges {
         let shown = self.conduct.shown();
         let blind = CHECKS.iter().enumerate().filter(|(_, check)| !shown.has(check.needs));
         self.enabled = blind.fold(self.enabled, |enabled, (at, _)| enabled & !(1 << at));
+    }
+
+    /// Switches off the checks that the documents of a server's implementation exclude.
+    fn exclude(&mut self, exclusions: &'static [Exclusion]) {
+        for Exclusion { check, line } in exclusions {
+            let place = CHECKS.iter().position(|it| it.name == *check);
+            let at = place.unwrap_or_else(|| panic!("a subject excludes `{check}`, which is not a check"));
+            self.enabled &= !(1 << at);
+            self.excluded.insert(check, line);
+        }
     }
 
     fn judge<S: Subject>(&mut self, observation: &Observation<'_, S>) {
@@ -204,6 +218,12 @@ impl Judges {
         let all = needs.chain([(Progress::NAME, Progress::NEEDS), (Unsettled::CHECK, Unsettled::NEEDS)]);
         let blind = all.filter(|(_, needs)| !shown.has(*needs));
         blind.map(|(name, needs)| (name.to_owned(), needs.missing_in(shown).to_string())).collect()
+    }
+
+    /// The checks that the documents of a subject exclude, with the line that excludes each.
+    #[must_use]
+    pub fn excluded(&self) -> BTreeMap<String, String> {
+        self.excluded.iter().map(|(check, line)| ((*check).to_owned(), (*line).to_owned())).collect()
     }
 
     /// Returns the names of the checks that run with these options.

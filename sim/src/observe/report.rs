@@ -126,6 +126,10 @@ pub struct Report {
     /// The checks that were off because the servers do not show the parts that they need, with those parts.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub off: BTreeMap<String, String>,
+    /// The checks that were off because the documents of the servers' implementation exclude them, with the
+    /// line that excludes each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub excluded: BTreeMap<String, String>,
     /// For each event that should occur in a large set of runs, the number of times that it occurred.
     pub sometimes: BTreeMap<String, u64>,
     /// The numbers of membership changes, by kind of change.
@@ -165,6 +169,7 @@ impl Report {
             faults: BTreeMap::new(),
             witnessed: BTreeMap::new(),
             off: BTreeMap::new(),
+            excluded: BTreeMap::new(),
             sometimes: BTreeMap::new(),
             membership: BTreeMap::new(),
             situations: Vec::new(),

@@ -74,6 +74,7 @@ impl<E: CustomChecks, T> Observers<E, T> {
         report.commits = self.tally.commits;
         report.witnessed = self.judges.witnessed();
         report.off = self.judges.off();
+        report.excluded = self.judges.excluded();
         report.witnessed.extend(self.custom.witnessed());
         report.sometimes = self.judges.sometimes().counts();
         report.membership = self.changes.counts();
