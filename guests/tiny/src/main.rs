@@ -1,74 +1,54 @@
-//! temporary driver
-use wavetank_sim::clients::kv::Kv;
-use wavetank_sim::clients::kv::clients::{Clients, KvPlan};
-use wavetank_sim::clients::kv::judges::{ClientJudges, Promises};
-use wavetank_sim::observe::trace::{Full, TextTrace};
-use wavetank_sim::runner::Runner;
-use wavetank_sim::{Plan, ServerIdx, ServerSet, Subject, Verdict};
-use wavetank_tiny::{Bug, Tiny};
+//! The command: storms on servers of this package. `--bug NAME` before the subcommand switches a bug on.
 
-fn sweep<S: Subject>(from: u64, to: u64) {
-    let mut counts = std::collections::BTreeMap::<String, u64>::new();
-    for seed in from..to {
-        let mut plan = Plan::storm(seed);
-        plan.config.pre_vote_disabled = true;
-        let birth = plan.birth;
-        let servers = ServerSet::first(plan.server_count());
-        let runner = Runner {
-            name: "storm".to_owned(),
-            workload: Box::new(Clients::new(KvPlan::from(&plan.clients), servers, plan.seed)),
-            custom: ClientJudges::new(Promises::from(&plan)),
-            make: Box::new(|_: ServerIdx| Kv::default()),
-            trace: (),
-            plan,
+use std::io::{BufWriter, IsTerminal, stderr, stdout};
+use std::process::ExitCode;
+use tiny::{Bug, Tiny};
+use wavetank_scenarios::cli::{Streams, suite_main};
+use wavetank_scenarios::{Play, Suite};
+use wavetank_sim::Plan;
+
+fn main() -> ExitCode {
+    let mut args: Vec<String> = std::env::args().collect();
+    let mut streams = Streams {
+        out: &mut BufWriter::new(stdout().lock()),
+        err: &mut stderr(),
+        out_is_terminal: stdout().is_terminal(),
+        err_is_terminal: stderr().is_terminal(),
+    };
+    if args.get(1).is_some_and(|arg| arg == "--bug") {
+        let name = args.get(2).map_or("", String::as_str);
+        let Some((_, bug)) = Bug::ALL.into_iter().find(|(known, _)| *known == name) else {
+            let names = Bug::ALL.map(|(name, _)| name).join(", ");
+            let _ = writeln!(streams.err, "error: there is no bug `{name}`; there are {names}");
+            return ExitCode::FAILURE;
         };
-        let report = runner.run_subjects::<S>().report;
-        let kind = match &report.verdict {
-            Verdict::Held => "held".to_owned(),
-            Verdict::Violated(v) => {
-                println!("{seed}: {} {} {:?}", v.check, v.what, birth);
-                v.check.clone()
-            }
-            Verdict::Vacuous(_) => "vacuous".to_owned(),
-            Verdict::Panicked(m) => {
-                println!("{seed}: PANIC {m}");
-                "panic".to_owned()
-            }
-            other => format!("{other:?}"),
-        };
-        if seed == from {
-            println!("off: {:?}", report.off);
-        }
-        *counts.entry(kind).or_default() += 1;
+        tiny::switch_on(bug);
+        args.drain(1..3);
     }
-    println!("{counts:?}");
+    ExitCode::from(suite_main(&suite(), args, &mut streams))
 }
 
-fn main() {
-    let args: Vec<String> = std::env::args().collect();
-    let (from, to) = (args[2].parse().unwrap(), args[3].parse().unwrap());
-    if args[1] == "trace" {
-        let seed = from;
-        let mut plan = Plan::storm(seed);
-        plan.config.pre_vote_disabled = true;
-        println!("{plan:#?}");
-        let servers = ServerSet::first(plan.server_count());
-        let runner = Runner {
-            name: "storm".to_owned(),
-            workload: Box::new(Clients::new(KvPlan::from(&plan.clients), servers, plan.seed)),
-            custom: ClientJudges::new(Promises::from(&plan)),
-            make: Box::new(|_: ServerIdx| Kv::default()),
-            trace: Some(Full::new()),
-            plan,
-        };
-        let run = runner.run_subjects::<Tiny>();
-        println!("{:#?}", run.report);
-        println!("{}", run.trace.unwrap().take());
-        return;
+/// The storms without pre-votes.
+fn suite() -> Suite {
+    let mut suite = Suite::of_subject::<Tiny>("tiny");
+    for scenario in &mut suite.scenarios {
+        if let Play::Planned { plan, .. } = &mut scenario.play {
+            *plan = if scenario.name == "storm" { storm } else { storm_beyond_budget };
+        }
     }
-    if args[1] != "none" {
-        let n: usize = args[1].parse().unwrap();
-        wavetank_tiny::switch_on(Bug::ALL[n].1);
-    }
-    sweep::<Tiny>(from, to);
+    suite
+}
+
+fn storm(seed: u64) -> Plan {
+    without_pre_vote(Plan::storm(seed))
+}
+
+fn storm_beyond_budget(seed: u64) -> Plan {
+    without_pre_vote(Plan::storm_beyond_budget(seed))
+}
+
+/// Tiny has no pre-votes. The tank then demands no leader where only pre-votes let it keep its place.
+fn without_pre_vote(mut plan: Plan) -> Plan {
+    plan.config.pre_vote_disabled = true;
+    plan
 }
