@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
-use wavetank_raft::{Span, Time};
+use wavetank_raft::{Server, Span, Time};
 use wavetank_scenarios::cli::{Streams, main_with};
 use wavetank_scenarios::{Chapter, Play, Scenario, Trace};
 use wavetank_sim::observe::report::ChangeCounts;
@@ -427,7 +427,7 @@ impl Simulation for Fake {
 }
 
 fn write(trace: &mut Trace, at: Time) {
-    trace.on_observation(&Observation { at, step: 1, kind: ObservationKind::Paused(ServerIdx(0)) });
+    trace.on_observation(&Observation::<Server> { at, step: 1, kind: ObservationKind::Paused(ServerIdx(0)) });
 }
 
 fn violation(class: Class) -> Violation {

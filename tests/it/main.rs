@@ -24,3 +24,4 @@ mod rules;
 mod seeds;
 mod stores;
 mod stories;
+mod subjects;

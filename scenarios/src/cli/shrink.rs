@@ -5,7 +5,7 @@ use super::exit::Status;
 use super::progress_bar::Progress;
 use super::target::{Played, Target};
 use super::{CliError, Streams, format, write_message};
-use crate::registry::{Play, Scenario};
+use crate::registry::{Play, Scenario, Suite};
 use crate::trace::{Trace, TraceForm};
 use std::time::Instant;
 use wavetank_sim::Plan;
@@ -14,11 +14,11 @@ use wavetank_sim::shrink::{self, Failure, Shrunk};
 /// Shrinks the run. It writes the capsule repeatedly during the search, so that an interrupted search
 /// has a result.
 pub(crate) fn shrink(
-    scenarios: &[Scenario],
+    suite: &Suite,
     arguments: &ShrinkArguments,
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
-    let target = Target::find(scenarios, &arguments.run)?;
+    let target = Target::find(suite, &arguments.run)?;
     let Played::Plan(scenario, plan) = &target.played else {
         return Err(CliError::new(
             "a schedule cannot be shrunk: an exploration always finds a shortest schedule",
@@ -28,6 +28,7 @@ pub(crate) fn shrink(
         return Err(CliError::new(format!("{} is a story: only storms can be shrunk", scenario.name)));
     };
     let at = |plan| Target {
+        suite,
         played: Played::Plan(scenario, plan),
         kept: None,
         named: arguments.output.display().to_string(),
@@ -69,21 +70,22 @@ fn write_result(small: &Target<'_>, shrunk: &Shrunk, streams: &mut Streams<'_>) 
         writeln!(streams.out, "\n{window}")?;
     }
     writeln!(streams.out, "verdict  {}", report.verdict)?;
-    writeln!(streams.out, "replay   {}", format::replay_command(&small.named))?;
+    writeln!(streams.out, "replay   {}", small.replay_command())?;
     if let Played::Plan(scenario, plan) = &small.played {
-        writeln!(streams.out, "\n{}", test(scenario, plan, &shrunk.failure).trim_end())?;
+        let source = test(small.suite, scenario, plan, &shrunk.failure);
+        writeln!(streams.out, "\n{}", source.trim_end())?;
     }
     write_message(streams, &format!("the capsule is in {}", small.named));
     Ok(Status::of(&report.verdict))
 }
 
-/// Returns the Rust source of a test that runs the plan of a scenario.
-fn test(scenario: &Scenario, plan: &Plan, failure: &Failure) -> String {
+/// Returns the Rust source of a test that runs the plan of a scenario with the servers of a suite.
+fn test(suite: &Suite, scenario: &Scenario, plan: &Plan, failure: &Failure) -> String {
     let failure = match failure {
         Failure::Check(check) => check.as_str(),
         Failure::Panic(_) => "no_panic",
     };
     let name = format!("{failure}_in_{}_{}", scenario.name, plan.seed);
-    let path = format!("wavetank_scenarios::stories::storms::{}", scenario.name);
-    shrink::test(&name, plan, &format!("(|plan| {path}(plan, wavetank_scenarios::Trace::default()))"))
+    let run = format!("wavetank_scenarios::stories::storms::{}::<{}>", scenario.name, suite.subject_type);
+    shrink::test(&name, plan, &format!("(|plan| {run}(plan, wavetank_scenarios::Trace::default()))"))
 }

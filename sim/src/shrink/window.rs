@@ -61,7 +61,8 @@ impl Window {
         let expected = Self::REPEATS * self.elements.len() as u64;
         let sent = |run: &Run<()>| run.report.messages;
         // Servers that stay down get no messages. Then each repetition must send equally many.
-        let is_same = played == expected && sent(all) - sent(one) == (Self::REPEATS - 1) * (sent(one) - sent(none));
+        let is_same =
+            played == expected && sent(all) - sent(one) == (Self::REPEATS - 1) * (sent(one) - sent(none));
         is_same || (expected <= played + played / 4 && waiting(all) <= waiting(one))
     }
 
@@ -114,7 +115,9 @@ impl Shrinker<'_, '_> {
         }
         let schedule = self.play(self.best.plan.clone()).schedule;
         eprintln!("DBG tail");
-        for e in schedule.iter().rev().take(24).rev() { eprintln!("DBG {e}"); }
+        for e in schedule.iter().rev().take(24).rev() {
+            eprintln!("DBG {e}");
+        }
         let found = candidates(&schedule).into_iter().find_map(|candidate| self.checked(candidate))?;
         Some(self.with_less_before(found))
     }
