@@ -114,10 +114,6 @@ impl Shrinker<'_, '_> {
             return None;
         }
         let schedule = self.play(self.best.plan.clone()).schedule;
-        eprintln!("DBG tail");
-        for e in schedule.iter().rev().take(24).rev() {
-            eprintln!("DBG {e}");
-        }
         let found = candidates(&schedule).into_iter().find_map(|candidate| self.checked(candidate))?;
         Some(self.with_less_before(found))
     }
