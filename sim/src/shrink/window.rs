@@ -57,12 +57,11 @@ impl Window {
 
     /// True if the repetitions are fair. `none`, `one` and `all` are the runs with no repetition, one and all.
     fn is_fair(&self, none: &Run<()>, one: &Run<()>, all: &Run<()>) -> bool {
-        let played = (all.schedule.len() - none.schedule.len()) as u64;
+        let played = all.schedule.len().saturating_sub(none.schedule.len()) as u64;
         let expected = Self::REPEATS * self.elements.len() as u64;
-        let sent = |run: &Run<()>| run.report.messages;
+        let sent = |more: &Run<()>, less: &Run<()>| more.report.messages.saturating_sub(less.report.messages);
         // Servers that stay down get no messages. Then each repetition must send equally many.
-        let is_same =
-            played == expected && sent(all) - sent(one) == (Self::REPEATS - 1) * (sent(one) - sent(none));
+        let is_same = played == expected && sent(all, one) == (Self::REPEATS - 1) * sent(one, none);
         is_same || (expected <= played + played / 4 && waiting(all) <= waiting(one))
     }
 
@@ -144,7 +143,7 @@ impl Shrinker<'_, '_> {
     /// Runs the best plan with the elements before a window and some repetitions of the window. Returns `None`
     /// if the search is over.
     fn repeat(&mut self, window: &Window, repeats: u64) -> Option<Run<()>> {
-        let order = EventOrder::Scheduled(Fit::Similar, window.repeated(repeats));
+        let order = EventOrder::Scheduled(Fit::Repeating, window.repeated(repeats));
         (!self.is_over).then(|| self.play(Plan { order, ..self.best.plan.clone() }))
     }
 
@@ -176,7 +175,7 @@ impl Shrinker<'_, '_> {
 /// Returns the number of messages of a run that have not arrived.
 fn waiting(run: &Run<()>) -> u64 {
     let arrived = run.schedule.iter().filter(|element| matches!(element.choice, Choice::Deliver { .. }));
-    run.report.messages - arrived.count() as u64
+    run.report.messages.saturating_sub(arrived.count() as u64)
 }
 
 /// Returns the candidates in a schedule, the shortest first. Of the candidates with equally many elements, it

@@ -41,7 +41,7 @@ fn window_of<const BUG: u8>(why: &str) -> Window {
     assert_eq!(shrunk.failure, Failure::Check("progress".to_owned()));
     let window = shrunk.window.expect("the servers repeat themselves");
     assert!(window.why.contains(why), "{window}");
-    let order = EventOrder::Scheduled(Fit::Similar, window.schedule());
+    let order = EventOrder::Scheduled(Fit::Repeating, window.schedule());
     let report = run::<BUG>(Plan { order, ..shrunk.plan }).report;
     let Verdict::Violated(violation) = &report.verdict else { panic!("{}", report.verdict) };
     assert_eq!((violation.class, report.commits), (Class::Liveness, 0));

@@ -32,12 +32,15 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.pending.scheduling.as_mut().map(|it| it.take_elements()).unwrap_or_default()
     }
 
-    /// Returns the running servers whose timers should have fired before now.
+    /// Returns the running servers whose timers should have fired before now. Timers that only maintain the
+    /// state of a server do not count.
     pub(crate) fn overdue(&self) -> ServerSet {
         let now = self.recorder.now;
         let is_late = |idx: &ServerIdx| {
             let deadline = self.server(*idx).map(S::deadline);
-            deadline.is_some_and(|deadline| self.hosts[idx.at()].clock.when(deadline.at) < now)
+            deadline.is_some_and(|deadline| {
+                !maintains(deadline.reason) && self.hosts[idx.at()].clock.when(deadline.at) < now
+            })
         };
         self.awake.iter().filter(is_late).collect()
     }
@@ -207,7 +210,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         if !self.awake.contains(idx) {
             return false;
         }
-        if self.fits_similar() {
+        if self.scheduling().fit() == Fit::Repeating {
             self.fire_before(idx, timer);
         }
         let Some(deadline) = self.server(idx).map(S::deadline) else { return false };
@@ -227,18 +230,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     /// schedule may lack it, because the wanted timer fires at another time than in the schedule.
     fn fire_before(&mut self, idx: ServerIdx, wanted: DeadlineReason) {
         let Some(deadline) = self.server(idx).map(S::deadline) else { return };
-        let maintains = match deadline.reason {
-            DeadlineReason::Snapshot
-            | DeadlineReason::Lease
-            | DeadlineReason::CommitFlush
-            | DeadlineReason::DiskStall => true,
-            DeadlineReason::Election
-            | DeadlineReason::Ballot
-            | DeadlineReason::Heartbeat
-            | DeadlineReason::Transfer
-            | DeadlineReason::Idle => false,
-        };
-        if maintains && deadline.reason != wanted && deadline.at != Time::NEVER {
+        if maintains(deadline.reason) && deadline.reason != wanted && deadline.at != Time::NEVER {
             let at = self.hosts[idx.at()].clock.when(deadline.at);
             self.advance(at);
             self.fire(idx);
@@ -311,7 +303,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 
     fn fits_similar(&self) -> bool {
-        self.scheduling().fit() == Fit::Similar
+        self.scheduling().fit() != Fit::Exact
     }
 
     fn scheduling(&self) -> &Scheduling<S::Protocol> {
@@ -343,5 +335,20 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         if let Some(scheduling) = &mut self.pending.scheduling {
             scheduling.unmute();
         }
+    }
+}
+
+/// True if a timer with this reason only maintains the state of a server.
+const fn maintains(reason: DeadlineReason) -> bool {
+    match reason {
+        DeadlineReason::Snapshot
+        | DeadlineReason::Lease
+        | DeadlineReason::CommitFlush
+        | DeadlineReason::DiskStall => true,
+        DeadlineReason::Election
+        | DeadlineReason::Ballot
+        | DeadlineReason::Heartbeat
+        | DeadlineReason::Transfer
+        | DeadlineReason::Idle => false,
     }
 }
