@@ -2,13 +2,14 @@
 
 use super::exit::Status;
 use crate::registry::{Chapter, Scenario};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Span, Time};
 use wavetank_sim::observe::report::ChangeCounts;
 use wavetank_sim::{Report, Verdict};
 
 /// One row of the table.
-#[derive(Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tally {
     pub(crate) scenario: String,
     pub(crate) runs: u64,
@@ -28,6 +29,8 @@ pub(crate) struct Tally {
     pub(crate) membership: BTreeMap<String, ChangeCounts>,
     pub(crate) leaderless: Histogram,
     pub(crate) digest: u64,
+    /// The wall time of the runs. Files of reports do not contain it: they depend on the seeds alone.
+    #[serde(skip)]
     pub(crate) wall_us: u64,
     pub(crate) failed: u64,
     /// The first failures, ordered by seed.
@@ -36,18 +39,19 @@ pub(crate) struct Tally {
     missed: BTreeSet<String>,
     /// After this many runs, every check must have seen its subject, and every event that should
     /// sometimes happen must have happened.
+    #[serde(skip)]
     demands_all_after: Option<u64>,
 }
 
 /// The number of runs with an event that should sometimes happen.
-#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Sometimes {
     pub(crate) times: u64,
     pub(crate) runs: u64,
 }
 
 /// A failed run.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Failure {
     pub(crate) seed: u64,
     pub(crate) status: Status,
@@ -58,7 +62,7 @@ pub(crate) struct Failure {
 }
 
 /// A histogram of durations in milliseconds (rounded up).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Histogram {
     by_ms: BTreeMap<u64, u64>,
     count: u64,
@@ -74,11 +78,17 @@ impl Tally {
 
     /// An empty row.
     pub(crate) fn new(scenario: &Scenario) -> Self {
-        let demands_all_after = match scenario.chapter {
+        let mut tally = Self { scenario: scenario.name.to_owned(), ..Self::default() };
+        tally.demand(scenario);
+        tally
+    }
+
+    /// Sets what the scenario demands of many runs.
+    pub(crate) fn demand(&mut self, scenario: &Scenario) {
+        self.demands_all_after = match scenario.chapter {
             Chapter::Storms => Some(Self::DEMANDS_ALL_AFTER),
             _ => None,
         };
-        Self { scenario: scenario.name.to_owned(), demands_all_after, ..Self::default() }
     }
 
     /// Adds a run.
@@ -91,8 +101,8 @@ impl Tally {
         self.messages += report.messages;
         sum(&mut self.faults, &report.faults);
         sum(&mut self.witnessed, &report.witnessed);
-        self.off.extend(report.off.clone());
-        self.excluded.extend(report.excluded.clone());
+        add_texts(&mut self.off, &report.off);
+        add_texts(&mut self.excluded, &report.excluded);
         for (name, &times) in &report.sometimes {
             let total = self.sometimes.entry(name.clone()).or_default();
             total.times += times;
@@ -102,9 +112,37 @@ impl Tally {
         for &span in &report.leaderless {
             self.leaderless.add(span);
         }
-        self.digest = self.digest.rotate_left(7) ^ report.digest;
+        self.digest = self.digest.wrapping_add(digest_of(report));
         self.wall_us += wall_us;
         self.judge(report);
+    }
+
+    /// Adds the runs of another part of the same row.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.runs += other.runs;
+        self.virtual_us += other.virtual_us;
+        self.events += other.events;
+        self.elections += other.elections;
+        self.commits += other.commits;
+        self.messages += other.messages;
+        sum(&mut self.faults, &other.faults);
+        sum(&mut self.witnessed, &other.witnessed);
+        add_texts(&mut self.off, &other.off);
+        add_texts(&mut self.excluded, &other.excluded);
+        for (name, more) in &other.sometimes {
+            let total = self.sometimes.entry(name.clone()).or_default();
+            total.times += more.times;
+            total.runs += more.runs;
+        }
+        sum_counts(&mut self.membership, &other.membership);
+        self.leaderless.merge(&other.leaderless);
+        self.digest = self.digest.wrapping_add(other.digest);
+        self.wall_us += other.wall_us;
+        self.failed += other.failed;
+        self.failures.extend(other.failures.iter().cloned());
+        self.failures.sort_by_key(|failure| failure.seed);
+        self.failures.truncate(Self::KEPT);
+        self.missed.extend(other.missed.iter().cloned());
     }
 
     fn judge(&mut self, report: &Report) {
@@ -214,6 +252,22 @@ impl Histogram {
             *self.by_ms.entry(ms).or_default() += count;
         }
         self.count += other.count;
+    }
+}
+
+/// The part of a run in the digest of its row. The digest of a row does not depend on the order of its runs.
+const fn digest_of(report: &Report) -> u64 {
+    (report.digest ^ report.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xd6e8_feb8_6659_fd93)
+}
+
+/// Adds texts by name. If two runs have different texts for a name, the first text in the order of the
+/// alphabet stays, so that the order of the runs does not matter.
+fn add_texts(texts: &mut BTreeMap<String, String>, more: &BTreeMap<String, String>) {
+    for (name, text) in more {
+        let kept = texts.entry(name.clone()).or_insert_with(|| text.clone());
+        if text < kept {
+            kept.clone_from(text);
+        }
     }
 }
 
