@@ -1,4 +1,4 @@
-//! Short text for events, actions and messages. The text is the same on every machine: it contains no
+//! Short text for events, actions and messages. The text is the same on every machine: the text contains no
 //! addresses and no floats, and does not depend on the order of a hash map.
 
 use crate::observe::{MessageRef, NetworkChange};
@@ -58,7 +58,7 @@ pub(super) fn event<S: Subject>(event: &EventOf<S>) -> (&'static str, String) {
     }
 }
 
-/// Formats an action. Returns `None` for a message, because a trace shows the message when it is sent.
+/// Formats an action. Returns `None` for a message, because a trace shows a message when the message is sent.
 pub(super) fn action<Q, R>(action: &Action<Q, R>) -> Option<(&'static str, String)> {
     Some(match action {
         Action::Send { .. } | Action::Reply { .. } => return None,
@@ -120,7 +120,7 @@ pub(super) fn set(servers: ServerSet) -> String {
     if servers.is_empty() { "nobody".to_owned() } else { servers.to_string() }
 }
 
-/// Formats the payload of an entry. A command appears as text if it is valid UTF-8.
+/// Formats the payload of an entry. A command appears as text if the command is valid UTF-8.
 pub(super) fn payload(payload: &Payload) -> String {
     match payload {
         Payload::Noop => "noop".to_owned(),

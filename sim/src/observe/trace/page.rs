@@ -1,7 +1,7 @@
 //! A run as one page for a browser. Each server has a lane, and arrows between the lanes are messages.
-//! Details of an item appear when the pointer is over it.
+//! Details of an item appear when the pointer is over the item.
 //!
-//! The page is self-contained: it loads no other file.
+//! The page is self-contained: the page loads no other file.
 
 use super::{TextTrace, display};
 use crate::observe::observer::Observer;

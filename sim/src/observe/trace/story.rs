@@ -9,8 +9,8 @@ use crate::subject::{Subject, View};
 use std::fmt::Write as _;
 use wavetank_raft::{Action, Event, Index, Payload, RoleName, Term};
 
-/// A story. It has a line for each change of a role, each committed entry, each fault, and each result of a
-/// client. It has a column for each server; a dot stands for a follower.
+/// A story. The story has a line for each change of a role, each committed entry, each fault, and each result
+/// of a client. A line has a column for each server; a dot stands for a follower.
 #[derive(Clone, Debug)]
 pub struct Story {
     text: String,
@@ -18,7 +18,7 @@ pub struct Story {
     committed: Index,
 }
 
-/// Returns the last lines of a long story, and the number of lines before them.
+/// Returns the last lines of a long story, and the number of lines before these lines.
 #[must_use]
 pub fn last_lines(story: &str) -> (usize, Vec<&str>) {
     const MOST: usize = 60;
@@ -46,7 +46,7 @@ impl Story {
         Self { text, cells: vec![ColumnState::Down; servers], committed: Index::ZERO }
     }
 
-    /// Writes a line. It names the role of the server `changed`, even if this server is a follower.
+    /// Writes a line. The line names the role of the server `changed`, even if this server is a follower.
     fn line(&mut self, verb: &str, detail: &str, changed: Option<ServerIdx>) {
         let mut line = format!("{verb:<8}{detail}");
         line = format!("{line:<TEXT_WIDTH$}");
@@ -92,7 +92,7 @@ impl Story {
     }
 }
 
-/// The role and the term that a server shows. Without them it is a follower of term 0.
+/// The role and the term that a server shows. A server that shows neither counts as a follower of term 0.
 fn role_and_term(view: &View) -> (RoleName, Term) {
     (view.role.unwrap_or(RoleName::Follower), view.term.unwrap_or_default())
 }
