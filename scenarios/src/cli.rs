@@ -13,10 +13,12 @@ mod format;
 mod inspect;
 mod judge;
 mod list;
+mod merge;
 mod name;
 mod pool;
 mod progress_bar;
 mod replay;
+mod report_file;
 mod run;
 mod shrink;
 mod streams;
@@ -24,6 +26,7 @@ mod sweep;
 mod table;
 mod tally;
 mod target;
+mod totals;
 
 pub use streams::Streams;
 
@@ -159,6 +162,7 @@ fn execute_run(suite: &Suite, command: RunCommand, streams: &mut Streams<'_>) ->
             run::run(&target, tracing, streams)
         }
         RunCommand::Sweep(arguments) => sweep::sweep(suite, &arguments, streams),
+        RunCommand::Merge(arguments) => merge::merge(suite, &arguments, streams),
         RunCommand::Replay(arguments) => replay::replay(suite, &arguments, streams),
         RunCommand::Shrink(arguments) => shrink::shrink(suite, &arguments, streams),
         RunCommand::Diff { one, other } => inspect::diff(suite, &one, &other, streams),

@@ -131,6 +131,15 @@ pub(crate) enum RunCommand {
         #[command(flatten)]
         tracing: TraceArguments,
     },
+    /// Fold the files of shards into the result of one sweep
+    #[command(
+        before_help = "Examples:
+  cargo run --release -- sweep storm --seeds 1000000 --shard 3/8 --keep failures --out 3.jsonl
+  cargo run --release -- merge *.jsonl",
+        after_help = "The output is that of one sweep of all runs. A shard that is missing, doubled, cut short or of another
+build is named, and nothing is merged. Exit status: that of the sweep; 1 if nothing was merged."
+    )]
+    Merge(MergeArguments),
     /// Run scenarios under many seeds: print a table, and for each failure the command that repeats the run
     #[command(
         before_help = "Examples:

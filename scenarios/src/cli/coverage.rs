@@ -142,7 +142,8 @@ mod tests {
         assert_eq!(united(few.clone(), &many), both);
         assert_eq!(united(many, &few), both);
         let text = both.line();
-        let estimate = text.strip_prefix("coverage   about ").and_then(|text| text.strip_suffix(" situations"));
+        let estimate =
+            text.strip_prefix("coverage   about ").and_then(|text| text.strip_suffix(" situations"));
         let estimate: u64 = estimate.expect("an estimate").replace(',', "").parse().expect("a number");
         assert!((475_000..525_000).contains(&estimate), "{text}");
     }

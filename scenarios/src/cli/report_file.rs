@@ -149,7 +149,9 @@ pub(crate) fn read(suite: &Suite, path: &Path) -> Result<Content, CliError> {
             }
         })?;
         match (line, &mut state) {
-            (Line::Header(header), None) => state = Some(Content::new(suite, header).map_err(|what| bad(&what))?),
+            (Line::Header(header), None) => {
+                state = Some(Content::new(suite, header).map_err(|what| bad(&what))?)
+            }
             (Line::Run(_), Some(_)) => runs += 1,
             (Line::Part(mut part), Some(content)) => {
                 if part.rows.len() != content.totals.rows.len() {
@@ -297,7 +299,8 @@ impl ReportFile {
     fn compact(&self, partial: &Path, totals: &Totals) -> Result<(), CliError> {
         let mut file = AtomicFile::create(&self.path)?;
         file.line(&json(&Line::<_, (), ()>::Header(&self.header)))?;
-        let reader = File::open(partial).map(BufReader::new).map_err(|error| cannot_write(partial, &error))?;
+        let reader =
+            File::open(partial).map(BufReader::new).map_err(|error| cannot_write(partial, &error))?;
         for line in reader.lines() {
             let line = line.map_err(|error| cannot_write(partial, &error))?;
             if line.starts_with("{\"run\":") {
@@ -325,9 +328,8 @@ fn read_same(suite: &Suite, path: &Path, header: &Header) -> Result<Content, Cli
         let is_same = (content.header.shard, content.header.keep) == (header.shard, header.keep);
         (!is_same).then(|| "has another shard, or keeps other reports".to_owned())
     });
-    other.map_or(Ok(content), |what| {
-        Err(CliError::new(format!("cannot resume: `{}` {what}", path.display())))
-    })
+    other
+        .map_or(Ok(content), |what| Err(CliError::new(format!("cannot resume: `{}` {what}", path.display()))))
 }
 
 fn cannot_write(path: &Path, error: &dyn std::fmt::Display) -> CliError {

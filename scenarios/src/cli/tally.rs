@@ -83,6 +83,12 @@ impl Tally {
         tally
     }
 
+    /// Forgets all runs.
+    pub(crate) fn clear(&mut self) {
+        let (scenario, demands_all_after) = (std::mem::take(&mut self.scenario), self.demands_all_after);
+        *self = Self { scenario, demands_all_after, ..Self::default() };
+    }
+
     /// Sets what the scenario demands of many runs.
     pub(crate) fn demand(&mut self, scenario: &Scenario) {
         self.demands_all_after = match scenario.chapter {

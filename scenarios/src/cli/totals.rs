@@ -44,6 +44,13 @@ impl Totals {
         self.situations.merge(&other.situations);
     }
 
+    /// Forgets all runs.
+    pub(crate) fn clear(&mut self) {
+        self.runs = 0;
+        self.rows.iter_mut().for_each(Tally::clear);
+        self.situations = Situations::default();
+    }
+
     /// Drops the rows without a run.
     pub(crate) fn drop_empty_rows(&mut self) {
         self.rows.retain(|tally| 0 < tally.runs);
