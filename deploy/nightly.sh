@@ -47,8 +47,8 @@ if cargo fuzz --version >/dev/null 2>&1; then
   done
 fi
 
-row="<tr><td>$date</td><td>$first..$((first + half))</td><td>$status</td><td>$explored</td><td>$fuzzed</td><td>$pages</td></tr>"
-echo "$row" >"$night/row.html"
+cells="<td>$date</td><td>$first..$((first + half))</td><td>$status</td><td>$explored</td><td>$fuzzed</td>"
+echo "<tr>$cells<td>$pages</td></tr>" >"$night/row.html"
 {
   echo '<!doctype html><meta charset="utf-8"><title>Nights</title><table>'
   echo '<tr><th>night</th><th>seeds of each storm</th><th>sweep</th><th>explore</th><th>fuzz</th><th>failures</th></tr>'
