@@ -8,6 +8,7 @@ mod bounds;
 mod coverage;
 mod exit;
 mod explore;
+mod failures;
 mod file;
 mod format;
 mod inspect;

@@ -9,18 +9,13 @@ use super::pool::{self, Done, Work};
 use super::progress_bar::Progress;
 use super::report_file::{Begun, ReportFile};
 use super::table::{self, WallClock};
-use super::tally::{Failure, Tally};
-use super::target::{self, Target};
+use super::tally::Tally;
 use super::totals::Totals;
-use super::{CliError, Streams, name, write_message};
+use super::{CliError, Streams, failures, name, write_message};
 use crate::registry::{Chapter, Scenario, Suite};
-use crate::trace::TraceForm;
-use std::fs;
-use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use wavetank_sim::observe::trace::last_lines;
 use wavetank_sim::{JudgeLevel, Report};
 
 /// The default number of seeds.
@@ -84,7 +79,7 @@ pub(crate) fn print(
         let wall_clock = if streams.out_is_terminal { WallClock::Shown } else { WallClock::Hidden };
         table::write(&totals.rows, wall_clock, streams.out)?;
         writeln!(streams.out, "{}", totals.situations.line())?;
-        show_failures(suite, &totals.rows, printed.judges, streams.out)?;
+        failures::write(suite, &totals.rows, printed.judges, streams.out)?;
     }
     streams.out.flush()?;
     Ok(status)
@@ -171,64 +166,6 @@ fn is_over(arguments: &SweepArguments, is_failure: bool, report: &Report, novelt
         quiet <= novelty.quiet()
     });
     is_covered || (arguments.until_failed && is_failure)
-}
-
-/// Prints each failure with the command that repeats it. Also prints the shortest story of each kind of
-/// failure.
-fn show_failures(
-    suite: &Suite,
-    tallies: &[Tally],
-    judges: JudgeLevel,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    for tally in tallies {
-        for failure in &tally.failures {
-            let named = format!("{}:{}", tally.scenario, failure.seed);
-            writeln!(out, "\n{named}  {}", failure.verdict)?;
-            writeln!(out, "  {}", suite.replay_command(&named))?;
-        }
-        let more = tally.failed - tally.failures.len() as u64;
-        if 0 < more {
-            writeln!(out, "\n{}: also {} under other seeds", tally.scenario, many(more, "failure"))?;
-        }
-        let scenario = suite.scenarios.iter().find(|scenario| scenario.name == tally.scenario);
-        let scenario = scenario.expect("every tally belongs to a scenario");
-        for failure in tally.shortest_failures() {
-            let target = Target::judged(suite, scenario, failure.seed, judges);
-            show_story(&target, failure, out)?;
-            let path = target::default_path(suite, scenario.name, failure.seed);
-            if keep(&target, &path) {
-                writeln!(out, "  the capsule is in {}", path.display())?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Writes the capsule of a failure if possible. If the file cannot be written, the run can still be
-/// repeated by its name.
-fn keep(target: &Target<'_>, path: &Path) -> bool {
-    let has_folder = path.parent().is_some_and(|folder| fs::create_dir_all(folder).is_ok());
-    has_folder && target.keep(path).is_ok()
-}
-
-/// Repeats a failed run and prints the end of its story.
-fn show_story(target: &Target<'_>, failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
-    let (_, story) = target.run(TraceForm::Story);
-    if story.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "\nthe shortest story of {} ({})", failure.failed_check, target.named)?;
-    let (left_out, lines) = last_lines(&story);
-    if 0 < left_out
-        && let Some(head) = story.lines().next()
-    {
-        writeln!(out, "  {head}\n  ... {} before", many(left_out as u64, "line"))?;
-    }
-    for line in lines {
-        writeln!(out, "  {line}")?;
-    }
-    Ok(())
 }
 
 /// The speed of the sweep. Only these figures differ between two identical sweeps.

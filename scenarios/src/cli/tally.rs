@@ -4,7 +4,7 @@ use super::exit::Status;
 use crate::registry::{Chapter, Scenario};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use wavetank_raft::{Span, Time};
+use wavetank_raft::Span;
 use wavetank_sim::observe::report::ChangeCounts;
 use wavetank_sim::{Report, Verdict};
 
@@ -12,6 +12,9 @@ use wavetank_sim::{Report, Verdict};
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tally {
     pub(crate) scenario: String,
+    /// The chapter of the scenario. Files of reports do not contain it.
+    #[serde(skip)]
+    pub(crate) chapter: Option<Chapter>,
     pub(crate) runs: u64,
     pub(crate) virtual_us: u64,
     pub(crate) events: u64,
@@ -35,6 +38,8 @@ pub(crate) struct Tally {
     pub(crate) failed: u64,
     /// The first failures, ordered by seed.
     pub(crate) failures: Vec<Failure>,
+    /// All failures, by kind.
+    pub(crate) kinds: BTreeMap<String, FailureKind>,
     /// The checks that should see their subject in some run, but saw it in no run.
     missed: BTreeSet<String>,
     /// After this many runs, every check must have seen its subject, and every event that should
@@ -57,8 +62,57 @@ pub(crate) struct Failure {
     pub(crate) status: Status,
     /// The check that failed, or `panic`.
     pub(crate) failed_check: String,
-    pub(crate) verdict: String,
+    pub(crate) verdict: Verdict,
     pub(crate) events: u64,
+}
+
+/// The failures of one kind.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct FailureKind {
+    pub(crate) count: u64,
+    /// The smallest seeds, at most [`FailureKind::SEEDS`].
+    pub(crate) seeds: Vec<u64>,
+    /// The failed run with the fewest events.
+    pub(crate) shortest: Failure,
+}
+
+impl FailureKind {
+    /// The number of seeds that are kept.
+    pub(crate) const SEEDS: usize = 10;
+
+    fn add(&mut self, failure: Failure) {
+        self.count += 1;
+        if self.seeds.len() < Self::SEEDS {
+            self.seeds.push(failure.seed);
+        }
+        if failure.events < self.shortest.events {
+            self.shortest = failure;
+        }
+    }
+
+    /// Adds the failures of another part of the same row. Of two runs with the same number of events, the run
+    /// with the smaller seed counts as shorter.
+    fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        self.seeds.extend(&other.seeds);
+        self.seeds.sort_unstable();
+        self.seeds.truncate(Self::SEEDS);
+        let length = |failure: &Failure| (failure.events, failure.seed);
+        if length(&other.shortest) < length(&self.shortest) {
+            self.shortest = other.shortest.clone();
+        }
+    }
+}
+
+impl Failure {
+    /// The kind of the failure: the failed check, or the place of the panic.
+    pub(crate) fn kind(&self) -> String {
+        let place = match &self.verdict {
+            Verdict::Panicked(message) => message.rsplit_once(" ("),
+            _ => None,
+        };
+        place.map_or_else(|| self.failed_check.clone(), |(_, place)| format!("panic ({place}"))
+    }
 }
 
 /// A histogram of durations in milliseconds (rounded up).
@@ -85,12 +139,14 @@ impl Tally {
 
     /// Forgets all runs.
     pub(crate) fn clear(&mut self) {
-        let (scenario, demands_all_after) = (std::mem::take(&mut self.scenario), self.demands_all_after);
-        *self = Self { scenario, demands_all_after, ..Self::default() };
+        let Self { chapter, demands_all_after, .. } = *self;
+        let scenario = std::mem::take(&mut self.scenario);
+        *self = Self { scenario, chapter, demands_all_after, ..Self::default() };
     }
 
     /// Sets what the scenario demands of many runs.
     pub(crate) fn demand(&mut self, scenario: &Scenario) {
+        self.chapter = Some(scenario.chapter);
         self.demands_all_after = match scenario.chapter {
             Chapter::Storms => Some(Self::DEMANDS_ALL_AFTER),
             _ => None,
@@ -148,6 +204,14 @@ impl Tally {
         self.failures.extend(other.failures.iter().cloned());
         self.failures.sort_by_key(|failure| failure.seed);
         self.failures.truncate(Self::KEPT);
+        for (kind, more) in &other.kinds {
+            match self.kinds.get_mut(kind) {
+                Some(failures) => failures.merge(more),
+                None => {
+                    self.kinds.insert(kind.clone(), more.clone());
+                }
+            }
+        }
         self.missed.extend(other.missed.iter().cloned());
     }
 
@@ -159,28 +223,36 @@ impl Tally {
             Verdict::Panicked(_) => "panic".to_owned(),
         };
         self.failed += 1;
+        let failure = Failure {
+            seed: report.seed,
+            status: Status::of(&report.verdict),
+            failed_check,
+            verdict: report.verdict.clone(),
+            events: report.events,
+        };
         if self.failures.len() < Self::KEPT {
-            self.failures.push(Failure {
-                seed: report.seed,
-                status: Status::of(&report.verdict),
-                failed_check,
-                verdict: report.verdict.to_string(),
-                events: report.events,
-            });
+            self.failures.push(failure.clone());
         }
+        let none = || FailureKind { count: 0, seeds: Vec::new(), shortest: failure.clone() };
+        self.kinds.entry(failure.kind()).or_insert_with(none).add(failure);
     }
 
     /// The checks that had nothing to judge and the events that did not happen, although some run should have
-    /// had them. Every kind of membership change should have had every result.
+    /// had them. Every kind of membership change should have had every result. Events and results are demanded
+    /// only of servers that show every part, because another implementation may not have all of them.
     pub(crate) fn blind(&self) -> Vec<String> {
         let demands_all = self.demands_all_after.is_some_and(|runs| runs <= self.runs);
+        let demands_events = demands_all && self.off.is_empty();
         let unseen =
             |(check, &times): (&String, &u64)| times == 0 && (demands_all || self.missed.contains(check));
         let unknown = self.missed.iter().filter(|&check| !self.witnessed.contains_key(check));
         let unseen = self.witnessed.iter().filter(|&(check, times)| unseen((check, times)));
-        let never = self.sometimes.iter().filter(|(_, sometimes)| demands_all && sometimes.runs == 0);
+        let never = self.sometimes.iter().filter(|(_, sometimes)| demands_events && sometimes.runs == 0);
         let names = unknown.chain(unseen.map(|(check, _)| check)).chain(never.map(|(name, _)| name));
-        names.cloned().chain(demands_all.then(|| self.results_never_seen()).into_iter().flatten()).collect()
+        names
+            .cloned()
+            .chain(demands_events.then(|| self.results_never_seen()).into_iter().flatten())
+            .collect()
     }
 
     /// The kinds of membership changes that never had one of the results.
@@ -194,7 +266,8 @@ impl Tally {
     pub(crate) fn status(&self) -> Status {
         let saw_something = self.witnessed.values().any(|&times| 0 < times);
         let shown = if saw_something && self.blind().is_empty() { Status::Held } else { Status::Vacuous };
-        self.failures.iter().map(|failure| failure.status).fold(shown, Status::max)
+        // Only the first failures are kept, but every kind has its shortest.
+        self.kinds.values().map(|failures| failures.shortest.status).fold(shown, Status::max)
     }
 
     /// The number of checks that saw their subject, and the number of all checks.
@@ -205,23 +278,6 @@ impl Tally {
     /// The number of events that happened, and the number of all events that should sometimes happen.
     pub(crate) fn reached(&self) -> (usize, usize) {
         (self.sometimes.values().filter(|sometimes| 0 < sometimes.runs).count(), self.sometimes.len())
-    }
-
-    /// The virtual time of all runs.
-    pub(crate) fn virtual_time(&self) -> Time {
-        Time(self.virtual_us)
-    }
-
-    /// The failed run with the fewest events, for each kind of failure.
-    pub(crate) fn shortest_failures(&self) -> Vec<&Failure> {
-        let mut shortest: BTreeMap<&str, &Failure> = BTreeMap::new();
-        for failure in &self.failures {
-            let best = shortest.entry(&failure.failed_check).or_insert(failure);
-            if failure.events < best.events {
-                *best = failure;
-            }
-        }
-        shortest.into_values().collect()
     }
 }
 
@@ -299,6 +355,9 @@ pub(crate) fn sum_counts(totals: &mut BTreeMap<String, ChangeCounts>, more: &BTr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wavetank_raft::Time;
+    use wavetank_sim::Class;
+    use wavetank_sim::observe::report::Violation;
 
     #[test]
     fn percentiles_are_observed_durations() {
@@ -332,6 +391,16 @@ mod tests {
     }
 
     #[test]
+    fn events_are_not_demanded_of_another_implementation() {
+        let mut tally = Tally { demands_all_after: Some(1), runs: 1, ..Tally::default() };
+        tally.witnessed.extend([("reads".to_owned(), 0), ("votes".to_owned(), 1)]);
+        tally.sometimes.insert("snapshot taken".to_owned(), Sometimes::default());
+        tally.membership.insert("remove".to_owned(), ChangeCounts::default());
+        tally.off.insert("match_is_true".to_owned(), "server".to_owned());
+        assert_eq!(tally.blind(), ["reads"]);
+    }
+
+    #[test]
     fn many_storms_must_see_every_result_of_every_kind_of_change() {
         let mut tally = Tally { demands_all_after: Some(1), runs: 1, ..Tally::default() };
         tally.witnessed.insert("votes".to_owned(), 1);
@@ -344,6 +413,40 @@ mod tests {
         )]);
         sum_counts(&mut tally.membership, &more);
         assert_eq!(tally.status(), Status::Held);
+    }
+
+    #[test]
+    fn a_late_failure_counts_even_if_it_is_not_kept() {
+        let mut tally = Tally::default();
+        let violated = |seed: u64, class| {
+            let check = format!("{class:?}");
+            let violation = Violation {
+                check,
+                class,
+                section: "-".to_owned(),
+                what: "-".to_owned(),
+                at: Time(0),
+                step: 1,
+            };
+            Report::new("storm", seed, Verdict::Violated(violation))
+        };
+        let kept = Tally::KEPT as u64;
+        (0..kept).for_each(|seed| tally.add(&violated(seed, Class::Liveness), 1));
+        assert_eq!(tally.status(), Status::Liveness);
+        tally.add(&violated(kept, Class::Safety), 1);
+        assert_eq!((tally.status(), tally.failures.len()), (Status::Safety, Tally::KEPT));
+    }
+
+    #[test]
+    fn failures_of_a_kind_are_counted_with_ten_seeds_and_the_shortest_run() {
+        let mut tally = Tally::default();
+        for seed in 0..30 {
+            let verdict = Verdict::Panicked(format!("seed {seed} (a.rs:{}:1)", seed % 2));
+            tally.add(&Report { events: 100 - seed, ..Report::new("storm", seed, verdict) }, 1);
+        }
+        assert_eq!(tally.kinds.keys().collect::<Vec<_>>(), ["panic (a.rs:0:1)", "panic (a.rs:1:1)"]);
+        let odd = &tally.kinds["panic (a.rs:1:1)"];
+        assert_eq!((odd.count, odd.seeds.len(), odd.seeds[9], odd.shortest.seed), (15, 10, 19, 29));
     }
 
     #[test]
