@@ -29,10 +29,6 @@ fn shards_that_do_not_make_one_sweep_are_named() {
     let other = scratch("shards-other.jsonl");
     let broken = scratch("shards-broken.jsonl");
     let text = fs::read_to_string(&files[1]).expect("the file of the second shard");
-    let with = |text: String| {
-        fs::write(&broken, text).expect("the file can be written");
-        [files[0].clone(), broken.clone(), files[2].clone()]
-    };
     let cut = text[..text.rfind("{\"part\"").expect("the part") + 40].to_owned();
     let mut lines: Vec<&str> = text.lines().collect();
     let last = lines.len() - 1;
@@ -40,24 +36,27 @@ fn shards_that_do_not_make_one_sweep_are_named() {
     let damaged = lines.join("\n") + "\n";
     wavetank(&format!("sweep calm --seeds 9 --shard 2/3 --out {}", other.display()));
 
-    let cases = [
-        (vec![files[0].clone(), files[2].clone()], "the shard 2/3 is missing"),
-        (vec![files[0].clone()], "the shards 2/3, 3/3 are missing"),
-        (vec![files[0].clone(), files[1].clone(), files[1].clone(), files[2].clone()], "has the shard 2/3"),
-        (with(cut).to_vec(), "is cut short: it has 0 runs of 800 runs"),
-        (with(text.replacen("\"probe\":\"", "\"probe\":\"f", 1)).to_vec(), "is from another build"),
-        (with(damaged).to_vec(), ", line "),
-        (with("no report\n".to_owned()).to_vec(), "is not a file that `sweep --out` wrote"),
-        (with(String::new()).to_vec(), "is empty"),
-        (vec![files[0].clone(), other.clone(), files[2].clone()], "other scenarios, seeds or shards"),
-        (vec![files[0].clone(), scratch("shards-nowhere.jsonl"), files[2].clone()], "cannot read"),
-    ];
-    for (files, wants) in cases {
+    let told = |second: &[&PathBuf], wants: &str| {
+        let files = [&[&files[0]], second, &[&files[2]]].concat().into_iter().cloned().collect::<Vec<_>>();
         let said = merge(&files, "");
         assert_eq!((said.code, said.out.as_str()), (1, ""), "{wants}: {}", said.err);
         assert!(said.err.contains(wants), "{wants}: {}", said.err);
-        let lines: Vec<&str> = said.err.lines().collect();
-        assert!(lines.iter().all(|line| line.starts_with("error: ")), "{}", said.err);
+        assert!(said.err.lines().all(|line| line.starts_with("error: ")), "{}", said.err);
+    };
+    told(&[], "the shard 2/3 is missing");
+    told(&[&files[1], &files[1]], "has the shard 2/3");
+    told(&[&other], "other scenarios, seeds or shards");
+    told(&[&scratch("shards-nowhere.jsonl")], "cannot read");
+    let broken_texts = [
+        (cut, "is cut short: it has 0 runs of 800 runs"),
+        (text.replacen("\"probe\":\"", "\"probe\":\"f", 1), "is from another build"),
+        (damaged, ", line "),
+        ("no report\n".to_owned(), "is not a file that `sweep --out` wrote"),
+        (String::new(), "is empty"),
+    ];
+    for (text, wants) in broken_texts {
+        fs::write(&broken, text).expect("the file can be written");
+        told(&[&broken], wants);
     }
     remove(&files);
     remove(&[other, broken]);
