@@ -8,6 +8,7 @@ use super::file::AtomicFile;
 use super::format::{self, many};
 use super::pool::{self, Done, Work};
 use super::progress_bar::Progress;
+use super::report::ReportFolder;
 use super::table::{self, WallClock};
 use super::tally::Tally;
 use super::{CliError, Streams, failures, name, write_message};
@@ -33,6 +34,7 @@ pub(crate) fn sweep(
     if work.runs() == 0 {
         return Err(CliError::new("there is nothing to run: this shard contains no run"));
     }
+    let report = arguments.report.as_deref().map(ReportFolder::create).transpose()?;
     let mut file = arguments.out.as_deref().map(AtomicFile::create).transpose()?;
     let begun = Instant::now();
     let (tallies, coverage) = play(&work, arguments, file.as_mut(), streams)?;
@@ -49,6 +51,10 @@ pub(crate) fn sweep(
         failures::write(suite, &tallies, judges, streams.out)?;
     }
     streams.out.flush()?;
+    if let (Some(report), Some(path)) = (report, &arguments.report) {
+        report.write(suite, &tallies, judges)?;
+        write_message(streams, &format!("the report is in {}", path.join("index.html").display()));
+    }
     write_message(streams, &speed(&tallies, begun.elapsed()));
     Ok(status)
 }
