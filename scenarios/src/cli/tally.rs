@@ -170,16 +170,18 @@ impl Tally {
     }
 
     /// The checks that had nothing to judge and the events that did not happen, although some run should have
-    /// had them. Every kind of membership change should have had every result.
+    /// had them. Every kind of membership change should have had every result. Events and results are demanded
+    /// only of servers that show every part, because another implementation may not have all of them.
     pub(crate) fn blind(&self) -> Vec<String> {
         let demands_all = self.demands_all_after.is_some_and(|runs| runs <= self.runs);
+        let demands_events = demands_all && self.off.is_empty();
         let unseen =
             |(check, &times): (&String, &u64)| times == 0 && (demands_all || self.missed.contains(check));
         let unknown = self.missed.iter().filter(|&check| !self.witnessed.contains_key(check));
         let unseen = self.witnessed.iter().filter(|&(check, times)| unseen((check, times)));
-        let never = self.sometimes.iter().filter(|(_, sometimes)| demands_all && sometimes.runs == 0);
+        let never = self.sometimes.iter().filter(|(_, sometimes)| demands_events && sometimes.runs == 0);
         let names = unknown.chain(unseen.map(|(check, _)| check)).chain(never.map(|(name, _)| name));
-        names.cloned().chain(demands_all.then(|| self.results_never_seen()).into_iter().flatten()).collect()
+        names.cloned().chain(demands_events.then(|| self.results_never_seen()).into_iter().flatten()).collect()
     }
 
     /// The kinds of membership changes that never had one of the results.
@@ -295,6 +297,16 @@ mod tests {
         tally.runs = 2;
         assert_eq!(tally.blind(), ["reads", "split vote"]);
         assert_eq!(tally.status(), Status::Vacuous);
+    }
+
+    #[test]
+    fn events_are_not_demanded_of_another_implementation() {
+        let mut tally = Tally { demands_all_after: Some(1), runs: 1, ..Tally::default() };
+        tally.witnessed.extend([("reads".to_owned(), 0), ("votes".to_owned(), 1)]);
+        tally.sometimes.insert("snapshot taken".to_owned(), Sometimes::default());
+        tally.membership.insert("remove".to_owned(), ChangeCounts::default());
+        tally.off.insert("match_is_true".to_owned(), "server".to_owned());
+        assert_eq!(tally.blind(), ["reads"]);
     }
 
     #[test]

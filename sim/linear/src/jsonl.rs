@@ -262,7 +262,7 @@ impl Pending {
 }
 
 fn not_a_line(error: &serde_json::Error) -> String {
-    // Its own line number is always 1 here, and would only confuse.
+    // The line number in the error is always 1 here, and would only confuse the user.
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or(&text);
     match error.classify() {

@@ -96,7 +96,7 @@ pub enum CheckResult {
     Unknown,
 }
 
-/// An operation. A value is represented by its number: the position of the value in `History::values`.
+/// An operation. A number represents a value: the position of the value in `History::values`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct HistoryOp {
     /// The number of the operation in the history, or in the searched part of the history.

@@ -136,7 +136,7 @@ impl OrderSearch {
         let frame = self.frames.last_mut()?;
         let is_completed = frame.next < completed || frame.next == all;
         if is_completed && !may_come(frame.next) {
-            // All completed operations were tried; now the pending ones.
+            // All completed operations were tried; now the pending operations follow.
             frame.next = self.by_invocation.first(all + 1);
         }
         may_come(frame.next).then_some(frame.next)

@@ -56,7 +56,7 @@ struct DirectedLink {
     prefetched: [LinkDraws; PREFETCH],
 }
 
-/// The random draws for one message, one from each stream of its link.
+/// The random draws for one message: one draw from each stream of the link.
 #[derive(Clone, Copy, Debug)]
 struct LinkDraws {
     delay: Draw,
@@ -161,7 +161,7 @@ impl Network {
         number <= self.lost_upto[from.at() * self.servers + to.at()]
     }
 
-    /// Counts a message that its receiver rejected because bits of the message had flipped.
+    /// Counts a message that the receiver rejected because bits of the message had flipped.
     pub fn rejected(&mut self) {
         self.counts[Fault::Corrupt] += 1;
     }

@@ -1,8 +1,8 @@
 //! The world: virtual time, an event queue, and all parts of a simulated cluster.
 //!
 //! The world takes the next event from the queue, delivers it to its server or client, and executes the
-//! resulting actions. It does not decide about faults; the network, the disks and the nemesis decide. It does
-//! not judge; an [`Observer`] sees everything that happens.
+//! resulting actions. The world does not decide about faults; the network, the disks and the nemesis decide.
+//! The world does not judge; an [`Observer`] sees everything that happens.
 //!
 //! This file holds the state of the world and advances the time. `step.rs` delivers an event to a server.
 //! `execute.rs` executes the server's actions. `client_ops.rs` handles requests and replies between clients
@@ -99,7 +99,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// active.
     ///
     /// # Panics
-    /// Panics if the plan is invalid: it has too many servers, no servers, or an invalid configuration.
+    /// Panics if the plan is invalid: the plan has too many servers, no servers, or an invalid configuration.
     pub fn new(
         plan: Plan,
         make: impl FnMut(ServerIdx) -> F + 'static,
@@ -224,7 +224,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         (*self.first).clone()
     }
 
-    /// Handles the next event. Returns false if there is none.
+    /// Handles the next event. Returns false if there was no event.
     pub fn step(&mut self) -> bool {
         let Some((at, serial, sim_event)) = self.pending.take() else { return false };
         self.recorder.now = at;
@@ -236,14 +236,14 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         true
     }
 
-    /// Handles all events up to this time, including events at this time. Then advances virtual time to
-    /// it.
+    /// Handles all events up to this time, including events at this time. Then advances virtual time to this
+    /// time.
     pub fn run_until(&mut self, until: Time) {
         self.run_while(until, |_| true);
     }
 
-    /// Handles events up to this time as long as the condition holds. The condition is evaluated before
-    /// each event. Returns true if it still holds at the end.
+    /// Handles events up to this time as long as the condition holds. The condition is evaluated before each
+    /// event. Returns true if the condition still holds at the end.
     pub fn run_while(&mut self, until: Time, mut holds: impl FnMut(&mut Self) -> bool) -> bool {
         while self.pending.next_at().is_some_and(|at| at <= until) {
             if !holds(self) {
@@ -293,7 +293,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.events
     }
 
-    /// Returns the number of elements of a schedule that were skipped, because what they name did not exist.
+    /// Returns the number of elements of a schedule that were skipped, because the objects that they name did
+    /// not exist.
     #[must_use]
     pub const fn skipped(&self) -> u64 {
         self.skipped
@@ -351,7 +352,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         &self.recorder.observer
     }
 
-    /// The observer of the run, mutable: a test asks it for a verdict.
+    /// The observer of the run, mutable: a test asks the observer for a verdict.
     pub const fn observer_mut(&mut self) -> &mut V {
         &mut self.recorder.observer
     }

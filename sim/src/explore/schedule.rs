@@ -187,8 +187,8 @@ impl MessageId {
     }
 }
 
-/// Parses a call identity such as `n1>n2 t3 #1`. If the caller has restarted, the number of its life follows,
-/// for example ` life 2`.
+/// Parses a call identity such as `n1>n2 t3 #1`. If the caller has restarted, the number of the caller's life
+/// follows, for example ` life 2`.
 fn parse_call_id(text: &str) -> Option<CallId> {
     let mut parts = text.split(' ');
     let (from, to) = parts.next()?.split_once('>')?;

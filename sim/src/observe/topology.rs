@@ -219,8 +219,8 @@ mod tests {
         let mut topology = Topology::new(5);
         topology.change(&NetworkChange::Partition(set(&N[..2]), set(&N[3..])));
         assert_eq!(topology.cores(), [ServerSet::first(5)]);
-        // n1 and n2 have links with n3, and so do n4 and n5. Each of them has a quorum of three of the
-        // five. n3 has links with all.
+        // n1 and n2 have links with n3, and so do n4 and n5. Each of these four servers has a quorum of three
+        // of the five. n3 has links with all.
         assert_eq!(electable(&topology, ServerSet::first(5)), ServerSet::first(5));
         assert_eq!(electable(&topology, ServerSet::first(5).without(N[1])).iter().next(), Some(N[2]));
     }

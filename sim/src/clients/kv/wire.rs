@@ -8,7 +8,7 @@ use super::state::Hash;
 use std::fmt;
 use wavetank_raft::{Data, Index};
 
-/// A command, borrowed from its bytes.
+/// A command, borrowed from the bytes of the command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Command<'a> {
     /// The session to which the command belongs.
@@ -63,7 +63,7 @@ pub enum CommandOutcome {
     Malformed,
 }
 
-/// The answer to a read, borrowed from its bytes.
+/// The answer to a read, borrowed from the bytes of the answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Got<'a> {
     /// The index of the last applied command.

@@ -1,4 +1,4 @@
-//! Short text for events, actions and messages. The text is the same on every machine: it contains no
+//! Short text for events, actions and messages. The text is the same on every machine: the text contains no
 //! addresses and no floats, and does not depend on the order of a hash map.
 
 use super::CommandText;

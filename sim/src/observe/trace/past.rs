@@ -21,16 +21,16 @@ pub struct Causes {
     of: u64,
     commands: CommandText,
     steps: DiGraph<CausalStep, ()>,
-    /// For each server, the last step that changed it, and its last step of any kind.
+    /// For each server, the last step that changed the server, and the last step of any kind.
     latest: [Option<(NodeIndex, NodeIndex)>; ServerIdx::MAX_SERVERS],
     /// The step that sent each message. The key has four parts: true for a response, the sender, the
     /// receiver, the id of the call.
     sent: BTreeMap<(bool, ServerIdx, ServerIdx, RpcId), NodeIndex>,
     answered: Option<NodeIndex>,
-    /// The state and the vote of the server before the event that it is handling now.
+    /// The state and the vote of the server before the event that the server is handling now.
     before: Option<(NodeState, Option<NodeId>)>,
     event: (String, Option<NodeIndex>),
-    /// The changes of the network. They are not steps and have no cause.
+    /// The changes of the network. Such changes are not steps and have no cause.
     network: Vec<(u64, Time, String)>,
 }
 
@@ -95,7 +95,7 @@ impl Causes {
         shown.filter(|step| step.changes || step.step == self.steps[last].step).collect()
     }
 
-    /// Writes the steps, with the changes of the network between them.
+    /// Writes the steps, with the changes of the network between the steps.
     fn write_steps(&self, shown: &[&CausalStep], text: &mut String) {
         let first = shown.first().map_or(0, |step| step.step);
         let mut network = self.network.iter().filter(|change| first <= change.0).peekable();
@@ -110,7 +110,7 @@ impl Causes {
         }
     }
 
-    /// Adds a step of a server. Its cause is the last step that changed the server.
+    /// Adds a step of a server. The cause of the step is the last step that changed the server.
     fn add<S: Subject>(
         &mut self,
         observation: &Observation<'_, S>,
@@ -181,7 +181,7 @@ impl Causes {
         self.network.push((observation.step, observation.at, what));
     }
 
-    /// Adds a client's result. Its cause is the last successful answer from any server.
+    /// Adds a client's result. The cause of the result is the last successful answer from any server.
     fn add_return<S: Subject>(&mut self, observation: &Observation<'_, S>, what: String) {
         let step = CausalStep {
             step: observation.step,

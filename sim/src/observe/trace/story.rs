@@ -24,7 +24,7 @@ pub struct Story {
     now: (u64, Time),
 }
 
-/// Returns the last lines of a long story, and the number of lines before them.
+/// Returns the last lines of a long story, and the number of lines before these lines.
 #[must_use]
 pub fn last_lines(story: &str) -> (usize, Vec<&str>) {
     const MOST: usize = 60;
@@ -88,7 +88,7 @@ impl Story {
         Self { commands, ..self }
     }
 
-    /// Writes a line. It names the role of the server `changed`, even if this server is a follower.
+    /// Writes a line. The line names the role of the server `changed`, even if this server is a follower.
     fn line(&mut self, verb: &str, detail: &str, changed: Option<ServerIdx>) {
         let (step, at) = self.now;
         let mut line = when(step, at);
@@ -134,7 +134,7 @@ impl Story {
     }
 }
 
-/// The role and the term that a server shows. Without them it is a follower of term 0.
+/// The role and the term that a server shows. A server that shows neither counts as a follower of term 0.
 fn role_and_term(view: &View) -> (RoleName, Term) {
     (view.role.unwrap_or(RoleName::Follower), view.term.unwrap_or_default())
 }
