@@ -163,6 +163,7 @@ impl<F: TankFsm + 'static, E: CustomChecks, T: Default> Runner<F, E, T> {
             match world.plan().order {
                 EventOrder::Drawn => {}
                 EventOrder::Recorded => world.record_schedule(),
+                EventOrder::Branched { step, seed } => world.branch_after(step, seed),
                 EventOrder::Scheduled(fit, _) => world.follow_schedules(fit),
             }
             world
@@ -186,7 +187,9 @@ where
         let goes_on = |observers: &Observers<E, T>| observers.violation().is_none();
         let order = std::mem::take(&mut self.plan_mut().order);
         let outcome = match &order {
-            EventOrder::Drawn | EventOrder::Recorded => storm_run::run(self, goes_on),
+            EventOrder::Drawn | EventOrder::Recorded | EventOrder::Branched { .. } => {
+                storm_run::run(self, goes_on)
+            }
             EventOrder::Scheduled(_, elements) => storm_run::play(self, elements, goes_on),
         };
         self.plan_mut().order = order;

@@ -33,12 +33,13 @@ impl Group<'_> {
         *shortest.expect("a group has a failure")
     }
 
-    fn count(&self) -> u64 {
+    /// The number of runs in the group.
+    pub(crate) fn count(&self) -> u64 {
         self.scenarios.iter().map(|(_, failures)| failures.count).sum()
     }
 
     /// The kind, with the section that states the property.
-    fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         match &self.shortest().1.shortest.verdict {
             Verdict::Violated(violation) => format!("{} ({})", self.kind, violation.section),
             _ => self.kind.to_owned(),
@@ -46,7 +47,7 @@ impl Group<'_> {
     }
 
     /// The runs that fail in the same way as the shortest, at most ten, and the number of all of them.
-    fn others(&self) -> Option<String> {
+    pub(crate) fn others(&self) -> Option<String> {
         let (scenario, failures) = self.shortest();
         let is_told = |name: &str, seed| name == scenario && seed == failures.shortest.seed;
         let runs =

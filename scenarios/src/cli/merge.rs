@@ -31,7 +31,8 @@ pub(crate) fn merge(
         return Err(CliError::new("nothing was merged, because of the errors above"));
     };
     let Content { header, totals, .. } = merged;
-    sweep::print(suite, totals, &Printed { judges: header.judges, json: arguments.json }, streams)
+    let printed = Printed::new(header.judges, arguments.json, arguments.report.as_deref())?;
+    sweep::print(suite, totals, printed, streams)
 }
 
 /// The shards so far.

@@ -7,6 +7,7 @@ use super::exit::Status;
 use super::format::{self, many};
 use super::pool::{self, Done, Work};
 use super::progress_bar::Progress;
+use super::report::ReportFolder;
 use super::report_file::{Begun, ReportFile};
 use super::table::{self, WallClock};
 use super::tally::Tally;
@@ -41,9 +42,9 @@ pub(crate) fn sweep(
         return Err(CliError::new("there is nothing to run: this shard contains no run"));
     }
     let begin = |path: &Path| ReportFile::begin(path, &work, arguments.keep, arguments.resume);
-    let printed = Printed { judges, json: arguments.json };
+    let printed = Printed::new(judges, arguments.json, arguments.report.as_deref())?;
     let (file, totals) = match arguments.out.as_deref().map(begin).transpose()? {
-        Some(Begun::Complete(totals)) => return print(suite, totals, &printed, streams),
+        Some(Begun::Complete(totals)) => return print(suite, totals, printed, streams),
         Some(Begun::Open(file, totals)) => (Some(*file), totals),
         None => (None, Totals::of(work.rows.iter().map(|(scenario, _)| *scenario))),
     };
@@ -51,7 +52,7 @@ pub(crate) fn sweep(
     let begun = Instant::now();
     let totals = play(&work, arguments, totals, file, streams)?;
     let speed = speed(&totals.rows, begun.elapsed());
-    let status = print(suite, totals, &printed, streams)?;
+    let status = print(suite, totals, printed, streams)?;
     write_message(streams, &speed);
     Ok(status)
 }
@@ -59,16 +60,25 @@ pub(crate) fn sweep(
 /// The form in which a result is printed.
 pub(crate) struct Printed {
     /// The level at which the runs were judged.
-    pub(crate) judges: JudgeLevel,
+    judges: JudgeLevel,
     /// True for JSON instead of a table.
-    pub(crate) json: bool,
+    json: bool,
+    /// The folder of a report for a browser.
+    report: Option<ReportFolder>,
+}
+
+impl Printed {
+    /// Returns the form with these options. If there is a folder for a report, creates the folder.
+    pub(crate) fn new(judges: JudgeLevel, json: bool, report: Option<&Path>) -> Result<Self, CliError> {
+        Ok(Self { judges, json, report: report.map(ReportFolder::create).transpose()? })
+    }
 }
 
 /// Prints the result of a sweep.
 pub(crate) fn print(
     suite: &Suite,
     mut totals: Totals,
-    printed: &Printed,
+    printed: Printed,
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
     totals.drop_empty_rows();
@@ -82,6 +92,11 @@ pub(crate) fn print(
         failures::write(suite, &totals.rows, printed.judges, streams.out)?;
     }
     streams.out.flush()?;
+    if let Some(report) = printed.report {
+        let index = report.index();
+        report.write(suite, &totals.rows, printed.judges)?;
+        write_message(streams, &format!("the report is in {}", index.display()));
+    }
     Ok(status)
 }
 
