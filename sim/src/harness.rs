@@ -25,14 +25,16 @@
 //! or a destructor.
 
 mod bounds;
-mod drop_guard;
 mod failure;
 mod invariants;
+#[cfg(feature = "machine")]
+pub mod storms;
 
 use crate::capsule::{Capsule, Content};
 use crate::engine::workload::{TankFsm, Workload};
 use crate::observe::observer::Observer;
 use crate::observe::report::Verdict;
+use crate::observe::trace::DescribeCommand;
 use crate::plan::Plan;
 use crate::runner::catch_panic::catch_panic;
 use crate::runner::{Run, Runner};
@@ -40,6 +42,7 @@ use bounds::{BoundedWorkload, Bounds, StepCount, Watchdog};
 use invariants::{CheckedFsm, Invariant, Invariants};
 use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -137,6 +140,45 @@ impl<F: TankFsm> StormOver<F> {
     }
 }
 
+/// A storm that can be run, with everything that a report of its failure needs.
+trait RunnableStorm {
+    /// Returns the plan of the storm.
+    fn plan(&self) -> &Plan;
+
+    /// Runs a plan and watches the wall time. `about` names the run and the command that repeats the run. If
+    /// the run takes too long, `about` is printed.
+    fn run_watched<T: Observer + Default>(&self, plan: Plan, trace: T, about: String) -> Run<T>;
+
+    /// Returns the function that prints the commands. `None` if the commands have no text.
+    fn describe(&self) -> Option<DescribeCommand> {
+        None
+    }
+
+    /// Returns the folder into which the capsule of a failure is written.
+    fn capsules(&self) -> CapsuleFolder {
+        CapsuleFolder::Target(failure::target().join("wavetank"))
+    }
+
+    /// Runs a plan that is not the plan of a seed.
+    fn run_plan<T: Observer + Default>(&self, plan: Plan, trace: T) -> Run<T> {
+        let about = format!("{}, seed {}\n{}", failure::name(), plan.seed, crate::shrink::source(&plan));
+        self.run_watched(plan, trace, about)
+    }
+}
+
+/// The folder of the capsules of a test.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum CapsuleFolder {
+    /// A folder in the target directory.
+    Target(PathBuf),
+    /// A folder beside the test. The user commits the capsules, and the test replays them first.
+    #[cfg_attr(
+        not(feature = "machine"),
+        expect(dead_code, reason = "only typed storms replay their capsules")
+    )]
+    Committed(PathBuf),
+}
+
 impl<F: TankFsm + 'static> Trial<F> {
     /// Returns the plan of the storm.
     #[must_use]
@@ -146,15 +188,32 @@ impl<F: TankFsm + 'static> Trial<F> {
 
     /// Runs a plan with the state machines, invariants and clients of this trial.
     pub fn run<T: Observer + Default>(&self, plan: Plan, trace: T) -> Run<T> {
-        let about = format!("{}, seed {}\n{}", failure::name(), plan.seed, crate::shrink::source(&plan));
-        self.run_watched(plan, trace, about)
+        self.run_plan(plan, trace)
     }
 
-    /// Runs a plan and watches the wall time. `about` names the run and the command that repeats the run. If
-    /// the run takes too long, `about` is printed.
+    /// Runs the plan once and writes no file. This method is meant for tests with their own plans, for
+    /// example the plans that the `strategies` of the feature `proptest` draw.
+    ///
+    /// # Errors
+    /// Returns an error if the run fails. The first line of the error names the failure. The plan follows as
+    /// source.
+    pub fn survives(&self) -> Result<(), String> {
+        let Run { report, .. } = self.run(self.plan().clone(), ());
+        if failure::is_failure(&report.verdict) {
+            return Err(report.verdict.to_string() + "\n" + &crate::shrink::source(self.plan()));
+        }
+        Ok(())
+    }
+}
+
+impl<F: TankFsm + 'static> RunnableStorm for Trial<F> {
+    fn plan(&self) -> &Plan {
+        &self.over.plan
+    }
+
     fn run_watched<T: Observer + Default>(&self, plan: Plan, trace: T, about: String) -> Run<T> {
         let StormOver { make, invariants, bounds, .. } = &self.over;
-        let _watchdog = Watchdog::start(bounds.wall_time_max, about);
+        let _watchdog = Watchdog::start(bounds.wall_time_max, about, || None);
         let steps = StepCount::new(bounds.steps_max);
         let name = failure::name();
         let clients = match catch_panic(|| (self.clients)(&plan)) {
@@ -172,20 +231,6 @@ impl<F: TankFsm + 'static> Trial<F> {
             trace,
         }
         .run()
-    }
-
-    /// Runs the plan once and writes no file. This method is meant for tests with their own plans, for
-    /// example the plans that the `strategies` of the feature `proptest` draw.
-    ///
-    /// # Errors
-    /// Returns an error if the run fails. The first line of the error names the failure. The plan follows as
-    /// source.
-    pub fn survives(&self) -> Result<(), String> {
-        let Run { report, .. } = self.run(self.plan().clone(), ());
-        if failure::is_failure(&report.verdict) {
-            return Err(report.verdict.to_string() + "\n" + &crate::shrink::source(self.plan()));
-        }
-        Ok(())
     }
 }
 
@@ -218,6 +263,11 @@ pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) ->
     if let Some(path) = environment("WAVETANK_CAPSULE") {
         return check_capsule(&path, make);
     }
+    run_seeds(usual, make);
+}
+
+#[track_caller]
+fn run_seeds<R: RunnableStorm>(usual: Range<u64>, make: impl Fn(u64) -> R) {
     let mut has_held = false;
     for seed in seeds(usual) {
         let trial =
@@ -232,7 +282,7 @@ pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) ->
 }
 
 #[track_caller]
-fn check_capsule<F: TankFsm + 'static>(path: &str, make: impl Fn(u64) -> Trial<F>) {
+fn check_capsule<R: RunnableStorm>(path: &str, make: impl Fn(u64) -> R) {
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read `{path}`: {error}"));
     let capsule = Capsule::parse(&text).unwrap_or_else(|error| panic!("`{path}` is not a capsule: {error}"));
     let Content::Plan { plan, .. } = &capsule.content else {

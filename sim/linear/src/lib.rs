@@ -21,6 +21,7 @@ mod list;
 mod memo;
 mod problem;
 mod search;
+pub mod specification;
 mod states;
 mod unreachable;
 mod writers;

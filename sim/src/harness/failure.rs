@@ -1,9 +1,8 @@
 //! Reports a run that failed under `cargo test`, and writes the capsule of the run to a file.
 
-use super::Trial;
 use super::bounds::print;
+use super::{CapsuleFolder, RunnableStorm};
 use crate::capsule::{Capsule, Content};
-use crate::engine::workload::TankFsm;
 use crate::observe::report::{Report, Verdict};
 use crate::observe::step_log::StepLog;
 use crate::observe::trace::{Story, TextTrace, last_lines};
@@ -50,7 +49,7 @@ pub(super) fn report_panic(seed: u64, message: &str) -> ! {
 /// Prints the failure immediately. Then shrinks the plan, writes the capsule to a file, and panics with the
 /// violation, the shrunk plan and the replay command.
 #[track_caller]
-pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64, first: &Verdict) -> ! {
+pub(super) fn report_failure<R: RunnableStorm>(trial: &R, seed: u64, first: &Verdict) -> ! {
     print(&format!(
         "{first}\nfailed run: {}\nThe plan is being shrunk now, in up to {TRIES_MAX} runs.",
         about(seed)
@@ -70,10 +69,22 @@ pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64, 
     if Failure::of(first).as_ref() != Some(&shrunk.failure) {
         let _ = writeln!(text, "the first run of the seed failed in another way: {first}");
     }
-    let _ = write!(text, "\n{story}\n{}\n", shrink::source(&shrunk.plan));
-    let path = path(seed);
+    let folder = trial.capsules();
+    let path = match &folder {
+        CapsuleFolder::Target(folder) => {
+            let _ = write!(text, "\n{story}\n{}\n", shrink::source(&shrunk.plan));
+            folder.join(file_name(seed))
+        }
+        CapsuleFolder::Committed(folder) => {
+            let _ = write!(text, "\n{story}\n");
+            folder.join(file_name(seed))
+        }
+    };
     match keep(&capsule, &path) {
         Ok(()) => {
+            if matches!(folder, CapsuleFolder::Committed(_)) {
+                text += "The capsule is in the file below. Commit this file: the test replays it first.\n";
+            }
             let _ = write!(text, "replay  WAVETANK_CAPSULE={} {}", path.display(), command());
         }
         Err(error) => {
@@ -87,7 +98,7 @@ pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64, 
 /// Shrinks the plan of a seed, and runs the smallest plan again for its trace. Returns `None` if the first
 /// plan does not fail again, or if the smallest plan does not fail in the last run. The text is the end of
 /// the story of the last run.
-fn shrink<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64) -> Option<(Shrunk, Report, String, StepLog)> {
+fn shrink<R: RunnableStorm>(trial: &R, seed: u64) -> Option<(Shrunk, Report, String, StepLog)> {
     let events = Cell::new(0);
     let mut run = |plan: Plan| {
         let about = match &plan.order {
@@ -110,7 +121,7 @@ fn shrink<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64) -> Option<(Shrunk, 
 
 /// Replays a recorded run, and panics if the run still fails.
 #[track_caller]
-pub(super) fn replay_capsule<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan, capsule: &Capsule) {
+pub(super) fn replay_capsule<R: RunnableStorm>(trial: &R, plan: &Plan, capsule: &Capsule) {
     let (report, story, step_log) = rerun(trial, plan);
     let difference = capsule.difference(&report, &step_log);
     let difference = difference.map_or_else(
@@ -120,9 +131,10 @@ pub(super) fn replay_capsule<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan
     assert!(!is_failure(&report.verdict), "{}\n\n{story}\n{difference}", report.verdict);
 }
 
-fn rerun<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan) -> (Report, String, StepLog) {
-    let trace = (Story::new(plan.server_count()), StepLog::default());
-    let Run { report, trace, .. } = trial.run(plan.clone(), Some(trace));
+fn rerun<R: RunnableStorm>(trial: &R, plan: &Plan) -> (Report, String, StepLog) {
+    let servers = plan.server_count();
+    let story = trial.describe().map_or_else(|| Story::new(servers), |it| Story::describing(servers, it));
+    let Run { report, trace, .. } = trial.run_plan(plan.clone(), Some((story, StepLog::default())));
     let (story, step_log) =
         trace.map(|(mut story, step_log)| (end_of(&story.take()), step_log)).unwrap_or_default();
     (report, story, step_log)
@@ -143,14 +155,20 @@ fn keep(capsule: &Capsule, path: &Path) -> std::io::Result<()> {
     fs::write(path, capsule.text())
 }
 
-/// Returns the path of the capsule: a file in the folder `wavetank` of the target directory.
-fn path(seed: u64) -> PathBuf {
+/// Returns the target directory.
+pub(super) fn target() -> PathBuf {
     let exe = env::current_exe().unwrap_or_default();
-    let target =
-        exe.ancestors().find(|folder| folder.ends_with("target")).unwrap_or_else(|| Path::new("target"));
-    let name: String =
-        name().chars().map(|character| if character.is_alphanumeric() { character } else { '_' }).collect();
-    target.join("wavetank").join(format!("{name}-{seed}.json"))
+    let target = exe.ancestors().find(|folder| folder.ends_with("target"));
+    target.unwrap_or_else(|| Path::new("target")).to_owned()
+}
+
+/// Returns the beginning of the file names of this test's capsules.
+pub(super) fn file_prefix() -> String {
+    name().chars().map(|character| if character.is_alphanumeric() { character } else { '_' }).collect()
+}
+
+fn file_name(seed: u64) -> String {
+    format!("{}-{seed}.json", file_prefix())
 }
 
 /// Returns the command that runs this test alone.

@@ -18,7 +18,7 @@ pub use full::Full;
 pub use json::Json;
 pub use page::Page;
 pub use past::Causes;
-pub use story::{Story, last_lines};
+pub use story::{DescribeCommand, Story, last_lines};
 
 use crate::observe::observer::Observer;
 use std::fmt;

@@ -16,7 +16,11 @@ pub struct Story {
     text: String,
     cells: Vec<ColumnState>,
     committed: Index,
+    describe: Option<DescribeCommand>,
 }
+
+/// Returns the text of an encoded command, or `None` if the bytes are not a command.
+pub type DescribeCommand = fn(&[u8]) -> Option<String>;
 
 /// Returns the last lines of a long story, and the number of lines before them.
 #[must_use]
@@ -43,7 +47,13 @@ impl Story {
             let _ = write!(text, " {:<6}", idx.to_string());
         }
         let text = format!("{}\n", text.trim_end());
-        Self { text, cells: vec![ColumnState::Down; servers], committed: Index::ZERO }
+        Self { text, cells: vec![ColumnState::Down; servers], committed: Index::ZERO, describe: None }
+    }
+
+    /// Creates the story of a tank whose commands have a text.
+    #[must_use]
+    pub fn describing(servers: usize, describe: DescribeCommand) -> Self {
+        Self { describe: Some(describe), ..Self::new(servers) }
     }
 
     /// Writes a line. It names the role of the server `changed`, even if this server is a follower.
@@ -86,7 +96,14 @@ impl Story {
         match payload {
             Payload::Noop | Payload::Barrier => {}
             Payload::Command(_) | Payload::Extended(_) | Payload::Restore(_) | Payload::Configuration(_) => {
-                self.line("commit", &format!("{index} {}", display::payload(payload)), None);
+                let command = match payload {
+                    Payload::Command(data) => Some(data),
+                    Payload::Extended(both) => Some(&both.data),
+                    _ => None,
+                };
+                let described = self.describe.zip(command).and_then(|(describe, data)| describe(data));
+                let text = described.unwrap_or_else(|| display::payload(payload));
+                self.line("commit", &format!("{index} {text}"), None);
             }
         }
     }
