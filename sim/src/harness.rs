@@ -288,7 +288,7 @@ fn check_capsule<R: RunnableStorm>(path: &str, make: impl Fn(u64) -> R) {
     let Content::Plan { plan, .. } = &capsule.content else {
         panic!("`{path}` contains a schedule of an exploration, but a test replays only storms")
     };
-    failure::replay_capsule(&make(plan.seed), plan, &capsule);
+    failure::replay_capsule(&make(plan.seed), plan, &capsule, path);
 }
 
 /// Returns the seeds that the environment variables select, or `usual` if the variables are not set.

@@ -121,14 +121,19 @@ fn shrink<R: RunnableStorm>(trial: &R, seed: u64) -> Option<(Shrunk, Report, Str
 
 /// Replays a recorded run, and panics if the run still fails.
 #[track_caller]
-pub(super) fn replay_capsule<R: RunnableStorm>(trial: &R, plan: &Plan, capsule: &Capsule) {
+pub(super) fn replay_capsule<R: RunnableStorm>(trial: &R, plan: &Plan, capsule: &Capsule, path: &str) {
     let (report, story, step_log) = rerun(trial, plan);
     let difference = capsule.difference(&report, &step_log);
     let difference = difference.map_or_else(
         || "the run is identical to the recorded run".to_owned(),
         |what| format!("the run differs from the recorded run: {what}"),
     );
-    assert!(!is_failure(&report.verdict), "{}\n\n{story}\n{difference}", report.verdict);
+    assert!(
+        !is_failure(&report.verdict),
+        "{}\n\n{story}\n{difference}\nreplay  WAVETANK_CAPSULE={path} {}",
+        report.verdict,
+        command(),
+    );
 }
 
 fn rerun<R: RunnableStorm>(trial: &R, plan: &Plan) -> (Report, String, StepLog) {

@@ -43,6 +43,8 @@ impl<T: StateMachine, S: Subject> Observer<S> for MachineChecks<T> {
         if self.verdict.is_some() {
             return;
         }
+        // The state machines have worked since the last observation, so their breach comes before this one.
+        self.take_breach(observation.at);
         self.step = observation.step;
         match observation.kind {
             ObservationKind::Invoked { what, .. } => {

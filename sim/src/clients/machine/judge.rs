@@ -47,8 +47,8 @@ pub(crate) struct Judge<T: StateMachine> {
     past: PastOperations<T>,
     /// The operations that ended as certainly not executed.
     failed: BTreeSet<u64>,
-    /// For some indexes, the digest of the state after this index, and the server that had this state.
-    digests: BTreeMap<u64, (ServerIdx, u64)>,
+    /// For some indexes, the digest of a state after this index.
+    digests: BTreeMap<u64, u64>,
     /// The state machines of the running servers.
     replicas: BTreeMap<ServerIdx, Weak<RefCell<Replica<T>>>>,
     /// Some queries of clients.
@@ -143,10 +143,12 @@ impl<T: StateMachine> Judge<T> {
         } else {
             self.witness("deterministic");
             let known = self.reference.command(index);
-            let is_same = known.is_some_and(|known| known.data == *command.data);
-            self.expect("same_commands", is_same, || {
+            let differs = known.is_none_or(|known| known.data != *command.data);
+            let other = differs.then(|| known.map_or("another server".to_owned(), |it| it.by.to_string()));
+            self.expect("same_commands", other.is_none(), || {
                 let own = describe::<T>(command.data).unwrap_or_default();
-                format!("{} applied {own} at i{index}, but another server applied another entry", life.idx)
+                let other = other.unwrap_or_default();
+                format!("{} applied {own} at i{index}, but {other} applied another entry", life.idx)
             });
         }
         if self.breach.is_some() {
@@ -196,12 +198,12 @@ impl<T: StateMachine> Judge<T> {
         let Some(digest) = digest else { return };
         let hash = digest.hash();
         self.witness("state_is_ordered");
-        let known = self.digests.get(&life.applied).map(|&(_, hash)| hash);
+        let known = self.digests.get(&life.applied).copied();
         let known = known.or_else(|| {
             let is_current = life.applied == self.reference.position();
             is_current.then(|| self.reference.machine().digest().hash())
         });
-        self.digests.entry(life.applied).or_insert((life.idx, known.unwrap_or(hash)));
+        self.digests.entry(life.applied).or_insert(known.unwrap_or(hash));
         if known.is_some_and(|known| known != hash) {
             self.diagnose(life, Probe::State, &Seen { hash, text: String::new() });
         }
