@@ -25,6 +25,8 @@
 //! or a destructor.
 
 mod bounds;
+#[cfg(feature = "machine")]
+mod erased;
 mod failure;
 mod invariants;
 #[cfg(feature = "machine")]
@@ -34,7 +36,8 @@ use crate::capsule::{Capsule, Content};
 use crate::engine::workload::{TankFsm, Workload};
 use crate::observe::observer::Observer;
 use crate::observe::report::Verdict;
-use crate::observe::trace::DescribeCommand;
+use crate::observe::step_log::StepLog;
+use crate::observe::trace::{DescribeCommand, Story};
 use crate::plan::Plan;
 use crate::runner::catch_panic::catch_panic;
 use crate::runner::{Run, Runner};
@@ -147,7 +150,10 @@ trait RunnableStorm {
 
     /// Runs a plan and watches the wall time. `about` names the run and the command that repeats the run. If
     /// the run takes too long, `about` is printed.
-    fn run_watched<T: Observer + Default>(&self, plan: Plan, trace: T, about: String) -> Run<T>;
+    fn run_watched(&self, plan: Plan, about: String) -> Run<()>;
+
+    /// Runs a plan like [`run_watched`](Self::run_watched), and writes a trace.
+    fn run_traced(&self, plan: Plan, trace: Traced, about: String) -> Run<Option<Traced>>;
 
     /// Returns the function that prints the commands. `None` if the commands have no text.
     fn describe(&self) -> Option<DescribeCommand> {
@@ -158,13 +164,10 @@ trait RunnableStorm {
     fn capsules(&self) -> CapsuleFolder {
         CapsuleFolder::Target(failure::target().join("wavetank"))
     }
-
-    /// Runs a plan that is not the plan of a seed.
-    fn run_plan<T: Observer + Default>(&self, plan: Plan, trace: T) -> Run<T> {
-        let about = format!("{}, seed {}\n{}", failure::name(), plan.seed, crate::shrink::source(&plan));
-        self.run_watched(plan, trace, about)
-    }
 }
+
+/// The trace of a failed run.
+type Traced = (Story, StepLog);
 
 /// The folder of the capsules of a test.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -188,7 +191,30 @@ impl<F: TankFsm + 'static> Trial<F> {
 
     /// Runs a plan with the state machines, invariants and clients of this trial.
     pub fn run<T: Observer + Default>(&self, plan: Plan, trace: T) -> Run<T> {
-        self.run_plan(plan, trace)
+        let about = failure::about_plan(&plan);
+        self.run_with(plan, trace, about)
+    }
+
+    fn run_with<T: Observer + Default>(&self, plan: Plan, trace: T, about: String) -> Run<T> {
+        let StormOver { make, invariants, bounds, .. } = &self.over;
+        let _watchdog = Watchdog::start(bounds.wall_time_max, about, || None);
+        let steps = StepCount::new(bounds.steps_max);
+        let name = failure::name();
+        let clients = match catch_panic(|| (self.clients)(&plan)) {
+            Ok(clients) => clients,
+            Err(message) => return Run::panicked(&name, plan.seed, message),
+        };
+        let custom = Invariants::new(Rc::clone(invariants), steps.clone());
+        let (make, guard) = (Rc::clone(make), custom.guard());
+        Runner {
+            name,
+            workload: Box::new(BoundedWorkload::new(clients, steps)),
+            plan,
+            make: Box::new(move |_| CheckedFsm::new(make(), guard.clone())),
+            custom,
+            trace,
+        }
+        .run()
     }
 
     /// Runs the plan once and writes no file. This method is meant for tests with their own plans, for
@@ -211,26 +237,12 @@ impl<F: TankFsm + 'static> RunnableStorm for Trial<F> {
         &self.over.plan
     }
 
-    fn run_watched<T: Observer + Default>(&self, plan: Plan, trace: T, about: String) -> Run<T> {
-        let StormOver { make, invariants, bounds, .. } = &self.over;
-        let _watchdog = Watchdog::start(bounds.wall_time_max, about, || None);
-        let steps = StepCount::new(bounds.steps_max);
-        let name = failure::name();
-        let clients = match catch_panic(|| (self.clients)(&plan)) {
-            Ok(clients) => clients,
-            Err(message) => return Run::panicked(&name, plan.seed, message),
-        };
-        let custom = Invariants::new(Rc::clone(invariants), steps.clone());
-        let (make, guard) = (Rc::clone(make), custom.guard());
-        Runner {
-            name,
-            workload: Box::new(BoundedWorkload::new(clients, steps)),
-            plan,
-            make: Box::new(move |_| CheckedFsm::new(make(), guard.clone())),
-            custom,
-            trace,
-        }
-        .run()
+    fn run_watched(&self, plan: Plan, about: String) -> Run<()> {
+        self.run_with(plan, (), about)
+    }
+
+    fn run_traced(&self, plan: Plan, trace: Traced, about: String) -> Run<Option<Traced>> {
+        self.run_with(plan, Some(trace), about)
     }
 }
 
@@ -272,7 +284,7 @@ fn run_seeds<R: RunnableStorm>(usual: Range<u64>, make: impl Fn(u64) -> R) {
     for seed in seeds(usual) {
         let trial =
             catch_panic(|| make(seed)).unwrap_or_else(|message| failure::report_panic(seed, &message));
-        let run = trial.run_watched(trial.plan().clone(), (), failure::about(seed));
+        let run = trial.run_watched(trial.plan().clone(), failure::about(seed));
         has_held |= run.report.verdict == Verdict::Held;
         if failure::is_failure(&run.report.verdict) {
             failure::report_failure(&trial, seed, &run.report.verdict);

@@ -35,6 +35,11 @@ pub(super) fn about(seed: u64) -> String {
     format!("{}, seed {seed}\n{}", name(), replay(seed))
 }
 
+/// Returns the name of the test, and a plan that is not the plan of a seed.
+pub(super) fn about_plan(plan: &Plan) -> String {
+    format!("{}, seed {}\n{}", name(), plan.seed, shrink::source(plan))
+}
+
 fn replay(seed: u64) -> String {
     format!("replay  WAVETANK_SEED={seed} {}", command())
 }
@@ -49,7 +54,7 @@ pub(super) fn report_panic(seed: u64, message: &str) -> ! {
 /// Prints the failure immediately. Then shrinks the plan, writes the capsule to a file, and panics with the
 /// violation, the shrunk plan and the replay command.
 #[track_caller]
-pub(super) fn report_failure<R: RunnableStorm>(trial: &R, seed: u64, first: &Verdict) -> ! {
+pub(super) fn report_failure(trial: &dyn RunnableStorm, seed: u64, first: &Verdict) -> ! {
     print(&format!(
         "{first}\nfailed run: {}\nThe plan is being shrunk now, in up to {TRIES_MAX} runs.",
         about(seed)
@@ -98,7 +103,7 @@ pub(super) fn report_failure<R: RunnableStorm>(trial: &R, seed: u64, first: &Ver
 /// Shrinks the plan of a seed, and runs the smallest plan again for its trace. Returns `None` if the first
 /// plan does not fail again, or if the smallest plan does not fail in the last run. The text is the end of
 /// the story of the last run.
-fn shrink<R: RunnableStorm>(trial: &R, seed: u64) -> Option<(Shrunk, Report, String, StepLog)> {
+fn shrink(trial: &dyn RunnableStorm, seed: u64) -> Option<(Shrunk, Report, String, StepLog)> {
     let events = Cell::new(0);
     let mut run = |plan: Plan| {
         let about = match &plan.order {
@@ -109,7 +114,7 @@ fn shrink<R: RunnableStorm>(trial: &R, seed: u64) -> Option<(Shrunk, Report, Str
                 format!("a smaller plan in the shrink of {}\n{}", about(seed), shrink::source(&plan))
             }
         };
-        let run = trial.run_watched(plan, (), about);
+        let run = trial.run_watched(plan, about);
         events.set(events.get() + run.report.events);
         run
     };
@@ -121,7 +126,7 @@ fn shrink<R: RunnableStorm>(trial: &R, seed: u64) -> Option<(Shrunk, Report, Str
 
 /// Replays a recorded run, and panics if the run still fails.
 #[track_caller]
-pub(super) fn replay_capsule<R: RunnableStorm>(trial: &R, plan: &Plan, capsule: &Capsule, path: &str) {
+pub(super) fn replay_capsule(trial: &dyn RunnableStorm, plan: &Plan, capsule: &Capsule, path: &str) {
     let (report, story, step_log) = rerun(trial, plan);
     let difference = capsule.difference(&report, &step_log);
     let difference = difference.map_or_else(
@@ -136,10 +141,11 @@ pub(super) fn replay_capsule<R: RunnableStorm>(trial: &R, plan: &Plan, capsule: 
     );
 }
 
-fn rerun<R: RunnableStorm>(trial: &R, plan: &Plan) -> (Report, String, StepLog) {
+fn rerun(trial: &dyn RunnableStorm, plan: &Plan) -> (Report, String, StepLog) {
     let servers = plan.server_count();
     let story = trial.describe().map_or_else(|| Story::new(servers), |it| Story::describing(servers, it));
-    let Run { report, trace, .. } = trial.run_plan(plan.clone(), Some((story, StepLog::default())));
+    let trace = (story, StepLog::default());
+    let Run { report, trace, .. } = trial.run_traced(plan.clone(), trace, about_plan(plan));
     let (story, step_log) =
         trace.map(|(mut story, step_log)| (end_of(&story.take()), step_log)).unwrap_or_default();
     (report, story, step_log)

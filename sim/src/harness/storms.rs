@@ -39,25 +39,20 @@
 //! written into the folder `capsules` beside the test. The test replays the capsules of this folder first.
 
 use super::bounds::{BoundedWorkload, Bounds, StepCount, Watchdog};
-use super::{CapsuleFolder, RunnableStorm, check_capsule, environment, failure, run_seeds};
+use super::erased::{self, BoundedChecks, ErasedFsm, ErasedRunner};
+use super::{CapsuleFolder, RunnableStorm, Traced, check_capsule, environment, failure, run_seeds};
 use crate::clients::kv::judges::Promises;
 use crate::clients::machine::{
     CurrentWork, Delivery, Judge, JudgeSettings, JudgedReplica, MachineChecks, MachineInvariant, MakeMachine,
     Partition, Strategies, clients, describe,
 };
-use crate::observe::Observation;
-use crate::observe::observer::Observer;
-use crate::observe::report::{Class, Violation};
 use crate::observe::trace::DescribeCommand;
 use crate::plan::Plan;
 use crate::runner::catch_panic::catch_panic;
-use crate::runner::observers::CustomChecks;
 use crate::runner::{Run, Runner};
-use crate::subject::Subject;
 use proptest::arbitrary::Arbitrary;
 use proptest::strategy::Strategy;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
@@ -65,7 +60,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use wavetank_machine::StateMachine;
-use wavetank_raft::Time;
 
 pub use crate::clients::machine::CHECKS;
 
@@ -233,7 +227,7 @@ impl<T: StateMachine> Storms<T> {
     /// Returns an error if the run fails. The error names the failure.
     pub fn survives(self, seed: u64) -> Result<(), String> {
         let storm = Rc::new(self).storm(seed, None);
-        let Run { report, .. } = storm.run_plan(storm.plan.clone(), ());
+        let Run { report, .. } = storm.run_watched(storm.plan.clone(), failure::about(seed));
         if failure::is_failure(&report.verdict) { Err(report.verdict.to_string()) } else { Ok(()) }
     }
 
@@ -301,7 +295,32 @@ impl<T: StateMachine> RunnableStorm for MachineStorm<T> {
         &self.plan
     }
 
-    fn run_watched<O: Observer + Default>(&self, plan: Plan, trace: O, about: String) -> Run<O> {
+    fn run_watched(&self, plan: Plan, about: String) -> Run<()> {
+        self.run_with(plan, (), about, erased::run)
+    }
+
+    fn run_traced(&self, plan: Plan, trace: Traced, about: String) -> Run<Option<Traced>> {
+        self.run_with(plan, Some(trace), about, erased::run_traced)
+    }
+
+    fn describe(&self) -> Option<DescribeCommand> {
+        Some(describe::<T>)
+    }
+
+    fn capsules(&self) -> CapsuleFolder {
+        let committed = self.folder.clone().map(CapsuleFolder::Committed);
+        committed.unwrap_or_else(|| CapsuleFolder::Target(failure::target().join("wavetank")))
+    }
+}
+
+impl<T: StateMachine> MachineStorm<T> {
+    fn run_with<O: Default>(
+        &self,
+        plan: Plan,
+        trace: O,
+        about: String,
+        run: fn(ErasedRunner<O>) -> Run<O>,
+    ) -> Run<O> {
         let Storms { make, bounds, strategies, delivery, .. } = &*self.storms;
         let work = Arc::new(CurrentWork::new::<T>());
         let watched = Arc::clone(&work);
@@ -316,34 +335,18 @@ impl<T: StateMachine> RunnableStorm for MachineStorm<T> {
             Ok(made) => made,
             Err(message) => return Run::panicked(&name, plan.seed, message),
         };
-        let custom = BoundedChecks {
-            checks: MachineChecks::new(Rc::clone(&judge)),
-            steps: steps.clone(),
-            verdict: None,
-        };
+        let checks = Box::new(MachineChecks::new(Rc::clone(&judge)));
         let make = Rc::clone(make);
-        Runner {
+        run(Runner {
             name,
-            workload: Box::new(BoundedWorkload::new(Box::new(clients), steps)),
+            workload: Box::new(BoundedWorkload::new(Box::new(clients), steps.clone())),
             plan,
-            make: Box::new(move |idx| JudgedReplica::new(idx, make(), &judge, &work)),
-            custom,
+            make: Box::new(move |idx| ErasedFsm::new(JudgedReplica::new(idx, make(), &judge, &work))),
+            custom: BoundedChecks::new(checks, steps),
             trace,
-        }
-        .run()
+        })
     }
 
-    fn describe(&self) -> Option<DescribeCommand> {
-        Some(describe::<T>)
-    }
-
-    fn capsules(&self) -> CapsuleFolder {
-        let committed = self.folder.clone().map(CapsuleFolder::Committed);
-        committed.unwrap_or_else(|| CapsuleFolder::Target(failure::target().join("wavetank")))
-    }
-}
-
-impl<T: StateMachine> MachineStorm<T> {
     fn judge_settings(&self, plan: &Plan) -> JudgeSettings<T> {
         let Storms { make, invariants, partition, delivery, .. } = &*self.storms;
         JudgeSettings {
@@ -354,42 +357,5 @@ impl<T: StateMachine> MachineStorm<T> {
             leases_hold: Promises::from(plan).leases_hold,
             digest_every: 1 + plan.seed % 16,
         }
-    }
-}
-
-/// The checks of a typed state machine, and the bound on the steps of a run.
-struct BoundedChecks<T: StateMachine> {
-    checks: MachineChecks<T>,
-    steps: StepCount,
-    verdict: Option<Violation>,
-}
-
-impl<T: StateMachine, S: Subject> Observer<S> for BoundedChecks<T> {
-    fn on_observation(&mut self, observation: &Observation<'_, S>) {
-        self.checks.on_observation(observation);
-        if !self.steps.take() && self.verdict.is_none() {
-            self.verdict = Some(Violation {
-                check: "steps_max".to_owned(),
-                class: Class::Liveness,
-                section: "bound".to_owned(),
-                what: self.steps.exceeded(),
-                at: observation.at,
-                step: observation.step,
-            });
-        }
-    }
-}
-
-impl<T: StateMachine> CustomChecks for BoundedChecks<T> {
-    fn end(&mut self, at: Time) {
-        self.checks.end(at);
-    }
-
-    fn verdict(&self) -> Option<&Violation> {
-        self.checks.verdict().or(self.verdict.as_ref())
-    }
-
-    fn witnessed(&self) -> BTreeMap<String, u64> {
-        self.checks.witnessed()
     }
 }

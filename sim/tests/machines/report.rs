@@ -9,11 +9,11 @@ use std::process::Command;
 use wavetank_machine::StateMachine;
 use wavetank_sim::harness::storms::Storms;
 
-/// Adds, but with `CAPPED` an amount of 7 adds at most 20 in total.
+/// Adds. With `LOSES`, an amount of 7 loses the sum.
 #[derive(Clone, Default, Serialize, Deserialize)]
-struct Adds<const CAPPED: bool>(BTreeMap<u8, u64>);
+struct Adds<const LOSES: bool>(BTreeMap<u8, u64>);
 
-impl<const CAPPED: bool> StateMachine for Adds<CAPPED> {
+impl<const LOSES: bool> StateMachine for Adds<LOSES> {
     type Command = (u8, u64);
     type Query = u8;
     type Reply = u64;
@@ -21,8 +21,8 @@ impl<const CAPPED: bool> StateMachine for Adds<CAPPED> {
     fn apply(&mut self, (key, amount): (u8, u64)) -> u64 {
         let sum = self.0.entry(key).or_default();
         *sum += amount;
-        if CAPPED && amount == 7 {
-            *sum = 20.min(*sum);
+        if LOSES && amount == 7 {
+            *sum = 0;
         }
         *sum
     }
@@ -32,16 +32,16 @@ impl<const CAPPED: bool> StateMachine for Adds<CAPPED> {
     }
 }
 
-fn storms<const CAPPED: bool>(folder: &Path) -> Storms<Adds<CAPPED>> {
-    let holds = |adds: &Adds<CAPPED>| {
-        let sums = adds.0.values().filter(|&&sum| sum == 20);
-        if sums.count() == 0 { Ok(()) } else { Err("a sum is capped".to_owned()) }
+fn storms<const LOSES: bool>(folder: &Path) -> Storms<Adds<LOSES>> {
+    let holds = |adds: &Adds<LOSES>| {
+        let lost = adds.0.iter().find(|&(_, &sum)| sum == 0);
+        lost.map_or(Ok(()), |(key, _)| Err(format!("key {key} has lost its sum")))
     };
-    adding().invariant("sums_are_not_capped", holds).capsules(folder)
+    adding().invariant("sums_are_kept", holds).capsules(folder)
 }
 
-fn run_and_fail<const CAPPED: bool>(folder: &Path) -> String {
-    let panic = catch_unwind(AssertUnwindSafe(|| storms::<CAPPED>(folder).run(200)));
+fn run_and_fail<const LOSES: bool>(folder: &Path) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(|| storms::<LOSES>(folder).run(200)));
     *panic.expect_err("a run fails").downcast::<String>().expect("the message is text")
 }
 
@@ -51,8 +51,8 @@ fn a_failure_is_kept_and_replayed_first() {
     let _ = std::fs::remove_dir_all(&folder);
     let told = run_and_fail::<true>(&folder);
     let first = told.lines().next().unwrap_or_default();
-    assert!(first.starts_with("sums_are_not_capped (state machine) at "), "{told}");
-    assert!(first.ends_with(", 7): a sum is capped"), "{told}");
+    assert!(first.starts_with("sums_are_kept (state machine) at "), "{told}");
+    assert!(first.ends_with(" has lost its sum") && first.contains(", 7): key "), "{told}");
     assert!(told.lines().count() <= 60, "{told}");
     for text in
         ["commit  i", ", 7)", "Commit this file: the test replays it first.", "\nreplay  WAVETANK_CAPSULE="]
