@@ -1,15 +1,18 @@
-//! The `wavetank` command. This module holds the arguments, one file per subcommand, the table, the
-//! progress bar and the exit status. The caller passes the scenarios.
+//! The `wavetank` command, and the commands of other subjects. This module holds the arguments, one file per
+//! subcommand, the table, the progress bar and the exit status. The caller passes the scenarios.
 //!
 //! Only this module uses threads and the wall clock. They cannot affect a run.
 
 mod args;
 mod bounds;
+mod branch_search;
 mod coverage;
 mod exit;
 mod explore;
+mod failures;
 mod file;
 mod format;
+mod history_page;
 mod inspect;
 mod judge;
 mod list;
@@ -17,6 +20,7 @@ mod name;
 mod pool;
 mod progress_bar;
 mod replay;
+mod report;
 mod run;
 mod shrink;
 mod streams;
@@ -27,15 +31,18 @@ mod target;
 
 pub use streams::Streams;
 
-use crate::registry::Scenario;
-use args::{Arguments, Command};
+use crate::registry::{Scenario, Suite};
+use args::{Arguments, Command, RunCommand, SubjectArguments};
 use clap::Parser;
 use clap::error::ErrorKind;
 use exit::Status;
 use std::ffi::OsString;
-use std::{fmt, io};
+use std::fmt;
+use std::io::{self, BufWriter, IsTerminal};
+use std::process::ExitCode;
 use streams::PipeWriter;
 use target::Target;
+use wavetank_sim::Subject;
 
 /// The reason why the command failed, in one line.
 #[derive(Debug)]
@@ -59,13 +66,52 @@ impl From<io::Error> for CliError {
     }
 }
 
-/// Runs the command with the given arguments and scenarios, and returns the exit status. The first
-/// argument is the name of the command itself.
+/// Runs the command of our server with the given arguments and scenarios, and returns the exit status. The
+/// first argument is the name of the command itself.
 pub fn main_with<A>(
     scenarios: &[Scenario],
     args: impl IntoIterator<Item = A>,
     streams: &mut Streams<'_>,
 ) -> u8
+where
+    A: Into<OsString> + Clone,
+{
+    suite_main(&Suite::of_ours(scenarios), args, streams)
+}
+
+/// Runs the command of a subject as a process: with the arguments and the streams of the process. The
+/// package of the command must have the subject's name, because messages name the package.
+///
+/// The command has `list`, `run`, `sweep`, `replay`, `shrink`, `diff`, `why` and `view`. Its scenarios are
+/// the storms.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+///
+/// fn main() -> ExitCode {
+///     wavetank_scenarios::subject_main::<wavetank_raft::Server>("wavetank")
+/// }
+/// ```
+#[must_use]
+pub fn subject_main<S: Subject>(name: &'static str) -> ExitCode {
+    process_main(&Suite::of_subject::<S>(name))
+}
+
+/// Runs the command of a suite as a process: with the arguments and the streams of the process.
+#[must_use]
+pub fn process_main(suite: &Suite) -> ExitCode {
+    let mut streams = Streams {
+        out: &mut BufWriter::new(io::stdout().lock()),
+        err: &mut io::stderr(),
+        out_is_terminal: io::stdout().is_terminal(),
+        err_is_terminal: io::stderr().is_terminal(),
+    };
+    ExitCode::from(suite_main(suite, std::env::args_os(), &mut streams))
+}
+
+/// Runs the command of a suite with the given arguments, and returns the exit status. The first argument is
+/// the name of the command itself.
+pub fn suite_main<A>(suite: &Suite, args: impl IntoIterator<Item = A>, streams: &mut Streams<'_>) -> u8
 where
     A: Into<OsString> + Clone,
 {
@@ -76,7 +122,7 @@ where
         out_is_terminal: streams.out_is_terminal,
         err_is_terminal: streams.err_is_terminal,
     };
-    let result = execute(scenarios, args, &mut streams).and_then(|status| {
+    let result = execute(suite, args, &mut streams).and_then(|status| {
         streams.out.flush()?;
         Ok(status)
     });
@@ -88,38 +134,50 @@ where
 }
 
 fn execute<A>(
-    scenarios: &[Scenario],
+    suite: &Suite,
     args: impl IntoIterator<Item = A>,
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError>
 where
     A: Into<OsString> + Clone,
 {
-    let arguments = match Arguments::try_parse_from(args) {
-        Ok(arguments) => arguments,
-        Err(error) => return parse_failure(&error, streams),
+    let parsed = if suite.is_ours() {
+        Arguments::try_parse_from(args).map(|arguments| arguments.command)
+    } else {
+        SubjectArguments::parse_as(suite.subject, args).map(Command::Run)
     };
-    match arguments.command {
-        Command::List { json } => list::list(scenarios, json, streams),
-        Command::Run { scenario, seed, capsule, tracing } => {
-            let target = Target::of(name::find(scenarios, &scenario)?, seed);
+    match parsed {
+        Ok(Command::Run(command)) => execute_run(suite, command, streams),
+        Ok(Command::Judge(arguments)) => judge::judge(&arguments, streams),
+        Ok(Command::Explore(arguments)) => explore::explore(suite, &arguments, streams),
+        Err(error) => parse_failure(suite, &error, streams),
+    }
+}
+
+fn execute_run(suite: &Suite, command: RunCommand, streams: &mut Streams<'_>) -> Result<Status, CliError> {
+    match command {
+        RunCommand::List { json } => list::list(suite, json, streams),
+        RunCommand::Run { scenario, seed, capsule, tracing } => {
+            let target = Target::of(suite, name::find(suite, &scenario)?, seed);
             capsule.map_or(Ok(()), |path| target.keep(&path))?;
             run::run(&target, tracing, streams)
         }
-        Command::Sweep(arguments) => sweep::sweep(scenarios, &arguments, streams),
-        Command::Explore(arguments) => explore::explore(&arguments, streams),
-        Command::Judge(arguments) => judge::judge(&arguments, streams),
-        Command::Replay(arguments) => replay::replay(scenarios, &arguments, streams),
-        Command::Shrink(arguments) => shrink::shrink(scenarios, &arguments, streams),
-        Command::Diff { one, other } => inspect::diff(scenarios, &one, &other, streams),
-        Command::Why { run, step } => inspect::why(scenarios, &run, step, streams),
-        Command::View { run, output } => inspect::view(scenarios, &run, &output, streams),
+        RunCommand::Sweep(arguments) => sweep::sweep(suite, &arguments, streams),
+        RunCommand::Replay(arguments) => replay::replay(suite, &arguments, streams),
+        RunCommand::Shrink(arguments) => shrink::shrink(suite, &arguments, streams),
+        RunCommand::Diff { one, other } => inspect::diff(suite, &one, &other, streams),
+        RunCommand::Why { run, branch: true, .. } => {
+            branch_search::branch(&Target::find(suite, &run)?, streams)
+        }
+        RunCommand::Why { run, step, branch: false } => inspect::why(suite, &run, step, streams),
+        RunCommand::View { run, output } => inspect::view(suite, &run, &output, streams),
     }
 }
 
 /// Prints help or the version to stdout. Returns any other message of the parser as a one-line error.
-fn parse_failure(error: &clap::Error, streams: &mut Streams<'_>) -> Result<Status, CliError> {
-    let text = error.render().to_string();
+fn parse_failure(suite: &Suite, error: &clap::Error, streams: &mut Streams<'_>) -> Result<Status, CliError> {
+    let ours = "cargo run --release --";
+    let text = error.render().to_string().replace(ours, &suite.command());
     let kind = error.kind();
     if kind == ErrorKind::DisplayHelp || kind == ErrorKind::DisplayVersion {
         streams.out.write_all(text.as_bytes())?;

@@ -11,5 +11,6 @@ pub mod registry;
 pub mod stories;
 mod trace;
 
-pub use registry::{Chapter, Play, Scenario};
-pub use trace::{Trace, TraceForm};
+pub use cli::subject_main;
+pub use registry::{Chapter, Play, Scenario, Suite};
+pub use trace::{Trace, TraceForm, TraceText};

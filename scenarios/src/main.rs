@@ -1,15 +1,8 @@
-//! The `wavetank` command: passes arguments and streams to the library, and returns the exit status.
+//! The `wavetank` command: our server in all scenarios.
 
-use std::io::{self, BufWriter, IsTerminal};
 use std::process::ExitCode;
-use wavetank_scenarios::{cli, registry};
+use wavetank_scenarios::{Suite, cli, registry};
 
 fn main() -> ExitCode {
-    let mut streams = cli::Streams {
-        out: &mut BufWriter::new(io::stdout().lock()),
-        err: &mut io::stderr(),
-        out_is_terminal: io::stdout().is_terminal(),
-        err_is_terminal: io::stderr().is_terminal(),
-    };
-    ExitCode::from(cli::main_with(&registry::ALL, std::env::args_os(), &mut streams))
+    cli::process_main(&Suite::of_ours(&registry::ALL))
 }

@@ -8,8 +8,10 @@ use crate::stories::{
 use crate::trace::{Trace, TraceForm};
 use std::fmt;
 use std::sync::LazyLock;
+use wavetank_raft::Server;
 use wavetank_sim::runner::Run;
-use wavetank_sim::{Plan, Report};
+use wavetank_sim::subject::OURS;
+use wavetank_sim::{Plan, Report, Subject};
 
 /// All scenarios, in the order in which they are listed and swept.
 pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
@@ -21,13 +23,7 @@ pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
         chapter(Chapter::Replication, replication::STORIES),
         chapter(Chapter::Crashes, crashes::STORIES),
         chapter(Chapter::Disks, disks::STORIES),
-        vec![Scenario {
-            name: "storm_beyond_budget",
-            summary: "More disks are damaged than a cluster can tolerate. The remaining servers may \
-                stop answering, but must never answer wrongly.",
-            chapter: Chapter::Disks,
-            play: Play::Planned { plan: Plan::storm_beyond_budget, run: storms::storm_beyond_budget },
-        }],
+        vec![storm_beyond_budget::<Server>()],
         chapter(Chapter::Partitions, partitions::STORIES),
         chapter(Chapter::Membership, membership::STORIES),
         chapter(Chapter::MembershipFaults, membership_faults::STORIES),
@@ -35,15 +31,75 @@ pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
         chapter(Chapter::Transfers, transfers::STORIES),
         chapter(Chapter::Reads, reads::STORIES),
         chapter(Chapter::Recovery, recovery::STORIES),
-        vec![Scenario {
-            name: "storm",
-            summary: "All kinds of faults happen in one run, and no check finds a violation.",
-            chapter: Chapter::Storms,
-            play: Play::Planned { plan: Plan::storm, run: storms::storm },
-        }],
+        vec![storm::<Server>()],
     ]
     .concat()
 });
+
+fn storm<S: Subject>() -> Scenario {
+    Scenario {
+        name: "storm",
+        summary: "All kinds of faults happen in one run, and no check finds a violation.",
+        chapter: Chapter::Storms,
+        play: Play::Planned { plan: Plan::storm, run: storms::storm::<S> },
+    }
+}
+
+fn storm_beyond_budget<S: Subject>() -> Scenario {
+    Scenario {
+        name: "storm_beyond_budget",
+        summary: "More disks are damaged than a cluster can tolerate. The remaining servers may \
+            stop answering, but must never answer wrongly.",
+        chapter: Chapter::Disks,
+        play: Play::Planned { plan: Plan::storm_beyond_budget, run: storms::storm_beyond_budget::<S> },
+    }
+}
+
+/// The scenarios of a command, and the subject whose servers run in them.
+#[derive(Clone, Debug)]
+pub struct Suite {
+    /// The name of the subject. Its capsules name it.
+    pub subject: &'static str,
+    /// The scenarios, in the order in which they are listed and swept.
+    pub scenarios: Vec<Scenario>,
+    /// The names of the scenarios that are left out: stories, which call methods of our server.
+    pub left_out: Vec<&'static str>,
+}
+
+impl Suite {
+    /// Returns the suite of our server with these scenarios.
+    #[must_use]
+    pub fn of_ours(scenarios: &[Scenario]) -> Self {
+        Self { subject: OURS, scenarios: scenarios.to_vec(), left_out: Vec::new() }
+    }
+
+    /// Returns the suite of a subject: the storms. The name must be the one that [`Subject::name`] returns.
+    #[must_use]
+    pub fn of_subject<S: Subject>(name: &'static str) -> Self {
+        let scenarios = vec![storm_beyond_budget::<S>(), storm::<S>()];
+        let is_left_out = |scenario: &&Scenario| scenarios.iter().all(|it| it.name != scenario.name);
+        let left_out = ALL.iter().filter(is_left_out).map(|scenario| scenario.name).collect();
+        Self { subject: name, scenarios, left_out }
+    }
+
+    /// True if the servers are our own.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.subject == OURS
+    }
+
+    /// The command line that runs the command of the suite. The package of a subject has the subject's name.
+    #[must_use]
+    pub fn command(&self) -> String {
+        let package = if self.is_ours() { String::new() } else { format!("-p {} ", self.subject) };
+        format!("cargo run --release {package}--")
+    }
+
+    /// The command line that repeats the run with this name.
+    pub(crate) fn replay_command(&self, named: &str) -> String {
+        format!("{} replay {named}", self.command())
+    }
+}
 
 /// A scenario that runs under a seed: a story or a storm.
 #[derive(Clone, Copy, Debug)]

@@ -1,9 +1,10 @@
 //! The trace of a run: the text in the requested form, and the log of the servers' steps.
 
 use clap::ValueEnum;
+use wavetank_sim::clients::kv::wire::command_text;
 use wavetank_sim::observe::step_log::StepLog;
-use wavetank_sim::observe::trace::{Full, Json, Story, TextTrace};
-use wavetank_sim::{Observation, Observer};
+use wavetank_sim::observe::trace::{Causes, Full, Json, Page, Story, TextTrace};
+use wavetank_sim::{Observation, Observer, Subject};
 
 /// The form of the text of a trace. The form does not affect the run.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -22,12 +23,51 @@ impl TraceForm {
     /// Makes the writer of a text in this form for a cluster of `servers` servers. Returns `None` for
     /// [`TraceForm::None`].
     #[must_use]
-    pub fn text(self, servers: usize) -> Option<Box<dyn TextTrace>> {
+    pub fn text(self, servers: usize) -> Option<TraceText> {
         match self {
-            Self::Story => Some(Box::new(Story::new(servers))),
-            Self::Full => Some(Box::new(Full::new())),
-            Self::Json => Some(Box::new(Json::default())),
+            Self::Story => Some(TraceText::Story(Story::new(servers).with_commands(command_text))),
+            Self::Full => Some(TraceText::Full(Full::new().with_commands(command_text))),
+            Self::Json => Some(TraceText::Json(Json::default())),
             Self::None => None,
+        }
+    }
+}
+
+/// The writer of a text. It writes runs of every subject.
+#[derive(Debug)]
+pub enum TraceText {
+    /// See [`TraceForm::Story`].
+    Story(Story),
+    /// See [`TraceForm::Full`].
+    Full(Full),
+    /// See [`TraceForm::Json`].
+    Json(Json),
+    /// The events that led to one step.
+    Causes(Causes),
+    /// The data of a page for a browser.
+    Page(Page),
+}
+
+impl TraceText {
+    fn take(&mut self) -> String {
+        match self {
+            Self::Story(text) => text.take(),
+            Self::Full(text) => text.take(),
+            Self::Json(text) => text.take(),
+            Self::Causes(text) => text.take(),
+            Self::Page(text) => text.take(),
+        }
+    }
+}
+
+impl<S: Subject> Observer<S> for TraceText {
+    fn on_observation(&mut self, observation: &Observation<'_, S>) {
+        match self {
+            Self::Story(text) => text.on_observation(observation),
+            Self::Full(text) => text.on_observation(observation),
+            Self::Json(text) => text.on_observation(observation),
+            Self::Causes(text) => text.on_observation(observation),
+            Self::Page(text) => text.on_observation(observation),
         }
     }
 }
@@ -36,7 +76,7 @@ impl TraceForm {
 /// has no part.
 #[derive(Debug, Default)]
 pub struct Trace {
-    text: Option<Box<dyn TextTrace>>,
+    text: Option<TraceText>,
     /// The last step that appears in the text.
     last_step: Option<u64>,
     step_log: Option<Box<StepLog>>,
@@ -45,7 +85,7 @@ pub struct Trace {
 impl Trace {
     /// Makes a trace with this writer of the text and without a step log. `None` means no text.
     #[must_use]
-    pub fn new(text: Option<Box<dyn TextTrace>>) -> Self {
+    pub fn new(text: Option<TraceText>) -> Self {
         Self { text, ..Self::default() }
     }
 
@@ -68,7 +108,7 @@ impl Trace {
         (text, self.step_log.map(|step_log| *step_log).unwrap_or_default())
     }
 
-    fn write(&mut self, observation: &Observation<'_>) {
+    fn write<S: Subject>(&mut self, observation: &Observation<'_, S>) {
         if self.last_step.is_none_or(|last| observation.step <= last) {
             self.text.on_observation(observation);
         }
@@ -76,9 +116,9 @@ impl Trace {
     }
 }
 
-impl Observer for Trace {
+impl<S: Subject> Observer<S> for Trace {
     #[inline]
-    fn on_observation(&mut self, observation: &Observation<'_>) {
+    fn on_observation(&mut self, observation: &Observation<'_, S>) {
         if self.text.is_some() || self.step_log.is_some() {
             self.write(observation);
         }

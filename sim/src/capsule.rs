@@ -9,6 +9,7 @@ use crate::explore::{Bounds, Schedule};
 use crate::observe::report::{Report, Verdict};
 use crate::observe::step_log::StepLog;
 use crate::plan::Plan;
+use crate::subject::OURS;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -22,6 +23,10 @@ pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+behaviour.2");
 /// A recorded run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Capsule {
+    /// The name of the implementation that ran as the servers, as
+    /// [`Subject::name`](crate::Subject::name) says it. A file without a name has our
+    /// server ([`OURS`]).
+    pub subject: String,
     /// The plan or schedule of the run.
     pub content: Content,
     /// The build that wrote the capsule, in the form of [`BUILD`].
@@ -55,6 +60,8 @@ pub enum Content {
 #[serde(deny_unknown_fields)]
 struct CapsuleFile {
     format: u64,
+    #[serde(default = "ours", skip_serializing_if = "is_ours")]
+    subject: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     scenario: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,6 +78,14 @@ struct CapsuleFile {
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<Plan>,
     step_log: Vec<String>,
+}
+
+fn ours() -> String {
+    OURS.to_owned()
+}
+
+fn is_ours(subject: &str) -> bool {
+    subject == OURS
 }
 
 /// The fields of a capsule file that state the format of the file, and the scenario and the seed of the run.
@@ -115,11 +130,17 @@ impl From<serde_json::Error> for CapsuleError {
 }
 
 impl Capsule {
-    /// Creates the capsule of a finished run.
+    /// Creates the capsule of a finished run of our server.
     #[must_use]
     pub fn of(content: Content, report: &Report, step_log: StepLog) -> Self {
-        let (build, verdict) = (BUILD.to_owned(), report.verdict.clone());
-        Self { content, build, verdict, digest: report.digest, step_log }
+        Self::of_subject(OURS, content, report, step_log)
+    }
+
+    /// Creates the capsule of a finished run of the subject with this name.
+    #[must_use]
+    pub fn of_subject(subject: &str, content: Content, report: &Report, step_log: StepLog) -> Self {
+        let (subject, build, verdict) = (subject.to_owned(), BUILD.to_owned(), report.verdict.clone());
+        Self { subject, content, build, verdict, digest: report.digest, step_log }
     }
 
     /// Returns the text of the file.
@@ -131,6 +152,7 @@ impl Capsule {
     pub fn text(&self) -> String {
         let mut file = CapsuleFile {
             format: FORMAT,
+            subject: self.subject.clone(),
             scenario: None,
             seed: None,
             explored: None,
@@ -172,13 +194,13 @@ impl Capsule {
         }
         let mut file: CapsuleFile = serde_json::from_str(text)?;
         let content = file.content().map_err(CapsuleError)?;
-        let CapsuleFile { build, verdict, digest, step_log, .. } = file;
+        let CapsuleFile { subject, build, verdict, digest, step_log, .. } = file;
         let digest = u64::from_str_radix(&digest, 16).map_err(|_| {
             CapsuleError(format!("its digest must be a hexadecimal number of 64 bits, but it is `{digest}`"))
         })?;
         let step_log = StepLog::parse(&step_log)
             .map_err(|error| CapsuleError(format!("its step log is invalid: {error}")))?;
-        Ok(Self { content, build, verdict, digest, step_log })
+        Ok(Self { subject, content, build, verdict, digest, step_log })
     }
 
     /// Describes the first difference between a replay and the recorded run. Returns `None` if the two runs
@@ -266,8 +288,8 @@ mod tests {
         }
     }
 
-    /// Files are kept for longer than the code that wrote them. So the names and the order of the
-    /// fields must not change.
+    /// A file is kept for longer than the code that wrote the file. So the names and the order of the fields
+    /// must not change.
     #[test]
     fn the_fields_of_a_file_are_fixed() {
         let fields = |content| {

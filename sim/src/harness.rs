@@ -37,7 +37,7 @@ use crate::engine::workload::{TankFsm, Workload};
 use crate::observe::observer::Observer;
 use crate::observe::report::Verdict;
 use crate::observe::step_log::StepLog;
-use crate::observe::trace::{DescribeCommand, Story};
+use crate::observe::trace::{CommandText, Story, UNKNOWN};
 use crate::plan::Plan;
 use crate::runner::catch_panic::catch_panic;
 use crate::runner::{Run, Runner};
@@ -155,9 +155,9 @@ trait RunnableStorm {
     /// Runs a plan like [`run_watched`](Self::run_watched), and writes a trace.
     fn run_traced(&self, plan: Plan, trace: Traced, about: String) -> Run<Option<Traced>>;
 
-    /// Returns the function that prints the commands. `None` if the commands have no text.
-    fn describe(&self) -> Option<DescribeCommand> {
-        None
+    /// Returns the text of the commands in the story.
+    fn commands(&self) -> CommandText {
+        UNKNOWN
     }
 
     /// Returns the folder into which the capsule of a failure is written.

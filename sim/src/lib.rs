@@ -30,5 +30,5 @@ pub use observe::{Fate, Observation, ObservationKind};
 pub use plan::Plan;
 pub use plan::judge_level::JudgeLevel;
 pub use plan::server_set::{ServerIdx, ServerSet};
-pub use subject::{Either, Parts, Protocol, Start, Subject, View};
+pub use subject::{Either, Exclusion, Parts, Protocol, Start, Subject, View};
 pub use wavetank_linear as linear;

@@ -15,6 +15,7 @@ mod parts;
 mod protocol;
 
 pub use either::Either;
+pub use ours::OURS;
 pub use parts::Parts;
 pub use protocol::{Label, MessageRef, Opaque, OpaqueMessage, Protocol, Wavetank};
 
@@ -92,8 +93,23 @@ pub trait Subject: Sized {
         None
     }
 
+    /// The checks that the documents of the implementation exclude. They are off, and reports list them
+    /// ([`Report::excluded`](crate::Report::excluded)).
+    fn exclusions(&self) -> &'static [Exclusion] {
+        &[]
+    }
+
     /// Adds the whole state to a hash, for the deep digest of a run. By default it adds nothing.
     fn hash_state<H: Hasher>(&self, _hasher: &mut H) {}
+}
+
+/// A check that the documents of an implementation exclude.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Exclusion {
+    /// The name of the check.
+    pub check: &'static str,
+    /// The line of the document that excludes the check.
+    pub line: &'static str,
 }
 
 /// Everything from which a server starts.

@@ -3,12 +3,13 @@
 
 use crate::decisions::Decisions;
 use std::sync::LazyLock;
-use wavetank_raft::Span;
+use wavetank_raft::{Server, Span};
 use wavetank_scenarios::Trace;
 use wavetank_scenarios::stories::storms;
 use wavetank_sim::capsule::{Capsule, Content};
 use wavetank_sim::observe::step_log::StepLog;
 use wavetank_sim::runner::catch_panic::catch_panic;
+use wavetank_sim::subject::OURS;
 use wavetank_sim::{Plan, Verdict};
 
 /// Replacements for a number or a word of a capsule.
@@ -75,7 +76,7 @@ fn set_out(mut plan: Plan) {
     let rushes =
         plan.liveness_limit().0 / Span::from_duration(plan.config.heartbeat_timeout).part(10).0.max(1);
     if crowd < 64 && crowd * 1_000 < hurry * 64 && rushes < 100_000 {
-        let heard = catch_panic(|| storms::storm(plan.clone(), Trace::default()));
+        let heard = catch_panic(|| storms::storm::<Server>(plan.clone(), Trace::default()));
         let verdict = heard.map(|run| run.report.verdict);
         let Ok(Verdict::Held | Verdict::Vacuous(_) | Verdict::Violated(_)) = verdict else {
             panic!("the verdict is {verdict:?} for {plan:?}")
@@ -107,6 +108,7 @@ fn changed(d: &mut Decisions<'_>) -> String {
 fn split(seed: u64) -> Vec<String> {
     let plan = Plan::storm(seed);
     let capsule = Capsule {
+        subject: OURS.to_owned(),
         content: Content::Plan { scenario: "storm".to_owned(), plan },
         build: "a build".to_owned(),
         verdict: Verdict::Held,

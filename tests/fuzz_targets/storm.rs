@@ -4,7 +4,7 @@
 use crate::decisions::Decisions;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use wavetank_raft::{Config, ReadPath, Span};
+use wavetank_raft::{Config, ReadPath, Server, Span};
 use wavetank_scenarios::Trace;
 use wavetank_scenarios::stories::storms;
 use wavetank_sim::plan::fault_id::{FaultId, MessageFault};
@@ -24,7 +24,7 @@ use wavetank_sim::{JudgeLevel, Plan, ServerIdx, Verdict, shrink};
 pub fn run(bytes: &[u8]) {
     let plan = plan(bytes);
     assert_eq!(plan.validate(), Ok(()));
-    let run = storms::storm(plan.clone(), Trace::default());
+    let run = storms::storm::<Server>(plan.clone(), Trace::default());
     match &run.report.verdict {
         Verdict::Held | Verdict::Vacuous(_) => {}
         verdict @ (Verdict::Violated(_) | Verdict::Panicked(_)) => {

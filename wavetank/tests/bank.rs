@@ -1,11 +1,11 @@
 //! A bank in storms, and banks with a bug.
 
 use serde::{Deserialize, Serialize};
-use wavetank::{StateMachine, Storms};
+use wavetank::StateMachine;
 
 /// The balances of four accounts.
 #[derive(Clone, Serialize, Deserialize)]
-struct Bank([u64; 4]);
+pub struct Bank(pub [u64; 4]);
 
 impl StateMachine for Bank {
     type Command = (usize, usize, u64); // from, to, sum
@@ -28,13 +28,13 @@ impl StateMachine for Bank {
 #[test]
 fn the_bank_survives_storms() {
     let transfers = (0..4_usize, 0..4_usize, 1..50_u64);
-    Storms::starting_with(|| Bank([100; 4]), transfers, 0..4_usize).run(64);
+    wavetank::Storms::starting_with(|| Bank([100; 4]), transfers, 0..4_usize).run(64);
 }
 
+#[cfg(test)]
 mod with_a_bug {
-    use super::Storms;
     use serde::{Deserialize, Serialize};
-    use wavetank::StateMachine;
+    use wavetank::{StateMachine, Storms};
 
     /// A bank whose transfers take two commands. The next command completes a transfer.
     #[derive(Clone, Serialize, Deserialize)]

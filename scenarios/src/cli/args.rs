@@ -2,11 +2,18 @@
 
 use super::bounds::ExploreArguments;
 use crate::trace::TraceForm;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 use wavetank_sim::JudgeLevel;
 use wavetank_sim::linear::{FailedCas, KeyModel};
+
+const STREAMS_AND_STATUS: &str = "\
+Data goes to stdout; messages and the progress bar go to stderr. The same seed gives the same bytes on stdout.
+
+Exit status: 0 all held, 1 usage or I/O, 2 safety, 3 liveness, 4 panic, 5 vacuous or undecided.
+If there are several runs, the worst status counts: 2, then 4, 3, 5.";
 
 /// Runs a Raft cluster inside a deterministic simulator
 #[derive(Parser, Debug)]
@@ -16,10 +23,7 @@ use wavetank_sim::linear::{FailedCas, KeyModel};
     before_help = "Examples:
   cargo run --release -- sweep                  run every scenario under many seeds
   cargo run --release -- run storm --seed 7     run one scenario and print its trace",
-    after_help = "Data goes to stdout; messages and the progress bar go to stderr. The same seed gives the same bytes on stdout.
-
-Exit status: 0 all held, 1 usage or I/O, 2 safety, 3 liveness, 4 panic, 5 vacuous or undecided.
-If there are several runs, the worst status counts: 2, then 4, 3, 5.",
+    after_help = STREAMS_AND_STATUS,
     disable_help_subcommand = true,
     arg_required_else_help = false
 )]
@@ -28,8 +32,79 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
+/// Runs another Raft inside a deterministic simulator
+#[derive(Parser, Debug)]
+#[command(
+    version,
+    before_help = "Examples:
+  cargo run --release -- sweep                  run every scenario under many seeds
+  cargo run --release -- run storm --seed 7     run one scenario and print its trace",
+    after_help = STREAMS_AND_STATUS,
+    disable_help_subcommand = true,
+    arg_required_else_help = false
+)]
+pub(crate) struct SubjectArguments {
+    #[command(subcommand)]
+    command: RunCommand,
+}
+
+impl SubjectArguments {
+    /// Parses the arguments of the command with this name.
+    pub(crate) fn parse_as<A>(
+        name: &'static str,
+        args: impl IntoIterator<Item = A>,
+    ) -> Result<RunCommand, clap::Error>
+    where
+        A: Into<OsString> + Clone,
+    {
+        let matches = Self::command().name(name).try_get_matches_from(args)?;
+        Ok(Self::from_arg_matches(&matches)?.command)
+    }
+}
+
+/// All subcommands.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
+    #[command(flatten)]
+    Run(RunCommand),
+    /// Check whether a history of client operations is linearizable
+    #[command(
+        before_help = "Examples:
+  cargo run --release -- judge history.jsonl --model kv --budget 600
+  cargo run --release -- judge history.edn --independent --page history.html",
+        after_help = "A file whose name ends with .edn is Jepsen's history.edn: a map for each event. In any other file,
+each line is one event of one process, in the format of Jepsen:
+
+  {\"process\": 0, \"type\": \"invoke\", \"f\": \"write\", \"key\": \"x\", \"value\": \"1\", \"time\": 10}
+  {\"process\": 0, \"type\": \"ok\",     \"f\": \"write\", \"key\": \"x\", \"value\": 1, \"time\": 20}
+
+An operation that does not complete, or completes with `info`, may or may not have taken effect. An
+operation that fails did not take effect. By default, a cas that fails without an `error` found another
+value; --failed-cas changes this rule. Numbers are exact: 1, 1.0 and 10e-1 are equal, and integers of any size are
+not rounded.
+
+Exit status: 0 linearizable, 2 not linearizable (the operations that prove the violation are printed),
+5 unknown within the budget, 1 if the file is not a history."
+    )]
+    Judge(JudgeArguments),
+    /// Explore every schedule within bounds
+    #[command(
+        before_help = "Examples:
+  cargo run --release -- explore
+  cargo run --release -- explore --nodes 4 --terms 3 --entries 0 --crashes 0 --changes 2 -o found.json",
+        after_help = "Any message may be delayed for ever, lost or reordered. Any election timeout may expire at any time.
+An event without a bound may happen any number of times. All properties are checked in every state.
+The search prints a shortest schedule that breaks a property.
+
+Exit status: 0 every property holds within the bounds, 2 a property is broken (the schedule is printed,
+and written to FILE for replay, view or why), 5 stopped by --time or --memory before the end."
+    )]
+    Explore(ExploreArguments),
+}
+
+/// The subcommands that work for every subject.
+#[derive(Subcommand, Debug)]
+pub(crate) enum RunCommand {
     /// List all scenarios with their summaries
     #[command(before_help = "Examples:
   cargo run --release -- list
@@ -113,6 +188,10 @@ Exit status: 0 if the runs were compared, with or without a difference; 1 if a r
         /// Show the events that led to this step, not the events that led to the failure
         #[arg(long, value_name = "STEP")]
         step: Option<u64>,
+        /// Show the first step after which the failure can no longer be avoided: repeat the run up to a step, and
+        /// go on with other random numbers
+        #[arg(long, conflicts_with = "step")]
+        branch: bool,
     },
     /// Write a run as a page for a browser
     #[command(before_help = "Examples:
@@ -126,38 +205,6 @@ Exit status: 0 if the runs were compared, with or without a difference; 1 if a r
         #[arg(short, long, value_name = "FILE.html")]
         output: PathBuf,
     },
-    /// Check whether a history of client operations is linearizable
-    #[command(
-        before_help = "Examples:
-  cargo run --release -- judge history.jsonl --model kv --budget 600
-  cargo run --release -- judge history.jsonl --independent --initial 0",
-        after_help = "Each line is one event of one process, in the format of Jepsen:
-
-  {\"process\": 0, \"type\": \"invoke\", \"f\": \"write\", \"key\": \"x\", \"value\": \"1\", \"time\": 10}
-  {\"process\": 0, \"type\": \"ok\",     \"f\": \"write\", \"key\": \"x\", \"value\": 1, \"time\": 20}
-
-An operation that does not complete, or completes with `info`, may or may not have taken effect. An
-operation that fails did not take effect. By default, a cas that fails without an `error` found another
-value; --failed-cas changes this rule. Numbers are exact: 1, 1.0 and 10e-1 are equal, and integers of any size are
-not rounded.
-
-Exit status: 0 linearizable, 2 not linearizable (the operations that prove the violation are printed),
-5 unknown within the budget, 1 if the file is not a history."
-    )]
-    Judge(JudgeArguments),
-    /// Explore every schedule within bounds
-    #[command(
-        before_help = "Examples:
-  cargo run --release -- explore
-  cargo run --release -- explore --nodes 4 --terms 3 --entries 0 --crashes 0 --changes 2 -o found.json",
-        after_help = "Any message may be delayed for ever, lost or reordered. Any election timeout may expire at any time.
-An event without a bound may happen any number of times. All properties are checked in every state.
-The search prints a shortest schedule that breaks a property.
-
-Exit status: 0 every property holds within the bounds, 2 a property is broken (the schedule is printed,
-and written to FILE for replay, view or why), 5 stopped by --time or --memory before the end."
-    )]
-    Explore(ExploreArguments),
 }
 
 #[derive(Args, Debug)]
@@ -190,8 +237,8 @@ pub(crate) struct ShrinkArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct JudgeArguments {
-    /// The history: one JSON object per line
-    #[arg(value_name = "FILE.jsonl")]
+    /// The history: one JSON object per line, or EDN if the name ends with .edn
+    #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// The type of a key: register, cas-register or kv
     #[arg(long, value_name = "MODEL", default_value_t = KeyModel::CasRegister)]
@@ -210,6 +257,10 @@ pub(crate) struct JudgeArguments {
     /// Stop without a verdict after this many seconds
     #[arg(long, value_name = "SECS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) budget: u64,
+    /// If the history is not linearizable, write a page for a browser: the operations that cannot be ordered,
+    /// and the longest order that was found
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) page: Option<PathBuf>,
 }
 
 /// The form in which a run is shown.
@@ -235,6 +286,9 @@ pub(crate) struct SweepArguments {
     /// The number of threads [default: one for each core]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<Jobs>,
+    /// Write a report for a browser into this folder: an index, and a page for each kind of failure
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
     /// Run only the Kth of N equal shares
     #[arg(long, value_name = "K/N", default_value = "1/1")]
     pub(crate) shard: Shard,

@@ -7,6 +7,7 @@ use super::file::AtomicFile;
 use super::progress_bar::Progress;
 use super::target::{Played, Target};
 use super::{CliError, Streams, format, pool, write_message};
+use crate::registry::Suite;
 use crate::trace::TraceForm;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -17,7 +18,11 @@ use wavetank_sim::explore::{
 };
 
 /// Explores the schedules, and prints the result.
-pub(crate) fn explore(arguments: &ExploreArguments, streams: &mut Streams<'_>) -> Result<Status, CliError> {
+pub(crate) fn explore(
+    suite: &Suite,
+    arguments: &ExploreArguments,
+    streams: &mut Streams<'_>,
+) -> Result<Status, CliError> {
     let bounds = arguments.bounds.bounds();
     bounds.sound().map_err(CliError::new)?;
     let file = arguments.output.as_deref().map(AtomicFile::create).transpose()?;
@@ -38,7 +43,7 @@ pub(crate) fn explore(arguments: &ExploreArguments, streams: &mut Streams<'_>) -
         streams,
         &format!("{}.{:03} s, {rate} states per second", took.as_secs(), took.subsec_millis()),
     );
-    conclude(end, &bounds, file, streams)
+    conclude(suite, end, &bounds, file, streams)
 }
 
 fn run(
@@ -94,6 +99,7 @@ fn write_figures(stats: &SearchStats, streams: &mut Streams<'_>) -> Result<(), C
 }
 
 fn conclude(
+    suite: &Suite,
     end: SearchOutcome,
     bounds: &Bounds,
     file: Option<AtomicFile>,
@@ -112,13 +118,14 @@ fn conclude(
             writeln!(streams.out, "verdict  undecided: not every state within {bounds} was explored")?;
             Status::Vacuous
         }
-        SearchOutcome::Found(breach, schedule) => return found(&breach, schedule, file, streams),
+        SearchOutcome::Found(breach, schedule) => return found(suite, &breach, schedule, file, streams),
     };
     Ok(status)
 }
 
 /// Prints the schedule, its story, and the verdict of the judges of runs.
 fn found(
+    suite: &Suite,
     breach: &Breach,
     schedule: Schedule,
     file: Option<AtomicFile>,
@@ -129,14 +136,14 @@ fn found(
         writeln!(streams.out, "{:>3}  {step}", at + 1)?;
     }
     let named = file.as_ref().map(|file| file.path().display().to_string()).unwrap_or_default();
-    let target = Target { played: Played::Schedule(schedule), kept: None, named };
+    let target = Target { suite, played: Played::Schedule(schedule), kept: None, named };
     let (report, story) = target.run(TraceForm::Story);
     writeln!(streams.out, "\n{story}")?;
     writeln!(streams.out, "breach   {} ({}): {}", breach.property, breach.section, breach.what)?;
     writeln!(streams.out, "judges   {}", report.verdict)?;
     if let Some(file) = file {
         target.keep_in(file)?;
-        writeln!(streams.out, "replay   {}", format::replay_command(&target.named))?;
+        writeln!(streams.out, "replay   {}", target.replay_command())?;
     }
     Ok(Status::of_breach(breach))
 }
@@ -161,7 +168,8 @@ mod tests {
         let (breach, schedule) = schedule_with_second_leader();
         let (status, printed) = with_streams(|streams| {
             let file = AtomicFile::create(file.as_ref()).expect("the file can be created");
-            found(&breach, schedule, Some(file), streams).expect("the streams can be written")
+            found(&Suite::of_ours(&ALL), &breach, schedule, Some(file), streams)
+                .expect("the streams can be written")
         });
         assert_eq!(status.code(), 2);
         assert!(

@@ -3,11 +3,6 @@
 use std::collections::BTreeMap;
 use wavetank_raft::Time;
 
-/// Returns the command that repeats the run with this name.
-pub(crate) fn replay_command(named: &str) -> String {
-    format!("cargo run --release -- replay {named}")
-}
-
 /// Formats a number with separators between thousands: `12,345`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();

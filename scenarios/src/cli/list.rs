@@ -2,7 +2,7 @@
 
 use super::exit::Status;
 use super::{CliError, Streams};
-use crate::registry::Scenario;
+use crate::registry::{Scenario, Suite};
 use serde::Serialize;
 use std::io::Write;
 
@@ -14,15 +14,11 @@ struct Listed {
 }
 
 /// Writes the list of the scenarios, as JSON or as text.
-pub(crate) fn list(
-    scenarios: &[Scenario],
-    json: bool,
-    streams: &mut Streams<'_>,
-) -> Result<Status, CliError> {
+pub(crate) fn list(suite: &Suite, json: bool, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     if json {
-        as_json(scenarios, streams.out)?;
+        as_json(&suite.scenarios, streams.out)?;
     } else {
-        as_text(scenarios, streams.out)?;
+        as_text(suite, streams.out)?;
     }
     Ok(Status::Held)
 }
@@ -40,7 +36,8 @@ fn as_json(scenarios: &[Scenario], out: &mut dyn Write) -> std::io::Result<()> {
     writeln!(out)
 }
 
-fn as_text(scenarios: &[Scenario], out: &mut dyn Write) -> std::io::Result<()> {
+fn as_text(suite: &Suite, out: &mut dyn Write) -> std::io::Result<()> {
+    let Suite { subject, scenarios, left_out } = suite;
     let width = scenarios.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
     let mut chapter = None;
     for scenario in scenarios {
@@ -50,6 +47,10 @@ fn as_text(scenarios: &[Scenario], out: &mut dyn Write) -> std::io::Result<()> {
             chapter = Some(scenario.chapter);
         }
         writeln!(out, "  {:width$}  {}", scenario.name, scenario.summary)?;
+    }
+    if !left_out.is_empty() {
+        let stories = left_out.len();
+        writeln!(out, "\nleft out: {stories} stories, which call methods of our server, not of {subject}")?;
     }
     Ok(())
 }

@@ -1,15 +1,21 @@
 //! Finds a scenario by name, and suggests the nearest name if no scenario has the name.
 
 use super::CliError;
-use crate::registry::Scenario;
+use crate::registry::{Scenario, Suite};
 
 /// Returns the scenario with this name.
-pub(crate) fn find<'a>(scenarios: &'a [Scenario], name: &str) -> Result<&'a Scenario, CliError> {
+pub(crate) fn find<'a>(suite: &'a Suite, name: &str) -> Result<&'a Scenario, CliError> {
+    let Suite { subject, scenarios, left_out } = suite;
+    if left_out.contains(&name) {
+        return Err(CliError::new(format!(
+            "{name} is a story, which calls methods of our server: it does not run with {subject}"
+        )));
+    }
     scenarios.iter().find(|scenario| scenario.name == name).ok_or_else(|| {
         let nearest = nearest(scenarios.iter().map(|scenario| scenario.name), name);
         let hint = nearest.map_or_else(
-            || "see `wavetank list`".to_owned(),
-            |nearest| format!("the nearest name is `{nearest}`; see `wavetank list`"),
+            || format!("see `{subject} list`"),
+            |nearest| format!("the nearest name is `{nearest}`; see `{subject} list`"),
         );
         CliError::new(format!("there is no scenario `{name}`; {hint}"))
     })

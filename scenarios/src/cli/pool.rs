@@ -3,7 +3,7 @@
 use super::CliError;
 use super::args::{Jobs, Seeds, Shard};
 use super::target::Target;
-use crate::registry::Scenario;
+use crate::registry::{Scenario, Suite};
 use crate::trace::TraceForm;
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -17,6 +17,7 @@ use wavetank_sim::{JudgeLevel, Report};
 /// The runs of a sweep: the seeds of each row, limited to one share of all runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Work<'a> {
+    pub(crate) suite: &'a Suite,
     pub(crate) rows: Vec<(&'a Scenario, Seeds)>,
     pub(crate) shard: Shard,
     /// The level of the judges.
@@ -89,7 +90,7 @@ pub(crate) fn play(
         let (sender, receiver) = mpsc::sync_channel(QUEUE_LENGTH);
         for _ in 0..jobs {
             let sender = sender.clone();
-            scope.spawn(|| run_items(next, work.judges, sender));
+            scope.spawn(|| run_items(work, next, sender));
         }
         drop(sender);
         in_order(receiver, &mut take)
@@ -98,13 +99,13 @@ pub(crate) fn play(
 
 /// Executes the runs that `next` returns, until there are no more or the receiver is gone.
 fn run_items<'a>(
+    work: &Work<'a>,
     next: impl Fn() -> Option<(usize, Item<'a>)>,
-    judges: JudgeLevel,
     sender: SyncSender<(usize, Done)>,
 ) {
     while let Some((number, Item { row, scenario, seed })) = next() {
         let begun = Instant::now();
-        let report = Target::judged(scenario, seed, judges).run(TraceForm::None).0;
+        let report = Target::judged(work.suite, scenario, seed, work.judges).run(TraceForm::None).0;
         let wall_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         if sender.send((number, Done { row, report, wall_us })).is_err() {
             return;

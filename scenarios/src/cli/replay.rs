@@ -4,17 +4,17 @@ use super::args::ReplayArguments;
 use super::exit::Status;
 use super::target::Target;
 use super::{CliError, Streams, run};
-use crate::registry::Scenario;
+use crate::registry::Suite;
 use crate::trace::{Trace, TraceForm};
 use wavetank_sim::runner::Run;
 
 /// Repeats the run. For a capsule, it also prints how the run differs from the recorded run.
 pub(crate) fn replay(
-    scenarios: &[Scenario],
+    suite: &Suite,
     arguments: &ReplayArguments,
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
-    let target = Target::find(scenarios, &arguments.run)?;
+    let target = Target::find(suite, &arguments.run)?;
     if let Some(step) = arguments.until {
         return show_until(&target, arguments.tracing.trace, step, streams);
     }

@@ -17,7 +17,7 @@ pub(crate) fn run(
 ) -> Result<Status, CliError> {
     let play = || target.run(tracing.trace);
     let first = play();
-    show(&first.0, &first.1, tracing.trace, &format::replay_command(&target.named), streams.out)?;
+    show(&first.0, &first.1, tracing.trace, &target.replay_command(), streams.out)?;
     let status = Status::of(&first.0.verdict);
     if !tracing.twice {
         return Ok(status);

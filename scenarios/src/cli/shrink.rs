@@ -4,8 +4,8 @@ use super::args::ShrinkArguments;
 use super::exit::Status;
 use super::progress_bar::Progress;
 use super::target::{Played, Target};
-use super::{CliError, Streams, format, write_message};
-use crate::registry::{Play, Scenario};
+use super::{CliError, Streams, format, inspect, write_message};
+use crate::registry::{Play, Suite};
 use crate::trace::{Trace, TraceForm};
 use std::time::Instant;
 use wavetank_sim::runner::Run;
@@ -14,11 +14,11 @@ use wavetank_sim::shrink::{self, Shrunk};
 /// Shrinks the run. It writes the capsule repeatedly during the search, so that an interrupted search
 /// has a result.
 pub(crate) fn shrink(
-    scenarios: &[Scenario],
+    suite: &Suite,
     arguments: &ShrinkArguments,
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
-    let target = Target::find(scenarios, &arguments.run)?;
+    let target = Target::find(suite, &arguments.run)?;
     let Played::Plan(scenario, plan) = &target.played else {
         return Err(CliError::new(
             "a schedule cannot be shrunk: an exploration always finds a shortest schedule",
@@ -28,6 +28,7 @@ pub(crate) fn shrink(
         return Err(CliError::new(format!("{} is a story: only storms can be shrunk", scenario.name)));
     };
     let at = |plan| Target {
+        suite,
         played: Played::Plan(scenario, plan),
         kept: None,
         named: arguments.output.display().to_string(),
@@ -61,6 +62,9 @@ pub(crate) fn shrink(
 fn write_result(small: &Target<'_>, shrunk: &Shrunk, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let (report, story) = small.run(TraceForm::Story);
     streams.out.write_all(story.as_bytes())?;
+    if let Some(past) = inspect::past_of_failure(small, &report) {
+        writeln!(streams.out, "\nwhy      {}", past.trim_end())?;
+    }
     writeln!(streams.out, "\nfailure  {}", shrunk.failure)?;
     writeln!(streams.out, "before   {}", shrunk.before)?;
     writeln!(streams.out, "after    {}", shrunk.after)?;
@@ -69,7 +73,7 @@ fn write_result(small: &Target<'_>, shrunk: &Shrunk, streams: &mut Streams<'_>) 
         writeln!(streams.out, "minimal  no single element of the schedule can be left out")?;
     }
     writeln!(streams.out, "verdict  {}", report.verdict)?;
-    writeln!(streams.out, "replay   {}", format::replay_command(&small.named))?;
+    writeln!(streams.out, "replay   {}", small.replay_command())?;
     writeln!(streams.out, "\n{}", shrink::source(&shrunk.plan).trim_end())?;
     write_message(streams, &format!("the capsule is in {}", small.named));
     Ok(Status::of(&report.verdict))

@@ -8,19 +8,13 @@ use super::file::AtomicFile;
 use super::format::{self, many};
 use super::pool::{self, Done, Work};
 use super::progress_bar::Progress;
+use super::report::ReportFolder;
 use super::table::{self, WallClock};
-use super::tally::{Failure, Tally};
-use super::target::{self, Target};
-use super::{CliError, Streams, name, write_message};
-use crate::registry::{Chapter, Scenario};
-use crate::trace::TraceForm;
-use std::fs;
-use std::io::{self, Write};
+use super::tally::Tally;
+use super::{CliError, Streams, failures, name, write_message};
+use crate::registry::{Chapter, Scenario, Suite};
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::time::{Duration, Instant};
-use wavetank_sim::JudgeLevel;
-use wavetank_sim::observe::trace::last_lines;
 
 /// The default number of seeds.
 const SEEDS: u64 = 1_000;
@@ -31,15 +25,16 @@ const SEEDS_PER_STORY: u64 = 32;
 
 /// Runs the sweep and prints the result.
 pub(crate) fn sweep(
-    scenarios: &[Scenario],
+    suite: &Suite,
     arguments: &SweepArguments,
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
     let judges = arguments.judges.into();
-    let work = Work { rows: rows(scenarios, arguments)?, shard: arguments.shard, judges };
+    let work = Work { rows: rows(suite, arguments)?, suite, shard: arguments.shard, judges };
     if work.runs() == 0 {
         return Err(CliError::new("there is nothing to run: this shard contains no run"));
     }
+    let report = arguments.report.as_deref().map(ReportFolder::create).transpose()?;
     let mut file = arguments.out.as_deref().map(AtomicFile::create).transpose()?;
     let begun = Instant::now();
     let (tallies, coverage) = play(&work, arguments, file.as_mut(), streams)?;
@@ -48,31 +43,32 @@ pub(crate) fn sweep(
     }
     let status = tallies.iter().map(Tally::status).max().unwrap_or(Status::Vacuous);
     if arguments.json {
-        table::write_json(&tallies, status.code(), streams.out)?;
+        table::write_json(suite, &tallies, status.code(), streams.out)?;
     } else {
         let wall_clock = if streams.out_is_terminal { WallClock::Shown } else { WallClock::Hidden };
         table::write(&tallies, wall_clock, streams.out)?;
         writeln!(streams.out, "{}", coverage.line())?;
-        show_failures(scenarios, &tallies, judges, streams.out)?;
+        failures::write(suite, &tallies, judges, streams.out)?;
     }
     streams.out.flush()?;
+    if let (Some(report), Some(path)) = (report, &arguments.report) {
+        report.write(suite, &tallies, judges)?;
+        write_message(streams, &format!("the report is in {}", path.join("index.html").display()));
+    }
     write_message(streams, &speed(&tallies, begun.elapsed()));
     Ok(status)
 }
 
 /// The rows of the sweep: the named scenarios, or all scenarios.
-fn rows<'a>(
-    scenarios: &'a [Scenario],
-    arguments: &SweepArguments,
-) -> Result<Vec<(&'a Scenario, Seeds)>, CliError> {
+fn rows<'a>(suite: &'a Suite, arguments: &SweepArguments) -> Result<Vec<(&'a Scenario, Seeds)>, CliError> {
     let endless = arguments.time.or(arguments.until_covered).map(|_| u64::MAX);
     let seeds = arguments.seeds.unwrap_or_else(|| Seeds::first_of_all(endless.unwrap_or(SEEDS)));
     if arguments.scenarios.is_empty() {
-        return Ok(scenarios.iter().map(|scenario| (scenario, share(scenario, seeds))).collect());
+        return Ok(suite.scenarios.iter().map(|scenario| (scenario, share(scenario, seeds))).collect());
     }
     let mut rows: Vec<(&Scenario, Seeds)> = Vec::new();
     for wanted in &arguments.scenarios {
-        let scenario = name::find(scenarios, wanted)?;
+        let scenario = name::find(suite, wanted)?;
         if rows.iter().all(|(row, _)| row.name != scenario.name) {
             rows.push((scenario, seeds));
         }
@@ -118,64 +114,6 @@ fn play(
     result?;
     tallies.retain(|tally| 0 < tally.runs);
     Ok((tallies, coverage))
-}
-
-/// Prints each failure with the command that repeats it. Also prints the shortest story of each kind of
-/// failure.
-fn show_failures(
-    scenarios: &[Scenario],
-    tallies: &[Tally],
-    judges: JudgeLevel,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    for tally in tallies {
-        for failure in &tally.failures {
-            let named = format!("{}:{}", tally.scenario, failure.seed);
-            writeln!(out, "\n{named}  {}", failure.verdict)?;
-            writeln!(out, "  {}", format::replay_command(&named))?;
-        }
-        let more = tally.failed - tally.failures.len() as u64;
-        if 0 < more {
-            writeln!(out, "\n{}: also {} under other seeds", tally.scenario, many(more, "failure"))?;
-        }
-        let scenario = scenarios.iter().find(|scenario| scenario.name == tally.scenario);
-        let scenario = scenario.expect("every tally belongs to a scenario");
-        for failure in tally.shortest_failures() {
-            let target = Target::judged(scenario, failure.seed, judges);
-            show_story(&target, failure, out)?;
-            let path = target::default_path(scenario.name, failure.seed);
-            if keep(&target, &path) {
-                writeln!(out, "  the capsule is in {}", path.display())?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Writes the capsule of a failure if possible. If the file cannot be written, the run can still be
-/// repeated by its name.
-fn keep(target: &Target<'_>, path: &Path) -> bool {
-    let has_folder = path.parent().is_some_and(|folder| fs::create_dir_all(folder).is_ok());
-    has_folder && target.keep(path).is_ok()
-}
-
-/// Repeats a failed run and prints the end of its story.
-fn show_story(target: &Target<'_>, failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
-    let (_, story) = target.run(TraceForm::Story);
-    if story.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "\nthe shortest story of {} ({})", failure.failed_check, target.named)?;
-    let (left_out, lines) = last_lines(&story);
-    if 0 < left_out
-        && let Some(head) = story.lines().next()
-    {
-        writeln!(out, "  {head}\n  ... {} before", many(left_out as u64, "line"))?;
-    }
-    for line in lines {
-        writeln!(out, "  {line}")?;
-    }
-    Ok(())
 }
 
 /// The speed of the sweep. Only these figures differ between two identical sweeps.

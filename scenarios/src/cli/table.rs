@@ -2,11 +2,13 @@
 
 use super::format::{self, grouped};
 use super::tally::{Failure, Histogram, Sometimes, Tally, sum, sum_counts};
+use crate::registry::Suite;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::ops::Range;
+use wavetank_raft::Time;
 use wavetank_sim::observe::report::ChangeCounts;
 
 /// The figures that depend on the wall clock: shown or hidden.
@@ -16,7 +18,7 @@ pub(crate) enum WallClock {
     Hidden,
 }
 
-/// Writes the table, and the totals of all rows below it.
+/// Writes the table, and, if every run held, the totals of all rows below it.
 pub(crate) fn write(tallies: &[Tally], wall_clock: WallClock, out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -38,11 +40,15 @@ pub(crate) fn write(tallies: &[Tally], wall_clock: WallClock, out: &mut dyn Writ
     ]);
     let last = titles.len() - 1;
     table.set_header(titles);
-    for tally in tallies {
-        table.add_row(row(tally, wall_clock));
+    for (name, tallies) in rows(tallies) {
+        table.add_row(row(name, &tallies, wall_clock));
     }
     figures_to_the_right(&mut table, 1..last);
     writeln!(out, "{}", table.trim_fmt())?;
+    // The totals say what a sweep that held has seen. After a failure the failures matter; --json has the totals.
+    if tallies.iter().any(|tally| 0 < tally.failed) {
+        return Ok(());
+    }
     totals(tallies, out)?;
     membership(tallies, out)
 }
@@ -53,38 +59,76 @@ fn figures_to_the_right(table: &mut Table, columns: Range<usize>) {
     }
 }
 
-fn row(tally: &Tally, wall_clock: WallClock) -> Vec<String> {
-    let mut cells = vec![tally.scenario.clone(), grouped(tally.runs), format::seconds(tally.virtual_time())];
-    if wall_clock == WallClock::Shown {
-        cells.push(grouped(tally.virtual_us / tally.wall_us.max(1)));
-        cells.push(per_second(tally.events, tally.wall_us));
+/// The number of scenarios up to which each scenario has a row. Of more scenarios, the stories of a chapter share
+/// a row.
+const ROWS: usize = 20;
+
+/// The rows of the table, with their names.
+fn rows(tallies: &[Tally]) -> Vec<(String, Vec<&Tally>)> {
+    let mut rows: Vec<(String, Vec<&Tally>)> = Vec::new();
+    let mut chapter = None;
+    for tally in tallies {
+        let is_story = !tally.scenario.starts_with("storm");
+        if ROWS < tallies.len() && is_story && chapter == tally.chapter {
+            rows.last_mut().expect("the chapter has a row").1.push(tally);
+        } else {
+            rows.push((tally.scenario.clone(), vec![tally]));
+        }
+        chapter = tally.chapter.filter(|_| is_story);
     }
-    let (saw, checks) = tally.checks();
-    let (reached, sometimes) = tally.reached();
+    for (name, tallies) in &mut rows {
+        if let (2.., Some(chapter)) = (tallies.len(), tallies[0].chapter) {
+            *name = format!("{chapter} ({} stories)", tallies.len());
+        }
+    }
+    rows
+}
+
+fn row(name: String, tallies: &[&Tally], wall_clock: WallClock) -> Vec<String> {
+    let sum = |figure: fn(&Tally) -> u64| tallies.iter().map(|tally| figure(tally)).sum::<u64>();
+    let (runs, wall_us, events) = (sum(|t| t.runs), sum(|t| t.wall_us), sum(|t| t.events));
+    let virtual_us = sum(|t| t.virtual_us);
+    let mut cells = vec![name, grouped(runs), format::seconds(Time(virtual_us))];
+    if wall_clock == WallClock::Shown {
+        cells.push(grouped(virtual_us / wall_us.max(1)));
+        cells.push(per_second(events, wall_us));
+    }
+    let seen = |part: fn(&Tally) -> (usize, usize)| {
+        let (seen, all) = tallies.iter().map(|tally| part(tally)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+        format!("{seen}/{all}")
+    };
+    let mut leaderless = Histogram::default();
+    tallies.iter().for_each(|tally| leaderless.merge(&tally.leaderless));
     let ms = |length: Option<u64>| length.map_or_else(|| "-".to_owned(), |ms| format!("{} ms", grouped(ms)));
     cells.extend([
-        grouped(tally.events),
-        grouped(tally.elections),
-        grouped(tally.commits),
-        grouped(tally.faults.values().sum()),
-        format!("{saw}/{checks}"),
-        format!("{reached}/{sometimes}"),
-        ms(tally.leaderless.percentile(50)),
-        ms(tally.leaderless.percentile(99)),
-        ms(tally.leaderless.longest()),
-        outcome(tally),
+        grouped(events),
+        grouped(sum(|t| t.elections)),
+        grouped(sum(|t| t.commits)),
+        grouped(sum(|t| t.faults.values().sum())),
+        seen(Tally::checks),
+        seen(Tally::reached),
+        ms(leaderless.percentile(50)),
+        ms(leaderless.percentile(99)),
+        ms(leaderless.longest()),
+        outcome(tallies),
     ]);
     cells
 }
 
-fn outcome(tally: &Tally) -> String {
-    let blind = tally.blind();
-    if 0 < tally.failed {
-        format!("{} failed", grouped(tally.failed))
-    } else if !blind.is_empty() {
-        format!("vacuous: {}", blind.join(", "))
-    } else if tally.checks().0 == 0 {
-        "vacuous: no check had anything to judge".to_owned()
+fn outcome(tallies: &[&Tally]) -> String {
+    let failed: u64 = tallies.iter().map(|tally| tally.failed).sum();
+    let of = |tally: &Tally, what: &str| match tallies.len() {
+        1 => what.to_owned(),
+        _ => format!("{} {what}", tally.scenario),
+    };
+    let mut blind = tallies.iter().flat_map(|tally| tally.blind().into_iter().map(|what| of(tally, &what)));
+    let empty = tallies.iter().find(|tally| tally.checks().0 == 0);
+    if 0 < failed {
+        format!("{} failed", grouped(failed))
+    } else if let Some(first) = blind.next() {
+        format!("vacuous: {}", blind.fold(first, |text, what| text + ", " + &what))
+    } else if let Some(tally) = empty {
+        format!("vacuous: {}", of(tally, "no check had anything to judge"))
     } else {
         "held".to_owned()
     }
@@ -116,6 +160,10 @@ fn totals(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
         let checks: Vec<String> = off.iter().map(|(check, needs)| format!("{check} ({needs})")).collect();
         let why = format!("{} (parts that the servers do not show)", checks.join(", "));
         writeln!(out, "{}", format::paragraph("off", &why))?;
+    }
+    let excluded: BTreeMap<&String, &String> = tallies.iter().flat_map(|tally| &tally.excluded).collect();
+    for (check, line) in excluded {
+        writeln!(out, "{}", format::paragraph("excluded", &format!("{check} ({line})")))?;
     }
     let in_runs = format!("{} (number of runs with the event)", format::counts(&sometimes));
     writeln!(out, "{}", format::paragraph("sometimes", &in_runs))?;
@@ -151,8 +199,13 @@ fn membership(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// The sweep as one JSON object. Nothing in it depends on the wall clock.
-pub(crate) fn write_json(tallies: &[Tally], status: u8, out: &mut dyn Write) -> io::Result<()> {
-    let sweep = Sweep { status, rows: tallies.iter().map(Row::of).collect() };
+pub(crate) fn write_json(
+    suite: &Suite,
+    tallies: &[Tally],
+    status: u8,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let sweep = Sweep { status, rows: tallies.iter().map(|tally| Row::of(suite, tally)).collect() };
     serde_json::to_writer_pretty(&mut *out, &sweep)?;
     writeln!(out)
 }
@@ -176,7 +229,9 @@ struct Row<'a> {
     faults: &'a BTreeMap<String, u64>,
     witnessed: &'a BTreeMap<String, u64>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    off: BTreeMap<String, String>,
+    off: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    excluded: &'a BTreeMap<String, String>,
     blind: Vec<String>,
     sometimes: &'a BTreeMap<String, Sometimes>,
     membership: &'a BTreeMap<String, ChangeCounts>,
@@ -199,22 +254,22 @@ struct FailureRow<'a> {
     seed: u64,
     status: u8,
     spoke: &'a str,
-    verdict: &'a str,
+    verdict: String,
     replay: String,
 }
 
 impl<'a> Row<'a> {
-    fn of(tally: &'a Tally) -> Self {
+    fn of(suite: &Suite, tally: &'a Tally) -> Self {
         let failure = |failure: &'a Failure| FailureRow {
             seed: failure.seed,
             status: failure.status.code(),
             spoke: &failure.failed_check,
-            verdict: &failure.verdict,
-            replay: format::replay_command(&format!("{}:{}", tally.scenario, failure.seed)),
+            verdict: failure.verdict.to_string(),
+            replay: suite.replay_command(&format!("{}:{}", tally.scenario, failure.seed)),
         };
         Self {
             scenario: &tally.scenario,
-            outcome: outcome(tally),
+            outcome: outcome(&[tally]),
             seeds: tally.runs,
             virtual_us: tally.virtual_us,
             steps: tally.events,
@@ -223,7 +278,8 @@ impl<'a> Row<'a> {
             messages: tally.messages,
             faults: &tally.faults,
             witnessed: &tally.witnessed,
-            off: tally.off.clone(),
+            off: &tally.off,
+            excluded: &tally.excluded,
             blind: tally.blind(),
             sometimes: &tally.sometimes,
             membership: &tally.membership,
@@ -250,7 +306,8 @@ mod tests {
         let text = |tally: &Tally| {
             let (mut table, mut json) = (Vec::new(), Vec::new());
             write(std::slice::from_ref(tally), WallClock::Hidden, &mut table).expect("a table is written");
-            write_json(std::slice::from_ref(tally), 0, &mut json).expect("an object is written");
+            write_json(&Suite::of_ours(&[]), std::slice::from_ref(tally), 0, &mut json)
+                .expect("an object is written");
             [table, json].map(|text| String::from_utf8(text).expect("text"))
         };
         let [table, json] = text(&tally);
@@ -259,5 +316,10 @@ mod tests {
         let [table, json] = text(&tally);
         assert!(table.contains("election_safety (role, term)"), "{table}");
         assert!(json.contains("\"election_safety\": \"role, term\""), "{json}");
+        assert!(!table.contains("\nexcluded") && !json.contains("\"excluded\""), "{table}{json}");
+        tally.excluded.insert("log_matching".to_owned(), "page 3: logs may differ".to_owned());
+        let [table, json] = text(&tally);
+        assert!(table.contains("\nexcluded   log_matching (page 3: logs may differ)"), "{table}");
+        assert!(json.contains("\"log_matching\": \"page 3: logs may differ\""), "{json}");
     }
 }

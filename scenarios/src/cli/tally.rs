@@ -3,7 +3,7 @@
 use super::exit::Status;
 use crate::registry::{Chapter, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
-use wavetank_raft::{Span, Time};
+use wavetank_raft::Span;
 use wavetank_sim::observe::report::ChangeCounts;
 use wavetank_sim::{Report, Verdict};
 
@@ -11,6 +11,7 @@ use wavetank_sim::{Report, Verdict};
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) scenario: String,
+    pub(crate) chapter: Option<Chapter>,
     pub(crate) runs: u64,
     pub(crate) virtual_us: u64,
     pub(crate) events: u64,
@@ -22,6 +23,8 @@ pub(crate) struct Tally {
     /// The checks that were off in some run because the servers do not show what they need, with the missing
     /// parts.
     pub(crate) off: BTreeMap<String, String>,
+    /// The checks that the documents of the servers' implementation exclude, with the line that excludes each.
+    pub(crate) excluded: BTreeMap<String, String>,
     pub(crate) sometimes: BTreeMap<String, Sometimes>,
     pub(crate) membership: BTreeMap<String, ChangeCounts>,
     pub(crate) leaderless: Histogram,
@@ -30,6 +33,8 @@ pub(crate) struct Tally {
     pub(crate) failed: u64,
     /// The first failures, ordered by seed.
     pub(crate) failures: Vec<Failure>,
+    /// All failures, by kind.
+    pub(crate) kinds: BTreeMap<String, FailureKind>,
     /// The checks that should see their subject in some run, but saw it in no run.
     missed: BTreeSet<String>,
     /// After this many runs, every check must have seen its subject, and every event that should
@@ -51,8 +56,44 @@ pub(crate) struct Failure {
     pub(crate) status: Status,
     /// The check that failed, or `panic`.
     pub(crate) failed_check: String,
-    pub(crate) verdict: String,
+    pub(crate) verdict: Verdict,
     pub(crate) events: u64,
+}
+
+/// The failures of one kind.
+#[derive(Clone, Debug)]
+pub(crate) struct FailureKind {
+    pub(crate) count: u64,
+    /// The smallest seeds, at most [`FailureKind::SEEDS`].
+    pub(crate) seeds: Vec<u64>,
+    /// The failed run with the fewest events.
+    pub(crate) shortest: Failure,
+}
+
+impl FailureKind {
+    /// The number of seeds that are kept.
+    pub(crate) const SEEDS: usize = 10;
+
+    fn add(&mut self, failure: Failure) {
+        self.count += 1;
+        if self.seeds.len() < Self::SEEDS {
+            self.seeds.push(failure.seed);
+        }
+        if failure.events < self.shortest.events {
+            self.shortest = failure;
+        }
+    }
+}
+
+impl Failure {
+    /// The kind of the failure: the failed check, or the place of the panic.
+    pub(crate) fn kind(&self) -> String {
+        let place = match &self.verdict {
+            Verdict::Panicked(message) => message.rsplit_once(" ("),
+            _ => None,
+        };
+        place.map_or_else(|| self.failed_check.clone(), |(_, place)| format!("panic ({place}"))
+    }
 }
 
 /// A histogram of durations in milliseconds (rounded up).
@@ -76,7 +117,8 @@ impl Tally {
             Chapter::Storms => Some(Self::DEMANDS_ALL_AFTER),
             _ => None,
         };
-        Self { scenario: scenario.name.to_owned(), demands_all_after, ..Self::default() }
+        let chapter = Some(scenario.chapter);
+        Self { scenario: scenario.name.to_owned(), chapter, demands_all_after, ..Self::default() }
     }
 
     /// Adds a run.
@@ -90,6 +132,7 @@ impl Tally {
         sum(&mut self.faults, &report.faults);
         sum(&mut self.witnessed, &report.witnessed);
         self.off.extend(report.off.clone());
+        self.excluded.extend(report.excluded.clone());
         for (name, &times) in &report.sometimes {
             let total = self.sometimes.entry(name.clone()).or_default();
             total.times += times;
@@ -112,28 +155,36 @@ impl Tally {
             Verdict::Panicked(_) => "panic".to_owned(),
         };
         self.failed += 1;
+        let failure = Failure {
+            seed: report.seed,
+            status: Status::of(&report.verdict),
+            failed_check,
+            verdict: report.verdict.clone(),
+            events: report.events,
+        };
         if self.failures.len() < Self::KEPT {
-            self.failures.push(Failure {
-                seed: report.seed,
-                status: Status::of(&report.verdict),
-                failed_check,
-                verdict: report.verdict.to_string(),
-                events: report.events,
-            });
+            self.failures.push(failure.clone());
         }
+        let none = || FailureKind { count: 0, seeds: Vec::new(), shortest: failure.clone() };
+        self.kinds.entry(failure.kind()).or_insert_with(none).add(failure);
     }
 
     /// The checks that had nothing to judge and the events that did not happen, although some run should have
-    /// had them. Every kind of membership change should have had every result.
+    /// had them. Every kind of membership change should have had every result. Events and results are demanded
+    /// only of servers that show every part, because another implementation may not have all of them.
     pub(crate) fn blind(&self) -> Vec<String> {
         let demands_all = self.demands_all_after.is_some_and(|runs| runs <= self.runs);
+        let demands_events = demands_all && self.off.is_empty();
         let unseen =
             |(check, &times): (&String, &u64)| times == 0 && (demands_all || self.missed.contains(check));
         let unknown = self.missed.iter().filter(|&check| !self.witnessed.contains_key(check));
         let unseen = self.witnessed.iter().filter(|&(check, times)| unseen((check, times)));
-        let never = self.sometimes.iter().filter(|(_, sometimes)| demands_all && sometimes.runs == 0);
+        let never = self.sometimes.iter().filter(|(_, sometimes)| demands_events && sometimes.runs == 0);
         let names = unknown.chain(unseen.map(|(check, _)| check)).chain(never.map(|(name, _)| name));
-        names.cloned().chain(demands_all.then(|| self.results_never_seen()).into_iter().flatten()).collect()
+        names
+            .cloned()
+            .chain(demands_events.then(|| self.results_never_seen()).into_iter().flatten())
+            .collect()
     }
 
     /// The kinds of membership changes that never had one of the results.
@@ -158,23 +209,6 @@ impl Tally {
     /// The number of events that happened, and the number of all events that should sometimes happen.
     pub(crate) fn reached(&self) -> (usize, usize) {
         (self.sometimes.values().filter(|sometimes| 0 < sometimes.runs).count(), self.sometimes.len())
-    }
-
-    /// The virtual time of all runs.
-    pub(crate) fn virtual_time(&self) -> Time {
-        Time(self.virtual_us)
-    }
-
-    /// The failed run with the fewest events, for each kind of failure.
-    pub(crate) fn shortest_failures(&self) -> Vec<&Failure> {
-        let mut shortest: BTreeMap<&str, &Failure> = BTreeMap::new();
-        for failure in &self.failures {
-            let best = shortest.entry(&failure.failed_check).or_insert(failure);
-            if failure.events < best.events {
-                *best = failure;
-            }
-        }
-        shortest.into_values().collect()
     }
 }
 
@@ -269,6 +303,16 @@ mod tests {
     }
 
     #[test]
+    fn events_are_not_demanded_of_another_implementation() {
+        let mut tally = Tally { demands_all_after: Some(1), runs: 1, ..Tally::default() };
+        tally.witnessed.extend([("reads".to_owned(), 0), ("votes".to_owned(), 1)]);
+        tally.sometimes.insert("snapshot taken".to_owned(), Sometimes::default());
+        tally.membership.insert("remove".to_owned(), ChangeCounts::default());
+        tally.off.insert("match_is_true".to_owned(), "server".to_owned());
+        assert_eq!(tally.blind(), ["reads"]);
+    }
+
+    #[test]
     fn many_storms_must_see_every_result_of_every_kind_of_change() {
         let mut tally = Tally { demands_all_after: Some(1), runs: 1, ..Tally::default() };
         tally.witnessed.insert("votes".to_owned(), 1);
@@ -281,6 +325,18 @@ mod tests {
         )]);
         sum_counts(&mut tally.membership, &more);
         assert_eq!(tally.status(), Status::Held);
+    }
+
+    #[test]
+    fn failures_of_a_kind_are_counted_with_ten_seeds_and_the_shortest_run() {
+        let mut tally = Tally::default();
+        for seed in 0..30 {
+            let verdict = Verdict::Panicked(format!("seed {seed} (a.rs:{}:1)", seed % 2));
+            tally.add(&Report { events: 100 - seed, ..Report::new("storm", seed, verdict) }, 1);
+        }
+        assert_eq!(tally.kinds.keys().collect::<Vec<_>>(), ["panic (a.rs:0:1)", "panic (a.rs:1:1)"]);
+        let odd = &tally.kinds["panic (a.rs:1:1)"];
+        assert_eq!((odd.count, odd.seeds.len(), odd.seeds[9], odd.shortest.seed), (15, 10, 19, 29));
     }
 
     #[test]

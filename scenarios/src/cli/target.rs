@@ -2,19 +2,20 @@
 
 use super::file::AtomicFile;
 use super::{CliError, judge, name};
-use crate::registry::{self, Scenario};
-use crate::trace::{Trace, TraceForm};
+use crate::registry::{self, Scenario, Suite};
+use crate::trace::{Trace, TraceForm, TraceText};
 use std::fs;
 use std::path::{Path, PathBuf};
 use wavetank_sim::capsule::{Capsule, Content};
 use wavetank_sim::explore::{Schedule, player};
 use wavetank_sim::observe::step_log::StepLog;
-use wavetank_sim::observe::trace::TextTrace;
+use wavetank_sim::observe::trace::violation;
 use wavetank_sim::runner::Run;
 use wavetank_sim::{JudgeLevel, Plan, Report};
 
 /// A run that can be repeated.
 pub(crate) struct Target<'a> {
+    pub(crate) suite: &'a Suite,
     pub(crate) played: Played<'a>,
     /// The capsule of the recorded run; `None` if the user named a scenario and a seed.
     pub(crate) kept: Option<Capsule>,
@@ -33,15 +34,15 @@ pub(crate) enum Played<'a> {
 
 impl<'a> Target<'a> {
     /// Returns the run of a scenario under a seed.
-    pub(crate) fn of(scenario: &'a Scenario, seed: u64) -> Self {
+    pub(crate) fn of(suite: &'a Suite, scenario: &'a Scenario, seed: u64) -> Self {
         let plan = registry::plan_of(scenario, seed);
         let named = format!("{}:{seed}", scenario.name);
-        Self { played: Played::Plan(scenario, plan), kept: None, named }
+        Self { suite, played: Played::Plan(scenario, plan), kept: None, named }
     }
 
     /// Returns the run of a scenario under a seed. The judges examine the run at this level.
-    pub(crate) fn judged(scenario: &'a Scenario, seed: u64, judges: JudgeLevel) -> Self {
-        let mut target = Self::of(scenario, seed);
+    pub(crate) fn judged(suite: &'a Suite, scenario: &'a Scenario, seed: u64, judges: JudgeLevel) -> Self {
+        let mut target = Self::of(suite, scenario, seed);
         if let Played::Plan(_, plan) = &mut target.played {
             plan.judges = judges;
         }
@@ -49,11 +50,11 @@ impl<'a> Target<'a> {
     }
 
     /// Finds the run with this name: a scenario and a seed (`storm:123`), or the file of a capsule.
-    pub(crate) fn find(scenarios: &'a [Scenario], text: &str) -> Result<Self, CliError> {
+    pub(crate) fn find(suite: &'a Suite, text: &str) -> Result<Self, CliError> {
         let is_file =
             text.contains('/') || Path::new(text).extension().is_some() || fs::exists(text).unwrap_or(false);
         if is_file {
-            return Self::read(scenarios, Path::new(text));
+            return Self::read(suite, Path::new(text));
         }
         let (scenario, seed) = text
             .split_once(':')
@@ -63,26 +64,33 @@ impl<'a> Target<'a> {
                     "cannot find the run `{text}`: give a scenario and a seed, such as storm:123, or the file of a capsule"
                 ))
             })?;
-        Ok(Self::of(name::find(scenarios, scenario)?, seed))
+        Ok(Self::of(suite, name::find(suite, scenario)?, seed))
     }
 
-    fn read(scenarios: &'a [Scenario], path: &Path) -> Result<Self, CliError> {
+    fn read(suite: &'a Suite, path: &Path) -> Result<Self, CliError> {
         let text = judge::read(path)?;
         let named = path.display().to_string();
         let capsule = Capsule::parse(&text)
             .map_err(|error| CliError::new(format!("`{named}` is not a readable capsule: {error}")))?;
+        if capsule.subject != suite.subject {
+            return Err(CliError::new(format!(
+                "`{named}` is a run of {}, but this command runs {}",
+                capsule.subject, suite.subject
+            )));
+        }
         let played = match capsule.content.clone() {
             Content::Schedule(schedule) => Played::Schedule(schedule),
             Content::Plan { scenario, plan } => {
-                let scenario = name::find(scenarios, &scenario).map_err(|error| {
+                let scenario = name::find(suite, &scenario).map_err(|_| {
                     CliError::new(format!(
-                        "`{named}` needs a scenario that this command does not have: {error}"
+                        "`{named}` is a run of `{scenario}`, which is not a scenario of this command; if a test \
+                         wrote the file, repeat the run in that test: WAVETANK_CAPSULE={named} cargo test {scenario}"
                     ))
                 })?;
                 Played::Plan(scenario, plan)
             }
         };
-        Ok(Self { played, kept: Some(capsule), named })
+        Ok(Self { suite, played, kept: Some(capsule), named })
     }
 
     /// Returns the number of servers, spare servers included.
@@ -93,13 +101,25 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Repeats the run, and returns the report and the text of a trace in this form.
+    /// The command line that repeats the run.
+    pub(crate) fn replay_command(&self) -> String {
+        self.suite.replay_command(&self.named)
+    }
+
+    /// Repeats the run, and returns the report and the text of a trace in this form. The last line of a story
+    /// tells the violation.
     pub(crate) fn run(&self, form: TraceForm) -> (Report, String) {
-        self.run_with(form.text(self.servers()))
+        let (report, mut text) = self.run_with(form.text(self.servers()));
+        if form == TraceForm::Story
+            && let Some(line) = violation(&report.verdict)
+        {
+            text += &(line + "\n");
+        }
+        (report, text)
     }
 
     /// Repeats the run, and returns the report and the text of this trace.
-    pub(crate) fn run_with(&self, text: Option<Box<dyn TextTrace>>) -> (Report, String) {
+    pub(crate) fn run_with(&self, text: Option<TraceText>) -> (Report, String) {
         let Run { report, trace, .. } = self.trace(Trace::new(text));
         (report, trace.into_parts().0)
     }
@@ -132,12 +152,12 @@ impl<'a> Target<'a> {
             }
             Played::Schedule(schedule) => Content::Schedule(schedule.clone()),
         };
-        file.line(Capsule::of(content, &report, step_log).text().trim_end())?;
+        file.line(Capsule::of_subject(self.suite.subject, content, &report, step_log).text().trim_end())?;
         file.finish()
     }
 }
 
 /// Returns the default path of the capsule of a failed run.
-pub(crate) fn default_path(scenario: &str, seed: u64) -> PathBuf {
-    Path::new("target").join("wavetank").join(format!("{scenario}-{seed}.json"))
+pub(crate) fn default_path(suite: &Suite, scenario: &str, seed: u64) -> PathBuf {
+    Path::new("target").join(suite.subject).join(format!("{scenario}-{seed}.json"))
 }

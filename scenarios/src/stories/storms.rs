@@ -6,20 +6,20 @@ use wavetank_sim::clients::kv::Kv;
 use wavetank_sim::clients::kv::clients::{Clients, KvPlan};
 use wavetank_sim::clients::kv::judges::{ClientJudges, Promises};
 use wavetank_sim::runner::{Run, Runner};
-use wavetank_sim::{Plan, ServerSet};
+use wavetank_sim::{Plan, ServerSet, Subject};
 
 /// All kinds of faults happen in one run, and no check finds a violation.
-pub fn storm(plan: Plan, trace: Trace) -> Run<Trace> {
-    run("storm", plan, trace)
+pub fn storm<S: Subject>(plan: Plan, trace: Trace) -> Run<Trace> {
+    run::<S>("storm", plan, trace)
 }
 
 /// More disks are damaged than a cluster can tolerate. The remaining servers may stop answering, but must
 /// never answer wrongly.
-pub fn storm_beyond_budget(plan: Plan, trace: Trace) -> Run<Trace> {
-    run("storm_beyond_budget", plan, trace)
+pub fn storm_beyond_budget<S: Subject>(plan: Plan, trace: Trace) -> Run<Trace> {
+    run::<S>("storm_beyond_budget", plan, trace)
 }
 
-fn run(name: &str, plan: Plan, trace: Trace) -> Run<Trace> {
+fn run<S: Subject>(name: &str, plan: Plan, trace: Trace) -> Run<Trace> {
     let servers = ServerSet::first(usize::from(plan.servers));
     let runner = Runner {
         name: name.to_owned(),
@@ -29,5 +29,5 @@ fn run(name: &str, plan: Plan, trace: Trace) -> Run<Trace> {
         trace,
         plan,
     };
-    runner.run()
+    runner.run_subjects::<S>()
 }

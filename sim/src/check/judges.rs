@@ -1,5 +1,5 @@
 //! Runs all checks. The facts of an observation select the checks that run. A typical step concerns three or
-//! four of the fifty-nine checks. Most observations concern none.
+//! four of the fifty-nine checks. Most observations concern no check.
 
 use super::conduct::Conduct;
 use super::{CHECKS, Check, Options};
@@ -11,7 +11,7 @@ use crate::engine::world::Unsettled;
 use crate::observe::observer::Observer;
 use crate::observe::report::{Class, Violation};
 use crate::observe::{Observation, ObservationKind};
-use crate::subject::Subject;
+use crate::subject::{Exclusion, Subject};
 use std::collections::BTreeMap;
 use wavetank_raft::{Span, Time};
 
@@ -43,13 +43,15 @@ pub struct Judges {
     witnessed: [u64; CHECKS.len()],
     calls: EveryCallEnds,
     conduct: Conduct,
+    /// The checks that the documents of a subject exclude, with the line that excludes each.
+    excluded: BTreeMap<&'static str, &'static str>,
     election_timeout: Span,
     progress: Progress,
     sometimes: Sometimes,
     verdict: Option<Violation>,
 }
 
-// Inlining lets the compiler see the kind at the call, so it removes the `match` on kinds.
+// Inlining lets the compiler see the kind at the call, so the compiler removes the `match` on kinds.
 impl<S: Subject> Observer<S> for Judges {
     #[inline(always)]
     fn on_observation(&mut self, observation: &Observation<'_, S>) {
@@ -68,6 +70,7 @@ impl Judges {
             witnessed: [0; CHECKS.len()],
             calls: EveryCallEnds::new(options.liveness.election_timeout),
             conduct: Conduct::default(),
+            excluded: BTreeMap::new(),
             election_timeout: options.liveness.election_timeout,
             progress: Progress::new(options.liveness),
             sometimes: Sometimes::default(),
@@ -75,7 +78,7 @@ impl Judges {
         }
     }
 
-    /// Judges an observation. After the first violation it ignores all further observations.
+    /// Judges an observation. After the first violation, this method ignores all further observations.
     #[inline(always)]
     pub fn on_observation<S: Subject>(&mut self, observation: &Observation<'_, S>) {
         if self.verdict.is_some() {
@@ -99,6 +102,7 @@ impl Judges {
                 if let ObservationKind::Booted { idx, server, .. } = &observation.kind {
                     self.conduct.booted(*idx, *server, observation.at);
                     self.disable_blind_checks();
+                    self.exclude(server.exclusions());
                 }
                 self.judge_calls(observation);
                 self.judge(observation);
@@ -118,6 +122,16 @@ impl Judges {
         let shown = self.conduct.shown();
         let blind = CHECKS.iter().enumerate().filter(|(_, check)| !shown.has(check.needs));
         self.enabled = blind.fold(self.enabled, |enabled, (at, _)| enabled & !(1 << at));
+    }
+
+    /// Switches off the checks that the documents of a server's implementation exclude.
+    fn exclude(&mut self, exclusions: &'static [Exclusion]) {
+        for Exclusion { check, line } in exclusions {
+            let place = CHECKS.iter().position(|it| it.name == *check);
+            let at = place.unwrap_or_else(|| panic!("a subject excludes `{check}`, which is not a check"));
+            self.enabled &= !(1 << at);
+            self.excluded.insert(check, line);
+        }
     }
 
     fn judge<S: Subject>(&mut self, observation: &Observation<'_, S>) {
@@ -176,7 +190,7 @@ impl Judges {
         }
     }
 
-    /// Returns the first violation; `None` if there is none.
+    /// Returns the first violation; `None` if no check found a violation.
     #[must_use]
     pub const fn verdict(&self) -> Option<&Violation> {
         self.verdict.as_ref()
@@ -196,7 +210,8 @@ impl Judges {
         counts
     }
 
-    /// The checks that are off because the servers do not show the parts that they need, with those parts.
+    /// The checks that are off because the servers do not show the parts that these checks need, with the
+    /// missing parts.
     #[must_use]
     pub fn off(&self) -> BTreeMap<String, String> {
         let shown = self.conduct.shown();
@@ -204,6 +219,12 @@ impl Judges {
         let all = needs.chain([(Progress::NAME, Progress::NEEDS), (Unsettled::CHECK, Unsettled::NEEDS)]);
         let blind = all.filter(|(_, needs)| !shown.has(*needs));
         blind.map(|(name, needs)| (name.to_owned(), needs.missing_in(shown).to_string())).collect()
+    }
+
+    /// The checks that the documents of a subject exclude, with the line that excludes each.
+    #[must_use]
+    pub fn excluded(&self) -> BTreeMap<String, String> {
+        self.excluded.iter().map(|(check, line)| ((*check).to_owned(), (*line).to_owned())).collect()
     }
 
     /// Returns the names of the checks that run with these options.
@@ -225,7 +246,7 @@ impl Judges {
         &self.progress
     }
 
-    /// Returns the ghost state. Other judges read it in the same step.
+    /// Returns the ghost state. Other judges read the ghost state in the same step.
     #[must_use]
     pub(crate) const fn ghost(&self) -> &Ghost {
         &self.ghost

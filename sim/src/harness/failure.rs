@@ -5,7 +5,7 @@ use super::{CapsuleFolder, RunnableStorm};
 use crate::capsule::{Capsule, Content};
 use crate::observe::report::{Report, Verdict};
 use crate::observe::step_log::StepLog;
-use crate::observe::trace::{Story, TextTrace, last_lines};
+use crate::observe::trace::{Story, TextTrace, last_of_lines};
 use crate::plan::Plan;
 use crate::runner::Run;
 use crate::schedule::EventOrder;
@@ -110,7 +110,7 @@ fn shrink(trial: &dyn RunnableStorm, seed: u64) -> Option<(Shrunk, Report, Strin
             EventOrder::Scheduled(_, elements) => {
                 format!("a schedule of {} elements in the shrink of {}", elements.len(), about(seed))
             }
-            EventOrder::Drawn | EventOrder::Recorded => {
+            EventOrder::Drawn | EventOrder::Recorded | EventOrder::Branched { .. } => {
                 format!("a smaller plan in the shrink of {}\n{}", about(seed), shrink::source(&plan))
             }
         };
@@ -142,19 +142,22 @@ pub(super) fn replay_capsule(trial: &dyn RunnableStorm, plan: &Plan, capsule: &C
 }
 
 fn rerun(trial: &dyn RunnableStorm, plan: &Plan) -> (Report, String, StepLog) {
-    let servers = plan.server_count();
-    let story = trial.describe().map_or_else(|| Story::new(servers), |it| Story::describing(servers, it));
-    let trace = (story, StepLog::default());
+    let trace = (Story::new(plan.server_count()).with_commands(trial.commands()), StepLog::default());
     let Run { report, trace, .. } = trial.run_traced(plan.clone(), trace, about_plan(plan));
+    let lines = match trial.capsules() {
+        CapsuleFolder::Target(_) => 60,
+        // The whole report of a typed state machine fits on one screen.
+        CapsuleFolder::Committed(_) => 30,
+    };
     let (story, step_log) =
-        trace.map(|(mut story, step_log)| (end_of(&story.take()), step_log)).unwrap_or_default();
+        trace.map(|(mut story, step_log)| (end_of(&story.take(), lines), step_log)).unwrap_or_default();
     (report, story, step_log)
 }
 
-/// Returns the last lines of the story. If earlier lines are left out, the header line with the names of the
-/// columns comes first.
-fn end_of(story: &str) -> String {
-    let (left_out, lines) = last_lines(story);
+/// Returns at most `most` last lines of the story. If earlier lines are left out, the header line with the
+/// names of the columns comes first.
+fn end_of(story: &str, most: usize) -> String {
+    let (left_out, lines) = last_of_lines(story, most);
     let head = story.lines().next().filter(|_| 0 < left_out);
     head.into_iter().chain(lines).fold(String::new(), |text, line| text + line + "\n")
 }

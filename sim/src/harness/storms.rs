@@ -46,7 +46,7 @@ use crate::clients::machine::{
     CurrentWork, Delivery, Judge, JudgeSettings, JudgedReplica, MachineChecks, MachineInvariant, MakeMachine,
     Partition, Strategies, clients, describe,
 };
-use crate::observe::trace::DescribeCommand;
+use crate::observe::trace::CommandText;
 use crate::plan::Plan;
 use crate::runner::catch_panic::catch_panic;
 use crate::runner::{Run, Runner};
@@ -303,8 +303,8 @@ impl<T: StateMachine> RunnableStorm for MachineStorm<T> {
         self.run_with(plan, Some(trace), about, erased::run_traced)
     }
 
-    fn describe(&self) -> Option<DescribeCommand> {
-        Some(describe::<T>)
+    fn commands(&self) -> CommandText {
+        describe::<T>
     }
 
     fn capsules(&self) -> CapsuleFolder {

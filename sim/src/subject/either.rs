@@ -1,6 +1,6 @@
 //! Two subjects with one protocol in one cluster.
 
-use super::{ActionOf, EventOf, Start, Subject, View};
+use super::{ActionOf, EventOf, Exclusion, Start, Subject, View};
 use std::hash::Hasher;
 use std::sync::Arc;
 use wavetank_raft::store::StoreError;
@@ -68,6 +68,10 @@ impl<A: Subject, B: Subject<Protocol = A::Protocol>> Subject for Either<A, B> {
 
     fn server(&self) -> Option<&Server> {
         with_either!(self, subject => subject.server())
+    }
+
+    fn exclusions(&self) -> &'static [Exclusion] {
+        with_either!(self, subject => subject.exclusions())
     }
 
     fn hash_state<H: Hasher>(&self, hasher: &mut H) {

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{Action, Configuration, Deadline, Effects, Event, Index, Server, Time};
 
+/// The name of our server as a subject.
+pub const OURS: &str = "wavetank";
+
 impl Subject for Server {
     type Protocol = Wavetank;
     type Scratch = Effects;
 
     fn name(&self) -> &'static str {
-        "wavetank"
+        OURS
     }
 
     fn start(start: Start<'_>) -> Result<Self, StoreError> {
