@@ -239,6 +239,7 @@ impl<S: Subject> Observer<S> for Story {
 mod tests {
     use super::*;
     use crate::observe::NetworkChange;
+    use wavetank_raft::Server;
 
     #[test]
     fn a_long_label_or_term_moves_no_column() {
@@ -246,7 +247,7 @@ mod tests {
         story.cells = vec![ColumnState::Up(RoleName::Leader, Term(12_345)), ColumnState::Down];
         story.line("told", &"long ".repeat(50), Some(ServerIdx(0)));
         let change = NetworkChange::HealAll;
-        let kind = ObservationKind::Network(&change);
+        let kind = ObservationKind::<'_, Server>::Network(&change);
         story.on_observation(&Observation::<'_> { at: Time(1_234_567), step: 89, kind });
         let story = story.take();
         let lines: Vec<&str> = story.lines().collect();
