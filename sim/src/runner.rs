@@ -6,6 +6,7 @@
 //! simulation.
 
 pub mod catch_panic;
+pub(crate) mod drop_guard;
 pub mod observers;
 pub mod storm_run;
 

@@ -8,6 +8,7 @@ mod clocks;
 mod corpus;
 mod coverage;
 mod digests;
+mod docs;
 mod durable;
 mod exam;
 mod judge;
