@@ -3,6 +3,7 @@
 use crate::server::{ELECTION_TICKS, RaftAction, RaftRs, answer};
 use crate::translate::{self, AnyChange};
 use raft::{Error, ReadOnlyOption, ReadState, StateRole};
+use wavetank_raft::store::{StoreError, StoreErrorKind};
 use wavetank_raft::{
     Action, Answer, Call, Change, Configuration, Data, Entry, Halt, HardState, Index, Leader, LogOp, Member,
     NodeId, Payload, ReadPath, Refusal, RequestError, RequestId, Suffrage, Term, Token,
@@ -16,12 +17,21 @@ pub(crate) struct Calls {
     incarnation: u32,
     reads_begun: u32,
     /// Calls that appended an entry, by the index of the entry.
-    proposed: Vec<(Index, RequestId)>,
+    proposed: Vec<Proposed>,
     reads: Vec<Read>,
     /// A transfer and its target.
     transfer: Option<(RequestId, NodeId)>,
     /// A bootstrap and the write that it waits for.
     bootstrap: Option<(RequestId, Token)>,
+}
+
+/// A call that appended an entry.
+#[derive(Debug)]
+struct Proposed {
+    index: Index,
+    request: RequestId,
+    /// True if the answer is the response of the state machine.
+    wants_response: bool,
 }
 
 #[derive(Debug)]
@@ -96,16 +106,23 @@ impl Calls {
         responses: &[(Index, Data)],
         actions: &mut Vec<RaftAction>,
     ) {
-        self.proposed.retain(|&(index, request)| {
+        self.proposed.retain(|&Proposed { index, request, wants_response }| {
             if upto < index {
                 return true;
             }
-            let response = responses.iter().find(|(at, _)| *at == index);
-            let given = match response {
-                Some((_, response)) => Answer::Applied { index, response: response.clone() },
-                None => Answer::Committed { index },
+            let response = responses.iter().find(|(at, _)| *at == index).map(|(_, response)| response);
+            let outcome = match response {
+                Some(response) if wants_response => {
+                    Ok(Answer::Applied { index, response: response.clone() })
+                }
+                // The response to a restore is a complaint, if there is one.
+                Some(response) if !response.is_empty() => {
+                    let what = String::from_utf8_lossy(response);
+                    Err(RequestError::Store(StoreError::new(StoreErrorKind::Corrupt, what)))
+                }
+                Some(_) | None => Ok(Answer::Committed { index }),
             };
-            actions.push(answer(request, Ok(given)));
+            actions.push(answer(request, outcome));
             false
         });
     }
@@ -117,7 +134,7 @@ impl Calls {
         leader: NodeId,
         actions: &mut Vec<RaftAction>,
     ) {
-        self.proposed.retain(|&(index, request)| {
+        self.proposed.retain(|&Proposed { index, request, .. }| {
             if commit < index {
                 actions.push(answer(request, Err(RequestError::LeadershipLost)));
             }
@@ -132,7 +149,7 @@ impl Calls {
 
     /// Answers the calls whose entries a snapshot replaced.
     pub(crate) fn on_snapshot(&mut self, upto: Index, actions: &mut Vec<RaftAction>) {
-        self.proposed.retain(|&(index, request)| {
+        self.proposed.retain(|&Proposed { index, request, .. }| {
             if index <= upto {
                 actions.push(answer(request, Err(RequestError::AbortedByRestore)));
             }
@@ -154,7 +171,7 @@ impl Calls {
     }
 
     pub(crate) fn shut_down(&mut self, actions: &mut Vec<RaftAction>) {
-        let proposed = self.proposed.drain(..).map(|(_, request)| request);
+        let proposed = self.proposed.drain(..).map(|it| it.request);
         let reads = self.reads.drain(..).map(|read| read.request);
         let others = [self.transfer.take().map(|it| it.0), self.bootstrap.take().map(|it| it.0)];
         let all: Vec<RequestId> = proposed.chain(reads).chain(others.into_iter().flatten()).collect();
@@ -177,7 +194,7 @@ impl RaftRs {
             Call::Bootstrap(first) => self.bootstrap(request, first, actions),
             Call::Change { change, prev_index } => {
                 let begun = self.begin_change(&change, prev_index);
-                self.proposed(request, begun, actions);
+                self.proposed(request, begun, false, actions);
             }
             Call::Transfer { target } => {
                 let begun = self.begin_transfer(target.map(|target| target.node()));
@@ -224,7 +241,8 @@ impl RaftRs {
             let proposed = self.raw.propose(context, data);
             self.appended(proposed)
         });
-        self.proposed(request, begun, actions);
+        let wants_response = matches!(payload, Payload::Command(_) | Payload::Extended(_));
+        self.proposed(request, begun, wants_response, actions);
     }
 
     /// The index of an entry that was just proposed.
@@ -240,10 +258,11 @@ impl RaftRs {
         &mut self,
         request: RequestId,
         begun: Result<Index, RequestError>,
+        wants_response: bool,
         actions: &mut Vec<RaftAction>,
     ) {
         match begun {
-            Ok(index) => self.calls.proposed.push((index, request)),
+            Ok(index) => self.calls.proposed.push(Proposed { index, request, wants_response }),
             Err(error) => actions.push(answer(request, Err(error))),
         }
     }

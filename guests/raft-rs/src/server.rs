@@ -55,12 +55,12 @@ pub(crate) struct Style {
 impl Style {
     /// Draws the style of a start. Settings that all servers of a cluster must share come from the settings of
     /// the run.
-    fn draw(entropy: Entropy, settings: &Settings) -> Self {
+    fn draw(entropy: Entropy, settings: &Settings, reads_by_lease: bool) -> Self {
         let bit = |at: u32| entropy.0 >> at & 1 == 1;
         Self {
             persistence: if bit(0) { Persistence::Sync } else { Persistence::Async },
             stores_light_commit: bit(1),
-            reads_by_lease: true,
+            reads_by_lease,
             batch_append: bit(2),
             skip_bcast_commit: bit(3) && bit(4),
             max_committed_size: if bit(5) { NO_LIMIT } else { 100 },
@@ -129,13 +129,15 @@ pub struct RaftRs {
     pub(crate) rpc: RpcId,
     /// The newest request of each peer, to which a response replies.
     pub(crate) requests: BTreeMap<NodeId, RpcId>,
+    /// The end of the snapshot that replaces the log, until the state machine has loaded it.
+    pub(crate) installing: Option<Index>,
     pub(crate) is_halted: bool,
 }
 
 impl RaftRs {
-    pub(crate) fn boot(start: Start<'_>) -> Result<Self, StoreError> {
+    pub(crate) fn boot(start: Start<'_>, reads_by_lease: bool) -> Result<Self, StoreError> {
         let Start { idx, settings, boot, log, now } = start;
-        let style = Style::draw(boot.entropy, settings);
+        let style = Style::draw(boot.entropy, settings, reads_by_lease);
         let tick = settings.election_timeout().part(ELECTION_TICKS as u64);
         let snapshot = boot.snapshot.as_ref().map_or(Index::ZERO, |meta| meta.last.index);
         let first = log.first().filter(|entry| entry.id.index == Index(1) && snapshot == Index::ZERO);
@@ -166,6 +168,7 @@ impl RaftRs {
             snapshots: Snapshots::new(boot.incarnation, now),
             rpc: RpcId(u64::from(boot.incarnation) << 32),
             requests: BTreeMap::new(),
+            installing: None,
             is_halted: false,
         }
         .with_timeout())
@@ -270,6 +273,7 @@ impl RaftRs {
             Event::Applied { upto, responses } => self.on_applied(upto, &responses, actions),
             Event::Restored(Ok(last)) => {
                 self.applied = self.applied.max(last.index);
+                self.installing.take_if(|index| *index <= last.index);
                 self.raw.advance_apply_to(last.index.0);
             }
             Event::Restored(Err(error)) => self.halt(Halt::Store(error), actions),
@@ -282,7 +286,11 @@ impl RaftRs {
 
     fn on_tick(&mut self, now: Time, actions: &mut Vec<RaftAction>) {
         self.ticks += 1;
-        self.raw.tick();
+        // A campaign between `advance_append_async` and `advance_apply_to` of a snapshot panics: it reads the
+        // entries after the applied index, which the snapshot has replaced. TiKV does not tick meanwhile, either.
+        if self.installing.is_none() {
+            self.raw.tick();
+        }
         self.leave_joint();
         self.snapshot_if_due(now, actions);
         self.time_out_snapshots();

@@ -235,6 +235,7 @@ impl RaftRs {
         self.raw.mut_store().install(Arc::clone(&meta));
         self.changes.clear();
         self.handed = index;
+        self.installing = Some(index);
         self.configuration = Some((meta.configuration_index, Arc::new(meta.configuration.clone())));
         for peer in meta.configuration.members() {
             let peer = peer.clone();

@@ -6,7 +6,7 @@ use raft::{Error, GetEntriesContext, RaftState, Result, Storage, StorageError};
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use wavetank_raft::{Boot, Configuration, Entries, Entry, Index, LogId, Payload, SnapshotMeta, Term};
+use wavetank_raft::{Boot, Configuration, Entries, Entry, Index, LogId, NodeId, Payload, SnapshotMeta, Term};
 
 /// The log, the newest snapshot, and the state with which raft-rs starts.
 ///
@@ -193,10 +193,10 @@ impl Storage for Log {
     }
 
     /// Returns the description of the newest snapshot. The adapter adds the content when it sends the message.
-    fn snapshot(&self, request_index: u64, _: u64) -> Result<Snapshot> {
+    fn snapshot(&self, request_index: u64, to: u64) -> Result<Snapshot> {
         let newest = self.snapshot.as_ref().filter(|meta| {
-            // A follower needs a snapshot that reaches the entries that the log still has.
-            self.base.index <= meta.last.index && request_index <= meta.last.index.0
+            // raft-rs ignores a snapshot in whose configuration the receiver is missing.
+            request_index <= meta.last.index.0 && meta.configuration.server(NodeId(to)).is_some()
         });
         let Some(meta) = newest else {
             self.wants_snapshot.set(true);
