@@ -1,6 +1,6 @@
 //! The calls of clients and operators, and their answers.
 
-use crate::server::{ELECTION_TICKS, RaftAction, RaftRs, answer};
+use crate::server::{ELECTION_TICKS, RaftAction, RaftRs, answer, tell_members};
 use crate::translate::{self, AnyChange};
 use raft::{Error, ReadOnlyOption, ReadState, StateRole};
 use wavetank_raft::store::{StoreError, StoreErrorKind};
@@ -112,9 +112,7 @@ impl Calls {
             }
             let response = responses.iter().find(|(at, _)| *at == index).map(|(_, response)| response);
             let outcome = match response {
-                Some(response) if wants_response => {
-                    Ok(Answer::Applied { index, response: response.clone() })
-                }
+                Some(response) if wants_response => Ok(Answer::Applied { index, response: response.clone() }),
                 // The response to a restore is a complaint, if there is one.
                 Some(response) if !response.is_empty() => {
                     let what = String::from_utf8_lossy(response);
@@ -360,6 +358,9 @@ impl RaftRs {
         } else {
             let entry = Entry::new(Term(1), Index(1), Payload::Configuration(first.into()));
             let hard_state = HardState { term: Term(1), vote: None };
+            if let Payload::Configuration(first) = &entry.payload {
+                tell_members(first, actions);
+            }
             self.found(&entry);
             self.persist(Some(hard_state), LogOp::Append([entry].into()), actions);
             self.calls.bootstrap = Some((request, self.token));

@@ -1,14 +1,14 @@
 //! The cycle of a `Ready`: messages, entries for the state machine, and writes, in the documented order.
 
-use crate::server::{Persistence, RaftAction, RaftRs};
+use crate::server::{Persistence, RaftAction, RaftRs, tell_members};
 use crate::translate::{self, AnyChange};
 use protobuf::Message as _;
 use raft::eraftpb::{ConfChange, ConfChangeV2, Entry as RaftEntry, EntryType, Message};
 use raft::{Ready, StateRole};
 use std::sync::Arc;
 use wavetank_raft::{
-    Action, Batch, Data, Halt, HardState, Index, LogId, LogOp, NodeId, Observed, SnapshotMeta, StoreJob,
-    Term, Token, Write,
+    Action, Batch, Data, Halt, HardState, Index, LogId, LogOp, NodeId, SnapshotMeta, StoreJob, Term, Token,
+    Write,
 };
 
 /// A `Ready` whose writes are not known to be durable.
@@ -193,9 +193,7 @@ impl RaftRs {
         let configuration = configuration.expect("the log has an entry that was just applied");
         let expected = translate::conf_state(Some(&configuration), self.style.leave);
         assert_eq!(translate::sorted(state), expected, "the change at {index} leads to {configuration}");
-        for peer in configuration.members() {
-            actions.push(Action::Observe(Observed::Peer { removed: false, peer: peer.clone() }));
-        }
+        tell_members(&configuration, actions);
         let is_voter = configuration.voters().contains(self.idx.node());
         self.configuration = Some((index, configuration));
         if !is_voter && self.raw.raft.state == StateRole::Leader {

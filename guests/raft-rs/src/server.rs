@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{
-    Action, Answer, Batch, Boot, Configuration, Entropy, Entry, Event, Halt, Index, LogId, NodeId,
+    Action, Answer, Batch, Boot, Configuration, Entropy, Entry, Event, Halt, Index, LogId, NodeId, Observed,
     RequestError, RequestId, RoleName, RpcId, Settings, Span, Term, Time, Token,
 };
 use wavetank_sim::subject::OpaqueMessage;
@@ -65,7 +65,10 @@ impl Style {
             skip_bcast_commit: bit(3) && bit(4),
             max_committed_size: if bit(5) { NO_LIMIT } else { 100 },
             leave: if settings.max_inflight.is_multiple_of(2) { Leave::Implicit } else { Leave::Explicit },
-            check_quorum: settings.leader_lease_timeout() == settings.heartbeat_timeout(),
+            // With pre-vote alone, a leader that reaches one server of many stays the leader, and that server
+            // grants no pre-vote.
+            check_quorum: !settings.pre_vote_disabled
+                || settings.leader_lease_timeout() == settings.heartbeat_timeout(),
         }
     }
 
@@ -112,8 +115,8 @@ pub struct RaftRs {
     pub(crate) durable: Token,
     /// The commit index on the disk.
     pub(crate) recorded_commit: LogId,
-    /// The first configuration of the cluster, until it is handed to the state machine.
-    first: Option<Entry>,
+    /// The first configuration of the cluster, and its write, until it is handed to the state machine.
+    first: Option<(Token, Entry)>,
     /// The last index that was handed to the state machine.
     pub(crate) handed: Index,
     /// The last index that the state machine reported as applied.
@@ -158,7 +161,7 @@ impl RaftRs {
             token: Token(0),
             durable: Token(0),
             recorded_commit: boot.catch_up,
-            first: first.cloned(),
+            first: first.cloned().map(|first| (Token(0), first)),
             handed: snapshot,
             applied: snapshot,
             changes: VecDeque::new(),
@@ -188,7 +191,7 @@ impl RaftRs {
         let stored = Log::of(&boot, std::slice::from_ref(first), self.style.leave);
         self.configuration = used(&stored);
         self.raw = node(self.style, self.idx, &self.settings, stored);
-        self.first = Some(first.clone());
+        self.first = Some((self.token.next(), first.clone()));
         self.set_timeout();
     }
 
@@ -212,18 +215,19 @@ impl RaftRs {
         if self.is_halted {
             return refuse_all(event, actions);
         }
-        if let Some(first) = self.first.take() {
-            self.handed = first.id.index;
-            actions.push(Action::Apply(Batch { entries: vec![first] }));
-        }
+        self.hand_over_first(actions);
         match event {
             Event::Persisted(token) => {
                 self.durable = token;
+                self.hand_over_first(actions);
                 self.calls.on_durable(token, actions);
                 self.release(actions);
             }
             Event::StoreFailed(error) => return self.halt(Halt::Store(error), actions),
             Event::Timer => self.on_timer(now),
+            // raft-rs does not take part in these.
+            Event::SnapshotTaken(taken) => self.on_snapshot_taken(taken, actions),
+            Event::Restored(Err(error)) => return self.halt(Halt::Store(error), actions),
             event => self.inbox.push_back(event),
         }
         while !self.is_halted && !self.waits() {
@@ -234,6 +238,14 @@ impl RaftRs {
         }
         self.notice_leadership(actions);
         self.calls.answer_readable(self.applied, actions);
+    }
+
+    /// Hands the first configuration to the state machine when it is durable.
+    fn hand_over_first(&mut self, actions: &mut Vec<RaftAction>) {
+        if let Some((_, first)) = self.first.take_if(|(written, _)| *written <= self.durable) {
+            self.handed = first.id.index;
+            actions.push(Action::Apply(Batch { entries: vec![first] }));
+        }
     }
 
     /// A late timer counts as one tick, as with a ticker that drops ticks.
@@ -269,15 +281,15 @@ impl RaftRs {
             }
             Event::SnapshotRead { ticket, piece } => self.on_snapshot_read(ticket, piece, actions),
             Event::SnapshotWritten { ticket, ok } => self.on_snapshot_written(ticket, ok, actions),
-            Event::SnapshotTaken(taken) => self.on_snapshot_taken(taken, actions),
             Event::Applied { upto, responses } => self.on_applied(upto, &responses, actions),
             Event::Restored(Ok(last)) => {
                 self.applied = self.applied.max(last.index);
                 self.installing.take_if(|index| *index <= last.index);
                 self.raw.advance_apply_to(last.index.0);
             }
-            Event::Restored(Err(error)) => self.halt(Halt::Store(error), actions),
             Event::Persisted(_)
+            | Event::SnapshotTaken(_)
+            | Event::Restored(Err(_))
             | Event::StoreFailed(_)
             | Event::Fetched { .. }
             | Event::PeerSpeaks { .. } => {}
@@ -375,7 +387,14 @@ pub(crate) fn answer(request: RequestId, outcome: Result<Answer, RequestError>) 
     Action::Answer { request, outcome }
 }
 
-/// A message with the fields that its receiver needs to send it on.
+/// Tells the transport the addresses of the members.
+pub(crate) fn tell_members(configuration: &Configuration, actions: &mut Vec<RaftAction>) {
+    for peer in configuration.members() {
+        actions.push(Action::Observe(Observed::Peer { removed: false, peer: peer.clone() }));
+    }
+}
+
+/// True if the message is the response to a request.
 pub(crate) fn is_response(message: &Message) -> bool {
     use raft::eraftpb::MessageType as Kind;
     matches!(

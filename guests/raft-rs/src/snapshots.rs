@@ -3,7 +3,7 @@
 //! raft-rs decides who needs a snapshot and moves its description. The adapter moves the content: the sender
 //! reads it from its disk, and the receiver writes it to its disk before raft-rs sees the message.
 
-use crate::server::{RaftAction, RaftRs, answer};
+use crate::server::{RaftAction, RaftRs, answer, tell_members};
 use raft::SnapshotStatus;
 use raft::eraftpb::Message;
 use std::collections::BTreeMap;
@@ -105,7 +105,8 @@ impl RaftRs {
         else {
             return false;
         };
-        if self.snapshots.is_taking || self.handed <= self.snapshot_end() {
+        // The first configuration is committed without a leader, so nothing shows that it is.
+        if self.snapshots.is_taking || self.handed <= self.snapshot_end().max(Index(1)) {
             return false;
         }
         let meta = SnapshotMeta {
@@ -237,10 +238,7 @@ impl RaftRs {
         self.handed = index;
         self.installing = Some(index);
         self.configuration = Some((meta.configuration_index, Arc::new(meta.configuration.clone())));
-        for peer in meta.configuration.members() {
-            let peer = peer.clone();
-            actions.push(Action::Observe(wavetank_raft::Observed::Peer { removed: false, peer }));
-        }
+        tell_members(&meta.configuration, actions);
         self.calls.on_snapshot(index, actions);
         meta
     }
