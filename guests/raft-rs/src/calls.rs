@@ -292,6 +292,7 @@ impl RaftRs {
         let proposed = match translate::change(before, next, self.style.leave) {
             AnyChange::V1(change) => self.raw.propose_conf_change(context, change),
             AnyChange::V2(change) => self.raw.propose_conf_change(context, change),
+            AnyChange::First(_) => unreachable!("there is a configuration before"),
         };
         self.appended(proposed)
     }

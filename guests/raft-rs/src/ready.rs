@@ -157,7 +157,9 @@ impl RaftRs {
     fn hand_over(&mut self, entries: &[RaftEntry], actions: &mut Vec<RaftAction>) {
         let Some(last) = entries.last() else { return };
         for entry in entries {
-            if let Some(change) = change_of(entry) {
+            let first = self.raw.store().configuration_of(Index(1)).filter(|_| entry.index == 1);
+            let first = first.cloned().map(AnyChange::First);
+            if let Some(change) = first.or_else(|| change_of(entry)) {
                 self.changes.push_back((Index(entry.index), change));
             }
         }
@@ -187,6 +189,13 @@ impl RaftRs {
         let applied = match change {
             AnyChange::V1(change) => self.raw.apply_conf_change(change),
             AnyChange::V2(change) => self.raw.apply_conf_change(change),
+            // A founder has it already.
+            AnyChange::First(_) if self.configuration.is_some() => return,
+            AnyChange::First(first) => {
+                let additions = translate::additions(first);
+                let applied = additions.iter().map(|change| self.raw.apply_conf_change(change));
+                applied.last().expect("a configuration has members")
+            }
         };
         let state = applied.expect("the leader proposed a valid change");
         let configuration = self.raw.store().configuration_of(index).cloned();

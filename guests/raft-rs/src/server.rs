@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{
-    Action, Answer, Batch, Boot, Configuration, Entropy, Entry, Event, Halt, Index, LogId, NodeId, Observed,
+    Action, Answer, Boot, Configuration, Entropy, Entry, Event, Halt, Index, LogId, NodeId, Observed,
     RequestError, RequestId, RoleName, RpcId, Settings, Span, Term, Time, Token,
 };
 use wavetank_sim::subject::OpaqueMessage;
@@ -115,8 +115,6 @@ pub struct RaftRs {
     pub(crate) durable: Token,
     /// The commit index on the disk.
     pub(crate) recorded_commit: LogId,
-    /// The first configuration of the cluster, and its write, until it is handed to the state machine.
-    first: Option<(Token, Entry)>,
     /// The last index that was handed to the state machine.
     pub(crate) handed: Index,
     /// The last index that the state machine reported as applied.
@@ -143,9 +141,8 @@ impl RaftRs {
         let style = Style::draw(boot.entropy, settings, reads_by_lease);
         let tick = settings.election_timeout().part(ELECTION_TICKS as u64);
         let snapshot = boot.snapshot.as_ref().map_or(Index::ZERO, |meta| meta.last.index);
-        let first = log.first().filter(|entry| entry.id.index == Index(1) && snapshot == Index::ZERO);
         let stored = Log::of(&boot, log, style.leave);
-        let configuration = used(&stored);
+        let configuration = stored.first_configuration();
         Ok(Self {
             idx,
             settings: settings.clone(),
@@ -161,7 +158,6 @@ impl RaftRs {
             token: Token(0),
             durable: Token(0),
             recorded_commit: boot.catch_up,
-            first: first.cloned().map(|first| (Token(0), first)),
             handed: snapshot,
             applied: snapshot,
             changes: VecDeque::new(),
@@ -189,9 +185,8 @@ impl RaftRs {
             catch_up: LogId::ZERO,
         };
         let stored = Log::of(&boot, std::slice::from_ref(first), self.style.leave);
-        self.configuration = used(&stored);
+        self.configuration = stored.first_configuration();
         self.raw = node(self.style, self.idx, &self.settings, stored);
-        self.first = Some((self.token.next(), first.clone()));
         self.set_timeout();
     }
 
@@ -215,11 +210,9 @@ impl RaftRs {
         if self.is_halted {
             return refuse_all(event, actions);
         }
-        self.hand_over_first(actions);
         match event {
             Event::Persisted(token) => {
                 self.durable = token;
-                self.hand_over_first(actions);
                 self.calls.on_durable(token, actions);
                 self.release(actions);
             }
@@ -238,14 +231,6 @@ impl RaftRs {
         }
         self.notice_leadership(actions);
         self.calls.answer_readable(self.applied, actions);
-    }
-
-    /// Hands the first configuration to the state machine when it is durable.
-    fn hand_over_first(&mut self, actions: &mut Vec<RaftAction>) {
-        if let Some((_, first)) = self.first.take_if(|(written, _)| *written <= self.durable) {
-            self.handed = first.id.index;
-            actions.push(Action::Apply(Batch { entries: vec![first] }));
-        }
     }
 
     /// A late timer counts as one tick, as with a ticker that drops ticks.
@@ -358,10 +343,6 @@ impl RaftRs {
             snapshot: Some(self.raw.store().snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last)),
         }
     }
-}
-
-fn used(log: &Log) -> Option<(Index, Arc<Configuration>)> {
-    log.configuration_at(log.base().index).map(|(index, configuration)| (index, Arc::clone(configuration)))
 }
 
 fn node(style: Style, idx: ServerIdx, settings: &Settings, log: Log) -> RawNode<Log> {

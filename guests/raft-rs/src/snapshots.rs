@@ -105,8 +105,7 @@ impl RaftRs {
         else {
             return false;
         };
-        // The first configuration is committed without a leader, so nothing shows that it is.
-        if self.snapshots.is_taking || self.handed <= self.snapshot_end().max(Index(1)) {
+        if self.snapshots.is_taking || self.handed <= self.snapshot_end() {
             return false;
         }
         let meta = SnapshotMeta {
@@ -211,7 +210,8 @@ impl RaftRs {
         if meta.last.index <= known {
             let _ = self.raw.step(message);
             self.report_arrival(from, true, actions);
-        } else if self.snapshots.arriving.is_none() {
+        } else if self.snapshots.arriving.is_none() && self.installing.is_none() {
+            // The disk keeps the newest snapshot, so the state machine must have loaded the one before.
             let (ticket, meta) = (self.snapshots.ticket(), Arc::new(meta));
             let write =
                 StoreJob::WriteSnapshot { ticket, meta: Arc::clone(&meta), offset: 0, data, done: true };

@@ -27,12 +27,11 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Reads the content of a disk. The first configuration of a cluster is the entry at index 1. For raft-rs
-    /// it is a state before the log, as in its `MemStorage::new_with_conf_state`.
+    /// Reads the content of a disk. The first configuration of a cluster is the entry at index 1.
     pub(crate) fn of(boot: &Boot, disk: &[Entry], leave: Leave) -> Self {
         let end = boot.snapshot.as_ref().map(|meta| meta.last);
         // The entries before the end of the snapshot are left out: the configuration before them may be unknown.
-        let base = end.or(disk.first().map(|first| first.id)).unwrap_or(LogId::ZERO);
+        let base = end.unwrap_or(LogId::ZERO);
         let mut log = Self {
             base,
             entries: VecDeque::new(),
@@ -68,6 +67,13 @@ impl Log {
         let known = self.base.index;
         let is_there = known < recorded.index && self.term_at(recorded.index) == Some(recorded.term);
         if is_there { recorded.index.0 } else { known.0 }
+    }
+
+    /// The configuration with which raft-rs starts, with its index: the one of the snapshot. The first
+    /// configuration of a cluster is in force before it is committed.
+    pub(crate) fn first_configuration(&self) -> Option<(Index, Arc<Configuration>)> {
+        let (index, configuration) = self.configuration_at(self.base.index.max(Index(1)))?;
+        Some((index, Arc::clone(configuration)))
     }
 
     pub(crate) const fn base(&self) -> LogId {
@@ -155,7 +161,8 @@ impl Log {
 
 impl Storage for Log {
     fn initial_state(&self) -> Result<RaftState> {
-        let configuration = self.configuration_at(self.base.index).map(|(_, configuration)| &**configuration);
+        let configuration = self.first_configuration();
+        let configuration = configuration.as_ref().map(|(_, configuration)| &**configuration);
         let state = translate::conf_state(configuration, self.leave);
         Ok(RaftState::new(self.start.clone(), state))
     }
