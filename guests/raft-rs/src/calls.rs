@@ -6,7 +6,7 @@ use raft::{Error, ReadOnlyOption, ReadState, StateRole};
 use wavetank_raft::store::{StoreError, StoreErrorKind};
 use wavetank_raft::{
     Action, Answer, Call, Change, Configuration, Data, Entry, Halt, HardState, Index, Leader, LogOp, Member,
-    NodeId, Payload, ReadPath, Refusal, RequestError, RequestId, Suffrage, Term, Token,
+    NodeId, Payload, ReadPath, Refusal, RequestError, RequestId, Suffrage, Term, Time, Token,
 };
 use wavetank_sim::ServerIdx;
 
@@ -20,7 +20,7 @@ pub(crate) struct Calls {
     proposed: Vec<Proposed>,
     reads: Vec<Read>,
     /// A transfer and its target.
-    transfer: Option<(RequestId, NodeId)>,
+    transfer: Option<Transfer>,
     /// A bootstrap and the write that it waits for.
     bootstrap: Option<(RequestId, Token)>,
 }
@@ -32,6 +32,15 @@ struct Proposed {
     request: RequestId,
     /// True if the answer is the response of the state machine.
     wants_response: bool,
+}
+
+/// A transfer of the leadership.
+#[derive(Clone, Copy, Debug)]
+struct Transfer {
+    request: RequestId,
+    target: NodeId,
+    /// The time on the server's clock at which the call fails.
+    limit: Time,
 }
 
 #[derive(Debug)]
@@ -138,7 +147,7 @@ impl Calls {
             }
             index <= commit
         });
-        if let Some((request, target)) = self.transfer.take() {
+        if let Some(Transfer { request, target, .. }) = self.transfer.take() {
             let is_done = leader == target || leader == NodeId(0);
             let outcome = if is_done { Ok(Answer::Done) } else { Err(RequestError::LeadershipLost) };
             actions.push(answer(request, outcome));
@@ -157,8 +166,16 @@ impl Calls {
 
     /// Answers a transfer that raft-rs has given up.
     pub(crate) fn on_transfer_aborted(&mut self, actions: &mut Vec<RaftAction>) {
-        if let Some((request, _)) = self.transfer.take() {
+        if let Some(Transfer { request, .. }) = self.transfer.take() {
             actions.push(answer(request, Err(RequestError::Refused(Refusal::TransferTimeout))));
+        }
+    }
+
+    /// Answers a transfer that takes too long. raft-rs counts ticks, which a server drops while it waits for
+    /// its disk.
+    pub(crate) fn time_out_transfer(&mut self, now: Time, actions: &mut Vec<RaftAction>) {
+        if self.transfer.is_some_and(|transfer| transfer.limit < now) {
+            self.on_transfer_aborted(actions);
         }
     }
 
@@ -171,14 +188,20 @@ impl Calls {
     pub(crate) fn shut_down(&mut self, actions: &mut Vec<RaftAction>) {
         let proposed = self.proposed.drain(..).map(|it| it.request);
         let reads = self.reads.drain(..).map(|read| read.request);
-        let others = [self.transfer.take().map(|it| it.0), self.bootstrap.take().map(|it| it.0)];
+        let others = [self.transfer.take().map(|it| it.request), self.bootstrap.take().map(|it| it.0)];
         let all: Vec<RequestId> = proposed.chain(reads).chain(others.into_iter().flatten()).collect();
         actions.extend(all.into_iter().map(|request| answer(request, Err(RequestError::Shutdown))));
     }
 }
 
 impl RaftRs {
-    pub(crate) fn on_call(&mut self, request: RequestId, call: Call, actions: &mut Vec<RaftAction>) {
+    pub(crate) fn on_call(
+        &mut self,
+        now: Time,
+        request: RequestId,
+        call: Call,
+        actions: &mut Vec<RaftAction>,
+    ) {
         match call {
             Call::Apply(data) => self.propose(request, &Payload::Command(data), actions),
             Call::ApplyLog { data, extensions } => {
@@ -197,7 +220,10 @@ impl RaftRs {
             Call::Transfer { target } => {
                 let begun = self.begin_transfer(target.map(|target| target.node()));
                 match begun {
-                    Ok(target) => self.calls.transfer = Some((request, target)),
+                    Ok(target) => {
+                        let limit = now + self.settings.election_timeout().times(2);
+                        self.calls.transfer = Some(Transfer { request, target, limit });
+                    }
                     Err(error) => actions.push(answer(request, Err(error))),
                 }
             }

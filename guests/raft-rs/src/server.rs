@@ -217,7 +217,10 @@ impl RaftRs {
                 self.release(actions);
             }
             Event::StoreFailed(error) => return self.halt(Halt::Store(error), actions),
-            Event::Timer => self.on_timer(now),
+            Event::Timer => {
+                self.calls.time_out_transfer(now, actions);
+                self.on_timer(now);
+            }
             // raft-rs does not take part in these.
             Event::SnapshotTaken(taken) => self.on_snapshot_taken(taken, actions),
             Event::Restored(Err(error)) => return self.halt(Halt::Store(error), actions),
@@ -258,7 +261,7 @@ impl RaftRs {
                 self.on_message(from, &request, actions);
             }
             Event::Response { from, response, .. } => self.on_message(from, &response, actions),
-            Event::Call { request, call } => self.on_call(request, call, actions),
+            Event::Call { request, call } => self.on_call(now, request, call, actions),
             Event::ApplyBatch(commands) => {
                 for (request, command) in commands {
                     self.propose(request, &wavetank_raft::Payload::Command(command), actions);

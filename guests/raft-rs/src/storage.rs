@@ -6,7 +6,7 @@ use raft::{Error, GetEntriesContext, RaftState, Result, Storage, StorageError};
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use wavetank_raft::{Boot, Configuration, Entries, Entry, Index, LogId, NodeId, Payload, SnapshotMeta, Term};
+use wavetank_raft::{Boot, Configuration, Entries, Entry, Index, LogId, Payload, SnapshotMeta, Term};
 
 /// The log, the newest snapshot, and the state with which raft-rs starts.
 ///
@@ -203,7 +203,10 @@ impl Storage for Log {
     fn snapshot(&self, request_index: u64, to: u64) -> Result<Snapshot> {
         let newest = self.snapshot.as_ref().filter(|meta| {
             // raft-rs ignores a snapshot in whose configuration the receiver is missing.
-            request_index <= meta.last.index.0 && meta.configuration.server(NodeId(to)).is_some()
+            let state = translate::conf_state(Some(&meta.configuration), self.leave);
+            let has = |ids: &[u64]| ids.contains(&to);
+            let is_member = has(&state.voters) || has(&state.learners) || has(&state.voters_outgoing);
+            request_index <= meta.last.index.0 && is_member
         });
         let Some(meta) = newest else {
             self.wants_snapshot.set(true);
