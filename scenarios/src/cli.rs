@@ -83,7 +83,7 @@ where
 }
 
 /// Runs the command of a subject as a process: with the arguments and the streams of the process. The
-/// package of the command must have the subject's name, because messages name the package.
+/// binary must have the subject's name, because messages name the binary.
 ///
 /// The command has `list`, `run`, `sweep`, `replay`, `shrink`, `diff`, `why` and `view`. Its scenarios are
 /// the storms.
