@@ -5,11 +5,14 @@
 
 mod args;
 mod bounds;
+mod branch_search;
 mod coverage;
 mod exit;
 mod explore;
+mod failures;
 mod file;
 mod format;
+mod history_page;
 mod inspect;
 mod judge;
 mod list;
@@ -17,6 +20,7 @@ mod name;
 mod pool;
 mod progress_bar;
 mod replay;
+mod report;
 mod run;
 mod shrink;
 mod streams;
@@ -162,7 +166,10 @@ fn execute_run(suite: &Suite, command: RunCommand, streams: &mut Streams<'_>) ->
         RunCommand::Replay(arguments) => replay::replay(suite, &arguments, streams),
         RunCommand::Shrink(arguments) => shrink::shrink(suite, &arguments, streams),
         RunCommand::Diff { one, other } => inspect::diff(suite, &one, &other, streams),
-        RunCommand::Why { run, step } => inspect::why(suite, &run, step, streams),
+        RunCommand::Why { run, branch: true, .. } => {
+            branch_search::branch(&Target::find(suite, &run)?, streams)
+        }
+        RunCommand::Why { run, step, branch: false } => inspect::why(suite, &run, step, streams),
         RunCommand::View { run, output } => inspect::view(suite, &run, &output, streams),
     }
 }

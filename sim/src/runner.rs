@@ -1,4 +1,5 @@
-//! Runs a simulation under judges: creates it, drives it to its end, judges it and writes its report.
+//! Runs a simulation under judges: creates the simulation, drives it to the end, judges it and writes the
+//! report.
 //!
 //! [`run`] runs any [`Simulation`]. [`Runner`] runs a plan from the bootstrap of its cluster to the verdict.
 //! A panic of the code under test becomes a verdict, even during the creation or the final judgement of the
@@ -49,12 +50,13 @@ pub trait Simulation {
     fn describe(&self, report: &mut Report);
 
     /// Returns the faults of servers and links that happened. The list is empty if the simulation does not
-    /// record them.
+    /// record faults.
     fn fault_ids(&self) -> Vec<FaultId> {
         Vec::new()
     }
 
-    /// Removes and returns the recorded schedule. It is empty if the simulation records none.
+    /// Removes and returns the recorded schedule. The schedule is empty if the simulation records no
+    /// schedule.
     fn take_schedule(&mut self) -> Vec<Element> {
         Vec::new()
     }
@@ -67,9 +69,9 @@ pub struct Run<T> {
     pub report: Report,
     /// The faults of servers and links that happened.
     pub fault_ids: Vec<FaultId>,
-    /// The schedule of the run, if the plan asks for it ([`EventOrder`]).
+    /// The schedule of the run, if the plan asks for a schedule ([`EventOrder`]).
     pub schedule: Vec<Element>,
-    /// The trace of the run. It is the default value if the simulation could not be created.
+    /// The trace of the run. The trace is the default value if the simulation could not be created.
     pub trace: T,
 }
 
@@ -120,7 +122,7 @@ pub struct Runner<F, E, T> {
     pub workload: Box<dyn Workload>,
     /// Checks that the user adds to the checks of the protocol.
     pub custom: E,
-    /// The trace to write. Use `()` for none.
+    /// The trace to write. Use `()` for no trace.
     pub trace: T,
 }
 
@@ -161,6 +163,7 @@ impl<F: TankFsm + 'static, E: CustomChecks, T: Default> Runner<F, E, T> {
             match world.plan().order {
                 EventOrder::Drawn => {}
                 EventOrder::Recorded => world.record_schedule(),
+                EventOrder::Branched { step, seed } => world.branch_after(step, seed),
                 EventOrder::Scheduled(fit, _) => world.follow_schedules(fit),
             }
             world
@@ -184,7 +187,9 @@ where
         let goes_on = |observers: &Observers<E, T>| observers.violation().is_none();
         let order = std::mem::take(&mut self.plan_mut().order);
         let outcome = match &order {
-            EventOrder::Drawn | EventOrder::Recorded => storm_run::run(self, goes_on),
+            EventOrder::Drawn | EventOrder::Recorded | EventOrder::Branched { .. } => {
+                storm_run::run(self, goes_on)
+            }
             EventOrder::Scheduled(_, elements) => storm_run::play(self, elements, goes_on),
         };
         self.plan_mut().order = order;

@@ -120,6 +120,13 @@ pub enum EventOrder {
     Drawn,
     /// The random streams decide, and [`Run::schedule`](crate::runner::Run::schedule) has the schedule.
     Recorded,
+    /// The random streams decide. After an observation, the streams of another seed decide.
+    Branched {
+        /// The number of the observation.
+        step: u64,
+        /// The other seed.
+        seed: u64,
+    },
     /// This schedule decides the order. The run ends with its last element.
     Scheduled(Fit, Vec<Element>),
 }

@@ -113,6 +113,7 @@ fn bad_input_gets_one_line_and_status_1() {
         ("sweep calm --seeds 1 --shard 2/2", "nothing to run"),
         ("sweep calm --out /no/such/directory/f.jsonl", "/no/such/directory/f.jsonl"),
         ("sweep calm --out /", "directory"),
+        ("sweep calm --report /dev/null/report", "cannot write the report `/dev/null/report`"),
         ("replay calm", "storm:123"),
         ("replay calm:x", "storm:123"),
         ("replay clam:7", "`calm`"),
@@ -185,26 +186,37 @@ fn a_sweep_of_everything_spends_its_seeds_on_storms() {
 }
 
 #[test]
-fn each_failure_has_a_line_and_a_command_and_the_shortest_its_story() {
-    let said = wavetank("sweep lies --seeds 10..12");
-    for seed in [10, 11] {
-        assert!(said.out.contains(&format!("\nlies:{seed}  made_up (thesis §0)")), "{}", said.out);
-        assert!(
-            said.out.contains(&format!("\n  cargo run --release -- replay lies:{seed}\n")),
-            "{}",
-            said.out
-        );
-    }
-    let story =
-        said.out.split("the shortest story of made_up (lies:10)\n").nth(1).expect("the output has a story");
-    assert!(story.lines().nth(1).is_some_and(|line| line.starts_with("  pause   n1")), "{}", said.out);
-    assert!(said.err.contains("2 runs with 1 scenario"), "{}", said.err);
+fn the_shortest_failure_of_each_kind_is_told_and_the_others_are_counted() {
+    let said = wavetank("sweep lies breaks --seeds 10..1000");
+    let failures =
+        said.out.split_once("\nmade_up (thesis §0): 990 runs\n").expect("the output has the kind").1;
+    let mut lines = failures.lines();
+    assert_eq!(lines.next(), Some("     step          ms  n1     n2     n3"));
+    assert_eq!(lines.next(), Some("        1       0.010  zzz    -      -      pause   n1"));
+    assert_eq!(lines.next(), Some("        9       1.000  >>> made_up (thesis §0): two of everything"));
+    assert_eq!(lines.next(), Some("  replay   cargo run --release -- replay lies:10"));
+    assert_eq!(lines.next(), Some("  capsule  target/wavetank/lies-10.json"));
+    assert_eq!(lines.next(), Some("  also     989 other runs, such as lies:11 12 13 14 15 16 17 18 19"));
+    let panics = "\npanic (tests/it/cli.rs:";
+    assert!(said.out.matches(panics).count() == 1 && said.out.contains("): 990 runs\n"), "{}", said.out);
+    assert_eq!(said.out.matches("two of everything").count(), 1);
+    assert!(said.out.lines().count() < 30, "{}", said.out);
+    assert!(said.err.contains("1,980 runs with 2 scenarios"), "{}", said.err);
 }
 
 #[test]
-fn failures_without_number_are_counted_not_listed() {
-    let said = wavetank("sweep lies --seeds 1000");
-    assert!(said.out.contains("lies: also 900 failures under other seeds"), "{}", said.out);
+fn a_report_has_an_index_and_a_page_for_each_kind_of_failure() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let path = folder.path().join("new");
+    let said = wavetank(&format!("sweep lies calm --seeds 3 --report {}", path.display()));
+    assert!(said.code == 2 && said.err.contains("the report is in "), "{}", said.err);
+    let index = fs::read_to_string(path.join("index.html")).expect("the report has an index");
+    assert!(index.contains("<h1>Sweep: 1 kind of failure in 6 runs</h1>"), "{index}");
+    assert!(index.contains("<a href=\"1-made_up.html\">Page of the shortest run, lies:0</a>"), "{index}");
+    assert!(index.contains("&gt;&gt;&gt; made_up") || index.contains(">>> made_up (thesis §0)"), "{index}");
+    let page = fs::read_to_string(path.join("1-made_up.html")).expect("the kind has a page");
+    assert!(page.contains("\"what\":\"two of everything\""));
+    assert_eq!(fs::read_dir(path).expect("the folder exists").count(), 2);
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod judge;
 mod layers;
 mod ledger;
 mod node;
+mod page;
 mod plans;
 mod printed;
 mod quorum;

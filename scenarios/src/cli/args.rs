@@ -71,8 +71,9 @@ pub(crate) enum Command {
     #[command(
         before_help = "Examples:
   cargo run --release -- judge history.jsonl --model kv --budget 600
-  cargo run --release -- judge history.jsonl --independent --initial 0",
-        after_help = "Each line is one event of one process, in the format of Jepsen:
+  cargo run --release -- judge history.edn --independent --page history.html",
+        after_help = "A file whose name ends with .edn is Jepsen's history.edn: a map for each event. In any other file,
+each line is one event of one process, in the format of Jepsen:
 
   {\"process\": 0, \"type\": \"invoke\", \"f\": \"write\", \"key\": \"x\", \"value\": \"1\", \"time\": 10}
   {\"process\": 0, \"type\": \"ok\",     \"f\": \"write\", \"key\": \"x\", \"value\": 1, \"time\": 20}
@@ -187,6 +188,10 @@ Exit status: 0 if the runs were compared, with or without a difference; 1 if a r
         /// Show the events that led to this step, not the events that led to the failure
         #[arg(long, value_name = "STEP")]
         step: Option<u64>,
+        /// Show the first step after which the failure can no longer be avoided: repeat the run up to a step, and
+        /// go on with other random numbers
+        #[arg(long, conflicts_with = "step")]
+        branch: bool,
     },
     /// Write a run as a page for a browser
     #[command(before_help = "Examples:
@@ -232,8 +237,8 @@ pub(crate) struct ShrinkArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct JudgeArguments {
-    /// The history: one JSON object per line
-    #[arg(value_name = "FILE.jsonl")]
+    /// The history: one JSON object per line, or EDN if the name ends with .edn
+    #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// The type of a key: register, cas-register or kv
     #[arg(long, value_name = "MODEL", default_value_t = KeyModel::CasRegister)]
@@ -252,6 +257,10 @@ pub(crate) struct JudgeArguments {
     /// Stop without a verdict after this many seconds
     #[arg(long, value_name = "SECS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) budget: u64,
+    /// If the history is not linearizable, write a page for a browser: the operations that cannot be ordered,
+    /// and the longest order that was found
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) page: Option<PathBuf>,
 }
 
 /// The form in which a run is shown.
@@ -277,6 +286,9 @@ pub(crate) struct SweepArguments {
     /// The number of threads [default: one for each core]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<Jobs>,
+    /// Write a report for a browser into this folder: an index, and a page for each kind of failure
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
     /// Run only the Kth of N equal shares
     #[arg(long, value_name = "K/N", default_value = "1/1")]
     pub(crate) shard: Shard,

@@ -8,19 +8,13 @@ use super::file::AtomicFile;
 use super::format::{self, many};
 use super::pool::{self, Done, Work};
 use super::progress_bar::Progress;
+use super::report::ReportFolder;
 use super::table::{self, WallClock};
-use super::tally::{Failure, Tally};
-use super::target::{self, Target};
-use super::{CliError, Streams, name, write_message};
+use super::tally::Tally;
+use super::{CliError, Streams, failures, name, write_message};
 use crate::registry::{Chapter, Scenario, Suite};
-use crate::trace::TraceForm;
-use std::fs;
-use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::time::{Duration, Instant};
-use wavetank_sim::JudgeLevel;
-use wavetank_sim::observe::trace::last_lines;
 
 /// The default number of seeds.
 const SEEDS: u64 = 1_000;
@@ -40,6 +34,7 @@ pub(crate) fn sweep(
     if work.runs() == 0 {
         return Err(CliError::new("there is nothing to run: this shard contains no run"));
     }
+    let report = arguments.report.as_deref().map(ReportFolder::create).transpose()?;
     let mut file = arguments.out.as_deref().map(AtomicFile::create).transpose()?;
     let begun = Instant::now();
     let (tallies, coverage) = play(&work, arguments, file.as_mut(), streams)?;
@@ -53,9 +48,13 @@ pub(crate) fn sweep(
         let wall_clock = if streams.out_is_terminal { WallClock::Shown } else { WallClock::Hidden };
         table::write(&tallies, wall_clock, streams.out)?;
         writeln!(streams.out, "{}", coverage.line())?;
-        show_failures(suite, &tallies, judges, streams.out)?;
+        failures::write(suite, &tallies, judges, streams.out)?;
     }
     streams.out.flush()?;
+    if let (Some(report), Some(path)) = (report, &arguments.report) {
+        report.write(suite, &tallies, judges)?;
+        write_message(streams, &format!("the report is in {}", path.join("index.html").display()));
+    }
     write_message(streams, &speed(&tallies, begun.elapsed()));
     Ok(status)
 }
@@ -115,64 +114,6 @@ fn play(
     result?;
     tallies.retain(|tally| 0 < tally.runs);
     Ok((tallies, coverage))
-}
-
-/// Prints each failure with the command that repeats it. Also prints the shortest story of each kind of
-/// failure.
-fn show_failures(
-    suite: &Suite,
-    tallies: &[Tally],
-    judges: JudgeLevel,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    for tally in tallies {
-        for failure in &tally.failures {
-            let named = format!("{}:{}", tally.scenario, failure.seed);
-            writeln!(out, "\n{named}  {}", failure.verdict)?;
-            writeln!(out, "  {}", suite.replay_command(&named))?;
-        }
-        let more = tally.failed - tally.failures.len() as u64;
-        if 0 < more {
-            writeln!(out, "\n{}: also {} under other seeds", tally.scenario, many(more, "failure"))?;
-        }
-        let scenario = suite.scenarios.iter().find(|scenario| scenario.name == tally.scenario);
-        let scenario = scenario.expect("every tally belongs to a scenario");
-        for failure in tally.shortest_failures() {
-            let target = Target::judged(suite, scenario, failure.seed, judges);
-            show_story(&target, failure, out)?;
-            let path = target::default_path(suite, scenario.name, failure.seed);
-            if keep(&target, &path) {
-                writeln!(out, "  the capsule is in {}", path.display())?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Writes the capsule of a failure if possible. If the file cannot be written, the run can still be
-/// repeated by its name.
-fn keep(target: &Target<'_>, path: &Path) -> bool {
-    let has_folder = path.parent().is_some_and(|folder| fs::create_dir_all(folder).is_ok());
-    has_folder && target.keep(path).is_ok()
-}
-
-/// Repeats a failed run and prints the end of its story.
-fn show_story(target: &Target<'_>, failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
-    let (_, story) = target.run(TraceForm::Story);
-    if story.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "\nthe shortest story of {} ({})", failure.failed_check, target.named)?;
-    let (left_out, lines) = last_lines(&story);
-    if 0 < left_out
-        && let Some(head) = story.lines().next()
-    {
-        writeln!(out, "  {head}\n  ... {} before", many(left_out as u64, "line"))?;
-    }
-    for line in lines {
-        writeln!(out, "  {line}")?;
-    }
-    Ok(())
 }
 
 /// The speed of the sweep. Only these figures differ between two identical sweeps.

@@ -3,7 +3,7 @@
 use super::exit::Status;
 use crate::registry::{Chapter, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
-use wavetank_raft::{Span, Time};
+use wavetank_raft::Span;
 use wavetank_sim::observe::report::ChangeCounts;
 use wavetank_sim::{Report, Verdict};
 
@@ -11,6 +11,7 @@ use wavetank_sim::{Report, Verdict};
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) scenario: String,
+    pub(crate) chapter: Option<Chapter>,
     pub(crate) runs: u64,
     pub(crate) virtual_us: u64,
     pub(crate) events: u64,
@@ -32,6 +33,8 @@ pub(crate) struct Tally {
     pub(crate) failed: u64,
     /// The first failures, ordered by seed.
     pub(crate) failures: Vec<Failure>,
+    /// All failures, by kind.
+    pub(crate) kinds: BTreeMap<String, FailureKind>,
     /// The checks that should see their subject in some run, but saw it in no run.
     missed: BTreeSet<String>,
     /// After this many runs, every check must have seen its subject, and every event that should
@@ -53,8 +56,44 @@ pub(crate) struct Failure {
     pub(crate) status: Status,
     /// The check that failed, or `panic`.
     pub(crate) failed_check: String,
-    pub(crate) verdict: String,
+    pub(crate) verdict: Verdict,
     pub(crate) events: u64,
+}
+
+/// The failures of one kind.
+#[derive(Clone, Debug)]
+pub(crate) struct FailureKind {
+    pub(crate) count: u64,
+    /// The smallest seeds, at most [`FailureKind::SEEDS`].
+    pub(crate) seeds: Vec<u64>,
+    /// The failed run with the fewest events.
+    pub(crate) shortest: Failure,
+}
+
+impl FailureKind {
+    /// The number of seeds that are kept.
+    pub(crate) const SEEDS: usize = 10;
+
+    fn add(&mut self, failure: Failure) {
+        self.count += 1;
+        if self.seeds.len() < Self::SEEDS {
+            self.seeds.push(failure.seed);
+        }
+        if failure.events < self.shortest.events {
+            self.shortest = failure;
+        }
+    }
+}
+
+impl Failure {
+    /// The kind of the failure: the failed check, or the place of the panic.
+    pub(crate) fn kind(&self) -> String {
+        let place = match &self.verdict {
+            Verdict::Panicked(message) => message.rsplit_once(" ("),
+            _ => None,
+        };
+        place.map_or_else(|| self.failed_check.clone(), |(_, place)| format!("panic ({place}"))
+    }
 }
 
 /// A histogram of durations in milliseconds (rounded up).
@@ -78,7 +117,8 @@ impl Tally {
             Chapter::Storms => Some(Self::DEMANDS_ALL_AFTER),
             _ => None,
         };
-        Self { scenario: scenario.name.to_owned(), demands_all_after, ..Self::default() }
+        let chapter = Some(scenario.chapter);
+        Self { scenario: scenario.name.to_owned(), chapter, demands_all_after, ..Self::default() }
     }
 
     /// Adds a run.
@@ -115,15 +155,18 @@ impl Tally {
             Verdict::Panicked(_) => "panic".to_owned(),
         };
         self.failed += 1;
+        let failure = Failure {
+            seed: report.seed,
+            status: Status::of(&report.verdict),
+            failed_check,
+            verdict: report.verdict.clone(),
+            events: report.events,
+        };
         if self.failures.len() < Self::KEPT {
-            self.failures.push(Failure {
-                seed: report.seed,
-                status: Status::of(&report.verdict),
-                failed_check,
-                verdict: report.verdict.to_string(),
-                events: report.events,
-            });
+            self.failures.push(failure.clone());
         }
+        let none = || FailureKind { count: 0, seeds: Vec::new(), shortest: failure.clone() };
+        self.kinds.entry(failure.kind()).or_insert_with(none).add(failure);
     }
 
     /// The checks that had nothing to judge and the events that did not happen, although some run should have
@@ -163,23 +206,6 @@ impl Tally {
     /// The number of events that happened, and the number of all events that should sometimes happen.
     pub(crate) fn reached(&self) -> (usize, usize) {
         (self.sometimes.values().filter(|sometimes| 0 < sometimes.runs).count(), self.sometimes.len())
-    }
-
-    /// The virtual time of all runs.
-    pub(crate) fn virtual_time(&self) -> Time {
-        Time(self.virtual_us)
-    }
-
-    /// The failed run with the fewest events, for each kind of failure.
-    pub(crate) fn shortest_failures(&self) -> Vec<&Failure> {
-        let mut shortest: BTreeMap<&str, &Failure> = BTreeMap::new();
-        for failure in &self.failures {
-            let best = shortest.entry(&failure.failed_check).or_insert(failure);
-            if failure.events < best.events {
-                *best = failure;
-            }
-        }
-        shortest.into_values().collect()
     }
 }
 
@@ -296,6 +322,18 @@ mod tests {
         )]);
         sum_counts(&mut tally.membership, &more);
         assert_eq!(tally.status(), Status::Held);
+    }
+
+    #[test]
+    fn failures_of_a_kind_are_counted_with_ten_seeds_and_the_shortest_run() {
+        let mut tally = Tally::default();
+        for seed in 0..30 {
+            let verdict = Verdict::Panicked(format!("seed {seed} (a.rs:{}:1)", seed % 2));
+            tally.add(&Report { events: 100 - seed, ..Report::new("storm", seed, verdict) }, 1);
+        }
+        assert_eq!(tally.kinds.keys().collect::<Vec<_>>(), ["panic (a.rs:0:1)", "panic (a.rs:1:1)"]);
+        let odd = &tally.kinds["panic (a.rs:1:1)"];
+        assert_eq!((odd.count, odd.seeds.len(), odd.seeds[9], odd.shortest.seed), (15, 10, 19, 29));
     }
 
     #[test]

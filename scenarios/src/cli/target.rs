@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use wavetank_sim::capsule::{Capsule, Content};
 use wavetank_sim::explore::{Schedule, player};
 use wavetank_sim::observe::step_log::StepLog;
+use wavetank_sim::observe::trace::violation;
 use wavetank_sim::runner::Run;
 use wavetank_sim::{JudgeLevel, Plan, Report};
 
@@ -105,9 +106,16 @@ impl<'a> Target<'a> {
         self.suite.replay_command(&self.named)
     }
 
-    /// Repeats the run, and returns the report and the text of a trace in this form.
+    /// Repeats the run, and returns the report and the text of a trace in this form. The last line of a story
+    /// tells the violation.
     pub(crate) fn run(&self, form: TraceForm) -> (Report, String) {
-        self.run_with(form.text(self.servers()))
+        let (report, mut text) = self.run_with(form.text(self.servers()));
+        if form == TraceForm::Story
+            && let Some(line) = violation(&report.verdict)
+        {
+            text += &(line + "\n");
+        }
+        (report, text)
     }
 
     /// Repeats the run, and returns the report and the text of this trace.

@@ -35,7 +35,8 @@ pub trait Script: Debug {
 /// The clients of a run.
 ///
 /// 1. A client has at most one operation open.
-/// 2. A write that ends with [`OperationEnd::Failed`] was refused by every server that it was sent to.
+/// 2. A write that ends with [`OperationEnd::Failed`] was refused by every server to which the write was
+///    sent.
 /// 3. Requests have numbers of at least 2⁴⁰. Smaller numbers are free for other callers.
 #[derive(Debug)]
 pub struct Callers<S: Script> {
@@ -96,7 +97,8 @@ enum ClientState {
 struct Attempts {
     operation: u64,
     tries: u32,
-    /// True if a server may have executed one of these requests, or may execute one of them later.
+    /// True if a server may have executed one of these requests, or may still execute one of these requests
+    /// later.
     may_have_taken_effect: bool,
 }
 

@@ -94,7 +94,7 @@ fn shrink<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64) -> Option<(Shrunk, 
             EventOrder::Scheduled(_, elements) => {
                 format!("a schedule of {} elements in the shrink of {}", elements.len(), about(seed))
             }
-            EventOrder::Drawn | EventOrder::Recorded => {
+            EventOrder::Drawn | EventOrder::Recorded | EventOrder::Branched { .. } => {
                 format!("a smaller plan in the shrink of {}\n{}", about(seed), shrink::source(&plan))
             }
         };

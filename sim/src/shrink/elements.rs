@@ -52,7 +52,7 @@ impl Shrinker<'_, '_> {
     fn elements(&self) -> &[Element] {
         match &self.best.plan.order {
             EventOrder::Scheduled(_, elements) => elements,
-            EventOrder::Drawn | EventOrder::Recorded => &[],
+            EventOrder::Drawn | EventOrder::Recorded | EventOrder::Branched { .. } => &[],
         }
     }
 

@@ -1,4 +1,4 @@
-//! A server confirms that it leads only if no newer term had a leader when the confirmation was requested
+//! A server confirms its leadership only if no newer term had a leader when the confirmation was requested
 //! (thesis §6.4).
 //!
 //! The check is demanded at every confirmation and every read without a lease.

@@ -24,14 +24,14 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 
     /// Removes and returns the elements that happened since the recording began. A world that plays a
-    /// schedule also records it. In the recorded schedule, skipped elements are missing and the times are
-    /// exact.
+    /// schedule also records the schedule. In the recorded schedule, skipped elements are missing and the
+    /// times are exact.
     pub fn take_schedule(&mut self) -> Vec<Element> {
         self.pending.scheduling.as_mut().map(|it| it.take_elements()).unwrap_or_default()
     }
 
     /// Plays elements until `go_on` returns false. `go_on` is called before every element. An element is
-    /// skipped if its object does not exist ([`World::skipped`] counts skipped elements).
+    /// skipped if the object of the element does not exist ([`World::skipped`] counts skipped elements).
     pub fn play(&mut self, elements: &[Element], mut go_on: impl FnMut(&V) -> bool) {
         if let Some(scheduling) = &mut self.pending.scheduling {
             scheduling.expect(elements);
@@ -49,7 +49,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.pending.scheduling.as_ref().is_some_and(|it| it.is_playing())
     }
 
-    /// Plays one element. Returns false if its object does not exist.
+    /// Plays one element. Returns false if the object of the element does not exist.
     fn play_element(&mut self, element: &Element) -> bool {
         self.advance(element.at);
         if let Choice::Interrupt(idx, carried) = element.choice {

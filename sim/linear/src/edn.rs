@@ -1,0 +1,131 @@
+//! Reads histories in EDN, as Jepsen writes them into `history.edn`: one map for each invocation and each
+//! completion, or one vector of these maps.
+//!
+//! Each map becomes the line of JSON that tells the same. The names of fields, types, operations and processes
+//! lose the colon of their keyword. A keyword in a value keeps it, so `:x` and `"x"` differ. A record
+//! (`#jepsen.history.Op{..}`) is read as its map, and a tagged value as the value.
+
+use super::jsonl::BadLine;
+use clojure_reader::edn::{self, Edn};
+use serde_json::{Map, Value};
+
+/// Returns the lines of a history with their numbers. The operations of the nemesis are left out, because their
+/// values can have any form. In a vector, the numbers count the elements.
+pub(super) fn lines(text: &str) -> Result<Vec<(usize, String)>, BadLine> {
+    let mut lines = Vec::new();
+    let (mut rest, mut number) = (text, 1);
+    loop {
+        let next = rest.trim_start_matches(|letter: char| letter.is_whitespace() || letter == ',');
+        number += line_feeds(rest) - line_feeds(next);
+        if next.is_empty() {
+            return Ok(lines);
+        }
+        let (value, behind) = edn::read(next).map_err(|error| bad(number, format!("not EDN: {error}")))?;
+        match untagged(&value) {
+            Edn::Vector(values) | Edn::List(values) => {
+                for (number, value) in (1..).zip(values) {
+                    lines.extend(line(number, value)?);
+                }
+            }
+            value => lines.extend(line(number, value)?),
+        }
+        number += line_feeds(next) - line_feeds(behind);
+        rest = behind;
+    }
+}
+
+/// Returns the line of one map; `None` if the process is the nemesis.
+fn line(number: usize, value: &Edn<'_>) -> Result<Option<(usize, String)>, BadLine> {
+    let Edn::Map(fields) = untagged(value) else {
+        return Err(bad(number, format!("not a map of an operation: {}", short(value))));
+    };
+    let mut object = Map::new();
+    for (name, value) in fields {
+        let Edn::Key(name) = name else { continue };
+        let json = match (name.as_ref(), untagged(value)) {
+            ("process" | "type" | "f", Edn::Key(word) | Edn::Symbol(word)) => Value::from(word.as_ref()),
+            (_, value) => json(value),
+        };
+        object.insert(name.to_string(), json);
+    }
+    let is_nemesis = object.get("process").is_some_and(|process| process == "nemesis");
+    Ok((!is_nemesis).then(|| (number, Value::Object(object).to_string())))
+}
+
+fn json(value: &Edn<'_>) -> Value {
+    match untagged(value) {
+        Edn::Nil => Value::Null,
+        Edn::Bool(value) => Value::from(*value),
+        Edn::Int(value) => Value::from(*value),
+        Edn::Double(value) => Value::from(value.into_inner()),
+        Edn::Str(text) | Edn::Symbol(text) => Value::from(text.as_ref()),
+        Edn::Vector(parts) | Edn::List(parts) => parts.iter().map(json).collect(),
+        Edn::Set(parts) => parts.iter().map(json).collect(),
+        Edn::Map(fields) => {
+            fields.iter().map(|(name, value)| (plain(name), json(value))).collect::<Map<_, _>>().into()
+        }
+        other => Value::from(other.to_string()),
+    }
+}
+
+/// Returns the key of a map as the name of a field.
+fn plain(name: &Edn<'_>) -> String {
+    match name {
+        Edn::Str(text) => text.to_string(),
+        other => other.to_string(),
+    }
+}
+
+fn untagged<'a, 'e>(value: &'a Edn<'e>) -> &'a Edn<'e> {
+    let mut value = value;
+    while let Edn::Tagged(_, inner) = value {
+        value = inner;
+    }
+    value
+}
+
+fn line_feeds(text: &str) -> usize {
+    text.bytes().filter(|&byte| byte == b'\n').count()
+}
+
+fn short(value: &Edn<'_>) -> String {
+    value.to_string().chars().take(60).collect()
+}
+
+fn bad(line: usize, what: String) -> BadLine {
+    BadLine { line, what: what.replace('\n', " ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_jepsen_becomes_a_line_of_json() {
+        let text = "{:process :nemesis, :type :info, :f :start, :value #{:a}}\n\
+                    #jepsen.history.Op{:index 1, :process 3, :type :invoke, :f :cas, :value [5 [1 :x]], :time 9}\n";
+        let lines = lines(text).expect("the text is EDN");
+        let json = r#"{"f":"cas","index":1,"process":3,"time":9,"type":"invoke","value":[5,[1,":x"]]}"#;
+        assert_eq!(lines, [(2, json.to_owned())]);
+    }
+
+    #[test]
+    fn a_vector_of_maps_is_a_history() {
+        let text =
+            "[{:process 0, :type :ok, :f :read, :value nil}\n {:process 1, :type :fail, :error \"no\"}]";
+        assert_eq!(lines(text).expect("the text is EDN").len(), 2);
+    }
+
+    #[test]
+    fn text_that_is_not_edn_is_refused_with_its_line() {
+        for (text, line, what) in [
+            ("{:process 0}\n{:process", 2, "not EDN"),
+            ("{:process 0}\n\n:word", 3, "not a map of an operation: :word"),
+            ("}", 1, "not EDN"),
+        ] {
+            let error = lines(text).expect_err("the text is no history");
+            assert_eq!(error.line, line, "{text}");
+            assert!(error.what.contains(what) && !error.what.contains('\n'), "{}", error.what);
+        }
+    }
+}
