@@ -137,7 +137,11 @@ fn bad_input_gets_one_line_and_status_1() {
 #[test]
 fn a_run_shows_its_trace_and_then_its_verdict() {
     let said = wavetank("run calm --seed 7");
-    assert!(said.out.contains("  pause   n1\n") && said.out.contains("\n\nrun      calm:7\n"), "{}", said.out);
+    assert!(
+        said.out.contains("  pause   n1\n") && said.out.contains("\n\nrun      calm:7\n"),
+        "{}",
+        said.out
+    );
     assert!(said.out.ends_with("verdict  held\n"), "{}", said.out);
     assert!(wavetank("run calm --seed 7 --trace none").out.starts_with("run      calm:7\n"));
 }

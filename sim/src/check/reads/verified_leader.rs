@@ -22,9 +22,8 @@ pub(crate) fn is_outdated(asked: &PendingRead) -> bool {
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let idx = ghost.step.idx;
     // `lease_exclusivity` judges reads under a lease.
-    let has_moved_on = |allowed: &AllowedRead| {
-        allowed.index.is_some() && allowed.asked.led <= ghost.step.now.term
-    };
+    let has_moved_on =
+        |allowed: &AllowedRead| allowed.index.is_some() && allowed.asked.led <= ghost.step.now.term;
     let by_itself = ghost.step.allowed.iter().filter(|allowed| !has_moved_on(allowed));
     by_itself.map(|allowed| &allowed.asked).filter(|asked| !asked.leased).find_map(|asked| {
         *witnessed += 1;
