@@ -5,19 +5,24 @@
 
 mod args;
 mod bounds;
+mod branch_search;
 mod coverage;
 mod exit;
 mod explore;
 mod failures;
 mod file;
 mod format;
+mod history_page;
 mod inspect;
 mod judge;
 mod list;
+mod merge;
 mod name;
 mod pool;
 mod progress_bar;
 mod replay;
+mod report;
+mod report_file;
 mod run;
 mod shrink;
 mod streams;
@@ -25,6 +30,7 @@ mod sweep;
 mod table;
 mod tally;
 mod target;
+mod totals;
 
 pub use streams::Streams;
 
@@ -77,7 +83,7 @@ where
 }
 
 /// Runs the command of a subject as a process: with the arguments and the streams of the process. The
-/// package of the command must have the subject's name, because messages name the package.
+/// binary must have the subject's name, because messages name the binary.
 ///
 /// The command has `list`, `run`, `sweep`, `replay`, `shrink`, `diff`, `why` and `view`. Its scenarios are
 /// the storms.
@@ -160,10 +166,14 @@ fn execute_run(suite: &Suite, command: RunCommand, streams: &mut Streams<'_>) ->
             run::run(&target, tracing, streams)
         }
         RunCommand::Sweep(arguments) => sweep::sweep(suite, &arguments, streams),
+        RunCommand::Merge(arguments) => merge::merge(suite, &arguments, streams),
         RunCommand::Replay(arguments) => replay::replay(suite, &arguments, streams),
         RunCommand::Shrink(arguments) => shrink::shrink(suite, &arguments, streams),
         RunCommand::Diff { one, other } => inspect::diff(suite, &one, &other, streams),
-        RunCommand::Why { run, step } => inspect::why(suite, &run, step, streams),
+        RunCommand::Why { run, branch: true, .. } => {
+            branch_search::branch(&Target::find(suite, &run)?, streams)
+        }
+        RunCommand::Why { run, step, branch: false } => inspect::why(suite, &run, step, streams),
         RunCommand::View { run, output } => inspect::view(suite, &run, &output, streams),
     }
 }

@@ -95,11 +95,11 @@ impl Suite {
         self.subject == OURS
     }
 
-    /// The command line that runs the command of the suite. The package of a subject has the subject's name.
+    /// The command line that runs the command of the suite. The binary of a subject has the subject's name.
     #[must_use]
     pub fn command(&self) -> String {
-        let package = if self.is_ours() { String::new() } else { format!("-p {} ", self.subject) };
-        format!("cargo run --release {package}--")
+        let binary = if self.is_ours() { String::new() } else { format!("--bin {} ", self.subject) };
+        format!("cargo run --release {binary}--")
     }
 
     /// The command line that repeats the run with this name.

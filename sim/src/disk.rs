@@ -82,11 +82,24 @@ struct Streams {
     remains: Stream,
 }
 
+impl Streams {
+    fn new(seed: u64, idx: ServerIdx, plan: &DiskPlan) -> Self {
+        let stream = |domain| Stream::new(seed, domain, u64::from(idx.0), 0);
+        Self {
+            sync: stream(Domain::Sync),
+            stall: plan.stall.map(|_| stream(Domain::Stall)),
+            fail: plan.fail.map(|_| stream(Domain::WriteFailure)),
+            read: stream(Domain::DiskRead),
+            late_read: plan.late_read.map(|_| stream(Domain::LateRead)),
+            remains: stream(Domain::Remains),
+        }
+    }
+}
+
 impl Disk {
     /// Creates an idle disk with these stores.
     #[must_use]
     pub fn new(seed: u64, idx: ServerIdx, plan: &DiskPlan, stores: Box<dyn Stores>) -> Self {
-        let stream = |domain| Stream::new(seed, domain, u64::from(idx.0), 0);
         Self {
             stores,
             queue: VecDeque::new(),
@@ -94,14 +107,7 @@ impl Disk {
             group: Vec::new(),
             synced: VecDeque::new(),
             plan: plan.clone(),
-            streams: Streams {
-                sync: stream(Domain::Sync),
-                stall: plan.stall.map(|_| stream(Domain::Stall)),
-                fail: plan.fail.map(|_| stream(Domain::WriteFailure)),
-                read: stream(Domain::DiskRead),
-                late_read: plan.late_read.map(|_| stream(Domain::LateRead)),
-                remains: stream(Domain::Remains),
-            },
+            streams: Streams::new(seed, idx, plan),
             counts: Counters::default(),
             unreported_damage: Vec::new(),
             was_wiped: false,
@@ -264,6 +270,11 @@ impl Disk {
             self.streams.late_read.get_or_insert_with(|| stream(Domain::LateRead));
         }
         self.plan = plan;
+    }
+
+    /// Lets the streams of another seed decide from now on. Queued jobs keep the durations that were drawn before.
+    pub fn reseed(&mut self, seed: u64, idx: ServerIdx) {
+        self.streams = Streams::new(seed, idx, &self.plan);
     }
 
     /// Disables stalls and failures from now on. This includes the queued jobs.

@@ -181,6 +181,19 @@ impl Nemesis {
         }
     }
 
+    /// Lets the streams of another seed decide from now on. The next time of each scheduled fault stays the same.
+    pub fn reseed(&mut self, seed: u64) {
+        for (&kind, (_, stream, _)) in &mut self.scheduled {
+            *stream = Stream::new(seed, Domain::Act, kind as u64, 0);
+        }
+        for armed in &mut self.reactive {
+            armed.stream = Stream::new(seed, Domain::Reactive, armed.reactive as u64, 0);
+        }
+        for (idx, (stream, _)) in (0..).zip(self.between.iter_mut().flat_map(|(_, streams)| streams)) {
+            *stream = Stream::new(seed, Domain::Between, idx, 0);
+        }
+    }
+
     /// Returns the filter that decides which faults may happen. The filter also contains the recorded faults.
     #[must_use]
     pub const fn fault_ids(&self) -> &FaultFilter {

@@ -6,6 +6,7 @@
 //! simulation.
 
 pub mod catch_panic;
+pub(crate) mod drop_guard;
 pub mod observers;
 pub mod storm_run;
 
@@ -218,6 +219,7 @@ impl<F: TankFsm + 'static, E: CustomChecks, T: Default> Runner<F, E, T> {
             match world.plan().order {
                 EventOrder::Drawn => {}
                 EventOrder::Recorded => world.record_schedule(),
+                EventOrder::Branched { step, seed } => world.branch_after(step, seed),
                 EventOrder::Scheduled(fit, _) | EventOrder::HealedAfter(fit, _) => {
                     world.follow_schedules(fit);
                 }
@@ -243,7 +245,9 @@ where
         let goes_on = |observers: &Observers<E, T>| observers.violation().is_none();
         let order = std::mem::take(&mut self.plan_mut().order);
         let outcome = match &order {
-            EventOrder::Drawn | EventOrder::Recorded => storm_run::run(self, goes_on),
+            EventOrder::Drawn | EventOrder::Recorded | EventOrder::Branched { .. } => {
+                storm_run::run(self, goes_on)
+            }
             EventOrder::Scheduled(_, elements) => storm_run::play(self, elements, goes_on),
             EventOrder::HealedAfter(_, elements) => storm_run::play_and_heal(self, elements, goes_on),
         };

@@ -144,6 +144,13 @@ pub enum EventOrder {
     Drawn,
     /// The random streams decide, and [`Run::schedule`](crate::runner::Run::schedule) has the schedule.
     Recorded,
+    /// The random streams decide. After an observation, the streams of another seed decide.
+    Branched {
+        /// The number of the observation.
+        step: u64,
+        /// The other seed.
+        seed: u64,
+    },
     /// This schedule decides the order. The run ends with its last element.
     Scheduled(Fit, Vec<Element>),
     /// This schedule decides the order until its last element. Then all faults end, the random streams decide,
@@ -175,7 +182,7 @@ impl EventOrder {
     pub fn elements(&self) -> &[Element] {
         match self {
             Self::Scheduled(_, elements) | Self::HealedAfter(_, elements) => elements,
-            Self::Drawn | Self::Recorded => &[],
+            Self::Drawn | Self::Recorded | Self::Branched { .. } => &[],
         }
     }
 }

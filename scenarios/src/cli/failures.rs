@@ -18,6 +18,9 @@ const LINES: usize = 50;
 /// The minimum number of lines of the story of one kind of failure.
 const LEAST: usize = 3;
 
+/// The number of kinds whose shortest run is told. Of more kinds, the others get one line each.
+const TOLD: usize = 6;
+
 /// The failures of one kind, in all scenarios.
 pub(crate) struct Group<'a> {
     /// The failed check, or the place of the panic.
@@ -33,12 +36,13 @@ impl Group<'_> {
         *shortest.expect("a group has a failure")
     }
 
-    fn count(&self) -> u64 {
+    /// The number of runs in the group.
+    pub(crate) fn count(&self) -> u64 {
         self.scenarios.iter().map(|(_, failures)| failures.count).sum()
     }
 
     /// The kind, with the section that states the property.
-    fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         match &self.shortest().1.shortest.verdict {
             Verdict::Violated(violation) => format!("{} ({})", self.kind, violation.section),
             _ => self.kind.to_owned(),
@@ -46,7 +50,7 @@ impl Group<'_> {
     }
 
     /// The runs that fail in the same way as the shortest, at most ten, and the number of all of them.
-    fn others(&self) -> Option<String> {
+    pub(crate) fn others(&self) -> Option<String> {
         let (scenario, failures) = self.shortest();
         let is_told = |name: &str, seed| name == scenario && seed == failures.shortest.seed;
         let runs =
@@ -85,6 +89,24 @@ pub(crate) fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let groups = groups(tallies);
+    let (told, others) = groups.split_at(groups.len().min(TOLD));
+    write_told(suite, told, judges, out)?;
+    if !others.is_empty() {
+        writeln!(out, "\nother kinds")?;
+    }
+    for group in others {
+        let target = target_of(suite, group, judges);
+        writeln!(out, "  {}: {}; {}", group.title(), many(group.count(), "run"), target.replay_command())?;
+    }
+    Ok(())
+}
+
+fn write_told(
+    suite: &Suite,
+    groups: &[Group<'_>],
+    judges: JudgeLevel,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let mut left = LINES;
     for (at, group) in groups.iter().enumerate() {
         let target = target_of(suite, group, judges);

@@ -51,11 +51,21 @@ pub(crate) fn why(
     let Some(step) = step else {
         return Err(CliError::new(format!("{name} did not fail; choose a step with --step")));
     };
-    let (_, past) = target.run_with(Some(TraceText::Causes(Causes::of(step).with_commands(command_text))));
-    streams.out.write_all(past.as_bytes())?;
+    streams.out.write_all(past(&target, step).as_bytes())?;
     writeln!(streams.out, "\nrun      {}", target.named)?;
     writeln!(streams.out, "verdict  {}", report.verdict)?;
     Ok(Status::of(&report.verdict))
+}
+
+/// Repeats a run, and returns the events that led to a step.
+fn past(target: &Target<'_>, step: u64) -> String {
+    let causes = Causes::of(step).with_commands(command_text);
+    target.run_with(Some(TraceText::Causes(causes))).1
+}
+
+/// Repeats a failed run, and returns the events that led to the failure; `None` if the run did not fail.
+pub(crate) fn past_of_failure(target: &Target<'_>, report: &Report) -> Option<String> {
+    failed_step(report).map(|step| past(target, step))
 }
 
 /// The step at which a run failed; `None` if it did not fail.

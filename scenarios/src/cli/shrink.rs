@@ -4,7 +4,7 @@ use super::args::ShrinkArguments;
 use super::exit::Status;
 use super::progress_bar::Progress;
 use super::target::{Played, Target};
-use super::{CliError, Streams, format, write_message};
+use super::{CliError, Streams, format, inspect, write_message};
 use crate::registry::{Play, Scenario, Suite};
 use crate::trace::{Trace, TraceForm};
 use std::time::Instant;
@@ -60,6 +60,9 @@ pub(crate) fn shrink(
 fn write_result(small: &Target<'_>, shrunk: &Shrunk, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let (report, story) = small.run(TraceForm::Story);
     streams.out.write_all(story.as_bytes())?;
+    if let Some(past) = inspect::past_of_failure(small, &report) {
+        writeln!(streams.out, "\nwhy      {}", past.trim_end())?;
+    }
     writeln!(streams.out, "\nfailure  {}", shrunk.failure)?;
     writeln!(streams.out, "before   {}", shrunk.before)?;
     writeln!(streams.out, "after    {}", shrunk.after)?;

@@ -101,6 +101,12 @@ impl OrderSearch {
         self.verdict
     }
 
+    /// Returns the linearized operations in their order, by their numbers in the searched part of the history. If
+    /// the history is linearizable, the order explains every output.
+    pub(super) fn order(&self) -> impl Iterator<Item = usize> {
+        self.order.iter().map(|&at| self.problem.operations[at as usize].id as usize)
+    }
+
     /// Tries one operation, or backtracks if no operation may come next.
     fn step(&mut self) {
         let Some(candidate) = self.candidate() else {

@@ -151,6 +151,14 @@ impl<F: TankFsm, S: Subject> Host<F, S> {
         }
     }
 
+    /// Lets the streams of another seed decide from now on: for the disk and the state machine.
+    pub(crate) fn reseed(&mut self, seed: u64) {
+        let stream = |domain| Stream::new(seed, domain, u64::from(self.idx.0), 0);
+        self.disk.reseed(seed, self.idx);
+        self.times.stream = stream(Domain::Machine);
+        self.times.stall = self.times.stall.as_ref().map(|_| stream(Domain::MachineStall));
+    }
+
     /// Starts the server with the content of its disk and an empty state machine. Returns the content
     /// of the disk and its durable log, for observers.
     ///

@@ -9,6 +9,7 @@
 //! and servers. `faults.rs` has the operations that tests and the nemesis use. `nemesis_acts.rs` executes the
 //! acts of the nemesis. `end.rs` heals the world and tests whether it has converged.
 
+mod branch;
 mod client_ops;
 mod execute;
 mod faults;
@@ -91,6 +92,8 @@ pub struct World<F: TankFsm, V: Observer<S>, S: Subject = Server> {
     fault_ids: Vec<FaultId>,
     actions: Vec<ActionOf<S>>,
     scratch: S::Scratch,
+    /// After this observation, the streams of this seed decide.
+    branch: Option<(u64, u64)>,
 }
 
 impl<F: TankFsm, V: Observer> World<F, V> {
@@ -176,6 +179,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
             fault_ids: Vec::new(),
             actions: Vec::new(),
             scratch: S::Scratch::default(),
+            branch: None,
             plan,
         };
         world.begin(all);
@@ -228,6 +232,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         let Some((at, serial, sim_event)) = self.pending.take() else { return false };
         self.recorder.now = at;
         self.events += 1;
+        if self.branch.is_some() {
+            self.take_branch();
+        }
         self.handle(serial, sim_event);
         true
     }

@@ -41,6 +41,14 @@ pub struct NodeState {
     pub last: LogId,
 }
 
+impl StepRecord {
+    /// Returns the name of the kind of event.
+    #[must_use]
+    pub fn event(&self) -> &'static str {
+        digest::name(self.kind)
+    }
+}
+
 impl NodeState {
     const BLANK: Self =
         Self { role: RoleName::Follower, term: Term(0), commit: Index::ZERO, last: LogId::ZERO };

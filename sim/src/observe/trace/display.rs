@@ -7,8 +7,8 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::subject::{EventOf, Protocol, Subject, View};
 use std::fmt::Write as _;
 use wavetank_raft::{
-    Action, Answer, Call, Entry, Event, Index, LogOp, NodeId, Observed, Outcome, Payload, Request, Response,
-    RoleName, SnapshotMeta, Span, StoreJob, Write,
+    Action, Answer, Call, Change, Entry, Event, Index, LogOp, Member, NodeId, Observed, Outcome, Payload,
+    Request, Response, RoleName, SnapshotMeta, Span, StoreJob, Suffrage, Write,
 };
 
 /// Returns the name of a role in four letters.
@@ -203,6 +203,14 @@ fn meta(meta: &SnapshotMeta) -> String {
     format!("snapshot {} of {} bytes", meta.last, meta.size)
 }
 
+/// Formats a member: its id, in parentheses if it is a non-voter.
+fn member(member: &Member) -> String {
+    match member.suffrage {
+        Suffrage::Voter => member.id.to_string(),
+        Suffrage::Nonvoter => format!("({})", member.id),
+    }
+}
+
 fn prev(index: Option<Index>) -> String {
     index.map_or_else(String::new, |index| format!(" prev={index}"))
 }
@@ -215,6 +223,10 @@ pub(super) fn call(call: &Call, text: CommandText) -> String {
         Call::VerifyLeader => "verify".to_owned(),
         Call::Read(path) => format!("read by {path:?}"),
         Call::Bootstrap(_) => "bootstrap".to_owned(),
+        Call::Change { change: Change::Members(members), prev_index } => {
+            let members: Vec<String> = members.iter().map(member).collect();
+            format!("Members {}{}", members.join(" "), prev(*prev_index))
+        }
         Call::Change { change, prev_index } => format!("{change:?}{}", prev(*prev_index)),
         Call::AddVoterStaged { id, prev_index, .. } => format!("stage {id}{}", prev(*prev_index)),
         Call::Transfer { target } => {

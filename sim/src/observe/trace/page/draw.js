@@ -8,9 +8,9 @@ const size = {};
 function layout() {
   const room = Math.max(300, scene.clientHeight);
   size.client = clients.length ? Math.max(4, Math.min(14, 220 / clients.length)) : 0;
-  size.plots = 120;
-  const rest = room - TOP - size.client * clients.length - size.plots - 26;
-  size.lane = Math.max(30, Math.min(84, rest / Math.max(1, run.servers)));
+  size.plots = clients.length ? 130 : 40;
+  const rest = room - TOP - size.client * clients.length - size.plots - 20;
+  size.lane = Math.max(30, Math.min(140, rest / Math.max(1, run.servers)));
   size.clients = TOP + size.lane * run.servers + 8;
   size.plot = size.clients + size.client * clients.length + 18;
   size.height = size.plot + size.plots - 10;
@@ -106,7 +106,8 @@ function drawRole(server, state, from, to, row, at) {
   else fill(hue(state.t), left, middle - half, right, middle + half);
   if (state.r === "L") { pen.strokeStyle = "#000"; pen.lineWidth = 1.2; pen.strokeRect(left, middle - half, right - left, 2 * half); }
   if (state.z || state.r === "C" || state.r === "P") hatch(left, right, middle - half, middle + half, state.z ? 5 : 11);
-  if (state.r !== "F" || state.z) label(text, left, right, middle);
+  if (state.r === "L" && !state.z) { if (24 < right - left) write(text, left + 4, middle + 4, right - left - 8); }
+  else if (state.r !== "F" || state.z) label(text, left, right, middle);
   else if (60 < right - left) write(text, left + 2, middle - half - 3, right - left - 4);
   near({ left, right, top: middle - half - 2, bottom: middle + half + 2 }, row, `${ms(at)}  ${name(server)}: ${text}`);
 }
@@ -130,8 +131,8 @@ function drawMessages() {
   const first = below(rows, view.from - 3e6, row => row.at), last = below(rows, view.from + view.span, row => row.at);
   const sent = rows.slice(first, last).filter(row => row.kind === SENT && passes(row) && view.from <= (row.arrivals[0] ?? row.at));
   const each = Math.max(1, Math.ceil(sent.length / MOST));
-  sent.forEach((row, at) => { if (at % each === 0 || (why.on && lit.has(row)) || isHere(row)) drawMessage(row); });
   view.thinned = each;
+  sent.forEach((row, at) => { if (at % each === 0 || (why.on && lit.has(row)) || isHere(row)) drawMessage(row); });
 }
 
 const isHere = row => row === cursor.row || row === cursor.row.sent;
@@ -139,7 +140,7 @@ const isHere = row => row === cursor.row || row === cursor.row.sent;
 function drawMessage(row) {
   const down = row.from < row.to ? 1 : -1, x1 = x(row.at), y1 = y(row.from) + down * 4;
   const lost = row.arrivals.length === 0, goals = lost ? [row.at + view.span / 80] : row.arrivals;
-  pen.globalAlpha = isDim(row) ? 0.13 : 0.75;
+  pen.globalAlpha = isDim(row) ? 0.13 : 1 < view.thinned ? 0.4 : 0.75;
   for (const goal of goals) {
     const x2 = x(goal), y2 = y1 + (y(row.to) - down * 4 - y1) * (lost ? 0.35 : 1);
     pen.setLineDash(row.type === "vote" ? [5, 2] : []);
@@ -197,15 +198,16 @@ function drawPlots() {
     fill("#55606e", x(from), top, x(to), top + 10);
     near({ left: x(from), right: x(to), top, bottom: top + 10 }, undefined, `no leader for ${ms(to - from)}, from ${ms(from)}`);
   }
+  if (clients.length === 0) return;
   const most = Math.max(1000, ...asked.filter(operation => operation.end).map(({ begin, end: over }) => over.at - begin.at));
-  const height = length => bottom - Math.log10(1 + length / 100) / Math.log10(1 + most / 100) * (bottom - top - 16);
+  const height = length => bottom - Math.log10(1 + length / 100) / Math.log10(1 + most / 100) * (bottom - top - 30);
   for (const length of [1000, 10000, 100000, 1000000]) {
     if (most < length) continue;
     stroke("#e3e7eb", [[LEFT, height(length)], [view.width, height(length)]]);
     pen.fillStyle = "#59636e"; pen.fillText(length / 1000 + " ms", LEFT + 3, height(length) - 2);
   }
   for (const { begin, end: over } of asked) if (over) drawLatency(over, over.at - begin.at, height);
-  pen.fillStyle = "#59636e"; pen.fillText("latency of operations:  ● ok   ✕ failed   ○ unknown", LEFT + 60, top + 24);
+  pen.fillStyle = "#59636e"; pen.fillText("latency:  ● ok   ✕ failed   ○ unknown", LEFT + 70, top - 4);
 }
 
 function drawLatency(over, length, height) {

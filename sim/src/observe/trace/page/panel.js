@@ -87,14 +87,14 @@ function cell(before, after, className) {
   return made;
 }
 
-const CELLS = 12;
+/* The number of log cells for which the page is wide enough. */
+const cellsMax = () => Math.max(3, Math.min(30, Math.floor((window.innerWidth - 730) / 52)));
 
 /* The end of the log after the step; entries that the step removed are struck out. */
 function logCells(before, after) {
   const last = Math.max(before.base + before.log.length, after.base + after.log.length);
-  const first = Math.max(after.base, last - CELLS), cells = [];
-  if (after.base) cells.push(element("span", `snapshot ..i${after.base} `));
-  if (after.base < first) cells.push(element("span", `i${after.base + 1}..i${first} `));
+  const first = Math.max(after.base, last - cellsMax()), cells = [];
+  if (first) cells.push(element("span", (after.base === first ? "snapshot " : "") + `..i${first} `));
   for (let at = first + 1; at <= last; at++) {
     const was = before.log[at - before.base - 1], is = after.log[at - after.base - 1];
     if (was && (!is || was[0] !== is[0])) cells.push(logCell(at, was, before, "cell gone"));
