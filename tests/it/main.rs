@@ -24,6 +24,7 @@ mod refusals;
 mod replay;
 mod rules;
 mod seeds;
+mod shards;
 mod stores;
 mod stories;
 mod subjects;

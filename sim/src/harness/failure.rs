@@ -107,7 +107,7 @@ fn shrink(trial: &dyn RunnableStorm, seed: u64) -> Option<(Shrunk, Report, Strin
     let events = Cell::new(0);
     let mut run = |plan: Plan| {
         let about = match &plan.order {
-            EventOrder::Scheduled(_, elements) => {
+            EventOrder::Scheduled(_, elements) | EventOrder::HealedAfter(_, elements) => {
                 format!("a schedule of {} elements in the shrink of {}", elements.len(), about(seed))
             }
             EventOrder::Drawn | EventOrder::Recorded | EventOrder::Branched { .. } => {
