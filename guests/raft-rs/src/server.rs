@@ -38,59 +38,56 @@ pub(crate) enum Persistence {
 }
 
 /// Settings that a seed draws.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub(crate) struct Style {
     pub(crate) persistence: Persistence,
     /// True if the commit index of a `LightReady` is stored. It need not be.
     pub(crate) stores_light_commit: bool,
     pub(crate) leave: Leave,
-    check_quorum: bool,
     /// True if a read with a lease asks raft-rs for a lease. Otherwise it asks a quorum.
     pub(crate) reads_by_lease: bool,
-    batch_append: bool,
-    skip_bcast_commit: bool,
-    max_committed_size: u64,
+    config: Config,
 }
 
 impl Style {
     /// Draws the style of a start. Settings that all servers of a cluster must share come from the settings of
     /// the run.
-    fn draw(entropy: Entropy, settings: &Settings, reads_by_lease: bool) -> Self {
+    fn draw(id: NodeId, entropy: Entropy, settings: &Settings, reads_by_lease: bool) -> Self {
         let bit = |at: u32| entropy.0 >> at & 1 == 1;
         Self {
             persistence: if bit(0) { Persistence::Sync } else { Persistence::Async },
             stores_light_commit: bit(1),
             reads_by_lease,
-            batch_append: bit(2),
-            skip_bcast_commit: bit(3) && bit(4),
-            max_committed_size: if bit(5) { NO_LIMIT } else { 100 },
             leave: if settings.max_inflight.is_multiple_of(2) { Leave::Implicit } else { Leave::Explicit },
-            // With pre-vote alone, a leader that reaches one server of many stays the leader, and that server
-            // grants no pre-vote.
-            check_quorum: !settings.pre_vote_disabled
-                || settings.leader_lease_timeout() == settings.heartbeat_timeout(),
+            config: Config {
+                id: id.0,
+                election_tick: ELECTION_TICKS,
+                heartbeat_tick: HEARTBEAT_TICKS,
+                applied: 0,
+                max_size_per_msg: settings.max_append_bytes,
+                max_inflight_msgs: usize::try_from(settings.max_inflight).expect("a small number"),
+                // With pre-vote alone, a leader that reaches one server of many stays the leader, and that
+                // server grants no pre-vote.
+                check_quorum: !settings.pre_vote_disabled
+                    || settings.leader_lease_timeout() == settings.heartbeat_timeout(),
+                pre_vote: !settings.pre_vote_disabled,
+                min_election_tick: ELECTION_TICKS,
+                max_election_tick: DRAWN_TICKS_MAX,
+                read_only_option: ReadOnlyOption::Safe,
+                skip_bcast_commit: bit(3) && bit(4),
+                batch_append: bit(2),
+                priority: 0,
+                max_uncommitted_size: NO_LIMIT,
+                max_committed_size_per_ready: if bit(5) { NO_LIMIT } else { 100 },
+            },
         }
     }
 
-    fn config(self, id: NodeId, applied: Index, settings: &Settings) -> Config {
-        Config {
-            id: id.0,
-            election_tick: ELECTION_TICKS,
-            heartbeat_tick: HEARTBEAT_TICKS,
-            applied: applied.0,
-            max_size_per_msg: settings.max_append_bytes,
-            max_inflight_msgs: usize::try_from(settings.max_inflight).expect("a small number"),
-            check_quorum: self.check_quorum,
-            pre_vote: !settings.pre_vote_disabled,
-            min_election_tick: ELECTION_TICKS,
-            max_election_tick: DRAWN_TICKS_MAX,
-            read_only_option: ReadOnlyOption::Safe,
-            skip_bcast_commit: self.skip_bcast_commit,
-            batch_append: self.batch_append,
-            priority: 0,
-            max_uncommitted_size: NO_LIMIT,
-            max_committed_size_per_ready: self.max_committed_size,
-        }
+    /// Starts raft-rs with this log.
+    fn node(&self, log: Log) -> RawNode<Log> {
+        let logger = slog::Logger::root(slog::Discard, slog::o!());
+        let config = Config { applied: log.base().index.0, ..self.config.clone() };
+        RawNode::new(&config, log, &logger).expect("the settings are valid, and the log can be read")
     }
 }
 
@@ -138,7 +135,7 @@ pub struct RaftRs {
 impl RaftRs {
     pub(crate) fn boot(start: Start<'_>, reads_by_lease: bool) -> Result<Self, StoreError> {
         let Start { idx, settings, boot, log, now } = start;
-        let style = Style::draw(boot.entropy, settings, reads_by_lease);
+        let style = Style::draw(idx.node(), boot.entropy, settings, reads_by_lease);
         let tick = settings.election_timeout().part(ELECTION_TICKS as u64);
         let snapshot = boot.snapshot.as_ref().map_or(Index::ZERO, |meta| meta.last.index);
         let stored = Log::of(&boot, log, style.leave);
@@ -146,8 +143,8 @@ impl RaftRs {
         Ok(Self {
             idx,
             settings: settings.clone(),
+            raw: style.node(stored),
             style,
-            raw: node(style, idx, settings, stored),
             entropy: boot.entropy,
             draws: 0,
             tick,
@@ -186,7 +183,7 @@ impl RaftRs {
         };
         let stored = Log::of(&boot, std::slice::from_ref(first), self.style.leave);
         self.configuration = stored.first_configuration();
-        self.raw = node(self.style, self.idx, &self.settings, stored);
+        self.raw = self.style.node(stored);
         self.set_timeout();
     }
 
@@ -346,12 +343,6 @@ impl RaftRs {
             snapshot: Some(self.raw.store().snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last)),
         }
     }
-}
-
-fn node(style: Style, idx: ServerIdx, settings: &Settings, log: Log) -> RawNode<Log> {
-    let logger = slog::Logger::root(slog::Discard, slog::o!());
-    let config = style.config(idx.node(), log.base().index, settings);
-    RawNode::new(&config, log, &logger).expect("the settings are valid, and the log can be read")
 }
 
 /// Refuses the calls of an event, because the server has stopped.
