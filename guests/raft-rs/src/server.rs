@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{
-    Action, Answer, Boot, Configuration, Entropy, Entry, Event, Halt, Index, LogId, NodeId, Observed,
-    RequestError, RequestId, RoleName, RpcId, Settings, Span, Term, Time, Token,
+    Action, Answer, Boot, Call, Configuration, Entropy, Entry, Event, Halt, HardState, Index, LogId, NodeId,
+    Observed, Refusal, RequestError, RequestId, RoleName, RpcId, Settings, Span, Term, Time, Token,
 };
 use wavetank_sim::subject::OpaqueMessage;
 use wavetank_sim::{ServerIdx, Start, View};
@@ -104,12 +104,14 @@ pub struct RaftRs {
     tick_at: Time,
     /// The number of ticks so far.
     pub(crate) ticks: u64,
-    /// Events that wait until a `Ready` is persisted.
-    inbox: VecDeque<RaftEvent>,
+    /// Events that wait until a `Ready` is persisted, with the times of their arrival.
+    inbox: VecDeque<(Time, RaftEvent)>,
     /// The `Ready`s that are not persisted yet.
     pub(crate) unpersisted: VecDeque<Unpersisted>,
     pub(crate) token: Token,
     pub(crate) durable: Token,
+    /// The term and the vote that were written last.
+    pub(crate) hard_state: HardState,
     /// The commit index on the disk.
     pub(crate) recorded_commit: LogId,
     /// The last index that was handed to the state machine.
@@ -154,6 +156,7 @@ impl RaftRs {
             unpersisted: VecDeque::new(),
             token: Token(0),
             durable: Token(0),
+            hard_state: boot.hard_state,
             recorded_commit: boot.catch_up,
             handed: snapshot,
             applied: snapshot,
@@ -172,7 +175,7 @@ impl RaftRs {
 
     /// Begins a cluster with this configuration on a blank server.
     pub(crate) fn found(&mut self, first: &Entry) {
-        let hard_state = wavetank_raft::HardState { term: Term(1), vote: None };
+        let hard_state = HardState { term: Term(1), vote: None };
         let boot = Boot {
             entropy: self.entropy,
             incarnation: 0,
@@ -215,17 +218,18 @@ impl RaftRs {
             }
             Event::StoreFailed(error) => return self.halt(Halt::Store(error), actions),
             Event::Timer => {
-                self.calls.time_out_transfer(now, actions);
+                self.time_out_transfers(now, actions);
                 self.on_timer(now);
             }
             // raft-rs does not take part in these.
             Event::SnapshotTaken(taken) => self.on_snapshot_taken(taken, actions),
+            Event::Call { request, call: Call::Snapshot } => self.on_snapshot_call(request, actions),
             Event::Restored(Err(error)) => return self.halt(Halt::Store(error), actions),
-            event => self.inbox.push_back(event),
+            event => self.inbox.push_back((now, event)),
         }
         while !self.is_halted && !self.waits() {
-            let Some(event) = self.inbox.pop_front() else { break };
-            self.handle(now, event, actions);
+            let Some((since, event)) = self.inbox.pop_front() else { break };
+            self.handle(now, since, event, actions);
             self.set_timeout();
             self.handle_readies(actions);
         }
@@ -240,9 +244,28 @@ impl RaftRs {
         }
         let next = self.tick_at + self.tick;
         self.tick_at = if now < next { next } else { now + self.tick };
-        if !self.inbox.contains(&Event::Timer) {
-            self.inbox.push_back(Event::Timer);
+        if self.inbox.iter().all(|(_, event)| *event != Event::Timer) {
+            self.inbox.push_back((now, Event::Timer));
         }
+    }
+
+    /// Answers the transfers that take too long, also those that wait for the disk.
+    fn time_out_transfers(&mut self, now: Time, actions: &mut Vec<RaftAction>) {
+        self.calls.time_out_transfer(now, actions);
+        let limit = self.transfer_limit();
+        self.inbox.retain(|(since, event)| match event {
+            Event::Call { request, call: Call::Transfer { .. } } if *since + limit < now => {
+                let refusal = RequestError::Refused(Refusal::TransferTimeout);
+                actions.push(answer(*request, Err(refusal)));
+                false
+            }
+            _ => true,
+        });
+    }
+
+    /// The longest time to the answer of a transfer.
+    pub(crate) fn transfer_limit(&self) -> Span {
+        self.settings.election_timeout().times(2)
     }
 
     /// True if a `Ready` is being persisted, so that raft-rs takes no input.
@@ -250,7 +273,8 @@ impl RaftRs {
         self.style.persistence == Persistence::Sync && !self.unpersisted.is_empty()
     }
 
-    fn handle(&mut self, now: Time, event: RaftEvent, actions: &mut Vec<RaftAction>) {
+    /// Handles an event that has arrived at the time `since`.
+    fn handle(&mut self, now: Time, since: Time, event: RaftEvent, actions: &mut Vec<RaftAction>) {
         match event {
             Event::Timer => self.on_tick(now, actions),
             Event::Request { from, rpc, request } => {
@@ -258,7 +282,7 @@ impl RaftRs {
                 self.on_message(from, &request, actions);
             }
             Event::Response { from, response, .. } => self.on_message(from, &response, actions),
-            Event::Call { request, call } => self.on_call(now, request, call, actions),
+            Event::Call { request, call } => self.on_call(since, request, call, actions),
             Event::ApplyBatch(commands) => {
                 for (request, command) in commands {
                     self.propose(request, &wavetank_raft::Payload::Command(command), actions);
@@ -311,7 +335,7 @@ impl RaftRs {
     pub(crate) fn halt(&mut self, why: Halt, actions: &mut Vec<RaftAction>) {
         self.is_halted = true;
         self.calls.shut_down(actions);
-        for event in std::mem::take(&mut self.inbox) {
+        for (_, event) in std::mem::take(&mut self.inbox) {
             refuse_all(event, actions);
         }
         actions.push(Action::Halt(why));
