@@ -1,5 +1,5 @@
-//! The life of a node in four parts: create a node, start a cluster with it, add and remove other nodes,
-//! and read their state. The last part starts a cluster in memory, in about thirty lines.
+//! The life of a node in four parts: create a node, start a cluster with this node, add and remove other
+//! nodes, and read the state of the nodes. The last part starts a cluster in memory, in about thirty lines.
 //!
 //! ```text
 //! cargo run -p wavetank-node --example life_of_a_node

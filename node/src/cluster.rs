@@ -1,22 +1,22 @@
-//! The identity of a cluster: made at its bootstrap, and compared in every call of a peer.
+//! The identity of a cluster: made when the cluster is bootstrapped, and compared in every call from a peer.
 
 use std::sync::{Arc, Mutex};
 use wavetank_raft::checksum::Checksum;
 use wavetank_raft::{ClusterId, Configuration, Entropy, Member, Suffrage};
 
-/// The cluster to which a server belongs, once the server knows it. Clones share it.
+/// The cluster to which a server belongs, once the server knows it. Clones share this value.
 #[derive(Clone, Debug, Default)]
 pub struct LocalCluster(Arc<Mutex<Option<ClusterId>>>);
 
 impl LocalCluster {
-    /// The identity of the cluster; `None` if it is unknown.
+    /// The identity of the cluster; `None` if the identity is unknown.
     #[must_use]
     pub fn get(&self) -> Option<ClusterId> {
-        *self.0.lock().expect("no code panics while it holds the identity")
+        *self.0.lock().expect("no code panics while it holds the lock of the identity")
     }
 
     pub(crate) fn set(&self, cluster: Option<ClusterId>) {
-        *self.0.lock().expect("no code panics while it holds the identity") = cluster;
+        *self.0.lock().expect("no code panics while it holds the lock of the identity") = cluster;
     }
 }
 
@@ -30,9 +30,9 @@ impl Eq for LocalCluster {}
 
 /// The identity of a cluster that is bootstrapped with this configuration.
 ///
-/// Every voter of a new cluster may be bootstrapped with the same configuration, so the identity follows
-/// from the configuration. A sole voter is bootstrapped alone: a random number distinguishes its cluster
-/// from an earlier one that the same server bootstrapped at the same address.
+/// Every voter of a new cluster may be bootstrapped with the same configuration, so the identity follows from
+/// the configuration. A sole voter is bootstrapped alone: a random number distinguishes the new cluster from
+/// an earlier cluster that the same server bootstrapped at the same address.
 pub(crate) fn bootstrapped(configuration: &Configuration, entropy: Entropy) -> ClusterId {
     let mut members: Vec<&Member> = configuration.members().collect();
     members.sort_by_key(|member| member.id.as_str());

@@ -47,8 +47,8 @@ use wavetank_raft::{
 const TURN: usize = 512;
 /// The number of the driver's own shutdown call. No pending call has this number.
 const LAST: RequestId = RequestId(u64::MAX);
-/// The size of a write, in bytes, from which it takes no further command. The disk reports only whole writes,
-/// and a leader steps down if its disk reports nothing for `disk_stall_timeout`.
+/// The size of a write, in bytes, from which the write takes no further command. The disk reports only whole
+/// writes, and a leader steps down if its disk reports nothing for `disk_stall_timeout`.
 const BATCH_BYTES: u64 = 8 << 20;
 /// The maximum number of unfinished writes. While there are as many, no proposal is taken.
 const WRITES: u64 = 1024;
@@ -109,7 +109,7 @@ pub(crate) struct Driver {
     metrics: Metrics,
     fx: Effects,
     actions: Vec<Action>,
-    /// The outcomes of this turn. They are sent after the published numbers include them.
+    /// The outcomes of this turn. The outcomes are sent after the published numbers include them.
     answers: Vec<(RequestId, Outcome)>,
     /// The number of outcomes that the last turn sent.
     answered: usize,
@@ -298,7 +298,7 @@ impl Driver {
         self.step(Event::Request { from, rpc, request }, now);
         self.metrics.served(name, since, self.status.numbers.now());
         if self.has_ignored {
-            // There will be no answer: the calls behind it must not wait for one.
+            // This call gets no answer: the calls behind this call must not wait for its answer.
             drop(self.repliers.take(rpc));
         }
     }
@@ -432,7 +432,7 @@ impl Driver {
         self.transport.close();
         let Self { queues, status, observers, .. } = self;
         drop((inboxes, queues, observers));
-        // Nothing is sent on it: this returns when all threads have dropped their ends.
+        // Nothing is sent on this channel: `recv` returns when all threads have dropped their ends.
         while ended.recv().await.is_some() {}
         status.end(End { why, stats });
     }
@@ -455,7 +455,8 @@ fn take<T>(into: &mut Vec<T>, most: usize, mut next: impl FnMut() -> Option<T>) 
     }
 }
 
-/// The only timer of the driver. It is never set to a later time. After an early alarm, it is set again.
+/// The only timer of the driver. The timer is never set to a later time. After an early alarm, the timer is
+/// set again.
 struct Alarm {
     sleep: Pin<Box<Sleep>>,
     at: Time,

@@ -21,7 +21,7 @@ use wavetank_raft::{ClusterId, ConfigError, Leader, Refusal, RequestError, Serve
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum CallError {
-    /// This server does not lead. Nothing was done. The value is the leader, if this server knows it.
+    /// This server does not lead. Nothing was done. The value is the leader, if this server knows the leader.
     NotLeader(Option<Leader>),
     /// The configuration for the bootstrap has no vote for this server. Nothing was done.
     NotVoter,

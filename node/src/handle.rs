@@ -97,8 +97,8 @@ pub struct Applied {
 }
 
 impl Raft {
-    /// Makes the builder of a server. HashiCorp: the arguments `conf`, `fsm` and `trans` of `NewRaft`. The
-    /// builder takes the stores and starts the server.
+    /// Makes the builder of a server. In HashiCorp Raft, these values are the arguments `conf`, `fsm` and
+    /// `trans` of `NewRaft`. The builder takes the stores and starts the server.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -118,8 +118,8 @@ impl Raft {
         RaftBuilder::new(config, fsm, transport)
     }
 
-    /// Bootstraps a new cluster with this configuration. HashiCorp: `BootstrapCluster`. Call this method on
-    /// one server, or on all servers with the same configuration.
+    /// Bootstraps a new cluster with this configuration. In HashiCorp Raft, this method is
+    /// `BootstrapCluster`. Call this method on one server, or on all servers with the same configuration.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -137,8 +137,8 @@ impl Raft {
         self.ask(Call::Bootstrap(configuration), Until::FOREVER).await.map(|_| ())
     }
 
-    /// Applies a command on every server, and returns the response of this server's state machine. HashiCorp:
-    /// `Apply`.
+    /// Applies a command on every server, and returns the response of this server's state machine. In
+    /// HashiCorp Raft, this method is `Apply`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -180,7 +180,7 @@ impl Raft {
     }
 
     /// Applies a command with extensions. The extensions are bytes in the same entry; this library does not
-    /// interpret these bytes. HashiCorp: `ApplyLog`.
+    /// interpret these bytes. In HashiCorp Raft, this method is `ApplyLog`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -203,7 +203,7 @@ impl Raft {
     }
 
     /// Waits until this server has applied all commands that were proposed before the call. Returns the index
-    /// of the barrier in the log. HashiCorp: `Barrier`.
+    /// of the barrier in the log. In HashiCorp Raft, this method is `Barrier`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -219,7 +219,8 @@ impl Raft {
         self.propose(Call::Barrier, Until::after(timeout)).await.map(calls::index)
     }
 
-    /// Waits until a quorum has confirmed that this server still leads. HashiCorp: `VerifyLeader`.
+    /// Waits until a quorum has confirmed that this server still leads. In HashiCorp Raft, this method is
+    /// `VerifyLeader`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -274,7 +275,8 @@ impl Raft {
         self.ask(Call::Read(ReadPath::Lease), Until::FOREVER).await.map(calls::index)
     }
 
-    /// Takes a snapshot immediately, and returns the description of the snapshot. HashiCorp: `Snapshot`.
+    /// Takes a snapshot immediately, and returns the description of the snapshot. In HashiCorp Raft, this
+    /// method is `Snapshot`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -291,8 +293,8 @@ impl Raft {
         self.ask(Call::Snapshot, Until::FOREVER).await.map(calls::snapshotted)
     }
 
-    /// Replaces the state of the state machine on every server, at the same index of the log. HashiCorp:
-    /// `Restore`. The new state is one entry of the log. Returns the index of the entry.
+    /// Replaces the state of the state machine on every server, at the same index of the log. In HashiCorp
+    /// Raft, this method is `Restore`. The new state is one entry of the log. Returns the index of the entry.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -310,7 +312,8 @@ impl Raft {
         self.propose(Call::Restore(state.into()), Until::after(timeout)).await.map(calls::index)
     }
 
-    /// Replaces the settings that may change while the server runs. HashiCorp: `ReloadConfig`.
+    /// Replaces the settings that may change while the server runs. In HashiCorp Raft, this method is
+    /// `ReloadConfig`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -332,8 +335,8 @@ impl Raft {
         self.ask(Call::Reload(reloadable), Until::FOREVER).await.map(|_| ())
     }
 
-    /// Stops the server, and waits until the server has closed the stores and the transport. HashiCorp:
-    /// `Shutdown`. Unanswered calls fail. A second call of this method has no effect.
+    /// Stops the server, and waits until the server has closed the stores and the transport. In HashiCorp
+    /// Raft, this method is `Shutdown`. Unanswered calls fail. A second call of this method has no effect.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));

@@ -7,8 +7,8 @@ use std::pin::pin;
 use std::task::Poll;
 use wavetank_raft::store::{StoreError, StoreErrorKind};
 
-/// Runs the future of the task `name`. If the future panics, returns a store error, which is the reason why
-/// the server stops.
+/// Runs the future of the task `name`. Returns a store error if the future panics. This error is the reason
+/// why the server stops.
 pub(crate) async fn caught<T>(name: &str, future: impl Future<Output = T>) -> Result<T, StoreError> {
     let mut future = pin!(future);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {

@@ -1,7 +1,7 @@
 //! The interface between the driver and a network, and two networks.
 //!
-//! A transport sends calls and answers to other servers. It may lose any of them, and it reports no loss: the
-//! protocol sends them again.
+//! A transport sends calls and answers to other servers. A transport may lose any call or answer, and reports
+//! no loss: the protocol sends the calls again.
 
 mod inmem;
 mod tcp;
@@ -46,7 +46,7 @@ pub trait Transport: Send + Sync + 'static {
     /// queue is full, the call is lost.
     fn send(&self, call: Outgoing);
 
-    /// Closes the transport. Nothing arrives after that.
+    /// Closes the transport. Nothing arrives after this call.
     fn close(&self);
 }
 
@@ -58,11 +58,11 @@ pub type Inbox = mpsc::Sender<Arrival>;
 pub struct Local {
     /// The name of the server.
     pub id: ServerId,
-    /// The address at which peers reach it.
+    /// The address at which peers reach the server.
     pub address: ServerAddress,
     /// The protocol version that the server speaks.
     pub protocol_version: u8,
-    /// The cluster to which it belongs. The server sets it while it runs.
+    /// The cluster to which the server belongs. The server sets this value while the server runs.
     pub cluster: LocalCluster,
 }
 
@@ -107,7 +107,8 @@ pub enum Arrival {
         /// The reason that the peer gives.
         why: String,
     },
-    /// An entry is too large for a message, and was not sent. It is reported once for each entry and peer.
+    /// An entry is too large for a message, and was not sent. The transport reports such an entry once for
+    /// each peer.
     TooLarge {
         /// The peer that does not get the entry.
         to: NodeId,
@@ -120,7 +121,7 @@ pub enum Arrival {
     },
     /// A task of the transport has panicked. The server stops with this error.
     Failed(StoreError),
-    /// The dialect of a peer is now known. Before this, the server assumes Wavetank's dialect.
+    /// The dialect of a peer is now known. Until then, the server assumes Wavetank's dialect.
     Speaks {
         /// The peer whose dialect is known.
         peer: NodeId,
@@ -129,7 +130,8 @@ pub enum Arrival {
     },
 }
 
-/// Takes the answer to one call. If it is dropped without an answer, the caller gets no answer or a refusal.
+/// Takes the answer to one call. If this value is dropped without an answer, the caller gets no answer or a
+/// refusal.
 pub struct Replier(Box<dyn FnOnce(Result<Response, String>) + Send>);
 
 impl Replier {

@@ -5,10 +5,10 @@
 //! and a map or nil. [`Scan`] finds the end of a message in a stream. The functions in this module convert
 //! between whole messages and bytes. Sockets are in [`transport`](crate::transport).
 //!
-//! Some data has no place in HashiCorp's messages. It is in additional fields of the map, which HashiCorp's
-//! decoder skips. These fields are sent only between servers that know each other as Wavetank servers
-//! ([`Dialect`]); to other servers, the bytes are those of HashiCorp's library. The only exception is the old
-//! half of a joint configuration. It is always written, and a Go server skips it.
+//! Some data has no place in HashiCorp's messages. Such data is in additional fields of the map, which
+//! HashiCorp's decoder skips. These fields are sent only between servers that know each other as Wavetank
+//! servers ([`Dialect`]); to other servers, the bytes are those of HashiCorp's library. The only exception is
+//! the old half of a joint configuration. This half is always written, and a Go server skips this half.
 
 mod convert;
 mod entry;
@@ -43,9 +43,11 @@ pub struct Header {
     pub id: Option<ServerId>,
     /// The address of the sender.
     pub address: Option<ServerAddress>,
-    /// The intended receiver, if the call names one. Only our servers do so, and never in an answer.
+    /// The intended receiver, if the call names a receiver. Only our servers name a receiver, and never in an
+    /// answer.
     pub to: Option<ServerId>,
-    /// The cluster of the sender, if the sender says it. Only our servers do so, and never in an answer.
+    /// The cluster of the sender, if the sender names its cluster. Only our servers name their cluster, and
+    /// never in an answer.
     pub cluster: Option<ClusterId>,
     /// The dialect, which decides which fields are written.
     pub dialect: Dialect,
@@ -125,17 +127,18 @@ impl Kind {
     }
 }
 
-/// Appends a call. Of InstallSnapshot only the head; the snapshot's bytes follow as they are.
+/// Appends a call. Appends only the head of an InstallSnapshot call; the unchanged bytes of the snapshot
+/// follow.
 pub fn encode_request(header: &Header, request: &Request, out: &mut Vec<u8>) {
     out.push(Kind::of(request) as u8);
     convert::put_request(header, request, &mut Packer::new(out));
 }
 
-/// Reads a call, whole and alone. Of InstallSnapshot only the head: a piece without bytes, at
-/// offset zero.
+/// Reads a whole call, from bytes that contain nothing else. Reads only the head of an InstallSnapshot call:
+/// a piece without bytes, at offset zero.
 ///
 /// # Errors
-/// Returns an error if the bytes are no such message.
+/// Returns an error if the bytes are not exactly one such message.
 pub fn decode_request(bytes: &[u8]) -> Result<(Header, Request), WireError> {
     let (number, rest) = bytes.split_first().ok_or(WireError::Truncated)?;
     let mut input = Unpacker::new(rest);
@@ -164,10 +167,10 @@ pub fn encode_refusal(words: &str, out: &mut Vec<u8>) {
     out.nil();
 }
 
-/// Reads the answer to a call of that kind, whole and alone.
+/// Reads a whole answer to a call of this kind, from bytes that contain nothing else.
 ///
 /// # Errors
-/// Returns an error if the bytes are no such message.
+/// Returns an error if the bytes are not exactly one such message.
 pub fn decode_reply(kind: Kind, bytes: &[u8]) -> Result<Reply, WireError> {
     const WORDS_MAX: usize = 4096;
     let mut input = Unpacker::new(bytes);

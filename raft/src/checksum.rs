@@ -84,7 +84,8 @@ pub fn of(bytes: &[u8]) -> u64 {
 }
 
 /// Compares the size (in bytes) and the checksum of a snapshot with its description `announced`. A zero in
-/// the description means unknown and is not compared. Returns the description with `size` and `checksum`.
+/// the description means that the value is unknown; such a value is not compared. Returns the description
+/// with `size` and `checksum`.
 ///
 /// # Errors
 /// Returns [`StoreErrorKind::Corrupt`] if the size or the checksum differs.
@@ -107,8 +108,8 @@ mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
 
-    /// The second value is the check value of CRC-64/XZ. Another program computed the third one,
-    /// for more bytes than one step takes.
+    /// The second value is the check value of CRC-64/XZ. Another program computed the third value, from more
+    /// bytes than one step of the loop handles.
     #[test]
     fn checksums_are_those_of_other_programs() {
         assert_eq!(of(b""), 0);

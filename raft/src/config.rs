@@ -17,7 +17,7 @@ use core::time::Duration;
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Config {
     /// The protocol version that the server speaks: 2 or 3. Version 1 is HashiCorp's protocol before 2017;
-    /// this library does not support it.
+    /// this library does not support version 1.
     pub protocol_version: u8,
     /// The base of a follower's election timer (at least 5 ms). A follower that does not hear from the leader
     /// campaigns after a random time of one to two times this value. A leader sends a heartbeat every tenth
@@ -40,12 +40,12 @@ pub struct Config {
     /// this limit is sent alone. HashiCorp limits only the number of entries; etcd calls this setting
     /// `MaxSizePerMsg`.
     pub max_append_bytes: u64,
-    /// The maximum size in bytes of a command with its extensions, and of the state of a restore (at least
-    /// 1). The leader refuses a larger command or state. All servers must have the same value. HashiCorp has
-    /// no limit and suggests 512 KiB (`SuggestedMaxDataSize`).
+    /// The maximum size in bytes of a command with its extensions, and of the state of a restore
+    /// (at least 1). The leader refuses a larger command or state. All servers must have the same value.
+    /// HashiCorp Raft has no limit and suggests 512 KiB (`SuggestedMaxDataSize`).
     pub max_command_bytes: u64,
     /// The maximum number of unanswered AppendEntries requests with entries for each follower (at least 1).
-    /// HashiCorp: `MaxRPCsInFlight`.
+    /// In HashiCorp Raft, this setting is `MaxRPCsInFlight`.
     pub max_inflight: u64,
     /// True if a leader shuts down after the commit of a configuration in which this leader has no vote.
     pub shutdown_on_remove: bool,
@@ -57,7 +57,7 @@ pub struct Config {
     pub snapshot_interval: Duration,
     /// A new snapshot is due when the log has grown by this number of entries since the last snapshot.
     pub snapshot_threshold: u64,
-    /// A leader steps down if it has not heard from a quorum for this time (at least 5 ms and not above
+    /// A leader steps down if no quorum has answered the leader for this time (at least 5 ms and not above
     /// `heartbeat_timeout`). Reads under a lease rely on this time. Therefore all servers must have the same
     /// value.
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
@@ -325,7 +325,7 @@ pub struct CacheLimits {
     /// The maximum number of entries.
     pub entries: u64,
     /// The maximum sum of the [`weight`](crate::Entry::weight)s of the entries, in bytes. The last entry
-    /// stays in memory even if its weight is above this limit.
+    /// stays in memory even if the weight of this entry is above the limit.
     pub bytes: u64,
 }
 

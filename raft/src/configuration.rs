@@ -48,7 +48,7 @@ impl Member {
 ///
 /// 1. In each list, ids and addresses are not empty and occur once. No two ids of a list have the
 ///    same [`NodeId`].
-/// 2. Each list that is in force has at least one voter.
+/// 2. Each list of voters that the configuration uses has at least one voter.
 /// 3. `outgoing` has the old members in a joint configuration, and is empty otherwise.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -58,7 +58,7 @@ pub struct Configuration {
     outgoing: Vec<Member>,
 }
 
-/// The lists of a configuration before its invariants are checked.
+/// The lists of a configuration before the invariants of the configuration are checked.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct UncheckedConfiguration {
@@ -128,7 +128,7 @@ impl fmt::Display for ConfigurationError {
             }
             Self::NoVoter => write!(f, "need at least one voter in configuration"),
             Self::Joint => write!(f, "the configuration is joint: try again when it is no longer joint"),
-            Self::NotJoint => write!(f, "no joint configuration is in force"),
+            Self::NotJoint => write!(f, "the configuration is not joint"),
         }
     }
 }
@@ -174,7 +174,8 @@ impl Configuration {
         &self.outgoing
     }
 
-    /// True if the configuration is joint: two sets of voters are in force.
+    /// True if the configuration is joint: it has two sets of voters, and each decision needs a quorum of
+    /// both sets.
     #[must_use]
     pub const fn is_joint(&self) -> bool {
         !self.outgoing.is_empty()

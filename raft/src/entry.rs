@@ -5,10 +5,10 @@ use crate::types::{Index, LogId, Term};
 use alloc::sync::Arc;
 
 /// The bytes of a command, of a state or of a piece of a snapshot. Clones share the bytes, so messages and
-/// writes need not copy them.
+/// writes need not copy the bytes.
 pub type Data = Arc<[u8]>;
 
-/// Consecutive entries. Clones share the entries, so messages and writes need not copy them.
+/// Consecutive entries. Clones share the entries, so messages and writes need not copy the entries.
 pub type Entries = Arc<[Entry]>;
 
 /// One entry of the log.
@@ -32,13 +32,14 @@ pub enum Payload {
     Command(Data),
     /// A command with extensions, for example for middleware.
     Extended(Arc<Extended>),
-    /// An entry without content. When the barrier is applied, all entries before it have been applied.
+    /// An entry without content. When the barrier is applied, all entries before the barrier have been
+    /// applied.
     Barrier,
     /// A complete state that replaces the state of the state machine. A quorum commits this entry like any
     /// other entry. HashiCorp Raft restores the state only on the leader, and sends the state to the
     /// followers as a snapshot.
     Restore(Data),
-    /// The configuration that is in force from this entry on, even before this entry is committed (thesis
+    /// The configuration that servers use from this entry on, even before this entry is committed (thesis
     /// §4.1).
     Configuration(Arc<Configuration>),
 }
@@ -49,7 +50,7 @@ pub enum Payload {
 pub struct Extended {
     /// The bytes of the command.
     pub data: Data,
-    /// Bytes that are stored beside the command. This library does not interpret them.
+    /// Bytes that are stored beside the command. This library does not interpret these bytes.
     pub extensions: Data,
 }
 

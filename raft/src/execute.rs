@@ -1,8 +1,8 @@
 //! The executors: they carry out a server's actions on the traits in [`store`](crate::store).
 //!
-//! One executor runs the log and the vote record, another one runs the state machine, and both use
-//! the snapshots. In the simulator they run at virtual times; in a real node each has its own
-//! thread. They make no decisions of the protocol.
+//! One executor runs the log and the vote record, another executor runs the state machine, and both use the
+//! snapshots. In the simulator the executors run at virtual times; in a real node each executor has its own
+//! thread. The executors make no decisions of the protocol.
 
 mod log_record;
 mod machine;
@@ -24,7 +24,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// The key of the vote record in the stable store. Term and vote are one record. HashiCorp Raft writes three
-/// records; a crash between these writes can lose a vote (its issue #661).
+/// records; a crash between these writes can lose a vote (HashiCorp Raft issue #661).
 pub const HARD_STATE: &[u8] = b"HardState";
 
 /// The key of the [`LogRecord`].
@@ -45,19 +45,19 @@ pub struct Storage<L, S> {
 /// The state that a server reads from its stores when it starts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Recovered {
-    /// The vote record; term 0 without a vote if none is stored.
+    /// The vote record; term 0 without a vote if no record is stored.
     pub hard_state: HardState,
-    /// The log as it is stored.
+    /// The log that the store holds.
     pub log: LogImage,
     /// The description of the newest readable snapshot; `None` if there is no snapshot.
     pub snapshot: Option<Arc<SnapshotMeta>>,
-    /// The position of the last [`LogOp::CatchUp`]; zero if there was none.
+    /// The position of the last [`LogOp::CatchUp`]; zero if no such position was stored.
     pub catch_up: LogId,
 }
 
 impl Recovered {
-    /// Checks that the recovered snapshot and log reach the end of the newest snapshot. An older
-    /// snapshot may replace a damaged one only if the log continues it. Otherwise the server would
+    /// Checks that the recovered snapshot and log reach the end of the newest snapshot. An older snapshot may
+    /// replace a damaged snapshot only if the log continues the older snapshot. Otherwise the server would
     /// have forgotten entries that it acknowledged, and could vote to replace them.
     ///
     /// # Errors
@@ -71,12 +71,12 @@ impl Recovered {
     }
 }
 
-/// Reads the state with which a server starts. Damaged data is always an error: a server that does
-/// not know its whole state must not start, because it could vote wrongly. Only writes that were
-/// never reported as durable may be missing. The stores remove the rest of such writes themselves.
+/// Reads the state with which a server starts. Damaged data is always an error: a server that does not know
+/// its whole state must not start, because it could vote wrongly. Only writes that were never reported as
+/// durable may be missing. The stores themselves remove the rest of such writes.
 ///
 /// # Errors
-/// Returns an error if a store fails, if its content is damaged, or if there is a gap between the
+/// Returns an error if a store fails, if the content of a store is damaged, or if there is a gap between the
 /// snapshot and the log.
 pub fn recover<L: LogStore, S: StableStore, N: SnapshotStore>(
     storage: &mut Storage<L, S>,
@@ -90,12 +90,12 @@ pub fn recover<L: LogStore, S: StableStore, N: SnapshotStore>(
 
 impl<L: LogStore, S: StableStore> Storage<L, S> {
     /// Reads the vote record and the whole log. If the log ends before `snapshot` or conflicts with
-    /// it, the log is deleted: the snapshot includes all of its entries that were committed.
+    /// `snapshot`, the log is deleted: the snapshot includes all entries of this log that were committed.
     ///
     /// # Errors
     /// Returns an error if a store fails, if the vote record or the log is missing although the server had
-    /// entries, if the log has a gap or begins after the end of the snapshot, or if a term is lower than
-    /// the term before it.
+    /// entries, if the log has a gap or begins after the end of the snapshot, or if an entry has a lower term
+    /// than the entry before.
     pub fn recover(
         &mut self,
         snapshot: Option<Arc<SnapshotMeta>>,
@@ -117,8 +117,8 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     }
 
     /// Returns the vote record of a blank server. A server stores the vote record before its first entry and
-    /// its first snapshot. If only the vote record is missing, it was lost, and the server could vote a
-    /// second time in a term.
+    /// its first snapshot. If only the vote record is missing, the record was lost, and the server could vote
+    /// a second time in a term.
     fn expect_blank(&self, snapshot: LogId) -> Result<HardState, StoreError> {
         let last = self.log.last_index()?.max(snapshot.index);
         if last == Index::ZERO {
@@ -194,11 +194,12 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         Err(StoreError::new(StoreErrorKind::Corrupt, what))
     }
 
-    /// Carries out one write: first the vote record, then the log. When it returns, the write is
+    /// Carries out one write: first the vote record, then the log. When the method returns `Ok`, the write is
     /// durable.
     ///
     /// # Errors
-    /// Returns an error if a store fails. In that case its content is unknown, and the server must stop.
+    /// Returns an error if a store fails. In that case the content of the store is unknown, and the server
+    /// must stop.
     pub fn persist(&mut self, write: &Write) -> Result<(), StoreError> {
         if let Some(hard_state) = write.hard_state {
             self.persist_hard_state(hard_state)?;
@@ -251,8 +252,8 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     }
 }
 
-/// Encodes the vote record as it is stored under [`HARD_STATE`]. Stores that write it together with
-/// the log need this.
+/// Encodes the vote record as it is stored under [`HARD_STATE`]. Stores that write the record together with
+/// the log need this encoding.
 #[must_use]
 pub fn encode_hard_state(hard_state: HardState) -> Vec<u8> {
     let mut record = Vec::with_capacity(17);
@@ -305,8 +306,8 @@ pub struct Snapshots<N: SnapshotStore> {
     outgoing: Vec<(Arc<SnapshotMeta>, N::Source)>,
 }
 
-/// The maximum number of open snapshots. Two followers may receive different snapshots at the same time.
-/// Opening a snapshot reads all of it, and the store may no longer have the older one.
+/// The maximum number of open snapshots. Two followers may receive different snapshots at the same time. To
+/// open a snapshot, the store reads the whole snapshot, and the store may no longer have the older snapshot.
 const SOURCES_MAX: usize = 2;
 
 /// A snapshot whose first pieces are written.
@@ -323,11 +324,12 @@ impl<N: SnapshotStore> Snapshots<N> {
         Self { store, incoming: None, outgoing: Vec::new() }
     }
 
-    /// Returns the newest readable snapshot. If newer ones are damaged, an older one is used
+    /// Returns the newest readable snapshot. If newer snapshots are damaged, an older snapshot is used
     /// (HashiCorp Raft issue #85).
     ///
     /// # Errors
-    /// Returns an error if the store fails, or if it has snapshots and none is readable.
+    /// Returns an error if the store fails, or if the store has snapshots but cannot read any of these
+    /// snapshots.
     pub fn newest(&self) -> Result<Option<Arc<SnapshotMeta>>, StoreError> {
         let mut damage = None;
         for meta in self.store.list()? {
@@ -340,7 +342,7 @@ impl<N: SnapshotStore> Snapshots<N> {
     }
 
     /// Carries out [`StoreJob::ReadSnapshot`](crate::StoreJob::ReadSnapshot). Returns `None` if a newer
-    /// snapshot has replaced this one.
+    /// snapshot has replaced this snapshot.
     ///
     /// # Errors
     /// Returns an error if the store fails, the snapshot is damaged, or `last` is `None` and there is no
@@ -356,7 +358,7 @@ impl<N: SnapshotStore> Snapshots<N> {
             Some(last) => last,
             None => match self.newest()? {
                 Some(meta) => meta.last,
-                // A leader reads the newest snapshot only after its log was compacted up to it.
+                // A leader reads the newest snapshot only after its log was compacted up to this snapshot.
                 None => {
                     let what = "the log was compacted, but all snapshots are missing";
                     return Err(StoreError::new(StoreErrorKind::NotFound, what));

@@ -4,12 +4,12 @@
 //!
 //! - [`Node::step`] is the protocol: elections, replication, membership, reads, transfers. It takes
 //!   an [`Input`], changes its state, and returns [`Effect`]s for its driver.
-//! - [`Server::step`] is a complete server: it adds client calls with exactly one outcome each, the
-//!   state machine, snapshots and statistics. It takes an [`Event`] and returns [`Action`]s. The
-//!   executors in [`execute`] carry them out on the traits in [`store`].
+//! - [`Server::step`] is a complete server: it adds client calls with exactly one outcome each, the state
+//!   machine, snapshots and statistics. It takes an [`Event`] and returns [`Action`]s. The executors in
+//!   [`execute`] carry these actions out on the traits in [`store`].
 //!
-//! This crate never reads a clock, draws a random number, starts a thread, uses the network or
-//! opens a file. The driver may carry out each effect and action as soon as it gets it.
+//! This crate never reads a clock, draws a random number, starts a thread, uses the network or opens a file.
+//! The driver may carry out each effect and action at once.
 //!
 //! A reader of the source may begin with `node/io.rs`, then read `node.rs` and `role/follower.rs`.
 

@@ -150,8 +150,8 @@ impl Log {
     }
 
     /// Returns the last position whose index is at most `limit.index` and whose term is at most `limit.term`.
-    /// If there is no such position, returns the base. The leader and the follower use this function to skip
-    /// a whole term per round trip while the leader looks for the last matching entry (thesis §3.5).
+    /// Returns the base if there is no such position. The leader and the follower use this function to skip a
+    /// whole term per round trip while the leader looks for the last matching entry (thesis §3.5).
     pub(crate) fn last_not_above(&self, limit: LogId) -> LogId {
         let mut index = limit.index.min(self.last.index);
         for run in self.runs.iter().rev() {
@@ -165,8 +165,8 @@ impl Log {
         self.base
     }
 
-    /// Returns the index of the first cached entry. If the cache is empty, returns the index after
-    /// the last entry.
+    /// Returns the index of the first cached entry. Returns the index after the last entry if the cache is
+    /// empty.
     pub(crate) fn cached_from(&self) -> Index {
         Index(self.last.index.0 + 1 - self.cache.len() as u64)
     }
@@ -182,7 +182,7 @@ impl Log {
     }
 
     /// Returns entries from `first` on, within the limits of one message. Returns `None` if the entry at
-    /// `first` is not in memory. The entry at `first` is always included, even if it is larger than
+    /// `first` is not in memory. The entry at `first` is always included, even if this entry is larger than
     /// `max_append_bytes`. Otherwise the leader would never send this entry.
     pub(crate) fn slice(&self, first: Index, settings: &Settings) -> Option<Entries> {
         let from = self.cached_from();

@@ -1,5 +1,5 @@
-//! The configuration in force is the latest configuration in the log, committed or not (thesis §4.1). Earlier
-//! configurations are kept as long as a truncation of the log can bring these configurations back into force.
+//! A server uses the latest configuration in the log, committed or not (thesis §4.1). Earlier configurations
+//! are kept as long as a truncation of the log can make an earlier configuration the latest again.
 
 use crate::configuration::Configuration;
 use crate::quorum::Voters;
@@ -41,7 +41,7 @@ impl Membership {
         before.is_some() && latest.is_some() && before != latest
     }
 
-    /// Returns the index of the latest configuration; zero if there is none.
+    /// Returns the index of the latest configuration; zero if there is no configuration.
     pub(crate) fn index(&self) -> Index {
         self.stack.last().map_or(Index::ZERO, |(index, _)| *index)
     }

@@ -177,7 +177,7 @@ pub struct TimeoutNowResponse {
 pub struct SnapshotMeta {
     /// The position of the last entry that the snapshot includes.
     pub last: LogId,
-    /// The configuration in force at `last`.
+    /// The latest configuration in the log up to `last`.
     pub configuration: Configuration,
     /// The index of the entry with this configuration in the log.
     pub configuration_index: Index,

@@ -147,7 +147,8 @@ impl Node {
                 }
                 m.term
             }
-            // A pre-vote changes nothing here: it asks whether an election could be won (§9.6).
+            // A pre-vote changes nothing here: the candidate only asks whether it could win an election
+            // (§9.6).
             Request::RequestPreVote(m) => {
                 let granted = !self.is_bound_to_leader(from, now)
                     && self.state.term < m.term
@@ -253,7 +254,7 @@ impl Node {
         self.state.reply(from, rpc, Response::RequestVote(answer));
     }
 
-    /// Answers a request of an older term. The request changes nothing, and its sender learns the
+    /// Answers a request of an older term. The request changes nothing. The sender of the request learns the
     /// newer term from the response.
     fn reply_stale(&mut self, from: NodeId, rpc: RpcId, request: &Request, now: Time) {
         let term = self.state.term;
@@ -314,8 +315,8 @@ impl Node {
                 ballot.on_vote(from, rpc, m.granted, fx);
                 pre_elected(ballot.vote_result(&self.state))
             }
-            // The response is to a request of an earlier role or term, or to TimeoutNow. A transfer
-            // does not end when TimeoutNow is answered; it ends when another server leads.
+            // The response is to a request of an earlier role or term, or to TimeoutNow. A transfer does not
+            // end when TimeoutNow is answered; the transfer ends when another server leads.
             (Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_), _) => {
                 NodeState::ignore(Ignored::UnknownRpc, fx);
                 Transition::Stay

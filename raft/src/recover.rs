@@ -1,8 +1,9 @@
 //! Disaster recovery: gives a new membership to a cluster that has permanently lost its quorum.
 //!
-//! HashiCorp: `HasExistingState` and `RecoverCluster`. Stop all remaining servers. Run [`recover_cluster`] on
-//! each of them with the same new configuration, then start them again. After that, all entries of their logs
-//! count as committed, even if they were not committed before.
+//! In HashiCorp Raft, the functions of this module are `HasExistingState` and `RecoverCluster`. Stop all
+//! remaining servers. Run [`recover_cluster`] on each of these servers with the same new configuration, then
+//! start these servers again. After the start, all entries of their logs count as committed, even if an entry
+//! was not committed before.
 
 use crate::config::CacheLimits;
 use crate::configuration::Configuration;
@@ -19,10 +20,11 @@ use alloc::vec::Vec;
 /// The maximum number of entries in one batch.
 const BATCH: u64 = 1024;
 
-/// True if the stores hold a term, an entry or a snapshot. HashiCorp: `HasExistingState`.
+/// True if the stores hold a term, an entry or a snapshot. In HashiCorp Raft, this function is
+/// `HasExistingState`.
 ///
 /// # Errors
-/// Returns an error if a store fails or its content is damaged.
+/// Returns an error if a store fails, or if the content of a store is damaged.
 pub fn has_existing_state<L: LogStore, S: StableStore, N: SnapshotStore>(
     storage: &mut Storage<L, S>,
     snapshots: &Snapshots<N>,
@@ -31,9 +33,9 @@ pub fn has_existing_state<L: LogStore, S: StableStore, N: SnapshotStore>(
     Ok(found.hard_state.term != Term(0) || found.log.last().index != Index::ZERO)
 }
 
-/// Gives a new membership to the stores of one server. HashiCorp: `RecoverCluster`.
+/// Gives a new membership to the stores of one server. In HashiCorp Raft, this function is `RecoverCluster`.
 ///
-/// It applies the snapshot and the whole log to `machine`, stores the state as a new snapshot with
+/// The function applies the snapshot and the whole log to `machine`, stores the state as a new snapshot with
 /// `configuration`, and then empties the log. The vote record does not change. Do not use `machine`
 /// afterwards. Returns the description of the new snapshot.
 ///

@@ -1,4 +1,4 @@
-//! The roles. Each variant owns the data that only its role needs, and a change of role drops that data.
+//! The roles. Each variant owns the data that only this role needs, and a change of the role drops this data.
 //!
 //! A handler returns a [`Transition`] if the role must change. Only [`Node`](crate::Node) changes the role.
 

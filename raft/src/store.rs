@@ -20,24 +20,27 @@ use core::fmt;
 /// A replicated state machine. The same entries in the same order must lead to the same state and
 /// the same responses on every server.
 pub trait Fsm {
-    /// The state at one moment. It is read while later commands are applied.
+    /// The state at one moment. The executor reads this state while later commands are applied.
     type Snapshot: FsmSnapshot;
 
     /// Applies a committed command and returns the response.
     fn apply(&mut self, command: &Command<'_>) -> Data;
 
     /// Applies commands in order. Returns exactly one response for each command. The executor calls this
-    /// method. Override it to do work once per batch, for example to take a lock. HashiCorp: `BatchingFSM`.
+    /// method. Override this method to do work once per batch, for example to lock a mutex. In HashiCorp
+    /// Raft, this method is `ApplyBatch` of `BatchingFSM`.
     fn apply_batch(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
         commands.iter().map(|command| self.apply(command)).collect()
     }
 
-    /// Handles a committed configuration. The executor calls this method. HashiCorp: `ConfigurationStore`.
+    /// Handles a committed configuration. The executor calls this method. In HashiCorp Raft, this method is
+    /// `StoreConfiguration` of `ConfigurationStore`.
     fn configured(&mut self, index: Index, configuration: &Configuration) {
         let _ = (index, configuration);
     }
 
-    /// Captures the state. This must take little time, because no command is applied during it.
+    /// Captures the state. The capture must take little time, because no command is applied during the
+    /// capture.
     ///
     /// # Errors
     /// Returns an error if the state cannot be captured. In that case no snapshot is taken.
@@ -47,7 +50,8 @@ pub trait Fsm {
     ///
     /// # Errors
     /// Returns an error if the snapshot is invalid. In that case the state must not change. If a state
-    /// machine refuses a user's restore, it must do so on every server; the cluster then continues.
+    /// machine refuses a user's restore, the state machines of all other servers must refuse the restore too;
+    /// the cluster then continues.
     fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError>;
 }
 
@@ -93,13 +97,14 @@ pub trait LogStore {
     /// Returns an error if the store fails or the entry is damaged.
     fn get_log(&self, index: Index) -> Result<Option<Entry>, StoreError>;
 
-    /// Stores consecutive entries. They are durable on return.
+    /// Stores consecutive entries. When the method returns `Ok`, the entries are durable.
     ///
     /// # Errors
     /// Returns an error if the store fails. In that case the content of the store is unknown.
     fn store_logs(&mut self, entries: &[Entry]) -> Result<(), StoreError>;
 
-    /// Deletes the entries from `min` to `max`, both included. The deletion is durable on return.
+    /// Deletes the entries from `min` to `max`, both included. When the method returns `Ok`, the deletion is
+    /// durable.
     ///
     /// # Errors
     /// Returns an error if the store fails. In that case the content of the store is unknown.
@@ -114,11 +119,12 @@ pub trait LogStore {
 
 /// The store of a few small records.
 pub trait StableStore {
-    /// Stores a record. The record is durable on return. The write is atomic: a crash leaves either the old
-    /// or the new record.
+    /// Stores a record. When the method returns `Ok`, the record is durable. The write is atomic: a crash
+    /// leaves either the old or the new record.
     ///
     /// # Errors
-    /// Returns an error if the store fails. In that case it is unknown which of the two records it holds.
+    /// Returns an error if the store fails. In that case it is unknown which of the two records the store
+    /// holds.
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError>;
 
     /// Returns a record; `None` if there is no record with this key.
@@ -141,17 +147,17 @@ pub trait SnapshotStore {
     /// The reader of a snapshot.
     type Source: SnapshotSource;
 
-    /// Begins a snapshot. The size and the checksum in `meta` are the expected values, or zero if they are
-    /// unknown.
+    /// Begins a snapshot. The size and the checksum in `meta` are the expected values, or zero if the values
+    /// are unknown.
     ///
     /// # Errors
     /// Returns an error if the store fails.
     fn create(&mut self, meta: &SnapshotMeta) -> Result<Self::Sink, StoreError>;
 
     /// Makes a snapshot durable and visible. Also deletes old snapshots above the number to retain, but never
-    /// this snapshot or a newer one, even if this snapshot is the oldest. The server loads the snapshot that
-    /// was closed, although a complete snapshot of an earlier leader may be newer. A state that was captured
-    /// before a leader's snapshot was installed may be closed before that snapshot is loaded.
+    /// this snapshot or a newer snapshot, even if this snapshot is the oldest. The server loads the snapshot
+    /// that was closed, although a complete snapshot of an earlier leader may be newer. A state that was
+    /// captured before a leader's snapshot was installed may be closed before that snapshot is loaded.
     ///
     /// # Errors
     /// Returns an error if the store fails, or if the size or the checksum is not the expected value. In that
@@ -165,7 +171,8 @@ pub trait SnapshotStore {
     fn list(&self) -> Result<Vec<Arc<SnapshotMeta>>, StoreError>;
 
     /// Returns the end of the newest snapshot in the store, even if this snapshot can no longer be read or
-    /// listed. The server has acknowledged all entries up to there, and must not start with less.
+    /// listed. The server has acknowledged all entries up to this end, and must not start without these
+    /// entries.
     ///
     /// # Errors
     /// Returns an error if the store fails.
@@ -191,8 +198,8 @@ pub trait SnapshotStore {
     fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, Self::Source), StoreError>;
 }
 
-/// The writer of a snapshot. It takes the bytes in order. If it is dropped without being closed, the store
-/// has no new snapshot.
+/// The writer of a snapshot. The writer accepts the bytes in order. If the writer is dropped without being
+/// closed, the store has no new snapshot.
 pub trait SnapshotSink {
     /// Writes the next bytes.
     ///
@@ -206,7 +213,8 @@ pub trait SnapshotSource {
     /// Returns the size of the snapshot in bytes.
     fn size(&self) -> u64;
 
-    /// Returns at most `limit` bytes from `offset` on. It returns fewer bytes only at the end.
+    /// Returns at most `limit` bytes from `offset` on. The method returns fewer bytes only at the end of the
+    /// snapshot.
     ///
     /// # Errors
     /// Returns an error if the store fails.

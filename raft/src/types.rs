@@ -1,7 +1,7 @@
 //! The basic types: terms, indexes, log positions, times, spans, names and addresses.
 //!
-//! Most of them are `Copy` and have an order. Each prints in a short fixed form, such as
-//! `n1 t3 i7`. This module has no rules of the protocol.
+//! Most types are `Copy` and have an order. Each type prints in a short fixed form, such as `n1 t3 i7`. This
+//! module has no rules of the protocol.
 //!
 //! The types serialise as newtypes with their own names. JSON shows only the number. A serialiser that
 //! compares states also sees the name, so it can distinguish a time from a term.
@@ -42,7 +42,7 @@ number!(
     Index, "i"
 );
 number!(
-    /// The number of a client request. The caller chooses it and must not use it twice. Each
+    /// The number of a client request. The caller chooses the number and must not use a number twice. Each
     /// request gets exactly one outcome.
     RequestId, "r"
 );
@@ -77,20 +77,20 @@ impl Index {
         Self(self.0 + 1)
     }
 
-    /// Returns the position before this one. The position before zero is zero.
+    /// Returns the position before this position. The position before zero is zero.
     #[must_use]
     pub const fn back(self) -> Self {
         Self(self.0.saturating_sub(1))
     }
 
-    /// Returns the position that is `count` entries after this one.
+    /// Returns the position that is `count` entries after this position.
     #[must_use]
     pub const fn plus(self, count: u64) -> Self {
         Self(self.0 + count)
     }
 
-    /// Returns the number of entries after `before`, up to and including this position. It is zero
-    /// if `before` is not an earlier position.
+    /// Returns the number of entries after `before`, up to and including this position. The result is zero if
+    /// `before` is not an earlier position.
     #[must_use]
     pub const fn since(self, before: Self) -> u64 {
         self.0.saturating_sub(before.0)
@@ -107,8 +107,8 @@ impl Token {
 
 /// A log position with the term of its entry.
 ///
-/// The derived order is the order of thesis §3.6.1: the terms are compared first, then the indexes. If `mine
-/// <= theirs`, a log that ends at `theirs` is at least as up-to-date as one that ends at `mine`.
+/// The derived order is the order of thesis §3.6.1: the terms are compared first, then the indexes. If
+/// `mine <= theirs`, a log that ends at `theirs` is at least as up-to-date as a log that ends at `mine`.
 ///
 /// ```
 /// use wavetank_raft::{LogId, Index, Term};
@@ -135,8 +135,8 @@ impl LogId {
         Self { term, index }
     }
 
-    /// True if an entry at this position may directly follow an entry at `last` in a log. The index
-    /// must be the next one, and the term must not be lower.
+    /// True if an entry at this position may directly follow an entry at `last` in a log. The index must be
+    /// the next index, and the term must not be lower.
     pub(crate) const fn may_follow(self, last: Self) -> bool {
         self.index.0 == last.index.0 + 1 && last.term.0 <= self.term.0
     }
@@ -269,12 +269,11 @@ impl fmt::Debug for Span {
     }
 }
 
-/// A server's id as a number of eight bytes. The protocol uses it in place of the [`ServerId`].
+/// A server's id as a number of eight bytes. The protocol uses this number in place of the [`ServerId`].
 ///
-/// Every server computes the same number from the same [`ServerId`], so the servers need no common
-/// table. An id of up to seven ASCII bytes is stored in the number unchanged, so it prints and
-/// sorts like the text. A longer id is hashed. A configuration in which two ids have the same
-/// number is refused.
+/// Every server computes the same number from the same [`ServerId`], so the servers need no common table. An
+/// id of up to seven ASCII bytes is stored in the number unchanged, so the number prints and sorts like the
+/// text. A longer id is hashed. A configuration in which two ids have the same number is refused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct NodeId(pub u64);
@@ -339,8 +338,8 @@ impl fmt::Debug for NodeId {
 
 /// The identity of a cluster. Its text has sixteen hexadecimal digits.
 ///
-/// The node makes it when the cluster is bootstrapped, and compares it with the identity in the calls of its
-/// peers. The protocol does not use it.
+/// The node makes the identity when the cluster is bootstrapped, and compares this identity with the identity
+/// in the calls of its peers. The protocol does not use the identity.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ClusterId(pub u64);
@@ -399,11 +398,11 @@ macro_rules! name {
 }
 
 name!(
-    /// The id of a server. A cluster must never use it for another server, not even later.
+    /// The id of a server. A cluster must never use this id for another server, not even later.
     ServerId
 );
 name!(
-    /// The network address of a server. Only the transport interprets it.
+    /// The network address of a server. Only the transport interprets the address.
     ServerAddress
 );
 

@@ -1,22 +1,28 @@
-//! The `wavetank` command, and the commands of other subjects. This module holds the arguments, one file per subcommand, the table, the
-//! progress bar and the exit status. The caller passes the scenarios.
+//! The `wavetank` command, and the commands of other subjects. This module holds the arguments, one file per
+//! subcommand, the table, the progress bar and the exit status. The caller passes the scenarios.
 //!
 //! Only this module uses threads and the wall clock. They cannot affect a run.
 
 mod args;
 mod bounds;
+mod branch_search;
 mod coverage;
 mod exit;
 mod explore;
+mod failures;
 mod file;
 mod format;
+mod history_page;
 mod inspect;
 mod judge;
 mod list;
+mod merge;
 mod name;
 mod pool;
 mod progress_bar;
 mod replay;
+mod report;
+mod report_file;
 mod run;
 mod shrink;
 mod streams;
@@ -24,6 +30,7 @@ mod sweep;
 mod table;
 mod tally;
 mod target;
+mod totals;
 
 pub use streams::Streams;
 
@@ -159,10 +166,14 @@ fn execute_run(suite: &Suite, command: RunCommand, streams: &mut Streams<'_>) ->
             run::run(&target, tracing, streams)
         }
         RunCommand::Sweep(arguments) => sweep::sweep(suite, &arguments, streams),
+        RunCommand::Merge(arguments) => merge::merge(suite, &arguments, streams),
         RunCommand::Replay(arguments) => replay::replay(suite, &arguments, streams),
         RunCommand::Shrink(arguments) => shrink::shrink(suite, &arguments, streams),
         RunCommand::Diff { one, other } => inspect::diff(suite, &one, &other, streams),
-        RunCommand::Why { run, step } => inspect::why(suite, &run, step, streams),
+        RunCommand::Why { run, branch: true, .. } => {
+            branch_search::branch(&Target::find(suite, &run)?, streams)
+        }
+        RunCommand::Why { run, step, branch: false } => inspect::why(suite, &run, step, streams),
         RunCommand::View { run, output } => inspect::view(suite, &run, &output, streams),
     }
 }

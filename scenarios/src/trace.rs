@@ -1,6 +1,7 @@
 //! The trace of a run: the text in the requested form, and the log of the servers' steps.
 
 use clap::ValueEnum;
+use wavetank_sim::clients::kv::wire::command_text;
 use wavetank_sim::observe::step_log::StepLog;
 use wavetank_sim::observe::trace::{Causes, Full, Json, Page, Story, TextTrace};
 use wavetank_sim::{Observation, Observer, Subject};
@@ -24,8 +25,8 @@ impl TraceForm {
     #[must_use]
     pub fn text(self, servers: usize) -> Option<TraceText> {
         match self {
-            Self::Story => Some(TraceText::Story(Story::new(servers))),
-            Self::Full => Some(TraceText::Full(Full::new())),
+            Self::Story => Some(TraceText::Story(Story::new(servers).with_commands(command_text))),
+            Self::Full => Some(TraceText::Full(Full::new().with_commands(command_text))),
             Self::Json => Some(TraceText::Json(Json::default())),
             Self::None => None,
         }

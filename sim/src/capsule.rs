@@ -288,8 +288,8 @@ mod tests {
         }
     }
 
-    /// Files are kept for longer than the code that wrote them. So the names and the order of the
-    /// fields must not change.
+    /// A file is kept for longer than the code that wrote the file. So the names and the order of the fields
+    /// must not change.
     #[test]
     fn the_fields_of_a_file_are_fixed() {
         let fields = |content| {

@@ -1,10 +1,10 @@
-//! The checks. Each file contains one property. A property is judged only when one of the facts that it
+//! The checks. Each file contains one property. A check judges its property only when a fact that the check
 //! watches has changed.
 //!
-//! A check reads the ghost state and returns a message if its property does not hold. A check changes
-//! nothing in the world and keeps only a count. It says which parts of a server it needs, and is off where a
-//! subject does not show them. To add a check, write a file with a `CHECK` in the folder
-//! of its theme and add a line to the list below. The compiler reports a `CHECK` that is not in the list.
+//! A check reads the ghost state and returns a message if its property does not hold. A check changes nothing
+//! in the world and keeps only a count. A check names the parts of a server that it needs, and is off where a
+//! subject does not show these parts. To add a check, write a file with a `CHECK` in the folder of its theme
+//! and add a line to the list below. The compiler reports a `CHECK` that is not in the list.
 
 pub(crate) mod calls;
 pub(crate) mod commit;
@@ -97,8 +97,8 @@ static CHECKS: [Check; 59] = [
     reads::lease_exclusivity::CHECK,
 ];
 
-/// The function of a check. It runs when a fact that the check watches is present. It counts the cases
-/// that it judges, and returns a message if the property does not hold.
+/// The function of a check. The function runs when a fact that the check watches is present. The function
+/// counts the cases that it judges, and returns a message if the property does not hold.
 type JudgeFn = fn(&Ghost, Facts, witnessed: &mut u64) -> Option<String>;
 
 /// A property that is checked after every observation that could break it.
@@ -112,7 +112,8 @@ pub(crate) struct Check {
     pub(crate) level: JudgeLevel,
     /// The facts that make this check run.
     watches: Facts,
-    /// The parts of a server that the check reads. The check is off where a subject does not show them.
+    /// The parts of a server that the check reads. The check is off where a subject does not show these
+    /// parts.
     pub(crate) needs: Parts,
     /// True if the check judges only runs in which clocks keep the bound that leases assume.
     bounded_clocks: bool,
@@ -175,7 +176,7 @@ pub enum ClockBound {
 pub struct Options {
     /// The highest level of checks that run.
     pub level: JudgeLevel,
-    /// The behaviour of the clocks. It decides whether leases are judged.
+    /// The behaviour of the clocks. This behaviour decides whether leases are judged.
     pub clocks: ClockBound,
     /// The progress that is required after all faults have ended.
     pub liveness: progress::LivenessBounds,

@@ -34,7 +34,7 @@ use wavetank_raft::{
     CacheLimits, Configuration, Entry, Event, Index, LogId, Settings, SnapshotMeta, Span, StoreJob, Write,
 };
 
-/// A server's disk. It executes the jobs of the stores one after the other and injects disk faults.
+/// A server's disk. The disk executes the jobs of the stores one after the other and injects disk faults.
 #[derive(Debug)]
 pub struct Disk {
     stores: Box<dyn Stores>,
@@ -54,9 +54,9 @@ pub struct Disk {
 /// The result of a job that ran. `Q` and `R` are the messages of the server's protocol.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Done<Q, R> {
-    /// The write is durable. The world informs the server when the whole group is durable.
+    /// The write is durable. The world informs the server when all writes of the same sync are durable.
     Durable(Write),
-    /// The job failed. For a write, a part of it may be on the disk. If a write failed, all queued jobs
+    /// The job failed. If the job was a write, a part of this write may be on the disk, and all queued jobs
     /// are dropped.
     Failed(Option<PartialWrite>, StoreError),
     /// The server must receive this event after this delay in microseconds, in most cases zero.
@@ -82,11 +82,24 @@ struct Streams {
     remains: Stream,
 }
 
+impl Streams {
+    fn new(seed: u64, idx: ServerIdx, plan: &DiskPlan) -> Self {
+        let stream = |domain| Stream::new(seed, domain, u64::from(idx.0), 0);
+        Self {
+            sync: stream(Domain::Sync),
+            stall: plan.stall.map(|_| stream(Domain::Stall)),
+            fail: plan.fail.map(|_| stream(Domain::WriteFailure)),
+            read: stream(Domain::DiskRead),
+            late_read: plan.late_read.map(|_| stream(Domain::LateRead)),
+            remains: stream(Domain::Remains),
+        }
+    }
+}
+
 impl Disk {
     /// Creates an idle disk with these stores.
     #[must_use]
     pub fn new(seed: u64, idx: ServerIdx, plan: &DiskPlan, stores: Box<dyn Stores>) -> Self {
-        let stream = |domain| Stream::new(seed, domain, u64::from(idx.0), 0);
         Self {
             stores,
             queue: VecDeque::new(),
@@ -94,14 +107,7 @@ impl Disk {
             group: Vec::new(),
             synced: VecDeque::new(),
             plan: plan.clone(),
-            streams: Streams {
-                sync: stream(Domain::Sync),
-                stall: plan.stall.map(|_| stream(Domain::Stall)),
-                fail: plan.fail.map(|_| stream(Domain::WriteFailure)),
-                read: stream(Domain::DiskRead),
-                late_read: plan.late_read.map(|_| stream(Domain::LateRead)),
-                remains: stream(Domain::Remains),
-            },
+            streams: Streams::new(seed, idx, plan),
             counts: Counters::default(),
             unreported_damage: Vec::new(),
             was_wiped: false,
@@ -118,7 +124,7 @@ impl Disk {
     /// memory.
     ///
     /// # Errors
-    /// Returns an error if a store fails, or if its content is damaged.
+    /// Returns an error if a store fails, or if the content of a store is damaged.
     pub fn recover(&mut self, cache: CacheLimits) -> Result<Recovered, StoreError> {
         self.stores.recover(cache)
     }
@@ -170,8 +176,8 @@ impl Disk {
         self.stores.load_snapshot(last, load)
     }
 
-    /// Queues a job. If the disk was idle, begins the job and returns the time until [`Disk::next_done`] is
-    /// due, in microseconds.
+    /// Queues a job. Begins the job if the disk was idle, and then returns the time until [`Disk::next_done`]
+    /// is due, in microseconds.
     pub fn put(&mut self, job: StoreJob) -> Option<Span> {
         let queued = self.queued(job);
         self.queue.push_back(queued);
@@ -189,7 +195,7 @@ impl Disk {
         })
     }
 
-    /// True if at least three jobs wait while others run.
+    /// True if at least three jobs wait while other jobs run.
     #[must_use]
     pub fn has_backlog(&self) -> bool {
         const SEVERAL: usize = 3;
@@ -213,7 +219,7 @@ impl Disk {
     /// in microseconds, or `None` if the queue is empty.
     pub fn start(&mut self) -> Option<Span> {
         assert!(self.running == 0, "cannot start a job while {} jobs are running", self.running);
-        // One sync makes the whole group durable, so the group takes as long as its first write.
+        // One sync makes all writes of the group durable, so the group takes as long as its first write.
         let takes = self.queue.front()?.takes;
         let writes =
             self.queue.iter().take_while(|queued| matches!(queued.job, StoreJob::Persist(_))).count();
@@ -221,8 +227,8 @@ impl Disk {
         Some(takes)
     }
 
-    /// Simulates a crash. The stores execute some of the queued jobs. In some cases they also complete the
-    /// snapshot of `capture`, which the server was writing.
+    /// Simulates a crash. The stores execute some of the queued jobs. In some cases the stores also complete
+    /// the snapshot of `capture`, which the server was writing.
     pub fn crash(&mut self, capture: Option<Capture<'_>>) -> Remains {
         // Every crash reads two words, so the draws of later crashes do not depend on the queue.
         let draws = [self.streams.remains.draw(), self.streams.remains.draw()];
@@ -264,6 +270,11 @@ impl Disk {
             self.streams.late_read.get_or_insert_with(|| stream(Domain::LateRead));
         }
         self.plan = plan;
+    }
+
+    /// Lets the streams of another seed decide from now on. Queued jobs keep the durations that were drawn before.
+    pub fn reseed(&mut self, seed: u64, idx: ServerIdx) {
+        self.streams = Streams::new(seed, idx, &self.plan);
     }
 
     /// Disables stalls and failures from now on. This includes the queued jobs.
@@ -326,7 +337,7 @@ impl Disk {
         draw.within(late.by)
     }
 
-    /// Moves the running writes into the group. Stops before the first write that fails.
+    /// Moves the running writes into `group`, to be synced together. Stops before the first write that fails.
     fn take_group(&mut self) {
         while 0 < self.running {
             match self.queue.pop_front().expect("a running job is still in the queue") {
@@ -352,7 +363,7 @@ impl Disk {
         let Queued { job, fails, late, .. } = self.queue.pop_front()?;
         Some(match job {
             StoreJob::Persist(write) => {
-                assert!(fails, "write {:?} does not fail and must be synced with its group", write.token);
+                assert!(fails, "write {:?} is carried out alone, but this write does not fail", write.token);
                 self.counts[Fault::WriteFailure] += 1;
                 self.unreported_damage.push(Damage::WriteFailed);
                 match self.stores.fail(&write, self.streams.remains.draw()) {

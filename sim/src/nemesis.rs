@@ -181,6 +181,19 @@ impl Nemesis {
         }
     }
 
+    /// Lets the streams of another seed decide from now on. The next time of each scheduled fault stays the same.
+    pub fn reseed(&mut self, seed: u64) {
+        for (&kind, (_, stream, _)) in &mut self.scheduled {
+            *stream = Stream::new(seed, Domain::Act, kind as u64, 0);
+        }
+        for armed in &mut self.reactive {
+            armed.stream = Stream::new(seed, Domain::Reactive, armed.reactive as u64, 0);
+        }
+        for (idx, (stream, _)) in (0..).zip(self.between.iter_mut().flat_map(|(_, streams)| streams)) {
+            *stream = Stream::new(seed, Domain::Between, idx, 0);
+        }
+    }
+
     /// Returns the filter that decides which faults may happen. The filter also contains the recorded faults.
     #[must_use]
     pub const fn fault_ids(&self) -> &FaultFilter {
@@ -230,8 +243,8 @@ impl Nemesis {
             if !armed.reactive.trigger().intersects(trigger) {
                 continue;
             }
-            // The word is drawn even if it is not used. So one more reactive fault in the plan does not
-            // change the others.
+            // The word is drawn even if no fault uses the word. So one more reactive fault in the plan does
+            // not change the other reactive faults.
             let stream = &mut armed.stream;
             let fault_id = FaultId::Reactive(armed.reactive, armed.count);
             armed.count += 1;
@@ -247,8 +260,8 @@ impl Nemesis {
     }
 
     /// Decides whether the server `idx` crashes between two of the `actions` actions of a step. `away` are
-    /// the servers that are down or paused. If the server crashes, returns the number of actions that the
-    /// server still executes, and the time until the server restarts, in microseconds.
+    /// the servers that are down or paused. Returns, for a crash, the number of actions that the server still
+    /// executes, and the time until the server restarts, in microseconds.
     pub fn crash_between(
         &mut self,
         idx: ServerIdx,
@@ -263,7 +276,7 @@ impl Nemesis {
         if actions == 0 || !draw.hits(*chance) || self.most_down <= away.len() {
             return None;
         }
-        // The word is drawn even if it is not used, so that later draws stay the same.
+        // The word is drawn even if no fault uses the word, so that later draws stay the same.
         let lasts = draw_downtime(stream.draw(), Span::from_duration(self.config.heartbeat_timeout));
         if !self.fault_ids.allow(fault_id) {
             return None;
@@ -326,11 +339,11 @@ fn choose_one(servers: ServerSet, draw: Draw) -> Option<ServerIdx> {
 fn choose_some(servers: ServerSet, count: usize, draw: Draw) -> ServerSet {
     let mut left = servers;
     let mut chosen = ServerSet::NONE;
-    // All choices come from one draw, so that their number does not change later draws.
+    // All choices come from one draw, so that the number of choices does not change later draws.
     let mut word = draw.below(1 << 32);
     while chosen.len() < count && !left.is_empty() {
         let at = word % left.len() as u64;
-        // Scrambles the word, so that the next choice does not depend on this one.
+        // Scrambles the word, so that the next choice does not depend on this choice.
         word = word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 7;
         let idx = left
             .iter()

@@ -1,4 +1,4 @@
-//! The output of a world: one stream of observations. Checks, traces and digests all read it.
+//! The output of a world: one stream of observations. Checks, traces and digests all read this stream.
 //!
 //! An observation borrows from the world, so an observer copies the parts that it keeps. An observer cannot
 //! change the world.
@@ -7,6 +7,7 @@ pub mod addresses;
 pub mod digest;
 pub mod network_change;
 pub mod observer;
+pub mod refusals;
 pub mod report;
 pub mod step_log;
 pub mod topology;
@@ -35,11 +36,12 @@ pub struct Observation<'a, S: Subject = Server> {
 
 /// The kind of an observation, with its data.
 pub enum ObservationKind<'a, S: Subject = Server> {
-    /// A server is about to take an event. The next observation is its [`ObservationKind::Stepped`].
+    /// A server is about to take an event. The next observation is the [`ObservationKind::Stepped`] of this
+    /// server.
     Stepping {
         /// The server that takes the event.
         idx: ServerIdx,
-        /// The event that it takes.
+        /// The event that the server takes.
         event: &'a EventOf<S>,
         /// The state of the server before the event.
         server: &'a S,
@@ -52,7 +54,7 @@ pub enum ObservationKind<'a, S: Subject = Server> {
         idx: ServerIdx,
         /// The state of the server after the event.
         server: &'a S,
-        /// The actions that the server returned. None of them is executed yet.
+        /// The actions that the server returned. No action is executed yet.
         actions: &'a [ActionOf<S>],
     },
     /// A server started.
@@ -87,7 +89,7 @@ pub enum ObservationKind<'a, S: Subject = Server> {
         /// The reason for the refusal.
         error: &'a StoreError,
     },
-    /// A server's disk was damaged. The server may notice it later, or never.
+    /// A server's disk was damaged. The server may notice the damage later, or never.
     Damaged {
         /// The server whose disk was damaged.
         idx: ServerIdx,
@@ -101,8 +103,8 @@ pub enum ObservationKind<'a, S: Subject = Server> {
         idx: ServerIdx,
         /// The write that is durable.
         write: &'a Write,
-        /// If a crash interrupted the write, the number of its entries that are durable; `None` if the
-        /// whole write is durable.
+        /// If a crash interrupted the write, the number of durable entries of this write; `None` if the whole
+        /// write is durable.
         torn: Option<usize>,
     },
     /// A state machine applied a batch.
@@ -151,7 +153,7 @@ pub enum ObservationKind<'a, S: Subject = Server> {
         client: u16,
         /// The operation's number, unique in the run.
         operation: u64,
-        /// The operation. The workload defines its type.
+        /// The operation. The workload defines the type of the operation.
         what: &'a dyn OperationValue,
     },
     /// A client's operation ended.
@@ -162,14 +164,14 @@ pub enum ObservationKind<'a, S: Subject = Server> {
         operation: u64,
         /// The outcome of the operation, as far as its client knows.
         ending: OperationEnd,
-        /// The operation with its result. The workload defines its type.
+        /// The operation with its result. The workload defines the type of the operation.
         what: &'a dyn OperationValue,
     },
     /// Links were cut or restored.
     Network(&'a NetworkChange),
-    /// Healing began. No more faults begin after this. Servers outside the core stay down.
+    /// Healing began. No more faults begin after this observation. Servers outside the core stay down.
     Healed {
-        /// The servers that are intact and connected. They must make progress.
+        /// The servers that are intact and connected. These servers must make progress.
         core: ServerSet,
     },
 }
@@ -191,8 +193,9 @@ impl<S: Subject> Clone for ObservationKind<'_, S> {
 
 impl<S: Subject> Copy for ObservationKind<'_, S> {}
 
-/// An operation, with a type that its workload defines. Code that knows the type of `what: &dyn OperationValue`
-/// gets the typed operation with `(what as &dyn Any).downcast_ref()`. Other code can only print it.
+/// An operation, with a type that its workload defines. Code that knows the type of
+/// `what: &dyn OperationValue` gets the typed operation with `(what as &dyn Any).downcast_ref()`. Other code can
+/// only print the operation.
 pub trait OperationValue: Any + Debug {}
 
 impl<T: Any + Debug> OperationValue for T {}

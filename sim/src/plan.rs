@@ -1,7 +1,7 @@
 //! A plan: the numbers that determine a run. A plan can be printed, edited, sent, shrunk and run again. All
 //! spans in a plan are in microseconds of virtual time.
 //!
-//! A plan makes no decision itself. The network, the disks and the nemesis each read their own part of the
+//! A plan itself makes no decision. The network, the disks and the nemesis each read their own part of the
 //! plan. [`storm`] draws whole plans from a seed. A fault is off if the field of the fault is `None`, or if
 //! the list of such faults in the plan does not contain the fault.
 
@@ -72,7 +72,7 @@ pub struct Plan {
     pub judges: JudgeLevel,
 }
 
-/// The content of the servers' disks at the start.
+/// The content of the servers' disks at the start of the run.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum InitialState {
     /// Every server of the first configuration has this configuration on its disk.
@@ -212,7 +212,7 @@ pub struct NemesisPlan {
 /// than the content that was written.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub enum Budget {
-    /// The remaining servers are always a quorum of every configuration that may be in force. The cluster
+    /// The remaining servers are always a quorum of every configuration that a server may use. The cluster
     /// must survive and keep everything that the cluster has acknowledged.
     #[default]
     Within,

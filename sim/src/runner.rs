@@ -1,10 +1,12 @@
-//! Runs a simulation under judges: creates it, drives it to its end, judges it and writes its report.
+//! Runs a simulation under judges: creates the simulation, drives it to the end, judges it and writes the
+//! report.
 //!
 //! [`run`] runs any [`Simulation`]. [`Runner`] runs a plan from the bootstrap of its cluster to the verdict.
 //! A panic of the code under test becomes a verdict, even during the creation or the final judgement of the
 //! simulation.
 
 pub mod catch_panic;
+pub(crate) mod drop_guard;
 pub mod observers;
 pub mod storm_run;
 
@@ -13,10 +15,11 @@ use crate::disk::{Memory, StoreFactory};
 use crate::engine::workload::{TankFsm, Workload};
 use crate::engine::world::{Unsettled, World};
 use crate::observe::observer::Observer;
+use crate::observe::refusals::Refusal;
 use crate::observe::report::{Class, Report, Verdict, Violation};
 use crate::plan::Plan;
 use crate::plan::fault_id::FaultId;
-use crate::plan::server_set::ServerIdx;
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::runner::catch_panic::catch_panic;
 use crate::runner::observers::{CustomChecks, Observers};
 use crate::schedule::{Element, EventOrder};
@@ -49,14 +52,20 @@ pub trait Simulation {
     fn describe(&self, report: &mut Report);
 
     /// Returns the faults of servers and links that happened. The list is empty if the simulation does not
-    /// record them.
+    /// record faults.
     fn fault_ids(&self) -> Vec<FaultId> {
         Vec::new()
     }
 
-    /// Removes and returns the recorded schedule. It is empty if the simulation records none.
+    /// Removes and returns the recorded schedule. The schedule is empty if the simulation records no
+    /// schedule.
     fn take_schedule(&mut self) -> Vec<Element> {
         Vec::new()
+    }
+
+    /// Returns the running servers whose timers should have fired before now.
+    fn overdue(&self) -> ServerSet {
+        ServerSet::NONE
     }
 }
 
@@ -67,9 +76,14 @@ pub struct Run<T> {
     pub report: Report,
     /// The faults of servers and links that happened.
     pub fault_ids: Vec<FaultId>,
-    /// The schedule of the run, if the plan asks for it ([`EventOrder`]).
+    /// The schedule of the run, if the plan asks for a schedule ([`EventOrder`]).
     pub schedule: Vec<Element>,
-    /// The trace of the run. It is the default value if the simulation could not be created.
+    /// The refusals between servers, if the run followed a schedule.
+    pub refusals: Vec<Refusal>,
+    /// The running servers whose timers should have fired before the end of the run. A schedule can leave out
+    /// timers.
+    pub overdue: ServerSet,
+    /// The trace of the run. The trace is the default value if the simulation could not be created.
     pub trace: T,
 }
 
@@ -83,7 +97,22 @@ impl<T: Default> Run<T> {
     /// Makes the result of a run whose simulation could not be created because of this panic.
     pub(crate) fn panicked(name: &str, seed: u64, message: String) -> Self {
         let report = Report::new(name, seed, Verdict::Panicked(message));
-        Self { report, fault_ids: Vec::new(), schedule: Vec::new(), trace: T::default() }
+        Self {
+            report,
+            fault_ids: Vec::new(),
+            schedule: Vec::new(),
+            refusals: Vec::new(),
+            overdue: ServerSet::NONE,
+            trace: T::default(),
+        }
+    }
+}
+
+impl<T> Run<T> {
+    /// Returns the run without its trace.
+    pub fn without_trace(self) -> Run<()> {
+        let Self { report, fault_ids, schedule, refusals, overdue, trace: _ } = self;
+        Run { report, fault_ids, schedule, refusals, overdue, trace: () }
     }
 }
 
@@ -99,13 +128,15 @@ fn conclude<S: Simulation>(mut simulation: S, mut report: Report) -> Run<S::Trac
     simulation.observers().describe(&mut report);
     simulation.describe(&mut report);
     let trace = std::mem::take(&mut simulation.observers().trace);
+    let refusals = simulation.observers().refusals.as_mut().map(|it| it.take()).unwrap_or_default();
     let (fault_ids, schedule) = (simulation.fault_ids(), simulation.take_schedule());
+    let overdue = simulation.overdue();
     // The destructor of a state machine is code under test too.
     let dropped = catch_panic(move || drop(simulation));
     if let (Err(message), Verdict::Held | Verdict::Vacuous(_)) = (dropped, &report.verdict) {
         report.verdict = Verdict::Panicked(message);
     }
-    Run { report, fault_ids, schedule, trace }
+    Run { report, fault_ids, schedule, refusals, overdue, trace }
 }
 
 /// A plan with everything that is needed to run it.
@@ -120,7 +151,7 @@ pub struct Runner<F, E, T> {
     pub workload: Box<dyn Workload>,
     /// Checks that the user adds to the checks of the protocol.
     pub custom: E,
-    /// The trace to write. Use `()` for none.
+    /// The trace to write. Use `()` for no trace.
     pub trace: T,
 }
 
@@ -155,13 +186,19 @@ impl<F: TankFsm + 'static, E: CustomChecks, T: Default> Runner<F, E, T> {
     {
         let Self { name, plan, make, workload, custom, trace } = self;
         run(&name, plan.seed, || {
-            let observers = Observers::new(Options::of(&plan), custom, trace);
+            let mut observers = Observers::new(Options::of(&plan), custom, trace);
+            if matches!(plan.order, EventOrder::Scheduled(..)) {
+                observers.refusals = Some(Box::default());
+            }
             let mut world = World::<_, _, S>::with_subjects(plan, make, workload, observers, store_factory);
             world.record_faults();
             match world.plan().order {
                 EventOrder::Drawn => {}
                 EventOrder::Recorded => world.record_schedule(),
-                EventOrder::Scheduled(fit, _) => world.follow_schedules(fit),
+                EventOrder::Branched { step, seed } => world.branch_after(step, seed),
+                EventOrder::Scheduled(fit, _) | EventOrder::HealedAfter(fit, _) => {
+                    world.follow_schedules(fit);
+                }
             }
             world
         })
@@ -184,8 +221,11 @@ where
         let goes_on = |observers: &Observers<E, T>| observers.violation().is_none();
         let order = std::mem::take(&mut self.plan_mut().order);
         let outcome = match &order {
-            EventOrder::Drawn | EventOrder::Recorded => storm_run::run(self, goes_on),
+            EventOrder::Drawn | EventOrder::Recorded | EventOrder::Branched { .. } => {
+                storm_run::run(self, goes_on)
+            }
             EventOrder::Scheduled(_, elements) => storm_run::play(self, elements, goes_on),
+            EventOrder::HealedAfter(_, elements) => storm_run::play_and_heal(self, elements, goes_on),
         };
         self.plan_mut().order = order;
         outcome
@@ -234,6 +274,10 @@ where
 
     fn take_schedule(&mut self) -> Vec<Element> {
         Self::take_schedule(self)
+    }
+
+    fn overdue(&self) -> ServerSet {
+        Self::overdue(self)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
-use wavetank_raft::{Span, Time};
+use wavetank_raft::{Server, Span, Time};
 use wavetank_scenarios::cli::{Streams, main_with};
 use wavetank_scenarios::{Chapter, Play, Scenario, Trace};
 use wavetank_sim::observe::report::ChangeCounts;
@@ -113,6 +113,9 @@ fn bad_input_gets_one_line_and_status_1() {
         ("sweep calm --seeds 1 --shard 2/2", "nothing to run"),
         ("sweep calm --out /no/such/directory/f.jsonl", "/no/such/directory/f.jsonl"),
         ("sweep calm --out /", "directory"),
+        ("sweep calm --resume", "--out"),
+        ("merge", "FILE.jsonl"),
+        ("sweep calm --report /dev/null/report", "cannot write the report `/dev/null/report`"),
         ("replay calm", "storm:123"),
         ("replay calm:x", "storm:123"),
         ("replay clam:7", "`calm`"),
@@ -134,7 +137,11 @@ fn bad_input_gets_one_line_and_status_1() {
 #[test]
 fn a_run_shows_its_trace_and_then_its_verdict() {
     let said = wavetank("run calm --seed 7");
-    assert!(said.out.contains("\npause   n1") && said.out.contains("\n\nrun      calm:7\n"), "{}", said.out);
+    assert!(
+        said.out.contains("  pause   n1\n") && said.out.contains("\n\nrun      calm:7\n"),
+        "{}",
+        said.out
+    );
     assert!(said.out.ends_with("verdict  held\n"), "{}", said.out);
     assert!(wavetank("run calm --seed 7 --trace none").out.starts_with("run      calm:7\n"));
 }
@@ -185,26 +192,37 @@ fn a_sweep_of_everything_spends_its_seeds_on_storms() {
 }
 
 #[test]
-fn each_failure_has_a_line_and_a_command_and_the_shortest_its_story() {
-    let said = wavetank("sweep lies --seeds 10..12");
-    for seed in [10, 11] {
-        assert!(said.out.contains(&format!("\nlies:{seed}  made_up (thesis §0)")), "{}", said.out);
-        assert!(
-            said.out.contains(&format!("\n  cargo run --release -- replay lies:{seed}\n")),
-            "{}",
-            said.out
-        );
-    }
-    let story =
-        said.out.split("the shortest story of made_up (lies:10)\n").nth(1).expect("the output has a story");
-    assert!(story.lines().nth(1).is_some_and(|line| line.starts_with("  pause   n1")), "{}", said.out);
-    assert!(said.err.contains("2 runs with 1 scenario"), "{}", said.err);
+fn the_shortest_failure_of_each_kind_is_told_and_the_others_are_counted() {
+    let said = wavetank("sweep lies breaks --seeds 10..1000");
+    let failures =
+        said.out.split_once("\nmade_up (thesis §0): 990 runs\n").expect("the output has the kind").1;
+    let mut lines = failures.lines();
+    assert_eq!(lines.next(), Some("     step          ms  n1     n2     n3"));
+    assert_eq!(lines.next(), Some("        1       0.010  zzz    -      -      pause   n1"));
+    assert_eq!(lines.next(), Some("        9       1.000  >>> made_up (thesis §0): two of everything"));
+    assert_eq!(lines.next(), Some("  replay   cargo run --release -- replay lies:10"));
+    assert_eq!(lines.next(), Some("  capsule  target/wavetank/lies-10.json"));
+    assert_eq!(lines.next(), Some("  also     989 other runs, such as lies:11 12 13 14 15 16 17 18 19"));
+    let panics = "\npanic (tests/it/cli.rs:";
+    assert!(said.out.matches(panics).count() == 1 && said.out.contains("): 990 runs\n"), "{}", said.out);
+    assert_eq!(said.out.matches("two of everything").count(), 1);
+    assert!(said.out.lines().count() < 30, "{}", said.out);
+    assert!(said.err.contains("1,980 runs with 2 scenarios"), "{}", said.err);
 }
 
 #[test]
-fn failures_without_number_are_counted_not_listed() {
-    let said = wavetank("sweep lies --seeds 1000");
-    assert!(said.out.contains("lies: also 900 failures under other seeds"), "{}", said.out);
+fn a_report_has_an_index_and_a_page_for_each_kind_of_failure() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let path = folder.path().join("new");
+    let said = wavetank(&format!("sweep lies calm --seeds 3 --report {}", path.display()));
+    assert!(said.code == 2 && said.err.contains("the report is in "), "{}", said.err);
+    let index = fs::read_to_string(path.join("index.html")).expect("the report has an index");
+    assert!(index.contains("<h1>Sweep: 1 kind of failure in 6 runs</h1>"), "{index}");
+    assert!(index.contains("<a href=\"1-made_up.html\">Page of the shortest run, lies:0</a>"), "{index}");
+    assert!(index.contains("&gt;&gt;&gt; made_up") || index.contains(">>> made_up (thesis §0)"), "{index}");
+    let page = fs::read_to_string(path.join("1-made_up.html")).expect("the kind has a page");
+    assert!(page.contains("\"what\":\"two of everything\""));
+    assert_eq!(fs::read_dir(path).expect("the folder exists").count(), 2);
 }
 
 #[test]
@@ -216,7 +234,7 @@ fn shards_play_everything_once() {
         assert_eq!(said.code, 0);
         let text = fs::read_to_string(&file).expect("the sweep has written the file");
         fs::remove_file(file).expect("the file exists");
-        text.lines().map(str::to_owned).collect::<Vec<_>>()
+        text.lines().filter(|line| line.starts_with("{\"run\":")).map(str::to_owned).collect::<Vec<_>>()
     };
     let mut parts: Vec<String> = ["1/3", "2/3", "3/3"].into_iter().flat_map(reports).collect();
     let mut whole = reports("1/1");
@@ -237,7 +255,8 @@ fn a_file_is_whole_or_not_there() {
     let seeds: Vec<u64> = fs::read_to_string(&file)
         .expect("the file exists")
         .lines()
-        .map(|line| serde_json::from_str::<Report>(line).expect("each line is a report").seed)
+        .map(|line| serde_json::from_str::<BTreeMap<String, serde_json::Value>>(line).expect("JSON"))
+        .filter_map(|line| line.get("run")?.get("seed")?.as_u64())
         .collect();
     assert_eq!(seeds, [0, 1, 2]);
     fs::remove_file(&file).expect("the file exists");
@@ -427,8 +446,7 @@ impl Simulation for Fake {
 }
 
 fn write(trace: &mut Trace, at: Time) {
-    let kind = ObservationKind::<wavetank_raft::Server>::Paused(ServerIdx(0));
-    trace.on_observation(&Observation { at, step: 1, kind });
+    trace.on_observation(&Observation::<Server> { at, step: 1, kind: ObservationKind::Paused(ServerIdx(0)) });
 }
 
 fn violation(class: Class) -> Violation {

@@ -32,6 +32,57 @@ fn a_history_is_judged() {
     fs::remove_file(file).expect("the file exists");
 }
 
+/// A history in the shape that Jepsen writes: keywords, a nemesis, and independent keys as pairs.
+const EDN: &str = "\
+{:type :info, :f :start-partition, :value [:isolated {\"n1\" #{\"n2\"}}], :process :nemesis, :time 5, :index 0}
+{:type :invoke, :f :write, :value [3 1], :process 0, :time 10, :index 1}
+{:type :ok, :f :write, :value [3 1], :process 0, :time 20, :index 2}
+{:type :invoke, :f :cas, :value [3 [1 2]], :process 1, :time 30, :index 3}
+{:type :info, :f :cas, :value [3 [1 2]], :process 1, :time 40, :error :timeout, :index 4}
+{:type :invoke, :f :read, :value [3 nil], :process 0, :time 50, :index 5}
+{:type :ok, :f :read, :value [3 2], :process 0, :time 60, :index 6}
+{:type :invoke, :f :read, :value [3 nil], :process 2, :time 70, :index 7}
+{:type :ok, :f :read, :value [3 READ], :process 2, :time 80, :index 8}
+";
+
+#[test]
+fn a_history_of_jepsen_is_judged_and_has_a_page() {
+    let (file, page) = (scratch("history.edn"), scratch("history.html"));
+    let judge = |text: &str, rest: &str| {
+        fs::write(&file, text).expect("the file can be written");
+        wavetank(&format!("judge {} --independent {rest}", file.display()))
+    };
+    let good = judge(&EDN.replace("READ", "2"), "");
+    assert_eq!(
+        (good.code, good.out.lines().next()),
+        (0, Some("linearizable: 4 operations on 1 key")),
+        "{}",
+        good.err
+    );
+    let bad = judge(&EDN.replace("READ", "1"), &format!("--page {}", page.display()));
+    assert_eq!(bad.code, 2, "{}", bad.err);
+    assert!(bad.out.contains("process 2: read 1, line 8 to 9"), "{}", bad.out);
+    let html = fs::read_to_string(&page).expect("the page was just written");
+    assert!(html.contains("Up to the completion of this operation, 3 operations can be ordered"), "{html}");
+    assert!(
+        html.contains("class=\"conflict\"") && html.contains(">✕ read 1<") && html.contains("1. write 1"),
+        "{html}"
+    );
+    for outside in ["http://", "https://", "src=", "<script"] {
+        assert!(!html.contains(outside), "{outside}");
+    }
+    for (nonsense, line) in
+        [("#{", 1), ("{:type :ok, :f :read, :value nil, :process 0}\n\n:word", 3), ("[1 2]", 1)]
+    {
+        let said = judge(nonsense, "");
+        assert_eq!((said.code, said.err.lines().count()), (1, 1), "{}", said.err);
+        assert!(said.err.contains(&format!("is not a history: line {line}: ")), "{}", said.err);
+    }
+    let unwritable = judge(EDN, "--page /no/such/directory/page.html");
+    assert_eq!((unwritable.code, unwritable.err.lines().count()), (1, 1), "{}", unwritable.err);
+    [file, page].into_iter().for_each(|path| fs::remove_file(path).expect("the file exists"));
+}
+
 #[test]
 fn options_say_how_a_history_is_to_be_read() {
     let histories = concat!(env!("CARGO_MANIFEST_DIR"), "/../sim/linear/src/tests/histories");

@@ -75,7 +75,7 @@ impl Shared {
 
     fn change<T>(&self, how: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        // The state is copied only while a snapshot of it is being written.
+        // The state is copied only while a snapshot of the state is being written.
         how(Arc::make_mut(&mut state))
     }
 }

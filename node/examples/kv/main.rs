@@ -33,7 +33,7 @@ use wavetank_node::{CallError, Config, Configuration, Halt, Member, Raft};
 use web::App;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// The time for which a new server asks the other servers to add it.
+/// The time for which a new server asks the other servers to add the new server.
 const JOINING: Duration = Duration::from_secs(60);
 
 #[tokio::main]
@@ -122,7 +122,7 @@ fn tls(id: &str, files: &TlsFiles) -> Result<Tls, String> {
     Tls::from_pem(&id.into(), &authority, &read(&files.certificate)?, &key).map_err(|error| error.to_string())
 }
 
-/// Bootstraps a cluster or joins one. Does nothing if this server already belongs to a cluster.
+/// Bootstraps a cluster or joins a cluster. Does nothing if this server already belongs to a cluster.
 async fn enter(options: &Options, raft: &Raft) -> Result<(), String> {
     if raft.get_configuration().is_some() {
         return Ok(());
@@ -187,7 +187,7 @@ struct StopSignals {
 }
 
 impl StopSignals {
-    /// Registers the signal handlers. After that, the signals no longer end the process by themselves.
+    /// Registers the signal handlers. After this call, the signals no longer end the process by themselves.
     fn listen() -> Result<Self, String> {
         let listen = |kind| signal(kind).map_err(|error| format!("cannot handle signals: {error}"));
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
@@ -208,8 +208,8 @@ impl StopSignals {
     }
 }
 
-/// If the server leads, transfers its leadership before it stops. Then the other servers need not wait for an
-/// election timeout.
+/// Shuts down a server. A leader transfers its leadership before it stops. Then the other servers need not
+/// wait for an election timeout.
 async fn transfer_and_shut_down(raft: &Raft) {
     if raft.state() == wavetank_node::RaftState::Leader
         && let Ok(Err(error)) = tokio::time::timeout(TIMEOUT, raft.leadership_transfer()).await

@@ -43,7 +43,7 @@ pub(crate) struct TlsFiles {
     pub(crate) key: String,
 }
 
-/// The options as they were parsed. The required options are not checked yet.
+/// The parsed options. The required options are not checked yet.
 #[derive(Default)]
 struct ParsedOptions {
     id: Option<String>,
@@ -61,7 +61,7 @@ struct ParsedOptions {
 }
 
 impl Options {
-    /// Parses the arguments. Returns `None` if they ask for help.
+    /// Parses the arguments. Returns `None` if the arguments ask for help.
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let (mut parsed, mut bootstrap) = (ParsedOptions::default(), false);
         while let Some(name) = arguments.next() {

@@ -60,7 +60,7 @@ struct QueryParameters {
     vote: Option<bool>,
 }
 
-/// The way in which a read ensures that it is not stale.
+/// The way in which a read ensures that the answer is not stale.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum ReadPath {
@@ -175,9 +175,9 @@ impl App {
         Self { raft, shared, timeout, settled: Arc::default() }
     }
 
-    /// Verifies that this server leads, and that it has applied all commands that older leaders
-    /// acknowledged. `verify_leader` does not guarantee the second condition: the state of a new leader
-    /// may be old.
+    /// Verifies that this server leads, and that this server has applied all commands that older leaders
+    /// acknowledged. `verify_leader` does not guarantee the second condition: the state of a new leader may
+    /// be old.
     async fn verify(&self) -> Result<(), CallError> {
         loop {
             let term = self.raft.current_term();

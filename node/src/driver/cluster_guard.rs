@@ -1,6 +1,6 @@
-//! Keeps servers of other clusters away: compares the identity in each call with the server's own.
+//! Keeps servers of other clusters away: compares the identity in each call with the server's own identity.
 //!
-//! The protocol does not depend on it: a call without an identity is accepted.
+//! The protocol does not depend on this comparison: a call without an identity is accepted.
 
 use super::Driver;
 use crate::driver::disk::DiskJob;
@@ -9,18 +9,20 @@ use crate::wire::Header;
 use std::collections::BTreeSet;
 use wavetank_raft::{ClusterId, LogId, Node, NodeId, Observed, Request};
 
-/// The most peers whose refusals are remembered, so that each is told once.
+/// The maximum number of peers whose refusals are remembered, so that each refusal is told once.
 const REMEMBERED: usize = 64;
 
 /// The server's cluster, and the peers of other clusters that have called.
 #[derive(Debug)]
 pub(crate) struct ClusterGuard {
     pub(crate) local: LocalCluster,
-    /// The identity of the cluster that the current call bootstraps. It is stored before the first entry.
+    /// The identity of the cluster that the current call bootstraps. The identity is stored before the first
+    /// entry.
     pub(crate) founding: Option<ClusterId>,
     /// Calls of other clusters that were refused.
     pub(crate) refused: u64,
-    /// Peers whose calls were refused, and peers that refuse calls, as far as this was told.
+    /// Peers whose calls were refused, and peers that refuse calls, if the observers were told of the
+    /// refusal.
     told: BTreeSet<(NodeId, Refused)>,
 }
 
@@ -35,7 +37,8 @@ enum Refused {
 pub(crate) enum Verdict {
     /// The caller may be in the same cluster.
     Accept,
-    /// The caller leads, and this server did not know its cluster: it is the caller's from now on.
+    /// The caller leads, and this server did not know its cluster: from now on, this server belongs to the
+    /// caller's cluster.
     Adopt(ClusterId),
     /// The caller is in another cluster.
     Refuse {
@@ -47,7 +50,8 @@ pub(crate) enum Verdict {
 }
 
 impl Driver {
-    /// The reason to refuse this call, if there is one. A leader's first call may tell this server its cluster.
+    /// Returns the reason to refuse this call; `None` if the call is accepted. A leader's first call may tell
+    /// this server its cluster.
     pub(super) fn refusal(&mut self, from: NodeId, header: &Header, request: &Request) -> Option<String> {
         match self.guard.judge(from, header, request, self.server.node()) {
             Verdict::Accept => None,
@@ -71,8 +75,8 @@ impl Driver {
         }
     }
 
-    /// Notes the cluster to which this server belongs. The queue of the disk keeps the order, so no entry is
-    /// durable before it.
+    /// Notes the cluster to which this server belongs. The queue of the disk keeps the order, so no later
+    /// entry is durable before the identity of the cluster.
     pub(super) fn join(&mut self, cluster: ClusterId) {
         tracing::info!(%cluster, "this server belongs to the cluster");
         self.guard.local.set(Some(cluster));

@@ -19,7 +19,8 @@ const INCARNATION: &[u8] = b"Incarnation";
 const OWNER: &[u8] = b"ServerId";
 /// The key under which the cluster of the server is kept.
 const CLUSTER: &[u8] = b"ClusterId";
-/// The maximum number of entries in a group. The first write of a group must not wait for too many others.
+/// The maximum number of entries in a group. The first write of a group must not wait for too many other
+/// writes.
 const GROUP: usize = 4096;
 /// The number of bytes after which a group takes no further write. A group must be written well within
 /// `disk_stall_timeout`, because a leader steps down if its disk reports nothing for that time.
@@ -36,8 +37,8 @@ pub(crate) enum DiskJob {
 
 /// A store for the log and the vote record, in the form that the storage executor uses.
 ///
-/// A pair of a [`LogStore`] and a [`StableStore`] implements it: the two are written one after the other. A
-/// store that can write both together may implement it directly.
+/// A pair of a [`LogStore`] and a [`StableStore`] implements this trait: the two stores are written one after
+/// the other. A store that can write both together may implement the trait directly.
 pub trait LogDisk: Send + 'static {
     /// Reads the vote record and the log. See [`Storage::recover`].
     ///
@@ -49,8 +50,8 @@ pub trait LogDisk: Send + 'static {
         cache: CacheLimits,
     ) -> Result<Recovered, StoreError>;
 
-    /// Returns the server to which the disk belongs. If the disk has no owner, it is blank or was written by
-    /// an older version. This server then becomes its owner.
+    /// Returns the server to which the disk belongs. A disk without an owner is blank, or an older version
+    /// has written this disk. This server then becomes the owner of the disk.
     ///
     /// # Errors
     /// Returns an error if the store fails, or the record of the owner is damaged.
@@ -58,7 +59,7 @@ pub trait LogDisk: Send + 'static {
         Ok(server.clone())
     }
 
-    /// Returns the cluster to which the server belongs, if the disk has it.
+    /// Returns the cluster to which the server belongs, if the cluster is on the disk.
     ///
     /// # Errors
     /// When the store fails, or the record is damaged.
@@ -67,7 +68,7 @@ pub trait LogDisk: Send + 'static {
     }
 
     /// Stores the cluster to which the server belongs. A store without this method knows no cluster after a
-    /// restart, and the server learns it from its leader again.
+    /// restart, and the server learns its cluster from the leader again.
     ///
     /// # Errors
     /// When the store fails.
@@ -81,8 +82,8 @@ pub trait LogDisk: Send + 'static {
     /// Returns an error if a store fails.
     fn next_incarnation(&mut self) -> Result<u32, StoreError>;
 
-    /// Executes writes, in order. They are durable on return. After a crash in the middle, a prefix of the
-    /// writes may be durable.
+    /// Executes writes, in order. When the method returns `Ok`, the writes are durable. After a crash in the
+    /// middle, a prefix of the writes may be durable.
     ///
     /// # Errors
     /// Returns an error if a store fails. In that case the contents of the store are unknown.

@@ -1,4 +1,4 @@
-//! Observers of a server's events. HashiCorp: `Observer`.
+//! Observers of a server's events. In HashiCorp Raft, this type is `Observer`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 use wavetank_raft::{Leader, Observed};
 
-/// The receiving end of an observer. If its queue is full, the next observations are dropped and counted; the
-/// server never waits for its observers.
+/// The receiving end of an observer. If the queue of an observer is full, the next observations are dropped
+/// and counted; the server never waits for its observers.
 #[derive(Debug)]
 pub struct Observer {
     queue: mpsc::Receiver<Observed>,
@@ -51,7 +51,8 @@ impl Sink {
         (sink, Observer { queue, dropped })
     }
 
-    /// Sends an observation if it passes the filter. Returns false if the receiver no longer exists.
+    /// Sends an observation if the observation passes the filter. Returns false if the receiver no longer
+    /// exists.
     pub(crate) fn send(&self, observed: &Observed) -> bool {
         if (self.filter)(observed)
             && let Err(mpsc::error::TrySendError::Full(_)) = self.queue.try_send(observed.clone())
@@ -73,19 +74,19 @@ pub(crate) fn log(observed: &Observed) {
         Observed::Peer { removed: true, peer } => tracing::info!(id = %peer.id, "a member was removed"),
         Observed::LostEntries { peer, acknowledged, last } => tracing::error!(
             %peer, %acknowledged, %last,
-            "a member lost entries that it had acknowledged and does not count for commits any more: remove it and add it again"
+            "a member lost acknowledged entries, and its copies no longer count: remove and add the member again"
         ),
         Observed::OtherCluster { peer, own, other } => {
             tracing::warn!(
                 %peer, %own, %other,
-                "calls from a server of another cluster are refused: to join it, this server needs empty stores"
+                "calls from another cluster are refused: to join that cluster, this server needs empty stores"
             );
         }
         Observed::EntryTooLarge { peer, entry, bytes, limit } => tracing::error!(
             %peer, %entry, bytes, limit,
             "an entry is larger than message_bytes and cannot be sent: raise message_bytes on all servers"
         ),
-        // The transport has logged it with the address.
+        // The transport has logged this observation with the address.
         Observed::CallsRefused { .. } | Observed::Peer { removed: false, .. } => {}
         Observed::Truncated { after } => tracing::debug!(%after, "the end of the log was removed"),
         Observed::Ignored(why) => tracing::debug!(%why, "a message was ignored"),

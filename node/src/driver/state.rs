@@ -3,7 +3,7 @@
 use std::fmt;
 use wavetank_raft::RoleName;
 
-/// The state of a server. HashiCorp: `RaftState`. The numbers of the states are the same there.
+/// The state of a server. In HashiCorp Raft, this type is `RaftState`, and the states have the same numbers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 #[repr(u32)]
 pub enum RaftState {

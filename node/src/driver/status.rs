@@ -14,14 +14,14 @@ use wavetank_raft::{
 /// The number that stands for "never".
 const NEVER: u64 = u64::MAX;
 
-/// The current term and its leader, as far as a server knows them. The text form is `n1 at 10.0.0.1:7000
-/// leads in term 3`, or `no known leader in term 3`.
+/// The current term and the leader of this term, as far as a server knows them. The text form is
+/// `n1 at 10.0.0.1:7000 leads in term 3`, or `no known leader in term 3`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Leadership {
     /// The current term.
     pub term: Term,
-    /// The leader of that term, if the server knows it.
+    /// The leader of that term, if the server knows the leader.
     pub leader: Option<Leader>,
     /// True if this server leads.
     pub is_self: bool,
@@ -40,18 +40,18 @@ impl fmt::Display for Leadership {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Stats {
-    /// The state of the server. It can also be `Shutdown`.
+    /// The state of the server. The state can also be `Shutdown`.
     pub state: RaftState,
     /// The statistics of the protocol.
     pub server: wavetank_raft::Stats,
-    /// The cluster to which the server belongs; `None` if it is unknown.
+    /// The cluster to which the server belongs; `None` if the cluster is unknown.
     pub cluster: Option<ClusterId>,
-    /// Calls of servers of other clusters that were refused since the start.
+    /// The number of refused calls from servers of other clusters, since this server started.
     pub calls_of_other_clusters: u64,
 }
 
 impl Stats {
-    /// Returns the values under HashiCorp's keys. HashiCorp: the map that `Stats` returns.
+    /// Returns the values under HashiCorp's keys. In HashiCorp Raft, `Stats` returns a map with these keys.
     #[must_use]
     pub fn to_map(&self) -> BTreeMap<&'static str, String> {
         self.pairs().into_iter().collect()
@@ -86,7 +86,7 @@ pub(crate) struct End {
     pub(crate) stats: Option<Stats>,
 }
 
-/// The latest configuration, if there is one.
+/// The latest configuration; `None` if the server has no configuration.
 pub(crate) type Latest = Option<LatestConfiguration>;
 
 /// Numbers that the driver stores and that handles read without a lock.
@@ -166,7 +166,7 @@ impl Numbers {
     }
 }
 
-/// The end of the status that the driver uses. It publishes the status.
+/// The end of the status that the driver uses. The driver publishes the status.
 #[derive(Debug)]
 pub(crate) struct StatusPublisher {
     pub(crate) numbers: Arc<Numbers>,
@@ -176,7 +176,7 @@ pub(crate) struct StatusPublisher {
     shown: Option<(Term, Option<NodeId>)>,
 }
 
-/// The end of the status that the handles use. It reads the status.
+/// The end of the status that the handles use. A handle reads the status.
 #[derive(Clone, Debug)]
 pub(crate) struct StatusView {
     pub(crate) numbers: Arc<Numbers>,

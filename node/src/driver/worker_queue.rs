@@ -110,7 +110,7 @@ fn on_thread<J>(name: &str, mut worker: Box<dyn Worker<J>>, queue: &Receiver<J>,
         // The server may have stopped already.
         let _ = senders.reports.send(Event::StoreFailed(panicked(name, &*panic)));
     }
-    // The worker closes its files before others can see that the thread has ended.
+    // The worker closes its files before other threads can see that this thread has ended.
     drop(worker);
 }
 

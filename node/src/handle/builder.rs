@@ -68,8 +68,8 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
         self.with_log(|_| store)
     }
 
-    /// Sets the store of snapshots, for example a [`FileSnapshotStore`](crate::store::FileSnapshotStore).
-    /// HashiCorp: the argument `snaps` of `NewRaft`.
+    /// Sets the store of snapshots, for example a [`FileSnapshotStore`](crate::store::FileSnapshotStore). In
+    /// HashiCorp Raft, this store is the argument `snaps` of `NewRaft`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -214,7 +214,7 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
 }
 
 impl<F, T, L, S, N> RaftBuilder<F, T, Storage<L, S>, N> {
-    /// Sets the store of the log. HashiCorp: the argument `logs` of `NewRaft`.
+    /// Sets the store of the log. In HashiCorp Raft, this store is the argument `logs` of `NewRaft`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -233,7 +233,8 @@ impl<F, T, L, S, N> RaftBuilder<F, T, Storage<L, S>, N> {
         self.with_log(|storage| Storage { log, stable: storage.stable })
     }
 
-    /// Sets the store of the vote record. HashiCorp: the argument `stable` of `NewRaft`.
+    /// Sets the store of the vote record. In HashiCorp Raft, this store is the argument `stable` of
+    /// `NewRaft`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -261,7 +262,8 @@ where
     N: SnapshotStore<Sink: Send, Source: Send> + Send + 'static,
 {
     /// Starts the server. The server reads the stores, restores the state machine, and then follows a leader
-    /// or waits for a leader. HashiCorp: `NewRaft`. Call this method inside a tokio runtime.
+    /// or waits for a leader. In HashiCorp Raft, `NewRaft` starts a server. Call this method inside a tokio
+    /// runtime.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));

@@ -33,7 +33,7 @@ impl Until {
     }
 }
 
-/// Sends an item to a queue. If the queue is full, waits for a free place, but not longer than until the
+/// Sends an item to a queue. Waits for a free place if the queue is full, but not longer than until the
 /// deadline.
 async fn enqueue<T>(queue: &mpsc::Sender<T>, what: T, until: Until) -> Result<()> {
     let what = match queue.try_send(what) {

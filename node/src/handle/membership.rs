@@ -8,8 +8,9 @@ use wavetank_raft::{Call, Change, Index, LatestConfiguration, Member, ServerAddr
 
 impl Raft {
     /// Returns the latest configuration, and the index of the configuration in the log. The configuration may
-    /// be uncommitted. Returns `None` if this server has no configuration yet. HashiCorp: `GetConfiguration`,
-    /// which always returns the index zero. Here the index can be the argument `prev_index` of a change.
+    /// be uncommitted. Returns `None` if this server has no configuration yet. In HashiCorp Raft, this method
+    /// is `GetConfiguration`, which always returns the index zero. Here the index can be the argument
+    /// `prev_index` of a change.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -41,8 +42,8 @@ impl Raft {
     }
 
     /// Gives a vote to the server `id`. A new server is added, a non-voter is promoted, and a voter gets the
-    /// new address. HashiCorp: `AddVoter`. The vote counts immediately. Use [`Raft::add_voter_staged`] to let
-    /// the server catch up first.
+    /// new address. In HashiCorp Raft, this method is `AddVoter`. The vote counts immediately. Use
+    /// [`Raft::add_voter_staged`] to let the server catch up first.
     ///
     /// A given `prev_index` must be the index of the latest configuration. Otherwise the change is refused.
     ///
@@ -96,7 +97,8 @@ impl Raft {
         self.ask(call, Until::after(timeout)).await.map(calls::index)
     }
 
-    /// Adds a server without a vote, or changes the address of a member. HashiCorp: `AddNonvoter`.
+    /// Adds a server without a vote, or changes the address of a member. In HashiCorp Raft, this method is
+    /// `AddNonvoter`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -120,7 +122,8 @@ impl Raft {
         self.change(Change::AddNonvoter(id.into(), address.into()), prev_index, timeout).await
     }
 
-    /// Removes the vote of a server. The server stays a member. HashiCorp: `DemoteVoter`.
+    /// Removes the vote of a server. The server stays a member. In HashiCorp Raft, this method is
+    /// `DemoteVoter`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -142,8 +145,8 @@ impl Raft {
         self.change(Change::DemoteVoter(id.into()), prev_index, timeout).await
     }
 
-    /// Removes a server. HashiCorp: `RemoveServer`. A leader may remove itself. Such a leader stops after the
-    /// removal is committed.
+    /// Removes a server. In HashiCorp Raft, this method is `RemoveServer`. A leader may remove itself. Such a
+    /// leader stops after the removal is committed.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -196,7 +199,8 @@ impl Raft {
         self.ask(call, Until::after(timeout)).await.map(calls::index)
     }
 
-    /// Transfers leadership to the other voter with the most complete log. HashiCorp: `LeadershipTransfer`.
+    /// Transfers leadership to the other voter with the most complete log. In HashiCorp Raft, this method is
+    /// `LeadershipTransfer`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -213,7 +217,8 @@ impl Raft {
         self.ask(Call::Transfer { target: None }, Until::FOREVER).await.map(|_| ())
     }
 
-    /// Transfers leadership to the voter `id`. HashiCorp: `LeadershipTransferToServer`.
+    /// Transfers leadership to the voter `id`. In HashiCorp Raft, this method is
+    /// `LeadershipTransferToServer`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));

@@ -7,7 +7,8 @@ use wavetank_raft::execute::{Machine, Snapshots, Storage};
 use wavetank_raft::store::{Fsm, LogStore, SnapshotStore, StableStore, StoreError};
 use wavetank_raft::{Configuration, Member, SnapshotMeta, recover};
 
-/// True if these stores contain a term, an entry or a snapshot. HashiCorp: `HasExistingState`.
+/// True if these stores contain a term, an entry or a snapshot. In HashiCorp Raft, this function is
+/// `HasExistingState`.
 ///
 /// # Errors
 /// Returns an error if a store fails, or the contents of the stores contradict each other.
@@ -20,10 +21,10 @@ pub fn has_existing_state<L: LogStore, S: StableStore, N: SnapshotStore>(
 }
 
 /// Writes a new configuration into the stores of a server, after the cluster has lost its quorum permanently.
-/// HashiCorp: `RecoverCluster`. Call this function for every remaining server, with the same configuration,
-/// before you start any of these servers again. Then every entry of the log counts as committed, even if the
-/// entry was not committed before. The function consumes `fsm`, and returns the description of the new
-/// snapshot.
+/// In HashiCorp Raft, this function is `RecoverCluster`. Call this function for every remaining server, with
+/// the same configuration, before you start any of these servers again. Then every entry of the log counts as
+/// committed, even if the entry was not committed before. The function consumes `fsm`, and returns the
+/// description of the new snapshot.
 ///
 /// # Errors
 /// Returns an error if there is no state to recover, the state machine refuses the snapshot, a store fails,

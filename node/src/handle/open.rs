@@ -21,7 +21,7 @@ use wavetank_raft::execute::Machine;
 use wavetank_raft::store::{Fsm, SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Boot, ClusterId, Entropy, Server, Settings, SnapshotMeta};
 
-/// The length of the queue of arrivals. When it is full, a transport waits.
+/// The length of the queue of arrivals. When the queue is full, a transport waits.
 const ARRIVALS: usize = 1024;
 /// The length of the queue of requests other than proposals.
 const CONTROLS: usize = 1024;
@@ -34,7 +34,7 @@ pub(super) struct Senders {
     pub(super) view: StatusView,
 }
 
-/// The stores and the state machine, and the state that was read from them.
+/// The stores and the state machine, and the state that was read from the stores.
 struct LoadedStores<F: Fsm, D, N: SnapshotStore> {
     boot: Boot,
     disk: D,
@@ -97,7 +97,7 @@ fn read<F: Fsm, D: LogDisk, N: SnapshotStore>(
     Ok(LoadedStores { boot, disk, machine, snapshots, local })
 }
 
-/// The cluster to which the stores belong; `None` if neither knows it.
+/// The cluster to which the stores belong; `None` if neither store knows the cluster.
 fn cluster_of(
     disk: &mut impl LogDisk,
     snapshots: &impl SnapshotStore,
@@ -109,7 +109,7 @@ fn cluster_of(
 }
 
 /// Loads the newest snapshot that can be read and that the state machine accepts. An older snapshot is enough
-/// if the log still reaches back to its end. The recovery checks this.
+/// if the log still reaches back to the end of this snapshot. The recovery checks whether the log does.
 fn load_newest<F: Fsm, N: SnapshotStore>(
     machine: &mut Machine<F>,
     snapshots: &SharedSnapshots<N>,

@@ -37,7 +37,7 @@ impl Raft {
         &self.address
     }
 
-    /// Returns the state of this server. HashiCorp: `State`.
+    /// Returns the state of this server. In HashiCorp Raft, this method is `State`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -50,7 +50,7 @@ impl Raft {
         self.senders.view.numbers.state()
     }
 
-    /// Returns the term of this server. HashiCorp: `CurrentTerm`.
+    /// Returns the term of this server. In HashiCorp Raft, this method is `CurrentTerm`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -63,7 +63,7 @@ impl Raft {
         self.senders.view.numbers.term()
     }
 
-    /// Returns the address of the leader, if the leader is known. HashiCorp: `Leader`.
+    /// Returns the address of the leader, if the leader is known. In HashiCorp Raft, this method is `Leader`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -76,7 +76,8 @@ impl Raft {
         self.leader_with_id().map(|leader| leader.address)
     }
 
-    /// Returns the name and the address of the leader, if the leader is known. HashiCorp: `LeaderWithID`.
+    /// Returns the name and the address of the leader, if the leader is known. In HashiCorp Raft, this method
+    /// is `LeaderWithID`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -92,8 +93,8 @@ impl Raft {
     }
 
     /// Returns a receiver of the current term and leader. The receiver can wait for the next change. A slow
-    /// receiver may miss a leader, but never the newest leader. There may be any number of receivers.
-    /// HashiCorp: `LeaderCh`, which has only one receiver.
+    /// receiver may miss a leader, but never the newest leader. There may be any number of receivers. In
+    /// HashiCorp Raft, this method is `LeaderCh`, which has only one receiver.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -109,8 +110,8 @@ impl Raft {
         self.senders.view.leadership.clone()
     }
 
-    /// Returns the last index of the log, or the last index of the snapshot if the log is empty. HashiCorp:
-    /// `LastIndex`.
+    /// Returns the last index of the log, or the last index of the snapshot if the log is empty. In HashiCorp
+    /// Raft, this method is `LastIndex`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -124,7 +125,7 @@ impl Raft {
         self.senders.view.numbers.last_index()
     }
 
-    /// Returns the commit index that this server knows. HashiCorp: `CommitIndex`.
+    /// Returns the commit index that this server knows. In HashiCorp Raft, this method is `CommitIndex`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -138,7 +139,8 @@ impl Raft {
         self.senders.view.numbers.commit_index()
     }
 
-    /// Returns the index of the last entry that the state machine has applied. HashiCorp: `AppliedIndex`.
+    /// Returns the index of the last entry that the state machine has applied. In HashiCorp Raft, this method
+    /// is `AppliedIndex`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -153,7 +155,7 @@ impl Raft {
     }
 
     /// Returns the time of the last contact with a leader. A leader returns the current time. Returns `None`
-    /// if this server had no contact with a leader. HashiCorp: `LastContact`.
+    /// if this server had no contact with a leader. In HashiCorp Raft, this method is `LastContact`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -172,8 +174,8 @@ impl Raft {
         }
     }
 
-    /// Returns the statistics of this server. HashiCorp: `Stats`. A stopped server returns the last
-    /// statistics.
+    /// Returns the statistics of this server. In HashiCorp Raft, this method is `Stats`. A stopped server
+    /// returns the last statistics.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -185,7 +187,7 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns an error if the server ended without its last statistics, for example after a panic.
+    /// Returns an error if the server ended without last statistics, for example after a panic.
     pub async fn stats(&self) -> Result<Stats, CallError> {
         match self.control(Control::Stats).await {
             Ok(stats) => Ok(stats),
@@ -198,7 +200,8 @@ impl Raft {
     }
 
     /// Registers an observer of all later observations that pass `filter`. While `capacity` observations
-    /// wait, further observations are dropped and counted. HashiCorp: `RegisterObserver`.
+    /// wait, further observations are dropped and counted. In HashiCorp Raft, this method is
+    /// `RegisterObserver`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));

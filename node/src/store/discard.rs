@@ -4,7 +4,7 @@ use std::sync::Arc;
 use wavetank_raft::store::{SnapshotSink, SnapshotSource, SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Data, LogId, SnapshotMeta};
 
-/// A snapshot store that keeps no snapshot. HashiCorp: `DiscardSnapshotStore`.
+/// A snapshot store that keeps no snapshot. In HashiCorp Raft, this store is `DiscardSnapshotStore`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct DiscardSnapshotStore;
 

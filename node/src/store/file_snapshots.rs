@@ -20,7 +20,7 @@ const PIECE: usize = 256 << 10;
 /// The maximum size of a `meta.json`, in bytes. A larger file is not read.
 const META_MAX: u64 = 1 << 20;
 
-/// Keeps the newest snapshots in a directory. HashiCorp: `FileSnapshotStore`.
+/// Keeps the newest snapshots in a directory. In HashiCorp Raft, this store is `FileSnapshotStore`.
 #[derive(Clone, Debug)]
 pub struct FileSnapshotStore<F: Files = Disk> {
     files: F,
@@ -33,7 +33,7 @@ pub struct FileSnapshotStore<F: Files = Disk> {
 /// A snapshot that is being written.
 pub struct FileSink<F: Files = Disk> {
     files: F,
-    /// The directory of the snapshot. Its name ends with `.tmp` until it is renamed.
+    /// The directory of the snapshot. The name ends with `.tmp` until the directory is renamed.
     directory: PathBuf,
     name: String,
     state: F::File,
@@ -83,8 +83,8 @@ impl<F: Files> FileSnapshotStore<F> {
         Ok(this)
     }
 
-    /// Creates the directory, checks that it can be written, and removes unfinished snapshots of an earlier
-    /// run.
+    /// Creates the directory, checks that the directory can be written, and removes unfinished snapshots of
+    /// an earlier run.
     fn prepare(&self) -> io::Result<()> {
         self.files.make_dir(&self.directory)?;
         let probe = self.directory.join(format!("probe{TEMPORARY}"));
@@ -127,7 +127,7 @@ impl<F: Files> FileSnapshotStore<F> {
         MetaFile::read(&bytes[..read])
     }
 
-    /// Returns a free name. It contains the current time, or the next free time.
+    /// Returns a free name. The name contains the current time, or the next free time.
     fn name(&self, last: LogId) -> Result<String, StoreError> {
         let names = self.files.dirs(&self.directory).map_err(|error| io_error(&self.directory, &error))?;
         let mut ms = self.files.unix_ms();
@@ -140,9 +140,9 @@ impl<F: Files> FileSnapshotStore<F> {
         }
     }
 
-    /// Deletes snapshots above the number to keep, if they are older than the snapshot that was closed last.
-    /// The server is about to read that snapshot or a newer one. If a deletion fails, it is tried again next
-    /// time.
+    /// Deletes snapshots above the number to keep, if these snapshots are older than the snapshot that was
+    /// closed last. The server is about to read that snapshot or a newer snapshot. A deletion that fails is
+    /// tried again when the next snapshot is closed.
     fn reap(&self, closed: &str) -> Result<(), StoreError> {
         let found = self.found()?;
         let upto_closed = found.iter().position(|(name, _)| name == closed).map_or(0, |at| at + 1);
@@ -167,7 +167,8 @@ impl<F: Files> FileSnapshotStore<F> {
         self.files.sync_dir(&sink.directory)?;
         let whole = self.directory.join(&sink.name);
         self.files.rename(&sink.directory, &whole)?;
-        // From here on it has its final name, and is removed under it if that cannot be made durable.
+        // From here on the snapshot has its final name. If this name cannot be made durable, the snapshot is
+        // removed under this name.
         sink.directory = whole;
         self.files.sync_dir(&self.directory)?;
         sink.is_kept = true;
@@ -243,7 +244,7 @@ impl<F: Files> SnapshotStore for FileSnapshotStore<F> {
         Ok(names.iter().filter_map(|name| ends_at(name)).max().unwrap_or(LogId::ZERO))
     }
 
-    /// The cluster of the newest snapshot that has one.
+    /// Returns the cluster of the newest snapshot whose description names a cluster.
     fn cluster(&self) -> Result<Option<ClusterId>, StoreError> {
         let found = self.found()?;
         Ok(found.iter().find_map(|(name, _)| self.description(name)?.cluster))

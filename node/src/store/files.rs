@@ -34,7 +34,7 @@ pub trait Files: Clone + Debug + Send + 'static {
     /// Opens a file for reading.
     ///
     /// # Errors
-    /// Returns an error if there is no such file, or the device fails.
+    /// Returns an error if there is no such file, or if the device fails.
     fn open(&self, path: &Path) -> io::Result<Self::File>;
 
     /// Appends bytes to a file that [`Files::create`] returned.

@@ -7,7 +7,8 @@ use wavetank_raft::{
     ClusterId, Configuration, Index, LogId, Member, SnapshotMeta, Suffrage, Term, UncheckedConfiguration,
 };
 
-/// The version that is written. It includes the configuration; the version before it had only peers.
+/// The version that is written. The metadata of this version includes the configuration; the version before
+/// had only peers.
 const VERSION: u64 = 1;
 
 /// The fields of the file, in HashiCorp's order.
@@ -27,7 +28,7 @@ pub(super) struct MetaFile {
     /// The CRC-64/XZ of the state, big-endian, encoded in base64.
     #[serde(rename = "CRC")]
     crc: Option<String>,
-    /// Beyond HashiCorp: the cluster, in hexadecimal digits.
+    /// A field that HashiCorp Raft does not have: the cluster, in hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cluster: Option<String>,
 }
@@ -36,7 +37,7 @@ pub(super) struct MetaFile {
 #[serde(rename_all = "PascalCase")]
 struct ConfigurationFile {
     servers: Option<Vec<ServerFile>>,
-    /// Beyond HashiCorp: the old servers of a joint configuration.
+    /// A field that HashiCorp Raft does not have: the old servers of a joint configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     outgoing: Option<Vec<ServerFile>>,
 }

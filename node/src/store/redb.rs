@@ -2,7 +2,7 @@
 //!
 //! A group of writes is one transaction with one sync. Therefore the vote, the term and the entries of a
 //! group survive together. The space of deleted entries is used again. A file that is mostly free is
-//! compacted when it is opened.
+//! compacted when the file is opened.
 
 mod preallocate;
 
@@ -29,8 +29,8 @@ const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records
 const FORMATS: TableDefinition<'_, &str, u64> = TableDefinition::new("format");
 
 /// The format of the file. The number is raised with every change of [`codec`] or of the tables. Then the
-/// store can refuse a file of another format by its number, and does not report it as damaged. Format 1 had
-/// no index in the checksum.
+/// store can refuse a file of another format by its number, and does not report the file as damaged. Format 1
+/// had no index in the checksum.
 const FORMAT: u64 = 2;
 /// The size of redb's cache, in bytes. Most reads are near the end of the log; for other reads, the page
 /// cache of the operating system is enough.
@@ -47,7 +47,7 @@ pub struct RedbStore {
 type Log<'t> = Table<'t, u64, &'static [u8]>;
 
 impl RedbStore {
-    /// Opens the file, or creates it and the directories above it.
+    /// Opens the file, or creates the file and the directories above the file.
     ///
     /// # Errors
     /// Returns an error if the file is in use, read-only, of another format or damaged, or the device is
@@ -60,7 +60,7 @@ impl RedbStore {
         let mut database = create(path)?;
         let length = fs::metadata(path).map_err(|error| OpenError::io(path, &error))?.len();
         shrink(&mut database, length).map_err(|error| open_error(path, error))?;
-        // The file's name is durable once its directory is.
+        // The name of the file is durable once the directory is durable.
         let synced = fs::File::open(parent).and_then(|directory| directory.sync_all());
         synced.map_err(|error| OpenError::io(parent, &error))?;
         Self::with_database(database, path)
@@ -102,8 +102,8 @@ impl RedbStore {
         Ok(FORMAT)
     }
 
-    /// Executes a group of writes in order, with one sync: either all of them or none. They are durable on
-    /// return.
+    /// Executes a group of writes in order, with one sync: either all these writes or no write. When the
+    /// method returns `Ok`, the writes are durable.
     ///
     /// # Errors
     /// Returns an error if the store fails, or if the entries do not follow the stored entries.
@@ -120,7 +120,8 @@ impl RedbStore {
         self.write(vote.into_iter().chain(catch_up), writes.iter().map(|write| &write.log))
     }
 
-    /// Writes these records and the changes of the log in order, with one sync: either all of them or none.
+    /// Writes these records and the changes of the log in order, with one sync: either all these changes or
+    /// no change.
     fn write<'r, 'w>(
         &self,
         new: impl IntoIterator<Item = (&'r [u8], &'r [u8])>,
@@ -166,7 +167,7 @@ impl RedbStore {
 
     fn carry_out(&self, log: &mut Log<'_>, op: &LogOp) -> Result<(), StoreError> {
         match op {
-            // The record of a catch-up is in another table, and was written there.
+            // The record of a catch-up is in another table, and was written to that table.
             LogOp::Keep | LogOp::CatchUp(_) => Ok(()),
             LogOp::Append(entries) => self.append(log, entries),
             LogOp::Replace(entries) => {
@@ -290,7 +291,7 @@ impl StableStore for RedbStore {
 
 fn builder() -> Builder {
     let mut builder = Builder::new();
-    // A file that another program has changed is refused here, since redb may panic on it.
+    // A file that another program has changed is refused here, because redb may panic on such a file.
     builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
     builder
 }
@@ -303,7 +304,7 @@ fn create(path: &Path) -> Result<Database, OpenError> {
     builder().create_with_backend(file).map_err(|error| open_error(path, error))
 }
 
-/// Compacts the file if most of it is free. This takes as long as writing the used part again.
+/// Compacts the file if most of the file is free. A compaction takes as long as a new write of the used part.
 fn shrink(database: &mut Database, length: u64) -> Result<(), redb::Error> {
     const NOT_WORTH_IT: u64 = 4 << 20;
     let writing = database.begin_write()?;

@@ -47,7 +47,7 @@ impl InmemNetwork {
         state.cut.insert((other, one));
     }
 
-    /// Isolates a server: from now on, all messages to and from it are lost.
+    /// Isolates a server: from now on, all messages to and from this server are lost.
     pub fn isolate(&self, address: impl Into<ServerAddress>) {
         let address = address.into();
         let others: Vec<_> = self.lock().servers.keys().filter(|other| **other != address).cloned().collect();
@@ -68,17 +68,17 @@ impl InmemNetwork {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("no code panics while it holds the network")
+        self.state.lock().expect("no code panics while it holds the lock of the network")
     }
 }
 
 impl InmemTransport {
     fn local(&self) -> Option<Local> {
-        self.local.lock().expect("no code panics while it holds the name").clone()
+        self.local.lock().expect("no code panics while it holds the lock of the name").clone()
     }
 
     fn set_local(&self, local: Option<Local>) {
-        *self.local.lock().expect("no code panics while it holds the name") = local;
+        *self.local.lock().expect("no code panics while it holds the lock of the name") = local;
     }
 }
 
@@ -115,7 +115,7 @@ impl Transport for InmemTransport {
 
     fn close(&self) {
         let mut state = self.network.lock();
-        // Another server may have taken the address since.
+        // In the meantime, another server may have taken the address.
         if let Some(local) = self.local()
             && state.servers.get(&self.address).is_some_and(|(id, _)| *id == local.id)
         {

@@ -1,4 +1,4 @@
-//! The transport over TCP. HashiCorp: `NetworkTransport`.
+//! The transport over TCP. In HashiCorp Raft, this transport is `NetworkTransport`.
 //!
 //! Calls to a peer use three connections: one for calls that must not wait for a disk (heartbeats, votes),
 //! one for entries, and one for snapshots. `link` is the calling side, and `serve` is the called side. Both
@@ -39,7 +39,7 @@ use wavetank_raft::{ServerAddress, ServerId};
 /// peers.
 ///
 /// The limits of a server and the limits of the server's transport must fit each other. The server compares
-/// these limits at the start. `docs/limits.md` lists all limits in one table.
+/// these limits when it starts. `docs/limits.md` lists all limits in one table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Limits {
@@ -50,7 +50,8 @@ pub struct Limits {
     pub message_bytes: u64,
     /// The maximum number of accepted connections at the same time (≥ 1). A peer opens up to three
     /// connections. If all places are taken, the connection that was silent for the longest time is closed,
-    /// and a new connection gets the place. If none was silent, the host with the most connections loses one.
+    /// and a new connection gets the place. If no connection was silent, the host with the most connections
+    /// loses a connection.
     pub connections: usize,
     /// The maximum number of messages above one MiB that are received at the same time, over all connections
     /// (≥ 1).
@@ -129,8 +130,8 @@ pub enum TransportError {
     InUse(String),
     /// A limit has an invalid value. The text names the limit and the rule.
     Limits(&'static str),
-    /// Other servers cannot reach this server at this address. HashiCorp: `local bind address is not
-    /// advertisable`.
+    /// Other servers cannot reach this server at this address. The message of this error in HashiCorp Raft is
+    /// `local bind address is not advertisable`.
     NotAdvertisable(String),
     /// No server can call the advertised address.
     NotCallable(AddressError),
@@ -226,7 +227,7 @@ impl TcpTransport {
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn with_tls(self, tls: super::Tls) -> Self {
-        // It was set before: the first call counts.
+        // An error means that an earlier call has set TLS: the first call counts.
         let _ = self.shared.security.tls.set(tls);
         self
     }
@@ -305,7 +306,7 @@ impl Shared {
     /// Waits until the transport is closed.
     async fn closed(&self) {
         let mut closing = self.closing.subscribe();
-        // An error means that the transport was dropped, so it is closed as well.
+        // An error means that the transport was dropped, so the transport is closed as well.
         let _ = closing.wait_for(|closing| *closing).await;
     }
 

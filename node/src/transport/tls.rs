@@ -167,7 +167,7 @@ fn unusable(error: impl fmt::Display) -> TlsError {
     TlsError::Certificate(error.to_string())
 }
 
-/// The certificate with which a peer has identified itself.
+/// The certificate that identifies a peer.
 #[derive(Clone, Debug)]
 pub(super) struct Identity(CertificateDer<'static>);
 

@@ -17,9 +17,10 @@ use wavetank_raft::{
 
 /// The number that marks a message as Wavetank's.
 const OURS: u64 = 1;
-/// The version of snapshots that is written. It includes the configuration.
+/// The number of the snapshot version that is written. The metadata of this version has the configuration.
 const SNAPSHOT: i64 = 1;
-/// The number of the older snapshot version. Its metadata has a list of peers in place of a configuration.
+/// The number of the older snapshot version. The metadata of this version has a list of peers in place of a
+/// configuration.
 const SNAPSHOT_WITH_PEERS: i64 = 0;
 
 /// The fields that every message has.
@@ -72,7 +73,7 @@ impl Common<'_> {
     }
 }
 
-/// Returns a name, if the field has one.
+/// Returns the name in the field; `None` if the field has no name.
 fn named<'i>(raw: Raw<'i>, what: &'static str) -> Result<Option<&'i str>, WireError> {
     text(raw, what).map(|text| Some(text).filter(|text| !text.is_empty()))
 }
@@ -320,8 +321,8 @@ pub(super) fn request_pre_vote_answer(message: &go::RequestPreVoteResponse<'_>) 
     Ok((common!(message).header(None)?, Response::RequestPreVote(answer)))
 }
 
-/// Converts the answer. If the peer does not report an offset, it has either all bytes or none, and the
-/// transport knows which.
+/// Converts the answer. A peer that reports no offset has either all bytes or no bytes, and the transport
+/// knows which of the two is true.
 pub(super) fn install_snapshot_answer(message: &go::InstallSnapshotResponse<'_>) -> Read<Response> {
     let answer = InstallSnapshotResponse {
         term: term(message.term)?,
@@ -331,7 +332,7 @@ pub(super) fn install_snapshot_answer(message: &go::InstallSnapshotResponse<'_>)
     Ok((common!(message).header(None)?, Response::InstallSnapshot(answer)))
 }
 
-/// Converts the answer. If the peer does not say whether it obeys the call, it always obeys it.
+/// Converts the answer. A peer that does not say whether it obeys the call always obeys.
 pub(super) fn timeout_now_answer(message: &go::TimeoutNowResponse<'_>) -> Read<Response> {
     let answer = TimeoutNowResponse { accepted: message.accepted.unwrap_or(true) };
     Ok((common!(message).header(None)?, Response::TimeoutNow(answer)))

@@ -248,7 +248,7 @@ fn members_of(servers: &Members<'_>) -> Result<Vec<Member>, WireError> {
     let member = |server: &Server<'_>| {
         let suffrage = match server.suffrage {
             0 => Suffrage::Voter,
-            // Staging servers never had a vote, and no version of HashiCorp's promotes them.
+            // Staging servers never had a vote, and no version of HashiCorp Raft promotes a staging server.
             1 | STAGING => Suffrage::Nonvoter,
             unknown => return Err(WireError::UnknownSuffrage(unknown)),
         };

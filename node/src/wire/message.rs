@@ -117,7 +117,8 @@ go_struct! {
 }
 
 go_struct! {
-    /// Go's `InstallSnapshotRequest`. The bytes of the snapshot follow it; `size` is their number.
+    /// Go's `InstallSnapshotRequest`. The bytes of the snapshot follow this message; `size` is the number of
+    /// these bytes.
     InstallSnapshotRequest<'i> {
         "Addr" addr: Raw<'i> = 2,
         "Configuration" configuration: Raw<'i> = 9,

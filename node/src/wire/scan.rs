@@ -19,13 +19,15 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// Makes a scan for a call: one byte and one value. A call above `limit` bytes is an error.
+    /// Makes a scan for a call. A call consists of one byte and one value. A call with more than `limit`
+    /// bytes is an error.
     #[must_use]
     pub const fn request(limit: u64) -> Self {
         Self { at: 1, pending: 1, limit, begun: false }
     }
 
-    /// Makes a scan for an answer: an error text and one value. An answer above `limit` bytes is an error.
+    /// Makes a scan for an answer. An answer consists of an error text and one value. An answer with more
+    /// than `limit` bytes is an error.
     #[must_use]
     pub const fn reply(limit: u64) -> Self {
         Self { at: 0, pending: 2, limit, begun: true }

@@ -1,4 +1,4 @@
-//! Golden bytes, in both directions, and hostile ones.
+//! Golden bytes, in both directions, and hostile bytes.
 
 mod golden;
 mod hostile;

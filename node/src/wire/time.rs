@@ -12,7 +12,7 @@ const UNIX: i64 = 62_135_596_800;
 const UTC: i16 = -1;
 const NANOS: u32 = 1_000_000_000;
 
-/// A point in time with its time zone.
+/// A point in time with a time zone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct GoTime {
     /// The seconds since 0001-01-01T00:00:00Z.
@@ -42,7 +42,7 @@ impl<'i> Field<'i> for GoTime {
 
     fn get(input: &mut Unpacker<'i>) -> Result<Self, WireError> {
         match input.head()? {
-            // The timestamp extension, should a peer write one: nothing here depends on it.
+            // A peer may write a timestamp extension. Nothing here depends on the value.
             Head::Nil | Head::Foreign => Ok(Self::default()),
             Head::Raw(bytes) => Self::parse(bytes),
             head @ (Head::Bool(_) | Head::Uint(_) | Head::Int(_) | Head::Array(_) | Head::Map(_)) => {

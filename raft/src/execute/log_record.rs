@@ -1,7 +1,9 @@
-//! The record about the log in the stable store, under [`COMPACTED`]. It shows a log that has vanished.
+//! The record about the log in the stable store, under [`COMPACTED`]. The record shows whether the log has
+//! vanished.
 //!
-//! The record says that the log has entries only after they are durable, and says that it has none before they
-//! are deleted. So a crash between the two leaves a log that has more than the record says.
+//! The record says that the log has entries only after these entries are durable. The record says that the
+//! log is empty before the last entries are deleted. So a crash between the record and the change of the log
+//! leaves a log with more entries than the record says.
 
 use super::{COMPACTED, Storage};
 use crate::entry::Entry;
@@ -13,14 +15,14 @@ use alloc::format;
 /// What the stable store says about the log.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct LogRecord {
-    /// The index up to which the log was compacted. A snapshot must reach it.
+    /// The index up to which the log was compacted. A snapshot must reach this index.
     pub compacted: Index,
     /// The log has entries. An empty log has vanished.
     pub has_entries: bool,
 }
 
 impl LogRecord {
-    /// Encodes the record as it is stored under [`COMPACTED`].
+    /// Encodes the record for the stable store.
     #[must_use]
     pub fn encode(self) -> [u8; 9] {
         let mut record = [0; 9];
@@ -32,7 +34,7 @@ impl LogRecord {
     /// Decodes the record.
     ///
     /// # Errors
-    /// Returns an error if the bytes are no such record.
+    /// Returns an error if the bytes are not the record of a log.
     pub fn decode(record: &[u8]) -> Result<Self, StoreError> {
         let (compacted, rest) =
             record.split_first_chunk().map_or((None, record), |(head, rest)| (Some(head), rest));
@@ -49,7 +51,7 @@ impl LogRecord {
         }
     }
 
-    /// Checks that a log which is empty may be so.
+    /// Checks that an empty log has not vanished.
     ///
     /// # Errors
     /// Returns [`StoreErrorKind::Corrupt`] if the log had entries.
@@ -69,13 +71,13 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
             .map_or_else(|| Ok(LogRecord::default()), |record| LogRecord::decode(&record))
     }
 
-    /// Stores the record, unless the store has it.
+    /// Stores the record, unless the store has the same record.
     pub(super) fn set_log_record(&mut self, new: LogRecord) -> Result<(), StoreError> {
         if new == self.log_record()? { Ok(()) } else { self.stable.set(COMPACTED, &new.encode()) }
     }
 
-    /// Notes at a start that the log has entries. A crash may have come before this was noted, and an earlier
-    /// version did not note it.
+    /// Notes at a start that the log has entries. A crash may have come before the record was stored, and an
+    /// earlier version stored no such record.
     pub(super) fn note_entries(&mut self) -> Result<(), StoreError> {
         if self.log.first_index()? == Index::ZERO {
             return Ok(());

@@ -110,8 +110,8 @@ impl<F: Fsm> Machine<F> {
         keep_snapshot(&mut captured, meta, store)
     }
 
-    /// Carries out [`Action::Restore`](crate::Action::Restore). A driver also calls this function at the
-    /// start, to load the newest snapshot. Returns the position of the last entry of the snapshot.
+    /// Carries out [`Action::Restore`](crate::Action::Restore). A driver also calls this function when the
+    /// server starts, to load the newest snapshot. Returns the position of the last entry of the snapshot.
     ///
     /// # Errors
     /// Returns an error if the snapshot cannot be read or the state machine refuses the state.

@@ -29,7 +29,7 @@ fn steps() -> impl Strategy<Value = LogStep> {
     ]
 }
 
-/// All entries of the log, and the number of the last ones that are in memory.
+/// All entries of the log, and the number of the last entries that are in memory.
 struct LogModel {
     base: LogId,
     entries: Vec<Entry>,
@@ -135,7 +135,7 @@ impl LogModel {
         Ok(())
     }
 
-    /// The entries of one message: the first one, then as many as the limits allow.
+    /// The entries of one message: the first entry, then as many entries as the limits allow.
     fn slice(&self, first: Index, limits: &Settings) -> Option<Vec<Entry>> {
         let at = self.in_memory().iter().position(|entry| entry.id.index == first)?;
         let mut taken: Vec<Entry> = Vec::new();

@@ -14,8 +14,8 @@ enum MembershipStep {
     Truncate(u64),
     /// Commit this many more entries.
     Commit(u64),
-    /// Install a snapshot that ends this many entries after the commit index. It has the
-    /// configuration of the log, or this one, which replaces all others.
+    /// Install a snapshot that ends this many entries after the commit index. The snapshot has the
+    /// configuration of the log, or this configuration, which replaces all other configurations.
     Install(u64, Option<u8>),
 }
 

@@ -22,7 +22,7 @@ pub struct Boot {
     pub log: LogImage,
     /// The description of the newest snapshot; `None` if there is no snapshot.
     pub snapshot: Option<Arc<SnapshotMeta>>,
-    /// The position of the last [`LogOp::CatchUp`](crate::LogOp::CatchUp); zero if there was none. The server
-    /// does not campaign before its log reaches this position.
+    /// The position of the last [`LogOp::CatchUp`](crate::LogOp::CatchUp); zero if no such position was
+    /// stored. The server does not campaign before its log reaches this position.
     pub catch_up: LogId,
 }

@@ -122,8 +122,8 @@ pub enum ReadPath {
     /// ReadIndex: a quorum answers a round of heartbeats. The read index is the commit index at the
     /// time of the call.
     Index,
-    /// The leader has a lease, which it measures with its own clock. The read is refused if the lease has
-    /// expired.
+    /// The leader has a lease, and measures the lease with its own clock. The read is refused if the lease
+    /// has expired.
     Lease,
     /// HashiCorp's `VerifyLeader`: a quorum answers a round of heartbeats. There is no read index.
     Verify,
@@ -187,11 +187,11 @@ pub enum Effect {
     /// now.
     LeaderIs(Option<NodeId>),
     /// The latest configuration changed. A configuration was appended or came with a snapshot, or an older
-    /// configuration is in force again because the log was truncated.
+    /// configuration is the latest again because the log was truncated.
     Configured {
         /// The index of the configuration in the log.
         index: Index,
-        /// The configuration that is in force now.
+        /// The configuration that the server uses now.
         configuration: Arc<Configuration>,
     },
     /// The read may be answered when all entries up to `index` are applied.
@@ -212,11 +212,11 @@ pub enum Effect {
     TransferEnded {
         /// The number of the [`ClientRequest::Transfer`] that this effect answers.
         request: RequestId,
-        /// The reason why the transfer failed; `None` if it succeeded.
+        /// The reason why the transfer failed; `None` if the transfer succeeded.
         refusal: Option<Refusal>,
     },
-    /// This snapshot from the leader is durable and in force. Load the snapshot into the state machine. The
-    /// entries that the snapshot includes are not applied.
+    /// This snapshot from the leader is durable, and replaces the log up to the end of the snapshot. Load the
+    /// snapshot into the state machine. The entries that the snapshot includes are not applied.
     Installed(Arc<SnapshotMeta>),
     /// The staging of a non-voter has ended.
     Staged {
@@ -262,17 +262,17 @@ pub enum StoreJob {
     Persist(Write),
     /// Read entries from the store and report [`Input::Fetched`].
     Fetch {
-        /// The number of the job; its report has the same number.
+        /// The number of the job. The report of the job has the same number.
         ticket: RpcId,
         /// The index of the first entry.
         first: Index,
-        /// The index of the last entry. The store may return fewer entries. It must return the first entry if
-        /// it has that entry.
+        /// The index of the last entry. The store may return fewer entries. The store must return the first
+        /// entry if the store has this entry.
         last: Index,
     },
     /// Read a piece of a snapshot and report [`Input::SnapshotRead`].
     ReadSnapshot {
-        /// The number of the job; its report has the same number.
+        /// The number of the job. The report of the job has the same number.
         ticket: RpcId,
         /// The position of the last entry of the snapshot; `None` for the newest snapshot.
         last: Option<LogId>,
@@ -284,7 +284,7 @@ pub enum StoreJob {
     /// Store a piece of a snapshot from the leader and report [`Input::SnapshotWritten`]. A piece
     /// at offset 0 starts a new snapshot; the pieces that were stored before are deleted.
     WriteSnapshot {
-        /// The number of the job; its report has the same number.
+        /// The number of the job. The report of the job has the same number.
         ticket: RpcId,
         /// The description of the whole snapshot.
         meta: Arc<SnapshotMeta>,
@@ -308,7 +308,7 @@ pub enum StoreJob {
 pub struct Write {
     /// The number of the write. Later writes have higher numbers.
     pub token: Token,
-    /// The new vote record; `None` if it did not change.
+    /// The new vote record; `None` if the record did not change.
     pub hard_state: Option<HardState>,
     /// The change of the log.
     pub log: LogOp,
@@ -344,7 +344,7 @@ pub enum LogOp {
     Discard(Index),
     /// Keep the log, and store this position in a separate record. The disk of this server was blank when a
     /// leader showed that the leader's log reaches this position. The server does not campaign before its own
-    /// log reaches it.
+    /// log reaches this position.
     CatchUp(LogId),
 }
 

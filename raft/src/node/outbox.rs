@@ -8,7 +8,7 @@ use crate::types::{Index, LogId, Time, Token};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// The pending writes, and the messages that wait for them.
+/// The pending writes, and the messages that wait for these writes.
 ///
 /// 1. The token of each write is one more than the token of the write before.
 /// 2. `pending` is in the order of the tokens. From one write to the next, `last` never falls.
@@ -74,7 +74,8 @@ impl Outbox {
         self.pending.front().map(|pending| pending.since)
     }
 
-    /// True if a write was requested since the start, and no write is known to be durable yet.
+    /// True if the server has requested a write since the server started, and no write is known to be durable
+    /// yet.
     pub(crate) fn is_first_write_pending(&self) -> bool {
         let is_requested = self.hard_state.is_some() || self.log != LogOp::Keep || !self.pending.is_empty();
         self.persisted == Token(0) && is_requested
@@ -95,7 +96,8 @@ impl Outbox {
     pub(crate) fn replace(&mut self, entries: Entries, now: Time, fx: &mut Effects) {
         let first = entries.first().expect("at least one entry is written").id.index;
         let last = entries.last().expect("at least one entry is written").id.index;
-        // An earlier change of this step must be pending before its end is lowered, too.
+        // An earlier change of this step must become a pending write first, so that `last` of this write is
+        // lowered, too.
         self.issue_log_op(now, fx);
         self.lower_durable(first.back());
         self.log_op(LogOp::Replace(entries), last, now, fx);
@@ -128,8 +130,8 @@ impl Outbox {
         self.log_last = last;
     }
 
-    /// Issues the current write if it already has a change of the log, because a write can contain only one
-    /// such change.
+    /// Issues the current write if this write already has a change of the log, because a write can contain
+    /// only one such change.
     fn issue_log_op(&mut self, now: Time, fx: &mut Effects) {
         if self.log != LogOp::Keep {
             self.issue(now, fx);
@@ -172,9 +174,10 @@ impl Outbox {
     fn issue(&mut self, now: Time, fx: &mut Effects) {
         self.issued = self.issued.next();
         let hard_state = self.hard_state.take();
-        // An answer to a leader must wait for the position, too. From then on the leader sends older
-        // entries, and with these alone the server must not campaign after a crash. It must also wait for
-        // the record of an installed snapshot. Without the record, a lost snapshot would not be noticed.
+        // An answer to a leader must wait for the position, too. After the answer the leader sends older
+        // entries, and with these entries alone the server must not campaign after a crash. The answer must
+        // also wait for the record of an installed snapshot. Without the record, a lost snapshot would not be
+        // noticed.
         if hard_state.is_some() || matches!(self.log, LogOp::CatchUp(_) | LogOp::Discard(_)) {
             self.hard_state_token = self.issued;
         }
@@ -222,7 +225,7 @@ mod tests {
     use crate::entry::{Entry, Payload};
     use crate::types::Term;
 
-    /// If a step changes the log twice, the second change must not replace the first one.
+    /// If a step changes the log twice, the second change must not replace the first change.
     #[test]
     fn each_change_of_the_log_is_a_write_of_its_own() {
         let entries = |index| Entries::from([Entry::new(Term(1), Index(index), Payload::Noop)]);

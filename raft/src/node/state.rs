@@ -132,9 +132,10 @@ impl NodeState {
     ///
     /// A server that was removed may be added again with a blank disk. It then gets the log from its first
     /// entry on. Old configurations in this log may name the server as a voter, even as the only voter. With
-    /// such a configuration the server must not campaign, because it has forgotten the entries that it
-    /// acknowledged. The first `prev` of a leader is at or after the entry that added the server. A log that
-    /// reaches that position contains the entry and the configuration of that entry or a later one.
+    /// such a configuration the server must not campaign, because the server has forgotten the entries that
+    /// it acknowledged. The first `prev` of a leader is at or after the entry that added the server. A log
+    /// that reaches that position contains the entry, and the configuration of that entry or a later
+    /// configuration.
     pub(crate) fn has_caught_up(&self) -> bool {
         self.log.last() != LogId::ZERO && self.catch_up <= self.log.last()
     }
@@ -296,7 +297,7 @@ impl NodeState {
     /// need no snapshot.
     fn compact(&mut self, snapshot: Index, now: Time, fx: &mut Effects) {
         let trailing = Index(self.log.last().index.0.saturating_sub(self.settings.trailing_logs));
-        // Entries that are not durable must stay, because a pending write still appends them.
+        // Entries that are not durable must stay, because a pending write still appends these entries.
         let upto = snapshot.min(trailing).min(self.outbox.durable());
         if self.log.base().index < upto {
             self.log.compact(upto);

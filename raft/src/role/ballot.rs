@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 ///
 /// 1. `requested` contains only the open requests of this ballot. A response to any other request is not
 ///    counted.
-/// 2. The candidate's own vote counts when it is durable, like every other vote.
+/// 2. The candidate's own vote counts when this vote is durable, like every other vote.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Ballot {
@@ -70,7 +70,8 @@ impl Ballot {
         self.deadline
     }
 
-    /// Handles a response to a vote request. Each response counts once, even if the network duplicates it.
+    /// Handles a response to a vote request. Each response counts once, even if the network duplicates the
+    /// response.
     pub(crate) fn on_vote(&mut self, from: NodeId, rpc: RpcId, granted: bool, fx: &mut Effects) {
         let Some(at) = self.requested.iter().position(|requested| *requested == (from, rpc)) else {
             return NodeState::ignore(Ignored::UnknownRpc, fx);
@@ -86,7 +87,7 @@ impl Ballot {
         self.cause == Some(CampaignCause::ElectionTimeout) && self.requested.contains(&(from, rpc))
     }
 
-    /// Counts the candidate's own vote if it is durable now.
+    /// Counts the candidate's own vote if this vote is durable now.
     pub(crate) fn on_persisted(&mut self, state: &NodeState) {
         if self.own_vote.is_some_and(|token| token <= state.outbox.persisted()) {
             self.own_vote = None;

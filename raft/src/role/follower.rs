@@ -87,8 +87,8 @@ impl Follower {
         }
     }
 
-    /// Draws a new timeout after the settings changed, so that a shorter timeout applies immediately
-    /// (HashiCorp: `ReloadConfig`).
+    /// Draws a new timeout after the settings changed, so that a shorter timeout applies immediately, as in
+    /// `ReloadConfig` of HashiCorp Raft.
     pub(crate) fn on_reload(&mut self, state: &mut NodeState) {
         self.timeout = state.draw_timeout(state.settings.heartbeat_timeout());
     }
@@ -125,8 +125,8 @@ impl Follower {
     ) {
         let before = state.log.last();
         let upto = Index(m.prev.index.0 + m.entries.len() as u64);
-        // Compacted entries are committed, so every server has the same ones: a `prev` below the
-        // base matches.
+        // Compacted entries are committed, so every server has the same entries up to the base: a `prev`
+        // below the base matches.
         let matches = m.prev.index < state.log.base().index || state.log.contains(m.prev);
         if !matches {
             state.note_leader_log(m.prev, now, fx);
@@ -144,8 +144,8 @@ impl Follower {
             hint,
         });
         if success {
-            // Entries after `upto` were not verified by this message and may conflict with the
-            // leader's. Committing them would break State Machine Safety (thesis §3.5).
+            // Entries after `upto` were not verified by this message and may conflict with the leader's
+            // entries. A commit of such entries would break State Machine Safety (thesis §3.5).
             state.commit_upto(m.leader_commit.min(upto).max(state.commit));
             state.reply_with_log(from, rpc, response, upto);
         } else {
@@ -170,14 +170,14 @@ impl Follower {
         }
         state.note_leader_log(m.meta.last, now, fx);
         if state.log.last() == LogId::ZERO && state.outbox.is_first_write_pending() {
-            // The vote record of a blank server must be durable before a snapshot is. A snapshot without
-            // it looks as if the record was lost. The leader sends the piece again.
+            // The vote record of a blank server must be durable before a snapshot is. A snapshot without a
+            // vote record looks as if the record was lost. The leader sends the piece again.
             let response = installed(state, false, 0);
             return state.reply(from, rpc, response);
         }
         let same = self.install.as_ref().is_some_and(|install| *install.meta == *m.meta);
-        // A piece at offset 0 starts the snapshot again. A repeated first piece must not discard
-        // the write that is under way: its report would find no ticket.
+        // A piece at offset 0 starts the snapshot again. A repeated first piece must not discard the write
+        // that is under way: the report of this write would find no ticket.
         if m.offset == 0 && !(same && self.is_writing()) {
             self.install = Some(SnapshotInstall { meta: m.meta, received: 0, writing: None });
         }
@@ -191,9 +191,9 @@ impl Follower {
                 state.incoming = m.done.then_some((ticket, install.meta.last));
                 fx.push(piece(ticket, install, m.offset, m.data, m.done));
             }
-            // The piece that is being written, sent again. The leader waits only for the answer to
-            // its newest request, which gets the result of the write. A refusal of that one would
-            // make the leader send the piece again at every heartbeat.
+            // This piece is being written, and has arrived again. The leader waits only for the answer to the
+            // newest request, and this answer gets the result of the write. If the newest request were
+            // refused, the leader would send the piece again at every heartbeat.
             Some(SnapshotInstall { received, writing: Some(writing), .. })
                 if same && *received == m.offset && writing.from == from =>
             {
@@ -244,8 +244,8 @@ impl Follower {
         if !writing.done {
             self.install = Some(install);
         } else if state.commit < install.meta.last.index {
-            // The commit index may pass the snapshot while its pieces arrive. The snapshot is then
-            // not installed, because it would drop committed entries.
+            // The commit index may pass the snapshot while its pieces arrive. The snapshot is then not
+            // installed, because an installation would drop committed entries.
             state.install(&install.meta, now, fx);
         }
         state.reply_with_log(writing.from, writing.rpc, response, Index::ZERO);

@@ -165,8 +165,8 @@ impl Leader {
         self.heartbeat_at = self.heartbeat_at.min(now + state.settings.heartbeat_interval());
     }
 
-    /// Ends all waiting reads, the transfer and the staging, and answers their requests, because this server
-    /// no longer leads.
+    /// Ends all waiting reads, the transfer and the staging, and answers the requests for them, because this
+    /// server no longer leads.
     pub(crate) fn resign(&mut self, fx: &mut Effects) {
         self.fail_reads(fx);
         self.end_transfer(None, fx);

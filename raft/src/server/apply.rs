@@ -53,8 +53,8 @@ impl Applying {
         self.applied
     }
 
-    /// Returns the position of the last entry that was handed to the state machine, and the configuration in
-    /// force at that position, with the index of the configuration.
+    /// Returns the position of the last entry that was handed to the state machine, and the latest
+    /// configuration up to that position, with the index of the configuration.
     pub(super) fn dispatched(&self) -> (LogId, Option<&(Index, Arc<Configuration>)>) {
         (self.dispatched, self.configuration.as_ref())
     }
@@ -166,7 +166,7 @@ impl Server {
         if ticket.0 & SERVER_TICKET == 0 {
             return self.step_node(crate::node::io::Input::Fetched { ticket, entries }, ctx);
         }
-        // A snapshot was installed after this fetch began, so its entries are no longer needed.
+        // A snapshot was installed after this fetch began, so the fetched entries are no longer needed.
         if self.applying.fetching != Some(ticket) {
             return;
         }

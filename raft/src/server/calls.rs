@@ -220,8 +220,8 @@ impl Server {
             Call::Read(path) => self.read(request, path, ctx),
             Call::Bootstrap(configuration) => {
                 let result = self.append(ClientRequest::Bootstrap(configuration), ctx);
-                // Bootstrap is answered when its entry is durable. The entry's write is the last
-                // one that was issued.
+                // Bootstrap is answered when its entry is durable. The write of this entry is the last write
+                // that was issued.
                 let token = self.node.issued();
                 match result {
                     Ok(_) => self.calls.bootstrap = Some((request, token)),
@@ -384,7 +384,7 @@ impl Server {
         }
     }
 
-    /// Answers the bootstrap call if its write is durable now.
+    /// Answers the bootstrap call if the write of the bootstrap is durable now.
     pub(super) fn on_persisted(&mut self, token: Token, ctx: &mut Ctx<'_>) {
         if let Some((request, _)) = self.calls.bootstrap.take_if(|(_, wanted)| *wanted <= token) {
             ctx.actions.push(answer(request, Ok(Answer::Done)));

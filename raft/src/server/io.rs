@@ -18,8 +18,8 @@ use core::time::Duration;
 
 /// An input of [`Server::step`](crate::Server::step).
 ///
-/// `Q` and `R` are the requests and responses between servers. A driver of servers with another
-/// protocol replaces them and keeps all other inputs.
+/// `Q` and `R` are the requests and responses between servers. A driver of servers with another protocol
+/// replaces `Q` and `R`, and keeps all other inputs.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Event<Q = Request, R = Response> {
@@ -30,7 +30,7 @@ pub enum Event<Q = Request, R = Response> {
     Request {
         /// The server that sent the message.
         from: NodeId,
-        /// The sender's number for this request; the response must carry it.
+        /// The sender's number for this request; the response must carry the same number.
         rpc: RpcId,
         /// The content of the request.
         request: Q,
@@ -52,8 +52,8 @@ pub enum Event<Q = Request, R = Response> {
         /// The kind of the call, with its arguments.
         call: Call,
     },
-    /// Several commands, each with its own answer. This has the same result as one [`Call::Apply`]
-    /// per command, and is faster.
+    /// Several commands, each with its own answer. The batch has the same result as one [`Call::Apply`] for
+    /// each command, and is faster.
     ApplyBatch(Vec<(RequestId, Data)>),
     /// All writes up to and including this token are durable.
     Persisted(Token),
@@ -68,7 +68,7 @@ pub enum Event<Q = Request, R = Response> {
     SnapshotRead {
         /// The ticket of the job.
         ticket: RpcId,
-        /// The piece; `None` if it cannot be read.
+        /// The piece; `None` if the piece cannot be read.
         piece: Option<SnapshotPiece>,
     },
     /// The storage executor has written a piece of the leader's snapshot, or the write failed.
@@ -117,60 +117,61 @@ pub enum Dialect {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Call {
-    /// Apply a command to the state machine. HashiCorp: `Apply`.
+    /// Apply a command to the state machine. In HashiCorp Raft, this call is `Apply`.
     Apply(Data),
-    /// Apply a command with extensions. HashiCorp: `ApplyLog`.
+    /// Apply a command with extensions. In HashiCorp Raft, this call is `ApplyLog`.
     ApplyLog {
         /// The bytes of the command.
         data: Data,
         /// Bytes that are stored beside the command, for example by middleware.
         extensions: Data,
     },
-    /// Answer when all entries before this call have been applied. HashiCorp: `Barrier`.
+    /// Answer when all entries before this call have been applied. In HashiCorp Raft, this call is `Barrier`.
     Barrier,
-    /// Answer when a quorum has confirmed that this server still led after the call was made.
-    /// HashiCorp: `VerifyLeader`.
+    /// Answer when a quorum has confirmed that this server still led after the call was made. In HashiCorp
+    /// Raft, this call is `VerifyLeader`.
     VerifyLeader,
     /// Answer when a read of the local state machine is linearizable (thesis §6.4).
     Read(ReadPath),
-    /// Start a new cluster with this configuration. HashiCorp: `BootstrapCluster`.
+    /// Start a new cluster with this configuration. In HashiCorp Raft, this call is `BootstrapCluster`.
     Bootstrap(Configuration),
     /// Change the membership. HashiCorp has `AddVoter`, `AddNonvoter`, `DemoteVoter` and
     /// `RemoveServer`. [`Change::Members`] changes several members at once.
     Change {
         /// The change of the membership.
         change: Change,
-        /// The index that the latest configuration must have. If it has another index, the change is refused.
-        /// `None` accepts any index.
+        /// The index that the latest configuration must have. If the configuration has another index, the
+        /// change is refused. `None` accepts any index.
         #[cfg_attr(feature = "serde", serde(default, deserialize_with = "crate::types::index_if_any"))]
         prev_index: Option<Index>,
     },
-    /// Add a server as a non-voter, wait until it has caught up, then make it a voter (thesis
-    /// §4.2.1).
+    /// Add a server as a non-voter, wait until this server has caught up, then make the server a voter
+    /// (thesis §4.2.1).
     AddVoterStaged {
         /// The id of the new server.
         id: ServerId,
         /// The network address of the new server.
         address: ServerAddress,
-        /// The index that the latest configuration must have. If it has another index, the change is refused.
-        /// `None` accepts any index.
+        /// The index that the latest configuration must have. If the configuration has another index, the
+        /// change is refused. `None` accepts any index.
         #[cfg_attr(feature = "serde", serde(default, deserialize_with = "crate::types::index_if_any"))]
         prev_index: Option<Index>,
     },
-    /// Transfer the leadership to another voter (thesis §3.10). HashiCorp: `LeadershipTransfer` and
-    /// `LeadershipTransferToServer`.
+    /// Transfer the leadership to another voter (thesis §3.10). In HashiCorp Raft, the calls are
+    /// `LeadershipTransfer` and `LeadershipTransferToServer`.
     Transfer {
         /// The server that shall lead; `None` for the voter with the most entries.
         target: Option<ServerId>,
     },
-    /// Take a snapshot now. HashiCorp: `Snapshot`.
+    /// Take a snapshot now. In HashiCorp Raft, this call is `Snapshot`.
     Snapshot,
-    /// Replace the state of the state machine on every server. The bytes are one entry of the log,
-    /// so every server replaces its state at the same index. HashiCorp: `Restore`.
+    /// Replace the state of the state machine on every server. The bytes are one entry of the log, so every
+    /// server replaces its state at the same index. In HashiCorp Raft, this call is `Restore`.
     Restore(Data),
-    /// Change the settings that may change while the server runs. HashiCorp: `ReloadConfig`.
+    /// Change the settings that may change while the server runs. In HashiCorp Raft, this call is
+    /// `ReloadConfig`.
     Reload(Reloadable),
-    /// Stop the server. HashiCorp: `Shutdown`.
+    /// Stop the server. In HashiCorp Raft, this call is `Shutdown`.
     Shutdown,
 }
 
@@ -202,7 +203,7 @@ pub enum Action<Q = Request, R = Response> {
     Send {
         /// The server to which the message is sent.
         to: NodeId,
-        /// This server's number for the request; the response carries it.
+        /// This server's number for the request; the response carries the same number.
         rpc: RpcId,
         /// The content of the request.
         request: Q,
@@ -236,7 +237,7 @@ pub enum Action<Q = Request, R = Response> {
     },
     /// Reports a change to observers.
     Observe(Observed),
-    /// The server has stopped for good. From now on it only refuses calls.
+    /// The server has stopped for good. From now on the server only refuses calls.
     Halt(Halt),
 }
 
@@ -267,7 +268,7 @@ pub enum Answer {
         /// The index of the entry in the log.
         index: Index,
     },
-    /// The local state machine may be read now. It has applied all entries up to `index`.
+    /// The local state machine may be read now. This state machine has applied all entries up to `index`.
     Readable {
         /// The read index (thesis §6.4).
         index: Index,
@@ -288,20 +289,19 @@ pub enum RequestError {
     NotLeader(Option<Leader>),
     /// `ErrNotVoter`: this server is not a voter in the configuration of the bootstrap call.
     NotVoter,
-    /// `ErrLeadershipLost`: the entry was appended before the leadership was lost. It may still be
+    /// `ErrLeadershipLost`: the entry was appended before the leadership was lost. The entry may still be
     /// committed, or be overwritten.
     LeadershipLost,
     /// `ErrAbortedByRestore`: a snapshot replaced the entry. It is unknown whether the entry was applied.
     AbortedByRestore,
-    /// `ErrRaftShutdown`: the server has stopped. If an entry was appended, it may still be
-    /// committed.
+    /// `ErrRaftShutdown`: the server has stopped. An entry that was appended may still be committed.
     Shutdown,
     /// `ErrEnqueueTimeout`: the queue of calls stayed full until the timeout. Nothing was done.
     EnqueueTimeout,
     /// `ErrNothingNewToSnapshot`: no entry was applied since the last snapshot.
     NothingNewToSnapshot,
     /// `ErrUnsupportedProtocol`: the protocol version in use does not support the call, or a member does not
-    /// support it.
+    /// support the call.
     UnsupportedProtocol,
     /// `ErrCantBootstrap`: this server already has a vote, entries, a snapshot or a term above 1.
     CantBootstrap,
@@ -356,7 +356,7 @@ impl core::error::Error for RequestError {}
 pub struct Leader {
     /// The name of the server.
     pub id: ServerId,
-    /// The address at which other servers reach it.
+    /// The address at which other servers reach this server.
     pub address: ServerAddress,
 }
 
@@ -366,28 +366,30 @@ impl fmt::Display for Leader {
     }
 }
 
-/// An event that observers receive: the observations of HashiCorp Raft, and further ones.
+/// An event that observers receive: the observations of HashiCorp Raft, and further events.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Observed {
-    /// The role or its term changed. HashiCorp: `RaftState`.
+    /// The server has another role, or the same role in another term. In HashiCorp Raft, this observation is
+    /// `RaftState`.
     State {
         /// The role after the change.
         role: RoleName,
         /// The term after the change.
         term: Term,
     },
-    /// The known leader changed; `None` if no leader is known now. HashiCorp: `LeaderObservation`.
+    /// The known leader changed; `None` if no leader is known now. In HashiCorp Raft, this observation is
+    /// `LeaderObservation`.
     Leader(Option<Leader>),
-    /// A member was added, removed or changed. HashiCorp: `PeerObservation`.
+    /// A member was added, removed or changed. In HashiCorp Raft, this observation is `PeerObservation`.
     Peer {
         /// True if the server is no longer a member.
         removed: bool,
-        /// The member after the change. If the member was removed, its data before the removal.
+        /// The member after the change. If the member was removed: the data of the member before the removal.
         peer: Member,
     },
-    /// A follower has not answered for longer than the heartbeat timeout. HashiCorp:
-    /// `FailedHeartbeatObservation`.
+    /// A follower has not answered for longer than the heartbeat timeout. In HashiCorp Raft, this observation
+    /// is `FailedHeartbeatObservation`.
     FailedHeartbeat {
         /// The follower that does not answer.
         peer: NodeId,
@@ -395,7 +397,7 @@ pub enum Observed {
         #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
         silent: Duration,
     },
-    /// A follower answers again after a [`Observed::FailedHeartbeat`]. HashiCorp:
+    /// A follower answers again after a [`Observed::FailedHeartbeat`]. In HashiCorp Raft, this observation is
     /// `ResumedHeartbeatObservation`.
     ResumedHeartbeat {
         /// The follower that answers again.
@@ -407,9 +409,9 @@ pub enum Observed {
         /// The last index that remains.
         after: Index,
     },
-    /// A follower has lost entries that it had acknowledged: its disk was lost or replaced, but the server
-    /// was not removed from the cluster first. If it is a voter, its copies do not count for a commit until
-    /// the server is removed and added again.
+    /// A follower has lost entries that it had acknowledged: its disk was lost or replaced, but the follower
+    /// was not removed from the cluster first. If the follower is a voter, its copies of entries do not count
+    /// for a commit until the follower is removed and added again.
     LostEntries {
         /// The follower.
         peer: NodeId,
@@ -420,8 +422,8 @@ pub enum Observed {
     },
     /// An input was ignored for this reason.
     Ignored(crate::node::io::Ignored),
-    /// A server of another cluster called this server, which refuses its calls. The node observes it; the
-    /// protocol does not.
+    /// A server of another cluster called this server, and this server refuses such calls. The node makes
+    /// this observation; the protocol does not.
     OtherCluster {
         /// The caller.
         peer: NodeId,
@@ -430,15 +432,15 @@ pub enum Observed {
         /// The cluster of the caller.
         other: ClusterId,
     },
-    /// A peer refuses the calls of this server. The node observes it; the protocol does not.
+    /// A peer refuses the calls of this server. The node makes this observation; the protocol does not.
     CallsRefused {
         /// The peer.
         peer: NodeId,
         /// The reason that the peer gives.
         why: String,
     },
-    /// An entry is larger than the largest message of the transport, and is not sent. An earlier configuration
-    /// with higher limits has accepted it. The node observes it; the protocol does not.
+    /// An entry is larger than the largest message of the transport, and is not sent. A server with higher
+    /// limits has accepted the entry earlier. The node makes this observation; the protocol does not.
     EntryTooLarge {
         /// The follower that does not get the entry.
         peer: NodeId,
@@ -458,10 +460,10 @@ pub enum Observed {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Halt {
-    /// [`Call::Shutdown`] stopped it.
+    /// [`Call::Shutdown`] stopped the server.
     Shutdown,
     /// A configuration was committed in which the server, which led, has no vote.
     Removed,
-    /// A store failed, so its content is unknown.
+    /// A store failed, so the content of this store is unknown.
     Store(StoreError),
 }

@@ -127,7 +127,7 @@ impl Server {
     pub(super) fn store(&mut self, job: StoreJob, ctx: &mut Ctx<'_>) {
         if let StoreJob::WriteSnapshot { done, .. } = &job {
             let is_last = *done;
-            // A follower writes one piece at a time, so it has given up a piece that still waits.
+            // A follower writes one piece at a time, so the follower has given up a piece that still waits.
             self.snapshotting.held = None;
             if is_last && self.applying.is_restoring() {
                 self.snapshotting.held = Some(job);
@@ -137,9 +137,9 @@ impl Server {
         ctx.actions.push(Action::Store(job));
     }
 
-    /// Handles a snapshot from the leader that is durable and in force. If the server is writing a snapshot
-    /// of its own state, the load waits until that snapshot is stored. The store may then drop the leader's
-    /// snapshot, for example if the store also has a newer snapshot of an earlier leader.
+    /// Handles an installed snapshot from the leader. The snapshot is durable. If the server is writing a
+    /// snapshot of its own state, the load waits until that snapshot is stored. The store may then drop the
+    /// leader's snapshot, for example if the store also has a newer snapshot of an earlier leader.
     pub(super) fn on_installed(&mut self, meta: Arc<SnapshotMeta>, ctx: &mut Ctx<'_>) {
         if self.applying.restore(&meta) {
             self.calls.abort_replaced(meta.last.index, ctx.actions);

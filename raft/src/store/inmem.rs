@@ -10,7 +10,7 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// A log store and a stable store in memory. HashiCorp: `InmemStore`.
+/// A log store and a stable store in memory. In HashiCorp Raft, this store is `InmemStore`.
 ///
 /// The entries have consecutive indexes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]

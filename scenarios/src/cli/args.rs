@@ -3,7 +3,9 @@
 use super::bounds::ExploreArguments;
 use crate::trace::TraceForm;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use wavetank_sim::JudgeLevel;
@@ -71,8 +73,9 @@ pub(crate) enum Command {
     #[command(
         before_help = "Examples:
   cargo run --release -- judge history.jsonl --model kv --budget 600
-  cargo run --release -- judge history.jsonl --independent --initial 0",
-        after_help = "Each line is one event of one process, in the format of Jepsen:
+  cargo run --release -- judge history.edn --independent --page history.html",
+        after_help = "A file whose name ends with .edn is Jepsen's history.edn: a map for each event. In any other file,
+each line is one event of one process, in the format of Jepsen:
 
   {\"process\": 0, \"type\": \"invoke\", \"f\": \"write\", \"key\": \"x\", \"value\": \"1\", \"time\": 10}
   {\"process\": 0, \"type\": \"ok\",     \"f\": \"write\", \"key\": \"x\", \"value\": 1, \"time\": 20}
@@ -129,6 +132,15 @@ pub(crate) enum RunCommand {
         #[command(flatten)]
         tracing: TraceArguments,
     },
+    /// Fold the files of shards into the result of one sweep
+    #[command(
+        before_help = "Examples:
+  cargo run --release -- sweep storm --seeds 1000000 --shard 3/8 --keep failures --out 3.jsonl
+  cargo run --release -- merge *.jsonl",
+        after_help = "The output is that of one sweep of all runs. A shard that is missing, doubled, cut short or of another
+build is named, and nothing is merged. Exit status: that of the sweep; 1 if nothing was merged."
+    )]
+    Merge(MergeArguments),
     /// Run scenarios under many seeds: print a table, and for each failure the command that repeats the run
     #[command(
         before_help = "Examples:
@@ -187,6 +199,10 @@ Exit status: 0 if the runs were compared, with or without a difference; 1 if a r
         /// Show the events that led to this step, not the events that led to the failure
         #[arg(long, value_name = "STEP")]
         step: Option<u64>,
+        /// Show the first step after which the failure can no longer be avoided: repeat the run up to a step, and
+        /// go on with other random numbers
+        #[arg(long, conflicts_with = "step")]
+        branch: bool,
     },
     /// Write a run as a page for a browser
     #[command(before_help = "Examples:
@@ -232,8 +248,8 @@ pub(crate) struct ShrinkArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct JudgeArguments {
-    /// The history: one JSON object per line
-    #[arg(value_name = "FILE.jsonl")]
+    /// The history: one JSON object per line, or EDN if the name ends with .edn
+    #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// The type of a key: register, cas-register or kv
     #[arg(long, value_name = "MODEL", default_value_t = KeyModel::CasRegister)]
@@ -252,6 +268,10 @@ pub(crate) struct JudgeArguments {
     /// Stop without a verdict after this many seconds
     #[arg(long, value_name = "SECS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) budget: u64,
+    /// If the history is not linearizable, write a page for a browser: the operations that cannot be ordered,
+    /// and the longest order that was found
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) page: Option<PathBuf>,
 }
 
 /// The form in which a run is shown.
@@ -277,6 +297,9 @@ pub(crate) struct SweepArguments {
     /// The number of threads [default: one for each core]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<Jobs>,
+    /// Write a report for a browser into this folder: an index, and a page for each kind of failure
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
     /// Run only the Kth of N equal shares
     #[arg(long, value_name = "K/N", default_value = "1/1")]
     pub(crate) shard: Shard,
@@ -286,6 +309,12 @@ pub(crate) struct SweepArguments {
     /// Also write the reports of all runs to this file, one JSON object per line, in the order of the runs
     #[arg(long, value_name = "FILE.jsonl")]
     pub(crate) out: Option<PathBuf>,
+    /// The runs whose reports the file of --out keeps
+    #[arg(long, value_name = "WHICH", default_value = "all")]
+    pub(crate) keep: Keep,
+    /// Go on after the last run in the file of --out, if an earlier sweep of the same runs was interrupted
+    #[arg(long, requires = "out")]
+    pub(crate) resume: bool,
     /// Print the table as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -299,6 +328,28 @@ pub(crate) struct SweepArguments {
     /// should sometimes happen [default: 1000]
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1000", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) until_covered: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct MergeArguments {
+    /// The files that `sweep --shard K/N --out FILE` wrote: one for each shard
+    #[arg(value_name = "FILE.jsonl", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Print the table as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write a report for a browser into this folder: an index, and a page for each kind of failure
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+}
+
+/// The runs whose reports a file keeps.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Keep {
+    /// All runs
+    All,
+    /// Only the runs that failed, so that the file stays small
+    Failures,
 }
 
 /// The level of the judges, as an argument.
@@ -390,7 +441,7 @@ impl FromStr for Jobs {
 }
 
 /// One of several equal shares of the runs: share `at` (from 0 on) of `of` shares.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub(crate) struct Shard {
     at: u64,
     of: u64,
@@ -402,9 +453,25 @@ impl Shard {
         number % self.of == self.at
     }
 
+    /// Returns the number of shares.
+    pub(crate) fn of(self) -> u64 {
+        self.of
+    }
+
+    /// Returns all shares of the same sweep, in order.
+    pub(crate) fn all(self) -> impl Iterator<Item = Self> {
+        (0..self.of).map(move |at| Self { at, ..self })
+    }
+
     /// Returns the number of runs in the share if the sweep has `runs` runs.
     pub(crate) fn count(self, runs: u64) -> u64 {
         runs / self.of + u64::from(self.at < runs % self.of)
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.at + 1, self.of)
     }
 }
 

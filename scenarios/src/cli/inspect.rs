@@ -7,9 +7,10 @@ use super::{CliError, Streams, format, write_message};
 use crate::registry::Suite;
 use crate::trace::{TraceForm, TraceText};
 use std::path::Path;
-use wavetank_sim::Verdict;
+use wavetank_sim::clients::kv::wire::command_text;
 use wavetank_sim::observe::step_log::StepLog;
 use wavetank_sim::observe::trace::{Causes, Page};
+use wavetank_sim::{Report, Verdict};
 
 /// Prints the first step at which two runs differ. For a capsule, it compares the recorded run and not
 /// a replay.
@@ -46,19 +47,47 @@ pub(crate) fn why(
 ) -> Result<Status, CliError> {
     let target = Target::find(suite, name)?;
     let (report, _) = target.run(TraceForm::None);
-    let step = step.or(match &report.verdict {
-        Verdict::Violated(violation) => Some(violation.step),
-        Verdict::Panicked(_) => Some(u64::MAX),
-        _ => None,
-    });
+    let step = step.or_else(|| failed_step(&report));
     let Some(step) = step else {
         return Err(CliError::new(format!("{name} did not fail; choose a step with --step")));
     };
-    let (_, past) = target.run_with(Some(TraceText::Causes(Causes::of(step))));
-    streams.out.write_all(past.as_bytes())?;
+    streams.out.write_all(past(&target, step).as_bytes())?;
     writeln!(streams.out, "\nrun      {}", target.named)?;
     writeln!(streams.out, "verdict  {}", report.verdict)?;
     Ok(Status::of(&report.verdict))
+}
+
+/// Repeats a run, and returns the events that led to a step.
+fn past(target: &Target<'_>, step: u64) -> String {
+    let causes = Causes::of(step).with_commands(command_text);
+    target.run_with(Some(TraceText::Causes(causes))).1
+}
+
+/// Repeats a failed run, and returns the events that led to the failure; `None` if the run did not fail.
+pub(crate) fn past_of_failure(target: &Target<'_>, report: &Report) -> Option<String> {
+    failed_step(report).map(|step| past(target, step))
+}
+
+/// The step at which a run failed; `None` if it did not fail.
+fn failed_step(report: &Report) -> Option<u64> {
+    match &report.verdict {
+        Verdict::Violated(violation) => Some(violation.step),
+        Verdict::Panicked(_) => Some(u64::MAX),
+        Verdict::Held | Verdict::Vacuous(_) => None,
+    }
+}
+
+/// Repeats a run, and returns its report and its page.
+pub(crate) fn page(target: &Target<'_>) -> (Report, String) {
+    let (report, _) = target.run(TraceForm::None);
+    let page = Page::new(target.servers()).with_commands(command_text);
+    let page = match failed_step(&report) {
+        Some(step) => page.with_causes_of(step),
+        None => page,
+    };
+    let (report, data) = target.run_with(Some(TraceText::Page(page)));
+    let html = Page::html(&data, &report, &target.named, &target.replay_command());
+    (report, html)
 }
 
 /// Writes a run as a page for a browser.
@@ -70,13 +99,8 @@ pub(crate) fn view(
 ) -> Result<Status, CliError> {
     let target = Target::find(suite, name)?;
     let mut file = AtomicFile::create(path)?;
-    let (report, shows) = target.run_with(Some(TraceText::Page(Page::new(target.servers()))));
-    let mark = match &report.verdict {
-        Verdict::Violated(violation) => Some(violation.at),
-        Verdict::Panicked(_) => Some(report.virtual_time),
-        _ => None,
-    };
-    file.line(&Page::html(&shows, &target.named, &report.verdict.to_string(), mark))?;
+    let (report, html) = page(&target);
+    file.line(&html)?;
     file.finish()?;
     write_message(streams, &format!("{} is in {}: open it in a browser", target.named, path.display()));
     Ok(Status::of(&report.verdict))

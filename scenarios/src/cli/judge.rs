@@ -3,11 +3,12 @@
 
 use super::args::JudgeArguments;
 use super::exit::Status;
-use super::{CliError, Streams, format::many, write_message};
+use super::file::AtomicFile;
+use super::{CliError, Streams, format::many, history_page, write_message};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use wavetank_sim::linear::{self, CheckResult, Finding, HistoryFormat, Judgement};
+use wavetank_sim::linear::{self, CheckResult, Explanation, Finding, HistoryFormat, Judgement};
 
 /// Reads a history, checks whether the history is linearizable, and prints the result.
 pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Result<Status, CliError> {
@@ -16,16 +17,42 @@ pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Re
     let text = read(path)?;
     let begun = Instant::now();
     let deadline = begun.checked_add(Duration::from_secs(arguments.budget));
+    let page = arguments.page.as_deref().map(AtomicFile::create).transpose()?;
     let mut keep_going = || deadline.is_none_or(|deadline| Instant::now() < deadline);
-    let judged = linear::judge(&text, format, &mut keep_going)
-        .map_err(|error| CliError::new(format!("`{}` is not a history: {error}", path.display())))?;
+    let is_edn = path.extension().is_some_and(|extension| extension == "edn");
+    let judged = match (&page, is_edn) {
+        (Some(_), _) => linear::explain(&text, is_edn, format, &mut keep_going),
+        (None, true) => linear::judge_edn(&text, format, &mut keep_going).map(|judged| (judged, None)),
+        (None, false) => linear::judge(&text, format, &mut keep_going).map(|judged| (judged, None)),
+    };
+    let (judged, explanation) =
+        judged.map_err(|error| CliError::new(format!("`{}` is not a history: {error}", path.display())))?;
     let status = write_result(&judged, arguments, streams)?;
+    if let Some(page) = page {
+        write_page(page, path, explanation.as_ref(), streams)?;
+    }
     if arguments.independent {
         write_keys(&judged, streams)?;
     }
     let elapsed = begun.elapsed();
     write_message(streams, &format!("judged in {}.{:03} s", elapsed.as_secs(), elapsed.subsec_millis()));
     Ok(status)
+}
+
+/// Writes the page of a history. A history without a violation has no page.
+fn write_page(
+    mut page: AtomicFile,
+    history: &Path,
+    explanation: Option<&Explanation>,
+    streams: &mut Streams<'_>,
+) -> Result<(), CliError> {
+    let Some(explanation) = explanation else {
+        write_message(streams, "no violation was found, so no page was written");
+        return Ok(());
+    };
+    page.line(history_page::html(&history.display().to_string(), explanation).trim_end())?;
+    write_message(streams, &format!("the page is in {}", page.path().display()));
+    page.finish()
 }
 
 fn format(arguments: &JudgeArguments) -> Result<HistoryFormat, CliError> {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::ops::Range;
+use wavetank_raft::Time;
 use wavetank_sim::observe::report::ChangeCounts;
 
 /// The figures that depend on the wall clock: shown or hidden.
@@ -17,7 +18,7 @@ pub(crate) enum WallClock {
     Hidden,
 }
 
-/// Writes the table, and the totals of all rows below it.
+/// Writes the table, and, if every run held, the totals of all rows below it.
 pub(crate) fn write(tallies: &[Tally], wall_clock: WallClock, out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -39,11 +40,15 @@ pub(crate) fn write(tallies: &[Tally], wall_clock: WallClock, out: &mut dyn Writ
     ]);
     let last = titles.len() - 1;
     table.set_header(titles);
-    for tally in tallies {
-        table.add_row(row(tally, wall_clock));
+    for (name, tallies) in rows(tallies) {
+        table.add_row(row(name, &tallies, wall_clock));
     }
     figures_to_the_right(&mut table, 1..last);
     writeln!(out, "{}", table.trim_fmt())?;
+    // The totals say what a sweep that held has seen. After a failure the failures matter; --json has the totals.
+    if tallies.iter().any(|tally| 0 < tally.failed) {
+        return Ok(());
+    }
     totals(tallies, out)?;
     membership(tallies, out)
 }
@@ -54,38 +59,76 @@ fn figures_to_the_right(table: &mut Table, columns: Range<usize>) {
     }
 }
 
-fn row(tally: &Tally, wall_clock: WallClock) -> Vec<String> {
-    let mut cells = vec![tally.scenario.clone(), grouped(tally.runs), format::seconds(tally.virtual_time())];
-    if wall_clock == WallClock::Shown {
-        cells.push(grouped(tally.virtual_us / tally.wall_us.max(1)));
-        cells.push(per_second(tally.events, tally.wall_us));
+/// The number of scenarios up to which each scenario has a row. Of more scenarios, the stories of a chapter share
+/// a row.
+const ROWS: usize = 20;
+
+/// The rows of the table, with their names.
+fn rows(tallies: &[Tally]) -> Vec<(String, Vec<&Tally>)> {
+    let mut rows: Vec<(String, Vec<&Tally>)> = Vec::new();
+    let mut chapter = None;
+    for tally in tallies {
+        let is_story = !tally.scenario.starts_with("storm");
+        if ROWS < tallies.len() && is_story && chapter == tally.chapter {
+            rows.last_mut().expect("the chapter has a row").1.push(tally);
+        } else {
+            rows.push((tally.scenario.clone(), vec![tally]));
+        }
+        chapter = tally.chapter.filter(|_| is_story);
     }
-    let (saw, checks) = tally.checks();
-    let (reached, sometimes) = tally.reached();
+    for (name, tallies) in &mut rows {
+        if let (2.., Some(chapter)) = (tallies.len(), tallies[0].chapter) {
+            *name = format!("{chapter} ({} stories)", tallies.len());
+        }
+    }
+    rows
+}
+
+fn row(name: String, tallies: &[&Tally], wall_clock: WallClock) -> Vec<String> {
+    let sum = |figure: fn(&Tally) -> u64| tallies.iter().map(|tally| figure(tally)).sum::<u64>();
+    let (runs, wall_us, events) = (sum(|t| t.runs), sum(|t| t.wall_us), sum(|t| t.events));
+    let virtual_us = sum(|t| t.virtual_us);
+    let mut cells = vec![name, grouped(runs), format::seconds(Time(virtual_us))];
+    if wall_clock == WallClock::Shown {
+        cells.push(grouped(virtual_us / wall_us.max(1)));
+        cells.push(per_second(events, wall_us));
+    }
+    let seen = |part: fn(&Tally) -> (usize, usize)| {
+        let (seen, all) = tallies.iter().map(|tally| part(tally)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+        format!("{seen}/{all}")
+    };
+    let mut leaderless = Histogram::default();
+    tallies.iter().for_each(|tally| leaderless.merge(&tally.leaderless));
     let ms = |length: Option<u64>| length.map_or_else(|| "-".to_owned(), |ms| format!("{} ms", grouped(ms)));
     cells.extend([
-        grouped(tally.events),
-        grouped(tally.elections),
-        grouped(tally.commits),
-        grouped(tally.faults.values().sum()),
-        format!("{saw}/{checks}"),
-        format!("{reached}/{sometimes}"),
-        ms(tally.leaderless.percentile(50)),
-        ms(tally.leaderless.percentile(99)),
-        ms(tally.leaderless.longest()),
-        outcome(tally),
+        grouped(events),
+        grouped(sum(|t| t.elections)),
+        grouped(sum(|t| t.commits)),
+        grouped(sum(|t| t.faults.values().sum())),
+        seen(Tally::checks),
+        seen(Tally::reached),
+        ms(leaderless.percentile(50)),
+        ms(leaderless.percentile(99)),
+        ms(leaderless.longest()),
+        outcome(tallies),
     ]);
     cells
 }
 
-fn outcome(tally: &Tally) -> String {
-    let blind = tally.blind();
-    if 0 < tally.failed {
-        format!("{} failed", grouped(tally.failed))
-    } else if !blind.is_empty() {
-        format!("vacuous: {}", blind.join(", "))
-    } else if tally.checks().0 == 0 {
-        "vacuous: no check had anything to judge".to_owned()
+fn outcome(tallies: &[&Tally]) -> String {
+    let failed: u64 = tallies.iter().map(|tally| tally.failed).sum();
+    let of = |tally: &Tally, what: &str| match tallies.len() {
+        1 => what.to_owned(),
+        _ => format!("{} {what}", tally.scenario),
+    };
+    let mut blind = tallies.iter().flat_map(|tally| tally.blind().into_iter().map(|what| of(tally, &what)));
+    let empty = tallies.iter().find(|tally| tally.checks().0 == 0);
+    if 0 < failed {
+        format!("{} failed", grouped(failed))
+    } else if let Some(first) = blind.next() {
+        format!("vacuous: {}", blind.fold(first, |text, what| text + ", " + &what))
+    } else if let Some(tally) = empty {
+        format!("vacuous: {}", of(tally, "no check had anything to judge"))
     } else {
         "held".to_owned()
     }
@@ -211,7 +254,7 @@ struct FailureRow<'a> {
     seed: u64,
     status: u8,
     spoke: &'a str,
-    verdict: &'a str,
+    verdict: String,
     replay: String,
 }
 
@@ -221,12 +264,12 @@ impl<'a> Row<'a> {
             seed: failure.seed,
             status: failure.status.code(),
             spoke: &failure.failed_check,
-            verdict: &failure.verdict,
+            verdict: failure.verdict.to_string(),
             replay: suite.replay_command(&format!("{}:{}", tally.scenario, failure.seed)),
         };
         Self {
             scenario: &tally.scenario,
-            outcome: outcome(tally),
+            outcome: outcome(&[tally]),
             seeds: tally.runs,
             virtual_us: tally.virtual_us,
             steps: tally.events,

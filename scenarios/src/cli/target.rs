@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use wavetank_sim::capsule::{Capsule, Content};
 use wavetank_sim::explore::{Schedule, player};
 use wavetank_sim::observe::step_log::StepLog;
+use wavetank_sim::observe::trace::violation;
 use wavetank_sim::runner::Run;
 use wavetank_sim::{JudgeLevel, Plan, Report};
 
@@ -80,9 +81,10 @@ impl<'a> Target<'a> {
         let played = match capsule.content.clone() {
             Content::Schedule(schedule) => Played::Schedule(schedule),
             Content::Plan { scenario, plan } => {
-                let scenario = name::find(suite, &scenario).map_err(|error| {
+                let scenario = name::find(suite, &scenario).map_err(|_| {
                     CliError::new(format!(
-                        "`{named}` needs a scenario that this command does not have: {error}"
+                        "`{named}` is a run of `{scenario}`, which is not a scenario of this command; if a test \
+                         wrote the file, repeat the run in that test: WAVETANK_CAPSULE={named} cargo test {scenario}"
                     ))
                 })?;
                 Played::Plan(scenario, plan)
@@ -104,9 +106,16 @@ impl<'a> Target<'a> {
         self.suite.replay_command(&self.named)
     }
 
-    /// Repeats the run, and returns the report and the text of a trace in this form.
+    /// Repeats the run, and returns the report and the text of a trace in this form. The last line of a story
+    /// tells the violation.
     pub(crate) fn run(&self, form: TraceForm) -> (Report, String) {
-        self.run_with(form.text(self.servers()))
+        let (report, mut text) = self.run_with(form.text(self.servers()));
+        if form == TraceForm::Story
+            && let Some(line) = violation(&report.verdict)
+        {
+            text += &(line + "\n");
+        }
+        (report, text)
     }
 
     /// Repeats the run, and returns the report and the text of this trace.

@@ -1,4 +1,4 @@
-//! Queries: servers by their role in the story, and facts about a server.
+//! Queries: servers with a role in the story, and facts about a server.
 
 use super::Cluster;
 use wavetank_raft::{Index, Term};

@@ -19,7 +19,11 @@ impl Cluster {
         for (idx, has) in self.committed() {
             self.expect(
                 has == commands,
-                &format!("{idx} has applied {}; in fact it has applied {}", list(commands), list(&has)),
+                &format!(
+                    "{idx} has applied exactly {}, but {idx} has applied {}",
+                    list(commands),
+                    list(&has)
+                ),
             );
         }
     }
@@ -29,7 +33,7 @@ impl Cluster {
         let applied = self.committed_on(idx);
         let is_so = applied.as_ref().is_some_and(|has| has == commands);
         let has = applied.map_or_else(|| "stopped".to_owned(), |has| format!("applied {}", list(&has)));
-        self.expect(is_so, &format!("{idx} has applied {}; in fact it has {has}", list(commands)));
+        self.expect(is_so, &format!("{idx} has applied exactly {}, but {idx} has {has}", list(commands)));
     }
 
     /// Asserts that every running member has applied these commands first, in this order.
@@ -39,7 +43,7 @@ impl Cluster {
                 has.iter().zip(commands).filter(|(has, command)| has == command).count() == commands.len();
             self.expect(
                 begins,
-                &format!("{idx} has applied {} first; in fact it has applied {}", list(commands), list(&has)),
+                &format!("{idx} has applied {} first, but {idx} has applied {}", list(commands), list(&has)),
             );
         }
     }
@@ -66,13 +70,13 @@ impl Cluster {
     /// Asserts that a server is in this term.
     pub fn expect_term(&mut self, idx: ServerIdx, term: Term) {
         let now = self.term_of(idx);
-        self.expect(now == term, &format!("{idx} is in {term}; in fact it is in {now}"));
+        self.expect(now == term, &format!("{idx} is in {term}, but {idx} is in {now}"));
     }
 
     /// Asserts that a server is in a later term than `term`.
     pub fn expect_later_term(&mut self, idx: ServerIdx, term: Term) {
         let now = self.term_of(idx);
-        self.expect(term < now, &format!("{idx} is in a later term than {term}; in fact it is in {now}"));
+        self.expect(term < now, &format!("{idx} is in a later term than {term}, but {idx} is in {now}"));
     }
 
     /// Asserts that a call has not been answered yet.
@@ -80,7 +84,7 @@ impl Cluster {
         let outcome = self.tank.outcome(request).map(decision);
         let is_pending = outcome.is_none();
         let outcome = outcome.unwrap_or_default();
-        self.expect(is_pending, &format!("the call is pending; in fact it was {outcome}"));
+        self.expect(is_pending, &format!("the call is pending, but the call was {outcome}"));
     }
 
     /// Asserts that a local read of a server finds the command.
@@ -93,7 +97,7 @@ impl Cluster {
     pub fn expect_voters(&mut self, idx: ServerIdx, voters: &[ServerIdx]) {
         let (have, wanted): (ServerSet, ServerSet) =
             (voters_of(&self.tank, idx), voters.iter().copied().collect());
-        self.expect(have == wanted, &format!("the voters are {wanted}; in fact they are {have}"));
+        self.expect(have == wanted, &format!("the voters are {wanted}, but the voters are {have}"));
     }
 
     /// Asserts that the nonvoters in a server's configuration are exactly these servers.
@@ -103,7 +107,7 @@ impl Cluster {
         let without = members.filter(|member| member.suffrage == Suffrage::Nonvoter);
         let have: ServerSet = without.filter_map(|member| ServerIdx::of(member.id.node())).collect();
         let wanted: ServerSet = nonvoters.iter().copied().collect();
-        self.expect(have == wanted, &format!("the nonvoters are {wanted}; in fact they are {have}"));
+        self.expect(have == wanted, &format!("the nonvoters are {wanted}, but the nonvoters are {have}"));
     }
 
     /// Asserts that a server has installed a leader's snapshot.

@@ -6,7 +6,7 @@ use wavetank_raft::{Action, Entry, Index, LogId, LogOp, Payload, Request, RpcId,
 use wavetank_sim::observe::MessageRef;
 use wavetank_sim::{Observation, ObservationKind, Observer, ServerIdx, ServerSet, Violation};
 
-/// The facts of a run, by server.
+/// The facts of a run, for each server.
 #[derive(Debug, Default)]
 pub(super) struct Record {
     servers: [ServerRecord; ServerIdx::MAX_SERVERS],
@@ -21,7 +21,7 @@ pub(super) struct Record {
 /// The facts of one server.
 #[derive(Debug, Default)]
 struct ServerRecord {
-    /// The commands on the server's disk, by index.
+    /// The commands on the server's disk. The key is the index of the entry.
     stored: BTreeMap<Index, Vec<u8>>,
     /// The writes that have not ended.
     writing: Vec<Write>,

@@ -189,7 +189,7 @@ impl Cluster {
         self.until(|_| format!("the call is {how}"), |tank| tank.outcome(request).is_some());
         let outcome = self.tank.outcome(request).expect("the outcome is known when the wait ends");
         let (is_so, what) =
-            (is_so(outcome), format!("the call is {how}; in fact it was {}", decision(outcome)));
+            (is_so(outcome), format!("the call is {how}, but the call was {}", decision(outcome)));
         self.expect(is_so, &what);
         self
     }

@@ -65,7 +65,8 @@ stories![
         cluster.expect_committed(&["kept", "dead disk's command", "also kept"]);
     }
 
-    /// A leader whose disk no longer answers steps down, although every other server still hears the leader.
+    /// A leader whose disk no longer answers steps down, although the leader's heartbeats still reach every
+    /// other server.
     fn a_leader_with_a_stalled_disk_steps_down(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_converged();

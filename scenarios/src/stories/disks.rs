@@ -138,7 +138,8 @@ stories![
         cluster.propose(new, "kept by all").until_stored(new_server, "kept by all");
     }
 
-    /// A server that is lost with its disk is removed. A server with another id replaces the lost server.
+    /// A server and its disk are lost, and the server is removed. A server with another id replaces the lost
+    /// server.
     #[cluster(spares = 1)]
     fn a_lost_server_is_replaced(cluster: &mut Cluster) {
         let leader = cluster.until_leader();

@@ -25,8 +25,8 @@ pub(super) struct Number {
     canonical: String,
 }
 
-/// The maximum depth of nested arrays and objects. The limit is needed because the reader calls itself for
-/// each level.
+/// The maximum depth of nested arrays and objects. The limit is needed because the reading function calls
+/// itself for each level.
 const DEPTH_MAX: usize = 128;
 
 impl Json {
@@ -122,7 +122,7 @@ fn write_string(f: &mut impl fmt::Write, text: &str) -> fmt::Result {
     f.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?)
 }
 
-/// Prints the value in one line. Numbers are printed as they were read.
+/// Prints the value in one line. A number is printed with the text that was read.
 impl fmt::Display for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write(f, |number| &number.written)
@@ -153,7 +153,7 @@ impl Number {
 }
 
 fn not_json(error: &serde_json::Error) -> String {
-    // The position is that in a part of the line, so it would only confuse.
+    // The error names a position in a part of the line. Such a position would only confuse the user.
     let text = error.to_string();
     format!("not JSON: {}", text.split(" at line ").next().unwrap_or(&text))
 }

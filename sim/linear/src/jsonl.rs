@@ -90,10 +90,18 @@ struct Pending {
     args: Vec<Vec<u8>>,
 }
 
-/// Reads all lines. Returns the history of each key, in the order of the canonical texts of the keys.
+/// Reads all lines of a text. Returns the history of each key, in the order of the canonical texts of the keys.
 pub(super) fn read(text: &str, format: &HistoryFormat) -> Result<Vec<Partition>, BadLine> {
+    read_lines((1..).zip(text.lines()), format)
+}
+
+/// Reads lines with their numbers. Returns the same as [`read`].
+pub(super) fn read_lines<'a>(
+    lines: impl Iterator<Item = (usize, &'a str)>,
+    format: &HistoryFormat,
+) -> Result<Vec<Partition>, BadLine> {
     let mut reader = HistoryReader { format, keys: BTreeMap::new(), pending: BTreeMap::new(), time: 0 };
-    for (number, line) in (1..).zip(text.lines()) {
+    for (number, line) in lines {
         if !line.trim().is_empty() {
             reader.take(number, line.trim()).map_err(|what| BadLine { line: number, what })?;
         }
@@ -254,7 +262,7 @@ impl Pending {
 }
 
 fn not_a_line(error: &serde_json::Error) -> String {
-    // Its own line number is always 1 here, and would only confuse.
+    // The line number in the error is always 1 here, and would only confuse the user.
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or(&text);
     match error.classify() {

@@ -1,7 +1,9 @@
-//! Finds the verdict on a history in lines of JSON.
+//! Finds the verdict on a history in lines of JSON or in EDN.
 
+use super::edn;
 use super::format::HistoryFormat;
 use super::jsonl::{self, BadLine, OperationText, Partition};
+use super::prefix::OrderedPrefix;
 use super::search::OrderSearch;
 use super::{CheckResult, History};
 
@@ -84,11 +86,79 @@ pub fn judge(
     format: impl Into<HistoryFormat>,
     keep_going: &mut dyn FnMut() -> bool,
 ) -> Result<Judgement, BadLine> {
-    let keys = jsonl::read(text, &format.into())?;
+    Ok(judge_keys(jsonl::read(text, &format.into())?, keep_going).0)
+}
+
+/// Reads a history in EDN, such as Jepsen's `history.edn`, and checks it like [`judge`]. The text has a map for
+/// each invocation and each completion, or one vector of these maps.
+///
+/// ```
+/// use wavetank_linear::{Finding, KeyModel, judge_edn};
+/// let text = "
+///     {:process 0, :type :invoke, :f :write, :value 1, :time 10}
+///     {:process :nemesis, :type :info, :f :start, :value :majority, :time 15}
+///     {:process 0, :type :ok, :f :write, :value 1, :time 20}";
+/// let judged = judge_edn(text, KeyModel::Register, &mut || true).unwrap();
+/// assert_eq!(judged.finding, Finding::Linearizable);
+/// ```
+///
+/// # Errors
+/// Returns an error that names the first invalid line.
+pub fn judge_edn(
+    text: &str,
+    format: impl Into<HistoryFormat>,
+    keep_going: &mut dyn FnMut() -> bool,
+) -> Result<Judgement, BadLine> {
+    Ok(judge_keys(read_edn(text, &format.into())?, keep_going).0)
+}
+
+fn read_edn(text: &str, format: &HistoryFormat) -> Result<Vec<Partition>, BadLine> {
+    let lines = edn::lines(text)?;
+    jsonl::read_lines(lines.iter().map(|(number, line)| (*number, line.as_str())), format)
+}
+
+/// The reason why the history of one key is not linearizable, with all operations on the key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Explanation {
+    /// The key in JSON; `null` if the lines name no key.
+    pub key: String,
+    /// All operations on the key, in the order of the invocations.
+    pub operations: Vec<OperationText>,
+    /// The numbers of the operations in the [`Conflict`].
+    pub conflict: Vec<usize>,
+    /// The longest prefix of the history that can be ordered; `None` if the search for it was stopped.
+    pub prefix: Option<OrderedPrefix>,
+}
+
+/// Checks a history like [`judge`], or like [`judge_edn`] if `is_edn` is true. Also explains a violation.
+///
+/// # Errors
+/// Returns an error that names the first invalid line.
+pub fn explain(
+    text: &str,
+    is_edn: bool,
+    format: impl Into<HistoryFormat>,
+    keep_going: &mut dyn FnMut() -> bool,
+) -> Result<(Judgement, Option<Explanation>), BadLine> {
+    let format = format.into();
+    let keys = if is_edn { read_edn(text, &format)? } else { jsonl::read(text, &format)? };
+    let (judgement, searches) = judge_keys(keys, keep_going);
+    let broken = searches.into_iter().find(|search| !search.conflict.is_empty());
+    let explanation = broken.map(|search| Explanation {
+        prefix: search.partition.history.longest_order(keep_going),
+        key: search.partition.key,
+        operations: search.partition.texts,
+        conflict: search.conflict,
+    });
+    Ok((judgement, explanation))
+}
+
+fn judge_keys(keys: Vec<Partition>, keep_going: &mut dyn FnMut() -> bool) -> (Judgement, Vec<KeySearch>) {
     let operations = keys.iter().map(|partition| partition.history.len()).sum();
     let mut searches = keys.into_iter().map(KeySearch::new).collect::<Vec<_>>();
     let finding = find(&mut searches, keep_going);
-    Ok(Judgement { operations, keys: searches.iter().map(KeySearch::verdict).collect(), finding })
+    let keys = searches.iter().map(KeySearch::verdict).collect();
+    (Judgement { operations, keys, finding }, searches)
 }
 
 /// The number of search steps for each key in the first round. Each later round has four times as many steps.
@@ -122,12 +192,14 @@ struct KeySearch {
     partition: Partition,
     search: OrderSearch,
     result: CheckResult,
+    /// The numbers of the operations of the conflict, if it was searched for.
+    conflict: Vec<usize>,
 }
 
 impl KeySearch {
     fn new(partition: Partition) -> Self {
         let search = partition.history.search(partition.history.operations.iter().copied());
-        Self { partition, search, result: CheckResult::Unknown }
+        Self { partition, search, result: CheckResult::Unknown, conflict: Vec::new() }
     }
 
     fn run(&mut self, steps: u64, keep_going: &mut dyn FnMut() -> bool) {
@@ -143,10 +215,10 @@ impl KeySearch {
         }
     }
 
-    fn conflict(&self, keep_going: &mut dyn FnMut() -> bool) -> Conflict {
+    fn conflict(&mut self, keep_going: &mut dyn FnMut() -> bool) -> Conflict {
         let history: &History = &self.partition.history;
-        let operations = history.conflict(keep_going);
-        let operations = operations.into_iter().map(|at| self.partition.texts[at].clone()).collect();
+        self.conflict = history.conflict(keep_going);
+        let operations = self.conflict.iter().map(|&at| self.partition.texts[at].clone()).collect();
         Conflict { key: self.partition.key.clone(), operations }
     }
 

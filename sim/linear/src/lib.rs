@@ -12,6 +12,7 @@
 //! remaining operation can produce the value, appends to the current state must be able to make the value.
 
 mod conflict;
+mod edn;
 mod elements;
 mod format;
 mod json;
@@ -19,8 +20,10 @@ mod jsonl;
 mod judge;
 mod list;
 mod memo;
+mod prefix;
 mod problem;
 mod search;
+pub mod specification;
 mod states;
 mod unreachable;
 mod writers;
@@ -32,7 +35,8 @@ mod tests;
 
 pub use format::{FailedCas, HistoryFormat, KeyModel};
 pub use jsonl::{BadLine, LinePosition, OperationText};
-pub use judge::{Conflict, Finding, Judgement, KeyVerdict, judge};
+pub use judge::{Conflict, Explanation, Finding, Judgement, KeyVerdict, explain, judge, judge_edn};
+pub use prefix::OrderedPrefix;
 
 use problem::Problem;
 use search::OrderSearch;
@@ -93,7 +97,7 @@ pub enum CheckResult {
     Unknown,
 }
 
-/// An operation. A value is represented by its number: the position of the value in `History::values`.
+/// An operation. A number represents a value: the position of the value in `History::values`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct HistoryOp {
     /// The number of the operation in the history, or in the searched part of the history.
@@ -197,6 +201,12 @@ impl History {
     /// returned false too early.
     pub fn conflict(&self, keep_going: &mut dyn FnMut() -> bool) -> Vec<usize> {
         conflict::smallest(self, keep_going)
+    }
+
+    /// Finds the longest prefix of the history whose operations can be ordered. Returns `None` if the whole history
+    /// is linearizable, or if `keep_going` returned false.
+    pub fn longest_order(&self, keep_going: &mut dyn FnMut() -> bool) -> Option<OrderedPrefix> {
+        prefix::longest(self, keep_going)
     }
 
     fn search(&self, operations: impl Iterator<Item = HistoryOp>) -> OrderSearch {

@@ -11,7 +11,7 @@ pub(super) struct Lists {
 
 impl Lists {
     /// Makes a linked list of each list in `lists`. The members are numbers below `size`. A number that is in
-    /// none of the lists is linked to itself.
+    /// no list is linked to itself.
     pub(super) fn new(size: usize, lists: impl IntoIterator<Item = Vec<u32>>) -> Self {
         let alone = (0..size as u32).collect::<Vec<_>>();
         let mut all = Self { next: alone.clone(), previous: alone };

@@ -101,6 +101,12 @@ impl OrderSearch {
         self.verdict
     }
 
+    /// Returns the linearized operations in their order, by their numbers in the searched part of the history. If
+    /// the history is linearizable, the order explains every output.
+    pub(super) fn order(&self) -> impl Iterator<Item = usize> {
+        self.order.iter().map(|&at| self.problem.operations[at as usize].id as usize)
+    }
+
     /// Tries one operation, or backtracks if no operation may come next.
     fn step(&mut self) {
         let Some(candidate) = self.candidate() else {
@@ -130,7 +136,7 @@ impl OrderSearch {
         let frame = self.frames.last_mut()?;
         let is_completed = frame.next < completed || frame.next == all;
         if is_completed && !may_come(frame.next) {
-            // All completed operations were tried; now the pending ones.
+            // All completed operations were tried; now the pending operations follow.
             frame.next = self.by_invocation.first(all + 1);
         }
         may_come(frame.next).then_some(frame.next)

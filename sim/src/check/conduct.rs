@@ -1,8 +1,9 @@
 //! The conduct of a subject: the promises of [`Subject`] that hold for any protocol.
 //!
-//! The checks of the protocol judge our own server more closely. These rules name another implementation, or
-//! its adapter, before it confuses the tank: no message to itself, no view that goes backwards, no timer that
-//! does not move on, and no server that never asks to be woken.
+//! The checks of the protocol judge our own server more closely. These rules find the faults of another
+//! implementation, or of its adapter, before such a fault confuses the tank: no message from a server to
+//! itself, no view that goes backwards, no timer that does not move on, and no server that never asks to be
+//! woken.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::violated;
@@ -24,7 +25,7 @@ pub(super) struct Conduct {
     /// The servers that have not asked to be woken since their start.
     asleep: ServerSet,
     booted: [Time; ServerIdx::MAX_SERVERS],
-    /// The time of the last timer of each server, and the number of its timers at that time.
+    /// The time of the last timer of each server, and the number of the server's timers at that time.
     timers: [(Time, u32); ServerIdx::MAX_SERVERS],
 }
 
@@ -91,8 +92,8 @@ impl Conduct {
     }
 
     /// Judges the end of the run: returns the first voter of the healed core that has never asked to be woken
-    /// since its start, although it had the time of several elections. Such a server takes part in nothing
-    /// that others do not begin.
+    /// since its start, although the voter had the time of several elections. Such a server takes part in
+    /// nothing that other servers do not begin.
     pub(super) fn sleeper(&self, ghost: &Ghost, at: Time, timeout: Span) -> Option<(ServerIdx, String)> {
         let (_, core) = ghost.healed?;
         let votes = |idx: &ServerIdx| {
@@ -105,8 +106,7 @@ impl Conduct {
         Some((idx, violated(format_args!("{idx} never asks to be woken"))?))
     }
 
-    /// Adds the name of the implementation to a message about a server, unless it is our own: a message about
-    /// our server need not say which implementation it is.
+    /// Adds the name of the implementation to a message about a server, unless the server is our own.
     #[cold]
     pub(super) fn named(&self, idx: ServerIdx, what: String) -> String {
         match self.names[idx.at()] {

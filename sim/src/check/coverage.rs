@@ -55,7 +55,7 @@ named! {
         SnapshotOverConflict = "snapshot over a conflicting log",
         /// A message of an older term arrived.
         StaleMessage = "stale message",
-        /// A server campaigned because its leader sent a TimeoutNow request.
+        /// A server campaigned because the leader sent a TimeoutNow request.
         TransferObeyed = "transfer obeyed",
         /// A leader allowed a read after a round of heartbeats.
         IndexRead = "index read served",

@@ -206,7 +206,7 @@ impl Fixture {
         scripted.entries.truncate(scripted.disk.1);
     }
 
-    /// Starts a server with the content of its disk.
+    /// Starts a server with the content of the server's disk.
     pub(crate) fn boot(&mut self, idx: ServerIdx) {
         let hard = self.scripted_servers[idx.at()].disk.0;
         self.boot_with_vote(idx, hard.term.0, hard.vote);

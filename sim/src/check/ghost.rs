@@ -1,8 +1,8 @@
 //! The ghost state: the memory of the harness about a run. It contains the content of each disk, the promises
 //! of each server, the votes, the leaders and the committed entries.
 //!
-//! The ghost state is built only from observations. The checks read it; the ghost state itself judges
-//! nothing. A server's view of itself ([`ServerView`]) is separate from the facts ([`DurableState`],
+//! The ghost state is built only from observations. The checks read the ghost state; the ghost state itself
+//! judges nothing. A server's view of itself ([`ServerView`]) is separate from the facts ([`DurableState`],
 //! [`CommitHistory`], [`Terms`]).
 
 pub(crate) mod ghost_server;
@@ -63,7 +63,7 @@ pub(crate) struct Ghost {
     pub(crate) history: CommitHistory,
     /// The votes and the leader of each term.
     pub(crate) terms: Terms,
-    /// The time at which all faults ended, and the servers that must make progress after it.
+    /// The time at which all faults ended, and the servers that must make progress after this time.
     pub(crate) healed: Option<(Time, ServerSet)>,
     ghost_servers: Vec<GhostServer>,
     /// The number of indexes in the history at which old indexes are removed.
@@ -117,7 +117,7 @@ impl Ghost {
         up.map(|(idx, _)| idx).collect()
     }
 
-    /// Records an observation and returns the facts that it changed.
+    /// Records an observation and returns the facts that the observation changed.
     pub(crate) fn on_observation<S: Subject>(&mut self, observation: &Observation<'_, S>) -> Facts {
         let facts = self.take(observation);
         if facts != Facts::NONE {

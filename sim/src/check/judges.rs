@@ -1,5 +1,5 @@
 //! Runs all checks. The facts of an observation select the checks that run. A typical step concerns three or
-//! four of the fifty-nine checks. Most observations concern none.
+//! four of the fifty-nine checks. Most observations concern no check.
 
 use super::conduct::Conduct;
 use super::{CHECKS, Check, Options};
@@ -51,7 +51,7 @@ pub struct Judges {
     verdict: Option<Violation>,
 }
 
-// Inlining lets the compiler see the kind at the call, so it removes the `match` on kinds.
+// Inlining lets the compiler see the kind at the call, so the compiler removes the `match` on kinds.
 impl<S: Subject> Observer<S> for Judges {
     #[inline(always)]
     fn on_observation(&mut self, observation: &Observation<'_, S>) {
@@ -78,7 +78,7 @@ impl Judges {
         }
     }
 
-    /// Judges an observation. After the first violation it ignores all further observations.
+    /// Judges an observation. After the first violation, this method ignores all further observations.
     #[inline(always)]
     pub fn on_observation<S: Subject>(&mut self, observation: &Observation<'_, S>) {
         if self.verdict.is_some() {
@@ -190,7 +190,7 @@ impl Judges {
         }
     }
 
-    /// Returns the first violation; `None` if there is none.
+    /// Returns the first violation; `None` if no check found a violation.
     #[must_use]
     pub const fn verdict(&self) -> Option<&Violation> {
         self.verdict.as_ref()
@@ -210,7 +210,8 @@ impl Judges {
         counts
     }
 
-    /// The checks that are off because the servers do not show the parts that they need, with those parts.
+    /// The checks that are off because the servers do not show the parts that these checks need, with the
+    /// missing parts.
     #[must_use]
     pub fn off(&self) -> BTreeMap<String, String> {
         let shown = self.conduct.shown();
@@ -245,7 +246,7 @@ impl Judges {
         &self.progress
     }
 
-    /// Returns the ghost state. Other judges read it in the same step.
+    /// Returns the ghost state. Other judges read the ghost state in the same step.
     #[must_use]
     pub(crate) const fn ghost(&self) -> &Ghost {
         &self.ghost

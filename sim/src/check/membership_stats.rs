@@ -1,8 +1,9 @@
-//! Counts the membership changes and their results.
+//! Counts the membership changes and the results of these changes.
 //!
-//! A change begins when a leader appends a configuration. It is committed when this entry is committed, and
-//! rolled back when another entry is committed at its index. Some changes are still open when a run ends. A
-//! joint change is counted once, when its joint configuration is appended.
+//! A change begins when a leader appends a configuration. The change is committed when the entry of this
+//! configuration is committed, and rolled back when another entry is committed at the same index. Some
+//! changes are still open when a run ends. A joint change is counted once, when the joint configuration is
+//! appended.
 
 use crate::check::ghost::{Ghost, IndexedConf};
 use crate::observe::report::ChangeCounts;
@@ -20,10 +21,10 @@ named! {
         AddVoter = "add_voter",
         /// A new server becomes a non-voter.
         AddNonvoter = "add_nonvoter",
-        /// A new server becomes a non-voter, and a voter after it has caught up.
+        /// A new server becomes a non-voter, and becomes a voter after this server has caught up.
         Stage = "stage",
-        /// A non-voter becomes a voter, because an operator asked for it or because it has caught up. The
-        /// change counts as refused if the server is too slow or if its leader steps down.
+        /// A non-voter becomes a voter, because an operator asked for the change or because the non-voter has
+        /// caught up. The change counts as refused if the server is too slow or if the leader steps down.
         Promote = "promote",
         /// A voter becomes a non-voter.
         Demote = "demote",
@@ -54,7 +55,7 @@ struct OpenChange {
 }
 
 impl MembershipStats {
-    /// Counts an observation. The ghost state must have recorded it before.
+    /// Counts an observation. The ghost state must have recorded the observation before.
     pub(crate) fn on_observation<S: Subject>(&mut self, observation: &Observation<'_, S>, ghost: &Ghost) {
         match observation.kind {
             ObservationKind::Stepping { idx, event, .. } => {
@@ -137,7 +138,7 @@ impl MembershipStats {
     }
 }
 
-/// Returns the membership change that an event requests, if there is one.
+/// Returns the membership change that an event requests; `None` if the event requests no change.
 fn change_requested<Q, R>(
     idx: ServerIdx,
     event: &Event<Q, R>,

@@ -29,7 +29,8 @@ use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWr
 /// 3. Equal commands at equal indexes give equal digests, also if a snapshot was loaded between two commands.
 #[derive(Clone, Debug, Default)]
 pub struct Kv {
-    // Snapshots share the state. It is copied only if a command changes it while a snapshot is written.
+    // Snapshots share the state. The state is copied only if a command changes the state while a snapshot is
+    // written.
     state: Arc<KvState>,
 }
 

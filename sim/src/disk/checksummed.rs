@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use std::fmt;
 use wavetank_raft::checksum;
 
-/// A value encoded as bytes, with its checksum in front.
+/// A value encoded as bytes, with the checksum of the bytes in front.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Checksummed(Vec<u8>);
 
@@ -78,7 +78,7 @@ pub fn flip(bytes: &mut [u8], word: u64) {
     let bits = bytes.len() as u64 * 8;
     let many = (1 + word % 3).min(bits);
     for nth in 0..many {
-        // Each bit is drawn from a part of its own. Otherwise two flips could hit the same bit and
+        // Each bit is drawn from a different part of `bytes`. Otherwise two flips could hit the same bit and
         // cancel out.
         let (from, to) = (bits * nth / many, bits * (nth + 1) / many);
         let bit = from + (word >> 8) % (to - from);

@@ -190,7 +190,7 @@ impl Mount {
     /// Opens a file to read and write. If `empty` is true, the file is created or truncated.
     ///
     /// # Errors
-    /// Returns an error if the file or its directory does not exist.
+    /// Returns an error if the file or the directory of the file does not exist.
     pub fn open(&self, path: &Path, empty: bool) -> io::Result<OpenFile> {
         let open = |node| OpenFile { mount: self.clone(), node };
         if !empty {
@@ -227,7 +227,7 @@ impl Mount {
         self.write_state(OperationKind::Write, |state| state.names.rename(from, to))
     }
 
-    /// Removes a directory and its content.
+    /// Removes a directory and the content of the directory.
     ///
     /// # Errors
     /// Returns an error if the directory does not exist.
@@ -320,7 +320,7 @@ impl OpenFile {
         state.expect_current(self.mount.generation)?;
         match state.operate(OperationKind::Sync) {
             Ok(()) => state.written(self.node, |pages, _| pages.sync()),
-            // A stopped process loses no pages: its writes stay in the cache.
+            // A stopped process loses no pages: the writes of the process stay in the cache.
             Err(error) if state.is_stopped => Err(error),
             Err(error) => state.written(self.node, Pages::drop_unsynced).and(Err(error)),
         }

@@ -16,11 +16,11 @@ pub enum Location {
     Snapshot(LogId),
 }
 
-/// Damage that a fault has caused, or will cause, on a disk or in a state machine. The server does not
-/// know of it yet.
+/// Damage that a fault has caused, or will cause, on a disk or in a state machine. The server does not know
+/// of the damage yet.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Damage {
-    /// A write has failed. A part of it may be on the disk.
+    /// A write has failed. A part of the write may be on the disk.
     WriteFailed,
     /// The next write will fail and is lost. Later writes will succeed.
     Dropped,
@@ -28,7 +28,7 @@ pub enum Damage {
     Full,
     /// Bits have flipped in a stored record.
     Rot(Location),
-    /// A stored record is missing. If it is a snapshot, all older ones are missing too.
+    /// A stored record is missing. If the record is a snapshot, all older snapshots are missing too.
     Vanished(Location),
     /// The log is missing.
     LogVanished,
@@ -47,7 +47,7 @@ pub enum MachineFault {
     FailLoad,
     /// Every load of a snapshot fails from now on. The state is lost each time.
     NeverLoad,
-    /// The next snapshot fails. Its first bytes may be written.
+    /// The next snapshot fails. The first bytes of the snapshot may be written.
     FailSnapshot,
     /// Every snapshot fails from now on.
     NeverSnapshot,

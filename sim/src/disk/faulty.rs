@@ -26,7 +26,7 @@ pub(super) struct FaultyStore<S> {
     has_no_log: bool,
     /// The fault that the next write will have.
     pub(super) next_fault: Option<WriteFault>,
-    /// The steps of the writes. They are counted for a crash in the middle of a write.
+    /// The steps of the writes. The steps are counted for a crash in the middle of a write.
     pub(super) steps: Steps,
 }
 
@@ -35,19 +35,19 @@ impl<S: LogStore + StableStore> FaultyStore<S> {
         self.has_no_record || self.has_no_log || !self.corrupted.is_empty()
     }
 
-    /// Removes the vote record. Returns false if there is none.
+    /// Removes the vote record. Returns false if there was no vote record.
     pub(super) fn remove_record(&mut self) -> bool {
         let is_there = !self.has_no_record && matches!(self.store.get(HARD_STATE), Ok(Some(_)));
         self.has_no_record |= is_there;
         is_there
     }
 
-    /// True if the log was removed. Every change of it fails.
+    /// True if the log was removed. Every later change of the log fails.
     pub(super) const fn is_missing(&self) -> bool {
         self.has_no_log
     }
 
-    /// Removes all entries of the log. Returns false if there are none.
+    /// Removes all entries of the log. Returns false if the log had no entries.
     pub(super) fn remove_log(&mut self) -> bool {
         let Some(range) = self.range() else { return false };
         let (first, last) = (Index(*range.start()), Index(*range.end()));
@@ -81,8 +81,8 @@ impl<S: LogStore + StableStore> FaultyStore<S> {
         true
     }
 
-    /// Moves the last written entry to another location. Two entries are lost: the entry that was there
-    /// before, and the written entry at its own location.
+    /// Moves the last written entry to another location. Two entries are lost: the entry that was at the
+    /// other location before, and the written entry at its own location.
     fn misdirect(&mut self, written: &[Entry], word: u64) {
         let (Some(entry), Some(range)) = (written.last(), self.range()) else { return };
         let (first, last) = (*range.start(), *range.end());
@@ -91,7 +91,7 @@ impl<S: LogStore + StableStore> FaultyStore<S> {
         if onto != entry.id.index.0 {
             self.corrupted.insert(Location::Entry(Index(onto)), checksummed.clone());
         }
-        // Nothing was written at the entry's own location, so its content is undefined.
+        // Nothing was written at the entry's own location, so the content of this location is undefined.
         self.corrupted.insert(Location::Entry(entry.id.index), checksummed.flipped(word));
     }
 
@@ -109,7 +109,7 @@ impl<S: LogStore + StableStore> FaultyStore<S> {
         match self.next_fault {
             None | Some(WriteFault::Misdirected(_)) => Ok(()),
             Some(WriteFault::Dropped) => {
-                // A failed sync marks its pages as clean, so the next sync reports success.
+                // A failed sync marks the pages as clean, so the next sync reports success.
                 self.next_fault = None;
                 Err(StoreError::new(StoreErrorKind::Io, "the disk"))
             }
@@ -215,8 +215,8 @@ impl<N: SnapshotStore<Source = InmemSource> + Default> FaultySnapshots<N> {
         self.corrupted.clear();
     }
 
-    /// Flips bits of the snapshot that ends at `last`. Returns false if there is no such snapshot, or
-    /// if it is already corrupted.
+    /// Flips bits of the snapshot that ends at `last`. Returns false if there is no such snapshot, or if this
+    /// snapshot is already corrupted.
     pub(super) fn rot(&mut self, last: LogId, word: u64) -> bool {
         let Ok((meta, mut source)) = self.store.open(last) else { return false };
         let Ok(content) = wavetank_raft::store::SnapshotSource::read_at(&mut source, 0, meta.size) else {

@@ -207,8 +207,8 @@ impl Memory {
         Ok(())
     }
 
-    /// Arms the fault for the first write of a group. Then either the whole group is durable, or none of its
-    /// writes.
+    /// Arms the fault for the first write of a group. Then either all writes of the group are durable, or no
+    /// write of the group is durable.
     fn arm_fault(&mut self, writes: &[Write]) {
         let (Some(write_fault), Some(first)) = (self.next_fault, writes.first()) else { return };
         match write_fault {
@@ -246,8 +246,9 @@ impl Memory {
         }
     }
 
-    /// A crash may have come between the first entry and the record of it. Nobody would notice that this log
-    /// has vanished, but its entries were not reported as durable.
+    /// Removes the log if the loss can be noticed. A crash may have come between the first entry and the
+    /// record which says that the log has entries. Nobody would notice that such a log has vanished, but its
+    /// entries were not reported as durable.
     fn remove_log(&mut self) -> Option<Damage> {
         let record = self.storage.stable.get(COMPACTED).ok()??;
         let is_noticed = LogRecord::decode(&record).is_ok_and(|record| record.has_entries);
@@ -287,7 +288,7 @@ impl Memory {
 
     /// Cuts the power while the server writes. The server's own write path decides the order of the steps.
     /// `drawn` decides the number of steps that are taken; at least one step is left out. Returns the durable
-    /// part, if there is one.
+    /// part, if a part of the write is durable.
     fn tear(&mut self, write: &Write, drawn: u64) -> Option<PartialWrite> {
         if self.storage.log.is_missing() {
             return None;
@@ -295,7 +296,7 @@ impl Memory {
         let whole = self.steps_of(write);
         let steps = self.storage.log.steps.clone();
         steps.begin(drawn * whole.all() / PARTS);
-        // The write fails when the power is cut, and no server learns of it.
+        // The write fails when the power is cut, and no server learns of the failure.
         let _ = self.storage.persist(write);
         let taken = steps.end();
         if taken.all() == 0 {
@@ -326,8 +327,8 @@ impl Memory {
 
 const CANNOT_FAIL: &str = "stores in memory do not fail";
 
-/// A bound for random numbers. The length of a torn write is drawn below it and then scaled to the number of
-/// steps.
+/// A bound for random numbers. The length of a torn write is drawn below this bound and then scaled to the
+/// number of steps.
 const PARTS: u64 = 1 << 20;
 
 fn membership(entry: Entry) -> Option<(Index, Arc<Configuration>)> {

@@ -52,7 +52,7 @@ impl Names {
         }
     }
 
-    /// Returns the inode of a file. Creates the file if it does not exist.
+    /// Returns the inode of a file. Creates the file if the file does not exist.
     pub(super) fn make_file(&mut self, path: &Path) -> io::Result<Inode> {
         let entry = self.entry(path)?;
         Ok(match self.child(&entry) {
@@ -84,7 +84,7 @@ impl Names {
         Ok(())
     }
 
-    /// Removes a directory and its content.
+    /// Removes a directory and the content of the directory.
     pub(super) fn remove(&mut self, path: &Path) -> io::Result<()> {
         let (node, entry) = (self.find(path)?, self.entry(path)?);
         let children: Vec<String> =
@@ -140,8 +140,8 @@ impl Names {
         self.last += 1;
         if is_directory {
             self.now.insert(self.last, BTreeMap::new());
-            // The directory is empty on the device, too. After a power cut it can be found only if its
-            // own entry was synced.
+            // The directory is empty on the device, too. After a power cut, the directory can be found only
+            // if its own entry was synced.
             self.synced.insert(self.last, BTreeMap::new());
         }
         self.carry_out(NameChange::Link(entry, self.last));

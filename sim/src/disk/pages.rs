@@ -156,7 +156,7 @@ impl Pages {
         }
     }
 
-    /// Returns a page and marks it as dirty. Creates the page if it is missing.
+    /// Returns a page and marks it as dirty. Creates the page if the page is missing.
     fn touch(&mut self, number: u64, rng: &mut Stream) -> &mut CachedPage {
         let blank = || Box::new([0; PAGE]);
         let page = self.pages.entry(number).or_insert_with(|| CachedPage { now: blank(), before: blank() });

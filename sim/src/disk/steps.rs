@@ -60,7 +60,7 @@ impl Steps {
         self.step(|taken| taken.deletions += 1)
     }
 
-    /// Counts the entries that are stored before the power is cut, and returns their number.
+    /// Returns the number of entries that are stored before the power is cut.
     pub(super) fn store(&self, entries: usize) -> usize {
         let whole = |_: &usize| self.step(|taken| taken.entries += 1).is_ok();
         if self.0.get().most.is_none() { entries } else { (0..entries).take_while(whole).count() }

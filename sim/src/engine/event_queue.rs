@@ -122,8 +122,8 @@ impl<T> EventQueue<T> {
         number
     }
 
-    /// If `soon` is empty, moves the horizon forward, and moves the events before the new horizon from
-    /// `later` to `soon`.
+    /// Does nothing if `soon` contains events. Otherwise moves the horizon forward, and moves the events
+    /// before the new horizon from `later` to `soon`.
     fn refill(&mut self) {
         if !self.soon.is_empty() {
             return;
@@ -169,8 +169,8 @@ mod tests {
         let mut list = std::collections::BTreeMap::new();
         let mut now = 0;
         for _ in 0..30_000 {
-            // In the long run, insertions and removals are equally many, but in each long period one of
-            // them dominates.
+            // In the long run, insertions and removals are equally many, but in each long period one of the
+            // two dominates.
             if stream.chance(now as u32 % 3 + 1, 4) {
                 let reach = stream.one_of(&[0, 1, 900, 5_000, 100_000, 300_000, 9_000_000]);
                 let at = Time(now + stream.below(reach + 1));

@@ -1,5 +1,5 @@
-//! One server in the tank. Its disk and its clock survive crashes. Its process exists only while the
-//! server runs.
+//! One server in the tank. The disk and the clock of the server survive crashes. The process exists only
+//! while the server runs.
 //!
 //! A host does nothing by itself. The world delivers events to it and executes its actions.
 
@@ -56,7 +56,7 @@ pub(crate) struct Process<F: TankFsm, S: Subject> {
     pub(crate) calls: Vec<PendingCall>,
     /// The addresses of the other servers that this server knows.
     pub(crate) book: AddressBook,
-    /// The events that arrived since the server was paused; `None` while it is not paused.
+    /// The events that arrived since the server was paused; `None` while the server is not paused.
     pub(crate) waiting: Option<Vec<SimEvent<S::Protocol>>>,
     /// True if the server leads and has not committed an entry in this term.
     pub(crate) is_fresh: bool,
@@ -78,7 +78,7 @@ pub(crate) enum Work {
 pub(crate) struct PendingCall {
     pub(crate) request: RequestId,
     pub(crate) caller: Caller,
-    /// The server that becomes a voter when it has caught up, without a further call.
+    /// The server that becomes a voter without a further call, after it has caught up.
     pub(crate) stages: Option<NodeId>,
 }
 
@@ -149,6 +149,14 @@ impl<F: TankFsm, S: Subject> Host<F, S> {
             },
             machine_faults: MachineFaults::default(),
         }
+    }
+
+    /// Lets the streams of another seed decide from now on: for the disk and the state machine.
+    pub(crate) fn reseed(&mut self, seed: u64) {
+        let stream = |domain| Stream::new(seed, domain, u64::from(self.idx.0), 0);
+        self.disk.reseed(seed, self.idx);
+        self.times.stream = stream(Domain::Machine);
+        self.times.stall = self.times.stall.as_ref().map(|_| stream(Domain::MachineStall));
     }
 
     /// Starts the server with the content of its disk and an empty state machine. Returns the content

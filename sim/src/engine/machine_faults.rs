@@ -1,6 +1,6 @@
 //! The faults of a state machine: loads of snapshots that fail, and snapshots that cannot be taken.
 //!
-//! A failed load loses the state, because a state machine discards its state before it loads another one
+//! A failed load loses the state, because a state machine discards its state before it loads another state
 //! (the contract of `FSM.Restore` in HashiCorp Raft). A failed snapshot leaves its first bytes in the store.
 
 use crate::disk::Capture;

@@ -56,7 +56,7 @@ struct DirectedLink {
     prefetched: [LinkDraws; PREFETCH],
 }
 
-/// The random draws for one message, one from each stream of its link.
+/// The random draws for one message: one draw from each stream of the link.
 #[derive(Clone, Copy, Debug)]
 struct LinkDraws {
     delay: Draw,
@@ -161,7 +161,7 @@ impl Network {
         number <= self.lost_upto[from.at() * self.servers + to.at()]
     }
 
-    /// Counts a message that its receiver rejected because bits of the message had flipped.
+    /// Counts a message that the receiver rejected because bits of the message had flipped.
     pub fn rejected(&mut self) {
         self.counts[Fault::Corrupt] += 1;
     }
@@ -199,6 +199,17 @@ impl Network {
         self.plan = LinkPlan { delay, far, ..LinkPlan::calm() };
     }
 
+    /// Lets the streams of another seed decide from now on. The distances of the links stay the same.
+    pub fn reseed(&mut self, seed: u64) {
+        self.seed = seed;
+        for (of, (stream, _)) in (0..).zip(&mut self.on_way) {
+            *stream = Stream::new(seed, Domain::OnWay, of, 0);
+        }
+        for link in self.links.iter_mut().flatten() {
+            link.reseed(seed, &self.plan);
+        }
+    }
+
     /// Replaces the plan of the links. Only stories use this method.
     pub fn set_plan(&mut self, plan: LinkPlan) {
         self.plan = plan;
@@ -230,6 +241,13 @@ impl DirectedLink {
             ],
             prefetched: [LinkDraws { delay: Draw::ZERO, families: [Draw::ZERO; LINK_FAULTS] }; PREFETCH],
         }
+    }
+
+    fn reseed(&mut self, seed: u64, plan: &LinkPlan) {
+        let (from, to) = self.ends;
+        let Self { delay, families, .. } = Self::new(seed, plan, from, to);
+        (self.delay, self.families) = (delay, families);
+        self.prefetch();
     }
 
     /// Returns the draws of the next message. Each stream is read once per message, even if the fault of the
@@ -328,6 +346,12 @@ impl ClientLink {
     pub fn new(seed: u64, client: u16, delay: Spans, loss: Option<Ratio>) -> Self {
         let stream = |domain| Stream::new(seed, domain, u64::from(client), 0);
         Self { delay: stream(Domain::Client), loss: stream(Domain::ClientLoss), plan: (delay, loss) }
+    }
+
+    /// Lets the streams of another seed decide from now on.
+    pub fn reseed(&mut self, seed: u64, client: u16) {
+        let (delay, loss) = self.plan;
+        *self = Self::new(seed, client, delay, loss);
     }
 
     /// Draws the delay of the next message in microseconds. Returns `None` if the message is lost.

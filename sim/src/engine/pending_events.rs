@@ -1,5 +1,5 @@
-//! The pending events of a world. In a free run, they wait in the event queue until they are due. In a run
-//! that follows a schedule, they wait in a pool until the schedule names them.
+//! The pending events of a world. In a free run, the events wait in the event queue until they are due. In a
+//! run that follows a schedule, the events wait in a pool until the schedule names them.
 
 use crate::engine::event_queue::EventQueue;
 use crate::engine::scheduling::Scheduling;
@@ -32,6 +32,11 @@ impl<P: Protocol> PendingEvents<P> {
             }
             _ => self.queue.put(at, event),
         }
+    }
+
+    /// Removes all events of the event queue.
+    pub(crate) fn clear(&mut self) {
+        self.queue = EventQueue::default();
     }
 
     /// Removes the next event of the event queue, with its time and serial number.

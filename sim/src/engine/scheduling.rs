@@ -14,7 +14,8 @@ use wavetank_raft::{Event, RequestId, RpcId, Time};
 #[derive(Debug)]
 pub(crate) struct Scheduling<P: Protocol> {
     identities: Identities,
-    /// For each message by its number: its identity, and the word that selects the bits that flip.
+    /// For each message by its number: the identity of the message, and the word that selects the bits to
+    /// flip.
     sent: BTreeMap<u64, (MessageId, Option<u64>)>,
     elements: Vec<Element>,
     muted: bool,
@@ -27,13 +28,15 @@ pub(crate) struct Scheduling<P: Protocol> {
 struct Pool<P: Protocol> {
     fit: Fit,
     messages: BTreeMap<MessageId, Envelope<P>>,
-    /// The messages that have not arrived yet, by sender, receiver, kind, and true for a request.
+    /// The messages that have not arrived yet. The key is the sender, the receiver, the kind, and true for a
+    /// request.
     waiting: BTreeMap<(ServerIdx, ServerIdx, CallKind, bool), BTreeSet<MessageId>>,
     /// The fates of the messages that the schedule delivers.
     fates: BTreeMap<MessageId, Fate>,
     asks: BTreeMap<AskId, Ask>,
     replies: Vec<(RequestId, Reply)>,
-    /// The results that wait for their servers. Each has the incarnation of the server to which it belongs.
+    /// The results that wait for their servers. Each result has the incarnation of the server to which the
+    /// result belongs.
     results: Vec<(ServerIdx, u32, EventIn<P>)>,
     interrupt: Option<(ServerIdx, usize)>,
 }
@@ -70,6 +73,16 @@ impl<P: Protocol> Scheduling<P> {
         self.pool.is_some()
     }
 
+    /// Ends the following of a schedule. Returns the events that wait and that cannot be lost: the requests
+    /// and replies of clients, and the results of disks. Messages that no element has delivered are lost.
+    pub(crate) fn stop_following(&mut self) -> Vec<SimEvent<P>> {
+        let Some(Pool { asks, replies, results, .. }) = self.pool.take() else { return Vec::new() };
+        let asks = asks.into_values().map(SimEvent::Ask);
+        let replies = replies.into_iter().map(|(request, reply)| SimEvent::Reply(request, reply));
+        let results = results.into_iter().map(|(idx, life, event)| SimEvent::Deliver(idx, life, event));
+        asks.chain(replies).chain(results).collect()
+    }
+
     /// Removes and returns the elements that were recorded so far.
     pub(crate) fn take_elements(&mut self) -> Vec<Element> {
         std::mem::take(&mut self.elements)
@@ -98,7 +111,7 @@ impl<P: Protocol> Scheduling<P> {
         self.muted = false;
     }
 
-    /// Reads from the schedule which messages arrive, and their times.
+    /// Reads from the schedule which messages arrive, and the times of their arrivals.
     pub(crate) fn expect(&mut self, elements: &[Element]) {
         let Some(pool) = &mut self.pool else { return };
         for Element { at, choice } in elements {
@@ -119,7 +132,8 @@ impl<P: Protocol> Scheduling<P> {
         Some(fate.copied().unwrap_or(Fate::Lost))
     }
 
-    /// Assigns an identity to a message that is sent now. `number` is its number among all messages.
+    /// Assigns an identity to a message that is sent now. `number` is the number of the message among all
+    /// messages.
     pub(crate) fn on_sent(
         &mut self,
         (from, to): (ServerIdx, ServerIdx),
@@ -157,8 +171,8 @@ impl<P: Protocol> Scheduling<P> {
         self.identities.of_request(request)
     }
 
-    /// Keeps an event until the schedule names it. Events that a schedule never names are dropped: their
-    /// effect has its own element, or it follows from the state of a server.
+    /// Keeps an event until the schedule names it. Events that a schedule never names are dropped: the effect
+    /// of such an event has its own element, or follows from the state of a server.
     pub(crate) fn hold(&mut self, event: SimEvent<P>) {
         let Some(pool) = &mut self.pool else { return };
         match event {
@@ -190,8 +204,8 @@ impl<P: Protocol> Scheduling<P> {
         }
     }
 
-    /// Loses all messages to a server, even those that were already delivered once, because its machine was
-    /// replaced.
+    /// Loses all messages to a server whose machine was replaced, even messages that were already delivered
+    /// once.
     pub(crate) fn lose_all_to(&mut self, idx: ServerIdx) {
         if let Some(pool) = &mut self.pool {
             pool.messages.retain(|id, _| id.to() != idx);
@@ -199,7 +213,7 @@ impl<P: Protocol> Scheduling<P> {
         }
     }
 
-    /// Returns the message with this identity or a similar message, if there is one.
+    /// Returns the message with this identity or a similar message; `None` if there is no such message.
     pub(crate) fn message(&mut self, id: &MessageId) -> Option<(MessageId, Envelope<P>)> {
         let pool = self.pool.as_mut()?;
         let waiting = pool.waiting.entry(similar(id)).or_default();

@@ -1,14 +1,15 @@
 //! The world: virtual time, an event queue, and all parts of a simulated cluster.
 //!
 //! The world takes the next event from the queue, delivers it to its server or client, and executes the
-//! resulting actions. It does not decide about faults; the network, the disks and the nemesis decide. It does
-//! not judge; an [`Observer`] sees everything that happens.
+//! resulting actions. The world does not decide about faults; the network, the disks and the nemesis decide.
+//! The world does not judge; an [`Observer`] sees everything that happens.
 //!
 //! This file holds the state of the world and advances the time. `step.rs` delivers an event to a server.
 //! `execute.rs` executes the server's actions. `client_ops.rs` handles requests and replies between clients
 //! and servers. `faults.rs` has the operations that tests and the nemesis use. `nemesis_acts.rs` executes the
 //! acts of the nemesis. `end.rs` heals the world and tests whether it has converged.
 
+mod branch;
 mod client_ops;
 mod execute;
 mod faults;
@@ -89,6 +90,8 @@ pub struct World<F: TankFsm, V: Observer<S>, S: Subject = Server> {
     fault_ids: Vec<FaultId>,
     actions: Vec<ActionOf<S>>,
     scratch: S::Scratch,
+    /// After this observation, the streams of this seed decide.
+    branch: Option<(u64, u64)>,
 }
 
 impl<F: TankFsm, V: Observer> World<F, V> {
@@ -96,7 +99,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// active.
     ///
     /// # Panics
-    /// Panics if the plan is invalid: it has too many servers, no servers, or an invalid configuration.
+    /// Panics if the plan is invalid: the plan has too many servers, no servers, or an invalid configuration.
     pub fn new(
         plan: Plan,
         make: impl FnMut(ServerIdx) -> F + 'static,
@@ -173,6 +176,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
             fault_ids: Vec::new(),
             actions: Vec::new(),
             scratch: S::Scratch::default(),
+            branch: None,
             plan,
         };
         world.begin(all);
@@ -220,23 +224,26 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         (*self.first).clone()
     }
 
-    /// Handles the next event. Returns false if there is none.
+    /// Handles the next event. Returns false if there was no event.
     pub fn step(&mut self) -> bool {
         let Some((at, serial, sim_event)) = self.pending.take() else { return false };
         self.recorder.now = at;
         self.events += 1;
+        if self.branch.is_some() {
+            self.take_branch();
+        }
         self.handle(serial, sim_event);
         true
     }
 
-    /// Handles all events up to this time, including events at this time. Then advances virtual time to
-    /// it.
+    /// Handles all events up to this time, including events at this time. Then advances virtual time to this
+    /// time.
     pub fn run_until(&mut self, until: Time) {
         self.run_while(until, |_| true);
     }
 
-    /// Handles events up to this time as long as the condition holds. The condition is evaluated before
-    /// each event. Returns true if it still holds at the end.
+    /// Handles events up to this time as long as the condition holds. The condition is evaluated before each
+    /// event. Returns true if the condition still holds at the end.
     pub fn run_while(&mut self, until: Time, mut holds: impl FnMut(&mut Self) -> bool) -> bool {
         while self.pending.next_at().is_some_and(|at| at <= until) {
             if !holds(self) {
@@ -286,7 +293,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.events
     }
 
-    /// Returns the number of elements of a schedule that were skipped, because what they name did not exist.
+    /// Returns the number of elements of a schedule that were skipped, because the objects that they name did
+    /// not exist.
     #[must_use]
     pub const fn skipped(&self) -> u64 {
         self.skipped
@@ -344,7 +352,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         &self.recorder.observer
     }
 
-    /// The observer of the run, mutable: a test asks it for a verdict.
+    /// The observer of the run, mutable: a test asks the observer for a verdict.
     pub const fn observer_mut(&mut self) -> &mut V {
         &mut self.recorder.observer
     }

@@ -27,8 +27,8 @@ pub struct Bounds {
     pub crashes: u8,
     /// The maximum number of membership changes.
     pub changes: u8,
-    /// The maximum number of heartbeats and commit announcements that leaders send without a message as their
-    /// cause. A leader sends each heartbeat or announcement to all its followers.
+    /// The maximum number of heartbeats and commit announcements that leaders send although no message has
+    /// caused them. A leader sends each heartbeat or announcement to all its followers.
     pub beats: u8,
     /// The maximum number of messages that are delivered a second time.
     pub duplicates: u8,
@@ -50,7 +50,7 @@ pub struct Bounds {
 #[serde(rename_all = "snake_case")]
 pub enum DiskModel {
     /// A write becomes durable in the step that requests the write, or never. A disk that hangs makes no
-    /// write durable until its server crashes. Each hang counts as a crash. Later writes are left out,
+    /// write durable until the server crashes. Each hang counts as a crash. Later writes are left out,
     /// because a late write has almost the same effect as a late message.
     Hang,
     /// A write becomes durable at any time after the step that requests the write, or never.

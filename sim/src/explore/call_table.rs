@@ -1,4 +1,4 @@
-//! The calls that a server made: their identities, and the calls that are still open.
+//! The calls that a server made: the identities of all calls, and the calls that are still open.
 
 use super::fingerprint::{self, Permutation, SERVERS_MAX};
 use crate::explore::call_id::CallId;
@@ -15,8 +15,8 @@ pub struct CallTable {
     idx: ServerIdx,
     /// The number of times that the server has started.
     life: u8,
-    /// The open calls: the server may still wait for their responses. Each call has the core's number and the
-    /// identity of the call.
+    /// The open calls: the server may still wait for the responses to these calls. Each call has the core's
+    /// number and the identity of the call.
     open: Vec<(RpcId, CallId)>,
     /// For each other server, the number of calls from this server to the other server in the current term.
     calls_made: [u8; SERVERS_MAX],

@@ -28,8 +28,8 @@ pub fn time_of(stimulus: &Stimulus<'_>, node: &Node) -> Time {
         // This is slightly late, so that every unanswered message of the last heartbeat is overdue.
         Stimulus::Beat => node.deadline().at + Span::us(1),
         Stimulus::Resign => LEASE_EXPIRED_AT,
-        // A voter that has just heard from its leader refuses, which is the same as silence. The
-        // interesting request arrives after the voter's election timeout.
+        // A voter that has just heard from its leader refuses, and a refusal has the same effect as silence.
+        // The interesting request arrives after the voter's election timeout.
         Stimulus::Deliver(ModelMessage::Request { request: Request::RequestVote(_), .. })
             if node.role() != RoleName::Leader =>
         {

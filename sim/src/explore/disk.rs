@@ -1,4 +1,4 @@
-//! The disk of an explored server: its durable data and its pending writes.
+//! The disk of an explored server: the durable data and the pending writes.
 
 use super::bounds::Bounds;
 use crate::plan::server_set::ServerIdx;

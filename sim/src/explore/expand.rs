@@ -190,7 +190,7 @@ impl<'a> Expander<'a> {
         Ok(())
     }
 
-    /// Makes a step of one server. If disks may hang, also makes the same step with a disk that hangs: the
+    /// Makes a step of one server. Also makes the same step with a disk that hangs, if disks may hang: the
     /// write of this second step stays pending.
     fn step_with_hang(
         &mut self,

@@ -110,7 +110,7 @@ enum NumberKind {
     Server,
     Call,
     Write,
-    /// The next value is a list, and the order of its elements does not matter.
+    /// The next value is a list, and the order of the elements does not matter.
     Set,
 }
 

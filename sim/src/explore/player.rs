@@ -1,4 +1,5 @@
-//! Plays a schedule with whole servers, so that the judges of runs can judge it and traces can show it.
+//! Plays a schedule with whole servers, so that the judges of runs can judge the schedule and traces can show
+//! it.
 //!
 //! The player and the search share only the call identities, the clock and the disk. If the player gets the
 //! same result as the search, the two implementations agree.
@@ -33,8 +34,9 @@ pub const NAME: &str = "explored";
 /// The virtual time between two steps of a schedule, for traces that show times.
 const PACE: Span = Span::ms(1);
 
-/// Plays a schedule to its end. It stops earlier if a judge reports a violation or the code under test
-/// panics. It also stops at a message that no server sent, because the code has changed since the search.
+/// Plays a schedule to its end. The player stops earlier if a judge reports a violation or the code under
+/// test panics. The player also stops at a message that no server sent, because the code has changed since
+/// the search.
 pub fn play<T: Observer + Default>(schedule: &Schedule, trace: T) -> Run<T> {
     runner::run(NAME, 0, || {
         // A trace shows a message's fate when the message is sent, but the fate is known only after a
@@ -73,7 +75,7 @@ struct Player<'a, W> {
     calls: Vec<(RpcId, CallId)>,
     /// The times at which each message was delivered.
     arrived: Vec<Vec<Time>>,
-    /// The fate of each message. The first of two passes finds it out.
+    /// The fate of each message. The first of two passes finds out this fate.
     known: Vec<Fate>,
     crashes: u64,
     operations: u64,
@@ -103,8 +105,8 @@ impl<'a, W: Observer> Player<'a, W> {
         player
     }
 
-    /// Plays the steps while `wants` returns true. Returns the first step that cannot be played, if there is
-    /// one.
+    /// Plays the steps while `wants` returns true. Returns the first step that cannot be played; `None` if
+    /// all these steps were played.
     fn play_all(&mut self, wants: impl Fn(&W) -> bool) -> Option<usize> {
         for (at, step) in self.schedule.steps.iter().enumerate() {
             self.recorder.now = self.recorder.now + PACE;
@@ -118,7 +120,7 @@ impl<'a, W: Observer> Player<'a, W> {
         None
     }
 
-    /// Plays one step. Returns `None` if it cannot be played.
+    /// Plays one step. Returns `None` if the step cannot be played.
     fn step(&mut self, step: &Step) -> Option<()> {
         match step {
             Step::TimeOut(idx) => self.timer(*idx, &Stimulus::TimeOut),
@@ -191,7 +193,7 @@ impl<'a, W: Observer> Player<'a, W> {
         self.settle(idx, now);
     }
 
-    /// Ends a step of a server. Makes its writes durable, unless the disk is slow or hangs.
+    /// Ends a step of a server. Makes the writes of the step durable, unless the disk is slow or hangs.
     fn settle(&mut self, idx: ServerIdx, now: Time) {
         let quick = match self.schedule.bounds.disks {
             DiskModel::Quick => true,
@@ -332,7 +334,7 @@ impl<'a, W: Observer> Player<'a, W> {
 impl<T: Observer + Default> Simulation for Player<'_, Observers<(), T>> {
     type Checks = ();
     type Trace = T;
-    /// The first step that could not be played, if there is one.
+    /// The first step that could not be played; `None` if all steps were played.
     type DriveOutcome = Option<usize>;
 
     fn drive(&mut self) -> Option<usize> {

@@ -8,7 +8,7 @@ use super::stimulus::{ModelMessage, Stimulus};
 use super::transition_cache::{StimulusCode, TransitionCache};
 use crate::explore::call_id::CallId;
 use crate::observe::MessageRef;
-use crate::observe::trace::message as describe;
+use crate::observe::trace::{UNKNOWN, message as describe};
 use crate::plan::server_set::ServerIdx;
 use crate::subject::Wavetank;
 use std::fmt;
@@ -72,11 +72,11 @@ impl MessageId {
     pub fn of(message: &ModelMessage) -> Self {
         match message {
             ModelMessage::Request { call_id, request } => {
-                let content = describe::<Wavetank>(MessageRef::Request(request));
+                let content = describe::<Wavetank>(MessageRef::Request(request), UNKNOWN);
                 Self { call_id: *call_id, answers: false, content }
             }
             ModelMessage::Response { call_id, response } => {
-                let content = describe::<Wavetank>(MessageRef::Response(response));
+                let content = describe::<Wavetank>(MessageRef::Response(response), UNKNOWN);
                 Self { call_id: *call_id, answers: true, content }
             }
         }
@@ -187,8 +187,8 @@ impl MessageId {
     }
 }
 
-/// Parses a call identity such as `n1>n2 t3 #1`. If the caller has restarted, the number of its life follows,
-/// for example ` life 2`.
+/// Parses a call identity such as `n1>n2 t3 #1`. If the caller has restarted, the number of the caller's life
+/// follows, for example ` life 2`.
 fn parse_call_id(text: &str) -> Option<CallId> {
     let mut parts = text.split(' ');
     let (from, to) = parts.next()?.split_once('>')?;

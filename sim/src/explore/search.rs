@@ -90,7 +90,8 @@ pub struct Search {
     stats: SearchStats,
 }
 
-/// The maximum number of states that are expanded before their successors are merged into the next level.
+/// The maximum number of states that are expanded before the successors of these states are merged into the
+/// next level.
 const BLOCK: usize = 1 << 14;
 
 /// The maximum number of states that are expanded in one task.
@@ -162,8 +163,8 @@ impl Search {
         SearchOutcome::Exhausted
     }
 
-    /// Expands the states at the positions `block` of a level, and adds missing transitions to the cache. If
-    /// a move breaks a property, returns the position of the state, the move, and the breach.
+    /// Expands the states at the positions `block` of a level, and adds missing transitions to the cache.
+    /// Returns the position of the state, the move, and the breach if a move breaks a property.
     fn block(
         &mut self,
         level: &StateList,

@@ -91,8 +91,8 @@ impl ServerState {
         (next, outcome)
     }
 
-    /// Returns the core's number of the call to which the delivered message belongs. If the message is a
-    /// response and the call is not open, returns a number that the core has never used.
+    /// Returns the core's number of the call to which the delivered message belongs. Returns a number that
+    /// the core has never used if the message is a response and the call is not open.
     fn number(&self, stimulus: &Stimulus<'_>, context: &StepContext<'_>) -> RpcId {
         match stimulus {
             Stimulus::Deliver(ModelMessage::Response { call_id, .. }) => {
@@ -139,8 +139,8 @@ impl ServerState {
                 ModelMessage::Request { call_id, request }
             }
             Effect::Reply { rpc, mut response, .. } => {
-                // A second campaign could begin a term beyond the bounds. It has the same effect as this
-                // refusal and an election timeout after it, and the search explores those.
+                // A second campaign could begin a term beyond the bounds. Such a campaign has the same effect
+                // as this refusal and a later election timeout, and the search explores these two steps.
                 if let wavetank_raft::Response::RequestVote(vote) = &mut response {
                     vote.refused_for_term = false;
                 }

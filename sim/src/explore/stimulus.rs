@@ -101,7 +101,8 @@ impl Stimulus<'_> {
     }
 }
 
-/// Returns the only command that clients propose. Two entries with this command differ by term and index.
+/// Returns the only command that clients propose. Two entries with this command differ only in term and
+/// index.
 #[must_use]
 pub fn command() -> Data {
     Data::from(b"x".as_slice())

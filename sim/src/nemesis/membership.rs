@@ -114,7 +114,8 @@ pub(super) fn exchange(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
 pub(super) fn stale(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (latest, _) = view.membership?;
     let Act::Call(idx, call) = any(view, draws)? else { return None };
-    // The configuration at index 1 has no older one. A condition on a later one must be refused too.
+    // No configuration is older than the configuration at index 1. A condition on a later configuration must
+    // be refused too.
     let older = Index(latest.0.saturating_sub(1 + draws[3].below(latest.0.saturating_sub(1).max(1))));
     let prev_index = Some(if older == Index::ZERO { latest.next() } else { older });
     let call = match call {
@@ -157,8 +158,8 @@ pub(super) fn exchange_addresses(view: &NemesisView<'_>, draws: Draws) -> Option
     if view.has_wrong_address(configuration) {
         return Some(Act::CorrectAddresses);
     }
-    // Of two voters that have exchanged their addresses, neither reaches the other. A third one must be left
-    // that both reach.
+    // Of two voters that have exchanged their addresses, neither reaches the other. A third voter must be
+    // left that both reach.
     if voters(configuration).len() < 3 {
         return None;
     }

@@ -53,7 +53,7 @@ impl Trigger {
     pub const READ: Self = Self(1 << 16);
     /// The server sent the last piece of a snapshot.
     pub const LAST_PIECE: Self = Self(1 << 17);
-    /// The server discarded its log because a snapshot replaces it.
+    /// The server discarded its log because a snapshot replaces the log.
     pub const DISCARDED: Self = Self(1 << 18);
     /// The server sent `TimeoutNow`.
     pub const SENT_TIMEOUT_NOW: Self = Self(1 << 19);
@@ -153,7 +153,8 @@ impl Reactive {
         }
     }
 
-    /// The chance of this fault in storms. A frequent trigger has a lower chance than a rare one.
+    /// The chance of this fault in storms. A fault with a frequent trigger has a lower chance than a fault
+    /// with a rare trigger.
     #[must_use]
     pub const fn default_chance(self) -> Ratio {
         match self {
@@ -255,7 +256,7 @@ fn partition_with_minority(idx: ServerIdx, view: &NemesisView<'_>, draws: Draws)
 }
 
 /// Draws servers that, together with this server, are not a quorum. In half of the cases, all non-voters are
-/// among them.
+/// among the drawn servers.
 fn listeners(idx: ServerIdx, others: ServerSet, configuration: &Configuration, draws: Draws) -> ServerSet {
     let voters = configuration.voters();
     let votes = |idx: &ServerIdx| voters.contains(idx.node());

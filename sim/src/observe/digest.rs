@@ -27,7 +27,7 @@ impl Digest {
         self.0 = mixed.wrapping_mul(0x9e37_79b1_85eb_ca87).rotate_left(27);
     }
 
-    /// Adds a step: its time, its server, the kind of its event, the state of the server after the step, and
+    /// Adds a step: the time, the server, the kind of the event, the state of the server after the step, and
     /// the number of actions.
     #[inline]
     pub fn take_step(&mut self, (now, idx, kind): (Time, ServerIdx, u64), view: &View, actions: usize) {
@@ -48,7 +48,7 @@ impl Digest {
     }
 }
 
-/// A hasher for any value that implements `Hash`. It gives the same result on all 64-bit machines.
+/// A hasher for any value that implements `Hash`. The hasher gives the same result on all 64-bit machines.
 impl Hasher for Digest {
     fn write(&mut self, bytes: &[u8]) {
         for part in bytes.chunks(8) {

@@ -55,7 +55,7 @@ impl<V> Recorder<V> {
         Self { observer, now: Time(0), step: 0 }
     }
 
-    // Inlining lets the compiler see the kind at the call, so it removes the observer's `match` on
+    // Inlining lets the compiler see the kind at the call, so the compiler removes the observer's `match` on
     // kinds.
     #[inline(always)]
     pub(crate) fn on_observation<S: Subject>(&mut self, kind: ObservationKind<'_, S>)

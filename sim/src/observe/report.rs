@@ -8,7 +8,7 @@ use wavetank_raft::{Span, Time};
 /// The violation of a property, as a check found it.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Violation {
-    /// The name of the check that failed. It is the name of the check's file, for example
+    /// The name of the check that failed. The file of the check has the same name, for example
     /// `election_safety`.
     pub check: String,
     /// The class of the violated property.
@@ -79,7 +79,7 @@ pub struct ChangeCounts {
 }
 
 impl ChangeCounts {
-    /// Returns each number with its name.
+    /// Returns each number with the name of the number.
     #[must_use]
     pub const fn named(&self) -> [(&'static str, u64); 4] {
         [
@@ -121,22 +121,23 @@ pub struct Report {
     pub messages: u64,
     /// The number of faults of each kind.
     pub faults: BTreeMap<String, u64>,
-    /// For each check, the number of times that it saw the situation that it judges.
+    /// For each check, the number of times that the check saw the situation that it judges.
     pub witnessed: BTreeMap<String, u64>,
-    /// The checks that were off because the servers do not show the parts that they need, with those parts.
+    /// The checks that were off because the servers do not show the parts that these checks need, with the
+    /// missing parts.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub off: BTreeMap<String, String>,
     /// The checks that were off because the documents of the servers' implementation exclude them, with the
     /// line that excludes each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub excluded: BTreeMap<String, String>,
-    /// For each event that should occur in a large set of runs, the number of times that it occurred.
+    /// For each event that should occur in a large set of runs, the number of times that the event occurred.
     pub sometimes: BTreeMap<String, u64>,
-    /// The numbers of membership changes, by kind of change.
+    /// The number of membership changes for each kind of change.
     pub membership: BTreeMap<String, ChangeCounts>,
     /// The situations that occurred (see
-    /// [`Sometimes::situations`](crate::check::coverage::Sometimes::situations)). They are not serialised,
-    /// because they are many.
+    /// [`Sometimes::situations`](crate::check::coverage::Sometimes::situations)). The situations are not
+    /// serialised, because they are many.
     #[serde(skip)]
     pub situations: Vec<u64>,
     /// The lengths of the periods without a leader that ended with an election, in microseconds.

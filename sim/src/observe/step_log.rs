@@ -41,11 +41,19 @@ pub struct NodeState {
     pub last: LogId,
 }
 
+impl StepRecord {
+    /// Returns the name of the kind of event.
+    #[must_use]
+    pub fn event(&self) -> &'static str {
+        digest::name(self.kind)
+    }
+}
+
 impl NodeState {
     const BLANK: Self =
         Self { role: RoleName::Follower, term: Term(0), commit: Index::ZERO, last: LogId::ZERO };
 
-    /// The state that a server shows. A part that it does not show is that of a blank server.
+    /// The state that a server shows. A part that the server does not show has the value of a blank server.
     pub(crate) fn of(view: &View) -> Self {
         Self {
             role: view.role.unwrap_or(RoleName::Follower),
@@ -56,7 +64,7 @@ impl NodeState {
     }
 }
 
-/// The steps of all servers in a run. It is an observer that records them.
+/// The steps of all servers in a run. This log is an observer that records the steps.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct StepLog {
     records: Vec<StepRecord>,
@@ -146,8 +154,8 @@ impl StepLog {
     }
 }
 
-/// Encodes and decodes records. It keeps the previous record, because each record is encoded as the
-/// difference from the previous one.
+/// Encodes and decodes records. The codec keeps the previous record, because each record is encoded as the
+/// difference from the previous record.
 struct LineCodec {
     step: u64,
     at: Time,
@@ -165,9 +173,9 @@ impl LineCodec {
         records.iter().map(|record| self.word(record)).collect::<Vec<_>>().join(" ")
     }
 
-    /// Encodes a step. Example: `a3+12~850*2L4,17,18.4` is a step of the first server, with an event of
-    /// kind 3 and two actions. It came 12 observations and 850 us after the previous step. The server
-    /// then leads in t4, its commit index is i17, and its last entry is i18 of t4.
+    /// Encodes a step. Example: `a3+12~850*2L4,17,18.4` is a step of the first server, with an event of kind
+    /// 3 and two actions. This step came 12 observations and 850 us after the previous step. The server then
+    /// leads in t4, its commit index is i17, and its last entry is i18 of t4.
     fn word(&mut self, record: &StepRecord) -> String {
         let StepRecord { step, at, idx, kind, actions, state } = *record;
         let letter = char::from(b'a' + idx.0);
@@ -238,7 +246,8 @@ impl Divergence {
         [self.one, self.other].into_iter().flatten().map(|record| record.step).min().unwrap_or(0)
     }
 
-    /// Returns the name of each field that differs, with its values in the first and in the second run.
+    /// Returns the name of each field that differs, with the values of the field in the first and in the
+    /// second run.
     #[must_use]
     pub fn fields(&self) -> Vec<(&'static str, String, String)> {
         let (Some(one), Some(other)) = (self.one, self.other) else { return Vec::new() };

@@ -9,6 +9,7 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use petgraph::Graph;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::NodeIndex;
+use std::fmt;
 use wavetank_raft::{NodeId, Voters};
 
 /// The links among the servers of a tank.
@@ -84,6 +85,20 @@ impl Topology {
         cores
     }
 
+    /// Returns the senders and the receivers whose links are cut. Senders with the same receivers are together.
+    fn cuts(&self) -> Vec<(ServerSet, ServerSet)> {
+        let mut cuts: Vec<(ServerSet, ServerSet)> = Vec::new();
+        for from in self.all.iter() {
+            let to = self.cut[from.at()];
+            match cuts.iter_mut().find(|cut| cut.1 == to) {
+                Some(cut) => cut.0 = cut.0.with(from),
+                None if to.is_empty() => {}
+                None => cuts.push((ServerSet::only(from), to)),
+            }
+        }
+        cuts
+    }
+
     fn connect_all(&mut self) {
         self.cut = [ServerSet::NONE; ServerIdx::MAX_SERVERS];
         self.working.clear_edges();
@@ -112,6 +127,30 @@ impl Topology {
     fn mend(&mut self, from: ServerIdx, to: ServerIdx) {
         self.cut[from.at()] = self.cut[from.at()].without(to);
         self.working.update_edge(place(from), place(to), ());
+    }
+}
+
+/// Prints the links that are cut: `n1 | n2 n3` if they are cut in both directions, `n1 > n2` if they are cut in
+/// this direction only. Prints nothing if all links work.
+impl fmt::Display for Topology {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cores = self.cores();
+        let is_whole_cut = |core: &ServerSet| {
+            let others = self.all.iter().filter(|&idx| !core.contains(idx)).collect();
+            core.iter().all(|idx| self.cut[idx.at()] == others)
+        };
+        if 1 < cores.len() && cores.iter().all(is_whole_cut) {
+            let cores: Vec<String> = cores.iter().map(ToString::to_string).collect();
+            return f.write_str(&cores.join(" | "));
+        }
+        let cuts = self.cuts();
+        let is_said = |at: usize, (from, to): (ServerSet, ServerSet)| cuts[..at].contains(&(to, from));
+        let cuts = cuts.iter().enumerate().filter(|&(at, &cut)| !is_said(at, cut));
+        let text = |&(from, to): &(ServerSet, ServerSet)| {
+            let sign = if self.cuts().contains(&(to, from)) { '|' } else { '>' };
+            format!("{from} {sign} {to}")
+        };
+        f.write_str(&cuts.map(|(_, cut)| text(cut)).collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -163,12 +202,25 @@ mod tests {
     }
 
     #[test]
+    fn cut_links_are_named_by_their_ends() {
+        let mut topology = Topology::new(5);
+        assert_eq!(topology.to_string(), "");
+        topology.change(&NetworkChange::Partition(set(&N[..2]), set(&N[2..])));
+        assert_eq!(topology.to_string(), "n3 n4 n5 | n1 n2");
+        topology.change(&NetworkChange::HealAll);
+        topology.change(&NetworkChange::Partition(set(&N[..2]), set(&N[3..])));
+        assert_eq!(topology.to_string(), "n1 n2 | n4 n5");
+        topology.change(&NetworkChange::Cut(N[2], N[0]));
+        assert_eq!(topology.to_string(), "n1 n2 | n4 n5, n3 > n1");
+    }
+
+    #[test]
     fn a_bridge_connects_all_and_only_it_is_electable() {
         let mut topology = Topology::new(5);
         topology.change(&NetworkChange::Partition(set(&N[..2]), set(&N[3..])));
         assert_eq!(topology.cores(), [ServerSet::first(5)]);
-        // n1 and n2 have links with n3, and so do n4 and n5. Each of them has a quorum of three of the
-        // five. n3 has links with all.
+        // n1 and n2 have links with n3, and so do n4 and n5. Each of these four servers has a quorum of three
+        // of the five. n3 has links with all.
         assert_eq!(electable(&topology, ServerSet::first(5)), ServerSet::first(5));
         assert_eq!(electable(&topology, ServerSet::first(5).without(N[1])).iter().next(), Some(N[2]));
     }

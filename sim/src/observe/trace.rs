@@ -18,10 +18,17 @@ pub use full::Full;
 pub use json::Json;
 pub use page::Page;
 pub use past::Causes;
-pub use story::{Story, last_lines};
+pub use story::{Story, WHEN_WIDTH, last_lines, last_of_lines, violation};
 
 use crate::observe::observer::Observer;
 use std::fmt;
+
+/// Returns a command of a state machine as text, for example `put k4 = "v2"`; `None` if the bytes are not such
+/// a command.
+pub type CommandText = fn(&[u8]) -> Option<String>;
+
+/// The text of commands whose state machine is unknown: there is none, so a trace shows their bytes.
+pub(crate) const UNKNOWN: CommandText = |_| None;
 
 /// A trace whose result is text.
 pub trait TextTrace: Observer + fmt::Debug {

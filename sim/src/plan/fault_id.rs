@@ -50,9 +50,9 @@ pub enum MessageFault {
 named! {
     /// A kind of fault that networks, disks and state machines count.
     Fault {
-        /// A message was lost because its link was cut.
+        /// A message was lost because the link was cut.
         Cut = "cut",
-        /// A message was lost because its sender used a wrong address. The message is also counted as `cut`.
+        /// A message was lost because the sender used a wrong address. The message is also counted as `cut`.
         WrongAddress = "wrong_address",
         /// A message was lost by chance.
         Loss = "loss",
@@ -72,7 +72,7 @@ named! {
         Stall = "stall",
         /// A crash left part of a write.
         TornWrite = "torn_write",
-        /// A crash kept some of the queued writes and lost the others.
+        /// A crash kept some of the queued writes and lost the other writes.
         CutQueue = "cut_queue",
         /// A write failed.
         WriteFailure = "write_failure",
@@ -134,7 +134,8 @@ impl FaultFilter {
         may
     }
 
-    /// Returns the faults that happened since the filter began to record, in the order of their times.
+    /// Returns the faults that happened since the filter began to record. The faults are in the order of
+    /// their times.
     #[must_use]
     pub fn taken(&self) -> &[FaultId] {
         self.taken.as_deref().unwrap_or_default()

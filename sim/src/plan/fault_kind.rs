@@ -18,9 +18,9 @@ named! {
         Pause = "pause",
         /// Two groups cannot reach each other.
         Partition = "partition",
-        /// One server is isolated from all others.
+        /// One server is isolated from all other servers.
         Isolate = "isolate",
-        /// The leader is isolated from all others.
+        /// The leader is isolated from all other servers.
         IsolateLeader = "isolate_leader",
         /// A group of servers hears the other servers, but its own messages do not arrive.
         OneWay = "one_way",
@@ -49,17 +49,17 @@ named! {
         Rot = "rot",
         /// A write goes to a wrong location on the disk.
         Misdirect = "misdirect",
-        /// A sync fails and loses its pages. The next sync reports success.
+        /// A sync fails and loses the pages that it should have written. The next sync reports success.
         DropPages = "drop_pages",
         /// One read fails.
         FailRead = "fail_read",
         /// A disk is full for a while.
         Fill = "fill",
-        /// A server and its disk are lost permanently. If a server is already lost, the operator takes
-        /// the next step to replace it: remove the lost server, or add a new one.
+        /// A server and its disk are lost permanently. If a server is already lost, the operator takes the
+        /// next step to replace this server: remove the lost server, or add a new server.
         Replace = "replace",
-        /// A clock stops for a while, and its server continues. Leases assume that this does not
-        /// happen.
+        /// A clock stops for a while, and the server of this clock continues. Leases assume that this does
+        /// not happen.
         Freeze = "freeze",
         /// A server that is not a member replaces a voter, by joint consensus.
         Exchange = "exchange",
@@ -82,7 +82,7 @@ named! {
         NeverSnapshot = "never_snapshot",
         /// A server is asked for a barrier.
         Barrier = "barrier",
-        /// A server is asked to confirm that it leads.
+        /// A server is asked to confirm that this server leads.
         VerifyLeader = "verify_leader",
         /// The state machine's state is restored from a backup of the leader's state.
         Restore = "restore",
@@ -97,16 +97,17 @@ named! {
         TransferAndChange = "transfer_and_change",
         /// A server is shut down.
         Shutdown = "shutdown",
-        /// A server that was removed gets a new disk and is added again under its old name. Each time,
-        /// the operator takes the next step: remove a voter, give it a new disk, or add it.
+        /// A server that was removed gets a new disk and is added again under its old name. Each time, the
+        /// operator takes the next step: remove a voter, give this server a new disk, or add the server.
         NewDisk = "new_disk",
         /// The vote record, the log or all snapshots of a server vanish.
         Vanish = "vanish",
-        /// A member moves to a new address, while it runs or with a restart, and the operator changes its
-        /// address in the configuration. If an address in the configuration is wrong already, no member
-        /// moves: the operator corrects that address.
+        /// A member moves to a new address, while the member runs or with a restart, and the operator changes
+        /// the member's address in the configuration. If an address in the configuration is wrong already, no
+        /// member moves: the operator corrects that address.
         Move = "move",
-        /// Two members exchange their addresses, and the operator changes both in the configuration.
+        /// Two members exchange their addresses, and the operator changes both addresses in the
+        /// configuration.
         ExchangeAddresses = "exchange_addresses",
     }
 }
@@ -124,7 +125,7 @@ impl Scheduled {
         matches!(self, Self::Rot | Self::Misdirect | Self::Replace | Self::NeverLoad | Self::Vanish)
     }
 
-    /// True if the fault is a call that is made for its answer. Such a call seldom changes the leader or the
+    /// True if the fault is a call that asks only for an answer. Such a call seldom changes the leader or the
     /// membership.
     #[must_use]
     pub const fn is_call_for_answer(self) -> bool {

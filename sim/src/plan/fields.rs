@@ -31,8 +31,8 @@ impl Value {
         plan.serialize(TreeSerializer).expect("a plan is made of structs, lists, maps, numbers and names")
     }
 
-    /// Returns every field with its path. A struct is replaced by its fields, but a range (`Spans`) or a
-    /// chance (`Ratio`) stays one field.
+    /// Returns every field with the path of the field. The fields of a struct replace the struct, but a range
+    /// (`Spans`) or a chance (`Ratio`) stays one field.
     pub(crate) fn fields(&self, path: &str) -> Vec<(String, &Self)> {
         match self {
             Self::Struct(name, fields) if !matches!(*name, "Spans" | "Ratio") => {
@@ -42,8 +42,8 @@ impl Value {
         }
     }
 
-    /// Returns the fields whose values differ from the values of the same fields in `other`. Each field has
-    /// its path and its value.
+    /// Returns the fields whose values differ from the values of the same fields in `other`. Each field comes
+    /// with its path and its value.
     pub(crate) fn differences<'a>(&'a self, other: &Self) -> impl Iterator<Item = (String, &'a Self)> {
         let pairs = self.fields("plan").into_iter().zip(other.fields("plan"));
         pairs.filter(|((_, ours), (_, theirs))| ours != theirs).map(|(ours, _)| ours)

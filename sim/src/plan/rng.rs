@@ -16,68 +16,69 @@ use std::fmt;
 use wavetank_raft::Span;
 
 /// The decisions that a stream makes. The numbers of the variants determine the random draws of every seed,
-/// so a number must never get a second meaning. The keys of each stream are in parentheses.
+/// so a number must never get a second meaning. The parentheses name the keys of the streams.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u64)]
 pub enum Domain {
-    /// The time that a message takes on a link (by sender, receiver).
+    /// The time that a message takes on a link (one stream for each sender and receiver).
     Delay = 1,
-    /// The messages that later messages overtake (by sender, receiver).
+    /// The messages that later messages overtake (one stream for each sender and receiver).
     Reorder = 2,
-    /// The messages that are very late (by sender, receiver).
+    /// The messages that are very late (one stream for each sender and receiver).
     Late = 3,
-    /// The messages that are lost (by sender, receiver).
+    /// The messages that are lost (one stream for each sender and receiver).
     Loss = 4,
-    /// The messages that are delivered twice (by sender, receiver).
+    /// The messages that are delivered twice (one stream for each sender and receiver).
     Duplicate = 5,
-    /// The messages that are held back (by sender, receiver).
+    /// The messages that are held back (one stream for each sender and receiver).
     Hold = 6,
-    /// The duration of a sync (by server).
+    /// The duration of a sync (one stream for each server).
     Sync = 7,
-    /// The stalls of a disk (by server).
+    /// The stalls of a disk (one stream for each server).
     Stall = 8,
-    /// The queued writes that survive a crash (by server).
+    /// The queued writes that survive a crash (one stream for each server).
     Remains = 9,
-    /// The duration of a read, or of writing a snapshot piece (by server).
+    /// The duration of a read, or of writing a snapshot piece (one stream for each server).
     DiskRead = 10,
     /// The durations of the state machine's operations: to apply commands, and to take or restore a snapshot
-    /// (by server).
+    /// (one stream for each server).
     Machine = 11,
-    /// The seed of a server's timeouts (by server).
+    /// The seed of a server's timeouts (one stream for each server).
     Entropy = 12,
-    /// The first reading of a server's clock and its rate (by server).
+    /// The first reading of a server's clock, and the rate of the clock (one stream for each server).
     Clock = 13,
-    /// The time that a client's message takes (by client).
+    /// The time that a client's message takes (one stream for each client).
     Client = 14,
-    /// The client messages that are lost (by client).
+    /// The client messages that are lost (one stream for each client).
     ClientLoss = 15,
-    /// The crashes between two actions of a step (by server).
+    /// The crashes between two actions of a step (one stream for each server).
     Between = 16,
-    /// The plan of a storm (by topic).
+    /// The plan of a storm (one stream for each topic).
     Storm = 17,
-    /// The times at which the nemesis acts, and the servers that the nemesis chooses (by kind).
+    /// The times at which the nemesis acts, and the servers that the nemesis chooses (one stream for each
+    /// kind).
     Act = 18,
-    /// The reactive faults that the nemesis injects when a trigger occurs (by kind).
+    /// The reactive faults that the nemesis injects when a trigger occurs (one stream for each kind).
     Reactive = 19,
     /// The choices after the chaos phase, for example the servers that stay down and the server that is
-    /// isolated (by phase).
+    /// isolated (one stream for each phase).
     Heal = 20,
-    /// The writes that fail (by server).
+    /// The writes that fail (one stream for each server).
     WriteFailure = 21,
-    /// Reserved for workloads (by client). The world never draws from this stream.
+    /// Reserved for workloads (one stream for each client). The world never draws from this stream.
     Workload = 22,
-    /// The losses of messages in flight when a server crashes (by server) or when links are cut (by the
-    /// number of servers).
+    /// The losses of messages in flight when a server crashes (one stream for each server) or when links are
+    /// cut (one stream, with the number of servers as its key).
     OnWay = 23,
-    /// The messages whose bits flip, and the bits (by sender, receiver).
+    /// The messages whose bits flip, and the bits (one stream for each sender and receiver).
     Corrupt = 24,
-    /// The reads whose results are delivered late (by server).
+    /// The reads whose results are delivered late (one stream for each server).
     LateRead = 25,
-    /// The stalls of a state machine (by server).
+    /// The stalls of a state machine (one stream for each server).
     MachineStall = 26,
-    /// The data that survives a power cut on a simulated device with a cache (by server).
+    /// The data that survives a power cut on a simulated device with a cache (one stream for each server).
     Device = 40,
-    /// The failures of a simulated device and their times (by server).
+    /// The failures of a simulated device, and the times of the failures (one stream for each server).
     Trouble = 41,
 }
 

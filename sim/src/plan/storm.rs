@@ -1,8 +1,8 @@
 //! Storms: a seed determines the whole plan.
 //!
-//! Storms are swarm testing: each seed disables many kinds of faults and draws the strength of the others. If
-//! every kind of fault happened in every run, a sequence of a few faults in the right order would be rare.
-//! The configuration of the servers is drawn too.
+//! Storms are swarm testing: each seed disables many kinds of faults and draws the strength of the other
+//! kinds. If every kind of fault happened in every run, a sequence of a few faults in the right order would
+//! be rare. The configuration of the servers is drawn too.
 
 mod bias;
 
@@ -261,7 +261,7 @@ fn scheduled(seed: u64, timeout: Span, clients: &ClientPlan) -> BTreeMap<Schedul
     let has_disk_faults = Stream::new(seed, Domain::Storm, Topic::Damage as u64, 1).chance(1, 4);
     let draw = |&kind: &Scheduled| {
         let mut stream = Stream::new(seed, Domain::Storm, Topic::Scheduled as u64, 1 + kind as u64);
-        // A call that changes little must not displace the faults, so fewer storms make it.
+        // A call that changes little must not displace the faults, so fewer storms make such calls.
         let share = if kind.is_call_for_answer() { 5 } else { 3 };
         let (is_on, often) = (stream.chance(1, share), stream.from_to(8, 60));
         let is_short = stream.chance(1, 2) || kind == Scheduled::Flap || kind.breaks_leases();

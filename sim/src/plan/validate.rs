@@ -24,7 +24,7 @@ impl Plan {
         }
         let config = Config { local_id: ServerIdx(0).id(), ..self.config.clone() };
         Settings::new(config).map_err(|error| format!("config.{error}"))?;
-        // A schedule has no spans, and it may be long.
+        // A schedule has no spans, and a schedule may be long.
         let drawn = Self { order: EventOrder::Drawn, ..self.clone() };
         validate_fields("", &Value::of(&drawn))?;
         self.validate_clients()
@@ -66,7 +66,7 @@ fn validate_fields(path: &str, value: &Value) -> Result<(), String> {
         }
         Value::Span(_) | Value::Duration(_) => Ok(()),
         Value::Named(_, parts) | Value::List(parts) => match &parts[..] {
-            // This is an entry of a map. Its key is a name and belongs to the path.
+            // This field is an entry of a map. The key of the entry is a name and belongs to the path.
             [Value::Named(name, parts), value] if parts.is_empty() => validate_fields(&within(name), value),
             parts => parts.iter().try_for_each(|part| validate_fields(path, part)),
         },

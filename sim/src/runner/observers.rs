@@ -4,6 +4,7 @@
 use crate::check::membership_stats::MembershipStats;
 use crate::check::{Judges, Options};
 use crate::observe::observer::Observer;
+use crate::observe::refusals::Refusals;
 use crate::observe::report::{Report, Violation};
 use crate::observe::{Observation, ObservationKind};
 use crate::plan::server_set::{ServerIdx, ServerSet};
@@ -11,18 +12,18 @@ use crate::subject::{Subject, View};
 use std::collections::BTreeMap;
 use wavetank_raft::{RoleName, Span, Term, Time};
 
-/// Checks that the user adds to the checks of the protocol. They observe the run as an [`Observer`]. The default
-/// implementation finds no violation.
+/// Checks that the user adds to the checks of the protocol. These checks observe the run as an [`Observer`].
+/// The default implementation finds no violation.
 pub trait CustomChecks {
-    /// Judges the properties of the whole run. It is called once, when the run is over.
+    /// Judges the properties of the whole run. This method is called once, when the run is over.
     fn end(&mut self, _: Time) {}
 
-    /// Returns the first violation that these checks found; `None` if they found none.
+    /// Returns the first violation that these checks found; `None` if the checks found no violation.
     fn verdict(&self) -> Option<&Violation> {
         None
     }
 
-    /// Returns, for each check, the number of times that it saw the situation that it judges.
+    /// Returns, for each check, the number of times that the check saw the situation that it judges.
     fn witnessed(&self) -> BTreeMap<String, u64> {
         BTreeMap::new()
     }
@@ -43,6 +44,8 @@ pub struct Observers<E, T> {
     pub trace: T,
     /// Checks that the user adds to the checks of the protocol.
     pub custom: E,
+    /// The refusals between servers; `None` if they are not collected.
+    pub refusals: Option<Box<Refusals>>,
 }
 
 impl<E, T> Observers<E, T> {
@@ -50,7 +53,8 @@ impl<E, T> Observers<E, T> {
     #[must_use]
     pub fn new(options: Options, custom: E, trace: T) -> Self {
         let judges = Judges::new(options);
-        Self { judges, tally: Tally::default(), changes: MembershipStats::default(), trace, custom }
+        let (tally, changes) = (Tally::default(), MembershipStats::default());
+        Self { judges, tally, changes, trace, custom, refusals: None }
     }
 }
 
@@ -61,7 +65,7 @@ impl<E: CustomChecks, T> Observers<E, T> {
         self.custom.end(at);
     }
 
-    /// The earliest violation of any check; `None` if there is none.
+    /// The earliest violation of any check; `None` if no check found a violation.
     #[must_use]
     pub fn violation(&self) -> Option<&Violation> {
         let violations = [self.judges.verdict(), self.custom.verdict()];
@@ -87,13 +91,16 @@ impl<S: Subject, E: Observer<S>, T: Observer<S>> Observer<S> for Observers<E, T>
     #[inline(always)]
     fn on_observation(&mut self, observation: &Observation<'_, S>) {
         self.judges.on_observation(observation);
-        // The judges no longer update the ghost state after a violation, so nothing may read it.
+        // The judges no longer update the ghost state after a violation, so nothing may read the ghost state.
         if self.judges.verdict().is_none() {
             self.changes.on_observation(observation, self.judges.ghost());
         }
         self.tally.on_observation(observation);
         self.custom.on_observation(observation);
         self.trace.on_observation(observation);
+        if let Some(refusals) = &mut self.refusals {
+            refusals.on_observation(observation);
+        }
     }
 }
 

@@ -15,8 +15,8 @@ pub struct StormOutcome {
     /// The servers that had to make progress.
     pub core: ServerSet,
     /// The missing progress; `None` if the servers agree, or if the timing of the plan does not allow
-    /// elections ([`Plan::has_time_to_elect`](crate::plan::Plan::has_time_to_elect)). It is also `None` if
-    /// the run was stopped, because agreement was then not tested.
+    /// elections ([`Plan::has_time_to_elect`](crate::plan::Plan::has_time_to_elect)). Also `None` if the run
+    /// was stopped, because agreement was then not tested.
     pub unsettled: Option<Unsettled>,
     /// The time from the end of the clients' operations until the servers agreed or the time limit was
     /// reached, in microseconds.
@@ -32,12 +32,36 @@ pub fn run<F: TankFsm, V: Observer<S>, S: Subject>(
     mut go_on: impl FnMut(&V) -> bool,
 ) -> StormOutcome {
     let mut phases = Phases { world, go_on: &mut go_on };
-    let all = phases.world.all();
-    let stopped = |core| StormOutcome { core, unsettled: None, took: Span::ZERO, stopped: true };
     let chaos = phases.world.plan().chaos;
     if !phases.run_for(chaos) {
-        return stopped(all);
+        return stopped(phases.world.all());
     }
+    heal(phases)
+}
+
+const fn stopped(core: ServerSet) -> StormOutcome {
+    StormOutcome { core, unsettled: None, took: Span::ZERO, stopped: true }
+}
+
+/// Plays a schedule, ends all faults, and runs the world until the servers agree or the time limit is reached.
+/// `go_on` is called before every element and every event and returns whether the run continues.
+pub fn play_and_heal<F: TankFsm, V: Observer<S>, S: Subject>(
+    world: &mut World<F, V, S>,
+    elements: &[Element],
+    mut go_on: impl FnMut(&V) -> bool,
+) -> StormOutcome {
+    world.play(elements, &mut go_on);
+    if !go_on(world.observer()) {
+        return stopped(world.all());
+    }
+    world.stop_following_schedules();
+    heal(Phases { world, go_on: &mut go_on })
+}
+
+/// Runs the phases after the faults.
+fn heal<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool>(
+    mut phases: Phases<'_, F, V, S, G>,
+) -> StormOutcome {
     let damaged = phases.world.lost_or_damaged();
     let broken = phases.permanently_broken(damaged);
     let core = phases.world.heal(broken);
@@ -45,8 +69,8 @@ pub fn run<F: TankFsm, V: Observer<S>, S: Subject>(
     if !phases.run_for(settle) {
         return stopped(core);
     }
-    // The crash of a damaged server can end its damage, for example if its disk completes a compaction
-    // that removes the damaged entry. It stays down all the same.
+    // The crash of a damaged server can end its damage, for example if its disk completes a compaction that
+    // removes the damaged entry. The server stays down all the same.
     let damaged = damaged.or(phases.world.lost_or_damaged());
     if !damaged.is_empty() && !phases.world.is_viable(core) {
         // So many servers are damaged that no progress is possible. The run still holds: the remaining
@@ -69,7 +93,7 @@ pub fn run<F: TankFsm, V: Observer<S>, S: Subject>(
     if unsettled == Ok(None) && heal.compact {
         unsettled = phases.compact(core);
     }
-    // Without pre-vote, a server that reaches only the hub does not hear a leader behind the hub. It
+    // Without pre-vote, a server that reaches only the hub does not hear a leader behind the hub. This server
     // campaigns again and again with higher terms, and deposes every such leader.
     if unsettled == Ok(None) && heal.hub && !phases.world.plan().config.pre_vote_disabled {
         unsettled = phases.hub(core);
@@ -87,7 +111,7 @@ pub fn run<F: TankFsm, V: Observer<S>, S: Subject>(
 }
 
 /// Plays a schedule to its end. `go_on` is called before every element and returns whether the run continues.
-/// If the schedule has stopped the clients, the healed servers must agree at its end.
+/// If the schedule has stopped the clients, the healed servers must agree at the end of the schedule.
 pub fn play<F: TankFsm, V: Observer<S>, S: Subject>(
     world: &mut World<F, V, S>,
     elements: &[Element],
@@ -120,8 +144,8 @@ fn backlog(why: Option<&Unsettled>) -> Option<(ServerIdx, Index)> {
     }
 }
 
-/// True if the core could have settled: the timing of the plan allows elections, and if nobody leads, the log
-/// of some server can win one.
+/// True if the core could have settled: the timing of the plan allows elections, and if nobody leads, a
+/// server can win an election with its log.
 fn is_demanded<F: TankFsm, V: Observer<S>, S: Subject>(
     world: &World<F, V, S>,
     core: ServerSet,
@@ -148,7 +172,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
     }
 
     /// The servers that stay broken until the end: lost servers and damaged servers. If the plan sets
-    /// `leave_broken`, more servers stay broken, as long as the others are a quorum of every
+    /// `leave_broken`, more servers stay broken, as long as the other servers are a quorum of every
     /// configuration.
     fn permanently_broken(&mut self, damaged: ServerSet) -> ServerSet {
         let all = self.world.all();
@@ -181,8 +205,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
                 return Ok(None);
             }
             if limit <= self.world.now() {
-                // A slow state machine may need longer for the entries that wait for it (storm 750026947), but
-                // it must go on.
+                // A slow state machine may need more time for the waiting entries (storm 750026947), but the
+                // state machine must go on.
                 let now = backlog(unsettled.as_ref()).filter(|now| {
                     behind.len() < EXTENSIONS_MAX && behind.last().is_none_or(|before| now != before)
                 });
@@ -196,8 +220,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
         }
     }
 
-    /// Isolates a voter until it has campaigned alone. It then returns with a higher term, and the
-    /// others must accept it again.
+    /// Isolates a voter until it has campaigned alone. The voter then returns with a higher term, and the
+    /// other servers must accept the voter again.
     fn lone(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 3, 0);
         let leader = self.world.leader_among(core);
@@ -215,8 +239,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
         if unsettled.is_some() { Ok(unsettled) } else { self.until_settled(core) }
     }
 
-    /// Isolates a member while the others compact their logs. When it returns, the leader must send it
-    /// a snapshot.
+    /// Isolates a member while the other members compact their logs. When the isolated member returns, the
+    /// leader must send it a snapshot.
     fn compact(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 1, 0);
         let config = self.world.plan().config.clone();

@@ -1,4 +1,5 @@
-//! The network below the transport. This layer accepts and opens connections. HashiCorp: `StreamLayer`.
+//! The network below the transport. This layer accepts and opens connections. In HashiCorp Raft, this trait
+//! is `StreamLayer`.
 //!
 //! In production this layer uses sockets of the operating system. Tests use simulated sockets, so that the
 //! code above this layer runs with seeded delays, cuts and silent peers.

@@ -17,12 +17,12 @@ use wavetank_raft::{
 };
 
 /// The maximum number of calls that wait for a connection. Further calls are lost, and the protocol sends
-/// them again.
+/// these calls again.
 const QUEUE: usize = 256;
 /// The maximum number of calls that wait for an answer on one connection.
 const UNANSWERED: usize = 256;
 /// The maximum number of waiting pieces of a snapshot. The leader sends the next piece after the answer to
-/// the previous one, so other waiting pieces are copies of the same piece.
+/// the previous piece, so other waiting pieces are copies of the same piece.
 const PIECES: usize = 8;
 /// The maximum number of bytes of calls in one write.
 const GATHERED: usize = 256 << 10;
@@ -42,7 +42,7 @@ pub(super) struct Link {
 
 /// True if only Wavetank servers understand the call. A HashiCorp server would use half of a joint
 /// configuration as the whole configuration, or stop at an entry of an unknown type. Such a call is dropped
-/// until the peer has answered in Wavetank's dialect. The leader sends it again like any lost call.
+/// until the peer has answered in Wavetank's dialect. The leader sends the call again, like any lost call.
 fn needs_ours(request: &Request) -> bool {
     let is_beyond = |entry: &Entry| match &entry.payload {
         Payload::Restore(_) => true,
@@ -82,7 +82,7 @@ impl Link {
     pub(super) fn open(id: ServerId, address: ServerAddress, shared: &Arc<Shared>) -> Self {
         let peer = Arc::new(Peer::new(id, address, shared.clone()));
         let urgent = spawn_connection(&peer);
-        // With a pool of one, entries and heartbeats share a connection.
+        // With a pool of one connection, entries and heartbeats share this connection.
         let entries = if shared.max_pool < 2 { urgent.clone() } else { spawn_connection(&peer) };
         let snapshots = spawn_snapshots(&peer);
         Self { peer, urgent, entries, inflight: Inflight::default(), snapshots }
@@ -101,7 +101,7 @@ impl Link {
                 if self.snapshots.is_closed() {
                     self.snapshots = spawn_snapshots(&self.peer);
                 }
-                // A full queue loses the piece. The leader sends it again.
+                // A full queue loses the piece. The leader sends the piece again.
                 self.snapshots.try_send(call).is_ok()
             }
             Request::AppendEntries(append) if !append.entries.is_empty() => {
@@ -139,7 +139,8 @@ fn spawn_snapshots(peer: &Arc<Peer>) -> mpsc::Sender<Outgoing> {
     sender
 }
 
-/// Opens the connection when there is a call to send, and uses it until it ends. Then starts again.
+/// Opens a connection when there is a call to send, and uses the connection until the connection ends. Then
+/// starts again.
 async fn run_connection(mut queue: mpsc::Receiver<Queued>, peer: Arc<Peer>) {
     let Peer { id, address, shared, .. } = &*peer;
     let mut backoff = Backoff::default();
@@ -177,7 +178,7 @@ async fn converse<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
 ) -> ConnectionEnd {
     let (asked, unanswered) = mpsc::channel(UNANSWERED);
     tokio::select! {
-        // Answers first: there are never more of them than calls, so calls get their turn.
+        // Answers first: there are never more answers than calls, so calls get their turn.
         biased;
         end = read_answers(frames, unanswered, peer, backoff) => end,
         end = write_calls(writer, first, queue, asked, peer) => end,
@@ -194,8 +195,8 @@ async fn write_calls<W: AsyncWrite + Unpin>(
     let shared = &peer.shared;
     let mut bytes = Vec::new();
     let mut next = Some(first);
-    // The first call is in our dialect; a peer that answers in it is one of our servers. HashiCorp's
-    // servers skip the additional field, which is the only difference that they see.
+    // The first call is in our dialect; a peer that answers in our dialect is one of our servers. HashiCorp's
+    // servers skip the additional field, and see no other difference.
     let mut introduced = false;
     while let Some(call) = next {
         let mut call = Some(call);
@@ -232,8 +233,8 @@ async fn write_calls<W: AsyncWrite + Unpin>(
     ConnectionEnd::Done
 }
 
-/// Appends a call, and returns its length. If its entries alone are above the limit, nothing is appended, and
-/// their size is returned: a leader sends such a call again and again.
+/// Appends a call, and returns its length. Appends nothing and returns the size of the entries if the entries
+/// alone are above the limit: a leader sends such a call again and again.
 fn encode(header: &Header, request: &Request, limit: u64, bytes: &mut Vec<u8>) -> u64 {
     let entries = match request {
         Request::AppendEntries(append) => append.entries.iter().map(Entry::weight).sum(),
@@ -271,7 +272,8 @@ async fn read_answers<R: AsyncRead + Unpin>(
         if let Err(end) = read_answer(&mut frames, call, peer).await {
             return end;
         }
-        // A peer may accept a connection and close it at once: only an answer shows that it works.
+        // A peer may accept a connection and close it at once: only an answer shows that the connection
+        // works.
         backoff.connected(&peer.address);
     }
 }
@@ -281,7 +283,7 @@ async fn read_answer<R: AsyncRead + Unpin>(
     call: Unanswered,
     peer: &Peer,
 ) -> Result<(), ConnectionEnd> {
-    // The calls before this one are answered, so the time counts for this call alone.
+    // All earlier calls are answered, so the time counts for this call alone.
     let bytes = frames.reply(patience(peer.shared.timeout, call.bytes)).await?;
     let bytes = bytes.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
     let response = match wire::decode_reply(call.kind, bytes)? {
@@ -322,8 +324,8 @@ impl Unanswered {
         }
     }
 
-    /// Handles a refusal by the peer. A peer that does not support pre-votes counts as if it had granted the
-    /// pre-vote, which is HashiCorp's rule for mixed clusters.
+    /// Handles a refusal by the peer. Returns a response that grants the pre-vote if the peer does not
+    /// support pre-votes. HashiCorp Raft has the same rule for mixed clusters.
     fn on_refusal(&self, words: &str) -> Option<Response> {
         let term = self.pre_vote.filter(|_| words.contains("unexpected command"))?;
         Some(Response::RequestPreVote(RequestPreVoteResponse { term, granted: true }))

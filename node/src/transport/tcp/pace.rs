@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-/// The number of bytes that a peer must transfer within each timeout. HashiCorp: `TimeoutScale`.
+/// The number of bytes that a peer must transfer within each timeout. In HashiCorp Raft, this setting is
+/// `TimeoutScale`.
 const SCALE: u64 = 256 << 10;
 /// The number of timeouts without progress after which a transfer fails. An operating system reports progress
 /// only when a third of the send buffer is free. This third may be more than one MiB.
@@ -38,6 +39,6 @@ pub(super) async fn write_all<W: AsyncWrite + Unpin>(
         }
         bytes = &bytes[written..];
     }
-    // TLS keeps the last record until it is flushed.
+    // TLS keeps the last record until the stream is flushed.
     timeout(longest, writer.flush()).await?
 }

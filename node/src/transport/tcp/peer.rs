@@ -1,4 +1,4 @@
-//! The peer at the other end of the connections, and the end and restart of a connection to it.
+//! The peer at the other end of the connections, and the end and restart of a connection to the peer.
 
 use super::super::Arrival;
 use super::frames::FrameError;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 use wavetank_raft::{Dialect, NodeId, Request, ServerAddress, ServerId};
 
-/// The time without a call to a peer after which its connections are closed.
+/// The time without a call to a peer after which the connections to the peer are closed.
 pub(super) const IDLE: Duration = Duration::from_secs(120);
 
 /// The server at the other end of the connections.
@@ -23,7 +23,8 @@ pub(super) struct Peer {
     speaks: AtomicU8,
     /// True if the peer refuses calls and this was logged.
     is_refusing: AtomicBool,
-    /// The index of the last entry that was too large, and of which the server was told; zero if there was none.
+    /// The index of the last entry that was too large, and of which the server was told; zero if there was no
+    /// such entry.
     too_large: AtomicU64,
 }
 
@@ -97,7 +98,7 @@ impl Peer {
         if self.is_ours() { Dialect::Wavetank } else { Dialect::HashiCorp }
     }
 
-    /// Records that the peer answered a call. Its next refusal is then logged again.
+    /// Records that the peer answered a call. The next refusal by this peer is then logged again.
     pub(super) fn on_answered(&self) {
         self.is_refusing.store(false, Ordering::Relaxed);
     }
@@ -142,8 +143,8 @@ impl Peer {
     }
 }
 
-/// The pause before the next attempt to connect. It becomes longer after each failure, until an attempt
-/// succeeds. A loss is logged once.
+/// The pause before the next attempt to connect. The pause becomes longer after each failure, until an
+/// attempt succeeds. Only the first failure in a row is logged.
 pub(super) struct Backoff {
     next: Duration,
     pub(super) is_known: bool,

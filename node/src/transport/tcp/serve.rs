@@ -1,4 +1,4 @@
-//! The called side: it reads calls from a connection and sends answers in the order of the calls.
+//! The called side: reads calls from a connection and sends answers in the order of the calls.
 
 use super::super::{Arrival, Local, Replier};
 use super::accepted::{Accepted, Place};
@@ -83,7 +83,7 @@ pub(super) async fn accept(shared: Arc<Shared>) {
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot take a connection");
+                tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST);
             }
@@ -91,7 +91,7 @@ pub(super) async fn accept(shared: Arc<Shared>) {
     }
 }
 
-/// Serves a connection until it ends or must give up its place to a new connection.
+/// Serves a connection until the connection ends or must give up its place to a new connection.
 async fn until_displaced(
     stream: Stream,
     peer: String,
@@ -118,7 +118,7 @@ async fn connection(stream: Stream, peer: &str, place: &Place, shared: &Shared) 
     let writing = write_answers(writer, waiting, shared);
     tokio::pin!(writing);
     tokio::select! {
-        // Answers first: there are never more of them than calls, so calls get their turn.
+        // Answers first: there are never more answers than calls, so calls get their turn.
         biased;
         () = &mut writing => {}
         ended = reading => match ended {
@@ -170,8 +170,8 @@ async fn read_calls<R: AsyncRead + Unpin>(
     Ok(())
 }
 
-/// Returns the reason to refuse calls with this header, if there is one. A caller that wants another server
-/// has an old address, or belongs to another cluster.
+/// Returns the reason to refuse calls with this header; `None` if such calls are accepted. A caller that
+/// wants another server has an old address, or belongs to another cluster.
 fn refusal(header: &Header, caller: &Caller, local: &Local) -> Option<String> {
     if !header.is_spoken(local.protocol_version) {
         return Some(UNSUPPORTED.to_owned());
@@ -187,8 +187,9 @@ fn refusal(header: &Header, caller: &Caller, local: &Local) -> Option<String> {
     Some(format!("this server is {}, not {other}", local.id))
 }
 
-/// The fields that our servers add to the header of the first call of each connection. Later calls have
-/// them only after an answer has shown that the peer is ours, so they count for the whole connection.
+/// The fields that our servers add to the header of the first call of each connection. Later calls have these
+/// fields only after an answer has shown that the peer is ours, so the fields of the first call count for the
+/// whole connection.
 #[derive(Default)]
 struct Introduction {
     to: Option<ServerId>,
@@ -204,7 +205,7 @@ impl Introduction {
     }
 }
 
-/// Passes a call to the server. Returns the receiver of its answer.
+/// Passes a call to the server. Returns the receiver of the answer.
 async fn hand_over(
     header: Header,
     request: Request,
@@ -254,7 +255,7 @@ async fn install_snapshot<R: AsyncRead + Unpin>(
     }
     let (answer, awaited) = oneshot::channel();
     if let Some(Some(response)) = last {
-        // Its receiver still exists here.
+        // The receiver of this answer still exists here.
         let _ = answer.send(response);
     }
     Ok(awaited)
@@ -271,7 +272,7 @@ async fn write_answers<W: AsyncWrite + Unpin>(
     while let Some(next) = waiting.recv().await {
         write_answer(next, shared, &mut bytes).await;
         while let Ok(mut next) = waiting.try_recv() {
-            // Finished answers are written before this one is waited for.
+            // Finished answers are written before the wait for this answer.
             let is_held_up = !next.is_there() || GATHERED <= bytes.len();
             if is_held_up && flush(&mut writer, &mut bytes, shared).await.is_err() {
                 return;
@@ -319,8 +320,8 @@ async fn write_answer(waiting: Waiting, shared: &Shared, bytes: &mut Vec<u8>) {
     }
 }
 
-/// Returns the header of an answer. HashiCorp's servers leave it empty in answers to InstallSnapshot and
-/// TimeoutNow.
+/// Returns the header of an answer. HashiCorp's servers leave the header empty in answers to InstallSnapshot
+/// and TimeoutNow.
 fn header_of(kind: Kind, dialect: Dialect, shared: &Shared) -> Header {
     match kind {
         Kind::AppendEntries | Kind::RequestVote | Kind::RequestPreVote => {

@@ -122,7 +122,7 @@ async fn piece(
         return answer(&next, false, 0, peer).await;
     };
     if install.offset < current.position {
-        // The piece was sent again while its answer was on the way.
+        // The piece was sent again while the answer to the piece was on the way.
         return answer(&next, true, current.position, peer).await;
     }
     queue.meanwhile(current.write(install, peer)).await?;

@@ -26,8 +26,8 @@ pub(super) enum Caller {
 }
 
 impl Security {
-    /// Secures a connection that was opened to the server `id`. With TLS, returns an error if the peer is
-    /// another server.
+    /// Secures a connection that was opened to the server `id`. Returns an error if the connection uses TLS
+    /// and the peer is another server.
     #[cfg_attr(
         not(feature = "tls"),
         expect(clippy::unused_async, reason = "without TLS there is no handshake")

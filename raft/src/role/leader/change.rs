@@ -1,6 +1,6 @@
 //! Changes of the membership (thesis chapter 4) and the staging of new voters (§4.2.1).
 //!
-//! 1. A change is in force as soon as its entry is appended.
+//! 1. The leader uses a new configuration as soon as its entry is appended.
 //! 2. A change begins only when the previous change is committed.
 //! 3. A change begins only when the leader has committed an entry of its own term.
 
@@ -17,8 +17,8 @@ use alloc::sync::Arc;
 /// heartbeats, the server learns of its removal.
 const HEARTBEATS_AFTER_REMOVAL: u8 = 10;
 
-/// The staging of a non-voter. The non-voter must catch up before it becomes a voter. A round ends when the
-/// non-voter has all entries that the log had at the start of the round (thesis §4.2.1).
+/// The staging of a non-voter. The non-voter must catch up before the leader makes it a voter. A round ends
+/// when the non-voter has all entries that the log had at the start of the round (thesis §4.2.1).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(super) struct Staging {
@@ -110,8 +110,8 @@ impl Leader {
             peer.progress.has_lost_entries &= latest.voters().contains(peer.id);
             peer.removed = match (is_member, peer.removed) {
                 (true, None) if !state.membership.has_moved(peer.id) => None,
-                // A server that is added again, or at another address, may have lost its disk, so
-                // its old match index is not valid any more.
+                // A server that is added again, or at another address, may have lost its disk, so the old
+                // match index of this server is not valid any more.
                 (true, Some(_) | None) => {
                     peer.progress = Progress::new(next, now);
                     None
@@ -143,7 +143,7 @@ impl Leader {
         self.peers.retain(|peer| peer.removed.is_none_or(|removed| 0 < removed.heartbeats_left));
     }
 
-    /// Begins to stage a non-voter. The non-voter becomes a voter when it has caught up.
+    /// Begins to stage a non-voter. The leader makes the non-voter a voter when the non-voter has caught up.
     pub(crate) fn on_stage(
         &mut self,
         state: &NodeState,
@@ -190,13 +190,13 @@ impl Leader {
         }
     }
 
-    /// Makes the staged server a voter if it has caught up and no other change is in progress.
+    /// Makes the staged server a voter if this server has caught up and no other change is in progress.
     pub(super) fn try_promote(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         let Some(staging) = &self.staging else { return };
         let longest = state.settings.election_timeout().times(state.settings.max_catch_up_rounds);
         if !staging.caught_up {
-            // A server that is down never ends its round. Without this limit, no other server could
-            // ever be staged.
+            // A staged server that is down never ends a round. Without this limit, no other server could ever
+            // be staged.
             if staging.began + longest < now {
                 self.end_staging(Err(Refusal::TooSlow), fx);
             }

@@ -9,8 +9,8 @@ use alloc::sync::Arc;
 
 /// The leader's record of one follower.
 ///
-/// 1. `matched` never falls, except if the follower shows that its disk has lost entries. As long as
-///    the follower stays in the leader's term, all entries up to `matched` are on its disk.
+/// 1. `matched` never falls, except if the follower shows that its disk has lost entries. As long as the
+///    follower stays in the leader's term, all entries up to `matched` are on the follower's disk.
 /// 2. `matched < next`.
 /// 3. `inflight` is in the order in which the requests were sent.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -68,7 +68,7 @@ pub struct SnapshotProgress {
     pub offset: u64,
     /// The ticket of the piece that is being read from the store.
     pub(crate) reading: Option<RpcId>,
-    /// The number of the unanswered request with a piece, and the time at which it was sent.
+    /// The number of the unanswered request with a piece, and the time at which the request was sent.
     pub(crate) calling: Option<(RpcId, Time)>,
 }
 
@@ -151,7 +151,7 @@ impl Progress {
         if self.inflight.is_empty() {
             return Some(call);
         }
-        // A response to an older heartbeat proves less than this one, so those are forgotten.
+        // A response to an older heartbeat proves less than this response, so older heartbeats are forgotten.
         self.inflight.retain(|other| other.has_entries() || rpc < other.rpc);
         Some(call)
     }
@@ -161,9 +161,10 @@ impl Progress {
         if self.has_lost_entries { Index::ZERO } else { self.matched }
     }
 
-    /// True if the follower has lost entries. The follower has refused the request `refused`, its log ends at
-    /// `last`, and it had acknowledged later entries before the request was sent. An acknowledgement after
-    /// that time proves nothing, because this acknowledgement may have overtaken the response to the request.
+    /// True if the follower has lost entries. The follower has refused the request `refused`, the follower's
+    /// log ends at `last`, and the follower had acknowledged later entries before the request was sent. An
+    /// acknowledgement after that time proves nothing, because this acknowledgement may have overtaken the
+    /// response to the request.
     pub(crate) fn is_loss(&self, refused: InflightCall, last: Index) -> bool {
         last < refused.acknowledged && last < self.matched
     }
@@ -189,7 +190,7 @@ impl Progress {
         let after = matched.next();
         match &mut self.flow {
             Flow::Probe { .. } => {
-                // The entries of an unanswered probe count as sent; sending them again would be
+                // The entries of an unanswered probe count as sent; to send these entries again would be
                 // waste.
                 let sent = self.inflight.iter().filter(|call| call.has_entries());
                 let next = sent.map(|call| call.upto.next()).fold(after, Index::max);

@@ -228,8 +228,8 @@ impl Peer {
     fn send_heartbeat(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         let late = self.is_late(state, now);
         if late && self.progress.next().back() < state.log.base().index {
-            // The unanswered entries were compacted, so their terms are no longer known here. The
-            // probe starts again at the last match.
+            // The unanswered entries were compacted, so the leader no longer knows their terms. The probe
+            // starts again at the last match.
             self.progress.probe_from(self.progress.matched.next());
         }
         let prev = match &mut self.progress.flow {
@@ -270,7 +270,7 @@ impl Peer {
             Flow::Replicate { .. } => true,
             Flow::Snapshot(_) => false,
         };
-        // A refusal of an older call is stale: going back for it would send the same entries twice.
+        // A refusal of an older call is stale: the leader would go back and send the same entries twice.
         if !current || call.prev <= self.progress.matched {
             return;
         }

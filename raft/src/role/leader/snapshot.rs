@@ -45,8 +45,8 @@ impl Peer {
         let Flow::Snapshot(sending) = &mut self.progress.flow else { return };
         sending.reading = None;
         let Some(piece) = piece else {
-            // The snapshot was deleted, for example because there is a newer one. The next
-            // heartbeat begins with the newest.
+            // The snapshot was deleted, for example because there is a newer snapshot. The next heartbeat
+            // begins to send the newest snapshot.
             sending.meta = None;
             sending.offset = 0;
             return;
@@ -123,8 +123,9 @@ impl Leader {
             self.confirm_reads(state, now, fx);
             return self.advance_commit(state, now, fx);
         }
-        // A follower that refuses the same piece is still writing it. Sending it at once would only
-        // repeat the refusal, so the next heartbeat sends it again.
+        // A follower that refuses the same piece is still writing this piece. If the leader sent the piece
+        // again at once, the follower would only refuse again. So the leader sends the piece at the next
+        // heartbeat.
         if !stuck {
             peer.read_piece(state, fx);
         }

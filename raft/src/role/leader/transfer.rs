@@ -44,8 +44,7 @@ impl Leader {
         }
     }
 
-    /// Returns the named target. If no target is named, returns the voter with the most entries, except this
-    /// server.
+    /// Returns the named target. Returns the other voter with the most entries if no target is named.
     fn pick_target(&self, state: &NodeState, target: Option<NodeId>) -> Result<NodeId, Refusal> {
         if self.transfer.is_some() {
             return Err(Refusal::TransferInProgress);
@@ -85,7 +84,7 @@ impl Leader {
         }
     }
 
-    /// Ends the transfer if its target is no longer a voter, because a non-voter cannot be elected.
+    /// Ends the transfer if the target is no longer a voter, because a non-voter cannot be elected.
     pub(super) fn drop_lost_target(&mut self, state: &NodeState, fx: &mut Effects) {
         let voters = state.membership.voters();
         if let Some(lost) =
@@ -95,8 +94,8 @@ impl Leader {
         }
     }
 
-    /// Ends the transfer and answers its request. `None` means that the transfer succeeded and this server no
-    /// longer leads.
+    /// Ends the transfer and answers the request for the transfer. `None` means that the transfer succeeded
+    /// and this server no longer leads.
     pub(super) fn end_transfer(&mut self, refusal: Option<Refusal>, fx: &mut Effects) {
         if let Some(Transfer { request, .. }) = self.transfer.take() {
             fx.push(Effect::TransferEnded { request, refusal });

@@ -1,8 +1,9 @@
-//! A call appends the requested entry, or it is refused and appends nothing. It succeeds only when this entry
-//! is committed and applied, with the response of the state machine (thesis §6.3; HashiCorp Raft's futures).
+//! A call appends the requested entry, or the call is refused and appends nothing. A call succeeds only when
+//! its entry is committed and applied, with the response of the state machine (thesis §6.3; HashiCorp Raft's
+//! futures).
 //!
-//! The check is demanded at the following calls and at their answers: commands with extensions, barriers,
-//! restores, changes of the membership, and bootstraps.
+//! The check is demanded at the following calls and at the answers to these calls: commands with extensions,
+//! barriers, restores, changes of the membership, and bootstraps.
 
 use crate::check::ghost::{AnsweredCall, Asked, Facts, Ghost, PendingCall, ReceivedCall};
 use crate::check::{Check, violated};
@@ -62,7 +63,8 @@ fn begun(ghost: &Ghost, received: &ReceivedCall) -> Option<String> {
     }
 }
 
-/// Returns a message if a call succeeded without its entry.
+/// Compares the answer to a call that succeeded with the entry of the call. Returns a message if the answer
+/// is wrong.
 fn succeeded(ghost: &Ghost, call: &PendingCall, answer: &Answer) -> Option<String> {
     let (idx, request) = (ghost.step.idx, call.request);
     let Some((mine, link)) = call.entry else {
@@ -76,7 +78,7 @@ fn succeeded(ghost: &Ghost, call: &PendingCall, answer: &Answer) -> Option<Strin
             return if is_durable {
                 None
             } else {
-                violated(format_args!("{idx} answers {request}, but its entry is not durable"))
+                violated(format_args!("{idx} answers {request}, but the entry of {request} is not durable"))
             };
         }
         // `every_call_ends` judges the kind of the answer.
@@ -95,12 +97,15 @@ fn succeeded(ghost: &Ghost, call: &PendingCall, answer: &Answer) -> Option<Strin
     }
     let is_committed = ghost.history.at(index).is_none_or(|there| there.link == link);
     if index != mine || !is_committed || ghost.subject().fsm_index < index {
-        return violated(format_args!("{idx} answers {request} at {index}, but its entry is at {mine}"));
+        return violated(format_args!(
+            "{idx} answers {request} at {index}, but the entry of {request} is at {mine}"
+        ));
     }
     answered_with(ghost, call, index, response)
 }
 
-/// Returns a message if the response differs from the response of the state machine.
+/// Returns a message if the response in the answer to a call is not the response that the state machine gave
+/// for the entry.
 fn answered_with(ghost: &Ghost, call: &PendingCall, index: Index, said: Option<&Data>) -> Option<String> {
     let (idx, request) = (ghost.step.idx, call.request);
     let gave = call.response.as_ref();
@@ -189,7 +194,7 @@ mod tests {
             fixture
         };
         answered(3).expect_holds();
-        answered(2).expect_violation("n1 answers r50 at i2, but its entry is at i3");
+        answered(2).expect_violation("n1 answers r50 at i2, but the entry of r50 is at i3");
     }
 
     #[test]

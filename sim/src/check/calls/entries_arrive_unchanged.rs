@@ -39,7 +39,7 @@ mod tests {
         Payload::Extended(Arc::new(Extended { data: [7].as_slice().into(), extensions: extensions.into() }))
     }
 
-    /// A leader appends a command with extensions, and hands this one to its state machine.
+    /// A leader appends a command with extensions, and hands this command to its state machine.
     fn handed(payload: Payload) -> Fixture {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);

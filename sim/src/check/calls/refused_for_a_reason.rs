@@ -40,7 +40,7 @@ pub(crate) enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::OtherConfiguration => "the latest configuration is a different one",
+            Self::OtherConfiguration => "the latest configuration has another index",
             Self::InTransfer => "a transfer is in progress",
             Self::NotNew => "the server is not new",
             Self::NoVote => "the server has no vote in the configuration",
@@ -86,7 +86,9 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     };
     *witnessed += 1;
     if matches!(error, RequestError::NotLeader(_)) && ghost.step.was.leads() {
-        return violated(format_args!("{idx} refuses {request}: it leads, but says that it does not"));
+        return violated(format_args!(
+            "{idx} leads, but refuses {request} and says that {idx} does not lead"
+        ));
     }
     let said = given(error)?;
     if reasons.contains(&Some(said)) {
@@ -136,14 +138,14 @@ mod tests {
         call(&mut fixture, N1, removal(2), Err(changed(2)));
         fixture.expect_holds();
         call(&mut fixture, N1, removal(2), Ok(Payload::Configuration(voters(&[N1, N2]))));
-        fixture.expect_violation("n1 takes r50, although the latest configuration is a different one");
+        fixture.expect_violation("n1 takes r50, although the latest configuration has another index");
     }
 
     #[test]
     fn a_condition_on_the_latest_configuration_is_not_refused() {
         let mut fixture = leader();
         call(&mut fixture, N1, removal(1), Err(changed(1)));
-        fixture.expect_violation("n1 refuses r50 and says that the latest configuration is a different one");
+        fixture.expect_violation("n1 refuses r50 and says that the latest configuration has another index");
     }
 
     #[test]
@@ -175,6 +177,6 @@ mod tests {
     fn a_leader_does_not_deny_that_it_leads() {
         let mut fixture = leader();
         call(&mut fixture, N1, Call::Barrier, Err(RequestError::NotLeader(None)));
-        fixture.expect_violation("n1 refuses r50: it leads, but says that it does not");
+        fixture.expect_violation("n1 leads, but refuses r50 and says that n1 does not lead");
     }
 }

@@ -1,5 +1,5 @@
-//! A server applies only committed entries. It applies each of them once, in the order of the log and without
-//! a gap (thesis §3.5).
+//! A server applies only committed entries. A server applies each committed entry once, in the order of the
+//! log and without a gap (thesis §3.5).
 //!
 //! The check is demanded whenever entries are handed to a state machine or applied.
 
@@ -21,7 +21,8 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;
     let idx = step.idx;
     if facts.touches(Facts::APPLIED) {
-        // The state machine runs behind the server. Its entries were committed when it received them.
+        // The state machine runs behind the server. The applied entries were committed when the state machine
+        // received them.
         let (first, _, before) = step.fsm_batch?;
         return jump(idx, first, before);
     }

@@ -1,5 +1,5 @@
-//! A leader counts copies only to commit an entry of its own term; this also commits all entries before it
-//! (thesis §3.6.2).
+//! A leader counts copies only to commit an entry of its own term; such a commit also commits all earlier
+//! entries (thesis §3.6.2).
 //!
 //! The check is demanded whenever a leader raises its commit index.
 

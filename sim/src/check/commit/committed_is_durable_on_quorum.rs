@@ -28,7 +28,8 @@ pub(crate) fn counted(step: &GhostStep) -> bool {
 fn disks(ghost: &Ghost, among: ServerSet, commit: Index, link: ChainLink) -> ServerSet {
     let holds = |idx: &ServerIdx| {
         let ghost_server = ghost.ghost_server(*idx);
-        // The server had the entry on its disk when it acknowledged it. The whole disk was lost later.
+        // The server had the entry on its disk when the server acknowledged the entry. The whole disk was
+        // lost later.
         ghost_server.disk_holds(commit, link) || commit <= ghost_server.lost
     };
     among.iter().filter(holds).collect()

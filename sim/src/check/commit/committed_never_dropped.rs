@@ -1,8 +1,8 @@
 //! A server never drops an entry that was committed in a term that the server has sent (thesis §3.6.3).
 //!
 //! The newest term that the server has sent decides, and not its current term. If a server never sent the
-//! term of the commit, its copy was not needed for the commit, so a leader of an older term may overwrite the
-//! copy. The check is demanded whenever a server truncates its log.
+//! term of the commit, the server's copy was not needed for the commit, so a leader of an older term may
+//! overwrite the copy. The check is demanded whenever a server truncates its log.
 
 use crate::check::ghost::{ChainLink, CommitRecord, Facts, Ghost};
 use crate::check::{Check, violated};
@@ -30,7 +30,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let CommitRecord { link, term, by } = committed;
     let id = LogId::new(link.term, index);
     violated(format_args!(
-        "{idx} dropped {id}, but {by} committed it in {term} and {idx} has sent {announced_term}"
+        "{idx} dropped {id}, but {by} committed {id} in {term} and {idx} has sent {announced_term}"
     ))
 }
 
@@ -57,7 +57,7 @@ mod tests {
         fixture.commit(N1, 2);
         fixture.become_leader(N3, 3);
         fixture.replicate(N3, N2, 1);
-        fixture.expect_violation("n2 dropped t2.i2, but n1 committed it in t2 and n2 has sent t2");
+        fixture.expect_violation("n2 dropped t2.i2, but n1 committed t2.i2 in t2 and n2 has sent t2");
     }
 
     #[test]

@@ -47,8 +47,8 @@ mod tests {
 
     #[test]
     fn an_unmatched_suffix_is_not_verified() {
-        // n1 keeps entries of t2 that the leader of t3 never had; the leader's empty append shows
-        // only what comes before them.
+        // n1 keeps entries of t2 that the leader of t3 never had; the leader's empty append shows only that
+        // the earlier entries match.
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.propose(N1, 3);

@@ -2,7 +2,7 @@
 //! term (thesis §3.6.3).
 //!
 //! The leader may lack entries that were committed in its own term or in a later term, because a server may
-//! learn late that it won an old election. The check is demanded whenever a server becomes leader.
+//! learn late that this server won an old election. The check is demanded whenever a server becomes leader.
 
 use crate::check::ghost::{CommitRecord, Facts, Ghost};
 use crate::check::{Check, violated};

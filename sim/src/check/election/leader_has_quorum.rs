@@ -18,7 +18,8 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
     let (leader, term) = (ghost.step.idx, ghost.step.now.term);
     let votes = ghost.terms.votes_for(leader, term);
-    // The configuration may change between the start of a campaign and its end. Either one will do.
+    // The configuration may change between the start and the end of a campaign. A quorum of either
+    // configuration is enough.
     let now = ghost.step.was_conf.map_or_else(Conf::default, |placed| placed.conf);
     let then = ghost.subject().campaign.unwrap_or(now);
     if now.is_quorum(votes) || then.is_quorum(votes) {

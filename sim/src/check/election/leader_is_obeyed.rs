@@ -30,7 +30,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     }
     let follows = follows.map_or_else(|| "nobody".to_owned(), |leader| leader.to_string());
     violated(format_args!(
-        "{idx} received a message from {leader}, the leader of {term}, but it is a {role:?} and follows {follows}"
+        "{idx} received a message from {leader}, the leader of {term}, but {idx} is a {role:?} and follows {follows}"
     ))
 }
 
@@ -65,7 +65,7 @@ mod tests {
         fixture.set_view(N2, |scripted| scripted.view.role = RoleName::Candidate);
         fixture.step(N2, &heartbeat(N1, 2), |_| {}, Vec::new());
         fixture.expect_violation(
-            "n2 received a message from n1, the leader of t2, but it is a Candidate and follows nobody",
+            "n2 received a message from n1, the leader of t2, but n2 is a Candidate and follows nobody",
         );
     }
 

@@ -1,10 +1,10 @@
 //! A server that was removed and is added again with a new disk campaigns only if its log has the entries
-//! that were committed before it got the disk, or a configuration that does not name it (thesis §4.1;
-//! docs/names.md).
+//! that were committed before the server got the disk, or a configuration that does not name the server
+//! (thesis §4.1; docs/names.md).
 //!
 //! An older log has configurations that name the server with its old disk. In a configuration that does not
-//! name it, the server has no vote, but it may campaign until it knows that its removal is committed (thesis
-//! §4.2.2). The check is demanded whenever such a server starts a campaign.
+//! name the server, the server has no vote, but may campaign until it knows that its removal is committed
+//! (thesis §4.2.2). The check is demanded whenever such a server starts a campaign.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -26,7 +26,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     violated(format_args!(
-        "{idx} campaigns at {term} with a log up to {last}, but {exchanged_at} was committed when it got its disk"
+        "{idx} campaigns at {term} with a log up to {last}, but {exchanged_at} was committed when {idx} got its disk"
     ))
 }
 
@@ -37,8 +37,8 @@ mod tests {
     use crate::plan::server_set::ServerIdx;
     use wavetank_raft::{Entry, Event, Index, LogOp, Payload, Term};
 
-    /// n4, which is no member, gets a new disk when i2 is committed. Then it campaigns with this many
-    /// entries. The first one makes `voter` the only member.
+    /// n4, which is no member, gets a new disk when i2 is committed. Then n4 campaigns with this many
+    /// entries. The first entry makes `voter` the only member.
     fn campaigns_with(entries: u64, voter: ServerIdx) -> Fixture {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn with_fewer_entries_it_does_not() {
         campaigns_with(1, N4).expect_violation(
-            "n4 campaigns at t3 with a log up to t1.i1, but i2 was committed when it got its disk",
+            "n4 campaigns at t3 with a log up to t1.i1, but i2 was committed when n4 got its disk",
         );
     }
 

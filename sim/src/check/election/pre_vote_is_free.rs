@@ -1,7 +1,7 @@
 //! A pre-vote does not change the term or the vote of the server that asks or of the server that answers
 //! (thesis §9.6).
 //!
-//! The check is demanded whenever a server asks for pre-votes or answers a request for one.
+//! The check is demanded whenever a server asks for pre-votes or answers a request for a pre-vote.
 
 use crate::check::ghost::{Facts, Ghost, ServerView};
 use crate::check::{Check, violated, vote_record};

@@ -1,10 +1,10 @@
-//! If a server has recently heard from its leader, it gives no other candidate a vote or a pre-vote, and does
-//! not enter that candidate's term (thesis §4.2.3, §6.4.1).
+//! A server that has recently heard from its leader gives no other candidate a vote or a pre-vote, and does
+//! not enter the term of another candidate (thesis §4.2.3, §6.4.1).
 //!
 //! Leases rely on this promise. The promise also prevents an isolated server from disrupting the cluster
-//! after its return. A crash does not end the promise, and a newer term from another source does not end it
-//! either. The check is demanded at every request for a vote or a pre-vote, except after a transfer of
-//! leadership.
+//! after the server's return. A crash does not end the promise, and a newer term from another source does not
+//! end the promise either. The check is demanded at every request for a vote or a pre-vote, except after a
+//! transfer of leadership.
 
 use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
 use crate::check::{Check, violated};
@@ -43,7 +43,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, leader) = (step.idx, leader_contact.leader);
     let (ago, silence) = (step.clock.since(leader_contact.at), leader_contact.until.since(leader_contact.at));
     violated(format_args!(
-        "{idx} {did} {candidate}, but it heard from {leader} {ago} ago and must refuse others for {silence}"
+        "{idx} {did} {candidate}, but {idx} heard from {leader} {ago} ago and must refuse candidates for {silence}"
     ))
 }
 
@@ -90,7 +90,7 @@ mod tests {
         let mut fixture = after(AT_ONCE);
         fixture.grant(N3, 3, N2);
         fixture.expect_violation(
-            "n3 votes for n2, but it heard from n1 99.000ms ago and must refuse others for 100.000ms",
+            "n3 votes for n2, but n3 heard from n1 99.000ms ago and must refuse candidates for 100.000ms",
         );
     }
 
@@ -103,7 +103,7 @@ mod tests {
         let yes = Action::Reply { to: N2.node(), rpc: RpcId(9), response };
         fixture.step(N3, &event, |_| {}, vec![yes]);
         fixture.expect_violation(
-            "n3 grants a pre-vote to n2, but it heard from n1 99.000ms ago and must refuse others for 100.000ms",
+            "n3 grants a pre-vote to n2, but n3 heard from n1 99.000ms ago and must refuse candidates for 100.000ms",
         );
     }
 
@@ -114,7 +114,7 @@ mod tests {
         let mut fixture = after(AT_ONCE);
         fixture.step(N3, &asks(false), enter, Vec::new());
         fixture.expect_violation(
-            "n3 enters the term of n2, but it heard from n1 99.000ms ago and must refuse others for 100.000ms",
+            "n3 enters the term of n2, but n3 heard from n1 99.000ms ago and must refuse candidates for 100.000ms",
         );
     }
 
@@ -124,12 +124,12 @@ mod tests {
         crashed.crash(N3);
         crashed.boot(N3);
         crashed.grant(N3, 3, N2);
-        crashed.expect_violation("n3 votes for n2, but it heard from n1 99.000ms ago");
+        crashed.expect_violation("n3 votes for n2, but n3 heard from n1 99.000ms ago");
 
         let mut led_on = after(AT_ONCE);
         led_on.set_view(N3, |scripted| (scripted.view.term, scripted.view.leader) = (Term(3), None));
         led_on.grant(N3, 3, N2);
-        led_on.expect_violation("n3 votes for n2, but it heard from n1 99.000ms ago");
+        led_on.expect_violation("n3 votes for n2, but n3 heard from n1 99.000ms ago");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! A message of an older term changes nothing. The receiver may only answer it with the newer term (thesis
-//! §3.3).
+//! A message of an older term changes nothing. The receiver may only answer the message with the newer term
+//! (thesis §3.3).
 //!
 //! The check is demanded at every message whose term is older than the receiver's term.
 

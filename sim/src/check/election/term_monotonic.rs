@@ -1,8 +1,8 @@
-//! The term of a server never falls while it runs. After a restart, the term is at least the newest term that
-//! the server has sent (thesis §3.3).
+//! The term of a server never falls while the server runs. After a restart, the term is at least the newest
+//! term that the server has sent (thesis §3.3).
 //!
-//! The check is demanded at every change of a term, every start, and every message with a term newer than
-//! its sender's term.
+//! The check is demanded at every change of a term, every start, and every message with a term newer than the
+//! sender's term.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

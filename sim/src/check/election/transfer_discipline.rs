@@ -1,5 +1,5 @@
-//! A leader transfers leadership only to a voter that has the whole log. It proposes nothing during the
-//! transfer, and ends the transfer when it stops leading (thesis §3.10).
+//! A leader transfers leadership only to a voter that has the whole log. The leader proposes nothing during
+//! the transfer, and ends the transfer when it stops leading (thesis §3.10).
 //!
 //! The target also ignores a TimeoutNow of an older term. The check is demanded whenever a TimeoutNow is
 //! sent or received, and at every step of a leader during a transfer.

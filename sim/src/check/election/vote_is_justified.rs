@@ -1,7 +1,7 @@
 //! A server votes only for a candidate that asks for the vote in this step. The log of the candidate must be
 //! at least as new as the voter's log (thesis §3.6.1).
 //!
-//! A candidate must also name its own last entry, not a newer one. The check is demanded whenever a server
+//! A candidate must also name its own last entry, not a newer entry. The check is demanded whenever a server
 //! votes or asks for votes.
 
 use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
@@ -20,7 +20,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;
     let (voter, term, has) = (step.idx, step.now.term, step.now.last);
     for promise in &step.promises {
-        // A request that waited for the disk may be sent after its term is over.
+        // A request that waited for the disk may be sent after the term of the request is over.
         if let Promise::Candidacy { last: said, term: asked } = *promise
             && asked == term
             && has < said

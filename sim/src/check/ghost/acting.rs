@@ -113,7 +113,8 @@ impl Ghost {
             }
             Response::InstallSnapshot(response) => {
                 let pending = GhostServer::take_pending(&mut ghost_server.pending_snapshot_replies, to, rpc);
-                // The leader regards the snapshot as installed when the next piece would begin at its end.
+                // The leader regards the snapshot as installed when the next piece would begin at the end of
+                // the snapshot.
                 let whole = |pending: &PendingReply| response.success && pending.size <= response.next_offset;
                 if let Some(pending) = pending.filter(whole) {
                     self.promise(Promise::SnapshotAck { term: pending.term, upto: pending.upto });
@@ -151,7 +152,7 @@ impl Ghost {
         self.step.promises.push(promise);
     }
 
-    /// Records a vote. The server cannot withdraw it.
+    /// Records a vote. The server cannot withdraw the vote.
     pub(super) fn note_vote(&mut self, voter: ServerIdx, term: Term, candidate: ServerIdx) {
         self.step.votes.push((term, candidate));
         self.terms.vote(voter, term, candidate);
@@ -164,7 +165,7 @@ impl Ghost {
         let ghost_server = &mut self.ghost_servers[idx.at()];
         let before = std::mem::replace(&mut ghost_server.handed, last.id.index);
         let (first, before) = match self.step.handed {
-            // Several batches in one step are one if they follow each other.
+            // Several batches in one step count as one batch if the batches follow each other.
             Some((earliest, upto, before)) if upto.next() == first.id.index => (earliest, before),
             _ => (first.id.index, before),
         };

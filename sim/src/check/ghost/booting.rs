@@ -10,7 +10,7 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::{Boot, Entry, LogId};
 
 impl Ghost {
-    /// Records that a server started with this content of its disk.
+    /// Records that a server started with this content on the disk.
     pub(crate) fn booted(
         &mut self,
         idx: ServerIdx,
@@ -36,7 +36,8 @@ impl Ghost {
         ghost_server.forget();
         ghost_server.status = ServerStatus::Up;
         if let Some(leader_contact) = &mut ghost_server.leader_contact {
-            // An operator may have made the timeout longer while the server ran. The start forgets that.
+            // An operator may have made the timeout longer while the server ran. After the start, the server
+            // has the shorter timeout again.
             leader_contact.until = leader_contact.until.min(leader_contact.at + server.heartbeat_timeout());
         }
         let hard = boot.hard_state;

@@ -194,7 +194,7 @@ fn changed(from: &Configuration, change: &Change) -> Option<u64> {
 }
 
 /// Returns the members after one member is added or changed. A changed member keeps its place in the list.
-/// `suffrage` maps the old suffrage, if the member is not new, to the new suffrage.
+/// `suffrage` maps the old suffrage to the new suffrage; the old suffrage of a new member is `None`.
 fn put(
     before: &[Member],
     id: &ServerId,

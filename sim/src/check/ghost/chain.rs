@@ -80,15 +80,15 @@ impl Chain {
         self.confs.last().copied().or(self.base_conf)
     }
 
-    /// Returns the configuration that was in force before an index.
+    /// Returns the latest configuration before an index.
     #[must_use]
     pub(crate) fn conf_before(&self, index: Index) -> Option<IndexedConf> {
         let above = self.confs.iter().rev().find(|placed| placed.index < index);
         above.copied().or_else(|| self.base_conf.filter(|placed| placed.index < index))
     }
 
-    /// Adds an entry at the end and returns its link. If the index of the entry does not follow the last
-    /// index, adds nothing and returns `None`.
+    /// Adds an entry at the end and returns the link of the entry. Adds nothing and returns `None` if the
+    /// index of the entry does not follow the last index.
     pub(crate) fn push(&mut self, entry: &Entry) -> Option<ChainLink> {
         let last = self.last().index;
         if entry.id.index != last.next() {

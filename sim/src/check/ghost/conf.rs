@@ -1,4 +1,4 @@
-//! A configuration as bit sets: its voters, its quorums, and the test whether two configurations have
+//! A configuration as bit sets: the voters, the quorums, and the test whether two configurations have
 //! disjoint quorums.
 
 use crate::check::ghost::hash;
@@ -20,7 +20,7 @@ pub(crate) struct Conf {
     pub(crate) digest: u64,
 }
 
-/// A configuration and its index in the log.
+/// A configuration and the index of the configuration in the log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct IndexedConf {
     pub(crate) index: Index,
@@ -43,7 +43,7 @@ impl Conf {
         }
     }
 
-    /// True if the configuration is joint: it has two sets of voters.
+    /// True if the configuration is joint. A joint configuration has two sets of voters.
     #[must_use]
     pub(crate) const fn is_joint(self) -> bool {
         !self.outgoing.is_empty()
@@ -73,7 +73,8 @@ impl Conf {
             groups = groups.iter().flat_map(|group| [group.and(set), group.minus(set)]).collect();
             groups.retain(|group| !group.is_empty());
         }
-        // If two disjoint quorums exist, then a quorum and its whole complement are such a pair.
+        // If two disjoint quorums exist, then one quorum and all servers outside this quorum are such a pair,
+        // too.
         let all = groups.iter().fold(ServerSet::NONE, |all, group| all.or(*group));
         self.disjoint_from(other, all, all, &groups)
     }

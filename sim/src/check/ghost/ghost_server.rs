@@ -123,7 +123,7 @@ pub(crate) struct GhostServer {
     pub(crate) view: ServerView,
     /// The log in memory, built from the writes that the server requested.
     pub(crate) log: Chain,
-    /// The position that the log must reach before the server campaigns; zero if there is none.
+    /// The position that the log must reach before the server campaigns; zero if there is no such position.
     pub(crate) catch_up: LogId,
     /// The state that is on the disk.
     pub(crate) disk: DurableState,
@@ -290,7 +290,7 @@ impl GhostServer {
         pending_replies.swap_remove_back(at)
     }
 
-    /// Adds a pending reply. If 256 replies are already pending, removes the oldest reply.
+    /// Adds a pending reply. Removes the oldest reply if 256 replies are already pending.
     pub(crate) fn push_pending(pending_replies: &mut VecDeque<PendingReply>, reply: PendingReply) {
         const MOST: usize = 256;
         if MOST <= pending_replies.len() {

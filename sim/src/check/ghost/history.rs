@@ -131,7 +131,7 @@ impl CommitHistory {
         Chain::above(last, if last == LogId::ZERO { hash::EMPTY } else { prefix }, self.conf_at(last.index))
     }
 
-    /// Returns the committed configuration that is in force at an index.
+    /// Returns the latest committed configuration up to and including an index.
     #[must_use]
     pub(crate) fn conf_at(&self, index: Index) -> Option<IndexedConf> {
         self.confs.iter().rev().find(|placed| placed.index <= index).copied()
@@ -189,7 +189,8 @@ impl CommitHistory {
     /// Returns the first index up to `upto` at which a log differs from the committed entries. Also returns
     /// the last committed entry up to `upto`, because the log differs from this entry, too. Returns `None` if
     /// the log does not differ.
-    // A link holds the digest of the whole log up to it. If two links are equal, all links before are equal.
+    // A link holds the digest of the whole log up to the link. If two links are equal, all links before are
+    // equal.
     #[must_use]
     pub(crate) fn first_difference(&self, log: &Chain, upto: Index) -> Option<(Index, CommitRecord)> {
         let mut index = self.committed.min(upto);

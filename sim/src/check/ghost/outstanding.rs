@@ -31,7 +31,7 @@ struct Sent {
 }
 
 impl Outstanding {
-    /// The number of requests that a leader remembers in addition to the requests of its window. The leader
+    /// The number of requests that a leader remembers in addition to the requests of the window. The leader
     /// forgets the oldest requests first. Therefore heartbeats to a stopped server do not fill the leader's
     /// memory.
     const REMEMBERED_MORE: u64 = 32;

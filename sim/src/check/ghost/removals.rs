@@ -29,8 +29,8 @@ pub(crate) struct Removal {
 }
 
 impl Removal {
-    /// True if the server has the entry of its removal, and the leader has known this for two heartbeat
-    /// intervals.
+    /// True if the server has the entry of its removal, and the leader has known for two heartbeat intervals
+    /// that the server has this entry.
     pub(crate) fn is_acknowledged(&self, now: Time, limits: &Limits) -> bool {
         self.acknowledged.is_some_and(|at| at + limits.heartbeat_interval.times(2) < now)
     }

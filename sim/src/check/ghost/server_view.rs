@@ -38,7 +38,7 @@ pub(crate) struct Follower {
 /// A server that the ghost can inspect: a real server, or a scripted server in tests.
 pub(crate) trait Inspect {
     fn view(&self) -> ServerView;
-    /// The configuration that the server uses, and its index in the log.
+    /// The configuration that the server uses, and the index of the configuration in the log.
     fn configuration(&self) -> Option<(Index, &Arc<Configuration>)>;
     /// The voters with which the server counts quorums.
     fn counted(&self) -> Conf;
@@ -82,7 +82,8 @@ impl ServerView {
     }
 }
 
-/// A part that the subject does not show is that of a blank server. The checks that need it are off.
+/// A part that the subject does not show has the value of a blank server. The checks that need such a part
+/// are off.
 impl<S: Subject> Inspect for S {
     #[inline]
     fn view(&self) -> ServerView {

@@ -61,7 +61,7 @@ impl Stagings {
         self.open.push_back(Staging { request, node, at, rounds: None });
     }
 
-    /// Removes a call that is answered. Returns the call if its rounds had begun.
+    /// Removes a call that is answered. Returns the call if the rounds of the call had begun.
     pub(crate) fn end(&mut self, request: RequestId) -> Option<Staging> {
         let place = self.open.iter().position(|staging| staging.request == request)?;
         self.open.remove(place).filter(|staging| staging.rounds.is_some())

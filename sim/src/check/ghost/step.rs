@@ -15,18 +15,19 @@ use wavetank_raft::{
 /// The event that the server received, reduced to the parts that the checks need.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Consumed {
-    /// An AppendEntries request. `upto` is its last entry; for a heartbeat, it is the entry before it.
+    /// An AppendEntries request. `upto` is the last entry of the request; for a heartbeat, `upto` is the
+    /// entry before the request.
     Append { from: NodeId, term: Term, upto: LogId },
     /// A piece of a snapshot.
     Snapshot { from: NodeId, term: Term },
-    /// A candidate whose log ends at `last` asks for a vote. `transfer` is true if a leader told it to
-    /// campaign.
+    /// A candidate whose log ends at `last` asks for a vote. `transfer` is true if a leader told the
+    /// candidate to campaign.
     VoteRequest { from: NodeId, term: Term, last: LogId, transfer: bool },
     /// A candidate asks for a pre-vote.
     PreVoteRequest { from: NodeId, term: Term },
-    /// A TimeoutNow, with the sender's term if the message carries it.
+    /// A TimeoutNow, with the sender's term if the message carries this term.
     TimeoutNow { term: Option<Term> },
-    /// A response, with its term if the message carries it.
+    /// A response, with the term of the response if the message carries a term.
     Answer { term: Option<Term> },
     /// A piece of a snapshot was written.
     SnapshotKept,
@@ -34,13 +35,13 @@ pub(crate) enum Consumed {
     StoreFailed,
     /// A load of a snapshot into the state machine failed.
     LoadFailed,
-    /// A snapshot of the state machine up to this index was taken; `None` if it failed.
+    /// A snapshot of the state machine up to this index was taken; `None` if the snapshot failed.
     SnapshotEnded(Option<Index>),
     /// The time of a deadline has come.
     Timer,
     /// A follower refused an append or a heartbeat.
     AppendRefused { from: NodeId, term: Term },
-    /// A call that adds this server as a non-voter and later makes it a voter.
+    /// A call that adds this server as a non-voter and later makes this server a voter.
     Staged(RequestId, NodeId),
     /// A call that changes settings.
     Reload,
@@ -146,7 +147,7 @@ impl RecoveredState {
     }
 }
 
-/// The observation that the checks judge. Its buffers are used again for the next observation.
+/// The observation that the checks judge. The buffers are used again for the next observation.
 #[derive(Clone, Debug)]
 pub(crate) struct GhostStep {
     /// The server that was observed.
@@ -271,7 +272,7 @@ impl GhostStep {
         }
     }
 
-    /// Clears the fields of the last observation.
+    /// Clears the fields that the last observation has set, and sets the server of the next observation.
     pub(crate) fn clear(&mut self, idx: ServerIdx) {
         self.idx = idx;
         self.counted = None;
@@ -330,7 +331,7 @@ impl GhostStep {
     }
 }
 
-/// Returns the last entry of an append. For a heartbeat, returns the entry before it.
+/// Returns the last entry of an append, or the entry before the request if the append is a heartbeat.
 #[must_use]
 #[inline]
 pub(crate) fn end_of(append: &AppendEntries) -> LogId {
@@ -385,8 +386,8 @@ fn consumed_request(from: NodeId, request: &Request) -> Consumed {
     }
 }
 
-/// Reduces a read to three values: its request id, whether its answer carries an index, and whether it relies
-/// on the lease. Returns `None` if the call is not a read.
+/// Reduces a read to three values: the request id, whether the answer carries an index, and whether the read
+/// relies on the lease. Returns `None` if the call is not a read.
 #[must_use]
 pub(crate) const fn read_of(request: RequestId, call: &Call) -> Option<(RequestId, bool, bool)> {
     match call {

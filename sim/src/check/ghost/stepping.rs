@@ -1,4 +1,4 @@
-//! Records a step of a server: the event, and the server before and after it.
+//! Records a step of a server: the event, and the server before and after the event.
 
 use super::step::{consumed, end_of, read_of};
 use super::{
@@ -68,7 +68,7 @@ impl Ghost {
 
     const WRITES: Facts = Facts::APPENDED.or(Facts::CUT).or(Facts::COMPACTED);
 
-    /// Records the server and its actions after it handled the event.
+    /// Records the server and its actions after the server handled the event.
     pub(crate) fn stepped<Q: 'static, R: 'static>(
         &mut self,
         idx: ServerIdx,
@@ -81,7 +81,7 @@ impl Ghost {
         ghost_server.view = self.step.now;
         self.step.announced_term_before = ghost_server.announced_term;
         if !is_ours::<Q>() {
-            // The messages of another protocol show no term. A server acts by its term all the same.
+            // The messages of another protocol show no term. Such a server acts by its term all the same.
             self.step.announced_term_before = self.step.was.term;
         }
         let mut facts = diff_views(&self.step.was, &self.step.now);
@@ -141,8 +141,8 @@ impl Ghost {
         self.step.now_conf = ghost_server.conf;
     }
 
-    /// Records the facts that depend on the event. For an append, also records the index up to which it
-    /// matched the log.
+    /// Records the facts that depend on the event. Also records, for an append, the index up to which the
+    /// append matched the log.
     fn note_event(&mut self, idx: ServerIdx, server: &impl Inspect, facts: &mut Facts) {
         let (was, now) = (self.step.was, self.step.now);
         let ghost_server = &mut self.ghost_servers[idx.at()];
@@ -204,7 +204,7 @@ impl Ghost {
             RoleName::Leader => {
                 facts.add(Facts::LEADS);
                 if !was.campaigns() {
-                    // A single voter campaigns and wins in one step, because it needs no answer.
+                    // A single voter campaigns and wins in one step, because such a voter needs no answer.
                     facts.add(Facts::CAMPAIGNED);
                     ghost_server.campaign = before;
                 }
@@ -254,7 +254,7 @@ impl GhostServer {
     }
 }
 
-/// Copies the configuration of a server if it has changed. Returns true if it has changed.
+/// Copies the configuration of a server if it has changed. Returns true if the configuration has changed.
 pub(super) fn learn_configuration(
     idx: ServerIdx,
     ghost_server: &mut GhostServer,

@@ -19,11 +19,12 @@ use wavetank_raft::{Action, Answer, Call, Event, ReadPath, RequestId, Span, Time
 pub(crate) struct EveryCallEnds {
     /// The maximum time that a transfer may take.
     longest: Span,
-    /// The open calls of each server, by its number.
+    /// The open calls of each server. The position in the list is the index of the server.
     open: Vec<Vec<OpenCall>>,
     /// The clock time of the server that takes the current step.
     clock: Time,
-    /// The result of a snapshot, if the current step began with the report of one: true if it was taken.
+    /// Whether the snapshot was taken, if the current step began with the report that a snapshot was taken or
+    /// has failed. Otherwise `None`.
     snapshot_taken: Option<bool>,
     /// The number of calls that were answered.
     judged: u64,
@@ -82,13 +83,13 @@ impl EveryCallEnds {
                 self.asked(*idx, event, at);
             }
             ObservationKind::Stepped { idx, actions, .. } => return self.answered(*idx, actions, at),
-            // A server that stops loses its open calls, so nobody expects their answers.
+            // A server that stops loses its open calls, so nobody expects answers to these calls.
             ObservationKind::Crashed { idx, .. }
             | ObservationKind::Halted(idx)
             | ObservationKind::Booted { idx, .. } => {
                 self.open[idx.at()].clear();
             }
-            // A stalled server could not answer, so the time of its calls begins again.
+            // A paused server could not answer, so the time of the open calls begins again.
             ObservationKind::Resumed(idx) => self.open[idx.at()].iter_mut().for_each(|open| open.since = at),
             _ => {}
         }
@@ -138,7 +139,7 @@ impl EveryCallEnds {
             {
                 let answer = AnswerKind::of(answer);
                 return safety(violated(format_args!(
-                    "{idx} answers {request} with {answer}, but this call expects {wants}"
+                    "{idx} answers {request} with {answer}, but the right answer is {wants}"
                 )));
             }
         }
@@ -266,7 +267,7 @@ mod tests {
         let sentence = said(&[(2, Ok(Answer::Done))], Time(1)).expect("nothing was done");
         assert!(
             sentence
-                .ends_with("with success without a value, but this call expects the response to a command"),
+                .ends_with("with success without a value, but the right answer is the response to a command"),
             "{sentence}"
         );
     }

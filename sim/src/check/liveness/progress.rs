@@ -1,8 +1,8 @@
 //! After all faults have ended, the connected servers agree on a leader, commit new entries, apply the
 //! same log, and keep their leader (thesis §3.4, §3.9).
 //!
-//! These servers are called the core. The check runs at the end of the run. It allows some slack, because
-//! writes of the last election timeouts may not be finished. The check is demanded only under four
+//! These servers are called the core. The check runs at the end of the run. The check allows some slack,
+//! because writes of the last election timeouts may not be finished. The check is demanded only under four
 //! conditions. The core is a quorum of every configuration that its members use. The log of some member can
 //! win an election (thesis §3.6.1). The timing of the plan allows elections (thesis §3.9). The run is long
 //! enough after the last fault.
@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use wavetank_raft::{Index, Span, Term, Time};
 
-/// The time limits of the cluster, and the stability that it must reach.
+/// The time limits of the cluster, and the stability that the cluster must reach.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct LivenessBounds {
     /// The maximum time after which a follower without leader contact campaigns.
@@ -44,7 +44,7 @@ impl Default for LivenessBounds {
     }
 }
 
-/// The elections since the last fault on the core ended. A failure message prints them.
+/// The elections since the last fault on the core ended. A failure message prints these elections.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 struct ElectionCycle {
     /// The number of campaigns that began, including pre-votes.
@@ -83,7 +83,7 @@ pub struct Progress {
     bounds: LivenessBounds,
     /// The time at which all faults ended, and the core.
     healed: Option<(Time, ServerSet)>,
-    /// The time at which the last fault on the core ended. It may be later than `healed`.
+    /// The time at which the last fault on the core ended. This time may be later than `healed`.
     since: Time,
     /// The newest committed index at `since`.
     goal: Index,
@@ -147,8 +147,8 @@ impl Progress {
         }
     }
 
-    /// Returns the time that the core took to settle. Returns `None` if it never settled, or if the faults
-    /// never ended.
+    /// Returns the time that the core took to settle. Returns `None` if the core never settled, or if the
+    /// faults never ended.
     #[must_use]
     pub fn wait(&self) -> Option<Span> {
         Some(self.settled?.since(self.healed?.0))
@@ -167,7 +167,7 @@ impl Progress {
         }
         let Some((_, core)) = self.healed else { return };
         if facts.touches(Facts::HEALED | Facts::NETWORK) {
-            // A story may cut off a server after the healing and connect it again. The core gets its
+            // A story may cut off a server after the healing and connect the server again. The core gets its
             // full time after the last such change.
             (self.since, self.goal, self.changes) = (ghost.at, ghost.history.committed(), 0);
             self.checkpoints.clear();
@@ -240,7 +240,7 @@ impl Progress {
     }
 
     /// Returns a message if the core has not reached `goal`. A leader must have committed an entry of its
-    /// term, and the members must follow it and have applied `goal`. `sentence` builds the message.
+    /// term, and the members must follow this leader and have applied `goal`. `sentence` builds the message.
     fn demand<T>(
         &self,
         ghost: &Ghost,
@@ -274,8 +274,8 @@ impl Progress {
     }
 }
 
-/// Returns a message if the leader's configuration is joint or lacks the leader's vote, although it was
-/// committed long ago. Its index is then at most `passed`.
+/// Returns a message if the leader's configuration is joint or lacks the leader's vote, although this
+/// configuration was committed long ago. The index of such a configuration is at most `passed`.
 fn configured(ghost: &Ghost, core: ServerSet, passed: Index) -> Option<String> {
     let (idx, lead) = leader(ghost, core)?;
     let conf = lead.conf.filter(|placed| placed.index <= passed)?;
@@ -292,7 +292,7 @@ fn newest_term(ghost: &Ghost, core: ServerSet) -> Term {
     core.iter().map(|idx| ghost.ghost_server(idx).view.term).max().unwrap_or(Term(0))
 }
 
-/// Returns the leader of the core. If several running servers lead, returns the leader with the newest term.
+/// Returns the leader of the core. Returns the leader with the newest term if several running servers lead.
 fn leader(ghost: &Ghost, core: ServerSet) -> Option<(ServerIdx, &GhostServer)> {
     let running = core.and(ghost.up()).iter().map(|idx| (idx, ghost.ghost_server(idx)));
     let leaders = running.filter(|(_, ghost_server)| ghost_server.view.leads());
@@ -304,7 +304,8 @@ fn leader(ghost: &Ghost, core: ServerSet) -> Option<(ServerIdx, &GhostServer)> {
 fn can_decide(ghost: &Ghost, core: ServerSet) -> bool {
     let running = core.and(ghost.up());
     let enough = |placed: IndexedConf| placed.conf.is_quorum(running);
-    // If no server of the core knows a configuration, they may wait for a server that is lost for good.
+    // If no server of the core knows a configuration, these servers may wait for a server that is lost for
+    // good.
     let is_told = running.iter().any(|idx| ghost.ghost_server(idx).log.conf().is_some());
     is_told
         && running.iter().all(|idx| {

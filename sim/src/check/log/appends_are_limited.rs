@@ -33,7 +33,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
             return None;
         }
         let most = limits.inflight;
-        violated(format_args!("{idx} waits for {open} answers of {to}, but its window is {most}"))
+        violated(format_args!("{idx} waits for {open} answers of {to}, but the window is {most}"))
     })
 }
 
@@ -46,7 +46,7 @@ mod tests {
         Response, RpcId, Term,
     };
 
-    /// n1 leads t2, and its log ends at i2.
+    /// n1 leads in t2, and the log of n1 ends at i2.
     fn leader() -> Fixture {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
@@ -88,7 +88,7 @@ mod tests {
         (2..4).for_each(|prev| send(&mut fixture, prev, 1, 1));
         fixture.expect_holds();
         send(&mut fixture, 4, 1, 1);
-        fixture.expect_violation("n1 waits for 3 answers of n2, but its window is 2");
+        fixture.expect_violation("n1 waits for 3 answers of n2, but the window is 2");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Leader Append-Only: a leader never overwrites or removes an entry of its log, and it appends only
+//! Leader Append-Only: a leader never overwrites or removes an entry of its log, and a leader appends only
 //! entries of its own term (thesis §3.5).
 //!
 //! The check is demanded whenever the log of a leader changes.

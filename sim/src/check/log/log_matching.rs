@@ -1,8 +1,8 @@
-//! Log Matching: if two logs have an entry with the same index and term, all entries before it are the
-//! same in both logs (thesis §3.5).
+//! Log Matching: if two logs have an entry with the same index and term, all entries before this entry are
+//! the same in both logs (thesis §3.5).
 //!
-//! Each log has no gap, and its terms never fall. The check is demanded whenever a server appends entries or
-//! starts.
+//! A log has no gap, and the terms in a log never fall. The check is demanded whenever a server appends
+//! entries or starts.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -38,7 +38,7 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
 }
 
 /// Compares the entries of the server between two indexes with the logs of other servers. Returns a message
-/// for the first entry that another log also has, if the two logs differ before it.
+/// for the first entry that another log also has, if the two logs differ before this entry.
 fn first_twin(ghost: &Ghost, from: Index, upto: Index) -> Option<String> {
     let (second, log) = (ghost.step.idx, &ghost.subject().log);
     (from.0..=upto.0).map(Index).find_map(|index| {
@@ -48,7 +48,7 @@ fn first_twin(ghost: &Ghost, from: Index, upto: Index) -> Option<String> {
             return None;
         }
         let (id, first) = (LogId::new(link.term, index), holder.by);
-        violated(format_args!("{first} and {second} both have {id}, but their logs before it differ"))
+        violated(format_args!("{first} and {second} both have {id}, but their logs before {id} differ"))
     })
 }
 
@@ -80,7 +80,7 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         append(&mut fixture, 2, 2);
-        fixture.expect_violation("n1 and n3 both have t2.i2, but their logs before it differ");
+        fixture.expect_violation("n1 and n3 both have t2.i2, but their logs before t2.i2 differ");
     }
 
     #[test]
@@ -90,7 +90,7 @@ mod tests {
         fixture.append(N1, vec![Payload::Barrier]);
         append(&mut fixture, 1, 2);
         append(&mut fixture, 2, 3);
-        fixture.expect_violation("n1 and n3 both have t2.i3, but their logs before it differ");
+        fixture.expect_violation("n1 and n3 both have t2.i3, but their logs before t2.i3 differ");
     }
 
     #[test]

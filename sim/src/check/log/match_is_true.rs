@@ -1,8 +1,8 @@
-//! A leader's match index of a follower is true: all entries up to it are on the follower's disk (thesis
-//! §3.5).
+//! A leader's match index of a follower is true: all entries up to this index are on the follower's disk
+//! (thesis §3.5).
 //!
-//! The check is demanded whenever a match index grows. It ignores a follower that has sent or stored a newer
-//! term, and a follower whose disk was lost.
+//! The check is demanded whenever a match index grows. The check ignores a follower that has sent or stored a
+//! newer term, and a follower whose disk was lost.
 
 use crate::check::ghost::{Facts, Follower, Ghost};
 use crate::check::{Check, violated};
@@ -38,8 +38,8 @@ fn one(ghost: &Ghost, belief: &Follower, witnessed: &mut u64) -> Option<String> 
     let (leader, term) = (ghost.step.idx, ghost.step.now.term);
     // A server that has sent a newer term may have dropped the entries. So may a server that has stored a
     // newer term and crashed before it sent anything (storm 585). A disk that was lost as a whole has no
-    // entries. A server that was removed and has a new disk may have answered before, and the
-    // leader, which counts it no more, hears it late.
+    // entries. A server that was removed and has a new disk may have answered before the removal. The leader
+    // no longer counts this server, and may receive the answer late.
     let is_member = ghost.step.now_conf.zip(ServerIdx::of(follower));
     let is_member = is_member.is_some_and(|(placed, idx)| placed.conf.members.contains(idx));
     let was_exchanged = ghost_server.new_disk_at.is_some() && !is_member;

@@ -1,5 +1,5 @@
-//! The match index that a leader records of a follower never falls. It is below the next index and within the
-//! leader's log (thesis §3.5).
+//! The match index that a leader records of a follower never falls. The match index is below the next index
+//! and within the leader's log (thesis §3.5).
 //!
 //! The check is demanded whenever a progress record changes.
 
@@ -19,12 +19,12 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
     let step = &ghost.step;
     ghost.subject().followers.iter().find_map(|now| {
-        // A server that was removed and added again, or that has moved, may have lost its disk, so its match
-        // index starts at zero.
+        // A server that was removed and added again, or that has moved, may have lost its disk, so the match
+        // index of this server starts at zero.
         let has_moved = |idx| facts.touches(Facts::CONFIGURED) && ghost.subject().moved.contains(idx);
         let member = |idx| step.was_conf.is_some_and(|it| it.conf.members.contains(idx)) && !has_moved(idx);
         let stayed = ServerIdx::of(now.node).is_some_and(member);
-        // The disk of a server may be lost, and the leader notices it.
+        // The disk of a server may be lost, and the leader notices the loss.
         let is_whole =
             |was: &&Follower| ghost.ghost_server_of(was.node).is_some_and(|it| it.lost < was.matched);
         let was = step.followers_before.iter().find(|was| stayed && was.node == now.node).filter(is_whole);

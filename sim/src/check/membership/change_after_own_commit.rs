@@ -1,8 +1,8 @@
-//! A leader changes the membership only after it has committed an entry of its own term (thesis §4.1,
+//! A leader changes the membership only after the leader has committed an entry of its own term (thesis §4.1,
 //! Ongaro 2015).
 //!
-//! The thesis does not have this rule. Its author, Diego Ongaro, published the rule in 2015. The check is
-//! demanded whenever a leader appends a configuration.
+//! The thesis does not have this rule. The author of the thesis, Diego Ongaro, published the rule in 2015.
+//! The check is demanded whenever a leader appends a configuration.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

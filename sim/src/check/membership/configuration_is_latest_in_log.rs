@@ -1,5 +1,5 @@
-//! A server uses the latest configuration in its log, committed or not, or the configuration of its
-//! snapshot if the log has none (thesis §4.1).
+//! A server uses the latest configuration in its log, committed or not, or the configuration of its snapshot
+//! if the log has no configuration (thesis §4.1).
 //!
 //! The check is demanded whenever the log or the configuration of a server changes.
 

@@ -1,5 +1,6 @@
-//! A leader adds or removes one voter at a time, or enters a joint configuration. It leaves a joint
-//! configuration only after it is committed, and only for its new voters (thesis §4.1, §4.3).
+//! A leader adds or removes one voter at a time, or enters a joint configuration. A leader leaves a joint
+//! configuration only after this configuration is committed, and only for the new voters of this
+//! configuration (thesis §4.1, §4.3).
 //!
 //! The check is demanded whenever a leader appends a configuration.
 
@@ -13,8 +14,8 @@ pub(crate) const CHECK: Check =
         .needing(Parts::ROLE.or(Parts::COMMIT).or(Parts::LOG));
 
 const MANY_VOTERS: &str = "more than one voter changed";
-const OTHER_OLD: &str = "the old voters differ from the previous configuration";
-const OTHER_NEW: &str = "the new voters differ from the joint configuration";
+const OTHER_OLD: &str = "the old voters are not the voters of the previous configuration";
+const OTHER_NEW: &str = "the voters are not the new voters of the joint configuration";
 const LEFT_EARLY: &str = "the joint configuration was not committed";
 const JOINT_TWICE: &str = "one joint configuration follows another";
 

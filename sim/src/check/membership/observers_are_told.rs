@@ -1,8 +1,9 @@
-//! The observers of a server know the members of its latest configuration and the leader that it follows,
-//! with their addresses (HashiCorp Raft's `PeerObservation` and `LeaderObservation`).
+//! The observers of a server know the members of the server's latest configuration and the leader that the
+//! server follows, with their addresses (HashiCorp Raft's `PeerObservation` and `LeaderObservation`).
 //!
 //! The check is demanded when a server uses another configuration, follows another leader, or reports a
-//! leader to its observers. The real node sends its messages to the addresses that it learns in this way.
+//! leader to its observers. The real node is such an observer, and sends messages to the addresses that it
+//! learns.
 
 use crate::check::ghost::{Facts, Ghost, GhostServer};
 use crate::check::{Check, violated};
@@ -60,7 +61,7 @@ mod tests {
     use crate::check::fixture::{Fixture, N1, N2, N3};
     use wavetank_raft::{Action, Entry, Event, Index, Leader, LogOp, Member, Observed, Payload, Term};
 
-    /// n1 leads, its observers know the first configuration and this leader, and it appends another
+    /// n1 leads, its observers know the first configuration and this leader, and n1 appends another
     /// configuration, in which n3 has moved.
     fn moved(told: Vec<Observed>) -> Option<String> {
         let mut fixture = Fixture::three(&CHECK);

@@ -1,6 +1,6 @@
-//! A leader sends a few heartbeats to a server that it has removed. If the server has the entry that removes
-//! it, the leader also tells it that this entry is committed (thesis §4.2.3). A server that knows of its
-//! removal does not campaign.
+//! A leader sends a few heartbeats to a server that it has removed. If the removed server has the entry of
+//! the removal, the leader also tells the server that this entry is committed (thesis §4.2.3). A server that
+//! knows of its removal does not campaign.
 //!
 //! The check is demanded at the first deadline of a leader after a removal was committed and the time for
 //! several heartbeats has passed.
@@ -29,7 +29,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
     if removal.messages == 0 {
         return violated(format_args!(
-            "{idx} removed {node} at {at}, but has sent it no heartbeat since then"
+            "{idx} removed {node} at {at}, but has sent {node} no heartbeat since then"
         ));
     }
     // A commit index comes with an entry that both logs still have. The removed server may have lost its disk.
@@ -40,7 +40,9 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if removal.is_told || !knows {
         return None;
     }
-    violated(format_args!("{idx} removed {node} at {at}, but has not told it that the removal is committed"))
+    violated(format_args!(
+        "{idx} removed {node} at {at}, but has not told {node} that the removal is committed"
+    ))
 }
 
 #[cfg(test)]
@@ -88,7 +90,7 @@ mod tests {
     fn a_server_that_gets_nothing_is_not_told() {
         let mut fixture = removed();
         heartbeat(&mut fixture, 61, None);
-        fixture.expect_violation("n1 removed n3 at i3, but has sent it no heartbeat since then");
+        fixture.expect_violation("n1 removed n3 at i3, but has sent n3 no heartbeat since then");
     }
 
     #[test]
@@ -106,7 +108,7 @@ mod tests {
         };
         told(3, false).expect_holds();
         told(2, false)
-            .expect_violation("n1 removed n3 at i3, but has not told it that the removal is committed");
+            .expect_violation("n1 removed n3 at i3, but has not told n3 that the removal is committed");
         told(2, true).expect_holds();
     }
 }

@@ -2,7 +2,7 @@
 //! leader gives up the staging only after the configured number of rounds (thesis §4.2.1).
 //!
 //! A round ends when the server has all entries that the leader had at the start of the round. The check is
-//! demanded whenever a leader makes a staged server a voter or gives up its staging.
+//! demanded whenever a leader makes a staged server a voter or gives up the staging.
 
 use crate::check::ghost::{Facts, Ghost, StagingEnd};
 use crate::check::{Check, violated};
@@ -28,7 +28,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
             violated(format_args!("{idx} made {node} a voter, but {node} had not caught up within a round"))
         }
         StagingEnd::TooSlow if took < most => violated(format_args!(
-            "{idx} gave up the staging of {node} after {took}, but its rounds may take {most}"
+            "{idx} gave up the staging of {node} after {took}, but the rounds of {node} may take {most}"
         )),
         StagingEnd::Promoted | StagingEnd::TooSlow => None,
     }
@@ -52,7 +52,7 @@ mod tests {
         fixture.step(N1, event, |_| {}, vec![write]);
     }
 
-    /// n1 has added n4 as a non-voter at i3, and its round began at time 0. The log ends at i3.
+    /// n1 has added n4 as a non-voter at i3, and the round of n4 began at time 0. The log ends at i3.
     fn staging() -> Fixture {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);

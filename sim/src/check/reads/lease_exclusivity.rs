@@ -1,5 +1,5 @@
-//! When a leader answers a read under its lease, no newer term has had a leader, and the leader knows all
-//! committed entries (thesis §6.4.1).
+//! When a leader answers a read under its lease, no newer term has had a leader, and the answering leader
+//! knows all committed entries (thesis §6.4.1).
 //!
 //! The check is demanded at every read under a lease, in runs whose clocks keep the bound that leases
 //! assume.

@@ -1,4 +1,4 @@
-//! A server confirms that it leads only if no newer term had a leader when the confirmation was requested
+//! A server confirms its leadership only if no newer term had a leader when the confirmation was requested
 //! (thesis §6.4).
 //!
 //! The check is demanded at every confirmation and every read without a lease. A server that has entered the newer
@@ -22,9 +22,8 @@ pub(crate) fn is_outdated(asked: &PendingRead) -> bool {
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let idx = ghost.step.idx;
     // `lease_exclusivity` judges reads under a lease.
-    let has_moved_on = |allowed: &AllowedRead| {
-        allowed.index.is_some() && allowed.asked.led <= ghost.step.now.term
-    };
+    let has_moved_on =
+        |allowed: &AllowedRead| allowed.index.is_some() && allowed.asked.led <= ghost.step.now.term;
     let by_itself = ghost.step.allowed.iter().filter(|allowed| !has_moved_on(allowed));
     by_itself.map(|allowed| &allowed.asked).filter(|asked| !asked.leased).find_map(|asked| {
         *witnessed += 1;

@@ -1,5 +1,5 @@
-//! If the state machine of a server fails to load a snapshot, the server stops and hands it no more entries
-//! (thesis §5.1). The state is lost, so later entries would be applied to a wrong state.
+//! If the state machine of a server fails to load a snapshot, the server stops and hands this state machine
+//! no more entries (thesis §5.1). The state is lost, so later entries would be applied to a wrong state.
 //!
 //! The check is demanded whenever a load of a snapshot fails while the server runs.
 

@@ -35,7 +35,7 @@ mod tests {
     use std::sync::Arc;
     use wavetank_raft::{Event, LogId, LogOp, Term};
 
-    /// n1 has entries up to i4 and takes a snapshot of them all. One entry may stay.
+    /// n1 has entries up to i4 and takes a snapshot of all these entries. One entry may stay in the log.
     fn after_snapshot(compacted: Option<u64>) -> Fixture {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);

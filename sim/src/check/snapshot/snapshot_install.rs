@@ -1,8 +1,8 @@
-//! An installed snapshot replaces only the log prefix that it covers. It does not change the vote, and it
-//! never lowers the applied index (thesis §5.1, figure 5.3).
+//! An installed snapshot replaces only the log prefix that the snapshot covers. The installation does not
+//! change the vote, and never lowers the applied index (thesis §5.1, figure 5.3).
 //!
-//! A newer snapshot is never replaced by an older one. The check is demanded at every change of a snapshot
-//! and at every compaction.
+//! An older snapshot never replaces a newer snapshot. The check is demanded at every change of a snapshot and
+//! at every compaction.
 
 use crate::check::ghost::{DiscardedLog, Facts, Ghost};
 use crate::check::{Check, violated, vote_record};
@@ -54,7 +54,7 @@ fn installed(ghost: &Ghost) -> Option<String> {
     let follows = base.index <= snapshot.index && snapshot.index <= last.index;
     if !follows || !log.has(snapshot) {
         return violated(format_args!(
-            "{idx} installed a snapshot up to {snapshot}, but its log begins after {base} and ends at {last}"
+            "{idx} installed a snapshot up to {snapshot}, but the log of {idx} begins after {base} and ends at {last}"
         ));
     }
     let (was, now) = (step.was.applied, step.now.applied);
@@ -118,7 +118,7 @@ mod tests {
         let mut wrong = fixture();
         wrong.install(N3, snapshot, LogOp::Compact(Index(3)), |scripted| at(scripted, snapshot));
         wrong.expect_violation(
-            "n3 installed a snapshot up to t3.i3, but its log begins after t2.i3 and ends at t2.i4",
+            "n3 installed a snapshot up to t3.i3, but the log of n3 begins after t2.i3 and ends at t2.i4",
         );
     }
 

@@ -1,5 +1,4 @@
-//! A snapshot holds a committed prefix of the log, and the configuration that was in force at its end
-//! (thesis §5.1).
+//! A snapshot holds a committed prefix of the log, and the latest configuration of this prefix (thesis §5.1).
 //!
 //! The check is demanded whenever a server takes or installs a snapshot.
 
@@ -31,10 +30,10 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     match ghost.history.conf_at(last.index) {
         Some(was) if was == says => None,
         Some(was) => violated(format_args!(
-            "{idx} has a snapshot up to {last} with configuration {says}, but configuration {was} was in force"
+            "{idx} has a snapshot up to {last} with configuration {says}, but {was} is committed"
         )),
         None => violated(format_args!(
-            "{idx} has a snapshot up to {last} with configuration {says}, but no configuration was in force"
+            "{idx} has a snapshot up to {last} with configuration {says}, but no configuration is committed"
         )),
     }
 }
@@ -107,7 +106,7 @@ mod tests {
         let mut fixture = fixture();
         capture(&mut fixture, LogId::new(Term(2), Index(2)), &[N1, N2], 3);
         fixture.expect_violation(
-            "n1 has a snapshot up to t2.i2 with configuration n1 n2 at i3, but configuration n1 n2 n3 at i1 was in force",
+            "n1 has a snapshot up to t2.i2 with configuration n1 n2 at i3, but n1 n2 n3 at i1 is committed",
         );
     }
 }

@@ -1,5 +1,5 @@
-//! A vote, an acknowledged entry and an acknowledged snapshot are on the disk before the message that
-//! promises them is sent (thesis §3.8).
+//! A vote, an acknowledged entry and an acknowledged snapshot are on the disk before the server sends the
+//! message with this promise (thesis §3.8).
 //!
 //! The check is demanded whenever a server sends such a message.
 
@@ -41,7 +41,7 @@ fn is_borne_out(idx: ServerIdx, promise: &Promise, ghost_server: &GhostServer) -
         Promise::SnapshotAck { term, upto } => {
             term <= hard.term && (ghost_server.disk_covers(upto.index) || ghost_server.disk_has(upto))
         }
-        // The sender of these messages may forget them in a crash.
+        // The sender of such a message may forget the message in a crash.
         Promise::PreGrant { .. } | Promise::TimeoutNow { .. } => true,
     }
 }
@@ -51,7 +51,7 @@ fn early(idx: ServerIdx, promise: &Promise, ghost_server: &GhostServer) -> Optio
     let record = vote_record(ghost_server.disk.hard);
     let (last, snapshot) = (ghost_server.disk.log.last(), ghost_server.disk.snapshot);
     violated(format_args!(
-        "{idx} {promise}, but its disk has {record}, a log up to {last}, and a snapshot up to {snapshot}"
+        "{idx} {promise}, but the disk of {idx} has {record}, a log up to {last}, and a snapshot up to {snapshot}"
     ))
 }
 
@@ -76,8 +76,7 @@ mod tests {
         let write = fixture.write(Some(hard), LogOp::Keep);
         let grant = fixture.granting(N1, RpcId(1), 2);
         fixture.step(N2, &Event::Timer, |_| {}, vec![write, grant]);
-        fixture
-            .expect_violation("n2 voted for n1 in t2, but its disk has t1 without a vote, a log up to t1.i1");
+        fixture.expect_violation("n2 voted for n1 in t2, but the disk of n2 has t1 without a vote");
     }
 
     #[test]
@@ -88,7 +87,7 @@ mod tests {
             Request::RequestVote(RequestVote { term: Term(2), last_log, leadership_transfer: false });
         let send = wavetank_raft::Action::Send { to: N2.node(), rpc: RpcId(1), request };
         fixture.step(N1, &Event::Timer, |scripted| scripted.view.term = Term(2), vec![send]);
-        fixture.expect_violation("n1 asked for votes in t2, but its disk has t1");
+        fixture.expect_violation("n1 asked for votes in t2, but the disk of n1 has t1");
     }
 
     #[test]
@@ -99,7 +98,7 @@ mod tests {
         let yes = fixture.acknowledgement(N1, N2, rpc);
         fixture.step(N2, &Event::Persisted(Token(0)), |_| {}, vec![yes]);
         fixture.expect_violation(
-            "n2 acknowledged t2.i2 in t2, but its disk has t2 with a vote for n1, a log up to t1.i1",
+            "n2 acknowledged t2.i2 in t2, but the disk of n2 has t2 with a vote for n1, a log up to t1.i1",
         );
     }
 
@@ -113,7 +112,7 @@ mod tests {
         let rpc = fixture.deliver(N1, N2, 2);
         let yes = fixture.acknowledgement(N1, N2, rpc);
         fixture.step(N2, &Event::Persisted(Token(0)), |_| {}, vec![yes]);
-        fixture.expect_violation("n2 acknowledged t2.i2 in t2, but its disk has t1");
+        fixture.expect_violation("n2 acknowledged t2.i2 in t2, but the disk of n2 has t1");
     }
 
     #[test]

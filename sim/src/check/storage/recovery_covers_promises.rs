@@ -1,5 +1,5 @@
-//! A restarted server still has everything that it promised to keep: its term, its vote, and the committed
-//! entries that it acknowledged (thesis §3.8).
+//! A restarted server still has everything that the server promised to keep: the term, the vote, and the
+//! committed entries that the server acknowledged (thesis §3.8).
 //!
 //! The check is demanded at every restart of a server that keeps its disk.
 
@@ -45,7 +45,7 @@ fn committed_and_kept(ghost: &Ghost) -> Index {
     let kept = &ghost.step.recovered.kept.log;
     let committed = ghost.history.committed_before(ghost.subject().announced_term.next());
     let index = committed.min(kept.last().index);
-    // If the entry there differs from the committed entry, the disk held none of the committed log.
+    // If the entry there differs from the committed entry, the disk held no part of the committed log.
     let has = ghost.history.link(index).is_some_and(|link| kept.link(index) == Some(link));
     if has { index } else { Index::ZERO }
 }
@@ -84,7 +84,7 @@ mod tests {
         fixture.expect_violation("n3 restarts at t1, but it has sent t2");
     }
 
-    /// n2 has the committed entry t2.i2 and the uncommitted entry t2.i3. It restarts with fewer entries.
+    /// n2 has the committed entry t2.i2 and the uncommitted entry t2.i3. n2 restarts with fewer entries.
     fn fixture(kept: usize, snapshot: Option<Arc<SnapshotMeta>>) -> Fixture {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);

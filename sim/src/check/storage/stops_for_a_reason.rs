@@ -1,6 +1,6 @@
 //! A server stops only after a shutdown call, a committed removal, a disk fault, or a failed load of a
-//! snapshot. It refuses to start only after a fault of its disk or of its state machine (thesis §4.2.2, §3.8,
-//! §5.1).
+//! snapshot. A server refuses to start only after a fault of its disk or of its state machine (thesis §4.2.2,
+//! §3.8, §5.1).
 //!
 //! The check is demanded whenever a server stops itself or refuses to start.
 

@@ -1,7 +1,7 @@
 //! A restarted server has all data that was durable on its disk before the crash (thesis §3.8).
 //!
-//! Only data that was never reported as durable may be missing. A server that finds less must refuse to
-//! start. The check is demanded at every restart of a server that keeps its disk.
+//! Only data that was never reported as durable may be missing. A server that does not find all other data
+//! must refuse to start. The check is demanded at every restart of a server that keeps its disk.
 
 use crate::check::ghost::{Facts, Ghost, RecoveredState};
 use crate::check::{Check, violated, vote_record};

@@ -44,7 +44,7 @@ pub struct Completion {
     pub at: Time,
     /// The position of the operation's end in the order of all beginnings and ends of operations.
     pub order: u64,
-    /// The outcome, as far as the client knows it.
+    /// The outcome, as far as the client knows the outcome.
     pub ending: OperationEnd,
     /// The answer, if the operation succeeded.
     pub answer: Option<OperationAnswer>,
@@ -128,7 +128,7 @@ impl From<Reply> for ReplyMeaning {
             Reply::Answered(Ok(Answer::Applied { index, response })) => {
                 Self::Answered(OperationAnswer::Applied(index, response))
             }
-            // Another kind of answer is wrong for a command. A check has already reported it.
+            // Another kind of answer is wrong for a command. A check has already reported such an answer.
             Reply::Answered(Ok(_)) | Reply::Broken => Self::Unknown,
             Reply::Value(Ok(value)) => Self::Answered(OperationAnswer::Got(value)),
             Reply::Answered(Err(

@@ -1,8 +1,8 @@
 //! The checks of client answers. Each file holds one property.
 //!
-//! The checks see operations and applied commands. They do not see terms, votes or logs. Therefore they can
-//! judge any replicated store. They compare the answers with their own reference store, `Record`, and not
-//! with the store under test.
+//! The checks see operations and applied commands. The checks do not see terms, votes or logs. Therefore the
+//! checks can judge any replicated store. The checks compare the answers with their own reference store,
+//! `Record`, and not with the store under test.
 
 mod acked_writes;
 mod exactly_once;
@@ -64,7 +64,7 @@ enum ClientEvent<'a> {
 }
 
 impl<'a> ClientEvent<'a> {
-    /// The operation of the event, if it ended with success.
+    /// The operation of the event, if the operation ended with success.
     fn done(&self) -> Option<&'a KvOperation> {
         match self {
             Self::Returned(operation) => {
@@ -92,7 +92,7 @@ fn violated(what: impl FnOnce() -> String) -> ClientVerdict {
 /// A property of what clients see.
 trait ClientCheck: fmt::Debug {
     /// Judges an event. The record already includes the event, except that an operation that has just
-    /// returned is still open in it.
+    /// returned is still open in the record.
     fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> ClientVerdict;
 
     /// Judges the end of the run. Returns a message if the property did not hold.
@@ -191,7 +191,7 @@ impl ClientJudges {
         let bytes = match &entry.payload {
             Payload::Command(bytes) => Some(bytes),
             Payload::Extended(both) => Some(&both.data),
-            // The store accepts this backup only if it changes no key.
+            // The store accepts this backup only if the backup changes no key.
             Payload::Restore(state) if image::is_backup(state) => None,
             Payload::Restore(_) => {
                 self.is_replaced = true;
@@ -289,7 +289,7 @@ impl Promises {
         match want {
             Want::Apply(_) | Want::ApplyLog { .. } | Want::Read(ReadPath::Index, _) => true,
             Want::Read(ReadPath::Lease, _) => self.leases_hold,
-            // The leader confirmed that it leads, but its state machine may be behind.
+            // The leader confirmed that it leads, but the leader's state machine may be behind.
             Want::Read(ReadPath::Verify, _) | Want::Stale(_) => false,
         }
     }

@@ -96,8 +96,8 @@ impl KvState {
         response.encode()
     }
 
-    /// Executes a command and returns the answer. If the session has executed the command before, returns
-    /// only the stored answer (thesis §6.3).
+    /// Executes a command and returns the answer. Only returns the stored answer if the session has executed
+    /// the command before (thesis §6.3).
     fn once(&mut self, index: Index, command: &Command<'_>) -> Response {
         let last = self.sessions.get(&command.session).copied();
         if let Some(last) = last.filter(|last| command.sequence <= last.sequence) {

@@ -5,9 +5,10 @@
 //! all remaining bytes.
 
 use super::state::Hash;
+use std::fmt;
 use wavetank_raft::{Data, Index};
 
-/// A command, borrowed from its bytes.
+/// A command, borrowed from the bytes of the command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Command<'a> {
     /// The session to which the command belongs.
@@ -62,7 +63,7 @@ pub enum CommandOutcome {
     Malformed,
 }
 
-/// The answer to a read, borrowed from its bytes.
+/// The answer to a read, borrowed from the bytes of the answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Got<'a> {
     /// The index of the last applied command.
@@ -116,6 +117,30 @@ impl<'a> Command<'a> {
         };
         Some(Self { session, sequence, key, verb })
     }
+}
+
+/// Prints the command with its session and its sequence number, for example `put k4 = "v2" (s1.4)`.
+impl fmt::Display for Command<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { session, sequence, key, verb } = *self;
+        match verb {
+            Verb::Put(value) => write!(f, "put k{key} = {}", quoted(value))?,
+            Verb::Append(value) => write!(f, "append k{key} + {}", quoted(value))?,
+            Verb::Cas { expected, new } => write!(f, "cas k{key} {} -> {}", quoted(expected), quoted(new))?,
+            Verb::Delete => write!(f, "delete k{key}")?,
+        }
+        write!(f, " (s{session}.{sequence})")
+    }
+}
+
+pub(super) fn quoted(value: &[u8]) -> String {
+    format!("\"{}\"", value.escape_ascii())
+}
+
+/// Returns a command as text, for traces; `None` if the bytes are not a command.
+#[must_use]
+pub fn command_text(bytes: &[u8]) -> Option<String> {
+    Command::decode(bytes).map(|command| command.to_string())
 }
 
 /// The bit in the first byte of a command that tells whether the command has extensions.

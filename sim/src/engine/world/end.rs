@@ -56,7 +56,7 @@ pub enum Unsettled {
     Behind {
         /// The member that has not applied all entries.
         idx: ServerIdx,
-        /// The index of the last entry that the member has applied; `None` if it does not run.
+        /// The index of the last entry that the member has applied; `None` if the member does not run.
         applied: Option<Index>,
         /// The index of the leader's last entry.
         last: Index,
@@ -64,7 +64,7 @@ pub enum Unsettled {
 }
 
 impl Unsettled {
-    /// The name of the check that demands of a healed core that it settles.
+    /// The name of the check which demands that a healed core settles.
     pub(crate) const CHECK: &'static str = "agreement";
     /// The parts of a server that the check reads. Where a subject does not show them, only calls and clients
     /// are judged.
@@ -139,24 +139,24 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.recorder.on_observation(ObservationKind::Healed { core });
     }
 
-    /// Stops the clients: they begin no more operations.
+    /// Stops the clients: the clients begin no more operations.
     pub fn stop_clients(&mut self) {
         self.note(|| Choice::Rest);
         self.workload.stop();
         self.pending.put(self.recorder.now, SimEvent::Clients);
     }
 
-    /// Tests whether the servers of a core agree: one of them leads, no client waits, and every member has
-    /// applied the leader's last entry.
+    /// Tests whether the servers of a core agree: a server of the core leads, no client waits, and every
+    /// member has applied the leader's last entry.
     ///
     /// # Errors
-    /// Returns the reason why they do not agree.
+    /// Returns the reason why the servers do not agree.
     pub fn converged(&self, core: ServerSet) -> Result<(), String> {
         self.unsettled(core).map_or(Ok(()), |why| Err(why.to_string()))
     }
 
     /// Returns the first reason why the servers of a core do not agree (see [`World::converged`]). Returns
-    /// `None` if they agree.
+    /// `None` if the servers agree.
     #[must_use]
     pub fn unsettled(&self, core: ServerSet) -> Option<Unsettled> {
         let leader = self.leader_among(core.and(self.awake));
@@ -216,12 +216,12 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 
     /// True if some running server of the core can win an election with its log: the servers of the core
-    /// whose logs are at most as up to date are a quorum of its configuration (thesis §3.6.1).
+    /// whose logs are at most as up to date are a quorum of this server's configuration (thesis §3.6.1).
     ///
     /// This can be false although the core is a quorum of every configuration. For example, server A has an
-    /// uncommitted entry that makes B a voter. B has entries of a later leader, which is now down, from its
-    /// time as a non-voter. A needs the vote of B, but the log of B is more up to date, and B may not
-    /// campaign. A server that has not caught up may not campaign either (docs/names.md).
+    /// uncommitted entry that makes B a voter. While B was a non-voter, B received entries of a later leader,
+    /// which is now down. A needs the vote of B, but the log of B is more up to date, and B may not campaign.
+    /// A server that has not caught up may not campaign either (docs/names.md).
     #[must_use]
     pub fn has_winning_log(&self, core: ServerSet) -> bool {
         let up = core.and(self.awake);
@@ -272,8 +272,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
             && self.disks_are_viable(is_quorum)
     }
 
-    /// Returns the messages that have not arrived. They include the messages that the network holds and the
-    /// messages that wait for a paused server.
+    /// Returns the messages that have not arrived. The result includes the messages that the network holds
+    /// back and the messages that wait for a paused server.
     fn in_flight(&self) -> impl Iterator<Item = &Envelope<S::Protocol>> {
         let paused = |idx: ServerIdx| self.process(idx)?.waiting.as_ref();
         let waiting = self.all().iter().filter_map(paused).flatten();
@@ -285,8 +285,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.held.iter().map(|(_, envelope)| envelope).chain(arriving.filter(move |it| !is_lost(it)))
     }
 
-    /// Returns the configurations that the receiver of this message may enter. The sender may have lost them
-    /// in a crash. A running server ignores a message of an older term, and keeps its committed entries.
+    /// Returns the configurations that the receiver of this message may enter. The sender may have lost these
+    /// configurations in a crash. A running server ignores a message of an older term, and keeps its
+    /// committed entries.
     fn may_bring<'a>(&self, envelope: &'a Envelope<S::Protocol>) -> Vec<&'a Configuration> {
         let Message::Request(request) = &envelope.message else { return Vec::new() };
         let view = self.view_of(envelope.to);
@@ -307,8 +308,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.all().iter().filter_map(of).flatten().collect()
     }
 
-    /// Tests the configurations on the disks. The last configuration of each log must pass the test. If it
-    /// may be uncommitted, the configuration before it must pass the test too.
+    /// Tests the configurations on the disks. The last configuration of each log must pass the test. If this
+    /// configuration may be uncommitted, the configuration before must pass the test too.
     fn disks_are_viable(&self, is_quorum: impl Fn(&Configuration) -> bool) -> bool {
         let commit = self.all().iter().filter_map(|idx| self.view_of(idx).commit).max();
         self.hosts.iter().all(|host| {

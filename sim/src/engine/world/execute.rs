@@ -76,7 +76,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// True if a request of `from` to `to` finds its receiver. Another server at this address refuses the
+    /// True if a request from `from` to `to` finds its receiver. Another server at this address refuses the
     /// request, because a request names its receiver. After all faults have ended, a name service finds the
     /// server even if the operator has not corrected its address. Then the address book must only agree with
     /// the latest configuration.
@@ -113,8 +113,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Handles the end of the running disk jobs and begins the next jobs. The server gets one report for a
-    /// group of writes, when the whole group is durable.
+    /// Handles the end of the running disk jobs and begins the next jobs. The server gets one report for all
+    /// writes of a sync, when all these writes are durable.
     pub(super) fn on_disk(&mut self, idx: ServerIdx, incarnation: u32) {
         let host = &mut self.hosts[idx.at()];
         if host.incarnation != incarnation {
@@ -150,7 +150,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
                 }
             }
         }
-        // The next jobs begin before the server is told, so the jobs that it adds now wait behind them.
+        // The next jobs begin before the server gets the report, so the jobs that the server adds now wait
+        // behind these jobs.
         if let Some(takes) = host.disk.start() {
             self.pending.put(self.recorder.now + takes, SimEvent::Disk(idx, incarnation));
         }
@@ -177,7 +178,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Delivers a result that waited for its server.
+    /// Delivers a result that waited for a server.
     pub(super) fn hear(&mut self, idx: ServerIdx, event: EventOf<S>) {
         if self.process(idx).is_some() {
             self.note(|| Choice::Hear(idx, ticket_of(&event)));
@@ -201,7 +202,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    fn begin_work(&mut self, idx: ServerIdx) {
+    pub(super) fn begin_work(&mut self, idx: ServerIdx) {
         let host = &mut self.hosts[idx.at()];
         let Some(work) = host.process.as_ref().and_then(|process| process.work.front()) else { return };
         let takes = host.times.takes(self.recorder.now, work);

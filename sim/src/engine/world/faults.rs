@@ -1,4 +1,5 @@
-//! Operations on the servers, links, disks and clocks of a world. The nemesis and stories use them.
+//! Operations on the servers, links, disks and clocks of a world. The nemesis and stories use these
+//! operations.
 
 use super::World;
 use crate::disk::fault::{Damage, DiskFault, MachineFault};
@@ -25,13 +26,14 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         Some(&self.process(idx)?.server)
     }
 
-    /// The view of a server. It shows nothing while the server is down.
+    /// The view of a server. The view shows nothing while the server is down.
     pub(super) fn view_of(&self, idx: ServerIdx) -> View {
         self.process(idx).map_or(View::NOTHING, |process| process.server.view())
     }
 
-    /// The configuration that a server shows, with its index. `None` while the server is down or knows none.
-    /// A server that cannot show one is taken for a member of the first configuration.
+    /// The configuration that a server shows, with its index. `None` while the server is down or knows no
+    /// configuration. A server that cannot show a configuration is taken for a member of the first
+    /// configuration.
     pub(crate) fn configuration(&self, idx: ServerIdx) -> Option<(Index, &Arc<Configuration>)> {
         self.process(idx)?.server.configuration().unwrap_or(Some((Index(1), &self.first)))
     }
@@ -114,7 +116,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.schedule_timer(idx);
     }
 
-    /// Handles a server that refused to start from its disk. Its supervisor tries again later.
+    /// Handles a server that refused to start from its disk. The supervisor of the server tries again later.
     fn refuse_to_start(&mut self, idx: ServerIdx, error: &StoreError) {
         self.recorder.on_observation(ObservationKind::Refused { idx, error });
         self.trace("refuse", idx);
@@ -177,7 +179,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         damaged.fold(self.lost, ServerSet::with)
     }
 
-    /// Pauses a server: it handles no events while virtual time passes. Does nothing if the server is
+    /// Pauses a server: the server handles no events while virtual time passes. Does nothing if the server is
     /// down.
     pub fn pause(&mut self, idx: ServerIdx) {
         if let Some(process) = &mut self.hosts[idx.at()].process
@@ -265,7 +267,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.hosts[idx.at()].disk.set_plan(self.plan.seed, idx, disks);
     }
 
-    /// Stalls a server's state machine: it begins no work for `lasts` microseconds.
+    /// Stalls a server's state machine: the state machine begins no work for `lasts` microseconds.
     pub fn stall_machine(&mut self, idx: ServerIdx, lasts: Span) {
         self.hosts[idx.at()].times.hold(self.recorder.now + lasts);
     }
@@ -338,7 +340,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     pub(super) fn on_bootstrap(&mut self) {
         const AGAIN: Span = Span::ms(500);
         let first = ServerIdx(0);
-        // With a new disk it has no configuration either, but then it founds nothing.
+        // A first server with a new disk has no configuration either, but such a server must not bootstrap
+        // the cluster.
         let shown = self.process(first).map(|process| process.server.configuration());
         let cannot_show = shown.is_some_and(|shown| shown.is_none());
         if shown.flatten().flatten().is_some() || self.renewed.contains(first) {

@@ -98,7 +98,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Executes an act of an operator: calls of servers, and moves of servers to other addresses.
+    /// Executes an act of an operator: calls to servers, and moves of servers to other addresses.
     fn do_as_operator(&mut self, act: Act) {
         match act {
             Act::Call(idx, call) => {
@@ -163,7 +163,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Returns the servers that may be lost or damaged under the plan's budget, one of them at a time.
+    /// Returns the servers that may be lost or damaged under the plan's budget, if only one server is lost or
+    /// damaged at a time.
     fn expendable(&self) -> ServerSet {
         let whole = self.all().minus(self.lost_or_damaged());
         match self.plan.nemesis.budget {
@@ -173,8 +174,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 
     /// Returns the removed servers whose removal is known to every other server. The newest configurations of
-    /// the other servers, in memory and on disk, do not contain the removed server, and the leader does not call
-    /// it any more (docs/names.md).
+    /// the other servers, in memory and on disk, do not contain the removed server, and the leader does not
+    /// call the removed server any more (docs/names.md).
     pub(super) fn removed(&self) -> ServerSet {
         let Some(leader) = self.leader() else { return ServerSet::NONE };
         let whole = self.all().minus(self.lost);
@@ -189,8 +190,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
             !running.is_some_and(|(_, members)| names(members))
                 && !stored.first().is_some_and(|(_, members)| names(members))
         };
-        // The leader calls a removed server for a while, with positions from before the removal. Another subject
-        // does not show the servers that it calls.
+        // The leader calls a removed server for a while, with positions from before the removal. Another
+        // subject does not show the servers that its leader calls.
         let calls = self.server(leader).and_then(S::server).map(Server::node);
         let is_called = |idx: ServerIdx| {
             calls.is_some_and(|leader| leader.followers().any(|(peer, _)| peer == idx.node()))
@@ -202,14 +203,14 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         whole.iter().filter(is_removed).collect()
     }
 
-    /// Returns the servers that got a new disk and have stored no configuration on it.
+    /// Returns the servers that got a new disk and have stored no configuration on this disk.
     fn with_blank_new_disks(&self) -> ServerSet {
         let is_blank = |idx: &ServerIdx| self.hosts[idx.at()].disk.memberships().is_empty();
         self.renewed.iter().filter(is_blank).collect()
     }
 
     /// True if a server lost its disk and knows no configuration. A bootstrap of this server would begin a
-    /// second cluster with the same servers, and no protocol can distinguish it from the first cluster.
+    /// second cluster with the same servers, and no protocol can distinguish the two clusters.
     fn has_forgotten(&self, idx: ServerIdx) -> bool {
         let knows = self.configuration(idx).is_some();
         self.hosts[idx.at()].disk.was_wiped() && !knows

@@ -18,13 +18,14 @@ pub(crate) enum SimEvent<P: Protocol> {
     Arrive(Envelope<P>),
     /// A held message is due. The number is that of the message.
     ReleaseHeld(u64),
-    /// The running jobs of a disk are done. The event is stale if the server has restarted since.
+    /// The running jobs of a disk are done. The event is stale if the server has restarted in the meantime.
     Disk(ServerIdx, u32),
-    /// The late result of a disk read arrives. The event is stale if the server has restarted since.
+    /// The late result of a disk read arrives. The event is stale if the server has restarted in the
+    /// meantime.
     Deliver(ServerIdx, u32, EventIn<P>),
-    /// The work of a state machine is done. The event is stale if the server has restarted since.
+    /// The work of a state machine is done. The event is stale if the server has restarted in the meantime.
     Machine(ServerIdx, u32),
-    /// A server takes its batch of commands. The event is stale if the server has restarted since.
+    /// A server takes its batch of commands. The event is stale if the server has restarted in the meantime.
     Batch(ServerIdx, u32),
     /// A request of a client reaches a server.
     Ask(Ask),
@@ -32,7 +33,7 @@ pub(crate) enum SimEvent<P: Protocol> {
     Reply(RequestId, Reply),
     /// The deadline of the clients may have passed.
     Clients,
-    /// The cluster is bootstrapped, if it has no configuration yet.
+    /// The cluster is bootstrapped, if the first server has no configuration yet.
     Bootstrap,
     /// The nemesis injects a fault of this kind.
     Act(Scheduled),
@@ -76,8 +77,8 @@ impl<P: Protocol> Message<P> {
         }
     }
 
-    /// Encodes the message, flips bits of it and decodes it. Returns the decoded message. If decoding fails,
-    /// returns the original message as an error.
+    /// Encodes the message, flips bits, and decodes the bytes. Returns the decoded message. Returns the
+    /// original message as an error if decoding fails.
     pub(crate) fn flipped(self, word: u64) -> Result<Self, Self> {
         Checksummed::of(&self).flipped(word).open().map_err(|_| self)
     }

@@ -22,7 +22,7 @@ pub(crate) struct StepState {
 }
 
 impl StepState {
-    /// The state that a server shows. A part that it does not show never changes.
+    /// The state that a server shows. A part that the server does not show never changes.
     #[inline]
     pub(crate) fn of(view: &View) -> Self {
         Self {
@@ -50,7 +50,7 @@ impl StepState {
 }
 
 impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
-    /// Delivers an event to a server if it runs, and executes the resulting actions.
+    /// Delivers an event to a server if the server runs, and executes the resulting actions.
     pub(super) fn deliver(&mut self, idx: ServerIdx, event: EventOf<S>) {
         let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
@@ -113,7 +113,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 
     /// Schedules the server's deadline if it is earlier than the pending timer event. If the deadline has
-    /// moved to a later time, the pending event is too early, and it schedules the deadline again.
+    /// moved to a later time, the pending event is too early, and this event schedules the deadline again.
     pub(super) fn schedule_timer(&mut self, idx: ServerIdx) {
         let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };

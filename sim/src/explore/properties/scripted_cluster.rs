@@ -1,5 +1,5 @@
 //! Three servers with disks and messages, for the tests of the properties. A test takes two states of this
-//! cluster that need not follow each other. It presents them to a property as one step.
+//! cluster that need not follow each other. The test presents these states to a property as one step.
 
 use crate::explore::Bounds;
 use crate::explore::call_id::CallId;
@@ -65,18 +65,18 @@ impl ScriptedCluster {
         });
     }
 
-    /// Gives this stimulus to a server, and makes its writes durable at once.
+    /// Gives this stimulus to a server, and makes the server's writes durable at once.
     pub(super) fn does(&mut self, idx: ServerIdx, stimulus: &Stimulus<'_>) {
         self.steps(idx, stimulus, 0, true);
     }
 
-    /// Gives this stimulus to a server, and leaves its writes pending.
+    /// Gives this stimulus to a server, and leaves the server's writes pending.
     pub(super) fn begins(&mut self, idx: ServerIdx, stimulus: &Stimulus<'_>) {
         self.steps(idx, stimulus, 0, false);
     }
 
-    /// Delivers all messages of this kind. Also delivers the messages of this kind that are sent in answer to
-    /// them.
+    /// Delivers all messages of this kind. Also delivers the messages of this kind that servers send in
+    /// answer.
     pub(super) fn delivers(&mut self, wanted: impl Fn(&ModelMessage) -> bool) {
         while let Some(at) = self.in_flight.iter().position(|&number| wanted(&self.messages[number])) {
             let number = self.in_flight.remove(at);

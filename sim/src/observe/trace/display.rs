@@ -1,13 +1,14 @@
-//! Short text for events, actions and messages. The text is the same on every machine: it contains no
+//! Short text for events, actions and messages. The text is the same on every machine: the text contains no
 //! addresses and no floats, and does not depend on the order of a hash map.
 
+use super::CommandText;
 use crate::observe::{MessageRef, NetworkChange};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::subject::{EventOf, Protocol, Subject, View};
 use std::fmt::Write as _;
 use wavetank_raft::{
-    Action, Answer, Call, Entry, Event, Index, LogOp, NodeId, Observed, Outcome, Payload, Request, Response,
-    RoleName, SnapshotMeta, Span, StoreJob, Write,
+    Action, Answer, Call, Change, Entry, Event, Index, LogOp, Member, NodeId, Observed, Outcome, Payload,
+    Request, Response, RoleName, SnapshotMeta, Span, StoreJob, Suffrage, Write,
 };
 
 /// Returns the name of a role in four letters.
@@ -31,19 +32,21 @@ pub(super) fn shown(part: Option<impl ToString>) -> String {
     part.map_or_else(|| "?".to_owned(), |part| part.to_string())
 }
 
-pub(super) fn event<S: Subject>(event: &EventOf<S>) -> (&'static str, String) {
+pub(super) fn event<S: Subject>(event: &EventOf<S>, text: CommandText) -> (&'static str, String) {
     match event {
         Event::Timer => ("timer", String::new()),
         Event::Request { from, rpc, request } => {
-            ("recv", arrived::<S::Protocol>(*from, rpc.0, MessageRef::Request(request)))
+            ("recv", arrived::<S::Protocol>(*from, rpc.0, MessageRef::Request(request), text))
         }
         Event::Response { from, rpc, response } => {
-            ("recv", arrived::<S::Protocol>(*from, rpc.0, MessageRef::Response(response)))
+            ("recv", arrived::<S::Protocol>(*from, rpc.0, MessageRef::Response(response), text))
         }
-        Event::Call { request, call } => ("call", format!("{request} {}", self::call(call))),
+        Event::Call { request, call } => ("call", format!("{request} {}", self::call(call, text))),
         Event::ApplyBatch(batch) => ("call", format!("{} commands", batch.len())),
         Event::Persisted(token) => ("written", token.to_string()),
-        Event::Fetched { ticket, entries } => ("fetched", format!("{ticket} {}", self::entries(entries))),
+        Event::Fetched { ticket, entries } => {
+            ("fetched", format!("{ticket} {}", self::entries(entries, text)))
+        }
         Event::SnapshotRead { ticket, piece } => {
             let piece = piece.as_ref();
             let what = piece.map(|piece| format!("{}+{}", piece.offset, piece.data.len()));
@@ -59,10 +62,10 @@ pub(super) fn event<S: Subject>(event: &EventOf<S>) -> (&'static str, String) {
 }
 
 /// Formats an action. Returns `None` for a message, because a trace shows the message when it is sent.
-pub(super) fn action<Q, R>(action: &Action<Q, R>) -> Option<(&'static str, String)> {
+pub(super) fn action<Q, R>(action: &Action<Q, R>, text: CommandText) -> Option<(&'static str, String)> {
     Some(match action {
         Action::Send { .. } | Action::Reply { .. } => return None,
-        Action::Store(StoreJob::Persist(write)) => ("write", self::write(write)),
+        Action::Store(StoreJob::Persist(write)) => ("write", self::write(write, text)),
         Action::Store(StoreJob::Fetch { ticket, first, last }) => {
             ("fetch", format!("{ticket} {first}..{last}"))
         }
@@ -72,7 +75,7 @@ pub(super) fn action<Q, R>(action: &Action<Q, R>) -> Option<(&'static str, Strin
         Action::Store(StoreJob::WriteSnapshot { ticket, meta, offset, data, done }) => {
             ("keep", format!("{ticket} {} {offset}+{} done={done}", self::meta(meta), data.len()))
         }
-        Action::Apply(batch) => ("apply", entries(&batch.entries)),
+        Action::Apply(batch) => ("apply", entries(&batch.entries, text)),
         Action::TakeSnapshot(meta) => ("snap", self::meta(meta)),
         Action::Restore(meta) => ("load", self::meta(meta)),
         Action::Answer { request, outcome } => ("answer", format!("{request} {}", self::outcome(outcome))),
@@ -81,15 +84,15 @@ pub(super) fn action<Q, R>(action: &Action<Q, R>) -> Option<(&'static str, Strin
     })
 }
 
-pub(crate) fn message<P: Protocol>(carried: MessageRef<'_, P>) -> String {
+pub(crate) fn message<P: Protocol>(carried: MessageRef<'_, P>, text: CommandText) -> String {
     match carried.ours() {
-        Some(MessageRef::Request(request)) => self::request(request),
+        Some(MessageRef::Request(request)) => self::request(request, text),
         Some(MessageRef::Response(response)) => self::response(response),
         None => P::text(carried),
     }
 }
 
-pub(super) fn write(write: &Write) -> String {
+pub(super) fn write(write: &Write, command: CommandText) -> String {
     let mut text = write.token.to_string();
     if let Some(hard_state) = write.hard_state {
         let vote = hard_state.vote.map_or_else(|| "-".to_owned(), |vote| vote.to_string());
@@ -97,8 +100,8 @@ pub(super) fn write(write: &Write) -> String {
     }
     match &write.log {
         LogOp::Keep => {}
-        LogOp::Append(added) => text += &format!(" append {}", entries(added)),
-        LogOp::Replace(added) => text += &format!(" replace {}", entries(added)),
+        LogOp::Append(added) => text += &format!(" append {}", entries(added, command)),
+        LogOp::Replace(added) => text += &format!(" replace {}", entries(added, command)),
         LogOp::Compact(upto) => text += &format!(" compact ..{upto}"),
         LogOp::Discard(_) => text += " discard",
         LogOp::CatchUp(upto) => text += &format!(" catch up to {upto}"),
@@ -120,41 +123,42 @@ pub(super) fn set(servers: ServerSet) -> String {
     if servers.is_empty() { "nobody".to_owned() } else { servers.to_string() }
 }
 
-/// Formats the payload of an entry. A command appears as text if it is valid UTF-8.
-pub(super) fn payload(payload: &Payload) -> String {
+/// Formats the payload of an entry.
+pub(super) fn payload(payload: &Payload, text: CommandText) -> String {
     match payload {
         Payload::Noop => "noop".to_owned(),
         Payload::Barrier => "barrier".to_owned(),
-        Payload::Command(command) => data(command),
-        Payload::Extended(both) => data(&both.data),
+        Payload::Command(command) => data(command, text),
+        Payload::Extended(both) => data(&both.data, text),
         Payload::Restore(state) => format!("state of {} bytes", state.len()),
         Payload::Configuration(configuration) => format!("members {configuration}"),
     }
 }
 
-fn data(bytes: &[u8]) -> String {
+/// Formats a command: as quoted text if it is printable UTF-8, else by `text`, else as hexadecimal digits.
+fn data(bytes: &[u8], text: CommandText) -> String {
     const LONGEST: usize = 24;
     match std::str::from_utf8(bytes) {
         Ok(text) if text.chars().all(|envelope| !envelope.is_control()) => format!("{text:?}"),
-        Ok(_) | Err(_) => {
+        Ok(_) | Err(_) => text(bytes).unwrap_or_else(|| {
             let hex: String = bytes.iter().take(LONGEST).map(|byte| format!("{byte:02x}")).collect();
             format!("0x{hex}{}", if LONGEST < bytes.len() { ".." } else { "" })
-        }
+        }),
     }
 }
 
-fn arrived<P: Protocol>(from: NodeId, rpc: u64, carried: MessageRef<'_, P>) -> String {
+fn arrived<P: Protocol>(from: NodeId, rpc: u64, carried: MessageRef<'_, P>, text: CommandText) -> String {
     let from = ServerIdx::of(from).map_or_else(|| from.to_string(), |idx| idx.to_string());
-    format!("{from} q{rpc:x} {}", message(carried))
+    format!("{from} q{rpc:x} {}", message(carried, text))
 }
 
-fn request(request: &Request) -> String {
+fn request(request: &Request, text: CommandText) -> String {
     match request {
         Request::AppendEntries(it) => format!(
             "Append {} prev={} {} commit={}",
             it.term,
             it.prev,
-            entries(&it.entries),
+            entries(&it.entries, text),
             it.leader_commit
         ),
         Request::RequestVote(it) => {
@@ -187,10 +191,10 @@ fn response(response: &Response) -> String {
     }
 }
 
-fn entries(entries: &[Entry]) -> String {
+fn entries(entries: &[Entry], text: CommandText) -> String {
     match entries {
         [] => "n=0".to_owned(),
-        [only] => format!("{} {}", only.id, payload(&only.payload)),
+        [only] => format!("{} {}", only.id, payload(&only.payload, text)),
         [first, .., last] => format!("n={} {}..{}", entries.len(), first.id, last.id),
     }
 }
@@ -199,18 +203,30 @@ fn meta(meta: &SnapshotMeta) -> String {
     format!("snapshot {} of {} bytes", meta.last, meta.size)
 }
 
+/// Formats a member: its id, in parentheses if it is a non-voter.
+fn member(member: &Member) -> String {
+    match member.suffrage {
+        Suffrage::Voter => member.id.to_string(),
+        Suffrage::Nonvoter => format!("({})", member.id),
+    }
+}
+
 fn prev(index: Option<Index>) -> String {
     index.map_or_else(String::new, |index| format!(" prev={index}"))
 }
 
-pub(super) fn call(call: &Call) -> String {
+pub(super) fn call(call: &Call, text: CommandText) -> String {
     match call {
-        Call::Apply(command) => format!("apply {}", data(command)),
-        Call::ApplyLog { data: command, .. } => format!("apply {}", data(command)),
+        Call::Apply(command) => format!("apply {}", data(command, text)),
+        Call::ApplyLog { data: command, .. } => format!("apply {}", data(command, text)),
         Call::Barrier => "barrier".to_owned(),
         Call::VerifyLeader => "verify".to_owned(),
         Call::Read(path) => format!("read by {path:?}"),
         Call::Bootstrap(_) => "bootstrap".to_owned(),
+        Call::Change { change: Change::Members(members), prev_index } => {
+            let members: Vec<String> = members.iter().map(member).collect();
+            format!("Members {}{}", members.join(" "), prev(*prev_index))
+        }
         Call::Change { change, prev_index } => format!("{change:?}{}", prev(*prev_index)),
         Call::AddVoterStaged { id, prev_index, .. } => format!("stage {id}{}", prev(*prev_index)),
         Call::Transfer { target } => {

@@ -1,6 +1,6 @@
 //! All events and actions in fixed columns, one line for each.
 
-use super::{TextTrace, display};
+use super::{CommandText, TextTrace, UNKNOWN, display};
 use crate::observe::observer::Observer;
 use crate::observe::{Fate, Observation, ObservationKind};
 use crate::plan::server_set::ServerIdx;
@@ -13,6 +13,7 @@ use wavetank_raft::Time;
 #[derive(Clone, Debug)]
 pub struct Full {
     text: String,
+    commands: CommandText,
     states: [String; ServerIdx::MAX_SERVERS],
 }
 
@@ -27,7 +28,13 @@ impl Full {
     #[must_use]
     pub fn new() -> Self {
         let head = "   time (ms)    step node role term commit/last   event    detail\n";
-        Self { text: head.to_owned(), states: Default::default() }
+        Self { text: head.to_owned(), commands: UNKNOWN, states: Default::default() }
+    }
+
+    /// Shows commands by this function.
+    #[must_use]
+    pub fn with_commands(self, commands: CommandText) -> Self {
+        Self { commands, ..self }
     }
 
     fn see(&mut self, idx: ServerIdx, server: &impl Subject) {
@@ -61,12 +68,13 @@ impl<S: Subject> Observer<S> for Full {
         match observation.kind {
             ObservationKind::Stepping { idx, event, server, .. } => {
                 self.see(idx, server);
-                let (verb, detail) = display::event::<S>(event);
+                let (verb, detail) = display::event::<S>(event, self.commands);
                 self.line(observation, Some(idx), verb, &detail);
             }
             ObservationKind::Stepped { idx, server, actions } => {
                 self.see(idx, server);
-                for (verb, detail) in actions.iter().filter_map(display::action) {
+                let commands = self.commands;
+                for (verb, detail) in actions.iter().filter_map(|action| display::action(action, commands)) {
                     self.line(observation, Some(idx), verb, &detail);
                 }
             }
@@ -89,7 +97,12 @@ impl<S: Subject> Observer<S> for Full {
             }
             ObservationKind::Durable { idx, write, torn } => {
                 let torn = torn.map_or_else(String::new, |kept| format!(" torn after {kept}"));
-                self.line(observation, Some(idx), "synced", &format!("{}{torn}", display::write(write)));
+                self.line(
+                    observation,
+                    Some(idx),
+                    "synced",
+                    &format!("{}{torn}", display::write(write, self.commands)),
+                );
             }
             ObservationKind::Applied { idx, batch, digest } => {
                 let last = batch.entries.last().map(|entry| entry.id.index).unwrap_or_default();
@@ -103,7 +116,7 @@ impl<S: Subject> Observer<S> for Full {
             }
             ObservationKind::Sent { from, to, rpc, carried, fate } => {
                 let verb = if fate == Fate::Lost { "lose" } else { "send" };
-                let (message, arrival) = (display::message(carried), arrival(fate));
+                let (message, arrival) = (display::message(carried, self.commands), arrival(fate));
                 let detail = format!("{from}>{to} q{:x} {message}{arrival}", rpc.0);
                 self.line(observation, Some(from), verb, &detail);
             }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use wavetank_raft::NodeId;
 
 /// A trace in JSON lines. Each value has the fields `at` (in microseconds), `step` and `kind`, and other
-/// fields that depend on its kind.
+/// fields that depend on the kind.
 #[derive(Clone, Debug, Default)]
 pub struct Json {
     text: String,
@@ -98,7 +98,7 @@ fn fields_of<S: Subject>(kind: &ObservationKind<'_, S>) -> (&'static str, Value)
     }
 }
 
-/// The view of a server. A part that it does not show is null.
+/// The view of a server. A part that the server does not show is null.
 fn view<S: Subject>(server: &S) -> Value {
     let view = server.view();
     let name = |node: Option<Option<NodeId>>| node.flatten().map(|node| node.to_string());

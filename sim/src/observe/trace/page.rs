@@ -1,166 +1,374 @@
-//! A run as one page for a browser. Each server has a lane, and arrows between the lanes are messages.
-//! Details of an item appear when the pointer is over it.
+//! A run as one page for a browser: lanes of servers and clients, the messages, the faults, and the state of
+//! every server at every step.
 //!
-//! The page is self-contained: it loads no other file.
+//! The page is self-contained: it loads no other file. Its data is one JSON object ([`rows`] tells the form), and
+//! its script is in the folder `page`.
 
-use super::{TextTrace, display};
+mod rows;
+
+use super::{Causes, CommandText, TextTrace, UNKNOWN, display};
 use crate::observe::observer::Observer;
+use crate::observe::report::{Report, Verdict};
 use crate::observe::topology::Topology;
-use crate::observe::{Fate, Observation, ObservationKind};
+use crate::observe::{Fate, MessageRef, NetworkChange, Observation, ObservationKind, OperationEnd};
 use crate::plan::server_set::ServerIdx;
-use crate::subject::{Subject, View};
-use serde_json::{Value, json};
-use wavetank_raft::{Action, Event, RoleName, StoreJob, Time};
+use crate::subject::{ActionOf, EventOf, Subject};
+use rows::{Kind, Rows, ServerFields};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use wavetank_raft::{Action, Entry, Event, LogOp, Observed, RpcId, StoreJob, Time, Write};
 
 /// Collects the data of the page during a run.
 #[derive(Clone, Debug)]
 pub struct Page {
     servers: usize,
+    commands: CommandText,
     topology: Topology,
-    shown: [Option<(&'static str, u64, u64)>; ServerIdx::MAX_SERVERS],
-    /// The changes of servers' states. Each has a time, a server, a state, a term, a commit index and a text.
-    states: Vec<Value>,
-    /// The messages. Each has the time of sending, the time of arrival (or null), the sender, the receiver
-    /// and a text.
-    messages: Vec<Value>,
-    /// All other observations. Each has a time, a server (or null) and a text.
-    notes: Vec<Value>,
-    event: String,
+    rows: Rows,
+    /// The row of each message. The key has four parts: true for a response, the sender, the receiver, the id of
+    /// the call.
+    sent: BTreeMap<(bool, ServerIdx, ServerIdx, RpcId), usize>,
+    shown: [ServerFields; ServerIdx::MAX_SERVERS],
+    /// The event that a server is handling now.
+    handled: Option<Handled>,
+    causes: Option<Causes>,
+}
+
+/// An event that a server is handling.
+#[derive(Clone, Debug)]
+struct Handled {
+    now: (u64, Time),
+    idx: ServerIdx,
+    text: String,
+    /// The row of the message that arrived, if the event is a message.
+    message: Option<usize>,
 }
 
 impl Page {
-    /// Creates a page with a lane for each of `servers` servers.
+    /// Creates the data of a page with a lane for each of `servers` servers.
     #[must_use]
     pub fn new(servers: usize) -> Self {
         Self {
             servers,
+            commands: UNKNOWN,
             topology: Topology::new(servers),
-            shown: [None; ServerIdx::MAX_SERVERS],
-            states: Vec::new(),
-            messages: Vec::new(),
-            notes: Vec::new(),
-            event: String::new(),
+            rows: Rows::default(),
+            sent: BTreeMap::new(),
+            shown: Default::default(),
+            handled: None,
+            causes: None,
         }
     }
 
-    /// Returns the page as HTML. `shows` is the result of [`TextTrace::take`]. `mark` is a time that the page
-    /// marks.
+    /// Shows commands by this function.
     #[must_use]
-    pub fn html(shows: &str, title: &str, verdict: &str, mark: Option<Time>) -> String {
+    pub fn with_commands(self, commands: CommandText) -> Self {
+        Self { commands, ..self }
+    }
+
+    /// Marks the steps that led to the step with this number.
+    #[must_use]
+    pub fn with_causes_of(self, step: u64) -> Self {
+        Self { causes: Some(Causes::of(step)), ..self }
+    }
+
+    /// Returns the page as HTML. `data` is the result of [`TextTrace::take`]. `named` is the name of the run, and
+    /// `replay` is the command line that repeats the run.
+    #[must_use]
+    pub fn html(data: &str, report: &Report, named: &str, replay: &str) -> String {
+        let Report { seed, verdict, virtual_time, .. } = report;
+        let head = json!({
+            "named": named, "seed": seed.to_string(), "replay": replay, "end": virtual_time.0,
+            "verdict": verdict_of(verdict),
+        });
+        // Both texts are objects of JSON. Together they are one.
+        let head = head.to_string();
+        let (head, data) = (head.strip_suffix('}'), data.strip_prefix('{'));
+        let run = format!("{},{}", head.unwrap_or_default(), data.unwrap_or("}"));
         let text = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;");
         // A browser ends a script element at the first `</`, even inside a string. So every `<` of the
         // data is escaped.
-        include_str!("page.html")
-            .replace("{{title}}", &text(title))
-            .replace("{{verdict}}", &text(verdict))
-            .replace("{{mark}}", &mark.map_or_else(|| "null".to_owned(), |mark| mark.0.to_string()))
-            .replace("{{shows}}", &shows.replace('<', "\\u003c"))
+        include_str!("page/page.html")
+            .replace("{{title}}", &text(named))
+            .replace("{{style}}", include_str!("page/page.css"))
+            .replace("{{script}}", SCRIPT)
+            .replace("{{run}}", &run.replace('<', "\\u003c"))
     }
 
-    fn on_server_state(&mut self, at: Time, idx: ServerIdx, view: &View) {
-        let state = match view.role {
-            Some(RoleName::Follower) | None => "F",
-            Some(RoleName::PreCandidate) => "P",
-            Some(RoleName::Candidate) => "C",
-            Some(RoleName::Leader) => "L",
+    fn row(&mut self, now: (u64, Time), kind: Kind, columns: Vec<Value>) -> usize {
+        self.rows.add(now, kind, columns)
+    }
+
+    /// Adds a row with a text and a change of a server's state.
+    fn change(&mut self, now: (u64, Time), kind: Kind, idx: ServerIdx, text: &str, delta: Value) {
+        let text = self.rows.text(text);
+        let mut columns = vec![json!(idx.0), json!(text)];
+        columns.extend((!delta.is_null()).then_some(delta));
+        self.row(now, kind, columns);
+    }
+
+    fn on_event<S: Subject>(&mut self, now: (u64, Time), idx: ServerIdx, event: &EventOf<S>) {
+        let sender = |is_response, from, rpc| {
+            let from = ServerIdx::of(from)?;
+            self.sent.get(&(is_response, from, idx, rpc)).copied()
         };
-        let (term, commit) = (view.term.unwrap_or_default(), view.commit.unwrap_or_default());
-        self.set_state(at, idx, (state, term.0, commit.0), display::state(view));
+        let message = match event {
+            Event::Request { from, rpc, .. } => sender(false, *from, *rpc),
+            Event::Response { from, rpc, .. } => sender(true, *from, *rpc),
+            _ => None,
+        };
+        let (verb, detail) = display::event::<S>(event, self.commands);
+        let text = format!("{verb} {detail}").trim_end().to_owned();
+        self.handled = Some(Handled { now, idx, text, message });
     }
 
-    fn set_state(&mut self, at: Time, idx: ServerIdx, state: (&'static str, u64, u64), what: String) {
-        if self.shown[idx.at()].replace(state) != Some(state) {
-            let (state, term, commit) = state;
-            self.states.push(json!([at.0, idx.0, state, term, commit, what]));
+    fn on_step<S: Subject>(&mut self, now: (u64, Time), idx: ServerIdx, server: &S, actions: &[ActionOf<S>]) {
+        let mut delta = self.delta(idx, server);
+        for action in actions {
+            if let Action::Store(StoreJob::Persist(write)) = action {
+                self.add_log(&mut delta, write);
+            }
+        }
+        let delta = if delta.is_empty() { Value::Null } else { Value::Object(delta) };
+        match self.handled.take() {
+            Some(Handled { message: Some(sent), .. }) => {
+                let back = self.rows.len() - sent;
+                let mut columns = vec![json!(idx.0), json!(back)];
+                columns.extend((!delta.is_null()).then_some(delta));
+                self.row(now, Kind::Received, columns);
+            }
+            Some(Handled { text, .. }) => self.change(now, Kind::Event, idx, &text, delta),
+            None => self.change(now, Kind::Event, idx, "step", delta),
+        }
+        for action in actions {
+            // A lane shows roles and leaders, and a row of its own shows what was applied.
+            let is_shown_elsewhere = matches!(
+                action,
+                Action::Observe(Observed::State { .. } | Observed::Leader(_)) | Action::Apply(_)
+            );
+            if !is_shown_elsewhere && let Some((verb, detail)) = display::action(action, self.commands) {
+                self.change(now, Kind::Action, idx, &format!("{verb} {detail}"), Value::Null);
+            }
         }
     }
 
-    fn note(&mut self, at: Time, idx: Option<ServerIdx>, what: String) {
-        self.notes.push(json!([at.0, idx.map(|idx| idx.0), what]));
+    /// The fields of a server's state that have changed since the last row of this server.
+    fn delta<S: Subject>(&mut self, idx: ServerIdx, server: &S) -> Map<String, Value> {
+        let fields = ServerFields::of(server, &mut self.rows);
+        let delta = fields.changes_from(&self.shown[idx.at()]);
+        self.shown[idx.at()] = fields;
+        delta
+    }
+
+    /// Adds the change of the log that a write makes.
+    fn add_log(&mut self, delta: &mut Map<String, Value>, write: &Write) {
+        match &write.log {
+            LogOp::Append(entries) | LogOp::Replace(entries) => {
+                if let Some(first) = entries.first() {
+                    let cells = self.rows.entries(entries, self.commands);
+                    delta.insert("L".to_owned(), json!([first.id.index.0 - 1, cells]));
+                }
+            }
+            LogOp::Compact(upto) => {
+                delta.insert("K".to_owned(), json!(upto.0));
+            }
+            LogOp::Discard(upto) => {
+                delta.insert("B".to_owned(), json!(upto.0));
+            }
+            LogOp::Keep | LogOp::CatchUp(_) => {}
+        }
+    }
+
+    fn on_boot<S: Subject>(&mut self, now: (u64, Time), idx: ServerIdx, server: &S, log: &[Entry]) {
+        self.shown[idx.at()] = ServerFields::default();
+        let mut delta = self.delta(idx, server);
+        let base = log
+            .first()
+            .map_or_else(|| server.view().snapshot.unwrap_or_default().index.0, |first| first.id.index.0 - 1);
+        let cells = self.rows.entries(log, self.commands);
+        delta.insert("B".to_owned(), json!(base));
+        delta.insert("L".to_owned(), json!([base, cells]));
+        delta.insert("d".to_owned(), json!(base + log.len() as u64));
+        delta.insert("z".to_owned(), json!(false));
+        self.change(now, Kind::Fault, idx, "starts", Value::Object(delta));
+    }
+
+    fn on_durable(&mut self, now: (u64, Time), idx: ServerIdx, write: &Write, torn: Option<usize>) {
+        let upto = match &write.log {
+            LogOp::Append(entries) | LogOp::Replace(entries) => {
+                let kept = torn.unwrap_or(entries.len()) as u64;
+                entries.first().map(|first| first.id.index.0 - 1 + kept)
+            }
+            LogOp::Discard(upto) => Some(upto.0),
+            LogOp::Keep | LogOp::Compact(_) | LogOp::CatchUp(_) => None,
+        };
+        let torn = torn.map_or_else(String::new, |kept| format!(", torn after {kept} entries"));
+        let delta = upto.map_or(Value::Null, |upto| json!({ "d": upto }));
+        let text = format!("synced {}{torn}", display::write(write, self.commands));
+        self.change(now, Kind::Disk, idx, &text, delta);
+    }
+
+    /// Adds a row with a fault of one server. The state changes as `delta` says.
+    fn fault(&mut self, now: (u64, Time), idx: ServerIdx, text: &str, delta: Value) {
+        self.change(now, Kind::Fault, idx, text, delta);
+    }
+
+    fn down(&mut self, now: (u64, Time), idx: ServerIdx, text: &str, wiped: bool) {
+        let mut delta = json!({ "r": "-", "z": false, "k": null });
+        if wiped {
+            delta = json!({ "r": "-", "z": false, "k": null, "t": 0, "v": null, "c": 0, "a": 0, "l": 0, "d": 0, "B": 0 });
+        }
+        self.fault(now, idx, text, delta);
+    }
+
+    fn on_sent<S: Subject>(
+        &mut self,
+        now: (u64, Time),
+        from: ServerIdx,
+        to: ServerIdx,
+        rpc: RpcId,
+        carried: MessageRef<'_, S::Protocol>,
+        fate: Fate,
+    ) {
+        let is_response = matches!(carried, MessageRef::Response(_));
+        let text = display::message(carried, self.commands);
+        let text = self.rows.text(&text);
+        let mut columns = vec![json!(from.0), json!(to.0), json!(text)];
+        let flight = |arrives: Time| json!(arrives.0 - now.1.0);
+        match fate {
+            Fate::Arrives(first) => columns.push(flight(first)),
+            Fate::ArrivesTwice(first, second) => columns.extend([flight(first), flight(second)]),
+            Fate::Lost => {}
+        }
+        let row = self.row(now, Kind::Sent, columns);
+        self.sent.insert((is_response, from, to, rpc), row);
+    }
+
+    fn on_network(&mut self, now: (u64, Time), change: &NetworkChange) {
+        self.topology.change(change);
+        let (verb, detail) = display::network(change);
+        let text = self.rows.text(format!("{verb} {detail}").trim_end());
+        let band = self.topology.to_string();
+        let band = self.rows.text(&band);
+        self.row(now, Kind::Fault, vec![json!(-1), json!(text), json!(0), json!(band)]);
+    }
+
+    fn on_client(
+        &mut self,
+        now: (u64, Time),
+        client: u16,
+        operation: u64,
+        what: String,
+        end: Option<OperationEnd>,
+    ) {
+        let prefix = format!("c{client} ");
+        let text = self.rows.text(what.strip_prefix(&prefix).unwrap_or(&what));
+        let mut columns = vec![json!(client), json!(operation), json!(text)];
+        let kind = if end.is_some() { Kind::Returned } else { Kind::Invoked };
+        columns.extend(end.map(|end| match end {
+            OperationEnd::Ok => json!(0),
+            OperationEnd::Failed => json!(1),
+            OperationEnd::Unknown => json!(2),
+        }));
+        self.row(now, kind, columns);
+    }
+}
+
+/// The files of the script, in the order in which they need each other.
+const SCRIPT: &str = concat!(
+    include_str!("page/data.js"),
+    include_str!("page/draw.js"),
+    include_str!("page/panel.js"),
+    include_str!("page/main.js"),
+);
+
+fn verdict_of(verdict: &Verdict) -> Value {
+    let none = Value::Null;
+    match verdict {
+        Verdict::Violated(it) => json!({
+            "kind": "violated", "check": it.check, "section": it.section, "what": it.what, "at": it.at.0,
+            "step": it.step,
+        }),
+        Verdict::Panicked(message) => json!({
+            "kind": "panicked", "check": "panic", "section": none, "what": message, "at": none, "step": none,
+        }),
+        Verdict::Held | Verdict::Vacuous(_) => {
+            let kind = if *verdict == Verdict::Held { "held" } else { "vacuous" };
+            let what = verdict.to_string();
+            json!({ "kind": kind, "check": none, "section": none, "what": what, "at": none, "step": none })
+        }
     }
 }
 
 impl TextTrace for Page {
     fn take(&mut self) -> String {
-        let take = |values: &mut Vec<Value>| Value::Array(std::mem::take(values));
-        json!({
-            "servers": self.servers,
-            "states": take(&mut self.states),
-            "messages": take(&mut self.messages),
-            "notes": take(&mut self.notes),
-        })
-        .to_string()
+        // The code under test panicked in this event.
+        if let Some(Handled { now, idx, text, .. }) = self.handled.take() {
+            self.change(now, Kind::Event, idx, &format!("{text} (it panicked)"), Value::Null);
+        }
+        let why = self.causes.as_ref().map(Causes::steps).unwrap_or_default();
+        let (rows, texts) = std::mem::take(&mut self.rows).into_parts();
+        json!({ "servers": self.servers, "why": why, "texts": texts, "rows": rows }).to_string()
     }
 }
 
 impl<S: Subject> Observer<S> for Page {
-    #[expect(clippy::too_many_lines, reason = "the match has one arm for each kind of observation")]
     fn on_observation(&mut self, observation: &Observation<'_, S>) {
-        let at = observation.at;
+        self.causes.on_observation(observation);
+        let now = (observation.step, observation.at);
         match observation.kind {
-            ObservationKind::Stepping { event: Event::Call { call, .. }, idx, .. } => {
-                self.event = format!("{idx} call {}", display::call(call));
-            }
-            ObservationKind::Stepping { .. } => self.event.clear(),
-            ObservationKind::Stepped { idx, server, actions } => {
-                self.on_server_state(at, idx, &server.view());
-                for action in actions {
-                    if let Action::Store(StoreJob::Persist(write)) = action {
-                        self.note(at, Some(idx), format!("write {}", display::write(write)));
-                    }
-                }
-                if !self.event.is_empty() {
-                    let event = std::mem::take(&mut self.event);
-                    self.note(at, Some(idx), event);
-                }
-            }
-            ObservationKind::Booted { idx, server, .. } => {
-                self.on_server_state(at, idx, &server.view());
-                self.note(at, Some(idx), format!("{idx} starts"));
-            }
+            ObservationKind::Stepping { idx, event, .. } => self.on_event::<S>(now, idx, event),
+            ObservationKind::Stepped { idx, server, actions } => self.on_step(now, idx, server, actions),
+            ObservationKind::Booted { idx, server, log, .. } => self.on_boot(now, idx, server, log),
             ObservationKind::Crashed { idx, wiped } => {
-                let what = if wiped { "down, and its disk is lost" } else { "down" };
-                self.set_state(at, idx, ("-", 0, 0), what.to_owned());
+                self.down(now, idx, if wiped { "crashes, and its disk is lost" } else { "crashes" }, wiped);
             }
-            ObservationKind::Halted(idx) => {
-                self.set_state(at, idx, ("-", 0, 0), "down, stopped by itself".to_owned());
-            }
+            ObservationKind::Halted(idx) => self.down(now, idx, "stops by itself", false),
             ObservationKind::Refused { idx, error } => {
-                self.set_state(at, idx, ("-", 0, 0), format!("down, and refuses to start: {error}"));
+                self.down(now, idx, &format!("refuses to start: {error}"), false);
             }
-            ObservationKind::Damaged { idx, damage } => self.note(at, Some(idx), damage.to_string()),
-            ObservationKind::Paused(idx) => self.set_state(at, idx, ("z", 0, 0), "stands still".to_owned()),
-            ObservationKind::Resumed(idx) => self.set_state(at, idx, ("F", 0, 0), "goes on".to_owned()),
-            ObservationKind::Sent { from, to, rpc, carried, fate } => {
-                let what = format!("{from}>{to} q{:x} {}", rpc.0, display::message(carried));
-                let mut message = |arrives: Option<Time>| {
-                    let arrives = arrives.map(|time| time.0);
-                    self.messages.push(json!([at.0, arrives, from.0, to.0, what]));
-                };
-                match fate {
-                    Fate::Arrives(first) => message(Some(first)),
-                    Fate::ArrivesTwice(first, second) => {
-                        message(Some(first));
-                        message(Some(second));
-                    }
-                    Fate::Lost => message(None),
-                }
+            ObservationKind::Damaged { idx, damage } => {
+                self.fault(now, idx, &format!("disk: {damage}"), Value::Null);
             }
+            ObservationKind::Paused(idx) => self.fault(now, idx, "is paused", json!({ "z": true })),
+            ObservationKind::Resumed(idx) => self.fault(now, idx, "resumes", json!({ "z": false })),
+            ObservationKind::Durable { idx, write, torn } => self.on_durable(now, idx, write, torn),
             ObservationKind::Applied { idx, batch, .. } => {
                 let last = batch.entries.last().map(|entry| entry.id.index).unwrap_or_default();
-                self.note(at, Some(idx), format!("{idx} has applied {last}"));
+                self.change(now, Kind::Disk, idx, &format!("state machine has applied {last}"), Value::Null);
             }
-            ObservationKind::Returned { client, ending, what, .. } => {
-                self.note(at, None, format!("c{client} {ending:?} {what:?}"));
+            ObservationKind::SnapshotTaken { idx, meta, .. } => {
+                self.change(
+                    now,
+                    Kind::Disk,
+                    idx,
+                    &format!("snapshot up to {} is durable", meta.last),
+                    Value::Null,
+                );
             }
-            ObservationKind::Network(change) => {
-                let (verb, detail) = display::network(change);
-                self.topology.change(change);
-                let cores: Vec<String> = self.topology.cores().iter().map(ToString::to_string).collect();
-                self.note(at, None, format!("{verb} {detail}; connected: {}", cores.join(" | ")));
+            ObservationKind::Restored { idx, last, .. } => {
+                self.change(
+                    now,
+                    Kind::Disk,
+                    idx,
+                    &format!("state machine is loaded up to {last}"),
+                    Value::Null,
+                );
             }
-            ObservationKind::Healed { core } => self.note(at, None, format!("healed {}", display::set(core))),
-            _ => {}
+            ObservationKind::Sent { from, to, rpc, carried, fate } => {
+                self.on_sent::<S>(now, from, to, rpc, carried, fate);
+            }
+            ObservationKind::Invoked { client, operation, what } => {
+                self.on_client(now, client, operation, format!("{what:?}"), None);
+            }
+            ObservationKind::Returned { client, operation, ending, what } => {
+                self.on_client(now, client, operation, format!("{what:?}"), Some(ending));
+            }
+            ObservationKind::Network(change) => self.on_network(now, change),
+            ObservationKind::Healed { core } => {
+                let text = self.rows.text(&format!("faults end; intact: {}", display::set(core)));
+                self.row(now, Kind::Fault, vec![json!(-1), json!(text)]);
+            }
         }
     }
 }
@@ -168,16 +376,23 @@ impl<S: Subject> Observer<S> for Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::NetworkChange;
     use crate::plan::server_set::ServerSet;
 
     #[test]
-    fn a_note_says_which_servers_still_reach_each_other() {
+    fn a_cut_has_a_band_that_says_who_is_parted_from_whom() {
         let mut page = Page::new(3);
         let cut = NetworkChange::CutOneWay(ServerSet::only(ServerIdx(0)), ServerSet::first(3));
         let observation: Observation<'_> =
             Observation { at: Time(5), step: 1, kind: ObservationKind::Network(&cut) };
         page.on_observation(&observation);
-        assert!(page.take().contains("connected: n2 n3 | n1"));
+        assert!(page.take().contains("\"n1 > n2 n3\""));
+    }
+
+    #[test]
+    fn text_of_a_run_cannot_end_the_data_of_the_page() {
+        let report = Report::new("a</script>", 7, Verdict::Panicked("</script><b>".to_owned()));
+        let html = Page::html(&Page::new(1).take(), &report, "a</script>", "replay a</script>");
+        assert_eq!(html.matches("</script>").count(), 2);
+        assert!(html.contains("\"servers\":1"), "{html}");
     }
 }

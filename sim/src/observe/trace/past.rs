@@ -3,7 +3,7 @@
 //! A step of a server depends on two earlier steps: the last step that changed the server, and the step that
 //! sent the message that the server handles. The text shows the earlier steps that changed a server.
 
-use super::{TextTrace, display};
+use super::{CommandText, TextTrace, UNKNOWN, display};
 use crate::observe::observer::Observer;
 use crate::observe::step_log::NodeState;
 use crate::observe::{MessageRef, Observation, ObservationKind};
@@ -16,20 +16,21 @@ use std::fmt::Write as _;
 use wavetank_raft::{Action, Event, NodeId, RpcId, StoreJob, Time};
 
 /// The causal past of one step.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Causes {
     of: u64,
+    commands: CommandText,
     steps: DiGraph<CausalStep, ()>,
-    /// For each server, the last step that changed it, and its last step of any kind.
+    /// For each server, the last step that changed the server, and the last step of any kind.
     latest: [Option<(NodeIndex, NodeIndex)>; ServerIdx::MAX_SERVERS],
     /// The step that sent each message. The key has four parts: true for a response, the sender, the
     /// receiver, the id of the call.
     sent: BTreeMap<(bool, ServerIdx, ServerIdx, RpcId), NodeIndex>,
     answered: Option<NodeIndex>,
-    /// The state and the vote of the server before the event that it is handling now.
+    /// The state and the vote of the server before the event that the server is handling now.
     before: Option<(NodeState, Option<NodeId>)>,
     event: (String, Option<NodeIndex>),
-    /// The changes of the network. They are not steps and have no cause.
+    /// The changes of the network. Such changes are not steps and have no cause.
     network: Vec<(u64, Time, String)>,
 }
 
@@ -51,10 +52,50 @@ impl Causes {
     /// Creates a trace of the causal past of the step with this number.
     #[must_use]
     pub fn of(step: u64) -> Self {
-        Self { of: step, ..Self::default() }
+        Self {
+            of: step,
+            commands: UNKNOWN,
+            steps: DiGraph::new(),
+            latest: Default::default(),
+            sent: BTreeMap::new(),
+            answered: None,
+            before: None,
+            event: Default::default(),
+            network: Vec::new(),
+        }
     }
 
-    /// Writes the steps, with the changes of the network between them.
+    /// Shows commands by this function.
+    #[must_use]
+    pub fn with_commands(self, commands: CommandText) -> Self {
+        Self { commands, ..self }
+    }
+
+    /// Returns the numbers of the steps that the text shows, oldest first.
+    pub(super) fn steps(&self) -> Vec<u64> {
+        let Some(last) = self.steps.node_indices().next_back() else { return Vec::new() };
+        let shown = self.shown(&self.past(last), last);
+        shown[shown.len().saturating_sub(LINES)..].iter().map(|step| step.step).collect()
+    }
+
+    /// Returns the step and all steps on which it depends, oldest first.
+    fn past(&self, last: NodeIndex) -> Vec<NodeIndex> {
+        let mut search = Dfs::new(Reversed(&self.steps), last);
+        let mut past = Vec::new();
+        while let Some(node) = search.next(Reversed(&self.steps)) {
+            past.push(node);
+        }
+        past.sort_unstable();
+        past
+    }
+
+    /// Returns those of the steps that changed a server, and the last step.
+    fn shown(&self, past: &[NodeIndex], last: NodeIndex) -> Vec<&CausalStep> {
+        let shown = past.iter().map(|&node| &self.steps[node]);
+        shown.filter(|step| step.changes || step.step == self.steps[last].step).collect()
+    }
+
+    /// Writes the steps, with the changes of the network between the steps.
     fn write_steps(&self, shown: &[&CausalStep], text: &mut String) {
         let first = shown.first().map_or(0, |step| step.step);
         let mut network = self.network.iter().filter(|change| first <= change.0).peekable();
@@ -69,7 +110,7 @@ impl Causes {
         }
     }
 
-    /// Adds a step of a server. Its cause is the last step that changed the server.
+    /// Adds a step of a server. The cause of the step is the last step that changed the server.
     fn add<S: Subject>(
         &mut self,
         observation: &Observation<'_, S>,
@@ -95,7 +136,7 @@ impl Causes {
     }
 
     fn on_event<S: Subject>(&mut self, idx: ServerIdx, event: &EventOf<S>, server: &S) {
-        let (verb, detail) = display::event::<S>(event);
+        let (verb, detail) = display::event::<S>(event, self.commands);
         let sender = |is_response, from, rpc| {
             let from = ServerIdx::of(from)?;
             self.sent.get(&(is_response, from, idx, rpc)).copied()
@@ -140,7 +181,7 @@ impl Causes {
         self.network.push((observation.step, observation.at, what));
     }
 
-    /// Adds a client's result. Its cause is the last successful answer from any server.
+    /// Adds a client's result. The cause of the result is the last successful answer from any server.
     fn add_return<S: Subject>(&mut self, observation: &Observation<'_, S>, what: String) {
         let step = CausalStep {
             step: observation.step,
@@ -160,15 +201,8 @@ impl Causes {
 impl TextTrace for Causes {
     fn take(&mut self) -> String {
         let Some(last) = self.steps.node_indices().next_back() else { return String::new() };
-        let mut search = Dfs::new(Reversed(&self.steps), last);
-        let mut past = Vec::new();
-        while let Some(node) = search.next(Reversed(&self.steps)) {
-            past.push(node);
-        }
-        past.sort_unstable();
-        let shown = past.iter().map(|&node| &self.steps[node]);
-        let shown: Vec<&CausalStep> =
-            shown.filter(|step| step.changes || step.step == self.steps[last].step).collect();
+        let past = self.past(last);
+        let shown = self.shown(&past, last);
         let mut text = format!(
             "step {} depends on {} of the {} steps before it; {} of them changed a server\n\n",
             self.steps[last].step,
@@ -222,7 +256,7 @@ impl<S: Subject> Observer<S> for Causes {
                 self.add_change(
                     observation,
                     idx,
-                    &format!("torn     {} after {kept}", display::write(write)),
+                    &format!("torn     {} after {kept}", display::write(write, self.commands)),
                 );
             }
             ObservationKind::Applied { idx, batch, .. } => {

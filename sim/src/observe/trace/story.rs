@@ -1,30 +1,55 @@
-//! The events of a run without times. If only delays change, the story stays the same, unless another server
-//! becomes the leader.
+//! The events of a run that matter, one line for each. Without the columns of step and time, the story stays
+//! the same if only delays change, unless another server becomes the leader.
 
-use super::{TextTrace, display};
+use super::{CommandText, TextTrace, UNKNOWN, display};
 use crate::observe::observer::Observer;
-use crate::observe::{Observation, ObservationKind, is_operator_request};
+use crate::observe::report::Verdict;
+use crate::observe::{Observation, ObservationKind, OperationValue, is_operator_request};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::subject::{Subject, View};
 use std::fmt::Write as _;
-use wavetank_raft::{Action, Event, Index, Payload, RoleName, Term};
+use wavetank_raft::{Action, Event, Index, Payload, RoleName, Term, Time};
 
 /// A story. It has a line for each change of a role, each committed entry, each fault, and each result of a
-/// client. It has a column for each server; a dot stands for a follower.
+/// client. A line has the number of the observation, the virtual time in milliseconds, a column for each
+/// server, and the text. A dot in a column stands for a follower. The text comes last, so that a long text
+/// moves no column.
 #[derive(Clone, Debug)]
 pub struct Story {
     text: String,
+    commands: CommandText,
     cells: Vec<ColumnState>,
     committed: Index,
+    /// The step and the time of the observation that is being told.
+    now: (u64, Time),
 }
 
-/// Returns the last lines of a long story, and the number of lines before them.
+/// Returns the last lines of a long story, and the number of lines before these lines.
 #[must_use]
 pub fn last_lines(story: &str) -> (usize, Vec<&str>) {
-    const MOST: usize = 60;
+    last_of_lines(story, 60)
+}
+
+/// Returns at most `most` last lines of a story, and the number of lines before these lines.
+#[must_use]
+pub fn last_of_lines(story: &str, most: usize) -> (usize, Vec<&str>) {
     let mut lines: Vec<&str> = story.lines().collect();
-    let left_out = lines.len().saturating_sub(MOST);
+    let left_out = lines.len().saturating_sub(most);
     (left_out, lines.split_off(left_out))
+}
+
+/// Returns the line that ends the story of a failed run: the failed check and what it found. Returns `None` if
+/// the run did not fail.
+#[must_use]
+pub fn violation(verdict: &Verdict) -> Option<String> {
+    match verdict {
+        Verdict::Violated(violation) => {
+            let when = when(violation.step, violation.at);
+            Some(format!("{when}>>> {} ({}): {}", violation.check, violation.section, violation.what))
+        }
+        Verdict::Panicked(message) => Some(format!("{:WHEN_WIDTH$}>>> panic: {message}", "")),
+        Verdict::Held | Verdict::Vacuous(_) => None,
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,29 +59,51 @@ enum ColumnState {
     Up(RoleName, Term),
 }
 
+/// The width of the columns of step and time, which come first in each line.
+pub const WHEN_WIDTH: usize = 21;
+
+/// The width of the column of a server, without the space behind it.
+const CELL_WIDTH: usize = 6;
+
+fn when(step: u64, at: Time) -> String {
+    let ms = format!("{}.{:03}", at.0 / 1_000, at.0 % 1_000);
+    format!("{step:>7} {ms:>11}  ")
+}
+
 impl Story {
     /// Creates the story of a tank with `servers` servers.
     #[must_use]
     pub fn new(servers: usize) -> Self {
-        let mut text = format!("{:TEXT_WIDTH$}", "");
+        let mut text = format!("{:>7} {:>11}  ", "step", "ms");
         for idx in ServerSet::first(servers).iter() {
-            let _ = write!(text, " {:<6}", idx.to_string());
+            let _ = write!(text, "{:<CELL_WIDTH$} ", idx.to_string());
         }
-        let text = format!("{}\n", text.trim_end());
-        Self { text, cells: vec![ColumnState::Down; servers], committed: Index::ZERO }
+        Self {
+            text: format!("{}\n", text.trim_end()),
+            commands: UNKNOWN,
+            cells: vec![ColumnState::Down; servers],
+            committed: Index::ZERO,
+            now: (0, Time(0)),
+        }
     }
 
-    /// Writes a line. It names the role of the server `changed`, even if this server is a follower.
+    /// Shows commands by this function.
+    #[must_use]
+    pub fn with_commands(self, commands: CommandText) -> Self {
+        Self { commands, ..self }
+    }
+
+    /// Writes a line. The line names the role of the server `changed`, even if this server is a follower.
     fn line(&mut self, verb: &str, detail: &str, changed: Option<ServerIdx>) {
-        let mut line = format!("{verb:<8}{detail}");
-        line = format!("{line:<TEXT_WIDTH$}");
+        let (step, at) = self.now;
+        let mut line = when(step, at);
         for (at, cell) in self.cells.iter().enumerate() {
             let is_new = changed.is_some_and(|idx| idx.at() == at);
-            let _ = write!(line, " {:<6}", cell.text(is_new));
+            let _ = write!(line, "{:<CELL_WIDTH$} ", cell.text(is_new));
         }
+        let _ = write!(line, "{verb:<7} {detail}");
         let _ = writeln!(self.text, "{}", line.trim_end());
     }
-
     /// Writes a line if the role of a server, or the term of a leader, has changed.
     fn on_server(&mut self, idx: ServerIdx, view: &View) {
         let (role, term) = role_and_term(view);
@@ -68,7 +115,7 @@ impl Story {
             ColumnState::Up(..) | ColumnState::Down | ColumnState::Paused => true,
         };
         if became {
-            self.line("became", "", Some(idx));
+            self.line("became", &idx.to_string(), Some(idx));
         }
     }
 
@@ -86,19 +133,16 @@ impl Story {
         match payload {
             Payload::Noop | Payload::Barrier => {}
             Payload::Command(_) | Payload::Extended(_) | Payload::Restore(_) | Payload::Configuration(_) => {
-                self.line("commit", &format!("{index} {}", display::payload(payload)), None);
+                self.line("commit", &format!("{index} {}", display::payload(payload, self.commands)), None);
             }
         }
     }
 }
 
-/// The role and the term that a server shows. Without them it is a follower of term 0.
+/// The role and the term that a server shows. A server that shows neither counts as a follower of term 0.
 fn role_and_term(view: &View) -> (RoleName, Term) {
     (view.role.unwrap_or(RoleName::Follower), view.term.unwrap_or_default())
 }
-
-/// The width of the text before the columns of the servers.
-const TEXT_WIDTH: usize = 44;
 
 impl ColumnState {
     fn text(self, is_new: bool) -> String {
@@ -106,9 +150,20 @@ impl ColumnState {
             Self::Down => "-".to_owned(),
             Self::Paused => "zzz".to_owned(),
             Self::Up(RoleName::Follower, _) if !is_new => ".".to_owned(),
-            Self::Up(role, term) => format!("{}{}", display::role(role), term.0),
+            Self::Up(role, term) => {
+                let term = term.0.to_string();
+                // A long term takes letters from the role, so that the column keeps its width.
+                let letters = CELL_WIDTH.saturating_sub(term.len()).clamp(1, 4);
+                format!("{}{term}", &display::role(role)[..letters])
+            }
         }
     }
+}
+
+/// An operation with its client. The text of most operations names the client already.
+fn operation(client: u16, what: &dyn OperationValue) -> String {
+    let (client, what) = (format!("c{client} "), format!("{what:?}"));
+    if what.starts_with(&client) { what } else { client + &what }
 }
 
 impl TextTrace for Story {
@@ -119,11 +174,12 @@ impl TextTrace for Story {
 
 impl<S: Subject> Observer<S> for Story {
     fn on_observation(&mut self, observation: &Observation<'_, S>) {
+        self.now = (observation.step, observation.at);
         match observation.kind {
             ObservationKind::Stepping { idx, event: Event::Call { request, call }, .. }
                 if is_operator_request(*request) =>
             {
-                self.line("ask", &format!("{idx} {}", display::call(call)), None);
+                self.line("ask", &format!("{idx} {}", display::call(call, self.commands)), None);
             }
             ObservationKind::Stepped { idx, server, actions } => {
                 self.on_server(idx, &server.view());
@@ -164,10 +220,10 @@ impl<S: Subject> Observer<S> for Story {
                 self.line("load", &format!("{idx} {}", last.index), None);
             }
             ObservationKind::Invoked { client, what, .. } => {
-                self.line("ask", &format!("c{client} {what:?}"), None);
+                self.line("ask", &operation(client, what), None);
             }
-            ObservationKind::Returned { client, ending, what, .. } => {
-                self.line("told", &format!("c{client} {ending:?} {what:?}"), None);
+            ObservationKind::Returned { client, what, .. } => {
+                self.line("told", &operation(client, what), None);
             }
             ObservationKind::Network(change) => {
                 let (verb, detail) = display::network(change);
@@ -182,6 +238,30 @@ impl<S: Subject> Observer<S> for Story {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::NetworkChange;
+    use wavetank_raft::Server;
+
+    #[test]
+    fn a_long_label_or_term_moves_no_column() {
+        let mut story = Story::new(2);
+        story.cells = vec![ColumnState::Up(RoleName::Leader, Term(12_345)), ColumnState::Down];
+        story.line("told", &"long ".repeat(50), Some(ServerIdx(0)));
+        let change = NetworkChange::HealAll;
+        let kind = ObservationKind::<'_, Server>::Network(&change);
+        story.on_observation(&Observation::<'_> { at: Time(1_234_567), step: 89, kind });
+        let story = story.take();
+        let lines: Vec<&str> = story.lines().collect();
+        let column = lines[0].find("n2").expect("the header names the server");
+        assert!(lines[1..].iter().all(|line| line[column..].starts_with("-      ")), "{story}");
+        assert_eq!(lines[2], "     89    1234.567  L12345 -      heal");
+    }
+
+    #[test]
+    fn the_last_line_of_a_failed_run_tells_the_violation() {
+        let panic = Verdict::Panicked("index 3 is missing".to_owned());
+        assert!(violation(&panic).is_some_and(|line| line.ends_with(">>> panic: index 3 is missing")));
+        assert_eq!(violation(&Verdict::Held), None);
+    }
 
     #[test]
     fn a_long_story_is_cut_to_its_last_lines() {

@@ -9,10 +9,10 @@ use wavetank_raft::Config;
 /// The probability of each variant of [`EdgeConfig`] other than `None`.
 const RARE: Ratio = Ratio::new(1, 32);
 
-/// The part of the configuration that is at its limit.
+/// The part of the configuration with a value at the limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum EdgeConfig {
-    /// No part is at its limit.
+    /// No value is at its limit.
     None,
     /// All timeouts are as short as `Config` allows.
     ShortTimeouts,

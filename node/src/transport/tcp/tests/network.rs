@@ -365,7 +365,7 @@ impl Pipe {
         Some(taken)
     }
 
-    /// Moves arrived bytes to the reader. Returns the time of the next arrival if there are none yet.
+    /// Moves arrived bytes to the reader. Returns the time of the next arrival if no bytes have arrived yet.
     fn take(&mut self, into: &mut ReadBuf<'_>) -> Result<usize, Option<Instant>> {
         let Some(network) = self.network.upgrade().map(Network) else { return Ok(0) };
         let is_blocked = network.lock().link(&self.from, &self.to).is_blocked;

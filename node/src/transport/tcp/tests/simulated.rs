@@ -199,7 +199,7 @@ impl Cluster {
         self.hosts.values().filter_map(|host| host.raft.as_ref())
     }
 
-    /// A server that leads, if there is one.
+    /// A server that leads; `None` if no server leads.
     pub(super) fn leader(&self) -> Option<Raft> {
         self.running().find(|raft| raft.state() == RaftState::Leader).cloned()
     }

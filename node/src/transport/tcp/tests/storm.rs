@@ -9,7 +9,7 @@ use std::rc::Rc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// The seeds of a test run. `NODE_STORMS=FIRST..END` chooses others.
+/// The seeds of a test run. `NODE_STORMS=FIRST..END` chooses other seeds.
 const STORMS: std::ops::Range<u64> = 0..500;
 /// The time in which a healed cluster must agree. It is long, because the links stay slow.
 const HEALED: Duration = Duration::from_secs(600);
@@ -180,8 +180,8 @@ async fn heal(cluster: &mut Cluster, draw: &mut Draw) {
     strangers(cluster, draw.one_of(&NAMES), draw).await;
 }
 
-/// The healed cluster must take a command, and all servers must have the same commands: each that was
-/// acknowledged, and none that was refused.
+/// The healed cluster must take a command, and all servers must have the same commands: each command that was
+/// acknowledged, and no command that was refused.
 async fn judge(
     cluster: &Cluster,
     acknowledged: &BTreeSet<u64>,

@@ -1,4 +1,4 @@
-//! Servers with certificates, without one, and with one of another server.
+//! Servers with certificates, without a certificate, and with the certificate of another server.
 
 use super::super::super::{Tls, TlsError};
 use super::*;

@@ -31,7 +31,7 @@ impl<S: Subject> Observer<S> for HistoryRecorder {
 
 impl HistoryRecorder {
     /// Returns the history so far, in the format that [`wavetank_linear::judge`] reads. Stale reads are left
-    /// out, because they do not claim to be up to date.
+    /// out, because stale reads do not claim to be up to date.
     #[must_use]
     pub fn text(&self) -> String {
         let mut events = Vec::with_capacity(2 * self.operations.len());
@@ -71,7 +71,7 @@ fn line(operation: &KvOperation, kind: &str, value: &Value, at: Time) -> Value {
 fn completion(operation: &KvOperation, end: &Completion) -> Value {
     let mut line = line(operation, kind(end), &returned(operation, end), end.at);
     if end.ending == OperationEnd::Failed {
-        // Without it, the `fail` of a cas would mean a mismatch.
+        // Without this `error`, the `fail` of a cas would mean a mismatch.
         line["error"] = "refused".into();
     }
     line

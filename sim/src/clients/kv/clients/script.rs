@@ -76,7 +76,7 @@ fn learned_value(operation: &KvOperation) -> Option<Vec<u8>> {
 
 /// Draws an operation. `operation` is the number of the operation.
 fn draw(plan: &KvPlan, session: &mut ClientSession, operation: u64, rng: &mut Stream) -> KvWant {
-    // Always draw four numbers, so that the next operation does not depend on this one.
+    // Always draw four numbers, so that the next operation does not depend on this operation.
     let (kind, verb, way, place) = (rng.draw(), rng.draw(), rng.draw(), rng.draw());
     let key = place.below(u64::from(plan.keys)) as u32;
     if !kind.hits(plan.writes) {

@@ -2,7 +2,7 @@
 
 use super::KvOperation;
 use crate::clients::callers::{OperationAnswer, Wanted};
-use crate::clients::kv::wire::{self, Command, CommandOutcome, Got, Response, Verb};
+use crate::clients::kv::wire::{self, Command, CommandOutcome, Got, Response, quoted};
 use crate::engine::workload::Want;
 use std::fmt;
 use wavetank_raft::{Data, ReadPath};
@@ -98,25 +98,12 @@ impl Wanted for KvWant {
 impl fmt::Display for KvWant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = self.key;
-        let Command { session, sequence, verb, .. } = match &self.want {
-            Want::Apply(bytes) | Want::ApplyLog { data: bytes, .. } => decoded(bytes),
-            Want::Read(ReadPath::Index, _) => return write!(f, "read k{key}"),
-            Want::Read(ReadPath::Lease, _) => return write!(f, "lease-read k{key}"),
-            Want::Read(ReadPath::Verify, _) => return write!(f, "verify-read k{key}"),
-            Want::Stale(_) => return write!(f, "stale-read k{key}"),
-        };
-        match verb {
-            Verb::Put(value) => write!(f, "put k{key} = {}", quoted(value))?,
-            Verb::Append(value) => write!(f, "append k{key} + {}", quoted(value))?,
-            Verb::Cas { expected, new } => {
-                write!(f, "cas k{key} {} -> {}", quoted(expected), quoted(new))?;
-            }
-            Verb::Delete => write!(f, "delete k{key}")?,
+        match &self.want {
+            Want::Apply(bytes) | Want::ApplyLog { data: bytes, .. } => decoded(bytes).fmt(f),
+            Want::Read(ReadPath::Index, _) => write!(f, "read k{key}"),
+            Want::Read(ReadPath::Lease, _) => write!(f, "lease-read k{key}"),
+            Want::Read(ReadPath::Verify, _) => write!(f, "verify-read k{key}"),
+            Want::Stale(_) => write!(f, "stale-read k{key}"),
         }
-        write!(f, " (s{session}.{sequence})")
     }
-}
-
-fn quoted(value: &[u8]) -> String {
-    format!("\"{}\"", value.escape_ascii())
 }

@@ -1,4 +1,4 @@
-//! The history of every key is linearizable: one order of its operations explains all answers and respects
+//! The history of every key is linearizable: one order of the operations explains all answers and respects
 //! real time (thesis §6.3, §6.4).
 //!
 //! The check is demanded at the end of the run. The check first tries the order of the log, and then searches

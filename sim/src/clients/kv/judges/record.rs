@@ -13,7 +13,7 @@ pub(super) struct Record {
     log: Vec<LogContent>,
     /// The index of the last command.
     last_command: Index,
-    /// The effect of each command at its first occurrence, by session and sequence number.
+    /// The effect of each command at its first occurrence. The key is the session and the sequence number.
     effects: BTreeMap<(u32, u32), CommandEffect>,
     /// The last sequence number that took effect in each session.
     sessions: BTreeMap<u32, u32>,
@@ -67,8 +67,8 @@ impl Record {
         index.0 <= self.log.len() as u64
     }
 
-    /// True if a recorded index has this content, or if its content is unknown. `bytes` is `None` for an
-    /// entry that is not a command.
+    /// True if a recorded index has this content, or if the content of the index is unknown. `bytes` is
+    /// `None` for an entry that is not a command.
     pub(super) fn agrees(&self, index: Index, bytes: Option<&Data>) -> bool {
         match (self.place(index), bytes) {
             (LogContent::Unseen, _) | (LogContent::Other, None) => true,

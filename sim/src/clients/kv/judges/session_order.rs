@@ -31,7 +31,7 @@ impl ClientCheck for SessionOrder {
             }
             ClientEvent::Returned(operation) => {
                 let incarnation = self.open.remove(&operation.number)?;
-                // An answer of an earlier incarnation says nothing about the current one.
+                // An answer of an earlier incarnation says nothing about the current incarnation.
                 if self.incarnations[operation.pinned?.at()] == incarnation
                     && operation.ended(OperationEnd::Ok)
                 {

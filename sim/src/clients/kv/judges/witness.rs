@@ -34,8 +34,8 @@ pub(super) fn explains(operations: &[KvOperation], record: &Record) -> bool {
     })
 }
 
-/// Returns the operations that took effect, each with its index. Returns `None` if an answer contradicts the
-/// log.
+/// Returns the operations that took effect. Each operation comes with its index. Returns `None` if an answer
+/// contradicts the log.
 fn points<'a>(operations: &'a [KvOperation], record: &Record) -> Option<Vec<LinearizationPoint<'a>>> {
     let mut points = Vec::with_capacity(operations.len());
     for operation in operations {

@@ -1,0 +1,121 @@
+//! `wavetank why --branch`: finds the first step of a run after which the failure can no longer be avoided.
+
+use super::exit::Status;
+use super::format::many;
+use super::target::{Played, Target};
+use super::{CliError, Streams};
+use crate::trace::{Trace, TraceForm};
+use wavetank_sim::observe::report::Violation;
+use wavetank_sim::observe::step_log::StepLog;
+use wavetank_sim::schedule::EventOrder;
+use wavetank_sim::{Plan, Verdict};
+
+/// The number of other futures that are tried after a step.
+const FUTURES: u64 = 16;
+
+/// The number of parts into which the run is divided first.
+const ROWS: usize = 8;
+
+/// Repeats the run up to a step and goes on with other random numbers, for several steps. Prints how many futures
+/// fail in the same way, and the first step after which all of them fail.
+pub(crate) fn branch(target: &Target<'_>, streams: &mut Streams<'_>) -> Result<Status, CliError> {
+    let (report, step_log) = target.step_log();
+    let Verdict::Violated(violation) = &report.verdict else {
+        return Err(CliError::new(format!("{} violates no property, so there is no branch", target.named)));
+    };
+    let Played::Plan(scenario, plan) = &target.played else {
+        return Err(CliError::new(
+            "--branch needs a run whose random numbers come from a seed: it is a schedule",
+        ));
+    };
+    if plan.order != EventOrder::Drawn {
+        return Err(CliError::new(
+            "--branch needs a run whose random numbers come from a seed: it has a schedule",
+        ));
+    }
+    let fails = |step| {
+        let seeds =
+            (1..=FUTURES).map(|future| plan.seed.wrapping_add(future.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        let orders = seeds.map(|seed| EventOrder::Branched { step, seed });
+        orders
+            .filter(|order| {
+                let plan = Plan { order: order.clone(), ..plan.clone() };
+                let run = crate::registry::run_plan(scenario, plan, Trace::new(TraceForm::None.text(0)));
+                matches!(&run.report.verdict, Verdict::Violated(it) if it.check == violation.check)
+            })
+            .count() as u64
+    };
+    writeln!(
+        streams.out,
+        "of {} after each step, these violate {}:\n",
+        many(FUTURES, "future"),
+        violation.check
+    )?;
+    writeln!(streams.out, "{:>8}  {:>6}", "step", "fail")?;
+    let first = search(violation, &step_log, &fails, streams)?;
+    conclude(first, violation, &step_log, streams)?;
+    writeln!(streams.out, "run      {}", target.named)?;
+    writeln!(streams.out, "verdict  {}", report.verdict)?;
+    Ok(Status::of(&report.verdict))
+}
+
+/// Tries steps that are spread over the run, and then halves the interval before the first of them after which all
+/// futures fail. Returns the last step after which some future does not fail, if there is one.
+fn search(
+    violation: &Violation,
+    step_log: &StepLog,
+    fails: &dyn Fn(u64) -> u64,
+    streams: &mut Streams<'_>,
+) -> Result<Option<u64>, CliError> {
+    let steps: Vec<u64> = step_log
+        .records()
+        .iter()
+        .map(|record| record.step)
+        .take_while(|&step| step < violation.step)
+        .collect();
+    let mut attempt = |at: usize| -> Result<bool, CliError> {
+        let failed = fails(steps[at]);
+        writeln!(streams.out, "{:>8}  {failed:>3}/{FUTURES}", steps[at])?;
+        Ok(failed == FUTURES)
+    };
+    // After `steps[..low]` some future holds, and after `steps[high..]` all fail, as far as is known.
+    let (mut low, mut high) = (0, steps.len());
+    for part in 1..ROWS {
+        let at = steps.len() * part / ROWS;
+        if low <= at && at < high {
+            if attempt(at)? { high = at } else { low = at + 1 }
+        }
+    }
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if attempt(middle)? { high = middle } else { low = middle + 1 }
+    }
+    Ok(low.checked_sub(1).and_then(|last| steps.get(last)).copied())
+}
+
+fn conclude(
+    last_open: Option<u64>,
+    violation: &Violation,
+    step_log: &StepLog,
+    streams: &mut Streams<'_>,
+) -> Result<(), CliError> {
+    let decided = step_log.records().iter().find(|record| last_open.is_none_or(|last| last < record.step));
+    let Some(record) = decided.filter(|record| record.step < violation.step) else {
+        writeln!(
+            streams.out,
+            "\ndecided  at step {}, the violation itself: before it, some future does not fail",
+            violation.step
+        )?;
+        return Ok(());
+    };
+    let ms = format!("{}.{:03}", record.at.0 / 1_000, record.at.0 % 1_000);
+    writeln!(
+        streams.out,
+        "\ndecided  after step {} ({ms} ms, {}: {}) every future fails; it is then {}",
+        record.step,
+        record.idx,
+        record.event(),
+        record.state,
+    )?;
+    Ok(())
+}

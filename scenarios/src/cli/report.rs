@@ -1,0 +1,111 @@
+//! The report of a sweep in a folder: an index, and a page for the shortest run of each kind of failure.
+
+use super::failures::{self, Group};
+use super::file::AtomicFile;
+use super::format::many;
+use super::table::{self, WallClock};
+use super::tally::Tally;
+use super::{CliError, inspect};
+use crate::registry::Suite;
+use crate::trace::TraceForm;
+use std::fs;
+use std::path::{Path, PathBuf};
+use wavetank_sim::JudgeLevel;
+
+/// A folder for a report, with its index. The folder can be written.
+pub(crate) struct ReportFolder {
+    path: PathBuf,
+    index: AtomicFile,
+}
+
+impl ReportFolder {
+    /// Creates the folder, so that an unwritable path is reported before the work begins.
+    pub(crate) fn create(path: &Path) -> Result<Self, CliError> {
+        fs::create_dir_all(path).map_err(|error| {
+            CliError::new(format!("cannot write the report `{}`: {error}", path.display()))
+        })?;
+        let index = AtomicFile::create(&path.join("index.html"))?;
+        Ok(Self { path: path.to_owned(), index })
+    }
+
+    /// The path of the index.
+    pub(crate) fn index(&self) -> PathBuf {
+        self.path.join("index.html")
+    }
+
+    /// Writes the index and the pages.
+    pub(crate) fn write(
+        mut self,
+        suite: &Suite,
+        tallies: &[Tally],
+        judges: JudgeLevel,
+    ) -> Result<(), CliError> {
+        let groups = failures::groups(tallies);
+        let mut sections = String::new();
+        for (at, group) in groups.iter().enumerate() {
+            sections += &self.section(suite, group, at + 1, judges)?;
+        }
+        let runs: u64 = tallies.iter().map(|tally| tally.runs).sum();
+        let title = match groups.len() {
+            0 => format!("Sweep: no failure in {}", many(runs, "run")),
+            kinds => format!("Sweep: {} of failure in {}", many(kinds as u64, "kind"), many(runs, "run")),
+        };
+        let mut table = Vec::new();
+        table::write(tallies, WallClock::Hidden, &mut table)?;
+        let html = include_str!("report.html")
+            .replace("{{title}}", &escaped(&title))
+            .replace("{{table}}", &escaped(&String::from_utf8_lossy(&table)))
+            .replace("{{groups}}", &sections);
+        self.index.line(html.trim_end())?;
+        self.index.finish()
+    }
+
+    /// Writes the page of a group, and returns the section of the index about it.
+    fn section(
+        &self,
+        suite: &Suite,
+        group: &Group<'_>,
+        number: usize,
+        judges: JudgeLevel,
+    ) -> Result<String, CliError> {
+        let target = failures::target_of(suite, group, judges);
+        let name = format!("{number}-{}.html", slug(group.kind));
+        let mut file = AtomicFile::create(&self.path.join(&name))?;
+        let (_, page) = inspect::page(&target);
+        file.line(page.trim_end())?;
+        file.finish()?;
+        let (_, story) = target.run(TraceForm::Story);
+        let others =
+            group.others().map_or_else(String::new, |others| format!("<p>Also {}</p>\n", escaped(&others)));
+        Ok(format!(
+            "<h2>{}: {}</h2>\n<p><a href=\"{name}\">Page of the shortest run, {}</a></p>\n<p><code>{}</code></p>\n{others}<pre>{}</pre>\n",
+            escaped(&group.title()),
+            many(group.count(), "run"),
+            escaped(&target.named),
+            escaped(&target.replay_command()),
+            escaped(story.trim_end()),
+        ))
+    }
+}
+
+/// Returns a text that is safe inside an element and inside a quoted attribute.
+pub(crate) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+}
+
+/// Returns a text as a part of a file name.
+fn slug(text: &str) -> String {
+    let safe = |letter: char| if letter.is_ascii_alphanumeric() || letter == '_' { letter } else { '-' };
+    text.chars().map(safe).take(60).collect::<String>().trim_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_of_a_panic_is_a_file_name() {
+        assert_eq!(slug("panic (raft/src/node.rs:12:5)"), "panic--raft-src-node-rs-12-5");
+        assert_eq!(escaped("<a \"b\">&"), "&lt;a &quot;b&quot;>&amp;");
+    }
+}

@@ -1,0 +1,121 @@
+//! The rows of a page: one for each step, message, fault and client operation.
+//!
+//! A row is an array. It begins with the number of its kind, the number of observations since the row before, and
+//! the microseconds since the row before. A text is the number of its place in the list of texts, because most
+//! texts occur many times. The other columns of each kind are at [`Kind`].
+//!
+//! A change of a server's state is an object with only the fields that change: `r` role (a letter, `-` for down),
+//! `t` term, `v` vote, `k` leader, `c` commit index, `a` applied index, `l` last index, `s` the last index of the
+//! snapshot, `g` configuration (a text), `d` the last durable index, `z` true if paused. The log has three more:
+//! `B` the log is empty after this index, then `L` the entries after this index are those (each a term and a
+//! text), then `K` the entries up to this index are gone.
+
+use super::{CommandText, display};
+use crate::subject::Subject;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use wavetank_raft::{Entry, NodeId, RoleName, Time};
+
+/// The kind of a row. The columns that follow are in parentheses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// A message was sent (sender, receiver, text, the microseconds until each arrival).
+    Sent,
+    /// A server took a message (server, rows back to the row of the message, change).
+    Received,
+    /// A server took another event (server, text, change).
+    Event,
+    /// A server returned an action (server, text).
+    Action,
+    /// Something happened at the disk or the state machine of a server (server, text, change).
+    Disk,
+    /// A fault happened or ended (server or -1, text, change or 0, text of the links that are cut).
+    Fault,
+    /// A client began an operation (client, operation, text).
+    Invoked,
+    /// An operation ended (client, operation, text, 0 ok or 1 failed or 2 unknown).
+    Returned,
+}
+
+/// The rows and the texts in them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rows {
+    rows: Vec<Value>,
+    texts: Vec<String>,
+    places: BTreeMap<String, usize>,
+    last: (u64, Time),
+}
+
+impl Rows {
+    /// Adds a row, and returns its number.
+    pub(super) fn add(&mut self, now: (u64, Time), kind: Kind, columns: Vec<Value>) -> usize {
+        let last = std::mem::replace(&mut self.last, now);
+        let mut row = vec![json!(kind as u8), json!(now.0 - last.0), json!(now.1.0 - last.1.0)];
+        row.extend(columns);
+        self.rows.push(Value::Array(row));
+        self.rows.len() - 1
+    }
+
+    /// The number of rows.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Returns the place of a text.
+    pub(super) fn text(&mut self, text: &str) -> usize {
+        if let Some(&place) = self.places.get(text) {
+            return place;
+        }
+        self.texts.push(text.to_owned());
+        self.places.insert(text.to_owned(), self.texts.len() - 1);
+        self.texts.len() - 1
+    }
+
+    /// Returns the entries of a log as terms and texts.
+    pub(super) fn entries(&mut self, entries: &[Entry], commands: CommandText) -> Vec<(u64, usize)> {
+        let cell = |entry: &Entry| (entry.id.term.0, self.text(&display::payload(&entry.payload, commands)));
+        entries.iter().map(cell).collect()
+    }
+
+    /// Returns the rows and the texts.
+    pub(super) fn into_parts(self) -> (Vec<Value>, Vec<String>) {
+        (self.rows, self.texts)
+    }
+}
+
+/// The fields of a server's state, without its log.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct ServerFields(Map<String, Value>);
+
+impl ServerFields {
+    /// The state that a server shows. A part that it does not show is null.
+    pub(super) fn of<S: Subject>(server: &S, rows: &mut Rows) -> Self {
+        let view = server.view();
+        let name = |node: Option<Option<NodeId>>| node.flatten().map(|node| node.to_string());
+        let role = view.role.map(|role| match role {
+            RoleName::Follower => "F",
+            RoleName::PreCandidate => "P",
+            RoleName::Candidate => "C",
+            RoleName::Leader => "L",
+        });
+        let configuration = server.configuration().flatten();
+        let fields = [
+            ("r", json!(role.unwrap_or("F"))),
+            ("t", json!(view.term.unwrap_or_default().0)),
+            ("v", json!(name(view.vote))),
+            ("k", json!(name(view.leader))),
+            ("c", json!(view.commit.map(|index| index.0))),
+            ("a", json!(view.applied.map(|index| index.0))),
+            ("l", json!(view.last.map(|last| last.index.0))),
+            ("s", json!(view.snapshot.map(|last| last.index.0))),
+            ("g", json!(configuration.map(|(_, members)| rows.text(&members.to_string())))),
+        ];
+        Self(fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    }
+
+    /// The fields that differ from an earlier state.
+    pub(super) fn changes_from(&self, earlier: &Self) -> Map<String, Value> {
+        let differs = |(key, value): &(&String, &Value)| earlier.0.get(*key) != Some(*value);
+        self.0.iter().filter(differs).map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+}
