@@ -27,6 +27,11 @@ impl Bug {
         ("truncate-on-stale", Self::TruncateOnStale),
         ("ack-before-persist", Self::AckBeforePersist),
     ];
+
+    /// The bug that is on.
+    pub(crate) fn chosen() -> Option<Self> {
+        CHOSEN.get().copied()
+    }
 }
 
 static CHOSEN: OnceLock<Bug> = OnceLock::new();
@@ -37,9 +42,4 @@ static CHOSEN: OnceLock<Bug> = OnceLock::new();
 /// Panics if a bug is on already.
 pub fn switch_on(bug: Bug) {
     CHOSEN.set(bug).expect("one bug is enough to be found");
-}
-
-/// The bug that is on.
-pub(crate) fn chosen() -> Option<Bug> {
-    CHOSEN.get().copied()
 }

@@ -4,7 +4,8 @@ use crate::{Bug, Request, Response, Role, Tiny, TinyAction};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use wavetank_raft::{
-    Action, Batch, Configuration, Entry, Index, LogId, NodeId, Payload, RequestError, RpcId, Span, Term,
+    Action, Batch, Configuration, Entry, HardState, Index, LogId, LogOp, NodeId, Observed, Payload,
+    RequestError, RpcId, Span, Term,
 };
 
 // Rules for Servers, all servers.
@@ -265,6 +266,29 @@ impl Tiny {
 
 // The log, the members and the network.
 impl Tiny {
+    /// Stores the term and the vote in one record.
+    pub(crate) fn store_term_and_vote(&mut self) {
+        let forgets = self.bug == Some(Bug::VoteNotPersisted);
+        let vote = if forgets { None } else { self.voted_for };
+        self.write(Some(HardState { term: self.current_term, vote }), LogOp::Keep);
+    }
+
+    /// Puts entries at the end of the log, after it has deleted all entries that stand in their place.
+    pub(crate) fn store_entries(&mut self, entries: &[Entry]) {
+        let kept = entries[0].id.index.back().0 as usize;
+        let replaces = kept < self.log.len();
+        self.log.truncate(kept);
+        self.log.extend_from_slice(entries);
+        let op = if replaces { LogOp::Replace } else { LogOp::Append };
+        self.write(None, op(entries.into()));
+        if let Payload::Configuration(members) = &entries[0].payload {
+            // The transport learns the addresses of the members.
+            let peers = members.servers().iter().cloned();
+            let observe = |peer| Action::Observe(Observed::Peer { removed: false, peer });
+            self.actions.extend(peers.map(observe));
+        }
+    }
+
     pub(crate) fn last(&self) -> LogId {
         self.log.last().map_or(LogId::ZERO, |entry| entry.id)
     }
