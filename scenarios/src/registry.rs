@@ -64,13 +64,16 @@ pub struct Suite {
     pub scenarios: Vec<Scenario>,
     /// The names of the scenarios that are left out: stories, which call methods of our server.
     pub left_out: Vec<&'static str>,
+    /// The options that stand before the subcommand. The command itself interprets them; the command lines that
+    /// it prints repeat them.
+    pub options: Vec<String>,
 }
 
 impl Suite {
     /// Returns the suite of our server with these scenarios.
     #[must_use]
     pub fn of_ours(scenarios: &[Scenario]) -> Self {
-        Self { subject: OURS, scenarios: scenarios.to_vec(), left_out: Vec::new() }
+        Self { subject: OURS, scenarios: scenarios.to_vec(), left_out: Vec::new(), options: Vec::new() }
     }
 
     /// Returns the suite of a subject: the storms. The name must be the one that [`Subject::name`] returns.
@@ -79,7 +82,7 @@ impl Suite {
         let scenarios = vec![storm_beyond_budget::<S>(), storm::<S>()];
         let is_left_out = |scenario: &&Scenario| scenarios.iter().all(|it| it.name != scenario.name);
         let left_out = ALL.iter().filter(is_left_out).map(|scenario| scenario.name).collect();
-        Self { subject: name, scenarios, left_out }
+        Self { subject: name, scenarios, left_out, options: Vec::new() }
     }
 
     /// True if the servers are our own.
@@ -92,7 +95,8 @@ impl Suite {
     #[must_use]
     pub fn command(&self) -> String {
         let package = if self.is_ours() { String::new() } else { format!("-p {} ", self.subject) };
-        format!("cargo run --release {package}--")
+        let options = self.options.iter().map(|option| format!(" {option}")).collect::<String>();
+        format!("cargo run --release {package}--{options}")
     }
 
     /// The command line that repeats the run with this name.

@@ -37,7 +37,7 @@ fn as_json(scenarios: &[Scenario], out: &mut dyn Write) -> std::io::Result<()> {
 }
 
 fn as_text(suite: &Suite, out: &mut dyn Write) -> std::io::Result<()> {
-    let Suite { subject, scenarios, left_out } = suite;
+    let Suite { subject, scenarios, left_out, .. } = suite;
     let width = scenarios.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
     let mut chapter = None;
     for scenario in scenarios {

@@ -5,7 +5,7 @@ use crate::registry::{Scenario, Suite};
 
 /// Returns the scenario with this name.
 pub(crate) fn find<'a>(suite: &'a Suite, name: &str) -> Result<&'a Scenario, CliError> {
-    let Suite { subject, scenarios, left_out } = suite;
+    let Suite { subject, scenarios, left_out, .. } = suite;
     if left_out.contains(&name) {
         return Err(CliError::new(format!(
             "{name} is a story, which calls methods of our server: it does not run with {subject}"

@@ -181,7 +181,10 @@ impl Tally {
         let unseen = self.witnessed.iter().filter(|&(check, times)| unseen((check, times)));
         let never = self.sometimes.iter().filter(|(_, sometimes)| demands_events && sometimes.runs == 0);
         let names = unknown.chain(unseen.map(|(check, _)| check)).chain(never.map(|(name, _)| name));
-        names.cloned().chain(demands_events.then(|| self.results_never_seen()).into_iter().flatten()).collect()
+        names
+            .cloned()
+            .chain(demands_events.then(|| self.results_never_seen()).into_iter().flatten())
+            .collect()
     }
 
     /// The kinds of membership changes that never had one of the results.
