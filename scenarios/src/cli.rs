@@ -16,11 +16,13 @@ mod history_page;
 mod inspect;
 mod judge;
 mod list;
+mod merge;
 mod name;
 mod pool;
 mod progress_bar;
 mod replay;
 mod report;
+mod report_file;
 mod run;
 mod shrink;
 mod streams;
@@ -28,6 +30,7 @@ mod sweep;
 mod table;
 mod tally;
 mod target;
+mod totals;
 
 pub use streams::Streams;
 
@@ -80,7 +83,7 @@ where
 }
 
 /// Runs the command of a subject as a process: with the arguments and the streams of the process. The
-/// package of the command must have the subject's name, because messages name the package.
+/// binary must have the subject's name, because messages name the binary.
 ///
 /// The command has `list`, `run`, `sweep`, `replay`, `shrink`, `diff`, `why` and `view`. Its scenarios are
 /// the storms.
@@ -163,6 +166,7 @@ fn execute_run(suite: &Suite, command: RunCommand, streams: &mut Streams<'_>) ->
             run::run(&target, tracing, streams)
         }
         RunCommand::Sweep(arguments) => sweep::sweep(suite, &arguments, streams),
+        RunCommand::Merge(arguments) => merge::merge(suite, &arguments, streams),
         RunCommand::Replay(arguments) => replay::replay(suite, &arguments, streams),
         RunCommand::Shrink(arguments) => shrink::shrink(suite, &arguments, streams),
         RunCommand::Diff { one, other } => inspect::diff(suite, &one, &other, streams),

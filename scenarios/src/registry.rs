@@ -60,6 +60,8 @@ fn storm_beyond_budget<S: Subject>() -> Scenario {
 pub struct Suite {
     /// The name of the subject. Its capsules name it.
     pub subject: &'static str,
+    /// The path of the type of the servers. A printed test names it.
+    pub subject_type: &'static str,
     /// The scenarios, in the order in which they are listed and swept.
     pub scenarios: Vec<Scenario>,
     /// The names of the scenarios that are left out: stories, which call methods of our server.
@@ -73,7 +75,13 @@ impl Suite {
     /// Returns the suite of our server with these scenarios.
     #[must_use]
     pub fn of_ours(scenarios: &[Scenario]) -> Self {
-        Self { subject: OURS, scenarios: scenarios.to_vec(), left_out: Vec::new(), options: Vec::new() }
+        Self {
+            subject: OURS,
+            subject_type: "wavetank_raft::Server",
+            scenarios: scenarios.to_vec(),
+            left_out: Vec::new(),
+            options: Vec::new(),
+        }
     }
 
     /// Returns the suite of a subject: the storms. The name must be the one that [`Subject::name`] returns.
@@ -82,7 +90,8 @@ impl Suite {
         let scenarios = vec![storm_beyond_budget::<S>(), storm::<S>()];
         let is_left_out = |scenario: &&Scenario| scenarios.iter().all(|it| it.name != scenario.name);
         let left_out = ALL.iter().filter(is_left_out).map(|scenario| scenario.name).collect();
-        Self { subject: name, scenarios, left_out, options: Vec::new() }
+        let subject_type = std::any::type_name::<S>();
+        Self { subject: name, subject_type, scenarios, left_out, options: Vec::new() }
     }
 
     /// True if the servers are our own.
@@ -91,12 +100,12 @@ impl Suite {
         self.subject == OURS
     }
 
-    /// The command line that runs the command of the suite. The package of a subject has the subject's name.
+    /// The command line that runs the command of the suite. The binary of a subject has the subject's name.
     #[must_use]
     pub fn command(&self) -> String {
-        let package = if self.is_ours() { String::new() } else { format!("-p {} ", self.subject) };
-        let options = self.options.iter().map(|option| format!(" {option}")).collect::<String>();
-        format!("cargo run --release {package}--{options}")
+        let binary = if self.is_ours() { String::new() } else { format!("--bin {} ", self.subject) };
+        let options: String = self.options.iter().map(|option| format!(" {option}")).collect();
+        format!("cargo run --release {binary}--{options}")
     }
 
     /// The command line that repeats the run with this name.

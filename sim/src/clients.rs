@@ -3,3 +3,5 @@
 
 pub mod callers;
 pub mod kv;
+#[cfg(feature = "machine")]
+pub mod machine;

@@ -25,14 +25,19 @@
 //! or a destructor.
 
 mod bounds;
-mod drop_guard;
+#[cfg(feature = "machine")]
+mod erased;
 mod failure;
 mod invariants;
+#[cfg(feature = "machine")]
+pub mod storms;
 
 use crate::capsule::{Capsule, Content};
 use crate::engine::workload::{TankFsm, Workload};
 use crate::observe::observer::Observer;
 use crate::observe::report::Verdict;
+use crate::observe::step_log::StepLog;
+use crate::observe::trace::{CommandText, Story, UNKNOWN};
 use crate::plan::Plan;
 use crate::runner::catch_panic::catch_panic;
 use crate::runner::{Run, Runner};
@@ -40,6 +45,7 @@ use bounds::{BoundedWorkload, Bounds, StepCount, Watchdog};
 use invariants::{CheckedFsm, Invariant, Invariants};
 use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -137,6 +143,45 @@ impl<F: TankFsm> StormOver<F> {
     }
 }
 
+/// A storm that can be run, with everything that a report of its failure needs.
+trait RunnableStorm {
+    /// Returns the plan of the storm.
+    fn plan(&self) -> &Plan;
+
+    /// Runs a plan and watches the wall time. `about` names the run and the command that repeats the run. If
+    /// the run takes too long, `about` is printed.
+    fn run_watched(&self, plan: Plan, about: String) -> Run<()>;
+
+    /// Runs a plan like [`run_watched`](Self::run_watched), and writes a trace.
+    fn run_traced(&self, plan: Plan, trace: Traced, about: String) -> Run<Option<Traced>>;
+
+    /// Returns the text of the commands in the story.
+    fn commands(&self) -> CommandText {
+        UNKNOWN
+    }
+
+    /// Returns the folder into which the capsule of a failure is written.
+    fn capsules(&self) -> CapsuleFolder {
+        CapsuleFolder::Target(failure::target().join("wavetank"))
+    }
+}
+
+/// The trace of a failed run.
+type Traced = (Story, StepLog);
+
+/// The folder of the capsules of a test.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum CapsuleFolder {
+    /// A folder in the target directory.
+    Target(PathBuf),
+    /// A folder beside the test. The user commits the capsules, and the test replays them first.
+    #[cfg_attr(
+        not(feature = "machine"),
+        expect(dead_code, reason = "only typed storms replay their capsules")
+    )]
+    Committed(PathBuf),
+}
+
 impl<F: TankFsm + 'static> Trial<F> {
     /// Returns the plan of the storm.
     #[must_use]
@@ -146,15 +191,13 @@ impl<F: TankFsm + 'static> Trial<F> {
 
     /// Runs a plan with the state machines, invariants and clients of this trial.
     pub fn run<T: Observer + Default>(&self, plan: Plan, trace: T) -> Run<T> {
-        let about = format!("{}, seed {}\n{}", failure::name(), plan.seed, crate::shrink::source(&plan));
-        self.run_watched(plan, trace, about)
+        let about = failure::about_plan(&plan);
+        self.run_with(plan, trace, about)
     }
 
-    /// Runs a plan and watches the wall time. `about` names the run and the command that repeats the run. If
-    /// the run takes too long, `about` is printed.
-    fn run_watched<T: Observer + Default>(&self, plan: Plan, trace: T, about: String) -> Run<T> {
+    fn run_with<T: Observer + Default>(&self, plan: Plan, trace: T, about: String) -> Run<T> {
         let StormOver { make, invariants, bounds, .. } = &self.over;
-        let _watchdog = Watchdog::start(bounds.wall_time_max, about);
+        let _watchdog = Watchdog::start(bounds.wall_time_max, about, || None);
         let steps = StepCount::new(bounds.steps_max);
         let name = failure::name();
         let clients = match catch_panic(|| (self.clients)(&plan)) {
@@ -189,6 +232,20 @@ impl<F: TankFsm + 'static> Trial<F> {
     }
 }
 
+impl<F: TankFsm + 'static> RunnableStorm for Trial<F> {
+    fn plan(&self) -> &Plan {
+        &self.over.plan
+    }
+
+    fn run_watched(&self, plan: Plan, about: String) -> Run<()> {
+        self.run_with(plan, (), about)
+    }
+
+    fn run_traced(&self, plan: Plan, trace: Traced, about: String) -> Run<Option<Traced>> {
+        self.run_with(plan, Some(trace), about)
+    }
+}
+
 impl From<Plan> for Storm {
     fn from(plan: Plan) -> Self {
         Self { plan, bounds: Bounds::default() }
@@ -218,11 +275,16 @@ pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) ->
     if let Some(path) = environment("WAVETANK_CAPSULE") {
         return check_capsule(&path, make);
     }
+    run_seeds(usual, make);
+}
+
+#[track_caller]
+fn run_seeds<R: RunnableStorm>(usual: Range<u64>, make: impl Fn(u64) -> R) {
     let mut has_held = false;
     for seed in seeds(usual) {
         let trial =
             catch_panic(|| make(seed)).unwrap_or_else(|message| failure::report_panic(seed, &message));
-        let run = trial.run_watched(trial.plan().clone(), (), failure::about(seed));
+        let run = trial.run_watched(trial.plan().clone(), failure::about(seed));
         has_held |= run.report.verdict == Verdict::Held;
         if failure::is_failure(&run.report.verdict) {
             failure::report_failure(&trial, seed, &run.report.verdict);
@@ -232,13 +294,13 @@ pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) ->
 }
 
 #[track_caller]
-fn check_capsule<F: TankFsm + 'static>(path: &str, make: impl Fn(u64) -> Trial<F>) {
+fn check_capsule<R: RunnableStorm>(path: &str, make: impl Fn(u64) -> R) {
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read `{path}`: {error}"));
     let capsule = Capsule::parse(&text).unwrap_or_else(|error| panic!("`{path}` is not a capsule: {error}"));
     let Content::Plan { plan, .. } = &capsule.content else {
         panic!("`{path}` contains a schedule of an exploration, but a test replays only storms")
     };
-    failure::replay_capsule(&make(plan.seed), plan, &capsule);
+    failure::replay_capsule(&make(plan.seed), plan, &capsule, path);
 }
 
 /// Returns the seeds that the environment variables select, or `usual` if the variables are not set.

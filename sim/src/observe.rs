@@ -7,6 +7,7 @@ pub mod addresses;
 pub mod digest;
 pub mod network_change;
 pub mod observer;
+pub mod refusals;
 pub mod report;
 pub mod step_log;
 pub mod topology;

@@ -6,6 +6,7 @@
 //! simulation.
 
 pub mod catch_panic;
+pub(crate) mod drop_guard;
 pub mod observers;
 pub mod storm_run;
 
@@ -14,10 +15,11 @@ use crate::disk::{Memory, StoreFactory};
 use crate::engine::workload::{TankFsm, Workload};
 use crate::engine::world::{Unsettled, World};
 use crate::observe::observer::Observer;
+use crate::observe::refusals::Refusal;
 use crate::observe::report::{Class, Report, Verdict, Violation};
 use crate::plan::Plan;
 use crate::plan::fault_id::FaultId;
-use crate::plan::server_set::ServerIdx;
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::runner::catch_panic::catch_panic;
 use crate::runner::observers::{CustomChecks, Observers};
 use crate::schedule::{Element, EventOrder};
@@ -60,6 +62,11 @@ pub trait Simulation {
     fn take_schedule(&mut self) -> Vec<Element> {
         Vec::new()
     }
+
+    /// Returns the running servers whose timers should have fired before now.
+    fn overdue(&self) -> ServerSet {
+        ServerSet::NONE
+    }
 }
 
 /// A finished run.
@@ -71,6 +78,11 @@ pub struct Run<T> {
     pub fault_ids: Vec<FaultId>,
     /// The schedule of the run, if the plan asks for a schedule ([`EventOrder`]).
     pub schedule: Vec<Element>,
+    /// The refusals between servers, if the run followed a schedule.
+    pub refusals: Vec<Refusal>,
+    /// The running servers whose timers should have fired before the end of the run. A schedule can leave out
+    /// timers.
+    pub overdue: ServerSet,
     /// The trace of the run. The trace is the default value if the simulation could not be created.
     pub trace: T,
 }
@@ -85,7 +97,22 @@ impl<T: Default> Run<T> {
     /// Makes the result of a run whose simulation could not be created because of this panic.
     pub(crate) fn panicked(name: &str, seed: u64, message: String) -> Self {
         let report = Report::new(name, seed, Verdict::Panicked(message));
-        Self { report, fault_ids: Vec::new(), schedule: Vec::new(), trace: T::default() }
+        Self {
+            report,
+            fault_ids: Vec::new(),
+            schedule: Vec::new(),
+            refusals: Vec::new(),
+            overdue: ServerSet::NONE,
+            trace: T::default(),
+        }
+    }
+}
+
+impl<T> Run<T> {
+    /// Returns the run without its trace.
+    pub fn without_trace(self) -> Run<()> {
+        let Self { report, fault_ids, schedule, refusals, overdue, trace: _ } = self;
+        Run { report, fault_ids, schedule, refusals, overdue, trace: () }
     }
 }
 
@@ -101,13 +128,15 @@ fn conclude<S: Simulation>(mut simulation: S, mut report: Report) -> Run<S::Trac
     simulation.observers().describe(&mut report);
     simulation.describe(&mut report);
     let trace = std::mem::take(&mut simulation.observers().trace);
+    let refusals = simulation.observers().refusals.as_mut().map(|it| it.take()).unwrap_or_default();
     let (fault_ids, schedule) = (simulation.fault_ids(), simulation.take_schedule());
+    let overdue = simulation.overdue();
     // The destructor of a state machine is code under test too.
     let dropped = catch_panic(move || drop(simulation));
     if let (Err(message), Verdict::Held | Verdict::Vacuous(_)) = (dropped, &report.verdict) {
         report.verdict = Verdict::Panicked(message);
     }
-    Run { report, fault_ids, schedule, trace }
+    Run { report, fault_ids, schedule, refusals, overdue, trace }
 }
 
 /// A plan with everything that is needed to run it.
@@ -157,14 +186,19 @@ impl<F: TankFsm + 'static, E: CustomChecks, T: Default> Runner<F, E, T> {
     {
         let Self { name, plan, make, workload, custom, trace } = self;
         run(&name, plan.seed, || {
-            let observers = Observers::new(Options::of(&plan), custom, trace);
+            let mut observers = Observers::new(Options::of(&plan), custom, trace);
+            if matches!(plan.order, EventOrder::Scheduled(..)) {
+                observers.refusals = Some(Box::default());
+            }
             let mut world = World::<_, _, S>::with_subjects(plan, make, workload, observers, store_factory);
             world.record_faults();
             match world.plan().order {
                 EventOrder::Drawn => {}
                 EventOrder::Recorded => world.record_schedule(),
                 EventOrder::Branched { step, seed } => world.branch_after(step, seed),
-                EventOrder::Scheduled(fit, _) => world.follow_schedules(fit),
+                EventOrder::Scheduled(fit, _) | EventOrder::HealedAfter(fit, _) => {
+                    world.follow_schedules(fit);
+                }
             }
             world
         })
@@ -191,6 +225,7 @@ where
                 storm_run::run(self, goes_on)
             }
             EventOrder::Scheduled(_, elements) => storm_run::play(self, elements, goes_on),
+            EventOrder::HealedAfter(_, elements) => storm_run::play_and_heal(self, elements, goes_on),
         };
         self.plan_mut().order = order;
         outcome
@@ -239,6 +274,10 @@ where
 
     fn take_schedule(&mut self) -> Vec<Element> {
         Self::take_schedule(self)
+    }
+
+    fn overdue(&self) -> ServerSet {
+        Self::overdue(self)
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod identities;
 mod label;
+mod renumber;
 mod text;
 
 pub(crate) use identities::Identities;
@@ -129,6 +130,9 @@ pub enum EventOrder {
     },
     /// This schedule decides the order. The run ends with its last element.
     Scheduled(Fit, Vec<Element>),
+    /// This schedule decides the order until its last element. Then all faults end, the random streams decide,
+    /// and the healed servers must make progress as at the end of a storm.
+    HealedAfter(Fit, Vec<Element>),
 }
 
 impl EventOrder {
@@ -138,9 +142,30 @@ impl EventOrder {
     /// Panics if a line is not an element.
     #[must_use]
     pub fn scheduled(lines: &[&str]) -> Self {
-        let element = |line: &&str| line.parse().unwrap_or_else(|error| panic!("{error}"));
-        Self::Scheduled(Fit::Exact, lines.iter().map(element).collect())
+        Self::Scheduled(Fit::Exact, parsed(lines))
     }
+
+    /// Makes an order from a schedule after which all faults end. Each line is the text of an element.
+    ///
+    /// # Panics
+    /// Panics if a line is not an element.
+    #[must_use]
+    pub fn healed_after(lines: &[&str]) -> Self {
+        Self::HealedAfter(Fit::Exact, parsed(lines))
+    }
+
+    /// Returns the schedule; an empty list if the random streams decide from the beginning.
+    #[must_use]
+    pub fn elements(&self) -> &[Element] {
+        match self {
+            Self::Scheduled(_, elements) | Self::HealedAfter(_, elements) => elements,
+            Self::Drawn | Self::Recorded | Self::Branched { .. } => &[],
+        }
+    }
+}
+
+fn parsed(lines: &[&str]) -> Vec<Element> {
+    lines.iter().map(|line| line.parse().unwrap_or_else(|error| panic!("{error}"))).collect()
 }
 
 /// Identifies a message between servers.

@@ -4,10 +4,11 @@
 //! edits that simplify a plan. The caller runs the plans. The search is deterministic: the same plan always
 //! shrinks to the same plan.
 //!
-//! If a run breaks a safety property or panics, the search shrinks the schedule of the run (`elements.rs`):
-//! elements are left out until the failure needs every remaining element. If a run violates liveness, the
-//! search shrinks the plan, because the failure consists of missing events, and a schedule has no missing
-//! events. The search for a smaller plan has three phases. The first phase disables faults and phases of the
+//! The search shrinks the schedule of the run (`elements.rs`): elements are left out until the failure needs
+//! every remaining element. A violation of liveness consists of missing events, and a schedule has no missing
+//! events. Therefore the schedule of such a run ends where the faults end, and the random streams decide the
+//! events after it. If a run of the schedule does not fail in the same way, the search shrinks the plan. The
+//! search for a smaller plan has three phases. The first phase disables faults and phases of the
 //! run, sets fields to default values, and reduces numbers. An edit of the first phase changes the whole run,
 //! so each edited plan is tried under several seeds. The second phase lists the faults that happened in the
 //! run, and removes the faults that the failure does not need (Zeller's ddmin). The third phase rounds
@@ -20,6 +21,9 @@ pub mod strategies;
 pub(crate) mod edits;
 mod elements;
 mod source;
+mod window;
+
+pub use window::Window;
 
 use crate::observe::report::{Class, Report, Verdict};
 use crate::plan::Plan;
@@ -80,12 +84,35 @@ pub struct Shrunk {
     pub tries: u64,
     /// True if the plan has a schedule, and the failure needs every single element of the schedule.
     pub is_minimal: bool,
+    /// A part of the run that the servers can repeat without progress, if healed servers make no progress.
+    pub window: Option<Window>,
 }
 
 /// Returns the Rust source of the plan. A test can contain this source.
 #[must_use]
 pub fn source(plan: &Plan) -> String {
     source::of(plan)
+}
+
+/// Returns the Rust source of a test with this name. The test runs the plan with the expression `run`, and fails
+/// if the run fails. The expression is a function that takes a plan and returns a [`Run`], for example
+/// `|plan| storm(plan, Trace::default())` in parentheses.
+#[must_use]
+pub fn test(name: &str, plan: &Plan, run: &str) -> String {
+    source::test(name, plan, run)
+}
+
+/// The names that a printed test uses.
+pub mod prelude {
+    pub use super::Failure;
+    pub use crate::plan::fault_id::{FaultId, MessageFault};
+    pub use crate::plan::fault_kind::{Reactive, Scheduled};
+    pub use crate::plan::rng::{Ratio, Spans};
+    pub use crate::plan::{Budget, InitialState, Plan, RandomDelay, Recurrence};
+    pub use crate::schedule::{EventOrder, Fit};
+    pub use crate::{JudgeLevel, ServerIdx};
+    pub use std::time::Duration;
+    pub use wavetank_raft::{ReadPath, Span};
 }
 
 impl Failure {
@@ -157,8 +184,9 @@ pub fn shrink(
         is_small: false,
     };
     shrinker.search();
+    let window = shrinker.find_window();
     let Shrinker { failure, best, tries, is_minimal, .. } = shrinker;
-    Some(Shrunk { failure, plan: best.plan, before, after: best.size, tries, is_minimal })
+    Some(Shrunk { failure, plan: best.plan, before, after: best.size, tries, is_minimal, window })
 }
 
 struct Best {
@@ -189,8 +217,13 @@ impl Shrinker<'_, '_> {
     const MORE_SEEDS: u64 = 64;
 
     fn search(&mut self) {
-        if !self.search_schedule() {
-            self.search_plan();
+        if self.search_schedule() {
+            return;
+        }
+        self.search_plan();
+        if self.class == Class::Liveness {
+            // The smaller run may fail in the same way if its schedule decides the order until the faults end.
+            self.search_schedule();
         }
     }
 
@@ -237,7 +270,7 @@ impl Shrinker<'_, '_> {
     /// Runs a plan, and keeps the plan if the run fails in the same way and is not too large. Returns whether
     /// the plan was kept.
     fn attempt(&mut self, mut plan: Plan) -> bool {
-        if let EventOrder::Scheduled(fit, _) = &mut plan.order {
+        if let EventOrder::Scheduled(fit, _) | EventOrder::HealedAfter(fit, _) = &mut plan.order {
             *fit = Fit::Similar;
             return self.attempt_if(plan, |size, best| size.steps <= best.steps);
         }
@@ -257,22 +290,32 @@ impl Shrinker<'_, '_> {
         self.tries += 1;
         let fails = Failure::of(&tried.report.verdict).as_ref() == Some(&self.failure);
         let mut size = size(&plan, &tried);
-        if plan.order != EventOrder::Drawn {
-            size.steps = tried.schedule.len() as u64;
+        let is_drawn = plan.order == EventOrder::Drawn;
+        if !is_drawn {
+            plan.order = self.order(Fit::Exact, tried.schedule);
+            size.steps = plan.order.elements().len() as u64;
         }
-        let mut is_new = fails && wants(size, self.best.size);
-        if is_new && plan.order != EventOrder::Drawn {
-            plan.order = EventOrder::Scheduled(Fit::Exact, tried.schedule);
-            is_new = self.fails_exactly(&plan);
-        }
+        let is_new = fails && wants(size, self.best.size) && (is_drawn || self.fails_exactly(&plan));
         if is_new {
             let plan = shortened(plan, &tried.report);
             self.best = Best { plan, size, fault_ids: tried.fault_ids };
         }
+        self.report_progress(is_new);
+        is_new
+    }
+
+    /// Runs a plan that cannot replace the best plan.
+    fn play(&mut self, plan: Plan) -> Run<()> {
+        let run = (self.run)(plan);
+        self.tries += 1;
+        self.report_progress(false);
+        run
+    }
+
+    fn report_progress(&mut self, is_new: bool) {
         let progress =
             ShrinkProgress { tries: self.tries, best: &self.best.plan, size: self.best.size, is_new };
         self.is_over = !(self.go_on)(&progress);
-        is_new
     }
 
     /// Runs a plan with an exact schedule. Returns true if the run fails in the same way. The run may end
@@ -328,8 +371,11 @@ fn size(plan: &Plan, tried: &Run<()>) -> Size {
 }
 
 /// Ends the chaos phase at the time of the failure, because later faults are not needed. A violation of
-/// liveness does not change the plan.
+/// liveness does not change the plan, and neither does a failure of a schedule.
 fn shortened(mut plan: Plan, report: &Report) -> Plan {
+    if !plan.order.elements().is_empty() {
+        return plan;
+    }
     let at = match &report.verdict {
         Verdict::Violated(violation) if violation.class == Class::Safety => violation.at,
         Verdict::Panicked(_) => report.virtual_time,
@@ -364,7 +410,7 @@ mod tests {
         assert_eq!(shrunk.failure, Failure::Check("terms_stay_low".to_owned()));
         assert_eq!(fails(shrunk.plan.clone()), Some(shrunk.failure.clone()));
         let (before, after) = (shrunk.before, shrunk.after);
-        assert!(after.steps <= 10 && after.servers == 1 && 1_000 < before.steps, "{before} to {after}");
+        assert!(after.steps <= 8 && after.servers <= 2 && 1_000 < before.steps, "{before} to {after}");
         let again = shrink(Plan::storm(found), &mut run, &mut |_| true).expect("it fails");
         assert_eq!(shrunk, again);
     }

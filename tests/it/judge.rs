@@ -80,7 +80,7 @@ fn a_history_of_jepsen_is_judged_and_has_a_page() {
     }
     let unwritable = judge(EDN, "--page /no/such/directory/page.html");
     assert_eq!((unwritable.code, unwritable.err.lines().count()), (1, 1), "{}", unwritable.err);
-    [file, page].map(|path| fs::remove_file(path).expect("the file exists"));
+    [file, page].into_iter().for_each(|path| fs::remove_file(path).expect("the file exists"));
 }
 
 #[test]

@@ -81,16 +81,17 @@ const LAYERS: &[(&str, &[&str])] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("raft/src", &[]),
     ("sim/linear/src", &[]),
-    ("sim/src", &["wavetank_raft", "wavetank_linear"]),
+    ("machine/src", &["wavetank_raft"]),
+    ("sim/src", &["wavetank_raft", "wavetank_linear", "wavetank_machine"]),
     ("scenarios/src", &["wavetank_raft", "wavetank_linear", "wavetank_sim"]),
     ("node/src", &["wavetank_raft"]),
     // A service imports only one of our crates.
     ("node/examples", &["wavetank_node"]),
-    ("wavetank/src", &["wavetank_raft", "wavetank_sim", "wavetank_node"]),
+    ("wavetank/src", &["wavetank_raft", "wavetank_machine", "wavetank_sim", "wavetank_node"]),
 ];
 
 /// The crates that are published. Cargo packages the folder of each and nothing else.
-const PUBLISHED: [&str; 6] = ["raft", "sim/linear", "sim", "scenarios", "node", "wavetank"];
+const PUBLISHED: [&str; 7] = ["raft", "machine", "sim/linear", "sim", "scenarios", "node", "wavetank"];
 
 #[test]
 fn modules_import_downwards_only() {

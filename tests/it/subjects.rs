@@ -27,9 +27,9 @@ fn the_list_of_a_subject_has_the_storms_and_says_that_the_stories_are_left_out()
 }
 
 #[test]
-fn the_help_of_a_subject_names_its_package_and_lists_no_command_for_our_server_alone() {
+fn the_help_of_a_subject_names_its_binary_and_lists_no_command_for_our_server_alone() {
     let said = run(&GUEST, &["--help"]);
-    assert!(said.out.contains("cargo run --release -p guest -- sweep "), "{}", said.out);
+    assert!(said.out.contains("cargo run --release --bin guest -- sweep "), "{}", said.out);
     assert!(said.out.contains("Usage: guest <COMMAND>"), "{}", said.out);
     let commands = ["list", "run", "sweep", "replay", "shrink", "diff", "why", "view"];
     assert!(commands.iter().all(|name| said.out.contains(&format!("\n  {name} "))), "{}", said.out);

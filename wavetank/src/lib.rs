@@ -4,7 +4,10 @@
 //!   feature `node`, which is on by default.
 //! - [`tank`]: the deterministic simulator. The simulator runs your state machine, or Raft itself, through
 //!   seeded storms.
+//! - [`machine`]: state machines with typed commands. The same type runs on a node and in storms.
 //! - [`raft`]: the protocol as a pure function, and the types that the node and the simulator share.
+//!
+//! Storms for state machines with typed commands need the feature `storms`, which is on by default.
 //!
 //! The root module has the names that most programs need: [`Raft`] and the configuration for a service, and
 //! [`Storm`] and [`run_storms`] for the tests of the service. [`prelude`] has the same names for `use
@@ -19,6 +22,7 @@
 //! assert!(!Config::default().pre_vote_disabled);
 //! ```
 
+pub use wavetank_machine as machine;
 #[cfg(feature = "node")]
 pub use wavetank_node as node;
 pub use wavetank_raft as raft;
@@ -27,6 +31,7 @@ pub use wavetank_sim as tank;
 #[cfg(feature = "node")]
 pub mod prelude;
 
+pub use wavetank_machine::{Digest, Replicated, Request, Sessions, StateMachine, decode, encode};
 #[cfg(feature = "node")]
 pub use wavetank_node::{
     Applied, CallError, LatestConfiguration, Leader, Leadership, LogDisk, Missing, Observer, Place, Raft,
@@ -40,4 +45,6 @@ pub use wavetank_raft::{
     Config, Configuration, Data, Halt, Index, Member, Observed, ReadPath, Refusal, Reloadable, ServerAddress,
     ServerId, SnapshotMeta, Span, Suffrage, Term,
 };
+#[cfg(feature = "storms")]
+pub use wavetank_sim::harness::storms::{Storms, storms};
 pub use wavetank_sim::{Plan, Storm, run_storms};

@@ -1,4 +1,7 @@
 //! The names that most services and the tests of these services need: `use wavetank::prelude::*;`.
 
+pub use wavetank_machine::{Replicated, StateMachine, decode, encode};
 pub use wavetank_node::prelude::*;
+#[cfg(feature = "storms")]
+pub use wavetank_sim::harness::storms::Storms;
 pub use wavetank_sim::{Storm, run_storms};

@@ -1,11 +1,12 @@
 //! The calls of clients and operators, and their answers.
 
-use crate::server::{ELECTION_TICKS, RaftAction, RaftRs, answer};
+use crate::server::{ELECTION_TICKS, RaftAction, RaftRs, answer, tell_members};
 use crate::translate::{self, AnyChange};
 use raft::{Error, ReadOnlyOption, ReadState, StateRole};
+use wavetank_raft::store::{StoreError, StoreErrorKind};
 use wavetank_raft::{
     Action, Answer, Call, Change, Configuration, Data, Entry, Halt, HardState, Index, Leader, LogOp, Member,
-    NodeId, Payload, ReadPath, Refusal, RequestError, RequestId, Suffrage, Term, Token,
+    NodeId, Payload, ReadPath, Refusal, RequestError, RequestId, Suffrage, Term, Time, Token,
 };
 use wavetank_sim::ServerIdx;
 
@@ -16,12 +17,30 @@ pub(crate) struct Calls {
     incarnation: u32,
     reads_begun: u32,
     /// Calls that appended an entry, by the index of the entry.
-    proposed: Vec<(Index, RequestId)>,
+    proposed: Vec<Proposed>,
     reads: Vec<Read>,
     /// A transfer and its target.
-    transfer: Option<(RequestId, NodeId)>,
+    transfer: Option<Transfer>,
     /// A bootstrap and the write that it waits for.
     bootstrap: Option<(RequestId, Token)>,
+}
+
+/// A call that appended an entry.
+#[derive(Debug)]
+struct Proposed {
+    index: Index,
+    request: RequestId,
+    /// True if the answer is the response of the state machine.
+    wants_response: bool,
+}
+
+/// A transfer of the leadership.
+#[derive(Clone, Copy, Debug)]
+struct Transfer {
+    request: RequestId,
+    target: NodeId,
+    /// The time on the server's clock at which the call fails.
+    limit: Time,
 }
 
 #[derive(Debug)]
@@ -96,16 +115,21 @@ impl Calls {
         responses: &[(Index, Data)],
         actions: &mut Vec<RaftAction>,
     ) {
-        self.proposed.retain(|&(index, request)| {
+        self.proposed.retain(|&Proposed { index, request, wants_response }| {
             if upto < index {
                 return true;
             }
-            let response = responses.iter().find(|(at, _)| *at == index);
-            let given = match response {
-                Some((_, response)) => Answer::Applied { index, response: response.clone() },
-                None => Answer::Committed { index },
+            let response = responses.iter().find(|(at, _)| *at == index).map(|(_, response)| response);
+            let outcome = match response {
+                Some(response) if wants_response => Ok(Answer::Applied { index, response: response.clone() }),
+                // The response to a restore is a complaint, if there is one.
+                Some(response) if !response.is_empty() => {
+                    let what = String::from_utf8_lossy(response);
+                    Err(RequestError::Store(StoreError::new(StoreErrorKind::Corrupt, what)))
+                }
+                Some(_) | None => Ok(Answer::Committed { index }),
             };
-            actions.push(answer(request, Ok(given)));
+            actions.push(answer(request, outcome));
             false
         });
     }
@@ -117,13 +141,13 @@ impl Calls {
         leader: NodeId,
         actions: &mut Vec<RaftAction>,
     ) {
-        self.proposed.retain(|&(index, request)| {
+        self.proposed.retain(|&Proposed { index, request, .. }| {
             if commit < index {
                 actions.push(answer(request, Err(RequestError::LeadershipLost)));
             }
             index <= commit
         });
-        if let Some((request, target)) = self.transfer.take() {
+        if let Some(Transfer { request, target, .. }) = self.transfer.take() {
             let is_done = leader == target || leader == NodeId(0);
             let outcome = if is_done { Ok(Answer::Done) } else { Err(RequestError::LeadershipLost) };
             actions.push(answer(request, outcome));
@@ -132,7 +156,7 @@ impl Calls {
 
     /// Answers the calls whose entries a snapshot replaced.
     pub(crate) fn on_snapshot(&mut self, upto: Index, actions: &mut Vec<RaftAction>) {
-        self.proposed.retain(|&(index, request)| {
+        self.proposed.retain(|&Proposed { index, request, .. }| {
             if index <= upto {
                 actions.push(answer(request, Err(RequestError::AbortedByRestore)));
             }
@@ -142,8 +166,16 @@ impl Calls {
 
     /// Answers a transfer that raft-rs has given up.
     pub(crate) fn on_transfer_aborted(&mut self, actions: &mut Vec<RaftAction>) {
-        if let Some((request, _)) = self.transfer.take() {
+        if let Some(Transfer { request, .. }) = self.transfer.take() {
             actions.push(answer(request, Err(RequestError::Refused(Refusal::TransferTimeout))));
+        }
+    }
+
+    /// Answers a transfer that takes too long. raft-rs counts ticks, which a server drops while it waits for
+    /// its disk.
+    pub(crate) fn time_out_transfer(&mut self, now: Time, actions: &mut Vec<RaftAction>) {
+        if self.transfer.is_some_and(|transfer| transfer.limit < now) {
+            self.on_transfer_aborted(actions);
         }
     }
 
@@ -154,16 +186,22 @@ impl Calls {
     }
 
     pub(crate) fn shut_down(&mut self, actions: &mut Vec<RaftAction>) {
-        let proposed = self.proposed.drain(..).map(|(_, request)| request);
+        let proposed = self.proposed.drain(..).map(|it| it.request);
         let reads = self.reads.drain(..).map(|read| read.request);
-        let others = [self.transfer.take().map(|it| it.0), self.bootstrap.take().map(|it| it.0)];
+        let others = [self.transfer.take().map(|it| it.request), self.bootstrap.take().map(|it| it.0)];
         let all: Vec<RequestId> = proposed.chain(reads).chain(others.into_iter().flatten()).collect();
         actions.extend(all.into_iter().map(|request| answer(request, Err(RequestError::Shutdown))));
     }
 }
 
 impl RaftRs {
-    pub(crate) fn on_call(&mut self, request: RequestId, call: Call, actions: &mut Vec<RaftAction>) {
+    pub(crate) fn on_call(
+        &mut self,
+        now: Time,
+        request: RequestId,
+        call: Call,
+        actions: &mut Vec<RaftAction>,
+    ) {
         match call {
             Call::Apply(data) => self.propose(request, &Payload::Command(data), actions),
             Call::ApplyLog { data, extensions } => {
@@ -177,12 +215,15 @@ impl RaftRs {
             Call::Bootstrap(first) => self.bootstrap(request, first, actions),
             Call::Change { change, prev_index } => {
                 let begun = self.begin_change(&change, prev_index);
-                self.proposed(request, begun, actions);
+                self.proposed(request, begun, false, actions);
             }
             Call::Transfer { target } => {
                 let begun = self.begin_transfer(target.map(|target| target.node()));
                 match begun {
-                    Ok(target) => self.calls.transfer = Some((request, target)),
+                    Ok(target) => {
+                        let limit = now + self.settings.election_timeout().times(2);
+                        self.calls.transfer = Some(Transfer { request, target, limit });
+                    }
                     Err(error) => actions.push(answer(request, Err(error))),
                 }
             }
@@ -224,7 +265,8 @@ impl RaftRs {
             let proposed = self.raw.propose(context, data);
             self.appended(proposed)
         });
-        self.proposed(request, begun, actions);
+        let wants_response = matches!(payload, Payload::Command(_) | Payload::Extended(_));
+        self.proposed(request, begun, wants_response, actions);
     }
 
     /// The index of an entry that was just proposed.
@@ -240,10 +282,11 @@ impl RaftRs {
         &mut self,
         request: RequestId,
         begun: Result<Index, RequestError>,
+        wants_response: bool,
         actions: &mut Vec<RaftAction>,
     ) {
         match begun {
-            Ok(index) => self.calls.proposed.push((index, request)),
+            Ok(index) => self.calls.proposed.push(Proposed { index, request, wants_response }),
             Err(error) => actions.push(answer(request, Err(error))),
         }
     }
@@ -275,6 +318,7 @@ impl RaftRs {
         let proposed = match translate::change(before, next, self.style.leave) {
             AnyChange::V1(change) => self.raw.propose_conf_change(context, change),
             AnyChange::V2(change) => self.raw.propose_conf_change(context, change),
+            AnyChange::First(_) => unreachable!("there is a configuration before"),
         };
         self.appended(proposed)
     }
@@ -341,6 +385,9 @@ impl RaftRs {
         } else {
             let entry = Entry::new(Term(1), Index(1), Payload::Configuration(first.into()));
             let hard_state = HardState { term: Term(1), vote: None };
+            if let Payload::Configuration(first) = &entry.payload {
+                tell_members(first, actions);
+            }
             self.found(&entry);
             self.persist(Some(hard_state), LogOp::Append([entry].into()), actions);
             self.calls.bootstrap = Some((request, self.token));

@@ -4,6 +4,7 @@
 //! checks run, and what the seed draws.
 
 mod calls;
+mod leases;
 mod messages;
 mod ready;
 mod server;
@@ -11,6 +12,7 @@ mod snapshots;
 mod storage;
 mod translate;
 
+pub use leases::RaftRsLeases;
 pub use server::RaftRs;
 
 use std::sync::Arc;
@@ -22,6 +24,9 @@ use wavetank_sim::{Exclusion, Start, Subject, View};
 /// The name of the subject and of its package.
 pub const NAME: &str = "raft-rs";
 
+/// The name of the subject that reads by lease.
+pub const NAME_WITH_LEASES: &str = "raft-rs-leases";
+
 impl Subject for RaftRs {
     type Protocol = Opaque;
     type Scratch = ();
@@ -31,7 +36,7 @@ impl Subject for RaftRs {
     }
 
     fn start(start: Start<'_>) -> Result<Self, StoreError> {
-        Self::boot(start)
+        Self::boot(start, false)
     }
 
     fn step(&mut self, now: Time, event: EventOf<Self>, (): &mut (), actions: &mut Vec<ActionOf<Self>>) {
@@ -53,6 +58,15 @@ impl Subject for RaftRs {
     fn exclusions(&self) -> &'static [Exclusion] {
         const APPLIED: &str = "RawNode::apply_conf_change: \"Applies a config change to the local node. The app \
             must call this when it applies a configuration change\"";
-        &[Exclusion { check: "configuration_is_latest_in_log", line: APPLIED }]
+        const PENDING: &str = "RaftCore::pending_conf_index: \"Config changes are only allowed to be proposed if the \
+            leader's applied index is greater than this value\"";
+        const UNIQUE: &str = "Config::id: \"The identity of the local raft. It cannot be 0, and must be unique in \
+            the group\"";
+        &[
+            Exclusion { check: "configuration_is_latest_in_log", line: APPLIED },
+            Exclusion { check: "committed_configuration_agrees", line: APPLIED },
+            Exclusion { check: "change_after_own_commit", line: PENDING },
+            Exclusion { check: "new_disk_catches_up", line: UNIQUE },
+        ]
     }
 }

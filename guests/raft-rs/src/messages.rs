@@ -59,7 +59,7 @@ impl RaftRs {
         let message = Message::parse_from_bytes(&message.bytes).expect("a message that raft-rs has encoded");
         if message.get_msg_type() == MessageType::MsgSnapshot {
             self.on_snapshot_message(from, message, actions);
-        } else {
+        } else if self.installing.is_none() || message.get_msg_type() != MessageType::MsgTimeoutNow {
             // raft-rs refuses messages of servers that it does not know.
             let _ = self.raw.step(message);
         }

@@ -1,14 +1,14 @@
 //! The cycle of a `Ready`: messages, entries for the state machine, and writes, in the documented order.
 
-use crate::server::{Persistence, RaftAction, RaftRs};
+use crate::server::{Persistence, RaftAction, RaftRs, tell_members};
 use crate::translate::{self, AnyChange};
 use protobuf::Message as _;
 use raft::eraftpb::{ConfChange, ConfChangeV2, Entry as RaftEntry, EntryType, Message};
 use raft::{Ready, StateRole};
 use std::sync::Arc;
 use wavetank_raft::{
-    Action, Batch, Data, Halt, HardState, Index, LogId, LogOp, NodeId, Observed, SnapshotMeta, StoreJob,
-    Term, Token, Write,
+    Action, Batch, Data, Halt, HardState, Index, LogId, LogOp, NodeId, SnapshotMeta, StoreJob, Term, Token,
+    Write,
 };
 
 /// A `Ready` whose writes are not known to be durable.
@@ -157,7 +157,9 @@ impl RaftRs {
     fn hand_over(&mut self, entries: &[RaftEntry], actions: &mut Vec<RaftAction>) {
         let Some(last) = entries.last() else { return };
         for entry in entries {
-            if let Some(change) = change_of(entry) {
+            let first = self.raw.store().configuration_of(Index(1)).filter(|_| entry.index == 1);
+            let first = first.cloned().map(AnyChange::First);
+            if let Some(change) = first.or_else(|| change_of(entry)) {
                 self.changes.push_back((Index(entry.index), change));
             }
         }
@@ -187,15 +189,20 @@ impl RaftRs {
         let applied = match change {
             AnyChange::V1(change) => self.raw.apply_conf_change(change),
             AnyChange::V2(change) => self.raw.apply_conf_change(change),
+            // A founder has it already.
+            AnyChange::First(_) if self.configuration.is_some() => return,
+            AnyChange::First(first) => {
+                let additions = translate::additions(first);
+                let applied = additions.iter().map(|change| self.raw.apply_conf_change(change));
+                applied.last().expect("a configuration has members")
+            }
         };
         let state = applied.expect("the leader proposed a valid change");
         let configuration = self.raw.store().configuration_of(index).cloned();
         let configuration = configuration.expect("the log has an entry that was just applied");
         let expected = translate::conf_state(Some(&configuration), self.style.leave);
         assert_eq!(translate::sorted(state), expected, "the change at {index} leads to {configuration}");
-        for peer in configuration.members() {
-            actions.push(Action::Observe(Observed::Peer { removed: false, peer: peer.clone() }));
-        }
+        tell_members(&configuration, actions);
         let is_voter = configuration.voters().contains(self.idx.node());
         self.configuration = Some((index, configuration));
         if !is_voter && self.raw.raft.state == StateRole::Leader {

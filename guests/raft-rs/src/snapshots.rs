@@ -3,7 +3,7 @@
 //! raft-rs decides who needs a snapshot and moves its description. The adapter moves the content: the sender
 //! reads it from its disk, and the receiver writes it to its disk before raft-rs sees the message.
 
-use crate::server::{RaftAction, RaftRs, answer};
+use crate::server::{RaftAction, RaftRs, answer, tell_members};
 use raft::SnapshotStatus;
 use raft::eraftpb::Message;
 use std::collections::BTreeMap;
@@ -210,7 +210,8 @@ impl RaftRs {
         if meta.last.index <= known {
             let _ = self.raw.step(message);
             self.report_arrival(from, true, actions);
-        } else if self.snapshots.arriving.is_none() {
+        } else if self.snapshots.arriving.is_none() && self.installing.is_none() {
+            // The disk keeps the newest snapshot, so the state machine must have loaded the one before.
             let (ticket, meta) = (self.snapshots.ticket(), Arc::new(meta));
             let write =
                 StoreJob::WriteSnapshot { ticket, meta: Arc::clone(&meta), offset: 0, data, done: true };
@@ -235,11 +236,9 @@ impl RaftRs {
         self.raw.mut_store().install(Arc::clone(&meta));
         self.changes.clear();
         self.handed = index;
+        self.installing = Some(index);
         self.configuration = Some((meta.configuration_index, Arc::new(meta.configuration.clone())));
-        for peer in meta.configuration.members() {
-            let peer = peer.clone();
-            actions.push(Action::Observe(wavetank_raft::Observed::Peer { removed: false, peer }));
-        }
+        tell_members(&meta.configuration, actions);
         self.calls.on_snapshot(index, actions);
         meta
     }

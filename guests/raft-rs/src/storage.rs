@@ -27,12 +27,11 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Reads the content of a disk. The first configuration of a cluster is the entry at index 1. For raft-rs
-    /// it is a state before the log, as in its `MemStorage::new_with_conf_state`.
+    /// Reads the content of a disk. The first configuration of a cluster is the entry at index 1.
     pub(crate) fn of(boot: &Boot, disk: &[Entry], leave: Leave) -> Self {
         let end = boot.snapshot.as_ref().map(|meta| meta.last);
         // The entries before the end of the snapshot are left out: the configuration before them may be unknown.
-        let base = end.or(disk.first().map(|first| first.id)).unwrap_or(LogId::ZERO);
+        let base = end.unwrap_or(LogId::ZERO);
         let mut log = Self {
             base,
             entries: VecDeque::new(),
@@ -68,6 +67,13 @@ impl Log {
         let known = self.base.index;
         let is_there = known < recorded.index && self.term_at(recorded.index) == Some(recorded.term);
         if is_there { recorded.index.0 } else { known.0 }
+    }
+
+    /// The configuration with which raft-rs starts, with its index: the one of the snapshot. The first
+    /// configuration of a cluster is in force before it is committed.
+    pub(crate) fn first_configuration(&self) -> Option<(Index, Arc<Configuration>)> {
+        let (index, configuration) = self.configuration_at(self.base.index.max(Index(1)))?;
+        Some((index, Arc::clone(configuration)))
     }
 
     pub(crate) const fn base(&self) -> LogId {
@@ -155,7 +161,8 @@ impl Log {
 
 impl Storage for Log {
     fn initial_state(&self) -> Result<RaftState> {
-        let configuration = self.configuration_at(self.base.index).map(|(_, configuration)| &**configuration);
+        let configuration = self.first_configuration();
+        let configuration = configuration.as_ref().map(|(_, configuration)| &**configuration);
         let state = translate::conf_state(configuration, self.leave);
         Ok(RaftState::new(self.start.clone(), state))
     }
@@ -193,10 +200,13 @@ impl Storage for Log {
     }
 
     /// Returns the description of the newest snapshot. The adapter adds the content when it sends the message.
-    fn snapshot(&self, request_index: u64, _: u64) -> Result<Snapshot> {
+    fn snapshot(&self, request_index: u64, to: u64) -> Result<Snapshot> {
         let newest = self.snapshot.as_ref().filter(|meta| {
-            // A follower needs a snapshot that reaches the entries that the log still has.
-            self.base.index <= meta.last.index && request_index <= meta.last.index.0
+            // raft-rs ignores a snapshot in whose configuration the receiver is missing.
+            let state = translate::conf_state(Some(&meta.configuration), self.leave);
+            let has = |ids: &[u64]| ids.contains(&to);
+            let is_member = has(&state.voters) || has(&state.learners) || has(&state.voters_outgoing);
+            request_index <= meta.last.index.0 && is_member
         });
         let Some(meta) = newest else {
             self.wants_snapshot.set(true);

@@ -28,6 +28,8 @@ pub(crate) enum AnyChange {
     V1(ConfChange),
     /// A change of any number of servers, or the end of a joint configuration.
     V2(ConfChangeV2),
+    /// The first configuration of a cluster, which founders have before it is committed.
+    First(Arc<Configuration>),
 }
 
 /// The kinds of normal entries. The context of an entry begins with its kind. The first entry of a leader has
@@ -92,8 +94,9 @@ pub(crate) fn to_raft(entry: &Entry, before: Option<&Arc<Configuration>>, leave:
     let mut made = RaftEntry::default();
     (made.term, made.index) = (entry.id.term.0, entry.id.index.0);
     if let Payload::Configuration(next) = &entry.payload {
-        let before = before.expect("the first configuration is not an entry of raft-rs");
-        let (kind, data) = match change(before, next, leave) {
+        let made_of = before.map_or_else(|| AnyChange::First(next.clone()), |it| change(it, next, leave));
+        let (kind, data) = match made_of {
+            AnyChange::First(_) => (EntryType::EntryConfChangeV2, ConfChangeV2::default().write_to_bytes()),
             AnyChange::V1(change) => (EntryType::EntryConfChange, change.write_to_bytes()),
             AnyChange::V2(change) => (EntryType::EntryConfChangeV2, change.write_to_bytes()),
         };
@@ -105,6 +108,18 @@ pub(crate) fn to_raft(entry: &Entry, before: Option<&Arc<Configuration>>, leave:
         (made.context, made.data) = (context.into(), data.into());
     }
     made
+}
+
+/// Returns the changes that lead from no configuration to this one.
+pub(crate) fn additions(first: &Configuration) -> Vec<ConfChange> {
+    let add = |member: &Member| {
+        let single = added(member);
+        let mut change = ConfChange::default();
+        change.set_change_type(single.get_change_type());
+        change.node_id = single.node_id;
+        change
+    };
+    first.servers().iter().map(add).collect()
 }
 
 /// Returns the context of a change to this configuration.

@@ -3,7 +3,9 @@
 use super::bounds::ExploreArguments;
 use crate::trace::TraceForm;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use wavetank_sim::JudgeLevel;
@@ -130,6 +132,15 @@ pub(crate) enum RunCommand {
         #[command(flatten)]
         tracing: TraceArguments,
     },
+    /// Fold the files of shards into the result of one sweep
+    #[command(
+        before_help = "Examples:
+  cargo run --release -- sweep storm --seeds 1000000 --shard 3/8 --keep failures --out 3.jsonl
+  cargo run --release -- merge *.jsonl",
+        after_help = "The output is that of one sweep of all runs. A shard that is missing, doubled, cut short or of another
+build is named, and nothing is merged. Exit status: that of the sweep; 1 if nothing was merged."
+    )]
+    Merge(MergeArguments),
     /// Run scenarios under many seeds: print a table, and for each failure the command that repeats the run
     #[command(
         before_help = "Examples:
@@ -298,6 +309,12 @@ pub(crate) struct SweepArguments {
     /// Also write the reports of all runs to this file, one JSON object per line, in the order of the runs
     #[arg(long, value_name = "FILE.jsonl")]
     pub(crate) out: Option<PathBuf>,
+    /// The runs whose reports the file of --out keeps
+    #[arg(long, value_name = "WHICH", default_value = "all")]
+    pub(crate) keep: Keep,
+    /// Go on after the last run in the file of --out, if an earlier sweep of the same runs was interrupted
+    #[arg(long, requires = "out")]
+    pub(crate) resume: bool,
     /// Print the table as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -311,6 +328,28 @@ pub(crate) struct SweepArguments {
     /// should sometimes happen [default: 1000]
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1000", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) until_covered: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct MergeArguments {
+    /// The files that `sweep --shard K/N --out FILE` wrote: one for each shard
+    #[arg(value_name = "FILE.jsonl", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Print the table as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write a report for a browser into this folder: an index, and a page for each kind of failure
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+}
+
+/// The runs whose reports a file keeps.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Keep {
+    /// All runs
+    All,
+    /// Only the runs that failed, so that the file stays small
+    Failures,
 }
 
 /// The level of the judges, as an argument.
@@ -402,7 +441,7 @@ impl FromStr for Jobs {
 }
 
 /// One of several equal shares of the runs: share `at` (from 0 on) of `of` shares.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub(crate) struct Shard {
     at: u64,
     of: u64,
@@ -414,9 +453,25 @@ impl Shard {
         number % self.of == self.at
     }
 
+    /// Returns the number of shares.
+    pub(crate) fn of(self) -> u64 {
+        self.of
+    }
+
+    /// Returns all shares of the same sweep, in order.
+    pub(crate) fn all(self) -> impl Iterator<Item = Self> {
+        (0..self.of).map(move |at| Self { at, ..self })
+    }
+
     /// Returns the number of runs in the share if the sweep has `runs` runs.
     pub(crate) fn count(self, runs: u64) -> u64 {
         runs / self.of + u64::from(self.at < runs % self.of)
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.at + 1, self.of)
     }
 }
 

@@ -18,6 +18,9 @@ const LINES: usize = 50;
 /// The minimum number of lines of the story of one kind of failure.
 const LEAST: usize = 3;
 
+/// The number of kinds whose shortest run is told. Of more kinds, the others get one line each.
+const TOLD: usize = 6;
+
 /// The failures of one kind, in all scenarios.
 pub(crate) struct Group<'a> {
     /// The failed check, or the place of the panic.
@@ -86,6 +89,24 @@ pub(crate) fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let groups = groups(tallies);
+    let (told, others) = groups.split_at(groups.len().min(TOLD));
+    write_told(suite, told, judges, out)?;
+    if !others.is_empty() {
+        writeln!(out, "\nother kinds")?;
+    }
+    for group in others {
+        let target = target_of(suite, group, judges);
+        writeln!(out, "  {}: {}; {}", group.title(), many(group.count(), "run"), target.replay_command())?;
+    }
+    Ok(())
+}
+
+fn write_told(
+    suite: &Suite,
+    groups: &[Group<'_>],
+    judges: JudgeLevel,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let mut left = LINES;
     for (at, group) in groups.iter().enumerate() {
         let target = target_of(suite, group, judges);

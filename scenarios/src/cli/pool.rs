@@ -22,6 +22,8 @@ pub(crate) struct Work<'a> {
     pub(crate) shard: Shard,
     /// The level of the judges.
     pub(crate) judges: JudgeLevel,
+    /// The number of runs at the beginning that are done already.
+    pub(crate) done: u64,
 }
 
 /// One run of a sweep.
@@ -77,7 +79,8 @@ pub(crate) fn play(
     mut take: impl FnMut(Done) -> Result<ControlFlow<()>, CliError>,
 ) -> Result<(), CliError> {
     const QUEUE_LENGTH: usize = 64;
-    let items = Mutex::new(work.items().enumerate());
+    let done = usize::try_from(work.done).expect("a file with these runs exists");
+    let items = Mutex::new(work.items().skip(done).enumerate());
     let next = || {
         // Runs are started in order, and every started run is finished. So the runs before a deadline
         // are the first runs, without gaps.

@@ -28,6 +28,11 @@ impl ReportFolder {
         Ok(Self { path: path.to_owned(), index })
     }
 
+    /// The path of the index.
+    pub(crate) fn index(&self) -> PathBuf {
+        self.path.join("index.html")
+    }
+
     /// Writes the index and the pages.
     pub(crate) fn write(
         mut self,

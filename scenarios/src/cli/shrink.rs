@@ -5,11 +5,11 @@ use super::exit::Status;
 use super::progress_bar::Progress;
 use super::target::{Played, Target};
 use super::{CliError, Streams, format, inspect, write_message};
-use crate::registry::{Play, Suite};
+use crate::registry::{Play, Scenario, Suite};
 use crate::trace::{Trace, TraceForm};
 use std::time::Instant;
-use wavetank_sim::runner::Run;
-use wavetank_sim::shrink::{self, Shrunk};
+use wavetank_sim::Plan;
+use wavetank_sim::shrink::{self, Failure, Shrunk};
 
 /// Shrinks the run. It writes the capsule repeatedly during the search, so that an interrupted search
 /// has a result.
@@ -36,10 +36,7 @@ pub(crate) fn shrink(
     let started = Instant::now();
     let bar = Progress::of_plans(streams.err_is_terminal);
     let mut error = None;
-    let mut run = |plan| {
-        let Run { report, fault_ids, schedule, .. } = run(plan, Trace::default());
-        Run { report, fault_ids, schedule, trace: () }
-    };
+    let mut run = |plan| run(plan, Trace::default()).without_trace();
     let shrunk = shrink::shrink(plan.clone(), &mut run, &mut |progress| {
         bar.tried(progress.tries, &progress.size.to_string());
         if progress.is_new && progress.tries.is_power_of_two() {
@@ -72,9 +69,26 @@ fn write_result(small: &Target<'_>, shrunk: &Shrunk, streams: &mut Streams<'_>) 
     if shrunk.is_minimal {
         writeln!(streams.out, "minimal  no single element of the schedule can be left out")?;
     }
+    if let Some(window) = &shrunk.window {
+        writeln!(streams.out, "\n{window}")?;
+    }
     writeln!(streams.out, "verdict  {}", report.verdict)?;
     writeln!(streams.out, "replay   {}", small.replay_command())?;
-    writeln!(streams.out, "\n{}", shrink::source(&shrunk.plan).trim_end())?;
+    if let Played::Plan(scenario, plan) = &small.played {
+        let source = test(small.suite, scenario, plan, &shrunk.failure);
+        writeln!(streams.out, "\n{}", source.trim_end())?;
+    }
     write_message(streams, &format!("the capsule is in {}", small.named));
     Ok(Status::of(&report.verdict))
+}
+
+/// Returns the Rust source of a test that runs the plan of a scenario with the servers of a suite.
+fn test(suite: &Suite, scenario: &Scenario, plan: &Plan, failure: &Failure) -> String {
+    let failure = match failure {
+        Failure::Check(check) => check.as_str(),
+        Failure::Panic(_) => "no_panic",
+    };
+    let name = format!("{failure}_in_{}_{}", scenario.name, plan.seed);
+    let run = format!("wavetank_scenarios::stories::storms::{}::<{}>", scenario.name, suite.subject_type);
+    shrink::test(&name, plan, &format!("(|plan| {run}(plan, wavetank_scenarios::Trace::default()))"))
 }

@@ -2,19 +2,22 @@
 //! failure.
 
 use super::args::{Seeds, SweepArguments};
-use super::coverage::Coverage;
+use super::coverage::Novelty;
 use super::exit::Status;
-use super::file::AtomicFile;
 use super::format::{self, many};
 use super::pool::{self, Done, Work};
 use super::progress_bar::Progress;
 use super::report::ReportFolder;
+use super::report_file::{Begun, ReportFile};
 use super::table::{self, WallClock};
 use super::tally::Tally;
+use super::totals::Totals;
 use super::{CliError, Streams, failures, name, write_message};
 use crate::registry::{Chapter, Scenario, Suite};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::{Duration, Instant};
+use wavetank_sim::{JudgeLevel, Report};
 
 /// The default number of seeds.
 const SEEDS: u64 = 1_000;
@@ -23,6 +26,10 @@ const SEEDS: u64 = 1_000;
 /// under every seed, so most of the time is spent on storms.
 const SEEDS_PER_STORY: u64 = 32;
 
+/// The number of runs of a part in the file of the reports. A sweep that is killed loses at most the runs of
+/// one part.
+const RUNS_OF_A_PART: u64 = 1_000;
+
 /// Runs the sweep and prints the result.
 pub(crate) fn sweep(
     suite: &Suite,
@@ -30,32 +37,66 @@ pub(crate) fn sweep(
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
     let judges = arguments.judges.into();
-    let work = Work { rows: rows(suite, arguments)?, suite, shard: arguments.shard, judges };
+    let mut work = Work { rows: rows(suite, arguments)?, suite, shard: arguments.shard, judges, done: 0 };
     if work.runs() == 0 {
         return Err(CliError::new("there is nothing to run: this shard contains no run"));
     }
-    let report = arguments.report.as_deref().map(ReportFolder::create).transpose()?;
-    let mut file = arguments.out.as_deref().map(AtomicFile::create).transpose()?;
+    let begin = |path: &Path| ReportFile::begin(path, &work, arguments.keep, arguments.resume);
+    let printed = Printed::new(judges, arguments.json, arguments.report.as_deref())?;
+    let (file, totals) = match arguments.out.as_deref().map(begin).transpose()? {
+        Some(Begun::Complete(totals)) => return print(suite, totals, printed, streams),
+        Some(Begun::Open(file, totals)) => (Some(*file), totals),
+        None => (None, Totals::of(work.rows.iter().map(|(scenario, _)| *scenario))),
+    };
+    work.done = totals.runs;
     let begun = Instant::now();
-    let (tallies, coverage) = play(&work, arguments, file.as_mut(), streams)?;
-    if let Some(file) = file {
-        file.finish()?;
+    let totals = play(&work, arguments, totals, file, streams)?;
+    let speed = speed(&totals.rows, begun.elapsed());
+    let status = print(suite, totals, printed, streams)?;
+    write_message(streams, &speed);
+    Ok(status)
+}
+
+/// The form in which a result is printed.
+pub(crate) struct Printed {
+    /// The level at which the runs were judged.
+    judges: JudgeLevel,
+    /// True for JSON instead of a table.
+    json: bool,
+    /// The folder of a report for a browser.
+    report: Option<ReportFolder>,
+}
+
+impl Printed {
+    /// Returns the form with these options. If there is a folder for a report, creates the folder.
+    pub(crate) fn new(judges: JudgeLevel, json: bool, report: Option<&Path>) -> Result<Self, CliError> {
+        Ok(Self { judges, json, report: report.map(ReportFolder::create).transpose()? })
     }
-    let status = tallies.iter().map(Tally::status).max().unwrap_or(Status::Vacuous);
-    if arguments.json {
-        table::write_json(suite, &tallies, status.code(), streams.out)?;
+}
+
+/// Prints the result of a sweep.
+pub(crate) fn print(
+    suite: &Suite,
+    mut totals: Totals,
+    printed: Printed,
+    streams: &mut Streams<'_>,
+) -> Result<Status, CliError> {
+    totals.drop_empty_rows();
+    let status = totals.status();
+    if printed.json {
+        table::write_json(suite, &totals.rows, status.code(), streams.out)?;
     } else {
         let wall_clock = if streams.out_is_terminal { WallClock::Shown } else { WallClock::Hidden };
-        table::write(&tallies, wall_clock, streams.out)?;
-        writeln!(streams.out, "{}", coverage.line())?;
-        failures::write(suite, &tallies, judges, streams.out)?;
+        table::write(&totals.rows, wall_clock, streams.out)?;
+        writeln!(streams.out, "{}", totals.situations.line())?;
+        failures::write(suite, &totals.rows, printed.judges, streams.out)?;
     }
     streams.out.flush()?;
-    if let (Some(report), Some(path)) = (report, &arguments.report) {
-        report.write(suite, &tallies, judges)?;
-        write_message(streams, &format!("the report is in {}", path.join("index.html").display()));
+    if let Some(report) = printed.report {
+        let index = report.index();
+        report.write(suite, &totals.rows, printed.judges)?;
+        write_message(streams, &format!("the report is in {}", index.display()));
     }
-    write_message(streams, &speed(&tallies, begun.elapsed()));
     Ok(status)
 }
 
@@ -83,37 +124,63 @@ fn share(scenario: &Scenario, seeds: Seeds) -> Seeds {
     }
 }
 
-/// Executes the runs, and drops the rows without a run.
+/// Executes the runs that are not done yet, and adds them to the totals.
 fn play(
     work: &Work<'_>,
     arguments: &SweepArguments,
-    mut file: Option<&mut AtomicFile>,
+    mut totals: Totals,
+    mut file: Option<ReportFile>,
     streams: &Streams<'_>,
-) -> Result<(Vec<Tally>, Coverage), CliError> {
-    let mut tallies: Vec<Tally> = work.rows.iter().map(|(scenario, _)| Tally::new(scenario)).collect();
+) -> Result<Totals, CliError> {
     let deadline = arguments.time.and_then(|secs| Instant::now().checked_add(Duration::from_secs(secs)));
-    let jobs = pool::threads(arguments.jobs);
     let is_endless =
         (arguments.time.is_some() || arguments.until_covered.is_some()) && arguments.seeds.is_none();
-    let bar = Progress::of_runs((!is_endless).then(|| work.runs()), streams.err_is_terminal);
-    let mut coverage = Coverage::default();
-    let mut failed = 0;
-    let result = pool::play(work, jobs, deadline, |Done { row, report, wall_us }| {
-        if let Some(file) = &mut file {
-            file.line(&serde_json::to_string(&report).expect("a report contains only numbers and text"))?;
-        }
-        failed += u64::from(Status::of(&report.verdict).is_failure());
-        tallies[row].add(&report, wall_us);
-        coverage.add(&report);
-        bar.step(failed);
-        let is_over = (arguments.until_failed && 0 < failed)
-            || arguments.until_covered.is_some_and(|quiet| quiet <= coverage.quiet());
-        Ok(if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-    });
+    let bar = Progress::of_runs((!is_endless).then(|| work.runs() - work.done), streams.err_is_terminal);
+    let mut novelty = Novelty::default();
+    let mut part = Totals::of(work.rows.iter().map(|(scenario, _)| *scenario));
+    let result =
+        pool::play(work, pool::threads(arguments.jobs), deadline, |Done { row, report, wall_us }| {
+            let is_failure = Status::of(&report.verdict).is_failure();
+            if let Some(file) = &mut file {
+                file.run(&report, is_failure)?;
+            }
+            part.add(row, &report, wall_us);
+            if RUNS_OF_A_PART <= part.runs {
+                end_part(&mut part, &mut totals, file.as_mut())?;
+            }
+            bar.step(totals.failed() + part.failed());
+            Ok(if is_over(arguments, is_failure, &report, &mut novelty) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
+        });
     bar.clear();
     result?;
-    tallies.retain(|tally| 0 < tally.runs);
-    Ok((tallies, coverage))
+    end_part(&mut part, &mut totals, file.as_mut())?;
+    file.map_or(Ok(()), |file| file.finish(&totals))?;
+    Ok(totals)
+}
+
+/// Adds a part to the totals, writes it to the file, and begins the next one.
+fn end_part(part: &mut Totals, totals: &mut Totals, file: Option<&mut ReportFile>) -> Result<(), CliError> {
+    if let Some(file) = file
+        && 0 < part.runs
+    {
+        file.part(part)?;
+    }
+    totals.merge(part);
+    part.clear();
+    Ok(())
+}
+
+/// True if a sweep ends with this run, because the arguments say so.
+fn is_over(arguments: &SweepArguments, is_failure: bool, report: &Report, novelty: &mut Novelty) -> bool {
+    let is_covered = arguments.until_covered.is_some_and(|quiet| {
+        novelty.add(report);
+        quiet <= novelty.quiet()
+    });
+    is_covered || (arguments.until_failed && is_failure)
 }
 
 /// The speed of the sweep. Only these figures differ between two identical sweeps.

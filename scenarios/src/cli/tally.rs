@@ -2,15 +2,18 @@
 
 use super::exit::Status;
 use crate::registry::{Chapter, Scenario};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::Span;
 use wavetank_sim::observe::report::ChangeCounts;
 use wavetank_sim::{Report, Verdict};
 
 /// One row of the table.
-#[derive(Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tally {
     pub(crate) scenario: String,
+    /// The chapter of the scenario. Files of reports do not contain it.
+    #[serde(skip)]
     pub(crate) chapter: Option<Chapter>,
     pub(crate) runs: u64,
     pub(crate) virtual_us: u64,
@@ -29,6 +32,8 @@ pub(crate) struct Tally {
     pub(crate) membership: BTreeMap<String, ChangeCounts>,
     pub(crate) leaderless: Histogram,
     pub(crate) digest: u64,
+    /// The wall time of the runs. Files of reports do not contain it: they depend on the seeds alone.
+    #[serde(skip)]
     pub(crate) wall_us: u64,
     pub(crate) failed: u64,
     /// The first failures, ordered by seed.
@@ -39,18 +44,19 @@ pub(crate) struct Tally {
     missed: BTreeSet<String>,
     /// After this many runs, every check must have seen its subject, and every event that should
     /// sometimes happen must have happened.
+    #[serde(skip)]
     demands_all_after: Option<u64>,
 }
 
 /// The number of runs with an event that should sometimes happen.
-#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Sometimes {
     pub(crate) times: u64,
     pub(crate) runs: u64,
 }
 
 /// A failed run.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Failure {
     pub(crate) seed: u64,
     pub(crate) status: Status,
@@ -61,7 +67,7 @@ pub(crate) struct Failure {
 }
 
 /// The failures of one kind.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct FailureKind {
     pub(crate) count: u64,
     /// The smallest seeds, at most [`FailureKind::SEEDS`].
@@ -83,6 +89,19 @@ impl FailureKind {
             self.shortest = failure;
         }
     }
+
+    /// Adds the failures of another part of the same row. Of two runs with the same number of events, the run
+    /// with the smaller seed counts as shorter.
+    fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        self.seeds.extend(&other.seeds);
+        self.seeds.sort_unstable();
+        self.seeds.truncate(Self::SEEDS);
+        let length = |failure: &Failure| (failure.events, failure.seed);
+        if length(&other.shortest) < length(&self.shortest) {
+            self.shortest = other.shortest.clone();
+        }
+    }
 }
 
 impl Failure {
@@ -97,7 +116,7 @@ impl Failure {
 }
 
 /// A histogram of durations in milliseconds (rounded up).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Histogram {
     by_ms: BTreeMap<u64, u64>,
     count: u64,
@@ -113,12 +132,25 @@ impl Tally {
 
     /// An empty row.
     pub(crate) fn new(scenario: &Scenario) -> Self {
-        let demands_all_after = match scenario.chapter {
+        let mut tally = Self { scenario: scenario.name.to_owned(), ..Self::default() };
+        tally.demand(scenario);
+        tally
+    }
+
+    /// Forgets all runs.
+    pub(crate) fn clear(&mut self) {
+        let Self { chapter, demands_all_after, .. } = *self;
+        let scenario = std::mem::take(&mut self.scenario);
+        *self = Self { scenario, chapter, demands_all_after, ..Self::default() };
+    }
+
+    /// Sets what the scenario demands of many runs.
+    pub(crate) fn demand(&mut self, scenario: &Scenario) {
+        self.chapter = Some(scenario.chapter);
+        self.demands_all_after = match scenario.chapter {
             Chapter::Storms => Some(Self::DEMANDS_ALL_AFTER),
             _ => None,
         };
-        let chapter = Some(scenario.chapter);
-        Self { scenario: scenario.name.to_owned(), chapter, demands_all_after, ..Self::default() }
     }
 
     /// Adds a run.
@@ -131,8 +163,8 @@ impl Tally {
         self.messages += report.messages;
         sum(&mut self.faults, &report.faults);
         sum(&mut self.witnessed, &report.witnessed);
-        self.off.extend(report.off.clone());
-        self.excluded.extend(report.excluded.clone());
+        add_texts(&mut self.off, &report.off);
+        add_texts(&mut self.excluded, &report.excluded);
         for (name, &times) in &report.sometimes {
             let total = self.sometimes.entry(name.clone()).or_default();
             total.times += times;
@@ -142,9 +174,45 @@ impl Tally {
         for &span in &report.leaderless {
             self.leaderless.add(span);
         }
-        self.digest = self.digest.rotate_left(7) ^ report.digest;
+        self.digest = self.digest.wrapping_add(digest_of(report));
         self.wall_us += wall_us;
         self.judge(report);
+    }
+
+    /// Adds the runs of another part of the same row.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.runs += other.runs;
+        self.virtual_us += other.virtual_us;
+        self.events += other.events;
+        self.elections += other.elections;
+        self.commits += other.commits;
+        self.messages += other.messages;
+        sum(&mut self.faults, &other.faults);
+        sum(&mut self.witnessed, &other.witnessed);
+        add_texts(&mut self.off, &other.off);
+        add_texts(&mut self.excluded, &other.excluded);
+        for (name, more) in &other.sometimes {
+            let total = self.sometimes.entry(name.clone()).or_default();
+            total.times += more.times;
+            total.runs += more.runs;
+        }
+        sum_counts(&mut self.membership, &other.membership);
+        self.leaderless.merge(&other.leaderless);
+        self.digest = self.digest.wrapping_add(other.digest);
+        self.wall_us += other.wall_us;
+        self.failed += other.failed;
+        self.failures.extend(other.failures.iter().cloned());
+        self.failures.sort_by_key(|failure| failure.seed);
+        self.failures.truncate(Self::KEPT);
+        for (kind, more) in &other.kinds {
+            match self.kinds.get_mut(kind) {
+                Some(failures) => failures.merge(more),
+                None => {
+                    self.kinds.insert(kind.clone(), more.clone());
+                }
+            }
+        }
+        self.missed.extend(other.missed.iter().cloned());
     }
 
     fn judge(&mut self, report: &Report) {
@@ -198,7 +266,8 @@ impl Tally {
     pub(crate) fn status(&self) -> Status {
         let saw_something = self.witnessed.values().any(|&times| 0 < times);
         let shown = if saw_something && self.blind().is_empty() { Status::Held } else { Status::Vacuous };
-        self.failures.iter().map(|failure| failure.status).fold(shown, Status::max)
+        // Only the first failures are kept, but every kind has its shortest.
+        self.kinds.values().map(|failures| failures.shortest.status).fold(shown, Status::max)
     }
 
     /// The number of checks that saw their subject, and the number of all checks.
@@ -248,6 +317,22 @@ impl Histogram {
     }
 }
 
+/// The part of a run in the digest of its row. The digest of a row does not depend on the order of its runs.
+const fn digest_of(report: &Report) -> u64 {
+    (report.digest ^ report.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xd6e8_feb8_6659_fd93)
+}
+
+/// Adds texts by name. If two runs have different texts for a name, the first text in the order of the
+/// alphabet stays, so that the order of the runs does not matter.
+fn add_texts(texts: &mut BTreeMap<String, String>, more: &BTreeMap<String, String>) {
+    for (name, text) in more {
+        let kept = texts.entry(name.clone()).or_insert_with(|| text.clone());
+        if text < kept {
+            kept.clone_from(text);
+        }
+    }
+}
+
 /// Adds counts by name.
 pub(crate) fn sum(totals: &mut BTreeMap<String, u64>, more: &BTreeMap<String, u64>) {
     for (name, &count) in more {
@@ -270,6 +355,9 @@ pub(crate) fn sum_counts(totals: &mut BTreeMap<String, ChangeCounts>, more: &BTr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wavetank_raft::Time;
+    use wavetank_sim::Class;
+    use wavetank_sim::observe::report::Violation;
 
     #[test]
     fn percentiles_are_observed_durations() {
@@ -325,6 +413,28 @@ mod tests {
         )]);
         sum_counts(&mut tally.membership, &more);
         assert_eq!(tally.status(), Status::Held);
+    }
+
+    #[test]
+    fn a_late_failure_counts_even_if_it_is_not_kept() {
+        let mut tally = Tally::default();
+        let violated = |seed: u64, class| {
+            let check = format!("{class:?}");
+            let violation = Violation {
+                check,
+                class,
+                section: "-".to_owned(),
+                what: "-".to_owned(),
+                at: Time(0),
+                step: 1,
+            };
+            Report::new("storm", seed, Verdict::Violated(violation))
+        };
+        let kept = Tally::KEPT as u64;
+        (0..kept).for_each(|seed| tally.add(&violated(seed, Class::Liveness), 1));
+        assert_eq!(tally.status(), Status::Liveness);
+        tally.add(&violated(kept, Class::Safety), 1);
+        assert_eq!((tally.status(), tally.failures.len()), (Status::Safety, Tally::KEPT));
     }
 
     #[test]

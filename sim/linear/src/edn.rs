@@ -39,33 +39,44 @@ fn line(number: usize, value: &Edn<'_>) -> Result<Option<(usize, String)>, BadLi
     let Edn::Map(fields) = untagged(value) else {
         return Err(bad(number, format!("not a map of an operation: {}", short(value))));
     };
+    let is_nemesis = |field: (&Edn<'_>, &Edn<'_>)| field == (&Edn::key("process"), &Edn::key("nemesis"));
+    if fields.iter().any(is_nemesis) {
+        return Ok(None);
+    }
     let mut object = Map::new();
     for (name, value) in fields {
         let Edn::Key(name) = name else { continue };
         let json = match (name.as_ref(), untagged(value)) {
             ("process" | "type" | "f", Edn::Key(word) | Edn::Symbol(word)) => Value::from(word.as_ref()),
-            (_, value) => json(value),
+            (_, value) => json(value, 0).map_err(|what| bad(number, what))?,
         };
         object.insert(name.to_string(), json);
     }
-    let is_nemesis = object.get("process").is_some_and(|process| process == "nemesis");
-    Ok((!is_nemesis).then(|| (number, Value::Object(object).to_string())))
+    Ok(Some((number, Value::Object(object).to_string())))
 }
 
-fn json(value: &Edn<'_>) -> Value {
-    match untagged(value) {
+/// The maximum depth of nested values, as in JSON.
+const DEPTH_MAX: usize = 128;
+
+fn json(value: &Edn<'_>, depth: usize) -> Result<Value, String> {
+    if depth == DEPTH_MAX {
+        return Err(format!("the value is nested deeper than {DEPTH_MAX} levels"));
+    }
+    let inner = |part: &Edn<'_>| json(part, depth + 1);
+    Ok(match untagged(value) {
         Edn::Nil => Value::Null,
         Edn::Bool(value) => Value::from(*value),
         Edn::Int(value) => Value::from(*value),
         Edn::Double(value) => Value::from(value.into_inner()),
         Edn::Str(text) | Edn::Symbol(text) => Value::from(text.as_ref()),
-        Edn::Vector(parts) | Edn::List(parts) => parts.iter().map(json).collect(),
-        Edn::Set(parts) => parts.iter().map(json).collect(),
+        Edn::Vector(parts) | Edn::List(parts) => parts.iter().map(inner).collect::<Result<_, _>>()?,
+        Edn::Set(parts) => parts.iter().map(inner).collect::<Result<_, _>>()?,
         Edn::Map(fields) => {
-            fields.iter().map(|(name, value)| (plain(name), json(value))).collect::<Map<_, _>>().into()
+            let fields = fields.iter().map(|(name, value)| Ok((plain(name), inner(value)?)));
+            Value::Object(fields.collect::<Result<_, String>>()?)
         }
         other => Value::from(other.to_string()),
-    }
+    })
 }
 
 /// Returns the key of a map as the name of a field.
@@ -114,6 +125,17 @@ mod tests {
         let text =
             "[{:process 0, :type :ok, :f :read, :value nil}\n {:process 1, :type :fail, :error \"no\"}]";
         assert_eq!(lines(text).expect("the text is EDN").len(), 2);
+    }
+
+    #[test]
+    fn a_value_that_is_nested_too_deep_is_refused() {
+        let deep = format!("{{:process 0, :value {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(
+            lines(&deep).expect_err("the value is too deep").what,
+            "the value is nested deeper than 128 levels"
+        );
+        let open = "[".repeat(100_000);
+        assert!(lines(&open).is_err_and(|error| error.what.starts_with("not EDN")));
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod memo;
 mod prefix;
 mod problem;
 mod search;
+pub mod specification;
 mod states;
 mod unreachable;
 mod writers;

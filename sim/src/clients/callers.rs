@@ -65,6 +65,18 @@ pub(crate) struct RetryPolicy {
     pub(crate) tries: u32,
     /// The share of refusals after which a client gives up immediately.
     pub(crate) resign: Ratio,
+    /// The reaction to a write whose outcome is unknown.
+    pub(crate) unknown: UnknownWrite,
+}
+
+/// The reaction of a client to a write that may have been executed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum UnknownWrite {
+    /// The client sends the write again. The state machine must recognize the repetition.
+    Repeat,
+    /// The client gives up.
+    #[cfg_attr(not(feature = "machine"), expect(dead_code, reason = "only typed clients give up"))]
+    GiveUp,
 }
 
 /// One client.
@@ -169,8 +181,14 @@ impl<S: Script> Callers<S> {
         let servers = ServerSet::first(usize::from(plan.servers));
         let callers = (0..clients.count)
             .map(|number| ClientMachine::seeking(number, servers, clients.think, plan.seed));
-        let (patience, backoff, resign) = (clients.patience, Spans::ZERO, Ratio::NEVER);
-        Self::with(script, callers.collect(), servers, RetryPolicy { patience, backoff, tries: 1, resign })
+        let retry = RetryPolicy {
+            patience: clients.patience,
+            backoff: Spans::ZERO,
+            tries: 1,
+            resign: Ratio::NEVER,
+            unknown: UnknownWrite::Repeat,
+        };
+        Self::with(script, callers.collect(), servers, retry)
     }
 
     /// Creates clients that know these servers.
@@ -287,16 +305,21 @@ impl<S: Script> Callers<S> {
     }
 
     fn is_last_attempt(&self, at: usize, attempts: Attempts) -> bool {
-        self.callers[at].pinned.is_some() || self.retry.tries <= attempts.tries
+        let gives_up = self.retry.unknown == UnknownWrite::GiveUp
+            && attempts.may_have_taken_effect
+            && self.is_write(attempts.operation);
+        self.callers[at].pinned.is_some() || self.retry.tries <= attempts.tries || gives_up
+    }
+
+    fn is_write(&self, operation: u64) -> bool {
+        matches!(self.operations[index_of(operation)].wanted.want(), Want::Apply(_) | Want::ApplyLog { .. })
     }
 
     /// Ends an operation that has no answer. A read without an answer has failed. A write without an answer
     /// has failed only if every request for the write was refused. Otherwise the outcome of the write is
     /// unknown.
     fn give_up(&mut self, at: usize, attempts: Attempts, now: Time, wants: &mut Wants) {
-        let want = self.operations[index_of(attempts.operation)].wanted.want();
-        let is_unknown =
-            matches!(want, Want::Apply(_) | Want::ApplyLog { .. }) && attempts.may_have_taken_effect;
+        let is_unknown = attempts.may_have_taken_effect && self.is_write(attempts.operation);
         let ending = if is_unknown { OperationEnd::Unknown } else { OperationEnd::Failed };
         self.end(at, attempts.operation, ending, None, now, wants);
     }

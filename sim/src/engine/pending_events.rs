@@ -34,6 +34,11 @@ impl<P: Protocol> PendingEvents<P> {
         }
     }
 
+    /// Removes all events of the event queue.
+    pub(crate) fn clear(&mut self) {
+        self.queue = EventQueue::default();
+    }
+
     /// Removes the next event of the event queue, with its time and serial number.
     pub(crate) fn take(&mut self) -> Option<(Time, u64, SimEvent<P>)> {
         self.queue.take()

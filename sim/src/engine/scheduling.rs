@@ -73,6 +73,16 @@ impl<P: Protocol> Scheduling<P> {
         self.pool.is_some()
     }
 
+    /// Ends the following of a schedule. Returns the events that wait and that cannot be lost: the requests
+    /// and replies of clients, and the results of disks. Messages that no element has delivered are lost.
+    pub(crate) fn stop_following(&mut self) -> Vec<SimEvent<P>> {
+        let Some(Pool { asks, replies, results, .. }) = self.pool.take() else { return Vec::new() };
+        let asks = asks.into_values().map(SimEvent::Ask);
+        let replies = replies.into_iter().map(|(request, reply)| SimEvent::Reply(request, reply));
+        let results = results.into_iter().map(|(idx, life, event)| SimEvent::Deliver(idx, life, event));
+        asks.chain(replies).chain(results).collect()
+    }
+
     /// Removes and returns the elements that were recorded so far.
     pub(crate) fn take_elements(&mut self) -> Vec<Element> {
         std::mem::take(&mut self.elements)

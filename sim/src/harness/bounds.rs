@@ -4,10 +4,10 @@
 //! every repetition. A call of the state machine that loops forever makes no step. Only another thread can
 //! notice such a call, by the wall time.
 
-use super::drop_guard::DropGuard;
 use super::environment;
 use crate::engine::workload::{Reply, Wants, Workload};
 use crate::observe::OperationValue;
+use crate::runner::drop_guard::DropGuard;
 use std::cell::Cell;
 use std::io::Write as _;
 use std::process;
@@ -108,12 +108,17 @@ const SLOW: Duration = Duration::from_secs(10);
 impl Watchdog {
     /// Begins to watch a run. `about` names the run and the command that repeats the run. The watchdog prints
     /// `about` after ten seconds. At the limit, the watchdog prints `about` again and ends the process. The
-    /// limit is `wall_time_max`, or the number of seconds in `WAVETANK_WALL_TIME`.
+    /// limit is `wall_time_max`, or the number of seconds in `WAVETANK_WALL_TIME`. `current` returns the work
+    /// that the state machines are doing, if it is known.
     #[expect(
         clippy::disallowed_methods,
         reason = "no run can observe this thread: it only prints, or ends a process whose run no longer makes steps"
     )]
-    pub(super) fn start(wall_time_max: Duration, about: String) -> Self {
+    pub(super) fn start(
+        wall_time_max: Duration,
+        about: String,
+        current: impl Fn() -> Option<String> + Send + 'static,
+    ) -> Self {
         let limit = limit(wall_time_max);
         let (end, ended) = channel::<()>();
         let is_late = move |span| ended.recv_timeout(span) == Err(RecvTimeoutError::Timeout);
@@ -128,8 +133,9 @@ impl Watchdog {
                     return;
                 }
             }
+            let work = current().map(|work| format!("\n{work}, and does not end")).unwrap_or_default();
             print(&format!(
-                "a run did not end within {}, so the process ends: {about}\n\
+                "a run did not end within {}, so the process ends: {about}{work}\n\
                  The state machine or the clients may loop forever. `Storm::wall_time_max` or \
                  WAVETANK_WALL_TIME=SECONDS changes the limit.",
                 seconds(limit),

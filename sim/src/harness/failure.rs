@@ -1,12 +1,11 @@
 //! Reports a run that failed under `cargo test`, and writes the capsule of the run to a file.
 
-use super::Trial;
 use super::bounds::print;
+use super::{CapsuleFolder, RunnableStorm};
 use crate::capsule::{Capsule, Content};
-use crate::engine::workload::TankFsm;
 use crate::observe::report::{Report, Verdict};
 use crate::observe::step_log::StepLog;
-use crate::observe::trace::{Story, TextTrace, last_lines};
+use crate::observe::trace::{Story, TextTrace, last_of_lines};
 use crate::plan::Plan;
 use crate::runner::Run;
 use crate::schedule::EventOrder;
@@ -36,6 +35,11 @@ pub(super) fn about(seed: u64) -> String {
     format!("{}, seed {seed}\n{}", name(), replay(seed))
 }
 
+/// Returns the name of the test, and a plan that is not the plan of a seed.
+pub(super) fn about_plan(plan: &Plan) -> String {
+    format!("{}, seed {}\n{}", name(), plan.seed, shrink::source(plan))
+}
+
 fn replay(seed: u64) -> String {
     format!("replay  WAVETANK_SEED={seed} {}", command())
 }
@@ -50,7 +54,7 @@ pub(super) fn report_panic(seed: u64, message: &str) -> ! {
 /// Prints the failure immediately. Then shrinks the plan, writes the capsule to a file, and panics with the
 /// violation, the shrunk plan and the replay command.
 #[track_caller]
-pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64, first: &Verdict) -> ! {
+pub(super) fn report_failure(trial: &dyn RunnableStorm, seed: u64, first: &Verdict) -> ! {
     print(&format!(
         "{first}\nfailed run: {}\nThe plan is being shrunk now, in up to {TRIES_MAX} runs.",
         about(seed)
@@ -70,10 +74,22 @@ pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64, 
     if Failure::of(first).as_ref() != Some(&shrunk.failure) {
         let _ = writeln!(text, "the first run of the seed failed in another way: {first}");
     }
-    let _ = write!(text, "\n{story}\n{}\n", shrink::source(&shrunk.plan));
-    let path = path(seed);
+    let folder = trial.capsules();
+    let path = match &folder {
+        CapsuleFolder::Target(folder) => {
+            let _ = write!(text, "\n{story}\n{}\n", shrink::source(&shrunk.plan));
+            folder.join(file_name(seed))
+        }
+        CapsuleFolder::Committed(folder) => {
+            let _ = write!(text, "\n{story}\n");
+            folder.join(file_name(seed))
+        }
+    };
     match keep(&capsule, &path) {
         Ok(()) => {
+            if matches!(folder, CapsuleFolder::Committed(_)) {
+                text += "The capsule is in the file below. Commit this file: the test replays it first.\n";
+            }
             let _ = write!(text, "replay  WAVETANK_CAPSULE={} {}", path.display(), command());
         }
         Err(error) => {
@@ -87,18 +103,18 @@ pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64, 
 /// Shrinks the plan of a seed, and runs the smallest plan again for its trace. Returns `None` if the first
 /// plan does not fail again, or if the smallest plan does not fail in the last run. The text is the end of
 /// the story of the last run.
-fn shrink<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64) -> Option<(Shrunk, Report, String, StepLog)> {
+fn shrink(trial: &dyn RunnableStorm, seed: u64) -> Option<(Shrunk, Report, String, StepLog)> {
     let events = Cell::new(0);
     let mut run = |plan: Plan| {
         let about = match &plan.order {
-            EventOrder::Scheduled(_, elements) => {
+            EventOrder::Scheduled(_, elements) | EventOrder::HealedAfter(_, elements) => {
                 format!("a schedule of {} elements in the shrink of {}", elements.len(), about(seed))
             }
             EventOrder::Drawn | EventOrder::Recorded | EventOrder::Branched { .. } => {
                 format!("a smaller plan in the shrink of {}\n{}", about(seed), shrink::source(&plan))
             }
         };
-        let run = trial.run_watched(plan, (), about);
+        let run = trial.run_watched(plan, about);
         events.set(events.get() + run.report.events);
         run
     };
@@ -110,28 +126,38 @@ fn shrink<F: TankFsm + 'static>(trial: &Trial<F>, seed: u64) -> Option<(Shrunk, 
 
 /// Replays a recorded run, and panics if the run still fails.
 #[track_caller]
-pub(super) fn replay_capsule<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan, capsule: &Capsule) {
+pub(super) fn replay_capsule(trial: &dyn RunnableStorm, plan: &Plan, capsule: &Capsule, path: &str) {
     let (report, story, step_log) = rerun(trial, plan);
     let difference = capsule.difference(&report, &step_log);
     let difference = difference.map_or_else(
         || "the run is identical to the recorded run".to_owned(),
         |what| format!("the run differs from the recorded run: {what}"),
     );
-    assert!(!is_failure(&report.verdict), "{}\n\n{story}\n{difference}", report.verdict);
+    assert!(
+        !is_failure(&report.verdict),
+        "{}\n\n{story}\n{difference}\nreplay  WAVETANK_CAPSULE={path} {}",
+        report.verdict,
+        command(),
+    );
 }
 
-fn rerun<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan) -> (Report, String, StepLog) {
-    let trace = (Story::new(plan.server_count()), StepLog::default());
-    let Run { report, trace, .. } = trial.run(plan.clone(), Some(trace));
+fn rerun(trial: &dyn RunnableStorm, plan: &Plan) -> (Report, String, StepLog) {
+    let trace = (Story::new(plan.server_count()).with_commands(trial.commands()), StepLog::default());
+    let Run { report, trace, .. } = trial.run_traced(plan.clone(), trace, about_plan(plan));
+    let lines = match trial.capsules() {
+        CapsuleFolder::Target(_) => 60,
+        // The whole report of a typed state machine fits on one screen.
+        CapsuleFolder::Committed(_) => 30,
+    };
     let (story, step_log) =
-        trace.map(|(mut story, step_log)| (end_of(&story.take()), step_log)).unwrap_or_default();
+        trace.map(|(mut story, step_log)| (end_of(&story.take(), lines), step_log)).unwrap_or_default();
     (report, story, step_log)
 }
 
-/// Returns the last lines of the story. If earlier lines are left out, the header line with the names of the
-/// columns comes first.
-fn end_of(story: &str) -> String {
-    let (left_out, lines) = last_lines(story);
+/// Returns at most `most` last lines of the story. If earlier lines are left out, the header line with the
+/// names of the columns comes first.
+fn end_of(story: &str, most: usize) -> String {
+    let (left_out, lines) = last_of_lines(story, most);
     let head = story.lines().next().filter(|_| 0 < left_out);
     head.into_iter().chain(lines).fold(String::new(), |text, line| text + line + "\n")
 }
@@ -143,14 +169,20 @@ fn keep(capsule: &Capsule, path: &Path) -> std::io::Result<()> {
     fs::write(path, capsule.text())
 }
 
-/// Returns the path of the capsule: a file in the folder `wavetank` of the target directory.
-fn path(seed: u64) -> PathBuf {
+/// Returns the target directory.
+pub(super) fn target() -> PathBuf {
     let exe = env::current_exe().unwrap_or_default();
-    let target =
-        exe.ancestors().find(|folder| folder.ends_with("target")).unwrap_or_else(|| Path::new("target"));
-    let name: String =
-        name().chars().map(|character| if character.is_alphanumeric() { character } else { '_' }).collect();
-    target.join("wavetank").join(format!("{name}-{seed}.json"))
+    let target = exe.ancestors().find(|folder| folder.ends_with("target"));
+    target.unwrap_or_else(|| Path::new("target")).to_owned()
+}
+
+/// Returns the beginning of the file names of this test's capsules.
+pub(super) fn file_prefix() -> String {
+    name().chars().map(|character| if character.is_alphanumeric() { character } else { '_' }).collect()
+}
+
+fn file_name(seed: u64) -> String {
+    format!("{}-{seed}.json", file_prefix())
 }
 
 /// Returns the command that runs this test alone.

@@ -2,11 +2,11 @@
 //! the verdict.
 
 use super::bounds::StepCount;
-use super::drop_guard::DropGuard;
 use crate::engine::workload::TankFsm;
 use crate::observe::observer::Observer;
 use crate::observe::report::{Class, Violation};
 use crate::observe::{Observation, ObservationKind};
+use crate::runner::drop_guard::DropGuard;
 use crate::runner::observers::CustomChecks;
 use crate::subject::Subject;
 use std::cell::{Cell, RefCell};

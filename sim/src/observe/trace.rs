@@ -18,7 +18,7 @@ pub use full::Full;
 pub use json::Json;
 pub use page::Page;
 pub use past::Causes;
-pub use story::{Story, WHEN_WIDTH, last_lines, violation};
+pub use story::{Story, WHEN_WIDTH, last_lines, last_of_lines, violation};
 
 use crate::observe::observer::Observer;
 use std::fmt;

@@ -4,6 +4,7 @@
 use crate::check::membership_stats::MembershipStats;
 use crate::check::{Judges, Options};
 use crate::observe::observer::Observer;
+use crate::observe::refusals::Refusals;
 use crate::observe::report::{Report, Violation};
 use crate::observe::{Observation, ObservationKind};
 use crate::plan::server_set::{ServerIdx, ServerSet};
@@ -43,6 +44,8 @@ pub struct Observers<E, T> {
     pub trace: T,
     /// Checks that the user adds to the checks of the protocol.
     pub custom: E,
+    /// The refusals between servers; `None` if they are not collected.
+    pub refusals: Option<Box<Refusals>>,
 }
 
 impl<E, T> Observers<E, T> {
@@ -50,7 +53,8 @@ impl<E, T> Observers<E, T> {
     #[must_use]
     pub fn new(options: Options, custom: E, trace: T) -> Self {
         let judges = Judges::new(options);
-        Self { judges, tally: Tally::default(), changes: MembershipStats::default(), trace, custom }
+        let (tally, changes) = (Tally::default(), MembershipStats::default());
+        Self { judges, tally, changes, trace, custom, refusals: None }
     }
 }
 
@@ -94,6 +98,9 @@ impl<S: Subject, E: Observer<S>, T: Observer<S>> Observer<S> for Observers<E, T>
         self.tally.on_observation(observation);
         self.custom.on_observation(observation);
         self.trace.on_observation(observation);
+        if let Some(refusals) = &mut self.refusals {
+            refusals.on_observation(observation);
+        }
     }
 }
 

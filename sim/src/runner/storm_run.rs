@@ -32,12 +32,36 @@ pub fn run<F: TankFsm, V: Observer<S>, S: Subject>(
     mut go_on: impl FnMut(&V) -> bool,
 ) -> StormOutcome {
     let mut phases = Phases { world, go_on: &mut go_on };
-    let all = phases.world.all();
-    let stopped = |core| StormOutcome { core, unsettled: None, took: Span::ZERO, stopped: true };
     let chaos = phases.world.plan().chaos;
     if !phases.run_for(chaos) {
-        return stopped(all);
+        return stopped(phases.world.all());
     }
+    heal(phases)
+}
+
+const fn stopped(core: ServerSet) -> StormOutcome {
+    StormOutcome { core, unsettled: None, took: Span::ZERO, stopped: true }
+}
+
+/// Plays a schedule, ends all faults, and runs the world until the servers agree or the time limit is reached.
+/// `go_on` is called before every element and every event and returns whether the run continues.
+pub fn play_and_heal<F: TankFsm, V: Observer<S>, S: Subject>(
+    world: &mut World<F, V, S>,
+    elements: &[Element],
+    mut go_on: impl FnMut(&V) -> bool,
+) -> StormOutcome {
+    world.play(elements, &mut go_on);
+    if !go_on(world.observer()) {
+        return stopped(world.all());
+    }
+    world.stop_following_schedules();
+    heal(Phases { world, go_on: &mut go_on })
+}
+
+/// Runs the phases after the faults.
+fn heal<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool>(
+    mut phases: Phases<'_, F, V, S, G>,
+) -> StormOutcome {
     let damaged = phases.world.lost_or_damaged();
     let broken = phases.permanently_broken(damaged);
     let core = phases.world.heal(broken);

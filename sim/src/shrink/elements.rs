@@ -9,9 +9,10 @@ use super::Shrinker;
 use super::edits;
 use crate::observe::report::{Class, Verdict};
 use crate::plan::Plan;
+use crate::plan::server_set::ServerSet;
 use crate::schedule::{Choice, Element, EventOrder, Fit};
 use std::collections::BTreeSet;
-use wavetank_raft::Time;
+use wavetank_raft::{Span, Time};
 
 /// All elements of one client, of one server or of one kind. The search tries to leave out a whole group.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -25,21 +26,28 @@ impl Shrinker<'_, '_> {
     /// The maximum number of rounds of the search for a shorter schedule.
     const SCHEDULE_ROUNDS: usize = 64;
 
-    /// Shrinks the schedule of the best plan. Returns false if the failure is a violation of liveness, or if
-    /// a run of the recorded schedule does not fail in the same way.
+    /// Shrinks the schedule of the best plan. Returns false if a run of the recorded schedule does not fail in
+    /// the same way.
     pub(super) fn search_schedule(&mut self) -> bool {
-        if self.class == Class::Liveness || !self.attempt_order(EventOrder::Recorded) {
+        if !self.attempt_order(EventOrder::Recorded) {
             return false;
         }
-        if !self.attempt_order(EventOrder::Scheduled(Fit::Exact, self.elements().to_vec())) {
-            return false;
+        // A schedule decides when the faults end.
+        self.attempt(Plan { chaos: Plan::calm(0, 1).chaos, ..self.best.plan.clone() });
+        self.attempt_elements(Vec::new());
+        if self.class == Class::Liveness {
+            // Each attempt runs until the time limit, so simple plans come first: their runs are shorter.
+            self.simplify(&edits::off(), 0);
+            self.simplify(&edits::fewer(), 0);
         }
         for _ in 0..Self::SCHEDULE_ROUNDS {
             let before = self.best.plan.clone();
+            self.remove_servers();
             self.remove_groups();
             self.remove_chunks();
             self.simplify(&edits::off(), 0);
             self.simplify(&edits::fewer(), 0);
+            self.elect_without_pre_vote();
             self.bring_forward();
             if before == self.best.plan {
                 self.is_minimal = !self.is_over;
@@ -50,10 +58,18 @@ impl Shrinker<'_, '_> {
     }
 
     fn elements(&self) -> &[Element] {
-        match &self.best.plan.order {
-            EventOrder::Scheduled(_, elements) => elements,
-            EventOrder::Drawn | EventOrder::Recorded | EventOrder::Branched { .. } => &[],
+        self.best.plan.order.elements()
+    }
+
+    /// Makes the order of events from a schedule. For a violation of liveness, the order has the elements
+    /// before the end of the faults.
+    pub(super) fn order(&self, fit: Fit, mut elements: Vec<Element>) -> EventOrder {
+        if self.class == Class::Safety {
+            return EventOrder::Scheduled(fit, elements);
         }
+        let heal = elements.iter().position(|element| matches!(element.choice, Choice::Heal(_)));
+        elements.truncate(heal.unwrap_or(elements.len()));
+        EventOrder::HealedAfter(fit, elements)
     }
 
     /// Runs the best plan with this order of events. Keeps the recorded schedule if the run fails in the same
@@ -64,7 +80,34 @@ impl Shrinker<'_, '_> {
     }
 
     fn attempt_elements(&mut self, elements: Vec<Element>) -> bool {
-        !self.is_over && self.attempt_order(EventOrder::Scheduled(Fit::Similar, elements))
+        elements.len() <= self.elements().len()
+            && !self.is_over
+            && self.attempt_order(self.order(Fit::Similar, elements))
+    }
+
+    /// Tries to leave out each server, with its elements. The remaining servers have the numbers of a smaller
+    /// cluster, and need smaller quorums.
+    fn remove_servers(&mut self) {
+        for idx in
+            ServerSet::first(self.best.plan.server_count()).iter().collect::<Vec<_>>().into_iter().rev()
+        {
+            let elements = self.elements().iter().filter_map(|element| element.without_server(idx)).collect();
+            let mut plan = Plan { order: self.order(Fit::Similar, elements), ..self.best.plan.clone() };
+            if idx.0 < plan.servers {
+                plan.servers -= 1;
+            } else {
+                plan.spares -= 1;
+            }
+            self.attempt(plan);
+        }
+    }
+
+    /// Tries to disable pre-votes, because an election without pre-votes has fewer elements.
+    fn elect_without_pre_vote(&mut self) {
+        let mut plan = self.best.plan.clone();
+        plan.config.pre_vote_disabled = true;
+        plan.order = self.order(Fit::Similar, self.elements().to_vec());
+        self.attempt_if(plan, |size, best| size.steps < best.steps);
     }
 
     /// Tries to leave out all elements of a client, of a server or of a kind, one group after another.
@@ -112,11 +155,16 @@ impl Shrinker<'_, '_> {
         if self.attempt_elements(times) {
             return;
         }
-        for at in 1..self.elements().len() {
+        let mut at = 1;
+        // An attempt that is kept may leave out elements.
+        while at < self.elements().len() {
             let mut times = self.elements().to_vec();
             let gap = times[at].at.since(times[at - 1].at);
-            times[at..].iter_mut().for_each(|element| element.at = Time(element.at.0 - gap.0));
-            self.attempt_elements(times);
+            if gap != Span::ZERO {
+                times[at..].iter_mut().for_each(|element| element.at = Time(element.at.0 - gap.0));
+                self.attempt_elements(times);
+            }
+            at += 1;
         }
     }
 }

@@ -23,11 +23,8 @@ fn rust(value: &Value) -> String {
         Value::Duration(span) => {
             one(*span, ["Duration::from_secs", "Duration::from_millis", "Duration::from_micros"])
         }
-        Value::Named(name, parts) if name == "EventOrder::Scheduled" => {
-            let Some(Value::List(elements)) = parts.last() else { return name.clone() };
-            let lines = elements.iter().map(|element| format!("\n    {},", rust(element)));
-            format!("EventOrder::scheduled(&[{}\n])", lines.collect::<String>())
-        }
+        Value::Named(name, parts) if name == "EventOrder::Scheduled" => schedule("scheduled", parts),
+        Value::Named(name, parts) if name == "EventOrder::HealedAfter" => schedule("healed_after", parts),
         Value::Named(name, parts) if parts.is_empty() => name.clone(),
         Value::Named(name, parts) => format!("{name}({})", all(parts)),
         Value::Struct(name, fields) => match (*name, &fields[..]) {
@@ -48,6 +45,26 @@ fn rust(value: &Value) -> String {
             }
         },
     }
+}
+
+/// Returns a call of a function that makes the order of events from the texts of the elements.
+fn schedule(function: &str, parts: &[Value]) -> String {
+    let Some(Value::List(elements)) = parts.last() else { return "EventOrder::Drawn".to_owned() };
+    if elements.is_empty() {
+        return format!("EventOrder::{function}(&[])");
+    }
+    let lines = elements.iter().map(|element| format!("\n    {},", rust(element)));
+    format!("EventOrder::{function}(&[{}\n])", lines.collect::<String>())
+}
+
+/// Returns the Rust source of a test. The test runs the plan with the expression `run`, a function that takes the
+/// plan and returns a [`Run`](crate::runner::Run), and fails if the run fails.
+pub(super) fn test(name: &str, plan: &Plan, run: &str) -> String {
+    let plan = of(plan).lines().map(|line| format!("    {line}\n")).collect::<String>();
+    format!(
+        "#[test]\nfn {name}() {{\n    use wavetank_sim::shrink::prelude::*;\n\n{plan}    let verdict = \
+         {run}(plan).report.verdict;\n    assert_eq!(Failure::of(&verdict), None, \"{{verdict}}\");\n}}\n"
+    )
 }
 
 fn all(values: &[Value]) -> String {

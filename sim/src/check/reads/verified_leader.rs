@@ -1,9 +1,11 @@
 //! A server confirms its leadership only if no newer term had a leader when the confirmation was requested
 //! (thesis §6.4).
 //!
-//! The check is demanded at every confirmation and every read without a lease.
+//! The check is demanded at every confirmation and every read without a lease. A server that has entered the newer
+//! term since the request may have asked the leader of that term for the read index, so its read is left to
+//! `read_index_bound`.
 
-use crate::check::ghost::{Facts, Ghost, PendingRead};
+use crate::check::ghost::{AllowedRead, Facts, Ghost, PendingRead};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::subject::Parts;
@@ -20,7 +22,10 @@ pub(crate) fn is_outdated(asked: &PendingRead) -> bool {
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let idx = ghost.step.idx;
     // `lease_exclusivity` judges reads under a lease.
-    ghost.step.allowed.iter().map(|allowed| &allowed.asked).filter(|asked| !asked.leased).find_map(|asked| {
+    let has_moved_on =
+        |allowed: &AllowedRead| allowed.index.is_some() && allowed.asked.led <= ghost.step.now.term;
+    let by_itself = ghost.step.allowed.iter().filter(|allowed| !has_moved_on(allowed));
+    by_itself.map(|allowed| &allowed.asked).filter(|asked| !asked.leased).find_map(|asked| {
         *witnessed += 1;
         if !is_outdated(asked) {
             return None;
@@ -35,8 +40,8 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{Fixture, N1, N2};
-    use wavetank_raft::{Answer, ReadPath};
+    use crate::check::fixture::{Fixture, N1, N2, N3};
+    use wavetank_raft::{Answer, Index, ReadPath};
 
     #[test]
     fn an_election_after_the_request_does_not_matter() {
@@ -46,6 +51,17 @@ mod tests {
         fixture.campaign(N2, 3);
         fixture.become_leader(N2, 3);
         fixture.allow(N1, 50, Answer::Done);
+        fixture.expect_holds();
+    }
+
+    #[test]
+    fn a_follower_may_read_at_the_index_of_a_later_leader() {
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.elect(N2, 3);
+        fixture.read(N3, 50, ReadPath::Index);
+        fixture.elect(N1, 4);
+        fixture.allow(N3, 50, Answer::Readable { index: Index(2) });
         fixture.expect_holds();
     }
 

@@ -11,7 +11,7 @@ pub use plan::{KvPlan, Reads, Verbs};
 pub use script::KvScript;
 pub use want::KvWant;
 
-use crate::clients::callers::{self, Callers, ClientMachine, RetryPolicy};
+use crate::clients::callers::{self, Callers, ClientMachine, RetryPolicy, UnknownWrite};
 use crate::plan::server_set::ServerSet;
 
 /// All clients of a run. The first clients look for the leader, write and read. The pinned clients come after
@@ -38,6 +38,7 @@ impl Clients {
             (0..plan.followers).map(|number| ClientMachine::seeking(number, servers, plan.think, seed));
         let callers = followers.chain((0..plan.pinned).map(pinned)).collect();
         let KvPlan { patience, backoff, tries, resign, .. } = plan;
-        Self::with(KvScript::new(plan), callers, servers, RetryPolicy { patience, backoff, tries, resign })
+        let retry = RetryPolicy { patience, backoff, tries, resign, unknown: UnknownWrite::Repeat };
+        Self::with(KvScript::new(plan), callers, servers, retry)
     }
 }

@@ -202,7 +202,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    fn begin_work(&mut self, idx: ServerIdx) {
+    pub(super) fn begin_work(&mut self, idx: ServerIdx) {
         let host = &mut self.hosts[idx.at()];
         let Some(work) = host.process.as_ref().and_then(|process| process.work.front()) else { return };
         let takes = host.times.takes(self.recorder.now, work);

@@ -1,11 +1,13 @@
 //! Records the schedule of a world, and plays schedules.
 
 use super::World;
-use crate::engine::host::Caller;
+use crate::engine::host::{Caller, Timer};
 use crate::engine::scheduling::Scheduling;
 use crate::engine::workload::{Reply, TankFsm};
+use crate::engine::world::sim_event::SimEvent;
 use crate::observe::observer::Observer;
-use crate::plan::server_set::ServerIdx;
+use crate::plan::InitialState;
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::schedule::{AskId, Choice, Element, Fit, JobId, MessageId, WorkId};
 use crate::subject::Subject;
 use wavetank_raft::{DeadlineReason, RpcId, Time};
@@ -30,6 +32,16 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.pending.scheduling.as_mut().map(|it| it.take_elements()).unwrap_or_default()
     }
 
+    /// Returns the running servers whose timers should have fired before now.
+    pub(crate) fn overdue(&self) -> ServerSet {
+        let now = self.recorder.now;
+        let is_late = |idx: &ServerIdx| {
+            let deadline = self.server(*idx).map(S::deadline);
+            deadline.is_some_and(|deadline| self.hosts[idx.at()].clock.when(deadline.at) < now)
+        };
+        self.awake.iter().filter(is_late).collect()
+    }
+
     /// Plays elements until `go_on` returns false. `go_on` is called before every element. An element is
     /// skipped if the object of the element does not exist ([`World::skipped`] counts skipped elements).
     pub fn play(&mut self, elements: &[Element], mut go_on: impl FnMut(&V) -> bool) {
@@ -42,6 +54,41 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
             }
             self.skipped += u64::from(!self.play_element(element));
         }
+    }
+
+    /// Ends the schedule that the run follows. From now on, the random streams decide the order of events.
+    /// Disks, state machines, timers and clients continue. Messages that no element has delivered are lost.
+    pub(crate) fn stop_following_schedules(&mut self) {
+        let left = self.pending.scheduling.as_mut().map(|it| it.stop_following()).unwrap_or_default();
+        // The events in the queue are older than the schedule. The schedule had elements in their place.
+        self.pending.clear();
+        left.into_iter().for_each(|event| {
+            self.pending.put(self.recorder.now, event);
+        });
+        for idx in self.all().iter() {
+            self.continue_host(idx);
+        }
+        self.clients_due = Timer::NONE;
+        self.schedule_clients();
+        if self.plan.birth == InitialState::Blank {
+            self.pending.put(self.recorder.now, SimEvent::Bootstrap);
+        }
+    }
+
+    /// Adds the pending events of a server, its disk and its state machine to the event queue.
+    fn continue_host(&mut self, idx: ServerIdx) {
+        let host = &mut self.hosts[idx.at()];
+        let incarnation = host.incarnation;
+        if host.disk.running().is_some() {
+            self.pending.put(self.recorder.now + self.plan.disks.sync.max, SimEvent::Disk(idx, incarnation));
+        }
+        let Some(process) = &mut host.process else { return };
+        process.timer = Timer::NONE;
+        if !process.batched.is_empty() {
+            self.pending.put(self.recorder.now, SimEvent::Batch(idx, incarnation));
+        }
+        self.begin_work(idx);
+        self.schedule_timer(idx);
     }
 
     /// True if the run follows a schedule.

@@ -27,9 +27,14 @@ pub struct Story {
 /// Returns the last lines of a long story, and the number of lines before these lines.
 #[must_use]
 pub fn last_lines(story: &str) -> (usize, Vec<&str>) {
-    const MOST: usize = 60;
+    last_of_lines(story, 60)
+}
+
+/// Returns at most `most` last lines of a story, and the number of lines before these lines.
+#[must_use]
+pub fn last_of_lines(story: &str, most: usize) -> (usize, Vec<&str>) {
     let mut lines: Vec<&str> = story.lines().collect();
-    let left_out = lines.len().saturating_sub(MOST);
+    let left_out = lines.len().saturating_sub(most);
     (left_out, lines.split_off(left_out))
 }
 
@@ -234,6 +239,7 @@ impl<S: Subject> Observer<S> for Story {
 mod tests {
     use super::*;
     use crate::observe::NetworkChange;
+    use wavetank_raft::Server;
 
     #[test]
     fn a_long_label_or_term_moves_no_column() {
@@ -241,7 +247,7 @@ mod tests {
         story.cells = vec![ColumnState::Up(RoleName::Leader, Term(12_345)), ColumnState::Down];
         story.line("told", &"long ".repeat(50), Some(ServerIdx(0)));
         let change = NetworkChange::HealAll;
-        let kind = ObservationKind::Network(&change);
+        let kind = ObservationKind::<'_, Server>::Network(&change);
         story.on_observation(&Observation::<'_> { at: Time(1_234_567), step: 89, kind });
         let story = story.take();
         let lines: Vec<&str> = story.lines().collect();

@@ -12,12 +12,12 @@ use wavetank_raft::store::{FsmSnapshot, SnapshotWriter, StoreError};
 /// run are dropped together. Therefore, without this guard, a state machine that panics in `Drop` would abort
 /// the process.
 #[derive(Debug)]
-pub(super) struct DropGuard<T>(Option<T>);
+pub(crate) struct DropGuard<T>(Option<T>);
 
 const PRESENT: &str = "only the destructor takes the value away";
 
 impl<T> DropGuard<T> {
-    pub(super) const fn new(value: T) -> Self {
+    pub(crate) const fn new(value: T) -> Self {
         Self(Some(value))
     }
 }

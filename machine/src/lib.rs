@@ -1,0 +1,112 @@
+//! State machines with typed commands.
+//!
+//! A [`StateMachine`] is a type with commands, queries and replies. Its encoding, its snapshots and its digest
+//! come from serde and postcard, and each can be replaced. [`Replicated`] runs the type on a node. The
+//! simulator of `wavetank-sim` runs the same type in storms.
+//!
+//! ```
+//! use serde::{Deserialize, Serialize};
+//! use wavetank_machine::StateMachine;
+//!
+//! #[derive(Clone, Default, Serialize, Deserialize)]
+//! struct Counter(u64);
+//!
+//! impl StateMachine for Counter {
+//!     type Command = u64;
+//!     type Query = ();
+//!     type Reply = u64;
+//!
+//!     fn apply(&mut self, amount: u64) -> u64 {
+//!         self.0 += amount;
+//!         self.0
+//!     }
+//!
+//!     fn query(&self, (): ()) -> u64 {
+//!         self.0
+//!     }
+//! }
+//!
+//! let mut counter = Counter::default();
+//! assert_eq!((counter.apply(2), counter.query(())), (2, 2));
+//! ```
+
+mod codec;
+mod digest;
+mod replicated;
+mod sessions;
+
+pub use codec::{DecodeError, decode, encode};
+pub use digest::Digest;
+pub use replicated::{Captured, Replicated};
+pub use sessions::{Request, Sessions};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
+use std::io::Write as _;
+use wavetank_raft::store::{SnapshotReader, SnapshotWriter, StoreError, StoreErrorKind};
+
+/// A replicated state machine.
+///
+/// 1. The same commands in the same order lead to the same state and the same replies on every server.
+///    Therefore [`apply`](Self::apply) reads no clock, draws no random number, and does not depend on the
+///    order of a hash map.
+/// 2. [`query`](Self::query) does not change the state.
+/// 3. A state that was saved and restored gives the same replies as the state itself.
+pub trait StateMachine: Clone + Serialize + DeserializeOwned + 'static {
+    /// A command. It may change the state.
+    type Command: Clone + Debug + Serialize + DeserializeOwned + 'static;
+    /// A query. It does not change the state.
+    type Query: Clone + Debug + Serialize + DeserializeOwned + 'static;
+    /// The reply to a command or to a query.
+    type Reply: Clone + Debug + Serialize + DeserializeOwned + 'static;
+
+    /// Executes a command and returns the reply.
+    fn apply(&mut self, command: Self::Command) -> Self::Reply;
+
+    /// Answers a query from the current state.
+    fn query(&self, query: Self::Query) -> Self::Reply;
+
+    /// Writes the state into a snapshot. By default, the state is written in postcard's format.
+    ///
+    /// # Errors
+    /// Returns an error if the store fails, or if serde cannot serialize the state.
+    fn save(&self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError> {
+        let mut buffered = std::io::BufWriter::new(writer);
+        let written = postcard::to_io(self, &mut buffered).map(|_| ());
+        // The error of the writer says more than the error of postcard.
+        buffered.flush()?;
+        written.map_err(|error| {
+            StoreError::new(StoreErrorKind::Io, format!("the state cannot be serialized: {error}"))
+        })
+    }
+
+    /// Replaces the state by the state of a snapshot.
+    ///
+    /// # Errors
+    /// Returns an error if the snapshot is not a state of this type. In that case the state must not change.
+    fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError> {
+        let bytes = reader.read_all()?;
+        *self = decode(&bytes).map_err(|error| {
+            let what = format!("the snapshot of {} bytes cannot be decoded: {error}", bytes.len());
+            StoreError::new(StoreErrorKind::Corrupt, what)
+        })?;
+        Ok(())
+    }
+
+    /// Returns the digest of the state. Equal states have equal digests. The simulator compares the digests of
+    /// servers that have applied the same commands.
+    fn digest(&self) -> Digest {
+        Digest::of(self)
+    }
+
+    /// Puts the identity of a request into its command. `client` is a number of the client, and `sequence` is
+    /// the number of the command among the commands of this client. A repeated request has the identity of the
+    /// first request. Only a state machine that recognizes repeated requests needs this method; see
+    /// [`Sessions`].
+    #[must_use]
+    fn identify(command: Self::Command, client: u64, sequence: u64) -> Self::Command {
+        let _ = (client, sequence);
+        command
+    }
+}

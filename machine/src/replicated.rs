@@ -1,0 +1,179 @@
+//! Runs a [`StateMachine`] on a node.
+
+use crate::{StateMachine, decode, encode};
+use std::any::type_name;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use wavetank_raft::Data;
+use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError};
+
+/// A [`StateMachine`] as the state machine of a node. Clones share one state: give one clone to the node, and
+/// query another clone.
+///
+/// A command that cannot be decoded stops the server with a message. The command stays in the log. After the
+/// start of a program that knows the command, the server applies it. If the server skipped the command
+/// instead, its state would differ from the states of the other servers.
+///
+/// ```
+/// # use serde::{Deserialize, Serialize};
+/// # use wavetank_machine::{Replicated, StateMachine, decode, encode};
+/// # use wavetank_raft::store::{Command, Fsm};
+/// # use wavetank_raft::{Index, Term};
+/// # #[derive(Clone, Default, Serialize, Deserialize)]
+/// # struct Counter(u64);
+/// # impl StateMachine for Counter {
+/// #     type Command = u64;
+/// #     type Query = ();
+/// #     type Reply = u64;
+/// #     fn apply(&mut self, amount: u64) -> u64 {
+/// #         self.0 += amount;
+/// #         self.0
+/// #     }
+/// #     fn query(&self, (): ()) -> u64 {
+/// #         self.0
+/// #     }
+/// # }
+/// let mut counter = Replicated::new(Counter::default());
+/// let reader = counter.clone();
+/// // The node does this when the command is committed.
+/// let data = encode(&40_u64);
+/// let response = counter.apply(&Command { index: Index(1), term: Term(1), data: &data, extensions: &[] });
+/// assert_eq!(decode::<u64>(&response), Ok(40));
+/// assert_eq!(reader.query(()), 40);
+/// ```
+pub struct Replicated<T>(Arc<RwLock<T>>);
+
+/// The captured state of a [`Replicated`].
+pub struct Captured<T>(T);
+
+impl<T: StateMachine> Replicated<T> {
+    /// Makes the state machine of a node.
+    pub fn new(machine: T) -> Self {
+        Self(Arc::new(RwLock::new(machine)))
+    }
+
+    /// Answers a query from the local state. For a linearizable read, wait for `Raft::read_index` first.
+    pub fn query(&self, query: T::Query) -> T::Reply {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).query(query)
+    }
+}
+
+impl<T: StateMachine> Fsm for Replicated<T> {
+    type Snapshot = Captured<T>;
+
+    fn apply(&mut self, command: &Command<'_>) -> Data {
+        let decoded = decode(command.data).unwrap_or_else(|error| {
+            panic!(
+                "the command at {} cannot be decoded as `{}`: {error}; another version of the program may \
+                 have written it, and the log keeps it",
+                command.index,
+                type_name::<T::Command>(),
+            )
+        });
+        encode(&self.0.write().unwrap_or_else(PoisonError::into_inner).apply(decoded))
+    }
+
+    fn snapshot(&mut self) -> Result<Captured<T>, StoreError> {
+        Ok(Captured(self.0.read().unwrap_or_else(PoisonError::into_inner).clone()))
+    }
+
+    fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).restore(reader)
+    }
+}
+
+impl<T: StateMachine> FsmSnapshot for Captured<T> {
+    fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError> {
+        self.0.save(writer)
+    }
+}
+
+impl<T> Clone for Replicated<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> fmt::Debug for Replicated<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replicated").finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Captured<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Captured").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wavetank_raft::store::SnapshotSink;
+    use wavetank_raft::store::inmem::InmemSource;
+    use wavetank_raft::{Index, Term};
+
+    #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+    struct Words(Vec<String>);
+
+    impl StateMachine for Words {
+        type Command = Option<String>;
+        type Query = usize;
+        type Reply = usize;
+
+        fn apply(&mut self, word: Option<String>) -> usize {
+            self.0.extend(word);
+            self.0.len()
+        }
+
+        fn query(&self, at: usize) -> usize {
+            self.0.get(at).map_or(0, String::len)
+        }
+    }
+
+    struct Bytes(Vec<u8>);
+
+    impl SnapshotSink for Bytes {
+        fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+            self.0.extend_from_slice(bytes);
+            Ok(())
+        }
+    }
+
+    fn restored(machine: &mut Replicated<Words>, bytes: &[u8]) -> Result<(), String> {
+        let mut source = InmemSource::new(bytes.into());
+        machine.restore(&mut SnapshotReader::new(&mut source)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_saved_state_is_restored() {
+        let (mut one, mut other) = (Replicated::new(Words::default()), Replicated::new(Words::default()));
+        let data = encode(&Some("a word"));
+        one.apply(&Command { index: Index(1), term: Term(1), data: &data, extensions: &[] });
+        let mut bytes = Bytes(Vec::new());
+        let mut captured = one.snapshot().expect("a clone cannot fail");
+        captured.persist(&mut SnapshotWriter::new(&mut bytes)).expect("memory does not fail");
+        restored(&mut other, &bytes.0).expect("the bytes are whole");
+        assert_eq!((one.query(0), other.query(0)), (6, 6));
+    }
+
+    #[test]
+    fn a_snapshot_that_is_no_state_changes_nothing() {
+        let mut machine = Replicated::new(Words(vec!["kept".to_owned()]));
+        let refusal = restored(&mut machine, &[]).expect_err("there is no length");
+        assert!(refusal.starts_with("the snapshot of 0 bytes cannot be decoded: "), "{refusal}");
+        let refusal = restored(&mut machine, &[0, 1]).expect_err("a byte is left over");
+        assert!(refusal.contains("1 bytes are left over"), "{refusal}");
+        // The snapshot claims a word of 2^30 bytes.
+        assert!(restored(&mut machine, &[1, 0x80, 0x80, 0x80, 0x80, 0x04, b'a']).is_err());
+        assert_eq!(machine.query(0), 4);
+    }
+
+    #[test]
+    #[should_panic(expected = "the command at i7 cannot be decoded as `core::option::Option")]
+    fn a_command_of_another_version_stops_the_server() {
+        let data = encode(&9_u8);
+        let mut machine = Replicated::new(Words::default());
+        machine.apply(&Command { index: Index(7), term: Term(1), data: &data, extensions: &[] });
+    }
+}

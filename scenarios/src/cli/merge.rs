@@ -1,0 +1,93 @@
+//! `wavetank merge`: folds the files of shards into the result of one sweep.
+
+use super::args::{MergeArguments, Shard};
+use super::exit::Status;
+use super::report_file::{self, Content, Header};
+use super::sweep::{self, Printed};
+use super::{CliError, Streams, write_message};
+use crate::registry::Suite;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use wavetank_sim::capsule::BUILD;
+
+/// Prints what a sweep of all shards on one machine prints. If shards are missing, doubled, cut short or do
+/// not belong together, prints one line for each and nothing else.
+pub(crate) fn merge(
+    suite: &Suite,
+    arguments: &MergeArguments,
+    streams: &mut Streams<'_>,
+) -> Result<Status, CliError> {
+    let mut shards = Shards::new(suite);
+    for path in &arguments.files {
+        if let Err(problem) = shards.add(suite, path) {
+            shards.problems.push(problem.to_string());
+        }
+    }
+    shards.problems.extend(shards.missing());
+    for problem in &shards.problems {
+        write_message(streams, &format!("error: {problem}"));
+    }
+    let (Some(merged), []) = (shards.merged, shards.problems.as_slice()) else {
+        return Err(CliError::new("nothing was merged, because of the errors above"));
+    };
+    let Content { header, totals, .. } = merged;
+    let printed = Printed::new(header.judges, arguments.json, arguments.report.as_deref())?;
+    sweep::print(suite, totals, printed, streams)
+}
+
+/// The shards so far.
+struct Shards {
+    /// The probe of this command's own build.
+    probe: String,
+    merged: Option<Content>,
+    files: BTreeMap<Shard, PathBuf>,
+    problems: Vec<String>,
+}
+
+impl Shards {
+    fn new(suite: &Suite) -> Self {
+        let probe = report_file::probe(suite);
+        Self { probe, merged: None, files: BTreeMap::new(), problems: Vec::new() }
+    }
+
+    /// Adds the file of a shard.
+    fn add(&mut self, suite: &Suite, path: &Path) -> Result<(), CliError> {
+        let named = path.display();
+        let wrong = |what: &str| CliError::new(format!("`{named}` {what}"));
+        let content = report_file::read(suite, path)?;
+        let shard = content.header.shard;
+        if let Some(other) = self.files.get(&shard) {
+            return Err(wrong(&format!("has the shard {shard}, as `{}` has", other.display())));
+        }
+        let first = match &self.merged {
+            Some(merged) => merged.header.clone(),
+            None => Header { build: BUILD.to_owned(), probe: self.probe.clone(), ..content.header.clone() },
+        };
+        if let Some(what) = content.header.difference(&first) {
+            return Err(wrong(&what));
+        }
+        self.files.insert(shard, path.to_owned());
+        if !content.is_complete || content.totals.runs != content.header.runs() {
+            return Err(wrong(&report_file::cut_short(&content)));
+        }
+        match &mut self.merged {
+            Some(merged) => merged.totals.merge(&content.totals),
+            None => self.merged = Some(content),
+        }
+        Ok(())
+    }
+
+    /// Names the shards that no file has.
+    fn missing(&self) -> Option<String> {
+        const NAMED: usize = 10;
+        let shards = self.files.keys().next()?.all();
+        let missing: Vec<Shard> = shards.filter(|shard| !self.files.contains_key(shard)).collect();
+        let named = missing.iter().take(NAMED).map(Shard::to_string).collect::<Vec<_>>().join(", ");
+        match missing.len() {
+            0 => None,
+            1 => Some(format!("the shard {named} is missing")),
+            count if count <= NAMED => Some(format!("the shards {named} are missing")),
+            count => Some(format!("{count} shards are missing, such as {named}")),
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! The file of a sweep's reports: `sweep --out` writes it, and `merge` and `sweep --resume` read it.
+//!
+//! A line is a JSON object with one field. The first line is the header. A line `run` is the report of a run,
+//! a line `part` has the totals of the runs since the previous part, and the last line is `end`. While the
+//! sweep runs, the name of the file ends with `.partial`. A sweep that is killed leaves this file, and
+//! `sweep --resume` goes on after its last part.
+
+use super::CliError;
+use super::args::{Keep, Shard};
+use super::file::AtomicFile;
+use super::format::many;
+use super::pool::Work;
+use super::target::Target;
+use super::totals::Totals;
+use crate::registry::{Chapter, Suite};
+use crate::trace::TraceForm;
+use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use wavetank_sim::capsule::BUILD;
+use wavetank_sim::{JudgeLevel, Report};
+
+/// A line of the file. `T` is the type of a report.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Line<H, R, T> {
+    Header(H),
+    Run(R),
+    Part(T),
+    /// The number of runs in the file.
+    End(u64),
+}
+
+/// The sweep to which a file belongs. Two files can be merged if their headers differ only in the shard.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Header {
+    /// The build of the command: its version, and the number of the behaviour.
+    pub(crate) build: String,
+    /// The digest of ten runs. Two builds with different digests behave differently.
+    pub(crate) probe: String,
+    /// The name of the subject.
+    pub(crate) subject: String,
+    /// The rows of the sweep.
+    pub(crate) rows: Vec<Row>,
+    /// The level of the judges.
+    pub(crate) judges: JudgeLevel,
+    /// The runs whose reports the file keeps.
+    pub(crate) keep: Keep,
+    /// The share of the runs.
+    pub(crate) shard: Shard,
+}
+
+/// A row of a sweep: a scenario and its seeds.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Row {
+    pub(crate) scenario: String,
+    /// The first seed.
+    pub(crate) first: u64,
+    /// The number of seeds.
+    pub(crate) seeds: u64,
+}
+
+impl Header {
+    /// Returns the header of a sweep.
+    pub(crate) fn of(work: &Work<'_>, keep: Keep) -> Self {
+        let row = |&(scenario, seeds): &(&crate::registry::Scenario, super::args::Seeds)| Row {
+            scenario: scenario.name.to_owned(),
+            first: seeds.nth(0).expect("a row has at least one seed"),
+            seeds: seeds.count(),
+        };
+        Self {
+            build: BUILD.to_owned(),
+            probe: probe(work.suite),
+            subject: work.suite.subject.to_owned(),
+            rows: work.rows.iter().map(row).collect(),
+            judges: work.judges,
+            keep,
+            shard: work.shard,
+        }
+    }
+
+    /// The number of runs of this shard.
+    pub(crate) fn runs(&self) -> u64 {
+        self.shard.count(self.rows.iter().fold(0, |sum, row| sum.saturating_add(row.seeds)))
+    }
+
+    /// Returns the first difference from the header of the same sweep, other shards aside.
+    pub(crate) fn difference(&self, other: &Self) -> Option<String> {
+        if (&self.build, &self.probe) != (&other.build, &other.probe) {
+            let text = |header: &Self| format!("{} with the probe {}", header.build, header.probe);
+            return Some(format!("is from another build: {}, not {}", text(self), text(other)));
+        }
+        if self.subject != other.subject {
+            return Some(format!("has runs of {}, not of {}", self.subject, other.subject));
+        }
+        if self.rows != other.rows || self.shard.of() != other.shard.of() {
+            return Some("belongs to a sweep of other scenarios, seeds or shards".to_owned());
+        }
+        (self.judges != other.judges).then(|| "was judged on another level (--judges)".to_owned())
+    }
+}
+
+/// Returns a digest of ten runs: the first seeds of the last storm, or of the last scenario.
+pub(crate) fn probe(suite: &Suite) -> String {
+    let storms = suite.scenarios.iter().rev().find(|scenario| scenario.chapter == Chapter::Storms);
+    let Some(scenario) = storms.or(suite.scenarios.last()) else { return String::new() };
+    let digests = (0..10).map(|seed| Target::of(suite, scenario, seed).run(TraceForm::None).0.digest);
+    format!("{:016x}", digests.fold(0_u64, |all, digest| all.rotate_left(7) ^ digest))
+}
+
+/// Everything that a file says.
+#[derive(Debug)]
+pub(crate) struct Content {
+    pub(crate) header: Header,
+    /// The totals of all parts.
+    pub(crate) totals: Totals,
+    /// True if the last line is the end.
+    pub(crate) is_complete: bool,
+    /// The number of bytes up to the end of the last part.
+    length: u64,
+}
+
+/// Reads a file. If the file was cut, its last lines may be missing, but every other line must be whole.
+pub(crate) fn read(suite: &Suite, path: &Path) -> Result<Content, CliError> {
+    let named = path.display();
+    let file = File::open(path).map_err(|error| CliError::new(format!("cannot read `{named}`: {error}")))?;
+    let mut reader = BufReader::new(file);
+    let mut state: Option<Content> = None;
+    let (mut text, mut number, mut runs, mut bytes) = (Vec::new(), 0_u64, 0_u64, 0_u64);
+    loop {
+        text.clear();
+        let count = reader
+            .read_until(b'\n', &mut text)
+            .map_err(|error| CliError::new(format!("cannot read `{named}`: {error}")))?;
+        let is_cut = text.last() != Some(&b'\n');
+        if count == 0 || (is_cut && state.is_some()) {
+            break;
+        }
+        number += 1;
+        bytes += count as u64;
+        let bad = |what: &str| CliError::new(format!("`{named}`, line {number}, {what}"));
+        let line: Line<Header, Report, Totals> = serde_json::from_slice(&text).map_err(|error| {
+            if number == 1 {
+                CliError::new(format!("`{named}` is not a file that `sweep --out` wrote"))
+            } else {
+                bad(&format!("is damaged: {error}"))
+            }
+        })?;
+        match (line, &mut state) {
+            (Line::Header(header), None) => {
+                state = Some(Content::new(suite, header).map_err(|what| bad(&what))?)
+            }
+            (Line::Run(_), Some(_)) => runs += 1,
+            (Line::Part(mut part), Some(content)) => {
+                if part.rows.len() != content.totals.rows.len() {
+                    return Err(bad("does not belong to the scenarios of the header"));
+                }
+                part.demand(suite).map_err(|name| bad(&format!("has the unknown scenario `{name}`")))?;
+                content.totals.merge(&part);
+                content.length = bytes;
+            }
+            (Line::End(all), Some(content)) => {
+                let kept = if content.header.keep == Keep::All { all } else { content.totals.failed() };
+                if (content.totals.runs, runs) != (all, kept) {
+                    return Err(bad("has another number of runs than the lines before it"));
+                }
+                content.is_complete = true;
+            }
+            (Line::Header(_), Some(_)) | (_, None) => return Err(bad("is in the wrong place")),
+        }
+    }
+    state.ok_or_else(|| CliError::new(format!("`{named}` is empty")))
+}
+
+impl Content {
+    fn new(suite: &Suite, header: Header) -> Result<Self, String> {
+        let find = |row: &Row| {
+            let scenario = suite.scenarios.iter().find(|scenario| scenario.name == row.scenario);
+            scenario.ok_or_else(|| format!("has the unknown scenario `{}`", row.scenario))
+        };
+        let scenarios = header.rows.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { totals: Totals::of(scenarios), header, is_complete: false, length: 0 })
+    }
+}
+
+/// A file of reports that is being written.
+pub(crate) struct ReportFile {
+    path: PathBuf,
+    /// The path while the sweep runs; `None` if the target is a device or a pipe.
+    partial: Option<PathBuf>,
+    header: Header,
+    writer: BufWriter<File>,
+}
+
+/// The beginning of a sweep with a file of reports.
+pub(crate) enum Begun {
+    /// The file is open. The totals are those of the runs that it has already.
+    Open(Box<ReportFile>, Totals),
+    /// The file is complete already: there is nothing to run.
+    Complete(Totals),
+}
+
+impl ReportFile {
+    /// Opens the file of a sweep. If `resume` is true, goes on after the last part of an interrupted sweep of
+    /// the same runs.
+    pub(crate) fn begin(path: &Path, work: &Work<'_>, keep: Keep, resume: bool) -> Result<Begun, CliError> {
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let header = Header::of(work, keep);
+        let none = || Totals::of(work.rows.iter().map(|(scenario, _)| *scenario));
+        match fs::metadata(&path) {
+            Ok(there) if there.is_dir() => Err(cannot_write(&path, &"the path is a directory")),
+            Ok(there) if there.permissions().readonly() => Err(cannot_write(&path, &"the file is read-only")),
+            Ok(there) if !there.is_file() => {
+                let file = File::options().write(true).open(&path).map_err(|e| cannot_write(&path, &e))?;
+                Self { path, partial: None, header, writer: BufWriter::new(file) }.begun(none())
+            }
+            _ => Self::begin_file(path, header, work.suite, none(), resume),
+        }
+    }
+
+    fn begin_file(
+        path: PathBuf,
+        header: Header,
+        suite: &Suite,
+        none: Totals,
+        resume: bool,
+    ) -> Result<Begun, CliError> {
+        let partial = partial(&path).ok_or_else(|| cannot_write(&path, &"the path has no file name"))?;
+        if resume && partial.exists() {
+            return Self::go_on(path, partial, header, suite);
+        }
+        if resume && path.exists() {
+            let content = read_same(suite, &path, &header)?;
+            return match content.is_complete {
+                true => Ok(Begun::Complete(content.totals)),
+                false => Err(CliError::new(format!("`{}` is cut short; remove it", path.display()))),
+            };
+        }
+        let file = File::create_new(&partial).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => CliError::new(format!(
+                "`{}` is the beginning of another sweep; go on with --resume, or remove the file",
+                partial.display()
+            )),
+            _ => cannot_write(&path, &error),
+        })?;
+        Self { path, partial: Some(partial), header, writer: BufWriter::new(file) }.begun(none)
+    }
+
+    /// Goes on after the last part of an interrupted sweep.
+    fn go_on(path: PathBuf, partial: PathBuf, header: Header, suite: &Suite) -> Result<Begun, CliError> {
+        let content = read_same(suite, &partial, &header)?;
+        let write_error = |error: io::Error| cannot_write(&path, &error);
+        let file = File::options().append(true).open(&partial).map_err(write_error)?;
+        file.set_len(content.length).map_err(write_error)?;
+        let file = Self { path: path.clone(), partial: Some(partial), header, writer: BufWriter::new(file) };
+        match content.length {
+            0 => file.begun(content.totals),
+            _ => Ok(Begun::Open(Box::new(file), content.totals)),
+        }
+    }
+
+    fn begun(mut self, totals: Totals) -> Result<Begun, CliError> {
+        let header = self.header.clone();
+        self.line(&Line::<_, (), ()>::Header(header))?;
+        Ok(Begun::Open(Box::new(self), totals))
+    }
+
+    /// Writes the report of a run, if the file keeps it.
+    pub(crate) fn run(&mut self, report: &Report, is_failure: bool) -> Result<(), CliError> {
+        if is_failure || self.header.keep == Keep::All {
+            self.line(&Line::<(), _, ()>::Run(report))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the totals of the runs since the previous part. A resumed sweep goes on after them.
+    pub(crate) fn part(&mut self, part: &Totals) -> Result<(), CliError> {
+        self.line(&Line::<(), (), _>::Part(part))?;
+        self.writer.flush().map_err(|error| cannot_write(&self.path, &error))
+    }
+
+    /// Writes the end, and gives the file its final name. If the file keeps only failures, all parts become
+    /// one, so that the size of the file does not depend on the number of runs.
+    pub(crate) fn finish(mut self, totals: &Totals) -> Result<(), CliError> {
+        self.line(&Line::<(), (), ()>::End(totals.runs))?;
+        self.writer.flush().map_err(|error| cannot_write(&self.path, &error))?;
+        let Some(partial) = &self.partial else { return Ok(()) };
+        match self.header.keep {
+            Keep::All => fs::rename(partial, &self.path).map_err(|error| cannot_write(&self.path, &error)),
+            Keep::Failures => {
+                self.compact(partial, totals)?;
+                fs::remove_file(partial).map_err(|error| cannot_write(&self.path, &error))
+            }
+        }
+    }
+
+    fn compact(&self, partial: &Path, totals: &Totals) -> Result<(), CliError> {
+        let mut file = AtomicFile::create(&self.path)?;
+        file.line(&json(&Line::<_, (), ()>::Header(&self.header)))?;
+        let reader =
+            File::open(partial).map(BufReader::new).map_err(|error| cannot_write(partial, &error))?;
+        for line in reader.lines() {
+            let line = line.map_err(|error| cannot_write(partial, &error))?;
+            if line.starts_with("{\"run\":") {
+                file.line(&line)?;
+            }
+        }
+        file.line(&json(&Line::<(), (), _>::Part(totals)))?;
+        file.line(&json(&Line::<(), (), ()>::End(totals.runs)))?;
+        file.finish()
+    }
+
+    fn line(&mut self, line: &impl Serialize) -> Result<(), CliError> {
+        writeln!(self.writer, "{}", json(line)).map_err(|error| cannot_write(&self.path, &error))
+    }
+}
+
+fn json(line: &impl Serialize) -> String {
+    serde_json::to_string(line).expect("a line contains only numbers and text")
+}
+
+/// Reads a file that must belong to the same sweep and the same shard.
+fn read_same(suite: &Suite, path: &Path, header: &Header) -> Result<Content, CliError> {
+    let content = read(suite, path)?;
+    let other = content.header.difference(header).or_else(|| {
+        let is_same = (content.header.shard, content.header.keep) == (header.shard, header.keep);
+        (!is_same).then(|| "has another shard, or keeps other reports".to_owned())
+    });
+    other
+        .map_or(Ok(content), |what| Err(CliError::new(format!("cannot resume: `{}` {what}", path.display()))))
+}
+
+fn cannot_write(path: &Path, error: &dyn std::fmt::Display) -> CliError {
+    CliError::new(format!("cannot write `{}`: {error}", path.display()))
+}
+
+/// Returns the path of the file while the sweep runs; `None` if the path has no file name.
+fn partial(path: &Path) -> Option<PathBuf> {
+    let mut name: OsString = path.file_name()?.to_owned();
+    name.push(".partial");
+    Some(path.with_file_name(name))
+}
+
+/// Says how far the file of an incomplete sweep reaches.
+pub(crate) fn cut_short(content: &Content) -> String {
+    let all = content.header.runs();
+    format!("is cut short: it has {} of {}", many(content.totals.runs, "run"), many(all, "run"))
+}

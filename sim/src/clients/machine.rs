@@ -1,0 +1,93 @@
+//! The clients and the judge of a state machine with typed commands.
+//!
+//! The state machine is its own specification. [`Judge`] applies the log to a state machine of its own, the
+//! reference. The replies and the reads of every server must agree with the reference. If they do not, the
+//! judge runs parts of the log again, and so finds out which promise of [`StateMachine`] is broken.
+
+mod checks;
+mod current_work;
+mod diagnosis;
+mod history;
+mod judge;
+mod reads;
+mod reference;
+mod replica;
+mod script;
+mod want;
+
+pub(crate) use checks::MachineChecks;
+pub(crate) use current_work::CurrentWork;
+pub use judge::CHECKS;
+pub(crate) use judge::{Judge, JudgeSettings, Partition, SharedJudge};
+pub(crate) use replica::JudgedReplica;
+pub(crate) use script::{Strategies, clients};
+pub use want::MachineWant;
+
+use std::rc::Rc;
+use wavetank_machine::{Digest, StateMachine, decode};
+use wavetank_raft::Data;
+use wavetank_raft::store::inmem::InmemSource;
+use wavetank_raft::store::{SnapshotReader, SnapshotSink, SnapshotWriter, StoreError};
+
+/// A function that makes a state machine in its initial state.
+pub(crate) type MakeMachine<T> = Rc<dyn Fn() -> T>;
+
+/// The number of times that a command may take effect if its client sends it again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Delivery {
+    /// Clients send a command again only if it was refused.
+    AtMostOnce,
+    /// Clients send a command again if its outcome is unknown. The state machine must recognize the
+    /// repetition.
+    ExactlyOnce,
+}
+
+/// An invariant of a user: its name, and a function whose error describes the defect of the state.
+pub(crate) type MachineInvariant<T> = (&'static str, Box<dyn Fn(&T) -> Result<(), String>>);
+
+/// Returns the text of an encoded command.
+pub(crate) fn describe<T: StateMachine>(command: &[u8]) -> Option<String> {
+    decode::<T::Command>(command).ok().map(|command| format!("{command:?}"))
+}
+
+/// Returns the text of an encoded query.
+fn describe_query<T: StateMachine>(query: &[u8]) -> String {
+    decode::<T::Query>(query).map_or_else(|error| error.to_string(), |query| format!("{query:?}"))
+}
+
+/// Returns the text of an encoded reply.
+fn describe_reply<T: StateMachine>(reply: &[u8]) -> String {
+    decode::<T::Reply>(reply).map_or_else(|error| error.to_string(), |reply| format!("{reply:?}"))
+}
+
+/// True if two encoded replies are equal. The order of the entries of a map does not matter.
+fn is_same_reply<T: StateMachine>(one: &[u8], other: &[u8]) -> bool {
+    one == other || hash_of_reply::<T>(one) == hash_of_reply::<T>(other)
+}
+
+fn hash_of_reply<T: StateMachine>(reply: &[u8]) -> Option<u64> {
+    decode::<T::Reply>(reply).ok().map(|reply| Digest::of(&reply).hash())
+}
+
+/// The bytes of a snapshot in memory.
+struct SavedBytes(Vec<u8>);
+
+impl SnapshotSink for SavedBytes {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// Returns the bytes that a state machine saves.
+fn saved<T: StateMachine>(machine: &T) -> Result<Data, StoreError> {
+    let mut bytes = SavedBytes(Vec::new());
+    machine.save(&mut SnapshotWriter::new(&mut bytes))?;
+    Ok(bytes.0.into())
+}
+
+/// Restores a state machine from saved bytes.
+fn restore<T: StateMachine>(machine: &mut T, bytes: &Data) -> Result<(), StoreError> {
+    let mut source = InmemSource::new(Data::clone(bytes));
+    machine.restore(&mut SnapshotReader::new(&mut source))
+}

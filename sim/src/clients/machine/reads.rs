@@ -1,0 +1,50 @@
+//! The open reads of clients, and the answers that they may get.
+//!
+//! A linearizable read may be answered from the state after any command between the beginning and the end of
+//! the read. When a read begins, and after every command, the specification answers the query of each open
+//! read.
+
+use super::reference::query;
+use std::collections::BTreeMap;
+use wavetank_machine::StateMachine;
+use wavetank_raft::Data;
+
+/// The open reads, by the number of the operation.
+#[derive(Debug, Default)]
+pub(super) struct OpenReads(BTreeMap<u64, OpenRead>);
+
+/// An open read.
+#[derive(Debug)]
+pub(super) struct OpenRead {
+    pub(super) query: Data,
+    /// The answers so far, each with the index of the command after which it is right. Equal answers in a row
+    /// are one answer.
+    pub(super) answers: Vec<(u64, Data)>,
+}
+
+impl OpenReads {
+    pub(super) fn open<T: StateMachine>(
+        &mut self,
+        number: u64,
+        data: &Data,
+        specification: &T,
+        position: u64,
+    ) {
+        let answers = vec![(position, query(specification, data))];
+        self.0.insert(number, OpenRead { query: Data::clone(data), answers });
+    }
+
+    /// Adds the answers after the command at `position`.
+    pub(super) fn on_applied<T: StateMachine>(&mut self, specification: &T, position: u64) {
+        for read in self.0.values_mut() {
+            let answer = query(specification, &read.query);
+            if read.answers.last().is_none_or(|(_, last)| *last != answer) {
+                read.answers.push((position, answer));
+            }
+        }
+    }
+
+    pub(super) fn close(&mut self, number: u64) -> Option<OpenRead> {
+        self.0.remove(&number)
+    }
+}

@@ -1,0 +1,361 @@
+//! Storms for a state machine with typed commands.
+//!
+//! ```
+//! use proptest::prelude::*;
+//! use serde::{Deserialize, Serialize};
+//! use std::collections::BTreeMap;
+//! use wavetank_machine::StateMachine;
+//! use wavetank_sim::harness::storms::Storms;
+//!
+//! /// Counters with names.
+//! #[derive(Clone, Default, Serialize, Deserialize)]
+//! struct Counters(BTreeMap<u8, u64>);
+//!
+//! impl StateMachine for Counters {
+//!     type Command = (u8, u64);
+//!     type Query = u8;
+//!     type Reply = u64;
+//!
+//!     fn apply(&mut self, (name, amount): (u8, u64)) -> u64 {
+//!         let counter = self.0.entry(name).or_default();
+//!         *counter += amount;
+//!         *counter
+//!     }
+//!
+//!     fn query(&self, name: u8) -> u64 {
+//!         self.0.get(&name).copied().unwrap_or(0)
+//!     }
+//! }
+//!
+//! // Few names, so that the commands of different clients meet.
+//! Storms::<Counters>::new((0..3_u8, 1..9_u64), 0..3_u8).run(4);
+//! ```
+//!
+//! The state machine is its own specification. Every storm judges that replies and reads are linearizable by
+//! it, that no acknowledged command is lost, that a refused command has no effect, and that all servers
+//! agree, restored servers included. [`CHECKS`] has the name of each promise.
+//!
+//! The environment variables of [`harness`](crate::harness) select the runs. The capsule of a failure is
+//! written into the folder `capsules` beside the test. The test replays the capsules of this folder first.
+
+use super::bounds::{BoundedWorkload, Bounds, StepCount, Watchdog};
+use super::erased::{self, BoundedChecks, ErasedFsm, ErasedRunner};
+use super::{CapsuleFolder, RunnableStorm, Traced, check_capsule, environment, failure, run_seeds};
+use crate::clients::kv::judges::Promises;
+use crate::clients::machine::{
+    CurrentWork, Delivery, Judge, JudgeSettings, JudgedReplica, MachineChecks, MachineInvariant, MakeMachine,
+    Partition, Strategies, clients, describe,
+};
+use crate::observe::trace::CommandText;
+use crate::plan::Plan;
+use crate::runner::catch_panic::catch_panic;
+use crate::runner::{Run, Runner};
+use proptest::arbitrary::Arbitrary;
+use proptest::strategy::Strategy;
+use std::cell::RefCell;
+use std::fmt;
+use std::panic::Location;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use wavetank_machine::StateMachine;
+
+pub use crate::clients::machine::CHECKS;
+
+/// Runs `count` storms for a state machine whose commands and queries are `Arbitrary`.
+///
+/// # Panics
+/// Panics if a run fails, as [`Storms::run`].
+#[track_caller]
+pub fn storms<T>(count: u64)
+where
+    T: StateMachine + Default,
+    T::Command: Arbitrary,
+    T::Query: Arbitrary,
+{
+    Storms::<T>::new(proptest::arbitrary::any::<T::Command>(), proptest::arbitrary::any::<T::Query>())
+        .run(count);
+}
+
+/// A function that changes a plan.
+type EditPlan = dyn Fn(&mut Plan);
+
+/// Storms for a state machine with typed commands.
+pub struct Storms<T: StateMachine> {
+    make: MakeMachine<T>,
+    strategies: Strategies<T>,
+    invariants: Rc<Vec<MachineInvariant<T>>>,
+    partition: Option<Rc<Partition<T>>>,
+    edits: Vec<Rc<EditPlan>>,
+    delivery: Delivery,
+    bounds: Bounds,
+    capsules: Option<PathBuf>,
+}
+
+impl<T: StateMachine> Storms<T> {
+    /// Makes storms whose clients draw their commands and queries from these strategies. Use small ranges of
+    /// keys, so that the commands of different clients meet.
+    #[must_use]
+    pub fn new(
+        commands: impl Strategy<Value = T::Command> + 'static,
+        queries: impl Strategy<Value = T::Query> + 'static,
+    ) -> Self
+    where
+        T: Default,
+    {
+        Self::starting_with(T::default, commands, queries)
+    }
+
+    /// Makes storms like [`new`](Self::new) for a state machine with another initial state. `make` is called
+    /// for each server that starts, and must always make the same state.
+    #[must_use]
+    pub fn starting_with(
+        make: impl Fn() -> T + 'static,
+        commands: impl Strategy<Value = T::Command> + 'static,
+        queries: impl Strategy<Value = T::Query> + 'static,
+    ) -> Self {
+        Self {
+            make: Rc::new(make),
+            strategies: Strategies { commands: commands.boxed(), queries: queries.boxed() },
+            invariants: Rc::new(Vec::new()),
+            partition: None,
+            edits: Vec::new(),
+            delivery: Delivery::AtMostOnce,
+            bounds: Bounds::default(),
+            capsules: None,
+        }
+    }
+
+    /// Adds an invariant of the state. It is checked after every command and every restored snapshot. If
+    /// `holds` returns an error, the run fails. The error describes the defect of the state.
+    #[must_use]
+    pub fn invariant(
+        mut self,
+        name: &'static str,
+        holds: impl Fn(&T) -> Result<(), String> + 'static,
+    ) -> Self {
+        let invariants = Rc::get_mut(&mut self.invariants).expect("no run has shared the invariants yet");
+        invariants.push((name, Box::new(holds)));
+        self
+    }
+
+    /// Lets clients send a command again if its outcome is unknown, and demands that it takes effect once. The
+    /// state machine must recognize the repetition, for example by
+    /// [`Sessions`](wavetank_machine::Sessions). Without this method, clients repeat only refused commands.
+    #[must_use]
+    pub const fn exactly_once(mut self) -> Self {
+        self.delivery = Delivery::ExactlyOnce;
+        self
+    }
+
+    /// Names the part of the state that a command or a query uses, for example a key. Operations on different
+    /// parts must not affect each other. The search for an order of the operations then judges each part
+    /// alone, which takes less time.
+    #[must_use]
+    pub fn partition(
+        mut self,
+        of_command: impl Fn(&T::Command) -> u64 + 'static,
+        of_query: impl Fn(&T::Query) -> u64 + 'static,
+    ) -> Self {
+        let (of_command, of_query) = (Box::new(of_command), Box::new(of_query));
+        self.partition = Some(Rc::new(Partition { of_command, of_query }));
+        self
+    }
+
+    /// Changes the plan of every storm.
+    #[must_use]
+    pub fn plan(mut self, edit: impl Fn(&mut Plan) + 'static) -> Self {
+        self.edits.push(Rc::new(edit));
+        self
+    }
+
+    /// Sets the number of servers.
+    #[must_use]
+    pub fn nodes(self, servers: u8) -> Self {
+        self.plan(move |plan| plan.servers = servers)
+    }
+
+    /// Sets the maximum number of steps of a run, as
+    /// [`Storm::steps_max`](crate::harness::Storm::steps_max).
+    #[must_use]
+    pub const fn steps_max(mut self, steps: u64) -> Self {
+        self.bounds.steps_max = steps;
+        self
+    }
+
+    /// Sets the maximum wall time of a run, as
+    /// [`Storm::wall_time_max`](crate::harness::Storm::wall_time_max).
+    #[must_use]
+    pub const fn wall_time_max(mut self, span: Duration) -> Self {
+        self.bounds.wall_time_max = span;
+        self
+    }
+
+    /// Sets the folder of the capsules. The default is the folder `capsules` beside the source of the test.
+    #[must_use]
+    pub fn capsules(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.capsules = Some(folder.into());
+        self
+    }
+
+    /// Replays the capsules of this test, and then runs the storms of the seeds `0..count`, unless environment
+    /// variables select other runs.
+    ///
+    /// # Panics
+    /// Panics if a run fails. The message has the violation, the story of the shrunk run and the replay
+    /// command. Also panics if no run committed a command.
+    #[track_caller]
+    pub fn run(self, count: u64) {
+        let folder = self.capsules.clone().or_else(|| folder_beside(Location::caller().file()));
+        let storms = Rc::new(self);
+        let make = |seed| storms.storm(seed, folder.clone());
+        if let Some(path) = environment("WAVETANK_CAPSULE") {
+            return check_capsule(&path, make);
+        }
+        if environment("WAVETANK_SEED").is_none() {
+            for path in folder.as_deref().map(kept_capsules).unwrap_or_default() {
+                check_capsule(&path, make);
+            }
+        }
+        run_seeds(0..count, make);
+    }
+
+    /// Runs the storm of one seed and writes no file.
+    ///
+    /// # Errors
+    /// Returns an error if the run fails. The error names the failure.
+    pub fn survives(self, seed: u64) -> Result<(), String> {
+        let storm = Rc::new(self).storm(seed, None);
+        let Run { report, .. } = storm.run_watched(storm.plan.clone(), failure::about(seed));
+        if failure::is_failure(&report.verdict) { Err(report.verdict.to_string()) } else { Ok(()) }
+    }
+
+    fn storm(self: &Rc<Self>, seed: u64, folder: Option<PathBuf>) -> MachineStorm<T> {
+        let mut plan = Plan::storm(seed);
+        self.edits.iter().for_each(|edit| edit(&mut plan));
+        MachineStorm { storms: Rc::clone(self), plan, folder }
+    }
+}
+
+impl<T: StateMachine> Clone for Storms<T> {
+    fn clone(&self) -> Self {
+        Self {
+            make: Rc::clone(&self.make),
+            strategies: self.strategies.clone(),
+            invariants: Rc::clone(&self.invariants),
+            partition: self.partition.clone(),
+            edits: self.edits.clone(),
+            capsules: self.capsules.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<T: StateMachine> fmt::Debug for Storms<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Storms").finish_non_exhaustive()
+    }
+}
+
+/// Returns the folder `capsules` beside a source file. The path of the file begins at the package or at one
+/// of the folders above. `None` if the file does not exist there, as in a documentation test.
+fn folder_beside(file: &str) -> Option<PathBuf> {
+    let package = environment("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from);
+    let source = package.ancestors().map(|folder| folder.join(file)).find(|path| path.is_file())?;
+    source.parent().map(|folder| folder.join("capsules"))
+}
+
+/// Returns the paths of this test's capsules.
+fn kept_capsules(folder: &Path) -> Vec<String> {
+    let prefix = format!("{}-", failure::file_prefix());
+    let is_seed = |name: &str| {
+        let seed = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".json"));
+        seed.is_some_and(|seed| seed.parse::<u64>().is_ok())
+    };
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    let mut paths: Vec<_> = paths
+        .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(is_seed))
+        .map(|path| path.display().to_string())
+        .collect();
+    paths.sort();
+    paths
+}
+
+/// The storm of one seed.
+struct MachineStorm<T: StateMachine> {
+    storms: Rc<Storms<T>>,
+    plan: Plan,
+    folder: Option<PathBuf>,
+}
+
+impl<T: StateMachine> RunnableStorm for MachineStorm<T> {
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn run_watched(&self, plan: Plan, about: String) -> Run<()> {
+        self.run_with(plan, (), about, erased::run)
+    }
+
+    fn run_traced(&self, plan: Plan, trace: Traced, about: String) -> Run<Option<Traced>> {
+        self.run_with(plan, Some(trace), about, erased::run_traced)
+    }
+
+    fn commands(&self) -> CommandText {
+        describe::<T>
+    }
+
+    fn capsules(&self) -> CapsuleFolder {
+        let committed = self.folder.clone().map(CapsuleFolder::Committed);
+        committed.unwrap_or_else(|| CapsuleFolder::Target(failure::target().join("wavetank")))
+    }
+}
+
+impl<T: StateMachine> MachineStorm<T> {
+    fn run_with<O: Default>(
+        &self,
+        plan: Plan,
+        trace: O,
+        about: String,
+        run: fn(ErasedRunner<O>) -> Run<O>,
+    ) -> Run<O> {
+        let Storms { make, bounds, strategies, delivery, .. } = &*self.storms;
+        let work = Arc::new(CurrentWork::new::<T>());
+        let watched = Arc::clone(&work);
+        let _watchdog = Watchdog::start(bounds.wall_time_max, about, move || watched.text());
+        let steps = StepCount::new(bounds.steps_max);
+        let name = failure::name();
+        let made = catch_panic(|| {
+            let judge = Rc::new(RefCell::new(Judge::new(self.judge_settings(&plan))));
+            (judge, clients::<T>(&plan, strategies.clone(), *delivery))
+        });
+        let (judge, clients) = match made {
+            Ok(made) => made,
+            Err(message) => return Run::panicked(&name, plan.seed, message),
+        };
+        let checks = Box::new(MachineChecks::new(Rc::clone(&judge)));
+        let make = Rc::clone(make);
+        run(Runner {
+            name,
+            workload: Box::new(BoundedWorkload::new(Box::new(clients), steps.clone())),
+            plan,
+            make: Box::new(move |idx| ErasedFsm::new(JudgedReplica::new(idx, make(), &judge, &work))),
+            custom: BoundedChecks::new(checks, steps),
+            trace,
+        })
+    }
+
+    fn judge_settings(&self, plan: &Plan) -> JudgeSettings<T> {
+        let Storms { make, invariants, partition, delivery, .. } = &*self.storms;
+        JudgeSettings {
+            make: Rc::clone(make),
+            invariants: Rc::clone(invariants),
+            partition: partition.clone(),
+            delivery: *delivery,
+            leases_hold: Promises::from(plan).leases_hold,
+            digest_every: 1 + plan.seed % 16,
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Finds a window of a run without progress: elements of its schedule that the servers can repeat for ever,
+//! while they commit nothing.
+//!
+//! The candidates are parts of the run after all faults have ended, when every message arrives and every timer
+//! fires. Each candidate begins with the timer of a server and ends before the same timer fires again. A
+//! candidate is a window if the run can play it twenty times in a row, and the repetitions are fair: all messages
+//! arrive, and no timer of another server is due. The deadlines of elections are random, so a repetition may
+//! skip some elements, because their objects do not exist.
+
+use super::Shrinker;
+use crate::observe::refusals::Refusal;
+use crate::observe::report::{Class, Verdict};
+use crate::plan::Plan;
+use crate::plan::server_set::ServerSet;
+use crate::runner::Run;
+use crate::schedule::{Choice, Element, EventOrder, Fit};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::mem::discriminant;
+use wavetank_raft::{Span, Time};
+
+/// A part of a run that the servers can repeat without progress.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Window {
+    /// The elements before the window. All faults end in them.
+    pub before: Vec<Element>,
+    /// The elements of the window.
+    pub elements: Vec<Element>,
+    /// The time between the beginnings of two repetitions, in microseconds.
+    pub lasts: Span,
+    /// The missing progress, after the last repetition.
+    pub why: String,
+    /// True if the repetitions elect leaders. The leaders commit nothing.
+    pub elects: bool,
+    /// The refusals in all repetitions: their number, and the first of each kind.
+    pub refusals: Vec<(u64, Refusal)>,
+}
+
+impl Window {
+    /// The number of times that the window was repeated.
+    pub const REPEATS: u64 = 20;
+
+    /// Returns the elements before the window and all repetitions of the window.
+    #[must_use]
+    pub fn schedule(&self) -> Vec<Element> {
+        self.repeated(Self::REPEATS)
+    }
+
+    fn repeated(&self, repeats: u64) -> Vec<Element> {
+        let shifted = |round: u64, element: &Element| Element {
+            at: Time(element.at.0 + round * self.lasts.0),
+            choice: element.choice.clone(),
+        };
+        let rounds = (0..repeats).flat_map(|round| self.elements.iter().map(move |it| shifted(round, it)));
+        self.before.iter().cloned().chain(rounds).collect()
+    }
+
+    /// True if the repetitions are fair. `none`, `one` and `all` are the runs with no repetition, one and all.
+    fn is_fair(&self, none: &Run<()>, one: &Run<()>, all: &Run<()>) -> bool {
+        let played = (all.schedule.len() - none.schedule.len()) as u64;
+        let expected = Self::REPEATS * self.elements.len() as u64;
+        let sent = |run: &Run<()>| run.report.messages;
+        // Servers that stay down get no messages. Then each repetition must send equally many.
+        let is_same =
+            played == expected && sent(all) - sent(one) == (Self::REPEATS - 1) * (sent(one) - sent(none));
+        is_same || (expected <= played + played / 4 && waiting(all) <= waiting(one))
+    }
+
+    /// The servers whose timers fire in the window.
+    fn firing(&self) -> ServerSet {
+        self.elements
+            .iter()
+            .filter_map(|element| match element.choice {
+                Choice::Fire(idx, _) => Some(idx),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (times, result) = (Self::REPEATS, if self.elects { "elects leaders" } else { "elects nobody" });
+        writeln!(
+            f,
+            "The window below was repeated {times} times. It {result} and commits nothing: {}.",
+            self.why
+        )?;
+        for (count, refusal) in &self.refusals {
+            writeln!(f, "{count} times: {refusal}")?;
+        }
+        if self.refusals.is_empty() {
+            writeln!(f, "No server refuses anything.")?;
+        }
+        writeln!(f, "\nbefore the window, {} elements", self.before.len())?;
+        self.before.iter().try_for_each(|element| writeln!(f, "    {element}"))?;
+        writeln!(f, "\nthe window, {} elements in {} ms", self.elements.len(), self.lasts.0 / 1_000)?;
+        self.elements.iter().try_for_each(|element| writeln!(f, "    {element}"))
+    }
+}
+
+impl Shrinker<'_, '_> {
+    /// The number of timers, counted from the end of the run, that can begin or end a window.
+    const TIMERS: usize = 200;
+    /// The maximum number of candidates.
+    const CANDIDATES: usize = 120;
+    /// The maximum number of candidates with equally many elements.
+    const OF_A_WIDTH: usize = 3;
+
+    /// Finds the shortest window of the best plan. Returns `None` if the failure is not a missing progress of
+    /// healed servers, or if no candidate can be repeated.
+    pub(super) fn find_window(&mut self) -> Option<Window> {
+        if self.class != Class::Liveness || !matches!(self.best.plan.order, EventOrder::HealedAfter(..)) {
+            return None;
+        }
+        let schedule = self.play(self.best.plan.clone()).schedule;
+        eprintln!("DBG tail");
+        for e in schedule.iter().rev().take(24).rev() {
+            eprintln!("DBG {e}");
+        }
+        let found = candidates(&schedule).into_iter().find_map(|candidate| self.checked(candidate))?;
+        Some(self.with_less_before(found))
+    }
+
+    /// Repeats a candidate. Returns it with its refusals if it is a window.
+    fn checked(&mut self, candidate: Window) -> Option<Window> {
+        let all = self.repeat(&candidate, Window::REPEATS)?;
+        let Verdict::Violated(violation) = &all.report.verdict else { return None };
+        if violation.class != Class::Liveness || !all.overdue.minus(candidate.firing()).is_empty() {
+            return None;
+        }
+        let (none, one) = (self.repeat(&candidate, 0)?, self.repeat(&candidate, 1)?);
+        if all.report.commits != none.report.commits || !candidate.is_fair(&none, &one, &all) {
+            return None;
+        }
+        let begins = candidate.elements.first()?.at;
+        let mut before = all.schedule;
+        before.truncate(none.schedule.len());
+        Some(Window {
+            before,
+            why: violation.what.clone(),
+            elects: all.report.elections != none.report.elections,
+            refusals: counted(all.refusals.into_iter().filter(|refusal| begins <= refusal.at)),
+            ..candidate
+        })
+    }
+
+    /// Runs the best plan with the elements before a window and some repetitions of the window. Returns `None`
+    /// if the search is over.
+    fn repeat(&mut self, window: &Window, repeats: u64) -> Option<Run<()>> {
+        let order = EventOrder::Scheduled(Fit::Similar, window.repeated(repeats));
+        (!self.is_over).then(|| self.play(Plan { order, ..self.best.plan.clone() }))
+    }
+
+    /// Leaves out elements before a window: all elements between the end of the faults and the window, then
+    /// smaller and smaller parts.
+    fn with_less_before(&mut self, mut best: Window) -> Window {
+        let is_end = |element: &Element| matches!(element.choice, Choice::Heal(_) | Choice::Rest);
+        let mut width = best.before.len();
+        while 0 < width && !self.is_over {
+            let mut end = best.before.len();
+            while 0 < end {
+                let start = end.saturating_sub(width);
+                let mut before = best.before.clone();
+                let kept: Vec<Element> = before.drain(start..end).filter(is_end).collect();
+                before.splice(start..start, kept);
+                if before.len() < best.before.len()
+                    && let Some(less) = self.checked(Window { before, ..best.clone() })
+                {
+                    best = less;
+                }
+                end = start.min(best.before.len());
+            }
+            width /= 2;
+        }
+        best
+    }
+}
+
+/// Returns the number of messages of a run that have not arrived.
+fn waiting(run: &Run<()>) -> u64 {
+    let arrived = run.schedule.iter().filter(|element| matches!(element.choice, Choice::Deliver { .. }));
+    run.report.messages - arrived.count() as u64
+}
+
+/// Returns the candidates in a schedule, the shortest first. Of the candidates with equally many elements, it
+/// returns only the last few.
+fn candidates(schedule: &[Element]) -> Vec<Window> {
+    let rest = schedule.iter().rposition(|element| element.choice == Choice::Rest).unwrap_or(schedule.len());
+    let timers: Vec<usize> = (rest..schedule.len())
+        .rev()
+        .filter(|&at| matches!(schedule[at].choice, Choice::Fire(..)))
+        .take(Shrinker::TIMERS)
+        .collect();
+    let mut pairs: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
+    for (place, &end) in timers.iter().enumerate() {
+        for &start in &timers[place + 1..] {
+            let of_width = pairs.entry(end - start).or_default();
+            if schedule[start].choice == schedule[end].choice && of_width.len() < Shrinker::OF_A_WIDTH {
+                of_width.push((start, end));
+            }
+        }
+    }
+    let window = |(start, end): (usize, usize)| Window {
+        before: schedule[..start].to_vec(),
+        elements: schedule[start..end].to_vec(),
+        lasts: schedule[end].at.since(schedule[start].at),
+        why: String::new(),
+        elects: false,
+        refusals: Vec::new(),
+    };
+    pairs.into_values().flatten().take(Shrinker::CANDIDATES).map(window).collect()
+}
+
+/// Groups refusals by servers, kind and reason, in the order of the first of each group.
+fn counted(refusals: impl Iterator<Item = Refusal>) -> Vec<(u64, Refusal)> {
+    let mut groups: Vec<(u64, Refusal)> = Vec::new();
+    for refusal in refusals {
+        let kind = |it: &Refusal| (it.by, it.of, it.what, discriminant(&it.reason));
+        match groups.iter_mut().find(|(_, first)| kind(first) == kind(&refusal)) {
+            Some((count, _)) => *count += 1,
+            None => groups.push((1, refusal)),
+        }
+    }
+    groups
+}
