@@ -3,9 +3,15 @@
 use std::process::{Command, Output};
 
 fn tiny(args: &[&str]) -> (i32, String) {
-    let Output { status, stdout, .. } =
-        Command::new(env!("CARGO_BIN_EXE_tiny")).args(args).output().expect("the command can be run");
+    let Output { status, stdout, .. } = run(args);
     (status.code().expect("the command ends by itself"), String::from_utf8_lossy(&stdout).into_owned())
+}
+
+/// Runs the command in a folder in which it may write capsules.
+fn run(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tiny"));
+    command.args(args).current_dir(env!("CARGO_TARGET_TMPDIR"));
+    command.output().expect("the command can be run")
 }
 
 /// Runs storms until one fails. The first failure must be of this check.
@@ -49,8 +55,7 @@ fn an_early_acknowledgement_commits_what_a_minority_has() {
 
 #[test]
 fn an_unknown_bug_is_refused_with_the_names_of_all() {
-    let out = Command::new(env!("CARGO_BIN_EXE_tiny")).args(["--bug", "none", "list"]).output();
-    let out = out.expect("the command can be run");
+    let out = run(&["--bug", "none", "list"]);
     let said = String::from_utf8_lossy(&out.stderr);
     assert!(!out.status.success() && said.contains("no-log-check, count-old-terms"), "{said}");
 }
