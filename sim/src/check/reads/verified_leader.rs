@@ -59,6 +59,9 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.elect(N2, 3);
+        // The check must have something to judge.
+        fixture.read(N2, 40, ReadPath::Verify);
+        fixture.allow(N2, 40, Answer::Done);
         fixture.read(N3, 50, ReadPath::Index);
         fixture.elect(N1, 4);
         fixture.allow(N3, 50, Answer::Readable { index: Index(2) });
