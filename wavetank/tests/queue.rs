@@ -1,4 +1,4 @@
-//! A queue in storms whose clients send a command again if its outcome is unknown.
+//! A queue in storms whose clients send a command again if its outcome is unknown, and a switch.
 
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -48,4 +48,27 @@ fn an_element_that_is_popped_twice_is_found() {
     let storms = Storms::<Queue>::new(orders(), Just(())).exactly_once();
     let told = (0..64).find_map(|seed| storms.survives(seed).err()).expect("a storm finds the bug");
     assert!(told.starts_with("applied_once (state machine) at "), "{told}");
+}
+
+/// A state machine whose commands have an `Arbitrary`.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Switch(bool);
+
+impl StateMachine for Switch {
+    type Command = bool;
+    type Query = ();
+    type Reply = bool;
+
+    fn apply(&mut self, on: bool) -> bool {
+        std::mem::replace(&mut self.0, on)
+    }
+
+    fn query(&self, (): ()) -> bool {
+        self.0
+    }
+}
+
+#[test]
+fn arbitrary_commands_need_no_strategy() {
+    wavetank::storms::<Switch>(16);
 }

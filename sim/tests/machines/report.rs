@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::Command;
 use wavetank_machine::StateMachine;
+use wavetank_raft::Span;
 use wavetank_sim::harness::storms::Storms;
 
 /// Adds. With `LOSES`, an amount of 7 loses the sum.
@@ -37,7 +38,8 @@ fn storms<const LOSES: bool>(folder: &Path) -> Storms<Adds<LOSES>> {
         let lost = adds.0.iter().find(|&(_, &sum)| sum == 0);
         lost.map_or(Ok(()), |(key, _)| Err(format!("key {key} has lost its sum")))
     };
-    adding().invariant("sums_are_kept", holds).capsules(folder)
+    // A short run is shrunk in little time.
+    adding().plan(|plan| plan.chaos = Span::s(3)).invariant("sums_are_kept", holds).capsules(folder)
 }
 
 fn run_and_fail<const LOSES: bool>(folder: &Path) -> String {
