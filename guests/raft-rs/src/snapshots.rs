@@ -237,6 +237,7 @@ impl RaftRs {
         self.changes.clear();
         self.handed = index;
         self.installing = Some(index);
+        self.held.clear();
         self.configuration = Some((meta.configuration_index, Arc::new(meta.configuration.clone())));
         tell_members(&meta.configuration, actions);
         self.calls.on_snapshot(index, actions);
