@@ -134,7 +134,9 @@ impl RaftRs {
         if meta.last.index <= self.snapshot_end() {
             return;
         }
-        let upto = Index(meta.last.index.0.saturating_sub(self.settings.trailing_logs));
+        // A change that is not applied yet is read from the log.
+        let applied = self.raw.raft.raft_log.applied;
+        let upto = Index(meta.last.index.0.saturating_sub(self.settings.trailing_logs).min(applied));
         let store = self.raw.mut_store();
         store.snapshot = Some(meta);
         if store.base().index < upto {

@@ -76,7 +76,7 @@ fn a_candidate_that_gets_no_vote_resets_the_election_timer() {
         .wl()
         .append(&[Entry { term: 1, index: 1, ..Entry::default() }])
         .expect("it is the first");
-    (0..5).for_each(|_| drop(node.tick()));
+    (0..5).for_each(|_| assert!(!node.tick(), "nothing is due"));
     assert_eq!(node.raft.election_elapsed, 5);
     // Its log is empty, so it gets no vote.
     node.step(message(MessageType::MsgRequestVote, 2)).expect("the message is valid");
