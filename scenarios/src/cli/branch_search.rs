@@ -111,10 +111,11 @@ fn conclude(
     let ms = format!("{}.{:03}", record.at.0 / 1_000, record.at.0 % 1_000);
     writeln!(
         streams.out,
-        "\ndecided  after step {} ({ms} ms, {}: {}) every future fails; it is then {}",
+        "\ndecided  after step {} ({ms} ms, {}: {}) every future fails; {} is then {}",
         record.step,
         record.idx,
         record.event(),
+        record.idx,
         record.state,
     )?;
     Ok(())

@@ -18,7 +18,8 @@ const LEFT: usize = 110;
 /// The state of an operation in the picture.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mark {
-    Conflict,
+    /// The operation is in the conflict, and in the order at this position.
+    Conflict(Option<usize>),
     /// The position in the order, from 1 on.
     Ordered(usize),
     Neither,
@@ -33,7 +34,8 @@ pub(crate) fn html(named: &str, explanation: &Explanation) -> String {
         marks[operation] = Mark::Ordered(at + 1);
     }
     for &operation in conflict {
-        marks[operation] = Mark::Conflict;
+        let number = if let Mark::Ordered(number) = marks[operation] { Some(number) } else { None };
+        marks[operation] = Mark::Conflict(number);
     }
     let refused = prefix.as_ref().map(|prefix| &operations[prefix.refused]);
     let summary = refused.map_or_else(String::new, |refused| {
@@ -59,7 +61,10 @@ pub(crate) fn html(named: &str, explanation: &Explanation) -> String {
 
 /// Returns the picture: a lane for each process, and a bar for each operation.
 fn lanes(operations: &[OperationText], marks: &[Mark]) -> String {
-    let last = marks.iter().rposition(|&mark| mark == Mark::Conflict).map_or(operations.len(), |at| at + 1);
+    let last = marks
+        .iter()
+        .rposition(|mark| matches!(mark, Mark::Conflict(_)))
+        .map_or(operations.len(), |at| at + 1);
     let drawn = last.saturating_sub(DRAWN)..operations.len().min(last + DRAWN / 4);
     // One place for each line of the history on which something is drawn.
     let lines = |it: &OperationText| [Some(it.invoked.line), it.completed.as_ref().map(|(end, _)| end.line)];
@@ -84,7 +89,9 @@ fn lanes(operations: &[OperationText], marks: &[Mark]) -> String {
     for at in drawn {
         let it = &operations[at];
         let x = |line: usize| LEFT + step * places[&line];
-        let to = it.completed.as_ref().map_or(width, |(end, _)| x(end.line));
+        // An operation that ends with `info` may take effect at any later time.
+        let end = it.completed.as_ref().filter(|(_, how)| how != "info");
+        let to = end.map_or(width, |(end, _)| x(end.line));
         let (left, top) = (x(it.invoked.line), ROW * processes[it.process.as_str()] + 7);
         svg += &bar(it, marks[at], left, to.saturating_sub(left).max(6), top);
     }
@@ -94,7 +101,8 @@ fn lanes(operations: &[OperationText], marks: &[Mark]) -> String {
 /// Returns the bar of one operation, with its text and a longer text that appears under the pointer.
 fn bar(it: &OperationText, mark: Mark, left: usize, width: usize, top: usize) -> String {
     let (class, sign) = match mark {
-        Mark::Conflict => ("conflict", "✕ ".to_owned()),
+        Mark::Conflict(Some(number)) => ("conflict", format!("✕ {number}. ")),
+        Mark::Conflict(None) => ("conflict", "✕ ".to_owned()),
         Mark::Ordered(number) => ("ordered", format!("{number}. ")),
         Mark::Neither => ("left", String::new()),
     };

@@ -77,8 +77,8 @@ fn failed_step(report: &Report) -> Option<u64> {
     }
 }
 
-/// Repeats a run, and returns its report and its page.
-pub(crate) fn page(target: &Target<'_>) -> (Report, String) {
+/// Repeats a run, and returns its report and its page; `None` in place of the page if nothing happened in the run.
+pub(crate) fn page(target: &Target<'_>) -> (Report, Option<String>) {
     let (report, _) = target.run(TraceForm::None);
     let page = Page::new(target.servers()).with_commands(command_text);
     let page = match failed_step(&report) {
@@ -86,7 +86,9 @@ pub(crate) fn page(target: &Target<'_>) -> (Report, String) {
         None => page,
     };
     let (report, data) = target.run_with(Some(TraceText::Page(page)));
-    let html = Page::html(&data, &report, &target.named, &target.replay_command());
+    // A run that panics before its first step has no data at all.
+    let is_empty = data.is_empty() || data.contains("\"rows\":[]");
+    let html = (!is_empty).then(|| Page::html(&data, &report, &target.named, &target.replay_command()));
     (report, html)
 }
 
@@ -100,7 +102,10 @@ pub(crate) fn view(
     let target = Target::find(suite, name)?;
     let mut file = AtomicFile::create(path)?;
     let (report, html) = page(&target);
-    file.line(&html)?;
+    let html = html.ok_or_else(|| {
+        CliError::new(format!("{name} has no step to show; its verdict is: {}", report.verdict))
+    })?;
+    file.line(html.trim_end())?;
     file.finish()?;
     write_message(streams, &format!("{} is in {}: open it in a browser", target.named, path.display()));
     Ok(Status::of(&report.verdict))

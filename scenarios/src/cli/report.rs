@@ -5,6 +5,7 @@ use super::file::AtomicFile;
 use super::format::many;
 use super::table::{self, WallClock};
 use super::tally::Tally;
+use super::target::Target;
 use super::{CliError, inspect};
 use crate::registry::Suite;
 use crate::trace::TraceForm;
@@ -69,22 +70,28 @@ impl ReportFolder {
         judges: JudgeLevel,
     ) -> Result<String, CliError> {
         let target = failures::target_of(suite, group, judges);
-        let name = format!("{number}-{}.html", slug(group.kind));
-        let mut file = AtomicFile::create(&self.path.join(&name))?;
-        let (_, page) = inspect::page(&target);
-        file.line(page.trim_end())?;
-        file.finish()?;
+        let link = self.page(&target, &format!("{number}-{}.html", slug(group.kind)))?;
         let (_, story) = target.run(TraceForm::Story);
         let others =
             group.others().map_or_else(String::new, |others| format!("<p>Also {}</p>\n", escaped(&others)));
         Ok(format!(
-            "<h2>{}: {}</h2>\n<p><a href=\"{name}\">Page of the shortest run, {}</a></p>\n<p><code>{}</code></p>\n{others}<pre>{}</pre>\n",
+            "<h2>{}: {}</h2>\n<p>{link}</p>\n<p><code>{}</code></p>\n{others}<pre>{}</pre>\n",
             escaped(&group.title()),
             many(group.count(), "run"),
-            escaped(&target.named),
             escaped(&target.replay_command()),
             escaped(story.trim_end()),
         ))
+    }
+
+    /// Writes the page of a run, and returns the link to it.
+    fn page(&self, target: &Target<'_>, name: &str) -> Result<String, CliError> {
+        let (_, Some(page)) = inspect::page(target) else {
+            return Ok(format!("{} has no step to show.", escaped(&target.named)));
+        };
+        let mut file = AtomicFile::create(&self.path.join(name))?;
+        file.line(page.trim_end())?;
+        file.finish()?;
+        Ok(format!("<a href=\"{name}\">Page of the shortest run, {}</a>", escaped(&target.named)))
     }
 }
 

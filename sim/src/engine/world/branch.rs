@@ -30,3 +30,35 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::world::tests::tiny::{Sum, SumClients};
+    use crate::observe::step_log::StepLog;
+    use crate::runner::storm_run;
+    use crate::{Plan, World};
+
+    #[test]
+    fn a_branch_has_the_steps_of_the_run_up_to_its_step_and_then_others() {
+        let run = step_log(None);
+        assert_eq!(run.divergence(&step_log(Some((u64::MAX, 9)))), None);
+        for step in [1, 2_000] {
+            let [one, two] = [9, 10].map(|seed| step_log(Some((step, seed))));
+            for (first, second) in [(&run, &one), (&run, &two), (&one, &two)] {
+                let divergence = first.divergence(second).expect("another future is another run");
+                assert!(step < divergence.step(), "after {step}: {divergence}");
+            }
+        }
+    }
+
+    fn step_log(branch: Option<(u64, u64)>) -> StepLog {
+        let plan = Plan::storm(3);
+        let clients = SumClients::new(&plan);
+        let mut world = World::new(plan, |_| Sum::default(), Box::new(clients), StepLog::default());
+        if let Some((step, seed)) = branch {
+            world.branch_after(step, seed);
+        }
+        storm_run::run(&mut world, |_| true);
+        world.into_observer()
+    }
+}

@@ -242,7 +242,7 @@ pub(super) fn call(call: &Call, text: CommandText) -> String {
     }
 }
 
-fn outcome(outcome: &Outcome) -> String {
+pub(super) fn outcome(outcome: &Outcome) -> String {
     match outcome {
         Ok(Answer::Applied { index, .. }) => format!("applied {index}"),
         Ok(Answer::Committed { index }) => format!("committed {index}"),

@@ -10,13 +10,15 @@ use super::{Causes, CommandText, TextTrace, UNKNOWN, display};
 use crate::observe::observer::Observer;
 use crate::observe::report::{Report, Verdict};
 use crate::observe::topology::Topology;
-use crate::observe::{Fate, MessageRef, NetworkChange, Observation, ObservationKind, OperationEnd};
+use crate::observe::{
+    Fate, MessageRef, NetworkChange, Observation, ObservationKind, OperationEnd, is_operator_request,
+};
 use crate::plan::server_set::ServerIdx;
 use crate::subject::{ActionOf, EventOf, Subject};
 use rows::{Kind, Rows, ServerFields};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use wavetank_raft::{Action, Entry, Event, LogOp, Observed, RpcId, StoreJob, Time, Write};
+use wavetank_raft::{Action, Entry, Event, LogOp, Observed, RequestId, RpcId, StoreJob, Time, Write};
 
 /// Collects the data of the page during a run.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub struct Page {
     /// the call.
     sent: BTreeMap<(bool, ServerIdx, ServerIdx, RpcId), usize>,
     shown: [ServerFields; ServerIdx::MAX_SERVERS],
+    /// The open operations of clients, as text.
+    asked: BTreeMap<u64, String>,
     /// The event that a server is handling now.
     handled: Option<Handled>,
     causes: Option<Causes>,
@@ -42,6 +46,8 @@ struct Handled {
     text: String,
     /// The row of the message that arrived, if the event is a message.
     message: Option<usize>,
+    /// The request, if the event is a call.
+    request: Option<RequestId>,
 }
 
 impl Page {
@@ -54,6 +60,7 @@ impl Page {
             topology: Topology::new(servers),
             rows: Rows::default(),
             sent: BTreeMap::new(),
+            asked: BTreeMap::new(),
             shown: Default::default(),
             handled: None,
             causes: None,
@@ -107,6 +114,23 @@ impl Page {
         self.row(now, kind, columns);
     }
 
+    /// Adds a row about a request. The number of the request has a column of its own, so that equal texts are one.
+    fn call(
+        &mut self,
+        now: (u64, Time),
+        kind: Kind,
+        idx: ServerIdx,
+        text: &str,
+        delta: Value,
+        request: RequestId,
+    ) {
+        let text = self.rows.text(text);
+        let delta = if delta.is_null() { json!(0) } else { delta };
+        // The number of an operator's request has more bits than a number of JavaScript.
+        let request = if is_operator_request(request) { json!("operator") } else { json!(request.0) };
+        self.row(now, kind, vec![json!(idx.0), json!(text), delta, request]);
+    }
+
     fn on_event<S: Subject>(&mut self, now: (u64, Time), idx: ServerIdx, event: &EventOf<S>) {
         let sender = |is_response, from, rpc| {
             let from = ServerIdx::of(from)?;
@@ -117,9 +141,16 @@ impl Page {
             Event::Response { from, rpc, .. } => sender(true, *from, *rpc),
             _ => None,
         };
-        let (verb, detail) = display::event::<S>(event, self.commands);
-        let text = format!("{verb} {detail}").trim_end().to_owned();
-        self.handled = Some(Handled { now, idx, text, message });
+        let (text, request) = match event {
+            Event::Call { request, call } => {
+                (format!("call {}", display::call(call, self.commands)), Some(*request))
+            }
+            event => {
+                let (verb, detail) = display::event::<S>(event, self.commands);
+                (format!("{verb} {detail}").trim_end().to_owned(), None)
+            }
+        };
+        self.handled = Some(Handled { now, idx, text, message, request });
     }
 
     fn on_step<S: Subject>(&mut self, now: (u64, Time), idx: ServerIdx, server: &S, actions: &[ActionOf<S>]) {
@@ -137,6 +168,9 @@ impl Page {
                 columns.extend((!delta.is_null()).then_some(delta));
                 self.row(now, Kind::Received, columns);
             }
+            Some(Handled { text, request: Some(request), .. }) => {
+                self.call(now, Kind::Event, idx, &text, delta, request);
+            }
             Some(Handled { text, .. }) => self.change(now, Kind::Event, idx, &text, delta),
             None => self.change(now, Kind::Event, idx, "step", delta),
         }
@@ -146,7 +180,11 @@ impl Page {
                 action,
                 Action::Observe(Observed::State { .. } | Observed::Leader(_)) | Action::Apply(_)
             );
-            if !is_shown_elsewhere && let Some((verb, detail)) = display::action(action, self.commands) {
+            if let Action::Answer { request, outcome } = action {
+                let text = format!("answer {}", display::outcome(outcome));
+                self.call(now, Kind::Action, idx, &text, Value::Null, *request);
+            } else if !is_shown_elsewhere && let Some((verb, detail)) = display::action(action, self.commands)
+            {
                 self.change(now, Kind::Action, idx, &format!("{verb} {detail}"), Value::Null);
             }
         }
@@ -261,9 +299,17 @@ impl Page {
         what: String,
         end: Option<OperationEnd>,
     ) {
-        let prefix = format!("c{client} ");
-        let text = self.rows.text(what.strip_prefix(&prefix).unwrap_or(&what));
-        let mut columns = vec![json!(client), json!(operation), json!(text)];
+        let what = [format!("c{client} "), format!("#{operation} ")]
+            .iter()
+            .fold(what.as_str(), |what, prefix| what.strip_prefix(prefix).unwrap_or(what));
+        // Most results begin with the request. The page adds it again.
+        let asked = if end.is_some() { self.asked.remove(&operation) } else { None };
+        let text = asked.and_then(|asked| what.strip_prefix(&asked)).unwrap_or(what);
+        let place = self.rows.text(text);
+        if end.is_none() {
+            self.asked.insert(operation, what.to_owned());
+        }
+        let mut columns = vec![json!(client), json!(operation), json!(place)];
         let kind = if end.is_some() { Kind::Returned } else { Kind::Invoked };
         columns.extend(end.map(|end| match end {
             OperationEnd::Ok => json!(0),

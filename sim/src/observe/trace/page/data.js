@@ -26,6 +26,7 @@ function wordType(kind, text) {
   return "disk";
 }
 
+const requests = new Map();
 const readers = {
   [SENT]: ([, , , from, to, text, ...flights], row) => {
     Object.assign(row, { server: from, from, to, text: run.texts[text], type: messageType(run.texts[text]) });
@@ -36,16 +37,21 @@ const readers = {
     Object.assign(row, { server, sent, from: sent.from, to: server, text: sent.text, type: sent.type, delta });
     sent.received = row;
   },
-  [INVOKED]: ([, , , client, operation, text], row) =>
-    Object.assign(row, { client, operation, text: run.texts[text], type: "client" }),
-  [RETURNED]: ([, , , client, operation, text, end], row) =>
-    Object.assign(row, { client, operation, text: run.texts[text], type: "client", end }),
+  [INVOKED]: ([, , , client, operation, text], row) => {
+    Object.assign(row, { client, operation, text: run.texts[text], type: "client" });
+    requests.set(operation, row.text);
+  },
+  [RETURNED]: ([, , , client, operation, place, end], row) => {
+    const text = run.texts[place];
+    Object.assign(row, { client, operation, text: text.startsWith(":") ? requests.get(operation) + text : text, type: "client", end });
+  },
   [FAULT]: ([, , , server, text, delta, band], row) =>
     Object.assign(row, { server: server < 0 ? undefined : server, text: run.texts[text], type: "fault", delta, band: run.texts[band] }),
 };
 
-function readOther([kind, , , server, text, delta], row) {
-  Object.assign(row, { server, text: run.texts[text], type: wordType(kind, run.texts[text]), delta });
+function readOther([kind, , , server, place, delta, request], row) {
+  const text = run.texts[place];
+  Object.assign(row, { server, text: request === undefined ? text : `${text}  (request ${request})`, type: wordType(kind, text), delta });
 }
 
 function decode() {
@@ -66,7 +72,7 @@ function decode() {
 function words(row) {
   if (row.kind === SENT) return `${name(row.from)} > ${name(row.to)}  ${row.text}${row.arrivals.length ? "" : "  LOST"}`;
   if (row.kind === RECEIVED) return `${name(row.to)} < ${name(row.from)}  ${row.text}`;
-  if (row.client !== undefined) return `c${row.client}  ${row.kind === INVOKED ? "asks" : ENDS[row.end]}  ${row.text}`;
+  if (row.client !== undefined) return `c${row.client}  ${row.kind === INVOKED ? "asks" : ENDS[row.end]}  #${row.operation} ${row.text}`;
   return `${row.server === undefined ? "all" : name(row.server)}  ${row.text}`;
 }
 

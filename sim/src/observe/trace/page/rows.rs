@@ -23,9 +23,9 @@ pub(super) enum Kind {
     Sent,
     /// A server took a message (server, rows back to the row of the message, change).
     Received,
-    /// A server took another event (server, text, change).
+    /// A server took another event (server, text, change or 0, request if it is a call).
     Event,
-    /// A server returned an action (server, text).
+    /// A server returned an action (server, text, 0, request if it is an answer).
     Action,
     /// Something happened at the disk or the state machine of a server (server, text, change).
     Disk,
@@ -33,7 +33,8 @@ pub(super) enum Kind {
     Fault,
     /// A client began an operation (client, operation, text).
     Invoked,
-    /// An operation ended (client, operation, text, 0 ok or 1 failed or 2 unknown).
+    /// An operation ended (client, operation, text, 0 ok or 1 failed or 2 unknown). If the text begins with a colon,
+    /// the text of the request comes before it.
     Returned,
 }
 
