@@ -24,6 +24,7 @@ mod replay;
 mod report;
 mod report_file;
 mod run;
+mod shares;
 mod shrink;
 mod streams;
 mod sweep;

@@ -16,7 +16,9 @@ cp Cargo.lock "$work/Cargo.lock"
 trap 'cp "$work/Cargo.lock" Cargo.lock' EXIT
 
 build() { # name, options of cargo
-  CARGO_TARGET_DIR=$target cargo build --quiet --profile exam --bin raft-rs "${@:2}"
+  # raft-rs has warnings, which cargo prints for a package that is not from a registry.
+  CARGO_TARGET_DIR=$target cargo build --quiet --profile exam --bin raft-rs "${@:2}" 2>"$work/build.log" ||
+    { cat "$work/build.log" >&2 && exit 1; }
   cp "$target/exam/raft-rs" "$work/$1"
 }
 
@@ -33,14 +35,19 @@ failing() {
     sed -n 's/^ *"seed": \([0-9]*\),/\1/p; s/^ *"spoke": "\(.*\)",/\1/p' | head -2 | tr '\n' ' '
 }
 
+clean_fails() { # seed
+  ! (cd "$work" && ./clean run storm --seed "$1" --trace none >/dev/null 2>&1)
+}
+
 build clean
 printf '| bug | storms | check | schedule |\n|---|---|---|---|\n'
 for bug in "${@:-$(cd "$here" && ls -- *.patch | sed 's/.patch$//')}"; do
   for name in $bug; do
     plant "$name"
     from=$first
-    while read -r seed check < <(failing "$name" "$from") && [[ -n $seed ]]; do
-      (cd "$work" && ./clean run storm --seed "$seed" --trace none >/dev/null 2>&1) && break
+    while true; do
+      read -r seed check < <(failing "$name" "$from") || true
+      [[ -z ${seed:-} ]] || ! clean_fails "$seed" && break
       from=$((seed + 1))
     done
     if [[ -z ${seed:-} ]]; then

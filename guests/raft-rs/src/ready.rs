@@ -156,7 +156,12 @@ impl RaftRs {
     }
 
     /// Hands committed entries to the state machine.
-    fn hand_over(&mut self, entries: &[RaftEntry], actions: &mut Vec<RaftAction>) {
+    ///
+    /// While the state machine loads a snapshot, the entries wait.
+    pub(crate) fn hand_over(&mut self, entries: &[RaftEntry], actions: &mut Vec<RaftAction>) {
+        if self.installing.is_some() {
+            return self.held.extend_from_slice(entries);
+        }
         let Some(last) = entries.last() else { return };
         for entry in entries {
             let first = self.raw.store().configuration_of(Index(1)).filter(|_| entry.index == 1);

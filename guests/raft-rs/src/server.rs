@@ -5,7 +5,7 @@ use crate::ready::Unpersisted;
 use crate::snapshots::Snapshots;
 use crate::storage::Log;
 use crate::translate::{AnyChange, Leave};
-use raft::eraftpb::Message;
+use raft::eraftpb::{Entry as RaftEntry, Message};
 use raft::{Config, NO_LIMIT, RawNode, ReadOnlyOption, StateRole};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -131,6 +131,8 @@ pub struct RaftRs {
     pub(crate) requests: BTreeMap<NodeId, RpcId>,
     /// The end of the snapshot that replaces the log, until the state machine has loaded it.
     pub(crate) installing: Option<Index>,
+    /// The committed entries after that snapshot.
+    pub(crate) held: Vec<RaftEntry>,
     pub(crate) is_halted: bool,
 }
 
@@ -168,6 +170,7 @@ impl RaftRs {
             rpc: RpcId(u64::from(boot.incarnation) << 32),
             requests: BTreeMap::new(),
             installing: None,
+            held: Vec::new(),
             is_halted: false,
         }
         .with_timeout())
@@ -294,6 +297,8 @@ impl RaftRs {
             Event::Restored(Ok(last)) => {
                 self.applied = self.applied.max(last.index);
                 self.installing.take_if(|index| *index <= last.index);
+                let held = std::mem::take(&mut self.held);
+                self.hand_over(&held, actions);
                 self.raw.advance_apply_to(last.index.0);
             }
             Event::Persisted(_)

@@ -134,7 +134,9 @@ impl RaftRs {
         if meta.last.index <= self.snapshot_end() {
             return;
         }
-        let upto = Index(meta.last.index.0.saturating_sub(self.settings.trailing_logs));
+        // A change that is not applied yet is read from the log.
+        let applied = self.raw.raft.raft_log.applied;
+        let upto = Index(meta.last.index.0.saturating_sub(self.settings.trailing_logs).min(applied));
         let store = self.raw.mut_store();
         store.snapshot = Some(meta);
         if store.base().index < upto {
@@ -237,6 +239,7 @@ impl RaftRs {
         self.changes.clear();
         self.handed = index;
         self.installing = Some(index);
+        self.held.clear();
         self.configuration = Some((meta.configuration_index, Arc::new(meta.configuration.clone())));
         tell_members(&meta.configuration, actions);
         self.calls.on_snapshot(index, actions);

@@ -1,6 +1,6 @@
 //! The limits of raft-rs 0.7 that storms have shown, each in a few calls. README.md explains them.
 
-use raft::eraftpb::{ConfState, HardState, Message, MessageType, Snapshot};
+use raft::eraftpb::{ConfState, Entry, HardState, Message, MessageType, Snapshot};
 use raft::storage::MemStorage;
 use raft::{Config, RawNode};
 
@@ -12,7 +12,7 @@ fn node(hard_state: HardState, config: &Config) -> RawNode<MemStorage> {
 }
 
 fn at(term: u64) -> HardState {
-    HardState { term, commit: 1, ..HardState::default() }
+    HardState { term, ..HardState::default() }
 }
 
 fn config() -> Config {
@@ -43,6 +43,23 @@ fn a_campaign_before_a_snapshot_is_applied_panics() {
     let _ = node.campaign();
 }
 
+/// With `advance_append_async`, the writes of a follower may be under way when it campaigns.
+#[test]
+#[should_panic(expected = "assertion `left == right` failed")]
+fn the_only_voter_that_campaigns_before_its_log_is_persisted_panics() {
+    let storage = MemStorage::new_with_conf_state(ConfState { voters: vec![1], ..ConfState::default() });
+    storage.wl().set_hardstate(at(1));
+    let logger = slog::Logger::root(slog::Discard, slog::o!());
+    let mut node = RawNode::new(&config(), storage, &logger).expect("it is valid");
+    let mut append = message(MessageType::MsgAppend, 1);
+    append.set_entries(vec![Entry { term: 1, index: 1, ..Entry::default() }].into());
+    node.step(append).expect("the message is valid");
+    let ready = node.ready();
+    node.mut_store().wl().append(ready.entries()).expect("the entries follow the log");
+    node.advance_append_async(ready);
+    let _ = node.campaign();
+}
+
 #[test]
 fn an_old_leader_and_an_old_candidate_get_no_answer() {
     for kind in [MessageType::MsgHeartbeat, MessageType::MsgAppend, MessageType::MsgRequestVote] {
@@ -55,11 +72,31 @@ fn an_old_leader_and_an_old_candidate_get_no_answer() {
 #[test]
 fn a_candidate_that_gets_no_vote_resets_the_election_timer() {
     let mut node = node(at(1), &config());
-    (0..5).for_each(|_| drop(node.tick()));
+    node.mut_store()
+        .wl()
+        .append(&[Entry { term: 1, index: 1, ..Entry::default() }])
+        .expect("it is the first");
+    (0..5).for_each(|_| assert!(!node.tick(), "nothing is due"));
     assert_eq!(node.raft.election_elapsed, 5);
     // Its log is empty, so it gets no vote.
     node.step(message(MessageType::MsgRequestVote, 2)).expect("the message is valid");
     let answer = node.raft.msgs.last().expect("a vote request is answered");
     assert!(answer.reject);
     assert_eq!(node.raft.election_elapsed, 0);
+}
+
+/// With a learner, the messages of the only voter leave before its term and its vote are durable. After a crash it
+/// leads the same term again, and can append other entries.
+#[test]
+fn the_only_voter_sends_entries_before_its_vote_is_durable() {
+    let state = ConfState { voters: vec![1], learners: vec![2], ..ConfState::default() };
+    let storage = MemStorage::new_with_conf_state(state);
+    storage.wl().set_hardstate(at(1));
+    let logger = slog::Logger::root(slog::Discard, slog::o!());
+    let mut node = RawNode::new(&config(), storage, &logger).expect("it is valid");
+    node.campaign().expect("the only voter campaigns");
+    let ready = node.ready();
+    assert!(ready.must_sync() && ready.hs().is_some_and(|it| (it.term, it.vote) == (2, 1)));
+    assert_eq!(ready.messages().len(), 1, "a message that need not wait");
+    assert_eq!(ready.messages()[0].term, 2);
 }

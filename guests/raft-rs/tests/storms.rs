@@ -1,7 +1,8 @@
 //! Storms of raft-rs: they hold, they repeat, and the checks of the README run.
 
 use wavetank_raft_rs::{NAME, RaftRs};
-use wavetank_scenarios::{Scenario, Suite, TraceForm, registry};
+use wavetank_scenarios::{Scenario, Suite, Trace, TraceForm, registry};
+use wavetank_sim::capsule::{Capsule, Content};
 use wavetank_sim::{Report, Verdict};
 
 fn storm() -> Scenario {
@@ -50,6 +51,17 @@ fn a_seed_gives_the_same_digest_twice() {
         assert_eq!((first.digest, first.events), (second.digest, second.events), "storm:{seed}");
         assert!(first == second, "storm:{seed}");
     }
+}
+
+/// The shrunk schedule of the finding that README.md calls the only voter.
+#[test]
+fn the_capsule_of_a_finding_repeats_it() {
+    let text = include_str!("../findings/only_voter_leads_before_its_vote_is_durable.json");
+    let capsule = Capsule::parse(text).expect("the file is a capsule");
+    assert_eq!(capsule.subject, NAME);
+    let Content::Plan { plan, .. } = capsule.content else { panic!("the capsule has a plan") };
+    let report = registry::run_plan(&storm(), plan, Trace::default()).report;
+    assert_eq!((report.verdict, report.digest), (capsule.verdict, capsule.digest));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The arguments of `wavetank explore` as values.
 
-use super::args::Jobs;
+use super::shares::Jobs;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;

@@ -1,8 +1,9 @@
 //! `wavetank merge`: folds the files of shards into the result of one sweep.
 
-use super::args::{MergeArguments, Shard};
+use super::args::MergeArguments;
 use super::exit::Status;
 use super::report_file::{self, Content, Header};
+use super::shares::Shard;
 use super::sweep::{self, Printed};
 use super::{CliError, Streams, write_message};
 use crate::registry::Suite;

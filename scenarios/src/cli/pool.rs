@@ -1,7 +1,7 @@
 //! Executes many runs on several threads, and returns them in the order of a single thread.
 
 use super::CliError;
-use super::args::{Jobs, Seeds, Shard};
+use super::shares::{Jobs, Seeds, Shard};
 use super::target::Target;
 use crate::registry::{Scenario, Suite};
 use crate::trace::TraceForm;

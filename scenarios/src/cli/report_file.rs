@@ -6,10 +6,11 @@
 //! `sweep --resume` goes on after its last part.
 
 use super::CliError;
-use super::args::{Keep, Shard};
+use super::args::Keep;
 use super::file::AtomicFile;
 use super::format::many;
 use super::pool::Work;
+use super::shares::{Seeds, Shard};
 use super::target::Target;
 use super::totals::Totals;
 use crate::registry::{Chapter, Suite};
@@ -65,7 +66,7 @@ pub(crate) struct Row {
 impl Header {
     /// Returns the header of a sweep.
     pub(crate) fn of(work: &Work<'_>, keep: Keep) -> Self {
-        let row = |&(scenario, seeds): &(&crate::registry::Scenario, super::args::Seeds)| Row {
+        let row = |&(scenario, seeds): &(&crate::registry::Scenario, Seeds)| Row {
             scenario: scenario.name.to_owned(),
             first: seeds.nth(0).expect("a row has at least one seed"),
             seeds: seeds.count(),

@@ -1,7 +1,7 @@
 //! `wavetank sweep`: runs scenarios under many seeds, and prints one table and a command for each
 //! failure.
 
-use super::args::{Seeds, SweepArguments};
+use super::args::SweepArguments;
 use super::coverage::Novelty;
 use super::exit::Status;
 use super::format::{self, many};
@@ -9,6 +9,7 @@ use super::pool::{self, Done, Work};
 use super::progress_bar::Progress;
 use super::report::ReportFolder;
 use super::report_file::{Begun, ReportFile};
+use super::shares::Seeds;
 use super::table::{self, WallClock};
 use super::tally::Tally;
 use super::totals::Totals;
