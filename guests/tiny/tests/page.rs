@@ -37,6 +37,7 @@ fn the_page_ends_with_the_files_of_this_package() {
             file.clear();
         }
         file.push_str(text);
+        file.push('\n');
     }
     for name in ["src/subject.rs", "src/disk.rs"] {
         let own = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name));
