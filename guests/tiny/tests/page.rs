@@ -37,6 +37,7 @@ fn the_page_ends_with_the_files_of_this_package() {
             file.clear();
         }
         file.push_str(text);
+        file.push('\n');
     }
     for name in ["src/subject.rs", "src/disk.rs"] {
         let own = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name));
@@ -109,7 +110,8 @@ impl Reader {
             .expect("there is a shell");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         self.said = text(&out.stdout) + &text(&out.stderr);
-        let is_finding = line.contains("sweep") && out.status.code() == Some(2);
+        // The status 2 says that a check found a violation. The page wants one before the mend.
+        let is_finding = line.starts_with("cargo run") && out.status.code() == Some(2);
         assert!(out.status.success() || is_finding, "{line}: {}\n{}", out.status, self.said);
     }
 
