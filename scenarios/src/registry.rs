@@ -66,6 +66,9 @@ pub struct Suite {
     pub scenarios: Vec<Scenario>,
     /// The names of the scenarios that are left out: stories, which call methods of our server.
     pub left_out: Vec<&'static str>,
+    /// The options that stand before the subcommand. The command itself interprets them; the command lines that
+    /// it prints repeat them.
+    pub options: Vec<String>,
 }
 
 impl Suite {
@@ -77,6 +80,7 @@ impl Suite {
             subject_type: "wavetank_raft::Server",
             scenarios: scenarios.to_vec(),
             left_out: Vec::new(),
+            options: Vec::new(),
         }
     }
 
@@ -86,7 +90,8 @@ impl Suite {
         let scenarios = vec![storm_beyond_budget::<S>(), storm::<S>()];
         let is_left_out = |scenario: &&Scenario| scenarios.iter().all(|it| it.name != scenario.name);
         let left_out = ALL.iter().filter(is_left_out).map(|scenario| scenario.name).collect();
-        Self { subject: name, subject_type: std::any::type_name::<S>(), scenarios, left_out }
+        let subject_type = std::any::type_name::<S>();
+        Self { subject: name, subject_type, scenarios, left_out, options: Vec::new() }
     }
 
     /// True if the servers are our own.
@@ -99,7 +104,8 @@ impl Suite {
     #[must_use]
     pub fn command(&self) -> String {
         let binary = if self.is_ours() { String::new() } else { format!("--bin {} ", self.subject) };
-        format!("cargo run --release {binary}--")
+        let options: String = self.options.iter().map(|option| format!(" {option}")).collect();
+        format!("cargo run --release {binary}--{options}")
     }
 
     /// The command line that repeats the run with this name.

@@ -70,7 +70,7 @@ fn main() {
     let (mut written, mut generic) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
         written.push(rate(&run_with_written_judges));
-        generic.push(rate(&|seed| storms.clone().survives(seed).expect("the store is right")));
+        generic.push(rate(&|seed| storms.survives(seed).expect("the store is right")));
     }
     let (written, generic) = (median(written), median(generic));
     println!("{:<44} {written:>9.0}", "storms/s, judges of the key-value store");

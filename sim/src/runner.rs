@@ -22,7 +22,7 @@ use crate::plan::fault_id::FaultId;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::runner::catch_panic::catch_panic;
 use crate::runner::observers::{CustomChecks, Observers};
-use crate::schedule::{Element, EventOrder};
+use crate::schedule::{Element, EventOrder, SkipReason};
 use crate::subject::Subject;
 use storm_run::StormOutcome;
 use wavetank_raft::{Server, Time};
@@ -67,6 +67,11 @@ pub trait Simulation {
     fn overdue(&self) -> ServerSet {
         ServerSet::NONE
     }
+
+    /// Returns the first element of the schedule that was skipped, with the reason.
+    fn first_skipped(&self) -> Option<(Element, SkipReason)> {
+        None
+    }
 }
 
 /// A finished run.
@@ -83,6 +88,8 @@ pub struct Run<T> {
     /// The running servers whose timers should have fired before the end of the run. A schedule can leave out
     /// timers.
     pub overdue: ServerSet,
+    /// The first element of the schedule that was skipped, with the reason.
+    pub first_skipped: Option<(Element, SkipReason)>,
     /// The trace of the run. The trace is the default value if the simulation could not be created.
     pub trace: T,
 }
@@ -103,6 +110,7 @@ impl<T: Default> Run<T> {
             schedule: Vec::new(),
             refusals: Vec::new(),
             overdue: ServerSet::NONE,
+            first_skipped: None,
             trace: T::default(),
         }
     }
@@ -111,8 +119,24 @@ impl<T: Default> Run<T> {
 impl<T> Run<T> {
     /// Returns the run without its trace.
     pub fn without_trace(self) -> Run<()> {
-        let Self { report, fault_ids, schedule, refusals, overdue, trace: _ } = self;
-        Run { report, fault_ids, schedule, refusals, overdue, trace: () }
+        let Self { report, fault_ids, schedule, refusals, overdue, first_skipped, trace: _ } = self;
+        Run { report, fault_ids, schedule, refusals, overdue, first_skipped, trace: () }
+    }
+
+    /// Explains why a run of a schedule did not fail: the first element that was skipped, or the end of the
+    /// schedule. Returns `None` if the run failed, or if it followed no schedule.
+    pub fn without_failure(&self, order: &EventOrder) -> Option<String> {
+        let last = order.elements().last()?;
+        if !matches!(self.report.verdict, Verdict::Held | Verdict::Vacuous(_)) {
+            return None;
+        }
+        let skipped = self.report.skipped;
+        Some(match &self.first_skipped {
+            Some((element, reason)) => {
+                format!("the schedule skipped {skipped} elements, and the first is `{element}`: {reason}")
+            }
+            None => format!("the schedule ends with `{last}` before anything fails, so it may be cut short"),
+        })
     }
 }
 
@@ -130,13 +154,13 @@ fn conclude<S: Simulation>(mut simulation: S, mut report: Report) -> Run<S::Trac
     let trace = std::mem::take(&mut simulation.observers().trace);
     let refusals = simulation.observers().refusals.as_mut().map(|it| it.take()).unwrap_or_default();
     let (fault_ids, schedule) = (simulation.fault_ids(), simulation.take_schedule());
-    let overdue = simulation.overdue();
+    let (overdue, first_skipped) = (simulation.overdue(), simulation.first_skipped());
     // The destructor of a state machine is code under test too.
     let dropped = catch_panic(move || drop(simulation));
     if let (Err(message), Verdict::Held | Verdict::Vacuous(_)) = (dropped, &report.verdict) {
         report.verdict = Verdict::Panicked(message);
     }
-    Run { report, fault_ids, schedule, refusals, overdue, trace }
+    Run { report, fault_ids, schedule, refusals, overdue, first_skipped, trace }
 }
 
 /// A plan with everything that is needed to run it.
@@ -278,6 +302,10 @@ where
 
     fn overdue(&self) -> ServerSet {
         Self::overdue(self)
+    }
+
+    fn first_skipped(&self) -> Option<(Element, SkipReason)> {
+        Self::first_skipped(self)
     }
 }
 

@@ -22,6 +22,7 @@ use crate::disk::fault::{DiskFault, MachineFault};
 use crate::observe::network_change::NetworkChange;
 use crate::plan::rng::Draw;
 use crate::plan::server_set::{ServerIdx, ServerSet};
+use std::fmt;
 use wavetank_raft::{Call, DeadlineReason, Index, RpcId, Span, Term, Time, Token};
 
 /// One choice of a run, with the virtual time at which it was made. It is serialised as a line of text.
@@ -111,6 +112,28 @@ pub enum Fit {
     /// another job of the same disk. If there is none, it is skipped. Therefore elements still fit when other
     /// elements are left out and terms and numbers change.
     Similar,
+    /// Like `Similar`, and no message arrives twice: an element takes the oldest similar message that is not
+    /// older than its own message and has not arrived. A timer that only maintains the state of a server fires
+    /// before the named timer, if it comes first. Therefore a part of a schedule can be repeated.
+    Repeating,
+}
+
+/// The reason why a run skipped an element of its schedule.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum SkipReason {
+    /// The object of the element does not exist.
+    NoObject,
+    /// The element names a message of another protocol than that of the servers.
+    OtherProtocol,
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoObject => "its object does not exist",
+            Self::OtherProtocol => "its message belongs to another protocol",
+        })
+    }
 }
 
 /// Decides the order of events in a run.
@@ -241,6 +264,13 @@ pub struct AskId {
     pub ordinal: u32,
 }
 
+impl CallKind {
+    /// True if the tank does not read the content of the message.
+    pub(crate) const fn is_labelled(self) -> bool {
+        matches!(self, Self::Labelled(_))
+    }
+}
+
 impl Choice {
     /// Returns the server that the choice concerns, if it concerns a single server.
     #[must_use]
@@ -274,6 +304,17 @@ impl Choice {
             | Self::Network(_)
             | Self::Heal(_)
             | Self::Rest => None,
+        }
+    }
+}
+
+impl Choice {
+    /// Returns the servers that the choice names.
+    pub(crate) fn servers(&self) -> Vec<ServerIdx> {
+        match self {
+            Self::Deliver { message, .. } => vec![message.call.from, message.call.to],
+            Self::ExchangeAddresses(one, other) => vec![*one, *other],
+            choice => choice.server().into_iter().collect(),
         }
     }
 }

@@ -94,9 +94,8 @@ pub fn source(plan: &Plan) -> String {
     source::of(plan)
 }
 
-/// Returns the Rust source of a test with this name. The test runs the plan with the expression `run`, and fails
-/// if the run fails. The expression is a function that takes a plan and returns a [`Run`], for example
-/// `|plan| storm(plan, Trace::default())` in parentheses.
+/// Returns the Rust source of a test with this name. `run` is an expression that runs the plan in the variable
+/// `plan` and has the type [`Run`], for example `storm(plan, Trace::default())`. The test fails if the run fails.
 #[must_use]
 pub fn test(name: &str, plan: &Plan, run: &str) -> String {
     source::test(name, plan, run)

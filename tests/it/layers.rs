@@ -88,6 +88,7 @@ const CRATES: &[(&str, &[&str])] = &[
     // A service imports only one of our crates.
     ("node/examples", &["wavetank_node"]),
     ("wavetank/src", &["wavetank_raft", "wavetank_machine", "wavetank_sim", "wavetank_node"]),
+    ("guests/raft-rs/src", &["wavetank_raft", "wavetank_sim", "wavetank_scenarios", "wavetank_raft_rs"]),
 ];
 
 /// The crates that are published. Cargo packages the folder of each and nothing else.

@@ -14,7 +14,7 @@ const KINDS: [&str; 5] = ["rs", "patch", "md", "sh", "toml"];
 #[test]
 fn no_file_is_longer_than_it_may_be() {
     let mut sources = Vec::new();
-    for package in ["raft", "machine", "sim", "scenarios", "tests", "node", "fuzz"] {
+    for package in ["raft", "machine", "sim", "scenarios", "tests", "node", "fuzz", "guests"] {
         gather(&root().join(package), &mut sources);
     }
     assert!(300 < sources.len(), "found only {} files", sources.len());

@@ -197,7 +197,7 @@ impl Calls {
 impl RaftRs {
     pub(crate) fn on_call(
         &mut self,
-        now: Time,
+        since: Time,
         request: RequestId,
         call: Call,
         actions: &mut Vec<RaftAction>,
@@ -221,18 +221,18 @@ impl RaftRs {
                 let begun = self.begin_transfer(target.map(|target| target.node()));
                 match begun {
                     Ok(target) => {
-                        let limit = now + self.settings.election_timeout().times(2);
+                        let limit = since + self.transfer_limit();
                         self.calls.transfer = Some(Transfer { request, target, limit });
                     }
                     Err(error) => actions.push(answer(request, Err(error))),
                 }
             }
-            Call::Snapshot => self.on_snapshot_call(request, actions),
             Call::Shutdown => {
                 actions.push(answer(request, Ok(Answer::Done)));
                 self.halt(Halt::Shutdown, actions);
             }
-            Call::AddVoterStaged { .. } | Call::Reload(_) => {
+            // A call for a snapshot does not wait for raft-rs, so it does not come here.
+            Call::AddVoterStaged { .. } | Call::Reload(_) | Call::Snapshot => {
                 actions.push(answer(request, Err(RequestError::UnsupportedProtocol)));
             }
         }

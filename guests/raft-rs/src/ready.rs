@@ -70,7 +70,8 @@ impl RaftRs {
         });
         self.write_entries(ready.entries(), &mut hard_state, commit, actions);
         self.record_commit(commit, &mut hard_state, actions);
-        if hard_state.is_some() && ready.must_sync() {
+        // A hard state may be written later if only the commit index differs, but it must be written.
+        if hard_state.is_some_and(|it| it != self.hard_state) {
             self.persist(hard_state, LogOp::Keep, actions);
         }
         restore
@@ -124,6 +125,7 @@ impl RaftRs {
         actions: &mut Vec<RaftAction>,
     ) {
         self.token = self.token.next();
+        self.hard_state = hard_state.unwrap_or(self.hard_state);
         actions.push(Action::Store(StoreJob::Persist(Write { token: self.token, hard_state, log })));
     }
 

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{
-    Action, Answer, Boot, Configuration, Entropy, Entry, Event, Halt, Index, LogId, NodeId, Observed,
-    RequestError, RequestId, RoleName, RpcId, Settings, Span, Term, Time, Token,
+    Action, Answer, Boot, Call, Configuration, Entropy, Entry, Event, Halt, HardState, Index, LogId, NodeId,
+    Observed, Refusal, RequestError, RequestId, RoleName, RpcId, Settings, Span, Term, Time, Token,
 };
 use wavetank_sim::subject::OpaqueMessage;
 use wavetank_sim::{ServerIdx, Start, View};
@@ -38,59 +38,56 @@ pub(crate) enum Persistence {
 }
 
 /// Settings that a seed draws.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub(crate) struct Style {
     pub(crate) persistence: Persistence,
     /// True if the commit index of a `LightReady` is stored. It need not be.
     pub(crate) stores_light_commit: bool,
     pub(crate) leave: Leave,
-    check_quorum: bool,
     /// True if a read with a lease asks raft-rs for a lease. Otherwise it asks a quorum.
     pub(crate) reads_by_lease: bool,
-    batch_append: bool,
-    skip_bcast_commit: bool,
-    max_committed_size: u64,
+    config: Config,
 }
 
 impl Style {
     /// Draws the style of a start. Settings that all servers of a cluster must share come from the settings of
     /// the run.
-    fn draw(entropy: Entropy, settings: &Settings, reads_by_lease: bool) -> Self {
+    fn draw(id: NodeId, entropy: Entropy, settings: &Settings, reads_by_lease: bool) -> Self {
         let bit = |at: u32| entropy.0 >> at & 1 == 1;
         Self {
             persistence: if bit(0) { Persistence::Sync } else { Persistence::Async },
             stores_light_commit: bit(1),
             reads_by_lease,
-            batch_append: bit(2),
-            skip_bcast_commit: bit(3) && bit(4),
-            max_committed_size: if bit(5) { NO_LIMIT } else { 100 },
             leave: if settings.max_inflight.is_multiple_of(2) { Leave::Implicit } else { Leave::Explicit },
-            // With pre-vote alone, a leader that reaches one server of many stays the leader, and that server
-            // grants no pre-vote.
-            check_quorum: !settings.pre_vote_disabled
-                || settings.leader_lease_timeout() == settings.heartbeat_timeout(),
+            config: Config {
+                id: id.0,
+                election_tick: ELECTION_TICKS,
+                heartbeat_tick: HEARTBEAT_TICKS,
+                applied: 0,
+                max_size_per_msg: settings.max_append_bytes,
+                max_inflight_msgs: usize::try_from(settings.max_inflight).expect("a small number"),
+                // With pre-vote alone, a leader that reaches one server of many stays the leader, and that
+                // server grants no pre-vote.
+                check_quorum: !settings.pre_vote_disabled
+                    || settings.leader_lease_timeout() == settings.heartbeat_timeout(),
+                pre_vote: !settings.pre_vote_disabled,
+                min_election_tick: ELECTION_TICKS,
+                max_election_tick: DRAWN_TICKS_MAX,
+                read_only_option: ReadOnlyOption::Safe,
+                skip_bcast_commit: bit(3) && bit(4),
+                batch_append: bit(2),
+                priority: 0,
+                max_uncommitted_size: NO_LIMIT,
+                max_committed_size_per_ready: if bit(5) { NO_LIMIT } else { 100 },
+            },
         }
     }
 
-    fn config(self, id: NodeId, applied: Index, settings: &Settings) -> Config {
-        Config {
-            id: id.0,
-            election_tick: ELECTION_TICKS,
-            heartbeat_tick: HEARTBEAT_TICKS,
-            applied: applied.0,
-            max_size_per_msg: settings.max_append_bytes,
-            max_inflight_msgs: usize::try_from(settings.max_inflight).expect("a small number"),
-            check_quorum: self.check_quorum,
-            pre_vote: !settings.pre_vote_disabled,
-            min_election_tick: ELECTION_TICKS,
-            max_election_tick: DRAWN_TICKS_MAX,
-            read_only_option: ReadOnlyOption::Safe,
-            skip_bcast_commit: self.skip_bcast_commit,
-            batch_append: self.batch_append,
-            priority: 0,
-            max_uncommitted_size: NO_LIMIT,
-            max_committed_size_per_ready: self.max_committed_size,
-        }
+    /// Starts raft-rs with this log.
+    fn node(&self, log: Log) -> RawNode<Log> {
+        let logger = slog::Logger::root(slog::Discard, slog::o!());
+        let config = Config { applied: log.base().index.0, ..self.config.clone() };
+        RawNode::new(&config, log, &logger).expect("the settings are valid, and the log can be read")
     }
 }
 
@@ -107,12 +104,14 @@ pub struct RaftRs {
     tick_at: Time,
     /// The number of ticks so far.
     pub(crate) ticks: u64,
-    /// Events that wait until a `Ready` is persisted.
-    inbox: VecDeque<RaftEvent>,
+    /// Events that wait until a `Ready` is persisted, with the times of their arrival.
+    inbox: VecDeque<(Time, RaftEvent)>,
     /// The `Ready`s that are not persisted yet.
     pub(crate) unpersisted: VecDeque<Unpersisted>,
     pub(crate) token: Token,
     pub(crate) durable: Token,
+    /// The term and the vote that were written last.
+    pub(crate) hard_state: HardState,
     /// The commit index on the disk.
     pub(crate) recorded_commit: LogId,
     /// The last index that was handed to the state machine.
@@ -138,7 +137,7 @@ pub struct RaftRs {
 impl RaftRs {
     pub(crate) fn boot(start: Start<'_>, reads_by_lease: bool) -> Result<Self, StoreError> {
         let Start { idx, settings, boot, log, now } = start;
-        let style = Style::draw(boot.entropy, settings, reads_by_lease);
+        let style = Style::draw(idx.node(), boot.entropy, settings, reads_by_lease);
         let tick = settings.election_timeout().part(ELECTION_TICKS as u64);
         let snapshot = boot.snapshot.as_ref().map_or(Index::ZERO, |meta| meta.last.index);
         let stored = Log::of(&boot, log, style.leave);
@@ -146,8 +145,8 @@ impl RaftRs {
         Ok(Self {
             idx,
             settings: settings.clone(),
+            raw: style.node(stored),
             style,
-            raw: node(style, idx, settings, stored),
             entropy: boot.entropy,
             draws: 0,
             tick,
@@ -157,6 +156,7 @@ impl RaftRs {
             unpersisted: VecDeque::new(),
             token: Token(0),
             durable: Token(0),
+            hard_state: boot.hard_state,
             recorded_commit: boot.catch_up,
             handed: snapshot,
             applied: snapshot,
@@ -175,7 +175,7 @@ impl RaftRs {
 
     /// Begins a cluster with this configuration on a blank server.
     pub(crate) fn found(&mut self, first: &Entry) {
-        let hard_state = wavetank_raft::HardState { term: Term(1), vote: None };
+        let hard_state = HardState { term: Term(1), vote: None };
         let boot = Boot {
             entropy: self.entropy,
             incarnation: 0,
@@ -186,7 +186,7 @@ impl RaftRs {
         };
         let stored = Log::of(&boot, std::slice::from_ref(first), self.style.leave);
         self.configuration = stored.first_configuration();
-        self.raw = node(self.style, self.idx, &self.settings, stored);
+        self.raw = self.style.node(stored);
         self.set_timeout();
     }
 
@@ -218,17 +218,18 @@ impl RaftRs {
             }
             Event::StoreFailed(error) => return self.halt(Halt::Store(error), actions),
             Event::Timer => {
-                self.calls.time_out_transfer(now, actions);
+                self.time_out_transfers(now, actions);
                 self.on_timer(now);
             }
             // raft-rs does not take part in these.
             Event::SnapshotTaken(taken) => self.on_snapshot_taken(taken, actions),
+            Event::Call { request, call: Call::Snapshot } => self.on_snapshot_call(request, actions),
             Event::Restored(Err(error)) => return self.halt(Halt::Store(error), actions),
-            event => self.inbox.push_back(event),
+            event => self.inbox.push_back((now, event)),
         }
         while !self.is_halted && !self.waits() {
-            let Some(event) = self.inbox.pop_front() else { break };
-            self.handle(now, event, actions);
+            let Some((since, event)) = self.inbox.pop_front() else { break };
+            self.handle(now, since, event, actions);
             self.set_timeout();
             self.handle_readies(actions);
         }
@@ -243,9 +244,28 @@ impl RaftRs {
         }
         let next = self.tick_at + self.tick;
         self.tick_at = if now < next { next } else { now + self.tick };
-        if !self.inbox.contains(&Event::Timer) {
-            self.inbox.push_back(Event::Timer);
+        if self.inbox.iter().all(|(_, event)| *event != Event::Timer) {
+            self.inbox.push_back((now, Event::Timer));
         }
+    }
+
+    /// Answers the transfers that take too long, also those that wait for the disk.
+    fn time_out_transfers(&mut self, now: Time, actions: &mut Vec<RaftAction>) {
+        self.calls.time_out_transfer(now, actions);
+        let limit = self.transfer_limit();
+        self.inbox.retain(|(since, event)| match event {
+            Event::Call { request, call: Call::Transfer { .. } } if *since + limit < now => {
+                let refusal = RequestError::Refused(Refusal::TransferTimeout);
+                actions.push(answer(*request, Err(refusal)));
+                false
+            }
+            _ => true,
+        });
+    }
+
+    /// The longest time to the answer of a transfer.
+    pub(crate) fn transfer_limit(&self) -> Span {
+        self.settings.election_timeout().times(2)
     }
 
     /// True if a `Ready` is being persisted, so that raft-rs takes no input.
@@ -253,7 +273,8 @@ impl RaftRs {
         self.style.persistence == Persistence::Sync && !self.unpersisted.is_empty()
     }
 
-    fn handle(&mut self, now: Time, event: RaftEvent, actions: &mut Vec<RaftAction>) {
+    /// Handles an event that has arrived at the time `since`.
+    fn handle(&mut self, now: Time, since: Time, event: RaftEvent, actions: &mut Vec<RaftAction>) {
         match event {
             Event::Timer => self.on_tick(now, actions),
             Event::Request { from, rpc, request } => {
@@ -261,7 +282,7 @@ impl RaftRs {
                 self.on_message(from, &request, actions);
             }
             Event::Response { from, response, .. } => self.on_message(from, &response, actions),
-            Event::Call { request, call } => self.on_call(now, request, call, actions),
+            Event::Call { request, call } => self.on_call(since, request, call, actions),
             Event::ApplyBatch(commands) => {
                 for (request, command) in commands {
                     self.propose(request, &wavetank_raft::Payload::Command(command), actions);
@@ -314,7 +335,7 @@ impl RaftRs {
     pub(crate) fn halt(&mut self, why: Halt, actions: &mut Vec<RaftAction>) {
         self.is_halted = true;
         self.calls.shut_down(actions);
-        for event in std::mem::take(&mut self.inbox) {
+        for (_, event) in std::mem::take(&mut self.inbox) {
             refuse_all(event, actions);
         }
         actions.push(Action::Halt(why));
@@ -346,12 +367,6 @@ impl RaftRs {
             snapshot: Some(self.raw.store().snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last)),
         }
     }
-}
-
-fn node(style: Style, idx: ServerIdx, settings: &Settings, log: Log) -> RawNode<Log> {
-    let logger = slog::Logger::root(slog::Discard, slog::o!());
-    let config = style.config(idx.node(), log.base().index, settings);
-    RawNode::new(&config, log, &logger).expect("the settings are valid, and the log can be read")
 }
 
 /// Refuses the calls of an event, because the server has stopped.

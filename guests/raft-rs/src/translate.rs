@@ -177,8 +177,8 @@ fn added(member: &Member) -> ConfChangeSingle {
 }
 
 fn single(member: &Member, kind: ConfChangeType) -> ConfChangeSingle {
-    let mut single = ConfChangeSingle::default();
-    single.node_id = member.id.node().0;
+    let node_id = member.id.node().0;
+    let mut single = ConfChangeSingle { node_id, ..ConfChangeSingle::default() };
     single.set_change_type(kind);
     single
 }

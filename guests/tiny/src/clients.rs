@@ -43,6 +43,12 @@ impl Tiny {
         }
     }
 
+    pub(crate) fn on_commands(&mut self, commands: Vec<(RequestId, Data)>) {
+        for (request, command) in commands {
+            self.propose(request, Payload::Command(command), Wants::Response);
+        }
+    }
+
     /// Writes the first entry of a new cluster: its members.
     fn on_bootstrap(&mut self, request: RequestId, configuration: Configuration) {
         // A crash during an earlier attempt may have kept the term and lost the entry.
@@ -61,7 +67,7 @@ impl Tiny {
 
     /// Rules for Servers, leaders: "if command received from client: append entry to local log, respond after
     /// entry applied to state machine (§5.3)".
-    pub(crate) fn propose(&mut self, request: RequestId, payload: Payload, wants: Wants) {
+    fn propose(&mut self, request: RequestId, payload: Payload, wants: Wants) {
         if !matches!(self.role, Role::Leader { .. }) {
             let member = self.leader.and_then(|leader| self.members()?.server(leader));
             let leader = member.map(|it| Leader { id: it.id.clone(), address: it.address.clone() });

@@ -23,7 +23,9 @@ pub use messages::{Request, Response, TinyProtocol};
 use clients::Wants;
 use disk::Disk;
 use std::collections::{BTreeMap, BTreeSet};
-use wavetank_raft::{Action, Entropy, Entry, Index, NodeId, RequestId, RpcId, Settings, Term, Time};
+use wavetank_raft::{
+    Action, DeadlineReason, Entropy, Entry, Index, NodeId, RequestId, RoleName, RpcId, Settings, Term, Time,
+};
 use wavetank_sim::Exclusion;
 
 type TinyAction = Action<Request, Response>;
@@ -61,6 +63,33 @@ pub struct Tiny {
     actions: Vec<TinyAction>,
 }
 
+impl Tiny {
+    /// A server with an empty disk.
+    fn blank(id: NodeId, settings: &Settings, entropy: Entropy, now: Time) -> Self {
+        Self {
+            current_term: Term(0),
+            voted_for: None,
+            log: Vec::new(),
+            commit_index: Index::ZERO,
+            last_applied: Index::ZERO,
+            role: Role::Follower,
+            leader: None,
+            disk: Disk::default(),
+            calls: BTreeMap::new(),
+            responded: Index::ZERO,
+            id,
+            settings: settings.clone(),
+            entropy,
+            draws: 0,
+            now,
+            deadline: now,
+            rpc: RpcId(0),
+            bug: Bug::chosen(),
+            actions: Vec::new(),
+        }
+    }
+}
+
 /// The role of a server (§5.1).
 #[derive(Clone, Debug)]
 enum Role {
@@ -74,6 +103,25 @@ enum Role {
         next_index: BTreeMap<NodeId, Index>,
         match_index: BTreeMap<NodeId, Index>,
     },
+}
+
+impl Role {
+    const fn name(&self) -> RoleName {
+        match self {
+            Self::Follower => RoleName::Follower,
+            Self::Candidate { .. } => RoleName::Candidate,
+            Self::Leader { .. } => RoleName::Leader,
+        }
+    }
+
+    /// What the server waits for. Schedules name its timer by this.
+    const fn deadline_reason(&self) -> DeadlineReason {
+        match self {
+            Self::Follower => DeadlineReason::Election,
+            Self::Candidate { .. } => DeadlineReason::Ballot,
+            Self::Leader { .. } => DeadlineReason::Heartbeat,
+        }
+    }
 }
 
 const NO_CHANGES: &str = "There are no membership changes.";

@@ -15,6 +15,7 @@ fn main() -> ExitCode {
         out_is_terminal: stdout().is_terminal(),
         err_is_terminal: stderr().is_terminal(),
     };
+    let mut options = Vec::new();
     if args.get(1).is_some_and(|arg| arg == "--bug") {
         let name = args.get(2).map_or("", String::as_str);
         let Some((_, bug)) = Bug::ALL.into_iter().find(|(known, _)| *known == name) else {
@@ -23,13 +24,14 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         };
         tiny::switch_on(bug);
-        args.drain(1..3);
+        options = args.drain(1..3).collect();
     }
-    ExitCode::from(suite_main(&suite(), args, &mut streams))
+    let suite = Suite { options, ..without_pre_votes() };
+    ExitCode::from(suite_main(&suite, args, &mut streams))
 }
 
 /// The storms without pre-votes.
-fn suite() -> Suite {
+fn without_pre_votes() -> Suite {
     let mut suite = Suite::of_subject::<Tiny>("tiny");
     for scenario in &mut suite.scenarios {
         if let Play::Planned { plan, .. } = &mut scenario.play {

@@ -1,13 +1,9 @@
-use crate::clients::Wants;
 use crate::disk::Disk;
-use crate::{Bug, EXCLUSIONS, Request, Response, Role, Tiny, TinyAction, TinyProtocol};
-use std::collections::BTreeMap;
+use crate::{EXCLUSIONS, Tiny, TinyAction, TinyProtocol};
 use std::sync::Arc;
-use wavetank_raft::store::StoreError;
-use wavetank_raft::{
-    Action, Configuration, Deadline, DeadlineReason, Event, Halt, HardState, Index, LogId, Payload,
-    RequestError, RoleName, RpcId, Time,
-};
+use wavetank_raft::{Action, Configuration, Deadline, Event, Halt, Index, LogId, RequestError, Time};
+use wavetank_raft::{RpcId, store::StoreError};
+use wavetank_sim::subject::EventOf;
 use wavetank_sim::{Exclusion, Start, Subject, View};
 
 impl Subject for Tiny {
@@ -19,51 +15,27 @@ impl Subject for Tiny {
     }
 
     fn start(start: Start<'_>) -> Result<Self, StoreError> {
-        let HardState { term, vote } = start.boot.hard_state;
         let mut tiny = Self {
-            current_term: term,
-            voted_for: vote,
+            current_term: start.boot.hard_state.term,
+            voted_for: start.boot.hard_state.vote,
             log: start.log.to_vec(),
-            commit_index: Index::ZERO,
-            last_applied: Index::ZERO,
-            role: Role::Follower,
-            leader: None,
             disk: Disk::default(),
-            calls: BTreeMap::new(),
-            responded: Index::ZERO,
-            id: start.idx.node(),
-            settings: start.settings.clone(),
-            entropy: start.boot.entropy,
-            draws: 0,
-            now: start.now,
-            deadline: start.now,
-            // A server never uses a number twice, not even after a restart.
+            // A server never uses the number of a message twice, not even after a restart.
             rpc: RpcId(u64::from(start.boot.incarnation) << 32),
-            bug: Bug::chosen(),
-            actions: Vec::new(),
+            ..Self::blank(start.idx.node(), start.settings, start.boot.entropy, start.now)
         };
         tiny.reset_election_timer();
         Ok(tiny)
     }
 
-    fn step(
-        &mut self,
-        now: Time,
-        event: Event<Request, Response>,
-        (): &mut (),
-        actions: &mut Vec<TinyAction>,
-    ) {
+    fn step(&mut self, now: Time, event: EventOf<Self>, (): &mut (), actions: &mut Vec<TinyAction>) {
         self.now = now;
         match event {
             Event::Timer => self.on_timer(),
             Event::Request { from, rpc, request } => self.on_request(from, rpc, request),
             Event::Response { from, response, .. } => self.on_response(from, response),
             Event::Call { request, call } => self.on_call(request, call),
-            Event::ApplyBatch(commands) => {
-                for (request, command) in commands {
-                    self.propose(request, Payload::Command(command), Wants::Response);
-                }
-            }
+            Event::ApplyBatch(commands) => self.on_commands(commands),
             Event::Persisted(token) => self.on_persisted(token),
             Event::Applied { upto, responses } => self.on_applied(upto, responses),
             Event::StoreFailed(error) => {
@@ -71,34 +43,19 @@ impl Subject for Tiny {
                 self.answer_all(&RequestError::Store(error.clone()));
                 self.actions.push(Action::Halt(Halt::Store(error)));
             }
-            // Tiny asks for no reads of the disk and no snapshots, and all its peers speak its protocol.
-            Event::Fetched { .. }
-            | Event::SnapshotRead { .. }
-            | Event::SnapshotWritten { .. }
-            | Event::SnapshotTaken(_)
-            | Event::Restored(_)
-            | Event::PeerSpeaks { .. } => {}
+            // All other events answer actions of snapshots and of reads from the disk.
+            _ => {}
         }
         actions.append(&mut self.actions);
     }
 
     fn deadline(&self) -> Deadline {
-        let reason = match self.role {
-            Role::Follower => DeadlineReason::Election,
-            Role::Candidate { .. } => DeadlineReason::Ballot,
-            Role::Leader { .. } => DeadlineReason::Heartbeat,
-        };
-        Deadline { at: self.deadline, reason }
+        Deadline { at: self.deadline, reason: self.role.deadline_reason() }
     }
 
     fn view(&self) -> View {
-        let role = match self.role {
-            Role::Follower => RoleName::Follower,
-            Role::Candidate { .. } => RoleName::Candidate,
-            Role::Leader { .. } => RoleName::Leader,
-        };
         View {
-            role: Some(role),
+            role: Some(self.role.name()),
             term: Some(self.current_term),
             vote: Some(self.voted_for),
             leader: Some(self.leader),
@@ -109,11 +66,11 @@ impl Subject for Tiny {
         }
     }
 
-    fn exclusions(&self) -> &'static [Exclusion] {
-        &EXCLUSIONS
-    }
-
     fn configuration(&self) -> Option<Option<(Index, &Arc<Configuration>)>> {
         Some(self.members().map(|members| (Index(1), members)))
+    }
+
+    fn exclusions(&self) -> &'static [Exclusion] {
+        &EXCLUSIONS
     }
 }

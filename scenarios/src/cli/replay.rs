@@ -3,7 +3,7 @@
 use super::args::ReplayArguments;
 use super::exit::Status;
 use super::target::Target;
-use super::{CliError, Streams, run};
+use super::{CliError, Streams, run, write_message};
 use crate::registry::Suite;
 use crate::trace::{Trace, TraceForm};
 use wavetank_sim::runner::Run;
@@ -31,6 +31,9 @@ pub(crate) fn replay(
         if difference.is_some() {
             writeln!(streams.out, "         it was {}", kept.verdict)?;
             writeln!(streams.out, "         written by {}", kept.build)?;
+            if let Some(why) = target.without_failure() {
+                write_message(streams, &why);
+            }
         }
     }
     Ok(status)

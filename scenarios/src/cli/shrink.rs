@@ -49,7 +49,8 @@ pub(crate) fn shrink(
         return Err(error);
     }
     let Some(shrunk) = shrunk else {
-        return Err(CliError::new(format!("{} does not fail", target.named)));
+        let why = target.without_failure().map_or_else(String::new, |why| format!(": {why}"));
+        return Err(CliError::new(format!("{} does not fail{why}", target.named)));
     };
     let small = at(shrunk.plan.clone());
     small.keep(&arguments.output)?;
@@ -90,5 +91,5 @@ fn test(suite: &Suite, scenario: &Scenario, plan: &Plan, failure: &Failure) -> S
     };
     let name = format!("{failure}_in_{}_{}", scenario.name, plan.seed);
     let run = format!("wavetank_scenarios::stories::storms::{}::<{}>", scenario.name, suite.subject_type);
-    shrink::test(&name, plan, &format!("(|plan| {run}(plan, wavetank_scenarios::Trace::default()))"))
+    shrink::test(&name, plan, &format!("{run}(plan, wavetank_scenarios::Trace::default())"))
 }

@@ -137,6 +137,14 @@ impl<'a> Target<'a> {
         }
     }
 
+    /// Explains why a schedule does not fail. Returns `None` if it fails, or if the run follows no schedule.
+    pub(crate) fn without_failure(&self) -> Option<String> {
+        match &self.played {
+            Played::Plan(_, plan) => self.trace(Trace::default()).without_failure(&plan.order),
+            Played::Schedule(_) => None,
+        }
+    }
+
     /// Repeats the run, and writes the capsule to a file.
     pub(crate) fn keep(&self, path: &Path) -> Result<(), CliError> {
         self.keep_in(AtomicFile::create(path)?)

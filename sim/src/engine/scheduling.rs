@@ -219,7 +219,8 @@ impl<P: Protocol> Scheduling<P> {
         let waiting = pool.waiting.entry(similar(id)).or_default();
         let id = match pool.fit {
             Fit::Similar if !pool.messages.contains_key(id) => *waiting.first()?,
-            _ => *id,
+            Fit::Repeating => *waiting.range(id..).next()?,
+            Fit::Similar | Fit::Exact => *id,
         };
         waiting.remove(&id);
         Some((id, pool.messages.get(&id)?.clone()))
@@ -230,7 +231,7 @@ impl<P: Protocol> Scheduling<P> {
         let pool = self.pool.as_ref()?;
         let same = pool.asks.get_key_value(&id);
         let of_client = || pool.asks.iter().find(|(other, _)| other.client == id.client);
-        let found = same.or_else(|| of_client().filter(|_| pool.fit == Fit::Similar));
+        let found = same.or_else(|| of_client().filter(|_| pool.fit != Fit::Exact));
         found.map(|(id, ask)| (*id, ask.to))
     }
 
@@ -247,7 +248,9 @@ impl<P: Protocol> Scheduling<P> {
         let same = pool.replies.iter().position(|&(request, _)| of(request) == Some(id));
         let place = same.or_else(|| match pool.fit {
             Fit::Exact => None,
-            Fit::Similar => pool.replies.iter().position(|&(request, _)| is_similar(request)),
+            Fit::Similar | Fit::Repeating => {
+                pool.replies.iter().position(|&(request, _)| is_similar(request))
+            }
         })?;
         Some(pool.replies.remove(place))
     }
@@ -265,7 +268,7 @@ impl<P: Protocol> Scheduling<P> {
         let same = pool.results.iter().position(|it| is_its(it) && ticket_of(&it.2) == ticket);
         let place = same.or_else(|| match pool.fit {
             Fit::Exact => None,
-            Fit::Similar => pool.results.iter().position(is_its),
+            Fit::Similar | Fit::Repeating => pool.results.iter().position(is_its),
         })?;
         Some(pool.results.remove(place).2)
     }

@@ -38,7 +38,7 @@ use crate::observe::topology::Topology;
 use crate::plan::fault_id::{Fault, FaultFilter, FaultId};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::plan::{InitialState, Plan};
-use crate::schedule::Choice;
+use crate::schedule::{Choice, Element, SkipReason};
 use crate::subject::{ActionOf, Parts, Subject};
 use sim_event::{Envelope, SimEvent};
 use std::collections::{BTreeMap, VecDeque};
@@ -56,6 +56,8 @@ pub struct World<F: TankFsm, V: Observer<S>, S: Subject = Server> {
     events: u64,
     /// The number of elements of a schedule that were skipped.
     skipped: u64,
+    /// The first element that was skipped.
+    first_skipped: Option<(Element, SkipReason)>,
     recorder: Recorder<V>,
     digest: Digest,
     is_deep: bool,
@@ -147,6 +149,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
             pending: PendingEvents::default(),
             events: 0,
             skipped: 0,
+            first_skipped: None,
             recorder: Recorder::new(observer),
             digest: Digest::default(),
             is_deep: false,

@@ -225,8 +225,8 @@ impl<T: StateMachine> Storms<T> {
     ///
     /// # Errors
     /// Returns an error if the run fails. The error names the failure.
-    pub fn survives(self, seed: u64) -> Result<(), String> {
-        let storm = Rc::new(self).storm(seed, None);
+    pub fn survives(&self, seed: u64) -> Result<(), String> {
+        let storm = Rc::new(self.clone()).storm(seed, None);
         let Run { report, .. } = storm.run_watched(storm.plan.clone(), failure::about(seed));
         if failure::is_failure(&report.verdict) { Err(report.verdict.to_string()) } else { Ok(()) }
     }

@@ -2,7 +2,7 @@
 
 use super::Plan;
 use super::fields::Value;
-use crate::plan::server_set::ServerIdx;
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::schedule::EventOrder;
 use wavetank_raft::{Config, Settings, Span};
 
@@ -27,7 +27,19 @@ impl Plan {
         // A schedule has no spans, and a schedule may be long.
         let drawn = Self { order: EventOrder::Drawn, ..self.clone() };
         validate_fields("", &Value::of(&drawn))?;
+        self.validate_order()?;
         self.validate_clients()
+    }
+
+    /// Checks that the schedule names only servers of the tank.
+    fn validate_order(&self) -> Result<(), String> {
+        let all = ServerSet::first(self.server_count());
+        for element in self.order.elements() {
+            if let Some(idx) = element.choice.servers().into_iter().find(|idx| !all.contains(*idx)) {
+                return Err(format!("order: `{element}` names {idx}, but the tank has the servers {all}"));
+            }
+        }
+        Ok(())
     }
 
     fn validate_clients(&self) -> Result<(), String> {

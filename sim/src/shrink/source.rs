@@ -57,13 +57,13 @@ fn schedule(function: &str, parts: &[Value]) -> String {
     format!("EventOrder::{function}(&[{}\n])", lines.collect::<String>())
 }
 
-/// Returns the Rust source of a test. The test runs the plan with the expression `run`, a function that takes the
-/// plan and returns a [`Run`](crate::runner::Run), and fails if the run fails.
+/// Returns the Rust source of a test. `run` is an expression that runs the plan in the variable `plan` and has the
+/// type [`Run`](crate::runner::Run). The test fails if the run fails.
 pub(super) fn test(name: &str, plan: &Plan, run: &str) -> String {
     let plan = of(plan).lines().map(|line| format!("    {line}\n")).collect::<String>();
     format!(
         "#[test]\nfn {name}() {{\n    use wavetank_sim::shrink::prelude::*;\n\n{plan}    let verdict = \
-         {run}(plan).report.verdict;\n    assert_eq!(Failure::of(&verdict), None, \"{{verdict}}\");\n}}\n"
+         {run}.report.verdict;\n    assert_eq!(Failure::of(&verdict), None, \"{{verdict}}\");\n}}\n"
     )
 }
 

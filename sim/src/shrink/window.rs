@@ -57,12 +57,11 @@ impl Window {
 
     /// True if the repetitions are fair. `none`, `one` and `all` are the runs with no repetition, one and all.
     fn is_fair(&self, none: &Run<()>, one: &Run<()>, all: &Run<()>) -> bool {
-        let played = (all.schedule.len() - none.schedule.len()) as u64;
+        let played = all.schedule.len().saturating_sub(none.schedule.len()) as u64;
         let expected = Self::REPEATS * self.elements.len() as u64;
-        let sent = |run: &Run<()>| run.report.messages;
+        let sent = |more: &Run<()>, less: &Run<()>| more.report.messages.saturating_sub(less.report.messages);
         // Servers that stay down get no messages. Then each repetition must send equally many.
-        let is_same =
-            played == expected && sent(all) - sent(one) == (Self::REPEATS - 1) * (sent(one) - sent(none));
+        let is_same = played == expected && sent(all, one) == (Self::REPEATS - 1) * sent(one, none);
         is_same || (expected <= played + played / 4 && waiting(all) <= waiting(one))
     }
 
@@ -100,10 +99,10 @@ impl fmt::Display for Window {
 }
 
 impl Shrinker<'_, '_> {
-    /// The number of timers, counted from the end of the run, that can begin or end a window.
-    const TIMERS: usize = 200;
-    /// The maximum number of candidates.
-    const CANDIDATES: usize = 120;
+    /// The number of timers at each end of the run that can begin or end a window.
+    const TIMERS: usize = 100;
+    /// The maximum number of candidates at each end of the run.
+    const CANDIDATES: usize = 60;
     /// The maximum number of candidates with equally many elements.
     const OF_A_WIDTH: usize = 3;
 
@@ -114,10 +113,6 @@ impl Shrinker<'_, '_> {
             return None;
         }
         let schedule = self.play(self.best.plan.clone()).schedule;
-        eprintln!("DBG tail");
-        for e in schedule.iter().rev().take(24).rev() {
-            eprintln!("DBG {e}");
-        }
         let found = candidates(&schedule).into_iter().find_map(|candidate| self.checked(candidate))?;
         Some(self.with_less_before(found))
     }
@@ -148,7 +143,7 @@ impl Shrinker<'_, '_> {
     /// Runs the best plan with the elements before a window and some repetitions of the window. Returns `None`
     /// if the search is over.
     fn repeat(&mut self, window: &Window, repeats: u64) -> Option<Run<()>> {
-        let order = EventOrder::Scheduled(Fit::Similar, window.repeated(repeats));
+        let order = EventOrder::Scheduled(Fit::Repeating, window.repeated(repeats));
         (!self.is_over).then(|| self.play(Plan { order, ..self.best.plan.clone() }))
     }
 
@@ -180,27 +175,17 @@ impl Shrinker<'_, '_> {
 /// Returns the number of messages of a run that have not arrived.
 fn waiting(run: &Run<()>) -> u64 {
     let arrived = run.schedule.iter().filter(|element| matches!(element.choice, Choice::Deliver { .. }));
-    run.report.messages - arrived.count() as u64
+    run.report.messages.saturating_sub(arrived.count() as u64)
 }
 
-/// Returns the candidates in a schedule, the shortest first. Of the candidates with equally many elements, it
-/// returns only the last few.
+/// Returns the candidates in a schedule. The first candidates begin soon after the clients have stopped, so few
+/// elements come before them. The last candidates are at the end of the run.
 fn candidates(schedule: &[Element]) -> Vec<Window> {
     let rest = schedule.iter().rposition(|element| element.choice == Choice::Rest).unwrap_or(schedule.len());
-    let timers: Vec<usize> = (rest..schedule.len())
-        .rev()
-        .filter(|&at| matches!(schedule[at].choice, Choice::Fire(..)))
-        .take(Shrinker::TIMERS)
-        .collect();
-    let mut pairs: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
-    for (place, &end) in timers.iter().enumerate() {
-        for &start in &timers[place + 1..] {
-            let of_width = pairs.entry(end - start).or_default();
-            if schedule[start].choice == schedule[end].choice && of_width.len() < Shrinker::OF_A_WIDTH {
-                of_width.push((start, end));
-            }
-        }
-    }
+    let is_timer = |at: &usize| matches!(schedule[*at].choice, Choice::Fire(..));
+    let timers = rest..schedule.len();
+    let first: Vec<usize> = timers.clone().filter(is_timer).take(Shrinker::TIMERS).collect();
+    let last: Vec<usize> = timers.rev().filter(is_timer).take(Shrinker::TIMERS).collect();
     let window = |(start, end): (usize, usize)| Window {
         before: schedule[..start].to_vec(),
         elements: schedule[start..end].to_vec(),
@@ -209,7 +194,22 @@ fn candidates(schedule: &[Element]) -> Vec<Window> {
         elects: false,
         refusals: Vec::new(),
     };
-    pairs.into_values().flatten().take(Shrinker::CANDIDATES).map(window).collect()
+    [first, last].iter().flat_map(|timers| pairs(schedule, timers)).map(window).collect()
+}
+
+/// Returns the beginnings and ends of candidates between these timers, the shortest first. Of the candidates with
+/// equally many elements, it returns only the first few.
+fn pairs(schedule: &[Element], timers: &[usize]) -> Vec<(usize, usize)> {
+    let mut pairs: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
+    for (place, &one) in timers.iter().enumerate() {
+        for &other in &timers[place + 1..] {
+            let of_width = pairs.entry(one.abs_diff(other)).or_default();
+            if schedule[one].choice == schedule[other].choice && of_width.len() < Shrinker::OF_A_WIDTH {
+                of_width.push((one.min(other), one.max(other)));
+            }
+        }
+    }
+    pairs.into_values().flatten().take(Shrinker::CANDIDATES).collect()
 }
 
 /// Groups refusals by servers, kind and reason, in the order of the first of each group.

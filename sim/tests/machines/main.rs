@@ -17,7 +17,7 @@ fn adding<T: StateMachine<Command = (u8, u64), Query = u8> + Default>() -> Storm
 
 /// Returns the first failure among some seeds.
 fn failure<T: StateMachine>(storms: &Storms<T>) -> String {
-    let failed = (0..200).find_map(|seed| storms.clone().survives(seed).err().map(|what| (seed, what)));
+    let failed = (0..200).find_map(|seed| storms.survives(seed).err().map(|what| (seed, what)));
     let (seed, what) = failed.expect("no storm found the fault");
     format!("seed {seed}: {what}")
 }
@@ -35,7 +35,7 @@ fn expect_failure<T: StateMachine>(storms: &Storms<T>, texts: &[&str]) {
 #[track_caller]
 fn expect_survival<T: StateMachine>(storms: &Storms<T>, seeds: u64) {
     for seed in 0..seeds {
-        if let Err(what) = storms.clone().survives(seed) {
+        if let Err(what) = storms.survives(seed) {
             panic!("seed {seed}: {what}");
         }
     }

@@ -12,8 +12,7 @@ use wavetank_sim::{ServerIdx, Start, Subject, View};
 
 /// A planted bug.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum Bug {
+pub(crate) enum Bug {
     /// Every vote is granted.
     VotesForAll,
     /// A write counts as durable as soon as it is handed out.
@@ -40,10 +39,12 @@ pub enum Bug {
     ForgetsOneServer,
     /// A leader sends no entries.
     SendsNoEntries,
+    /// There is no bug.
+    None,
 }
 
 impl Bug {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::VotesForAll,
         Self::CountsUnsyncedWrites,
         Self::ClaimsAllEntries,
@@ -57,12 +58,13 @@ impl Bug {
         Self::RefusesAllVotes,
         Self::ForgetsOneServer,
         Self::SendsNoEntries,
+        Self::None,
     ];
 }
 
 /// Our server with the bug of this number.
 #[derive(Debug)]
-pub struct Planted<const BUG: u8>(Server);
+pub(crate) struct Planted<const BUG: u8>(Server);
 
 impl<const BUG: u8> Planted<BUG> {
     const BUG: Bug = Bug::ALL[BUG as usize];

@@ -89,7 +89,10 @@ pub(super) fn diagnose<T: StateMachine>(
         return diagnosis.not_deterministic(&expected, other);
     }
     if expected.hash == seen.hash {
-        return diagnosis.changed_by_query("the judge");
+        return match probe {
+            Probe::Reply(_) | Probe::Answer(_) => diagnosis.changed_by_query("the judge"),
+            Probe::State => diagnosis.other_state(),
+        };
     }
     if let Some(base) = &life.base {
         let restored = diagnosis.run_again(Some(base), &[]);
@@ -208,6 +211,13 @@ impl<T: StateMachine> Diagnosis<'_, T> {
                 self.life.applied,
             ),
         };
+        Breach::new("deterministic", what)
+    }
+
+    /// Tells that the server whose digest was recorded first had the wrong state.
+    fn other_state(&self) -> Breach {
+        let upto = self.life.applied;
+        let what = format!("another server had another state after i{upto} than the same commands give");
         Breach::new("deterministic", what)
     }
 

@@ -8,8 +8,8 @@ use crate::engine::world::sim_event::SimEvent;
 use crate::observe::observer::Observer;
 use crate::plan::InitialState;
 use crate::plan::server_set::{ServerIdx, ServerSet};
-use crate::schedule::{AskId, Choice, Element, Fit, JobId, MessageId, WorkId};
-use crate::subject::Subject;
+use crate::schedule::{AskId, Choice, Element, Fit, JobId, MessageId, SkipReason, WorkId};
+use crate::subject::{Protocol, Subject, is_ours};
 use wavetank_raft::{DeadlineReason, RpcId, Time};
 
 impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
@@ -32,12 +32,15 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.pending.scheduling.as_mut().map(|it| it.take_elements()).unwrap_or_default()
     }
 
-    /// Returns the running servers whose timers should have fired before now.
+    /// Returns the running servers whose timers should have fired before now. Timers that only maintain the
+    /// state of a server do not count.
     pub(crate) fn overdue(&self) -> ServerSet {
         let now = self.recorder.now;
         let is_late = |idx: &ServerIdx| {
             let deadline = self.server(*idx).map(S::deadline);
-            deadline.is_some_and(|deadline| self.hosts[idx.at()].clock.when(deadline.at) < now)
+            deadline.is_some_and(|deadline| {
+                !maintains(deadline.reason) && self.hosts[idx.at()].clock.when(deadline.at) < now
+            })
         };
         self.awake.iter().filter(is_late).collect()
     }
@@ -52,7 +55,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
             if !go_on(self.observer()) {
                 break;
             }
-            self.skipped += u64::from(!self.play_element(element));
+            if !self.play_element(element) {
+                self.skip(element);
+            }
         }
     }
 
@@ -89,6 +94,27 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
         self.begin_work(idx);
         self.schedule_timer(idx);
+    }
+
+    /// Counts an element that was skipped, and keeps the first one with the reason.
+    fn skip(&mut self, element: &Element) {
+        self.skipped += 1;
+        self.first_skipped.get_or_insert_with(|| {
+            let reason = match &element.choice {
+                Choice::Deliver { message, .. }
+                    if message.call.kind.is_labelled() == is_ours::<<S::Protocol as Protocol>::Request>() =>
+                {
+                    SkipReason::OtherProtocol
+                }
+                _ => SkipReason::NoObject,
+            };
+            (element.clone(), reason)
+        });
+    }
+
+    /// Returns the first element that was skipped, with the reason.
+    pub(crate) fn first_skipped(&self) -> Option<(Element, SkipReason)> {
+        self.first_skipped.clone()
     }
 
     /// True if the run follows a schedule.
@@ -184,6 +210,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         if !self.awake.contains(idx) {
             return false;
         }
+        if self.scheduling().fit() == Fit::Repeating {
+            self.fire_before(idx, timer);
+        }
         let Some(deadline) = self.server(idx).map(S::deadline) else { return false };
         let clock = &self.hosts[idx.at()].clock;
         if clock.reads(self.recorder.now) < deadline.at {
@@ -195,6 +224,17 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
         self.fire(idx);
         true
+    }
+
+    /// Fires a timer that comes before the wanted timer of the server and only maintains its state. The
+    /// schedule may lack it, because the wanted timer fires at another time than in the schedule.
+    fn fire_before(&mut self, idx: ServerIdx, wanted: DeadlineReason) {
+        let Some(deadline) = self.server(idx).map(S::deadline) else { return };
+        if maintains(deadline.reason) && deadline.reason != wanted && deadline.at != Time::NEVER {
+            let at = self.hosts[idx.at()].clock.when(deadline.at);
+            self.advance(at);
+            self.fire(idx);
+        }
     }
 
     fn play_disk(&mut self, idx: ServerIdx, job: JobId) -> bool {
@@ -263,7 +303,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 
     fn fits_similar(&self) -> bool {
-        self.scheduling().fit() == Fit::Similar
+        self.scheduling().fit() != Fit::Exact
     }
 
     fn scheduling(&self) -> &Scheduling<S::Protocol> {
@@ -295,5 +335,20 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         if let Some(scheduling) = &mut self.pending.scheduling {
             scheduling.unmute();
         }
+    }
+}
+
+/// True if a timer with this reason only maintains the state of a server.
+const fn maintains(reason: DeadlineReason) -> bool {
+    match reason {
+        DeadlineReason::Snapshot
+        | DeadlineReason::Lease
+        | DeadlineReason::CommitFlush
+        | DeadlineReason::DiskStall => true,
+        DeadlineReason::Election
+        | DeadlineReason::Ballot
+        | DeadlineReason::Heartbeat
+        | DeadlineReason::Transfer
+        | DeadlineReason::Idle => false,
     }
 }
