@@ -83,7 +83,8 @@ impl<'a> Target<'a> {
             Content::Plan { scenario, plan } => {
                 let scenario = name::find(suite, &scenario).map_err(|error| {
                     CliError::new(format!(
-                        "`{named}` cannot be repeated here: {error}; if a test wrote the file, repeat the run in that test: WAVETANK_CAPSULE={named} cargo test {scenario}"
+                        "`{named}` cannot be repeated here: {error}; if a test wrote the file, repeat the run in \
+                         that test: WAVETANK_CAPSULE={named} cargo test {scenario}"
                     ))
                 })?;
                 Played::Plan(scenario, plan)
