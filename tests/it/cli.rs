@@ -120,10 +120,7 @@ fn bad_input_gets_one_line_and_status_1() {
         ("replay calm:x", "storm:123"),
         ("replay clam:7", "`calm`"),
         ("list --jsn", "--json"),
-        (
-            "view void:7 -o page.html",
-            "void:7 has no step to show; its verdict is: panicked: seed 7",
-        ),
+        ("view void:7 -o page.html", "void:7 has no step to show; its verdict is: panicked: seed 7"),
         ("why calm:7", "calm:7 did not fail"),
         ("why calm:7 --branch", "calm:7 violates no property"),
         ("judge", "FILE"),
