@@ -15,6 +15,7 @@ mod format;
 mod history_page;
 mod inspect;
 mod judge;
+mod judge_args;
 mod list;
 mod merge;
 mod name;

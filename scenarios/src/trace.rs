@@ -45,7 +45,7 @@ pub enum TraceText {
     /// The events that led to one step.
     Causes(Causes),
     /// The data of a page for a browser.
-    Page(Page),
+    Page(Box<Page>),
 }
 
 impl TraceText {

@@ -120,10 +120,7 @@ fn bad_input_gets_one_line_and_status_1() {
         ("replay calm:x", "storm:123"),
         ("replay clam:7", "`calm`"),
         ("list --jsn", "--json"),
-        (
-            "view stillborn:7 -o page.html",
-            "stillborn:7 has no step to show; its verdict is: panicked: seed 7",
-        ),
+        ("view void:7 -o page.html", "void:7 has no step to show; its verdict is: panicked: seed 7"),
         ("why calm:7", "calm:7 did not fail"),
         ("why calm:7 --branch", "calm:7 violates no property"),
         ("judge", "FILE"),
@@ -220,12 +217,12 @@ fn the_shortest_failure_of_each_kind_is_told_and_the_others_are_counted() {
 fn a_report_has_an_index_and_a_page_for_each_kind_of_failure() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("new");
-    let said = wavetank(&format!("sweep lies calm stillborn --seeds 3 --report {}", path.display()));
+    let said = wavetank(&format!("sweep lies calm void --seeds 3 --report {}", path.display()));
     assert!(said.code == 2 && said.err.contains("the report is in "), "{}", said.err);
     let index = fs::read_to_string(path.join("index.html")).expect("the report has an index");
     assert!(index.contains("<h1>Sweep: 2 kinds of failure in 9 runs</h1>"), "{index}");
     assert!(index.contains("<a href=\"1-made_up.html\">Page of the shortest run, lies:0</a>"), "{index}");
-    assert!(index.contains("<p>stillborn:0 has no step to show.</p>"), "{index}");
+    assert!(index.contains("<p>void:0 has no step to show.</p>"), "{index}");
     assert!(index.contains("&gt;&gt;&gt; made_up") || index.contains(">>> made_up (thesis §0)"), "{index}");
     let page = fs::read_to_string(path.join("1-made_up.html")).expect("the kind has a page");
     assert!(page.contains("\"what\":\"two of everything\""));
@@ -379,8 +376,8 @@ const FAKES: &[Scenario] = &[
     fake("blind", "nobody looks", Chapter::Elections, |plan, trace| {
         play("blind", plan, trace, |_| Verdict::Vacuous(vec!["eyes".to_owned()]))
     }),
-    fake("stillborn", "it panics before its first step", Chapter::Elections, |plan, _| {
-        runner::run("stillborn", plan.seed, || -> Fake { panic!("seed {} has no disk", plan.seed) })
+    fake("void", "it panics before its first step", Chapter::Elections, |plan, _| {
+        runner::run("void", plan.seed, || -> Fake { panic!("seed {} has no disk", plan.seed) })
     }),
     fake("fickle", "the clock decides", Chapter::Replication, |plan, mut trace| {
         let since = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("the clock is later than 1970");

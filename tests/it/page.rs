@@ -81,7 +81,7 @@ fn page_of(seed: u64, violation: Option<Violation>) -> String {
         Some(violation) => page.with_causes_of(violation.step),
         None => page,
     };
-    let run = registry::run_plan(scenario, plan, Trace::new(Some(TraceText::Page(page))));
+    let run = registry::run_plan(scenario, plan, Trace::new(Some(TraceText::Page(Box::new(page)))));
     let verdict = violation.map_or(Verdict::Held, Verdict::Violated);
     let report = Report { verdict, ..run.report };
     let named = format!("storm:{seed}");

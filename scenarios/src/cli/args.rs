@@ -1,6 +1,7 @@
 //! The arguments of the command as values. The parser checks all arguments except the names of scenarios.
 
 use super::bounds::ExploreArguments;
+use super::judge_args::JudgeArguments;
 use super::shares::{Jobs, Seeds, Shard};
 use crate::trace::TraceForm;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -8,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use wavetank_sim::JudgeLevel;
-use wavetank_sim::linear::{FailedCas, KeyModel};
 
 const STREAMS_AND_STATUS: &str = "\
 Data goes to stdout; messages and the progress bar go to stderr. The same seed gives the same bytes on stdout.
@@ -243,34 +243,6 @@ pub(crate) struct ShrinkArguments {
     /// Stop after this many seconds and keep the best result so far
     #[arg(long, value_name = "SECS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) time: u64,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct JudgeArguments {
-    /// The history: one JSON object per line, or EDN if the name ends with .edn
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// The type of a key: register, cas-register or kv
-    #[arg(long, value_name = "MODEL", default_value_t = KeyModel::CasRegister)]
-    pub(crate) model: KeyModel,
-    /// The initial value of every key [default: null; kv: the empty string]
-    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
-    pub(crate) initial: Option<String>,
-    /// The meaning of a failed cas: the key had another value (mismatch); the operation was not done
-    /// (not-done); or mismatch without an `error` and not-done with an `error` (by-error)
-    #[arg(long, value_name = "MEANING", default_value_t = FailedCas::ByError)]
-    pub(crate) failed_cas: FailedCas,
-    /// Treat the value of every line as [key, value], the format of Jepsen's independent tests, and
-    /// print the verdict on each key
-    #[arg(long)]
-    pub(crate) independent: bool,
-    /// Stop without a verdict after this many seconds
-    #[arg(long, value_name = "SECS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) budget: u64,
-    /// If the history is not linearizable, write a page for a browser: the operations that cannot be ordered,
-    /// and the longest order that was found
-    #[arg(long, value_name = "FILE.html")]
-    pub(crate) page: Option<PathBuf>,
 }
 
 /// The form in which a run is shown.

@@ -85,7 +85,7 @@ pub(crate) fn page(target: &Target<'_>) -> (Report, Option<String>) {
         Some(step) => page.with_causes_of(step),
         None => page,
     };
-    let (report, data) = target.run_with(Some(TraceText::Page(page)));
+    let (report, data) = target.run_with(Some(TraceText::Page(Box::new(page))));
     // A run that panics before its first step has no data at all.
     let is_empty = data.is_empty() || data.contains("\"rows\":[]");
     let html = (!is_empty).then(|| Page::html(&data, &report, &target.named, &target.replay_command()));

@@ -1,9 +1,9 @@
 //! `wavetank judge`: checks whether a client history is linearizable. The history may come from the
 //! tank or from another system.
 
-use super::args::JudgeArguments;
 use super::exit::Status;
 use super::file::AtomicFile;
+use super::judge_args::JudgeArguments;
 use super::{CliError, Streams, format::many, history_page, write_message};
 use std::fs;
 use std::path::Path;

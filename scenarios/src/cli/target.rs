@@ -81,10 +81,10 @@ impl<'a> Target<'a> {
         let played = match capsule.content.clone() {
             Content::Schedule(schedule) => Played::Schedule(schedule),
             Content::Plan { scenario, plan } => {
-                let scenario = name::find(suite, &scenario).map_err(|_| {
+                let scenario = name::find(suite, &scenario).map_err(|error| {
                     CliError::new(format!(
-                        "`{named}` is a run of `{scenario}`, which is not a scenario of this command; if a test \
-                         wrote the file, repeat the run in that test: WAVETANK_CAPSULE={named} cargo test {scenario}"
+                        "`{named}` cannot be repeated here: {error}; if a test wrote the file, repeat the run in \
+                         that test: WAVETANK_CAPSULE={named} cargo test {scenario}"
                     ))
                 })?;
                 Played::Plan(scenario, plan)
