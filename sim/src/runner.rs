@@ -118,6 +118,7 @@ impl<T: Default> Run<T> {
 
 impl<T> Run<T> {
     /// Returns the run without its trace.
+    #[must_use]
     pub fn without_trace(self) -> Run<()> {
         let Self { report, fault_ids, schedule, refusals, overdue, first_skipped, trace: _ } = self;
         Run { report, fault_ids, schedule, refusals, overdue, first_skipped, trace: () }
@@ -125,6 +126,7 @@ impl<T> Run<T> {
 
     /// Explains why a run of a schedule did not fail: the first element that was skipped, or the end of the
     /// schedule. Returns `None` if the run failed, or if it followed no schedule.
+    #[must_use]
     pub fn without_failure(&self, order: &EventOrder) -> Option<String> {
         let last = order.elements().last()?;
         if !matches!(self.report.verdict, Verdict::Held | Verdict::Vacuous(_)) {

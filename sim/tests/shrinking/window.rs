@@ -26,11 +26,13 @@ fn an_election_that_nobody_wins_is_a_window_with_its_refusals() {
 }
 
 #[test]
-fn a_leader_that_sends_no_entries_is_a_window_without_refusals() {
+fn a_leader_that_sends_no_entries_is_a_window_with_refused_heartbeats() {
     let window = window_of::<12>("n2 leads");
     let is_heartbeat = |choice: &Choice| choice.to_string().contains("heartbeat");
     assert!(window.elements.iter().any(|element| is_heartbeat(&element.choice)), "{window}");
-    assert!(!window.elects && window.to_string().contains("No server refuses anything"), "{window}");
+    let refused: Vec<_> = window.refusals.iter().map(|(_, it)| (it.by.0, it.of.0, it.what)).collect();
+    assert_eq!(refused, [(0, 1, Refused::Append)], "{window}");
+    assert!(!window.elects && window.to_string().contains("n1 does not have the entry t2.i2"), "{window}");
 }
 
 /// Shrinks a calm run with a bug, and plays its window.
