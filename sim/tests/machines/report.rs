@@ -81,8 +81,10 @@ impl StateMachine for Hangs {
     type Reply = ();
 
     fn apply(&mut self, command: (u8, u64)) {
-        while command.1 == 7 {
-            std::hint::spin_loop();
+        if command.1 == 7 {
+            loop {
+                std::hint::spin_loop();
+            }
         }
     }
 

@@ -13,9 +13,12 @@ use wavetank_raft::Data;
 /// Returns the part of the state that a command or a query uses. Two operations with different parts must not
 /// affect each other.
 pub(crate) struct Partition<T: StateMachine> {
-    pub(crate) of_command: Box<dyn Fn(&T::Command) -> u64>,
-    pub(crate) of_query: Box<dyn Fn(&T::Query) -> u64>,
+    pub(crate) of_command: PartOf<T::Command>,
+    pub(crate) of_query: PartOf<T::Query>,
 }
+
+/// A function that names the part.
+type PartOf<V> = Box<dyn Fn(&V) -> u64>;
 
 /// An operation of a client.
 #[derive(Clone, Debug)]

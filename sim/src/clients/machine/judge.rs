@@ -144,7 +144,8 @@ impl<T: StateMachine> Judge<T> {
             self.witness("deterministic");
             let known = self.reference.command(index);
             let differs = known.is_none_or(|known| known.data != *command.data);
-            let other = differs.then(|| known.map_or("another server".to_owned(), |it| it.by.to_string()));
+            let other =
+                differs.then(|| known.map_or_else(|| "another server".to_owned(), |it| it.by.to_string()));
             self.expect("same_commands", other.is_none(), || {
                 let own = describe::<T>(command.data).unwrap_or_default();
                 let other = other.unwrap_or_default();
@@ -156,7 +157,7 @@ impl<T: StateMachine> Judge<T> {
         }
         if !self.reference.agrees(index, reply) {
             self.diagnose(life, Probe::Reply(index), &Seen::reply::<T>(reply));
-        } else if index % self.settings.digest_every == 0 {
+        } else if index.is_multiple_of(self.settings.digest_every) {
             let digest = self.often(machine);
             self.compare(life, digest);
         }
@@ -203,7 +204,7 @@ impl<T: StateMachine> Judge<T> {
             let is_current = life.applied == self.reference.position();
             is_current.then(|| self.reference.machine().digest().hash())
         });
-        self.digests.entry(life.applied).or_insert(known.unwrap_or(hash));
+        self.digests.entry(life.applied).or_insert_with(|| known.unwrap_or(hash));
         if known.is_some_and(|known| known != hash) {
             self.diagnose(life, Probe::State, &Seen { hash, text: String::new() });
         }
@@ -216,7 +217,7 @@ impl<T: StateMachine> Judge<T> {
                 let command = self.reference.command(life.applied).and_then(|it| describe::<T>(&it.data));
                 let after = command.map(|it| format!(", {it}")).unwrap_or_default();
                 let what = format!("{} after i{}{after}: {what}", life.idx, life.applied);
-                self.breach.get_or_insert(Breach::new(name, what));
+                self.breach.get_or_insert_with(|| Breach::new(name, what));
             }
         }
     }
