@@ -73,63 +73,7 @@ fn help_is_an_answer_that_opens_with_two_examples() {
 
 #[test]
 fn bad_input_gets_one_line_and_status_1() {
-    for (words, hint) in [
-        ("", "subcommand"),
-        ("swep", "sweep"),
-        ("run", "SCENARIO"),
-        ("run clam", "the nearest name is `calm`"),
-        ("run calm --seed x", "--seed"),
-        ("explore --nodes 0", "1 to 5 servers"),
-        ("explore --nodes 300", "300 is not in 0..=255"),
-        ("explore --nodes 2 --nodes 3", "multiple times"),
-        ("explore --nodes 4 --spares 2 --changes 2", "not 6 servers"),
-        ("explore --spares 1", "at least one membership change"),
-        ("explore --terms 0", "no election can begin"),
-        ("explore --terms 17", "at most 16"),
-        ("explore --terms 99999999999999999999", "--terms"),
-        ("explore --beats 9", "at most 8"),
-        ("explore --window 0", "at least 1"),
-        ("explore --window 9", "at most 8"),
-        ("explore --symmetry maybe", "on"),
-        ("explore --disks never", "hang"),
-        ("explore --judge all", "outcomes"),
-        ("explore --depth 0", "--depth"),
-        ("explore --memory 0", "--memory"),
-        ("explore --time 0", "--time"),
-        ("explore --jobs 0", "1 to 256"),
-        ("explore --output /no/such/directory/f.json", "/no/such/directory/f.json"),
-        ("explore storm", "storm"),
-        ("run calm --trace lots", "story"),
-        ("sweep calm slep", "the nearest name is `sleeps`"),
-        ("sweep --seeds 9..3", "3..9"),
-        ("sweep --seeds x", "A..B or N"),
-        ("sweep --seeds 0", "no seed"),
-        ("sweep --jobs 0", "1 to 256"),
-        ("sweep --jobs 100000", "1 to 256"),
-        ("sweep --shard 3/2", "K from 1 to N"),
-        ("sweep --time 0", "--time"),
-        ("sweep --judges none", "outcomes"),
-        ("sweep --until-covered 0", "--until-covered"),
-        ("sweep calm --seeds 1 --shard 2/2", "nothing to run"),
-        ("sweep calm --out /no/such/directory/f.jsonl", "/no/such/directory/f.jsonl"),
-        ("sweep calm --out /", "directory"),
-        ("sweep calm --resume", "--out"),
-        ("merge", "FILE.jsonl"),
-        ("sweep calm --report /dev/null/report", "cannot write the report `/dev/null/report`"),
-        ("replay calm", "storm:123"),
-        ("replay calm:x", "storm:123"),
-        ("replay clam:7", "`calm`"),
-        ("list --jsn", "--json"),
-        ("view void:7 -o page.html", "void:7 has no step to show; its verdict is: panicked: seed 7"),
-        ("why calm:7", "calm:7 did not fail"),
-        ("why calm:7 --branch", "calm:7 violates no property"),
-        ("judge", "FILE"),
-        ("judge /no/such/file", "/no/such/file"),
-        ("judge / --model kv", "directory"),
-        ("judge x --model list", "cas-register"),
-        ("judge x --budget 0", "--budget"),
-        ("judge x --failed-cas never", "by-error, mismatch or not-done"),
-    ] {
+    for &(words, hint) in BAD_INPUT {
         let said = wavetank(words);
         assert_eq!((said.code, said.out.as_str()), (1, ""), "{words}");
         assert_eq!(said.err.lines().count(), 1, "{words}: {}", said.err);
@@ -305,7 +249,7 @@ fn a_reader_that_goes_away_changes_no_verdict() {
 #[test]
 fn the_list_names_everything() {
     let text = wavetank("list").out;
-    assert!(text.contains("  calm    nothing happens\n"), "{text}");
+    assert!(text.contains("  calm       nothing happens\n"), "{text}");
     let listed: Vec<BTreeMap<String, String>> =
         serde_json::from_str(&wavetank("list --json").out).expect("the output is JSON");
     assert_eq!(listed.len(), FAKES.len());
@@ -359,6 +303,65 @@ impl Write for Failing {
         Err(self.0.into())
     }
 }
+
+/// Command lines that are wrong, and a word of the error.
+const BAD_INPUT: &[(&str, &str)] = &[
+    ("", "subcommand"),
+    ("swep", "sweep"),
+    ("run", "SCENARIO"),
+    ("run clam", "the nearest name is `calm`"),
+    ("run calm --seed x", "--seed"),
+    ("explore --nodes 0", "1 to 5 servers"),
+    ("explore --nodes 300", "300 is not in 0..=255"),
+    ("explore --nodes 2 --nodes 3", "multiple times"),
+    ("explore --nodes 4 --spares 2 --changes 2", "not 6 servers"),
+    ("explore --spares 1", "at least one membership change"),
+    ("explore --terms 0", "no election can begin"),
+    ("explore --terms 17", "at most 16"),
+    ("explore --terms 99999999999999999999", "--terms"),
+    ("explore --beats 9", "at most 8"),
+    ("explore --window 0", "at least 1"),
+    ("explore --window 9", "at most 8"),
+    ("explore --symmetry maybe", "on"),
+    ("explore --disks never", "hang"),
+    ("explore --judge all", "outcomes"),
+    ("explore --depth 0", "--depth"),
+    ("explore --memory 0", "--memory"),
+    ("explore --time 0", "--time"),
+    ("explore --jobs 0", "1 to 256"),
+    ("explore --output /no/such/directory/f.json", "/no/such/directory/f.json"),
+    ("explore storm", "storm"),
+    ("run calm --trace lots", "story"),
+    ("sweep calm slep", "the nearest name is `sleeps`"),
+    ("sweep --seeds 9..3", "3..9"),
+    ("sweep --seeds x", "A..B or N"),
+    ("sweep --seeds 0", "no seed"),
+    ("sweep --jobs 0", "1 to 256"),
+    ("sweep --jobs 100000", "1 to 256"),
+    ("sweep --shard 3/2", "K from 1 to N"),
+    ("sweep --time 0", "--time"),
+    ("sweep --judges none", "outcomes"),
+    ("sweep --until-covered 0", "--until-covered"),
+    ("sweep calm --seeds 1 --shard 2/2", "nothing to run"),
+    ("sweep calm --out /no/such/directory/f.jsonl", "/no/such/directory/f.jsonl"),
+    ("sweep calm --out /", "directory"),
+    ("sweep calm --resume", "--out"),
+    ("merge", "FILE.jsonl"),
+    ("sweep calm --report /dev/null/report", "cannot write the report `/dev/null/report`"),
+    ("replay calm", "storm:123"),
+    ("replay calm:x", "storm:123"),
+    ("replay clam:7", "`calm`"),
+    ("list --jsn", "--json"),
+    ("view void:7 -o page.html", "void:7 has no step to show; its verdict is: panicked: seed 7"),
+    ("why calm:7", "calm:7 did not fail"),
+    ("why calm:7 --branch", "calm:7 violates no property"),
+    ("judge", "FILE"),
+    ("judge /no/such/file", "/no/such/file"),
+    ("judge / --model kv", "directory"),
+    ("judge x --model list", "cas-register"),
+    ("judge x --budget 0", "--budget"),
+    ("judge x --failed-cas never", "by-error, mismatch or not-done"),
+];
 
 const FAKES: &[Scenario] = &[
     fake("calm", "nothing happens", Chapter::Elections, |plan, trace| {

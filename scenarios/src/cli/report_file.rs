@@ -13,7 +13,7 @@ use super::pool::Work;
 use super::shares::{Seeds, Shard};
 use super::target::Target;
 use super::totals::Totals;
-use crate::registry::{Chapter, Suite};
+use crate::registry::{Chapter, Scenario, Suite};
 use crate::trace::TraceForm;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -63,19 +63,21 @@ pub(crate) struct Row {
     pub(crate) seeds: u64,
 }
 
+impl Row {
+    fn of(scenario: &Scenario, seeds: Seeds) -> Self {
+        let first = seeds.nth(0).expect("a row has at least one seed");
+        Self { scenario: scenario.name.to_owned(), first, seeds: seeds.count() }
+    }
+}
+
 impl Header {
     /// Returns the header of a sweep.
     pub(crate) fn of(work: &Work<'_>, keep: Keep) -> Self {
-        let row = |&(scenario, seeds): &(&crate::registry::Scenario, Seeds)| Row {
-            scenario: scenario.name.to_owned(),
-            first: seeds.nth(0).expect("a row has at least one seed"),
-            seeds: seeds.count(),
-        };
         Self {
             build: BUILD.to_owned(),
             probe: probe(work.suite),
             subject: work.suite.subject.to_owned(),
-            rows: work.rows.iter().map(row).collect(),
+            rows: work.rows.iter().map(|&(scenario, seeds)| Row::of(scenario, seeds)).collect(),
             judges: work.judges,
             keep,
             shard: work.shard,
@@ -106,7 +108,7 @@ impl Header {
 /// Returns a digest of ten runs: the first seeds of the last storm, or of the last scenario.
 pub(crate) fn probe(suite: &Suite) -> String {
     let storms = suite.scenarios.iter().rev().find(|scenario| scenario.chapter == Chapter::Storms);
-    let Some(scenario) = storms.or(suite.scenarios.last()) else { return String::new() };
+    let Some(scenario) = storms.or_else(|| suite.scenarios.last()) else { return String::new() };
     let digests = (0..10).map(|seed| Target::of(suite, scenario, seed).run(TraceForm::None).0.digest);
     format!("{:016x}", digests.fold(0_u64, |all, digest| all.rotate_left(7) ^ digest))
 }
@@ -151,7 +153,7 @@ pub(crate) fn read(suite: &Suite, path: &Path) -> Result<Content, CliError> {
         })?;
         match (line, &mut state) {
             (Line::Header(header), None) => {
-                state = Some(Content::new(suite, header).map_err(|what| bad(&what))?)
+                state = Some(Content::new(suite, header).map_err(|what| bad(&what))?);
             }
             (Line::Run(_), Some(_)) => runs += 1,
             (Line::Part(mut part), Some(content)) => {
