@@ -10,6 +10,7 @@ use wavetank_sim::{Plan, Verdict};
 const PRINTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shrinking/printed.rs");
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the variable of insta, which blesses the printed tests")]
 fn every_element_is_needed_and_the_printed_tests_are_those_that_compile() {
     let mut text = "//! The tests that `minimal.rs` prints.\n".to_owned();
     text += &printed::<0>();

@@ -167,7 +167,7 @@ impl<const BUG: u8> Subject for Planted<BUG> {
             }
             Bug::CommitsAtOnce => view.commit = view.last.map(|LogId { index, .. }| index),
             Bug::AllLead if view.term.is_some_and(|term| term.0 % 2 == 1) => {
-                view.role = Some(RoleName::Leader)
+                view.role = Some(RoleName::Leader);
             }
             _ => {}
         }
