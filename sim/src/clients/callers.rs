@@ -75,7 +75,6 @@ pub(crate) enum UnknownWrite {
     /// The client sends the write again. The state machine must recognize the repetition.
     Repeat,
     /// The client gives up.
-    #[cfg_attr(not(feature = "machine"), expect(dead_code, reason = "only typed clients give up"))]
     GiveUp,
 }
 
