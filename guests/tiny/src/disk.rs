@@ -47,6 +47,6 @@ impl Tiny {
     /// The last index up to which the log is durable.
     pub(crate) fn durable_index(&self) -> Index {
         let first = self.disk.waiting.iter().map(|(_, first)| *first).min();
-        first.map_or(self.last().index, Index::back)
+        first.map_or_else(|| self.last().index, Index::back)
     }
 }
