@@ -118,7 +118,7 @@ impl Reader {
     fn expect(&self, text: &str) {
         for line in text.lines() {
             assert!(
-                self.said.lines().any(|said| said.trim_start().starts_with(line.trim_start())),
+                self.said.lines().any(|said| said.contains(line.trim())),
                 "no line `{line}` in\n{}",
                 self.said
             );
