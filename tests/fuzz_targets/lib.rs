@@ -9,8 +9,3 @@ pub mod history;
 pub mod step;
 pub mod storm;
 pub mod wire;
-
-/// The code of the README, which must compile.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

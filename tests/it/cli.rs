@@ -249,7 +249,7 @@ fn a_reader_that_goes_away_changes_no_verdict() {
 #[test]
 fn the_list_names_everything() {
     let text = wavetank("list").out;
-    assert!(text.contains("  calm       nothing happens\n"), "{text}");
+    assert!(text.contains("  calm    nothing happens\n"), "{text}");
     let listed: Vec<BTreeMap<String, String>> =
         serde_json::from_str(&wavetank("list --json").out).expect("the output is JSON");
     assert_eq!(listed.len(), FAKES.len());

@@ -1,6 +1,6 @@
 //! The clients and the judge of a state machine with typed commands.
 //!
-//! The state machine is its own specification. [`Judge`] applies the log to a state machine of its own, the
+//! The state machine is its own specification. A judge applies the log to a state machine of its own, the
 //! reference. The replies and the reads of every server must agree with the reference. If they do not, the
 //! judge runs parts of the log again, and so finds out which promise of [`StateMachine`] is broken.
 
