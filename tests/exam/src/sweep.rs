@@ -78,7 +78,9 @@ impl Sweep {
         let lines = fs::read_to_string(&file)
             .map_err(|error| format!("cannot read the reports of the seeds from {from} on: {error}"))?;
         for line in lines.lines() {
-            let report: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
+            let line: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
+            // The other lines are the header, the totals and the end.
+            let Some(report) = line.get("run") else { continue };
             range.seeds += 1;
             range.steps += report["events"].as_u64().unwrap_or_default();
             if let Some((judge, message)) = failure(&report["verdict"]) {
@@ -91,7 +93,9 @@ impl Sweep {
     }
 
     fn spawn(&self, from: u64, many: u64, file: &Path) -> Result<Child, String> {
+        // A command that was killed leaves a partial file.
         let _ = fs::remove_file(file);
+        let _ = fs::remove_file(file.with_extension("jsonl.partial"));
         let mut command = Command::new(&self.command);
         command.args(["sweep", &self.scenario, "--json", "--seeds", &format!("{from}..{}", from + many)]);
         command.args(["--until-failed", "--judges", self.judges]);
