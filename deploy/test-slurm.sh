@@ -10,7 +10,7 @@ if ! command -v sbatch >/dev/null || ! command -v munged >/dev/null || [ "$(id -
 fi
 
 wavetank=$(realpath "${1:-target/release/wavetank}")
-seeds=${2:-0..4000}
+seeds=${2:-0..12000}
 script=$PWD/deploy/slurm.sh
 folder=$(mktemp -d)
 host=$(hostname -s)

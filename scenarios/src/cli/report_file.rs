@@ -232,7 +232,11 @@ impl ReportFile {
     ) -> Result<Begun, CliError> {
         let partial = partial(&path).ok_or_else(|| cannot_write(&path, &"the path has no file name"))?;
         if resume && partial.exists() {
-            return Self::go_on(path, partial, header, suite);
+            if has_header(&partial) {
+                return Self::go_on(path, partial, header, suite);
+            }
+            // The sweep was killed before its first line.
+            fs::remove_file(&partial).map_err(|error| cannot_write(&partial, &error))?;
         }
         if resume && path.exists() {
             let content = read_same(suite, &path, &header)?;
@@ -267,6 +271,7 @@ impl ReportFile {
     fn begun(mut self, totals: Totals) -> Result<Begun, CliError> {
         let header = self.header.clone();
         self.line(&Line::<_, (), ()>::Header(header))?;
+        self.writer.flush().map_err(|error| cannot_write(&self.path, &error))?;
         Ok(Begun::Open(Box::new(self), totals))
     }
 
@@ -337,6 +342,13 @@ fn read_same(suite: &Suite, path: &Path, header: &Header) -> Result<Content, Cli
 
 fn cannot_write(path: &Path, error: &dyn std::fmt::Display) -> CliError {
     CliError::new(format!("cannot write `{}`: {error}", path.display()))
+}
+
+/// True if the first line of a file is whole.
+fn has_header(path: &Path) -> bool {
+    let mut line = Vec::new();
+    let read = File::open(path).and_then(|file| BufReader::new(file).read_until(b'\n', &mut line));
+    read.is_ok() && line.last() == Some(&b'\n')
 }
 
 /// Returns the path of the file while the sweep runs; `None` if the path has no file name.
