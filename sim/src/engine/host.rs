@@ -19,7 +19,7 @@ use std::sync::Arc;
 use wavetank_raft::execute::Machine;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{
-    Batch, Boot, Config, Data, Entropy, Entry, NodeId, RequestId, Settings, SnapshotMeta, Span, Time,
+    Batch, Boot, Config, Data, Entropy, Entry, Index, NodeId, RequestId, Settings, SnapshotMeta, Span, Time,
 };
 
 /// The host of one server.
@@ -34,6 +34,9 @@ pub(crate) struct Host<F: TankFsm, S: Subject> {
     pub(crate) incarnation: u32,
     /// True if the server has stopped itself since its last start.
     pub(crate) halted: bool,
+    /// The index of the committed configuration without this server, if the server stopped itself under such a
+    /// configuration.
+    pub(crate) removed_at: Option<Index>,
     /// The process; `None` while the server is down.
     pub(crate) process: Option<Process<F, S>>,
     /// The durations of the state machine's work.
@@ -139,6 +142,7 @@ impl<F: TankFsm, S: Subject> Host<F, S> {
             clock: Clock::of(plan.seed, idx, &plan.clocks),
             incarnation: 0,
             halted: false,
+            removed_at: None,
             process: None,
             times: MachineTimes {
                 plan: plan.machines.clone(),
@@ -171,6 +175,7 @@ impl<F: TankFsm, S: Subject> Host<F, S> {
         assert!(self.process.is_none(), "{} already runs", self.idx);
         self.incarnation += 1;
         self.halted = false;
+        self.removed_at = None;
         let found = self.disk.recover(self.settings.cache_limits())?;
         let key = (u64::from(self.idx.0), u64::from(self.incarnation));
         let boot = Boot {

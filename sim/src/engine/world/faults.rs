@@ -389,8 +389,13 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
 
     /// Handles a server that has stopped itself.
     pub(super) fn halt(&mut self, idx: ServerIdx) {
+        let removed_at = self.configuration(idx).and_then(|(index, members)| {
+            let is_removed = members.server(idx.node()).is_none() && Some(index) <= self.view_of(idx).commit;
+            is_removed.then_some(index)
+        });
         if let Some(mut process) = self.stop(idx) {
             self.hosts[idx.at()].halted = true;
+            self.hosts[idx.at()].removed_at = removed_at;
             self.crash_disk(idx, &mut process);
             self.recorder.on_observation(ObservationKind::Halted(idx));
             self.trace("halt", idx);

@@ -46,9 +46,27 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 
     pub(super) fn on_restart(&mut self, idx: ServerIdx) {
-        if !self.broken.contains(idx) {
-            self.restart(idx);
+        if self.broken.contains(idx) {
+            return;
         }
+        if let (true, Some(after)) = (self.stays_removed(idx), self.plan.supervised) {
+            self.pending.put(self.recorder.now + after, SimEvent::Restart(idx));
+            return;
+        }
+        self.restart(idx);
+    }
+
+    /// True if a server stopped after its removal was committed, and no running server knows a later
+    /// configuration that names it. After the end of the faults, the supervisor leaves such a server down: a
+    /// removed server that is started again and again may have forgotten that its removal is committed. It then
+    /// wins each election before a member with a slow clock campaigns, and stops again.
+    fn stays_removed(&self, idx: ServerIdx) -> bool {
+        let names = |index, server| {
+            let later = self.configuration(server).filter(|(later, _)| index < *later);
+            later.is_some_and(|(_, members)| members.server(idx.node()).is_some())
+        };
+        let removed_at = self.hosts[idx.at()].removed_at.filter(|_| self.is_healed);
+        removed_at.is_some_and(|index| !self.all().iter().any(|server| names(index, server)))
     }
 
     fn do_act(&mut self, act: Act) {
