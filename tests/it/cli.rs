@@ -25,6 +25,8 @@ fn success_is_status_0_and_each_kind_of_failure_has_its_own() {
         ("run blind", 5),
         ("replay calm:7", 0),
         ("replay lies:7", 2),
+        ("why lies", 2),
+        ("why calm --step 1", 0),
         ("sweep calm --seeds 4", 0),
         ("sweep calm lies --seeds 4", 2),
         ("sweep calm sleeps --seeds 4", 3),
@@ -99,6 +101,28 @@ fn a_failed_run_says_how_to_repeat_it() {
     assert!(said.out.contains("made_up (thesis §0) at 1.000 ms, step 9: two of everything"), "{}", said.out);
     assert!(said.out.ends_with("replay   cargo run --release -- replay lies:7\n"), "{}", said.out);
     assert!(wavetank("run breaks --seed 7").out.contains("panicked: seed 7 is odd (tests/it/cli.rs:"));
+}
+
+#[test]
+fn a_scenario_without_a_seed_is_the_run_of_seed_0() {
+    for words in ["replay calm", "why lies", "diff calm calm:0"] {
+        let seeded = words.replacen(" calm", " calm:0", 1).replacen(" lies", " lies:0", 1);
+        let (bare, seeded) = (wavetank(words), wavetank(&seeded));
+        assert_eq!((bare.code, bare.out), (seeded.code, seeded.out), "{words}: {}", bare.err);
+    }
+    let page = scratch("bare.html");
+    let said = wavetank(&format!("view calm -o {}", page.display()));
+    assert!(said.code == 0 && said.err.starts_with("calm:0 is in "), "{}", said.err);
+    fs::remove_file(page).expect("the page is written");
+}
+
+/// The file is in the current directory, because a name with a slash is always that of a file.
+#[test]
+fn a_file_wins_over_a_scenario_of_the_same_name() {
+    fs::write("fickle", "no capsule").expect("the current directory can be written");
+    let said = wavetank("replay fickle");
+    fs::remove_file("fickle").expect("the file exists");
+    assert!(said.code == 1 && said.err.contains("`fickle` is not a readable capsule"), "{}", said.err);
 }
 
 #[test]
@@ -348,7 +372,7 @@ const BAD_INPUT: &[(&str, &str)] = &[
     ("sweep calm --resume", "--out"),
     ("merge", "FILE.jsonl"),
     ("sweep calm --report /dev/null/report", "cannot write the report `/dev/null/report`"),
-    ("replay calm", "storm:123"),
+    ("replay clam", "there is no file `clam`, and there is no scenario `clam`; the nearest name is `calm`"),
     ("replay calm:x", "storm:123"),
     ("replay clam:7", "`calm`"),
     ("list --jsn", "--json"),
