@@ -16,6 +16,9 @@ Data goes to stdout; messages and the progress bar go to stderr. The same seed g
 Exit status: 0 all held, 1 usage or I/O, 2 safety, 3 liveness, 4 panic, 5 vacuous or undecided.
 If there are several runs, the worst status counts: 2, then 4, 3, 5.";
 
+/// The default number of events with which a sweep shrinks a kind of failure. It takes about a second.
+const SHRINK: u64 = 1_000_000;
+
 /// Runs a Raft cluster inside a deterministic simulator
 #[derive(Parser, Debug)]
 #[command(
@@ -295,6 +298,9 @@ pub(crate) struct SweepArguments {
     /// Go on after the last run in the file of --out, if an earlier sweep of the same runs was interrupted
     #[arg(long, requires = "out")]
     pub(crate) resume: bool,
+    /// Shrink the shortest run of each kind of failure with tries of this many events together; 0 shrinks nothing
+    #[arg(long, value_name = "EVENTS", default_value_t = SHRINK)]
+    pub(crate) shrink: u64,
     /// Print the table as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -315,6 +321,9 @@ pub(crate) struct MergeArguments {
     /// The files that `sweep --shard K/N --out FILE` wrote: one for each shard
     #[arg(value_name = "FILE.jsonl", required = true)]
     pub(crate) files: Vec<PathBuf>,
+    /// Shrink the shortest run of each kind of failure with tries of this many events together; 0 shrinks nothing
+    #[arg(long, value_name = "EVENTS", default_value_t = SHRINK)]
+    pub(crate) shrink: u64,
     /// Print the table as JSON
     #[arg(long)]
     pub(crate) json: bool,
