@@ -5,6 +5,7 @@ mod capsules;
 mod cases;
 mod cli;
 mod clocks;
+mod completions;
 mod corpus;
 mod coverage;
 mod digests;

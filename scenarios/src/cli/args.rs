@@ -5,6 +5,7 @@ use super::judge_args::JudgeArguments;
 use super::shares::{Jobs, Seeds, Shard};
 use crate::trace::TraceForm;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -214,6 +215,18 @@ Exit status: 0 if the runs were compared, with or without a difference; 1 if a r
         /// go on with other random numbers
         #[arg(long, conflicts_with = "step")]
         branch: bool,
+    },
+    /// Print a script with which a shell completes the arguments of this command
+    #[command(
+        before_help = "Examples:
+  cargo run --release -- completions bash > completions.bash
+  cargo run --release -- completions fish > completions.fish",
+        after_help = "The script completes the installed command. bash reads it with `source`, fish from the folder
+~/.config/fish/completions, and zsh as the file `_NAME` from a folder of its variable fpath."
+    )]
+    Completions {
+        /// The shell
+        shell: Shell,
     },
     /// Write a run as a page for a browser
     #[command(before_help = "Examples:
