@@ -96,6 +96,22 @@ fn a_sweep_tells_a_failure_with_its_shrunk_schedule() {
     assert!(interrupted.contains("\n  shrunk ") && !interrupted.contains("needed"), "{interrupted}");
 }
 
+/// The guest leads wrongly in its third term, which most storms reach. Only futures until soon after the failure count,
+/// so the failure is not decided from the first step on.
+#[test]
+fn a_branch_is_decided_between_the_first_step_and_the_violation() {
+    let replay = |seed: u64| run(&BOASTER, &["replay", &format!("storm:{seed}"), "--trace", "none"]);
+    let seed = (0..40).find(|&seed| replay(seed).code == 2).expect("a storm fails");
+    let said = run(&BOASTER, &["why", &format!("storm:{seed}"), "--branch"]);
+    assert_eq!(said.code, 2, "{}", said.err);
+    let number_after = |text: &str| -> Option<u64> {
+        let rest = said.out.split_once(text)?.1;
+        rest.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+    };
+    let (decided, violation) = (number_after("\ndecided  after step "), number_after(" ms, step "));
+    assert!(Some(100) < decided && decided < violation, "{}", said.out);
+}
+
 /// Our server under another name, with a document that excludes a check. With `LEADS`, it says in odd terms that
 /// it leads.
 struct Guest<const LEADS: bool>(Server);

@@ -1,7 +1,6 @@
 //! `wavetank why --branch`: finds the first step of a run after which the failure can no longer be avoided.
 
 use super::exit::Status;
-use super::format::many;
 use super::target::{Played, Target};
 use super::{CliError, Streams};
 use crate::trace::{Trace, TraceForm};
@@ -50,8 +49,7 @@ pub(crate) fn branch(target: &Target<'_>, streams: &mut Streams<'_>) -> Result<S
     };
     writeln!(
         streams.out,
-        "of {} after each step, these violate {} by {}.{:03} ms:\n",
-        many(FUTURES, "future"),
+        "futures after a step that violate {} by {}.{:03} ms, of {FUTURES} or {FUTURES_MORE}:\n",
         violation.check,
         latest.0 / 1_000,
         latest.0 % 1_000,
@@ -108,7 +106,11 @@ fn conclude(
     step_log: &StepLog,
     streams: &mut Streams<'_>,
 ) -> Result<(), CliError> {
-    let decided = step_log.records().iter().find(|record| last_open.is_none_or(|last| last < record.step));
+    if last_open.is_none() {
+        writeln!(streams.out, "\ndecided  from the first step on: every future of the run fails")?;
+        return Ok(());
+    }
+    let decided = step_log.records().iter().find(|record| last_open < Some(record.step));
     let Some(record) = decided.filter(|record| record.step < violation.step) else {
         writeln!(
             streams.out,
