@@ -8,6 +8,7 @@ mod clocks;
 mod completions;
 mod corpus;
 mod coverage;
+mod deploy;
 mod digests;
 mod docs;
 mod durable;
