@@ -61,13 +61,13 @@ def write_reports(folder, header, part, shards):
 
 
 def merge(wavetank, files, out):
-    """Merges the reports. Returns the seconds, and the memory in MiB."""
+    """Merges the reports. Returns the seconds, the seconds of processor time, and the memory in MiB."""
     begun = time.monotonic()
     with open(out, "w") as stdout:
         process = subprocess.Popen([wavetank, "merge", "--json", *files], stdout=stdout)
         _, status, usage = os.wait4(process.pid, 0)
     assert status == 0, status
-    return time.monotonic() - begun, usage.ru_maxrss / 1024
+    return time.monotonic() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def main():
@@ -78,10 +78,10 @@ def main():
         files = write_reports(folder, *sample(wavetank, folder), shards)
         size = sum(file.stat().st_size for file in files)
         print(f"{shards} reports, {size // shards} bytes each, {size / 2**20:.1f} MiB together")
-        seconds, memory = merge(wavetank, files, folder / "merged.json")
+        seconds, busy, memory = merge(wavetank, files, folder / "merged.json")
         seeds = json.loads((folder / "merged.json").read_text())["rows"][0]["seeds"]
         assert seeds == SEEDS * shards, seeds
-        print(f"merged {seeds} seeds in {seconds:.2f} s, with at most {memory:.1f} MiB")
+        print(f"merged {seeds} seeds in {seconds:.2f} s ({busy:.2f} s of processor time), with at most {memory:.1f} MiB")
 
 
 main()
