@@ -49,6 +49,9 @@ fn a_capsule_names_its_subject_and_the_command_of_another_subject_refuses_it() {
         assert_eq!(said.code, 0, "{}{}", said.out, said.err);
         let said = run(suite, &["replay", file, "--trace", "none"]);
         assert!(said.out.ends_with("capsule  the same steps, digest and verdict\n"), "{}", said.out);
+        let said = run(suite, &["replay", file, "--trace", "json"]);
+        let is_json = said.out.lines().all(|line| line.starts_with('{'));
+        assert!(is_json && said.err.starts_with("capsule  the same steps"), "{}", said.err);
     }
     let said = run(&our_suite, &["replay", &guests]);
     let refusal = format!("error: `{guests}` is a run of guest, but this command runs wavetank\n");
