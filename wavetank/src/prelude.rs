@@ -1,6 +1,6 @@
 //! The names that most services and the tests of these services need: `use wavetank::prelude::*;`.
 
-pub use wavetank_machine::{Replicated, StateMachine, decode, encode};
+pub use wavetank_machine::{Replicated, StateMachine};
 pub use wavetank_node::prelude::*;
 #[cfg(feature = "storms")]
 pub use wavetank_sim::harness::storms::Storms;
