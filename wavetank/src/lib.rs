@@ -47,4 +47,6 @@ pub use wavetank_raft::{
 };
 #[cfg(feature = "storms")]
 pub use wavetank_sim::harness::storms::{Storms, storms};
-pub use wavetank_sim::{Plan, Storm, run_storms};
+#[cfg(feature = "storms")]
+pub use wavetank_sim::harness::story::{PendingCommand, Story};
+pub use wavetank_sim::{Plan, ServerIdx, Storm, run_storms};
