@@ -192,6 +192,10 @@ pub struct ClientPlan {
     /// simplifies their commands and queries.
     #[serde(default)]
     pub replaced: Vec<ReplacedOperation>,
+    /// The only command that the clients send, encoded. `None`: the clients draw their commands. Only the clients
+    /// of a typed state machine use this command: a shrink tries whether one command is enough.
+    #[serde(default)]
+    pub command: Option<Vec<u8>>,
 }
 
 /// A command or a query that a client sends in place of the drawn one.
@@ -375,6 +379,7 @@ impl ClientPlan {
             gather: None,
             extended: None,
             replaced: Vec::new(),
+            command: None,
         }
     }
 }

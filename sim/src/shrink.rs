@@ -358,7 +358,7 @@ impl Shrinker<'_, '_> {
     }
 }
 
-fn size(plan: &Plan, tried: &Run<()>) -> Size {
+pub(crate) fn size(plan: &Plan, tried: &Run<()>) -> Size {
     // Messages that are lost at a cut link are not counted: they follow from the cut. Stalls and failed
     // writes of disks have no id, so they are counted here.
     let disks = ["stall", "write_failure"].iter().filter_map(|&family| tried.report.faults.get(family));

@@ -135,6 +135,7 @@ fn clients(d: &mut Decisions<'_>) -> ClientPlan {
         loss: None,
         gather: d.one_of(&[None, Some(Span::ms(5))]),
         replaced: Vec::new(),
+        command: None,
         extended: d.one_of(&[None, Some(Ratio::new(1, 4))]),
     }
 }

@@ -34,9 +34,16 @@ fn the_printed_source_compiles() {
     assert_eq!(pasted, include_str!("printed_plan.in"));
     assert_eq!(read(&shrink::source(&plan)), plan);
     let text = shrink::source(&plan);
-    for part in
-        ["late_read", "machines.stall", "heal.lone", "Scheduled", "Reactive", "OnWay", "reads", "replaced"]
-    {
+    for part in [
+        "late_read",
+        "machines.stall",
+        "heal.lone",
+        "Scheduled",
+        "Reactive",
+        "OnWay",
+        "reads",
+        "clients.command",
+    ] {
         assert!(text.contains(part), "{part}");
     }
 }

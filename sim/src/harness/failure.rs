@@ -9,7 +9,7 @@ use crate::observe::step_log::StepLog;
 use crate::observe::trace::{Story, TextTrace, last_of_lines};
 use crate::plan::Plan;
 use crate::runner::Run;
-use crate::shrink::{self, Failure};
+use crate::shrink::{self, Failure, Size};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, thread};
@@ -56,7 +56,10 @@ pub(super) fn report_failure(trial: &dyn RunnableStorm, seed: u64, first: &Repor
     }
     print("The run repeats. It is being shrunk now.");
     match shrinking::shrink(trial, seed, failure) {
-        Ok(smallest) => panic!("{}", kept(trial, seed, &smallest)),
+        Ok(smallest) => {
+            let before = shrink::size(trial.plan(), &again);
+            panic!("{}", kept(trial, seed, before, &smallest))
+        }
         Err(other) => panic!("{}", not_deterministic(seed, &format!("{verdict}\nand then\n{other}"))),
     }
 }
@@ -84,15 +87,15 @@ fn not_deterministic(seed: u64, results: &str) -> String {
 }
 
 /// Writes the capsule of the smallest run to a file, and returns the message about the failure.
-fn kept(trial: &dyn RunnableStorm, seed: u64, smallest: &Smallest) -> String {
+fn kept(trial: &dyn RunnableStorm, seed: u64, before: Size, smallest: &Smallest) -> String {
     let Smallest { shrunk, report, story, step_log, effort } = smallest;
     let content = Content::Plan { scenario: report.scenario.clone(), plan: shrunk.plan.clone() };
     let capsule = Capsule::of(content, report, step_log.clone());
     let mut text = report.verdict.to_string();
     let _ = write!(
         text,
-        "\n\nfailed plan    seed {seed}: {}\nshrunk to      {} ({effort})\n\n{story}\n",
-        shrunk.before, shrunk.after
+        "\n\nfailed plan    seed {seed}: {before}\nshrunk to      {} ({effort})\n\n{story}\n",
+        shrunk.after
     );
     let folder = trial.capsules();
     let path = match &folder {

@@ -3,6 +3,8 @@
 use super::RunnableStorm;
 use super::bounds::{Stopwatch, limit, print, seconds};
 use super::failure::{about, rerun};
+#[cfg(feature = "machine")]
+use super::simplify;
 use crate::observe::report::{Report, Verdict};
 use crate::observe::step_log::StepLog;
 use crate::plan::Plan;
@@ -37,19 +39,30 @@ pub(super) struct Smallest {
 /// Returns the verdict of a run that did not fail as the same run had failed before.
 pub(super) fn shrink(trial: &dyn RunnableStorm, seed: u64, failure: &Failure) -> Result<Smallest, Verdict> {
     let work = ShrinkWork::start(seed, limit("WAVETANK_SHRINK_TIME", trial.shrink_time_max()));
-    let shrunk = shrink::shrink(trial.plan().clone(), &mut |plan| work.run(trial, plan), &mut |progress| {
-        work.may_go_on(progress)
-    });
-    #[cfg_attr(not(feature = "machine"), expect(unused_mut, reason = "only typed commands are simplified"))]
-    let Some(mut shrunk) = shrunk else { return Err(Verdict::Held) };
-    #[cfg(feature = "machine")]
-    super::simplify::simplify(trial, &work, &mut shrunk);
+    let Some(shrunk) = search(trial, &work, failure) else { return Err(Verdict::Held) };
     let (report, story, step_log) = rerun(trial, &shrunk.plan);
     if Failure::of(&report.verdict).as_ref() != Some(failure) {
         return Err(report.verdict);
     }
     let effort = work.effort(shrunk.tries);
     Ok(Smallest { shrunk, report, story, step_log, effort })
+}
+
+#[cfg(feature = "machine")]
+fn search(trial: &dyn RunnableStorm, work: &ShrinkWork, failure: &Failure) -> Option<Shrunk> {
+    let (plan, only) = simplify::only_command(trial, work, failure);
+    let mut shrunk = search_from(plan, trial, work)?;
+    simplify::simplify(trial, work, only, &mut shrunk);
+    Some(shrunk)
+}
+
+#[cfg(not(feature = "machine"))]
+fn search(trial: &dyn RunnableStorm, work: &ShrinkWork, _: &Failure) -> Option<Shrunk> {
+    search_from(trial.plan().clone(), trial, work)
+}
+
+fn search_from(plan: Plan, trial: &dyn RunnableStorm, work: &ShrinkWork) -> Option<Shrunk> {
+    shrink::shrink(plan, &mut |plan| work.run(trial, plan), &mut |progress| work.may_go_on(progress))
 }
 
 /// The work of a shrink so far.
@@ -71,7 +84,7 @@ impl ShrinkWork {
     }
 
     /// Runs a plan.
-    pub(super) fn run(&self, trial: &dyn RunnableStorm, plan: Plan) -> Run<()> {
+    fn run(&self, trial: &dyn RunnableStorm, plan: Plan) -> Run<()> {
         let of = about(self.seed);
         let about = match &plan.order {
             EventOrder::Scheduled(_, elements) | EventOrder::HealedAfter(_, elements) => {
@@ -84,6 +97,12 @@ impl ShrinkWork {
         let run = trial.run_watched(plan, about);
         self.events.set(self.events.get() + run.report.events);
         run
+    }
+
+    /// Runs a plan. Returns true if the run fails in this way.
+    #[cfg(feature = "machine")]
+    pub(super) fn fails(&self, trial: &dyn RunnableStorm, plan: &Plan, failure: &Failure) -> bool {
+        Failure::of(&self.run(trial, plan.clone()).report.verdict).as_ref() == Some(failure)
     }
 
     fn may_go_on(&self, progress: &ShrinkProgress<'_>) -> bool {

@@ -250,6 +250,7 @@ fn clients(stream: &mut Stream, timeout: Span) -> ClientPlan {
         gather: stream.one_of(&[None, None, Some(Span::us(500)), Some(Span::ms(10))]),
         extended: None,
         replaced: Vec::new(),
+        command: None,
     }
 }
 

@@ -56,11 +56,18 @@ impl<V: ValueTree<Value: Serialize>> OperationTree for EncodedTree<V> {
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum OperationKind {
+    Command,
+    Query,
+}
+
 /// An operation of a finished run.
 pub(crate) struct DrawnOperation {
     pub(crate) client: u16,
     /// The number of the operation among the operations of this client, from 1.
     pub(crate) number: u32,
+    pub(crate) kind: OperationKind,
     pub(crate) tree: Box<dyn OperationTree>,
 }
 
@@ -71,6 +78,8 @@ pub(crate) type DrawnOperations = Rc<RefCell<Vec<DrawnOperation>>>;
 pub(crate) struct MachineScript<T: StateMachine> {
     strategies: Strategies<T>,
     clients: Vec<ClientDraws>,
+    /// The only command, encoded, if the clients draw no commands.
+    command: Option<Vec<u8>>,
     replaced: BTreeMap<(u16, u32), Vec<u8>>,
     drawn: Option<DrawnOperations>,
     writes: Ratio,
@@ -105,6 +114,7 @@ pub(crate) fn clients<T: StateMachine>(
     let machines: Vec<_> = seeking.chain((0..count.div_ceil(2)).map(pinned)).collect();
     let script = MachineScript {
         strategies,
+        command: plan.clients.command.clone(),
         replaced: replaced_by(plan),
         drawn,
         clients: (0..machines.len() as u64).map(|number| ClientDraws::new(plan.seed, number)).collect(),
@@ -138,9 +148,9 @@ impl ClientDraws {
 }
 
 impl<T: StateMachine> MachineScript<T> {
-    /// Draws the next operation of a client. The value of a replaced operation is drawn, too, so that the later
-    /// operations stay the same.
-    fn draw<V>(&mut self, client: u16, strategy: &BoxedStrategy<V>) -> V
+    /// Draws the next operation of a client. A replaced operation is drawn, too, so that the later operations stay
+    /// the same.
+    fn draw<V>(&mut self, client: u16, kind: OperationKind, strategy: &BoxedStrategy<V>) -> V
     where
         V: fmt::Debug + Serialize + DeserializeOwned + 'static,
     {
@@ -151,11 +161,12 @@ impl<T: StateMachine> MachineScript<T> {
             Ok(tree) => tree,
             Err(reason) => panic!("the strategy drew nothing: {reason}"),
         };
-        let replaced = self.replaced.get(&(client, number)).and_then(|bytes| decode(bytes).ok());
-        let value = replaced.unwrap_or_else(|| tree.current());
+        let only = self.command.as_ref().filter(|_| kind == OperationKind::Command);
+        let replaced = self.replaced.get(&(client, number)).or(only);
+        let value = replaced.and_then(|bytes| decode(bytes).ok()).unwrap_or_else(|| tree.current());
         if let Some(drawn) = &self.drawn {
             let tree = Box::new(EncodedTree(tree));
-            drawn.borrow_mut().push(DrawnOperation { client, number, tree });
+            drawn.borrow_mut().push(DrawnOperation { client, number, kind, tree });
         }
         value
     }
@@ -169,7 +180,7 @@ impl<T: StateMachine> Script for MachineScript<T> {
         let (kind, way) = (rng.draw(), rng.draw());
         let is_seeking = client < self.seeking;
         if is_seeking && kind.hits(self.writes) {
-            let command = self.draw(client, &self.strategies.commands.clone());
+            let command = self.draw(client, OperationKind::Command, &self.strategies.commands.clone());
             let draws = &mut self.clients[usize::from(client)];
             draws.sequence += 1;
             return MachineWant::command(T::identify(command, u64::from(client), draws.sequence), operation);
@@ -177,7 +188,8 @@ impl<T: StateMachine> Script for MachineScript<T> {
         // A client that asks only one server also reads the local state.
         let paths = self.reads.len() as u64 + u64::from(!is_seeking);
         let path = self.reads.get(way.below(paths.max(1)) as usize).copied();
-        MachineWant::query(self.draw(client, &self.strategies.queries.clone()), path)
+        let query = self.draw(client, OperationKind::Query, &self.strategies.queries.clone());
+        MachineWant::query(query, path)
     }
 }
 
