@@ -1,15 +1,12 @@
 //! Runs the example of the README as users do.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 #[test]
 fn the_bank_on_nodes_prints_its_scenes() {
     let folder = tempfile::tempdir().expect("there is a folder for temporary files");
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["run", "--quiet", "--example", "bank_node", "--manifest-path"]).arg(manifest);
-    let output = cargo.current_dir(&folder).output().expect("cargo starts");
+    let output = Command::new(example()).current_dir(&folder).output().expect("the example starts");
     let (printed, errors) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{printed}{errors}");
     assert_eq!(errors, "");
@@ -22,6 +19,19 @@ fn the_bank_on_nodes_prints_its_scenes() {
     assert!(is_node(lines[2], " [Leader]"), "{printed}");
     assert_eq!(lines[3], "n2 is Shutdown, n3 is Follower", "{printed}");
     assert!(folder.path().join("data/n3/raft.redb").is_file());
+}
+
+/// Builds the example in the profile of this test, with the features of the whole workspace.
+fn example() -> PathBuf {
+    let own = std::env::current_exe().expect("a test knows its path");
+    let built = own.ancestors().nth(2).expect("tests are in a folder of the profile");
+    let profile = built.file_name().and_then(|name| name.to_str()).expect("the name is text");
+    let profile = if profile == "debug" { "dev" } else { profile };
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--quiet", "--workspace", "--example", "bank_node", "--profile", profile]);
+    let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo starts");
+    assert!(status.success(), "the example does not build");
+    built.join("examples/bank_node")
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -81,7 +81,7 @@ fn not_deterministic(seed: u64, results: &str) -> String {
     format!(
         "The state machine is not deterministic, or the clients are not: the same run gave\n{results}\n\n\
          A run must depend on its seed alone. Look for a static variable, a clock, a random number, or the \
-         order of a hash map. The run was not shrunk.\n{}",
+         order of a hash map. Such a run cannot be shrunk.\n{}",
         replay(seed),
     )
 }

@@ -52,8 +52,8 @@ fn a_violation_ends_the_story_with_its_trace() {
         story.snapshot(leader);
         story.crash(leader);
         story.restart(leader);
-        story.until_leader();
         story.until_converged();
+        story.query(leader, ());
     });
     assert!(told.starts_with("snapshot_is_whole (state machine) at "), "{told}");
     assert!(told.contains("commit"), "{told}");

@@ -8,7 +8,7 @@ use crate::observe::trace::{CommandText, Story as StoryTrace, TextTrace, WHEN_WI
 use crate::plan::Plan;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::runner::catch_panic::catch_panic;
-use crate::runner::observers::Observers;
+use crate::runner::observers::{CustomChecks, Observers};
 use wavetank_raft::{Call, Data, Outcome, RequestId, Server, Span};
 
 type Tank = World<ErasedFsm, Observers<BoundedChecks, StoryTrace>>;
@@ -88,7 +88,13 @@ impl StoryTank {
     /// Answers a query from the state of a server. `None` if the server is down.
     #[track_caller]
     pub(super) fn query(&mut self, idx: ServerIdx, query: &Data) -> Option<Data> {
-        self.act(|tank| tank.fsm(idx).map(|fsm| fsm.query(query)))
+        self.act(|tank| {
+            let answer = tank.fsm(idx).map(|fsm| fsm.query(query));
+            // The judge has seen the answer, but no observation follows that would show its verdict.
+            let now = tank.now();
+            tank.observer_mut().custom.end(now);
+            answer
+        })
     }
 
     pub(super) fn all(&self) -> ServerSet {
