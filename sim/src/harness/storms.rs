@@ -281,9 +281,14 @@ fn folder_beside(file: &str) -> Option<PathBuf> {
 }
 
 /// Returns the beginning of the file names of a test's capsules. Tests in different files have different names.
+/// A documentation test may run in the main thread, which has no name of a test, so its line names it.
 fn file_prefix(test: &Location<'_>) -> String {
-    let source = Path::new(test.file()).file_stem().unwrap_or_default().display().to_string();
-    failure::file_name_of(&format!("{source}-{}", failure::name()))
+    let source = Path::new(test.file()).file_stem().unwrap_or_default().display();
+    let name = match failure::name() {
+        main if main == "main" => format!("line_{}", test.line()),
+        name => name,
+    };
+    failure::file_name_of(&format!("{source}-{name}"))
 }
 
 /// The capsules of a test.
@@ -408,5 +413,23 @@ impl<T: StateMachine> MachineStorm<T> {
             leases_hold: Promises::from(plan).leases_hold,
             digest_every: 1 + plan.seed % 16,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    #[test]
+    fn capsules_of_different_tests_have_different_names() {
+        let prefix = |name: &str, place: &'static Location<'static>| {
+            let test = thread::Builder::new().name(name.to_owned());
+            test.spawn(|| file_prefix(place)).expect("a thread starts").join().expect("nothing panics")
+        };
+        let (one, other) = (Location::caller(), Location::caller());
+        assert_eq!(prefix("bank::survives", one), "storms-bank__survives");
+        assert_eq!(prefix("bank::survives", one), prefix("bank::survives", other));
+        assert_eq!(prefix("main", one), format!("storms-line_{}", one.line()));
     }
 }
