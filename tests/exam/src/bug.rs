@@ -151,7 +151,8 @@ mod tests {
         let vague = parse(&format!("{HEAD}Within: soon\n\ndiff --git a/x b/x\n")).unwrap_err();
         assert!(vague.contains("`N mixed storms` or `story NAME`"), "{vague}");
         let mixed = parse(&format!("{HEAD}Within: 30 mixed storms\n\ndiff --git a/x b/x\n")).unwrap();
-        assert_eq!((mixed.within.scenario(), mixed.within), ("storm_mixed", Within::MixedStorms(30)));
+        assert_eq!(mixed.within.scenario(), "storm_mixed");
+        assert_eq!(mixed.within, Within::MixedStorms(30));
         assert_eq!(parse(HEAD), Err("it contains no diff".to_owned()));
     }
 }
