@@ -60,6 +60,10 @@ impl fmt::Display for Refusal {
                 write!(f, "{bytes} bytes are above max_command_bytes, which is {limit}")
             }
             Self::TooSlow => write!(f, "the new server did not catch up and remains a non-voter"),
+            Self::MayNotUnderstand(node) => write!(
+                f,
+                "{node} has not said that it understands joint configurations: add it as a non-voter first"
+            ),
             Self::NeedsSnapshot { past } => write!(
                 f,
                 "the new voters may not understand a restore or a joint configuration in the log: take a \

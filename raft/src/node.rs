@@ -4,6 +4,7 @@
 pub(crate) mod boot;
 pub(crate) mod io;
 pub(crate) mod outbox;
+pub(crate) mod refusal;
 pub(crate) mod state;
 
 mod requests;

@@ -3,7 +3,7 @@
 use super::io::{Action, Answer, Call, Halt, Outcome, Reloadable, RequestError};
 use super::{Ctx, Server};
 use crate::config::Settings;
-use crate::configuration::{Change, Member};
+use crate::configuration::Change;
 use crate::entry::{Data, Extended, Payload};
 use crate::node::io::{ClientRequest, Input, ReadPath, Refusal};
 use crate::store::{StoreError, StoreErrorKind};
@@ -203,7 +203,7 @@ impl Server {
                 self.propose(request, both, OnApplied::Answer, ctx);
             }
             Call::Barrier => self.propose(request, Payload::Barrier, OnApplied::Answer, ctx),
-            Call::Restore(state) if self.all_support_extensions(&[]) => {
+            Call::Restore(state) if self.all_support_extensions() => {
                 self.propose(request, Payload::Restore(state), OnApplied::Restore, ctx);
             }
             Call::Restore(_) => ctx.actions.push(answer(request, Err(RequestError::UnsupportedProtocol))),
@@ -250,23 +250,21 @@ impl Server {
         }
     }
 
-    /// True if all members have said that they understand Wavetank's extensions of the protocol, and the servers
-    /// in `incoming`, too. A server that has not answered since the start of this server may be a server of
-    /// HashiCorp Raft. A server that does not lead need not know: it refuses the call anyway.
-    fn all_support_extensions(&self, incoming: &[Member]) -> bool {
+    /// True if all members have said that they understand Wavetank's extensions of the protocol. A member that has
+    /// not answered since the start of this server may be a server of HashiCorp Raft. A server that does not lead
+    /// need not know: it refuses the call anyway.
+    fn all_support_extensions(&self) -> bool {
         let members = self.node.configuration().into_iter().flat_map(|(_, latest)| latest.members());
-        let all = members.chain(incoming).map(|member| member.id.node());
-        let mut others = all.filter(|&member| member != self.node.id());
+        let mut others = members.map(|member| member.id.node()).filter(|&member| member != self.node.id());
         !self.leads || others.all(|member| self.node.is_wavetank(member))
     }
 
-    /// True if the configured protocol version has this change and every member understands the change.
-    /// Non-voters need version 3, as in HashiCorp Raft.
+    /// True if the configured protocol version has this change. Non-voters and joint changes need version 3, as
+    /// non-voters do in HashiCorp Raft.
     fn supports(&self, change: &Change) -> bool {
         let is_three = 3 <= self.node.settings().protocol_version;
         match change {
-            Change::AddNonvoter(..) | Change::DemoteVoter(_) => is_three,
-            Change::Members(members) => is_three && self.all_support_extensions(members),
+            Change::AddNonvoter(..) | Change::DemoteVoter(_) | Change::Members(_) => is_three,
             Change::AddVoter(..) | Change::RemoveServer(_) | Change::LeaveJoint => true,
         }
     }
@@ -363,6 +361,7 @@ impl Server {
             Refusal::TransferInProgress => RequestError::LeadershipTransferInProgress,
             Refusal::CantBootstrap => RequestError::CantBootstrap,
             Refusal::NotVoter => RequestError::NotVoter,
+            Refusal::MayNotUnderstand(_) => RequestError::UnsupportedProtocol,
             Refusal::ChangeInProgress
             | Refusal::NoCommitInTerm
             | Refusal::ConfigurationChanged { .. }

@@ -30,6 +30,12 @@ pub(super) struct Staging {
     caught_up: bool,
 }
 
+/// Returns a member of a joint configuration that has not said that it understands joint configurations.
+fn may_not_understand(state: &NodeState, joint: &Configuration) -> Option<NodeId> {
+    let mut others = joint.members().map(|member| member.id.node()).filter(|&member| member != state.id);
+    others.find(|&member| !state.is_wavetank(member))
+}
+
 impl Leader {
     /// Handles a request to change the membership.
     pub(crate) fn on_change(
@@ -73,6 +79,9 @@ impl Leader {
             return Err(Refusal::ChangeInProgress);
         }
         let next = configuration.next(change).map_err(Refusal::Configuration)?;
+        if let Some(member) = next.is_joint().then(|| may_not_understand(state, &next)).flatten() {
+            return Err(Refusal::MayNotUnderstand(member));
+        }
         match self.entry_that_may_block(state, &next) {
             Some(past) => Err(Refusal::NeedsSnapshot { past }),
             None => Ok(next),

@@ -1,0 +1,70 @@
+//! The reasons why the protocol refuses a request of a client or an operator.
+
+use crate::configuration::ConfigurationError;
+use crate::types::{Index, NodeId};
+
+/// The reason why a [`ClientRequest`](crate::ClientRequest) is refused. A refused request has not changed the log.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Refusal {
+    /// This server is not the leader. The value is the leader; `None` if this server does not know the
+    /// leader.
+    NotLeader(Option<NodeId>),
+    /// This server led when the request arrived, and does not lead any more.
+    LeadershipLost,
+    /// A leadership transfer is in progress.
+    TransferInProgress,
+    /// The previous change of the membership is not committed yet (thesis §4.1), or another server is being
+    /// staged.
+    ChangeInProgress,
+    /// The leader has not committed an entry of its own term yet. Before such a commit, a change of the
+    /// membership is unsafe (Ongaro, raft-dev, July 2015), and a read is unsafe (thesis §6.4).
+    NoCommitInTerm,
+    /// The latest configuration does not have the index that the request named.
+    ConfigurationChanged {
+        /// The index that the request named.
+        since: Index,
+        /// The index of the latest configuration.
+        latest: Index,
+    },
+    /// The change is invalid for this reason.
+    Configuration(ConfigurationError),
+    /// This server is or would become a member, and has not said that it understands joint configurations.
+    /// Servers of HashiCorp Raft do not understand them.
+    MayNotUnderstand(NodeId),
+    /// The new voters may not understand an entry of the log: a restore or a joint configuration. Take a snapshot
+    /// and try again.
+    NeedsSnapshot {
+        /// The index up to which the snapshot must reach.
+        past: Index,
+    },
+    /// This server already has a vote, entries, a snapshot or a term above 1. Only a new server can
+    /// be bootstrapped.
+    CantBootstrap,
+    /// This server is not a voter in the new configuration.
+    NotVoter,
+    /// The leader's lease has expired, or cannot be used in this term.
+    NoLease,
+    /// The cluster has no other voter that can become the leader.
+    NoTarget,
+    /// The target of the transfer is not a voter of this cluster, or the server to stage is not a member.
+    UnknownTarget(NodeId),
+    /// The target of the transfer is the leader itself.
+    TransferToSelf,
+    /// The target of the transfer did not become the leader within the election timeout.
+    TransferTimeout,
+    /// The command, or the state of a restore, is larger than
+    /// [`max_command_bytes`](crate::Config::max_command_bytes).
+    TooLarge {
+        /// The size of the command with its extensions, or of the state, in bytes.
+        bytes: u64,
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// The new server did not catch up within the maximum number of rounds (thesis §4.2.1).
+    TooSlow,
+    /// The staging ended before the new server became a voter. The new server was removed or got another
+    /// address, or this leader stepped down.
+    StagingAborted,
+}
