@@ -31,6 +31,8 @@ enum End {
     Nothing,
     /// The process is killed and starts again.
     Kill,
+    /// The process is killed after this many operations of the group. Written bytes stay in the cache.
+    KillDuring(u64),
     /// The power fails after the group.
     Cut,
     /// The power fails after this many operations of the group.
@@ -53,6 +55,7 @@ fn steps() -> impl Strategy<Value = Step> {
         8 => Just(End::Nothing),
         1 => Just(End::Kill),
         1 => Just(End::Cut),
+        2 => (0_u64..9).prop_map(End::KillDuring),
         3 => (0_u64..9).prop_map(End::CutDuring),
         1 => (0_u64..4).prop_map(End::SyncFails),
         1 => (0_u64..4).prop_map(End::Full),
@@ -137,7 +140,7 @@ fn open(device: &Device) -> WalStore<Tree> {
 /// Writes the group. Returns true if the store reported it as durable.
 fn write(store: &WalStore<Tree>, device: &Device, writes: &[Write], end: End) -> bool {
     match end {
-        End::CutDuring(after) => device.arm(DeviceFault::Stop, after),
+        End::CutDuring(after) | End::KillDuring(after) => device.arm(DeviceFault::Stop, after),
         End::SyncFails(after) => device.arm(DeviceFault::SyncFails, after),
         End::Full(after) => device.arm(DeviceFault::Full, after),
         End::Nothing | End::Kill | End::Cut => {}
@@ -151,7 +154,7 @@ fn write(store: &WalStore<Tree>, device: &Device, writes: &[Write], end: End) ->
 fn restart(device: &Device, end: End, nth: u64) -> WalStore<Tree> {
     let stop = |device: &Device| match end {
         End::Cut | End::CutDuring(_) => device.cut_power(),
-        End::Nothing | End::Kill | End::SyncFails(_) | End::Full(_) => device.kill(),
+        End::Nothing | End::Kill | End::KillDuring(_) | End::SyncFails(_) | End::Full(_) => device.kill(),
     };
     stop(device);
     if nth % 3 == 0 {

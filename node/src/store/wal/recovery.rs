@@ -3,7 +3,7 @@
 use super::super::files::Files;
 use super::super::open_error::{OpenError, OpenFailure};
 use super::frame::{HEAD, Origin, write_head};
-use super::scan::{Frame, Scan};
+use super::scan::Scan;
 use super::segment::{self, TEMPORARY};
 use super::state::State;
 use std::path::{Path, PathBuf};
@@ -39,12 +39,14 @@ struct Directory<'a, F> {
     newest: u32,
 }
 
-/// A segment before the newest one that has no seal.
-struct Unsealed {
+/// A segment before the newest one.
+struct Earlier {
     path: PathBuf,
-    last: Frame,
-    origin: Origin,
+    is_sealed: bool,
+    /// The place of the seal.
     end: u64,
+    seal: [u8; HEAD],
+    /// The number of the group that comes next.
     sequence: u64,
 }
 
@@ -101,27 +103,19 @@ impl<F: Files> Directory<'_, F> {
     /// Reads the segments from `oldest` on.
     fn replay(&self, oldest: u32) -> Result<Found<F::File>, OpenError> {
         let mut state = State::default();
-        let mut before: Option<(Option<Unsealed>, u64)> = None;
+        let mut before = None;
         for number in oldest..self.newest {
             let path = self.path.join(segment::name(number));
             let file = self.files.open(&path).map_err(|error| OpenError::io(&path, &error))?;
             let mut scan = Scan::open(self.files, &path, file, number, Some(self.identity))?;
-            self.replay_one(&mut scan, &path, &mut state, before.take())?;
-            let (last, sequence) = (scan.last, scan.next_sequence());
-            let unsealed = last.filter(|_| !scan.is_sealed).map(|last| Unsealed {
-                path: path.clone(),
-                last,
-                origin: Origin { identity: self.identity, segment: number },
-                end: scan.end,
-                sequence,
-            });
-            before = Some((unsealed, sequence));
+            self.replay_one(&mut scan, &path, &mut state, before.as_ref())?;
+            before = Some(self.earlier(&path, &scan));
         }
         let path = self.path.join(segment::name(self.newest));
         let failed = |error| OpenError::io(&path, &error);
         let file = self.files.open_to_write(&path).map_err(failed)?;
         let mut scan = Scan::open(self.files, &path, file, self.newest, Some(self.identity))?;
-        self.replay_one(&mut scan, &path, &mut state, before)?;
+        self.replay_one(&mut scan, &path, &mut state, before.as_ref())?;
         if state.has_gone_entries() {
             let what = "entries of the log are in a segment that is not needed".to_owned();
             return Err(OpenError::new(&path, OpenFailure::Damaged(what)));
@@ -132,26 +126,35 @@ impl<F: Files> Directory<'_, F> {
         Ok(Found { identity: self.identity, state, tail, oldest })
     }
 
-    /// Reads one segment. `before` describes the segment before: the segment, if it has no seal, and the number
-    /// of the next group.
+    fn earlier(&self, path: &Path, scan: &Scan<'_, F>) -> Earlier {
+        let origin = Origin { identity: self.identity, segment: scan.number() };
+        let end = if scan.is_sealed { scan.end - HEAD as u64 } else { scan.end };
+        let sequence = scan.next_sequence();
+        let oldest = scan.last.map_or(scan.number(), |frame| frame.head.oldest);
+        let mut seal = [0; HEAD];
+        write_head(&mut seal, origin, end, sequence, oldest);
+        Earlier { path: path.to_owned(), is_sealed: scan.is_sealed, end, seal, sequence }
+    }
+
+    /// Reads one segment.
     fn replay_one(
         &self,
         scan: &mut Scan<'_, F>,
         path: &Path,
         state: &mut State,
-        before: Option<(Option<Unsealed>, u64)>,
+        before: Option<&Earlier>,
     ) -> Result<(), OpenError> {
         let number = scan.number();
         let damaged = |what: String| OpenError::new(path, OpenFailure::Damaged(what));
         let Some((frame, base)) = scan.next_frame()? else {
             return Err(damaged("the segment has no base".to_owned()));
         };
-        match &before {
+        match before {
             None => state.apply(base, number, frame.offset + HEAD as u64).map_err(damaged)?,
-            Some((_, sequence)) => {
+            Some(before) => {
                 let mut expected = Vec::new();
                 state.encode_base(&mut expected);
-                if *sequence != frame.head.sequence || expected != base {
+                if before.sequence != frame.head.sequence || expected != base {
                     return Err(damaged("the segment does not continue the segment before".to_owned()));
                 }
             }
@@ -160,24 +163,22 @@ impl<F: Files> Directory<'_, F> {
             state.apply(body, number, frame.offset + HEAD as u64).map_err(damaged)?;
         }
         match before {
-            Some((Some(unsealed), _)) if number == self.newest && scan.has_only_base() => {
-                self.seal(&unsealed).map_err(|error| OpenError::io(&unsealed.path, &error))
+            Some(before) if number == self.newest && scan.has_only_base() => {
+                self.seal(before).map_err(|error| OpenError::io(&before.path, &error))
             }
-            Some((Some(unsealed), _)) => {
+            Some(before) if !before.is_sealed => {
                 let what = "the segment has no seal, but a later segment has groups".to_owned();
-                Err(OpenError::new(&unsealed.path, OpenFailure::Damaged(what)))
+                Err(OpenError::new(&before.path, OpenFailure::Damaged(what)))
             }
-            Some((None, _)) | None => Ok(()),
+            Some(_) | None => Ok(()),
         }
     }
 
-    /// Seals a segment. The process ended after it had created the next segment, and before it had sealed this
-    /// one.
-    fn seal(&self, unsealed: &Unsealed) -> std::io::Result<()> {
-        let mut file = self.files.open_to_write(&unsealed.path)?;
-        let mut frame = [0; HEAD];
-        write_head(&mut frame, unsealed.origin, unsealed.end, unsealed.sequence, unsealed.last.head.oldest);
-        self.files.write_at(&mut file, unsealed.end, &frame)?;
+    /// Seals a segment. The process ended after it had created the next segment, and perhaps before the seal of
+    /// this segment was durable. A seal that is there may be in the page cache only.
+    fn seal(&self, segment: &Earlier) -> std::io::Result<()> {
+        let mut file = self.files.open_to_write(&segment.path)?;
+        self.files.write_at(&mut file, segment.end, &segment.seal)?;
         self.files.sync_data(&mut file)
     }
 }
