@@ -312,6 +312,8 @@ impl Stores for Durable {
     fn crash(&mut self, jobs: Vec<StoreJob>, capture: Option<Capture<'_>>, _: [Draw; 2]) -> Remains {
         let mut durable = Vec::new();
         let known = self.open().newest();
+        // A snapshot of a leader may become complete, too, but it does not have the state of this server.
+        let captured = capture.as_ref().map(|capture| capture.meta.last);
         if self.doubtful.is_empty() {
             self.arm(&[DeviceFault::Stop]);
             // The contents of the store show afterwards whether this write ended.
@@ -319,7 +321,8 @@ impl Stores for Durable {
         }
         self.restart();
         durable.extend(self.settle_doubts());
-        let newest = self.open().newest().filter(|newest| known.is_none_or(|known| known < *newest));
+        let is_new = |newest: &LogId| Some(*newest) == captured && known.is_none_or(|known| known < *newest);
+        let newest = self.open().newest().filter(is_new);
         let snapshot = newest.and_then(|last| self.open().snapshots.store.open(last).ok());
         Remains { durable, torn: None, snapshot: snapshot.map(|(meta, _)| meta) }
     }
