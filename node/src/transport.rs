@@ -27,8 +27,8 @@ pub trait Transport: Send + Sync + 'static {
     /// Returns the address at which other servers reach this server.
     fn local_addr(&self) -> ServerAddress;
 
-    /// The size of the largest message that the transport carries, in bytes; `None` if there is no
-    /// limit. A server whose largest command does not fit into a message does not start.
+    /// Returns the size of the largest message that the transport carries, in bytes. Returns `None` if there
+    /// is no limit. A server whose largest command does not fit into a message does not start.
     fn max_message_bytes(&self) -> Option<u64> {
         None
     }
@@ -112,7 +112,7 @@ pub enum Arrival {
     TooLarge {
         /// The peer that does not get the entry.
         to: NodeId,
-        /// The entry.
+        /// The position of the entry.
         entry: LogId,
         /// The size of the message in bytes.
         bytes: u64,

@@ -2,14 +2,14 @@
 //!
 //! The crate has two entry points. The second contains the first:
 //!
-//! - [`Node::step`] is the protocol: elections, replication, membership, reads, transfers. It takes
-//!   an [`Input`], changes its state, and returns [`Effect`]s for its driver.
-//! - [`Server::step`] is a complete server: it adds client calls with exactly one outcome each, the state
-//!   machine, snapshots and statistics. It takes an [`Event`] and returns [`Action`]s. The executors in
-//!   [`execute`] carry these actions out on the traits in [`store`].
+//! - [`Node::step`] is the protocol: elections, replication, membership, reads, transfers. This function
+//!   takes an [`Input`], changes the state of the node, and returns [`Effect`]s for the driver.
+//! - [`Server::step`] is a complete server. The server adds client calls with exactly one outcome each, the
+//!   state machine, snapshots and statistics. This function takes an [`Event`] and returns [`Action`]s. The
+//!   executors in [`execute`] carry these actions out on the traits in [`store`].
 //!
 //! This crate never reads a clock, draws a random number, starts a thread, uses the network or opens a file.
-//! The driver may carry out each effect and action at once.
+//! The driver may carry out each effect and action immediately.
 //!
 //! A reader of the source may begin with `node/io.rs`, then read `node.rs` and `role/follower.rs`.
 

@@ -119,13 +119,14 @@ impl Log {
     }
 
     /// Returns the position before the first entry. The entry at this position was compacted, but the log
-    /// still knows its term.
+    /// keeps the term of this entry.
     #[must_use]
     pub const fn base(&self) -> LogId {
         self.base
     }
 
-    /// Returns the term of the entry at `index`; `None` before the base and after the end.
+    /// Returns the term of the entry at `index`. Returns `None` if `index` is before the base or after the
+    /// end of the log.
     #[must_use]
     pub fn term_at(&self, index: Index) -> Option<Term> {
         match index.cmp(&self.last.index) {
@@ -137,7 +138,8 @@ impl Log {
         }
     }
 
-    /// Returns the position of the entry at `index`; `None` if the log does not know the term of that entry.
+    /// Returns the position of the entry at `index`. Returns `None` if the log does not know the term of that
+    /// entry.
     #[must_use]
     pub fn id_at(&self, index: Index) -> Option<LogId> {
         self.term_at(index).map(|term| LogId { term, index })
@@ -171,7 +173,7 @@ impl Log {
         Index(self.last.index.0 + 1 - self.cache.len() as u64)
     }
 
-    /// Returns the entry at `index`; `None` if the entry is not in memory.
+    /// Returns the entry at `index`. Returns `None` if the entry is not in memory.
     #[must_use]
     pub fn cached(&self, index: Index) -> Option<&Entry> {
         let first = self.cached_from();
@@ -234,7 +236,7 @@ impl Log {
 
     /// Drops the entries up to and including index `upto`.
     pub(crate) fn compact(&mut self, upto: Index) {
-        let base = self.id_at(upto).expect("the last compacted entry is in the log");
+        let base = self.id_at(upto).expect("the log has the last entry to compact");
         while self.cached_from() <= upto && !self.cache.is_empty() {
             self.uncache_oldest();
         }

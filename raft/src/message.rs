@@ -189,7 +189,7 @@ pub struct SnapshotMeta {
 }
 
 impl Request {
-    /// Returns the sender's term; `None` for a [`TimeoutNow`] without a term.
+    /// Returns the sender's term. Returns `None` for a [`TimeoutNow`] without a term.
     #[must_use]
     pub const fn term(&self) -> Option<Term> {
         match self {
@@ -215,7 +215,7 @@ impl Request {
 }
 
 impl Response {
-    /// Returns the sender's term; `None` for [`TimeoutNowResponse`], which has no term.
+    /// Returns the sender's term. Returns `None` for [`TimeoutNowResponse`], which has no term.
     #[must_use]
     pub const fn term(&self) -> Option<Term> {
         match self {

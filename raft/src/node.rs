@@ -183,7 +183,7 @@ impl Node {
             }
             Request::RequestVote(m) => self.on_vote(from, rpc, &m, now),
             Request::RequestPreVote(_) | Request::TimeoutNow(_) => {
-                unreachable!("these requests were answered above")
+                unreachable!("PreVote and TimeoutNow requests are answered before the term rule")
             }
         }
     }
@@ -269,7 +269,7 @@ impl Node {
                 Response::InstallSnapshot(InstallSnapshotResponse { term, success: false, next_offset: 0 })
             }
             Request::RequestPreVote(_) | Request::TimeoutNow(_) => {
-                unreachable!("these requests were answered before the term rule")
+                unreachable!("PreVote and TimeoutNow requests are answered before the term rule")
             }
         };
         self.state.reply(from, rpc, response);

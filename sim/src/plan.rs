@@ -238,8 +238,8 @@ pub struct Recurrence {
 pub struct HealPlan {
     /// The time that the clients continue after the last fault.
     pub settle: Span,
-    /// If true, some servers stay down until the end of the run: as many as the cluster can lose and still
-    /// have a quorum.
+    /// If true, some servers stay down until the end of the run. The other servers are always a quorum of
+    /// every configuration.
     pub leave_broken: bool,
     /// If true: when all servers agree, one server is isolated, and the other servers compact their logs as
     /// far as possible. Then the isolated server is reconnected.

@@ -33,7 +33,7 @@ impl Observer {
     }
 }
 
-/// The sender of an observer's queue. The driver holds it.
+/// The sender of an observer's queue. The driver keeps this sender.
 pub(crate) struct Sink {
     queue: mpsc::Sender<Observed>,
     dropped: Arc<AtomicU64>,

@@ -87,7 +87,7 @@ impl NodeState {
         self.last_rpc
     }
 
-    /// Enters a newer term, in which this server has not voted yet.
+    /// Enters a term that is newer than the current term. The server has no vote in the new term yet.
     pub(crate) fn enter(&mut self, term: Term) {
         assert!(self.term < term, "{}: cannot go from {} to {term}", self.id, self.term);
         self.term = term;
@@ -130,12 +130,12 @@ impl NodeState {
 
     /// True if the log has reached the position that a leader showed when the disk was blank.
     ///
-    /// A server that was removed may be added again with a blank disk. It then gets the log from its first
-    /// entry on. Old configurations in this log may name the server as a voter, even as the only voter. With
-    /// such a configuration the server must not campaign, because the server has forgotten the entries that
-    /// it acknowledged. The first `prev` of a leader is at or after the entry that added the server. A log
-    /// that reaches that position contains the entry, and the configuration of that entry or a later
-    /// configuration.
+    /// A server that was removed may be added again with a blank disk. Such a server then gets the log from
+    /// the first entry on. Old configurations in this log may name the server as a voter, even as the only
+    /// voter. With such a configuration the server must not campaign, because the server has forgotten the
+    /// entries that it acknowledged. The first `prev` of a leader is at or after the entry that added the
+    /// server. A log that reaches that position contains the entry, and the configuration of that entry or a
+    /// later configuration.
     pub(crate) fn has_caught_up(&self) -> bool {
         self.log.last() != LogId::ZERO && self.catch_up <= self.log.last()
     }
@@ -235,7 +235,8 @@ impl NodeState {
         }
     }
 
-    /// Moves the commit index forward. A smaller index comes from an older message and is ignored.
+    /// Raises the commit index to `index`. An `index` below the commit index comes from an old message, and
+    /// changes nothing.
     pub(crate) fn commit_upto(&mut self, index: Index) {
         assert!(
             index <= self.log.last().index,

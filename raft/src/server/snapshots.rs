@@ -82,7 +82,7 @@ impl Server {
         }
     }
 
-    /// Asks the state machine for its state after the last entry that it received.
+    /// Asks the state machine for the state after the last entry that was handed to the state machine.
     fn begin_snapshot(&mut self, ctx: &mut Ctx<'_>) -> Result<(), RequestError> {
         if self.snapshotting.in_progress {
             return Err(RequestError::SnapshotInProgress);

@@ -1,7 +1,7 @@
 //! One server in the tank. The disk and the clock of the server survive crashes. The process exists only
 //! while the server runs.
 //!
-//! A host does nothing by itself. The world delivers events to it and executes its actions.
+//! A host does nothing by itself. The world delivers events to the host and executes the actions of the host.
 
 use crate::disk::{Disk, Stores};
 use crate::engine::clock::Clock;
@@ -30,7 +30,7 @@ pub(crate) struct Host<F: TankFsm, S: Subject> {
     pub(crate) settings: Settings,
     pub(crate) disk: Disk,
     pub(crate) clock: Clock,
-    /// The number of times that the server was started.
+    /// The number of starts of the server so far.
     pub(crate) incarnation: u32,
     /// True if the server has stopped itself since its last start.
     pub(crate) halted: bool,
@@ -81,7 +81,7 @@ pub(crate) enum Work {
 pub(crate) struct PendingCall {
     pub(crate) request: RequestId,
     pub(crate) caller: Caller,
-    /// The server that becomes a voter without a further call, after it has caught up.
+    /// The server that becomes a voter after this server has caught up, without a further call.
     pub(crate) stages: Option<NodeId>,
 }
 
@@ -92,9 +92,9 @@ pub(crate) enum Caller {
     Writer(u16),
     /// A client that sent this query.
     Reader(u16, Data),
-    /// An operator or a story. The world keeps the outcome.
+    /// An operator, or a story that acts as an operator. The world stores the outcome of the call.
     Operator,
-    /// The nemesis. The world does not keep the outcome.
+    /// The nemesis. The world does not store the outcome of the call.
     Nemesis,
 }
 
@@ -112,7 +112,7 @@ impl Timer {
     pub(crate) const NONE: Self = Self { at: Time::NEVER, serial: 0 };
 }
 
-/// The durations of a state machine's work, with its stalls.
+/// The durations of a state machine's work, and the stalls of the state machine.
 #[derive(Clone, Debug)]
 pub(crate) struct MachineTimes {
     plan: MachinePlan,

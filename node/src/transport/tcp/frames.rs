@@ -35,7 +35,7 @@ pub(super) enum FrameError {
     Wire(WireError),
     /// The connection failed.
     Io(io::Error),
-    /// The bytes of a message, or of a snapshot, did not arrive in time.
+    /// The bytes of a message, or of a snapshot, did not arrive before the timeout.
     Slow,
 }
 

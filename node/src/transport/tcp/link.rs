@@ -233,8 +233,9 @@ async fn write_calls<W: AsyncWrite + Unpin>(
     ConnectionEnd::Done
 }
 
-/// Appends a call, and returns its length. Appends nothing and returns the size of the entries if the entries
-/// alone are above the limit: a leader sends such a call again and again.
+/// Appends a call to `bytes`, and returns the length of the call. If the entries alone are above the limit,
+/// appends nothing and returns the size of the entries. This saves the work of encoding, because a leader
+/// sends such a call again and again.
 fn encode(header: &Header, request: &Request, limit: u64, bytes: &mut Vec<u8>) -> u64 {
     let entries = match request {
         Request::AppendEntries(append) => append.entries.iter().map(Entry::weight).sum(),

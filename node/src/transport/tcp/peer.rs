@@ -21,7 +21,7 @@ pub(super) struct Peer {
     pub(super) shared: Arc<Shared>,
     /// The dialect of the peer's last answer.
     speaks: AtomicU8,
-    /// True if the peer refuses calls and this was logged.
+    /// True if the peer refuses calls and the refusal was logged.
     is_refusing: AtomicBool,
     /// The index of the last entry that was too large, and of which the server was told; zero if there was no
     /// such entry.
@@ -103,8 +103,8 @@ impl Peer {
         self.is_refusing.store(false, Ordering::Relaxed);
     }
 
-    /// Notes that the peer refused a call with a text. The first time, this is a warning and the server is
-    /// told, unless the peer only left one call without an answer.
+    /// Notes that the peer refused a call with a text. The first refusal is logged as a warning and reported
+    /// to the server, unless the peer only left one call without an answer.
     pub(super) async fn on_refused(&self, words: String) -> Result<(), ServerStopped> {
         if words == NO_ANSWER || self.is_refusing.swap(true, Ordering::Relaxed) {
             tracing::debug!(id = %self.id, address = %self.address, words, "a call was refused");
@@ -114,8 +114,8 @@ impl Peer {
         self.shared.deliver(Arrival::Refused { from: self.id.node(), why: words }).await
     }
 
-    /// Notes that a call is larger than any peer accepts. The entry in it never arrives with these limits, so
-    /// the server is told, once for each entry.
+    /// Notes that a call is larger than any peer accepts. With these limits, the largest entry of the call
+    /// can never arrive. The server gets one report about each such entry.
     pub(super) async fn on_too_large(&self, request: &Request, bytes: u64) -> Result<(), ServerStopped> {
         let limit = self.shared.limits.message_bytes;
         tracing::debug!(id = %self.id, bytes, limit, "a call larger than message_bytes was not sent");

@@ -140,8 +140,8 @@ impl Progress {
         }
     }
 
-    /// Removes the unanswered request with the number `rpc`, and returns this request. `None` if there is no
-    /// such request.
+    /// Removes the unanswered request with the number `rpc`, and returns this request. Returns `None` if
+    /// there is no such request.
     pub(crate) fn take(&mut self, rpc: RpcId) -> Option<InflightCall> {
         let at = self.inflight.iter().position(|call| call.rpc == rpc)?;
         let call = if at == 0 { self.inflight.pop_front() } else { self.inflight.remove(at) }?;

@@ -221,10 +221,10 @@ impl Peer {
         fx.push(Effect::Send { to: self.id, rpc, request });
     }
 
-    /// Sends a heartbeat. While responses arrive in time, `prev` is the last matched entry, and the follower
-    /// accepts the heartbeat. If entries stay unanswered for longer than a heartbeat interval, `prev` is the
-    /// last sent entry. If the follower refuses this `prev`, entries were lost, and the leader sends these
-    /// entries again.
+    /// Sends a heartbeat. While the responses to entries arrive within a heartbeat interval, `prev` is the
+    /// last matched entry, and the follower accepts the heartbeat. If entries stay unanswered for longer than
+    /// a heartbeat interval, `prev` is the last sent entry. If the follower refuses this `prev`, entries were
+    /// lost, and the leader sends these entries again.
     fn send_heartbeat(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         let late = self.is_late(state, now);
         if late && self.progress.next().back() < state.log.base().index {

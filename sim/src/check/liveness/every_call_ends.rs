@@ -23,8 +23,8 @@ pub(crate) struct EveryCallEnds {
     open: Vec<Vec<OpenCall>>,
     /// The clock time of the server that takes the current step.
     clock: Time,
-    /// Whether the snapshot was taken, if the current step began with the report that a snapshot was taken or
-    /// has failed. Otherwise `None`.
+    /// The result of a snapshot, if the current step began with the report of this result: true if the
+    /// snapshot was taken, and false if the snapshot failed. Otherwise `None`.
     snapshot_taken: Option<bool>,
     /// The number of calls that were answered.
     judged: u64,

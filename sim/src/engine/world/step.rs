@@ -22,7 +22,7 @@ pub(crate) struct StepState {
 }
 
 impl StepState {
-    /// The state that a server shows. A part that the server does not show never changes.
+    /// Returns the state that a server shows. A part that the server does not show never changes.
     #[inline]
     pub(crate) fn of(view: &View) -> Self {
         Self {
@@ -112,8 +112,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Schedules the server's deadline if it is earlier than the pending timer event. If the deadline has
-    /// moved to a later time, the pending event is too early, and this event schedules the deadline again.
+    /// Schedules the server's deadline if this deadline is earlier than the pending timer event. If the
+    /// deadline has moved to a later time, the pending event is too early, and this event schedules the
+    /// deadline again.
     pub(super) fn schedule_timer(&mut self, idx: ServerIdx) {
         let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
