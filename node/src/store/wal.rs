@@ -1,5 +1,4 @@
-//! The log and the vote record in a directory of segments. The format is in
-//! [docs/storage.md](https://github.com/wavetank-rs/wavetank/blob/main/docs/storage.md).
+//! The log and the vote record in a directory of segments. `docs/storage.md` has the format.
 
 mod frame;
 mod recovery;

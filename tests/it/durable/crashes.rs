@@ -3,8 +3,8 @@
 use super::seams::Tree;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use wavetank_node::store::{WalOptions, WalStore};
-use wavetank_raft::store::StableStore;
+use wavetank_node::store::{OpenFailure, WalOptions, WalStore};
+use wavetank_raft::store::{LogStore, StableStore, StoreErrorKind};
 use wavetank_raft::{Entry, HardState, Index, LogOp, NodeId, Payload, Term, Token, Write};
 use wavetank_sim::ServerIdx;
 use wavetank_sim::disk::{Device, DeviceFault};
@@ -164,6 +164,42 @@ fn restart(device: &Device, end: End, nth: u64) -> WalStore<Tree> {
         stop(device);
     }
     open(device)
+}
+
+#[test]
+fn a_full_device_refuses_writes_until_the_store_is_opened_again() {
+    let device = Device::new(1, ServerIdx(0));
+    let mut store = open(&device);
+    let mut model = Model::default();
+    store.store_logs(&model.append(1, 3, 9)).expect("the device has space");
+    device.arm(DeviceFault::Full, 0);
+    let lost = Model::default().append(4, 2, 2000);
+    let error = store.store_logs(&lost).expect_err("the device is full");
+    assert_eq!(error.to_string(), "wal/0000000001.wal: no space left on device: no space left");
+    assert_eq!(error.kind, StoreErrorKind::Full);
+    device.disarm();
+    let error = store.store_logs(&lost).expect_err("an earlier write failed");
+    assert_eq!(error.what, "wal: an earlier write failed, so nothing more is written");
+    drop(store);
+    device.kill();
+    let mut store = open(&device);
+    assert!(model.is(&store));
+    store.store_logs(&model.append(4, 2, 2000)).expect("the device has space again");
+    assert!(model.is(&store));
+}
+
+#[test]
+fn a_store_cannot_be_created_on_a_full_device() {
+    let device = Device::new(1, ServerIdx(0));
+    for after in 0..6 {
+        device.arm(DeviceFault::Full, after);
+        let files = Tree { mount: device.mount(), bug: None };
+        let error = WalStore::on(files, "wal", WalOptions::default()).expect_err("the device is full");
+        assert_eq!(error.failure, OpenFailure::Full, "after {after} operations");
+        device.disarm();
+        device.kill();
+    }
+    assert!(Model::default().is(&open(&device)));
 }
 
 proptest! {

@@ -16,6 +16,8 @@ use wavetank_raft::{Entry, Index};
 
 /// The number of bytes of the frame's buffer that are kept between two writes.
 const KEPT_BYTES: usize = 1 << 20;
+/// The largest length after which a segment is full. The offsets of entries have four bytes.
+const SEGMENT_MAX: u64 = 2 << 30;
 /// The number of zeros in one write.
 const PIECE: u64 = 256 << 10;
 
@@ -85,7 +87,7 @@ impl<F: Files> Wal<F> {
                 self.refused(StoreErrorKind::Io, "an earlier write failed, so nothing more is written")
             );
         }
-        if self.options.segment_bytes <= self.tail.end {
+        if self.options.segment_bytes.min(SEGMENT_MAX) <= self.tail.end {
             self.roll().map_err(|error| self.failed(&error))?;
         }
         let mut frame = std::mem::take(&mut self.frame);
@@ -109,7 +111,7 @@ impl<F: Files> Wal<F> {
         let offset = self.tail.end;
         let end = offset + padded(frame.len() as u64);
         if u64::from(u32::MAX) < end {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a group is longer than 4 GiB"));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a group is longer than 2 GiB"));
         }
         self.reserve(end + HEAD as u64)?;
         write_head(frame, self.origin(), offset, self.tail.sequence, oldest);
