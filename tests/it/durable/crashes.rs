@@ -157,7 +157,7 @@ fn restart(device: &Device, end: End, nth: u64) -> WalStore<Tree> {
         End::Nothing | End::Kill | End::KillDuring(_) | End::SyncFails(_) | End::Full(_) => device.kill(),
     };
     stop(device);
-    if nth % 3 == 0 {
+    if nth.is_multiple_of(3) {
         device.arm(DeviceFault::Stop, nth % 5);
         let files = Tree { mount: device.mount(), bug: None };
         drop(WalStore::on(files, "wal", WalOptions::default()));
@@ -175,7 +175,7 @@ fn a_full_device_refuses_writes_until_the_store_is_opened_again() {
     device.arm(DeviceFault::Full, 0);
     let lost = Model::default().append(4, 2, 2000);
     let error = store.store_logs(&lost).expect_err("the device is full");
-    assert_eq!(error.to_string(), "wal/0000000001.wal: no space left on device: no space left");
+    assert_eq!(error.to_string(), "wal/0000000001.wal: no storage space: no space left");
     assert_eq!(error.kind, StoreErrorKind::Full);
     device.disarm();
     let error = store.store_logs(&lost).expect_err("an earlier write failed");

@@ -130,7 +130,7 @@ impl<F: Files> Directory<'_, F> {
         let origin = Origin { identity: self.identity, segment: scan.number() };
         let end = if scan.is_sealed { scan.end - HEAD as u64 } else { scan.end };
         let sequence = scan.next_sequence();
-        let oldest = scan.last.map_or(scan.number(), |frame| frame.head.oldest);
+        let oldest = scan.last.map_or_else(|| scan.number(), |frame| frame.head.oldest);
         let mut seal = [0; HEAD];
         write_head(&mut seal, origin, end, sequence, oldest);
         Earlier { path: path.to_owned(), is_sealed: scan.is_sealed, end, seal, sequence }
