@@ -138,7 +138,7 @@ pub struct RaftRs {
 
 impl RaftRs {
     pub(crate) fn boot(start: Start<'_>, reads_by_lease: bool) -> Result<Self, StoreError> {
-        let Start { idx, settings, boot, log, now } = start;
+        let Start { idx, settings, boot, log, now, .. } = start;
         let style = Style::draw(idx.node(), boot.entropy, settings, reads_by_lease);
         let tick = settings.election_timeout().part(ELECTION_TICKS as u64);
         let snapshot = boot.snapshot.as_ref().map_or(Index::ZERO, |meta| meta.last.index);
