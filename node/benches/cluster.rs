@@ -1,7 +1,8 @@
 //! A cluster of three under callers: applied commands a second, and how long one takes.
 //!
-//! In memory, and on loopback TCP with every write synced; then snapshots and a restart. Prints
-//! the results of this machine; compare them only with results of the same minute.
+//! In memory, and on loopback TCP with every write synced, on each durable log; then snapshots and a restart.
+//! Prints the results of this machine; compare them only with results of the same minute. Before the durable
+//! logs, it prints how long the disk and the loopback alone take.
 //!
 //! ```text
 //! cargo bench -p wavetank-node [-- memory | disk | snapshot | restart]
@@ -14,12 +15,15 @@
     reason = "a benchmark prints rates, and stops where it cannot go on"
 )]
 
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use wavetank_node::store::{FileSnapshotStore, RedbStore};
+use wavetank_node::store::{FileSnapshotStore, RedbStore, WalStore};
 use wavetank_node::transport::{InmemNetwork, TcpTransport};
-use wavetank_node::{Place, Raft};
+use wavetank_node::{LogDisk, Place, Raft};
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError};
 use wavetank_raft::{Config, Configuration, Data, Member};
@@ -73,7 +77,7 @@ const fn counter(snapshot_bytes: usize) -> Counter {
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
     let wants = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
-    println!("{:<34}{:>12}{:>12}{:>12}", "", "applied/s", "p50 us", "p99 us");
+    println!("{:<40}{:>12}{:>12}{:>12}", "", "applied/s", "p50 us", "p99 us");
     if wants("memory") {
         for place in [Place::Inline, Place::Thread] {
             in_memory(place);
@@ -122,13 +126,93 @@ fn in_memory(place: Place) {
 }
 
 fn on_disk() {
+    println!("load average: {}", std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
+    floor();
+    on_store("redb", redb);
+    on_store("segmented log", wal);
+}
+
+/// The time that no cluster of three can go below: each server writes and syncs, and a message goes there and back.
+fn floor() {
+    const SYNCS: usize = 2_000;
+    let directory = TempDir::new_in(".").unwrap();
+    let writers: Vec<_> = NAMES
+        .map(|name| directory.path().join(name))
+        .into_iter()
+        .map(|path| std::thread::spawn(move || write_and_sync(&path, SYNCS)))
+        .collect();
+    let syncs = writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect();
+    print_times("floor: 3 writers, fdatasync, 128 B", syncs);
+    print_times("floor: round trip on loopback", round_trips(10_000));
+}
+
+fn write_and_sync(path: &Path, syncs: usize) -> Vec<Duration> {
+    const RECORD: [u8; 128] = [7; 128];
+    let mut file = File::create(path).unwrap();
+    file.write_all(&vec![0; syncs * RECORD.len()]).unwrap();
+    file.sync_all().unwrap();
+    let write = |nth: usize| {
+        let start = Instant::now();
+        file.seek(SeekFrom::Start((nth * RECORD.len()) as u64)).unwrap();
+        file.write_all(&RECORD).unwrap();
+        file.sync_data().unwrap();
+        start.elapsed()
+    };
+    (0..syncs).map(write).collect()
+}
+
+fn round_trips(trips: usize) -> Vec<Duration> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (mut far, _) = listener.accept().unwrap();
+    near.set_nodelay(true).unwrap();
+    far.set_nodelay(true).unwrap();
+    let echo = std::thread::spawn(move || {
+        let mut message = [0; 128];
+        for _ in 0..trips {
+            far.read_exact(&mut message).unwrap();
+            far.write_all(&message).unwrap();
+        }
+    });
+    let mut message = [7; 128];
+    let trip = |_| {
+        let start = Instant::now();
+        near.write_all(&message).unwrap();
+        near.read_exact(&mut message).unwrap();
+        start.elapsed()
+    };
+    let times = (0..trips).map(trip).collect();
+    echo.join().unwrap();
+    times
+}
+
+fn print_times(name: &str, mut times: Vec<Duration>) {
+    times.sort_unstable();
+    println!("{name:<40}{:>12}{:>12}{:>12}", "", at(&times, 50), at(&times, 99));
+}
+
+/// The microseconds within which this part of the calls was answered, in percent.
+fn at(sorted: &[Duration], percent: usize) -> u128 {
+    sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)].as_micros()
+}
+
+fn redb(directory: &Path) -> RedbStore {
+    RedbStore::open(directory.join("raft.redb")).unwrap()
+}
+
+fn wal(directory: &Path) -> WalStore {
+    WalStore::open(directory.join("wal")).unwrap()
+}
+
+fn on_store<D: LogDisk>(what: &str, store: impl Fn(&Path) -> D) {
     let directory = TempDir::new_in(".").unwrap();
     runtime(2).block_on(async {
         let mut nodes = Vec::new();
         for name in NAMES {
-            nodes.push(open(name, directory.path(), 0).await);
+            let home = directory.path().join(name);
+            nodes.push(start(name, &home, store(&home), 0).await);
         }
-        measure_all("disk", &elect(&nodes).await, 3_000).await;
+        measure_all(what, &elect(&nodes).await, 3_000).await;
         for node in nodes {
             node.shutdown().await;
         }
@@ -136,9 +220,13 @@ fn on_disk() {
 }
 
 async fn open(name: &str, directory: &Path, snapshot_bytes: usize) -> Raft {
+    let home = directory.join(name);
+    start(name, &home, redb(&home), snapshot_bytes).await
+}
+
+async fn start(name: &str, home: &Path, store: impl LogDisk, snapshot_bytes: usize) -> Raft {
     let transport = TcpTransport::bind("127.0.0.1:0", None, 3, Duration::from_secs(10)).await.unwrap();
-    let store = RedbStore::open(directory.join(name).join("raft.redb")).unwrap();
-    let snapshots = FileSnapshotStore::new(directory.join(name), 2).unwrap();
+    let snapshots = FileSnapshotStore::new(home, 2).unwrap();
     let builder = Raft::builder(config(name), counter(snapshot_bytes), transport);
     builder.store(store).snapshot_store(snapshots).start().await.unwrap()
 }
@@ -160,9 +248,8 @@ async fn measure_all(what: &str, leader: &Raft, base: usize) {
             measure(leader, callers, bytes, commands / 10).await;
             let (rate, mut times) = measure(leader, callers, bytes, commands).await;
             times.sort_unstable();
-            let at = |part: usize| times[(times.len() * part / 100).min(times.len() - 1)].as_micros();
             let name = format!("{what}, {callers} callers, {bytes} B");
-            println!("{name:<34}{rate:>12.0}{:>12}{:>12}", at(50), at(99));
+            println!("{name:<40}{rate:>12.0}{:>12}{:>12}", at(&times, 50), at(&times, 99));
         }
     }
 }
@@ -210,7 +297,7 @@ fn snapshot() {
 
 fn report(what: &str, start: Instant, bytes: usize) {
     let mib = bytes as f64 / f64::from(1 << 20);
-    println!("{what:<34}{:>9.0} MiB/s", mib / start.elapsed().as_secs_f64());
+    println!("{what:<40}{:>9.0} MiB/s", mib / start.elapsed().as_secs_f64());
 }
 
 fn restart() {
@@ -224,12 +311,12 @@ fn restart() {
         drop((one, leader));
         let start = Instant::now();
         let one = open("n1", directory.path(), 0).await;
-        println!("{:<34}{:>9} ms", "restart, 100,000 entries: open", start.elapsed().as_millis());
+        println!("{:<40}{:>9} ms", "restart, 100,000 entries: open", start.elapsed().as_millis());
         let mut changes = one.leader_changes();
         changes.wait_for(|seen| seen.is_self).await.unwrap();
         let leads = Instant::now();
         one.barrier(ANY).await.unwrap();
-        println!("{:<34}{:>9} ms", "  and, leading again, applied", leads.elapsed().as_millis());
+        println!("{:<40}{:>9} ms", "  and, leading again, applied", leads.elapsed().as_millis());
         assert!(last < one.applied_index());
         one.shutdown().await;
     });

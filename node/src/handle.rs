@@ -56,7 +56,8 @@ use wavetank_raft::{
 /// | HashiCorp Raft | Wavetank |
 /// |---|---|
 /// | `NewRaft(conf, fsm, logs, stable, snaps, trans)` | [`Raft::builder`] with `conf`, `fsm` and `trans`, then a setter for each store |
-/// | `raft-boltdb`, `raft-wal` | [`RedbStore`](crate::store::RedbStore) in [`RaftBuilder::store`]: log and vote record in one file |
+/// | `raft-boltdb` | [`RedbStore`](crate::store::RedbStore) in [`RaftBuilder::store`]: log and vote record in one file |
+/// | `raft-wal` | [`WalStore`](crate::store::WalStore) in [`RaftBuilder::store`]: log and vote record in segments |
 /// | `BootstrapCluster`, `RecoverCluster`, `HasExistingState` (functions) | [`Raft::bootstrap_cluster`] on a running server, [`recover_cluster`], [`has_existing_state`] |
 /// | `ApplyFuture`, `IndexFuture`, `ConfigurationFuture`, … | an `async fn` and the result of the function: [`Applied`], [`Index`], [`LatestConfiguration`](crate::LatestConfiguration); `Error()` is the `Err`, [`CallError`] |
 /// | timeout 0 | the same: no limit |

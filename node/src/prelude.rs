@@ -1,6 +1,6 @@
 //! The names that most services need: `use wavetank_node::prelude::*;`.
 
-pub use crate::store::{FileSnapshotStore, InmemSnapshotStore, InmemStore, RedbStore};
+pub use crate::store::{FileSnapshotStore, InmemSnapshotStore, InmemStore, RedbStore, WalStore};
 pub use crate::transport::{InmemNetwork, TcpTransport, Transport};
 pub use crate::{Applied, CallError, Leader, Leadership, Raft, RaftState, StartError};
 pub use crate::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError, StoreErrorKind};

@@ -1,12 +1,13 @@
 //! The stores of a real server under storms: the power fails during writes, pages are torn, the device is
 //! full, and syncs fail. `WAVETANK_SEEDS=2000` runs that many storms, `WAVETANK_SEED=N` runs one.
 
+mod crashes;
 mod seams;
 mod stores;
 
-use seams::Syncs;
+use seams::Bug;
 use std::collections::BTreeMap;
-use stores::Durable;
+use stores::{Durable, Kind, LogKind};
 use wavetank_raft::Span;
 use wavetank_sim::clients::kv::Kv;
 use wavetank_sim::clients::kv::clients::{Clients, KvPlan};
@@ -17,36 +18,80 @@ use wavetank_sim::plan::rng::{Ratio, Spans};
 use wavetank_sim::runner::Runner;
 use wavetank_sim::{Plan, Report, ServerSet, Verdict, harness};
 
+const REDB: Kind = Kind { log: LogKind::Redb, bug: None };
+const WAL: Kind = Kind { log: LogKind::Wal, bug: None };
+
 #[test]
 fn durable_stores_survive_storms() {
+    expect_to_survive(REDB);
+}
+
+#[test]
+fn the_segmented_log_survives_storms() {
+    expect_to_survive(WAL);
+}
+
+#[test]
+fn a_storm_on_a_device_repeats_itself() {
+    for kind in [REDB, WAL] {
+        assert_eq!(storm(1, kind), storm(1, kind));
+    }
+}
+
+#[test]
+fn a_store_that_skips_its_syncs_is_detected() {
+    for log in [LogKind::Redb, LogKind::Wal] {
+        expect_to_be_found(Kind { log, bug: Some(Bug::SkippedSync) });
+    }
+}
+
+#[test]
+fn a_log_that_writes_after_its_sync_is_detected() {
+    expect_to_be_found(Kind { bug: Some(Bug::SwappedWrites), ..WAL });
+}
+
+#[test]
+fn a_log_that_does_not_sync_the_names_of_segments_is_detected() {
+    let told = expect_to_be_found(Kind { bug: Some(Bug::UnsyncedNames), ..WAL });
+    assert!(told.contains("cannot be opened") || told.contains("the store ends"), "{told}");
+}
+
+#[test]
+fn a_missing_newest_segment_is_noticed() {
+    let told = expect_to_be_found(Kind { bug: Some(Bug::MissingSegment), ..WAL });
+    assert!(told.contains("is missing"), "{told}");
+}
+
+fn expect_to_survive(kind: Kind) {
     let seeds = harness::seeds(0..6);
     let mut faults: BTreeMap<String, u64> = BTreeMap::new();
     let mut commits = 0;
+    let mut alarms = Vec::new();
     for seed in seeds.clone() {
-        let report = storm(seed, Syncs::Honest);
-        assert!(
-            matches!(report.verdict, Verdict::Held | Verdict::Vacuous(_)),
-            "seed {seed}: {:?}",
-            report.verdict
-        );
+        let report = storm(seed, kind);
+        if !matches!(report.verdict, Verdict::Held | Verdict::Vacuous(_)) {
+            alarms.push(format!("seed {seed}: {}", report.verdict));
+        }
         commits += report.commits;
         for (family, count) in report.faults {
             *faults.entry(family).or_default() += count;
         }
     }
-    show(&format!("{} storms, {commits} commits: {faults:?}", seeds.end - seeds.start));
+    show(&format!("{:?}: {} storms, {commits} commits: {faults:?}", kind.log, seeds.end - seeds.start));
+    assert!(alarms.is_empty(), "{}", alarms.join("\n"));
     assert!(0 < commits && 0 < faults["power_cut_in_writing"], "{faults:?}");
 }
 
-#[test]
-fn a_storm_on_a_device_repeats_itself() {
-    assert_eq!(storm(1, Syncs::Honest), storm(1, Syncs::Honest));
-}
-
-#[test]
-fn a_store_that_skips_its_syncs_is_detected() {
-    let verdicts: Vec<Verdict> = (0..3).map(|seed| storm(seed, Syncs::Skipped).verdict).collect();
-    assert!(verdicts.iter().any(|verdict| matches!(verdict, Verdict::Panicked(_))), "{verdicts:?}");
+/// Runs storms until a storm ends with a panic of the comparison. Returns the message.
+fn expect_to_be_found(kind: Kind) -> String {
+    let verdicts = (0..20).map(|seed| (seed, storm(seed, kind).verdict));
+    let found = verdicts.filter_map(|(seed, verdict)| match verdict {
+        Verdict::Panicked(panic) => Some((seed, panic.to_string())),
+        _ => None,
+    });
+    let (seed, told) = found.into_iter().next().expect("the bug is found in twenty storms");
+    show(&format!("{kind:?}: found by seed {seed}: {told}"));
+    told
 }
 
 #[expect(clippy::print_stderr, reason = "a long run exists to count the faults that it met")]
@@ -54,7 +99,7 @@ fn show(line: &str) {
     eprintln!("{line}");
 }
 
-fn storm(seed: u64, syncs: Syncs) -> Report {
+fn storm(seed: u64, kind: Kind) -> Report {
     let plan = stormy(seed);
     let servers = ServerSet::first(usize::from(plan.servers));
     let runner = Runner {
@@ -65,7 +110,7 @@ fn storm(seed: u64, syncs: Syncs) -> Report {
         trace: (),
         plan,
     };
-    runner.run_with_stores(&mut |idx| Box::new(Durable::new(seed, idx, syncs))).report
+    runner.run_with_stores(&mut |idx| Box::new(Durable::new(seed, idx, kind))).report
 }
 
 /// The storm of a seed, with a faulty disk and at least one crash of a server.

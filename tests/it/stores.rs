@@ -7,7 +7,7 @@ mod log_model;
 mod snapshot_model;
 
 use proptest::prelude::*;
-use wavetank_node::store::{FileSnapshotStore, RedbStore};
+use wavetank_node::store::{Disk, FileSnapshotStore, RedbStore, WalOptions, WalStore};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
@@ -20,6 +20,20 @@ proptest! {
         let mut model = log_model::StoreModel::new(false);
         for steps in lives {
             let mut store = RedbStore::open(directory.path().join("raft.redb")).expect("the store opens");
+            model.check(&store);
+            steps.into_iter().for_each(|step| model.apply(&mut store, step));
+        }
+    }
+
+    #[test]
+    fn a_segmented_log_is_a_map(
+        lives in prop::collection::vec(prop::collection::vec(log_model::steps(), 1..20), 1..4),
+    ) {
+        let directory = tempfile::tempdir().expect("a folder can be created");
+        let sizes = WalOptions { segment_bytes: 512, ahead_bytes: 512 };
+        let mut model = log_model::StoreModel::new(true);
+        for steps in lives {
+            let mut store = WalStore::on(Disk, directory.path(), sizes).expect("the store opens");
             model.check(&store);
             steps.into_iter().for_each(|step| model.apply(&mut store, step));
         }

@@ -2,7 +2,7 @@
 
 use crate::driver::metrics::LogMetrics;
 use crate::driver::worker_queue::Worker;
-use crate::store::RedbStore;
+use crate::store::{Files, RedbStore, WalStore};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
@@ -209,15 +209,58 @@ impl LogDisk for RedbStore {
     }
 
     fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError> {
-        let mut weight = 0;
-        let found = self.range(first, last, |entry| {
-            let is_first = weight == 0;
-            weight += entry.weight();
-            is_first || weight <= settings.max_append_bytes
-        })?;
-        let is_there = found.first().is_some_and(|entry| entry.id.index == first);
-        Ok(if is_there { found.into() } else { Entries::default() })
+        Ok(from_first(self.range(first, last, limited(settings))?, first))
     }
+}
+
+impl<F: Files> LogDisk for WalStore<F> {
+    fn recover(
+        &mut self,
+        snapshot: Option<Arc<SnapshotMeta>>,
+        cache: CacheLimits,
+    ) -> Result<Recovered, StoreError> {
+        Storage { log: self.clone(), stable: self.clone() }.recover(snapshot, cache)
+    }
+
+    fn owner(&mut self, server: &ServerId) -> Result<ServerId, StoreError> {
+        own(self, server)
+    }
+
+    fn cluster(&mut self) -> Result<Option<ClusterId>, StoreError> {
+        cluster_in(self)
+    }
+
+    fn set_cluster(&mut self, cluster: ClusterId) -> Result<(), StoreError> {
+        self.set(CLUSTER, &cluster.0.to_be_bytes())
+    }
+
+    fn next_incarnation(&mut self) -> Result<u32, StoreError> {
+        count_start(self)
+    }
+
+    fn persist_group(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        Self::persist_group(self, writes)
+    }
+
+    fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError> {
+        Ok(from_first(self.range(first, last, limited(settings))?, first))
+    }
+}
+
+/// Returns a test that is true for the first entry, and for the entries after it within the limit of one message.
+fn limited(settings: &Settings) -> impl FnMut(&Entry) -> bool {
+    let (mut weight, limit) = (0, settings.max_append_bytes);
+    move |entry| {
+        let is_first = weight == 0;
+        weight += entry.weight();
+        is_first || weight <= limit
+    }
+}
+
+/// Returns the entries if they begin at `first`; otherwise no entries.
+fn from_first(found: Vec<Entry>, first: Index) -> Entries {
+    let is_there = found.first().is_some_and(|entry| entry.id.index == first);
+    if is_there { found.into() } else { Entries::default() }
 }
 
 fn own(stable: &mut impl StableStore, server: &ServerId) -> Result<ServerId, StoreError> {

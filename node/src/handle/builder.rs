@@ -49,7 +49,8 @@ impl<F, T> RaftBuilder<F, T> {
 
 impl<F, T, D, N> RaftBuilder<F, T, D, N> {
     /// Sets one common store for the log and the vote record. The store is a
-    /// [`RedbStore`](crate::store::RedbStore), or your own implementation of [`LogDisk`].
+    /// [`WalStore`](crate::store::WalStore), a [`RedbStore`](crate::store::RedbStore), or your own implementation
+    /// of [`LogDisk`].
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));

@@ -22,9 +22,9 @@ const RESTORE: u8 = 7;
 /// The length of the checksum, in bytes.
 const HEAD: usize = 4;
 
-/// Encodes the entry into `out`. The encoded bytes replace the earlier content of `out`.
+/// Appends the encoded entry to `out`.
 pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
-    out.clear();
+    let begin = out.len();
     out.extend_from_slice(&[0; HEAD]);
     out.push(kind_of(&entry.payload));
     out.extend_from_slice(&entry.id.term.0.to_le_bytes());
@@ -40,8 +40,8 @@ pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
             out.extend_from_slice(&both.extensions);
         }
     }
-    let checksum = checksum(entry.id.index, &out[HEAD..]);
-    out[..HEAD].copy_from_slice(&checksum.to_le_bytes());
+    let checksum = checksum(entry.id.index, &out[begin + HEAD..]);
+    out[begin..begin + HEAD].copy_from_slice(&checksum.to_le_bytes());
 }
 
 /// Decodes the bytes of the entry at `index`.
@@ -115,10 +115,11 @@ mod tests {
 
     #[test]
     fn every_kind_comes_back_and_no_changed_bit_does() {
-        let mut bytes = vec![1, 2, 3];
         for payload in payloads() {
             let entry = Entry::new(Term(7), Index(300), payload);
+            let mut bytes = vec![1, 2, 3];
             encode(&entry, &mut bytes);
+            bytes.drain(..3);
             assert_eq!(decode(Index(300), &bytes), Ok(entry));
             assert!(decode(Index(301), &bytes).is_err(), "in another one's place");
             for bit in 0..bytes.len() * 8 {

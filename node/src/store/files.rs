@@ -1,13 +1,15 @@
-//! The file operations that the snapshot store needs. A trait declares these operations, so the simulator can
-//! provide another file system.
+//! The file operations that the stores need. A trait declares these operations, so the simulator can provide
+//! another file system.
 
 use std::fmt::Debug;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A file system for snapshots, and a clock for the names of the snapshots.
+/// A file system for the segmented log and for snapshots, a clock for the names of snapshots, and a random number
+/// for the log.
 pub trait Files: Clone + Debug + Send + 'static {
     /// An open file.
     type File: Debug + Send;
@@ -25,7 +27,20 @@ pub trait Files: Clone + Debug + Send + 'static {
     /// Returns an error if the device fails.
     fn dirs(&self, path: &Path) -> io::Result<Vec<String>>;
 
-    /// Creates an empty file for writing. The new file replaces an existing file.
+    /// Returns the names of the files in a directory.
+    ///
+    /// # Errors
+    /// Returns an error if the device fails.
+    fn file_names(&self, path: &Path) -> io::Result<Vec<String>>;
+
+    /// Creates the file `path` if it does not exist, and locks the file until the returned file is dropped.
+    /// Returns `None` if another process, or another part of this process, has locked the file.
+    ///
+    /// # Errors
+    /// Returns an error if the device fails.
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Self::File>>;
+
+    /// Creates an empty file for reading and writing. The new file replaces an existing file.
     ///
     /// # Errors
     /// Returns an error if the device fails.
@@ -36,6 +51,18 @@ pub trait Files: Clone + Debug + Send + 'static {
     /// # Errors
     /// Returns an error if there is no such file, or if the device fails.
     fn open(&self, path: &Path) -> io::Result<Self::File>;
+
+    /// Opens a file for reading and writing.
+    ///
+    /// # Errors
+    /// Returns an error if there is no such file, or if the device fails.
+    fn open_to_write(&self, path: &Path) -> io::Result<Self::File>;
+
+    /// Writes bytes at the position `offset` of a file. The file grows if necessary.
+    ///
+    /// # Errors
+    /// Returns an error if the device fails, or has no space left.
+    fn write_at(&self, file: &mut Self::File, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
     /// Appends bytes to a file that [`Files::create`] returned.
     ///
@@ -62,13 +89,19 @@ pub trait Files: Clone + Debug + Send + 'static {
     /// Returns an error if the device fails. In that case it is unknown which bytes are durable.
     fn sync(&self, file: &mut Self::File) -> io::Result<()>;
 
+    /// Makes the bytes of a file durable, and the length of the file. Other metadata may be lost.
+    ///
+    /// # Errors
+    /// Returns an error if the device fails. In that case it is unknown which bytes are durable.
+    fn sync_data(&self, file: &mut Self::File) -> io::Result<()>;
+
     /// Makes the names in a directory durable.
     ///
     /// # Errors
     /// Returns an error if the device fails. In that case it is unknown which names are durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
 
-    /// Renames a directory.
+    /// Renames a file or a directory.
     ///
     /// # Errors
     /// Returns an error if the device fails.
@@ -80,14 +113,37 @@ pub trait Files: Clone + Debug + Send + 'static {
     /// Returns an error if the device fails.
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
 
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// Returns an error if the device fails.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+
     /// Returns the number of milliseconds since the start of 1970 (UTC). The names of snapshots contain this
     /// number.
     fn unix_ms(&self) -> u64;
+
+    /// Returns a number that no other call returns, here or on another server. The log uses this number to
+    /// recognize its own files.
+    fn unique(&self) -> u64;
 }
 
 /// The file system of the operating system.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Disk;
+
+impl Disk {
+    fn names(path: &Path, are_wanted: impl Fn(&fs::FileType) -> bool) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for found in fs::read_dir(path)? {
+            let found = found?;
+            if are_wanted(&found.file_type()?) {
+                names.extend(found.file_name().into_string());
+            }
+        }
+        Ok(names)
+    }
+}
 
 impl Files for Disk {
     type File = File;
@@ -97,18 +153,33 @@ impl Files for Disk {
     }
 
     fn dirs(&self, path: &Path) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for found in fs::read_dir(path)? {
-            let found = found?;
-            if found.file_type()?.is_dir() {
-                names.extend(found.file_name().into_string());
-            }
+        Self::names(path, fs::FileType::is_dir)
+    }
+
+    fn file_names(&self, path: &Path) -> io::Result<Vec<String>> {
+        Self::names(path, fs::FileType::is_file)
+    }
+
+    fn try_lock(&self, path: &Path) -> io::Result<Option<File>> {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
         }
-        Ok(names)
     }
 
     fn create(&self, path: &Path) -> io::Result<File> {
-        OpenOptions::new().write(true).create(true).truncate(true).open(path)
+        OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)
+    }
+
+    fn open_to_write(&self, path: &Path) -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).open(path)
+    }
+
+    fn write_at(&self, file: &mut File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        file.seek(SeekFrom::Start(offset))?;
+        file.write_all(bytes)
     }
 
     fn open(&self, path: &Path) -> io::Result<File> {
@@ -141,6 +212,10 @@ impl Files for Disk {
         file.sync_all()
     }
 
+    fn sync_data(&self, file: &mut File) -> io::Result<()> {
+        file.sync_data()
+    }
+
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         // Windows cannot sync a directory.
         if cfg!(windows) { Ok(()) } else { File::open(path)?.sync_all() }
@@ -154,8 +229,17 @@ impl Files for Disk {
         fs::remove_dir_all(path)
     }
 
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
     fn unix_ms(&self) -> u64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn unique(&self) -> u64 {
+        // The standard library draws the keys of a new state at random.
+        RandomState::new().hash_one(self.unix_ms())
     }
 }

@@ -56,7 +56,7 @@ impl OpenError {
 }
 
 impl OpenFailure {
-    fn of(error: &io::Error) -> Self {
+    pub(super) fn of(error: &io::Error) -> Self {
         let kind = error.kind();
         if matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) {
             Self::ReadOnly

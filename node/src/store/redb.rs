@@ -191,6 +191,7 @@ impl RedbStore {
                 let what = format!("{}: entry i{index} does not follow i{before}", self.name);
                 return Err(StoreError::new(StoreErrorKind::Corrupt, what));
             }
+            bytes.clear();
             codec::encode(entry, &mut bytes);
             log.insert(index, &bytes[..]).map_err(|error| self.failed(error))?;
             before = Some(index);

@@ -211,6 +211,14 @@ impl Mount {
         self.read_state(|state| state.names.directories(path))
     }
 
+    /// Returns the names of the files in a directory.
+    ///
+    /// # Errors
+    /// Returns an error if the directory does not exist.
+    pub fn files(&self, path: &Path) -> io::Result<Vec<String>> {
+        self.read_state(|state| state.names.files(path))
+    }
+
     /// Makes the names in a directory durable. [`OpenFile::sync`] makes the content of a file durable.
     ///
     /// # Errors
@@ -219,19 +227,19 @@ impl Mount {
         self.write_state(OperationKind::Sync, |state| state.names.sync(path))
     }
 
-    /// Renames a directory.
+    /// Renames a file or a directory.
     ///
     /// # Errors
-    /// Returns an error if the directory does not exist.
+    /// Returns an error if there is no such file or directory.
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.write_state(OperationKind::Write, |state| state.names.rename(from, to))
     }
 
-    /// Removes a directory and the content of the directory.
+    /// Removes a file, or a directory and the content of the directory.
     ///
     /// # Errors
-    /// Returns an error if the directory does not exist.
-    pub fn remove_dir(&self, path: &Path) -> io::Result<()> {
+    /// Returns an error if there is no such file or directory.
+    pub fn remove(&self, path: &Path) -> io::Result<()> {
         self.write_state(OperationKind::Write, |state| {
             state.names.remove(path)?;
             state.remove_unlinked();

@@ -77,6 +77,13 @@ impl Names {
         Ok(directories.map(|(name, _)| name.clone()).collect())
     }
 
+    /// Returns the names of the files in a directory.
+    pub(super) fn files(&self, path: &Path) -> io::Result<Vec<String>> {
+        let children = self.now.get(&self.find(path)?).ok_or(io::ErrorKind::NotADirectory)?;
+        let files = children.iter().filter(|(_, node)| !self.now.contains_key(node));
+        Ok(files.map(|(name, _)| name.clone()).collect())
+    }
+
     pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         let node = self.find(from)?;
         let (from, to) = (self.entry(from)?, self.entry(to)?);
@@ -84,7 +91,7 @@ impl Names {
         Ok(())
     }
 
-    /// Removes a directory and the content of the directory.
+    /// Removes a file, or a directory and the content of the directory.
     pub(super) fn remove(&mut self, path: &Path) -> io::Result<()> {
         let (node, entry) = (self.find(path)?, self.entry(path)?);
         let children: Vec<String> =
@@ -234,6 +241,8 @@ mod tests {
         let file = names.make_file(Path::new("a/b/c")).unwrap();
         assert_eq!(names.make_file(Path::new("a/b/c")).unwrap(), file);
         assert_eq!(names.directories(Path::new("a")).unwrap(), ["b"]);
+        assert_eq!(names.files(Path::new("a")).unwrap(), [""; 0]);
+        assert_eq!(names.files(Path::new("a/b")).unwrap(), ["c"]);
         names.remove(Path::new("a")).unwrap();
         assert!(names.find(Path::new("a")).is_err());
         assert!(names.make_file(Path::new("a/b/c")).is_err());

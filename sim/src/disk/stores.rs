@@ -128,7 +128,7 @@ pub struct Remains {
     pub durable: Vec<Write>,
     /// The durable part of the next write, if a part of this write is durable.
     pub torn: Option<PartialWrite>,
-    /// A snapshot that is complete but was not reported to the server.
+    /// The snapshot of the capture, if it is complete. It was not reported to the server.
     pub snapshot: Option<Arc<SnapshotMeta>>,
 }
 

@@ -10,27 +10,52 @@ use wavetank_sim::disk::{Mount, OpenFile};
 #[derive(Debug)]
 pub(super) struct Backend {
     pub(super) file: OpenFile,
-    pub(super) syncs: Syncs,
+    pub(super) bug: Option<Bug>,
 }
 
-/// How a database's syncs are carried out.
+/// A bug in the way in which the store of the log uses its files.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Syncs {
-    /// The device syncs its data.
-    Honest,
-    /// The device reports success and syncs nothing.
-    Skipped,
+pub(super) enum Bug {
+    /// A sync reports success and syncs nothing.
+    SkippedSync,
+    /// A write is carried out after the next sync of the file, and not before.
+    SwappedWrites,
+    /// The name of a second or later segment is not synced.
+    UnsyncedNames,
+    /// The newest of several segments has vanished when the directory is read.
+    MissingSegment,
 }
 
-/// The file system for snapshots, on a simulated device.
+/// The file system for the segmented log and for snapshots, on a simulated device.
 #[derive(Clone, Debug)]
-pub(super) struct Tree(pub(super) Mount);
+pub(super) struct Tree {
+    pub(super) mount: Mount,
+    pub(super) bug: Option<Bug>,
+}
 
 /// An open file and the position of its next read or write.
 #[derive(Debug)]
 pub(super) struct Placed {
     file: OpenFile,
     end: u64,
+    /// The write that waits for the next sync, with [`Bug::SwappedWrites`].
+    late: Option<(u64, Vec<u8>)>,
+}
+
+impl Tree {
+    fn has_several_segments(&self, path: &Path) -> io::Result<bool> {
+        Ok(1 < self.mount.files(path)?.iter().filter(|name| is_segment(name)).count())
+    }
+}
+
+fn is_segment(name: &str) -> bool {
+    name.strip_suffix(".wal").is_some()
+}
+
+impl Placed {
+    fn write_late(&mut self) -> io::Result<()> {
+        self.late.take().map_or(Ok(()), |(offset, bytes)| self.file.write(offset, &bytes))
+    }
 }
 
 impl StorageBackend for Backend {
@@ -48,10 +73,7 @@ impl StorageBackend for Backend {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        match self.syncs {
-            Syncs::Honest => self.file.sync(),
-            Syncs::Skipped => Ok(()),
-        }
+        if self.bug == Some(Bug::SkippedSync) { Ok(()) } else { self.file.sync() }
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
@@ -63,20 +85,47 @@ impl Files for Tree {
     type File = Placed;
 
     fn make_dir(&self, path: &Path) -> io::Result<()> {
-        self.0.make_dir(path)
+        self.mount.make_dir(path)
     }
 
     fn dirs(&self, path: &Path) -> io::Result<Vec<String>> {
-        self.0.dirs(path)
+        self.mount.dirs(path)
+    }
+
+    fn file_names(&self, path: &Path) -> io::Result<Vec<String>> {
+        let mut names = self.mount.files(path)?;
+        if self.bug == Some(Bug::MissingSegment) && self.has_several_segments(path)? {
+            let newest = names.iter().filter(|name| is_segment(name)).max().cloned();
+            names.retain(|name| Some(name) != newest.as_ref());
+        }
+        Ok(names)
+    }
+
+    /// Only one process uses the device at a time.
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Placed>> {
+        self.create(path).map(Some)
     }
 
     fn create(&self, path: &Path) -> io::Result<Placed> {
-        Ok(Placed { file: self.0.open(path, true)?, end: 0 })
+        Ok(Placed { file: self.mount.open(path, true)?, end: 0, late: None })
     }
 
     fn open(&self, path: &Path) -> io::Result<Placed> {
-        let file = self.0.open(path, false)?;
-        Ok(Placed { end: file.len()?, file })
+        let file = self.mount.open(path, false)?;
+        Ok(Placed { end: file.len()?, file, late: None })
+    }
+
+    fn open_to_write(&self, path: &Path) -> io::Result<Placed> {
+        self.open(path)
+    }
+
+    fn write_at(&self, file: &mut Placed, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        file.write_late()?;
+        if self.bug == Some(Bug::SwappedWrites) {
+            file.late = Some((offset, bytes.to_vec()));
+            return Ok(());
+        }
+        file.file.write(offset, bytes)
     }
 
     fn append(&self, file: &mut Placed, bytes: &[u8]) -> io::Result<()> {
@@ -86,6 +135,7 @@ impl Files for Tree {
     }
 
     fn read_at(&self, file: &mut Placed, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        file.write_late()?;
         file.file.read(offset, into)
     }
 
@@ -97,19 +147,35 @@ impl Files for Tree {
         file.file.sync()
     }
 
+    fn sync_data(&self, file: &mut Placed) -> io::Result<()> {
+        if self.bug != Some(Bug::SkippedSync) {
+            file.file.sync()?;
+        }
+        file.write_late()
+    }
+
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.0.sync_dir(path)
+        let is_skipped = self.bug == Some(Bug::UnsyncedNames) && self.has_several_segments(path)?;
+        if is_skipped { Ok(()) } else { self.mount.sync_dir(path) }
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.0.rename(from, to)
+        self.mount.rename(from, to)
     }
 
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        self.0.remove_dir(path)
+        self.mount.remove(path)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.mount.remove(path)
     }
 
     fn unix_ms(&self) -> u64 {
-        self.0.tick()
+        self.mount.tick()
+    }
+
+    fn unique(&self) -> u64 {
+        self.mount.tick()
     }
 }

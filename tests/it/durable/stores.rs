@@ -1,26 +1,29 @@
-//! The stores of a real server, redb and snapshots in files, on a simulated device.
+//! The stores of a real server, a log and snapshots in files, on a simulated device.
 //!
 //! A log in memory has the writes that the stores reported as durable. After every crash, the stores must
 //! hold exactly these writes, or these and the whole group of writes that was under way.
 
-use super::seams::{Backend, Syncs, Tree};
+use super::seams::{Backend, Bug, Tree};
 use std::path::Path;
 use std::sync::Arc;
 use wavetank_node::LogDisk;
-use wavetank_node::store::{FileSnapshotStore, RedbStore};
+use wavetank_node::store::{FileSnapshotStore, RedbStore, WalOptions, WalStore};
 use wavetank_raft::execute::{HARD_STATE, Recovered, Snapshots, Storage, keep_snapshot, load_snapshot};
 use wavetank_raft::store::inmem::InmemStore;
-use wavetank_raft::store::{SnapshotStore, StableStore, StoreError};
+use wavetank_raft::store::{SnapshotStore, StableStore, StoreError, StoreErrorKind};
 use wavetank_raft::{
     CacheLimits, Configuration, Data, Entries, Entry, Index, LogId, LogOp, Payload, Settings, SnapshotMeta,
     SnapshotPiece, StoreJob, Token, Write,
 };
 use wavetank_sim::ServerIdx;
 use wavetank_sim::disk::fault::{Damage, DiskFault};
-use wavetank_sim::disk::{Capture, Device, DeviceFault, Load, PartialWrite, Remains, Stores};
+use wavetank_sim::disk::{Capture, Device, DeviceFault, Load, Mount, PartialWrite, Remains, Stores};
 use wavetank_sim::plan::rng::{Domain, Draw, Ratio, Stream};
 
-const LOG: &str = "raft.redb";
+const DATABASE: &str = "raft.redb";
+const SEGMENTS: &str = "wal";
+/// Small segments, so that most storms begin and delete segments.
+const SIZES: WalOptions = WalOptions { segment_bytes: 1024, ahead_bytes: 1024 };
 const RETAIN: usize = 2;
 
 /// The chance that a fault of the device happens while a snapshot is written.
@@ -28,11 +31,25 @@ const SNAPSHOT_TROUBLE: Ratio = Ratio::new(1, 30);
 /// The chance that the power fails again while a server starts.
 const FAILS_AGAIN: Ratio = Ratio::new(1, 4);
 
+/// The kind of the log, and the bug that is planted in its use of files.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Kind {
+    pub(super) log: LogKind,
+    pub(super) bug: Option<Bug>,
+}
+
+/// The stores of a log and a vote record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum LogKind {
+    Redb,
+    Wal,
+}
+
 /// The stores of one server.
 #[derive(Debug)]
 pub(super) struct Durable {
     device: Device,
-    syncs: Syncs,
+    kind: Kind,
     open: Option<Open>,
     reported: Storage<InmemStore, InmemStore>,
     /// Writes whose durability is unknown, because the power failed before their report.
@@ -46,19 +63,81 @@ pub(super) struct Durable {
 /// The stores of a running process.
 #[derive(Debug)]
 struct Open {
-    log: RedbStore,
+    log: Log,
     snapshots: Snapshots<FileSnapshotStore<Tree>>,
 }
 
+#[derive(Debug)]
+enum Log {
+    Redb(RedbStore),
+    Wal(WalStore<Tree>),
+}
+
+impl Log {
+    fn on(mount: &Mount, kind: Kind, is_new: bool) -> Result<Self, StoreError> {
+        let bug = kind.bug;
+        match kind.log {
+            LogKind::Redb => {
+                let file = mount.open(Path::new(DATABASE), is_new).map_err(failed)?;
+                Ok(Self::Redb(RedbStore::on(Backend { file, bug }, DATABASE)?))
+            }
+            LogKind::Wal => {
+                let files = Tree { mount: mount.clone(), bug };
+                Ok(Self::Wal(WalStore::on(files, SEGMENTS, SIZES)?))
+            }
+        }
+    }
+
+    fn range(&self) -> Result<Vec<Entry>, StoreError> {
+        match self {
+            Self::Redb(log) => log.range(Index(0), Index(u64::MAX), |_| true),
+            Self::Wal(log) => log.range(Index(0), Index(u64::MAX), |_| true),
+        }
+    }
+
+    fn stable(&self) -> &dyn StableStore {
+        match self {
+            Self::Redb(log) => log,
+            Self::Wal(log) => log,
+        }
+    }
+
+    fn persist_group(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        match self {
+            Self::Redb(log) => LogDisk::persist_group(log, writes),
+            Self::Wal(log) => LogDisk::persist_group(log, writes),
+        }
+    }
+
+    fn recover(
+        &mut self,
+        snapshot: Option<Arc<SnapshotMeta>>,
+        cache: CacheLimits,
+    ) -> Result<Recovered, StoreError> {
+        match self {
+            Self::Redb(log) => LogDisk::recover(log, snapshot, cache),
+            Self::Wal(log) => LogDisk::recover(log, snapshot, cache),
+        }
+    }
+
+    fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError> {
+        match self {
+            Self::Redb(log) => LogDisk::fetch(log, first, last, settings),
+            Self::Wal(log) => LogDisk::fetch(log, first, last, settings),
+        }
+    }
+}
+
+fn failed(error: std::io::Error) -> StoreError {
+    StoreError::new(StoreErrorKind::Io, error.to_string())
+}
+
 impl Open {
-    fn on(device: &Device, syncs: Syncs, is_new: bool) -> Result<Self, StoreError> {
+    fn on(device: &Device, kind: Kind, is_new: bool) -> Result<Self, StoreError> {
         let mount = device.mount();
-        let failed = |error: std::io::Error| {
-            StoreError::new(wavetank_raft::store::StoreErrorKind::Io, error.to_string())
-        };
-        let file = mount.open(Path::new(LOG), is_new).map_err(failed)?;
-        let log = RedbStore::on(Backend { file, syncs }, LOG)?;
-        let snapshots = FileSnapshotStore::on(Tree(mount.clone()), "", RETAIN)?;
+        let log = Log::on(&mount, kind, is_new)?;
+        let files = Tree { mount: mount.clone(), bug: None };
+        let snapshots = FileSnapshotStore::on(files, "", RETAIN)?;
         if is_new {
             mount.sync_dir(Path::new("")).map_err(failed)?;
         }
@@ -66,12 +145,13 @@ impl Open {
     }
 
     fn entries(&self) -> Vec<Entry> {
-        self.log.range(Index(0), Index(u64::MAX), |_| true).expect(SOUND)
+        self.log.range().expect(SOUND)
     }
 
     fn is(&self, storage: &Storage<InmemStore, InmemStore>) -> bool {
         let record = |store: &dyn StableStore| store.get(HARD_STATE).expect(SOUND);
-        record(&self.log) == record(&storage.stable) && self.entries().iter().eq(storage.log.entries())
+        record(self.log.stable()) == record(&storage.stable)
+            && self.entries().iter().eq(storage.log.entries())
     }
 
     fn newest(&self) -> Option<LogId> {
@@ -85,12 +165,12 @@ const SOUND: &str = "no fault is armed, and synced data can be read";
 
 impl Durable {
     /// Creates blank stores on a blank device.
-    pub(super) fn new(seed: u64, idx: ServerIdx, syncs: Syncs) -> Self {
+    pub(super) fn new(seed: u64, idx: ServerIdx, kind: Kind) -> Self {
         let device = Device::new(seed, idx);
         Self {
-            open: Some(Open::on(&device, syncs, true).expect(SOUND)),
+            open: Some(Open::on(&device, kind, true).expect(SOUND)),
             device,
-            syncs,
+            kind,
             reported: Storage::default(),
             doubtful: Vec::new(),
             chance: Stream::new(seed, Domain::Trouble, u64::from(idx.0), 0),
@@ -113,7 +193,7 @@ impl Durable {
 
     fn persist_group(&mut self, writes: &[Write]) -> Result<(), StoreError> {
         let before = self.device.operations();
-        let written = LogDisk::persist_group(&mut self.open().log, writes);
+        let written = self.open().log.persist_group(writes);
         match &written {
             Ok(()) => {
                 writes.iter().try_for_each(|write| self.reported.persist(write)).expect(IN_MEMORY);
@@ -170,7 +250,7 @@ impl Durable {
             if fails_again {
                 self.arm(&[DeviceFault::Stop]);
             }
-            let opened = Open::on(&self.device, self.syncs, false);
+            let opened = Open::on(&self.device, self.kind, false);
             self.device.disarm();
             match opened {
                 Ok(open) if !self.device.is_stopped() => return self.open = Some(open),
@@ -204,7 +284,7 @@ impl Stores for Durable {
     fn recover(&mut self, cache: CacheLimits) -> Result<Recovered, StoreError> {
         let open = self.open();
         let snapshot = open.snapshots.newest()?;
-        let recovered = LogDisk::recover(&mut open.log, snapshot, cache)?;
+        let recovered = open.log.recover(snapshot, cache)?;
         // A log that contradicts its snapshot is dropped during recovery.
         if open.entries().is_empty() {
             let upto = recovered.log.last().index;
@@ -232,6 +312,8 @@ impl Stores for Durable {
     fn crash(&mut self, jobs: Vec<StoreJob>, capture: Option<Capture<'_>>, _: [Draw; 2]) -> Remains {
         let mut durable = Vec::new();
         let known = self.open().newest();
+        // A snapshot of a leader may become complete, too, but it does not have the state of this server.
+        let captured = capture.as_ref().map(|capture| capture.meta.last);
         if self.doubtful.is_empty() {
             self.arm(&[DeviceFault::Stop]);
             // The contents of the store show afterwards whether this write ended.
@@ -239,14 +321,14 @@ impl Stores for Durable {
         }
         self.restart();
         durable.extend(self.settle_doubts());
-        let newest = self.open().newest().filter(|newest| known.is_none_or(|known| known < *newest));
+        let is_new = |newest: &LogId| Some(*newest) == captured && known.is_none_or(|known| known < *newest);
+        let newest = self.open().newest().filter(is_new);
         let snapshot = newest.and_then(|last| self.open().snapshots.store.open(last).ok());
         Remains { durable, torn: None, snapshot: snapshot.map(|(meta, _)| meta) }
     }
 
     fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError> {
-        let open = self.open.as_ref().expect(OPEN);
-        LogDisk::fetch(&open.log, first, last, settings)
+        self.open.as_ref().expect(OPEN).log.fetch(first, last, settings)
     }
 
     fn read_snapshot(
@@ -294,7 +376,7 @@ impl Stores for Durable {
     fn wipe(&mut self) {
         self.open = None;
         self.device.wipe();
-        self.open = Some(Open::on(&self.device, self.syncs, true).expect(SOUND));
+        self.open = Some(Open::on(&self.device, self.kind, true).expect(SOUND));
         self.reported = Storage::default();
         self.doubtful.clear();
     }

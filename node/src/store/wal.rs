@@ -1,0 +1,210 @@
+//! The log and the vote record in a directory of segments. `docs/storage.md` has the format.
+
+mod frame;
+mod recovery;
+mod scan;
+mod segment;
+mod state;
+mod writer;
+
+use self::state::{Group, State};
+use self::writer::Wal;
+use super::files::{Disk, Files};
+use super::open_error::OpenError;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+use wavetank_raft::execute::{
+    CATCH_UP, COMPACTED, HARD_STATE, LogRecord, encode_catch_up, encode_hard_state,
+};
+use wavetank_raft::store::{LogStore, StableStore, StoreError, StoreErrorKind};
+use wavetank_raft::{Entry, Index, LogOp, Write};
+
+/// A durable log and vote record that appends to segments. A group of writes costs one sync. Clones share the
+/// directory, so one clone can be the log store and another one the stable store.
+#[derive(Debug)]
+pub struct WalStore<F: Files = Disk>(Arc<Mutex<Wal<F>>>);
+
+impl<F: Files> Clone for WalStore<F> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// The sizes of a [`WalStore`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct WalOptions {
+    /// The length after which a segment is full, in bytes. The store deletes whole segments.
+    pub segment_bytes: u64,
+    /// The number of zeros that are written at once ahead of the log, in bytes.
+    pub ahead_bytes: u64,
+}
+
+impl Default for WalOptions {
+    fn default() -> Self {
+        Self { segment_bytes: 64 << 20, ahead_bytes: 4 << 20 }
+    }
+}
+
+impl WalStore {
+    /// Opens the log in a directory. Creates the directory and its parents if they do not exist. The directory
+    /// must belong to the log alone.
+    ///
+    /// # Errors
+    /// Returns an error if the directory is in use or read-only, if a segment is missing, damaged, of another
+    /// directory or of another format, or if the device is full or fails.
+    pub fn open(directory: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::on(Disk, directory, WalOptions::default())
+    }
+}
+
+impl<F: Files> WalStore<F> {
+    /// Opens the log with other sizes, or on another file system.
+    ///
+    /// # Errors
+    /// Returns the errors of [`WalStore::open`].
+    pub fn on(files: F, directory: impl AsRef<Path>, options: WalOptions) -> Result<Self, OpenError> {
+        Wal::open(files, directory.as_ref(), options).map(|wal| Self(Arc::new(Mutex::new(wal))))
+    }
+
+    /// Executes a group of writes in order, with one sync: either all these writes or no write. When the
+    /// method returns `Ok`, the writes are durable.
+    ///
+    /// # Errors
+    /// Returns an error if the store fails, or if the entries do not follow the stored entries.
+    pub fn persist_group(&self, writes: &[Write]) -> Result<(), StoreError> {
+        self.lock().write(|group, state| {
+            if let Some(newest) = writes.iter().rev().find_map(|write| write.hard_state) {
+                group.set(HARD_STATE, &encode_hard_state(newest))?;
+            }
+            let position = |write: &Write| match write.log {
+                LogOp::CatchUp(upto) => Some(upto),
+                _ => None,
+            };
+            if let Some(upto) = writes.iter().rev().find_map(position) {
+                group.set(CATCH_UP, &encode_catch_up(upto))?;
+            }
+            let mut compacted = None;
+            for write in writes {
+                carry_out(group, &write.log)?;
+                if let LogOp::Compact(upto) | LogOp::Discard(upto) = write.log {
+                    compacted = Some(upto);
+                }
+            }
+            note_log(group, state, compacted)
+        })
+    }
+
+    /// Passes the stored entries from `min` to `max` to `take`, until `take` returns false.
+    ///
+    /// # Errors
+    /// Returns an error if the store fails or an entry is damaged.
+    pub fn range(
+        &self,
+        min: Index,
+        max: Index,
+        mut take: impl FnMut(&Entry) -> bool,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let mut wal = self.lock();
+        let mut entries = Vec::new();
+        let range = wal.state.range;
+        for index in min.0.max(range.first)..=max.0.min(range.last) {
+            let Some(entry) = wal.entry(Index(index))? else { break };
+            if !take(&entry) {
+                break;
+            }
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Wal<F>> {
+        self.0.lock().expect("no code panics while the log is locked")
+    }
+}
+
+fn carry_out(group: &mut Group<'_>, op: &LogOp) -> Result<(), String> {
+    match op {
+        // The record of a catch-up is not a part of the log.
+        LogOp::Keep | LogOp::CatchUp(_) => {}
+        LogOp::Append(entries) => group.append(entries)?,
+        LogOp::Replace(entries) => {
+            if let Some(first) = entries.first() {
+                group.delete_from(first.id.index.0);
+            }
+            group.append(entries)?;
+        }
+        LogOp::Compact(upto) => group.delete_upto(upto.0),
+        LogOp::Discard(_) => group.delete_from(0),
+    }
+    Ok(())
+}
+
+/// Writes the record about the log if the record changes.
+fn note_log(group: &mut Group<'_>, state: &State, compacted: Option<Index>) -> Result<(), String> {
+    let has_entries = !group.range().is_empty();
+    if compacted.is_none() && has_entries != state.range.is_empty() {
+        return Ok(());
+    }
+    let known = state.records.get(COMPACTED).map(|record| LogRecord::decode(record)).transpose();
+    let known = known.map_err(|error| error.what)?.unwrap_or_default();
+    let new = LogRecord { compacted: compacted.unwrap_or(known.compacted), has_entries };
+    group.set(COMPACTED, &new.encode())
+}
+
+impl<F: Files> LogStore for WalStore<F> {
+    fn first_index(&self) -> Result<Index, StoreError> {
+        Ok(Index(self.lock().state.range.first))
+    }
+
+    fn last_index(&self) -> Result<Index, StoreError> {
+        Ok(Index(self.lock().state.range.last))
+    }
+
+    fn get_log(&self, index: Index) -> Result<Option<Entry>, StoreError> {
+        self.lock().entry(index)
+    }
+
+    fn store_logs(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+        self.lock().write(|group, state| {
+            group.append(entries)?;
+            note_log(group, state, None)
+        })
+    }
+
+    /// Deletes entries at one end of the log.
+    ///
+    /// # Errors
+    /// Returns an error if the store fails, or if a gap would remain.
+    fn delete_range(&mut self, min: Index, max: Index) -> Result<(), StoreError> {
+        let mut wal = self.lock();
+        let range = wal.state.range;
+        if range.is_empty() || max < min || max.0 < range.first || range.last < min.0 {
+            return Ok(());
+        }
+        if range.first < min.0 && max.0 < range.last {
+            let what = format!("the deletion from {min} to {max} leaves a gap before {}", range.last);
+            return Err(wal.refused(StoreErrorKind::Corrupt, &what));
+        }
+        wal.write(|group, _| {
+            if min.0 <= range.first {
+                group.delete_upto(max.0);
+            } else {
+                group.delete_from(min.0);
+            }
+            Ok(())
+        })
+    }
+}
+
+impl<F: Files> StableStore for WalStore<F> {
+    fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.lock().write(|group, _| group.set(key, value))
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.lock().state.records.get(key).cloned())
+    }
+}
+
+#[cfg(test)]
+mod tests;
