@@ -112,6 +112,10 @@ pub enum Fit {
     /// another job of the same disk. If there is none, it is skipped. Therefore elements still fit when other
     /// elements are left out and terms and numbers change.
     Similar,
+    /// Like `Similar`, and a timer that is not due is skipped if it only maintains the state of a server, or if
+    /// a leader must do something before the timer is due. Therefore a part of a schedule and its time can be
+    /// left out, and no later timer lets so much time pass that a leader loses its lease.
+    Punctual,
     /// Like `Similar`, and no message arrives twice: an element takes the oldest similar message that is not
     /// older than its own message and has not arrived. A timer that only maintains the state of a server fires
     /// before the named timer, if it comes first. Therefore a part of a schedule can be repeated.
