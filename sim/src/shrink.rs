@@ -21,9 +21,11 @@ pub mod strategies;
 pub(crate) mod edits;
 mod elements;
 mod parts;
+mod size;
 mod source;
 mod window;
 
+pub use size::Size;
 pub use window::Window;
 
 use crate::observe::report::{Class, Report, Verdict};
@@ -35,18 +37,6 @@ use edits::Edit;
 use std::collections::BTreeSet;
 use std::fmt;
 use wavetank_raft::{Span, Time};
-
-/// The size of a failing run. Two sizes are compared by `faults` first, then by `servers`, then by `steps`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Size {
-    /// The number of faults of servers, links and disks.
-    pub faults: u64,
-    /// The number of servers, spare servers included.
-    pub servers: u64,
-    /// The number of events that the world handled. In a search for a shorter schedule: the number of
-    /// elements of the schedule.
-    pub steps: u64,
-}
 
 /// The failure that must stay the same while the plan shrinks.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -140,22 +130,6 @@ impl fmt::Display for Failure {
     }
 }
 
-impl Size {
-    /// True if this size has no more faults and no more servers than the other size. The number of steps may
-    /// be larger by a quarter plus eight, because a simpler plan may take slightly longer.
-    const fn is_within(self, other: Self) -> bool {
-        self.faults <= other.faults
-            && self.servers <= other.servers
-            && self.steps <= other.steps + other.steps / 4 + 8
-    }
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} steps, {} faults, {} servers", self.steps, self.faults, self.servers)
-    }
-}
-
 /// A function that runs a plan without a trace.
 pub type RunPlan<'a> = dyn FnMut(Plan) -> Run<()> + 'a;
 
@@ -168,7 +142,7 @@ pub fn shrink(
 ) -> Option<Shrunk> {
     let tried = run(plan.clone());
     let failure = Failure::of(&tried.report.verdict)?;
-    let before = size(&plan, &tried);
+    let before = Size::of(&plan, &tried);
     let fault_ids = tried.fault_ids.clone();
     let plan = shortened(plan, &tried.report);
     let best = Best { plan, size: before, fault_ids, is_minimal: false };
@@ -304,7 +278,7 @@ impl Shrinker<'_, '_> {
         self.tries += 1;
         self.count_work(&tried.report);
         let fails = Failure::of(&tried.report.verdict).as_ref() == Some(&self.failure);
-        let mut size = size(&plan, &tried);
+        let mut size = Size::of(&plan, &tried);
         let is_drawn = plan.order == EventOrder::Drawn;
         if !is_drawn {
             plan.order = self.order(Fit::Exact, tried.schedule);
@@ -380,17 +354,6 @@ impl Shrinker<'_, '_> {
 
     fn happened(&self) -> BTreeSet<FaultId> {
         self.best.fault_ids.iter().copied().collect()
-    }
-}
-
-fn size(plan: &Plan, tried: &Run<()>) -> Size {
-    // Messages that are lost at a cut link are not counted: they follow from the cut. Stalls and failed
-    // writes of disks have no id, so they are counted here.
-    let disks = ["stall", "write_failure"].iter().filter_map(|&family| tried.report.faults.get(family));
-    Size {
-        faults: tried.fault_ids.len() as u64 + disks.sum::<u64>(),
-        servers: plan.server_count() as u64,
-        steps: tried.report.events,
     }
 }
 

@@ -7,7 +7,7 @@
 
 use super::edits;
 use super::parts::{Group, Pass, groups_of, without_index};
-use super::{Best, Shrinker};
+use super::{Shrinker, Size};
 use crate::observe::report::{Class, Verdict};
 use crate::plan::Plan;
 use crate::plan::server_set::ServerIdx;
@@ -21,12 +21,15 @@ impl Shrinker<'_, '_> {
     const SCHEDULE_ROUNDS: usize = 64;
     /// A schedule with more elements is long.
     const LONG: usize = 200;
-    /// The maximum number of servers and the part of the chaos phase of each small storm.
-    const SMALL_STORMS: [(u8, u64); 6] = [(3, 16), (3, 8), (5, 16), (3, 4), (5, 8), (5, 4)];
+    /// The search does not look for another minimum of a short schedule.
+    const SHORT: usize = 25;
+    /// The number of small storms from which the search looks for another minimum.
+    const OTHER_STORMS: usize = 3;
+    const KINDS_FIRST: &'static [Pass] = &[Pass::Kinds, Pass::Backward];
     /// The amount of work for small storms, in events.
     const WORK_OF_SMALL_STORMS: u64 = 5_000_000;
     /// The amount of work for another minimum, in events.
-    const WORK_OF_ANOTHER: u64 = 4_000_000;
+    const WORK_OF_ANOTHER: u64 = 2_000_000;
 
     /// Shrinks the schedule of the best plan. Returns false if a run of the recorded schedule does not fail in
     /// the same way.
@@ -35,8 +38,6 @@ impl Shrinker<'_, '_> {
         if !self.attempt_order(EventOrder::Recorded) {
             return false;
         }
-        // A schedule decides when the faults end.
-        self.attempt(Plan { chaos: Plan::calm(0, 1).chaos, ..self.best.plan.clone() });
         self.attempt_elements(Vec::new());
         if self.class == Class::Liveness {
             // Each attempt runs until the time limit, so simple plans come first: their runs are shorter.
@@ -44,60 +45,79 @@ impl Shrinker<'_, '_> {
             self.simplify(&edits::fewer(), 0);
         }
         self.remove_parts();
-        self.search_small_storms(&storm);
+        self.take_small_storm(&storm);
         let start = self.best.clone();
-        self.search_minimum(&[Pass::Kinds, Pass::Backward]);
+        self.search_minimum(Self::KINDS_FIRST);
         for passes in [&[Pass::Backward][..], &[Pass::Forward]] {
-            self.search_another(&start, passes);
+            self.search_another(passes, |it| {
+                it.best = start.clone();
+                true
+            });
+        }
+        let mut small_storms = small_storms(&storm);
+        for _ in 0..Self::OTHER_STORMS {
+            self.search_another(Self::KINDS_FIRST, |it| it.attempt_first(&mut small_storms, |_, _| true));
         }
         true
     }
 
-    /// Looks for a shorter run that fails in the same way: the same storm with fewer servers, a shorter chaos
-    /// phase and other seeds. A long schedule of a storm has many elements that undo each other, and parts of
-    /// it do not fail alone. Ends when the schedule is short, or after a limited amount of work.
-    fn search_small_storms(&mut self, storm: &Plan) {
+    /// If the schedule is long, takes a shorter one from a small storm. Parts of a long schedule of a storm often
+    /// do not fail alone.
+    fn take_small_storm(&mut self, storm: &Plan) {
+        let mut small_storms = small_storms(storm);
         self.work_left = Some(Self::WORK_OF_SMALL_STORMS);
-        for seed in 0.. {
-            for (servers, part) in Self::SMALL_STORMS {
-                if self.is_over || self.elements().len() <= Self::LONG {
-                    self.work_left = None;
-                    self.is_over = self.is_stopped;
-                    return;
-                }
-                let (servers, chaos) = (storm.servers.min(servers), Span(storm.chaos.0 / part));
-                let small = Plan { seed, servers, chaos, order: EventOrder::Recorded, ..storm.clone() };
-                if self.attempt_if(small, |size, best| size.steps < best.steps) {
-                    let left = self.work_left.take();
-                    self.remove_parts();
-                    self.work_left = left;
-                }
+        while Self::LONG < self.elements().len() && !self.is_over {
+            if self.attempt_first(&mut small_storms, |size, best| size.steps < best.steps) {
+                let left = self.work_left.take();
+                self.remove_parts();
+                self.work_left = left;
             }
         }
+        self.end_limit();
+    }
+
+    /// Runs storms until one of them fails in the same way and is wanted. Keeps its schedule. Returns false if no
+    /// work is left.
+    fn attempt_first(
+        &mut self,
+        storms: &mut impl Iterator<Item = Plan>,
+        wants: impl Fn(Size, Size) -> bool,
+    ) -> bool {
+        storms.any(|storm| self.is_over || self.attempt_if(storm, &wants)) && !self.is_over
     }
 
     /// Searches for another minimum, because the order of the attempts decides which minimum is found. Keeps the
-    /// shorter one. Gives up after a limited amount of work.
-    fn search_another(&mut self, start: &Best, passes: &[Pass]) {
-        if self.is_over {
+    /// shorter one. Gives up after a limited amount of work. `begin` makes the schedule with which the search
+    /// begins, and returns whether there is one.
+    fn search_another(&mut self, passes: &[Pass], begin: impl FnOnce(&mut Self) -> bool) {
+        if self.is_over || self.elements().len() <= Self::SHORT {
             return;
         }
         self.work_left = Some(Self::WORK_OF_ANOTHER);
-        let found = std::mem::replace(&mut self.best, start.clone());
-        self.shortest = Some(found);
-        self.search_minimum(passes);
-        self.work_left = None;
-        self.is_over = self.is_stopped;
-        if let Some(found) = self.shortest.take_if(|found| found.size.steps <= self.best.size.steps) {
+        self.shortest = Some(self.best.clone());
+        if begin(self) {
+            self.search_minimum(passes);
+        }
+        self.end_limit();
+        if let Some(found) = self.shortest.take()
+            && (found.size.steps <= self.best.size.steps || !self.best.is_minimal)
+        {
             self.best = found;
         }
-        self.shortest = None;
+    }
+
+    /// Ends the limit of the work.
+    const fn end_limit(&mut self) {
+        self.work_left = None;
+        self.is_over = self.is_stopped;
     }
 
     /// Leaves out elements with these passes until the failure needs every single element.
     fn search_minimum(&mut self, passes: &[Pass]) {
         for _ in 0..Self::SCHEDULE_ROUNDS {
             let before = self.best.plan.clone();
+            // A schedule decides when the faults end.
+            self.attempt(Plan { chaos: Plan::calm(0, 1).chaos, ..before.clone() });
             self.remove_parts();
             passes.iter().for_each(|pass| self.remove_in(*pass));
             self.simplify(&edits::off(), 0);
@@ -313,6 +333,20 @@ impl Shrinker<'_, '_> {
             at += 1;
         }
     }
+}
+
+/// Returns storms with fewer servers, a shorter chaos phase and other seeds.
+fn small_storms(storm: &Plan) -> impl Iterator<Item = Plan> {
+    const SIZES: [(u8, u64); 6] = [(3, 16), (3, 8), (5, 16), (3, 4), (5, 8), (5, 4)];
+    (0..).flat_map(move |seed| {
+        SIZES.map(|(servers, part)| Plan {
+            seed,
+            servers: storm.servers.min(servers),
+            chaos: Span(storm.chaos.0 / part),
+            order: EventOrder::Recorded,
+            ..storm.clone()
+        })
+    })
 }
 
 /// Returns the class of a failure with this verdict. A panic counts as a violation of safety, because a panic
