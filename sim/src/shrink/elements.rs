@@ -6,13 +6,12 @@
 //! schedule records an exact schedule, and the search keeps the exact schedule.
 
 use super::edits;
-use super::parts::{Group, Pass, groups_of, without_index};
-use super::{Shrinker, Size};
+use super::parts::{Pass, groups, groups_of, without_index};
+use super::{Best, Shrinker};
 use crate::observe::report::{Class, Verdict};
 use crate::plan::Plan;
 use crate::plan::server_set::ServerIdx;
 use crate::schedule::{Choice, Element, EventOrder, Fit};
-use std::collections::BTreeSet;
 use std::ops::Range;
 use wavetank_raft::{Span, Time};
 
@@ -23,9 +22,6 @@ impl Shrinker<'_, '_> {
     const LONG: usize = 200;
     /// The search does not look for another minimum of a short schedule.
     const SHORT: usize = 25;
-    /// The number of small storms from which the search looks for another minimum.
-    const OTHER_STORMS: usize = 3;
-    const KINDS_FIRST: &'static [Pass] = &[Pass::Kinds, Pass::Backward];
     /// The amount of work for small storms, in events.
     const WORK_OF_SMALL_STORMS: u64 = 5_000_000;
     /// The amount of work for another minimum, in events.
@@ -47,16 +43,9 @@ impl Shrinker<'_, '_> {
         self.remove_parts();
         self.take_small_storm(&storm);
         let start = self.best.clone();
-        self.search_minimum(Self::KINDS_FIRST);
+        self.search_minimum(&[Pass::Kinds, Pass::Backward]);
         for passes in [&[Pass::Backward][..], &[Pass::Forward]] {
-            self.search_another(passes, |it| {
-                it.best = start.clone();
-                true
-            });
-        }
-        let mut small_storms = small_storms(&storm);
-        for _ in 0..Self::OTHER_STORMS {
-            self.search_another(Self::KINDS_FIRST, |it| it.attempt_first(&mut small_storms, |_, _| true));
+            self.search_another(passes, &start);
         }
         true
     }
@@ -67,7 +56,8 @@ impl Shrinker<'_, '_> {
         let mut small_storms = small_storms(storm);
         self.work_left = Some(Self::WORK_OF_SMALL_STORMS);
         while Self::LONG < self.elements().len() && !self.is_over {
-            if self.attempt_first(&mut small_storms, |size, best| size.steps < best.steps) {
+            let small = small_storms.next().expect("there is a storm for every seed");
+            if self.attempt_if(small, |size, best| size.steps < best.steps) {
                 let left = self.work_left.take();
                 self.remove_parts();
                 self.work_left = left;
@@ -76,28 +66,15 @@ impl Shrinker<'_, '_> {
         self.end_limit();
     }
 
-    /// Runs storms until one of them fails in the same way and is wanted. Keeps its schedule. Returns false if no
-    /// work is left.
-    fn attempt_first(
-        &mut self,
-        storms: &mut impl Iterator<Item = Plan>,
-        wants: impl Fn(Size, Size) -> bool,
-    ) -> bool {
-        storms.any(|storm| self.is_over || self.attempt_if(storm, &wants)) && !self.is_over
-    }
-
     /// Searches for another minimum, because the order of the attempts decides which minimum is found. Keeps the
-    /// shorter one. Gives up after a limited amount of work. `begin` makes the schedule with which the search
-    /// begins, and returns whether there is one.
-    fn search_another(&mut self, passes: &[Pass], begin: impl FnOnce(&mut Self) -> bool) {
+    /// shorter one. Gives up after a limited amount of work.
+    fn search_another(&mut self, passes: &[Pass], start: &Best) {
         if self.is_over || self.elements().len() <= Self::SHORT {
             return;
         }
         self.work_left = Some(Self::WORK_OF_ANOTHER);
-        self.shortest = Some(self.best.clone());
-        if begin(self) {
-            self.search_minimum(passes);
-        }
+        self.shortest = Some(std::mem::replace(&mut self.best, start.clone()));
+        self.search_minimum(passes);
         self.end_limit();
         if let Some(found) = self.shortest.take()
             && (found.size.steps <= self.best.size.steps || !self.best.is_minimal)
@@ -231,9 +208,8 @@ impl Shrinker<'_, '_> {
 
     /// Tries to leave out all elements of a client, of a server or of a kind, one group after another.
     fn remove_groups(&mut self) {
-        let groups: BTreeSet<Group> = self.elements().iter().flat_map(groups_of).collect();
-        for group in groups {
-            let is_other = |element: &&Element| groups_of(element).iter().all(|other| *other != group);
+        for group in groups(self.elements()) {
+            let is_other = |element: &&Element| !groups_of(element).contains(&group);
             let left: Vec<Element> = self.elements().iter().filter(is_other).cloned().collect();
             if left.len() < self.elements().len() {
                 self.attempt_elements(left);

@@ -1,7 +1,8 @@
 //! Parts of a schedule that the search tries to leave out together.
 
 use crate::schedule::{Choice, Element};
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use wavetank_raft::{Call, DeadlineReason, Time};
 
@@ -85,6 +86,21 @@ impl Pass {
     }
 }
 
+/// Returns the groups of all elements, the largest first. Heartbeats are more frequent than entries, and a failure
+/// that can do without heartbeats needs fewer elements than one that can do without the answers to entries.
+pub(super) fn groups(elements: &[Element]) -> Vec<Group> {
+    let mut groups: Vec<(Group, usize)> = counts(elements.iter().flat_map(groups_of)).into_iter().collect();
+    groups.sort_by_key(|(_, count)| Reverse(*count));
+    groups.into_iter().map(|(group, _)| group).collect()
+}
+
+fn counts<T: Ord>(values: impl Iterator<Item = T>) -> BTreeMap<T, usize> {
+    values.fold(BTreeMap::new(), |mut counts, value| {
+        *counts.entry(value).or_default() += 1;
+        counts
+    })
+}
+
 /// Returns the groups to which an element belongs.
 pub(super) fn groups_of(element: &Element) -> Vec<Group> {
     let mut groups = vec![Group::Kind(kind_of(element))];
@@ -121,12 +137,15 @@ fn segments(elements: &[Element], begins: fn(&Choice) -> bool) -> Vec<usize> {
     elements.iter().scan(0, number).collect()
 }
 
-/// Returns the place of each element in an order in which elements of the same kind are neighbours.
+/// Returns the place of each element in an order in which elements of the same kind are neighbours. The most
+/// frequent kind is the last one.
 fn by_kind(elements: &[Element]) -> Vec<usize> {
-    let order: BTreeSet<(String, usize)> =
-        elements.iter().enumerate().map(|(place, element)| (kind_of(element), place)).collect();
+    let kinds: Vec<String> = elements.iter().map(kind_of).collect();
+    let counts = counts(kinds.iter());
+    let mut order: Vec<usize> = (0..elements.len()).collect();
+    order.sort_by_key(|&place| (counts[&kinds[place]], &kinds[place], place));
     let mut places = vec![0; elements.len()];
-    for (rank, (_, place)) in order.into_iter().enumerate() {
+    for (rank, place) in order.into_iter().enumerate() {
         places[place] = rank;
     }
     places
