@@ -38,8 +38,8 @@ impl Pass {
 
     pub(super) const fn parts_max(self) -> usize {
         match self {
-            Self::Timers | Self::Kinds => Self::PARTS_MAX,
-            Self::Acts | Self::Backward | Self::Forward => usize::MAX,
+            Self::Acts | Self::Timers | Self::Kinds => Self::PARTS_MAX,
+            Self::Backward | Self::Forward => usize::MAX,
         }
     }
 
