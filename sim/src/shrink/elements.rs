@@ -22,6 +22,8 @@ impl Shrinker<'_, '_> {
     const LONG: usize = 200;
     /// The search does not look for another minimum of a short schedule.
     const SHORT: usize = 25;
+    /// The amount of work to leave out parts of the recorded run, in events.
+    const WORK_OF_PARTS: u64 = 3_000_000;
     /// The amount of work for small storms, in events.
     const WORK_OF_SMALL_STORMS: u64 = 3_000_000;
     /// The amount of work for another minimum, in events.
@@ -40,10 +42,10 @@ impl Shrinker<'_, '_> {
             self.simplify(&edits::off(), 0);
             self.simplify(&edits::fewer(), 0);
         }
-        let mut storms = small_storms(&storm);
-        self.take_small_storm(&mut storms);
+        self.work_left = Some(Self::WORK_OF_PARTS);
         self.remove_parts();
-        self.take_small_storm(&mut storms);
+        self.end_limit();
+        self.take_small_storm(&storm);
         let start = self.best.clone();
         self.search_minimum(&[Pass::Kinds, Pass::Backward]);
         for passes in [&[Pass::Backward][..], &[Pass::Forward]] {
@@ -54,10 +56,11 @@ impl Shrinker<'_, '_> {
 
     /// If the schedule is long, takes a shorter one from a small storm. Parts of a long schedule of a storm often
     /// do not fail alone.
-    fn take_small_storm(&mut self, storms: &mut impl Iterator<Item = Plan>) {
+    fn take_small_storm(&mut self, storm: &Plan) {
+        let mut small_storms = small_storms(storm);
         self.work_left = Some(Self::WORK_OF_SMALL_STORMS);
         while Self::LONG < self.elements().len() && !self.is_over {
-            let small = storms.next().expect("there is a storm for every seed");
+            let small = small_storms.next().expect("there is a storm for every seed");
             if self.attempt_if(small, |size, best| size.steps < best.steps) {
                 let left = self.work_left.take();
                 self.remove_parts();
