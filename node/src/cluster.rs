@@ -1,4 +1,5 @@
-//! The identity of a cluster: made when the cluster is bootstrapped, and compared in every call from a peer.
+//! The identity of a cluster. The identity is made when the cluster is bootstrapped, and a server compares
+//! the identity in every call from a peer.
 
 use std::sync::{Arc, Mutex};
 use wavetank_raft::checksum::Checksum;
@@ -9,7 +10,7 @@ use wavetank_raft::{ClusterId, Configuration, Entropy, Member, Suffrage};
 pub struct LocalCluster(Arc<Mutex<Option<ClusterId>>>);
 
 impl LocalCluster {
-    /// The identity of the cluster; `None` if the identity is unknown.
+    /// Returns the identity of the cluster. Returns `None` if the identity is unknown.
     #[must_use]
     pub fn get(&self) -> Option<ClusterId> {
         *self.0.lock().expect("no code panics while it holds the lock of the identity")
@@ -28,7 +29,7 @@ impl PartialEq for LocalCluster {
 
 impl Eq for LocalCluster {}
 
-/// The identity of a cluster that is bootstrapped with this configuration.
+/// Returns the identity of a cluster that is bootstrapped with this configuration.
 ///
 /// Every voter of a new cluster may be bootstrapped with the same configuration, so the identity follows from
 /// the configuration. A sole voter is bootstrapped alone: a random number distinguishes the new cluster from

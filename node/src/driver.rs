@@ -29,7 +29,7 @@ use crate::driver::status::{End, Stats, StatusPublisher};
 use crate::driver::worker_queue::WorkerQueue;
 use crate::panic::caught;
 use crate::transport::{Arrival, LocalCluster, Outgoing, Replier, Transport};
-use crate::wire::Header;
+use crate::wire::{Header, Kind};
 use metrics::Metrics;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -154,8 +154,8 @@ impl Driver {
         }
     }
 
-    /// Runs until the server has stopped for good. If the driver panics, it closes the transport, ends all
-    /// calls, and the panic is the reason for the stop.
+    /// Runs until the server has stopped for good. If the driver panics, this method closes the transport and
+    /// ends all calls, and the panic becomes the reason for the stop.
     pub(crate) async fn run(self, inboxes: Inboxes, mut ended: Receiver<()>) {
         let (transport, end) = (self.transport.clone(), self.status.end.clone());
         if let Err(why) = caught("the driver", self.serve(inboxes, &mut ended)).await {
@@ -202,8 +202,8 @@ impl Driver {
         }
     }
 
-    /// True if more calls are likely to arrive at once. Callers that were just answered often call again, and
-    /// a peer that sends entries often sends more. Without a short pause, these calls would wait for the
+    /// True if more calls are likely to arrive immediately. Callers that were just answered often call again,
+    /// and a peer that sends entries often sends more. Without a short pause, these calls would wait for the
     /// write of the first call.
     fn expects_more(&self, received: &Received) -> bool {
         let are_missing = !received.proposals.is_empty() && received.proposals.len() < self.answered;
@@ -288,7 +288,8 @@ impl Driver {
     }
 
     fn peer_calls(&mut self, header: &Header, request: Request, replier: Replier, now: Time) {
-        let Some(from) = self.addresses.caller(header) else { return };
+        let leader = self.server.node().leader();
+        let Some(from) = self.addresses.caller(header, Kind::of(&request), leader) else { return };
         if let Some(words) = self.refusal(from, header, &request) {
             return replier.refuse(words);
         }
@@ -455,8 +456,8 @@ fn take<T>(into: &mut Vec<T>, most: usize, mut next: impl FnMut() -> Option<T>) 
     }
 }
 
-/// The only timer of the driver. The timer is never set to a later time. After an early alarm, the timer is
-/// set again.
+/// The only timer of the driver. [`Alarm::set`] can only move the timer to an earlier time. If the deadline
+/// of the server moves to a later time, the timer rings too early, and the driver sets the timer again.
 struct Alarm {
     sleep: Pin<Box<Sleep>>,
     at: Time,

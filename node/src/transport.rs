@@ -18,6 +18,7 @@ pub use crate::cluster::LocalCluster;
 use crate::address::AddressFormat;
 use crate::wire::Header;
 use std::fmt;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{Dialect, LogId, NodeId, Request, Response, RpcId, ServerAddress, ServerId};
@@ -27,8 +28,8 @@ pub trait Transport: Send + Sync + 'static {
     /// Returns the address at which other servers reach this server.
     fn local_addr(&self) -> ServerAddress;
 
-    /// The size of the largest message that the transport carries, in bytes; `None` if there is no
-    /// limit. A server whose largest command does not fit into a message does not start.
+    /// Returns the size of the largest message that the transport carries, in bytes. Returns `None` if there
+    /// is no limit. A server whose largest command does not fit into a message does not start.
     fn max_message_bytes(&self) -> Option<u64> {
         None
     }
@@ -62,6 +63,9 @@ pub struct Local {
     pub address: ServerAddress,
     /// The protocol version that the server speaks.
     pub protocol_version: u8,
+    /// The heartbeat timeout of the server. A peer that was down must hear from the server soon after it returns,
+    /// so a transport waits at most half of this time before it tries to connect again.
+    pub heartbeat_timeout: Duration,
     /// The cluster to which the server belongs. The server sets this value while the server runs.
     pub cluster: LocalCluster,
 }
@@ -112,7 +116,7 @@ pub enum Arrival {
     TooLarge {
         /// The peer that does not get the entry.
         to: NodeId,
-        /// The entry.
+        /// The position of the entry.
         entry: LogId,
         /// The size of the message in bytes.
         bytes: u64,
@@ -121,7 +125,8 @@ pub enum Arrival {
     },
     /// A task of the transport has panicked. The server stops with this error.
     Failed(StoreError),
-    /// The dialect of a peer is now known. Until then, the server assumes Wavetank's dialect.
+    /// The dialect of a peer is now known. Until then, the server grants no reads under a lease that need the peer,
+    /// and refuses restores and joint changes.
     Speaks {
         /// The peer whose dialect is known.
         peer: NodeId,

@@ -20,13 +20,13 @@ pub struct Config {
     /// this library does not support version 1.
     pub protocol_version: u8,
     /// The base of a follower's election timer (at least 5 ms). A follower that does not hear from the leader
-    /// campaigns after a random time of one to two times this value. A leader sends a heartbeat every tenth
-    /// of this value.
+    /// campaigns after a random time between this value and twice this value. A leader sends a heartbeat
+    /// every tenth of this value.
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub heartbeat_timeout: Duration,
     /// The base of a candidate's election timer (at least 5 ms and not below `heartbeat_timeout`). A
-    /// candidate that has not won campaigns again after a random time of one to two times this value. A
-    /// leadership transfer must end within this value.
+    /// candidate that has not won campaigns again after a random time between this value and twice this
+    /// value. A leadership transfer must end within this value.
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub election_timeout: Duration,
     /// The time after a commit in which new entries can carry the commit index to the followers (at least 1
@@ -52,7 +52,7 @@ pub struct Config {
     /// The number of entries that stay in the log after a snapshot, for slow followers (0 is allowed).
     pub trailing_logs: u64,
     /// The base of the time between two checks whether a snapshot is due (at least 5 ms). Each time is drawn
-    /// at random, from one to two times this value.
+    /// at random, between this value and twice this value.
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub snapshot_interval: Duration,
     /// A new snapshot is due when the log has grown by this number of entries since the last snapshot.
@@ -80,8 +80,8 @@ pub struct Config {
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub disk_stall_timeout: Duration,
     /// The maximum difference between the rates of two clocks, in parts per million. Reads under the leader's
-    /// lease rely on this difference (thesis §6.4.1). The lease is shortened by this share, and a read is
-    /// refused after the end of the shorter lease.
+    /// lease rely on this difference (thesis §6.4.1). The lease is shortened by this share. A read under the
+    /// lease is refused after the end of the shortened lease.
     pub lease_clock_drift_ppm: u64,
     /// The maximum number of rounds in which a staged non-voter may catch up (at least 1). A non-voter that
     /// needs more rounds is reported as too slow. Thesis §4.2.1 suggests 10 rounds.

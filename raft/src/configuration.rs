@@ -194,7 +194,7 @@ impl Configuration {
         self.servers.iter().chain(only_outgoing)
     }
 
-    /// Returns the member with this [`NodeId`]; `None` if there is no such member.
+    /// Returns the member with this [`NodeId`]. Returns `None` if there is no such member.
     #[must_use]
     pub fn server(&self, node: NodeId) -> Option<&Member> {
         self.members().find(|server| server.id.node() == node)

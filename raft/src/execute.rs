@@ -66,7 +66,8 @@ impl Recovered {
         if newest.index <= self.log.last().index {
             return Ok(());
         }
-        let what = format!("snapshot {newest} cannot be read, and the log ends at {}", self.log.last());
+        let last = self.log.last();
+        let what = format!("snapshot {newest} cannot be read, and the log ends before {newest}, at {last}");
         Err(StoreError::new(StoreErrorKind::Corrupt, what))
     }
 }
@@ -324,8 +325,7 @@ impl<N: SnapshotStore> Snapshots<N> {
         Self { store, incoming: None, outgoing: Vec::new() }
     }
 
-    /// Returns the newest readable snapshot. If newer snapshots are damaged, an older snapshot is used
-    /// (HashiCorp Raft issue #85).
+    /// Returns the newest readable snapshot. Damaged snapshots are skipped (HashiCorp Raft issue #85).
     ///
     /// # Errors
     /// Returns an error if the store fails, or if the store has snapshots but cannot read any of these

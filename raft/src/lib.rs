@@ -2,14 +2,14 @@
 //!
 //! The crate has two entry points. The second contains the first:
 //!
-//! - [`Node::step`] is the protocol: elections, replication, membership, reads, transfers. It takes
-//!   an [`Input`], changes its state, and returns [`Effect`]s for its driver.
-//! - [`Server::step`] is a complete server: it adds client calls with exactly one outcome each, the state
-//!   machine, snapshots and statistics. It takes an [`Event`] and returns [`Action`]s. The executors in
-//!   [`execute`] carry these actions out on the traits in [`store`].
+//! - [`Node::step`] is the protocol: elections, replication, membership, reads, transfers. This function
+//!   takes an [`Input`], changes the state of the node, and returns [`Effect`]s for the driver.
+//! - [`Server::step`] is a complete server. The server adds client calls with exactly one outcome each, the
+//!   state machine, snapshots and statistics. This function takes an [`Event`] and returns [`Action`]s. The
+//!   executors in [`execute`] carry these actions out on the traits in [`store`].
 //!
 //! This crate never reads a clock, draws a random number, starts a thread, uses the network or opens a file.
-//! The driver may carry out each effect and action at once.
+//! The driver may carry out each effect and action immediately.
 //!
 //! A reader of the source may begin with `node/io.rs`, then read `node.rs` and `role/follower.rs`.
 
@@ -47,9 +47,9 @@ pub use configuration::{
 pub use entry::{Data, Entries, Entry, Extended, Payload};
 pub use log::{Log, LogImage};
 pub use message::{
-    AppendEntries, AppendEntriesResponse, InstallSnapshot, InstallSnapshotResponse, Request, RequestPreVote,
-    RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, SnapshotMeta, TimeoutNow,
-    TimeoutNowResponse,
+    AppendEntries, AppendEntriesResponse, Dialect, InstallSnapshot, InstallSnapshotResponse, Request,
+    RequestPreVote, RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, SnapshotMeta,
+    TimeoutNow, TimeoutNowResponse,
 };
 pub use node::Node;
 pub use node::boot::Boot;
@@ -61,7 +61,7 @@ pub use quorum::{VoteResult, Voters};
 pub use role::leader::progress::{Flow, Progress, SnapshotProgress};
 pub use server::Server;
 pub use server::io::{
-    Action, Answer, Batch, Call, Dialect, Event, Halt, Leader, Observed, Outcome, Reloadable, RequestError,
+    Action, Answer, Batch, Call, Event, Halt, Leader, Observed, Outcome, Reloadable, RequestError,
 };
 pub use server::stats::{LatestConfiguration, Stats};
 pub use timeout::Entropy;

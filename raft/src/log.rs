@@ -23,6 +23,7 @@ pub struct LogImage {
     runs: Vec<TermRun>,
     last: LogId,
     configurations: Vec<(Index, Arc<Configuration>)>,
+    last_beyond_hashicorp: Index,
     tail: VecDeque<Entry>,
     tail_bytes: u64,
     cache: CacheLimits,
@@ -53,6 +54,9 @@ impl LogImage {
         assert!(entry.id.may_follow(self.last), "entry {} cannot follow entry {}", entry.id, self.last);
         if let Payload::Configuration(configuration) = &entry.payload {
             self.configurations.push((entry.id.index, configuration.clone()));
+        }
+        if entry.payload.is_beyond_hashicorp() {
+            self.last_beyond_hashicorp = entry.id.index;
         }
         if self.runs.last().is_none_or(|run| run.term < entry.id.term) {
             self.runs.push(TermRun { first: entry.id.index, term: entry.id.term });
@@ -99,6 +103,10 @@ pub struct Log {
     last: LogId,
     cache: VecDeque<Entry>,
     cache_bytes: u64,
+    /// An index at or after the last entry that servers of HashiCorp Raft do not understand; zero if the log
+    /// has no such entry.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    last_beyond_hashicorp: Index,
 }
 
 impl Log {
@@ -109,7 +117,14 @@ impl Log {
             last: image.last,
             cache: image.tail,
             cache_bytes: image.tail_bytes,
+            last_beyond_hashicorp: image.last_beyond_hashicorp,
         }
+    }
+
+    /// Returns an index at or after the last entry that servers of HashiCorp Raft do not understand. Returns
+    /// zero if the log has no such entry.
+    pub(crate) const fn last_beyond_hashicorp(&self) -> Index {
+        self.last_beyond_hashicorp
     }
 
     /// Returns the position of the last entry, or the base if there are no entries.
@@ -119,13 +134,14 @@ impl Log {
     }
 
     /// Returns the position before the first entry. The entry at this position was compacted, but the log
-    /// still knows its term.
+    /// keeps the term of this entry.
     #[must_use]
     pub const fn base(&self) -> LogId {
         self.base
     }
 
-    /// Returns the term of the entry at `index`; `None` before the base and after the end.
+    /// Returns the term of the entry at `index`. Returns `None` if `index` is before the base or after the
+    /// end of the log.
     #[must_use]
     pub fn term_at(&self, index: Index) -> Option<Term> {
         match index.cmp(&self.last.index) {
@@ -137,7 +153,8 @@ impl Log {
         }
     }
 
-    /// Returns the position of the entry at `index`; `None` if the log does not know the term of that entry.
+    /// Returns the position of the entry at `index`. Returns `None` if the log does not know the term of that
+    /// entry.
     #[must_use]
     pub fn id_at(&self, index: Index) -> Option<LogId> {
         self.term_at(index).map(|term| LogId { term, index })
@@ -171,7 +188,7 @@ impl Log {
         Index(self.last.index.0 + 1 - self.cache.len() as u64)
     }
 
-    /// Returns the entry at `index`; `None` if the entry is not in memory.
+    /// Returns the entry at `index`. Returns `None` if the entry is not in memory.
     #[must_use]
     pub fn cached(&self, index: Index) -> Option<&Entry> {
         let first = self.cached_from();
@@ -211,6 +228,9 @@ impl Log {
         if self.last.term < entry.id.term || self.runs.is_empty() {
             self.runs.push_back(TermRun { first: entry.id.index, term: entry.id.term });
         }
+        if entry.payload.is_beyond_hashicorp() {
+            self.last_beyond_hashicorp = entry.id.index;
+        }
         self.last = entry.id;
         self.cache_bytes += entry.weight();
         self.cache.push_back(entry);
@@ -230,11 +250,12 @@ impl Log {
         let index = from.back();
         let term = self.runs.back().map_or(self.base.term, |run| run.term);
         self.last = LogId { term, index };
+        self.last_beyond_hashicorp = self.last_beyond_hashicorp.min(index);
     }
 
     /// Drops the entries up to and including index `upto`.
     pub(crate) fn compact(&mut self, upto: Index) {
-        let base = self.id_at(upto).expect("the last compacted entry is in the log");
+        let base = self.id_at(upto).expect("the log has the last entry to compact");
         while self.cached_from() <= upto && !self.cache.is_empty() {
             self.uncache_oldest();
         }
@@ -256,6 +277,7 @@ impl Log {
         self.cache_bytes = 0;
         self.base = base;
         self.last = base;
+        self.last_beyond_hashicorp = Index::ZERO;
     }
 
     /// Drops cached entries beyond the limits. An entry that is not durable stays in the cache, because this

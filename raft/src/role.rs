@@ -29,15 +29,15 @@ pub(crate) enum Role {
 /// The change of role that a handler returns to [`Node`](crate::Node).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Transition {
-    /// Keep the role.
+    /// The role does not change.
     Stay,
-    /// Become a follower in this term. `None` means that the leader of this term is not known.
+    /// The server becomes a follower in this term. `None` means that the leader of this term is not known.
     Follow(Term, Option<NodeId>),
-    /// Become a pre-candidate.
+    /// The server becomes a pre-candidate.
     PreCampaign,
-    /// Enter the next term and become a candidate.
+    /// The server enters the next term and becomes a candidate.
     Campaign(CampaignCause),
-    /// Become the leader of this term.
+    /// The server becomes the leader of this term.
     Lead,
 }
 

@@ -127,7 +127,7 @@ pub trait StableStore {
     /// holds.
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError>;
 
-    /// Returns a record; `None` if there is no record with this key.
+    /// Returns a record. Returns `None` if there is no record with this key.
     ///
     /// # Errors
     /// Returns an error if the store fails or the record is damaged.

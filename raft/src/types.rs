@@ -4,7 +4,7 @@
 //! module has no rules of the protocol.
 //!
 //! The types serialise as newtypes with their own names. JSON shows only the number. A serialiser that
-//! compares states also sees the name, so it can distinguish a time from a term.
+//! compares states also sees the name, so such a serialiser can distinguish a time from a term.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -53,9 +53,9 @@ number!(
 );
 number!(
     /// The number of a write to the vote record and the log. Each write has a higher token than the writes
-    /// before it, so one token can say that all writes up to it are durable. A server never uses a token
-    /// twice before it restarts. Therefore a late report about truncated entries cannot be mistaken for a
-    /// report about newer entries.
+    /// before it, so one token can say that all writes up to this token are durable. A server never uses a
+    /// token twice before it restarts. Therefore a late report about truncated entries cannot be mistaken for
+    /// a report about newer entries.
     Token, "w"
 );
 

@@ -6,6 +6,7 @@
 mod args;
 mod bounds;
 mod branch_search;
+mod completions;
 mod coverage;
 mod exit;
 mod explore;
@@ -87,8 +88,8 @@ where
 /// Runs the command of a subject as a process: with the arguments and the streams of the process. The
 /// binary must have the subject's name, because messages name the binary.
 ///
-/// The command has `list`, `run`, `sweep`, `replay`, `shrink`, `diff`, `why` and `view`. Its scenarios are
-/// the storms.
+/// The command has `list`, `run`, `sweep`, `merge`, `replay`, `shrink`, `diff`, `why`, `view` and `completions`.
+/// Its scenarios are the storms.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -176,6 +177,7 @@ fn execute_run(suite: &Suite, command: RunCommand, streams: &mut Streams<'_>) ->
             branch_search::branch(&Target::find(suite, &run)?, streams)
         }
         RunCommand::Why { run, step, branch: false } => inspect::why(suite, &run, step, streams),
+        RunCommand::Completions { shell } => completions::completions(suite, shell, streams),
         RunCommand::View { run, output } => inspect::view(suite, &run, &output, streams),
     }
 }

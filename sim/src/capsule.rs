@@ -23,9 +23,8 @@ pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+behaviour.2");
 /// A recorded run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Capsule {
-    /// The name of the implementation that ran as the servers, as
-    /// [`Subject::name`](crate::Subject::name) says it. A file without a name has our
-    /// server ([`OURS`]).
+    /// The name of the implementation that ran as the servers ([`Subject::name`](crate::Subject::name)). A
+    /// file without a name is a run of our own server ([`OURS`]).
     pub subject: String,
     /// The plan or schedule of the run.
     pub content: Content,
@@ -196,7 +195,7 @@ impl Capsule {
         let content = file.content().map_err(CapsuleError)?;
         let CapsuleFile { subject, build, verdict, digest, step_log, .. } = file;
         let digest = u64::from_str_radix(&digest, 16).map_err(|_| {
-            CapsuleError(format!("its digest must be a hexadecimal number of 64 bits, but it is `{digest}`"))
+            CapsuleError(format!("its digest must be a hexadecimal number of 64 bits, not `{digest}`"))
         })?;
         let step_log = StepLog::parse(&step_log)
             .map_err(|error| CapsuleError(format!("its step log is invalid: {error}")))?;

@@ -3,8 +3,8 @@
 //!
 //! A check reads the ghost state and returns a message if its property does not hold. A check changes nothing
 //! in the world and keeps only a count. A check names the parts of a server that it needs, and is off where a
-//! subject does not show these parts. To add a check, write a file with a `CHECK` in the folder of its theme
-//! and add a line to the list below. The compiler reports a `CHECK` that is not in the list.
+//! subject does not show these parts. To add a check, write a file with a `CHECK` in the folder of its theme,
+//! and add a line to the list `CHECKS` in this file. The compiler reports a `CHECK` that is not in the list.
 
 pub(crate) mod calls;
 pub(crate) mod commit;

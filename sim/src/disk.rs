@@ -114,7 +114,7 @@ impl Disk {
         }
     }
 
-    /// Writes to the disk at once, without the queue. This is done before the server starts for the first
+    /// Writes to the disk immediately, without the queue. This is done before the server starts for the first
     /// time.
     pub fn write_initial(&mut self, write: &Write) {
         self.stores.write(std::slice::from_ref(write)).expect(NO_FAULT);

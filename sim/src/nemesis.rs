@@ -83,57 +83,58 @@ pub struct NemesisView<'a> {
 pub enum Act {
     /// No change: no server qualifies for the fault.
     Nothing,
-    /// Crash the server. The server restarts when the span is over.
+    /// The server crashes. The server restarts when the span is over.
     Crash(ServerIdx, Span),
-    /// Pause the server for this span.
+    /// The server is paused for this span.
     Pause(ServerIdx, Span),
-    /// Change the network. When the span is over, make the second change, which undoes the first change.
+    /// The network changes. When the span is over, the second change undoes the first change.
     Network(NetworkChange, Span, NetworkChange),
-    /// Cut the link from the first server to the second server three times, in this direction only. Each cut
-    /// lasts for the span. The pause between two cuts also lasts for the span.
+    /// The link from the first server to the second server is cut three times, in this direction only. Each
+    /// cut lasts for the span. The pause between two cuts also lasts for the span.
     Flap(ServerIdx, ServerIdx, Span),
-    /// Call the server, as an operator would.
+    /// The nemesis calls the server, as an operator does.
     Call(ServerIdx, Call),
-    /// Make these two calls to the server, the second call immediately after the first call.
+    /// The nemesis makes these two calls to the server, the second call immediately after the first call.
     CallTwice(ServerIdx, Call, Call),
-    /// Bootstrap the server with the first configuration of the cluster.
+    /// The nemesis bootstraps the server with the first configuration of the cluster.
     Bootstrap(ServerIdx),
-    /// Back up the state of the server's state machine, and restore the cluster from this backup.
+    /// The nemesis backs up the state of the server's state machine, and restores the cluster from this
+    /// backup.
     Restore(ServerIdx),
-    /// Shut the server down.
+    /// The nemesis shuts the server down.
     Shutdown(ServerIdx),
-    /// Move the server to a new address, with or without a restart, and correct the configuration.
+    /// The server moves to a new address, with or without a restart, and the configuration is corrected.
     Move(ServerIdx, Restart),
-    /// Exchange the addresses of the two servers, and correct the configuration.
+    /// The two servers exchange their addresses, and the configuration is corrected.
     ExchangeAddresses(ServerIdx, ServerIdx),
-    /// Correct the addresses in the configuration.
+    /// The addresses in the configuration are corrected.
     CorrectAddresses,
-    /// Set the server's clock forward by this span.
+    /// The server's clock jumps forward by this span.
     Jump(ServerIdx, Span),
-    /// Restart these servers immediately, and change the network. When the span is over, make the second
-    /// change to the network, which undoes the first change.
+    /// These servers restart immediately, and the network changes. When the span is over, the second change
+    /// of the network undoes the first change.
     RestartUnderChange(ServerSet, NetworkChange, Span, NetworkChange),
-    /// Deliver the oldest message that the network holds back.
+    /// The network delivers the oldest message that the network holds back.
     ReleaseHeld,
-    /// Inject a fault into a server's disk. The draw selects the damaged place.
+    /// A server's disk gets this fault. The draw selects the damaged location.
     Damage(ServerIdx, DiskFault, Draw),
-    /// Inject a fault into a server's state machine.
+    /// A server's state machine gets this fault.
     BreakMachine(ServerIdx, MachineFault),
-    /// Fill the server's disk. The disk has free space again when the span is over.
+    /// The server's disk is full. The disk has free space again when the span is over.
     Fill(ServerIdx, Span),
-    /// Lose the server and its disk permanently.
+    /// The server and the disk of the server are lost permanently.
     Lose(ServerIdx),
-    /// Give the server a new disk. The server restarts when the span is over.
+    /// The server gets a new disk. The server restarts when the span is over.
     NewDisk(ServerIdx, Span),
-    /// Stop the server's clock for this span.
+    /// The server's clock stops for this span.
     Freeze(ServerIdx, Span),
-    /// Deliver all messages that the network holds back.
+    /// The network delivers all messages that the network holds back.
     ReleaseAllHeld,
-    /// Stall the server's state machine for this span.
+    /// The server's state machine stalls for this span.
     Stall(ServerIdx, Span),
     /// For the rest of the run, the server's clock runs as slowly as the plan allows, and all other clocks
-    /// run as fast as the plan allows. The network also changes. When the span is over, make the second
-    /// change to the network, which undoes the first change.
+    /// run as fast as the plan allows. The network also changes. When the span is over, the second change of
+    /// the network undoes the first change.
     SkewClocks(ServerIdx, NetworkChange, Span, NetworkChange),
 }
 

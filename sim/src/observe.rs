@@ -129,7 +129,7 @@ pub enum ObservationKind<'a, S: Subject = Server> {
     Restored {
         /// The server that owns the state machine.
         idx: ServerIdx,
-        /// The last entry that the snapshot covers.
+        /// The position of the last entry that the snapshot covers.
         last: LogId,
         /// The digest of the restored state.
         digest: u64,

@@ -124,8 +124,8 @@ impl<T> Run<T> {
         Run { report, fault_ids, schedule, refusals, overdue, first_skipped, trace: () }
     }
 
-    /// Explains why a run of a schedule did not fail: the first element that was skipped, or the end of the
-    /// schedule. Returns `None` if the run failed, or if it followed no schedule.
+    /// Explains why a run of a schedule did not fail. The reason is the first element that was skipped, or
+    /// the end of the schedule. Returns `None` if the run failed, or if the run followed no schedule.
     #[must_use]
     pub fn without_failure(&self, order: &EventOrder) -> Option<String> {
         let last = order.elements().last()?;
@@ -137,7 +137,9 @@ impl<T> Run<T> {
             Some((element, reason)) => {
                 format!("the schedule skipped {skipped} elements, and the first is `{element}`: {reason}")
             }
-            None => format!("the schedule ends with `{last}` before anything fails, so it may be cut short"),
+            None => format!(
+                "the schedule ends with `{last}` before anything fails, so the schedule may be cut short"
+            ),
         })
     }
 }

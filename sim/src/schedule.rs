@@ -25,7 +25,7 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt;
 use wavetank_raft::{Call, DeadlineReason, Index, RpcId, Span, Term, Time, Token};
 
-/// One choice of a run, with the virtual time at which it was made. It is serialised as a line of text.
+/// One choice of a run, with the virtual time of the choice. An element is serialised as a line of text.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Element {
     /// The virtual time of the choice, in microseconds. In a replay, an element never happens before this
@@ -38,18 +38,18 @@ pub struct Element {
 /// A choice of the next event.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Choice {
-    /// A message arrives. It may arrive more than once.
+    /// A message arrives. The same message may arrive more than once.
     Deliver {
         /// The message.
         message: MessageId,
         /// A random word that selects the flipped bits of the message; `None` if no bit flips.
         flips: Option<u64>,
     },
-    /// The timer of a server fires, for this reason. The time moves on to the server's deadline.
+    /// The timer of a server fires for this reason. Virtual time advances to the server's deadline.
     Fire(ServerIdx, DeadlineReason),
-    /// The running jobs of a disk end. This job is the last one of them.
+    /// The running jobs of a disk end. The id names the last of these jobs.
     Finish(ServerIdx, JobId),
-    /// A server learns the result of a read. If the id is `None`, it learns that a write has failed.
+    /// A server learns the result of a read. If the id is `None`, the server learns that a write has failed.
     Hear(ServerIdx, Option<RpcId>),
     /// The current work of a state machine ends.
     Work(ServerIdx, WorkId),
@@ -61,8 +61,8 @@ pub enum Choice {
     Reply(AskId),
     /// An operator calls a server.
     Call(ServerIdx, Box<Call>),
-    /// A server crashes while it executes the actions of the next element. It executes only this number of
-    /// them.
+    /// A server crashes while it executes the actions of the next element. The server executes only this
+    /// number of the actions.
     Interrupt(ServerIdx, usize),
     /// A server crashes.
     Crash(ServerIdx),
@@ -109,16 +109,18 @@ pub enum Fit {
     /// The element is skipped.
     Exact,
     /// The element takes a similar object: another message of the same kind between the same servers, or
-    /// another job of the same disk. If there is none, it is skipped. Therefore elements still fit when other
-    /// elements are left out and terms and numbers change.
+    /// another job of the same disk. If there is no similar object, the element is skipped. Therefore an
+    /// element still has an object when other elements were left out, and terms and numbers have changed.
     Similar,
-    /// Like `Similar`, and a timer that is not due is skipped if it only maintains the state of a server, or if
-    /// a leader must do something before the timer is due. Therefore a part of a schedule and its time can be
-    /// left out, and no later timer lets so much time pass that a leader loses its lease.
+    /// The element takes a similar object, as with `Similar`, but some timers that are not due are skipped: a
+    /// timer that only maintains the state of a server, and a timer that is due after a timer of a leader.
+    /// Therefore a part of a schedule can be left out together with its time. No later timer lets so much time
+    /// pass that a leader loses its lease.
     Punctual,
-    /// Like `Similar`, and no message arrives twice: an element takes the oldest similar message that is not
-    /// older than its own message and has not arrived. A timer that only maintains the state of a server fires
-    /// before the named timer, if it comes first. Therefore a part of a schedule can be repeated.
+    /// The element takes a similar object, as with `Similar`, but no message arrives twice. The element takes
+    /// the oldest similar message that has not arrived and that is not older than the named message. If a
+    /// timer that only maintains the state of a server is due before the named timer, that timer fires first,
+    /// without an element of its own. Therefore a part of a schedule can be repeated.
     Repeating,
 }
 
@@ -127,7 +129,7 @@ pub enum Fit {
 pub enum SkipReason {
     /// The object of the element does not exist.
     NoObject,
-    /// The element names a message of another protocol than that of the servers.
+    /// The element names a message, and the servers use another protocol.
     OtherProtocol,
 }
 
@@ -148,17 +150,18 @@ pub enum EventOrder {
     Drawn,
     /// The random streams decide, and [`Run::schedule`](crate::runner::Run::schedule) has the schedule.
     Recorded,
-    /// The random streams decide. After an observation, the streams of another seed decide.
+    /// The random streams of the plan's seed decide up to an observation. After this observation, the streams
+    /// of another seed decide.
     Branched {
         /// The number of the observation.
         step: u64,
         /// The other seed.
         seed: u64,
     },
-    /// This schedule decides the order. The run ends with its last element.
+    /// This schedule decides the order. The run ends with the last element of the schedule.
     Scheduled(Fit, Vec<Element>),
-    /// This schedule decides the order until its last element. Then all faults end, the random streams decide,
-    /// and the healed servers must make progress as at the end of a storm.
+    /// This schedule decides the order up to the last element of the schedule. Then all faults end, the
+    /// random streams decide, and the healed servers must make progress as at the end of a storm.
     HealedAfter(Fit, Vec<Element>),
 }
 
@@ -200,8 +203,8 @@ fn parsed(lines: &[&str]) -> Vec<Element> {
 pub struct MessageId {
     /// The call to which the message belongs.
     pub call: CallId,
-    /// Zero for the request itself. For a response, its number: a request that arrives twice has two
-    /// responses.
+    /// Zero for the request itself. For a response, the number of the response, from 1: a request that
+    /// arrives twice has two responses.
     pub answer: u32,
 }
 
@@ -235,16 +238,16 @@ pub enum CallKind {
     Snapshot,
     /// `TimeoutNow`.
     TimeoutNow,
-    /// A message of another protocol, by its label.
+    /// A message of another protocol, with this label.
     Labelled(Label),
 }
 
 /// Identifies a job of a disk.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum JobId {
-    /// A write, by its token.
+    /// A write with this token.
     Write(Token),
-    /// A read, or a write of a piece of a snapshot, by its ticket.
+    /// A read, or a write of a piece of a snapshot, with this ticket.
     Other(RpcId),
 }
 
@@ -259,7 +262,7 @@ pub enum WorkId {
     Restore(Index),
 }
 
-/// Identifies a request of a client and the reply to it.
+/// Identifies a request of a client, and the reply to the request.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct AskId {
     /// The client.
@@ -276,7 +279,8 @@ impl CallKind {
 }
 
 impl Choice {
-    /// Returns the server that the choice concerns, if it concerns a single server.
+    /// Returns the server that the choice concerns. Returns `None` if the choice does not concern exactly one
+    /// server.
     #[must_use]
     pub const fn server(&self) -> Option<ServerIdx> {
         match self {

@@ -98,7 +98,7 @@ pub mod prelude {
     pub use crate::plan::fault_id::{FaultId, MessageFault};
     pub use crate::plan::fault_kind::{Reactive, Scheduled};
     pub use crate::plan::rng::{Ratio, Spans};
-    pub use crate::plan::{Budget, InitialState, Plan, RandomDelay, Recurrence};
+    pub use crate::plan::{Budget, InitialState, Plan, RandomDelay, Recurrence, ReplacedOperation};
     pub use crate::schedule::{EventOrder, Fit};
     pub use crate::{JudgeLevel, ServerIdx};
     pub use std::time::Duration;

@@ -1,20 +1,22 @@
 //! A subject: an implementation of a server that the tank can drive.
 //!
-//! The tank owns time, network, disks, crashes, faults and clients. It knows a server by [`Subject`] alone:
-//! the server starts from the content of its disk, takes events, hands out actions, says when it wants to be
-//! woken, and shows a [`View`] of its state.
+//! The tank owns time, network, disks, crashes, faults and clients. The tank uses a server only through the
+//! trait [`Subject`]. A server starts from the content of its disk, takes events, returns actions, names the
+//! time at which the tank must wake the server, and shows a [`View`] of its state.
 //!
-//! The common vocabulary is that of [`wavetank_raft`]: calls and their outcomes, entries, configurations,
-//! disk jobs, snapshots. An adapter of another implementation translates to it. The messages between servers
+//! All subjects use the types of [`wavetank_raft`] for calls and outcomes, entries, configurations, disk jobs
+//! and snapshots. An adapter of another implementation converts to these types. The messages between servers
 //! belong to a [`Protocol`]. Subjects with the same protocol can stand in one cluster ([`Either`]).
 //! `docs/subjects.md` tells how to write an adapter.
 
 mod either;
+mod hashicorp;
 mod ours;
 mod parts;
 mod protocol;
 
 pub use either::Either;
+pub use hashicorp::HashiCorp;
 pub use ours::OURS;
 pub use parts::Parts;
 pub use protocol::{Label, MessageRef, Opaque, OpaqueMessage, Protocol, Wavetank};
@@ -26,8 +28,8 @@ use std::hash::Hasher;
 use std::sync::Arc;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{
-    Action, Boot, Configuration, Deadline, Entry, Event, Index, LogId, NodeId, RoleName, Server, Settings,
-    Term, Time,
+    Action, Boot, Configuration, Deadline, Dialect, Entry, Event, Index, LogId, NodeId, RoleName, Server,
+    Settings, Term, Time,
 };
 
 /// The events of a server that speaks a protocol.
@@ -45,18 +47,19 @@ pub type ActionOf<S> =
 ///
 /// 1. A subject is a function of its inputs. It reads no clock and starts no thread. All its random numbers
 ///    come from [`Boot::entropy`].
-/// 2. The tank may execute an action as soon as it sees it, and may crash the server between two actions.
+/// 2. The tank may execute an action immediately, and may crash the server between two actions.
 /// 3. Each call gets exactly one [`Action::Answer`].
-/// 4. A crash drops the subject. [`Subject::start`] then gets what its
-///    [`StoreJob`](wavetank_raft::StoreJob)s had written.
+/// 4. A crash drops the subject. At the next start, [`Subject::start`] gets the data that the
+///    [`StoreJob`](wavetank_raft::StoreJob)s of the dropped subject have written.
 pub trait Subject: Sized {
     /// The protocol that the servers speak.
     type Protocol: Protocol;
 
-    /// Buffers that all servers of a tank share, so that a step need not allocate them. Use `()` for none.
+    /// Buffers that all servers of a tank share, so that a step need not allocate buffers. Use `()` for no
+    /// buffers.
     type Scratch: Default;
 
-    /// The name of the implementation, for messages about it.
+    /// Returns the name of the implementation. Messages about a server contain this name.
     fn name(&self) -> &'static str;
 
     /// Starts a server from the content of its disk.
@@ -75,31 +78,46 @@ pub trait Subject: Sized {
         actions: &mut Vec<ActionOf<Self>>,
     );
 
-    /// The time on the server's clock at which it wants an [`Event::Timer`], and the reason. Schedules name the
-    /// timer by the reason. Both may change with every step.
+    /// True if the server takes the event now. The tank keeps all other events in their order, and delivers them
+    /// when the server takes them. Reports of the server's own jobs must always be taken.
+    fn takes_now(&self, _event: &EventOf<Self>) -> bool {
+        true
+    }
+
+    /// Returns the time on the server's clock at which the server wants an [`Event::Timer`], and the reason.
+    /// Schedules name the timer by this reason. The time and the reason may change with every step.
     fn deadline(&self) -> Deadline;
 
-    /// The state that the server shows.
+    /// Returns the state that the server shows.
     fn view(&self) -> View;
 
-    /// The part of the view that is not copied: the configuration that the server uses, with its index in the
-    /// log. `None` if the server cannot show it, `Some(None)` if there is none yet.
+    /// Returns the configuration that the server uses, and the index of the configuration in the log. This
+    /// part of the view is not copied. Returns `None` if the server cannot show a configuration, and
+    /// `Some(None)` if the server has no configuration yet.
     fn configuration(&self) -> Option<Option<(Index, &Arc<Configuration>)>> {
         None
     }
 
-    /// Our own server, if this subject is one. Some checks read more of it than a view has.
+    /// The protocol that the server understands. As a transport does, the tank tells the receiver of the
+    /// server's first answer ([`Event::PeerSpeaks`]). If both servers are [`Dialect::Wavetank`], the tank tells
+    /// them when they start.
+    fn dialect(&self) -> Dialect {
+        Dialect::Wavetank
+    }
+
+    /// Returns our own server; `None` if this subject is another implementation. Some checks read state of
+    /// our server that is not in a [`View`].
     fn server(&self) -> Option<&Server> {
         None
     }
 
-    /// The checks that the documents of the implementation exclude. They are off, and reports list them
-    /// ([`Report::excluded`](crate::Report::excluded)).
+    /// Returns the checks that the documents of the implementation exclude. These checks are off, and reports
+    /// list these checks ([`Report::excluded`](crate::Report::excluded)).
     fn exclusions(&self) -> &'static [Exclusion] {
         &[]
     }
 
-    /// Adds the whole state to a hash, for the deep digest of a run. By default it adds nothing.
+    /// Adds the whole state to a hash, for the deep digest of a run. By default, this method adds nothing.
     fn hash_state<H: Hasher>(&self, _hasher: &mut H) {}
 }
 
@@ -112,11 +130,13 @@ pub struct Exclusion {
     pub line: &'static str,
 }
 
-/// Everything from which a server starts.
+/// The data with which a server starts.
 #[derive(Debug)]
 pub struct Start<'a> {
     /// The server.
     pub idx: ServerIdx,
+    /// The seed of the run. Subjects may draw their own settings from it, with a stream of their own.
+    pub seed: u64,
     /// The settings of the run, with the server's name.
     pub settings: &'a Settings,
     /// The content of the disk: term and vote, the newest snapshot, and the part of the log that fits into
@@ -128,27 +148,28 @@ pub struct Start<'a> {
     pub now: Time,
 }
 
-/// The state of a server, as far as it can show it. A part that is `None` cannot be shown; then the checks
-/// that need it are off.
+/// The parts of its state that a server shows. If the implementation cannot show a part, this part is `None`,
+/// and the checks that need this part are off.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct View {
     /// The role.
     pub role: Option<RoleName>,
     /// The current term.
     pub term: Option<Term>,
-    /// The candidate that got the server's vote in the current term, if any. With this part, the server
-    /// stores its term and vote by [`Write::hard_state`](wavetank_raft::Write::hard_state).
+    /// The candidate that got the server's vote in the current term, if any. A server that shows this part
+    /// must store its term and its vote with [`Write::hard_state`](wavetank_raft::Write::hard_state).
     pub vote: Option<Option<NodeId>>,
     /// The leader that the server knows, if any.
     pub leader: Option<Option<NodeId>>,
-    /// The last entry of the log. With this part, the server stores its entries and their terms by
-    /// [`Write::log`](wavetank_raft::Write::log), where the checks read them.
+    /// The position of the last entry of the log. A server that shows this part must store its entries and
+    /// the terms of the entries with [`Write::log`](wavetank_raft::Write::log). The checks read the entries
+    /// there.
     pub last: Option<LogId>,
     /// The index up to which the server knows entries to be committed.
     pub commit: Option<Index>,
     /// The last index that the state machine reported as applied.
     pub applied: Option<Index>,
-    /// The last entry of the snapshot in which the log begins; [`LogId::ZERO`] if there is none.
+    /// The position of the last entry of the newest snapshot; [`LogId::ZERO`] if there is no snapshot.
     pub snapshot: Option<LogId>,
 }
 

@@ -25,6 +25,8 @@ fn success_is_status_0_and_each_kind_of_failure_has_its_own() {
         ("run blind", 5),
         ("replay calm:7", 0),
         ("replay lies:7", 2),
+        ("why lies", 2),
+        ("why calm --step 1", 0),
         ("sweep calm --seeds 4", 0),
         ("sweep calm lies --seeds 4", 2),
         ("sweep calm sleeps --seeds 4", 3),
@@ -102,6 +104,28 @@ fn a_failed_run_says_how_to_repeat_it() {
 }
 
 #[test]
+fn a_scenario_without_a_seed_is_the_run_of_seed_0() {
+    for words in ["replay calm", "why lies", "diff calm calm:0"] {
+        let seeded = words.replacen(" calm", " calm:0", 1).replacen(" lies", " lies:0", 1);
+        let (bare, seeded) = (wavetank(words), wavetank(&seeded));
+        assert_eq!((bare.code, bare.out), (seeded.code, seeded.out), "{words}: {}", bare.err);
+    }
+    let page = scratch("bare.html");
+    let said = wavetank(&format!("view calm -o {}", page.display()));
+    assert!(said.code == 0 && said.err.starts_with("calm:0 is in "), "{}", said.err);
+    fs::remove_file(page).expect("the page is written");
+}
+
+/// The file is in the current directory, because a name with a slash is always that of a file.
+#[test]
+fn a_file_wins_over_a_scenario_of_the_same_name() {
+    fs::write("fickle", "no capsule").expect("the current directory can be written");
+    let said = wavetank("replay fickle");
+    fs::remove_file("fickle").expect("the file exists");
+    assert!(said.code == 1 && said.err.contains("`fickle` is not a readable capsule"), "{}", said.err);
+}
+
+#[test]
 fn a_json_trace_ends_with_the_report() {
     let said = wavetank("run calm --seed 7 --trace json");
     let last = said.out.lines().last().expect("the output has a report");
@@ -144,11 +168,13 @@ fn the_shortest_failure_of_each_kind_is_told_and_the_others_are_counted() {
     let failures =
         said.out.split_once("\nmade_up (thesis §0): 990 runs\n").expect("the output has the kind").1;
     let mut lines = failures.lines();
-    assert_eq!(lines.next(), Some("     step          ms  n1     n2     n3"));
-    assert_eq!(lines.next(), Some("        1       0.010  zzz    -      -      pause   n1"));
+    assert_eq!(lines.next(), Some("     step          ms  n1"));
+    assert_eq!(lines.next(), Some("        1       0.010  zzz    pause   n1"));
     assert_eq!(lines.next(), Some("        9       1.000  >>> made_up (thesis §0): two of everything"));
     assert_eq!(lines.next(), Some("  replay   cargo run --release -- replay lies:10"));
     assert_eq!(lines.next(), Some("  capsule  target/wavetank/lies-10.json"));
+    let small = "  shrunk   cargo run --release -- replay target/wavetank/lies-10.small.json";
+    assert_eq!(lines.next(), Some(small));
     assert_eq!(lines.next(), Some("  also     989 other runs, such as lies:11 12 13 14 15 16 17 18 19"));
     let panics = "\npanic (tests/it/cli.rs:";
     assert!(said.out.matches(panics).count() == 1 && said.out.contains("): 990 runs\n"), "{}", said.out);
@@ -348,7 +374,7 @@ const BAD_INPUT: &[(&str, &str)] = &[
     ("sweep calm --resume", "--out"),
     ("merge", "FILE.jsonl"),
     ("sweep calm --report /dev/null/report", "cannot write the report `/dev/null/report`"),
-    ("replay calm", "storm:123"),
+    ("replay clam", "there is no file `clam`, and there is no scenario `clam`; the nearest name is `calm`"),
     ("replay calm:x", "storm:123"),
     ("replay clam:7", "`calm`"),
     ("list --jsn", "--json"),

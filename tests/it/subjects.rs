@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{Action, Configuration, Deadline, Effects, Event, Index, Server, Time};
+use wavetank_raft::{Action, Configuration, Deadline, Effects, Event, Index, RoleName, Server, Time};
 use wavetank_scenarios::cli::{Streams, suite_main};
 use wavetank_scenarios::registry::ALL;
 use wavetank_scenarios::{Suite, registry};
@@ -11,7 +11,10 @@ use wavetank_sim::subject::Wavetank;
 use wavetank_sim::{Exclusion, Start, Subject, View};
 
 /// The suite of a guest.
-static GUEST: LazyLock<Suite> = LazyLock::new(|| Suite::of_subject::<Guest>("guest"));
+static GUEST: LazyLock<Suite> = LazyLock::new(|| Suite::of_subject::<Guest<false>>("guest"));
+
+/// The suite of a guest that says in odd terms that it leads.
+static BOASTER: LazyLock<Suite> = LazyLock::new(|| Suite::of_subject::<Guest<true>>("guest"));
 
 #[test]
 fn the_list_of_a_subject_has_the_storms_and_says_that_the_stories_are_left_out() {
@@ -46,6 +49,9 @@ fn a_capsule_names_its_subject_and_the_command_of_another_subject_refuses_it() {
         assert_eq!(said.code, 0, "{}{}", said.out, said.err);
         let said = run(suite, &["replay", file, "--trace", "none"]);
         assert!(said.out.ends_with("capsule  the same steps, digest and verdict\n"), "{}", said.out);
+        let said = run(suite, &["replay", file, "--trace", "json"]);
+        let is_json = said.out.lines().all(|line| line.starts_with('{'));
+        assert!(is_json && said.err.starts_with("capsule  the same steps"), "{}", said.err);
     }
     let said = run(&our_suite, &["replay", &guests]);
     let refusal = format!("error: `{guests}` is a run of guest, but this command runs wavetank\n");
@@ -72,10 +78,48 @@ fn a_check_that_documents_exclude_is_off_and_the_report_and_the_table_say_why() 
 
 const LINE: &str = "guest.md: logs may differ";
 
-/// Our server under another name, with a document that excludes a check.
-struct Guest(Server);
+#[test]
+fn a_sweep_tells_a_failure_with_its_shrunk_schedule() {
+    let said = run(&BOASTER, &["sweep", "storm", "--seeds", "40"]);
+    let told = said.out.split_once("\nleader_has_quorum ").unwrap_or_else(|| panic!("{}", said.out)).1;
+    assert!(told.lines().count() < 40, "{}", said.out);
+    let schedule = told.split_once("\n  schedule ").unwrap_or_else(|| panic!("{told}")).1;
+    assert!(schedule.contains(", each of them needed, in place of "), "{told}");
+    assert!(schedule.contains(" events: fire n") || schedule.contains("fire n1 election"), "{told}");
+    let small = schedule.split_once("\n  shrunk   cargo run --release --bin guest -- replay ");
+    let small = small.and_then(|(_, rest)| rest.lines().next()).unwrap_or_else(|| panic!("{told}"));
+    let replayed = run(&BOASTER, &["replay", small]);
+    assert!(replayed.code == 2 && replayed.out.ends_with("digest and verdict\n"), "{}", replayed.out);
 
-impl Subject for Guest {
+    let other_jobs = run(&BOASTER, &["sweep", "storm", "--seeds", "40", "--jobs", "1"]);
+    assert_eq!(other_jobs.out, said.out);
+    let unshrunk = run(&BOASTER, &["sweep", "storm", "--seeds", "40", "--shrink", "0"]).out;
+    assert!(!unshrunk.contains("\n  shrunk ") && !unshrunk.contains("\n  schedule "), "{unshrunk}");
+    let interrupted = run(&BOASTER, &["sweep", "storm", "--seeds", "40", "--shrink", "1"]).out;
+    assert!(interrupted.contains("\n  shrunk ") && !interrupted.contains("needed"), "{interrupted}");
+}
+
+/// The guest leads wrongly in its third term, which most storms reach. Only futures until soon after the failure count,
+/// so the failure is not decided from the first step on.
+#[test]
+fn a_branch_is_decided_between_the_first_step_and_the_violation() {
+    let replay = |seed: u64| run(&BOASTER, &["replay", &format!("storm:{seed}"), "--trace", "none"]);
+    let seed = (0..40).find(|&seed| replay(seed).code == 2).expect("a storm fails");
+    let said = run(&BOASTER, &["why", &format!("storm:{seed}"), "--branch"]);
+    assert_eq!(said.code, 2, "{}", said.err);
+    let number_after = |text: &str| -> Option<u64> {
+        let rest = said.out.split_once(text)?.1;
+        rest.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+    };
+    let (decided, violation) = (number_after("\ndecided  after step "), number_after(" ms, step "));
+    assert!(Some(100) < decided && decided < violation, "{}", said.out);
+}
+
+/// Our server under another name, with a document that excludes a check. With `LEADS`, it says in odd terms that
+/// it leads.
+struct Guest<const LEADS: bool>(Server);
+
+impl<const LEADS: bool> Subject for Guest<LEADS> {
     type Protocol = Wavetank;
     type Scratch = Effects;
 
@@ -96,7 +140,9 @@ impl Subject for Guest {
     }
 
     fn view(&self) -> View {
-        Subject::view(&self.0)
+        let view = Subject::view(&self.0);
+        let is_odd = view.term.is_some_and(|term| 1 < term.0 && term.0 % 2 == 1);
+        if LEADS && is_odd { View { role: Some(RoleName::Leader), ..view } } else { view }
     }
 
     fn configuration(&self) -> Option<Option<(Index, &std::sync::Arc<Configuration>)>> {

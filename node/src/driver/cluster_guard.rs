@@ -21,8 +21,7 @@ pub(crate) struct ClusterGuard {
     pub(crate) founding: Option<ClusterId>,
     /// Calls of other clusters that were refused.
     pub(crate) refused: u64,
-    /// Peers whose calls were refused, and peers that refuse calls, if the observers were told of the
-    /// refusal.
+    /// The refusals that the observers know: the peer, and the side that refused the calls.
     told: BTreeSet<(NodeId, Refused)>,
 }
 
@@ -37,8 +36,8 @@ enum Refused {
 pub(crate) enum Verdict {
     /// The caller may be in the same cluster.
     Accept,
-    /// The caller leads, and this server did not know its cluster: from now on, this server belongs to the
-    /// caller's cluster.
+    /// The caller leads, and this server belonged to no cluster or had no entries. From now on, this server
+    /// belongs to the caller's cluster.
     Adopt(ClusterId),
     /// The caller is in another cluster.
     Refuse {
@@ -50,8 +49,8 @@ pub(crate) enum Verdict {
 }
 
 impl Driver {
-    /// Returns the reason to refuse this call; `None` if the call is accepted. A leader's first call may tell
-    /// this server its cluster.
+    /// Returns the reason to refuse this call. Returns `None` if the call is accepted. A leader's first call
+    /// may tell this server its cluster.
     pub(super) fn refusal(&mut self, from: NodeId, header: &Header, request: &Request) -> Option<String> {
         match self.guard.judge(from, header, request, self.server.node()) {
             Verdict::Accept => None,
@@ -75,8 +74,8 @@ impl Driver {
         }
     }
 
-    /// Notes the cluster to which this server belongs. The queue of the disk keeps the order, so no later
-    /// entry is durable before the identity of the cluster.
+    /// Notes the cluster to which this server belongs. The disk executes its queue in order. Therefore the
+    /// identity of the cluster is durable before any entry that is queued after this call.
     pub(super) fn join(&mut self, cluster: ClusterId) {
         tracing::info!(%cluster, "this server belongs to the cluster");
         self.guard.local.set(Some(cluster));
@@ -113,7 +112,8 @@ impl ClusterGuard {
         self.is_new(peer, Refused::There).then_some(Observed::CallsRefused { peer, why })
     }
 
-    /// Notes that a peer has answered a call: its next refusal is news.
+    /// Notes that a peer has answered a call. The next refusal by this peer is then reported to the observers
+    /// again.
     pub(crate) fn on_answered(&mut self, peer: NodeId) {
         if !self.told.is_empty() {
             self.told.remove(&(peer, Refused::There));
@@ -125,7 +125,8 @@ impl ClusterGuard {
     }
 }
 
-/// True if the server will follow the caller: a leader of a newer term, or the leader of this term.
+/// True if the server will follow the caller. The server follows any leader of a newer term, and the leader
+/// of its own term.
 fn is_accepted_leader(from: NodeId, request: &Request, node: &Node) -> bool {
     let term = match request {
         Request::AppendEntries(append) => append.term,

@@ -31,7 +31,7 @@ const GROUP_BYTES: u64 = 8 << 20;
 pub(crate) enum DiskJob {
     /// A job of the protocol.
     Store(StoreJob),
-    /// Store the cluster to which the server belongs.
+    /// The disk stores the cluster to which the server belongs.
     SetCluster(ClusterId),
 }
 
@@ -50,8 +50,8 @@ pub trait LogDisk: Send + 'static {
         cache: CacheLimits,
     ) -> Result<Recovered, StoreError>;
 
-    /// Returns the server to which the disk belongs. A disk without an owner is blank, or an older version
-    /// has written this disk. This server then becomes the owner of the disk.
+    /// Returns the server to which the disk belongs. A disk has no owner if the disk is blank, or if an older
+    /// version of this library wrote the disk. Then this server becomes the owner of the disk.
     ///
     /// # Errors
     /// Returns an error if the store fails, or the record of the owner is damaged.
@@ -62,7 +62,7 @@ pub trait LogDisk: Send + 'static {
     /// Returns the cluster to which the server belongs, if the cluster is on the disk.
     ///
     /// # Errors
-    /// When the store fails, or the record is damaged.
+    /// Returns an error if the store fails, or if the record is damaged.
     fn cluster(&mut self) -> Result<Option<ClusterId>, StoreError> {
         Ok(None)
     }
@@ -71,19 +71,19 @@ pub trait LogDisk: Send + 'static {
     /// restart, and the server learns its cluster from the leader again.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     fn set_cluster(&mut self, _cluster: ClusterId) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// Counts this start of the server. The returned number is larger at every start.
+    /// Counts this start of the server. The returned number is larger than the number of any earlier start.
     ///
     /// # Errors
     /// Returns an error if a store fails.
     fn next_incarnation(&mut self) -> Result<u32, StoreError>;
 
-    /// Executes writes, in order. When the method returns `Ok`, the writes are durable. After a crash in the
-    /// middle, a prefix of the writes may be durable.
+    /// Executes writes, in order. When the method returns `Ok`, the writes are durable. If the server crashes
+    /// during the call, a prefix of the writes may be durable.
     ///
     /// # Errors
     /// Returns an error if a store fails. In that case the contents of the store are unknown.

@@ -20,12 +20,14 @@ const APPLY_MAX: usize = 1024;
 /// A job for the state machine.
 #[derive(Debug)]
 pub(crate) enum MachineJob {
-    /// Apply the entries of this batch. See [`Action::Apply`](wavetank_raft::Action::Apply).
+    /// The state machine applies the entries of this batch. See
+    /// [`Action::Apply`](wavetank_raft::Action::Apply).
     Apply(Batch),
-    /// Take a snapshot with this description. See
+    /// The worker takes a snapshot with this description. See
     /// [`Action::TakeSnapshot`](wavetank_raft::Action::TakeSnapshot).
     TakeSnapshot(SnapshotMeta),
-    /// Load the snapshot with this description. See [`Action::Restore`](wavetank_raft::Action::Restore).
+    /// The worker loads the snapshot with this description. See
+    /// [`Action::Restore`](wavetank_raft::Action::Restore).
     Restore(Arc<SnapshotMeta>),
 }
 

@@ -33,7 +33,7 @@ impl Observer {
     }
 }
 
-/// The sender of an observer's queue. The driver holds it.
+/// The sender of an observer's queue. The driver keeps this sender.
 pub(crate) struct Sink {
     queue: mpsc::Sender<Observed>,
     dropped: Arc<AtomicU64>,
@@ -85,6 +85,10 @@ pub(crate) fn log(observed: &Observed) {
         Observed::EntryTooLarge { peer, entry, bytes, limit } => tracing::error!(
             %peer, %entry, bytes, limit,
             "an entry is larger than message_bytes and cannot be sent: raise message_bytes on all servers"
+        ),
+        Observed::NeedsSnapshot { peer, past } => tracing::warn!(
+            %peer, %past,
+            "a member of HashiCorp Raft does not understand an entry: it gets a snapshot that includes the entry"
         ),
         // The transport has logged this observation with the address.
         Observed::CallsRefused { .. } | Observed::Peer { removed: false, .. } => {}

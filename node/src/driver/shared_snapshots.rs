@@ -29,8 +29,8 @@ impl<N> SharedSnapshots<N> {
         Self { store: Arc::new(Mutex::new(store)), local }
     }
 
-    /// Locks the store, even if a thread panicked while it held the lock. Such a store counts as a store that
-    /// has failed: the snapshots are checked when they are read.
+    /// Locks the store, even if a thread panicked while it held the lock. After such a panic, a snapshot in
+    /// the store may be damaged. A damaged snapshot is detected when the snapshot is read.
     fn lock(&self) -> MutexGuard<'_, N> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -166,7 +166,7 @@ impl Numbers {
     }
 }
 
-/// The end of the status that the driver uses. The driver publishes the status.
+/// The writing side of the status. The driver publishes the status here.
 #[derive(Debug)]
 pub(crate) struct StatusPublisher {
     pub(crate) numbers: Arc<Numbers>,
@@ -176,7 +176,7 @@ pub(crate) struct StatusPublisher {
     shown: Option<(Term, Option<NodeId>)>,
 }
 
-/// The end of the status that the handles use. A handle reads the status.
+/// The reading side of the status. The handles read the status here.
 #[derive(Clone, Debug)]
 pub(crate) struct StatusView {
     pub(crate) numbers: Arc<Numbers>,

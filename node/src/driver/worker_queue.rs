@@ -45,12 +45,12 @@ pub(crate) enum WorkerQueue<J> {
     },
 }
 
-/// The senders of a worker thread. The thread sends reports with `reports`. When the thread ends, the drop of
-/// `running` shows the end to the driver.
+/// The senders of a worker thread. The thread sends reports with `reports`. A thread that ends drops
+/// `running`. Thus the driver learns that the thread has ended.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerSenders {
     pub(crate) reports: UnboundedSender<Event>,
-    #[expect(dead_code, reason = "the field is never read: each thread drops it when it ends")]
+    #[expect(dead_code, reason = "no code reads the field: a thread that ends drops the field")]
     pub(crate) running: mpsc::Sender<()>,
 }
 

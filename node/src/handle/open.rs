@@ -97,7 +97,7 @@ fn read<F: Fsm, D: LogDisk, N: SnapshotStore>(
     Ok(LoadedStores { boot, disk, machine, snapshots, local })
 }
 
-/// The cluster to which the stores belong; `None` if neither store knows the cluster.
+/// Returns the cluster to which the stores belong. Returns `None` if neither store knows the cluster.
 fn cluster_of(
     disk: &mut impl LogDisk,
     snapshots: &impl SnapshotStore,
@@ -109,7 +109,7 @@ fn cluster_of(
 }
 
 /// Loads the newest snapshot that can be read and that the state machine accepts. An older snapshot is enough
-/// if the log still reaches back to the end of this snapshot. The recovery checks whether the log does.
+/// if the log begins at or before the end of that snapshot. The recovery checks this condition.
 fn load_newest<F: Fsm, N: SnapshotStore>(
     machine: &mut Machine<F>,
     snapshots: &SharedSnapshots<N>,
@@ -167,6 +167,7 @@ where
         id: settings.local_id.clone(),
         address: transport.local_addr(),
         protocol_version: settings.protocol_version,
+        heartbeat_timeout: settings.heartbeat_timeout,
         cluster: cluster.clone(),
     };
     let server = Server::boot(settings, boot, status.numbers.now());

@@ -19,8 +19,8 @@ use wavetank_raft::{
 const OURS: u64 = 1;
 /// The number of the snapshot version that is written. The metadata of this version has the configuration.
 const SNAPSHOT: i64 = 1;
-/// The number of the older snapshot version. The metadata of this version has a list of peers in place of a
-/// configuration.
+/// The number of the snapshot version before [`SNAPSHOT`]. The metadata of this version has a list of peers
+/// in place of a configuration.
 const SNAPSHOT_WITH_PEERS: i64 = 0;
 
 /// The fields that every message has.

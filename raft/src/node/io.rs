@@ -43,7 +43,7 @@ pub enum Input {
     Fetched {
         /// The ticket of the job.
         ticket: RpcId,
-        /// The entries that were read. Their indexes are consecutive.
+        /// The entries that were read. The indexes of the entries are consecutive.
         entries: Entries,
     },
     /// A request from a client or an operator.
@@ -72,11 +72,11 @@ pub enum Input {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ClientRequest {
-    /// Append entries with these payloads, in this order. One [`Effect::Appended`] or [`Effect::Refused`]
-    /// answers the whole request in the same step.
+    /// The request appends entries with these payloads, in this order. One [`Effect::Appended`] or
+    /// [`Effect::Refused`] answers the whole request in the same step.
     Propose(Vec<Payload>),
-    /// Change the membership. [`Effect::Appended`] or [`Effect::Refused`] answers the request in the same
-    /// step.
+    /// The request changes the membership. [`Effect::Appended`] or [`Effect::Refused`] answers the request in
+    /// the same step.
     Change {
         /// The change of the membership.
         change: Change,
@@ -85,18 +85,18 @@ pub enum ClientRequest {
         #[cfg_attr(feature = "serde", serde(default, deserialize_with = "crate::types::index_if_any"))]
         prev_index: Option<Index>,
     },
-    /// Wait in rounds until a non-voter has caught up. Then make the non-voter a voter (thesis §4.2.1).
-    /// [`Effect::Staged`] answers the request, usually in a later step.
+    /// The leader waits in rounds until a non-voter has caught up. Then the leader makes the non-voter a
+    /// voter (thesis §4.2.1). [`Effect::Staged`] answers the request, usually in a later step.
     Stage {
         /// The number of the request. The answer has the same number.
         request: RequestId,
         /// The non-voter that is staged.
         node: NodeId,
     },
-    /// Start a new cluster with this configuration. [`Effect::Appended`] or [`Effect::Refused`] answers the
-    /// request in the same step.
+    /// The request starts a new cluster with this configuration. [`Effect::Appended`] or [`Effect::Refused`]
+    /// answers the request in the same step.
     Bootstrap(Configuration),
-    /// Find the index at which a read is linearizable (thesis §6.4). [`Effect::ReadReady`] or
+    /// The request asks for the index at which a read is linearizable (thesis §6.4). [`Effect::ReadReady`] or
     /// [`Effect::ReadFailed`] answers the request.
     Read {
         /// The number of the request. The answer has the same number.
@@ -104,14 +104,14 @@ pub enum ClientRequest {
         /// The way in which the leader confirms its leadership.
         path: ReadPath,
     },
-    /// Transfer the leadership (thesis §3.10). [`Effect::TransferEnded`] answers the request.
+    /// The request transfers the leadership (thesis §3.10). [`Effect::TransferEnded`] answers the request.
     Transfer {
         /// The number of the request. The answer has the same number.
         request: RequestId,
         /// The server that must become the leader; `None` for the other voter with the most entries.
         target: Option<NodeId>,
     },
-    /// Use these settings from now on. This request has no answer.
+    /// The server uses these settings from now on. This request has no answer.
     Reload(Arc<Settings>),
 }
 
@@ -145,7 +145,7 @@ pub struct SnapshotPiece {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Effect {
-    /// Send a request to a peer.
+    /// The driver must send a request to a peer.
     Send {
         /// The server that receives the message.
         to: NodeId,
@@ -154,7 +154,7 @@ pub enum Effect {
         /// The content of the request.
         request: Request,
     },
-    /// Send a response to a peer.
+    /// The driver must send a response to a peer.
     Reply {
         /// The server that receives the message.
         to: NodeId,
@@ -163,7 +163,7 @@ pub enum Effect {
         /// The content of the response.
         response: Response,
     },
-    /// Carry out a job of the stores.
+    /// The driver must carry out a job of the stores.
     Store(StoreJob),
     /// The entries up to this index are committed and durable on this server. These entries may be applied.
     Commit(Index),
@@ -215,8 +215,9 @@ pub enum Effect {
         /// The reason why the transfer failed; `None` if the transfer succeeded.
         refusal: Option<Refusal>,
     },
-    /// This snapshot from the leader is durable, and replaces the log up to the end of the snapshot. Load the
-    /// snapshot into the state machine. The entries that the snapshot includes are not applied.
+    /// This snapshot from the leader is durable, and replaces the log up to the end of the snapshot. The
+    /// driver must load the snapshot into the state machine. The entries that the snapshot includes are not
+    /// applied.
     Installed(Arc<SnapshotMeta>),
     /// The staging of a non-voter has ended.
     Staged {
@@ -245,6 +246,14 @@ pub enum Effect {
         /// The last index of the follower's log now.
         last: Index,
     },
+    /// A follower is a server of HashiCorp Raft and does not understand the entry at `past`. The follower needs
+    /// a snapshot that includes this entry, and the newest snapshot does not include it.
+    NeedsSnapshot {
+        /// The follower.
+        peer: NodeId,
+        /// The position of the entry.
+        past: LogId,
+    },
     /// An input was ignored for this reason.
     Ignored(Ignored),
 }
@@ -257,10 +266,10 @@ pub type Effects = Vec<Effect>;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum StoreJob {
-    /// Make a write durable and report [`Input::Persisted`]. Writes become durable in the order of their
-    /// tokens.
+    /// The store makes a write durable. Then the driver reports [`Input::Persisted`]. Writes become durable
+    /// in the order of their tokens.
     Persist(Write),
-    /// Read entries from the store and report [`Input::Fetched`].
+    /// The store reads entries. Then the driver reports [`Input::Fetched`].
     Fetch {
         /// The number of the job. The report of the job has the same number.
         ticket: RpcId,
@@ -270,7 +279,7 @@ pub enum StoreJob {
         /// entry if the store has this entry.
         last: Index,
     },
-    /// Read a piece of a snapshot and report [`Input::SnapshotRead`].
+    /// The store reads a piece of a snapshot. Then the driver reports [`Input::SnapshotRead`].
     ReadSnapshot {
         /// The number of the job. The report of the job has the same number.
         ticket: RpcId,
@@ -281,8 +290,9 @@ pub enum StoreJob {
         /// The maximum length of the piece, in bytes.
         limit: u64,
     },
-    /// Store a piece of a snapshot from the leader and report [`Input::SnapshotWritten`]. A piece
-    /// at offset 0 starts a new snapshot; the pieces that were stored before are deleted.
+    /// The store writes a piece of a snapshot from the leader. Then the driver reports
+    /// [`Input::SnapshotWritten`]. A piece at offset 0 starts a new snapshot; the pieces that were stored
+    /// before are deleted.
     WriteSnapshot {
         /// The number of the job. The report of the job has the same number.
         ticket: RpcId,
@@ -332,19 +342,19 @@ pub struct HardState {
 pub enum LogOp {
     /// The log stays as it is.
     Keep,
-    /// Append these entries after the last entry of the log.
+    /// These entries are appended after the last entry of the log.
     Append(Entries),
-    /// Delete the stored entries from the index of the first of these entries on, because the stored entries
-    /// conflict with the leader's log. Then append these entries.
+    /// The stored entries from the index of the first new entry on are deleted, because these stored entries
+    /// conflict with the leader's log. Then the new entries are appended.
     Replace(Entries),
-    /// Delete the entries up to and including this index. A snapshot includes the deleted entries.
+    /// The entries up to and including this index are deleted. A snapshot includes the deleted entries.
     Compact(Index),
-    /// Delete the whole log. A snapshot that ends at this index replaces the log. The entries after this index
-    /// conflict with the leader's log.
+    /// The whole log is deleted. A snapshot that ends at this index replaces the log. The entries after this
+    /// index conflict with the leader's log.
     Discard(Index),
-    /// Keep the log, and store this position in a separate record. The disk of this server was blank when a
-    /// leader showed that the leader's log reaches this position. The server does not campaign before its own
-    /// log reaches this position.
+    /// The log stays as it is, and this position is stored in a separate record. The disk of this server was
+    /// blank when a leader showed that the leader's log reaches this position. The server does not campaign
+    /// before its own log reaches this position.
     CatchUp(LogId),
 }
 
@@ -432,6 +442,12 @@ pub enum Refusal {
     },
     /// The change is invalid for this reason.
     Configuration(ConfigurationError),
+    /// The new voters may not understand an entry of the log: a restore or a joint configuration. Take a snapshot
+    /// and try again.
+    NeedsSnapshot {
+        /// The index up to which the snapshot must reach.
+        past: Index,
+    },
     /// This server already has a vote, entries, a snapshot or a term above 1. Only a new server can
     /// be bootstrapped.
     CantBootstrap,
@@ -445,7 +461,7 @@ pub enum Refusal {
     UnknownTarget(NodeId),
     /// The target of the transfer is the leader itself.
     TransferToSelf,
-    /// The target of the transfer did not become the leader in time.
+    /// The target of the transfer did not become the leader within the election timeout.
     TransferTimeout,
     /// The command, or the state of a restore, is larger than
     /// [`max_command_bytes`](crate::Config::max_command_bytes).
@@ -457,8 +473,8 @@ pub enum Refusal {
     },
     /// The new server did not catch up within the maximum number of rounds (thesis §4.2.1).
     TooSlow,
-    /// The new server was removed or changed its address, or this leader stepped down, before the new server
-    /// became a voter.
+    /// The staging ended before the new server became a voter. The new server was removed or got another
+    /// address, or this leader stepped down.
     StagingAborted,
 }
 

@@ -69,7 +69,7 @@ impl Outbox {
         self.persisted
     }
 
-    /// Returns the time at which the oldest pending write was issued; `None` if no write is pending.
+    /// Returns the time at which the oldest pending write was issued. Returns `None` if no write is pending.
     pub(crate) fn waiting_since(&self) -> Option<Time> {
         self.pending.front().map(|pending| pending.since)
     }

@@ -7,11 +7,12 @@ use crate::configuration::Configuration;
 use crate::entry::{Entries, Entry, Payload};
 use crate::log::Log;
 use crate::membership::Membership;
-use crate::message::{Request, Response, SnapshotMeta};
+use crate::message::{Dialect, Request, Response, SnapshotMeta};
 use crate::node::io::{Effect, Effects, HardState, Ignored};
 use crate::node::outbox::Outbox;
 use crate::timeout::Entropy;
 use crate::types::{Index, LogId, NodeId, RpcId, Span, Term, Time};
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 
 /// The state that a change of role does not drop.
@@ -43,6 +44,9 @@ pub(crate) struct NodeState {
     catch_up: LogId,
     pub(crate) membership: Membership,
     pub(crate) outbox: Outbox,
+    /// The protocol of each peer that has answered since the start of this server.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    dialects: BTreeMap<NodeId, Dialect>,
 }
 
 impl NodeState {
@@ -72,7 +76,22 @@ impl NodeState {
             membership,
             outbox: Outbox::new(log.last().index),
             log,
+            dialects: BTreeMap::new(),
         }
+    }
+
+    pub(crate) fn set_dialect(&mut self, peer: NodeId, dialect: Dialect) {
+        self.dialects.insert(peer, dialect);
+    }
+
+    /// True if `peer` is known to be a server of HashiCorp Raft.
+    pub(crate) fn is_hashicorp(&self, peer: NodeId) -> bool {
+        self.dialects.get(&peer) == Some(&Dialect::HashiCorp)
+    }
+
+    /// True if `peer` is known to be a server of this library.
+    pub(crate) fn is_wavetank(&self, peer: NodeId) -> bool {
+        self.dialects.get(&peer) == Some(&Dialect::Wavetank)
     }
 
     /// Draws a random timeout of one to two times `base` (thesis §3.4).
@@ -87,7 +106,7 @@ impl NodeState {
         self.last_rpc
     }
 
-    /// Enters a newer term, in which this server has not voted yet.
+    /// Enters a term that is newer than the current term. The server has no vote in the new term yet.
     pub(crate) fn enter(&mut self, term: Term) {
         assert!(self.term < term, "{}: cannot go from {} to {term}", self.id, self.term);
         self.term = term;
@@ -130,12 +149,12 @@ impl NodeState {
 
     /// True if the log has reached the position that a leader showed when the disk was blank.
     ///
-    /// A server that was removed may be added again with a blank disk. It then gets the log from its first
-    /// entry on. Old configurations in this log may name the server as a voter, even as the only voter. With
-    /// such a configuration the server must not campaign, because the server has forgotten the entries that
-    /// it acknowledged. The first `prev` of a leader is at or after the entry that added the server. A log
-    /// that reaches that position contains the entry, and the configuration of that entry or a later
-    /// configuration.
+    /// A server that was removed may be added again with a blank disk. Such a server then gets the log from
+    /// the first entry on. Old configurations in this log may name the server as a voter, even as the only
+    /// voter. With such a configuration the server must not campaign, because the server has forgotten the
+    /// entries that it acknowledged. The first `prev` of a leader is at or after the entry that added the
+    /// server. A log that reaches that position contains the entry, and the configuration of that entry or a
+    /// later configuration.
     pub(crate) fn has_caught_up(&self) -> bool {
         self.log.last() != LogId::ZERO && self.catch_up <= self.log.last()
     }
@@ -235,7 +254,8 @@ impl NodeState {
         }
     }
 
-    /// Moves the commit index forward. A smaller index comes from an older message and is ignored.
+    /// Raises the commit index to `index`. An `index` below the commit index comes from an old message, and
+    /// changes nothing.
     pub(crate) fn commit_upto(&mut self, index: Index) {
         assert!(
             index <= self.log.last().index,

@@ -30,14 +30,14 @@ impl Node {
         self.state.term
     }
 
-    /// Returns the candidate that got this server's vote in the current term; `None` if this server has not
-    /// voted in this term. The vote may not be durable yet.
+    /// Returns the candidate that got this server's vote in the current term. Returns `None` if this server
+    /// has not voted in this term. The vote may not be durable yet.
     #[must_use]
     pub fn vote(&self) -> Option<NodeId> {
         self.state.vote
     }
 
-    /// Returns the leader of the current term; `None` if this server does not know the leader.
+    /// Returns the leader of the current term. Returns `None` if this server does not know the leader.
     #[must_use]
     pub fn leader(&self) -> Option<NodeId> {
         match &self.role {
@@ -45,6 +45,12 @@ impl Node {
             Role::PreCandidate(_) | Role::Candidate(_) => None,
             Role::Leader(_) => Some(self.state.id),
         }
+    }
+
+    /// True if the peer is known to be a server of this library. See [`Node::set_dialect`](crate::Node::set_dialect).
+    #[must_use]
+    pub fn is_wavetank(&self, peer: NodeId) -> bool {
+        self.state.is_wavetank(peer)
     }
 
     /// Returns the time since the last contact with the leader. The time is zero on the leader itself, and
@@ -70,7 +76,7 @@ impl Node {
         &self.state.log
     }
 
-    /// Returns the entry at `index`; `None` if the entry is not in memory.
+    /// Returns the entry at `index`. Returns `None` if the entry is not in memory.
     #[must_use]
     pub fn entry(&self, index: Index) -> Option<&Entry> {
         self.state.log.cached(index)
@@ -109,7 +115,7 @@ impl Node {
     }
 
     /// Returns the index of the latest configuration in the log, and that configuration, committed or not.
-    /// `None` if no configuration is known.
+    /// Returns `None` if no configuration is known.
     #[must_use]
     pub fn configuration(&self) -> Option<(Index, &Arc<Configuration>)> {
         self.state.membership.latest()

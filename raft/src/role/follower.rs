@@ -65,7 +65,7 @@ impl Follower {
         self.timer_start + self.timeout
     }
 
-    /// Returns the time of the last contact with the leader; `None` if no leader is known.
+    /// Returns the time of the last contact with the leader. Returns `None` if no leader is known.
     pub(crate) fn last_contact(&self) -> Option<Time> {
         self.leader.map(|_| self.timer_start)
     }

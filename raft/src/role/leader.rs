@@ -160,13 +160,13 @@ impl Leader {
         self.advance_commit(state, now, fx)
     }
 
-    /// Makes the next heartbeat earlier if the new settings have a shorter heartbeat interval.
+    /// Makes the next heartbeat earlier if the new heartbeat interval is shorter than the old interval.
     pub(crate) fn on_reload(&mut self, state: &NodeState, now: Time) {
         self.heartbeat_at = self.heartbeat_at.min(now + state.settings.heartbeat_interval());
     }
 
-    /// Ends all waiting reads, the transfer and the staging, and answers the requests for them, because this
-    /// server no longer leads.
+    /// Ends all waiting reads, the transfer and the staging, because this server no longer leads. Also
+    /// answers the requests for these reads, for the transfer and for the staging.
     pub(crate) fn resign(&mut self, fx: &mut Effects) {
         self.fail_reads(fx);
         self.end_transfer(None, fx);

@@ -18,7 +18,8 @@ const QUEUED_BATCHES_MAX: u64 = 4;
 /// protocol. Therefore the server knows the owner of each report.
 const SERVER_TICKET: u64 = 1 << 63;
 
-/// The progress of the entries from the log to the state machine.
+/// Three positions in the log. The entries up to `allowed` may be applied. The entries up to `dispatched`
+/// were handed to the state machine. The state machine has applied the entries up to `applied`.
 ///
 /// 1. `applied ≤ dispatched ≤ allowed`.
 /// 2. `configuration` is the newest configuration at or before `dispatched`.

@@ -82,6 +82,7 @@ impl Server {
             Effect::LostEntries { peer, acknowledged, last } => {
                 Action::Observe(Observed::LostEntries { peer, acknowledged, last })
             }
+            Effect::NeedsSnapshot { peer, past } => return self.snapshot_for(peer, past, ctx),
             Effect::Ignored(why) => Action::Observe(Observed::Ignored(why)),
         };
         ctx.actions.push(action);
@@ -155,8 +156,8 @@ impl Server {
         }
     }
 
-    /// Returns the id and the address of the leader `node`; `None` if the latest configuration does not have
-    /// this server.
+    /// Returns the id and the address of the leader `node`. Returns `None` if the latest configuration does
+    /// not have this server.
     pub(super) fn leader_with(&self, node: NodeId) -> Option<Leader> {
         let (_, configuration) = self.node.configuration()?;
         let member = configuration.server(node)?;

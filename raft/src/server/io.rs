@@ -1,12 +1,12 @@
 //! The interface of the server: [`Event`] goes in, [`Action`] comes out.
 //!
-//! Like the protocol's effects, every action may be carried out at once. One executor carries out
-//! the storage jobs in order. Another one carries out the work of the state machine in order. The
-//! two need not wait for each other.
+//! Like the protocol's effects, every action may be carried out immediately. One executor carries out the
+//! storage jobs in order. Another executor carries out the work of the state machine in order. The two
+//! executors need not wait for each other.
 
 use crate::configuration::{Change, Configuration, Member};
 use crate::entry::{Data, Entries, Entry};
-use crate::message::{Request, Response, SnapshotMeta};
+use crate::message::{Dialect, Request, Response, SnapshotMeta};
 use crate::node::io::{ReadPath, Refusal, RoleName, SnapshotPiece, StoreJob};
 use crate::store::StoreError;
 use crate::types::{ClusterId, Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Term, Token};
@@ -39,9 +39,9 @@ pub enum Event<Q = Request, R = Response> {
     Response {
         /// The server that sent the message.
         from: NodeId,
-        /// The number of the request that this answers.
+        /// The number of the request that this response answers.
         rpc: RpcId,
-        /// The number of the request to which this is the response.
+        /// The content of the response.
         response: R,
     },
     /// A call of a client or an operator. Exactly one [`Action::Answer`] with the same number
@@ -88,11 +88,11 @@ pub enum Event<Q = Request, R = Response> {
     },
     /// The job of [`Action::TakeSnapshot`] is done: the snapshot is durable, or an error occurred.
     SnapshotTaken(Result<Arc<SnapshotMeta>, StoreError>),
-    /// The job of [`Action::Restore`] is done: the state machine has the state after this entry, or an error
-    /// occurred.
+    /// The job of [`Action::Restore`] is done: the state machine has the state after the entry at this
+    /// position, or an error occurred.
     Restored(Result<LogId, StoreError>),
-    /// The transport has learned the protocol of a peer. Until this event, the peer counts as
-    /// [`Dialect::Wavetank`].
+    /// The transport has learned the protocol of a peer. Until this event, the server assumes nothing about
+    /// the peer.
     PeerSpeaks {
         /// The peer whose protocol is now known.
         peer: NodeId,
@@ -103,40 +103,32 @@ pub enum Event<Q = Request, R = Response> {
     StoreFailed(StoreError),
 }
 
-/// The protocol that a peer understands.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum Dialect {
-    /// The protocol of HashiCorp Raft with Wavetank's extensions.
-    Wavetank,
-    /// The protocol of HashiCorp Raft only: no joint configurations and no restores in the log.
-    HashiCorp,
-}
-
 /// A call of a client or an operator.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Call {
-    /// Apply a command to the state machine. In HashiCorp Raft, this call is `Apply`.
+    /// The call applies a command to the state machine. In HashiCorp Raft, this call is `Apply`.
     Apply(Data),
-    /// Apply a command with extensions. In HashiCorp Raft, this call is `ApplyLog`.
+    /// The call applies a command with extensions. In HashiCorp Raft, this call is `ApplyLog`.
     ApplyLog {
         /// The bytes of the command.
         data: Data,
         /// Bytes that are stored beside the command, for example by middleware.
         extensions: Data,
     },
-    /// Answer when all entries before this call have been applied. In HashiCorp Raft, this call is `Barrier`.
+    /// The server answers when its state machine has applied all entries that were in the log before this
+    /// call. In HashiCorp Raft, this call is `Barrier`.
     Barrier,
-    /// Answer when a quorum has confirmed that this server still led after the call was made. In HashiCorp
-    /// Raft, this call is `VerifyLeader`.
+    /// The server answers when a quorum has confirmed that the server was the leader at a time after the
+    /// call. In HashiCorp Raft, this call is `VerifyLeader`.
     VerifyLeader,
-    /// Answer when a read of the local state machine is linearizable (thesis §6.4).
+    /// The server answers when a read of its own state machine is linearizable (thesis §6.4).
     Read(ReadPath),
-    /// Start a new cluster with this configuration. In HashiCorp Raft, this call is `BootstrapCluster`.
+    /// The call starts a new cluster with this configuration. In HashiCorp Raft, this call is
+    /// `BootstrapCluster`.
     Bootstrap(Configuration),
-    /// Change the membership. HashiCorp has `AddVoter`, `AddNonvoter`, `DemoteVoter` and
-    /// `RemoveServer`. [`Change::Members`] changes several members at once.
+    /// The call changes the membership. In HashiCorp Raft, the calls are `AddVoter`, `AddNonvoter`,
+    /// `DemoteVoter` and `RemoveServer`. [`Change::Members`] changes several members in one call.
     Change {
         /// The change of the membership.
         change: Change,
@@ -145,8 +137,8 @@ pub enum Call {
         #[cfg_attr(feature = "serde", serde(default, deserialize_with = "crate::types::index_if_any"))]
         prev_index: Option<Index>,
     },
-    /// Add a server as a non-voter, wait until this server has caught up, then make the server a voter
-    /// (thesis §4.2.1).
+    /// The call adds a server as a non-voter. The leader makes this server a voter after the server has
+    /// caught up (thesis §4.2.1).
     AddVoterStaged {
         /// The id of the new server.
         id: ServerId,
@@ -157,21 +149,21 @@ pub enum Call {
         #[cfg_attr(feature = "serde", serde(default, deserialize_with = "crate::types::index_if_any"))]
         prev_index: Option<Index>,
     },
-    /// Transfer the leadership to another voter (thesis §3.10). In HashiCorp Raft, the calls are
+    /// The call transfers the leadership to another voter (thesis §3.10). In HashiCorp Raft, the calls are
     /// `LeadershipTransfer` and `LeadershipTransferToServer`.
     Transfer {
-        /// The server that shall lead; `None` for the voter with the most entries.
+        /// The server that must become the leader; `None` for the other voter with the most entries.
         target: Option<ServerId>,
     },
-    /// Take a snapshot now. In HashiCorp Raft, this call is `Snapshot`.
+    /// The server takes a snapshot now. In HashiCorp Raft, this call is `Snapshot`.
     Snapshot,
-    /// Replace the state of the state machine on every server. The bytes are one entry of the log, so every
-    /// server replaces its state at the same index. In HashiCorp Raft, this call is `Restore`.
+    /// The call replaces the state of the state machine on every server. The bytes are one entry of the log,
+    /// so every server replaces its state at the same index. In HashiCorp Raft, this call is `Restore`.
     Restore(Data),
-    /// Change the settings that may change while the server runs. In HashiCorp Raft, this call is
+    /// The call changes the settings that may change while the server runs. In HashiCorp Raft, this call is
     /// `ReloadConfig`.
     Reload(Reloadable),
-    /// Stop the server. In HashiCorp Raft, this call is `Shutdown`.
+    /// The call stops the server. In HashiCorp Raft, this call is `Shutdown`.
     Shutdown,
 }
 
@@ -194,12 +186,12 @@ pub struct Reloadable {
     pub election_timeout: Duration,
 }
 
-/// An action of [`Server::step`](crate::Server::step), for its driver to carry out. `Q` and `R` are
-/// the messages between servers, as in [`Event`].
+/// An action that [`Server::step`](crate::Server::step) returns. The driver of the server carries out the
+/// action. `Q` and `R` are the messages between servers, as in [`Event`].
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Action<Q = Request, R = Response> {
-    /// Transport: send a request to a peer.
+    /// The transport must send a request to a peer.
     Send {
         /// The server to which the message is sent.
         to: NodeId,
@@ -208,25 +200,26 @@ pub enum Action<Q = Request, R = Response> {
         /// The content of the request.
         request: Q,
     },
-    /// Transport: send a response to a peer.
+    /// The transport must send a response to a peer.
     Reply {
         /// The server to which the message is sent.
         to: NodeId,
-        /// The number of the request to which this is the response.
+        /// The number of the request that this response answers.
         rpc: RpcId,
         /// The content of the response.
         response: R,
     },
-    /// Storage: carry out this job. Then report [`Event::Persisted`], [`Event::Fetched`],
-    /// [`Event::SnapshotRead`] or [`Event::SnapshotWritten`].
+    /// The storage executor must carry out this job. Then the executor reports [`Event::Persisted`],
+    /// [`Event::Fetched`], [`Event::SnapshotRead`] or [`Event::SnapshotWritten`].
     Store(StoreJob),
-    /// State machine: apply these entries, then report [`Event::Applied`].
+    /// The state machine must apply these entries. Then its executor reports [`Event::Applied`].
     Apply(Batch),
-    /// State machine: capture the state after the last [`Action::Apply`] and store it as a
-    /// snapshot with this description, then report [`Event::SnapshotTaken`]. The executor sets the
-    /// size and the checksum.
+    /// The executor of the state machine must capture the state after the last [`Action::Apply`], and store
+    /// this state as a snapshot with this description. Then the executor reports [`Event::SnapshotTaken`].
+    /// The executor sets the size and the checksum in the description.
     TakeSnapshot(SnapshotMeta),
-    /// State machine: replace the state by this snapshot, then report [`Event::Restored`].
+    /// The state machine must replace its state by this snapshot. Then its executor reports
+    /// [`Event::Restored`].
     Restore(Arc<SnapshotMeta>),
     /// The answer to a call. Each call gets exactly one answer.
     Answer {
@@ -235,7 +228,7 @@ pub enum Action<Q = Request, R = Response> {
         /// The result of the call.
         outcome: Outcome,
     },
-    /// Reports a change to observers.
+    /// A change that the observers must learn.
     Observe(Observed),
     /// The server has stopped for good. From now on the server only refuses calls.
     Halt(Halt),
@@ -273,19 +266,19 @@ pub enum Answer {
         /// The read index (thesis §6.4).
         index: Index,
     },
-    /// A snapshot was taken. The value is its description.
+    /// A snapshot was taken. The value is the description of the snapshot.
     Snapshotted(Arc<SnapshotMeta>),
     /// The call succeeded and has no other result.
     Done,
 }
 
-/// The reason why a call failed. Most variants are errors of HashiCorp Raft; their docs begin with the name
-/// of the error in HashiCorp Raft.
+/// The reason why a call failed. Most variants are errors of HashiCorp Raft. The doc of such a variant begins
+/// with the name of the error in HashiCorp Raft.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum RequestError {
-    /// `ErrNotLeader`: this server is not the leader, and nothing was done. The value is the leader, if this
-    /// server knows it.
+    /// `ErrNotLeader`: this server is not the leader, and nothing was done. The value is the leader; `None`
+    /// if this server does not know the leader.
     NotLeader(Option<Leader>),
     /// `ErrNotVoter`: this server is not a voter in the configuration of the bootstrap call.
     NotVoter,
@@ -385,7 +378,8 @@ pub enum Observed {
     Peer {
         /// True if the server is no longer a member.
         removed: bool,
-        /// The member after the change. If the member was removed: the data of the member before the removal.
+        /// The member after the change. If the member was removed, the value is the member before the
+        /// removal.
         peer: Member,
     },
     /// A follower has not answered for longer than the heartbeat timeout. In HashiCorp Raft, this observation
@@ -420,6 +414,14 @@ pub enum Observed {
         /// The last index of the follower's log now.
         last: Index,
     },
+    /// A follower is a server of HashiCorp Raft and does not understand the entry at `past`: a restore or a
+    /// joint configuration. This server takes a snapshot and sends the snapshot instead of the entry.
+    NeedsSnapshot {
+        /// The follower.
+        peer: NodeId,
+        /// The position of the entry.
+        past: LogId,
+    },
     /// An input was ignored for this reason.
     Ignored(crate::node::io::Ignored),
     /// A server of another cluster called this server, and this server refuses such calls. The node makes
@@ -444,7 +446,7 @@ pub enum Observed {
     EntryTooLarge {
         /// The follower that does not get the entry.
         peer: NodeId,
-        /// The entry.
+        /// The position of the entry.
         entry: LogId,
         /// The size of the message in bytes.
         bytes: u64,

@@ -5,6 +5,7 @@ use super::judge_args::JudgeArguments;
 use super::shares::{Jobs, Seeds, Shard};
 use crate::trace::TraceForm;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,6 +16,9 @@ Data goes to stdout; messages and the progress bar go to stderr. The same seed g
 
 Exit status: 0 all held, 1 usage or I/O, 2 safety, 3 liveness, 4 panic, 5 vacuous or undecided.
 If there are several runs, the worst status counts: 2, then 4, 3, 5.";
+
+/// The default number of events with which a sweep shrinks a kind of failure. It takes about a second.
+const SHRINK: u64 = 1_000_000;
 
 /// Runs a Raft cluster inside a deterministic simulator
 #[derive(Parser, Debug)]
@@ -150,6 +154,10 @@ A row is vacuous (status 5) if one check of the scenario had nothing to judge in
 After 1,000 storms, every check must have had something to judge, and every event that should
 sometimes happen must have happened.
 
+Columns: `checks` and `sometimes` are the checks that had something to judge, and the events that should
+sometimes happen and did, each of how many. `p50`, `p99` and `max` are the median, the 99th percentile and
+the maximum of the periods without a leader. The last column is `held`, `vacuous` or the number of failures.
+
 Runs are spread over threads and reported in order: stdout and FILE do not depend on `--jobs`.
 Figures that depend on the wall clock are in the table only if stdout is a terminal; otherwise
 they are in one line on stderr. With `--time`, the number of runs depends on the clock."
@@ -167,7 +175,9 @@ they are in one line on stderr. With `--time`, the number of runs depends on the
   cargo run --release -- shrink target/wavetank/storm-123.json -o small.json",
         after_help = "Prints the story of the smallest run found, its size before and after, and its plan as Rust
 source. FILE is also written several times during the search, so that an interrupted search
-has a result."
+has a result.
+
+Exit status: that of the run; 1 for a run that held, because there is nothing to shrink."
     )]
     Shrink(ShrinkArguments),
     /// Show the first step at which two runs differ
@@ -180,19 +190,22 @@ has a result."
 Exit status: 0 if the runs were compared, with or without a difference; 1 if a run could not be read."
     )]
     Diff {
-        /// The first run: SCENARIO:SEED, or the file of a capsule
+        /// The first run: SCENARIO:SEED, SCENARIO for the seed 0, or the file of a capsule
         #[arg(value_name = "RUN")]
         one: String,
-        /// The second run: SCENARIO:SEED, or the file of a capsule
+        /// The second run: SCENARIO:SEED, SCENARIO for the seed 0, or the file of a capsule
         #[arg(value_name = "RUN")]
         other: String,
     },
     /// Show only the events that led to a failure
-    #[command(before_help = "Examples:
+    #[command(
+        before_help = "Examples:
   cargo run --release -- why target/wavetank/storm-123.json
-  cargo run --release -- why storm:7 --step 900")]
+  cargo run --release -- why storm:7 --step 900",
+        after_help = "Exit status: that of the run; 1 for a run that held, if there is no --step."
+    )]
     Why {
-        /// SCENARIO:SEED, or the file of a capsule
+        /// SCENARIO:SEED, SCENARIO for the seed 0, or the file of a capsule
         #[arg(value_name = "RUN")]
         run: String,
         /// Show the events that led to this step, not the events that led to the failure
@@ -203,12 +216,24 @@ Exit status: 0 if the runs were compared, with or without a difference; 1 if a r
         #[arg(long, conflicts_with = "step")]
         branch: bool,
     },
+    /// Print a script with which a shell completes the arguments of this command
+    #[command(
+        before_help = "Examples:
+  cargo run --release -- completions bash > completions.bash
+  cargo run --release -- completions fish > completions.fish",
+        after_help = "The script completes the installed command. bash reads it with `source`, fish from the folder
+~/.config/fish/completions, and zsh as the file `_NAME` from a folder of its variable fpath."
+    )]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
     /// Write a run as a page for a browser
     #[command(before_help = "Examples:
   cargo run --release -- view storm:7 -o storm.html
-  cargo run --release -- view figure_8:1 -o figure_8.html")]
+  cargo run --release -- view figure_8 -o figure_8.html")]
     View {
-        /// SCENARIO:SEED, or the file of a capsule
+        /// SCENARIO:SEED, SCENARIO for the seed 0, or the file of a capsule
         #[arg(value_name = "RUN")]
         run: String,
         /// The page to write
@@ -219,7 +244,7 @@ Exit status: 0 if the runs were compared, with or without a difference; 1 if a r
 
 #[derive(Args, Debug)]
 pub(crate) struct ReplayArguments {
-    /// SCENARIO:SEED, or the file of a capsule
+    /// SCENARIO:SEED, SCENARIO for the seed 0, or the file of a capsule
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
     /// Show the run only up to this step, and then the state of every server
@@ -231,7 +256,7 @@ pub(crate) struct ReplayArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct ShrinkArguments {
-    /// SCENARIO:SEED, or the file of a capsule
+    /// SCENARIO:SEED, SCENARIO for the seed 0, or the file of a capsule
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
     /// The file for the capsule of the smallest run
@@ -286,6 +311,9 @@ pub(crate) struct SweepArguments {
     /// Go on after the last run in the file of --out, if an earlier sweep of the same runs was interrupted
     #[arg(long, requires = "out")]
     pub(crate) resume: bool,
+    /// Shrink the shortest run of each kind of failure with tries of this many events together; 0 shrinks nothing
+    #[arg(long, value_name = "EVENTS", default_value_t = SHRINK)]
+    pub(crate) shrink: u64,
     /// Print the table as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -306,6 +334,9 @@ pub(crate) struct MergeArguments {
     /// The files that `sweep --shard K/N --out FILE` wrote: one for each shard
     #[arg(value_name = "FILE.jsonl", required = true)]
     pub(crate) files: Vec<PathBuf>,
+    /// Shrink the shortest run of each kind of failure with tries of this many events together; 0 shrinks nothing
+    #[arg(long, value_name = "EVENTS", default_value_t = SHRINK)]
+    pub(crate) shrink: u64,
     /// Print the table as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,10 +1,10 @@
 //! `wavetank why --branch`: finds the first step of a run after which the failure can no longer be avoided.
 
 use super::exit::Status;
-use super::format::many;
 use super::target::{Played, Target};
 use super::{CliError, Streams};
 use crate::trace::{Trace, TraceForm};
+use wavetank_raft::Span;
 use wavetank_sim::observe::report::Violation;
 use wavetank_sim::observe::step_log::StepLog;
 use wavetank_sim::schedule::EventOrder;
@@ -13,11 +13,15 @@ use wavetank_sim::{Plan, Verdict};
 /// The number of other futures that are tried after a step.
 const FUTURES: u64 = 16;
 
+/// The number of futures that are tried after a step if all of [`FUTURES`] fail, because they may fail by chance.
+const FUTURES_MORE: u64 = 64;
+
 /// The number of parts into which the run is divided first.
 const ROWS: usize = 8;
 
 /// Repeats the run up to a step and goes on with other random numbers, for several steps. Prints how many futures
-/// fail in the same way, and the first step after which all of them fail.
+/// fail in the same way, and the first step after which all of them fail. A future counts only until soon after the
+/// time of the failure. Otherwise, a bug that most storms find would count as decided from the first step on.
 pub(crate) fn branch(target: &Target<'_>, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let (report, step_log) = target.step_log();
     let Verdict::Violated(violation) = &report.verdict else {
@@ -33,23 +37,22 @@ pub(crate) fn branch(target: &Target<'_>, streams: &mut Streams<'_>) -> Result<S
             "--branch needs a run whose random numbers come from a seed: it has a schedule",
         ));
     }
-    let fails = |step| {
-        let seeds =
-            (1..=FUTURES).map(|future| plan.seed.wrapping_add(future.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
-        let orders = seeds.map(|seed| EventOrder::Branched { step, seed });
-        orders
-            .filter(|order| {
-                let plan = Plan { order: order.clone(), ..plan.clone() };
-                let run = crate::registry::run_plan(scenario, plan, Trace::new(TraceForm::None.text(0)));
-                matches!(&run.report.verdict, Verdict::Violated(it) if it.check == violation.check)
-            })
-            .count() as u64
+    // A server campaigns after at most two election timeouts, so a future may be late by an election.
+    let late = Span(u64::try_from(2 * plan.config.election_timeout.as_micros()).unwrap_or(u64::MAX));
+    let latest = violation.at + late;
+    let fails = |step, future: u64| {
+        let seed = plan.seed.wrapping_add(future.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let plan = Plan { order: EventOrder::Branched { step, seed }, ..plan.clone() };
+        let run = crate::registry::run_plan(scenario, plan, Trace::new(TraceForm::None.text(0)));
+        let is_same = |it: &Violation| it.check == violation.check && it.at <= latest;
+        matches!(&run.report.verdict, Verdict::Violated(it) if is_same(it))
     };
     writeln!(
         streams.out,
-        "of {} after each step, these violate {}:\n",
-        many(FUTURES, "future"),
-        violation.check
+        "futures after a step that violate {} by {}.{:03} ms, of {FUTURES} or {FUTURES_MORE}:\n",
+        violation.check,
+        latest.0 / 1_000,
+        latest.0 % 1_000,
     )?;
     writeln!(streams.out, "{:>8}  {:>6}", "step", "fail")?;
     let first = search(violation, &step_log, &fails, streams)?;
@@ -64,7 +67,7 @@ pub(crate) fn branch(target: &Target<'_>, streams: &mut Streams<'_>) -> Result<S
 fn search(
     violation: &Violation,
     step_log: &StepLog,
-    fails: &dyn Fn(u64) -> u64,
+    fails: &dyn Fn(u64, u64) -> bool,
     streams: &mut Streams<'_>,
 ) -> Result<Option<u64>, CliError> {
     let steps: Vec<u64> = step_log
@@ -74,9 +77,13 @@ fn search(
         .take_while(|&step| step < violation.step)
         .collect();
     let mut attempt = |at: usize| -> Result<bool, CliError> {
-        let failed = fails(steps[at]);
-        writeln!(streams.out, "{:>8}  {failed:>3}/{FUTURES}", steps[at])?;
-        Ok(failed == FUTURES)
+        let failing = |futures: u64| (1..=futures).filter(|&future| fails(steps[at], future)).count() as u64;
+        let (mut failed, mut tried) = (failing(FUTURES), FUTURES);
+        if failed == FUTURES {
+            (failed, tried) = (failing(FUTURES_MORE), FUTURES_MORE);
+        }
+        writeln!(streams.out, "{:>8}  {failed:>3}/{tried}", steps[at])?;
+        Ok(failed == tried)
     };
     // After `steps[..low]` some future holds, and after `steps[high..]` all fail, as far as is known.
     let (mut low, mut high) = (0, steps.len());
@@ -99,7 +106,11 @@ fn conclude(
     step_log: &StepLog,
     streams: &mut Streams<'_>,
 ) -> Result<(), CliError> {
-    let decided = step_log.records().iter().find(|record| last_open.is_none_or(|last| last < record.step));
+    if last_open.is_none() {
+        writeln!(streams.out, "\ndecided  from the first step on: every future of the run fails")?;
+        return Ok(());
+    }
+    let decided = step_log.records().iter().find(|record| last_open < Some(record.step));
     let Some(record) = decided.filter(|record| record.step < violation.step) else {
         writeln!(
             streams.out,

@@ -1,10 +1,12 @@
-//! The failures of a sweep, grouped by property: the shortest failure of each kind is told, and the others are
-//! counted.
+//! The failures of a sweep, grouped by property: the shortest failure of each kind is shrunk and told, and the
+//! others are counted.
 
 use super::format::many;
+use super::shrink::{self, Small};
 use super::tally::{FailureKind, Tally};
 use super::target::{self, Target};
-use crate::registry::Suite;
+use super::{Streams, write_message};
+use crate::registry::{Play, Scenario, Suite};
 use crate::trace::TraceForm;
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +14,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use wavetank_sim::{JudgeLevel, Verdict};
 
-/// The maximum number of lines of all stories together. Each kind of failure has at least [`LEAST`] lines.
+/// The maximum number of lines of all stories and schedules together. Each kind of failure has at least
+/// [`LEAST`] lines of a story.
 const LINES: usize = 50;
 
 /// The minimum number of lines of the story of one kind of failure.
@@ -25,15 +28,22 @@ const TOLD: usize = 6;
 pub(crate) struct Group<'a> {
     /// The failed check, or the place of the panic.
     pub(crate) kind: &'a str,
-    /// The failures in each scenario, with the name of the scenario.
-    pub(crate) scenarios: Vec<(&'a str, &'a FailureKind)>,
+    /// The failures in each scenario.
+    scenarios: Vec<(&'a Scenario, &'a FailureKind)>,
 }
 
-impl Group<'_> {
+impl<'a> Group<'a> {
     /// The scenario and the failures with the shortest run.
-    pub(crate) fn shortest(&self) -> (&str, &FailureKind) {
+    fn shortest(&self) -> (&'a Scenario, &'a FailureKind) {
         let shortest = self.scenarios.iter().min_by_key(|(_, failures)| failures.shortest.events);
         *shortest.expect("a group has a failure")
+    }
+
+    /// The scenario and the failures with the shortest run that can be shrunk; `None` if all runs are stories.
+    fn shortest_planned(&self) -> Option<(&'a Scenario, &'a FailureKind)> {
+        let is_planned = |scenario: &Scenario| matches!(scenario.play, Play::Planned { .. });
+        let planned = self.scenarios.iter().filter(|(scenario, _)| is_planned(scenario));
+        planned.min_by_key(|(_, failures)| failures.shortest.events).copied()
     }
 
     /// The number of runs in the group.
@@ -49,13 +59,13 @@ impl Group<'_> {
         }
     }
 
-    /// The runs that fail in the same way as the shortest, at most ten, and the number of all of them.
-    pub(crate) fn others(&self) -> Option<String> {
-        let (scenario, failures) = self.shortest();
-        let is_told = |name: &str, seed| name == scenario && seed == failures.shortest.seed;
-        let runs =
-            self.scenarios.iter().flat_map(|&(name, kind)| kind.seeds.iter().map(move |&seed| (name, seed)));
-        let runs = runs.filter(|&(name, seed)| !is_told(name, seed)).take(FailureKind::SEEDS);
+    /// The runs that fail in the same way as the run with this name, at most ten, and the number of all of them.
+    pub(crate) fn others(&self, told: &str) -> Option<String> {
+        let runs = self
+            .scenarios
+            .iter()
+            .flat_map(|&(scenario, kind)| kind.seeds.iter().map(move |&seed| (scenario.name, seed)));
+        let runs = runs.filter(|(name, seed)| format!("{name}:{seed}") != told).take(FailureKind::SEEDS);
         let mut line = String::new();
         let mut last = "";
         for (name, seed) in runs {
@@ -68,12 +78,14 @@ impl Group<'_> {
 }
 
 /// Groups the failures of all rows, the worst kind first.
-pub(crate) fn groups(tallies: &[Tally]) -> Vec<Group<'_>> {
+pub(crate) fn groups<'a>(suite: &'a Suite, tallies: &'a [Tally]) -> Vec<Group<'a>> {
     let mut groups: BTreeMap<&str, Group<'_>> = BTreeMap::new();
     for tally in tallies {
+        let scenario = suite.scenarios.iter().find(|scenario| scenario.name == tally.scenario);
+        let scenario = scenario.expect("every row belongs to a scenario");
         for (kind, failures) in &tally.kinds {
             let group = groups.entry(kind).or_insert_with(|| Group { kind, scenarios: Vec::new() });
-            group.scenarios.push((&tally.scenario, failures));
+            group.scenarios.push((scenario, failures));
         }
     }
     let mut groups: Vec<_> = groups.into_values().collect();
@@ -81,56 +93,107 @@ pub(crate) fn groups(tallies: &[Tally]) -> Vec<Group<'_>> {
     groups
 }
 
+/// The way in which the failures are examined.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Examination {
+    /// The level at which the runs are judged.
+    pub(crate) judges: JudgeLevel,
+    /// The maximum number of events of all runs with which a kind of failure is shrunk; 0 to shrink nothing.
+    pub(crate) shrink: u64,
+}
+
 /// Prints the groups, and writes a capsule of the shortest run of each.
 pub(crate) fn write(
     suite: &Suite,
     tallies: &[Tally],
-    judges: JudgeLevel,
-    out: &mut dyn Write,
+    examination: Examination,
+    streams: &mut Streams<'_>,
 ) -> io::Result<()> {
-    let groups = groups(tallies);
+    let groups = groups(suite, tallies);
     let (told, others) = groups.split_at(groups.len().min(TOLD));
-    write_told(suite, told, judges, out)?;
+    let mut left = LINES;
+    for (at, group) in told.iter().enumerate() {
+        // What one group leaves is for the next ones.
+        let share = left / (told.len() - at);
+        left = left.saturating_sub(write_told(suite, group, examination, share, streams)?);
+    }
     if !others.is_empty() {
-        writeln!(out, "\nother kinds")?;
+        writeln!(streams.out, "\nother kinds")?;
     }
     for group in others {
-        let target = target_of(suite, group, judges);
-        writeln!(out, "  {}: {}; {}", group.title(), many(group.count(), "run"), target.replay_command())?;
+        let replay = target_of(suite, group, examination.judges).replay_command();
+        writeln!(streams.out, "  {}: {}; {replay}", group.title(), many(group.count(), "run"))?;
     }
     Ok(())
 }
 
+/// Prints a group with about `share` lines of its story and its schedule. Returns their number.
 fn write_told(
     suite: &Suite,
-    groups: &[Group<'_>],
-    judges: JudgeLevel,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let mut left = LINES;
-    for (at, group) in groups.iter().enumerate() {
-        let target = target_of(suite, group, judges);
-        writeln!(out, "\n{}: {}", group.title(), many(group.count(), "run"))?;
-        // What one group leaves is for the next ones.
-        let share = (left / (groups.len() - at)).max(LEAST);
-        left = left.saturating_sub(write_story(&target, share, out)?);
-        writeln!(out, "  replay   {}", target.replay_command())?;
-        let path = target::default_path(suite, group.shortest().0, group.shortest().1.shortest.seed);
-        if keep(&target, &path) {
-            writeln!(out, "  capsule  {}", path.display())?;
-        }
-        if let Some(others) = group.others() {
-            writeln!(out, "  also     {others}")?;
-        }
+    group: &Group<'_>,
+    examination: Examination,
+    share: usize,
+    streams: &mut Streams<'_>,
+) -> io::Result<usize> {
+    let small = shrunk(suite, group, examination, streams);
+    let (scenario, failures) = match small {
+        Some((scenario, failures, _)) => (scenario, failures),
+        None => group.shortest(),
+    };
+    let seed = failures.shortest.seed;
+    let target = Target::judged(suite, scenario, seed, examination.judges);
+    let schedule = small.as_ref().map_or_else(Vec::new, |(.., small)| small.schedule());
+    let told = small.as_ref().map_or(&target, |(.., small)| &small.target);
+    writeln!(streams.out, "\n{}: {}", group.title(), many(group.count(), "run"))?;
+    let most = share.saturating_sub(schedule.len()).max(LEAST);
+    let lines = write_story(told, most, streams.out)? + schedule.len();
+    schedule.iter().try_for_each(|line| writeln!(streams.out, "{line}"))?;
+    writeln!(streams.out, "  replay   {}", target.replay_command())?;
+    let path = target::default_path(suite, scenario.name, seed);
+    if keep(&target, &path) {
+        writeln!(streams.out, "  capsule  {}", path.display())?;
     }
-    Ok(())
+    if let Some((.., small)) = &small
+        && keep(&small.target, Path::new(&small.target.named))
+    {
+        writeln!(streams.out, "  shrunk   {}", small.target.replay_command())?;
+    }
+    if let Some(others) = group.others(&target.named) {
+        writeln!(streams.out, "  also     {others}")?;
+    }
+    Ok(lines)
+}
+
+/// Shrinks the shortest run of a group that can be shrunk. If there is no smaller run, says why on stderr.
+fn shrunk<'a>(
+    suite: &'a Suite,
+    group: &Group<'a>,
+    examination: Examination,
+    streams: &mut Streams<'_>,
+) -> Option<(&'a Scenario, &'a FailureKind, Small<'a>)> {
+    if examination.shrink == 0 {
+        return None;
+    }
+    let Some((scenario, failures)) = group.shortest_planned() else {
+        write_message(streams, &format!("{} is not shrunk: only storms can be shrunk", group.kind));
+        return None;
+    };
+    let target = Target::judged(suite, scenario, failures.shortest.seed, examination.judges);
+    let small = shrink::within(&target, examination.shrink, streams.err_is_terminal);
+    if small.is_none() {
+        let kind = group.kind;
+        write_message(
+            streams,
+            &format!("{kind} is not shrunk: no smaller run was found; a larger --shrink tries more"),
+        );
+    }
+    Some((scenario, failures, small?))
 }
 
 /// The shortest run of a group.
-pub(crate) fn target_of<'a>(suite: &'a Suite, group: &Group<'_>, judges: JudgeLevel) -> Target<'a> {
-    let (name, failures) = group.shortest();
-    let scenario = suite.scenarios.iter().find(|scenario| scenario.name == name);
-    Target::judged(suite, scenario.expect("every row belongs to a scenario"), failures.shortest.seed, judges)
+pub(crate) fn target_of<'a>(suite: &'a Suite, group: &Group<'a>, judges: JudgeLevel) -> Target<'a> {
+    let (scenario, failures) = group.shortest();
+    Target::judged(suite, scenario, failures.shortest.seed, judges)
 }
 
 /// Writes the capsule of a failure if possible. If the file cannot be written, the run can still be

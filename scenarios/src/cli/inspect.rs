@@ -33,7 +33,7 @@ pub(crate) fn diff(
         return Ok(Status::Held);
     };
     let same = first.records().iter().zip(second.records()).take_while(|(a, b)| a == b).count();
-    writeln!(streams.out, "differ   after {} equal steps", format::many(same as u64, "server step"))?;
+    writeln!(streams.out, "differ   after {}", format::many(same as u64, "equal server step"))?;
     writeln!(streams.out, "         {divergence}")?;
     Ok(Status::Held)
 }

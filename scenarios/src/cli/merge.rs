@@ -2,6 +2,7 @@
 
 use super::args::MergeArguments;
 use super::exit::Status;
+use super::failures::Examination;
 use super::report_file::{self, Content, Header};
 use super::shares::Shard;
 use super::sweep::{self, Printed};
@@ -32,7 +33,8 @@ pub(crate) fn merge(
         return Err(CliError::new("nothing was merged, because of the errors above"));
     };
     let Content { header, totals, .. } = merged;
-    let printed = Printed::new(header.judges, arguments.json, arguments.report.as_deref())?;
+    let examination = Examination { judges: header.judges, shrink: arguments.shrink };
+    let printed = Printed::new(examination, arguments.json, arguments.report.as_deref())?;
     sweep::print(suite, totals, printed, streams)
 }
 

@@ -6,6 +6,7 @@ use super::target::Target;
 use super::{CliError, Streams, run, write_message};
 use crate::registry::Suite;
 use crate::trace::{Trace, TraceForm};
+use wavetank_sim::capsule::Capsule;
 use wavetank_sim::runner::Run;
 
 /// Repeats the run. For a capsule, it also prints how the run differs from the recorded run.
@@ -20,23 +21,33 @@ pub(crate) fn replay(
     }
     let status = run::run(&target, arguments.tracing, streams)?;
     if let Some(kept) = &target.kept {
-        let (report, step_log) = target.step_log();
-        let same = "the same steps, digest and verdict".to_owned();
-        let difference = kept.difference(&report, &step_log);
-        writeln!(
-            streams.out,
-            "capsule  {}",
-            difference.as_ref().map_or(same, |what| format!("differs: {what}"))
-        )?;
-        if difference.is_some() {
-            writeln!(streams.out, "         it was {}", kept.verdict)?;
-            writeln!(streams.out, "         written by {}", kept.build)?;
-            if let Some(why) = target.without_failure() {
-                write_message(streams, &why);
+        let (lines, is_same) = comparison(&target, kept);
+        for line in lines {
+            // In JSON, every line of stdout is an object.
+            match arguments.tracing.trace {
+                TraceForm::Json => write_message(streams, &line),
+                _ => writeln!(streams.out, "{line}")?,
             }
+        }
+        if !is_same && let Some(why) = target.without_failure() {
+            write_message(streams, &why);
         }
     }
     Ok(status)
+}
+
+/// Compares a run with the recorded run. Returns the result in lines, and whether the runs are the same.
+fn comparison(target: &Target<'_>, kept: &Capsule) -> (Vec<String>, bool) {
+    let (report, step_log) = target.step_log();
+    let Some(what) = kept.difference(&report, &step_log) else {
+        return (vec!["capsule  the same steps, digest and verdict".to_owned()], true);
+    };
+    let lines = vec![
+        format!("capsule  differs: {what}"),
+        format!("         it was {}", kept.verdict),
+        format!("         written by {}", kept.build),
+    ];
+    (lines, false)
 }
 
 /// Prints the run up to a step, and the state of every server at that step.

@@ -41,7 +41,7 @@ impl ReportFolder {
         tallies: &[Tally],
         judges: JudgeLevel,
     ) -> Result<(), CliError> {
-        let groups = failures::groups(tallies);
+        let groups = failures::groups(suite, tallies);
         let mut sections = String::new();
         for (at, group) in groups.iter().enumerate() {
             sections += &self.section(suite, group, at + 1, judges)?;
@@ -72,8 +72,9 @@ impl ReportFolder {
         let target = failures::target_of(suite, group, judges);
         let link = self.page(&target, &format!("{number}-{}.html", slug(group.kind)))?;
         let (_, story) = target.run(TraceForm::Story);
-        let others =
-            group.others().map_or_else(String::new, |others| format!("<p>Also {}</p>\n", escaped(&others)));
+        let others = group
+            .others(&target.named)
+            .map_or_else(String::new, |others| format!("<p>Also {}</p>\n", escaped(&others)));
         Ok(format!(
             "<h2>{}: {}</h2>\n<p>{link}</p>\n<p><code>{}</code></p>\n{others}<pre>{}</pre>\n",
             escaped(&group.title()),

@@ -3,10 +3,11 @@
 use super::args::ShrinkArguments;
 use super::exit::Status;
 use super::progress_bar::Progress;
-use super::target::{Played, Target};
+use super::target::{self, Played, Target};
 use super::{CliError, Streams, format, inspect, write_message};
 use crate::registry::{Play, Scenario, Suite};
 use crate::trace::{Trace, TraceForm};
+use std::cell::Cell;
 use std::time::Instant;
 use wavetank_sim::Plan;
 use wavetank_sim::shrink::{self, Failure, Shrunk};
@@ -55,6 +56,63 @@ pub(crate) fn shrink(
     let small = at(shrunk.plan.clone());
     small.keep(&arguments.output)?;
     write_result(&small, &shrunk, streams)
+}
+
+/// The smallest run that a search with a limit found.
+pub(crate) struct Small<'a> {
+    /// The run. Its name is the path of its capsule.
+    pub(crate) target: Target<'a>,
+    shrunk: Shrunk,
+}
+
+/// Shrinks the run of a plan until all tries together have handled this number of events. The result does not
+/// depend on the speed of the machine. Returns `None` if the run is a story, or if no smaller run was found.
+pub(crate) fn within<'a>(target: &Target<'a>, events_max: u64, is_terminal: bool) -> Option<Small<'a>> {
+    /// A try without an event takes as long as a few events.
+    const EVENTS_OF_A_TRY: u64 = 100;
+    let Played::Plan(scenario, plan) = &target.played else { return None };
+    let Play::Planned { run, .. } = scenario.play else { return None };
+    let bar = Progress::of_plans(is_terminal);
+    let events = Cell::new(0_u64);
+    let mut run = |plan| {
+        let run = run(plan, Trace::default()).without_trace();
+        events.set(events.get() + run.report.events + EVENTS_OF_A_TRY);
+        run
+    };
+    let shrunk = shrink::shrink(plan.clone(), &mut run, &mut |progress| {
+        bar.tried(progress.tries, &progress.size.to_string());
+        events.get() < events_max
+    });
+    bar.clear();
+    let shrunk = shrunk.filter(|shrunk| shrunk.after < shrunk.before)?;
+    let path = target::default_path(target.suite, scenario.name, plan.seed);
+    let named = path.with_extension("small.json").display().to_string();
+    let played = Played::Plan(scenario, shrunk.plan.clone());
+    Some(Small { target: Target { suite: target.suite, played, kept: None, named }, shrunk })
+}
+
+impl Small<'_> {
+    /// Describes the schedule in a few lines; no line if the run follows no schedule.
+    pub(crate) fn schedule(&self) -> Vec<String> {
+        /// The number of elements up to which all are printed. The capsule has every schedule.
+        const ELEMENTS: usize = 24;
+        let elements = self.shrunk.plan.order.elements();
+        let needed = if self.shrunk.is_minimal { ", each of them needed" } else { "" };
+        let head = format!(
+            "{}{needed}, in place of {}",
+            format::many(elements.len() as u64, "element"),
+            format::many(self.shrunk.before.steps, "event")
+        );
+        let text = match elements.len() {
+            0 => return Vec::new(),
+            1..=ELEMENTS => {
+                let choices: Vec<_> = elements.iter().map(|element| element.choice.to_string()).collect();
+                format!("{head}: {}", choices.join(", "))
+            }
+            _ => head,
+        };
+        format::paragraph("  schedule", &text).lines().map(str::to_owned).collect()
+    }
 }
 
 fn write_result(small: &Target<'_>, shrunk: &Shrunk, streams: &mut Streams<'_>) -> Result<Status, CliError> {

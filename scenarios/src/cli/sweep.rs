@@ -4,6 +4,7 @@
 use super::args::SweepArguments;
 use super::coverage::Novelty;
 use super::exit::Status;
+use super::failures::Examination;
 use super::format::{self, many};
 use super::pool::{self, Done, Work};
 use super::progress_bar::Progress;
@@ -18,7 +19,7 @@ use crate::registry::{Chapter, Scenario, Suite};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use wavetank_sim::{JudgeLevel, Report};
+use wavetank_sim::Report;
 
 /// The default number of seeds.
 const SEEDS: u64 = 1_000;
@@ -43,7 +44,8 @@ pub(crate) fn sweep(
         return Err(CliError::new("there is nothing to run: this shard contains no run"));
     }
     let begin = |path: &Path| ReportFile::begin(path, &work, arguments.keep, arguments.resume);
-    let printed = Printed::new(judges, arguments.json, arguments.report.as_deref())?;
+    let examination = Examination { judges, shrink: arguments.shrink };
+    let printed = Printed::new(examination, arguments.json, arguments.report.as_deref())?;
     let (file, totals) = match arguments.out.as_deref().map(begin).transpose()? {
         Some(Begun::Complete(totals)) => return print(suite, totals, printed, streams),
         Some(Begun::Open(file, totals)) => (Some(*file), totals),
@@ -60,8 +62,8 @@ pub(crate) fn sweep(
 
 /// The form in which a result is printed.
 pub(crate) struct Printed {
-    /// The level at which the runs were judged.
-    judges: JudgeLevel,
+    /// The way in which the failures are examined.
+    examination: Examination,
     /// True for JSON instead of a table.
     json: bool,
     /// The folder of a report for a browser.
@@ -70,8 +72,8 @@ pub(crate) struct Printed {
 
 impl Printed {
     /// Returns the form with these options. If there is a folder for a report, creates the folder.
-    pub(crate) fn new(judges: JudgeLevel, json: bool, report: Option<&Path>) -> Result<Self, CliError> {
-        Ok(Self { judges, json, report: report.map(ReportFolder::create).transpose()? })
+    pub(crate) fn new(examination: Examination, json: bool, report: Option<&Path>) -> Result<Self, CliError> {
+        Ok(Self { examination, json, report: report.map(ReportFolder::create).transpose()? })
     }
 }
 
@@ -90,12 +92,12 @@ pub(crate) fn print(
         let wall_clock = if streams.out_is_terminal { WallClock::Shown } else { WallClock::Hidden };
         table::write(&totals.rows, wall_clock, streams.out)?;
         writeln!(streams.out, "{}", totals.situations.line())?;
-        failures::write(suite, &totals.rows, printed.judges, streams.out)?;
+        failures::write(suite, &totals.rows, printed.examination, streams)?;
     }
     streams.out.flush()?;
     if let Some(report) = printed.report {
         let index = report.index();
-        report.write(suite, &totals.rows, printed.judges)?;
+        report.write(suite, &totals.rows, printed.examination.judges)?;
         write_message(streams, &format!("the report is in {}", index.display()));
     }
     Ok(status)

@@ -1,4 +1,4 @@
-//! The run that a command examines. The user names a scenario and a seed, or the file of a capsule.
+//! The run that a command examines. The user names a scenario, with or without a seed, or the file of a capsule.
 
 use super::file::AtomicFile;
 use super::{CliError, judge, name};
@@ -49,22 +49,24 @@ impl<'a> Target<'a> {
         target
     }
 
-    /// Finds the run with this name: a scenario and a seed (`storm:123`), or the file of a capsule.
+    /// Finds the run with this name: a scenario and a seed (`storm:123`), a scenario alone (`figure_8` is
+    /// `figure_8:0`), or the file of a capsule. A file wins over a scenario of the same name.
     pub(crate) fn find(suite: &'a Suite, text: &str) -> Result<Self, CliError> {
-        let is_file =
-            text.contains('/') || Path::new(text).extension().is_some() || fs::exists(text).unwrap_or(false);
-        if is_file {
+        let is_file = fs::metadata(text).is_ok_and(|there| !there.is_dir());
+        if is_file || text.contains('/') || Path::new(text).extension().is_some() {
             return Self::read(suite, Path::new(text));
         }
-        let (scenario, seed) = text
-            .split_once(':')
-            .and_then(|(scenario, seed)| Some((scenario, seed.parse().ok()?)))
-            .ok_or_else(|| {
-                CliError::new(format!(
-                    "cannot find the run `{text}`: give a scenario and a seed, such as storm:123, or the file of a capsule"
-                ))
-            })?;
-        Ok(Self::of(suite, name::find(suite, scenario)?, seed))
+        let (scenario, seed) = text.split_once(':').unwrap_or((text, "0"));
+        let seed = seed.parse().map_err(|_| {
+            CliError::new(format!(
+                "cannot find the run `{text}`: give a scenario and a seed, such as storm:123, or the file of a capsule"
+            ))
+        })?;
+        let found = name::find(suite, scenario).map_err(|error| match text.contains(':') {
+            true => error,
+            false => CliError::new(format!("there is no file `{text}`, and {error}")),
+        })?;
+        Ok(Self::of(suite, found, seed))
     }
 
     fn read(suite: &'a Suite, path: &Path) -> Result<Self, CliError> {

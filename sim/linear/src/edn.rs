@@ -1,16 +1,17 @@
 //! Reads histories in EDN, as Jepsen writes them into `history.edn`: one map for each invocation and each
 //! completion, or one vector of these maps.
 //!
-//! Each map becomes the line of JSON that tells the same. The names of fields, types, operations and processes
-//! lose the colon of their keyword. A keyword in a value keeps it, so `:x` and `"x"` differ. A record
-//! (`#jepsen.history.Op{..}`) is read as its map, and a tagged value as the value.
+//! Each map becomes a line of JSON with the same content. The names of fields, types, operations and
+//! processes lose the colon of their keyword. A keyword in a value keeps the colon, so `:x` and `"x"` differ.
+//! A record (`#jepsen.history.Op{..}`) is read as the map in the record. A tagged value is read as the value
+//! without the tag.
 
 use super::jsonl::BadLine;
 use clojure_reader::edn::{self, Edn};
 use serde_json::{Map, Value};
 
-/// Returns the lines of a history with their numbers. The operations of the nemesis are left out, because their
-/// values can have any form. In a vector, the numbers count the elements.
+/// Returns each line of a history with the number of the line. The operations of the nemesis are left out,
+/// because the values of these operations can have any form. In a vector, the numbers count the elements.
 pub(super) fn lines(text: &str) -> Result<Vec<(usize, String)>, BadLine> {
     let mut lines = Vec::new();
     let (mut rest, mut number) = (text, 1);

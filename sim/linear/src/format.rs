@@ -8,13 +8,13 @@ use std::str::FromStr;
 /// The type of a key. The type decides the values of the key, and the operations on the key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeyModel {
-    /// The value is any JSON value, at first `null`. The operations are `read` and `write`.
+    /// The value is any JSON value. The initial value is `null`. The operations are `read` and `write`.
     Register,
-    /// The value is any JSON value, at first `null`. The operations are `read`, `write` and `cas`. In a line,
-    /// the value of a `cas` is `[expected, new]`.
+    /// The value is any JSON value. The initial value is `null`. The operations are `read`, `write` and
+    /// `cas`. A line with a `cas` has the list `[expected, new]` in the field `value`.
     CasRegister,
-    /// The value is a string, at first the empty string. In a line, `null` stands for the empty string. The
-    /// operations are `read`, `write`, `cas` and `append`.
+    /// The value is a string. The initial value is the empty string. In a line, `null` stands for the empty
+    /// string. The operations are `read`, `write`, `cas` and `append`.
     Kv,
 }
 

@@ -33,7 +33,8 @@ pub(super) struct Partition {
 pub struct OperationText {
     /// The process that invoked the operation.
     pub process: String,
-    /// The operation and the arguments, for example `write 3`. A completed read has the value that was read.
+    /// The operation with its arguments, for example `write 3`. For a completed read, the text has the value
+    /// that was read, for example `read 3`.
     pub what: String,
     /// The position of the line of the invocation.
     pub invoked: LinePosition,
@@ -245,15 +246,12 @@ impl Pending {
             return Err(format!("the completed operation is {f}, but {verb} was invoked"));
         }
         if let Some(key) = line.key.as_ref().filter(|key| key.canonical() != self.key.canonical()) {
-            return Err(format!(
-                "the operation completes on key {key}, but it was invoked on key {}",
-                self.key
-            ));
+            return Err(format!("the operation completes on key {key}, but was invoked on key {}", self.key));
         }
         let is_same = || Ok::<_, String>(format.model.args(self.verb, &line.value)? == self.args);
         if self.verb != OpKind::Read && line.value != Json::Null && !is_same()? {
             return Err(format!(
-                "the operation completes with value {}, but it was invoked with value {}",
+                "the operation completes with value {}, but was invoked with value {}",
                 line.value, self.value
             ));
         }

@@ -89,8 +89,8 @@ pub fn judge(
     Ok(judge_keys(jsonl::read(text, &format.into())?, keep_going).0)
 }
 
-/// Reads a history in EDN, such as Jepsen's `history.edn`, and checks it like [`judge`]. The text has a map for
-/// each invocation and each completion, or one vector of these maps.
+/// Reads a history in EDN, such as Jepsen's `history.edn`, and checks the history in the same way as
+/// [`judge`]. The text has a map for each invocation and each completion, or one vector of these maps.
 ///
 /// ```
 /// use wavetank_linear::{Finding, KeyModel, judge_edn};
@@ -126,11 +126,13 @@ pub struct Explanation {
     pub operations: Vec<OperationText>,
     /// The numbers of the operations in the [`Conflict`].
     pub conflict: Vec<usize>,
-    /// The longest prefix of the history that can be ordered; `None` if the search for it was stopped.
+    /// The longest prefix of the history that can be ordered; `None` if the search for this prefix was
+    /// stopped.
     pub prefix: Option<OrderedPrefix>,
 }
 
-/// Checks a history like [`judge`], or like [`judge_edn`] if `is_edn` is true. Also explains a violation.
+/// Checks a history in the same way as [`judge`], or as [`judge_edn`] if `is_edn` is true. Also explains a
+/// violation.
 ///
 /// # Errors
 /// Returns an error that names the first invalid line.
@@ -192,7 +194,7 @@ struct KeySearch {
     partition: Partition,
     search: OrderSearch,
     result: CheckResult,
-    /// The numbers of the operations of the conflict, if it was searched for.
+    /// The numbers of the operations of the conflict. The list is empty before a search for a conflict.
     conflict: Vec<usize>,
 }
 

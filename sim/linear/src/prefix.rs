@@ -2,14 +2,15 @@
 
 use super::{Effect, History, HistoryOp, NEVER};
 
-/// An order of the operations in the longest prefix of a history that is linearizable. If a history is
-/// linearizable, each of its prefixes is, too.
+/// An order of the operations in the longest linearizable prefix of a history. Every prefix of a linearizable
+/// history is linearizable.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OrderedPrefix {
-    /// The numbers of the operations, in an order that explains their outputs. Operations without an effect are
-    /// left out, and so are pending operations that need not have happened.
+    /// The numbers of the operations, in an order that explains the outputs of the operations. The list
+    /// leaves out the operations without an effect, and the pending operations that need not have happened.
     pub order: Vec<usize>,
-    /// The number of the operation whose completion ends the prefix: with it, no order explains the outputs.
+    /// The number of the operation whose completion comes directly after the prefix. No order explains the
+    /// outputs of the prefix together with this completion.
     pub refused: usize,
 }
 
@@ -32,8 +33,8 @@ pub(super) fn longest(history: &History, keep_going: &mut dyn FnMut() -> bool) -
     Some(OrderedPrefix { order, refused })
 }
 
-/// Finds an order of the operations up to a moment; `Some(None)` if there is none, and `None` if `keep_going`
-/// returned false.
+/// Finds an order of the operations up to a moment. Returns `Some(None)` if there is no such order, and
+/// `None` if `keep_going` returned false.
 fn order_up_to(
     history: &History,
     moment: u32,
@@ -56,8 +57,9 @@ fn order_up_to(
     None
 }
 
-/// The effect of an operation whose output is not known. A cas that found another value may still be anything, but
-/// what it would write is no longer known, so it is left out.
+/// Returns the effect of an operation at a moment before its completion. A read has no effect. A cas that
+/// later found another value counts as an operation without an effect, because the history no longer has the
+/// value that the cas wanted to write.
 fn unknown(effect: Effect) -> Effect {
     match effect {
         Effect::Nothing | Effect::Read(_) | Effect::Mismatch(_) => Effect::Nothing,

@@ -207,7 +207,7 @@ impl OrderSearch {
 
     fn undo(&mut self, to: Frame) {
         while to.order < self.order.len() {
-            let at = self.order.pop().expect("the order is not shorter than in the frame");
+            let at = self.order.pop().expect("an order that is longer than `to.order` is not empty");
             self.unreachable.unlift(at, self.problem.operations[at as usize].reads());
             self.flip(at);
             if (at as usize) < self.problem.completed {

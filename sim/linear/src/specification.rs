@@ -1,8 +1,8 @@
 //! Linearizability of any object whose behaviour is given as a program.
 //!
-//! The search is the search of Wing and Gong with the memo of Lowe, as for a [`History`](crate::History), but
-//! it knows nothing of the operations. The first operation in the list that may come next is tried first.
-//! Therefore a search ends soon if the list is nearly in a legal order.
+//! The algorithm is the search of Wing and Gong with the memo of Lowe, as for a [`History`](crate::History),
+//! but this search has no knowledge of the operations. The search tries the operations that may come next in
+//! the order of the list. Therefore a search ends soon if the list is nearly in a legal order.
 
 use crate::CheckResult;
 use std::collections::BTreeSet;
@@ -33,8 +33,8 @@ pub struct OperationTimes {
     pub returned: Option<u64>,
 }
 
-/// Searches for an order of the operations that explains every output. The search ends with
-/// [`CheckResult::Unknown`] after it has executed `steps_max` operations.
+/// Searches for an order of the operations that explains every output. If the search executes `steps_max`
+/// operations without a result, the result is [`CheckResult::Unknown`].
 pub fn check<S: Specification>(
     specification: &S,
     operations: &[OperationTimes],
@@ -82,14 +82,15 @@ impl<S: Specification> Search<'_, S> {
         }
     }
 
-    /// Returns the earliest completion of an operation that is not linearized. `None` if there is none.
+    /// Returns the time of the first completion among the operations that are not linearized. Returns `None`
+    /// if all completed operations are linearized.
     fn horizon(&self) -> Option<u64> {
         let open = self.operations.iter().enumerate().filter(|(at, _)| !self.has(*at));
         open.filter_map(|(_, it)| it.returned).min()
     }
 
-    /// Linearizes the first operation from `from` on that may come next, whose output fits, and that leads to
-    /// a new set and state.
+    /// Linearizes the first operation from `from` on that may come next, if the output of the operation fits
+    /// and the resulting set and state are new.
     fn next(&mut self, state: &S::State, horizon: u64, from: usize) -> Option<(usize, S::State)> {
         for operation in from..self.operations.len() {
             if self.has(operation) || horizon < self.operations[operation].invoked {

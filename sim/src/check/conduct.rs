@@ -1,9 +1,10 @@
 //! The conduct of a subject: the promises of [`Subject`] that hold for any protocol.
 //!
 //! The checks of the protocol judge our own server more closely. These rules find the faults of another
-//! implementation, or of its adapter, before such a fault confuses the tank: no message from a server to
-//! itself, no view that goes backwards, no timer that does not move on, and no server that never asks to be
-//! woken.
+//! implementation, or of the adapter, before such a fault confuses the tank. A server sends no message to
+//! itself, and hands its state machine no batch without entries. The term, the commit index and the applied
+//! index in a view never fall. A server does not ask again and again for a timer in the past. A voter asks
+//! for at least one timer after its start.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::violated;

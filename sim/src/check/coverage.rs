@@ -37,7 +37,7 @@ named! {
         JointLeaderChange = "leader changed during a joint configuration",
         /// A leader committed a configuration in which this leader is not a voter.
         LeaderRemoved = "leader removed",
-        /// A server crashed before all its writes reached the disk.
+        /// A server crashed while at least one of its writes was not on the disk yet.
         CrashWhileWriting = "crash with unsynced writes",
         /// Only a part of a write reached the disk.
         TornWrite = "torn write",
@@ -137,14 +137,14 @@ impl Sometimes {
         }
     }
 
-    /// Returns the number of times that each event happened, by the name of the event. Events that did not
-    /// happen have the count zero.
+    /// Returns the count of each event, by the name of the event. Events that did not happen have the count
+    /// zero.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, u64> {
         self.counts.named().map(|(name, count)| (name.to_owned(), count)).collect()
     }
 
-    /// Returns the number of times that this event happened.
+    /// Returns the count of this event.
     #[must_use]
     pub fn count(&self, point: Point) -> u64 {
         self.counts[point]

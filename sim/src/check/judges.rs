@@ -43,7 +43,7 @@ pub struct Judges {
     witnessed: [u64; CHECKS.len()],
     calls: EveryCallEnds,
     conduct: Conduct,
-    /// The checks that the documents of a subject exclude, with the line that excludes each.
+    /// The checks that the documents of a subject exclude. The value is the line that excludes the check.
     excluded: BTreeMap<&'static str, &'static str>,
     election_timeout: Span,
     progress: Progress,
@@ -190,7 +190,7 @@ impl Judges {
         }
     }
 
-    /// Returns the first violation; `None` if no check found a violation.
+    /// Returns the first violation. Returns `None` if no check found a violation.
     #[must_use]
     pub const fn verdict(&self) -> Option<&Violation> {
         self.verdict.as_ref()
@@ -210,8 +210,8 @@ impl Judges {
         counts
     }
 
-    /// The checks that are off because the servers do not show the parts that these checks need, with the
-    /// missing parts.
+    /// Returns the checks that are off, and the missing parts for each check. A check is off if the servers
+    /// do not show all parts that the check needs.
     #[must_use]
     pub fn off(&self) -> BTreeMap<String, String> {
         let shown = self.conduct.shown();
@@ -221,7 +221,8 @@ impl Judges {
         blind.map(|(name, needs)| (name.to_owned(), needs.missing_in(shown).to_string())).collect()
     }
 
-    /// The checks that the documents of a subject exclude, with the line that excludes each.
+    /// Returns the checks that the documents of a subject exclude. The value is the line of the document that
+    /// excludes the check.
     #[must_use]
     pub fn excluded(&self) -> BTreeMap<String, String> {
         self.excluded.iter().map(|(check, line)| ((*check).to_owned(), (*line).to_owned())).collect()
@@ -234,7 +235,7 @@ impl Judges {
         enabled.map(|check| check.name).chain([EveryCallEnds::NAME, Progress::NAME]).collect()
     }
 
-    /// Returns the number of times that each event that should sometimes happen has happened.
+    /// Returns the counts of the events that should happen in some runs.
     #[must_use]
     pub const fn sometimes(&self) -> &Sometimes {
         &self.sometimes

@@ -17,7 +17,7 @@ use wavetank_raft::{Action, Call, Change, Event, Index, Outcome, RequestError, R
 named! {
     /// A kind of membership change.
     ChangeKind {
-        /// A new server becomes a voter at once, or a voter gets another address.
+        /// A new server becomes a voter immediately, or a voter gets another address.
         AddVoter = "add_voter",
         /// A new server becomes a non-voter.
         AddNonvoter = "add_nonvoter",
@@ -86,9 +86,9 @@ impl MembershipStats {
         }
     }
 
-    /// Returns the kind of change that was requested. A leader also changes the configuration without a
-    /// request: it leaves a joint configuration, which is not counted, or makes a server that has caught up a
-    /// voter.
+    /// Returns the kind of change that was requested. A leader also makes two kinds of changes without a
+    /// request. The leader leaves a joint configuration; this change is not counted. The leader makes a
+    /// staged server a voter after this server has caught up.
     fn kind(&self, before: Option<IndexedConf>) -> Option<ChangeKind> {
         let leaves = before.is_some_and(|before| before.conf.is_joint());
         match self.requested {

@@ -251,7 +251,8 @@ impl<S: Script> Callers<S> {
         caller.state = ClientState::Waiting(attempts, request, now + self.retry.patience);
     }
 
-    /// Handles a request that was not answered in time. The outcome of this request is unknown.
+    /// Handles a request that was not answered before the client's time limit. The outcome of this request is
+    /// unknown.
     fn on_timeout(&mut self, at: usize, attempts: Attempts, now: Time, wants: &mut Wants) {
         let attempts = Attempts { may_have_taken_effect: true, ..attempts };
         self.callers[at].try_another_server(self.servers);

@@ -48,7 +48,7 @@ pub enum DeviceFault {
     SyncFails,
 }
 
-/// The number of times that each fault of a device has occurred.
+/// The number of occurrences of each fault of a device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct DeviceCounts {
     /// The number of power cuts, with or without unsynced data.

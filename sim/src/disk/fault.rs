@@ -12,7 +12,7 @@ pub enum Location {
     /// The entry of the log at this index.
     Entry(Index),
 
-    /// The snapshot that ends at this entry.
+    /// The snapshot that ends at this position.
     Snapshot(LogId),
 }
 

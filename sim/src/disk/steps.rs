@@ -24,7 +24,7 @@ struct Counted {
 /// The number of steps of each kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Taken {
-    /// The number of times that the vote record was set.
+    /// The number of writes of the vote record.
     pub(super) votes: u64,
     /// The number of other records that were set.
     pub(super) records: u64,

@@ -1,7 +1,7 @@
 //! One server in the tank. The disk and the clock of the server survive crashes. The process exists only
 //! while the server runs.
 //!
-//! A host does nothing by itself. The world delivers events to it and executes its actions.
+//! A host does nothing by itself. The world delivers events to the host and executes the actions of the host.
 
 use crate::disk::{Disk, Stores};
 use crate::engine::clock::Clock;
@@ -11,15 +11,16 @@ use crate::engine::world::sim_event::SimEvent;
 use crate::engine::world::step::StepState;
 use crate::observe::addresses::AddressBook;
 use crate::plan::rng::{Domain, Stream};
-use crate::plan::server_set::ServerIdx;
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::plan::{MachinePlan, Plan};
-use crate::subject::{Start, Subject};
+use crate::subject::{EventOf, Start, Subject};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::execute::Machine;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{
-    Batch, Boot, Config, Data, Entropy, Entry, Index, NodeId, RequestId, Settings, SnapshotMeta, Span, Time,
+    Batch, Boot, Config, Data, Dialect, Entropy, Entry, Index, NodeId, RequestId, Settings, SnapshotMeta,
+    Span, Time,
 };
 
 /// The host of one server.
@@ -30,13 +31,15 @@ pub(crate) struct Host<F: TankFsm, S: Subject> {
     pub(crate) settings: Settings,
     pub(crate) disk: Disk,
     pub(crate) clock: Clock,
-    /// The number of times that the server was started.
+    /// The number of starts of the server so far.
     pub(crate) incarnation: u32,
     /// True if the server has stopped itself since its last start.
     pub(crate) halted: bool,
     /// The index of the committed configuration without this server, if the server stopped itself under such a
     /// configuration.
     pub(crate) removed_at: Option<Index>,
+    /// The protocol that the server understands; `None` before its first start.
+    pub(crate) dialect: Option<Dialect>,
     /// The process; `None` while the server is down.
     pub(crate) process: Option<Process<F, S>>,
     /// The durations of the state machine's work.
@@ -59,6 +62,10 @@ pub(crate) struct Process<F: TankFsm, S: Subject> {
     pub(crate) calls: Vec<PendingCall>,
     /// The addresses of the other servers that this server knows.
     pub(crate) book: AddressBook,
+    /// The events that the server does not take yet, in the order of their arrival.
+    pub(crate) delayed: VecDeque<EventOf<S>>,
+    /// The servers whose protocol this server was told.
+    pub(crate) heard: ServerSet,
     /// The events that arrived since the server was paused; `None` while the server is not paused.
     pub(crate) waiting: Option<Vec<SimEvent<S::Protocol>>>,
     /// True if the server leads and has not committed an entry in this term.
@@ -81,7 +88,7 @@ pub(crate) enum Work {
 pub(crate) struct PendingCall {
     pub(crate) request: RequestId,
     pub(crate) caller: Caller,
-    /// The server that becomes a voter without a further call, after it has caught up.
+    /// The server that becomes a voter after this server has caught up, without a further call.
     pub(crate) stages: Option<NodeId>,
 }
 
@@ -92,9 +99,9 @@ pub(crate) enum Caller {
     Writer(u16),
     /// A client that sent this query.
     Reader(u16, Data),
-    /// An operator or a story. The world keeps the outcome.
+    /// An operator, or a story that acts as an operator. The world stores the outcome of the call.
     Operator,
-    /// The nemesis. The world does not keep the outcome.
+    /// The nemesis. The world does not store the outcome of the call.
     Nemesis,
 }
 
@@ -112,7 +119,7 @@ impl Timer {
     pub(crate) const NONE: Self = Self { at: Time::NEVER, serial: 0 };
 }
 
-/// The durations of a state machine's work, with its stalls.
+/// The durations of a state machine's work, and the stalls of the state machine.
 #[derive(Clone, Debug)]
 pub(crate) struct MachineTimes {
     plan: MachinePlan,
@@ -143,6 +150,7 @@ impl<F: TankFsm, S: Subject> Host<F, S> {
             incarnation: 0,
             halted: false,
             removed_at: None,
+            dialect: None,
             process: None,
             times: MachineTimes {
                 plan: plan.machines.clone(),
@@ -188,7 +196,8 @@ impl<F: TankFsm, S: Subject> Host<F, S> {
         };
         let log = self.disk.log();
         let (settings, now) = (&self.settings, self.clock.reads(now));
-        let server = S::start(Start { idx: self.idx, settings, boot: boot.clone(), log: &log, now })?;
+        let server = S::start(Start { idx: self.idx, seed, settings, boot: boot.clone(), log: &log, now })?;
+        self.dialect = Some(server.dialect());
         let book = AddressBook::of(server.configuration().flatten().map(|(_, latest)| &**latest));
         self.process = Some(Process {
             state: StepState::of(&server.view()),
@@ -199,6 +208,8 @@ impl<F: TankFsm, S: Subject> Host<F, S> {
             batched: Vec::new(),
             is_fresh: false,
             calls: Vec::new(),
+            delayed: VecDeque::new(),
+            heard: ServerSet::NONE,
             waiting: None,
             timer: Timer::NONE,
         });

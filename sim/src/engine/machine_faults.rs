@@ -20,7 +20,7 @@ pub(crate) struct MachineFaults {
     snapshot: Failing,
 }
 
-/// The number of times that an operation fails: never, once, or always.
+/// The failures of an operation: no failure, one failure, or a failure each time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 enum Failing {
     #[default]

@@ -20,8 +20,8 @@ pub struct Network {
     servers: usize,
     plan: LinkPlan,
     links: Vec<Option<Box<DirectedLink>>>,
-    /// For each directed link, the number of a message. A message of the link is lost if the message is still
-    /// in flight and its number is not larger than this number.
+    /// For each directed link, the number of a message. A message that is in flight on the link is lost if
+    /// the number of the message is at most this number.
     lost_upto: Vec<u64>,
     on_way: Vec<(Stream, u32)>,
     messages: u64,

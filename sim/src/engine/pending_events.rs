@@ -22,7 +22,8 @@ impl<P: Protocol> Default for PendingEvents<P> {
 }
 
 impl<P: Protocol> PendingEvents<P> {
-    /// Adds an event. Returns its serial number in the event queue, or zero if the run follows a schedule.
+    /// Adds an event. Returns the serial number of the event in the event queue. Returns zero if the run
+    /// follows a schedule.
     #[inline]
     pub(crate) fn put(&mut self, at: Time, event: SimEvent<P>) -> u64 {
         match &mut self.scheduling {

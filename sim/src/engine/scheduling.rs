@@ -14,8 +14,8 @@ use wavetank_raft::{Event, RequestId, RpcId, Term, Time};
 #[derive(Debug)]
 pub(crate) struct Scheduling<P: Protocol> {
     identities: Identities,
-    /// For each message by its number: the identity of the message, and the word that selects the bits to
-    /// flip.
+    /// The key is the number of a message. The value is the identity of the message, and the word that
+    /// selects the bits to flip; `None` if no bit flips.
     sent: BTreeMap<u64, (MessageId, Option<u64>)>,
     elements: Vec<Element>,
     muted: bool,
@@ -217,7 +217,8 @@ impl<P: Protocol> Scheduling<P> {
         }
     }
 
-    /// Returns the message with this identity or a similar message; `None` if there is no such message.
+    /// Returns the message with this identity or a similar message. Returns `None` if there is no such
+    /// message.
     pub(crate) fn message(&mut self, id: &MessageId) -> Option<(MessageId, Envelope<P>)> {
         let pool = self.pool.as_mut()?;
         let named = *id;
@@ -233,7 +234,8 @@ impl<P: Protocol> Scheduling<P> {
         Some((id, envelope))
     }
 
-    /// Returns the waiting request of a client with this identity or a similar request, and its server.
+    /// Returns the waiting request with this identity or a similar request of the same client, and the server
+    /// of the request.
     pub(crate) fn ask(&self, id: AskId) -> Option<(AskId, ServerIdx)> {
         let pool = self.pool.as_ref()?;
         let same = pool.asks.get_key_value(&id);
@@ -288,7 +290,8 @@ impl<P: Protocol> Scheduling<P> {
         }
     }
 
-    /// Returns the number of actions that the server executes before it crashes, if it crashes in this step.
+    /// Returns the number of actions that the server executes before the crash. Returns `None` if the server
+    /// does not crash in this step.
     pub(crate) fn take_interrupt(&mut self, idx: ServerIdx) -> Option<usize> {
         let pool = self.pool.as_mut()?;
         let (_, carried) = pool.interrupt.take_if(|(of, _)| *of == idx)?;

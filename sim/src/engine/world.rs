@@ -92,7 +92,8 @@ pub struct World<F: TankFsm, V: Observer<S>, S: Subject = Server> {
     fault_ids: Vec<FaultId>,
     actions: Vec<ActionOf<S>>,
     scratch: S::Scratch,
-    /// After this observation, the streams of this seed decide.
+    /// The number of an observation, and a seed. After this observation, the random streams of this seed
+    /// decide.
     branch: Option<(u64, u64)>,
 }
 
@@ -296,8 +297,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.events
     }
 
-    /// Returns the number of elements of a schedule that were skipped, because the objects that they name did
-    /// not exist.
+    /// Returns the number of elements of a schedule that were skipped, because the objects of these elements
+    /// did not exist.
     #[must_use]
     pub const fn skipped(&self) -> u64 {
         self.skipped

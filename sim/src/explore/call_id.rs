@@ -17,8 +17,7 @@ pub struct CallId {
     pub from: ServerIdx,
     /// The callee.
     pub to: ServerIdx,
-    /// The number of times that the caller had started before the call. The number is 1 until the caller
-    /// crashes.
+    /// The number of starts of the caller before the call. The number is 1 until the caller crashes.
     pub life: u8,
     /// The term of the caller at the call.
     pub term: Term,

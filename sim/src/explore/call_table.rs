@@ -13,7 +13,7 @@ const COUNT_UNKNOWN: u8 = 128;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CallTable {
     idx: ServerIdx,
-    /// The number of times that the server has started.
+    /// The number of starts of the server so far.
     life: u8,
     /// The open calls: the server may still wait for the responses to these calls. Each call has the core's
     /// number and the identity of the call.
@@ -30,7 +30,7 @@ impl CallTable {
         Self { idx, life, open: Vec::new(), calls_made: [0; SERVERS_MAX], term }
     }
 
-    /// Returns the number of times that the server has started.
+    /// Returns the number of starts of the server so far.
     #[must_use]
     pub const fn life(&self) -> u8 {
         self.life

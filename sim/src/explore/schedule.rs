@@ -20,7 +20,7 @@ use wavetank_raft::{NodeId, Term};
 pub struct Schedule {
     /// The bounds of the search.
     pub bounds: Bounds,
-    /// True if, after the last crash that the bounds allow, writes became durable at once.
+    /// True if, after the last crash that the bounds allow, writes became durable immediately.
     pub disk_reduction: bool,
     /// The steps, in order.
     pub steps: Vec<Step>,

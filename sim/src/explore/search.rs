@@ -124,8 +124,8 @@ impl Search {
         &self.stats
     }
 
-    /// Searches all states that are at most `depth` moves from the first state. `None`: the depth is not
-    /// limited. Stops when `goes_on` returns false.
+    /// Searches all states that are at most `depth` moves from the first state. If `depth` is `None`, the
+    /// depth is not limited. Stops when `goes_on` returns false.
     pub fn run(
         &mut self,
         depth: Option<usize>,

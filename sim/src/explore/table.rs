@@ -1,6 +1,6 @@
 //! Hash tables with open addressing. The keys are already hashes.
 
-/// A map from fingerprints to numbers.
+/// A map whose keys are fingerprints and whose values are numbers.
 #[derive(Clone, Debug)]
 pub struct FingerprintMap {
     entries: Vec<(u64, u32)>,
@@ -16,14 +16,14 @@ impl Default for FingerprintMap {
 }
 
 impl FingerprintMap {
-    /// Returns the value of this key, or `None` if the map does not contain the key.
+    /// Returns the value of this key. Returns `None` if the map does not contain the key.
     #[must_use]
     pub fn get(&self, key: u64) -> Option<u32> {
         let (key_found, value) = self.entries[self.position(key)];
         (value != EMPTY && key_found == key).then_some(value)
     }
 
-    /// Inserts a key that is not in the map, and the value of the key.
+    /// Adds a key with a value. The map must not contain the key yet.
     pub fn put(&mut self, key: u64, value: u32) {
         if self.entries.len() < 2 * (self.len + 1) {
             let larger = vec![(0, EMPTY); 2 * self.entries.len()];

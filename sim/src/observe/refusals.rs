@@ -1,4 +1,5 @@
-//! The refusals between servers: who refused a vote or entries to whom, and why.
+//! The refusals between servers. A refusal names the server that refused a vote or entries, the server that
+//! asked, and the reason.
 //!
 //! The reason is read from the state that the refusing server shows. Only the messages of our own protocol are
 //! read.
@@ -19,15 +20,15 @@ pub struct Refusal {
     pub by: ServerIdx,
     /// The server whose request was refused.
     pub of: ServerIdx,
-    /// The thing that was refused.
+    /// The kind of the refused request.
     pub what: Refused,
     /// The term of the request.
     pub term: Term,
-    /// The reason, as far as the state of the refusing server shows it.
+    /// The reason, as far as the state of the refusing server shows the reason.
     pub reason: RefusalReason,
 }
 
-/// The thing that a server refused.
+/// The kind of a request that a server refused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Refused {
     /// A vote.
@@ -47,14 +48,14 @@ pub enum RefusalReason {
     NewerTerm(Term),
     /// The refusing server leads.
     Leads,
-    /// The log of the refusing server is more up to date. The numbers are the ends of its log and of the log
-    /// of the requesting server.
+    /// The log of the refusing server is more up to date. The first value is the last position of the
+    /// refusing server's log. The second value is the last position of the requesting server's log.
     NewerLog(LogId, LogId),
     /// The refusing server voted for this server in the same term.
     Voted(NodeId),
     /// The refusing server knows this leader.
     KnowsLeader(NodeId),
-    /// The refusing server does not have the entry before the sent entries.
+    /// The refusing server does not have the entry at this position, directly before the sent entries.
     LacksEntry(LogId),
     /// The state of the refusing server shows no reason.
     Unknown,
@@ -103,7 +104,8 @@ struct OpenRequest {
     rpc: RpcId,
     what: Refused,
     term: Term,
-    /// For a vote, the end of the candidate's log. For entries, the entry before them.
+    /// For a vote, the last position of the candidate's log. For entries, the position directly before the
+    /// first sent entry.
     log: LogId,
     view: View,
 }

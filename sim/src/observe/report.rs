@@ -72,7 +72,8 @@ pub struct ChangeCounts {
     pub begun: u64,
     /// The number of changes that were committed.
     pub committed: u64,
-    /// The number of changes that were overwritten: another entry was committed at their index.
+    /// The number of changes that were overwritten. Another entry was committed at the index of such a
+    /// change.
     pub rolled_back: u64,
     /// The number of changes that a server refused. A refused change appends no entry.
     pub refused: u64,
@@ -121,17 +122,17 @@ pub struct Report {
     pub messages: u64,
     /// The number of faults of each kind.
     pub faults: BTreeMap<String, u64>,
-    /// For each check, the number of times that the check saw the situation that it judges.
+    /// For each check, the number of situations that the check has judged.
     pub witnessed: BTreeMap<String, u64>,
-    /// The checks that were off because the servers do not show the parts that these checks need, with the
-    /// missing parts.
+    /// The checks that were off, and the missing parts for each check. A check is off if the servers do not
+    /// show all parts that the check needs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub off: BTreeMap<String, String>,
-    /// The checks that were off because the documents of the servers' implementation exclude them, with the
-    /// line that excludes each.
+    /// The checks that were off because the documents of the servers' implementation exclude these checks.
+    /// The value is the line of the document that excludes the check.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub excluded: BTreeMap<String, String>,
-    /// For each event that should occur in a large set of runs, the number of times that the event occurred.
+    /// For each event that should occur in a large set of runs, the number of occurrences of the event.
     pub sometimes: BTreeMap<String, u64>,
     /// The number of membership changes for each kind of change.
     pub membership: BTreeMap<String, ChangeCounts>,
@@ -142,7 +143,8 @@ pub struct Report {
     pub situations: Vec<u64>,
     /// The lengths of the periods without a leader that ended with an election, in microseconds.
     pub leaderless: Vec<Span>,
-    /// The number of elements of the schedule that were skipped, because their objects did not exist.
+    /// The number of elements of the schedule that were skipped, because the objects of these elements did
+    /// not exist.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skipped: u64,
     /// The digest of all steps of the run. The same seed always gives the same digest.

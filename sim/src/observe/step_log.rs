@@ -37,7 +37,7 @@ pub struct NodeState {
     pub term: Term,
     /// The server's commit index.
     pub commit: Index,
-    /// The last entry of the server's log.
+    /// The position of the last entry of the server's log.
     pub last: LogId,
 }
 
@@ -125,7 +125,7 @@ impl StepLog {
         states.into_iter().collect()
     }
 
-    /// Finds the first step at which two runs differ; `None` if the runs are equal.
+    /// Finds the first step at which two runs differ. Returns `None` if the runs are equal.
     #[must_use]
     pub fn divergence(&self, other: &Self) -> Option<Divergence> {
         let same = self.records.iter().zip(&other.records).take_while(|(one, other)| one == other).count();

@@ -130,8 +130,9 @@ impl Topology {
     }
 }
 
-/// Prints the links that are cut: `n1 | n2 n3` if they are cut in both directions, `n1 > n2` if they are cut in
-/// this direction only. Prints nothing if all links work.
+/// Prints the links that are cut. For example, `n1 | n2 n3` means that the links between n1 and the other two
+/// servers are cut in both directions. `n1 > n2` means that only the link from n1 to n2 is cut. Prints
+/// nothing if all links work.
 impl fmt::Display for Topology {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cores = self.cores();

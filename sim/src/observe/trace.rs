@@ -23,11 +23,12 @@ pub use story::{Story, WHEN_WIDTH, last_lines, last_of_lines, violation};
 use crate::observe::observer::Observer;
 use std::fmt;
 
-/// Returns a command of a state machine as text, for example `put k4 = "v2"`; `None` if the bytes are not such
-/// a command.
+/// Returns a command of a state machine as text, for example `put k4 = "v2"`. Returns `None` if the bytes are
+/// not such a command.
 pub type CommandText = fn(&[u8]) -> Option<String>;
 
-/// The text of commands whose state machine is unknown: there is none, so a trace shows their bytes.
+/// The function for the commands of an unknown state machine. The function returns no text, so a trace shows
+/// the bytes of a command.
 pub(crate) const UNKNOWN: CommandText = |_| None;
 
 /// A trace whose result is text.

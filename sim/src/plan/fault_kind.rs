@@ -10,7 +10,7 @@ named! {
     Scheduled {
         /// A server crashes and restarts after a while.
         Crash = "crash",
-        /// A server crashes and restarts at once.
+        /// A server crashes and restarts immediately.
         Blink = "blink",
         /// The leader crashes.
         CrashLeader = "crash_leader",
@@ -66,7 +66,7 @@ named! {
         /// A server that is not a member is added: as a voter, as a non-voter, or as a voter after it
         /// has caught up.
         Add = "add",
-        /// A non-voter becomes a voter, at once or after it has caught up.
+        /// A non-voter becomes a voter, either immediately or after the non-voter has caught up.
         Promote = "promote",
         /// A voter becomes a non-voter.
         Demote = "demote",
@@ -173,11 +173,11 @@ named! {
         CrashWriter = "crash_writer",
         /// A follower crashes after it has acknowledged entries or a heartbeat.
         CrashAcker = "crash_acker",
-        /// A follower restarts at once after it has acknowledged entries or a heartbeat.
+        /// A follower restarts immediately after it has acknowledged entries or a heartbeat.
         BlinkFollower = "blink_follower",
-        /// A server restarts at once after it has granted its vote.
+        /// A server restarts immediately after it has granted its vote.
         BlinkVoter = "blink_voter",
-        /// A server restarts at once after it has sent `RequestVote`.
+        /// A server restarts immediately after it has sent `RequestVote`.
         BlinkCandidate = "blink_candidate",
         /// A server crashes after it was elected.
         CrashElected = "crash_elected",
@@ -224,7 +224,8 @@ named! {
         /// A leader is paused after it has allowed a client to read.
         PauseReader = "pause_reader",
         /// A server asks for votes. Then the leader is isolated, and as many other servers as allowed restart
-        /// at once. After the restart they may no longer know that they had promised to follow the leader.
+        /// immediately. After the restart they may no longer know that they had promised to follow the
+        /// leader.
         Usurp = "usurp",
         /// A leader has sent the last piece of a snapshot. All held messages are delivered before this
         /// piece.

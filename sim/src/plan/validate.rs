@@ -85,11 +85,11 @@ fn validate_fields(path: &str, value: &Value) -> Result<(), String> {
         Value::Struct(name, fields) => match (*name, &fields[..]) {
             ("Spans", [(_, Value::Span(min)), (_, Value::Span(max))]) if max < min || SPAN_MAX < *max => {
                 Err(format!(
-                    "{path} is the range {min} to {max}, but its end must not be before its start or above {SPAN_MAX}"
+                    "{path} is the range {min} to {max}, but a range must not end before its start or after {SPAN_MAX}"
                 ))
             }
             ("Ratio", [(_, Value::Number(n)), (_, Value::Number(d))]) if *d == 0 || d < n => {
-                Err(format!("{path} is the probability {n}/{d}, but it must be between 0 and 1"))
+                Err(format!("{path} is {n}/{d}, but a probability must be between 0 and 1"))
             }
             _ => fields.iter().try_for_each(|(name, value)| validate_fields(&within(name), value)),
         },

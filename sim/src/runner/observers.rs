@@ -18,12 +18,12 @@ pub trait CustomChecks {
     /// Judges the properties of the whole run. This method is called once, when the run is over.
     fn end(&mut self, _: Time) {}
 
-    /// Returns the first violation that these checks found; `None` if the checks found no violation.
+    /// Returns the first violation that these checks found. Returns `None` if the checks found no violation.
     fn verdict(&self) -> Option<&Violation> {
         None
     }
 
-    /// Returns, for each check, the number of times that the check saw the situation that it judges.
+    /// Returns, for each check, the number of situations that the check has judged.
     fn witnessed(&self) -> BTreeMap<String, u64> {
         BTreeMap::new()
     }
@@ -44,7 +44,7 @@ pub struct Observers<E, T> {
     pub trace: T,
     /// Checks that the user adds to the checks of the protocol.
     pub custom: E,
-    /// The refusals between servers; `None` if they are not collected.
+    /// The refusals between servers; `None` if the run does not collect refusals.
     pub refusals: Option<Box<Refusals>>,
 }
 
@@ -65,7 +65,7 @@ impl<E: CustomChecks, T> Observers<E, T> {
         self.custom.end(at);
     }
 
-    /// The earliest violation of any check; `None` if no check found a violation.
+    /// Returns the earliest violation of any check. Returns `None` if no check found a violation.
     #[must_use]
     pub fn violation(&self) -> Option<&Violation> {
         let violations = [self.judges.verdict(), self.custom.verdict()];

@@ -133,7 +133,8 @@ pub fn play<F: TankFsm, V: Observer<S>, S: Subject>(
     StormOutcome { core, unsettled, took: Span::ZERO, stopped }
 }
 
-/// The maximum number of times that a slow state machine gets the time limit again.
+/// The maximum number of extensions of the time limit for a slow state machine. Each extension is as long as
+/// the time limit.
 const EXTENSIONS_MAX: usize = 4;
 
 /// Returns the member that has not applied all entries, and its applied index.
@@ -144,8 +145,8 @@ fn backlog(why: Option<&Unsettled>) -> Option<(ServerIdx, Index)> {
     }
 }
 
-/// True if the core could have settled: the timing of the plan allows elections, and if nobody leads, a
-/// server can win an election with its log.
+/// True if the core could have settled. Two conditions must hold. The timing of the plan allows elections. A
+/// server leads, or a server can win an election with its log.
 fn is_demanded<F: TankFsm, V: Observer<S>, S: Subject>(
     world: &World<F, V, S>,
     core: ServerSet,
@@ -240,7 +241,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
     }
 
     /// Isolates a member while the other members compact their logs. When the isolated member returns, the
-    /// leader must send it a snapshot.
+    /// leader must send a snapshot to this member.
     fn compact(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 1, 0);
         let config = self.world.plan().config.clone();

@@ -32,7 +32,8 @@ impl Identities {
         MessageId { call, answer: 0 }
     }
 
-    /// Assigns an identity to a response that is sent now to the caller. `None` if the call is unknown.
+    /// Assigns an identity to a response that is sent now to the caller. Returns `None` if the call is
+    /// unknown.
     pub(crate) fn response(&mut self, caller: ServerIdx, rpc: RpcId) -> Option<MessageId> {
         let call = *self.calls.get(&(caller, rpc))?;
         let answer = self.answers.entry(call).or_default();

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A word of at most 15 letters, digits and hyphens, for example `MsgAppend`. It is a value that can be
-/// copied, because it is a part of the identity of a message.
+/// A word of at most 15 letters, digits and hyphens, for example `MsgAppend`. A label is `Copy`, because the
+/// label is a part of the identity of a message.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(into = "String", from = "String")]
 pub struct Label([u8; Self::LEN]);
@@ -12,7 +12,7 @@ pub struct Label([u8; Self::LEN]);
 impl Label {
     const LEN: usize = 15;
 
-    /// The label with this text. Letters beyond the fifteenth are left out, and every other character
+    /// Makes a label from the first 15 characters of a text. A character that is not an ASCII letter or digit
     /// becomes a hyphen.
     #[must_use]
     pub fn new(text: &str) -> Self {

@@ -7,8 +7,8 @@ use serde_json::Value;
 use wavetank_raft::Call;
 
 impl Element {
-    /// Returns the element for a cluster without the server `gone`. The servers after it have the next lower
-    /// number. Returns `None` if the element concerns this server.
+    /// Returns the element for a cluster without the server `gone`. Each server after `gone` gets the next
+    /// lower number. Returns `None` if the element concerns `gone`.
     pub(crate) fn without_server(&self, gone: ServerIdx) -> Option<Self> {
         Some(Self { at: self.at, choice: self.choice.without_server(gone)? })
     }

@@ -1,7 +1,7 @@
 //! The text of an element: one line with the time in milliseconds, a verb, and its object.
 //!
-//! `12.345 deliver n1>n2 t3 vote 1` says that n2 receives the first request for a vote that n1 sent to it in
-//! term 3. If `answer 1` follows at the end, the line names the response to that request.
+//! `12.345 deliver n1>n2 t3 vote 1` says that n2 receives the first request for a vote that n1 sent to n2 in
+//! term 3. With `answer 1` at the end, the line names the first response to that request.
 
 use super::{AskId, CallId, CallKind, Choice, Element, JobId, Label, MessageId, WorkId};
 use crate::disk::fault::{DiskFault, Location, MachineFault};

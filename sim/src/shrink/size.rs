@@ -18,7 +18,7 @@ pub struct Size {
 
 impl Size {
     /// Returns the size of a run of this plan.
-    pub(super) fn of(plan: &Plan, tried: &Run<()>) -> Self {
+    pub(crate) fn of(plan: &Plan, tried: &Run<()>) -> Self {
         // Messages that are lost at a cut link are not counted: they follow from the cut. Stalls and failed
         // writes of disks have no id, so they are counted here.
         let disks = ["stall", "write_failure"].iter().filter_map(|&family| tried.report.faults.get(family));

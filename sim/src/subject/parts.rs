@@ -18,13 +18,13 @@ impl Parts {
     pub const VOTE: Self = Self(1 << 2);
     /// The leader that the server knows.
     pub const LEADER: Self = Self(1 << 3);
-    /// The log, which the server stores with the terms of its entries.
+    /// The log. The server stores each entry with the term of the entry.
     pub const LOG: Self = Self(1 << 4);
     /// The commit index.
     pub const COMMIT: Self = Self(1 << 5);
     /// The applied index.
     pub const APPLIED: Self = Self(1 << 6);
-    /// The snapshot in which the log begins.
+    /// The position of the last entry of the newest snapshot.
     pub const SNAPSHOT: Self = Self(1 << 7);
     /// The configuration.
     pub const CONFIGURATION: Self = Self(1 << 8);

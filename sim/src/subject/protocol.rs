@@ -9,30 +9,32 @@ use std::any::{Any, TypeId};
 use std::fmt;
 use wavetank_raft::{Configuration, Data, Index, Payload, Request, Response, Term};
 
-/// A protocol: the messages that servers send each other.
+/// A protocol defines the messages that servers send to each other.
 ///
-/// A request and its response share the number that the caller chose
-/// ([`Action::Send`](wavetank_raft::Action::Send)). A protocol without responses sends all its messages as
-/// requests.
+/// A request and the response to the request have the same number. The caller chooses this number
+/// ([`Action::Send`](wavetank_raft::Action::Send)). If a protocol has no responses, all messages of the
+/// protocol are requests.
 pub trait Protocol: Copy + fmt::Debug + 'static {
-    /// The requests. The tank encodes a message when a fault must flip bits of it.
+    /// The type of the requests. The tank encodes a request when a fault flips bits of the request.
     type Request: Clone + fmt::Debug + Serialize + DeserializeOwned + 'static;
-    /// The responses.
+    /// The type of the responses.
     type Response: Clone + fmt::Debug + Serialize + DeserializeOwned + 'static;
 
-    /// The kind of a request, by which schedules name it.
+    /// Returns the kind of a request. Schedules name a request by its kind.
     fn kind(request: &Self::Request) -> CallKind;
 
-    /// The term of the sender, by which schedules name the request. By default a request shows none.
+    /// Returns the term of the sender. Schedules also name a request by this term. By default, a request has
+    /// no term.
     fn term(_request: &Self::Request) -> Option<Term> {
         None
     }
 
-    /// A message as short text, for traces.
+    /// Returns a message as short text, for traces.
     fn text(message: MessageRef<'_, Self>) -> String;
 
-    /// The configurations after the index `committed` that the receiver of a request may enter because of
-    /// it. The tank keeps servers that could be needed for a quorum of them. By default there are none.
+    /// Returns the configurations that the receiver may enter because of this request. Only configurations
+    /// after the index `committed` count. The tank keeps the servers that a quorum of these configurations
+    /// may need. By default, the list is empty.
     fn configurations(_request: &Self::Request, _committed: Option<Index>) -> Vec<&Configuration> {
         Vec::new()
     }
@@ -57,7 +59,8 @@ impl<P: Protocol> Clone for MessageRef<'_, P> {
 impl<P: Protocol> Copy for MessageRef<'_, P> {}
 
 impl<'a, P: Protocol> MessageRef<'a, P> {
-    /// The message as one of our protocol; `None` if it belongs to another protocol.
+    /// Returns the message as a message of [`Wavetank`], the protocol of our server. Returns `None` if the
+    /// message belongs to another protocol.
     #[must_use]
     pub fn ours(self) -> Option<MessageRef<'a>> {
         match self {
@@ -150,13 +153,15 @@ pub(crate) fn is_ours<Q: 'static>() -> bool {
     TypeId::of::<Q>() == TypeId::of::<Request>()
 }
 
-/// The request as one of our protocol.
+/// Returns the request as a request of [`Wavetank`]. Returns `None` if the request belongs to another
+/// protocol.
 #[inline(always)]
 pub(crate) fn our_request<Q: 'static>(request: &Q) -> Option<&Request> {
     (request as &dyn Any).downcast_ref()
 }
 
-/// The response as one of our protocol.
+/// Returns the response as a response of [`Wavetank`]. Returns `None` if the response belongs to another
+/// protocol.
 #[inline(always)]
 pub(crate) fn our_response<R: 'static>(response: &R) -> Option<&Response> {
     (response as &dyn Any).downcast_ref()

@@ -44,10 +44,11 @@ impl Accepted {
     }
 
     /// Takes a place for a new connection from this host. Returns the place, and a receiver whose sender is
-    /// dropped when the new connection must close. If all places are taken, an older connection must close:
-    /// the oldest connection without any call, or otherwise the connection with the oldest last call. If
-    /// every connection had a call within the time `rest`, the host with the most connections loses a
-    /// connection, unless the new connection would give the new connection's host as many connections.
+    /// dropped when the new connection must close. If all places are taken, another connection must close.
+    /// The first choice is the oldest connection without any call. The second choice is the connection whose
+    /// last call is the oldest, if this call is older than the time `rest`. The third choice is a connection
+    /// of the host with the most connections, if that host afterwards still has at least as many connections
+    /// as the host of the new connection. If no connection can close, returns `None`.
     pub(super) fn admit(self: &Arc<Self>, host: &str) -> Option<(Place, oneshot::Receiver<()>)> {
         let mut open = self.lock();
         if self.most <= open.connections.len() {
@@ -67,7 +68,7 @@ impl Accepted {
 }
 
 impl Open {
-    /// The connection with the longest silence, if the silence has lasted for this time.
+    /// Returns the connection with the longest silence. Returns `None` if the silence is shorter than `rest`.
     fn at_rest(&self, rest: Duration) -> Option<u64> {
         // In the map's order the oldest comes first, and `None` is before any time.
         let (number, one) = self.connections.iter().min_by_key(|(_, one)| one.called)?;

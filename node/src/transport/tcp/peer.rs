@@ -21,7 +21,7 @@ pub(super) struct Peer {
     pub(super) shared: Arc<Shared>,
     /// The dialect of the peer's last answer.
     speaks: AtomicU8,
-    /// True if the peer refuses calls and this was logged.
+    /// True if the peer refuses calls and the refusal was logged.
     is_refusing: AtomicBool,
     /// The index of the last entry that was too large, and of which the server was told; zero if there was no
     /// such entry.
@@ -88,6 +88,11 @@ impl Peer {
         self.speaks.load(Ordering::Relaxed) == OURS
     }
 
+    /// True if the peer has answered as a server of HashiCorp Raft.
+    pub(super) fn is_hashicorp(&self) -> bool {
+        self.speaks.load(Ordering::Relaxed) == HASHICORPS
+    }
+
     /// Returns the header of calls to the peer.
     pub(super) fn header(&self, dialect: Dialect) -> Header {
         Header { to: Some(self.id.clone()), ..self.shared.local().header(dialect) }
@@ -103,8 +108,8 @@ impl Peer {
         self.is_refusing.store(false, Ordering::Relaxed);
     }
 
-    /// Notes that the peer refused a call with a text. The first time, this is a warning and the server is
-    /// told, unless the peer only left one call without an answer.
+    /// Notes that the peer refused a call with a text. The first refusal is logged as a warning and reported
+    /// to the server, unless the peer only left one call without an answer.
     pub(super) async fn on_refused(&self, words: String) -> Result<(), ServerStopped> {
         if words == NO_ANSWER || self.is_refusing.swap(true, Ordering::Relaxed) {
             tracing::debug!(id = %self.id, address = %self.address, words, "a call was refused");
@@ -114,8 +119,8 @@ impl Peer {
         self.shared.deliver(Arrival::Refused { from: self.id.node(), why: words }).await
     }
 
-    /// Notes that a call is larger than any peer accepts. The entry in it never arrives with these limits, so
-    /// the server is told, once for each entry.
+    /// Notes that a call is larger than any peer accepts. With these limits, the largest entry of the call
+    /// can never arrive. The server gets one report about each such entry.
     pub(super) async fn on_too_large(&self, request: &Request, bytes: u64) -> Result<(), ServerStopped> {
         let limit = self.shared.limits.message_bytes;
         tracing::debug!(id = %self.id, bytes, limit, "a call larger than message_bytes was not sent");
@@ -147,24 +152,26 @@ impl Peer {
 /// attempt succeeds. Only the first failure in a row is logged.
 pub(super) struct Backoff {
     next: Duration,
+    longest: Duration,
     pub(super) is_known: bool,
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self { next: Self::SHORTEST, is_known: false }
-    }
 }
 
 impl Backoff {
     const SHORTEST: Duration = Duration::from_millis(10);
     const LONGEST: Duration = Duration::from_secs(1);
 
+    /// Makes the pauses of a server with this heartbeat timeout. No pause is longer than half of the timeout, so
+    /// that a peer that returns hears from its leader before it campaigns (HashiCorp Raft does the same).
+    pub(super) fn new(heartbeat_timeout: Duration) -> Self {
+        let longest = (heartbeat_timeout / 2).clamp(Self::SHORTEST, Self::LONGEST);
+        Self { next: Self::SHORTEST, longest, is_known: false }
+    }
+
     pub(super) fn connected(&mut self, address: &ServerAddress) {
         if self.is_known {
             tracing::info!(%address, "connected");
         }
-        *self = Self::default();
+        (self.next, self.is_known) = (Self::SHORTEST, false);
     }
 
     pub(super) fn lost(&mut self, address: &ServerAddress, error: &io::Error) {
@@ -178,6 +185,6 @@ impl Backoff {
 
     pub(super) async fn wait(&mut self) {
         tokio::time::sleep(self.next).await;
-        self.next = (self.next * 2).min(Self::LONGEST);
+        self.next = (self.next * 2).min(self.longest);
     }
 }

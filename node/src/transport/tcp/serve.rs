@@ -197,7 +197,7 @@ struct Introduction {
 }
 
 impl Introduction {
-    /// Adds the fields of earlier calls that this header lacks.
+    /// Adds the fields that this header lacks, with the values from earlier calls of the same connection.
     fn complete(&mut self, header: &mut Header) {
         self.to = header.to.take().or_else(|| self.to.take());
         self.cluster = header.cluster.or(self.cluster);

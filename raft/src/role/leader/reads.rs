@@ -22,8 +22,9 @@ pub(super) struct Reads {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 struct PendingRead {
     request: RequestId,
-    /// Only responses to requests with a higher number confirm the read. A response to an earlier
-    /// request may have been sent before the read began (etcd raft issue #397).
+    /// A response confirms the read only if the response answers a request with a higher number than this
+    /// number. A response to an earlier request may have been sent before the read began (etcd raft issue
+    /// #397).
     after: RpcId,
     /// The read index; `None` until an entry of the leader's own term is committed.
     index: Option<Index>,
@@ -66,11 +67,14 @@ impl Leader {
         self.confirm_reads(state, now, fx);
     }
 
-    /// True if the leader's lease is valid at `now`: a quorum has promised to grant no vote until a
-    /// later time. The lease is shortened by the maximum drift of the clocks (thesis §6.4.1).
+    /// True if the leader's lease is valid at `now`. A quorum has then promised to grant no vote before the
+    /// end of the lease. The lease is shortened by the maximum drift of the clocks (thesis §6.4.1). A server of
+    /// HashiCorp Raft promises nothing: it votes immediately after a restart. A peer counts as such a server
+    /// until it has said that it is a server of this library.
     fn has_lease(&self, state: &NodeState, now: Time) -> bool {
         let promised = |node| match self.peer(node) {
             None => now,
+            Some(_) if !state.is_wavetank(node) => Time(0),
             // A follower that never answered has promised nothing yet.
             Some(peer) if peer.progress.answered == RpcId(0) => Time(0),
             Some(peer) => peer.progress.last_contact,

@@ -147,11 +147,11 @@ fn each_kind_of_bad_line_has_its_message() {
         ),
         (
             r#"{"process":0,"type":"ok","f":"write","key":"y","time":6}"#,
-            "line 2: the operation completes on key \"y\", but it was invoked on key \"x\"",
+            "line 2: the operation completes on key \"y\", but was invoked on key \"x\"",
         ),
         (
             r#"{"process":0,"type":"ok","f":"write","value":2,"time":6}"#,
-            "line 2: the operation completes with value 2, but it was invoked with value 1",
+            "line 2: the operation completes with value 2, but was invoked with value 1",
         ),
     ];
     for (line, message) in cases {

@@ -17,8 +17,8 @@ pub(crate) const CHECK: Check =
     Check::new("committed_is_durable_on_quorum", SECTION, JudgeLevel::History, Facts::COMMIT, judge)
         .needing(NEEDS);
 
-/// True if the server raised its commit index in this step as a leader that counted copies. False if it
-/// raised the index as a follower of another leader.
+/// True if the server raised its commit index in this step as a leader that counted copies. A server that
+/// raised its commit index as a follower has counted no copies.
 #[must_use]
 pub(crate) fn counted(step: &GhostStep) -> bool {
     let led = step.was.leads() && step.was.term == step.now.term;

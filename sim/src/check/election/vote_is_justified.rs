@@ -26,7 +26,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
             && has < said
         {
             return violated(format_args!(
-                "{voter} asks for votes and says that its log ends at {said}, but its log ends at {has}"
+                "{voter} asks for votes and says that its log ends at {said}, but the log ends at {has}"
             ));
         }
     }
@@ -104,7 +104,7 @@ mod tests {
         let send = Action::Send { to: N2.node(), rpc: RpcId(1), request };
         fixture.step(N1, &Event::Timer, |_| {}, vec![send]);
         fixture.expect_violation(
-            "n1 asks for votes and says that its log ends at t7.i7, but its log ends at t1.i1",
+            "n1 asks for votes and says that its log ends at t7.i7, but the log ends at t1.i1",
         );
     }
 }

@@ -1,8 +1,9 @@
-//! The changes that one observation made, as bits. The bits select the checks that run.
+//! The facts that changed in one observation, as a set of bits. A check runs only if the set contains a fact
+//! that the check watches.
 
 use std::ops::BitOr;
 
-/// A set of facts about an observation.
+/// A set of facts that changed in an observation.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Facts(u64);
 

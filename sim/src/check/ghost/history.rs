@@ -115,8 +115,8 @@ impl CommitHistory {
         self.row(index)?.committed
     }
 
-    /// Returns the committed entry at an index. The entry is known even after its row was pruned, if a
-    /// snapshot ends at the index.
+    /// Returns the committed entry at an index. If a snapshot ends at the index, the entry is known even when
+    /// the row of the entry was pruned.
     #[must_use]
     pub(crate) fn link(&self, index: Index) -> Option<ChainLink> {
         let pin = || self.pinned.get(&index).map(|pin| pin.link);

@@ -16,12 +16,12 @@ pub(crate) struct ServerView {
     pub(crate) vote: Option<NodeId>,
     /// The leader that the server follows.
     pub(crate) leader: Option<NodeId>,
-    /// The last entry of the log.
+    /// The position of the last entry of the log.
     pub(crate) last: LogId,
     pub(crate) commit: Index,
     /// The last index that the state machine reported as applied.
     pub(crate) applied: Index,
-    /// The last entry of the snapshot.
+    /// The position of the last entry of the newest snapshot.
     pub(crate) snapshot: LogId,
 }
 

@@ -15,8 +15,8 @@ use wavetank_raft::{
 /// The event that the server received, reduced to the parts that the checks need.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Consumed {
-    /// An AppendEntries request. `upto` is the last entry of the request; for a heartbeat, `upto` is the
-    /// entry before the request.
+    /// An AppendEntries request. `upto` is the position of the last entry of the request. For a heartbeat,
+    /// `upto` is the position of the entry before the request.
     Append { from: NodeId, term: Term, upto: LogId },
     /// A piece of a snapshot.
     Snapshot { from: NodeId, term: Term },
@@ -71,14 +71,14 @@ pub(crate) enum Promise {
     Grant { term: Term, to: NodeId },
     /// The sender granted a candidate a pre-vote.
     PreGrant { to: NodeId },
-    /// The sender asked for votes, so it has voted for itself. `last` is the last entry that the request
-    /// names.
+    /// The sender asked for votes, so the sender has voted for itself. `last` is the position of the last log
+    /// entry, as the request names this position.
     Candidacy { term: Term, last: LogId },
-    /// The entries up to this entry are durable on a follower in this term.
+    /// The entries up to the position `upto` are durable on a follower in this term.
     Ack { term: Term, upto: LogId },
-    /// A snapshot up to this entry is durable on a follower in this term.
+    /// A snapshot that ends at the position `upto` is durable on a follower in this term.
     SnapshotAck { term: Term, upto: LogId },
-    /// The sender told a peer to campaign at once.
+    /// The sender told a peer to campaign immediately.
     TimeoutNow { to: NodeId },
 }
 
@@ -136,7 +136,7 @@ pub(crate) struct RecoveredState {
     pub(crate) returning: bool,
     /// The state that had reached the disk before the start.
     pub(crate) kept: DurableState,
-    /// The index of the first entry that does not follow the entry before it.
+    /// The index of the first entry whose index does not follow the index of the previous entry.
     pub(crate) hole: Option<Index>,
 }
 
@@ -186,7 +186,7 @@ pub(crate) struct GhostStep {
     pub(crate) appended: Option<(Index, Index)>,
     /// True if the appended entries include commands or barriers.
     pub(crate) proposals: bool,
-    /// An appended entry whose index does not follow the last index.
+    /// The position of an appended entry whose index does not follow the last index.
     pub(crate) hole: Option<LogId>,
     /// The configurations that a leader appended, each with the configuration before it.
     pub(crate) changed: Vec<(Option<IndexedConf>, IndexedConf)>,
@@ -331,7 +331,8 @@ impl GhostStep {
     }
 }
 
-/// Returns the last entry of an append, or the entry before the request if the append is a heartbeat.
+/// Returns the position of the last entry of an append. For a heartbeat, returns the position of the entry
+/// before the request.
 #[must_use]
 #[inline]
 pub(crate) fn end_of(append: &AppendEntries) -> LogId {

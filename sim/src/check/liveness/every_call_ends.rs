@@ -23,8 +23,8 @@ pub(crate) struct EveryCallEnds {
     open: Vec<Vec<OpenCall>>,
     /// The clock time of the server that takes the current step.
     clock: Time,
-    /// Whether the snapshot was taken, if the current step began with the report that a snapshot was taken or
-    /// has failed. Otherwise `None`.
+    /// The result of a snapshot, if the current step began with the report of this result: true if the
+    /// snapshot was taken, and false if the snapshot failed. Otherwise `None`.
     snapshot_taken: Option<bool>,
     /// The number of calls that were answered.
     judged: u64,
@@ -78,8 +78,12 @@ impl EveryCallEnds {
     ) -> Option<(Class, String)> {
         let at = observation.at;
         match &observation.kind {
-            ObservationKind::Stepping { idx, event, clock, .. } => {
+            ObservationKind::Stepping { idx, event, clock, server } => {
                 self.clock = *clock;
+                // The same holds for a server that takes no timer now.
+                if !server.takes_now(&Event::Timer) {
+                    self.restart_time(*idx, at);
+                }
                 self.asked(*idx, event, at);
             }
             ObservationKind::Stepped { idx, actions, .. } => return self.answered(*idx, actions, at),
@@ -90,10 +94,14 @@ impl EveryCallEnds {
                 self.open[idx.at()].clear();
             }
             // A paused server could not answer, so the time of the open calls begins again.
-            ObservationKind::Resumed(idx) => self.open[idx.at()].iter_mut().for_each(|open| open.since = at),
+            ObservationKind::Resumed(idx) => self.restart_time(*idx, at),
             _ => {}
         }
         None
+    }
+
+    fn restart_time(&mut self, idx: ServerIdx, at: Time) {
+        self.open[idx.at()].iter_mut().for_each(|open| open.since = at);
     }
 
     fn asked<Q, R>(&mut self, idx: ServerIdx, event: &Event<Q, R>, since: Time) {

@@ -99,7 +99,7 @@ pub struct Progress {
     term: Term,
     /// The last 64 checkpoints, one for each election timeout, the oldest first.
     checkpoints: VecDeque<Checkpoint>,
-    /// The number of times that the core settled or failed to settle in time.
+    /// The number of verdicts that [`Progress::witnessed`] returns.
     judged: u64,
 }
 
@@ -154,7 +154,8 @@ impl Progress {
         Some(self.settled?.since(self.healed?.0))
     }
 
-    /// Returns the number of times that the core settled or failed to settle in time.
+    /// Returns the number of verdicts. The check gives a verdict if the core settled, or if the core did not
+    /// settle within the time limit.
     #[must_use]
     pub const fn witnessed(&self) -> u64 {
         self.judged
@@ -317,8 +318,9 @@ fn can_decide(ghost: &Ghost, core: ServerSet) -> bool {
         })
 }
 
-/// True if some running server of the core can win an election with its log: the servers whose logs are at
-/// most as up to date are a quorum of the server's configuration.
+/// True if a running server of the core can win an election with its log. The log of this server must be at
+/// least as up to date as the logs of a quorum of the server's configuration. Only running servers of the
+/// core count for the quorum.
 fn has_winning_log(ghost: &Ghost, core: ServerSet) -> bool {
     let running = core.and(ghost.up());
     let last = |idx| ghost.ghost_server(idx).log.last();

@@ -1,9 +1,9 @@
 //! A server confirms its leadership only if no newer term had a leader when the confirmation was requested
 //! (thesis §6.4).
 //!
-//! The check is demanded at every confirmation and every read without a lease. A server that has entered the newer
-//! term since the request may have asked the leader of that term for the read index, so its read is left to
-//! `read_index_bound`.
+//! The check is demanded at every confirmation and every read without a lease. A server that has entered a
+//! newer term since the request may have asked the leader of the newer term for the read index. Therefore
+//! this check does not judge the read of such a server, and `read_index_bound` judges this read.
 
 use crate::check::ghost::{AllowedRead, Facts, Ghost, PendingRead};
 use crate::check::{Check, violated};

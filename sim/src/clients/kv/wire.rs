@@ -137,7 +137,7 @@ pub(super) fn quoted(value: &[u8]) -> String {
     format!("\"{}\"", value.escape_ascii())
 }
 
-/// Returns a command as text, for traces; `None` if the bytes are not a command.
+/// Returns a command as text, for traces. Returns `None` if the bytes are not a command.
 #[must_use]
 pub fn command_text(bytes: &[u8]) -> Option<String> {
     Command::decode(bytes).map(|command| command.to_string())

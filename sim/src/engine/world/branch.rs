@@ -1,4 +1,5 @@
-//! Another future of a run: up to a step, the run is the same; from then on, other random numbers decide.
+//! A branch of a run. Up to a step, the branch is the same as the run. After this step, other random numbers
+//! decide.
 
 use super::World;
 use crate::engine::workload::TankFsm;
@@ -6,8 +7,9 @@ use crate::observe::observer::Observer;
 use crate::subject::Subject;
 
 impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
-    /// Lets the random streams of another seed decide after the observation with this number. The plan stays the
-    /// same, and so do the random numbers inside the servers and the clients, until a server restarts.
+    /// Lets the random streams of another seed decide after the observation with this number. The rest of the
+    /// plan stays the same. The random numbers inside the clients stay the same. The random numbers inside a
+    /// server stay the same until the server restarts.
     pub fn branch_after(&mut self, step: u64, seed: u64) {
         self.branch = Some((step, seed));
     }

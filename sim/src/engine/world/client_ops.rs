@@ -32,7 +32,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.schedule_clients();
     }
 
-    /// Schedules the clients' deadline if it is earlier than the pending timer event.
+    /// Schedules the clients' deadline if this deadline is earlier than the pending timer event.
     pub(super) fn schedule_clients(&mut self) {
         let at = self.workload.deadline().max(self.recorder.now);
         if at < self.clients_due.at {
@@ -133,8 +133,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Sends an answer to the caller. A second answer to the same call is dropped, and so is an answer
-    /// without a call.
+    /// Sends an answer to the caller. Drops a second answer to the same call, and an answer without a call.
     pub(super) fn on_answer(&mut self, idx: ServerIdx, request: RequestId, outcome: Outcome) {
         let Some(process) = &mut self.hosts[idx.at()].process else { return };
         let Some(place) = process.calls.iter().position(|call| call.request == request) else { return };

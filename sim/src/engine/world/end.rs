@@ -64,10 +64,10 @@ pub enum Unsettled {
 }
 
 impl Unsettled {
-    /// The name of the check which demands that a healed core settles.
+    /// The name of the check. The check demands that a healed core settles.
     pub(crate) const CHECK: &'static str = "agreement";
-    /// The parts of a server that the check reads. Where a subject does not show them, only calls and clients
-    /// are judged.
+    /// The parts of a server that the check reads. If a subject does not show these parts, only calls and
+    /// clients are judged.
     pub(crate) const NEEDS: Parts = Parts::ROLE
         .or(Parts::TERM)
         .or(Parts::COMMIT)
@@ -215,13 +215,14 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         Unsettled::NoLeader { electable: up.iter().filter(could).collect() }
     }
 
-    /// True if some running server of the core can win an election with its log: the servers of the core
-    /// whose logs are at most as up to date are a quorum of this server's configuration (thesis §3.6.1).
+    /// True if a running server of the core can win an election with its log. The log of this server must be
+    /// at least as up to date as the logs of a quorum of the server's configuration (thesis §3.6.1). Only
+    /// running servers of the core count for the quorum.
     ///
-    /// This can be false although the core is a quorum of every configuration. For example, server A has an
-    /// uncommitted entry that makes B a voter. While B was a non-voter, B received entries of a later leader,
-    /// which is now down. A needs the vote of B, but the log of B is more up to date, and B may not campaign.
-    /// A server that has not caught up may not campaign either (docs/names.md).
+    /// The result can be false although the core is a quorum of every configuration. For example, server A
+    /// has an uncommitted entry that makes B a voter. While B was a non-voter, B received entries of a later
+    /// leader, which is now down. A needs the vote of B, but the log of B is more up to date, and B may not
+    /// campaign. A server that has not caught up may not campaign either (docs/names.md).
     #[must_use]
     pub fn has_winning_log(&self, core: ServerSet) -> bool {
         let up = core.and(self.awake);

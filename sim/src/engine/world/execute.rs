@@ -77,9 +77,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 
     /// True if a request from `from` to `to` finds its receiver. Another server at this address refuses the
-    /// request, because a request names its receiver. After all faults have ended, a name service finds the
-    /// server even if the operator has not corrected its address. Then the address book must only agree with
-    /// the latest configuration.
+    /// request, because a request names its receiver. After all faults have ended, a name service knows the
+    /// current address of every server, even if the operator has not corrected the configuration. Then the
+    /// result is true if the address book of `from` agrees with the latest configuration.
     fn has_address(&self, from: ServerIdx, to: ServerIdx) -> bool {
         let Some(process) = self.process(from) else { return true };
         if self.addresses.is_right(&process.book, to) {

@@ -20,25 +20,25 @@ use wavetank_raft::store::StoreError;
 use wavetank_raft::{Call, Configuration, Index, Outcome, RequestId, RoleName, Span};
 
 impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
-    /// Returns the server; `None` while it is down.
+    /// Returns the server. Returns `None` while the server is down.
     #[must_use]
     pub fn server(&self, idx: ServerIdx) -> Option<&S> {
         Some(&self.process(idx)?.server)
     }
 
-    /// The view of a server. The view shows nothing while the server is down.
+    /// Returns the view of a server. The view shows nothing while the server is down.
     pub(super) fn view_of(&self, idx: ServerIdx) -> View {
         self.process(idx).map_or(View::NOTHING, |process| process.server.view())
     }
 
-    /// The configuration that a server shows, with its index. `None` while the server is down or knows no
-    /// configuration. A server that cannot show a configuration is taken for a member of the first
-    /// configuration.
+    /// Returns the configuration that a server shows, and the index of the configuration. Returns `None`
+    /// while the server is down or has no configuration. Returns the first configuration if the
+    /// implementation cannot show a configuration.
     pub(crate) fn configuration(&self, idx: ServerIdx) -> Option<(Index, &Arc<Configuration>)> {
         self.process(idx)?.server.configuration().unwrap_or(Some((Index(1), &self.first)))
     }
 
-    /// Returns the state machine of a server; `None` while the server is down.
+    /// Returns the state machine of a server. Returns `None` while the server is down.
     #[must_use]
     pub fn fsm(&self, idx: ServerIdx) -> Option<&F> {
         Some(&self.process(idx)?.machine.fsm)
@@ -113,6 +113,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
             });
         }
         self.trace("start", idx);
+        self.introduce(idx);
         self.schedule_timer(idx);
     }
 
@@ -287,8 +288,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.call_as(Caller::Operator, idx, call)
     }
 
-    /// Returns the outcome of an operator's call; `None` while the call is open. If the server was down or
-    /// crashed, the outcome is [`RequestError::Shutdown`](wavetank_raft::RequestError::Shutdown).
+    /// Returns the outcome of an operator's call. Returns `None` while the call is open. If the server was
+    /// down or crashed, the outcome is [`RequestError::Shutdown`](wavetank_raft::RequestError::Shutdown).
     #[must_use]
     pub fn outcome(&self, request: RequestId) -> Option<&Outcome> {
         self.outcomes.get(&request)

@@ -57,9 +57,10 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 
     /// True if a server stopped after its removal was committed, and no running server knows a later
-    /// configuration that names it. After the end of the faults, the supervisor leaves such a server down: a
-    /// removed server that is started again and again may have forgotten that its removal is committed. It then
-    /// wins each election before a member with a slow clock campaigns, and stops again.
+    /// configuration that names the removed server. After the end of the faults, the supervisor leaves such a
+    /// server down. Otherwise the server would start again and again. A server that does not know the commit
+    /// of its removal can win every election before a member with a slow clock campaigns, and then stops
+    /// again.
     fn stays_removed(&self, idx: ServerIdx) -> bool {
         let names = |index, server| {
             let later = self.configuration(server).filter(|(later, _)| index < *later);

@@ -96,7 +96,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.schedule_timer(idx);
     }
 
-    /// Counts an element that was skipped, and keeps the first one with the reason.
+    /// Counts an element that was skipped. Keeps the first skipped element, and the reason for the skip.
     fn skip(&mut self, element: &Element) {
         self.skipped += 1;
         self.first_skipped.get_or_insert_with(|| {
@@ -243,7 +243,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 
     /// Fires a timer that comes before the wanted timer of the server and only maintains its state. The
-    /// schedule may lack it, because the wanted timer fires at another time than in the schedule.
+    /// schedule may lack such a timer, because the wanted timer fires at another time than in the schedule.
     fn fire_before(&mut self, idx: ServerIdx, wanted: DeadlineReason) {
         let Some(deadline) = self.server(idx).map(S::deadline) else { return };
         if maintains(deadline.reason) && deadline.reason != wanted && deadline.at != Time::NEVER {

@@ -135,7 +135,8 @@ pub(super) fn payload(payload: &Payload, text: CommandText) -> String {
     }
 }
 
-/// Formats a command: as quoted text if it is printable UTF-8, else by `text`, else as hexadecimal digits.
+/// Formats a command. Printable UTF-8 becomes quoted text. For other bytes, the result is the result of
+/// `text`, or hexadecimal digits if `text` returns `None`.
 fn data(bytes: &[u8], text: CommandText) -> String {
     const LONGEST: usize = 24;
     match std::str::from_utf8(bytes) {
@@ -203,7 +204,7 @@ fn meta(meta: &SnapshotMeta) -> String {
     format!("snapshot {} of {} bytes", meta.last, meta.size)
 }
 
-/// Formats a member: its id, in parentheses if it is a non-voter.
+/// Formats a member as the id of the member. The id of a non-voter is in parentheses.
 fn member(member: &Member) -> String {
     match member.suffrage {
         Suffrage::Voter => member.id.to_string(),
@@ -273,6 +274,9 @@ fn observed(observed: &Observed) -> String {
         Observed::CallsRefused { peer, why } => format!("{peer} refuses calls: {why}"),
         Observed::EntryTooLarge { peer, entry, bytes, limit } => {
             format!("{entry} is not sent to {peer}: {bytes} bytes are above {limit}")
+        }
+        Observed::NeedsSnapshot { peer, past } => {
+            format!("{peer} does not understand {past}, and needs a snapshot")
         }
         Observed::Ignored(why) => format!("ignored: {why}"),
     }

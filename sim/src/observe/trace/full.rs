@@ -8,8 +8,8 @@ use crate::subject::Subject;
 use std::fmt::Write as _;
 use wavetank_raft::Time;
 
-/// A full trace. The line of an event shows the state of the server before the event. The lines of its
-/// actions show the state after the event.
+/// A full trace. The line of an event shows the state of the server before the event. The lines of the
+/// resulting actions show the state after the event.
 #[derive(Clone, Debug)]
 pub struct Full {
     text: String,

@@ -1,8 +1,8 @@
 //! A run as one page for a browser: lanes of servers and clients, the messages, the faults, and the state of
 //! every server at every step.
 //!
-//! The page is self-contained: it loads no other file. Its data is one JSON object ([`rows`] tells the form), and
-//! its script is in the folder `page`.
+//! The page loads no other file. The data of the page is one JSON object; [`rows`] describes its form. The
+//! script of the page is in the folder `page`.
 
 mod rows;
 
@@ -114,7 +114,8 @@ impl Page {
         self.row(now, kind, columns);
     }
 
-    /// Adds a row about a request. The number of the request has a column of its own, so that equal texts are one.
+    /// Adds a row about a request. The number of the request has a column of its own, so that two requests
+    /// with the same text need only one entry in the list of texts.
     fn call(
         &mut self,
         now: (u64, Time),
@@ -320,7 +321,7 @@ impl Page {
     }
 }
 
-/// The files of the script, in the order in which they need each other.
+/// The files of the script. Each file comes after the files that it needs.
 const SCRIPT: &str = concat!(
     include_str!("page/data.js"),
     include_str!("page/draw.js"),

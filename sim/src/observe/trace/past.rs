@@ -78,7 +78,7 @@ impl Causes {
         shown[shown.len().saturating_sub(LINES)..].iter().map(|step| step.step).collect()
     }
 
-    /// Returns the step and all steps on which it depends, oldest first.
+    /// Returns the step and all steps on which the step depends, oldest first.
     fn past(&self, last: NodeIndex) -> Vec<NodeIndex> {
         let mut search = Dfs::new(Reversed(&self.steps), last);
         let mut past = Vec::new();
@@ -89,7 +89,7 @@ impl Causes {
         past
     }
 
-    /// Returns those of the steps that changed a server, and the last step.
+    /// Returns the steps of `past` that changed a server, and also the last step.
     fn shown(&self, past: &[NodeIndex], last: NodeIndex) -> Vec<&CausalStep> {
         let shown = past.iter().map(|&node| &self.steps[node]);
         shown.filter(|step| step.changes || step.step == self.steps[last].step).collect()

@@ -10,8 +10,8 @@ use crate::subject::{Subject, View};
 use std::fmt::Write as _;
 use wavetank_raft::{Action, Event, Index, Payload, RoleName, Term, Time};
 
-/// A story. It has a line for each change of a role, each committed entry, each fault, and each result of a
-/// client. A line has the number of the observation, the virtual time in milliseconds, a column for each
+/// A story. A story has a line for each change of a role, each committed entry, each fault, and each result
+/// of a client. A line has the number of the observation, the virtual time in milliseconds, a column for each
 /// server, and the text. A dot in a column stands for a follower. The text comes last, so that a long text
 /// moves no column.
 #[derive(Clone, Debug)]
@@ -30,7 +30,8 @@ pub fn last_lines(story: &str) -> (usize, Vec<&str>) {
     last_of_lines(story, 60)
 }
 
-/// Returns at most `most` last lines of a story, and the number of lines before these lines.
+/// Returns the last `most` lines of a story, or all lines if the story has fewer lines. Also returns the
+/// number of lines that were left out.
 #[must_use]
 pub fn last_of_lines(story: &str, most: usize) -> (usize, Vec<&str>) {
     let mut lines: Vec<&str> = story.lines().collect();
@@ -38,8 +39,8 @@ pub fn last_of_lines(story: &str, most: usize) -> (usize, Vec<&str>) {
     (left_out, lines.split_off(left_out))
 }
 
-/// Returns the line that ends the story of a failed run: the failed check and what it found. Returns `None` if
-/// the run did not fail.
+/// Returns the line that ends the story of a failed run. The line has the name of the failed check and the
+/// message of the check. Returns `None` if the run did not fail.
 #[must_use]
 pub fn violation(verdict: &Verdict) -> Option<String> {
     match verdict {

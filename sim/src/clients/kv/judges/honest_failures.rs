@@ -7,7 +7,7 @@ use super::{ClientCheck, ClientEvent, ClientVerdict, violated};
 use crate::observe::OperationEnd;
 use std::collections::BTreeMap;
 
-/// The number of each failed write, by session and sequence number.
+/// The operation number of each failed write. The key is the session and the sequence number of the command.
 #[derive(Debug, Default)]
 pub(super) struct HonestFailures(BTreeMap<(u32, u32), u64>);
 

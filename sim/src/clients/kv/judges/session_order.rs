@@ -15,7 +15,7 @@ use wavetank_raft::Index;
 
 #[derive(Debug, Default)]
 pub(super) struct SessionOrder {
-    /// For each server, the number of times that the server crashed, halted or started.
+    /// For each server, the sum of the numbers of crashes, halts and starts of the server.
     incarnations: [u64; ServerIdx::MAX_SERVERS],
     /// For each open read, the incarnation of the server when the read began.
     open: BTreeMap<u64, u64>,

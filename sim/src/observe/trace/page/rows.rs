@@ -1,14 +1,16 @@
 //! The rows of a page: one for each step, message, fault and client operation.
 //!
-//! A row is an array. It begins with the number of its kind, the number of observations since the row before, and
-//! the microseconds since the row before. A text is the number of its place in the list of texts, because most
-//! texts occur many times. The other columns of each kind are at [`Kind`].
+//! A row is an array. The first three elements are the number of the row's kind, the number of observations
+//! since the previous row, and the microseconds since the previous row. An element for a text has the
+//! position of the text in the list of texts, because most texts occur many times. The other columns of each
+//! kind are at [`Kind`].
 //!
-//! A change of a server's state is an object with only the fields that change: `r` role (a letter, `-` for down),
-//! `t` term, `v` vote, `k` leader, `c` commit index, `a` applied index, `l` last index, `s` the last index of the
-//! snapshot, `g` configuration (a text), `d` the last durable index, `z` true if paused. The log has three more:
-//! `B` the log is empty after this index, then `L` the entries after this index are those (each a term and a
-//! text), then `K` the entries up to this index are gone.
+//! A change of a server's state is an object with only the fields that change: `r` role (a letter, `-` for
+//! down), `t` term, `v` vote, `k` leader, `c` commit index, `a` applied index, `l` last index, `s` the last
+//! index of the snapshot, `g` configuration (a text), `d` the last durable index, `z` true if paused. Three
+//! more fields change the log, in this order: `B` removes all entries, and its value is the index before the
+//! next entry; `L` replaces the entries after an index (each entry has a term and a text); `K` removes the
+//! entries up to an index.
 
 use super::{CommandText, display};
 use crate::subject::Subject;
@@ -33,12 +35,12 @@ pub(super) enum Kind {
     Fault,
     /// A client began an operation (client, operation, text).
     Invoked,
-    /// An operation ended (client, operation, text, 0 ok or 1 failed or 2 unknown). If the text begins with a colon,
-    /// the text of the request comes before it.
+    /// An operation ended (client, operation, text, 0 ok or 1 failed or 2 unknown). If the text begins with a
+    /// colon, the page shows the text of the request before this text.
     Returned,
 }
 
-/// The rows and the texts in them.
+/// The rows, and the list of the texts in the rows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rows {
     rows: Vec<Value>,
@@ -48,7 +50,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Adds a row, and returns its number.
+    /// Adds a row, and returns the number of the row.
     pub(super) fn add(&mut self, now: (u64, Time), kind: Kind, columns: Vec<Value>) -> usize {
         let last = std::mem::replace(&mut self.last, now);
         let mut row = vec![json!(kind as u8), json!(now.0 - last.0), json!(now.1.0 - last.1.0)];
@@ -89,7 +91,7 @@ impl Rows {
 pub(super) struct ServerFields(Map<String, Value>);
 
 impl ServerFields {
-    /// The state that a server shows. A part that it does not show is null.
+    /// The state that a server shows. A part that the server does not show is null.
     pub(super) fn of<S: Subject>(server: &S, rows: &mut Rows) -> Self {
         let view = server.view();
         let name = |node: Option<Option<NodeId>>| node.flatten().map(|node| node.to_string());
