@@ -112,6 +112,11 @@ pub enum Fit {
     /// another job of the same disk. If there is no similar object, the element is skipped. Therefore an
     /// element still has an object when other elements were left out, and terms and numbers have changed.
     Similar,
+    /// The element takes a similar object, as with `Similar`, but some timers that are not due are skipped: a
+    /// timer that only maintains the state of a server, and a timer that is due after a timer of a leader.
+    /// Therefore a part of a schedule can be left out together with its time. No later timer lets so much time
+    /// pass that a leader loses its lease.
+    Punctual,
     /// The element takes a similar object, as with `Similar`, but no message arrives twice. The element takes
     /// the oldest similar message that has not arrived and that is not older than the named message. If a
     /// timer that only maintains the state of a server is due before the named timer, that timer fires first,

@@ -20,9 +20,12 @@ pub mod strategies;
 
 pub(crate) mod edits;
 mod elements;
+mod parts;
+mod size;
 mod source;
 mod window;
 
+pub use size::Size;
 pub use window::Window;
 
 use crate::observe::report::{Class, Report, Verdict};
@@ -34,18 +37,6 @@ use edits::Edit;
 use std::collections::BTreeSet;
 use std::fmt;
 use wavetank_raft::{Span, Time};
-
-/// The size of a failing run. Two sizes are compared by `faults` first, then by `servers`, then by `steps`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Size {
-    /// The number of faults of servers, links and disks.
-    pub faults: u64,
-    /// The number of servers, spare servers included.
-    pub servers: u64,
-    /// The number of events that the world handled. In a search for a shorter schedule: the number of
-    /// elements of the schedule.
-    pub steps: u64,
-}
 
 /// The failure that must stay the same while the plan shrinks.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -139,22 +130,6 @@ impl fmt::Display for Failure {
     }
 }
 
-impl Size {
-    /// True if this size has no more faults and no more servers than the other size. The number of steps may
-    /// be larger by a quarter plus eight, because a simpler plan may take slightly longer.
-    const fn is_within(self, other: Self) -> bool {
-        self.faults <= other.faults
-            && self.servers <= other.servers
-            && self.steps <= other.steps + other.steps / 4 + 8
-    }
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} steps, {} faults, {} servers", self.steps, self.faults, self.servers)
-    }
-}
-
 /// A function that runs a plan without a trace.
 pub type RunPlan<'a> = dyn FnMut(Plan) -> Run<()> + 'a;
 
@@ -167,9 +142,10 @@ pub fn shrink(
 ) -> Option<Shrunk> {
     let tried = run(plan.clone());
     let failure = Failure::of(&tried.report.verdict)?;
-    let before = size(&plan, &tried);
+    let before = Size::of(&plan, &tried);
     let fault_ids = tried.fault_ids.clone();
-    let best = Best { plan: shortened(plan, &tried.report), size: before, fault_ids };
+    let plan = shortened(plan, &tried.report);
+    let best = Best { plan, size: before, fault_ids, is_minimal: false };
     let class = elements::class_of(&tried.report.verdict);
     let mut shrinker = Shrinker {
         failure,
@@ -179,19 +155,25 @@ pub fn shrink(
         run,
         go_on,
         is_over: false,
-        is_minimal: false,
+        is_stopped: false,
+        shortest: None,
+        work_left: None,
         is_small: false,
     };
     shrinker.search();
     let window = shrinker.find_window();
-    let Shrinker { failure, best, tries, is_minimal, .. } = shrinker;
-    Some(Shrunk { failure, plan: best.plan, before, after: best.size, tries, is_minimal, window })
+    let Shrinker { failure, best, tries, .. } = shrinker;
+    let Best { plan, size: after, is_minimal, .. } = best;
+    Some(Shrunk { failure, plan, before, after, tries, is_minimal, window })
 }
 
+#[derive(Clone)]
 struct Best {
     plan: Plan,
     size: Size,
     fault_ids: Vec<FaultId>,
+    /// True if the failure needs every single element of the schedule.
+    is_minimal: bool,
 }
 
 struct Shrinker<'a, 'b> {
@@ -202,7 +184,12 @@ struct Shrinker<'a, 'b> {
     run: &'a mut RunPlan<'b>,
     go_on: &'a mut dyn FnMut(&ShrinkProgress<'_>) -> bool,
     is_over: bool,
-    is_minimal: bool,
+    /// True if the caller has stopped the search.
+    is_stopped: bool,
+    /// The best plan before the search for another minimum began.
+    shortest: Option<Best>,
+    /// The number of events that the search for another minimum may still handle.
+    work_left: Option<u64>,
     /// True if a simpler plan is kept only if the size of the run does not grow much (`Size::is_within`).
     is_small: bool,
 }
@@ -214,6 +201,8 @@ impl Shrinker<'_, '_> {
     const ROUNDS: u64 = 4;
     /// The number of seeds that are tried to find the smallest run.
     const MORE_SEEDS: u64 = 64;
+    /// The time to set up a run, in events.
+    const WORK_OF_A_RUN: u64 = 500;
 
     fn search(&mut self) {
         if self.search_schedule() {
@@ -287,8 +276,9 @@ impl Shrinker<'_, '_> {
         }
         let tried = (self.run)(plan.clone());
         self.tries += 1;
+        self.count_work(&tried.report);
         let fails = Failure::of(&tried.report.verdict).as_ref() == Some(&self.failure);
-        let mut size = size(&plan, &tried);
+        let mut size = Size::of(&plan, &tried);
         let is_drawn = plan.order == EventOrder::Drawn;
         if !is_drawn {
             plan.order = self.order(Fit::Exact, tried.schedule);
@@ -297,7 +287,7 @@ impl Shrinker<'_, '_> {
         let is_new = fails && wants(size, self.best.size) && (is_drawn || self.fails_exactly(&plan));
         if is_new {
             let plan = shortened(plan, &tried.report);
-            self.best = Best { plan, size, fault_ids: tried.fault_ids };
+            self.best = Best { plan, size, fault_ids: tried.fault_ids, is_minimal: false };
         }
         self.report_progress(is_new);
         is_new
@@ -312,9 +302,18 @@ impl Shrinker<'_, '_> {
     }
 
     fn report_progress(&mut self, is_new: bool) {
-        let progress =
-            ShrinkProgress { tries: self.tries, best: &self.best.plan, size: self.best.size, is_new };
-        self.is_over = !(self.go_on)(&progress);
+        let shorter = |other: &&Best| other.size.steps <= self.best.size.steps;
+        let best = self.shortest.as_ref().filter(shorter).unwrap_or(&self.best);
+        let progress = ShrinkProgress { tries: self.tries, best: &best.plan, size: best.size, is_new };
+        self.is_stopped = !(self.go_on)(&progress);
+        self.is_over = self.is_stopped || self.work_left == Some(0);
+    }
+
+    /// Subtracts the events of a run from the work that is left.
+    const fn count_work(&mut self, report: &Report) {
+        if let Some(left) = &mut self.work_left {
+            *left = left.saturating_sub(report.events + Self::WORK_OF_A_RUN);
+        }
     }
 
     /// Runs a plan with an exact schedule. Returns true if the run fails in the same way. The run may end
@@ -355,17 +354,6 @@ impl Shrinker<'_, '_> {
 
     fn happened(&self) -> BTreeSet<FaultId> {
         self.best.fault_ids.iter().copied().collect()
-    }
-}
-
-pub(crate) fn size(plan: &Plan, tried: &Run<()>) -> Size {
-    // Messages that are lost at a cut link are not counted: they follow from the cut. Stalls and failed
-    // writes of disks have no id, so they are counted here.
-    let disks = ["stall", "write_failure"].iter().filter_map(|&family| tried.report.faults.get(family));
-    Size {
-        faults: tried.fault_ids.len() as u64 + disks.sum::<u64>(),
-        servers: plan.server_count() as u64,
-        steps: tried.report.events,
     }
 }
 

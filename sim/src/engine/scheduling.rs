@@ -8,7 +8,7 @@ use crate::plan::server_set::ServerIdx;
 use crate::schedule::{AskId, CallKind, Choice, Element, Fit, Identities, MessageId, WorkId};
 use crate::subject::{EventIn, Protocol};
 use std::collections::{BTreeMap, BTreeSet};
-use wavetank_raft::{Event, RequestId, RpcId, Time};
+use wavetank_raft::{Event, RequestId, RpcId, Term, Time};
 
 /// The schedule of a run so far. A run that follows a schedule also has a pool of events.
 #[derive(Debug)]
@@ -31,6 +31,10 @@ struct Pool<P: Protocol> {
     /// The messages that have not arrived yet. The key is the sender, the receiver, the kind, and true for a
     /// request.
     waiting: BTreeMap<(ServerIdx, ServerIdx, CallKind, bool), BTreeSet<MessageId>>,
+    /// For each term in the schedule, the term of this run that takes its place.
+    terms: BTreeMap<Term, Term>,
+    /// For each key of `waiting`, the last message that the schedule named, and the message that arrived.
+    latest: BTreeMap<(ServerIdx, ServerIdx, CallKind, bool), (MessageId, MessageId)>,
     /// The fates of the messages that the schedule delivers.
     fates: BTreeMap<MessageId, Fate>,
     asks: BTreeMap<AskId, Ask>,
@@ -217,14 +221,17 @@ impl<P: Protocol> Scheduling<P> {
     /// message.
     pub(crate) fn message(&mut self, id: &MessageId) -> Option<(MessageId, Envelope<P>)> {
         let pool = self.pool.as_mut()?;
-        let waiting = pool.waiting.entry(similar(id)).or_default();
+        let named = *id;
         let id = match pool.fit {
-            Fit::Similar if !pool.messages.contains_key(id) => *waiting.first()?,
-            Fit::Repeating => *waiting.range(id..).next()?,
-            Fit::Similar | Fit::Exact => *id,
+            Fit::Similar | Fit::Punctual if !pool.messages.contains_key(id) => pool.similar_to(id)?,
+            Fit::Repeating => *pool.waiting.get(&similar(id))?.range(id..).next()?,
+            Fit::Similar | Fit::Punctual | Fit::Exact => *id,
         };
-        waiting.remove(&id);
-        Some((id, pool.messages.get(&id)?.clone()))
+        let envelope = pool.messages.get(&id)?.clone();
+        pool.waiting.entry(similar(&id)).or_default().remove(&id);
+        pool.terms.insert(named.call.term, id.call.term);
+        pool.latest.insert(similar(&id), (named, id));
+        Some((id, envelope))
     }
 
     /// Returns the waiting request with this identity or a similar request of the same client, and the server
@@ -250,7 +257,7 @@ impl<P: Protocol> Scheduling<P> {
         let same = pool.replies.iter().position(|&(request, _)| of(request) == Some(id));
         let place = same.or_else(|| match pool.fit {
             Fit::Exact => None,
-            Fit::Similar | Fit::Repeating => {
+            Fit::Similar | Fit::Punctual | Fit::Repeating => {
                 pool.replies.iter().position(|&(request, _)| is_similar(request))
             }
         })?;
@@ -270,7 +277,7 @@ impl<P: Protocol> Scheduling<P> {
         let same = pool.results.iter().position(|it| is_its(it) && ticket_of(&it.2) == ticket);
         let place = same.or_else(|| match pool.fit {
             Fit::Exact => None,
-            Fit::Similar | Fit::Repeating => pool.results.iter().position(is_its),
+            Fit::Similar | Fit::Punctual | Fit::Repeating => pool.results.iter().position(is_its),
         })?;
         Some(pool.results.remove(place).2)
     }
@@ -298,12 +305,35 @@ impl<P: Protocol> Pool<P> {
             fit,
             messages: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            terms: BTreeMap::new(),
+            latest: BTreeMap::new(),
             fates: BTreeMap::new(),
             asks: BTreeMap::new(),
             replies: Vec::new(),
             results: Vec::new(),
             interrupt: None,
         }
+    }
+
+    /// Returns the waiting message that takes the place of a message that does not exist. If the schedule has
+    /// lost elections or messages, the terms and the ordinals of the later messages differ from the schedule.
+    /// So the search begins with the difference that the message before had. A message that was lost in the
+    /// middle of the schedule then stays lost.
+    fn similar_to(&self, named: &MessageId) -> Option<MessageId> {
+        let waiting = self.waiting.get(&similar(named))?;
+        let (last_named, last) = self.latest.get(&similar(named)).copied().unzip();
+        let newest = waiting.last()?.call.term;
+        let mut wanted = *named;
+        wanted.call.term = self.terms.get(&named.call.term).copied().unwrap_or(newest);
+        if let (Some(before), Some(after)) = (last_named, last)
+            && (before.call.term, after.call.term) == (named.call.term, wanted.call.term)
+        {
+            let ordinal = named.call.ordinal + after.call.ordinal;
+            wanted.call.ordinal = ordinal.saturating_sub(before.call.ordinal).max(1);
+        }
+        let not_before = |id: MessageId| waiting.range(id..).next();
+        let found = not_before(wanted).or_else(|| last.and_then(not_before));
+        found.or_else(|| waiting.first()).copied()
     }
 }
 

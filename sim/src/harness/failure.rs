@@ -57,7 +57,7 @@ pub(super) fn report_failure(trial: &dyn RunnableStorm, seed: u64, first: &Repor
     print("The run repeats. It is being shrunk now.");
     match shrinking::shrink(trial, seed, failure) {
         Ok(smallest) => {
-            let before = shrink::size(trial.plan(), &again);
+            let before = Size::of(trial.plan(), &again);
             panic!("{}", kept(trial, seed, before, &smallest))
         }
         Err(other) => panic!("{}", not_deterministic(seed, &format!("{verdict}\nand then\n{other}"))),

@@ -5,56 +5,111 @@
 //! element of a shorter schedule may take a similar object ([`Fit::Similar`]). The run of the shorter
 //! schedule records an exact schedule, and the search keeps the exact schedule.
 
-use super::Shrinker;
 use super::edits;
+use super::parts::{Pass, groups, groups_of, without_index};
+use super::{Best, Shrinker};
 use crate::observe::report::{Class, Verdict};
 use crate::plan::Plan;
-use crate::plan::server_set::ServerSet;
+use crate::plan::server_set::ServerIdx;
 use crate::schedule::{Choice, Element, EventOrder, Fit};
-use std::collections::BTreeSet;
+use std::ops::Range;
 use wavetank_raft::{Span, Time};
-
-/// All elements of one client, of one server or of one kind. The search tries to leave out a whole group.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Group {
-    Client(u16),
-    Server(u8),
-    Verb(&'static str),
-}
 
 impl Shrinker<'_, '_> {
     /// The maximum number of rounds of the search for a shorter schedule.
     const SCHEDULE_ROUNDS: usize = 64;
+    /// A schedule with more elements is long.
+    const LONG: usize = 200;
+    /// The search does not look for another minimum of a short schedule.
+    const SHORT: usize = 25;
+    /// The amount of work to leave out parts of the recorded run, in events.
+    const WORK_OF_PARTS: u64 = 3_000_000;
+    /// The amount of work for small storms, in events.
+    const WORK_OF_SMALL_STORMS: u64 = 3_000_000;
+    /// The amount of work for another minimum, in events.
+    const WORK_OF_ANOTHER: u64 = 2_000_000;
 
     /// Shrinks the schedule of the best plan. Returns false if a run of the recorded schedule does not fail in
     /// the same way.
     pub(super) fn search_schedule(&mut self) -> bool {
+        let storm = self.best.plan.clone();
         if !self.attempt_order(EventOrder::Recorded) {
             return false;
         }
-        // A schedule decides when the faults end.
-        self.attempt(Plan { chaos: Plan::calm(0, 1).chaos, ..self.best.plan.clone() });
         self.attempt_elements(Vec::new());
         if self.class == Class::Liveness {
             // Each attempt runs until the time limit, so simple plans come first: their runs are shorter.
             self.simplify(&edits::off(), 0);
             self.simplify(&edits::fewer(), 0);
         }
+        self.work_left = Some(Self::WORK_OF_PARTS);
+        self.remove_parts();
+        self.end_limit();
+        self.take_small_storm(&storm);
+        let start = self.best.clone();
+        self.search_minimum(&[Pass::Kinds, Pass::Backward]);
+        for passes in [&[Pass::Backward][..], &[Pass::Forward]] {
+            self.search_another(passes, &start);
+        }
+        true
+    }
+
+    /// If the schedule is long, takes a shorter one from a small storm. Parts of a long schedule of a storm often
+    /// do not fail alone.
+    fn take_small_storm(&mut self, storm: &Plan) {
+        let mut small_storms = small_storms(storm);
+        self.work_left = Some(Self::WORK_OF_SMALL_STORMS);
+        while Self::LONG < self.elements().len() && !self.is_over {
+            let small = small_storms.next().expect("there is a storm for every seed");
+            if self.attempt_if(small, |size, best| size.steps < best.steps) {
+                let left = self.work_left.take();
+                self.remove_parts();
+                self.work_left = left;
+            }
+        }
+        self.end_limit();
+    }
+
+    /// Searches for another minimum, because the order of the attempts decides which minimum is found. Keeps the
+    /// shorter one. Gives up after a limited amount of work.
+    fn search_another(&mut self, passes: &[Pass], start: &Best) {
+        if self.is_over || self.elements().len() <= Self::SHORT {
+            return;
+        }
+        self.work_left = Some(Self::WORK_OF_ANOTHER);
+        self.shortest = Some(std::mem::replace(&mut self.best, start.clone()));
+        self.search_minimum(passes);
+        self.end_limit();
+        if let Some(found) = self.shortest.take()
+            && (found.size.steps <= self.best.size.steps || !self.best.is_minimal)
+        {
+            self.best = found;
+        }
+    }
+
+    /// Ends the limit of the work.
+    const fn end_limit(&mut self) {
+        self.work_left = None;
+        self.is_over = self.is_stopped;
+    }
+
+    /// Leaves out elements with these passes until the failure needs every single element.
+    fn search_minimum(&mut self, passes: &[Pass]) {
         for _ in 0..Self::SCHEDULE_ROUNDS {
             let before = self.best.plan.clone();
-            self.remove_servers();
-            self.remove_groups();
-            self.remove_chunks();
+            // A schedule decides when the faults end.
+            self.attempt(Plan { chaos: Plan::calm(0, 1).chaos, ..before.clone() });
+            self.remove_parts();
+            passes.iter().for_each(|pass| self.remove_in(*pass));
             self.simplify(&edits::off(), 0);
             self.simplify(&edits::fewer(), 0);
             self.elect_without_pre_vote();
             self.bring_forward();
             if before == self.best.plan {
-                self.is_minimal = !self.is_over;
-                break;
+                self.best.is_minimal = !self.is_over;
+                return;
             }
         }
-        true
     }
 
     fn elements(&self) -> &[Element] {
@@ -80,25 +135,70 @@ impl Shrinker<'_, '_> {
     }
 
     fn attempt_elements(&mut self, elements: Vec<Element>) -> bool {
+        self.attempt_fit(Fit::Similar, elements)
+    }
+
+    fn attempt_fit(&mut self, fit: Fit, elements: Vec<Element>) -> bool {
         elements.len() <= self.elements().len()
             && !self.is_over
-            && self.attempt_order(self.order(Fit::Similar, elements))
+            && self.attempt_order(self.order(fit, elements))
     }
 
     /// Tries to leave out each server, with its elements. The remaining servers have the numbers of a smaller
-    /// cluster, and need smaller quorums.
+    /// cluster, and need smaller quorums. Then tries each pair of servers, because a failure may need an even
+    /// number of servers.
     fn remove_servers(&mut self) {
-        for idx in
-            ServerSet::first(self.best.plan.server_count()).iter().collect::<Vec<_>>().into_iter().rev()
-        {
-            let elements = self.elements().iter().filter_map(|element| element.without_server(idx)).collect();
-            let mut plan = Plan { order: self.order(Fit::Similar, elements), ..self.best.plan.clone() };
-            if idx.0 < plan.servers {
+        let all = |it: &Self| (0..it.best.plan.server_count()).rev().collect::<Vec<_>>();
+        for idx in all(self) {
+            self.remove_these_servers(&[idx]);
+        }
+        for idx in all(self) {
+            for other in (0..idx).rev() {
+                self.remove_these_servers(&[idx, other]);
+            }
+        }
+    }
+
+    /// Tries to leave out servers. The servers with the largest numbers come first.
+    fn remove_these_servers(&mut self, places: &[usize]) {
+        let mut plan = self.best.plan.clone();
+        let mut elements = self.elements().to_vec();
+        for &place in places {
+            if plan.server_count() <= place {
+                return;
+            }
+            let gone = ServerIdx(u8::try_from(place).expect("a server has a small number"));
+            elements = elements.iter().filter_map(|element| element.without_server(gone)).collect();
+            if place < usize::from(plan.servers) {
                 plan.servers -= 1;
             } else {
                 plan.spares -= 1;
             }
-            self.attempt(plan);
+        }
+        plan.order = self.order(Fit::Similar, elements);
+        self.attempt(plan);
+    }
+
+    /// Tries to leave out the index in membership changes: first in all of them, then in one after another. A
+    /// change with an index is refused if entries before it are left out.
+    fn free_changes(&mut self) {
+        let freed =
+            |(place, element): (usize, &Element), all: Option<usize>| match without_index(&element.choice) {
+                Some(choice) if all.is_none_or(|only| only == place) => Element { at: element.at, choice },
+                _ => element.clone(),
+            };
+        let has_index = |element: &Element| without_index(&element.choice).is_some();
+        let places: Vec<usize> =
+            self.elements().iter().enumerate().filter(|it| has_index(it.1)).map(|it| it.0).collect();
+        if places.is_empty() {
+            return;
+        }
+        let all = self.elements().iter().enumerate().map(|it| freed(it, None)).collect();
+        if !self.attempt_elements(all) {
+            for place in places.into_iter().rev() {
+                let one = self.elements().iter().enumerate().map(|it| freed(it, Some(place))).collect();
+                self.attempt_elements(one);
+            }
         }
     }
 
@@ -112,9 +212,8 @@ impl Shrinker<'_, '_> {
 
     /// Tries to leave out all elements of a client, of a server or of a kind, one group after another.
     fn remove_groups(&mut self) {
-        let groups: BTreeSet<Group> = self.elements().iter().flat_map(groups_of).collect();
-        for group in groups {
-            let is_other = |element: &&Element| groups_of(element).iter().all(|other| *other != group);
+        for group in groups(self.elements()) {
+            let is_other = |element: &&Element| !groups_of(element).contains(&group);
             let left: Vec<Element> = self.elements().iter().filter(is_other).cloned().collect();
             if left.len() < self.elements().len() {
                 self.attempt_elements(left);
@@ -122,29 +221,76 @@ impl Shrinker<'_, '_> {
         }
     }
 
-    /// Tries to leave out neighbouring elements: first half of the schedule, then smaller and smaller parts.
-    /// Ends when the failure needs every single element (Zeller's ddmin).
-    fn remove_chunks(&mut self) {
-        let mut width = self.elements().len() / 2;
-        while 0 < width && !self.is_over {
-            let has_removed = self.remove_chunks_of(width);
+    /// Leaves out servers, groups, and the elements between two acts or timers, until the schedule becomes only
+    /// slightly shorter.
+    fn remove_parts(&mut self) {
+        let mut before = usize::MAX;
+        while self.elements().len() < before - before / 8 && !self.is_over {
+            before = self.elements().len();
+            self.free_changes();
+            self.remove_servers();
+            self.remove_in(Pass::Acts);
+            self.remove_groups();
+            self.remove_in(Pass::Timers);
+        }
+    }
+
+    /// Tries to leave out neighbouring units: first half of the units, then smaller and smaller parts (Zeller's
+    /// ddmin).
+    fn remove_in(&mut self, pass: Pass) {
+        let mut width = pass.count(self.elements()) / 2;
+        while 0 < width && pass.count(self.elements()).div_ceil(width) <= pass.parts_max() && !self.is_over {
+            let before = self.elements().len();
+            if pass == Pass::Forward {
+                self.remove_forward(width, pass);
+            } else {
+                self.remove_backward(width, pass);
+            }
+            let has_removed = self.elements().len() < before;
             if !has_removed || 1 < width {
-                width = if has_removed { width.min(self.elements().len()) } else { width } / 2;
+                width = if has_removed { width.min(pass.count(self.elements())) } else { width } / 2;
             }
         }
     }
 
-    fn remove_chunks_of(&mut self, width: usize) -> bool {
-        let before = self.elements().len();
-        let mut end = before;
+    fn remove_backward(&mut self, width: usize, pass: Pass) {
+        let mut end = usize::MAX;
         while 0 < end && !self.is_over {
+            end = end.min(pass.count(self.elements()));
             let start = end.saturating_sub(width);
-            let mut left = self.elements().to_vec();
-            left.drain(start..end);
-            self.attempt_elements(left);
-            end = start.min(self.elements().len());
+            self.attempt_without(start..end, pass);
+            end = start;
         }
-        self.elements().len() < before
+    }
+
+    fn remove_forward(&mut self, width: usize, pass: Pass) {
+        let mut start = 0;
+        while start < pass.count(self.elements()) && !self.is_over {
+            let before = self.elements().len();
+            self.attempt_without(start..start + width, pass);
+            if before <= self.elements().len() {
+                start += width;
+            }
+        }
+    }
+
+    /// Tries to leave out the elements of these units.
+    fn attempt_without(&mut self, gone: Range<usize>, pass: Pass) {
+        let units = pass.units(self.elements());
+        let elements = self.elements().iter().zip(units);
+        let left: Vec<Element> =
+            elements.filter(|(_, unit)| !gone.contains(unit)).map(|(element, _)| element.clone()).collect();
+        if left.len() == self.elements().len() {
+            return;
+        }
+        if pass.is_in_order() {
+            // Without the gap in time, a leader does not lose its lease in the gap.
+            let earlier = pass.without_time(self.elements(), gone, left.clone());
+            if self.attempt_fit(Fit::Punctual, earlier) || pass == Pass::Forward {
+                return;
+            }
+        }
+        self.attempt_elements(left);
     }
 
     /// Moves elements to earlier times. First tries the earliest possible times for all elements together. If
@@ -169,6 +315,20 @@ impl Shrinker<'_, '_> {
     }
 }
 
+/// Returns storms with fewer servers, a shorter chaos phase and other seeds.
+fn small_storms(storm: &Plan) -> impl Iterator<Item = Plan> {
+    const SIZES: [(u8, u64); 6] = [(3, 16), (3, 8), (5, 16), (3, 4), (5, 8), (5, 4)];
+    (0..).flat_map(move |seed| {
+        SIZES.map(|(servers, part)| Plan {
+            seed,
+            servers: storm.servers.min(servers),
+            chaos: Span(storm.chaos.0 / part),
+            order: EventOrder::Recorded,
+            ..storm.clone()
+        })
+    })
+}
+
 /// Returns the class of a failure with this verdict. A panic counts as a violation of safety, because a panic
 /// is a wrong event, not a missing event.
 pub(super) const fn class_of(verdict: &Verdict) -> Class {
@@ -176,28 +336,4 @@ pub(super) const fn class_of(verdict: &Verdict) -> Class {
         Verdict::Violated(violation) => violation.class,
         Verdict::Held | Verdict::Vacuous(_) | Verdict::Panicked(_) => Class::Safety,
     }
-}
-
-fn groups_of(element: &Element) -> Vec<Group> {
-    let of_servers = |servers: &[u8]| servers.iter().map(|&idx| Group::Server(idx)).collect::<Vec<_>>();
-    let (mut groups, verb) = match &element.choice {
-        Choice::Deliver { message, .. } => (of_servers(&[message.call.from.0, message.call.to.0]), "deliver"),
-        Choice::Ask(ask) | Choice::Reply(ask) => (vec![Group::Client(ask.client)], "ask"),
-        Choice::Network(_) => (Vec::new(), "network"),
-        Choice::Heal(_) | Choice::Rest => (Vec::new(), "heal"),
-        choice => {
-            let verb = match choice {
-                Choice::Pause(_) | Choice::Resume(_) => "pause",
-                Choice::Jump(..) | Choice::Freeze(..) | Choice::Drift(..) => "clock",
-                Choice::Damage(..) | Choice::FreeSpace(_) | Choice::BreakMachine(..) => "damage",
-                Choice::Move(_) | Choice::ExchangeAddresses(..) => "address",
-                Choice::Call(..) => "call",
-                Choice::Interrupt(..) => "interrupt",
-                _ => "event",
-            };
-            (of_servers(&choice.server().map(|idx| idx.0).into_iter().collect::<Vec<_>>()), verb)
-        }
-    };
-    groups.push(Group::Verb(verb));
-    groups
 }

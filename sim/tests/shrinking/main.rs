@@ -1,6 +1,7 @@
 //! Shrinking of runs with planted bugs.
 
 mod bad_schedules;
+mod fits;
 mod minimal;
 mod planted;
 #[rustfmt::skip]

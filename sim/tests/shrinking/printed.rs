@@ -72,14 +72,15 @@ fn lease_exclusivity_of_bug_3() {
     use wavetank_sim::shrink::prelude::*;
 
     let mut plan = Plan::calm(0, 1);
-    plan.spares = 1;
+    plan.clients.count = 2;
     plan.clients.keys = 1;
     plan.clients.writes = Ratio::new(1, 1);
     plan.clients.reads = [ReadPath::Lease].into();
     plan.order = EventOrder::scheduled(&[
-        "1794.060 fire n1 election",
-        "1794.060 finish n1 write 1",
-        "1794.060 ask c8 2",
+        "1451.530 fire n1 election",
+        "1451.530 finish n1 write 1",
+        "1451.530 finish n1 write 2",
+        "1451.530 ask c8 2",
     ]);
     let verdict = super::run::<3>(plan).report.verdict;
     assert_eq!(Failure::of(&verdict), None, "{verdict}");

@@ -220,10 +220,26 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
                 return false;
             }
             let at = clock.when(deadline.at);
+            if self.scheduling().fit() == Fit::Punctual
+                && (maintains(timer) || self.must_lead_before(idx, at))
+            {
+                return false;
+            }
             self.advance(at);
         }
         self.fire(idx);
         true
+    }
+
+    /// True if another server leads and must do something before this time.
+    fn must_lead_before(&self, idx: ServerIdx, at: Time) -> bool {
+        let is_due = |other: ServerIdx| {
+            let deadline = self.server(other).map(S::deadline);
+            deadline.is_some_and(|deadline| {
+                leads(deadline.reason) && self.hosts[other.at()].clock.when(deadline.at) < at
+            })
+        };
+        self.awake.without(idx).iter().any(is_due)
     }
 
     /// Fires a timer that comes before the wanted timer of the server and only maintains its state. The
@@ -349,6 +365,21 @@ const fn maintains(reason: DeadlineReason) -> bool {
         | DeadlineReason::Ballot
         | DeadlineReason::Heartbeat
         | DeadlineReason::Transfer
+        | DeadlineReason::Idle => false,
+    }
+}
+
+/// True if only a leader has a timer with this reason.
+const fn leads(reason: DeadlineReason) -> bool {
+    match reason {
+        DeadlineReason::Heartbeat
+        | DeadlineReason::CommitFlush
+        | DeadlineReason::Lease
+        | DeadlineReason::Transfer
+        | DeadlineReason::DiskStall => true,
+        DeadlineReason::Election
+        | DeadlineReason::Ballot
+        | DeadlineReason::Snapshot
         | DeadlineReason::Idle => false,
     }
 }

@@ -1,0 +1,188 @@
+//! Parts of a schedule that the search tries to leave out together.
+
+use crate::schedule::{Choice, Element};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use wavetank_raft::{Call, DeadlineReason, Time};
+
+/// All elements of one client, of one server or of one kind. The search tries to leave out a whole group.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Group {
+    Client(u16),
+    Server(u8),
+    /// Faults of one family.
+    Faults(&'static str),
+    /// Elements whose texts differ only in numbers, for example all heartbeats.
+    Kind(String),
+}
+
+/// A way to divide a schedule into units. The search tries to leave out neighbouring units.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Pass {
+    /// A unit begins with an election, a fault or a call of an operator.
+    Acts,
+    /// A unit begins with an act or the timer of a server.
+    Timers,
+    /// Each element is a unit. Elements of the same kind are neighbours.
+    Kinds,
+    /// Each element is a unit. The last elements are left out first.
+    Backward,
+    /// Each element is a unit. The first elements are left out first.
+    Forward,
+}
+
+impl Pass {
+    /// The maximum number of parts that are left out one after another, before single elements are left out.
+    const PARTS_MAX: usize = 64;
+
+    pub(super) const fn parts_max(self) -> usize {
+        match self {
+            Self::Acts | Self::Timers | Self::Kinds => Self::PARTS_MAX,
+            Self::Backward | Self::Forward => usize::MAX,
+        }
+    }
+
+    /// True if the elements of neighbouring units follow each other in the schedule, and the time between them
+    /// is left out with them.
+    pub(super) const fn is_in_order(self) -> bool {
+        match self {
+            Self::Acts | Self::Timers | Self::Forward => true,
+            Self::Kinds | Self::Backward => false,
+        }
+    }
+
+    /// Returns the unit of each element.
+    pub(super) fn units(self, elements: &[Element]) -> Vec<usize> {
+        match self {
+            Self::Acts => segments(elements, is_act),
+            Self::Timers => segments(elements, is_act_or_timer),
+            Self::Kinds => by_kind(elements),
+            Self::Backward | Self::Forward => (0..elements.len()).collect(),
+        }
+    }
+
+    /// Returns the number of units.
+    pub(super) fn count(self, elements: &[Element]) -> usize {
+        self.units(elements).into_iter().max().map_or(0, |last| last + 1)
+    }
+
+    /// Moves the elements after these units to earlier times, so that no time passes in the place of the
+    /// units. `left` are the elements without the units.
+    pub(super) fn without_time(
+        self,
+        elements: &[Element],
+        gone: Range<usize>,
+        mut left: Vec<Element>,
+    ) -> Vec<Element> {
+        let units = self.units(elements);
+        let start = units.partition_point(|unit| *unit < gone.start);
+        let end = units.partition_point(|unit| *unit < gone.end);
+        if let (Some(first), Some(next)) = (elements.get(start), elements.get(end)) {
+            let gap = next.at.since(first.at);
+            left[start..].iter_mut().for_each(|element| element.at = Time(element.at.0 - gap.0));
+        }
+        left
+    }
+}
+
+/// Returns the groups of all elements, the largest first. Heartbeats are more frequent than entries, and a failure
+/// that can do without heartbeats needs fewer elements than one that can do without the answers to entries.
+pub(super) fn groups(elements: &[Element]) -> Vec<Group> {
+    let mut groups: Vec<(Group, usize)> = counts(elements.iter().flat_map(groups_of)).into_iter().collect();
+    groups.sort_by_key(|(_, count)| Reverse(*count));
+    groups.into_iter().map(|(group, _)| group).collect()
+}
+
+fn counts<T: Ord>(values: impl Iterator<Item = T>) -> BTreeMap<T, usize> {
+    values.fold(BTreeMap::new(), |mut counts, value| {
+        *counts.entry(value).or_default() += 1;
+        counts
+    })
+}
+
+/// Returns the groups to which an element belongs.
+pub(super) fn groups_of(element: &Element) -> Vec<Group> {
+    let mut groups = vec![Group::Kind(kind_of(element))];
+    groups.extend(element.choice.servers().iter().map(|idx| Group::Server(idx.0)));
+    let faults = match &element.choice {
+        Choice::Ask(ask) | Choice::Reply(ask) => {
+            groups.push(Group::Client(ask.client));
+            return groups;
+        }
+        Choice::Network(_) => "network",
+        Choice::Heal(_) | Choice::Rest => "heal",
+        Choice::Pause(_) | Choice::Resume(_) => "pause",
+        Choice::Jump(..) | Choice::Freeze(..) | Choice::Drift(..) => "clock",
+        Choice::Damage(..) | Choice::FreeSpace(_) | Choice::BreakMachine(..) => "damage",
+        Choice::Move(_) | Choice::ExchangeAddresses(..) => "address",
+        Choice::Call(..) => "call",
+        _ => return groups,
+    };
+    groups.push(Group::Faults(faults));
+    groups
+}
+
+/// Returns the text of an element without its time and its numbers.
+fn kind_of(element: &Element) -> String {
+    element.choice.to_string().replace(|letter: char| letter.is_ascii_digit(), "")
+}
+
+/// Returns the segment of each element. A segment begins with an element for which `begins` is true.
+fn segments(elements: &[Element], begins: fn(&Choice) -> bool) -> Vec<usize> {
+    let number = |segment: &mut usize, element: &Element| {
+        *segment += usize::from(begins(&element.choice));
+        Some(*segment)
+    };
+    elements.iter().scan(0, number).collect()
+}
+
+/// Returns the place of each element in an order in which elements of the same kind are neighbours. The most
+/// frequent kind is the last one.
+fn by_kind(elements: &[Element]) -> Vec<usize> {
+    let kinds: Vec<String> = elements.iter().map(kind_of).collect();
+    let counts = counts(kinds.iter());
+    let mut order: Vec<usize> = (0..elements.len()).collect();
+    order.sort_by_key(|&place| (counts[&kinds[place]], &kinds[place], place));
+    let mut places = vec![0; elements.len()];
+    for (rank, place) in order.into_iter().enumerate() {
+        places[place] = rank;
+    }
+    places
+}
+
+/// True if the choice begins an election, a fault or a call of an operator.
+const fn is_act(choice: &Choice) -> bool {
+    match choice {
+        Choice::Fire(_, reason) => matches!(reason, DeadlineReason::Election | DeadlineReason::Ballot),
+        Choice::Deliver { .. }
+        | Choice::Finish(..)
+        | Choice::Hear(..)
+        | Choice::Work(..)
+        | Choice::Batch(_)
+        | Choice::Ask(_)
+        | Choice::Reply(_) => false,
+        _ => true,
+    }
+}
+
+/// True if the choice is an act or the timer of a server.
+const fn is_act_or_timer(choice: &Choice) -> bool {
+    is_act(choice) || matches!(choice, Choice::Fire(..))
+}
+
+/// Returns a membership change without the index of the configuration that it expects. Returns `None` if the
+/// choice is no membership change with an index.
+pub(super) fn without_index(choice: &Choice) -> Option<Choice> {
+    let Choice::Call(idx, call) = choice else { return None };
+    let call = match &**call {
+        Call::Change { change, prev_index: Some(_) } => {
+            Call::Change { change: change.clone(), prev_index: None }
+        }
+        Call::AddVoterStaged { id, address, prev_index: Some(_) } => {
+            Call::AddVoterStaged { id: id.clone(), address: address.clone(), prev_index: None }
+        }
+        _ => return None,
+    };
+    Some(Choice::Call(*idx, Box::new(call)))
+}
