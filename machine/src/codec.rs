@@ -5,7 +5,9 @@ use serde::de::DeserializeOwned;
 use std::fmt;
 use wavetank_raft::Data;
 
-/// Encodes a command, a query or a reply.
+/// Encodes a value of any type. The bytes depend on the type: a number without a suffix is an `i32`. For the
+/// command of a state machine, use
+/// [`Replicated::encode_command`](crate::Replicated::encode_command), whose argument has the right type.
 ///
 /// ```
 /// let bytes = wavetank_machine::encode(&(1_u8, "a"));

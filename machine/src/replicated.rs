@@ -1,6 +1,6 @@
 //! Runs a [`StateMachine`] on a node.
 
-use crate::{StateMachine, decode, encode};
+use crate::{DecodeError, StateMachine, decode, encode};
 use std::any::type_name;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -16,7 +16,7 @@ use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWr
 ///
 /// ```
 /// # use serde::{Deserialize, Serialize};
-/// # use wavetank_machine::{Replicated, StateMachine, decode, encode};
+/// # use wavetank_machine::{Replicated, StateMachine};
 /// # use wavetank_raft::store::{Command, Fsm};
 /// # use wavetank_raft::{Index, Term};
 /// # #[derive(Clone, Default, Serialize, Deserialize)]
@@ -36,9 +36,9 @@ use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWr
 /// let mut counter = Replicated::new(Counter::default());
 /// let reader = counter.clone();
 /// // The node does this when the command is committed.
-/// let data = encode(&40_u64);
+/// let data = Replicated::<Counter>::encode_command(&40);
 /// let response = counter.apply(&Command { index: Index(1), term: Term(1), data: &data, extensions: &[] });
-/// assert_eq!(decode::<u64>(&response), Ok(40));
+/// assert_eq!(Replicated::<Counter>::decode_reply(&response), Ok(40));
 /// assert_eq!(reader.query(()), 40);
 /// ```
 pub struct Replicated<T>(Arc<RwLock<T>>);
@@ -50,6 +50,23 @@ impl<T: StateMachine> Replicated<T> {
     /// Makes the state machine of a node.
     pub fn new(machine: T) -> Self {
         Self(Arc::new(RwLock::new(machine)))
+    }
+
+    /// Returns the bytes of a command, for `Raft::apply`. The argument has the type that the servers decode.
+    ///
+    /// # Panics
+    /// Panics if the command's own implementation of `Serialize` returns an error.
+    #[must_use]
+    pub fn encode_command(command: &T::Command) -> Data {
+        encode(command)
+    }
+
+    /// Returns the reply to a command from the response of `Raft::apply`.
+    ///
+    /// # Errors
+    /// Returns an error if the response is not exactly one reply of this state machine.
+    pub fn decode_reply(response: &[u8]) -> Result<T::Reply, DecodeError> {
+        decode(response)
     }
 
     /// Answers a query from the local state. For a linearizable read, wait for `Raft::read_index` first.
@@ -148,7 +165,7 @@ mod tests {
     #[test]
     fn a_saved_state_is_restored() {
         let (mut one, mut other) = (Replicated::new(Words::default()), Replicated::new(Words::default()));
-        let data = encode(&Some("a word"));
+        let data = Replicated::<Words>::encode_command(&Some("a word".to_owned()));
         one.apply(&Command { index: Index(1), term: Term(1), data: &data, extensions: &[] });
         let mut bytes = Bytes(Vec::new());
         let mut captured = one.snapshot().expect("a clone cannot fail");
@@ -167,6 +184,34 @@ mod tests {
         // The snapshot claims a word of 2^30 bytes.
         assert!(restored(&mut machine, &[1, 0x80, 0x80, 0x80, 0x80, 0x04, b'a']).is_err());
         assert_eq!(machine.query(0), 4);
+    }
+
+    /// Integers without a suffix are `i32` if nothing else decides, and postcard writes signed integers in
+    /// another way.
+    #[test]
+    fn a_command_is_encoded_with_the_type_that_servers_decode() {
+        #[derive(Clone, serde::Serialize, serde::Deserialize)]
+        struct Echo;
+
+        impl StateMachine for Echo {
+            type Command = (u8, u64);
+            type Query = ();
+            type Reply = (u64, u8);
+
+            fn apply(&mut self, (one, other): (u8, u64)) -> (u64, u8) {
+                (other, one)
+            }
+
+            fn query(&self, (): ()) -> (u64, u8) {
+                (0, 0)
+            }
+        }
+
+        let data = Replicated::<Echo>::encode_command(&(3, 300));
+        let command = Command { index: Index(1), term: Term(1), data: &data, extensions: &[] };
+        let response = Replicated::new(Echo).apply(&command);
+        assert_eq!(Replicated::<Echo>::decode_reply(&response), Ok((300, 3)));
+        assert_ne!(data, encode(&(3, 300)));
     }
 
     #[test]

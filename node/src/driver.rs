@@ -29,7 +29,7 @@ use crate::driver::status::{End, Stats, StatusPublisher};
 use crate::driver::worker_queue::WorkerQueue;
 use crate::panic::caught;
 use crate::transport::{Arrival, LocalCluster, Outgoing, Replier, Transport};
-use crate::wire::Header;
+use crate::wire::{Header, Kind};
 use metrics::Metrics;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -288,7 +288,8 @@ impl Driver {
     }
 
     fn peer_calls(&mut self, header: &Header, request: Request, replier: Replier, now: Time) {
-        let Some(from) = self.addresses.caller(header) else { return };
+        let leader = self.server.node().leader();
+        let Some(from) = self.addresses.caller(header, Kind::of(&request), leader) else { return };
         if let Some(words) = self.refusal(from, header, &request) {
             return replier.refuse(words);
         }

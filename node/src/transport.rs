@@ -18,6 +18,7 @@ pub use crate::cluster::LocalCluster;
 use crate::address::AddressFormat;
 use crate::wire::Header;
 use std::fmt;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{Dialect, LogId, NodeId, Request, Response, RpcId, ServerAddress, ServerId};
@@ -62,6 +63,9 @@ pub struct Local {
     pub address: ServerAddress,
     /// The protocol version that the server speaks.
     pub protocol_version: u8,
+    /// The heartbeat timeout of the server. A peer that was down must hear from the server soon after it returns,
+    /// so a transport waits at most half of this time before it tries to connect again.
+    pub heartbeat_timeout: Duration,
     /// The cluster to which the server belongs. The server sets this value while the server runs.
     pub cluster: LocalCluster,
 }
@@ -121,7 +125,8 @@ pub enum Arrival {
     },
     /// A task of the transport has panicked. The server stops with this error.
     Failed(StoreError),
-    /// The dialect of a peer is now known. Until then, the server assumes Wavetank's dialect.
+    /// The dialect of a peer is now known. Until then, the server grants no reads under a lease that need the peer,
+    /// and refuses restores and joint changes.
     Speaks {
         /// The peer whose dialect is known.
         peer: NodeId,

@@ -60,6 +60,11 @@ impl fmt::Display for Refusal {
                 write!(f, "{bytes} bytes are above max_command_bytes, which is {limit}")
             }
             Self::TooSlow => write!(f, "the new server did not catch up and remains a non-voter"),
+            Self::NeedsSnapshot { past } => write!(
+                f,
+                "the new voters may not understand a restore or a joint configuration in the log: take a \
+                 snapshot up to {past} or later, and try again"
+            ),
             Self::StagingAborted => write!(f, "the promotion of the new server was aborted"),
         }
     }

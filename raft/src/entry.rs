@@ -54,6 +54,20 @@ pub struct Extended {
     pub extensions: Data,
 }
 
+impl Payload {
+    /// True if HashiCorp Raft does not understand the payload. A HashiCorp server stops at a restore, because
+    /// the type of the entry is unknown to it, and uses the new half of a joint configuration as the whole
+    /// configuration.
+    #[must_use]
+    pub fn is_beyond_hashicorp(&self) -> bool {
+        match self {
+            Self::Restore(_) => true,
+            Self::Configuration(configuration) => configuration.is_joint(),
+            Self::Noop | Self::Command(_) | Self::Extended(_) | Self::Barrier => false,
+        }
+    }
+}
+
 impl Entry {
     /// Makes an entry from its term, its index and its content.
     #[must_use]

@@ -47,9 +47,9 @@ pub use configuration::{
 pub use entry::{Data, Entries, Entry, Extended, Payload};
 pub use log::{Log, LogImage};
 pub use message::{
-    AppendEntries, AppendEntriesResponse, InstallSnapshot, InstallSnapshotResponse, Request, RequestPreVote,
-    RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, SnapshotMeta, TimeoutNow,
-    TimeoutNowResponse,
+    AppendEntries, AppendEntriesResponse, Dialect, InstallSnapshot, InstallSnapshotResponse, Request,
+    RequestPreVote, RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, SnapshotMeta,
+    TimeoutNow, TimeoutNowResponse,
 };
 pub use node::Node;
 pub use node::boot::Boot;
@@ -61,7 +61,7 @@ pub use quorum::{VoteResult, Voters};
 pub use role::leader::progress::{Flow, Progress, SnapshotProgress};
 pub use server::Server;
 pub use server::io::{
-    Action, Answer, Batch, Call, Dialect, Event, Halt, Leader, Observed, Outcome, Reloadable, RequestError,
+    Action, Answer, Batch, Call, Event, Halt, Leader, Observed, Outcome, Reloadable, RequestError,
 };
 pub use server::stats::{LatestConfiguration, Stats};
 pub use timeout::Entropy;

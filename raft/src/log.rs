@@ -23,6 +23,7 @@ pub struct LogImage {
     runs: Vec<TermRun>,
     last: LogId,
     configurations: Vec<(Index, Arc<Configuration>)>,
+    last_beyond_hashicorp: Index,
     tail: VecDeque<Entry>,
     tail_bytes: u64,
     cache: CacheLimits,
@@ -53,6 +54,9 @@ impl LogImage {
         assert!(entry.id.may_follow(self.last), "entry {} cannot follow entry {}", entry.id, self.last);
         if let Payload::Configuration(configuration) = &entry.payload {
             self.configurations.push((entry.id.index, configuration.clone()));
+        }
+        if entry.payload.is_beyond_hashicorp() {
+            self.last_beyond_hashicorp = entry.id.index;
         }
         if self.runs.last().is_none_or(|run| run.term < entry.id.term) {
             self.runs.push(TermRun { first: entry.id.index, term: entry.id.term });
@@ -99,6 +103,10 @@ pub struct Log {
     last: LogId,
     cache: VecDeque<Entry>,
     cache_bytes: u64,
+    /// An index at or after the last entry that servers of HashiCorp Raft do not understand; zero if the log
+    /// has no such entry.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    last_beyond_hashicorp: Index,
 }
 
 impl Log {
@@ -109,7 +117,14 @@ impl Log {
             last: image.last,
             cache: image.tail,
             cache_bytes: image.tail_bytes,
+            last_beyond_hashicorp: image.last_beyond_hashicorp,
         }
+    }
+
+    /// Returns an index at or after the last entry that servers of HashiCorp Raft do not understand. Returns
+    /// zero if the log has no such entry.
+    pub(crate) const fn last_beyond_hashicorp(&self) -> Index {
+        self.last_beyond_hashicorp
     }
 
     /// Returns the position of the last entry, or the base if there are no entries.
@@ -213,6 +228,9 @@ impl Log {
         if self.last.term < entry.id.term || self.runs.is_empty() {
             self.runs.push_back(TermRun { first: entry.id.index, term: entry.id.term });
         }
+        if entry.payload.is_beyond_hashicorp() {
+            self.last_beyond_hashicorp = entry.id.index;
+        }
         self.last = entry.id;
         self.cache_bytes += entry.weight();
         self.cache.push_back(entry);
@@ -232,6 +250,7 @@ impl Log {
         let index = from.back();
         let term = self.runs.back().map_or(self.base.term, |run| run.term);
         self.last = LogId { term, index };
+        self.last_beyond_hashicorp = self.last_beyond_hashicorp.min(index);
     }
 
     /// Drops the entries up to and including index `upto`.
@@ -258,6 +277,7 @@ impl Log {
         self.cache_bytes = 0;
         self.base = base;
         self.last = base;
+        self.last_beyond_hashicorp = Index::ZERO;
     }
 
     /// Drops cached entries beyond the limits. An entry that is not durable stays in the cache, because this

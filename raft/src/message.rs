@@ -11,6 +11,16 @@ use crate::entry::{Data, Entries};
 use crate::types::{Index, LogId, Term};
 use alloc::sync::Arc;
 
+/// The protocol that a peer understands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Dialect {
+    /// The protocol of HashiCorp Raft with Wavetank's extensions.
+    Wavetank,
+    /// The protocol of HashiCorp Raft only: no joint configurations and no restores in the log.
+    HashiCorp,
+}
+
 /// A request from one server to another.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

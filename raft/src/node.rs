@@ -11,7 +11,7 @@ mod view;
 
 use crate::config::Settings;
 use crate::message::{
-    AppendEntries, AppendEntriesResponse, InstallSnapshotResponse, Request, RequestPreVoteResponse,
+    AppendEntries, AppendEntriesResponse, Dialect, InstallSnapshotResponse, Request, RequestPreVoteResponse,
     RequestVote, RequestVoteResponse, Response, TimeoutNow, TimeoutNowResponse,
 };
 use crate::node::boot::Boot;
@@ -92,6 +92,18 @@ impl Node {
         self.state.finish(now, fx);
     }
 
+    /// Drops the promise to grant no vote within the heartbeat timeout after a start. Servers of HashiCorp Raft
+    /// make no such promise. A simulation of such a server calls this method after [`Node::boot`].
+    pub fn drop_vote_promise(&mut self, now: Time) {
+        self.quiet_until = now;
+    }
+
+    /// Records the protocol that a peer understands. Until this call, the node assumes nothing about the peer:
+    /// the peer's answers do not count for a lease.
+    pub fn set_dialect(&mut self, peer: NodeId, dialect: Dialect) {
+        self.state.set_dialect(peer, dialect);
+    }
+
     /// Handles the report that a piece of a snapshot was written. After the last piece, the snapshot is in
     /// the store even if it is not installed, and the store may have deleted the previous snapshot. If this
     /// server has committed all entries of the snapshot, the snapshot becomes the newest snapshot of this
@@ -151,7 +163,7 @@ impl Node {
             // (§9.6).
             Request::RequestPreVote(m) => {
                 let granted = !self.is_bound_to_leader(from, now)
-                    && self.state.term < m.term
+                    && self.is_term_for_pre_vote(from, m.term)
                     && self.state.log.last() <= m.last_log;
                 let term = if granted { m.term } else { self.state.term };
                 let response = Response::RequestPreVote(RequestPreVoteResponse { term, granted });
@@ -186,6 +198,14 @@ impl Node {
                 unreachable!("PreVote and TimeoutNow requests are answered before the term rule")
             }
         }
+    }
+
+    /// True if this server may grant a pre-vote for `term`. For a candidate of this library, the term must be
+    /// newer: a refusal tells the candidate the term of this server. A candidate of HashiCorp Raft ignores a
+    /// refusal with the term that it asked for. It would ask for the same term for ever, so it gets the pre-vote
+    /// and learns the term in the election.
+    fn is_term_for_pre_vote(&self, from: NodeId, term: Term) -> bool {
+        self.state.term < term || (self.state.term == term && self.state.is_hashicorp(from))
     }
 
     fn on_append(&mut self, from: NodeId, rpc: RpcId, m: AppendEntries, now: Time, fx: &mut Effects) {
@@ -292,7 +312,7 @@ impl Node {
     }
 
     fn on_response(&mut self, from: NodeId, rpc: RpcId, response: Response, now: Time, fx: &mut Effects) {
-        if let Some(term) = self.newer_term(&response) {
+        if let Some(term) = self.newer_term(from, &response) {
             let campaigns_again = self.campaigns_again(from, rpc, &response);
             self.transition(Transition::Follow(term, None), now, fx);
             if campaigns_again {
@@ -326,10 +346,14 @@ impl Node {
     }
 
     /// Applies the term rule to a response (thesis §3.3): returns the term of the response if that term is
-    /// newer than this server's term. A response that grants a pre-vote does not count. Such a response
-    /// repeats the term of the request, and no server has entered that term yet.
-    fn newer_term(&self, response: &Response) -> Option<Term> {
-        let repeats_question = matches!(response, Response::RequestPreVote(m) if m.granted);
+    /// newer than this server's term. The response to a pre-vote may repeat the term of the request, which no
+    /// server needs to have entered. A response that grants the pre-vote always repeats this term. A server of
+    /// HashiCorp Raft also repeats this term if it refuses the pre-vote because of the candidate's log. A
+    /// candidate that entered this term would begin a new term with each refusal, and the cluster could stay
+    /// without a leader.
+    fn newer_term(&self, from: NodeId, response: &Response) -> Option<Term> {
+        let repeats_question = matches!(response, Response::RequestPreVote(m)
+            if m.granted || (m.term == self.state.term.next() && self.state.is_hashicorp(from)));
         response.term().filter(|&term| !repeats_question && self.state.term < term)
     }
 

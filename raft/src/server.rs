@@ -80,6 +80,11 @@ impl Server {
         }
     }
 
+    /// Drops the promise to grant no vote after a start. See [`Node::drop_vote_promise`].
+    pub fn drop_vote_promise(&mut self, now: Time) {
+        self.node.drop_vote_promise(now);
+    }
+
     /// Handles one event at time `now` and appends the resulting actions to `actions`. `now` must
     /// not be earlier than in the previous call.
     pub fn step(&mut self, now: Time, event: Event, actions: &mut Vec<Action>) {
@@ -120,7 +125,7 @@ impl Server {
             Event::Applied { upto, responses } => self.on_applied(upto, responses, &mut ctx),
             Event::SnapshotTaken(result) => self.on_snapshot_taken(result, &mut ctx),
             Event::Restored(result) => self.on_restored(result, &mut ctx),
-            Event::PeerSpeaks { peer, dialect } => self.calls.set_dialect(peer, dialect),
+            Event::PeerSpeaks { peer, dialect } => self.node.set_dialect(peer, dialect),
             Event::StoreFailed(error) => self.halt_on(error, &mut ctx),
         }
         self.dispatch(&mut ctx);

@@ -31,7 +31,7 @@ pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
         chapter(Chapter::Transfers, transfers::STORIES),
         chapter(Chapter::Reads, reads::STORIES),
         chapter(Chapter::Recovery, recovery::STORIES),
-        vec![storm::<Server>()],
+        vec![storm::<Server>(), storm_mixed()],
     ]
     .concat()
 });
@@ -42,6 +42,16 @@ fn storm<S: Subject>() -> Scenario {
         summary: "All kinds of faults happen in one run, and no check finds a violation.",
         chapter: Chapter::Storms,
         play: Play::Planned { plan: Plan::storm, run: storms::storm::<S> },
+    }
+}
+
+fn storm_mixed() -> Scenario {
+    Scenario {
+        name: "storm_mixed",
+        summary: "All kinds of faults happen in a cluster of our servers and of servers that behave like \
+            HashiCorp's, and no check finds a violation.",
+        chapter: Chapter::Storms,
+        play: Play::Planned { plan: Plan::storm, run: storms::storm_mixed },
     }
 }
 

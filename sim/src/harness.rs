@@ -17,8 +17,10 @@
 //! `WAVETANK_CAPSULE=FILE` replays a recorded run. Only this module reads these variables, before any run
 //! begins.
 //!
-//! When a run fails, its seed, the property and the replay command are printed immediately. When the test
-//! fails, the same values are printed again, with the shrunk plan. A run with too many steps fails
+//! When a run fails, its seed, the property and the replay command are printed immediately. The run is
+//! repeated: if the second run differs from the first, the state machine is not deterministic, and the test
+//! fails with both results. Otherwise the plan is shrunk ([`Storm::shrink_time_max`]). When the test fails, the
+//! property and the command are printed again, with the shrunk plan. A run with too many steps fails
 //! ([`Storm::steps_max`]). A run that takes longer than ten seconds of wall time is reported. The process
 //! ends if a run takes longer than [`Storm::wall_time_max`], or than the number of seconds in
 //! `WAVETANK_WALL_TIME`. A panic of the state machine or the clients is also a failure, even in a constructor
@@ -29,19 +31,27 @@ mod bounds;
 mod erased;
 mod failure;
 mod invariants;
+mod shrinking;
+#[cfg(feature = "machine")]
+mod simplify;
 #[cfg(feature = "machine")]
 pub mod storms;
+#[cfg(feature = "machine")]
+pub mod story;
 
 use crate::capsule::{Capsule, Content};
+#[cfg(feature = "machine")]
+use crate::clients::machine::DrawnOperation;
 use crate::engine::workload::{TankFsm, Workload};
 use crate::observe::observer::Observer;
-use crate::observe::report::Verdict;
+use crate::observe::report::{Report, Verdict};
 use crate::observe::step_log::StepLog;
 use crate::observe::trace::{CommandText, Story, UNKNOWN};
 use crate::plan::Plan;
 use crate::runner::catch_panic::catch_panic;
 use crate::runner::{Run, Runner};
-use bounds::{BoundedWorkload, Bounds, StepCount, Watchdog};
+use crate::shrink::Failure;
+use bounds::{BoundedWorkload, Bounds, StepCount, Stopwatch, Watchdog};
 use invariants::{CheckedFsm, Invariant, Invariants};
 use std::fmt;
 use std::ops::Range;
@@ -113,6 +123,14 @@ impl Storm {
         self
     }
 
+    /// Sets the maximum wall time of the search for a smaller run that fails in the same way; the default is 20
+    /// seconds. `WAVETANK_SHRINK_TIME=SECONDS` replaces this limit.
+    #[must_use]
+    pub const fn shrink_time_max(mut self, span: Duration) -> Self {
+        self.bounds.shrink_time_max = span;
+        self
+    }
+
     /// Sets the state machine. `make` is called for each server that starts.
     #[must_use]
     pub fn fsm<F: TankFsm>(self, make: impl Fn() -> F + 'static) -> StormOver<F> {
@@ -145,6 +163,14 @@ impl<F: TankFsm> StormOver<F> {
 
 /// A storm that can be run, with everything that a report of its failure needs.
 trait RunnableStorm {
+    /// Returns the number of commands that a run executed, and the noun for it.
+    fn commands_in(report: &Report) -> (u64, &'static str)
+    where
+        Self: Sized,
+    {
+        (report.commits, "entries committed")
+    }
+
     /// Returns the plan of the storm.
     fn plan(&self) -> &Plan;
 
@@ -154,6 +180,15 @@ trait RunnableStorm {
 
     /// Runs a plan like [`run_watched`](Self::run_watched), and writes a trace.
     fn run_traced(&self, plan: Plan, trace: Traced, about: String) -> Run<Option<Traced>>;
+
+    /// Runs a plan, and returns the commands and the queries of the clients with their strategies.
+    #[cfg(feature = "machine")]
+    fn drawn_operations(&self, _: Plan) -> Vec<DrawnOperation> {
+        Vec::new()
+    }
+
+    /// Returns the maximum wall time of a shrink.
+    fn shrink_time_max(&self) -> Duration;
 
     /// Returns the text of the commands in the story.
     fn commands(&self) -> CommandText {
@@ -179,7 +214,12 @@ enum CapsuleFolder {
         not(feature = "machine"),
         expect(dead_code, reason = "only typed storms replay their capsules")
     )]
-    Committed(PathBuf),
+    Committed {
+        /// The folder.
+        folder: PathBuf,
+        /// The beginning of the file names.
+        prefix: String,
+    },
 }
 
 impl<F: TankFsm + 'static> Trial<F> {
@@ -244,6 +284,10 @@ impl<F: TankFsm + 'static> RunnableStorm for Trial<F> {
     fn run_traced(&self, plan: Plan, trace: Traced, about: String) -> Run<Option<Traced>> {
         self.run_with(plan, Some(trace), about)
     }
+
+    fn shrink_time_max(&self) -> Duration {
+        self.over.bounds.shrink_time_max
+    }
 }
 
 impl From<Plan> for Storm {
@@ -280,23 +324,51 @@ pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) ->
 
 #[track_caller]
 fn run_seeds<R: RunnableStorm>(usual: Range<u64>, make: impl Fn(u64) -> R) {
-    let mut has_held = false;
+    let (stopwatch, mut storms, mut commands, mut has_held) = (Stopwatch::start(), 0_u64, 0, false);
+    let mut noun = "commands";
     for seed in seeds(usual) {
-        let trial =
-            catch_panic(|| make(seed)).unwrap_or_else(|message| failure::report_panic(seed, &message));
-        let run = trial.run_watched(trial.plan().clone(), failure::about(seed));
-        has_held |= run.report.verdict == Verdict::Held;
-        if failure::is_failure(&run.report.verdict) {
-            failure::report_failure(&trial, seed, &run.report.verdict);
+        let trial = match catch_panic(|| make(seed)) {
+            Ok(trial) => trial,
+            Err(message) => failure::report_panic(seed, &message),
+        };
+        let Run { report, .. } = trial.run_watched(trial.plan().clone(), failure::about(seed));
+        has_held |= report.verdict == Verdict::Held;
+        if let Some(failure) = Failure::of(&report.verdict) {
+            failure::report_failure(&trial, seed, &report, &failure);
         }
+        storms += 1;
+        let (count, its_noun) = R::commands_in(&report);
+        (commands, noun) = (commands + count, its_noun);
     }
     assert!(has_held, "no run committed a command, so the checks had nothing to judge");
+    print_captured(&format!(
+        "{}: {storms} storms, {commands} {noun}, {}",
+        failure::name(),
+        bounds::seconds(stopwatch.elapsed())
+    ));
+}
+
+/// Prints to standard error. `cargo test` shows this text if the test fails, or with `--nocapture`.
+#[expect(
+    clippy::disallowed_macros,
+    clippy::print_stderr,
+    reason = "`cargo test` captures only the output of this macro"
+)]
+fn print_captured(text: &str) {
+    eprintln!("wavetank: {text}");
 }
 
 #[track_caller]
 fn check_capsule<R: RunnableStorm>(path: &str, make: impl Fn(u64) -> R) {
-    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read `{path}`: {error}"));
-    let capsule = Capsule::parse(&text).unwrap_or_else(|error| panic!("`{path}` is not a capsule: {error}"));
+    // A panic inside a closure would name this file instead of the place of the test.
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => panic!("cannot read `{path}`: {error}"),
+    };
+    let capsule = match Capsule::parse(&text) {
+        Ok(capsule) => capsule,
+        Err(error) => panic!("`{path}` is not a capsule: {error}"),
+    };
     let Content::Plan { plan, .. } = &capsule.content else {
         panic!("`{path}` contains a schedule of an exploration, but a test replays only storms")
     };

@@ -188,6 +188,26 @@ pub struct ClientPlan {
     /// The share of commands that clients send with extensions. `None`: no command has extensions.
     #[serde(default)]
     pub extended: Option<Ratio>,
+    /// The operations that are not drawn. Only the clients of a typed state machine use this list: a shrink
+    /// simplifies their commands and queries.
+    #[serde(default)]
+    pub replaced: Vec<ReplacedOperation>,
+    /// The only command that the clients send, encoded. `None`: the clients draw their commands. Only the clients
+    /// of a typed state machine use this command: a shrink tries whether one command is enough.
+    #[serde(default)]
+    pub command: Option<Vec<u8>>,
+}
+
+/// A command or a query that a client sends in place of the drawn one.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplacedOperation {
+    /// The number of the client.
+    pub client: u16,
+    /// The number of the operation among the operations of this client, from 1.
+    pub number: u32,
+    /// The encoded command or query. If these bytes cannot be decoded, the client sends the drawn one.
+    pub bytes: Vec<u8>,
 }
 
 /// Faults of servers, clocks, disks and the network as a whole.
@@ -358,6 +378,8 @@ impl ClientPlan {
             loss: None,
             gather: None,
             extended: None,
+            replaced: Vec::new(),
+            command: None,
         }
     }
 }

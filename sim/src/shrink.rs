@@ -107,7 +107,7 @@ pub mod prelude {
     pub use crate::plan::fault_id::{FaultId, MessageFault};
     pub use crate::plan::fault_kind::{Reactive, Scheduled};
     pub use crate::plan::rng::{Ratio, Spans};
-    pub use crate::plan::{Budget, InitialState, Plan, RandomDelay, Recurrence};
+    pub use crate::plan::{Budget, InitialState, Plan, RandomDelay, Recurrence, ReplacedOperation};
     pub use crate::schedule::{EventOrder, Fit};
     pub use crate::{JudgeLevel, ServerIdx};
     pub use std::time::Duration;
@@ -358,7 +358,7 @@ impl Shrinker<'_, '_> {
     }
 }
 
-fn size(plan: &Plan, tried: &Run<()>) -> Size {
+pub(crate) fn size(plan: &Plan, tried: &Run<()>) -> Size {
     // Messages that are lost at a cut link are not counted: they follow from the cut. Stalls and failed
     // writes of disks have no id, so they are counted here.
     let disks = ["stall", "write_failure"].iter().filter_map(|&family| tried.report.faults.get(family));

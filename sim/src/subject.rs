@@ -10,11 +10,13 @@
 //! `docs/subjects.md` tells how to write an adapter.
 
 mod either;
+mod hashicorp;
 mod ours;
 mod parts;
 mod protocol;
 
 pub use either::Either;
+pub use hashicorp::HashiCorp;
 pub use ours::OURS;
 pub use parts::Parts;
 pub use protocol::{Label, MessageRef, Opaque, OpaqueMessage, Protocol, Wavetank};
@@ -26,8 +28,8 @@ use std::hash::Hasher;
 use std::sync::Arc;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{
-    Action, Boot, Configuration, Deadline, Entry, Event, Index, LogId, NodeId, RoleName, Server, Settings,
-    Term, Time,
+    Action, Boot, Configuration, Deadline, Dialect, Entry, Event, Index, LogId, NodeId, RoleName, Server,
+    Settings, Term, Time,
 };
 
 /// The events of a server that speaks a protocol.
@@ -76,6 +78,12 @@ pub trait Subject: Sized {
         actions: &mut Vec<ActionOf<Self>>,
     );
 
+    /// True if the server takes the event now. The tank keeps all other events in their order, and delivers them
+    /// when the server takes them. Reports of the server's own jobs must always be taken.
+    fn takes_now(&self, _event: &EventOf<Self>) -> bool {
+        true
+    }
+
     /// Returns the time on the server's clock at which the server wants an [`Event::Timer`], and the reason.
     /// Schedules name the timer by this reason. The time and the reason may change with every step.
     fn deadline(&self) -> Deadline;
@@ -88,6 +96,13 @@ pub trait Subject: Sized {
     /// `Some(None)` if the server has no configuration yet.
     fn configuration(&self) -> Option<Option<(Index, &Arc<Configuration>)>> {
         None
+    }
+
+    /// The protocol that the server understands. As a transport does, the tank tells the receiver of the
+    /// server's first answer ([`Event::PeerSpeaks`]). If both servers are [`Dialect::Wavetank`], the tank tells
+    /// them when they start.
+    fn dialect(&self) -> Dialect {
+        Dialect::Wavetank
     }
 
     /// Returns our own server; `None` if this subject is another implementation. Some checks read state of
@@ -120,6 +135,8 @@ pub struct Exclusion {
 pub struct Start<'a> {
     /// The server.
     pub idx: ServerIdx,
+    /// The seed of the run. Subjects may draw their own settings from it, with a stream of their own.
+    pub seed: u64,
     /// The settings of the run, with the server's name.
     pub settings: &'a Settings,
     /// The content of the disk: term and vote, the newest snapshot, and the part of the log that fits into

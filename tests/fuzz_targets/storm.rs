@@ -134,6 +134,8 @@ fn clients(d: &mut Decisions<'_>) -> ClientPlan {
         delay: Spans::us(200, 3_000),
         loss: None,
         gather: d.one_of(&[None, Some(Span::ms(5))]),
+        replaced: Vec::new(),
+        command: None,
         extended: d.one_of(&[None, Some(Ratio::new(1, 4))]),
     }
 }

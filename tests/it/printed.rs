@@ -7,7 +7,7 @@ use wavetank_raft::{ReadPath, Span};
 use wavetank_sim::plan::fault_id::{FaultId, MessageFault};
 use wavetank_sim::plan::fault_kind::{Reactive, Scheduled};
 use wavetank_sim::plan::rng::{Ratio, Spans};
-use wavetank_sim::plan::{Budget, InitialState, RandomDelay, Recurrence};
+use wavetank_sim::plan::{Budget, InitialState, RandomDelay, Recurrence, ReplacedOperation};
 use wavetank_sim::shrink::strategies;
 use wavetank_sim::{JudgeLevel, Plan, ServerIdx, shrink};
 
@@ -34,7 +34,16 @@ fn the_printed_source_compiles() {
     assert_eq!(pasted, include_str!("printed_plan.in"));
     assert_eq!(read(&shrink::source(&plan)), plan);
     let text = shrink::source(&plan);
-    for part in ["late_read", "machines.stall", "heal.lone", "Scheduled", "Reactive", "OnWay", "reads"] {
+    for part in [
+        "late_read",
+        "machines.stall",
+        "heal.lone",
+        "Scheduled",
+        "Reactive",
+        "OnWay",
+        "reads",
+        "clients.command",
+    ] {
         assert!(text.contains(part), "{part}");
     }
 }

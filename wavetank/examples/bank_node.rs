@@ -34,18 +34,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let first = Member::voter("n1", one.local_addr().as_str());
     one.bootstrap_cluster(Configuration::new(vec![first])?).await?;
     one.leader_changes().wait_for(|seen| seen.is_self).await?;
-    let applied = one.apply(encode(&(0, 1, 30)), TIMEOUT).await?;
-    println!("{one}, balance {}", decode::<u64>(&applied.response)?);
+    let applied = one.apply(Replicated::<Bank>::encode_command(&(0, 1, 30)), TIMEOUT).await?;
+    println!("{one}, balance {}", Replicated::<Bank>::decode_reply(&applied.response)?);
 
     // Scene 3: add two servers, and remove one.
     let (two, three) = (create("n2").await?, create("n3").await?);
     one.add_voter("n2", two.local_addr().clone(), None, TIMEOUT).await?;
     one.add_voter("n3", three.local_addr().clone(), None, TIMEOUT).await?;
-    one.apply(encode(&(1, 2, 50)), TIMEOUT).await?;
+    one.apply(Replicated::<Bank>::encode_command(&(1, 2, 50)), TIMEOUT).await?;
     one.remove_server("n2", None, TIMEOUT).await?;
     two.shutdown().await;
+    println!("{one}");
 
-    // Scene 4: print their state.
+    // Scene 4: print their states, the leader and its statistics.
     one.barrier(TIMEOUT).await?;
     println!("{} is {}, {} is {}", two.local_id(), two.state(), three.local_id(), three.state());
     println!("{}", *three.leader_changes().borrow());

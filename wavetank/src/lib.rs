@@ -31,7 +31,7 @@ pub use wavetank_sim as tank;
 #[cfg(feature = "node")]
 pub mod prelude;
 
-pub use wavetank_machine::{Digest, Replicated, Request, Sessions, StateMachine, decode, encode};
+pub use wavetank_machine::{DecodeError, Digest, Replicated, Request, Sessions, StateMachine};
 #[cfg(feature = "node")]
 pub use wavetank_node::{
     Applied, CallError, LatestConfiguration, Leader, Leadership, LogDisk, Missing, Observer, Place, Raft,
@@ -47,4 +47,6 @@ pub use wavetank_raft::{
 };
 #[cfg(feature = "storms")]
 pub use wavetank_sim::harness::storms::{Storms, storms};
-pub use wavetank_sim::{Plan, Storm, run_storms};
+#[cfg(feature = "storms")]
+pub use wavetank_sim::harness::story::{PendingCommand, Story};
+pub use wavetank_sim::{Plan, ServerIdx, Storm, run_storms};

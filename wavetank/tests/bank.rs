@@ -31,6 +31,23 @@ fn the_bank_survives_storms() {
     wavetank::Storms::starting_with(|| Bank([100; 4]), transfers, 0..4_usize).run(64);
 }
 
+#[test]
+fn a_leader_that_was_cut_off_gets_the_transfer() {
+    let mut story = wavetank::Story::starting_with(5, || Bank([100; 4]));
+    let old = story.until_leader();
+    story.isolate(old);
+
+    let new = story.until_leader_other_than(old);
+    let transfer = story.apply(new, (0, 1, 5));
+    assert_eq!(story.until_answered(transfer), Ok(95));
+    assert_eq!(story.query(old, 1), Some(100));
+
+    story.heal();
+    story.until_converged();
+    assert_eq!(story.query(old, 1), Some(105));
+    insta::assert_snapshot!(story.text());
+}
+
 #[cfg(test)]
 mod with_a_bug {
     use serde::{Deserialize, Serialize};

@@ -76,10 +76,15 @@ async fn a_command_that_cannot_be_decoded_stops_the_server_and_stays_in_the_log(
     let members = Configuration::new(vec![Member::voter("n1", "n1")]).expect("there is one name");
     raft.bootstrap_cluster(members).await.expect("the server is blank");
     raft.leader_changes().wait_for(|seen| seen.is_self).await.expect("the server runs");
-    let applied = raft.apply(encode(&OldCommand::Add(20)), TIMEOUT).await.expect("the server leads");
-    assert_eq!(decode::<u64>(&applied.response), Ok(20));
+    let applied = raft
+        .apply(Replicated::<Old>::encode_command(&OldCommand::Add(20)), TIMEOUT)
+        .await
+        .expect("the server leads");
+    assert_eq!(Replicated::<Old>::decode_reply(&applied.response), Ok(20));
 
-    raft.apply(encode(&NewCommand::Double), TIMEOUT).await.expect_err("the old program does not know it");
+    raft.apply(Replicated::<New>::encode_command(&NewCommand::Double), TIMEOUT)
+        .await
+        .expect_err("the old program does not know it");
     let Some(Halt::Store(error)) = raft.stopped().await else { panic!("the state machine stops the server") };
     let text = error.to_string();
     assert!(text.contains("cannot be decoded as `versions::OldCommand`"), "{text}");

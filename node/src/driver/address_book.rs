@@ -1,6 +1,6 @@
 //! The names and addresses of the members that this server knows.
 
-use crate::wire::Header;
+use crate::wire::{Header, Kind};
 use wavetank_raft::{Configuration, Member, NodeId, ServerAddress, ServerId};
 
 /// The names and addresses of all present and past members. A removed member stays in the book, because this
@@ -36,17 +36,57 @@ impl AddressBook {
 
     /// Returns the name and the address of a server. Returns `None` if the book does not contain the server.
     pub(crate) fn find(&self, node: NodeId) -> Option<(&ServerId, &ServerAddress)> {
-        self.0.iter().find(|peer| peer.node == node).map(|peer| (&peer.id, &peer.address))
+        let known = self.0.iter().find(|peer| peer.node == node);
+        let named = || self.0.iter().find(|peer| NodeId::of(peer.address.as_str()) == node);
+        known.or_else(named).map(|peer| (&peer.id, &peer.address))
     }
 
-    /// Returns the id of the server that sent a call, or `None` if the header has no name and no address. A
-    /// server of an old version sends only an address. An address that is not in the book counts as a name.
-    pub(crate) fn caller(&self, header: &Header) -> Option<NodeId> {
+    /// Returns the id of the server that sent a call. Returns `None` if nothing names the server.
+    ///
+    /// A server of HashiCorp Raft before version 1.3.7 sends only an address, and a TimeoutNow without any name.
+    /// An address that is not in the book counts as a name. It remains the name of the leader if the book learns
+    /// the address later: otherwise the leader would seem to be a second leader of its term. A TimeoutNow without
+    /// a name counts as a call of the leader.
+    pub(crate) fn caller(&self, header: &Header, kind: Kind, leader: Option<NodeId>) -> Option<NodeId> {
         if let Some(id) = &header.id {
             return Some(id.node());
         }
-        let address = header.address.as_ref()?;
+        let Some(address) = &header.address else { return leader.filter(|_| kind == Kind::TimeoutNow) };
+        let named = NodeId::of(address.as_str());
         let known = self.0.iter().find(|peer| peer.address == *address).map(|peer| peer.node);
-        Some(known.unwrap_or_else(|| NodeId::of(address.as_str())))
+        Some(known.filter(|_| leader != Some(named)).unwrap_or(named))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wavetank_raft::Dialect;
+
+    fn header(address: Option<&str>) -> Header {
+        Header {
+            protocol_version: 3,
+            address: address.map(Into::into),
+            dialect: Dialect::HashiCorp,
+            ..Header::EMPTY
+        }
+    }
+
+    #[test]
+    fn a_caller_without_an_id_is_found_by_its_address_or_is_the_leader() {
+        let mut book = AddressBook::default();
+        let (id, named) = (NodeId::of("n1"), NodeId::of("host:1"));
+        let from =
+            |book: &AddressBook, leader| book.caller(&header(Some("host:1")), Kind::AppendEntries, leader);
+        assert_eq!(from(&book, None), Some(named), "the address is the only name");
+        book.note(&Member::voter("n1", "host:1"));
+        assert_eq!(from(&book, None), Some(id));
+        assert_eq!(from(&book, Some(named)), Some(named), "the leader keeps its name in its term");
+        assert_eq!(book.find(named).map(|(id, _)| id.as_str()), Some("n1"), "and can be called");
+
+        let unnamed = |kind, leader| book.caller(&header(None), kind, leader);
+        assert_eq!(unnamed(Kind::TimeoutNow, Some(id)), Some(id));
+        assert_eq!(unnamed(Kind::TimeoutNow, None), None);
+        assert_eq!(unnamed(Kind::RequestVote, Some(id)), None);
     }
 }

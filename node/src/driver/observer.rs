@@ -86,6 +86,10 @@ pub(crate) fn log(observed: &Observed) {
             %peer, %entry, bytes, limit,
             "an entry is larger than message_bytes and cannot be sent: raise message_bytes on all servers"
         ),
+        Observed::NeedsSnapshot { peer, past } => tracing::warn!(
+            %peer, %past,
+            "a member of HashiCorp Raft does not understand an entry: it gets a snapshot that includes the entry"
+        ),
         // The transport has logged this observation with the address.
         Observed::CallsRefused { .. } | Observed::Peer { removed: false, .. } => {}
         Observed::Truncated { after } => tracing::debug!(%after, "the end of the log was removed"),

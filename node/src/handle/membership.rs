@@ -178,8 +178,9 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns the errors of [`Raft::add_voter`], and `UnsupportedProtocol` if a member supports only
-    /// HashiCorp's protocol, which has no joint configurations.
+    /// Returns the errors of [`Raft::add_voter`], and `UnsupportedProtocol` if a member, or a server in
+    /// `members`, has not answered as a server of this library since the start of this server. HashiCorp Raft has
+    /// no joint configurations. Add a new server as a non-voter first.
     pub async fn change_membership(
         &self,
         members: Vec<Member>,

@@ -167,6 +167,7 @@ where
         id: settings.local_id.clone(),
         address: transport.local_addr(),
         protocol_version: settings.protocol_version,
+        heartbeat_timeout: settings.heartbeat_timeout,
         cluster: cluster.clone(),
     };
     let server = Server::boot(settings, boot, status.numbers.now());

@@ -104,7 +104,11 @@ impl Transport for InmemTransport {
             if let Some((_, inbox)) = network.inbox(&call.address, &caller) {
                 // A full inbox loses the message, as any network may.
                 let _ = inbox.try_send(match answer {
-                    Ok(response) => Arrival::Response { from, rpc: call.rpc, response },
+                    Ok(response) => {
+                        let dialect = Dialect::Wavetank;
+                        let _ = inbox.try_send(Arrival::Speaks { peer: from, dialect });
+                        Arrival::Response { from, rpc: call.rpc, response }
+                    }
                     Err(why) => Arrival::Refused { from, why },
                 });
             }
@@ -140,6 +144,7 @@ mod tests {
             id: name.into(),
             address: name.into(),
             protocol_version: 3,
+            heartbeat_timeout: std::time::Duration::from_secs(1),
             cluster: LocalCluster::default(),
         };
         transport.start(local, inbox);
@@ -160,6 +165,7 @@ mod tests {
         let Ok(Arrival::Request { header, replier, .. }) = to_two.try_recv() else { panic!() };
         assert_eq!(header.id, Some("n1".into()));
         replier.reply(Response::TimeoutNow(TimeoutNowResponse { accepted: true }));
+        assert!(matches!(to_one.try_recv(), Ok(Arrival::Speaks { dialect: Dialect::Wavetank, .. })));
         assert!(matches!(to_one.try_recv(), Ok(Arrival::Response { rpc: RpcId(7), .. })));
 
         one.send(call("n3"));

@@ -46,7 +46,8 @@ pub struct Limits {
     /// The maximum size of one message, in bytes (≥ 1). Use the same value on all servers. A message contains
     /// entries of up to [`max_append_bytes`](crate::Config::max_append_bytes), or one command of up to
     /// [`max_command_bytes`](crate::Config::max_command_bytes), plus up to [`Limits::OVERHEAD_BYTES`] other
-    /// bytes.
+    /// bytes. A server of HashiCorp Raft puts up to 64 entries of any size into one message: in a mixed cluster,
+    /// 64 times the size of a command must fit.
     pub message_bytes: u64,
     /// The maximum number of accepted connections at the same time (≥ 1). A peer opens up to three
     /// connections. If all places are taken, the connection that was silent for the longest time is closed,
@@ -54,7 +55,7 @@ pub struct Limits {
     /// loses a connection.
     pub connections: usize,
     /// The maximum number of messages above one MiB that are received at the same time, over all connections
-    /// (≥ 1).
+    /// (≥ 1). At most one of them at a time may be above 64 MiB.
     pub large_messages: usize,
     /// The maximum size of a received piece of a snapshot, in bytes (≥ 1). The server stores a piece before
     /// the next piece is received.
@@ -67,7 +68,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            message_bytes: 64 << 20,
+            message_bytes: 256 << 20,
             connections: 256,
             large_messages: 8,
             snapshot_piece_bytes: 256 << 10,
@@ -109,6 +110,7 @@ struct Shared {
     limits: Limits,
     security: Security,
     large: Arc<Semaphore>,
+    huge: Arc<Semaphore>,
     layer: Box<dyn StreamLayer>,
     started: OnceLock<(Local, Inbox)>,
     links: Mutex<BTreeMap<(ServerId, ServerAddress), Link>>,
@@ -214,6 +216,7 @@ impl TcpTransport {
             limits,
             security: Security::default(),
             large: Arc::new(Semaphore::new(limits.large_messages)),
+            huge: Arc::new(Semaphore::new(1)),
             layer,
             started: OnceLock::new(),
             links: Mutex::default(),

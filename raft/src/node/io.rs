@@ -246,6 +246,14 @@ pub enum Effect {
         /// The last index of the follower's log now.
         last: Index,
     },
+    /// A follower is a server of HashiCorp Raft and does not understand the entry at `past`. The follower needs
+    /// a snapshot that includes this entry, and the newest snapshot does not include it.
+    NeedsSnapshot {
+        /// The follower.
+        peer: NodeId,
+        /// The position of the entry.
+        past: LogId,
+    },
     /// An input was ignored for this reason.
     Ignored(Ignored),
 }
@@ -434,6 +442,12 @@ pub enum Refusal {
     },
     /// The change is invalid for this reason.
     Configuration(ConfigurationError),
+    /// The new voters may not understand an entry of the log: a restore or a joint configuration. Take a snapshot
+    /// and try again.
+    NeedsSnapshot {
+        /// The index up to which the snapshot must reach.
+        past: Index,
+    },
     /// This server already has a vote, entries, a snapshot or a term above 1. Only a new server can
     /// be bootstrapped.
     CantBootstrap,

@@ -7,11 +7,12 @@ use crate::configuration::Configuration;
 use crate::entry::{Entries, Entry, Payload};
 use crate::log::Log;
 use crate::membership::Membership;
-use crate::message::{Request, Response, SnapshotMeta};
+use crate::message::{Dialect, Request, Response, SnapshotMeta};
 use crate::node::io::{Effect, Effects, HardState, Ignored};
 use crate::node::outbox::Outbox;
 use crate::timeout::Entropy;
 use crate::types::{Index, LogId, NodeId, RpcId, Span, Term, Time};
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 
 /// The state that a change of role does not drop.
@@ -43,6 +44,9 @@ pub(crate) struct NodeState {
     catch_up: LogId,
     pub(crate) membership: Membership,
     pub(crate) outbox: Outbox,
+    /// The protocol of each peer that has answered since the start of this server.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    dialects: BTreeMap<NodeId, Dialect>,
 }
 
 impl NodeState {
@@ -72,7 +76,22 @@ impl NodeState {
             membership,
             outbox: Outbox::new(log.last().index),
             log,
+            dialects: BTreeMap::new(),
         }
+    }
+
+    pub(crate) fn set_dialect(&mut self, peer: NodeId, dialect: Dialect) {
+        self.dialects.insert(peer, dialect);
+    }
+
+    /// True if `peer` is known to be a server of HashiCorp Raft.
+    pub(crate) fn is_hashicorp(&self, peer: NodeId) -> bool {
+        self.dialects.get(&peer) == Some(&Dialect::HashiCorp)
+    }
+
+    /// True if `peer` is known to be a server of this library.
+    pub(crate) fn is_wavetank(&self, peer: NodeId) -> bool {
+        self.dialects.get(&peer) == Some(&Dialect::Wavetank)
     }
 
     /// Draws a random timeout of one to two times `base` (thesis §3.4).

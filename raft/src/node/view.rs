@@ -47,6 +47,12 @@ impl Node {
         }
     }
 
+    /// True if the peer is known to be a server of this library. See [`Node::set_dialect`](crate::Node::set_dialect).
+    #[must_use]
+    pub fn is_wavetank(&self, peer: NodeId) -> bool {
+        self.state.is_wavetank(peer)
+    }
+
     /// Returns the time since the last contact with the leader. The time is zero on the leader itself, and
     /// `None` if no leader is known.
     #[must_use]

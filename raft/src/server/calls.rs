@@ -1,14 +1,14 @@
 //! The client calls that wait for an answer. Each call gets exactly one answer.
 
-use super::io::{Action, Answer, Call, Dialect, Halt, Outcome, Reloadable, RequestError};
+use super::io::{Action, Answer, Call, Halt, Outcome, Reloadable, RequestError};
 use super::{Ctx, Server};
 use crate::config::Settings;
-use crate::configuration::Change;
+use crate::configuration::{Change, Member};
 use crate::entry::{Data, Extended, Payload};
 use crate::node::io::{ClientRequest, Input, ReadPath, Refusal};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::types::{Index, LogId, NodeId, RequestId, Token};
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -25,8 +25,6 @@ pub(super) struct Calls {
     staging: Vec<RequestId>,
     bootstrap: Option<(RequestId, Token)>,
     snapshots: Vec<RequestId>,
-    /// Peers that understand only HashiCorp's protocol.
-    hashicorp_peers: BTreeSet<NodeId>,
 }
 
 /// A call whose entry is in the log.
@@ -159,13 +157,6 @@ impl Calls {
         core::mem::take(&mut self.snapshots)
     }
 
-    pub(super) fn set_dialect(&mut self, peer: NodeId, dialect: Dialect) {
-        match dialect {
-            Dialect::HashiCorp => self.hashicorp_peers.insert(peer),
-            Dialect::Wavetank => self.hashicorp_peers.remove(&peer),
-        };
-    }
-
     /// Answers all waiting calls with an error, because the server stops. In HashiCorp Raft, such calls may
     /// wait forever (HashiCorp Raft issues #145 and #498).
     pub(super) fn fail_all(&mut self, error: &RequestError, actions: &mut Vec<Action>) {
@@ -212,7 +203,7 @@ impl Server {
                 self.propose(request, both, OnApplied::Answer, ctx);
             }
             Call::Barrier => self.propose(request, Payload::Barrier, OnApplied::Answer, ctx),
-            Call::Restore(state) if self.all_support_extensions() => {
+            Call::Restore(state) if self.all_support_extensions(&[]) => {
                 self.propose(request, Payload::Restore(state), OnApplied::Restore, ctx);
             }
             Call::Restore(_) => ctx.actions.push(answer(request, Err(RequestError::UnsupportedProtocol))),
@@ -259,11 +250,14 @@ impl Server {
         }
     }
 
-    /// True if every member may understand Wavetank's extensions of the protocol. The server assumes that a
-    /// member understands the extensions until the connection to that member shows the opposite.
-    fn all_support_extensions(&self) -> bool {
+    /// True if all members have said that they understand Wavetank's extensions of the protocol, and the servers
+    /// in `incoming`, too. A server that has not answered since the start of this server may be a server of
+    /// HashiCorp Raft. A server that does not lead need not know: it refuses the call anyway.
+    fn all_support_extensions(&self, incoming: &[Member]) -> bool {
         let members = self.node.configuration().into_iter().flat_map(|(_, latest)| latest.members());
-        members.into_iter().all(|member| !self.calls.hashicorp_peers.contains(&member.id.node()))
+        let all = members.chain(incoming).map(|member| member.id.node());
+        let mut others = all.filter(|&member| member != self.node.id());
+        !self.leads || others.all(|member| self.node.is_wavetank(member))
     }
 
     /// True if the configured protocol version has this change and every member understands the change.
@@ -272,7 +266,7 @@ impl Server {
         let is_three = 3 <= self.node.settings().protocol_version;
         match change {
             Change::AddNonvoter(..) | Change::DemoteVoter(_) => is_three,
-            Change::Members(_) => is_three && self.all_support_extensions(),
+            Change::Members(members) => is_three && self.all_support_extensions(members),
             Change::AddVoter(..) | Change::RemoveServer(_) | Change::LeaveJoint => true,
         }
     }
@@ -380,6 +374,7 @@ impl Server {
             | Refusal::TransferTimeout
             | Refusal::TooLarge { .. }
             | Refusal::TooSlow
+            | Refusal::NeedsSnapshot { .. }
             | Refusal::StagingAborted => RequestError::Refused(refusal),
         }
     }

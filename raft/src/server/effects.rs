@@ -82,6 +82,7 @@ impl Server {
             Effect::LostEntries { peer, acknowledged, last } => {
                 Action::Observe(Observed::LostEntries { peer, acknowledged, last })
             }
+            Effect::NeedsSnapshot { peer, past } => return self.snapshot_for(peer, past, ctx),
             Effect::Ignored(why) => Action::Observe(Observed::Ignored(why)),
         };
         ctx.actions.push(action);

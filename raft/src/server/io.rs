@@ -6,7 +6,7 @@
 
 use crate::configuration::{Change, Configuration, Member};
 use crate::entry::{Data, Entries, Entry};
-use crate::message::{Request, Response, SnapshotMeta};
+use crate::message::{Dialect, Request, Response, SnapshotMeta};
 use crate::node::io::{ReadPath, Refusal, RoleName, SnapshotPiece, StoreJob};
 use crate::store::StoreError;
 use crate::types::{ClusterId, Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Term, Token};
@@ -91,8 +91,8 @@ pub enum Event<Q = Request, R = Response> {
     /// The job of [`Action::Restore`] is done: the state machine has the state after the entry at this
     /// position, or an error occurred.
     Restored(Result<LogId, StoreError>),
-    /// The transport has learned the protocol of a peer. Until this event, the peer counts as
-    /// [`Dialect::Wavetank`].
+    /// The transport has learned the protocol of a peer. Until this event, the server assumes nothing about
+    /// the peer.
     PeerSpeaks {
         /// The peer whose protocol is now known.
         peer: NodeId,
@@ -101,16 +101,6 @@ pub enum Event<Q = Request, R = Response> {
     },
     /// A store failed, so the server halts.
     StoreFailed(StoreError),
-}
-
-/// The protocol that a peer understands.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum Dialect {
-    /// The protocol of HashiCorp Raft with Wavetank's extensions.
-    Wavetank,
-    /// The protocol of HashiCorp Raft only: no joint configurations and no restores in the log.
-    HashiCorp,
 }
 
 /// A call of a client or an operator.
@@ -423,6 +413,14 @@ pub enum Observed {
         acknowledged: Index,
         /// The last index of the follower's log now.
         last: Index,
+    },
+    /// A follower is a server of HashiCorp Raft and does not understand the entry at `past`: a restore or a
+    /// joint configuration. This server takes a snapshot and sends the snapshot instead of the entry.
+    NeedsSnapshot {
+        /// The follower.
+        peer: NodeId,
+        /// The position of the entry.
+        past: LogId,
     },
     /// An input was ignored for this reason.
     Ignored(crate::node::io::Ignored),

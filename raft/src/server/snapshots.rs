@@ -2,7 +2,7 @@
 //! installed.
 
 use super::calls::answer;
-use super::io::{Action, Answer, RequestError};
+use super::io::{Action, Answer, Observed, RequestError};
 use super::{Ctx, Server};
 use crate::config::Settings;
 use crate::message::SnapshotMeta;
@@ -79,6 +79,16 @@ impl Server {
         match self.begin_snapshot(ctx) {
             Ok(()) => self.calls.wait_for_snapshot(request),
             Err(error) => ctx.actions.push(answer(request, Err(error))),
+        }
+    }
+
+    /// Takes a snapshot for a follower that does not understand the entry at `past`. Does nothing while the
+    /// state machine has not received this entry, or while another snapshot is taken. The leader asks again at
+    /// its next heartbeat.
+    pub(super) fn snapshot_for(&mut self, peer: NodeId, past: LogId, ctx: &mut Ctx<'_>) {
+        let (last, _) = self.applying.dispatched();
+        if past.index <= last.index && self.begin_snapshot(ctx).is_ok() {
+            ctx.actions.push(Action::Observe(Observed::NeedsSnapshot { peer, past }));
         }
     }
 

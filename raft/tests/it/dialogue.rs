@@ -6,6 +6,7 @@ mod elections;
 mod following;
 mod harness;
 mod leading;
+mod mixed;
 mod reads;
 mod server_harness;
 mod serving;

@@ -2,15 +2,23 @@
 //! `wavetank_sim::plan::storm` draws the faults.
 
 use crate::trace::Trace;
+use wavetank_raft::Server;
 use wavetank_sim::clients::kv::Kv;
 use wavetank_sim::clients::kv::clients::{Clients, KvPlan};
 use wavetank_sim::clients::kv::judges::{ClientJudges, Promises};
 use wavetank_sim::runner::{Run, Runner};
-use wavetank_sim::{Plan, ServerSet, Subject};
+use wavetank_sim::subject::HashiCorp;
+use wavetank_sim::{Either, Plan, ServerSet, Subject};
 
 /// All kinds of faults happen in one run, and no check finds a violation.
 pub fn storm<S: Subject>(plan: Plan, trace: Trace) -> Run<Trace> {
     run::<S>("storm", plan, trace)
+}
+
+/// All kinds of faults happen in a cluster of our servers and of servers that behave like HashiCorp's, and no
+/// check finds a violation.
+pub fn storm_mixed(plan: Plan, trace: Trace) -> Run<Trace> {
+    run::<Either<Server, HashiCorp<{ HashiCorp::ALL }>>>("storm_mixed", plan, trace)
 }
 
 /// More disks are damaged than a cluster can tolerate. The remaining servers may stop answering, but must

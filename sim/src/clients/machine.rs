@@ -20,7 +20,7 @@ pub(crate) use current_work::CurrentWork;
 pub use judge::CHECKS;
 pub(crate) use judge::{Judge, JudgeSettings, Partition, SharedJudge};
 pub(crate) use replica::JudgedReplica;
-pub(crate) use script::{Strategies, clients};
+pub(crate) use script::{DrawnOperation, DrawnOperations, OperationKind, OperationTree, Strategies, clients};
 pub use want::MachineWant;
 
 use std::rc::Rc;

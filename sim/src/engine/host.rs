@@ -11,15 +11,16 @@ use crate::engine::world::sim_event::SimEvent;
 use crate::engine::world::step::StepState;
 use crate::observe::addresses::AddressBook;
 use crate::plan::rng::{Domain, Stream};
-use crate::plan::server_set::ServerIdx;
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::plan::{MachinePlan, Plan};
-use crate::subject::{Start, Subject};
+use crate::subject::{EventOf, Start, Subject};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::execute::Machine;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{
-    Batch, Boot, Config, Data, Entropy, Entry, Index, NodeId, RequestId, Settings, SnapshotMeta, Span, Time,
+    Batch, Boot, Config, Data, Dialect, Entropy, Entry, Index, NodeId, RequestId, Settings, SnapshotMeta,
+    Span, Time,
 };
 
 /// The host of one server.
@@ -37,6 +38,8 @@ pub(crate) struct Host<F: TankFsm, S: Subject> {
     /// The index of the committed configuration without this server, if the server stopped itself under such a
     /// configuration.
     pub(crate) removed_at: Option<Index>,
+    /// The protocol that the server understands; `None` before its first start.
+    pub(crate) dialect: Option<Dialect>,
     /// The process; `None` while the server is down.
     pub(crate) process: Option<Process<F, S>>,
     /// The durations of the state machine's work.
@@ -59,6 +62,10 @@ pub(crate) struct Process<F: TankFsm, S: Subject> {
     pub(crate) calls: Vec<PendingCall>,
     /// The addresses of the other servers that this server knows.
     pub(crate) book: AddressBook,
+    /// The events that the server does not take yet, in the order of their arrival.
+    pub(crate) delayed: VecDeque<EventOf<S>>,
+    /// The servers whose protocol this server was told.
+    pub(crate) heard: ServerSet,
     /// The events that arrived since the server was paused; `None` while the server is not paused.
     pub(crate) waiting: Option<Vec<SimEvent<S::Protocol>>>,
     /// True if the server leads and has not committed an entry in this term.
@@ -143,6 +150,7 @@ impl<F: TankFsm, S: Subject> Host<F, S> {
             incarnation: 0,
             halted: false,
             removed_at: None,
+            dialect: None,
             process: None,
             times: MachineTimes {
                 plan: plan.machines.clone(),
@@ -188,7 +196,8 @@ impl<F: TankFsm, S: Subject> Host<F, S> {
         };
         let log = self.disk.log();
         let (settings, now) = (&self.settings, self.clock.reads(now));
-        let server = S::start(Start { idx: self.idx, settings, boot: boot.clone(), log: &log, now })?;
+        let server = S::start(Start { idx: self.idx, seed, settings, boot: boot.clone(), log: &log, now })?;
+        self.dialect = Some(server.dialect());
         let book = AddressBook::of(server.configuration().flatten().map(|(_, latest)| &**latest));
         self.process = Some(Process {
             state: StepState::of(&server.view()),
@@ -199,6 +208,8 @@ impl<F: TankFsm, S: Subject> Host<F, S> {
             batched: Vec::new(),
             is_fresh: false,
             calls: Vec::new(),
+            delayed: VecDeque::new(),
+            heard: ServerSet::NONE,
             waiting: None,
             timer: Timer::NONE,
         });

@@ -24,11 +24,17 @@ pub(super) struct Bounds {
     pub(super) steps_max: u64,
     /// The maximum wall time.
     pub(super) wall_time_max: Duration,
+    /// The maximum wall time of the search for a smaller run that fails in the same way.
+    pub(super) shrink_time_max: Duration,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { steps_max: 5_000_000, wall_time_max: Duration::from_secs(300) }
+        Self {
+            steps_max: 5_000_000,
+            wall_time_max: Duration::from_secs(300),
+            shrink_time_max: Duration::from_secs(20),
+        }
     }
 }
 
@@ -119,7 +125,7 @@ impl Watchdog {
         about: String,
         current: impl Fn() -> Option<String> + Send + 'static,
     ) -> Self {
-        let limit = limit(wall_time_max);
+        let limit = limit("WAVETANK_WALL_TIME", wall_time_max);
         let (end, ended) = channel::<()>();
         let is_late = move |span| ended.recv_timeout(span) == Err(RecvTimeoutError::Timeout);
         thread::spawn(move || {
@@ -146,15 +152,31 @@ impl Watchdog {
     }
 }
 
-fn limit(wall_time_max: Duration) -> Duration {
-    let Some(text) = environment("WAVETANK_WALL_TIME") else { return wall_time_max };
+/// Returns the number of seconds in an environment variable, or `usual` if the variable is not set.
+pub(super) fn limit(name: &str, usual: Duration) -> Duration {
+    let Some(text) = environment(name) else { return usual };
     let seconds = text.parse();
     Duration::from_secs(
-        seconds.unwrap_or_else(|_| panic!("WAVETANK_WALL_TIME is `{text}`: expected the number of seconds")),
+        seconds.unwrap_or_else(|_| panic!("{name} is `{text}`: expected the number of seconds")),
     )
 }
 
-fn seconds(span: Duration) -> String {
+/// Measures wall time.
+#[expect(clippy::disallowed_types, reason = "no run reads the wall time")]
+pub(super) struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    #[expect(clippy::disallowed_types, reason = "no run reads the wall time")]
+    pub(super) fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+pub(super) fn seconds(span: Duration) -> String {
     format!("{}.{:03} s", span.as_secs(), span.subsec_millis())
 }
 

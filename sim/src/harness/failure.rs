@@ -1,6 +1,7 @@
 //! Reports a run that failed under `cargo test`, and writes the capsule of the run to a file.
 
 use super::bounds::print;
+use super::shrinking::{self, Smallest};
 use super::{CapsuleFolder, RunnableStorm};
 use crate::capsule::{Capsule, Content};
 use crate::observe::report::{Report, Verdict};
@@ -8,18 +9,10 @@ use crate::observe::step_log::StepLog;
 use crate::observe::trace::{Story, TextTrace, last_of_lines};
 use crate::plan::Plan;
 use crate::runner::Run;
-use crate::schedule::EventOrder;
-use crate::shrink::{self, Failure, ShrinkProgress, Shrunk};
-use std::cell::Cell;
+use crate::shrink::{self, Failure, Size};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, thread};
-
-/// The maximum number of plans that a shrink tries.
-const TRIES_MAX: u64 = 2_000;
-
-/// The maximum number of events in all runs of a shrink together.
-const EVENTS_MAX: u64 = 50_000_000;
 
 pub(super) fn is_failure(verdict: &Verdict) -> bool {
     Failure::of(verdict).is_some()
@@ -51,43 +44,70 @@ pub(super) fn report_panic(seed: u64, message: &str) -> ! {
     panic!("{verdict}\n\nThe code that creates the storm of seed {seed} panicked.\n{}", replay(seed))
 }
 
-/// Prints the failure immediately. Then shrinks the plan, writes the capsule to a file, and panics with the
-/// violation, the shrunk plan and the replay command.
+/// Prints the failure immediately. Then repeats the run, shrinks the plan, writes the capsule to a file, and
+/// panics with the violation, the shrunk plan and the replay command.
 #[track_caller]
-pub(super) fn report_failure(trial: &dyn RunnableStorm, seed: u64, first: &Verdict) -> ! {
-    print(&format!(
-        "{first}\nfailed run: {}\nThe plan is being shrunk now, in up to {TRIES_MAX} runs.",
-        about(seed)
-    ));
-    let Some((shrunk, report, story, step_log)) = shrink(trial, seed) else {
-        panic!(
-            "{first}\n\nThe first run of seed {seed} failed, but the second run did not fail: \
-             the state machine or the clients do not depend on the seed alone.\n{}",
-            replay(seed),
-        )
-    };
-    let content = Content::Plan { scenario: report.scenario.clone(), plan: shrunk.plan.clone() };
-    let capsule = Capsule::of(content, &report, step_log);
-    let mut text = report.verdict.to_string();
-    let _ =
-        write!(text, "\n\nfailed plan    seed {seed}: {}\nshrunk to      {}\n", shrunk.before, shrunk.after);
-    if Failure::of(first).as_ref() != Some(&shrunk.failure) {
-        let _ = writeln!(text, "the first run of the seed failed in another way: {first}");
+pub(super) fn report_failure(trial: &dyn RunnableStorm, seed: u64, first: &Report, failure: &Failure) -> ! {
+    let verdict = &first.verdict;
+    print(&format!("{verdict}\nfailed run: {}", about(seed)));
+    let again = trial.run_watched(trial.plan().clone(), format!("the second run of {}", about(seed)));
+    if (&again.report.verdict, again.report.digest) != (verdict, first.digest) {
+        panic!("{}", not_repeated(seed, first, &again.report));
     }
+    print("The run repeats. It is being shrunk now.");
+    match shrinking::shrink(trial, seed, failure) {
+        Ok(smallest) => {
+            let before = shrink::size(trial.plan(), &again);
+            panic!("{}", kept(trial, seed, before, &smallest))
+        }
+        Err(other) => panic!("{}", not_deterministic(seed, &format!("{verdict}\nand then\n{other}"))),
+    }
+}
+
+/// Returns the message about a run that does not repeat.
+fn not_repeated(seed: u64, first: &Report, again: &Report) -> String {
+    let text = |report: &Report| {
+        let Report { verdict, digest, events, .. } = report;
+        if first.verdict == again.verdict {
+            format!("{verdict} ({events} events, digest {digest:016x})")
+        } else {
+            verdict.to_string()
+        }
+    };
+    not_deterministic(seed, &format!("{}\nand then\n{}", text(first), text(again)))
+}
+
+fn not_deterministic(seed: u64, results: &str) -> String {
+    format!(
+        "The state machine is not deterministic, or the clients are not: the same run gave\n{results}\n\n\
+         A run must depend on its seed alone. Look for a static variable, a clock, a random number, or the \
+         order of a hash map. Such a run cannot be shrunk.\n{}",
+        replay(seed),
+    )
+}
+
+/// Writes the capsule of the smallest run to a file, and returns the message about the failure.
+fn kept(trial: &dyn RunnableStorm, seed: u64, before: Size, smallest: &Smallest) -> String {
+    let Smallest { shrunk, report, story, step_log, effort } = smallest;
+    let content = Content::Plan { scenario: report.scenario.clone(), plan: shrunk.plan.clone() };
+    let capsule = Capsule::of(content, report, step_log.clone());
+    let mut text = report.verdict.to_string();
+    let _ = write!(
+        text,
+        "\n\nfailed plan    seed {seed}: {before}\nshrunk to      {} ({effort})\n\n{story}\n",
+        shrunk.after
+    );
     let folder = trial.capsules();
     let path = match &folder {
         CapsuleFolder::Target(folder) => {
-            let _ = write!(text, "\n{story}\n{}\n", shrink::source(&shrunk.plan));
-            folder.join(file_name(seed))
+            let _ = writeln!(text, "{}", shrink::source(&shrunk.plan));
+            folder.join(format!("{}-{seed}.json", file_name_of(&name())))
         }
-        CapsuleFolder::Committed(folder) => {
-            let _ = write!(text, "\n{story}\n");
-            folder.join(file_name(seed))
-        }
+        CapsuleFolder::Committed { folder, prefix } => folder.join(format!("{prefix}-{seed}.json")),
     };
     match keep(&capsule, &path) {
         Ok(()) => {
-            if matches!(folder, CapsuleFolder::Committed(_)) {
+            if matches!(folder, CapsuleFolder::Committed { .. }) {
                 text += "The capsule is in the file below. Commit this file: the test replays it first.\n";
             }
             let _ = write!(text, "replay  WAVETANK_CAPSULE={} {}", path.display(), command());
@@ -97,31 +117,7 @@ pub(super) fn report_failure(trial: &dyn RunnableStorm, seed: u64, first: &Verdi
             text += &replay(seed);
         }
     }
-    panic!("{text}")
-}
-
-/// Shrinks the plan of a seed, and runs the smallest plan again for its trace. Returns `None` if the first
-/// plan does not fail again, or if the smallest plan does not fail in the last run. The text is the end of
-/// the story of the last run.
-fn shrink(trial: &dyn RunnableStorm, seed: u64) -> Option<(Shrunk, Report, String, StepLog)> {
-    let events = Cell::new(0);
-    let mut run = |plan: Plan| {
-        let about = match &plan.order {
-            EventOrder::Scheduled(_, elements) | EventOrder::HealedAfter(_, elements) => {
-                format!("a schedule of {} elements in the shrink of {}", elements.len(), about(seed))
-            }
-            EventOrder::Drawn | EventOrder::Recorded | EventOrder::Branched { .. } => {
-                format!("a smaller plan in the shrink of {}\n{}", about(seed), shrink::source(&plan))
-            }
-        };
-        let run = trial.run_watched(plan, about);
-        events.set(events.get() + run.report.events);
-        run
-    };
-    let mut go_on = |progress: &ShrinkProgress<'_>| progress.tries < TRIES_MAX && events.get() < EVENTS_MAX;
-    let shrunk = shrink::shrink(trial.plan().clone(), &mut run, &mut go_on)?;
-    let (report, story, step_log) = rerun(trial, &shrunk.plan);
-    is_failure(&report.verdict).then_some((shrunk, report, story, step_log))
+    text
 }
 
 /// Replays a recorded run, and panics if the run still fails.
@@ -141,13 +137,13 @@ pub(super) fn replay_capsule(trial: &dyn RunnableStorm, plan: &Plan, capsule: &C
     );
 }
 
-fn rerun(trial: &dyn RunnableStorm, plan: &Plan) -> (Report, String, StepLog) {
+pub(super) fn rerun(trial: &dyn RunnableStorm, plan: &Plan) -> (Report, String, StepLog) {
     let trace = (Story::new(plan.server_count()).with_commands(trial.commands()), StepLog::default());
     let Run { report, trace, .. } = trial.run_traced(plan.clone(), trace, about_plan(plan));
     let lines = match trial.capsules() {
         CapsuleFolder::Target(_) => 60,
         // The whole report of a typed state machine fits on one screen.
-        CapsuleFolder::Committed(_) => 30,
+        CapsuleFolder::Committed { .. } => 30,
     };
     let (story, step_log) =
         trace.map(|(mut story, step_log)| (end_of(&story.take(), lines), step_log)).unwrap_or_default();
@@ -176,13 +172,11 @@ pub(super) fn target() -> PathBuf {
     target.unwrap_or_else(|| Path::new("target")).to_owned()
 }
 
-/// Returns the beginning of the file names of this test's capsules.
-pub(super) fn file_prefix() -> String {
-    name().chars().map(|character| if character.is_alphanumeric() { character } else { '_' }).collect()
-}
-
-fn file_name(seed: u64) -> String {
-    format!("{}-{seed}.json", file_prefix())
+/// Returns a text as a part of a file name.
+pub(super) fn file_name_of(text: &str) -> String {
+    let part =
+        |character: char| if character.is_alphanumeric() || character == '-' { character } else { '_' };
+    text.chars().map(part).collect()
 }
 
 /// Returns the command that runs this test alone.

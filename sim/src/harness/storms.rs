@@ -43,9 +43,10 @@ use super::erased::{self, BoundedChecks, ErasedFsm, ErasedRunner};
 use super::{CapsuleFolder, RunnableStorm, Traced, check_capsule, environment, failure, run_seeds};
 use crate::clients::kv::judges::Promises;
 use crate::clients::machine::{
-    CurrentWork, Delivery, Judge, JudgeSettings, JudgedReplica, MachineChecks, MachineInvariant, MakeMachine,
-    Partition, Strategies, clients, describe,
+    CurrentWork, Delivery, DrawnOperation, DrawnOperations, Judge, JudgeSettings, JudgedReplica,
+    MachineChecks, MachineInvariant, MakeMachine, Partition, Strategies, clients, describe,
 };
+use crate::observe::report::Report;
 use crate::observe::trace::CommandText;
 use crate::plan::Plan;
 use crate::runner::catch_panic::catch_panic;
@@ -192,6 +193,14 @@ impl<T: StateMachine> Storms<T> {
         self
     }
 
+    /// Sets the maximum wall time of a shrink, as
+    /// [`Storm::shrink_time_max`](crate::harness::Storm::shrink_time_max).
+    #[must_use]
+    pub const fn shrink_time_max(mut self, span: Duration) -> Self {
+        self.bounds.shrink_time_max = span;
+        self
+    }
+
     /// Sets the folder of the capsules. The default is the folder `capsules` beside the source of the test.
     #[must_use]
     pub fn capsules(mut self, folder: impl Into<PathBuf>) -> Self {
@@ -207,14 +216,19 @@ impl<T: StateMachine> Storms<T> {
     /// command. Also panics if no run committed a command.
     #[track_caller]
     pub fn run(self, count: u64) {
-        let folder = self.capsules.clone().or_else(|| folder_beside(Location::caller().file()));
+        // In a closure, `Location::caller` would be the place of the closure.
+        let test = Location::caller();
+        let capsules = KeptCapsules {
+            folder: self.capsules.clone().or_else(|| folder_beside(test.file())),
+            prefix: file_prefix(test),
+        };
         let storms = Rc::new(self);
-        let make = |seed| storms.storm(seed, folder.clone());
+        let make = |seed| storms.storm(seed, capsules.clone());
         if let Some(path) = environment("WAVETANK_CAPSULE") {
             return check_capsule(&path, make);
         }
         if environment("WAVETANK_SEED").is_none() {
-            for path in folder.as_deref().map(kept_capsules).unwrap_or_default() {
+            for path in capsules.paths() {
                 check_capsule(&path, make);
             }
         }
@@ -226,15 +240,15 @@ impl<T: StateMachine> Storms<T> {
     /// # Errors
     /// Returns an error if the run fails. The error names the failure.
     pub fn survives(&self, seed: u64) -> Result<(), String> {
-        let storm = Rc::new(self.clone()).storm(seed, None);
+        let storm = Rc::new(self.clone()).storm(seed, KeptCapsules::default());
         let Run { report, .. } = storm.run_watched(storm.plan.clone(), failure::about(seed));
         if failure::is_failure(&report.verdict) { Err(report.verdict.to_string()) } else { Ok(()) }
     }
 
-    fn storm(self: &Rc<Self>, seed: u64, folder: Option<PathBuf>) -> MachineStorm<T> {
+    fn storm(self: &Rc<Self>, seed: u64, capsules: KeptCapsules) -> MachineStorm<T> {
         let mut plan = Plan::storm(seed);
         self.edits.iter().for_each(|edit| edit(&mut plan));
-        MachineStorm { storms: Rc::clone(self), plan, folder }
+        MachineStorm { storms: Rc::clone(self), plan, capsules }
     }
 }
 
@@ -266,28 +280,50 @@ fn folder_beside(file: &str) -> Option<PathBuf> {
     source.parent().map(|folder| folder.join("capsules"))
 }
 
-/// Returns the paths of this test's capsules.
-fn kept_capsules(folder: &Path) -> Vec<String> {
-    let prefix = format!("{}-", failure::file_prefix());
-    let is_seed = |name: &str| {
-        let seed = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".json"));
-        seed.is_some_and(|seed| seed.parse::<u64>().is_ok())
+/// Returns the beginning of the file names of a test's capsules. Tests in different files have different names.
+/// A documentation test may run in the main thread, which has no name of a test, so its line names it.
+fn file_prefix(test: &Location<'_>) -> String {
+    let source = Path::new(test.file()).file_stem().unwrap_or_default().display();
+    let name = match failure::name() {
+        main if main == "main" => format!("line_{}", test.line()),
+        name => name,
     };
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-    let mut paths: Vec<_> = paths
-        .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(is_seed))
-        .map(|path| path.display().to_string())
-        .collect();
-    paths.sort();
-    paths
+    failure::file_name_of(&format!("{source}-{name}"))
+}
+
+/// The capsules of a test.
+#[derive(Clone, Debug, Default)]
+struct KeptCapsules {
+    /// The folder in which the user keeps the capsules, if there is one.
+    folder: Option<PathBuf>,
+    /// The beginning of the file names.
+    prefix: String,
+}
+
+impl KeptCapsules {
+    /// Returns the paths of the capsules, in alphabetical order.
+    fn paths(&self) -> Vec<String> {
+        let is_seed = |name: &str| {
+            let rest = name.strip_prefix(&self.prefix).and_then(|rest| rest.strip_prefix('-'));
+            let seed = rest.and_then(|rest| rest.strip_suffix(".json"));
+            seed.is_some_and(|seed| seed.parse::<u64>().is_ok())
+        };
+        let Some(Ok(entries)) = self.folder.as_ref().map(std::fs::read_dir) else { return Vec::new() };
+        let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+        let mut paths: Vec<_> = paths
+            .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(is_seed))
+            .map(|path| path.display().to_string())
+            .collect();
+        paths.sort();
+        paths
+    }
 }
 
 /// The storm of one seed.
 struct MachineStorm<T: StateMachine> {
     storms: Rc<Storms<T>>,
     plan: Plan,
-    folder: Option<PathBuf>,
+    capsules: KeptCapsules,
 }
 
 impl<T: StateMachine> RunnableStorm for MachineStorm<T> {
@@ -296,11 +332,27 @@ impl<T: StateMachine> RunnableStorm for MachineStorm<T> {
     }
 
     fn run_watched(&self, plan: Plan, about: String) -> Run<()> {
-        self.run_with(plan, (), about, erased::run)
+        self.run_with(plan, (), about, None, erased::run)
     }
 
     fn run_traced(&self, plan: Plan, trace: Traced, about: String) -> Run<Option<Traced>> {
-        self.run_with(plan, Some(trace), about, erased::run_traced)
+        self.run_with(plan, Some(trace), about, None, erased::run_traced)
+    }
+
+    fn drawn_operations(&self, plan: Plan) -> Vec<DrawnOperation> {
+        let (drawn, about) = (DrawnOperations::default(), failure::about_plan(&plan));
+        self.run_with(plan, (), about, Some(Rc::clone(&drawn)), erased::run);
+        drawn.take()
+    }
+
+    fn commands_in(report: &Report) -> (u64, &'static str) {
+        // The judge compares each acknowledged command with the log.
+        let acknowledged = report.witnessed.get("acked_is_applied").copied();
+        (acknowledged.unwrap_or_default(), "commands acknowledged")
+    }
+
+    fn shrink_time_max(&self) -> Duration {
+        self.storms.bounds.shrink_time_max
     }
 
     fn commands(&self) -> CommandText {
@@ -308,8 +360,11 @@ impl<T: StateMachine> RunnableStorm for MachineStorm<T> {
     }
 
     fn capsules(&self) -> CapsuleFolder {
-        let committed = self.folder.clone().map(CapsuleFolder::Committed);
-        committed.unwrap_or_else(|| CapsuleFolder::Target(failure::target().join("wavetank")))
+        let KeptCapsules { folder, prefix } = self.capsules.clone();
+        match folder {
+            Some(folder) => CapsuleFolder::Committed { folder, prefix },
+            None => CapsuleFolder::Target(failure::target().join("wavetank")),
+        }
     }
 }
 
@@ -319,6 +374,7 @@ impl<T: StateMachine> MachineStorm<T> {
         plan: Plan,
         trace: O,
         about: String,
+        drawn: Option<DrawnOperations>,
         run: fn(ErasedRunner<O>) -> Run<O>,
     ) -> Run<O> {
         let Storms { make, bounds, strategies, delivery, .. } = &*self.storms;
@@ -329,7 +385,7 @@ impl<T: StateMachine> MachineStorm<T> {
         let name = failure::name();
         let made = catch_panic(|| {
             let judge = Rc::new(RefCell::new(Judge::new(self.judge_settings(&plan))));
-            (judge, clients::<T>(&plan, strategies.clone(), *delivery))
+            (judge, clients::<T>(&plan, strategies.clone(), *delivery, drawn))
         });
         let (judge, clients) = match made {
             Ok(made) => made,
@@ -357,5 +413,23 @@ impl<T: StateMachine> MachineStorm<T> {
             leases_hold: Promises::from(plan).leases_hold,
             digest_every: 1 + plan.seed % 16,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    #[test]
+    fn capsules_of_different_tests_have_different_names() {
+        let prefix = |name: &str, place: &'static Location<'static>| {
+            let test = thread::Builder::new().name(name.to_owned());
+            test.spawn(|| file_prefix(place)).expect("a thread starts").join().expect("nothing panics")
+        };
+        let (one, other) = (Location::caller(), Location::caller());
+        assert_eq!(prefix("bank::survives", one), "storms-bank__survives");
+        assert_eq!(prefix("bank::survives", one), prefix("bank::survives", other));
+        assert_eq!(prefix("main", one), format!("storms-line_{}", one.line()));
     }
 }

@@ -76,6 +76,8 @@ pub enum Domain {
     LateRead = 25,
     /// The stalls of a state machine (one stream for each server).
     MachineStall = 26,
+    /// The subjects of the servers (one stream for the cluster, and one for each server).
+    Subject = 27,
     /// The data that survives a power cut on a simulated device with a cache (one stream for each server).
     Device = 40,
     /// The failures of a simulated device, and the times of the failures (one stream for each server).

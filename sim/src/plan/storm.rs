@@ -249,6 +249,8 @@ fn clients(stream: &mut Stream, timeout: Span) -> ClientPlan {
         loss: stream.chance(1, 3).then_some(Ratio::new(1, 50)),
         gather: stream.one_of(&[None, None, Some(Span::us(500)), Some(Span::ms(10))]),
         extended: None,
+        replaced: Vec::new(),
+        command: None,
     }
 }
 

@@ -1,13 +1,14 @@
 //! Two subjects with one protocol in one cluster.
 
 use super::{ActionOf, EventOf, Exclusion, Start, Subject, View};
+use crate::plan::rng::{Domain, Stream};
 use std::hash::Hasher;
 use std::sync::Arc;
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{Configuration, Deadline, Index, Server, Time};
+use wavetank_raft::{Configuration, Deadline, Dialect, Index, Server, Time};
 
-/// A cluster of two subjects that share a protocol. The servers n1, n3, n5, … are of the first subject, and
-/// n2, n4, n6, … of the second.
+/// A cluster of two subjects that share a protocol. The seed draws the subject of each server: about a quarter,
+/// a half or three quarters of the servers are of the second subject.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Either<A, B> {
     /// A server of the first subject.
@@ -34,10 +35,12 @@ impl<A: Subject, B: Subject<Protocol = A::Protocol>> Subject for Either<A, B> {
     }
 
     fn start(start: Start<'_>) -> Result<Self, StoreError> {
-        if start.idx.0.is_multiple_of(2) {
-            A::start(start).map(Self::First)
-        } else {
+        let stream = |part| Stream::new(start.seed, Domain::Subject, part, 0);
+        let quarters = stream(0).one_of(&[1, 2, 3]);
+        if stream(1 + u64::from(start.idx.0)).chance(quarters, 4) {
             B::start(start).map(Self::Second)
+        } else {
+            A::start(start).map(Self::First)
         }
     }
 
@@ -54,6 +57,10 @@ impl<A: Subject, B: Subject<Protocol = A::Protocol>> Subject for Either<A, B> {
         }
     }
 
+    fn takes_now(&self, event: &EventOf<Self>) -> bool {
+        with_either!(self, subject => subject.takes_now(event))
+    }
+
     fn deadline(&self) -> Deadline {
         with_either!(self, subject => subject.deadline())
     }
@@ -64,6 +71,10 @@ impl<A: Subject, B: Subject<Protocol = A::Protocol>> Subject for Either<A, B> {
 
     fn configuration(&self) -> Option<Option<(Index, &Arc<Configuration>)>> {
         with_either!(self, subject => subject.configuration())
+    }
+
+    fn dialect(&self) -> Dialect {
+        with_either!(self, subject => subject.dialect())
     }
 
     fn server(&self) -> Option<&Server> {

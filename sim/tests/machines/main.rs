@@ -5,6 +5,7 @@
 
 mod report;
 mod right;
+mod stories;
 mod wrong;
 
 use wavetank_machine::StateMachine;

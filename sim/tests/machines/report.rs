@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use wavetank_machine::StateMachine;
 use wavetank_raft::Span;
 use wavetank_sim::harness::storms::Storms;
@@ -70,6 +72,54 @@ fn a_failure_is_kept_and_replayed_first() {
     let capsules = std::fs::read_dir(&folder).expect("the folder was made").count();
     let right = catch_unwind(AssertUnwindSafe(|| adding::<Adds<false>>().capsules(&folder).run(4)));
     assert_eq!((capsules, right.is_ok()), (1, true));
+}
+
+/// The number of commands that all state machines of this process have applied.
+static APPLIED: AtomicU64 = AtomicU64::new(0);
+
+/// Loses a command now and then, by a static counter.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Counts(u64);
+
+impl StateMachine for Counts {
+    type Command = (u8, u64);
+    type Query = u8;
+    type Reply = u64;
+
+    fn apply(&mut self, (_, amount): (u8, u64)) -> u64 {
+        if APPLIED.fetch_add(1, Ordering::Relaxed) % 97 != 5 {
+            self.0 += amount;
+        }
+        self.0
+    }
+
+    fn query(&self, _: u8) -> u64 {
+        self.0
+    }
+}
+
+#[test]
+fn a_run_that_does_not_repeat_is_told_before_the_shrink() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("counts");
+    let _ = std::fs::remove_dir_all(&folder);
+    let storms = adding::<Counts>().capsules(&folder);
+    let panic = catch_unwind(AssertUnwindSafe(|| storms.run(8))).expect_err("a run fails");
+    let told = *panic.downcast::<String>().expect("the message is text");
+    assert!(told.starts_with("The state machine is not deterministic"), "{told}");
+    assert!(told.contains("the same run gave\n") && told.contains("\nand then\n"), "{told}");
+    assert!(told.contains("\nreplay  WAVETANK_SEED="), "{told}");
+    assert!(!folder.exists(), "{told}");
+}
+
+#[test]
+fn a_shrink_ends_at_its_limit() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("limit");
+    let _ = std::fs::remove_dir_all(&folder);
+    let storms = storms::<true>(&folder).shrink_time_max(Duration::ZERO);
+    let panic = catch_unwind(AssertUnwindSafe(|| storms.run(200))).expect_err("a run fails");
+    let told = *panic.downcast::<String>().expect("the message is text");
+    assert!(told.contains(" runs; stopped after 0 s, WAVETANK_SHRINK_TIME=SECONDS "), "{told}");
+    assert!(told.contains("replay  WAVETANK_CAPSULE="), "{told}");
 }
 
 #[derive(Clone, Default, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! Subjects of several kinds in the tank: beside our server, with a protocol of their own, and faulty.
 
 mod bad_subjects;
+mod mixed;
 mod toy;
 mod without_hints;
 

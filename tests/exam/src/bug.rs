@@ -30,6 +30,8 @@ pub struct Bug {
 pub enum Within {
     /// Within this many storms.
     Storms(u64),
+    /// Within this many storms of mixed clusters.
+    MixedStorms(u64),
     /// In this story.
     Story(String),
 }
@@ -93,16 +95,21 @@ impl Within {
         if let Some(story) = said.strip_prefix("story ") {
             return Ok(Self::Story(story.trim().to_owned()));
         }
-        let many = said.strip_suffix(" storms").and_then(|many| many.parse().ok()).filter(|&many| 0 < many);
-        many.map(Self::Storms)
-            .ok_or_else(|| format!("`Within:` must be `N storms` or `story NAME`, not `{said}`"))
+        let (many, within): (_, fn(u64) -> Self) = match said.strip_suffix(" mixed storms") {
+            Some(many) => (Some(many), Self::MixedStorms),
+            None => (said.strip_suffix(" storms"), Self::Storms),
+        };
+        let many = many.and_then(|many| many.parse().ok()).filter(|&many| 0 < many);
+        many.map(within).ok_or_else(|| {
+            format!("`Within:` must be `N storms`, `N mixed storms` or `story NAME`, not `{said}`")
+        })
     }
 
     /// Whether the bug is found within seconds.
     #[must_use]
     pub const fn is_soon(&self) -> bool {
         match self {
-            Self::Storms(many) => *many <= 50,
+            Self::Storms(many) | Self::MixedStorms(many) => *many <= 50,
             Self::Story(_) => true,
         }
     }
@@ -112,6 +119,7 @@ impl Within {
     pub fn scenario(&self) -> &str {
         match self {
             Self::Storms(_) => "storm",
+            Self::MixedStorms(_) => "storm_mixed",
             Self::Story(name) => name,
         }
     }
@@ -141,7 +149,9 @@ mod tests {
         let without = parse(&format!("{HEAD}\ndiff --git a/x b/x\n"));
         assert_eq!(without, Err("its head has no `Within:`".to_owned()));
         let vague = parse(&format!("{HEAD}Within: soon\n\ndiff --git a/x b/x\n")).unwrap_err();
-        assert!(vague.contains("`N storms` or `story NAME`"), "{vague}");
+        assert!(vague.contains("`N mixed storms` or `story NAME`"), "{vague}");
+        let mixed = parse(&format!("{HEAD}Within: 30 mixed storms\n\ndiff --git a/x b/x\n")).unwrap();
+        assert_eq!((mixed.within.scenario(), mixed.within), ("storm_mixed", Within::MixedStorms(30)));
         assert_eq!(parse(HEAD), Err("it contains no diff".to_owned()));
     }
 }

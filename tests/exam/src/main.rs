@@ -111,7 +111,7 @@ fn examine(
     };
     let build_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let seeds = match &bug.within {
-        Within::Storms(_) => arguments.seeds,
+        Within::Storms(_) | Within::MixedStorms(_) => arguments.seeds,
         Within::Story(_) => arguments.seeds.min(SEEDS_OF_A_STORY),
     };
     let scenario = bug.within.scenario().to_owned();

@@ -75,7 +75,7 @@ fn fingerprint(bug: &Bug) -> Option<u64> {
     // The rest of the head can be reworded without a change of the bug.
     let (_, patch) = text.split_once("\ndiff --git ")?;
     Some(match &bug.within {
-        Within::Storms(_) => crate::hash([patch.as_bytes()]),
+        Within::Storms(_) | Within::MixedStorms(_) => crate::hash([patch.as_bytes()]),
         Within::Story(name) => crate::hash([patch.as_bytes(), name.as_bytes()]),
     })
 }

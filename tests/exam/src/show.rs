@@ -108,7 +108,7 @@ fn levels(outcome: &Outcome) -> String {
 fn remark(bug: &Bug, outcome: &Outcome) -> String {
     match &bug.within {
         _ if !outcome.passed => "not passed".to_owned(),
-        Within::Storms(_) => String::new(),
+        Within::Storms(_) | Within::MixedStorms(_) => String::new(),
         Within::Story(_) => match &bug.storms {
             Some(seeds) => format!("in a story; storms: {seeds}"),
             None => "in a story".to_owned(),

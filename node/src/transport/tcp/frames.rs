@@ -13,6 +13,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 /// The maximum size of a message that needs no permit for large messages, in bytes.
 const SMALL: usize = 1 << 20;
+/// The maximum size of a message that needs no permit for huge messages, in bytes.
+const LARGE: usize = 64 << 20;
 const STEP: usize = 16 << 10;
 
 /// Reads messages from `io`.
@@ -24,8 +26,36 @@ pub(super) struct Frames<R> {
     at: usize,
     limit: u64,
     timeout: Duration,
-    large: Arc<Semaphore>,
+    large: Permits,
+    huge: Permits,
+}
+
+/// The permits that messages above a size share, and the permit of the current message.
+#[derive(Debug)]
+struct Permits {
+    above: usize,
+    shared: Arc<Semaphore>,
     permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Permits {
+    const fn new(above: usize, shared: Arc<Semaphore>) -> Self {
+        Self { above, shared, permit: None }
+    }
+
+    /// Waits for a permit if a message of this size needs one.
+    async fn acquire(&mut self, size: usize, deadline: Instant) -> Result<(), FrameError> {
+        if self.above < size && self.permit.is_none() {
+            let acquiring = self.shared.clone().acquire_owned();
+            self.permit = timeout_at(deadline, acquiring).await.map_err(|_| FrameError::Slow)?.ok();
+        }
+        Ok(())
+    }
+
+    /// Returns the permit if a message of this size needs none.
+    fn release(&mut self, size: usize) {
+        self.permit.take_if(|_| size <= self.above);
+    }
 }
 
 /// The reason why there is no next message.
@@ -69,8 +99,8 @@ impl<R: AsyncRead + Unpin> Frames<R> {
             at: 0,
             limit: shared.limits.message_bytes,
             timeout: shared.timeout,
-            large: shared.large.clone(),
-            permit: None,
+            large: Permits::new(SMALL, shared.large.clone()),
+            huge: Permits::new(LARGE, shared.huge.clone()),
         }
     }
 
@@ -130,12 +160,10 @@ impl<R: AsyncRead + Unpin> Frames<R> {
     }
 
     async fn fill(&mut self, until: Option<Instant>) -> Result<usize, FrameError> {
-        if SMALL < self.buffer.len() - self.at && self.permit.is_none() {
-            let acquiring = self.large.clone().acquire_owned();
-            let deadline = until.unwrap_or_else(|| Instant::now() + self.timeout);
-            let permit = timeout_at(deadline, acquiring).await.map_err(|_| FrameError::Slow)?;
-            self.permit = permit.ok();
-        }
+        let size = self.buffer.len() - self.at;
+        let deadline = until.unwrap_or_else(|| Instant::now() + self.timeout);
+        self.large.acquire(size, deadline).await?;
+        self.huge.acquire(size, deadline).await?;
         self.buffer.reserve(STEP);
         let reading = self.io.read_buf(&mut self.buffer);
         match until {
@@ -144,13 +172,14 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         }
     }
 
-    /// Removes the bytes of earlier messages from the buffer. Releases the permit for large messages if the
-    /// buffer is small again.
+    /// Removes the bytes of earlier messages from the buffer. Releases the permits that the rest of the buffer
+    /// does not need.
     fn settle(&mut self) {
         self.buffer.drain(..self.at);
         self.at = 0;
+        self.large.release(self.buffer.len());
+        self.huge.release(self.buffer.len());
         if self.buffer.len() <= SMALL {
-            self.permit = None;
             self.buffer.shrink_to(SMALL);
         }
     }

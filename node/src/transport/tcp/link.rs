@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use wavetank_raft::{
-    Dialect, Entry, NodeId, Payload, Request, RequestPreVoteResponse, Response, RpcId, ServerAddress,
+    Dialect, Entry, Index, LogId, NodeId, Request, RequestPreVoteResponse, Response, RpcId, ServerAddress,
     ServerId, Term,
 };
 
@@ -31,7 +31,8 @@ const GATHERED: usize = 256 << 10;
 #[derive(Debug)]
 pub(super) struct Link {
     peer: Arc<Peer>,
-    /// The queue of calls that must not wait behind entries: heartbeats and votes.
+    /// The queue of calls that must not wait behind entries: heartbeats and votes. For a HashiCorp server, only
+    /// the heartbeats that this server answers while its state machine works.
     urgent: mpsc::Sender<Queued>,
     /// The queue of calls with entries.
     entries: mpsc::Sender<Queued>,
@@ -40,21 +41,21 @@ pub(super) struct Link {
     snapshots: mpsc::Sender<Outgoing>,
 }
 
-/// True if only Wavetank servers understand the call. A HashiCorp server would use half of a joint
-/// configuration as the whole configuration, or stop at an entry of an unknown type. Such a call is dropped
-/// until the peer has answered in Wavetank's dialect. The leader sends the call again, like any lost call.
+/// True if only Wavetank servers understand the call. Such a call is dropped until the peer has answered in
+/// Wavetank's dialect. The leader sends the call again, like any lost call, or sends a snapshot to a HashiCorp
+/// server.
 fn needs_ours(request: &Request) -> bool {
-    let is_beyond = |entry: &Entry| match &entry.payload {
-        Payload::Restore(_) => true,
-        Payload::Configuration(configuration) => configuration.is_joint(),
-        Payload::Noop | Payload::Command(_) | Payload::Extended(_) | Payload::Barrier => false,
-    };
+    matches!(request, Request::AppendEntries(append)
+        if append.entries.iter().any(|entry| entry.payload.is_beyond_hashicorp()))
+}
+
+/// True if a HashiCorp server answers the call while its state machine works: votes, and heartbeats without a
+/// position and without a commit index.
+fn is_urgent(request: &Request) -> bool {
     match request {
-        Request::AppendEntries(append) => append.entries.iter().any(is_beyond),
-        Request::RequestVote(_)
-        | Request::RequestPreVote(_)
-        | Request::InstallSnapshot(_)
-        | Request::TimeoutNow(_) => false,
+        Request::AppendEntries(append) => append.prev == LogId::ZERO && append.leader_commit == Index::ZERO,
+        Request::RequestVote(_) | Request::RequestPreVote(_) | Request::TimeoutNow(_) => true,
+        Request::InstallSnapshot(_) => false,
     }
 }
 
@@ -115,10 +116,12 @@ impl Link {
             | Request::RequestVote(_)
             | Request::RequestPreVote(_)
             | Request::TimeoutNow(_) => {
-                if self.urgent.is_closed() {
-                    self.urgent = spawn_connection(&self.peer);
+                let is_urgent = !self.peer.is_hashicorp() || is_urgent(&call.request);
+                let queue = if is_urgent { &mut self.urgent } else { &mut self.entries };
+                if queue.is_closed() {
+                    *queue = spawn_connection(&self.peer);
                 }
-                self.urgent.try_send(Queued { call, on_its_way: None }).is_ok()
+                queue.try_send(Queued { call, on_its_way: None }).is_ok()
             }
         };
         if !is_sent {
@@ -143,7 +146,7 @@ fn spawn_snapshots(peer: &Arc<Peer>) -> mpsc::Sender<Outgoing> {
 /// starts again.
 async fn run_connection(mut queue: mpsc::Receiver<Queued>, peer: Arc<Peer>) {
     let Peer { id, address, shared, .. } = &*peer;
-    let mut backoff = Backoff::default();
+    let mut backoff = Backoff::new(peer.shared.local().heartbeat_timeout);
     while let Ok(Some(first)) = tokio::time::timeout(IDLE, queue.recv()).await {
         let end = match shared.connect(id, address).await {
             Ok(stream) => {

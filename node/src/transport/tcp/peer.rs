@@ -88,6 +88,11 @@ impl Peer {
         self.speaks.load(Ordering::Relaxed) == OURS
     }
 
+    /// True if the peer has answered as a server of HashiCorp Raft.
+    pub(super) fn is_hashicorp(&self) -> bool {
+        self.speaks.load(Ordering::Relaxed) == HASHICORPS
+    }
+
     /// Returns the header of calls to the peer.
     pub(super) fn header(&self, dialect: Dialect) -> Header {
         Header { to: Some(self.id.clone()), ..self.shared.local().header(dialect) }
@@ -147,24 +152,26 @@ impl Peer {
 /// attempt succeeds. Only the first failure in a row is logged.
 pub(super) struct Backoff {
     next: Duration,
+    longest: Duration,
     pub(super) is_known: bool,
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self { next: Self::SHORTEST, is_known: false }
-    }
 }
 
 impl Backoff {
     const SHORTEST: Duration = Duration::from_millis(10);
     const LONGEST: Duration = Duration::from_secs(1);
 
+    /// Makes the pauses of a server with this heartbeat timeout. No pause is longer than half of the timeout, so
+    /// that a peer that returns hears from its leader before it campaigns (HashiCorp Raft does the same).
+    pub(super) fn new(heartbeat_timeout: Duration) -> Self {
+        let longest = (heartbeat_timeout / 2).clamp(Self::SHORTEST, Self::LONGEST);
+        Self { next: Self::SHORTEST, longest, is_known: false }
+    }
+
     pub(super) fn connected(&mut self, address: &ServerAddress) {
         if self.is_known {
             tracing::info!(%address, "connected");
         }
-        *self = Self::default();
+        (self.next, self.is_known) = (Self::SHORTEST, false);
     }
 
     pub(super) fn lost(&mut self, address: &ServerAddress, error: &io::Error) {
@@ -178,6 +185,6 @@ impl Backoff {
 
     pub(super) async fn wait(&mut self) {
         tokio::time::sleep(self.next).await;
-        self.next = (self.next * 2).min(Self::LONGEST);
+        self.next = (self.next * 2).min(self.longest);
     }
 }

@@ -68,7 +68,7 @@ enum PieceOutcome {
 pub(super) async fn run_connection(mut queue: mpsc::Receiver<Outgoing>, peer: Arc<Peer>) {
     let mut call: Option<Call> = None;
     let mut queue = Pieces { queue: &mut queue, newest: None };
-    let mut backoff = Backoff::default();
+    let mut backoff = Backoff::new(peer.shared.local().heartbeat_timeout);
     loop {
         let longest = if call.is_some() { stall(peer.shared.timeout) } else { IDLE };
         let next = match timeout(longest, queue.next()).await {

@@ -23,6 +23,11 @@ struct Server {
     name: &'static str,
 }
 
+fn local(name: &str, address: ServerAddress) -> Local {
+    let (id, cluster) = (name.into(), LocalCluster::default());
+    Local { id, address, protocol_version: 3, heartbeat_timeout: Duration::from_secs(1), cluster }
+}
+
 impl Server {
     async fn start(name: &'static str) -> Self {
         Self::with(name, "127.0.0.1:0", Limits::default()).await
@@ -36,10 +41,7 @@ impl Server {
     fn on(transport: TcpTransport, name: &'static str) -> Self {
         let (inbox, arrivals) = mpsc::channel(64);
         let address = transport.local_addr();
-        transport.start(
-            Local { id: name.into(), address, protocol_version: 3, cluster: LocalCluster::default() },
-            inbox,
-        );
+        transport.start(local(name, address), inbox);
         Self { transport, arrivals, name }
     }
 
@@ -304,13 +306,8 @@ async fn a_go_server_sees_hashicorps_bytes_and_no_others() {
     assert_eq!((found, request), (header(3), append(2..3)));
     replier.reply(appended(4));
     let mut expected = Vec::new();
-    let local = Local {
-        id: "n1".into(),
-        address: one.transport.local_addr(),
-        protocol_version: 3,
-        cluster: LocalCluster::default(),
-    };
-    wire::encode_response(&local.header(Dialect::HashiCorp), &appended(4), &mut expected);
+    let sender = local("n1", one.transport.local_addr());
+    wire::encode_response(&sender.header(Dialect::HashiCorp), &appended(4), &mut expected);
     let mut found = vec![0; expected.len()];
     stream.read_exact(&mut found).await.unwrap();
     assert_eq!(found, expected);

@@ -72,7 +72,25 @@ impl Leader {
         if state.commit < latest || configuration.is_joint() {
             return Err(Refusal::ChangeInProgress);
         }
-        configuration.next(change).map_err(Refusal::Configuration)
+        let next = configuration.next(change).map_err(Refusal::Configuration)?;
+        match self.entry_that_may_block(state, &next) {
+            Some(past) => Err(Refusal::NeedsSnapshot { past }),
+            None => Ok(next),
+        }
+    }
+
+    /// Returns the index up to which a snapshot is needed before the voters of `next` can commit entries. A
+    /// server of HashiCorp Raft gets a snapshot in place of an entry that it does not understand, and a leader
+    /// can take this snapshot only after it has committed the entry. So the voters that understand the entry,
+    /// or are behind it already, must be a quorum.
+    fn entry_that_may_block(&self, state: &NodeState, next: &Configuration) -> Option<Index> {
+        let past = state.log.last_beyond_hashicorp();
+        if past <= state.snapshot.index {
+            return None;
+        }
+        let is_past = |node| self.peer(node).is_some_and(|peer| past <= peer.progress.matched);
+        let takes = |node| node == state.id || state.is_wavetank(node) || is_past(node);
+        (!next.voters().is_quorum(takes)).then_some(past)
     }
 
     fn append_configuration(

@@ -90,6 +90,11 @@ impl InflightCall {
     pub(crate) fn has_entries(&self) -> bool {
         self.prev < self.upto
     }
+
+    /// True for a heartbeat that has no position in the log.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.upto == Index::ZERO
+    }
 }
 
 impl Progress {
@@ -151,8 +156,11 @@ impl Progress {
         if self.inflight.is_empty() {
             return Some(call);
         }
-        // A response to an older heartbeat proves less than this response, so older heartbeats are forgotten.
-        self.inflight.retain(|other| other.has_entries() || rpc < other.rpc);
+        // A response to an older heartbeat proves less than this response, so older heartbeats are forgotten. A
+        // response to a heartbeat without a position proves less, because it says nothing about the log.
+        let keeps_probes = call.is_bare();
+        let proves_less = |other: &InflightCall| !other.has_entries() && other.rpc < rpc;
+        self.inflight.retain(|other| !proves_less(other) || (keeps_probes && !other.is_bare()));
         Some(call)
     }
 

@@ -68,10 +68,13 @@ impl Leader {
     }
 
     /// True if the leader's lease is valid at `now`. A quorum has then promised to grant no vote before the
-    /// end of the lease. The lease is shortened by the maximum drift of the clocks (thesis §6.4.1).
+    /// end of the lease. The lease is shortened by the maximum drift of the clocks (thesis §6.4.1). A server of
+    /// HashiCorp Raft promises nothing: it votes immediately after a restart. A peer counts as such a server
+    /// until it has said that it is a server of this library.
     fn has_lease(&self, state: &NodeState, now: Time) -> bool {
         let promised = |node| match self.peer(node) {
             None => now,
+            Some(_) if !state.is_wavetank(node) => Time(0),
             // A follower that never answered has promised nothing yet.
             Some(peer) if peer.progress.answered == RpcId(0) => Time(0),
             Some(peer) => peer.progress.last_contact,

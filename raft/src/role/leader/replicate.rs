@@ -1,7 +1,7 @@
 //! Replication: probes, pipelined entries, heartbeats and their responses (thesis §3.5, §10.2.1).
 
 use super::{Leader, Peer};
-use crate::entry::Entries;
+use crate::entry::{Entries, Entry};
 use crate::message::{AppendEntries, AppendEntriesResponse, Request};
 use crate::node::io::{Effect, Effects, Ignored, StoreJob};
 use crate::node::state::NodeState;
@@ -49,6 +49,7 @@ impl Leader {
         self.reads.round_sent(state);
         for peer in &mut self.peers {
             peer.report_silence(state, now, fx);
+            peer.send_bare_heartbeat(state, now, fx);
             peer.send_heartbeat(state, now, fx);
         }
         self.drop_removed_peers(state);
@@ -124,7 +125,11 @@ impl Leader {
         // Other entries were compacted or overwritten, or the follower has moved on.
         let is_next = first.id.index == next && state.log.base().index < next;
         if is_next && peer.takes_entries() && is_of(state, entries) {
-            peer.send(state, entries.clone(), now, fx);
+            if peer.skips_first(state, entries, fx) {
+                // The next heartbeat fetches again. An immediate fetch would find the same entry.
+                return;
+            }
+            peer.send(state, peer.understood(state, entries.clone()), now, fx);
         }
         peer.replicate(state, &mut SliceCache::default(), now, fx);
     }
@@ -152,7 +157,8 @@ impl Peer {
                 return self.probe_empty(state, now, fx);
             }
             match slices.from(state, next) {
-                Some(entries) => self.send(state, entries, now, fx),
+                Some(entries) if self.skips_first(state, &entries, fx) => return,
+                Some(entries) => self.send(state, self.understood(state, entries), now, fx),
                 None => return self.fetch(state, next, fx),
             }
         }
@@ -177,6 +183,28 @@ impl Peer {
             }
             Flow::Snapshot(_) => false,
         }
+    }
+
+    /// Returns the entries before the first entry that the follower does not understand.
+    fn understood(&self, state: &NodeState, entries: Entries) -> Entries {
+        let beyond = |entry: &Entry| entry.payload.is_beyond_hashicorp();
+        let end = entries.iter().position(beyond).filter(|_| state.is_hashicorp(self.id));
+        end.map_or_else(|| entries.clone(), |end| entries[..end].into())
+    }
+
+    /// True if the follower does not understand the first of these entries. The leader then sends a snapshot
+    /// that includes the entry, or asks for such a snapshot.
+    fn skips_first(&mut self, state: &mut NodeState, entries: &Entries, fx: &mut Effects) -> bool {
+        let beyond = entries.first().filter(|entry| entry.payload.is_beyond_hashicorp());
+        let Some(past) = beyond.map(|entry| entry.id).filter(|_| state.is_hashicorp(self.id)) else {
+            return false;
+        };
+        if state.snapshot.index < past.index {
+            fx.push(Effect::NeedsSnapshot { peer: self.id, past });
+        } else {
+            self.begin_snapshot(state, fx);
+        }
+        true
     }
 
     /// Sends a probe without entries. `prev` is the position of the last entry of the log.
@@ -219,6 +247,15 @@ impl Peer {
         let request =
             Request::AppendEntries(AppendEntries { term: state.term, prev, entries, leader_commit });
         fx.push(Effect::Send { to: self.id, rpc, request });
+    }
+
+    /// Sends a heartbeat without a position and without a commit index to a server of HashiCorp Raft. Such a
+    /// server answers only these heartbeats while its state machine works, so all other heartbeats would come
+    /// too late. The response proves contact, and says nothing about the follower's log.
+    fn send_bare_heartbeat(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
+        if state.is_hashicorp(self.id) {
+            self.call(state, LogId::ZERO, Entries::default(), now, fx);
+        }
     }
 
     /// Sends a heartbeat. While the responses to entries arrive within a heartbeat interval, `prev` is the

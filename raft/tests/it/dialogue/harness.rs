@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use wavetank_raft::{
     AppendEntries, AppendEntriesResponse, Boot, CacheLimits, ClientRequest, Config, Configuration,
-    DeadlineReason, Effect, Effects, Entries, Entropy, Entry, HardState, Index, Input,
+    DeadlineReason, Dialect, Effect, Effects, Entries, Entropy, Entry, HardState, Index, Input,
     InstallSnapshotResponse, LogId, LogImage, LogOp, Member, Node, NodeId, Payload, Request, RequestPreVote,
     RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, RoleName, RpcId, Settings,
     SnapshotMeta, Span, StoreJob, Term, Time, TimeoutNowResponse, Write,
@@ -21,6 +21,9 @@ pub(crate) struct Start<'a> {
     /// The last entry of its snapshot. The log begins after it.
     pub(crate) snapshot: Option<(u64, u64)>,
 }
+
+/// The servers whose protocol a harness knows from the start.
+pub(crate) const PEERS: [&str; 5] = ["n1", "n2", "n3", "n4", "n5"];
 
 /// Voters with these names.
 pub(crate) fn voters(names: &[&str]) -> Vec<Member> {
@@ -43,7 +46,10 @@ impl Start<'_> {
     /// The same, with this number of earlier starts.
     pub(crate) fn boot_as(self, incarnation: u32) -> Harness {
         let (settings, boot) = self.recovered();
-        let node = Node::boot(settings, Boot { incarnation, ..boot }, Time(0));
+        let mut node = Node::boot(settings, Boot { incarnation, ..boot }, Time(0));
+        for peer in PEERS {
+            node.set_dialect(NodeId::of(peer), Dialect::Wavetank);
+        }
         Harness { node, now: Time(0), calls: Vec::new(), ticket: RpcId(0) }
     }
 
@@ -350,6 +356,7 @@ fn describe(effect: &Effect) -> String {
         Effect::Installed(meta) => format!("installed {}", meta.last),
         Effect::Staged { request, result: Ok(at) } => format!("{request} staged {at}"),
         Effect::Staged { request, result: Err(refusal) } => format!("{request} {refusal:?}"),
+        Effect::NeedsSnapshot { peer, past } => format!("{peer} needs a snapshot past {past}"),
         Effect::LostEntries { peer, acknowledged, last } => format!("{peer} lost {last}..{acknowledged}"),
         Effect::Contact { peer, alive: true, .. } => format!("{peer} is back"),
         Effect::Contact { peer, last, alive: false } => format!("{peer} silent since {last}"),

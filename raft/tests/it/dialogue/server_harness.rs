@@ -1,11 +1,11 @@
 //! One server whose peers, disk and state machine are scripted. A step returns the answers to
 //! clients and the jobs for executors as text; observations are kept apart.
 
-use super::harness::{ScriptedAnswer, Start, response, transfer_vote};
+use super::harness::{PEERS, ScriptedAnswer, Start, response, transfer_vote};
 use wavetank_raft::store::{StoreError, StoreErrorKind};
 use wavetank_raft::{
-    Action, Answer, Batch, Call, Data, DeadlineReason, Event, NodeId, Observed, Payload, Request, RequestId,
-    RoleName, RpcId, Server, Span, StoreJob, Time,
+    Action, Answer, Batch, Call, Data, DeadlineReason, Dialect, Event, NodeId, Observed, Payload, Request,
+    RequestId, RoleName, RpcId, Server, Span, StoreJob, Time,
 };
 
 pub(crate) struct ServerHarness {
@@ -26,7 +26,12 @@ impl Start<'_> {
         let (settings, boot) = self.recovered();
         let server = Server::boot(settings, boot, Time(0));
         let (observed, batches) = (Vec::new(), Vec::new());
-        ServerHarness { server, now: Time(0), calls: Vec::new(), ticket: RpcId(0), observed, batches }
+        let calls = Vec::new();
+        let mut harness = ServerHarness { server, now: Time(0), calls, ticket: RpcId(0), observed, batches };
+        for peer in PEERS {
+            harness.step(Event::PeerSpeaks { peer: NodeId::of(peer), dialect: Dialect::Wavetank });
+        }
+        harness
     }
 
     /// The same as a leader; all followers have all entries, and all entries are applied.
@@ -228,6 +233,7 @@ fn describe_observed(observed: &Observed) -> String {
             format!("{peer} silent for {}", Span::from_duration(*silent))
         }
         Observed::ResumedHeartbeat { peer } => format!("{peer} is back"),
+        Observed::NeedsSnapshot { peer, past } => format!("{peer} needs a snapshot past {past}"),
         Observed::LostEntries { peer, acknowledged, last } => format!("{peer} lost {last}..{acknowledged}"),
         Observed::Truncated { after } => format!("cut after {after}"),
         Observed::OtherCluster { peer, other, .. } => format!("{peer} is in {other}"),

@@ -160,6 +160,12 @@ fn a_change_is_refused_where_a_member_cannot_decode_it() {
         harness.step(speaks("n3", Dialect::Wavetank));
         assert!(!is_refused(&mut harness, Call::Restore(command(2))), "now it does");
     }
+    for call in [members(), Call::Restore(command(1))] {
+        let unknown = Start { members: voters(&["n1", "n2", "n9"]), ..Start::of(&[1, 1, 2]) };
+        assert!(is_refused(&mut unknown.serve_as_leader(), call), "n9 has not said what it understands");
+    }
+    let unknown = change(Change::Members(voters(&["n1", "n2", "n9"])));
+    assert!(is_refused(&mut leader(), unknown), "n9 may not understand the change");
     assert_eq!(leader().call(1, change(Change::LeaveJoint)), "r1 Refused(ChangeInProgress)");
     let text = leader()
         .call(1, Call::Change { change: Change::DemoteVoter("n3".into()), prev_index: Some(Index(3)) });

@@ -78,8 +78,12 @@ impl EveryCallEnds {
     ) -> Option<(Class, String)> {
         let at = observation.at;
         match &observation.kind {
-            ObservationKind::Stepping { idx, event, clock, .. } => {
+            ObservationKind::Stepping { idx, event, clock, server } => {
                 self.clock = *clock;
+                // The same holds for a server that takes no timer now.
+                if !server.takes_now(&Event::Timer) {
+                    self.restart_time(*idx, at);
+                }
                 self.asked(*idx, event, at);
             }
             ObservationKind::Stepped { idx, actions, .. } => return self.answered(*idx, actions, at),
@@ -90,10 +94,14 @@ impl EveryCallEnds {
                 self.open[idx.at()].clear();
             }
             // A paused server could not answer, so the time of the open calls begins again.
-            ObservationKind::Resumed(idx) => self.open[idx.at()].iter_mut().for_each(|open| open.since = at),
+            ObservationKind::Resumed(idx) => self.restart_time(*idx, at),
             _ => {}
         }
         None
+    }
+
+    fn restart_time(&mut self, idx: ServerIdx, at: Time) {
+        self.open[idx.at()].iter_mut().for_each(|open| open.since = at);
     }
 
     fn asked<Q, R>(&mut self, idx: ServerIdx, event: &Event<Q, R>, since: Time) {

@@ -7,8 +7,13 @@ use crate::plan::server_set::ServerSet;
 use crate::plan::{ClientPlan, Plan};
 use proptest::strategy::{BoxedStrategy, Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
-use wavetank_machine::StateMachine;
+use std::rc::Rc;
+use wavetank_machine::{StateMachine, decode, encode};
 use wavetank_raft::ReadPath;
 
 /// The strategies that draw the commands and the queries.
@@ -23,10 +28,60 @@ impl<T: StateMachine> Clone for Strategies<T> {
     }
 }
 
+/// A command or a query that a strategy drew, and that the strategy can simplify.
+pub(crate) trait OperationTree {
+    /// Makes the value simpler. Returns false if there is no simpler value.
+    fn simplify(&mut self) -> bool;
+
+    /// Takes back a part of the last simplification. Returns false if there is nothing to take back.
+    fn complicate(&mut self) -> bool;
+
+    /// Returns the encoded value.
+    fn bytes(&self) -> Vec<u8>;
+}
+
+struct EncodedTree<V: ValueTree>(V);
+
+impl<V: ValueTree<Value: Serialize>> OperationTree for EncodedTree<V> {
+    fn simplify(&mut self) -> bool {
+        self.0.simplify()
+    }
+
+    fn complicate(&mut self) -> bool {
+        self.0.complicate()
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        encode(&self.0.current()).to_vec()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum OperationKind {
+    Command,
+    Query,
+}
+
+/// An operation of a finished run.
+pub(crate) struct DrawnOperation {
+    pub(crate) client: u16,
+    /// The number of the operation among the operations of this client, from 1.
+    pub(crate) number: u32,
+    pub(crate) kind: OperationKind,
+    pub(crate) tree: Box<dyn OperationTree>,
+}
+
+/// The operations of a run, in the order of their beginnings.
+pub(crate) type DrawnOperations = Rc<RefCell<Vec<DrawnOperation>>>;
+
 /// Draws the operations of the clients of a plan.
 pub(crate) struct MachineScript<T: StateMachine> {
     strategies: Strategies<T>,
     clients: Vec<ClientDraws>,
+    /// The only command, encoded, if the clients draw no commands.
+    command: Option<Vec<u8>>,
+    replaced: BTreeMap<(u16, u32), Vec<u8>>,
+    drawn: Option<DrawnOperations>,
     writes: Ratio,
     reads: Vec<ReadPath>,
     /// The number of clients that look for the leader. The other clients only read.
@@ -36,16 +91,19 @@ pub(crate) struct MachineScript<T: StateMachine> {
 /// The draws of one client.
 struct ClientDraws {
     runner: TestRunner,
+    /// The number of operations that the client has begun.
+    begun: u32,
     /// The number of the client's last command.
     sequence: u64,
 }
 
 /// Creates the clients of a plan. One client that asks only one server is added for every two clients that
-/// look for the leader.
+/// look for the leader. If `drawn` is a list, the operations are added to it.
 pub(crate) fn clients<T: StateMachine>(
     plan: &Plan,
     strategies: Strategies<T>,
     delivery: Delivery,
+    drawn: Option<DrawnOperations>,
 ) -> Callers<MachineScript<T>> {
     let ClientPlan { count, think, patience, .. } = plan.clients;
     let servers = ServerSet::first(usize::from(plan.servers));
@@ -56,6 +114,9 @@ pub(crate) fn clients<T: StateMachine>(
     let machines: Vec<_> = seeking.chain((0..count.div_ceil(2)).map(pinned)).collect();
     let script = MachineScript {
         strategies,
+        command: plan.clients.command.clone(),
+        replaced: replaced_by(plan),
+        drawn,
         clients: (0..machines.len() as u64).map(|number| ClientDraws::new(plan.seed, number)).collect(),
         writes: plan.clients.writes,
         reads: plan.clients.reads.clone(),
@@ -69,6 +130,11 @@ pub(crate) fn clients<T: StateMachine>(
     Callers::with(script, machines, servers, RetryPolicy { patience, backoff, tries: 8, resign, unknown })
 }
 
+fn replaced_by(plan: &Plan) -> BTreeMap<(u16, u32), Vec<u8>> {
+    let replaced = plan.clients.replaced.iter();
+    replaced.map(|operation| ((operation.client, operation.number), operation.bytes.clone())).collect()
+}
+
 impl ClientDraws {
     fn new(seed: u64, client: u64) -> Self {
         let mut words = Stream::new(seed, Domain::Workload, client, 2);
@@ -77,14 +143,32 @@ impl ClientDraws {
             *chunk = words.word().to_le_bytes();
         }
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        Self { runner: TestRunner::new_with_rng(Config::default(), rng), sequence: 0 }
+        Self { runner: TestRunner::new_with_rng(Config::default(), rng), begun: 0, sequence: 0 }
     }
+}
 
-    fn draw<V: fmt::Debug>(&mut self, strategy: &BoxedStrategy<V>) -> V {
-        match strategy.new_tree(&mut self.runner) {
-            Ok(tree) => tree.current(),
+impl<T: StateMachine> MachineScript<T> {
+    /// Draws the next operation of a client. A replaced operation is drawn, too, so that the later operations stay
+    /// the same.
+    fn draw<V>(&mut self, client: u16, kind: OperationKind, strategy: &BoxedStrategy<V>) -> V
+    where
+        V: fmt::Debug + Serialize + DeserializeOwned + 'static,
+    {
+        let draws = &mut self.clients[usize::from(client)];
+        draws.begun += 1;
+        let number = draws.begun;
+        let tree = match strategy.new_tree(&mut draws.runner) {
+            Ok(tree) => tree,
             Err(reason) => panic!("the strategy drew nothing: {reason}"),
+        };
+        let only = self.command.as_ref().filter(|_| kind == OperationKind::Command);
+        let replaced = self.replaced.get(&(client, number)).or(only);
+        let value = replaced.and_then(|bytes| decode(bytes).ok()).unwrap_or_else(|| tree.current());
+        if let Some(drawn) = &self.drawn {
+            let tree = Box::new(EncodedTree(tree));
+            drawn.borrow_mut().push(DrawnOperation { client, number, kind, tree });
         }
+        value
     }
 }
 
@@ -94,17 +178,18 @@ impl<T: StateMachine> Script for MachineScript<T> {
     fn next(&mut self, client: u16, operation: u64, rng: &mut Stream) -> MachineWant<T> {
         // Always draw two words, so that the next operation does not depend on this one.
         let (kind, way) = (rng.draw(), rng.draw());
-        let draws = &mut self.clients[usize::from(client)];
         let is_seeking = client < self.seeking;
         if is_seeking && kind.hits(self.writes) {
+            let command = self.draw(client, OperationKind::Command, &self.strategies.commands.clone());
+            let draws = &mut self.clients[usize::from(client)];
             draws.sequence += 1;
-            let command = draws.draw(&self.strategies.commands);
             return MachineWant::command(T::identify(command, u64::from(client), draws.sequence), operation);
         }
         // A client that asks only one server also reads the local state.
         let paths = self.reads.len() as u64 + u64::from(!is_seeking);
         let path = self.reads.get(way.below(paths.max(1)) as usize).copied();
-        MachineWant::query(draws.draw(&self.strategies.queries), path)
+        let query = self.draw(client, OperationKind::Query, &self.strategies.queries.clone());
+        MachineWant::query(query, path)
     }
 }
 

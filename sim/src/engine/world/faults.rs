@@ -113,6 +113,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
             });
         }
         self.trace("start", idx);
+        self.introduce(idx);
         self.schedule_timer(idx);
     }
 

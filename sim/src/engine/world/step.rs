@@ -7,11 +7,11 @@ use crate::engine::world::sim_event::{Envelope, SimEvent};
 use crate::nemesis::Trigger;
 use crate::observe::observer::Observer;
 use crate::observe::{ObservationKind, digest};
-use crate::plan::server_set::ServerIdx;
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::schedule::Choice;
 use crate::subject::{EventOf, Subject, View};
 use tracing::{Level, debug, enabled};
-use wavetank_raft::{Event, Index, RoleName, Span, Term};
+use wavetank_raft::{Dialect, Event, Index, RoleName, Span, Term};
 
 /// The part of a server's state that is compared before and after a step.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,8 +50,60 @@ impl StepState {
 }
 
 impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
+    /// Tells a server that has just started, and the servers that run, that they understand Wavetank's
+    /// dialect, if they do. All other servers learn the protocol of a server with its first answer.
+    pub(super) fn introduce(&mut self, idx: ServerIdx) {
+        let is_ours = |idx: ServerIdx| self.hosts[idx.at()].dialect == Some(Dialect::Wavetank);
+        if !is_ours(idx) {
+            return;
+        }
+        let others: ServerSet = self.all().without(idx).iter().filter(|&other| is_ours(other)).collect();
+        for other in others.iter() {
+            self.learn_dialect(idx, other);
+            self.learn_dialect(other, idx);
+        }
+    }
+
+    /// Tells a server the protocol of a peer, unless the server knows it or is down.
+    fn learn_dialect(&mut self, idx: ServerIdx, peer: ServerIdx) {
+        let Some(dialect) = self.hosts[peer.at()].dialect else { return };
+        let host = &mut self.hosts[idx.at()];
+        let Some(process) = host.process.as_mut().filter(|process| !process.heard.contains(peer)) else {
+            return;
+        };
+        process.heard = process.heard.with(peer);
+        let event = Event::PeerSpeaks { peer: peer.node(), dialect };
+        process.server.step(host.clock.reads(self.recorder.now), event, &mut self.scratch, &mut self.actions);
+        let name = process.server.name();
+        assert!(self.actions.is_empty(), "{idx} ({name}) acts when it learns the protocol of a peer");
+    }
+
     /// Delivers an event to a server if the server runs, and executes the resulting actions.
     pub(super) fn deliver(&mut self, idx: ServerIdx, event: EventOf<S>) {
+        if let Event::Response { from, .. } = &event
+            && let Some(peer) = ServerIdx::of(*from).filter(|peer| peer.at() < self.hosts.len())
+        {
+            self.learn_dialect(idx, peer);
+        }
+        let host = &mut self.hosts[idx.at()];
+        let Some(process) = &mut host.process else { return };
+        if !process.server.takes_now(&event) {
+            return process.delayed.push_back(event);
+        }
+        self.take(idx, event);
+        while let Some(event) = self.next_delayed(idx) {
+            self.take(idx, event);
+        }
+    }
+
+    /// Returns the first delayed event of a server if the server takes this event now.
+    fn next_delayed(&mut self, idx: ServerIdx) -> Option<EventOf<S>> {
+        let process = self.hosts[idx.at()].process.as_mut()?;
+        let is_taken = process.delayed.front().is_some_and(|event| process.server.takes_now(event));
+        if is_taken { process.delayed.pop_front() } else { None }
+    }
+
+    fn take(&mut self, idx: ServerIdx, event: EventOf<S>) {
         let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
         let server = &mut process.server;

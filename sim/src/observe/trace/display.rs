@@ -275,6 +275,9 @@ fn observed(observed: &Observed) -> String {
         Observed::EntryTooLarge { peer, entry, bytes, limit } => {
             format!("{entry} is not sent to {peer}: {bytes} bytes are above {limit}")
         }
+        Observed::NeedsSnapshot { peer, past } => {
+            format!("{peer} does not understand {past}, and needs a snapshot")
+        }
         Observed::Ignored(why) => format!("ignored: {why}"),
     }
 }

@@ -1,0 +1,98 @@
+//! A server whose peers are servers of HashiCorp Raft.
+
+use super::harness::{Harness, ScriptedAnswer, Start, pre_vote};
+use wavetank_raft::{
+    ClientRequest, Dialect, Entries, Entry, Index, Input, LogId, NodeId, Payload, ReadPath, RequestId, Term,
+};
+
+fn leader() -> Harness {
+    Start::of(&[1, 1, 2]).leader()
+}
+
+fn hashicorp(harness: &mut Harness, peers: &[&str]) {
+    for peer in peers {
+        harness.node.set_dialect(NodeId::of(peer), Dialect::HashiCorp);
+    }
+}
+
+fn lease_read(harness: &mut Harness, request: u64) -> String {
+    let request = RequestId(request);
+    harness.request(ClientRequest::Read { request, path: ReadPath::Lease })
+}
+
+#[test]
+fn a_lease_rests_on_peers_that_promise_silence() {
+    let mut harness = leader();
+    assert_eq!(lease_read(&mut harness, 1), "r1 reads i4");
+    hashicorp(&mut harness, &["n3"]);
+    assert_eq!(lease_read(&mut harness, 2), "r2 reads i4", "n1 and n2 are a quorum");
+    hashicorp(&mut harness, &["n2"]);
+    assert_eq!(lease_read(&mut harness, 3), "r3 NoLease");
+}
+
+#[test]
+fn the_term_that_a_pre_vote_asked_for_is_no_news_from_a_hashicorp_server() {
+    for (peer_is_hashicorp, term) in [(true, 2), (false, 3)] {
+        let mut harness = Start::of(&[1, 1, 2]).boot();
+        if peer_is_hashicorp {
+            hashicorp(&mut harness, &["n2", "n3"]);
+        }
+        harness.wait();
+        harness.answer("n2", ScriptedAnswer { term: 3, ..harness.scripted(false) });
+        assert_eq!(harness.node.term(), Term(term));
+        harness.answer("n3", ScriptedAnswer { term: 5, ..harness.scripted(false) });
+        let (newer, known) = (Term(5), harness.node.term());
+        assert!(known == newer || !peer_is_hashicorp, "a term above the question is news: {known}");
+    }
+}
+
+#[test]
+fn a_hashicorp_candidate_gets_a_pre_vote_for_the_own_term() {
+    let mut harness = Start::of(&[1, 1, 2]).boot();
+    harness.at(2_000);
+    assert_eq!(harness.receive("n2", pre_vote(2, (2, 3))), "n2! prevote no t2");
+    hashicorp(&mut harness, &["n2"]);
+    assert_eq!(harness.receive("n2", pre_vote(2, (2, 3))), "n2! prevote yes t2");
+    assert_eq!(harness.receive("n2", pre_vote(1, (2, 3))), "n2! prevote no t2");
+}
+
+#[test]
+fn a_hashicorp_server_gets_a_heartbeat_that_it_answers_while_it_works() {
+    let mut harness = leader();
+    hashicorp(&mut harness, &["n3"]);
+    let text = harness.next_heartbeat();
+    let calls: Vec<_> = text.split("; ").filter(|call| call.starts_with("n3")).collect();
+    assert_eq!(calls, ["n3: append t3 t0.i0+0 commit i0", "n3: append t3 t3.i4+0 commit i4"]);
+    assert_eq!(text.matches("n2:").count(), 1, "{text}");
+}
+
+#[test]
+fn a_restore_is_replaced_by_a_snapshot() {
+    let mut harness = leader();
+    hashicorp(&mut harness, &["n3"]);
+    let payloads = vec![Payload::Command(vec![1].into()), Payload::Restore(vec![2].into())];
+    harness.request(ClientRequest::Propose(payloads));
+    let sent = |harness: &Harness| {
+        let to_n3 = harness.calls.iter().filter(|(to, ..)| *to == NodeId::of("n3"));
+        to_n3.map(|(.., request)| format!("{request:?}")).any(|request| request.contains("Restore"))
+    };
+    assert!(!sent(&harness));
+    let text = harness.yes("n3");
+    assert_eq!(text, "n3 needs a snapshot past t3.i6");
+    harness.agree();
+    harness.step(Input::SnapshotTaken(LogId::new(Term(3), Index(6))));
+    let text = harness.next_heartbeat();
+    assert!(text.contains("read"), "the snapshot is read for n3: {text}");
+    assert!(!sent(&harness));
+}
+
+#[test]
+fn entries_from_the_store_are_skipped_too() {
+    let mut harness = leader();
+    hashicorp(&mut harness, &["n3"]);
+    let fetched: Entries = [Entry::new(Term(3), Index(5), Payload::Restore(vec![2].into()))].into();
+    harness.request(ClientRequest::Propose(vec![fetched[0].payload.clone()]));
+    let before = harness.calls.len();
+    harness.step(Input::Fetched { ticket: harness.ticket, entries: fetched });
+    assert_eq!(harness.calls.len(), before);
+}

@@ -1,0 +1,195 @@
+//! The behaviour of a server of HashiCorp Raft, for storms of mixed clusters.
+//!
+//! [`HashiCorp`] is our server with the differences that a peer can observe. It is not a port of HashiCorp
+//! Raft: it runs our core, and changes what goes in and what comes out. Each difference has a switch.
+
+use super::{Exclusion, Start, Subject, View, Wavetank};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use wavetank_raft::store::StoreError;
+use wavetank_raft::{
+    Action, AppendEntries, Configuration, Deadline, DeadlineReason, Dialect, Effects, Event, Index, LogId,
+    NodeId, Request, RequestPreVote, Response, RpcId, Server, Time, TimeoutNow,
+};
+
+/// A server that behaves like a server of HashiCorp Raft. `SWITCHES` has one bit for each difference from our
+/// server that is on; [`HashiCorp::ALL`] has all of them.
+///
+/// A server of HashiCorp Raft knows neither restores nor joint configurations in the log. Our transport does
+/// not send such entries to it, so a request with such an entry does not arrive.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct HashiCorp<const SWITCHES: u8> {
+    server: Server,
+    /// The pre-votes that the server was asked for and has not answered.
+    asked: Vec<(NodeId, RpcId, RequestPreVote)>,
+    /// The number of batches that the state machine has received and has not reported as applied.
+    applying: u64,
+}
+
+/// The switches of [`HashiCorp`].
+impl HashiCorp<0> {
+    /// While its state machine applies entries, the server handles only heartbeats without a position and
+    /// without a commit index. All other messages, calls and timers wait.
+    pub const BUSY: u8 = 1;
+    /// The server grants a pre-vote for its own term. If it refuses a pre-vote for a newer term because of the
+    /// candidate's log, the response repeats the term of the request. A candidate ignores a refusal that does so.
+    pub const ECHO: u8 = 2;
+    /// The server makes no promise after a start: it votes immediately.
+    pub const NO_PROMISE: u8 = 4;
+    /// The messages of the server have none of the fields beyond HashiCorp's.
+    pub const BARE_MESSAGES: u8 = 8;
+    /// All switches.
+    pub const ALL: u8 = Self::BUSY | Self::ECHO | Self::NO_PROMISE | Self::BARE_MESSAGES;
+}
+
+impl<const SWITCHES: u8> HashiCorp<SWITCHES> {
+    const fn has(switch: u8) -> bool {
+        SWITCHES & switch != 0
+    }
+
+    const fn is_busy(&self) -> bool {
+        Self::has(HashiCorp::BUSY) && 0 < self.applying
+    }
+
+    fn take(&mut self, now: Time, event: Event, scratch: &mut Effects, actions: &mut Vec<Action>) {
+        let event = match event {
+            Event::Request { request: Request::AppendEntries(append), .. } if is_beyond(&append) => return,
+            // All peers are alike to a server of HashiCorp Raft.
+            Event::PeerSpeaks { peer, .. } => Event::PeerSpeaks { peer, dialect: Dialect::HashiCorp },
+            event => event,
+        };
+        match &event {
+            Event::Request { from, rpc, request: Request::RequestPreVote(asked) } => {
+                self.asked.push((*from, *rpc, asked.clone()));
+            }
+            Event::Applied { .. } => self.applying -= 1,
+            _ => {}
+        }
+        let before = actions.len();
+        self.server.step_with(now, event, scratch, actions);
+        for action in &mut actions[before..] {
+            self.change(action);
+        }
+    }
+
+    /// Changes an action into the action of a server of HashiCorp Raft.
+    fn change(&mut self, action: &mut Action) {
+        match action {
+            Action::Apply(_) => self.applying += 1,
+            Action::Send { request: Request::TimeoutNow(TimeoutNow { term }), .. }
+                if Self::has(HashiCorp::BARE_MESSAGES) =>
+            {
+                *term = None;
+            }
+            Action::Reply { to, rpc, response } => self.change_response(*to, *rpc, response),
+            _ => {}
+        }
+    }
+
+    fn change_response(&mut self, to: NodeId, rpc: RpcId, response: &mut Response) {
+        let is_bare = Self::has(HashiCorp::BARE_MESSAGES);
+        match response {
+            Response::AppendEntries(answer) if is_bare => answer.hint = None,
+            Response::RequestVote(answer) if is_bare => answer.refused_for_term = false,
+            Response::TimeoutNow(answer) if is_bare => answer.accepted = false,
+            Response::RequestPreVote(answer) => {
+                let at = self.asked.iter().position(|(from, number, _)| (*from, *number) == (to, rpc));
+                let Some((.., asked)) = at.map(|at| self.asked.swap_remove(at)) else { return };
+                let node = self.server.node();
+                if Self::has(HashiCorp::ECHO) && !answer.granted && node.leader().is_none() {
+                    answer.granted = node.term() == asked.term && node.log().last() <= asked.last_log;
+                    answer.term = answer.term.max(asked.term);
+                }
+            }
+            Response::AppendEntries(_)
+            | Response::RequestVote(_)
+            | Response::InstallSnapshot(_)
+            | Response::TimeoutNow(_) => {}
+        }
+    }
+}
+
+/// True for a heartbeat that a server of HashiCorp Raft answers beside its main loop.
+fn is_bare_heartbeat(request: &Request) -> bool {
+    matches!(request, Request::AppendEntries(append) if append.entries.is_empty()
+        && append.prev == LogId::ZERO
+        && append.leader_commit == Index::ZERO)
+}
+
+fn is_beyond(append: &AppendEntries) -> bool {
+    append.entries.iter().any(|entry| entry.payload.is_beyond_hashicorp())
+}
+
+impl<const SWITCHES: u8> Subject for HashiCorp<SWITCHES> {
+    type Protocol = Wavetank;
+    type Scratch = Effects;
+
+    fn name(&self) -> &'static str {
+        "hashicorp"
+    }
+
+    fn start(start: Start<'_>) -> Result<Self, StoreError> {
+        let now = start.now;
+        let mut server = <Server as Subject>::start(start)?;
+        if Self::has(HashiCorp::NO_PROMISE) {
+            server.drop_vote_promise(now);
+        }
+        Ok(Self { server, asked: Vec::new(), applying: 0 })
+    }
+
+    fn step(&mut self, now: Time, event: Event, scratch: &mut Effects, actions: &mut Vec<Action>) {
+        self.take(now, event, scratch, actions);
+    }
+
+    fn takes_now(&self, event: &Event) -> bool {
+        !self.is_busy()
+            || match event {
+                Event::Request { request, .. } => is_bare_heartbeat(request),
+                Event::Timer | Event::Response { .. } | Event::Call { .. } | Event::ApplyBatch(_) => false,
+                Event::Persisted(_)
+                | Event::Fetched { .. }
+                | Event::SnapshotRead { .. }
+                | Event::SnapshotWritten { .. }
+                | Event::Applied { .. }
+                | Event::SnapshotTaken(_)
+                | Event::Restored(_)
+                | Event::PeerSpeaks { .. }
+                | Event::StoreFailed(_) => true,
+            }
+    }
+
+    fn deadline(&self) -> Deadline {
+        if self.is_busy() {
+            Deadline { at: Time::NEVER, reason: DeadlineReason::Idle }
+        } else {
+            self.server.deadline()
+        }
+    }
+
+    fn view(&self) -> View {
+        self.server.view()
+    }
+
+    fn configuration(&self) -> Option<Option<(Index, &Arc<Configuration>)>> {
+        Subject::configuration(&self.server)
+    }
+
+    fn exclusions(&self) -> &'static [Exclusion] {
+        &[Exclusion {
+            check: "promised_silence_is_kept",
+            line: "a server of HashiCorp Raft knows no leader after a start, and votes immediately",
+        }]
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::HashiCorp
+    }
+
+    fn server(&self) -> Option<&Server> {
+        Some(&self.server)
+    }
+
+    fn hash_state<H: Hasher>(&self, hasher: &mut H) {
+        self.hash(hasher);
+    }
+}
