@@ -172,8 +172,8 @@ impl Raft {
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
     /// # fn main() -> Done { run(async |raft| {
-    /// let members = vec![Member::voter("n1", "n1"), Member::nonvoter("n2", "10.0.0.2:7000")];
-    /// raft.change_membership(members, ANY, TIMEOUT).await?;
+    /// // Add new servers as non-voters first; then list them here, too.
+    /// raft.change_membership(vec![Member::voter("n1", "n1")], ANY, TIMEOUT).await?;
     /// # Ok(()) }) }
     /// ```
     ///
