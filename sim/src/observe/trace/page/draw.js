@@ -106,7 +106,7 @@ function drawRole(server, state, from, to, row, at) {
   else fill(hue(state.t), left, middle - half, right, middle + half);
   if (state.r === "L") { pen.strokeStyle = "#000"; pen.lineWidth = 1.2; pen.strokeRect(left, middle - half, right - left, 2 * half); }
   if (state.z || state.r === "C" || state.r === "P") hatch(left, right, middle - half, middle + half, state.z ? 5 : 11);
-  if (state.r === "L" && !state.z) { if (24 < right - left) write(text, left + 4, middle + 4, right - left - 8); }
+  if (state.r === "L" && !state.z) { if (24 < right - left) write(text, left + 4, middle + 4, right - left - 8); else write("t" + state.t, left, middle - half - 3, 24); }
   else if (state.r !== "F" || state.z) label(text, left, right, middle);
   else if (60 < right - left) write(text, left + 2, middle - half - 3, right - left - 4);
   near({ left, right, top: middle - half - 2, bottom: middle + half + 2 }, row, `${ms(at)}  ${name(server)}: ${text}`);

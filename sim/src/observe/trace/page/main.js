@@ -13,7 +13,7 @@ function passes(row) {
 function refilter() {
   const text = filter.text.toLowerCase();
   filter.rows = rows.filter(row => passes(row) && (text === "" || words(row).toLowerCase().includes(text) || String(row.step) === text));
-  byId("found").textContent = `${filter.rows.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")} steps`;
+  byId("found").textContent = `${filter.rows.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")} rows`;
   refresh();
 }
 

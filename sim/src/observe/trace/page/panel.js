@@ -11,7 +11,7 @@ function element(tag, text, className) {
 
 function showHeader() {
   const { kind, check, section, what, at, step } = run.verdict;
-  byId("title").textContent = `${run.named}  (seed ${run.seed}, ${run.servers} servers, ${rows.length.toLocaleString("en")} steps)`;
+  byId("title").textContent = `${run.named}  (seed ${run.seed}, ${run.servers} servers, ${rows.length.toLocaleString("en")} rows)`;
   byId("verdict").className = failed ? "failed" : "";
   byId("verdict").append(element("b", failed ? "FAILED" : kind.toUpperCase()));
   const where = step === null ? "" : ` — at step ${step}, ${ms(at)}`;
