@@ -94,7 +94,7 @@ async fn main() -> Result<()> {
 /// Creates a node that stores everything on disk under `directory` and listens on its own port.
 async fn create(id: &str, directory: &Path) -> Result<Raft> {
     let config = Config { local_id: id.into(), ..Config::default() };
-    let store = RedbStore::open(directory.join(id).join("raft.redb"))?;
+    let store = WalStore::open(directory.join(id).join("wal"))?;
     let snapshots = FileSnapshotStore::new(directory.join(id), 2)?;
     let transport = TcpTransport::bind("127.0.0.1:0", None, 3, TIMEOUT).await?;
     let builder = Raft::builder(config, Sum::default(), transport);

@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 // Scene 1: create a node, from a configuration, a state machine, stores and a transport.
 async fn create(id: &str) -> Result<Raft, Box<dyn Error>> {
     let config = Config { local_id: id.into(), ..Config::default() };
-    let store = RedbStore::open(format!("data/{id}/raft.redb"))?;
+    let store = WalStore::open(format!("data/{id}/wal"))?;
     let snapshots = FileSnapshotStore::new(format!("data/{id}"), 2)?;
     let transport = TcpTransport::bind("127.0.0.1:0", None, 3, TIMEOUT).await?;
     let builder = Raft::builder(config, Replicated::new(Bank([100; 4])), transport);

@@ -18,7 +18,7 @@ fn the_bank_on_nodes_prints_its_scenes() {
     assert!(is_node(lines[1], " [Leader], balance 70"), "{printed}");
     assert!(is_node(lines[2], " [Leader]"), "{printed}");
     assert_eq!(lines[3], "n2 is Shutdown, n3 is Follower", "{printed}");
-    assert!(folder.path().join("data/n3/raft.redb").is_file());
+    assert!(folder.path().join("data/n3/wal/0000000001.wal").is_file());
 }
 
 /// Builds the example in the profile of this test, with the features of the whole workspace.
