@@ -293,7 +293,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Fields that a storm does not draw.
-    const NOT_DRAWN: [&str; 10] = [
+    const NOT_DRAWN: [&str; 12] = [
         "plan.seed",
         "plan.servers",
         "plan.config.protocol_version",
@@ -301,6 +301,8 @@ mod tests {
         "plan.config.log_cache_bytes",
         "plan.config.max_command_bytes",
         "plan.config.no_snapshot_restore_on_start",
+        "plan.clients.command",
+        "plan.clients.replaced",
         "plan.fault_ids",
         "plan.order",
         "plan.judges",
