@@ -112,6 +112,20 @@ fn a_file_of_failures_does_not_grow_with_the_runs_that_held() {
     assert!(size(5_000) < size(500) + 5_000 * 16, "{} and {}", size(500), size(5_000));
 }
 
+#[test]
+fn a_sweep_that_ended_early_is_not_taken_for_a_whole_one() {
+    let file = scratch("ended-early.jsonl");
+    let _ = fs::remove_file(&file);
+    let sweep = format!("sweep breaks --seeds 5..605 --out {}", file.display());
+    wavetank(&format!("{sweep} --until-failed"));
+    let resumed = wavetank(&format!("{sweep} --resume"));
+    assert_eq!((resumed.code, resumed.out.as_str()), (1, ""), "{}", resumed.err);
+    assert!(resumed.err.contains("of 600 runs, because of --time or --until-failed"), "{}", resumed.err);
+    fs::remove_file(&file).expect("the file of the first sweep");
+    let unused = wavetank("sweep calm --keep failures");
+    assert!(unused.code == 1 && unused.err.contains("--out"), "{}", unused.err);
+}
+
 /// The same sweep as in the file, with the reports of all runs.
 fn all_reports(file: &std::path::Path) -> PathBuf {
     let all = file.with_extension("all");

@@ -306,9 +306,9 @@ pub(crate) struct SweepArguments {
     #[arg(long, value_name = "FILE.jsonl")]
     pub(crate) out: Option<PathBuf>,
     /// The runs whose reports the file of --out keeps
-    #[arg(long, value_name = "WHICH", default_value = "all")]
+    #[arg(long, value_name = "WHICH", default_value = "all", requires = "out")]
     pub(crate) keep: Keep,
-    /// Go on after the last run in the file of --out, if an earlier sweep of the same runs was interrupted
+    /// Go on after the last thousand runs in the file of --out, if an earlier sweep of the same runs was interrupted
     #[arg(long, requires = "out")]
     pub(crate) resume: bool,
     /// Shrink the shortest run of each kind of failure with tries of this many events together; 0 shrinks nothing

@@ -5,7 +5,7 @@ use super::format::many;
 use super::shrink::{self, Small};
 use super::tally::{FailureKind, Tally};
 use super::target::{self, Target};
-use super::{Streams, write_message};
+use super::{CliError, Streams, write_message};
 use crate::registry::{Play, Scenario, Suite};
 use crate::trace::TraceForm;
 use std::collections::BTreeMap;
@@ -150,11 +150,11 @@ fn write_told(
     schedule.iter().try_for_each(|line| writeln!(streams.out, "{line}"))?;
     writeln!(streams.out, "  replay   {}", target.replay_command())?;
     let path = target::default_path(suite, scenario.name, seed);
-    if keep(&target, &path) {
+    if keep(&target, &path, streams) {
         writeln!(streams.out, "  capsule  {}", path.display())?;
     }
     if let Some((.., small)) = &small
-        && keep(&small.target, Path::new(&small.target.named))
+        && keep(&small.target, Path::new(&small.target.named), streams)
     {
         writeln!(streams.out, "  shrunk   {}", small.target.replay_command())?;
     }
@@ -196,11 +196,18 @@ pub(crate) fn target_of<'a>(suite: &'a Suite, group: &Group<'a>, judges: JudgeLe
     Target::judged(suite, scenario, failures.shortest.seed, judges)
 }
 
-/// Writes the capsule of a failure if possible. If the file cannot be written, the run can still be
-/// repeated by its name.
-fn keep(target: &Target<'_>, path: &Path) -> bool {
-    let has_folder = path.parent().is_some_and(|folder| fs::create_dir_all(folder).is_ok());
-    has_folder && target.keep(path).is_ok()
+/// Writes the capsule of a failure. If the file cannot be written, says why on stderr and returns false: the run
+/// can still be repeated by its name.
+fn keep(target: &Target<'_>, path: &Path, streams: &mut Streams<'_>) -> bool {
+    let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
+    let folder = folder.map_err(|error| CliError::new(format!("cannot write `{}`: {error}", path.display())));
+    match folder.and_then(|()| target.keep(path)) {
+        Ok(()) => true,
+        Err(error) => {
+            write_message(streams, &error.to_string());
+            false
+        }
+    }
 }
 
 /// Repeats a failed run and prints the end of its story, at most `most` lines and the header. Returns the number

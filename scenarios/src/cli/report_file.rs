@@ -219,30 +219,39 @@ impl ReportFile {
                 let file = File::options().write(true).open(&path).map_err(|e| cannot_write(&path, &e))?;
                 Self { path, partial: None, header, writer: BufWriter::new(file) }.begun(none())
             }
-            _ => Self::begin_file(path, header, work.suite, none(), resume),
+            _ => {
+                let resume = resume.then(|| work.runs());
+                Self::begin_file(path, header, work.suite, none(), resume)
+            }
         }
     }
 
+    /// Opens a regular file. `resume` is the number of runs of the sweep if the sweep is to be resumed.
     fn begin_file(
         path: PathBuf,
         header: Header,
         suite: &Suite,
         none: Totals,
-        resume: bool,
+        resume: Option<u64>,
     ) -> Result<Begun, CliError> {
         let partial = partial(&path).ok_or_else(|| cannot_write(&path, &"the path has no file name"))?;
-        if resume && partial.exists() {
+        if resume.is_some() && partial.exists() {
             if has_header(&partial) {
                 return Self::go_on(path, partial, header, suite);
             }
             // The sweep was killed before its first line.
             fs::remove_file(&partial).map_err(|error| cannot_write(&partial, &error))?;
         }
-        if resume && path.exists() {
+        if let Some(expected) = resume.filter(|_| path.exists()) {
             let content = read_same(suite, &path, &header)?;
+            let (named, runs) = (path.display(), content.totals.runs);
             return match content.is_complete {
-                true => Ok(Begun::Complete(content.totals)),
-                false => Err(CliError::new(format!("`{}` is cut short; remove it", path.display()))),
+                true if runs == expected => Ok(Begun::Complete(content.totals)),
+                true => Err(CliError::new(format!(
+                    "cannot resume: the sweep of `{named}` ended after {runs} of {expected} runs, because of --time or \
+                     --until-failed; write to another file"
+                ))),
+                false => Err(CliError::new(format!("`{named}` is cut short; remove it"))),
             };
         }
         let file = File::create_new(&partial).map_err(|error| match error.kind() {

@@ -73,12 +73,35 @@ impl FromStr for Jobs {
 
 /// One of several equal shares of the runs: share `at` (from 0 on) of `of` shares.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(try_from = "UncheckedShard")]
 pub(crate) struct Shard {
     at: u64,
     of: u64,
 }
 
+/// A share in a file, before its numbers are checked.
+#[derive(Deserialize)]
+struct UncheckedShard {
+    at: u64,
+    of: u64,
+}
+
+impl TryFrom<UncheckedShard> for Shard {
+    type Error = String;
+
+    fn try_from(UncheckedShard { at, of }: UncheckedShard) -> Result<Self, String> {
+        if at < of && of <= Self::MOST {
+            Ok(Self { at, of })
+        } else {
+            Err(format!("a shard must be K/N with K from 1 to N and N up to {}, such as 1/4", Self::MOST))
+        }
+    }
+}
+
 impl Shard {
+    /// The largest number of shares. `merge` keeps a list of the shares.
+    const MOST: u64 = 1_000_000;
+
     /// True if the run with this number belongs to the share.
     pub(crate) fn holds(self, number: u64) -> bool {
         number % self.of == self.at
@@ -112,10 +135,8 @@ impl FromStr for Shard {
     fn from_str(text: &str) -> Result<Self, String> {
         let parts: Option<(u64, u64)> =
             text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
-        match parts {
-            Some((k, of)) if 1 <= k && k <= of => Ok(Self { at: k - 1, of }),
-            _ => Err("a shard must be K/N with K from 1 to N, such as 1/4".to_owned()),
-        }
+        let (k, of) = parts.unwrap_or((0, 0));
+        UncheckedShard { at: k.wrapping_sub(1), of }.try_into()
     }
 }
 
@@ -154,6 +175,17 @@ mod tests {
         }
         for nonsense in ["3/2", "0/2", "1", "1/0", "a/b", "1/2/3", ""] {
             assert!(nonsense.parse::<Shard>().is_err(), "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn a_shard_in_a_file_has_the_bounds_of_the_argument() {
+        assert_eq!(serde_json::from_str::<Shard>(r#"{"at":3,"of":4}"#).unwrap(), "4/4".parse().unwrap());
+        for bad in [r#"{"at":0,"of":0}"#, r#"{"at":4,"of":4}"#, r#"{"at":0,"of":1000001}"#] {
+            assert!(serde_json::from_str::<Shard>(bad).is_err(), "{bad}");
+        }
+        for bad in ["0/4", "5/4", "1/0", "1/1000001", "1/18446744073709551615", "x"] {
+            assert!(bad.parse::<Shard>().is_err(), "{bad}");
         }
     }
 }
