@@ -98,7 +98,8 @@ pub trait Subject: Sized {
         None
     }
 
-    /// The protocol that the server understands. As a transport does, the tank tells the receiver of the
+    /// The dialect of [`Wavetank`] that the server understands; without effect for another protocol. As a transport
+    /// does, the tank tells the receiver of the
     /// server's first answer ([`Event::PeerSpeaks`]). If both servers are [`Dialect::Wavetank`], the tank tells
     /// them when they start.
     fn dialect(&self) -> Dialect {

@@ -13,7 +13,7 @@ use crate::observe::addresses::AddressBook;
 use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::plan::{MachinePlan, Plan};
-use crate::subject::{EventOf, Start, Subject};
+use crate::subject::{EventOf, Protocol, Start, Subject, is_ours};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::execute::Machine;
@@ -38,7 +38,7 @@ pub(crate) struct Host<F: TankFsm, S: Subject> {
     /// The index of the committed configuration without this server, if the server stopped itself under such a
     /// configuration.
     pub(crate) removed_at: Option<Index>,
-    /// The protocol that the server understands; `None` before its first start.
+    /// The dialect that the server understands; `None` before its first start, and for another protocol.
     pub(crate) dialect: Option<Dialect>,
     /// The process; `None` while the server is down.
     pub(crate) process: Option<Process<F, S>>,
@@ -197,7 +197,7 @@ impl<F: TankFsm, S: Subject> Host<F, S> {
         let log = self.disk.log();
         let (settings, now) = (&self.settings, self.clock.reads(now));
         let server = S::start(Start { idx: self.idx, seed, settings, boot: boot.clone(), log: &log, now })?;
-        self.dialect = Some(server.dialect());
+        self.dialect = is_ours::<<S::Protocol as Protocol>::Request>().then(|| server.dialect());
         let book = AddressBook::of(server.configuration().flatten().map(|(_, latest)| &**latest));
         self.process = Some(Process {
             state: StepState::of(&server.view()),
