@@ -99,9 +99,8 @@ pub trait Subject: Sized {
     }
 
     /// The dialect of [`Wavetank`] that the server understands; without effect for another protocol. As a transport
-    /// does, the tank tells the receiver of the
-    /// server's first answer ([`Event::PeerSpeaks`]). If both servers are [`Dialect::Wavetank`], the tank tells
-    /// them when they start.
+    /// does, the tank tells the receiver of the server's first answer ([`Event::PeerSpeaks`]). If both servers are
+    /// [`Dialect::Wavetank`], the tank tells them when they start.
     fn dialect(&self) -> Dialect {
         Dialect::Wavetank
     }
