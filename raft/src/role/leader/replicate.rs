@@ -125,11 +125,10 @@ impl Leader {
         // Other entries were compacted or overwritten, or the follower has moved on.
         let is_next = first.id.index == next && state.log.base().index < next;
         if is_next && peer.takes_entries() && is_of(state, entries) {
-            if peer.skips_first(state, entries, fx) {
-                // The next heartbeat fetches again. An immediate fetch would find the same entry.
+            // If nothing is sent, the next heartbeat fetches again. An immediate fetch would find the same entry.
+            if !peer.send_understood(state, entries.clone(), now, fx) {
                 return;
             }
-            peer.send(state, peer.understood(state, entries.clone()), now, fx);
         }
         peer.replicate(state, &mut SliceCache::default(), now, fx);
     }
@@ -156,10 +155,9 @@ impl Peer {
             if state.log.last().index < next {
                 return self.probe_empty(state, now, fx);
             }
-            match slices.from(state, next) {
-                Some(entries) if self.skips_first(state, &entries, fx) => return,
-                Some(entries) => self.send(state, self.understood(state, entries), now, fx),
-                None => return self.fetch(state, next, fx),
+            let Some(entries) = slices.from(state, next) else { return self.fetch(state, next, fx) };
+            if !self.send_understood(state, entries, now, fx) {
+                return;
             }
         }
     }
@@ -185,26 +183,36 @@ impl Peer {
         }
     }
 
-    /// Returns the entries before the first entry that the follower does not understand.
-    fn understood(&self, state: &NodeState, entries: Entries) -> Entries {
+    /// Sends the entries before the first entry that the follower does not understand. Returns false if the first
+    /// entry is such an entry. The leader then sends a snapshot that includes the entry, or asks for such a
+    /// snapshot.
+    fn send_understood(
+        &mut self,
+        state: &mut NodeState,
+        entries: Entries,
+        now: Time,
+        fx: &mut Effects,
+    ) -> bool {
         let beyond = |entry: &Entry| entry.payload.is_beyond_hashicorp();
-        let end = entries.iter().position(beyond).filter(|_| state.is_hashicorp(self.id));
-        end.map_or_else(|| entries.clone(), |end| entries[..end].into())
+        let end = if state.is_hashicorp(self.id) { entries.iter().position(beyond) } else { None };
+        match end {
+            None => self.send(state, entries, now, fx),
+            Some(0) => {
+                self.skip(state, entries[0].id, fx);
+                return false;
+            }
+            Some(end) => self.send(state, entries[..end].into(), now, fx),
+        }
+        true
     }
 
-    /// True if the follower does not understand the first of these entries. The leader then sends a snapshot
-    /// that includes the entry, or asks for such a snapshot.
-    fn skips_first(&mut self, state: &mut NodeState, entries: &Entries, fx: &mut Effects) -> bool {
-        let beyond = entries.first().filter(|entry| entry.payload.is_beyond_hashicorp());
-        let Some(past) = beyond.map(|entry| entry.id).filter(|_| state.is_hashicorp(self.id)) else {
-            return false;
-        };
+    /// Begins to send a snapshot that includes the entry `past`, or asks for such a snapshot.
+    fn skip(&mut self, state: &mut NodeState, past: LogId, fx: &mut Effects) {
         if state.snapshot.index < past.index {
             fx.push(Effect::NeedsSnapshot { peer: self.id, past });
         } else {
             self.begin_snapshot(state, fx);
         }
-        true
     }
 
     /// Sends a probe without entries. `prev` is the position of the last entry of the log.

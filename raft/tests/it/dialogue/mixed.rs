@@ -2,7 +2,8 @@
 
 use super::harness::{Harness, ScriptedAnswer, Start, pre_vote};
 use wavetank_raft::{
-    ClientRequest, Dialect, Entries, Entry, Index, Input, LogId, NodeId, Payload, ReadPath, RequestId, Term,
+    ClientRequest, Config, Dialect, Entries, Entry, Index, Input, LogId, NodeId, Payload, ReadPath,
+    RequestId, Term,
 };
 
 fn leader() -> Harness {
@@ -88,11 +89,16 @@ fn a_restore_is_replaced_by_a_snapshot() {
 
 #[test]
 fn entries_from_the_store_are_skipped_too() {
-    let mut harness = leader();
+    let config = Config { log_cache_capacity: 1, local_id: "n1".into(), ..Config::default() };
+    let mut harness = Start { config, ..Start::of(&[1, 1, 2]) }.leader();
     hashicorp(&mut harness, &["n3"]);
-    let fetched: Entries = [Entry::new(Term(3), Index(5), Payload::Restore(vec![2].into()))].into();
-    harness.request(ClientRequest::Propose(vec![fetched[0].payload.clone()]));
-    let before = harness.calls.len();
-    harness.step(Input::Fetched { ticket: harness.ticket, entries: fetched });
-    assert_eq!(harness.calls.len(), before);
+    let restore = Payload::Restore(vec![2].into());
+    let command = Payload::Command(vec![1].into());
+    harness.request(ClientRequest::Propose(vec![restore.clone(), command.clone(), command]));
+    harness.persisted();
+    let text = harness.next_heartbeat();
+    assert!(text.contains("fetch i5..i7"), "the restore is no longer in memory: {text}");
+    let entries: Entries = [Entry::new(Term(3), Index(5), restore)].into();
+    let text = harness.step(Input::Fetched { ticket: harness.ticket, entries });
+    assert_eq!(text, "n3 needs a snapshot past t3.i5");
 }
