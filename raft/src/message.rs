@@ -198,6 +198,23 @@ pub struct SnapshotMeta {
     pub checksum: u64,
 }
 
+impl AppendEntries {
+    /// True for a heartbeat without a position and without a commit index. HashiCorp Raft recognises its own
+    /// heartbeats by these fields, and answers them while its state machine works.
+    #[must_use]
+    pub fn is_bare_heartbeat(&self) -> bool {
+        self.entries.is_empty() && self.prev == LogId::ZERO && self.leader_commit == Index::ZERO
+    }
+
+    /// True if HashiCorp Raft does not understand one of the entries. See [`Payload::is_beyond_hashicorp`].
+    ///
+    /// [`Payload::is_beyond_hashicorp`]: crate::Payload::is_beyond_hashicorp
+    #[must_use]
+    pub fn is_beyond_hashicorp(&self) -> bool {
+        self.entries.iter().any(|entry| entry.payload.is_beyond_hashicorp())
+    }
+}
+
 impl Request {
     /// Returns the sender's term. Returns `None` for a [`TimeoutNow`] without a term.
     #[must_use]

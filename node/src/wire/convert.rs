@@ -116,12 +116,9 @@ pub(super) fn put_request(header: &Header, request: &Request, out: &mut Packer<'
 }
 
 fn append_entries<'i>(common: &Common<'i>, append: &'i AppendEntries) -> go::AppendEntriesRequest<'i> {
-    // HashiCorp's heartbeats are told from empty appends by all of these being zero.
-    let is_heartbeat =
-        append.entries.is_empty() && append.prev == LogId::ZERO && append.leader_commit == Index::ZERO;
     with_common!(
         AppendEntriesRequest {
-            entries: (!is_heartbeat).then(|| append.entries.iter().map(log_of).collect()),
+            entries: (!append.is_bare_heartbeat()).then(|| append.entries.iter().map(log_of).collect()),
             leader: common.addr,
             leader_commit_index: append.leader_commit.0,
             prev_log_entry: append.prev.index.0,

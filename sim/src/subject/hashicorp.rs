@@ -8,8 +8,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{
-    Action, AppendEntries, Configuration, Deadline, DeadlineReason, Dialect, Effects, Event, Index, LogId,
-    NodeId, Request, RequestPreVote, Response, RpcId, Server, Time, TimeoutNow,
+    Action, Configuration, Deadline, DeadlineReason, Dialect, Effects, Event, Index, NodeId, Request,
+    RequestPreVote, Response, RpcId, Server, Time, TimeoutNow,
 };
 
 /// A server that behaves like a server of HashiCorp Raft. `SWITCHES` has one bit for each difference from our
@@ -51,27 +51,6 @@ impl<const SWITCHES: u8> HashiCorp<SWITCHES> {
         Self::has(HashiCorp::BUSY) && 0 < self.applying
     }
 
-    fn take(&mut self, now: Time, event: Event, scratch: &mut Effects, actions: &mut Vec<Action>) {
-        let event = match event {
-            Event::Request { request: Request::AppendEntries(append), .. } if is_beyond(&append) => return,
-            // All peers are alike to a server of HashiCorp Raft.
-            Event::PeerSpeaks { peer, .. } => Event::PeerSpeaks { peer, dialect: Dialect::HashiCorp },
-            event => event,
-        };
-        match &event {
-            Event::Request { from, rpc, request: Request::RequestPreVote(asked) } => {
-                self.asked.push((*from, *rpc, asked.clone()));
-            }
-            Event::Applied { .. } => self.applying -= 1,
-            _ => {}
-        }
-        let before = actions.len();
-        self.server.step_with(now, event, scratch, actions);
-        for action in &mut actions[before..] {
-            self.change(action);
-        }
-    }
-
     /// Changes an action into the action of a server of HashiCorp Raft.
     fn change(&mut self, action: &mut Action) {
         match action {
@@ -109,17 +88,6 @@ impl<const SWITCHES: u8> HashiCorp<SWITCHES> {
     }
 }
 
-/// True for a heartbeat that a server of HashiCorp Raft answers beside its main loop.
-fn is_bare_heartbeat(request: &Request) -> bool {
-    matches!(request, Request::AppendEntries(append) if append.entries.is_empty()
-        && append.prev == LogId::ZERO
-        && append.leader_commit == Index::ZERO)
-}
-
-fn is_beyond(append: &AppendEntries) -> bool {
-    append.entries.iter().any(|entry| entry.payload.is_beyond_hashicorp())
-}
-
 impl<const SWITCHES: u8> Subject for HashiCorp<SWITCHES> {
     type Protocol = Wavetank;
     type Scratch = Effects;
@@ -138,24 +106,40 @@ impl<const SWITCHES: u8> Subject for HashiCorp<SWITCHES> {
     }
 
     fn step(&mut self, now: Time, event: Event, scratch: &mut Effects, actions: &mut Vec<Action>) {
-        self.take(now, event, scratch, actions);
+        let event = match event {
+            Event::Request { request: Request::AppendEntries(append), .. }
+                if append.is_beyond_hashicorp() =>
+            {
+                return;
+            }
+            // All peers are alike to a server of HashiCorp Raft.
+            Event::PeerSpeaks { peer, .. } => Event::PeerSpeaks { peer, dialect: Dialect::HashiCorp },
+            event => event,
+        };
+        match &event {
+            Event::Request { from, rpc, request: Request::RequestPreVote(asked) } => {
+                self.asked.push((*from, *rpc, asked.clone()));
+            }
+            Event::Applied { .. } => self.applying -= 1,
+            _ => {}
+        }
+        let before = actions.len();
+        self.server.step_with(now, event, scratch, actions);
+        for action in &mut actions[before..] {
+            self.change(action);
+        }
     }
 
     fn takes_now(&self, event: &Event) -> bool {
-        !self.is_busy()
-            || match event {
-                Event::Request { request, .. } => is_bare_heartbeat(request),
-                Event::Timer | Event::Response { .. } | Event::Call { .. } | Event::ApplyBatch(_) => false,
-                Event::Persisted(_)
-                | Event::Fetched { .. }
-                | Event::SnapshotRead { .. }
-                | Event::SnapshotWritten { .. }
-                | Event::Applied { .. }
-                | Event::SnapshotTaken(_)
-                | Event::Restored(_)
-                | Event::PeerSpeaks { .. }
-                | Event::StoreFailed(_) => true,
+        match event {
+            Event::Request { request: Request::AppendEntries(append), .. } if append.is_bare_heartbeat() => {
+                true
             }
+            Event::Request { .. } | Event::Response { .. } | Event::Timer => !self.is_busy(),
+            Event::Call { .. } | Event::ApplyBatch(_) => !self.is_busy(),
+            // The server always takes the reports of its own jobs.
+            _ => true,
+        }
     }
 
     fn deadline(&self) -> Deadline {

@@ -12,8 +12,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use wavetank_raft::{
-    Dialect, Entry, Index, LogId, NodeId, Request, RequestPreVoteResponse, Response, RpcId, ServerAddress,
-    ServerId, Term,
+    Dialect, Entry, NodeId, Request, RequestPreVoteResponse, Response, RpcId, ServerAddress, ServerId, Term,
 };
 
 /// The maximum number of calls that wait for a connection. Further calls are lost, and the protocol sends
@@ -45,15 +44,14 @@ pub(super) struct Link {
 /// Wavetank's dialect. The leader sends the call again, like any lost call, or sends a snapshot to a HashiCorp
 /// server.
 fn needs_ours(request: &Request) -> bool {
-    matches!(request, Request::AppendEntries(append)
-        if append.entries.iter().any(|entry| entry.payload.is_beyond_hashicorp()))
+    matches!(request, Request::AppendEntries(append) if append.is_beyond_hashicorp())
 }
 
 /// True if a HashiCorp server answers the call while its state machine works: votes, and heartbeats without a
 /// position and without a commit index.
 fn is_urgent(request: &Request) -> bool {
     match request {
-        Request::AppendEntries(append) => append.prev == LogId::ZERO && append.leader_commit == Index::ZERO,
+        Request::AppendEntries(append) => append.is_bare_heartbeat(),
         Request::RequestVote(_) | Request::RequestPreVote(_) | Request::TimeoutNow(_) => true,
         Request::InstallSnapshot(_) => false,
     }
