@@ -179,73 +179,48 @@ fn store<L: LogStore, S: StableStore>(
     stored
 }
 
-impl LogDisk for RedbStore {
-    fn recover(
-        &mut self,
-        snapshot: Option<Arc<SnapshotMeta>>,
-        cache: CacheLimits,
-    ) -> Result<Recovered, StoreError> {
-        Storage { log: self.clone(), stable: self.clone() }.recover(snapshot, cache)
-    }
+/// Implements [`LogDisk`] for a store that keeps the log and the vote record together, and writes a group with one
+/// sync.
+macro_rules! log_disk {
+    (impl $(<$files:ident>)? for $store:ty) => {
+        impl$(<$files: Files>)? LogDisk for $store {
+            fn recover(
+                &mut self,
+                snapshot: Option<Arc<SnapshotMeta>>,
+                cache: CacheLimits,
+            ) -> Result<Recovered, StoreError> {
+                Storage { log: self.clone(), stable: self.clone() }.recover(snapshot, cache)
+            }
 
-    fn owner(&mut self, server: &ServerId) -> Result<ServerId, StoreError> {
-        own(self, server)
-    }
+            fn owner(&mut self, server: &ServerId) -> Result<ServerId, StoreError> {
+                own(self, server)
+            }
 
-    fn cluster(&mut self) -> Result<Option<ClusterId>, StoreError> {
-        cluster_in(self)
-    }
+            fn cluster(&mut self) -> Result<Option<ClusterId>, StoreError> {
+                cluster_in(self)
+            }
 
-    fn set_cluster(&mut self, cluster: ClusterId) -> Result<(), StoreError> {
-        self.set(CLUSTER, &cluster.0.to_be_bytes())
-    }
+            fn set_cluster(&mut self, cluster: ClusterId) -> Result<(), StoreError> {
+                self.set(CLUSTER, &cluster.0.to_be_bytes())
+            }
 
-    fn next_incarnation(&mut self) -> Result<u32, StoreError> {
-        count_start(self)
-    }
+            fn next_incarnation(&mut self) -> Result<u32, StoreError> {
+                count_start(self)
+            }
 
-    fn persist_group(&mut self, writes: &[Write]) -> Result<(), StoreError> {
-        Self::persist_group(self, writes)
-    }
+            fn persist_group(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+                Self::persist_group(self, writes)
+            }
 
-    fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError> {
-        Ok(from_first(self.range(first, last, limited(settings))?, first))
-    }
+            fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError> {
+                Ok(from_first(self.range(first, last, limited(settings))?, first))
+            }
+        }
+    };
 }
 
-impl<F: Files> LogDisk for WalStore<F> {
-    fn recover(
-        &mut self,
-        snapshot: Option<Arc<SnapshotMeta>>,
-        cache: CacheLimits,
-    ) -> Result<Recovered, StoreError> {
-        Storage { log: self.clone(), stable: self.clone() }.recover(snapshot, cache)
-    }
-
-    fn owner(&mut self, server: &ServerId) -> Result<ServerId, StoreError> {
-        own(self, server)
-    }
-
-    fn cluster(&mut self) -> Result<Option<ClusterId>, StoreError> {
-        cluster_in(self)
-    }
-
-    fn set_cluster(&mut self, cluster: ClusterId) -> Result<(), StoreError> {
-        self.set(CLUSTER, &cluster.0.to_be_bytes())
-    }
-
-    fn next_incarnation(&mut self) -> Result<u32, StoreError> {
-        count_start(self)
-    }
-
-    fn persist_group(&mut self, writes: &[Write]) -> Result<(), StoreError> {
-        Self::persist_group(self, writes)
-    }
-
-    fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError> {
-        Ok(from_first(self.range(first, last, limited(settings))?, first))
-    }
-}
+log_disk!(impl for RedbStore);
+log_disk!(impl <F> for WalStore<F>);
 
 /// Returns a test that is true for the first entry, and for the entries after it within the limit of one message.
 fn limited(settings: &Settings) -> impl FnMut(&Entry) -> bool {
