@@ -11,6 +11,7 @@ mod files;
 mod io_error;
 mod meta;
 mod open_error;
+mod records;
 mod redb;
 mod wal;
 

@@ -8,6 +8,7 @@ mod preallocate;
 
 use super::codec;
 use super::open_error::{OpenError, OpenFailure};
+use super::records::newest_records;
 use preallocate::Preallocated;
 use redb::backends::FileBackend;
 use redb::{
@@ -18,9 +19,7 @@ use std::cmp::Ordering;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use wavetank_raft::execute::{
-    CATCH_UP, COMPACTED, HARD_STATE, LogRecord, encode_catch_up, encode_hard_state,
-};
+use wavetank_raft::execute::{COMPACTED, LogRecord};
 use wavetank_raft::store::{LogStore, StableStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Entry, Index, LogOp, Write};
 
@@ -108,16 +107,9 @@ impl RedbStore {
     /// # Errors
     /// Returns an error if the store fails, or if the entries do not follow the stored entries.
     pub fn persist_group(&self, writes: &[Write]) -> Result<(), StoreError> {
-        let newest = writes.iter().rev().find_map(|write| write.hard_state);
-        let vote = newest.map(encode_hard_state);
-        let vote = vote.as_deref().map(|record| (HARD_STATE, record));
-        let position = |write: &Write| match write.log {
-            LogOp::CatchUp(upto) => Some(encode_catch_up(upto)),
-            _ => None,
-        };
-        let catch_up = writes.iter().rev().find_map(position);
-        let catch_up = catch_up.as_ref().map(|record| (CATCH_UP, &record[..]));
-        self.write(vote.into_iter().chain(catch_up), writes.iter().map(|write| &write.log))
+        let records: Vec<_> = newest_records(writes).collect();
+        let records = records.iter().map(|(key, record)| (*key, &record[..]));
+        self.write(records, writes.iter().map(|write| &write.log))
     }
 
     /// Writes these records and the changes of the log in order, with one sync: either all these changes or

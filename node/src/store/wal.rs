@@ -11,11 +11,10 @@ use self::state::{Group, State};
 use self::writer::Wal;
 use super::files::{Disk, Files};
 use super::open_error::OpenError;
+use super::records::newest_records;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
-use wavetank_raft::execute::{
-    CATCH_UP, COMPACTED, HARD_STATE, LogRecord, encode_catch_up, encode_hard_state,
-};
+use wavetank_raft::execute::{COMPACTED, LogRecord};
 use wavetank_raft::store::{LogStore, StableStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Entry, Index, LogOp, Write};
 
@@ -73,15 +72,8 @@ impl<F: Files> WalStore<F> {
     /// Returns an error if the store fails, or if the entries do not follow the stored entries.
     pub fn persist_group(&self, writes: &[Write]) -> Result<(), StoreError> {
         self.lock().write(|group, state| {
-            if let Some(newest) = writes.iter().rev().find_map(|write| write.hard_state) {
-                group.set(HARD_STATE, &encode_hard_state(newest))?;
-            }
-            let position = |write: &Write| match write.log {
-                LogOp::CatchUp(upto) => Some(upto),
-                _ => None,
-            };
-            if let Some(upto) = writes.iter().rev().find_map(position) {
-                group.set(CATCH_UP, &encode_catch_up(upto))?;
+            for (key, record) in newest_records(writes) {
+                group.set(key, &record)?;
             }
             let mut compacted = None;
             for write in writes {

@@ -1,0 +1,15 @@
+//! The records beside the log that a group of writes changes.
+
+use wavetank_raft::execute::{CATCH_UP, HARD_STATE, encode_catch_up, encode_hard_state};
+use wavetank_raft::{LogOp, Write};
+
+/// Returns the newest vote record and the newest position to catch up with among these writes, each with its key.
+pub(super) fn newest_records(writes: &[Write]) -> impl Iterator<Item = (&'static [u8], Vec<u8>)> {
+    let newest = writes.iter().rev().find_map(|write| write.hard_state);
+    let vote = newest.map(|hard_state| (HARD_STATE, encode_hard_state(hard_state)));
+    let position = |write: &Write| match write.log {
+        LogOp::CatchUp(upto) => Some((CATCH_UP, encode_catch_up(upto).to_vec())),
+        _ => None,
+    };
+    vote.into_iter().chain(writes.iter().rev().find_map(position))
+}
