@@ -236,7 +236,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         let is_due = |other: ServerIdx| {
             let deadline = self.server(other).map(S::deadline);
             deadline.is_some_and(|deadline| {
-                leads(deadline.reason) && self.hosts[other.at()].clock.when(deadline.at) < at
+                is_of_a_leader(deadline.reason) && self.hosts[other.at()].clock.when(deadline.at) < at
             })
         };
         self.awake.without(idx).iter().any(is_due)
@@ -370,7 +370,7 @@ const fn maintains(reason: DeadlineReason) -> bool {
 }
 
 /// True if only a leader has a timer with this reason.
-const fn leads(reason: DeadlineReason) -> bool {
+const fn is_of_a_leader(reason: DeadlineReason) -> bool {
     match reason {
         DeadlineReason::Heartbeat
         | DeadlineReason::CommitFlush
