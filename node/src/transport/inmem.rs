@@ -3,7 +3,7 @@
 use super::{Arrival, Inbox, Local, Outgoing, Replier, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
-use wavetank_raft::{Dialect, ServerAddress, ServerId};
+use wavetank_raft::{Dialect, NodeId, ServerAddress, ServerId};
 
 /// The network that connects in-memory transports. All clones refer to the same network.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,8 @@ pub struct InmemTransport {
     network: InmemNetwork,
     address: ServerAddress,
     local: Arc<Mutex<Option<Local>>>,
+    /// The peers whose dialect the server knows since its start.
+    introduced: Arc<Mutex<BTreeSet<NodeId>>>,
 }
 
 impl InmemNetwork {
@@ -35,7 +37,8 @@ impl InmemNetwork {
     /// Returns the transport of a server at this address.
     #[must_use]
     pub fn transport(&self, address: impl Into<ServerAddress>) -> InmemTransport {
-        InmemTransport { network: self.clone(), address: address.into(), local: Arc::default() }
+        let (local, introduced) = (Arc::default(), Arc::default());
+        InmemTransport { network: self.clone(), address: address.into(), local, introduced }
     }
 
     /// Cuts the link between two servers: from now on, all messages between them are lost, in both
@@ -82,6 +85,20 @@ impl InmemTransport {
     }
 }
 
+/// Tells the server the dialect of a peer before the peer's first answer.
+fn introduce(peer: NodeId, inbox: &Inbox, introduced: &Mutex<BTreeSet<NodeId>>) {
+    let mut introduced = locked(introduced);
+    if !introduced.contains(&peer)
+        && inbox.try_send(Arrival::Speaks { peer, dialect: Dialect::Wavetank }).is_ok()
+    {
+        introduced.insert(peer);
+    }
+}
+
+fn locked(introduced: &Mutex<BTreeSet<NodeId>>) -> MutexGuard<'_, BTreeSet<NodeId>> {
+    introduced.lock().expect("no code panics while it holds the lock of the peers")
+}
+
 impl Transport for InmemTransport {
     fn local_addr(&self) -> ServerAddress {
         self.address.clone()
@@ -90,6 +107,7 @@ impl Transport for InmemTransport {
     fn start(&self, local: Local, inbox: Inbox) {
         self.network.lock().servers.insert(self.address.clone(), (local.id.clone(), inbox));
         self.set_local(Some(local));
+        locked(&self.introduced).clear();
     }
 
     fn send(&self, call: Outgoing) {
@@ -98,15 +116,15 @@ impl Transport for InmemTransport {
         if id != call.to {
             return;
         }
-        let (network, caller) = (self.network.clone(), self.address.clone());
+        let (network, caller, introduced) =
+            (self.network.clone(), self.address.clone(), self.introduced.clone());
         let from = call.to.node();
         let replier = Replier::new(move |answer| {
             if let Some((_, inbox)) = network.inbox(&call.address, &caller) {
                 // A full inbox loses the message, as any network may.
                 let _ = inbox.try_send(match answer {
                     Ok(response) => {
-                        let dialect = Dialect::Wavetank;
-                        let _ = inbox.try_send(Arrival::Speaks { peer: from, dialect });
+                        introduce(from, &inbox, &introduced);
                         Arrival::Response { from, rpc: call.rpc, response }
                     }
                     Err(why) => Arrival::Refused { from, why },
@@ -167,6 +185,11 @@ mod tests {
         replier.reply(Response::TimeoutNow(TimeoutNowResponse { accepted: true }));
         assert!(matches!(to_one.try_recv(), Ok(Arrival::Speaks { dialect: Dialect::Wavetank, .. })));
         assert!(matches!(to_one.try_recv(), Ok(Arrival::Response { rpc: RpcId(7), .. })));
+
+        one.send(call("n2"));
+        let Ok(Arrival::Request { replier, .. }) = to_two.try_recv() else { panic!() };
+        replier.reply(Response::TimeoutNow(TimeoutNowResponse { accepted: true }));
+        assert!(matches!(to_one.try_recv(), Ok(Arrival::Response { .. })), "n2 is known already");
 
         one.send(call("n3"));
         network.isolate("n2");
