@@ -1,7 +1,7 @@
-//! The `wavetank` command, and the commands of other subjects. This module holds the arguments, one file per
-//! subcommand, the table, the progress bar and the exit status. The caller passes the scenarios.
+//! The `wavetank` command, and the commands of other subjects. This module contains the arguments, the
+//! subcommands, the table, the progress bar and the exit status. The caller passes the scenarios as an argument.
 //!
-//! Only this module uses threads and the wall clock. They cannot affect a run.
+//! Only this module uses threads and the wall clock. Threads and the wall clock cannot affect a run.
 
 mod args;
 mod bounds;
@@ -85,11 +85,11 @@ where
     suite_main(&Suite::of_ours(scenarios), args, streams)
 }
 
-/// Runs the command of a subject as a process: with the arguments and the streams of the process. The
-/// binary must have the subject's name, because messages name the binary.
+/// Runs the command of a subject with the arguments and the streams of this process. Returns the exit status.
+/// `name` must be the name of the subject and of the binary, because printed command lines contain the name.
 ///
-/// The command has `list`, `run`, `sweep`, `merge`, `replay`, `shrink`, `diff`, `why`, `view` and `completions`.
-/// Its scenarios are the storms.
+/// The command has the subcommands `list`, `run`, `sweep`, `merge`, `replay`, `shrink`, `diff`, `why`, `view` and
+/// `completions`. The scenarios of the command are storms.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -103,7 +103,7 @@ pub fn subject_main<S: Subject>(name: &'static str) -> ExitCode {
     process_main(&Suite::of_subject::<S>(name))
 }
 
-/// Runs the command of a suite as a process: with the arguments and the streams of the process.
+/// Runs the command of a suite with the arguments and the streams of this process. Returns the exit status.
 #[must_use]
 pub fn process_main(suite: &Suite) -> ExitCode {
     let mut streams = Streams {

@@ -1,4 +1,4 @@
-//! `wavetank completions`: prints a script with which a shell completes the arguments of the command.
+//! `wavetank completions`: prints a script that completes the arguments of the command in a shell.
 
 use super::args::{Arguments, SubjectArguments};
 use super::exit::Status;
@@ -7,7 +7,8 @@ use crate::registry::Suite;
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-/// Prints the script of a shell. The script completes the binary of the suite, which has the subject's name.
+/// Prints the script for a shell. The script completes the arguments of the suite's binary. The binary has the
+/// subject's name.
 pub(crate) fn completions(
     suite: &Suite,
     shell: Shell,

@@ -1,4 +1,4 @@
-//! Tools that examine a failed run: `diff`, `why`, `view`.
+//! The subcommands that examine a run: `diff`, `why` and `view`.
 
 use super::exit::Status;
 use super::file::AtomicFile;
@@ -12,8 +12,8 @@ use wavetank_sim::observe::step_log::StepLog;
 use wavetank_sim::observe::trace::{Causes, Page};
 use wavetank_sim::{Report, Verdict};
 
-/// Prints the first step at which two runs differ. For a capsule, it compares the recorded run and not
-/// a replay.
+/// Prints the first step at which two runs differ. For a capsule, compares the recorded steps and does not
+/// repeat the run.
 pub(crate) fn diff(
     suite: &Suite,
     one: &str,
@@ -38,7 +38,7 @@ pub(crate) fn diff(
     Ok(Status::Held)
 }
 
-/// Prints the events that led to the failure of a run, or to another step.
+/// Prints the events that led to the step `step` of a run. `None` means the step at which the run failed.
 pub(crate) fn why(
     suite: &Suite,
     name: &str,
@@ -68,7 +68,8 @@ pub(crate) fn past_of_failure(target: &Target<'_>, report: &Report) -> Option<St
     failed_step(report).map(|step| past(target, step))
 }
 
-/// The step at which a run failed; `None` if it did not fail.
+/// Returns the step at which a run failed. A panic counts as a step after all other steps. Returns `None` if the
+/// run did not fail.
 fn failed_step(report: &Report) -> Option<u64> {
     match &report.verdict {
         Verdict::Violated(violation) => Some(violation.step),
@@ -77,7 +78,7 @@ fn failed_step(report: &Report) -> Option<u64> {
     }
 }
 
-/// Repeats a run, and returns its report and its page; `None` in place of the page if nothing happened in the run.
+/// Repeats a run, and returns the report and the page of the run. The page is `None` if the run has no step.
 pub(crate) fn page(target: &Target<'_>) -> (Report, Option<String>) {
     let (report, _) = target.run(TraceForm::None);
     let page = Page::new(target.servers()).with_commands(command_text);

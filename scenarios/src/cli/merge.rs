@@ -1,4 +1,4 @@
-//! `wavetank merge`: folds the files of shards into the result of one sweep.
+//! `wavetank merge`: merges the files of all shards of a sweep, and prints the result of the whole sweep.
 
 use super::args::MergeArguments;
 use super::exit::Status;
@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use wavetank_sim::capsule::BUILD;
 
-/// Prints what a sweep of all shards on one machine prints. If shards are missing, doubled, cut short or do
-/// not belong together, prints one line for each and nothing else.
+/// Prints the same result as one sweep of all runs. If a shard is missing, doubled, incomplete or from another
+/// sweep, prints one error for each problem and no result.
 pub(crate) fn merge(
     suite: &Suite,
     arguments: &MergeArguments,
@@ -38,7 +38,7 @@ pub(crate) fn merge(
     sweep::print(suite, totals, printed, streams)
 }
 
-/// The shards so far.
+/// The shards that the command has read so far.
 struct Shards {
     /// The probe of this command's own build.
     probe: String,
@@ -60,7 +60,10 @@ impl Shards {
         let content = report_file::read(suite, path)?;
         let shard = content.header.shard;
         if let Some(other) = self.files.get(&shard) {
-            return Err(wrong(&format!("has the shard {shard}, as `{}` has", other.display())));
+            return Err(wrong(&format!(
+                "has the shard {shard}, but `{}` has the same shard",
+                other.display()
+            )));
         }
         let first = match &self.merged {
             Some(merged) => merged.header.clone(),
@@ -80,7 +83,7 @@ impl Shards {
         Ok(())
     }
 
-    /// Names the shards that no file has.
+    /// Returns a text that names the missing shards. Returns `None` if no shard is missing.
     fn missing(&self) -> Option<String> {
         const NAMED: usize = 10;
         let shards = self.files.keys().next()?.all();

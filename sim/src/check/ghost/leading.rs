@@ -28,8 +28,9 @@ impl Ghost {
         facts.add(Facts::SENT_ENTRIES);
     }
 
-    /// Clears the records of an earlier leadership, before the actions of the step are recorded. If a
-    /// follower has refused an append, clears only the unanswered appends for this follower.
+    /// Clears old records before the actions of the step are recorded. If the server did not lead the same
+    /// term before the step, clears all records of an earlier leadership. If the leader received a refused
+    /// append, clears only the unanswered appends for the follower that refused.
     pub(super) fn begin_leadership(&mut self, idx: ServerIdx) {
         let ghost_server = &mut self.ghost_servers[idx.at()];
         if !self.step.kept_leading() {

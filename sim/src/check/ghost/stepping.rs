@@ -14,7 +14,7 @@ use wavetank_raft::{
 };
 
 impl Ghost {
-    /// Records the event before the server handles it.
+    /// Records an event before a server handles the event.
     pub(crate) fn stepping<Q: 'static, R: 'static>(
         &mut self,
         idx: ServerIdx,
@@ -63,12 +63,13 @@ impl Ghost {
         }
     }
 
-    /// The facts that decide whether a snapshot is due.
+    /// The facts that can change whether a snapshot is due.
     const SNAPSHOTS: Facts = Self::WRITES.or(Facts::SNAPSHOT).or(Facts::HANDED).or(Facts::CAPTURING);
 
     const WRITES: Facts = Facts::APPENDED.or(Facts::CUT).or(Facts::COMPACTED);
 
-    /// Records the server and its actions after the server handled the event.
+    /// Records a server and its actions after the server has handled an event. Returns the facts of this
+    /// step.
     pub(crate) fn stepped<Q: 'static, R: 'static>(
         &mut self,
         idx: ServerIdx,
@@ -130,7 +131,7 @@ impl Ghost {
         due_snapshot.stepped(self.step.clock, view, *handed, limits);
     }
 
-    /// Records the configuration that the server uses, and the voters that it counts.
+    /// Records the configuration that the server uses, and the voters that the server counts.
     fn note_configuration(&mut self, idx: ServerIdx, server: &impl Inspect, facts: &mut Facts) {
         let ghost_server = &mut self.ghost_servers[idx.at()];
         self.step.was_conf = ghost_server.conf;
@@ -236,7 +237,8 @@ impl Ghost {
 }
 
 impl GhostServer {
-    /// Records a request to which the server owes a reply.
+    /// Records the reply that the server owes for an AppendEntries or InstallSnapshot request. Ignores other
+    /// requests.
     fn note_request(&mut self, from: NodeId, rpc: RpcId, request: &Request) {
         match request {
             Request::AppendEntries(append) => {
@@ -254,7 +256,8 @@ impl GhostServer {
     }
 }
 
-/// Copies the configuration of a server if it has changed. Returns true if the configuration has changed.
+/// Copies the configuration of a server into the record of this server. Returns true if the configuration has
+/// changed.
 pub(super) fn learn_configuration(
     idx: ServerIdx,
     ghost_server: &mut GhostServer,
@@ -289,7 +292,7 @@ pub(super) fn learn_configuration(
     }
 }
 
-/// Returns the members of both configurations that have another address in the second configuration.
+/// Returns the servers that are members of both configurations and have a new address in `now`.
 fn moved(before: &Configuration, now: &Configuration) -> ServerSet {
     let is_moved = |member: &&Member| {
         before.server(member.id.node()).is_some_and(|before| before.address != member.address)
@@ -297,7 +300,7 @@ fn moved(before: &Configuration, now: &Configuration) -> ServerSet {
     now.members().filter(is_moved).filter_map(|member| ServerIdx::of(member.id.node())).collect()
 }
 
-/// Returns the facts that differ between two views.
+/// Returns the facts that follow from the differences between two views of a server.
 fn diff_views(was: &ServerView, now: &ServerView) -> Facts {
     let mut facts = Facts::NONE;
     facts.add_if(was.term != now.term, Facts::TERM);

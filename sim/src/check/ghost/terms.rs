@@ -50,7 +50,8 @@ impl Terms {
         self.row_mut(term).leader.get_or_insert(leader);
     }
 
-    /// Returns the candidate that got the vote of a server in a term.
+    /// Returns the candidate that got the vote of a server in a term. Returns `None` if the server did not
+    /// vote.
     #[must_use]
     pub(crate) fn vote_of(&self, voter: ServerIdx, term: Term) -> Option<ServerIdx> {
         self.row(term)?.votes[voter.at()]
@@ -71,7 +72,7 @@ impl Terms {
         row.votes.iter().flatten().copied().collect::<ServerSet>().len()
     }
 
-    /// Returns the leader of a term.
+    /// Returns the leader of a term. Returns `None` if the term had no leader.
     #[must_use]
     pub(crate) fn leader(&self, term: Term) -> Option<ServerIdx> {
         self.row(term)?.leader
