@@ -89,7 +89,7 @@ value; --failed-cas changes this rule. Numbers are exact: 1, 1.0 and 10e-1 are e
 not rounded.
 
 Exit status: 0 linearizable, 2 not linearizable (the operations that prove the violation are printed),
-5 unknown within the budget, 1 if the file is not a history."
+5 unknown within the budget, or a history without an operation; 1 if the file is not a history."
     )]
     Judge(JudgeArguments),
     /// Explore every schedule within bounds
