@@ -79,6 +79,8 @@ pub struct Trace {
     text: Option<TraceText>,
     /// The last step that appears in the text. `None` means that the text has all steps.
     last_step: Option<u64>,
+    /// The number of the last step that was observed. It stays 0 if the trace has no part.
+    observed: u64,
     step_log: Option<Box<StepLog>>,
 }
 
@@ -101,6 +103,12 @@ impl Trace {
         Self { step_log: Some(Box::default()), ..self }
     }
 
+    /// Returns the number of steps that were observed; 0 if no part was requested.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.observed
+    }
+
     /// Returns the text and the step log. A part that was not requested is empty.
     #[must_use]
     pub fn into_parts(self) -> (String, StepLog) {
@@ -109,6 +117,7 @@ impl Trace {
     }
 
     fn write<S: Subject>(&mut self, observation: &Observation<'_, S>) {
+        self.observed = observation.step;
         if self.last_step.is_none_or(|last| observation.step <= last) {
             self.text.on_observation(observation);
         }

@@ -36,7 +36,7 @@ pub use judges::Judges;
 
 /// All checks, in the order in which they run. Only the first violation is reported, so a check that is
 /// closer to the cause of a bug runs earlier.
-static CHECKS: [Check; 59] = [
+static CHECKS: [Check; 62] = [
     storage::recovered_log_is_whole::CHECK,
     storage::recovered_term_covers_log::CHECK,
     storage::synced_data_is_kept::CHECK,
@@ -55,6 +55,7 @@ static CHECKS: [Check; 59] = [
     commit::leader_completeness::CHECK,
     election::leader_is_obeyed::CHECK,
     election::term_monotonic::CHECK,
+    election::terms_begin_with_candidates::CHECK,
     election::transfer_discipline::CHECK,
     election::stale_is_inert::CHECK,
     log::leader_append_only::CHECK,
@@ -87,6 +88,7 @@ static CHECKS: [Check; 59] = [
     snapshot::snapshot_is_taken_when_due::CHECK,
     snapshot::log_is_compacted::CHECK,
     log::appends_are_limited::CHECK,
+    election::busy_servers_get_heartbeats::CHECK,
     membership::staged_voter_catches_up::CHECK,
     membership::removed_server_is_told::CHECK,
     calls::refused_for_a_reason::CHECK,
@@ -95,6 +97,7 @@ static CHECKS: [Check; 59] = [
     calls::barrier_is_fresh::CHECK,
     reads::verified_leader::CHECK,
     reads::read_index_bound::CHECK,
+    reads::lease_rests_on_promises::CHECK,
     reads::lease_exclusivity::CHECK,
 ];
 

@@ -24,6 +24,8 @@ fn a_history_is_judged() {
     let bad = judge(&lines("null"));
     assert_eq!(bad.code, 2);
     assert!(bad.out.starts_with("not linearizable: ") && bad.out.contains("process 1: read"), "{}", bad.out);
+    let empty = judge("");
+    assert_eq!((empty.code, empty.out.as_str()), (5, "vacuous: the history has no operation\n"));
     for nonsense in ["{\n", "{\"process\": 1}\n", &lines("1")[..50]] {
         let said = judge(nonsense);
         assert_eq!((said.code, said.err.lines().count()), (1, 1), "{}", said.err);

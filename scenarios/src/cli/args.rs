@@ -91,7 +91,7 @@ had another value than the expected value; --failed-cas changes this rule. Numbe
 are equal, and integers of any size are not rounded.
 
 Exit status: 0 linearizable, 2 not linearizable (the operations that prove the violation are printed),
-5 unknown within the budget, 1 if the file is not a history."
+5 unknown within the budget, or a history without an operation; 1 if the file is not a history."
     )]
     Judge(JudgeArguments),
     /// Explore every schedule within the bounds that the arguments set

@@ -90,6 +90,20 @@ impl Header {
         self.shard.count(self.rows.iter().fold(0, |sum, row| sum.saturating_add(row.seeds)))
     }
 
+    /// Returns the positions of a run in the order of the whole sweep: one for each row that has
+    /// the scenario and the seed.
+    fn positions(&self, scenario: &str, seed: u64) -> impl Iterator<Item = u64> {
+        self.rows.iter().enumerate().filter(move |(_, row)| row.scenario == scenario).filter_map(
+            move |(at, row)| {
+                let nth = seed.checked_sub(row.first).filter(|&nth| nth < row.seeds)?;
+                let seeds_before =
+                    self.rows.iter().fold(0_u64, |sum, row| sum.saturating_add(row.seeds.min(nth)));
+                let rows_before = self.rows[..at].iter().filter(|row| nth < row.seeds).count() as u64;
+                Some(seeds_before.saturating_add(rows_before))
+            },
+        )
+    }
+
     /// Returns the first difference that prevents a merge of the two files, as the end of a sentence about the
     /// first file. Returns `None` if the files can be merged.
     pub(crate) fn difference(&self, other: &Self) -> Option<String> {
@@ -136,6 +150,8 @@ pub(crate) fn read(suite: &Suite, path: &Path) -> Result<Content, CliError> {
     let mut reader = BufReader::new(file);
     let mut state: Option<Content> = None;
     let (mut text, mut number, mut runs, mut bytes) = (Vec::new(), 0_u64, 0_u64, 0_u64);
+    // The position of the next run is at least this number.
+    let mut next = 0;
     loop {
         text.clear();
         let count = reader
@@ -159,7 +175,18 @@ pub(crate) fn read(suite: &Suite, path: &Path) -> Result<Content, CliError> {
             (Line::Header(header), None) => {
                 state = Some(Content::new(suite, header).map_err(|what| bad(&what))?);
             }
-            (Line::Run(_), Some(_)) => runs += 1,
+            (Line::Run(run), Some(content)) => {
+                let header = &content.header;
+                let mut positions = header.positions(&run.scenario, run.seed);
+                let position =
+                    positions.find(|&at| next <= at && header.shard.holds(at)).ok_or_else(|| {
+                        bad(&format!(
+                            "has the run {}:{}, which does not belong there",
+                            run.scenario, run.seed
+                        ))
+                    })?;
+                (next, runs) = (position + 1, runs + 1);
+            }
             (Line::Part(mut part), Some(content)) => {
                 if part.rows.len() != content.totals.rows.len() {
                     return Err(bad("does not belong to the scenarios of the header"));

@@ -92,6 +92,7 @@ impl Fixture {
             writes: VecDeque::new(),
             disk: (HardState::default(), 0),
             limits: LIMITS,
+            promises_silence: true,
         };
         let mut fixture = Self {
             ghost: Ghost::default(),
@@ -210,6 +211,12 @@ impl Fixture {
     pub(crate) fn boot(&mut self, idx: ServerIdx) {
         let hard = self.scripted_servers[idx.at()].disk.0;
         self.boot_with_vote(idx, hard.term.0, hard.vote);
+    }
+
+    /// Starts a server with the content of the server's disk. From now on, the server makes no promise of silence.
+    pub(crate) fn boot_without_promise(&mut self, idx: ServerIdx) {
+        self.scripted_servers[idx.at()].promises_silence = false;
+        self.boot(idx);
     }
 
     /// Starts a server with this term and vote and with its own log.

@@ -9,6 +9,7 @@ pub(crate) mod ghost_server;
 pub(crate) mod server_view;
 
 mod acting;
+mod bare_heartbeats;
 mod booting;
 mod calls;
 pub(crate) mod chain;
@@ -28,6 +29,7 @@ mod stopping;
 pub(crate) mod terms;
 mod writing;
 
+pub(crate) use bare_heartbeats::BareHeartbeats;
 pub(crate) use calls::{AnsweredCall, Asked, PendingCall, ReceivedCall, index_of};
 pub(crate) use chain::{Chain, ChainLink};
 pub(crate) use conf::{Conf, IndexedConf};

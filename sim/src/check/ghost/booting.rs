@@ -48,6 +48,7 @@ impl Ghost {
         (ghost_server.log, ghost_server.catch_up) = (chain, boot.catch_up);
         (ghost_server.handed, ghost_server.fsm_index) = (snapshot.index, snapshot.index);
         ghost_server.view = server.view();
+        ghost_server.votes_after_restart = !server.promises_silence();
         ghost_server.limits = server.limits();
         ghost_server.due_snapshot.set(&ghost_server.limits);
         (self.step.was, self.step.now) = (ServerView::BLANK, ghost_server.view);

@@ -2,8 +2,8 @@
 //! promises to other servers.
 
 use super::{
-    Chain, ChainLink, Conf, DueSnapshot, Follower, IndexedConf, Limits, Outstanding, PendingCall, Removals,
-    ServerView, Stagings, Stop,
+    BareHeartbeats, Chain, ChainLink, Conf, DueSnapshot, Follower, IndexedConf, Limits, Outstanding,
+    PendingCall, Removals, ServerView, Stagings, Stop,
 };
 use crate::plan::server_set::ServerSet;
 use std::collections::VecDeque;
@@ -162,8 +162,14 @@ pub(crate) struct GhostServer {
     pub(crate) pending_reads: Vec<PendingRead>,
     /// The calls for a transfer of leadership that the server has not answered.
     pub(crate) transfers: Vec<RequestId>,
+    /// True if the server votes immediately after a restart, whatever it had promised to its leader.
+    pub(crate) votes_after_restart: bool,
     /// The settings that the checks need.
     pub(crate) limits: Limits,
+    /// The peers of which the server knows that they are servers of HashiCorp Raft.
+    pub(crate) hashicorp: ServerSet,
+    /// The server's heartbeats, as leader, to servers of HashiCorp Raft.
+    pub(crate) bare_heartbeats: BareHeartbeats,
     /// The time at which a snapshot became due, if a snapshot is due.
     pub(crate) due_snapshot: DueSnapshot,
     /// The appends that the server sent as leader and that followers have not answered.
@@ -217,12 +223,14 @@ impl GhostServer {
         self.transfers.clear();
         self.pending_calls.clear();
         self.due_snapshot = DueSnapshot::default();
+        self.hashicorp = ServerSet::NONE;
         self.forget_leadership();
     }
 
     /// Clears the state that the server had as leader.
     pub(super) fn forget_leadership(&mut self) {
         self.outstanding.clear();
+        self.bare_heartbeats.clear();
         self.stagings.clear();
         self.removals.clear();
     }

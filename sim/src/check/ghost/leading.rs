@@ -20,6 +20,11 @@ impl Ghost {
         if !ghost_server.removals.is_empty() {
             ghost_server.removals.sent(to, append);
         }
+        if ServerIdx::of(to).is_some_and(|peer| ghost_server.hashicorp.contains(peer)) {
+            let (is_bare, interval) = (append.is_bare_heartbeat(), ghost_server.limits.heartbeat_interval);
+            ghost_server.bare_heartbeats.sent(to, is_bare, self.step.clock, interval);
+            facts.add(Facts::SENT_TO_HASHICORP);
+        }
         if entries == 0 {
             return;
         }

@@ -70,7 +70,7 @@ impl Outstanding {
     /// unanswered appends that the leader allows.
     pub(crate) fn count(&self, to: NodeId, window: u64) -> u64 {
         let Some(sent) = ServerIdx::of(to).and_then(|idx| self.followers.get(idx.at())) else { return 0 };
-        let oldest = sent.count.saturating_sub(window + Self::REMEMBERED_MORE);
+        let oldest = sent.count.saturating_sub(window.saturating_add(Self::REMEMBERED_MORE));
         sent.open.iter().filter(|(number, _)| oldest < *number).count() as u64
     }
 

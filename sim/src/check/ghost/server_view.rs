@@ -5,7 +5,7 @@ use crate::check::ghost::conf::Conf;
 use crate::plan::server_set::ServerSet;
 use crate::subject::Subject;
 use std::sync::Arc;
-use wavetank_raft::{Configuration, Index, LogId, NodeId, RoleName, Span, Term, Voters};
+use wavetank_raft::{Configuration, Dialect, Index, LogId, NodeId, RoleName, Span, Term, Voters};
 
 /// A server's view of its own state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +46,8 @@ pub(crate) trait Inspect {
     fn followers(&self, into: &mut Vec<Follower>);
     /// Returns the time during which the server refuses votes after a message from its leader.
     fn heartbeat_timeout(&self) -> Span;
+    /// True if the server refuses votes after a message from its leader, also after a restart.
+    fn promises_silence(&self) -> bool;
     /// Returns the settings that the checks need.
     fn limits(&self) -> Limits;
 }
@@ -124,6 +126,10 @@ impl<S: Subject> Inspect for S {
 
     fn heartbeat_timeout(&self) -> Span {
         self.server().map_or(Span::ZERO, |server| server.node().settings().heartbeat_timeout())
+    }
+
+    fn promises_silence(&self) -> bool {
+        self.dialect() == Dialect::Wavetank
     }
 
     fn limits(&self) -> Limits {

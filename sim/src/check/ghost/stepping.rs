@@ -9,8 +9,8 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::subject::{is_ours, our_request};
 use std::sync::Arc;
 use wavetank_raft::{
-    Action, Call, Configuration, Event, Index, Member, NodeId, Request, RequestId, RoleName, RpcId, Term,
-    Time,
+    Action, Call, Configuration, Dialect, Event, Index, Member, NodeId, Request, RequestId, RoleName, RpcId,
+    Term, Time,
 };
 
 impl Ghost {
@@ -42,6 +42,10 @@ impl Ghost {
             Event::SnapshotTaken(_) => ghost_server.due_snapshot.in_progress = false,
             Event::Call { request, call } => self.called(idx, *request, call),
             Event::Applied { responses, .. } => self.note_responses(idx, responses),
+            Event::PeerSpeaks { peer, dialect: Dialect::HashiCorp } => {
+                ghost_server.hashicorp =
+                    ghost_server.hashicorp.or(ServerIdx::of(*peer).into_iter().collect());
+            }
             _ => {}
         }
     }
@@ -123,8 +127,10 @@ impl Ghost {
     }
 
     fn note_snapshot_duty(&mut self, idx: ServerIdx, server: &impl Inspect) {
-        let GhostServer { due_snapshot, limits, handed, view, .. } = &mut self.ghost_servers[idx.at()];
+        let GhostServer { due_snapshot, bare_heartbeats, limits, handed, view, .. } =
+            &mut self.ghost_servers[idx.at()];
         if matches!(self.step.consumed, Consumed::Reload) {
+            bare_heartbeats.reloaded(self.step.clock, limits.heartbeat_interval);
             *limits = server.limits();
             due_snapshot.set(limits);
         }
@@ -196,6 +202,9 @@ impl Ghost {
     fn role_changed(&mut self, idx: ServerIdx, facts: &mut Facts) {
         let (was, now) = (self.step.was, self.step.now);
         let before = self.step.was_conf.map(|placed| placed.conf);
+        if matches!(now.role, RoleName::Candidate | RoleName::Leader) {
+            self.terms.begin(now.term);
+        }
         let ghost_server = &mut self.ghost_servers[idx.at()];
         match now.role {
             RoleName::Candidate | RoleName::PreCandidate => {

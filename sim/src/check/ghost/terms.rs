@@ -17,6 +17,8 @@ pub(crate) struct Terms {
     /// The terms, in ascending order. Nearly all searches concern the last terms, so every search begins at
     /// the end.
     rows: Vec<TermRow>,
+    /// The newest term in which a server was a candidate or a leader.
+    begun: Term,
 }
 
 impl Terms {
@@ -48,6 +50,17 @@ impl Terms {
     /// Records a leader. Only the first leader of a term is kept.
     pub(crate) fn lead(&mut self, term: Term, leader: ServerIdx) {
         self.row_mut(term).leader.get_or_insert(leader);
+    }
+
+    /// Records that a server is a candidate or a leader in a term.
+    pub(crate) fn begin(&mut self, term: Term) {
+        self.begun = self.begun.max(term);
+    }
+
+    /// Returns the newest term in which a server was a candidate or a leader; 0 if there was none.
+    #[must_use]
+    pub(crate) fn begun(&self) -> Term {
+        self.begun
     }
 
     /// Returns the candidate that got the vote of a server in a term. Returns `None` if the server did not
