@@ -68,6 +68,8 @@ pub(crate) struct Ghost {
     /// The time at which all faults ended, and the servers that must make progress after this time. `None`
     /// before the faults end.
     pub(crate) healed: Option<(Time, ServerSet)>,
+    /// The servers that vote immediately after a restart, although they may have heard from a leader before.
+    pub(crate) without_promise: ServerSet,
     ghost_servers: Vec<GhostServer>,
     /// If the history has more indexes than this number, the ghost state removes old indexes.
     prune_at: usize,
@@ -82,6 +84,7 @@ impl Default for Ghost {
             history: CommitHistory::default(),
             terms: Terms::default(),
             healed: None,
+            without_promise: ServerSet::NONE,
             ghost_servers: vec![GhostServer::default(); ServerIdx::MAX_SERVERS],
             prune_at: Self::SLACK,
         }

@@ -18,6 +18,9 @@ impl Ghost {
         boot: &Boot,
         log: &[Entry],
     ) -> Facts {
+        if !server.promises_silence() {
+            self.without_promise = self.without_promise.or(ServerSet::only(idx));
+        }
         self.step.clear(idx);
         self.step.consumed = Consumed::Other;
         let mut facts = Facts::BOOTED;
@@ -48,7 +51,6 @@ impl Ghost {
         (ghost_server.log, ghost_server.catch_up) = (chain, boot.catch_up);
         (ghost_server.handed, ghost_server.fsm_index) = (snapshot.index, snapshot.index);
         ghost_server.view = server.view();
-        ghost_server.votes_after_restart = !server.promises_silence();
         ghost_server.limits = server.limits();
         ghost_server.due_snapshot.set(&ghost_server.limits);
         (self.step.was, self.step.now) = (ServerView::BLANK, ghost_server.view);

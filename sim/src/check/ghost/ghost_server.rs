@@ -162,8 +162,6 @@ pub(crate) struct GhostServer {
     pub(crate) pending_reads: Vec<PendingRead>,
     /// The calls for a transfer of leadership that the server has not answered.
     pub(crate) transfers: Vec<RequestId>,
-    /// True if the server votes immediately after a restart, whatever it had promised to its leader.
-    pub(crate) votes_after_restart: bool,
     /// The settings that the checks need.
     pub(crate) limits: Limits,
     /// The peers of which the server knows that they are servers of HashiCorp Raft.

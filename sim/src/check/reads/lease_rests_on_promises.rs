@@ -7,7 +7,6 @@
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
-use crate::plan::server_set::ServerSet;
 use crate::subject::Parts;
 
 const NEEDS: Parts = Parts::ROLE.or(Parts::CONFIGURATION).or(Parts::SERVER);
@@ -21,8 +20,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let read = step.allowed.iter().find(|allowed| allowed.asked.leased)?;
     let conf = step.now_conf?.conf;
     *witnessed += 1;
-    let promising: ServerSet =
-        conf.voters().iter().filter(|voter| !ghost.ghost_server(*voter).votes_after_restart).collect();
+    let promising = conf.voters().minus(ghost.without_promise);
     if conf.is_quorum(promising) {
         return None;
     }
