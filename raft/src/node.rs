@@ -1,5 +1,5 @@
-//! The protocol as a function. This module has the term rule, the dispatch of inputs to the roles,
-//! and the change of roles.
+//! The protocol as a function. This module has the term rule (thesis §3.3), the dispatch of inputs to the roles, and
+//! the change of roles.
 
 pub(crate) mod boot;
 pub(crate) mod io;
@@ -198,7 +198,7 @@ impl Node {
             }
             Request::RequestVote(m) => self.on_vote(from, rpc, &m, now),
             Request::RequestPreVote(_) | Request::TimeoutNow(_) => {
-                unreachable!("PreVote and TimeoutNow requests are answered before the term rule")
+                unreachable!("PreVote and TimeoutNow requests were answered before the term rule was applied")
             }
         }
     }
@@ -293,7 +293,7 @@ impl Node {
                 Response::InstallSnapshot(InstallSnapshotResponse { term, success: false, next_offset: 0 })
             }
             Request::RequestPreVote(_) | Request::TimeoutNow(_) => {
-                unreachable!("PreVote and TimeoutNow requests are answered before the term rule")
+                unreachable!("PreVote and TimeoutNow requests were answered before the term rule was applied")
             }
         };
         self.state.reply(from, rpc, response);

@@ -56,8 +56,8 @@ fn shards_that_do_not_make_one_sweep_are_named() {
         (cut, "is cut short: it has 0 runs of 800 runs"),
         (text.replacen("\"probe\":\"", "\"probe\":\"f", 1), "is from another build"),
         (damaged, ", line "),
-        (of_another_shard, ":604, which does not belong there"),
-        (doubled, "which does not belong there"),
+        (of_another_shard, ":604, which is doubled, out of order or in another shard"),
+        (doubled, "which is doubled, out of order or in another shard"),
         ("no report\n".to_owned(), "is not a file that `sweep --out` wrote"),
         (String::new(), "is empty"),
     ];

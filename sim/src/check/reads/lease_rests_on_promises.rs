@@ -1,8 +1,9 @@
-//! A leader answers a read under a lease only if a quorum of the voters promise silence: after a message from the
-//! leader, and also after a restart, these voters give no other candidate a vote (thesis §4.2.3, §6.4.1).
+//! A leader answers a read under a lease only if a quorum of the voters promise silence. A voter that
+//! promises silence gives no other server a vote for some time after a message from the leader, even if the
+//! voter restarts in this time (thesis §4.2.3, §6.4.1).
 //!
-//! Servers of HashiCorp Raft make no such promise, so a cluster with a majority of them has no leases. The check runs
-//! at every read under a lease.
+//! Servers of HashiCorp Raft make no such promise. Therefore a leader has no lease if the voters that do not
+//! run HashiCorp Raft are not a quorum. The check runs at every read under a lease.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -26,7 +27,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     }
     let request = read.asked.request;
     violated(format_args!(
-        "{idx} answers {request} under a lease, but only the voters {promising} promise silence, and the voters are {}",
+        "{idx} answers {request} under a lease, but only the voters {promising} promise silence, not a quorum of {}",
         conf.voters()
     ))
 }
