@@ -352,7 +352,7 @@ impl Node {
     /// Applies the term rule to a response (thesis §3.3): returns the term of the response if that term is
     /// newer than this server's term. A response to a pre-vote may repeat the term of the request, although no
     /// server has entered this term yet. A response that grants the pre-vote always repeats the term. A server
-    /// of HashiCorp Raft also repeats the term when this server refuses the pre-vote because of the
+    /// of HashiCorp Raft also repeats the term when it refuses a pre-vote because of the
     /// candidate's log. For a repeated term, the result is `None`. Otherwise a candidate would begin a new
     /// term after each refusal, and the cluster could stay without a leader.
     fn newer_term(&self, from: NodeId, response: &Response) -> Option<Term> {
