@@ -90,7 +90,7 @@ fn a_killed_sweep_goes_on_and_writes_the_same_file() {
             fs::write(&partial, whole_lines + cut_line).expect("the file can be written");
             let refused = wavetank(&sweep);
             assert_eq!(refused.code, 1, "{}", refused.err);
-            assert!(refused.err.contains("go on with --resume"), "{}", refused.err);
+            assert!(refused.err.contains("continue the sweep with --resume"), "{}", refused.err);
             let resumed = wavetank(&format!("{sweep} --resume"));
             assert_eq!((resumed.code, resumed.out), (whole.code, whole.out.clone()), "{}", resumed.err);
             assert!(fs::read(&file).expect("the file is complete") == bytes, "{keep}, {kept} lines");
