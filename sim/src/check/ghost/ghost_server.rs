@@ -66,6 +66,8 @@ pub(crate) struct PendingRead {
     pub(crate) led: Term,
     /// The term of the server at the time of the request.
     pub(crate) term: Term,
+    /// The configuration of the server at the time of the request. `None` if the server had no configuration.
+    pub(crate) conf: Option<Conf>,
     /// True if the answer contains an index. The client then reads the state at this index.
     pub(crate) indexed: bool,
     /// True if the read relies on the lease.
