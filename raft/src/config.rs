@@ -7,7 +7,7 @@ use core::time::Duration;
 
 /// The settings of a server. Start from [`Config::default`]; [`Settings::new`] checks the values.
 ///
-/// Each duration is a whole number of microseconds, at most 36500 days. In JSON, a duration is its number of
+/// Each duration is a whole number of microseconds, at most 36500 days. In JSON, a duration is a number of
 /// microseconds.
 ///
 /// The struct is not `#[non_exhaustive]`, so that a program can write
@@ -29,16 +29,17 @@ pub struct Config {
     /// value. A leadership transfer must end within this value.
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub election_timeout: Duration,
-    /// The time after a commit in which new entries can carry the commit index to the followers (at least 1
-    /// ms). After this time, the leader sends the commit index without entries.
+    /// The time that the leader waits after a commit before the leader sends the commit index without entries
+    /// (at least 1 ms). During this time, requests with new entries can also carry the commit index to the
+    /// followers.
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub commit_timeout: Duration,
     /// The maximum number of entries in an AppendEntries request and in a batch for the state machine (1 to
     /// 1024).
     pub max_append_entries: u64,
-    /// The maximum number of bytes in an AppendEntries request (at least 1). An entry that is larger than
-    /// this limit is sent alone. HashiCorp limits only the number of entries; etcd calls this setting
-    /// `MaxSizePerMsg`.
+    /// The maximum sum of the [`weight`](crate::Entry::weight)s of the entries in an AppendEntries request, in
+    /// bytes (at least 1). An entry that is larger than this limit is sent alone. HashiCorp limits only the
+    /// number of entries; etcd calls this setting `MaxSizePerMsg`.
     pub max_append_bytes: u64,
     /// The maximum size in bytes of a command with its extensions, and of the state of a restore
     /// (at least 1). The leader refuses a larger command or state. All servers must have the same value.
@@ -55,7 +56,8 @@ pub struct Config {
     /// at random, between this value and twice this value.
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub snapshot_interval: Duration,
-    /// A new snapshot is due when the log has grown by this number of entries since the last snapshot.
+    /// A new snapshot is due when the log has grown by at least this number of entries since the last
+    /// snapshot.
     pub snapshot_threshold: u64,
     /// A leader steps down if no quorum has answered the leader for this time (at least 5 ms and not above
     /// `heartbeat_timeout`). Reads under a lease rely on this time. Therefore all servers must have the same
@@ -68,8 +70,8 @@ pub struct Config {
     pub no_snapshot_restore_on_start: bool,
     /// True if candidates start an election without a pre-vote (thesis §9.6).
     pub pre_vote_disabled: bool,
-    /// The number of entries at the end of the log that are kept in memory (at least 1). Older entries are
-    /// read from the store. HashiCorp users wrap the store in a `LogCache` of this capacity.
+    /// The maximum number of entries at the end of the log that are kept in memory (at least 1). Older entries
+    /// are read from the store. HashiCorp users wrap the store in a `LogCache` of this capacity.
     pub log_cache_capacity: u64,
     /// The maximum sum of the [`weight`](crate::Entry::weight)s of the entries in memory, in bytes (at least
     /// `max_append_bytes`). Entries that are not durable yet stay in memory even above this limit.
@@ -79,9 +81,9 @@ pub struct Config {
     /// leaders hang in this case (HashiCorp Raft issues #503 and #614).
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub disk_stall_timeout: Duration,
-    /// The maximum difference between the rates of two clocks, in parts per million. Reads under the leader's
-    /// lease rely on this difference (thesis §6.4.1). The lease is shortened by this share. A read under the
-    /// lease is refused after the end of the shortened lease.
+    /// The maximum difference between the rates of two clocks, in parts per million (below 1000000). Reads
+    /// under the leader's lease rely on this difference (thesis §6.4.1). The leader shortens its lease by this
+    /// fraction. A read under the lease is refused after the end of the shortened lease.
     pub lease_clock_drift_ppm: u64,
     /// The maximum number of rounds in which a staged non-voter may catch up (at least 1). A non-voter that
     /// needs more rounds is reported as too slow. Thesis §4.2.1 suggests 10 rounds.
@@ -120,7 +122,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Checks that each duration is a valid [`Span`].
+    /// Checks that each duration is a whole number of microseconds, and at most 36500 days.
     fn check_durations(&self) -> Result<(), ConfigError> {
         const LONGEST: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
         let durations = [
@@ -291,7 +293,7 @@ impl Settings {
         CacheLimits { entries: self.0.log_cache_capacity, bytes: self.0.log_cache_bytes }
     }
 
-    /// Returns the time between two heartbeats of a leader.
+    /// Returns the time between two heartbeats of a leader: a tenth of `heartbeat_timeout`.
     #[must_use]
     pub fn heartbeat_interval(&self) -> Span {
         self.heartbeat_timeout().part(10).max(Span::us(1))
@@ -319,7 +321,7 @@ impl core::ops::Deref for Settings {
     }
 }
 
-/// Limits of the entries that are kept in memory. Older entries are read from the store.
+/// The limits for the log entries that are kept in memory. Older entries are read from the store.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct CacheLimits {
     /// The maximum number of entries.
@@ -330,7 +332,7 @@ pub struct CacheLimits {
 }
 
 impl CacheLimits {
-    /// Makes limits with a maximum number of entries and without a maximum of bytes.
+    /// Makes limits with a maximum number of entries, and without a limit for bytes.
     #[must_use]
     pub const fn entries(entries: u64) -> Self {
         Self { entries, bytes: u64::MAX }

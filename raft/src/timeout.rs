@@ -8,8 +8,8 @@ use crate::types::{NodeId, Span, Term};
 pub struct Entropy(pub u64);
 
 impl Entropy {
-    /// Returns a span of at least `base` and less than `2 × base` (thesis §3.4). The same seed, node, term
-    /// and ordinal always give the same span. Another `ordinal` gives another random draw in the same term.
+    /// Returns a span of at least `base` and less than `2 × base` (thesis §3.4). The same seed and the same
+    /// arguments always give the same span. Another `ordinal` gives another random span in the same term.
     #[must_use]
     pub fn timeout(self, base: Span, node: NodeId, term: Term, ordinal: u64) -> Span {
         let mut hash = mix(self.0 ^ node.0);

@@ -2,8 +2,8 @@
 //! spans in a plan are in microseconds of virtual time.
 //!
 //! A plan itself makes no decision. The network, the disks and the nemesis each read their own part of the
-//! plan. [`storm`] draws whole plans from a seed. A fault is off if the field of the fault is `None`, or if
-//! the list of such faults in the plan does not contain the fault.
+//! plan. [`storm`] draws whole plans from a seed. A fault with its own field is off if the field is `None`. A
+//! scheduled or reactive fault is off if the map of these faults does not contain the fault.
 
 pub mod fault_id;
 pub mod fault_kind;
@@ -39,7 +39,7 @@ pub struct Plan {
     pub spares: u8,
     /// The state in which the servers of the first configuration start: bootstrapped or blank.
     pub birth: InitialState,
-    /// The settings of every server. The world fills in `local_id` for each server.
+    /// The settings of every server. The world sets `local_id` for each server.
     pub config: Config,
     /// Delays and faults of the links between servers.
     pub links: LinkPlan,
@@ -47,22 +47,23 @@ pub struct Plan {
     pub disks: DiskPlan,
     /// Durations and faults of the state machine operations.
     pub machines: MachinePlan,
-    /// The time from the moment at which a server stops itself until a supervisor restarts the server.
-    /// `None`: the server is not restarted.
+    /// The time after which a supervisor restarts a server that has stopped itself or has refused to start.
+    /// `None`: no supervisor restarts the server.
     pub supervised: Option<Span>,
     /// The first readings and the drift of the clocks.
     pub clocks: ClockPlan,
-    /// The number of clients and the rate of their operations.
+    /// The number of clients, their timing and their links.
     pub clients: ClientPlan,
     /// Faults of servers and of the network as a whole.
     pub nemesis: NemesisPlan,
-    /// If set, only these faults of servers and links happen. `None`: all drawn faults happen.
+    /// The only faults of servers and links that may happen. `None`: all drawn faults happen.
     #[serde(default)]
     pub fault_ids: Option<BTreeSet<FaultId>>,
-    /// Decides the order of events: random streams or a schedule.
+    /// The source of the order of events: random streams or a schedule.
     #[serde(default)]
     pub order: EventOrder,
-    /// The length of the chaos phase: the phase from the start of the run in which faults are injected.
+    /// The length of the chaos phase. The chaos phase begins at the start of the run. The nemesis injects
+    /// faults only in the chaos phase.
     pub chaos: Span,
     /// The phases after the faults have ended.
     pub heal: HealPlan,
@@ -182,23 +183,24 @@ pub struct ClientPlan {
     pub delay: Spans,
     /// The probability that a message between a client and a server is lost.
     pub loss: Option<Ratio>,
-    /// The time that a server waits to collect commands into one batch. `None`: a server takes each command
+    /// The time that a server waits to collect commands into one batch. `None`: a server handles each command
     /// when the command arrives.
     pub gather: Option<Span>,
     /// The share of commands that clients send with extensions. `None`: no command has extensions.
     #[serde(default)]
     pub extended: Option<Ratio>,
-    /// The operations that are not drawn. Only the clients of a typed state machine use this list: a shrink
-    /// simplifies their commands and queries.
+    /// The operations that clients send in place of drawn operations. A shrink adds such operations to
+    /// simplify commands and queries. Only the clients of a typed state machine use this list.
     #[serde(default)]
     pub replaced: Vec<ReplacedOperation>,
-    /// The only command that the clients send, encoded. `None`: the clients draw their commands. Only the clients
-    /// of a typed state machine use this command: a shrink tries whether one command is enough.
+    /// The encoded command that the clients send in place of every drawn command. `None`: the clients draw
+    /// their commands. A shrink sets this command to test whether one command is enough. Only the clients of
+    /// a typed state machine use this command.
     #[serde(default)]
     pub command: Option<Vec<u8>>,
 }
 
-/// A command or a query that a client sends in place of the drawn one.
+/// A command or a query that a client sends in place of the drawn operation.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReplacedOperation {
@@ -206,7 +208,7 @@ pub struct ReplacedOperation {
     pub client: u16,
     /// The number of the operation among the operations of this client, from 1.
     pub number: u32,
-    /// The encoded command or query. If these bytes cannot be decoded, the client sends the drawn one.
+    /// The encoded command or query. If these bytes cannot be decoded, the client sends the drawn operation.
     pub bytes: Vec<u8>,
 }
 
@@ -228,8 +230,8 @@ pub struct NemesisPlan {
     pub budget: Budget,
 }
 
-/// The number of servers that may be lost, or whose disks may be damaged. A damaged disk has other content
-/// than the content that was written.
+/// The number of servers that may be lost, or whose disks may be damaged. The content of a damaged disk
+/// differs from the content that the server wrote.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub enum Budget {
     /// The remaining servers are always a quorum of every configuration that a server may use. The cluster
@@ -256,20 +258,20 @@ pub struct Recurrence {
 #[expect(clippy::struct_excessive_bools, reason = "each field switches one phase on or off")]
 #[serde(deny_unknown_fields)]
 pub struct HealPlan {
-    /// The time that the clients continue after the last fault.
+    /// The time after the last fault in which the clients still send operations.
     pub settle: Span,
     /// If true, some servers stay down until the end of the run. The other servers are always a quorum of
     /// every configuration.
     pub leave_broken: bool,
-    /// If true: when all servers agree, one server is isolated, and the other servers compact their logs as
+    /// If true, one server is isolated after all servers have agreed. The other servers compact their logs as
     /// far as possible. Then the isolated server is reconnected.
     pub compact: bool,
-    /// If true: when all servers agree, all links are cut except the links of one server, the hub. The
+    /// If true, all links except the links of one server, the hub, are cut after all servers have agreed. The
     /// cluster must still make progress. Then the links are restored.
     #[serde(default)]
     pub hub: bool,
-    /// If true: when all servers agree, one voter is isolated until the voter has campaigned alone. Then the
-    /// voter is reconnected.
+    /// If true, one voter is isolated after all servers have agreed. When this voter has campaigned alone,
+    /// the voter is reconnected.
     #[serde(default)]
     pub lone: bool,
 }
@@ -338,7 +340,8 @@ impl Plan {
         Span::from_duration(self.config.heartbeat_timeout.max(self.config.election_timeout)).times(2)
     }
 
-    /// The time limit for the servers of a healed cluster to agree, counted from the stop of the clients.
+    /// The time limit for the servers of a healed cluster to agree, counted from the moment at which the
+    /// clients stop.
     #[must_use]
     pub fn liveness_limit(&self) -> Span {
         self.election_timeout().times(Self::LIVENESS_TIMEOUTS)

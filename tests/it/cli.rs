@@ -380,6 +380,8 @@ const BAD_INPUT: &[(&str, &str)] = &[
     ("list --jsn", "--json"),
     ("view void:7 -o page.html", "void:7 has no step to show; its verdict is: panicked: seed 7"),
     ("why calm:7", "calm:7 did not fail"),
+    ("why calm:7 --step 99", "calm:7 has no step 99: its last step is 1"),
+    ("replay no\u{1b}[31msuch", "there is no scenario `no\\u{1b}[31msuch`"),
     ("why calm:7 --branch", "calm:7 violates no property"),
     ("judge", "FILE"),
     ("judge /no/such/file", "/no/such/file"),

@@ -79,6 +79,10 @@ fn write_result(
     let operations = many(judged.operations as u64, "operation");
     let size = format!("{operations} on {}", many(judged.keys.len() as u64, "key"));
     let status = match &judged.finding {
+        Finding::Linearizable if judged.operations == 0 => {
+            writeln!(streams.out, "vacuous: the history has no operation")?;
+            Status::Vacuous
+        }
         Finding::Linearizable => {
             writeln!(streams.out, "linearizable: {size}")?;
             Status::Held

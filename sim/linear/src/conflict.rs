@@ -1,4 +1,4 @@
-//! Finds a small part of a history, for a person to read. The part alone is not linearizable.
+//! Finds a small part of a history, for a person to read. Even this part alone is not linearizable.
 //!
 //! Two changes keep a history valid. First, the history may end earlier; an operation that completes after
 //! the new end becomes pending. Second, an operation may be left out if no other operation could have

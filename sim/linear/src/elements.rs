@@ -1,8 +1,8 @@
-//! Splits values that append operations made into the appended elements.
+//! Splits the values that append operations made into the appended elements.
 //!
 //! A delimiter is a byte at one end of an element that occurs nowhere else in an element. If all elements
-//! begin with a delimiter, or all elements end with a delimiter, a value shows the operations that made this
-//! value, and the order of these operations.
+//! begin with a delimiter, or all elements end with a delimiter, the elements in a value show the operations
+//! that made the value, and the order of these operations.
 
 use super::problem::INITIAL;
 use super::{Effect, HistoryOp};

@@ -18,7 +18,7 @@ pub(super) enum Json {
     Object(BTreeMap<String, Self>),
 }
 
-/// A number in two forms: the text that was read, and the text that is compared.
+/// A number as two texts: the text that was read, and the canonical text for comparisons.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Number {
     written: String,
@@ -72,7 +72,7 @@ impl Json {
         }
     }
 
-    /// Returns the two elements if the value is an array of two elements.
+    /// Returns the two elements of an array with two elements. Returns `None` for any other value.
     pub(super) fn as_pair(&self) -> Option<(&Self, &Self)> {
         match self {
             Self::Array(parts) => match parts.as_slice() {
@@ -86,7 +86,7 @@ impl Json {
     /// Returns a text that is the same for equal values, and different for different values.
     pub(super) fn canonical(&self) -> String {
         let mut text = String::new();
-        self.write(&mut text, |number| &number.canonical).expect("a string takes everything");
+        self.write(&mut text, |number| &number.canonical).expect("a write to a string cannot fail");
         text
     }
 

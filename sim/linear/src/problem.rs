@@ -5,7 +5,7 @@ use super::unreachable::Unreachable;
 use super::writers::Writers;
 use super::{Effect, HistoryOp};
 
-/// Stands for every state that makes no difference: no operation reads the value of the state, and no
+/// The number of every state that makes no difference: no operation reads the value of the state, and no
 /// operation reads a value that appends can make from this state.
 pub(super) const UNREAD: u32 = u32::MAX;
 
@@ -20,8 +20,8 @@ pub(super) struct Problem {
     /// The number of completed operations at the beginning of `operations`.
     pub(super) completed: usize,
     pub(super) initial: u32,
-    /// The counts of the values that must be read; `None` if a value must be read that no operation can have
-    /// produced.
+    /// The counts of the values that must be read; `None` if an operation must read a value that no operation
+    /// can have produced.
     pub(super) unreachable: Option<Unreachable>,
     /// The states of the key; `None` if no operation appends.
     pub(super) states: Option<AppendStates>,

@@ -1,5 +1,5 @@
 //! Hashes a server's state into 64 bits. The hash leaves out clocks, call numbers and the names of servers,
-//! because these values do not change what may happen later.
+//! because these values do not change the possible later events.
 //!
 //! The [`StateHasher`] serializes the state and recognises each kind of number by the name of the number's
 //! type. Times are left out: the [clock](super::clock) ensures that times do not matter. A call is hashed by

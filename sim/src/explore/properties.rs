@@ -40,7 +40,7 @@ pub struct Breach {
     pub what: String,
 }
 
-/// The property name of a breach by a panic. The code under test panicked, for example at an assertion.
+/// The property name of a breach that is a panic of the code under test, for example at an assertion.
 pub const PANIC: &str = "panic";
 
 /// Evaluates a property if the level `judged` includes the level of the property. `check` is the

@@ -37,7 +37,7 @@ pub enum Step {
     Beat(ServerIdx),
     /// A server's oldest pending write became durable.
     Persist(ServerIdx),
-    /// A server's disk stopped writing until the server crashes.
+    /// A server's disk stopped writing. The disk writes again after the next crash of the server.
     Hang(ServerIdx),
     /// A server crashed and restarted.
     Crash(ServerIdx),

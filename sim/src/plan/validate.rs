@@ -36,7 +36,9 @@ impl Plan {
         let all = ServerSet::first(self.server_count());
         for element in self.order.elements() {
             if let Some(idx) = element.choice.servers().into_iter().find(|idx| !all.contains(*idx)) {
-                return Err(format!("order: `{element}` names {idx}, but the tank has the servers {all}"));
+                return Err(format!(
+                    "order: `{element}` names server {idx}, but the tank has only the servers {all}"
+                ));
             }
         }
         Ok(())

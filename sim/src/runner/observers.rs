@@ -23,7 +23,7 @@ pub trait CustomChecks {
         None
     }
 
-    /// Returns, for each check, the number of situations that the check has judged.
+    /// Returns the number of situations that each check has judged. The key is the name of the check.
     fn witnessed(&self) -> BTreeMap<String, u64> {
         BTreeMap::new()
     }
@@ -59,7 +59,7 @@ impl<E, T> Observers<E, T> {
 }
 
 impl<E: CustomChecks, T> Observers<E, T> {
-    /// Judges the properties of the whole run, after its end.
+    /// Judges the properties of the whole run. `at` is the virtual time at which the run ended.
     pub fn end(&mut self, at: Time) {
         self.judges.end(at);
         self.custom.end(at);

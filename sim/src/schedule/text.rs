@@ -1,4 +1,4 @@
-//! The text of an element: one line with the time in milliseconds, a verb, and its object.
+//! The text of an element: one line with the time in milliseconds, a verb, and the object of the verb.
 //!
 //! `12.345 deliver n1>n2 t3 vote 1` says that n2 receives the first request for a vote that n1 sent to n2 in
 //! term 3. With `answer 1` at the end, the line names the first response to that request.

@@ -183,9 +183,9 @@ impl Peer {
         }
     }
 
-    /// Sends the entries before the first entry that the follower does not understand. Returns false if the first
-    /// entry is such an entry. The leader then sends a snapshot that includes the entry, or asks for such a
-    /// snapshot.
+    /// Sends the entries before the first entry that the follower does not understand. Returns false if the
+    /// follower does not understand the first entry. In this case, the leader sends a snapshot that includes
+    /// this entry, or asks for a new snapshot that includes this entry.
     fn send_understood(
         &mut self,
         state: &mut NodeState,
@@ -206,7 +206,8 @@ impl Peer {
         true
     }
 
-    /// Begins to send a snapshot that includes the entry `past`, or asks for such a snapshot.
+    /// Begins to send a snapshot that includes the entry at `past`. If the newest snapshot does not include
+    /// this entry, asks for a new snapshot.
     fn skip(&mut self, state: &mut NodeState, past: LogId, fx: &mut Effects) {
         if state.snapshot.index < past.index {
             fx.push(Effect::NeedsSnapshot { peer: self.id, past });
@@ -257,9 +258,9 @@ impl Peer {
         fx.push(Effect::Send { to: self.id, rpc, request });
     }
 
-    /// Sends a heartbeat without a position and without a commit index to a server of HashiCorp Raft. Such a
-    /// server answers only these heartbeats while its state machine works, so all other heartbeats would come
-    /// too late. The response proves contact, and says nothing about the follower's log.
+    /// Sends a heartbeat without a position and without a commit index to a server of HashiCorp Raft. While
+    /// its state machine is busy, such a server answers only these heartbeats. The responses to all other
+    /// heartbeats may come too late. The response proves contact, and says nothing about the follower's log.
     fn send_bare_heartbeat(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         if state.is_hashicorp(self.id) {
             self.call(state, LogId::ZERO, Entries::default(), now, fx);
@@ -307,8 +308,9 @@ impl Peer {
         !all_matched && oldest.is_none_or(|call| call.sent + state.settings.heartbeat_interval() < now)
     }
 
-    /// Handles a follower that does not have the entry `prev` of the request. If the follower sends a hint,
-    /// `next` goes back by a whole term. Then each conflicting term costs one round trip (thesis §3.5).
+    /// Handles a follower whose log does not contain the entry at `prev` of the request. If the follower sends
+    /// a hint, the leader moves `next` back by a whole term, so each conflicting term costs one round trip
+    /// (thesis §3.5).
     fn on_refusal(&mut self, state: &NodeState, call: InflightCall, response: &AppendEntriesResponse) {
         let current = match &self.progress.flow {
             Flow::Probe { next, .. } => call.prev == next.back(),
@@ -328,9 +330,9 @@ impl Peer {
     }
 
     /// Handles a follower whose log ends before an entry that the follower had acknowledged. The disk of the
-    /// follower was lost or replaced, but the follower was not removed from the cluster. Raft's model does
-    /// not allow such a loss (thesis §3.8), and no server can prevent the follower's vote. The follower's
-    /// copies do not count until the follower is removed and added again.
+    /// follower was lost or replaced, but the follower was not removed from the cluster. Raft's model does not
+    /// allow such a loss (thesis §3.8), and no server can prevent the follower's vote. If the follower is a
+    /// voter, its copies of entries do not count for a commit until the follower is removed and added again.
     fn on_lost_entries(&mut self, state: &NodeState, last: Index, fx: &mut Effects) {
         if self.removed.is_none() {
             fx.push(Effect::LostEntries { peer: self.id, acknowledged: self.progress.matched, last });

@@ -1,7 +1,7 @@
 //! When a server answers a barrier, this server has applied every entry that any server had committed before
 //! the call (thesis §6.4; HashiCorp Raft's `Barrier`).
 //!
-//! The check is demanded at every barrier that succeeds.
+//! The check runs at every barrier that succeeds.
 
 use crate::check::ghost::{Asked, Facts, Ghost};
 use crate::check::{Check, violated};

@@ -1,10 +1,11 @@
-//! A server that was removed and is added again with a new disk campaigns only if its log has the entries
-//! that were committed before the server got the disk, or a configuration that does not name the server
-//! (thesis §4.1; docs/names.md).
+//! A server that was removed and got a new disk campaigns only in two cases. Its log has all entries that
+//! were committed before the server got the disk, or the latest configuration in its log does not name the
+//! server (thesis §4.1; docs/names.md).
 //!
-//! An older log has configurations that name the server with its old disk. In a configuration that does not
-//! name the server, the server has no vote, but may campaign until it knows that its removal is committed
-//! (thesis §4.2.2). The check is demanded whenever such a server starts a campaign.
+//! In a shorter log, a configuration that names the server means the server with its old disk. In a
+//! configuration that does not name the server, the server has no vote, but may campaign until the server
+//! knows that its removal is committed (thesis §4.2.2). The check runs whenever a server with a new disk
+//! starts a campaign.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

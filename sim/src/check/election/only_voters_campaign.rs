@@ -1,7 +1,7 @@
 //! Only a voter campaigns (thesis §4.2.2).
 //!
-//! A server that an uncommitted change removes may also campaign, because the change may be rolled back.
-//! The check is demanded whenever a server starts a campaign.
+//! A server that an uncommitted change removes may also campaign, because the change may be rolled back. The
+//! check runs whenever a server starts a campaign.
 
 use crate::check::ghost::{Chain, Facts, Ghost, IndexedConf};
 use crate::check::{Check, violated};
@@ -16,8 +16,8 @@ pub(crate) const CHECK: Check =
     Check::new("only_voters_campaign", "thesis §4.2.2", JudgeLevel::History, Facts::CAMPAIGNED, judge)
         .needing(NEEDS);
 
-/// True if a server is a voter of `conf`, or of an earlier configuration of its log. An earlier configuration
-/// may come back if no later configuration is committed.
+/// True if a server is a voter of `conf`, or of an earlier configuration of its log that may come back. An
+/// earlier configuration may come back if all later configurations are uncommitted.
 fn is_eligible(idx: ServerIdx, log: &Chain, conf: IndexedConf, commit: Index) -> bool {
     let mut placed = conf;
     while !placed.conf.voters().contains(idx) {

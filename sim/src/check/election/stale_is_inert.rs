@@ -1,7 +1,7 @@
 //! A message of an older term changes nothing. The receiver may only answer the message with the newer term
 //! (thesis §3.3).
 //!
-//! The check is demanded at every message whose term is older than the receiver's term.
+//! The check runs at every message whose term is older than the receiver's term.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

@@ -47,7 +47,7 @@ impl HistoryRow {
     }
 }
 
-/// The last entry of a snapshot. This record is kept after the row of the entry is removed.
+/// The last entry of a snapshot. This record stays after the row of the entry is removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct PinnedPosition {
     pub(crate) link: ChainLink,
@@ -55,7 +55,7 @@ pub(crate) struct PinnedPosition {
     pub(crate) state: Option<ReportedState>,
 }
 
-/// The history of the log.
+/// The history of all indexes of the log.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CommitHistory {
     /// The index of the first row.
@@ -144,8 +144,8 @@ impl CommitHistory {
         before.map_or(Index::ZERO, |(_, index)| *index)
     }
 
-    /// Records that a server in this term commits its log up to an index. Records nothing if the log differs
-    /// from the entries that were committed before.
+    /// Records that a server in this term commits its log up to an index. Records nothing if the index is
+    /// already committed, or if the log differs from the entries that were committed before.
     pub(crate) fn commit(&mut self, by: ServerIdx, term: Term, log: &Chain, upto: Index) {
         if self.committed < upto && self.first_difference(log, upto).is_none() {
             self.declare(by, term, log, upto);
@@ -174,7 +174,8 @@ impl CommitHistory {
         }
     }
 
-    /// Records the configurations in the log up to an index, except those that are already recorded.
+    /// Records the configurations in the log up to an index. Ignores configurations that are already
+    /// recorded.
     fn note_confs(&mut self, log: &Chain, upto: Index) {
         let known = self.confs.last().map_or(Index::ZERO, |last| last.index);
         let mut found = Vec::new();
@@ -203,15 +204,15 @@ impl CommitHistory {
         Some((index, last))
     }
 
-    /// Records the digest of a state machine's state after an entry. For each index, only the first digest is
-    /// kept.
+    /// Records the digest of a state machine's state after the entry at an index. For each index, only the
+    /// first digest is kept.
     pub(crate) fn note_state(&mut self, by: ServerIdx, index: Index, digest: u64) {
         if let Some(row) = self.row_mut(index) {
             row.state.get_or_insert(ReportedState { digest, by });
         }
     }
 
-    /// Returns the first state that was reported after an entry.
+    /// Returns the first state that was reported after the entry at an index.
     #[must_use]
     pub(crate) fn state_at(&self, index: Index) -> Option<ReportedState> {
         let pin = || self.pinned.get(&index).and_then(|pin| pin.state);

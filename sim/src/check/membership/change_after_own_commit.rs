@@ -2,7 +2,7 @@
 //! Ongaro 2015).
 //!
 //! The thesis does not have this rule. The author of the thesis, Diego Ongaro, published the rule in 2015.
-//! The check is demanded whenever a leader appends a configuration.
+//! The check runs whenever a leader appends a configuration.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

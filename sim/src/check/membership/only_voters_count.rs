@@ -1,6 +1,7 @@
-//! A server counts votes and copies only of the voters of its configuration (thesis §4.2.1).
+//! A server counts only votes of the voters in its configuration, and only copies on these voters (thesis
+//! §4.2.1).
 //!
-//! The check is demanded whenever the configuration of a server changes.
+//! The check runs whenever the configuration of a server changes.
 
 use crate::check::ghost::{Conf, Facts, Ghost};
 use crate::check::{Check, violated};

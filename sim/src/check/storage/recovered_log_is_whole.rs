@@ -1,7 +1,7 @@
-//! The log that a server recovers has no gap, no damaged entry, and no gap after the snapshot
-//! (thesis §3.8, §5.1).
+//! The log that a server recovers has no gap and no damaged entry. There is also no gap between the snapshot
+//! and the first entry (thesis §3.8, §5.1).
 //!
-//! The check is demanded at every start of a server.
+//! The check runs at every start of a server.
 
 use crate::check::ghost::{Chain, Facts, Ghost};
 use crate::check::{Check, violated};

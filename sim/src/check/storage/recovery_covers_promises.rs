@@ -1,7 +1,7 @@
 //! A restarted server still has everything that the server promised to keep: the term, the vote, and the
 //! committed entries that the server acknowledged (thesis §3.8).
 //!
-//! The check is demanded at every restart of a server that keeps its disk.
+//! The check runs at every restart of a server that keeps its disk.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -39,8 +39,8 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     ))
 }
 
-/// Returns the last committed index that the disk of the server had. Only commits in terms that the server
-/// knew before it stopped are counted.
+/// Returns the last committed index that was on the disk of the server before the start. Only commits in
+/// terms up to the newest term that the server has sent count.
 fn committed_and_kept(ghost: &Ghost) -> Index {
     let kept = &ghost.step.recovered.kept.log;
     let committed = ghost.history.committed_before(ghost.subject().announced_term.next());

@@ -9,7 +9,7 @@ use wavetank_raft::{Answer, Data, Index, RequestError, Time};
 /// An operation of a client, with its outcome if the operation has ended.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Operation<W> {
-    /// The number of the operation, unique in the run, from 1 on.
+    /// The number of the operation, from 1. No other operation of the run has this number.
     pub number: u64,
     /// The number of the client that began the operation.
     pub client: u16,
@@ -25,7 +25,7 @@ pub struct Operation<W> {
     pub end: Option<Completion>,
 }
 
-/// The request of an operation. Its text form is, for example, `put k1 = "a"`.
+/// The request of an operation. The text form of the request is, for example, `put k1 = "a"`.
 pub trait Wanted: Clone + fmt::Debug + fmt::Display + 'static {
     /// Returns the request in the form that is sent to a server.
     fn want(&self) -> Want;

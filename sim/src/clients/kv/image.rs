@@ -1,7 +1,7 @@
 //! The store's state as the bytes of a snapshot.
 //!
-//! The bytes contain the last index, the keys with their versions and values, the sessions with their last
-//! answers, and a digest of eight bytes. If the state was restored from backups, the number of restores
+//! The bytes contain the last applied index, the keys with their versions and values, the sessions with their
+//! last answers, and a digest of eight bytes. If the state was restored from backups, the number of restores
 //! follows. Keys and sessions are sorted, so equal states give equal bytes.
 //!
 //! A backup contains a mark, the digest of the current state, and the bytes of the same state with a higher

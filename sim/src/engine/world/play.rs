@@ -148,7 +148,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         has_played
     }
 
-    /// Plays an act of the nemesis or of an operator on servers, disks, clocks or links.
+    /// Plays an act of the nemesis or of an operator on servers, disks, clocks or links. Returns false if the
+    /// act is impossible, for example a crash of a server that is down.
     fn play_act(&mut self, act: &Choice) -> bool {
         let is_up = act.server().is_some_and(|idx| self.process(idx).is_some());
         match act {
@@ -177,7 +178,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         true
     }
 
-    /// Advances the time. Clients act at their deadlines until then.
+    /// Advances virtual time to `to`. Clients whose deadlines come before `to` act at these deadlines.
     fn advance(&mut self, to: Time) {
         while self.workload.deadline() <= to {
             self.recorder.now = self.recorder.now.max(self.workload.deadline());
@@ -231,7 +232,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         true
     }
 
-    /// True if another server leads and must do something before this time.
+    /// True if another server leads, and a timer of this leader is due before the time `at`.
     fn must_lead_before(&self, idx: ServerIdx, at: Time) -> bool {
         let is_due = |other: ServerIdx| {
             let deadline = self.server(other).map(S::deadline);
@@ -242,8 +243,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.awake.without(idx).iter().any(is_due)
     }
 
-    /// Fires a timer that comes before the wanted timer of the server and only maintains its state. The
-    /// schedule may lack such a timer, because the wanted timer fires at another time than in the schedule.
+    /// Fires the server's next timer if this timer only maintains the state of the server and is not the
+    /// wanted timer. The schedule may have no element for this timer, because the wanted timer may fire at
+    /// another time than in the schedule.
     fn fire_before(&mut self, idx: ServerIdx, wanted: DeadlineReason) {
         let Some(deadline) = self.server(idx).map(S::deadline) else { return };
         if maintains(deadline.reason) && deadline.reason != wanted && deadline.at != Time::NEVER {

@@ -118,8 +118,9 @@ fn share(shares: [u32; 4], drawn: Draw) -> usize {
     0
 }
 
-/// Makes a value that only this operation writes: a `v`, the number of the operation, and dashes up to the
-/// length. Digits and dashes contain no `v`. Therefore a value shows the operations that appended to it.
+/// Makes a value that only this operation writes: a `v`, the number of the operation, and dashes until the
+/// value has `length` bytes. Digits and dashes contain no `v`. Therefore the value of a key shows all
+/// operations that appended to the value.
 fn unique_value(operation: u64, length: u32) -> Vec<u8> {
     let mut unique_value = format!("v{operation}").into_bytes();
     unique_value.resize(unique_value.len().max(length as usize), b'-');

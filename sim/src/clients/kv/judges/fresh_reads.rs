@@ -1,8 +1,8 @@
 //! A read that claims to be up to date sees all commands that any server had applied when the read began
 //! (thesis §6.4).
 //!
-//! The check is demanded at every successful read by index. The check is also demanded at every successful
-//! read by a lease, if the clocks keep the bound that leases assume.
+//! The check judges every successful read by index. If the clocks stay within the bound on drift that leases
+//! assume, the check also judges every successful read by a lease.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, Promises, holds};

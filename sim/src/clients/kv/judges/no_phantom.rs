@@ -1,6 +1,6 @@
 //! A read returns the value that the key had at the index in the answer (thesis §6.4).
 //!
-//! The check is demanded at every successful read.
+//! The check judges every successful read.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, holds, violated};
@@ -15,7 +15,7 @@ impl ClientCheck for NoPhantom {
         let operation = event.done()?;
         let Some(OperationAnswer::Got(bytes)) = operation.answer() else { return None };
         let Some(got) = Got::decode(bytes) else {
-            return violated(|| format!("the answer to #{} cannot be decoded", operation.number));
+            return violated(|| format!("the answer to read #{} cannot be decoded", operation.number));
         };
         let last = record.last_command();
         if last < got.applied {
