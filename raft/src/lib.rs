@@ -57,7 +57,7 @@ pub use node::Node;
 pub use node::boot::Boot;
 pub use node::io::{
     ClientRequest, Deadline, DeadlineReason, Effect, Effects, HardState, Ignored, Input, LogOp, ReadPath,
-    Refusal, RoleName, SnapshotPiece, StoreJob, Write,
+    Refusal, RoleName, SnapshotPiece, StoreJob, Unsupported, Write,
 };
 pub use quorum::{VoteResult, Voters};
 pub use role::leader::progress::{Flow, Progress, SnapshotProgress};
