@@ -46,7 +46,7 @@ pub use config::{CacheLimits, Config, ConfigError, Settings};
 pub use configuration::{
     Change, Configuration, ConfigurationError, Member, Suffrage, UncheckedConfiguration,
 };
-pub use entry::{Data, Entries, Entry, Extended, Payload};
+pub use entry::{AppendedAt, Data, Entries, Entry, Extended, Payload};
 pub use log::{Log, LogImage};
 pub use message::{
     AppendEntries, AppendEntriesResponse, Dialect, InstallSnapshot, InstallSnapshotResponse, Request,
