@@ -191,7 +191,8 @@ impl Configuration {
         Voters::new(voters_of(&self.servers), voters_of(&self.outgoing))
     }
 
-    /// Returns each member once: the members of the new list, then the rest of the old list.
+    /// Returns each member once: first the members of the new list, then the members that only the old list
+    /// has.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
         let only_outgoing =
             self.outgoing.iter().filter(|old| self.servers.iter().all(|new| new.id != old.id));

@@ -72,7 +72,7 @@ impl fmt::Display for Refusal {
             ),
             Self::StagingAborted => write!(
                 f,
-                "the new server was removed or moved, or the leader stepped down, before the promotion"
+                "the staging ended early: the new server was removed or got another address, or the leader stepped down"
             ),
         }
     }

@@ -1,8 +1,8 @@
 //! The executors carry out a server's actions. The executors call the traits in [`store`](crate::store).
 //!
-//! One executor runs the log and the vote record, another executor runs the state machine, and both use the
-//! snapshots. In the simulator the executors run at virtual times; in a real node each executor has its own
-//! thread. The executors make no decisions of the protocol.
+//! One executor reads and writes the log and the vote record. Another executor runs the state machine. Both
+//! executors use the snapshots. In the simulator the executors run at virtual times; in a real node each
+//! executor has its own thread. The executors make no decisions of the protocol.
 
 mod log_record;
 mod machine;
@@ -23,8 +23,9 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// The key of the vote record in the stable store. Term and vote are one record. HashiCorp Raft writes three
-/// records. A crash between the writes of these records can lose a vote (HashiCorp Raft issue #661).
+/// The key of the vote record in the stable store. The term and the vote are in one record. HashiCorp Raft
+/// writes three records. A crash between the writes of these records can lose a vote (HashiCorp Raft issue
+/// #661).
 pub const HARD_STATE: &[u8] = b"HardState";
 
 /// The key of the [`LogRecord`] in the stable store.
@@ -300,16 +301,16 @@ fn decode_catch_up(record: &[u8]) -> Result<LogId, StoreError> {
     }
 }
 
-/// The executor of the snapshot store. This executor reads pieces for followers, and writes pieces from the
-/// leader.
+/// The executor of the snapshot store. This executor reads pieces of snapshots for followers, and writes
+/// pieces of snapshots from the leader.
 #[derive(Debug)]
 pub struct Snapshots<N: SnapshotStore> {
     /// The snapshot store.
     pub store: N,
     incoming: Option<PartialSnapshot<N::Sink>>,
-    /// The open snapshots, each with its description. The snapshot that was read last is the first. At most
-    /// [`SOURCES_MAX`] snapshots are open, because an open snapshot uses space on the disk even after the
-    /// store has deleted the snapshot.
+    /// The open snapshots, each with its description. The snapshot that was read most recently comes first.
+    /// At most [`SOURCES_MAX`] snapshots are open, because an open snapshot uses space on the disk even after
+    /// the store has deleted the snapshot.
     outgoing: Vec<(Arc<SnapshotMeta>, N::Source)>,
 }
 

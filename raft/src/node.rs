@@ -1,5 +1,5 @@
-//! The protocol as a function. This module has the term rule, the dispatch of inputs to the roles,
-//! and the change of roles.
+//! The protocol as a function. This module has the term rule (thesis §3.3), the dispatch of inputs to the roles, and
+//! the change of roles.
 
 pub(crate) mod boot;
 pub(crate) mod io;
@@ -198,7 +198,7 @@ impl Node {
             }
             Request::RequestVote(m) => self.on_vote(from, rpc, &m, now),
             Request::RequestPreVote(_) | Request::TimeoutNow(_) => {
-                unreachable!("PreVote and TimeoutNow requests are answered before the term rule")
+                unreachable!("PreVote and TimeoutNow requests were answered before the term rule was applied")
             }
         }
     }
@@ -293,7 +293,7 @@ impl Node {
                 Response::InstallSnapshot(InstallSnapshotResponse { term, success: false, next_offset: 0 })
             }
             Request::RequestPreVote(_) | Request::TimeoutNow(_) => {
-                unreachable!("PreVote and TimeoutNow requests are answered before the term rule")
+                unreachable!("PreVote and TimeoutNow requests were answered before the term rule was applied")
             }
         };
         self.state.reply(from, rpc, response);
@@ -352,7 +352,7 @@ impl Node {
     /// Applies the term rule to a response (thesis §3.3): returns the term of the response if that term is
     /// newer than this server's term. A response to a pre-vote may repeat the term of the request, although no
     /// server has entered this term yet. A response that grants the pre-vote always repeats the term. A server
-    /// of HashiCorp Raft also repeats the term when this server refuses the pre-vote because of the
+    /// of HashiCorp Raft also repeats the term when it refuses a pre-vote because of the
     /// candidate's log. For a repeated term, the result is `None`. Otherwise a candidate would begin a new
     /// term after each refusal, and the cluster could stay without a leader.
     fn newer_term(&self, from: NodeId, response: &Response) -> Option<Term> {

@@ -55,7 +55,8 @@ impl Voters {
         !self.outgoing.is_empty()
     }
 
-    /// Returns each voter once: the new set in ascending order, then the rest of the old set.
+    /// Returns each voter once: first the voters of the new set in ascending order, then the voters that only
+    /// the old set has.
     pub fn iter(&self) -> impl Iterator<Item = NodeId> + '_ {
         let only_outgoing = self.outgoing.iter().filter(|node| !self.incoming.contains(node));
         self.incoming.iter().chain(only_outgoing).copied()

@@ -150,7 +150,7 @@ pub trait SnapshotStore {
     type Source: SnapshotSource;
 
     /// Begins a snapshot, and returns the writer of the snapshot. The size and the checksum in `meta` are the
-    /// expected values. A value of zero is unknown.
+    /// expected values. A value of zero means that the expected value is unknown.
     ///
     /// # Errors
     /// Returns an error if the store fails.
@@ -167,7 +167,7 @@ pub trait SnapshotStore {
     /// case no snapshot becomes visible.
     fn close(&mut self, sink: Self::Sink) -> Result<Arc<SnapshotMeta>, StoreError>;
 
-    /// Returns the snapshots, the newest first. Damaged snapshots are left out.
+    /// Returns the descriptions of the snapshots, the newest first. Damaged snapshots are not in the list.
     ///
     /// # Errors
     /// Returns an error if the store fails.

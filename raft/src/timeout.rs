@@ -1,4 +1,5 @@
-//! Random timeouts. Each timeout is computed as a hash, so a server needs no random generator in its state.
+//! Random timeouts. Each timeout is a hash of the seed, the server, the term and a number, so a server needs
+//! no random generator in its state.
 
 use crate::types::{NodeId, Span, Term};
 

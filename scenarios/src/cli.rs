@@ -72,8 +72,8 @@ impl From<io::Error> for CliError {
     }
 }
 
-/// Runs the command of our server with the given arguments and scenarios, and returns the exit status. The
-/// first argument is the name of the command itself.
+/// Runs the command for the server of this library with the given arguments and scenarios, and returns the
+/// exit status. The first argument is the name of the command itself.
 pub fn main_with<A>(
     scenarios: &[Scenario],
     args: impl IntoIterator<Item = A>,

@@ -79,7 +79,8 @@ pub struct Trace {
     text: Option<TraceText>,
     /// The last step that appears in the text. `None` means that the text has all steps.
     last_step: Option<u64>,
-    /// The number of the last step that was observed. It stays 0 if the trace has no part.
+    /// The number of the last step that was observed. The number stays 0 if the trace has neither a text nor
+    /// a step log.
     observed: u64,
     step_log: Option<Box<StepLog>>,
 }
@@ -103,13 +104,13 @@ impl Trace {
         Self { step_log: Some(Box::default()), ..self }
     }
 
-    /// Returns the number of steps that were observed; 0 if no part was requested.
+    /// Returns the number of steps that were observed; 0 if the trace has neither a text nor a step log.
     #[must_use]
     pub fn steps(&self) -> u64 {
         self.observed
     }
 
-    /// Returns the text and the step log. A part that was not requested is empty.
+    /// Returns the text and the step log. A text or a step log that was not requested is empty.
     #[must_use]
     pub fn into_parts(self) -> (String, StepLog) {
         let text = self.text.map(|mut text| text.take()).unwrap_or_default();

@@ -23,8 +23,8 @@ pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+behaviour.3");
 /// A recorded run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Capsule {
-    /// The name of the implementation of the servers ([`Subject::name`](crate::Subject::name)). A file
-    /// without a name is a run of our own server ([`OURS`]).
+    /// The name of the implementation of the servers ([`Subject::name`](crate::Subject::name)). A capsule
+    /// file without this field records a run of our own server ([`OURS`]).
     pub subject: String,
     /// The plan or schedule of the run.
     pub content: Content,
@@ -96,7 +96,8 @@ struct FormatHeader {
 }
 
 impl FormatHeader {
-    /// Returns the reason why this build cannot read the file, and the command that runs the scenario again.
+    /// Returns the reason why this build cannot read the file. If the file states a scenario and a seed, the
+    /// result also has the command that makes the capsule again.
     fn refusal(&self) -> String {
         let Self { format, scenario, seed } = self;
         let why = format!("the format is {format}, but this build reads only format {FORMAT}");
@@ -228,7 +229,10 @@ impl CapsuleFile {
         match (of_a_plan, of_a_schedule) {
             ((Some(scenario), Some(seed), Some(plan)), (None, None, None)) => {
                 if seed != plan.seed {
-                    return Err(format!("the seed is {seed}, but the seed of the plan is {}", plan.seed));
+                    return Err(format!(
+                        "the field `seed` is {seed}, but the seed of the plan is {}",
+                        plan.seed
+                    ));
                 }
                 plan.validate().map_err(|what| format!("the plan is invalid: {what}"))?;
                 Ok(Content::Plan { scenario, plan })

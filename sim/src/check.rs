@@ -166,8 +166,8 @@ pub(crate) fn vote_record(HardState { term, vote }: HardState) -> String {
     vote.map_or_else(|| format!("{term} without a vote"), |vote| format!("{term} with a vote for {vote}"))
 }
 
-/// Tells whether the clocks of a run keep the bound on which leases rely. The bound limits how fast two
-/// clocks move apart.
+/// Tells whether the clocks of a run keep the bound on which leases rely. The bound limits the rate at which
+/// two clocks move apart.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub enum ClockBound {
     /// Clocks drift at most as much as the configuration allows, and no clock jumps.

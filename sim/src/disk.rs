@@ -190,7 +190,7 @@ impl Disk {
         if self.running == 0 { self.start() } else { None }
     }
 
-    /// Returns the id of the last running job, or `None` if the disk is idle.
+    /// Returns the id of the last job in the group of running jobs, or `None` if the disk is idle.
     pub(crate) fn running(&self) -> Option<JobId> {
         let last = self.running.checked_sub(1)?;
         self.queue.get(last).map(|queued| match &queued.job {
@@ -233,8 +233,9 @@ impl Disk {
         Some(takes)
     }
 
-    /// Simulates a crash. The stores execute some of the queued jobs. In some cases the stores also complete
-    /// the snapshot of `capture`, which the server was writing. Returns the results that survived.
+    /// Simulates a crash. The stores execute some of the queued jobs. `capture` is the state for the snapshot
+    /// that the server was writing; `None` if the server was writing no snapshot. In some cases the stores
+    /// also complete this snapshot. Returns the results that survived.
     pub fn crash(&mut self, capture: Option<Capture<'_>>) -> Remains {
         // Every crash reads two words, so the draws of later crashes do not depend on the queue.
         let draws = [self.streams.remains.draw(), self.streams.remains.draw()];
@@ -278,14 +279,14 @@ impl Disk {
         self.plan = plan;
     }
 
-    /// Makes all later draws from the random streams of another seed. Queued jobs keep the durations that
-    /// were drawn before.
+    /// Replaces the random streams by the streams of another seed. Queued jobs keep the durations that were
+    /// drawn before.
     pub fn reseed(&mut self, seed: u64, idx: ServerIdx) {
         self.streams = Streams::new(seed, idx, &self.plan);
     }
 
-    /// Disables stalls, failures and late results from now on. Queued jobs keep their durations, but they
-    /// neither fail nor deliver late results.
+    /// Disables stalls, failures and late results of all jobs. Queued jobs keep their durations, but a queued
+    /// job neither fails nor delivers a late result.
     pub fn calm(&mut self) {
         (self.plan.stall, self.plan.fail, self.plan.late_read) = (None, None, None);
         self.stores.calm();

@@ -388,8 +388,9 @@ fn check_capsule<R: RunnableStorm>(path: &str, make: impl Fn(u64) -> R) {
 #[must_use]
 pub fn seeds(usual: Range<u64>) -> Range<u64> {
     let number = |name: &str, text: &str| {
-        text.parse()
-            .unwrap_or_else(|_| panic!("{name}: `{text}` is not a number; write N, or A..B for seeds"))
+        text.parse().unwrap_or_else(|_| {
+            panic!("{name}: `{text}` is not a number; write N, or A..B in WAVETANK_SEEDS")
+        })
     };
     if let Some(text) = environment("WAVETANK_SEED") {
         let seed: u64 = number("WAVETANK_SEED", &text);

@@ -51,13 +51,13 @@ struct ArmedReactive {
 /// The part of the world's state that the nemesis reads.
 #[derive(Clone, Copy, Debug)]
 pub struct NemesisView<'a> {
-    /// The current virtual time.
+    /// The current virtual time, in microseconds.
     pub now: Time,
     /// All servers of the tank, spare servers included.
     pub all: ServerSet,
     /// The servers that run and are not paused.
     pub awake: ServerSet,
-    /// The leader of the highest term, if there is a leader.
+    /// The leader of the highest term; `None` if there is no leader.
     pub leader: Option<ServerIdx>,
     /// The servers that are lost permanently, and the servers that refuse to start from their disks.
     pub lost: ServerSet,
@@ -185,7 +185,7 @@ impl Nemesis {
         }
     }
 
-    /// Makes all later draws from the random streams of another seed. The next fault of each scheduled kind
+    /// Replaces the random streams by the streams of another seed. The next fault of each scheduled kind
     /// still comes at the time that was drawn before.
     pub fn reseed(&mut self, seed: u64) {
         for (&kind, (_, stream, _)) in &mut self.scheduled {
@@ -210,8 +210,8 @@ impl Nemesis {
         self.fault_ids.record();
     }
 
-    /// Returns each scheduled kind of fault, with the time until the first fault of this kind is due, in
-    /// microseconds.
+    /// Returns each scheduled kind of fault, and the time in microseconds until the first fault of this kind
+    /// is due.
     pub fn first(&mut self) -> Vec<(Scheduled, Span)> {
         self.scheduled
             .iter_mut()
@@ -219,8 +219,8 @@ impl Nemesis {
             .collect()
     }
 
-    /// Chooses the act for a scheduled kind of fault that is due. Returns the act, and the time until this
-    /// kind is due again, in microseconds. Returns `None` if the plan does not contain this kind.
+    /// Chooses the act for a scheduled kind of fault that is due. Returns the act, and the time in
+    /// microseconds until this kind is due again. Returns `None` if the plan does not contain this kind.
     pub fn act(&mut self, kind: Scheduled, view: &NemesisView<'_>) -> Option<(Act, Span)> {
         let (rhythm, stream, due) = self.scheduled.get_mut(&kind)?;
         let fault_id = FaultId::Scheduled(kind, *due);
@@ -266,7 +266,7 @@ impl Nemesis {
 
     /// Decides whether the server `idx` crashes in the middle of a step with `actions` actions. `away`
     /// contains the servers that are down or paused. Returns the number of actions that the server executes
-    /// before the crash, and the time from the crash to the restart in microseconds. Returns `None` if the
+    /// before the crash, and the time in microseconds from the crash to the restart. Returns `None` if the
     /// server does not crash.
     pub fn crash_between(
         &mut self,

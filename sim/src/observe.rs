@@ -45,7 +45,7 @@ pub enum ObservationKind<'a, S: Subject = Server> {
         event: &'a EventOf<S>,
         /// The state of the server before the event.
         server: &'a S,
-        /// The reading of the server's clock.
+        /// The reading of the server's clock, in microseconds.
         clock: Time,
     },
     /// A server has handled an event.
@@ -129,7 +129,7 @@ pub enum ObservationKind<'a, S: Subject = Server> {
     Restored {
         /// The server that owns the state machine.
         idx: ServerIdx,
-        /// The position of the last entry that the snapshot covers.
+        /// The id of the last entry that the snapshot covers.
         last: LogId,
         /// The digest of the restored state.
         digest: u64,

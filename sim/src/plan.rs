@@ -47,8 +47,8 @@ pub struct Plan {
     pub disks: DiskPlan,
     /// Durations and faults of the state machine operations.
     pub machines: MachinePlan,
-    /// The time after which a supervisor restarts a server that has stopped itself or has refused to start.
-    /// `None`: no supervisor restarts the server.
+    /// The time in microseconds after which a supervisor restarts a server that has stopped itself or has
+    /// refused to start. `None`: no supervisor restarts the server.
     pub supervised: Option<Span>,
     /// The first readings and the drift of the clocks.
     pub clocks: ClockPlan,
@@ -62,8 +62,8 @@ pub struct Plan {
     /// The source of the order of events: random streams or a schedule.
     #[serde(default)]
     pub order: EventOrder,
-    /// The length of the chaos phase. The chaos phase begins at the start of the run. The nemesis injects
-    /// faults only in the chaos phase.
+    /// The length of the chaos phase, in microseconds. The chaos phase begins at the start of the run. The
+    /// nemesis injects faults only in the chaos phase.
     pub chaos: Span,
     /// The phases after the faults have ended.
     pub heal: HealPlan,
@@ -98,25 +98,28 @@ pub struct RandomDelay {
 pub struct LinkPlan {
     /// The delivery time of a message without faults.
     pub delay: Spans,
-    /// Makes some links slower: each message on such a link has the same additional delay.
+    /// Makes some links slower: each message on such a link has the same additional delay. `None`: no link is
+    /// slower.
     pub far: Option<RandomDelay>,
-    /// Delays a message so that later messages overtake the message.
+    /// Delays a message so that later messages overtake the message. `None`: no message has this delay.
     pub reorder: Option<RandomDelay>,
-    /// Delays a message by up to several election timeouts.
+    /// Delays a message by up to several election timeouts. `None`: no message has this delay.
     pub late: Option<RandomDelay>,
-    /// The probability that a message is lost.
+    /// The probability that a message is lost. `None`: no message is lost by chance.
     pub loss: Option<Ratio>,
-    /// Delivers a message twice. The delay is the time from the first copy to the second.
+    /// Delivers a message twice. The delay is the time from the first copy to the second. `None`: no message
+    /// is delivered twice.
     pub duplicate: Option<RandomDelay>,
     /// The network holds a message back for this delay. The network delivers the message earlier if the
     /// nemesis releases the message. For half of these messages, a copy also arrives without the delay.
+    /// `None`: the network holds no message back.
     pub hold: Option<RandomDelay>,
-    /// The probability that messages in flight are also lost at a crash or a cut: the messages from a server
-    /// that crashes, or the messages on links that are cut. Messages that the network holds back are not
-    /// lost.
+    /// The probability that messages in flight are lost at a crash or a cut: the messages from a server that
+    /// crashes, or the messages on links that are cut. Messages that the network holds back are not lost.
+    /// `None`: no messages in flight are lost.
     pub on_way: Option<Ratio>,
     /// The probability that bits of a message flip in flight. The receiver detects the change with the
-    /// checksum and drops the message.
+    /// checksum and drops the message. `None`: no bits flip.
     #[serde(default)]
     pub corrupt: Option<Ratio>,
 }
@@ -129,11 +132,12 @@ pub struct DiskPlan {
     pub sync: Spans,
     /// The duration of a read, or of writing a snapshot piece, without faults.
     pub read: Spans,
-    /// Makes some syncs longer, by up to several election timeouts.
+    /// Makes some syncs longer, by up to several election timeouts. `None`: no sync is longer.
     pub stall: Option<RandomDelay>,
     /// The probability that a write fails. After a failed write, any part of the write may be on the disk.
+    /// `None`: no write fails by chance.
     pub fail: Option<Ratio>,
-    /// Delays the result of a read. The disk does other work during the delay.
+    /// Delays the result of a read. The disk does other work during the delay. `None`: no result is delayed.
     #[serde(default)]
     pub late_read: Option<RandomDelay>,
 }
@@ -146,7 +150,7 @@ pub struct MachinePlan {
     pub apply: Spans,
     /// The time to capture or restore a snapshot.
     pub snapshot: Spans,
-    /// Makes some operations of the state machine longer.
+    /// Makes some operations of the state machine longer. `None`: no operation is longer.
     #[serde(default)]
     pub stall: Option<RandomDelay>,
 }
@@ -171,7 +175,7 @@ pub struct ClientPlan {
     pub count: u16,
     /// The pause between a client's operations.
     pub think: Spans,
-    /// The time that a client waits for an answer before the client gives up.
+    /// The time in microseconds that a client waits for an answer before the client gives up.
     pub patience: Span,
     /// The number of keys that the clients share.
     pub keys: u16,
@@ -181,10 +185,10 @@ pub struct ClientPlan {
     pub reads: Vec<ReadPath>,
     /// The delivery time of a message between a client and a server.
     pub delay: Spans,
-    /// The probability that a message between a client and a server is lost.
+    /// The probability that a message between a client and a server is lost. `None`: no such message is lost.
     pub loss: Option<Ratio>,
-    /// The time that a server waits to collect commands into one batch. `None`: a server handles each command
-    /// when the command arrives.
+    /// The time in microseconds that a server waits to collect commands into one batch. `None`: a server
+    /// handles each command when the command arrives.
     pub gather: Option<Span>,
     /// The share of commands that clients send with extensions. `None`: no command has extensions.
     #[serde(default)]
@@ -218,7 +222,7 @@ pub struct ReplacedOperation {
 pub struct NemesisPlan {
     /// The maximum number of servers that are down or paused at the same time.
     pub most_down: u8,
-    /// The probability that a server crashes between two actions of a step.
+    /// The probability that a server crashes between two actions of a step. `None`: no such crash happens.
     pub crash_between: Option<Ratio>,
     /// Faults that recur at drawn times, with their timing.
     pub scheduled: BTreeMap<Scheduled, Recurrence>,
@@ -258,7 +262,7 @@ pub struct Recurrence {
 #[expect(clippy::struct_excessive_bools, reason = "each field switches one phase on or off")]
 #[serde(deny_unknown_fields)]
 pub struct HealPlan {
-    /// The time after the last fault in which the clients still send operations.
+    /// The time in microseconds from the end of the faults until the clients stop sending operations.
     pub settle: Span,
     /// If true, some servers stay down until the end of the run. The other servers are always a quorum of
     /// every configuration.
@@ -281,7 +285,7 @@ impl Plan {
     /// timeout. Some elections may fail first, and the leader may have many entries to send.
     pub const LIVENESS_TIMEOUTS: u64 = 40;
 
-    /// A plan without faults: messages take 1 to 5 ms, a sync takes 0.1 to 1 ms, clocks do not drift,
+    /// A plan without faults: messages arrive after 1 to 5 ms, a sync lasts 0.1 to 1 ms, clocks do not drift,
     /// and there are three clients.
     #[must_use]
     pub fn calm(seed: u64, servers: u8) -> Self {
@@ -334,14 +338,15 @@ impl Plan {
         usize::from(self.servers) + usize::from(self.spares)
     }
 
-    /// The longest time that a server waits before its first campaign or its next campaign.
+    /// Returns the longest time in microseconds that a server waits before its first campaign or its next
+    /// campaign.
     #[must_use]
     pub fn election_timeout(&self) -> Span {
         Span::from_duration(self.config.heartbeat_timeout.max(self.config.election_timeout)).times(2)
     }
 
-    /// The time limit for the servers of a healed cluster to agree, counted from the moment at which the
-    /// clients stop.
+    /// Returns the time limit for the servers of a healed cluster to agree, in microseconds from the moment
+    /// at which the clients stop.
     #[must_use]
     pub fn liveness_limit(&self) -> Span {
         self.election_timeout().times(Self::LIVENESS_TIMEOUTS)
@@ -349,7 +354,7 @@ impl Plan {
 }
 
 impl LinkPlan {
-    /// Links without faults, on which a message takes 1 to 5 ms.
+    /// Links without faults. A message arrives after 1 to 5 ms.
     #[must_use]
     pub const fn calm() -> Self {
         Self {

@@ -47,7 +47,7 @@ pub trait Simulation {
     /// Returns the verdict if no judge found a violation.
     fn verdict(&mut self, outcome: Self::DriveOutcome) -> Verdict;
 
-    /// Writes the numbers into the report that the observers do not count.
+    /// Completes the report with the numbers that the observers do not count.
     fn describe(&self, report: &mut Report);
 
     /// Returns the faults of servers and links that happened. The list is empty if the simulation does not
@@ -138,9 +138,10 @@ impl<T> Run<T> {
         }
         let skipped = self.report.skipped;
         Some(match &self.first_skipped {
-            Some((element, reason)) => {
-                format!("the schedule skipped {skipped} elements, and the first is `{element}`: {reason}")
-            }
+            Some((element, reason)) => format!(
+                "the run skipped {skipped} elements of the schedule. The first skipped element is `{element}`: \
+                 {reason}"
+            ),
             None => format!(
                 "the schedule ends with `{last}` before anything fails, so the schedule may be cut short"
             ),

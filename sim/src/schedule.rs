@@ -101,7 +101,7 @@ pub enum Choice {
     Drift(ServerIdx, i32),
     /// All faults end. These servers stay down for ever.
     Heal(ServerSet),
-    /// The clients begin no new operations.
+    /// From this choice on, the clients begin no new operations.
     Rest,
 }
 
@@ -117,15 +117,14 @@ pub enum Fit {
     /// terms and numbers have changed.
     Similar,
     /// The replay uses a similar object, as with `Similar`, but skips two kinds of timers that are not due
-    /// yet: a timer that only maintains the state of a server, and a timer whose deadline is after the
-    /// deadline of a timer of another server that leads. So the search can remove a part of a schedule
-    /// together with the time of the part. No later timer makes so much time pass that a leader loses its
-    /// lease.
+    /// yet: a timer that only maintains the state of a server, and a timer that is due later than the timer
+    /// of another server that leads. So the search can remove a part of a schedule together with the time of
+    /// the part. No timer then advances virtual time so far that a leader loses its lease.
     Punctual,
     /// The replay uses a similar object, as with `Similar`, but no message arrives twice. The similar message
     /// is the oldest message that has not arrived and that is not older than the named message. If the server
     /// has an earlier timer that only maintains the state of the server, this timer fires first, without an
-    /// element of its own. So a schedule can repeat a part.
+    /// element of its own. So a schedule can contain the same part several times.
     Repeating,
 }
 
@@ -180,7 +179,8 @@ impl EventOrder {
         Self::Scheduled(Fit::Exact, parsed(lines))
     }
 
-    /// Makes an order from a schedule after which all faults end. Each line is the text of an element.
+    /// Makes an order from a schedule. All faults end after the last element of the schedule. Each line is
+    /// the text of an element.
     ///
     /// # Panics
     /// Panics if a line is not an element.

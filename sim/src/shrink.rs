@@ -6,14 +6,14 @@
 //!
 //! The search shrinks the schedule of the run (`elements.rs`): elements are left out until the failure needs
 //! every remaining element. A violation of liveness consists of missing events, and a schedule has no missing
-//! events. Therefore the schedule of such a run ends where the faults end, and the random streams decide the
-//! events after it. If a run of the schedule does not fail in the same way, the search shrinks the plan. The
-//! search for a smaller plan has three phases. The first phase disables faults and phases of the
-//! run, sets fields to default values, and reduces numbers. An edit of the first phase changes the whole run,
-//! so each edited plan is tried under several seeds. The second phase lists the faults that happened in the
-//! run, and removes the faults that the failure does not need (Zeller's ddmin). The third phase rounds
-//! numbers. The second and the third phase are repeated a few times, because each phase may enable edits of
-//! the other phase.
+//! events. Therefore, after a violation of liveness, the schedule contains only the events before the end of
+//! the faults. The random streams decide the later events. If a run of the schedule does not fail in the same
+//! way, the search shrinks the plan. The search for a smaller plan has three phases. The first phase disables
+//! faults and phases of the run, sets fields to default values, and reduces numbers. An edit of the first
+//! phase changes the whole run, so each edited plan is tried with several seeds. The second phase lists the
+//! faults that happened in the run, and removes the faults that the failure does not need (Zeller's ddmin).
+//! The third phase rounds numbers. The second and the third phase are repeated a few times, because each
+//! phase may enable edits of the other phase.
 
 #[cfg(feature = "proptest")]
 pub mod strategies;
@@ -197,9 +197,9 @@ struct Shrinker<'a, 'b> {
 }
 
 impl Shrinker<'_, '_> {
-    /// The number of other seeds under which an edited plan is tried, because an edit changes the whole run.
+    /// The number of other seeds that are tried with an edited plan. An edit changes the whole run.
     const SEEDS: u64 = 6;
-    /// The maximum number of rounds of the second and the third phase.
+    /// The maximum number of rounds of the second and the third phase of the search.
     const ROUNDS: u64 = 4;
     /// The number of seeds that are tried to find the smallest run.
     const MORE_SEEDS: u64 = 64;
@@ -326,7 +326,7 @@ impl Shrinker<'_, '_> {
         Failure::of(&tried.report.verdict).as_ref() == Some(&self.failure)
     }
 
-    /// Tries the best plan under other seeds, and keeps the plan with the smallest run.
+    /// Tries the best plan with other seeds, and keeps the plan with the smallest run.
     fn find_shortest(&mut self) {
         for seed in 0..Self::MORE_SEEDS {
             let plan = Plan { seed, ..self.best.plan.clone() };

@@ -147,7 +147,7 @@ pub struct Start<'a> {
     pub boot: Boot,
     /// The whole log on the disk.
     pub log: &'a [Entry],
-    /// The reading of the server's clock.
+    /// The reading of the server's clock, in microseconds.
     pub now: Time,
 }
 
@@ -155,25 +155,29 @@ pub struct Start<'a> {
 /// and the checks that need this part are off.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct View {
-    /// The role of the server.
+    /// The role of the server; `None` if the server does not show the role.
     pub role: Option<RoleName>,
-    /// The current term of the server.
+    /// The current term of the server; `None` if the server does not show the term.
     pub term: Option<Term>,
     /// The candidate that got the server's vote in the current term; `Some(None)` if the server has not voted
-    /// in this term. A server that shows this part must store its term and its vote with
-    /// [`Write::hard_state`](wavetank_raft::Write::hard_state).
+    /// in this term, and `None` if the server does not show the vote. A server that shows this part must
+    /// store its term and its vote with [`Write::hard_state`](wavetank_raft::Write::hard_state).
     pub vote: Option<Option<NodeId>>,
-    /// The leader that the server knows; `Some(None)` if the server knows no leader.
+    /// The leader that the server knows; `Some(None)` if the server knows no leader, and `None` if the server
+    /// does not show the leader.
     pub leader: Option<Option<NodeId>>,
-    /// The position of the last entry of the log. A server that shows this part must store its entries and
-    /// the terms of the entries with [`Write::log`](wavetank_raft::Write::log). The checks read the entries
-    /// from these writes.
+    /// The id of the last entry of the log; `None` if the server does not show the log. A server that shows
+    /// this part must store its entries and the terms of the entries with
+    /// [`Write::log`](wavetank_raft::Write::log). The checks read the entries from these writes.
     pub last: Option<LogId>,
-    /// The commit index. The server knows that all entries up to this index are committed.
+    /// The commit index; `None` if the server does not show the commit index. The server knows that all
+    /// entries up to this index are committed.
     pub commit: Option<Index>,
-    /// The last index that the state machine reported as applied.
+    /// The last index that the state machine reported as applied; `None` if the server does not show this
+    /// index.
     pub applied: Option<Index>,
-    /// The position of the last entry of the newest snapshot; [`LogId::ZERO`] if there is no snapshot.
+    /// The id of the last entry of the newest snapshot; [`LogId::ZERO`] if there is no snapshot, and `None`
+    /// if the server does not show the snapshot.
     pub snapshot: Option<LogId>,
 }
 

@@ -56,8 +56,8 @@ fn shards_that_do_not_make_one_sweep_are_named() {
         (cut, "is cut short: it has 0 runs of 800 runs"),
         (text.replacen("\"probe\":\"", "\"probe\":\"f", 1), "is from another build"),
         (damaged, ", line "),
-        (of_another_shard, ":604, which does not belong there"),
-        (doubled, "which does not belong there"),
+        (of_another_shard, ":604, which is doubled, out of order or in another shard"),
+        (doubled, "which is doubled, out of order or in another shard"),
         ("no report\n".to_owned(), "is not a file that `sweep --out` wrote"),
         (String::new(), "is empty"),
     ];
@@ -90,7 +90,7 @@ fn a_killed_sweep_goes_on_and_writes_the_same_file() {
             fs::write(&partial, whole_lines + cut_line).expect("the file can be written");
             let refused = wavetank(&sweep);
             assert_eq!(refused.code, 1, "{}", refused.err);
-            assert!(refused.err.contains("go on with --resume"), "{}", refused.err);
+            assert!(refused.err.contains("continue the sweep with --resume"), "{}", refused.err);
             let resumed = wavetank(&format!("{sweep} --resume"));
             assert_eq!((resumed.code, resumed.out), (whole.code, whole.out.clone()), "{}", resumed.err);
             assert!(fs::read(&file).expect("the file is complete") == bytes, "{keep}, {kept} lines");

@@ -32,7 +32,7 @@ const REDIRECTS: u8 = 4;
 const LONGEST: u64 = 1 << 20;
 
 impl Client {
-    /// Creates a client. `timeout` is the maximum time of a request with all its redirects.
+    /// Creates a client. `timeout` is the time limit for a request and all redirects that follow.
     pub(crate) const fn new(timeout: Duration) -> Self {
         Self { timeout }
     }

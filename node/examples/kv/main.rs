@@ -9,7 +9,8 @@
 //! curl -L '127.0.0.1:8001/kv/colour?read=lease'
 //! ```
 //!
-//! This file starts and stops the server. `machine` has the state machine, and `web` has the HTTP interface.
+//! This file starts and stops the server. The module `machine` contains the state machine, and the module
+//! `web` contains the HTTP interface.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints to its terminal")]
 
@@ -67,14 +68,14 @@ async fn run(options: &Options) -> Result<(), String> {
     let kv = Kv::default();
     let shared = kv.shared();
     let (raft, peers) = open(options, kv).await?;
-    println!("{} listens for peers on {peers}", options.id);
+    println!("server {} listens for peers on {peers}", options.id);
     if let Err(error) = enter(options, &raft).await {
         raft.shutdown().await;
         return Err(error);
     }
     // A process that reads the line below may send a signal at once, so the handlers come first.
     let asked = StopSignals::listen()?;
-    println!("{} serves http://{http}", options.id);
+    println!("server {} serves http://{http}", options.id);
     let introducing = tokio::spawn(introduce(raft.clone(), http, shared.clone()));
     let app = App::new(raft.clone(), shared, TIMEOUT);
     let stopping = asked.or_stopped(raft.clone());

@@ -8,7 +8,7 @@ usage: kv --id NAME --http HOST:PORT --raft HOST:PORT --dir DIR [--bootstrap | -
   --id NAME               the server's id; the cluster must never use this id for another server
   --http HOST:PORT        the address for clients
   --raft HOST:PORT        the address on which the server listens for other servers
-  --advertise HOST:PORT   the address that other servers use (default: --raft)
+  --advertise HOST:PORT   the address at which other servers reach this server (default: the address of --raft)
   --dir DIR               the directory of the log, the vote record and the snapshots
   --bootstrap             start a new cluster, unless DIR has the data of a cluster
   --join HOST:PORT,...    ask the servers at these --http addresses to add this server, unless DIR has the data of a cluster
@@ -44,7 +44,7 @@ pub(crate) struct TlsFiles {
     pub(crate) key: String,
 }
 
-/// The values of the options as text. `None` means that an option is missing, even if the option is required.
+/// The values of the options as text. A field is `None` if the arguments do not contain the option.
 #[derive(Default)]
 struct ParsedOptions {
     id: Option<String>,

@@ -3,7 +3,7 @@
 //! | request | effect |
 //! |---|---|
 //! | `GET /kv/KEY?read=PATH` | returns the value; `PATH` is `index` (the default), `lease`, `verify` or `local` |
-//! | `PUT /kv/KEY?expected=OLD` | sets the value to the body; with `expected`, only if the value is `OLD` (else 412) |
+//! | `PUT /kv/KEY?expected=OLD` | sets the value to the body; with `expected`: status 412 if the value is not `OLD` |
 //! | `DELETE /kv/KEY` | deletes the key |
 //! | `POST /join?id=NAME&address=HOST:PORT&vote=false` | adds a voter, or a nonvoter with `vote=false` |
 //! | `POST /leave?id=NAME` | removes a server |
@@ -35,7 +35,8 @@ pub(crate) struct App {
     raft: Raft,
     shared: Shared,
     timeout: Duration,
-    /// The last term in which this server led and has applied a barrier. Zero if there was no barrier.
+    /// The last term in which this server applied a barrier as the leader. Zero if this server has applied no
+    /// barrier as the leader.
     settled: Arc<AtomicU64>,
 }
 
@@ -62,7 +63,7 @@ struct QueryParameters {
     vote: Option<bool>,
 }
 
-/// The way in which a server ensures that the answer to a read is not stale.
+/// The check that a server makes before the server answers a read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum ReadPath {
@@ -72,9 +73,10 @@ enum ReadPath {
     Index,
     /// The leader answers without a round of heartbeats, because its lease is valid.
     Lease,
-    /// As with HashiCorp Raft: one barrier in each term, and a round of heartbeats for each read.
+    /// The leader applies one barrier in each term, and sends a round of heartbeats for each read, as in
+    /// HashiCorp Raft.
     Verify,
-    /// The server reads its local state, which may be stale.
+    /// No check: the server reads its local state, and this state may be stale.
     Local,
 }
 
@@ -198,7 +200,8 @@ impl App {
         let applied = self.raft.apply(kv_command.encode(), self.timeout).await;
         let applied = applied.map_err(|error| self.refuse(&error, uri))?;
         Ok(if *applied.response == *MISMATCH {
-            (StatusCode::PRECONDITION_FAILED, "the key has another value\n").into_response()
+            (StatusCode::PRECONDITION_FAILED, "the value of the key is not the expected value\n")
+                .into_response()
         } else {
             StatusCode::NO_CONTENT.into_response()
         })

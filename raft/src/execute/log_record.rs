@@ -3,8 +3,8 @@
 //!
 //! The server first makes entries durable, and then records that the log has entries. Before the server
 //! deletes the last entries, the server records that the log is empty. After a crash between these writes, the
-//! log may have entries although the record says that the log is empty. The opposite means that the log was
-//! lost.
+//! log may have entries although the record says that the log is empty. If the record says that the log has
+//! entries but the log is empty, the log was lost.
 
 use super::{COMPACTED, Storage};
 use crate::entry::Entry;
@@ -53,7 +53,7 @@ impl LogRecord {
         }
     }
 
-    /// Checks, when the log is empty, that the log was not lost.
+    /// Checks that the log was not lost. The log must be empty when this function is called.
     ///
     /// # Errors
     /// Returns [`StoreErrorKind::Corrupt`] if the record says that the log has entries.
@@ -61,7 +61,7 @@ impl LogRecord {
         if !self.has_entries {
             return Ok(());
         }
-        let what = format!("the log is missing: it had entries after {}", self.compacted);
+        let what = format!("the log is missing: the log had entries after {}", self.compacted);
         Err(StoreError::new(StoreErrorKind::Corrupt, what))
     }
 }
@@ -80,7 +80,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
 
     /// Stores in the record that the log has entries, if the log has entries. A server calls this function
     /// also at its start, because a crash may have come before the record was stored, and an earlier version
-    /// stored no such record.
+    /// of this library stored no such record.
     pub(super) fn note_entries(&mut self) -> Result<(), StoreError> {
         if self.log.first_index()? == Index::ZERO {
             return Ok(());
@@ -89,8 +89,8 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         self.set_log_record(LogRecord { has_entries: true, ..known })
     }
 
-    /// Prepares a deletion of entries: checks that the log was not lost, and stores the record for the log
-    /// after `op`.
+    /// Prepares a deletion of entries: checks that the log was not lost, and stores the record that describes
+    /// the log after `op`.
     pub(super) fn before_deletion(&mut self, op: &LogOp) -> Result<(), StoreError> {
         let first = self.log.first_index()?;
         let known = self.log_record()?;

@@ -10,7 +10,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Stores a captured state as a snapshot, and returns the description of the snapshot. A driver calls this
-/// function in place of [`Machine::take_snapshot`] if the state machine applies entries at the same time.
+/// function in place of [`Machine::take_snapshot`] if the state machine must apply entries while the snapshot
+/// is stored.
 ///
 /// # Errors
 /// Returns an error if the state cannot be read or the store fails. In that case the store has no new

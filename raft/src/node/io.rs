@@ -1,7 +1,7 @@
 //! The interface of the protocol: each [`Input`] leads to [`Effect`]s.
 //!
 //! **The driver may carry out every effect immediately**, in the order of the effects. If an effect depends on
-//! a write, the node keeps the effect back until [`Input::Persisted`] reports that the write is durable.
+//! a write, the node emits the effect only after [`Input::Persisted`] has reported that the write is durable.
 //! Therefore the driver may send each message immediately.
 
 use crate::config::Settings;
@@ -87,8 +87,8 @@ pub enum ClientRequest {
         #[cfg_attr(feature = "serde", serde(default, deserialize_with = "crate::types::index_if_any"))]
         prev_index: Option<Index>,
     },
-    /// The leader waits in rounds until a non-voter has caught up. Then the leader makes the non-voter a
-    /// voter (thesis §4.2.1). [`Effect::Staged`] answers the request, usually in a later step.
+    /// The request makes a non-voter a voter after the non-voter has caught up with the leader's log (thesis
+    /// §4.2.1). [`Effect::Staged`] answers the request, usually in a later step.
     Stage {
         /// The number of the request. The answer has the same number.
         request: RequestId,
@@ -169,7 +169,8 @@ pub enum Effect {
     },
     /// The driver must carry out a job for the stores.
     Store(StoreJob),
-    /// The entries up to this index are committed and durable on this server. These entries may be applied.
+    /// The entries up to this index are committed and durable on this server. The driver may apply these
+    /// entries to the state machine.
     Commit(Index),
     /// The payloads of a [`ClientRequest`] are in the log as consecutive entries. The entries are not
     /// committed yet.
@@ -264,7 +265,8 @@ pub enum Effect {
     Ignored(Ignored),
 }
 
-/// The effects of a step, in order. The caller owns this buffer, and can use the same buffer for every step.
+/// The effects of a step. The driver carries out the effects in the order of this list. The caller owns this
+/// buffer, and can use the same buffer for every step.
 pub type Effects = Vec<Effect>;
 
 /// A job for the stores: the log, the vote record and the snapshots. The driver reports the result of each
@@ -370,7 +372,7 @@ pub enum LogOp {
 pub struct Deadline {
     /// The time at which the timer is due; [`Time::NEVER`] if nothing is due.
     pub at: Time,
-    /// The reason for the timer. If there are several reasons, the reason with the earliest time.
+    /// The reason for the timer. If several deadlines exist, this is the reason for the earliest deadline.
     pub reason: DeadlineReason,
 }
 

@@ -1,4 +1,4 @@
-//! The outbox issues writes. The outbox also keeps each message back until the writes on which the message
+//! The outbox issues writes. The outbox also delays each message until the writes on which the message
 //! depends are durable.
 //!
 //! Only this module issues tokens, and only this module knows which writes are durable.
@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 /// The pending writes, and the messages that wait for these writes.
 ///
-/// 1. The token of each write is one more than the token of the write before.
+/// 1. The token of each write is one more than the token of the previous write.
 /// 2. `pending` is in the order of the tokens. From one write to the next, `last` never falls.
 /// 3. The entries up to `durable` of the *current* log are on disk. A truncation lowers `durable`. A late
 ///    report about truncated entries must not raise `durable`, because other entries may have the same

@@ -35,8 +35,8 @@ pub(crate) struct NodeState {
     pub(crate) vote: Option<NodeId>,
     pub(crate) log: Log,
     pub(crate) snapshot: LogId,
-    /// The write of the last piece of a leader's snapshot: the ticket of the write, and the position of the
-    /// last entry in the snapshot. `None` if no such write is pending.
+    /// The pending write of the last snapshot piece from a leader: the ticket of the write, and the position
+    /// of the last entry in the snapshot. `None` if no such write is pending.
     pub(crate) incoming: Option<(RpcId, LogId)>,
     pub(crate) commit: Index,
     reported_commit: Index,
@@ -175,8 +175,8 @@ impl NodeState {
     }
 
     /// Stores `upto`, a position in the leader's log, if the disk of this server is blank and no position is
-    /// stored yet. Later positions are ignored. Otherwise a server might never catch up while leaders change
-    /// often.
+    /// stored yet. Later positions are ignored. If the server also stored later positions, the server might
+    /// never reach the stored position while the leaders change often.
     pub(crate) fn note_leader_log(&mut self, upto: LogId, now: Time, fx: &mut Effects) {
         if self.log.last() == LogId::ZERO && self.catch_up == LogId::ZERO && LogId::ZERO < upto {
             self.catch_up = upto;

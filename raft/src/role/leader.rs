@@ -51,8 +51,8 @@ pub(crate) struct Leader {
 pub(crate) struct Peer {
     pub(crate) id: NodeId,
     pub(crate) progress: Progress,
-    /// Set when the server is no longer a member. A removed server still gets a few heartbeats.
-    /// `None` while the server is a member.
+    /// The removal of the server; `None` while the server is a member. A removed server still gets a few
+    /// heartbeats.
     removed: Option<RemovedPeer>,
 }
 

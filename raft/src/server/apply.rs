@@ -55,7 +55,8 @@ impl Applying {
     }
 
     /// Returns the position of the last entry that was handed to the state machine, and the latest
-    /// configuration up to that position, with the index of the configuration.
+    /// configuration up to that position, with the index of the configuration. The second value is `None` if
+    /// no configuration is known.
     pub(super) fn dispatched(&self) -> (LogId, Option<&(Index, Arc<Configuration>)>) {
         (self.dispatched, self.configuration.as_ref())
     }

@@ -96,8 +96,8 @@ impl Calls {
         }
     }
 
-    /// Handles the calls whose entries were applied. Returns the stagings that begin now: the number of the
-    /// call that asked for the staging, and the server to stage.
+    /// Handles the calls whose entries were applied. Returns a pair for each staging that begins now: the
+    /// number of the call that asked for the staging, and the server to stage.
     fn applied(
         &mut self,
         upto: Index,

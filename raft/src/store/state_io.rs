@@ -123,7 +123,7 @@ impl<'a> SnapshotReader<'a> {
     fn too_short(&self, wanted: u64) -> StoreError {
         let at = self.offset - self.ahead().len() as u64;
         let what = format!(
-            "the snapshot has {} bytes, so it has no {wanted} bytes at offset {at}",
+            "cannot read {wanted} bytes at offset {at}: the snapshot has only {} bytes",
             self.source.size()
         );
         StoreError::new(StoreErrorKind::Corrupt, what)

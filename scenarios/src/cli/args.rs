@@ -18,8 +18,8 @@ Exit status: 0 every check held, 1 wrong arguments or I/O error, 2 safety violat
 4 panic, 5 vacuous or undecided. A command with several runs returns the worst status of all runs. The order
 from the worst status to the best status is 2, 4, 3, 5, 0.";
 
-/// The default maximum number of events in all tries that shrink one kind of failure. A computer handles this
-/// number of events in about one second.
+/// The default of `--shrink`: the maximum number of events that a sweep simulates to shrink one kind of
+/// failure. A computer simulates this number of events in about one second.
 const SHRINK: u64 = 1_000_000;
 
 /// Runs a Raft cluster inside a deterministic simulator
@@ -218,8 +218,8 @@ Exit status: 0 if the runs were compared, with or without a difference; 1 if a r
         /// Show the events that led to this step, not the events that led to the failure
         #[arg(long, value_name = "STEP")]
         step: Option<u64>,
-        /// Show the first step after which the run always fails in the same way. To find this step, repeat the run
-        /// up to several steps, and continue each time with other random numbers
+        /// Show the first step after which the run always fails in the same way. To find this step, the command
+        /// repeats the run up to several steps, and continues each time with other random numbers
         #[arg(long, conflicts_with = "step")]
         branch: bool,
     },
@@ -316,10 +316,12 @@ pub(crate) struct SweepArguments {
     /// The runs whose reports are written to the file of --out
     #[arg(long, value_name = "WHICH", default_value = "all", requires = "out")]
     pub(crate) keep: Keep,
-    /// Continue an interrupted sweep of the same runs after the last complete thousand runs in the file of --out
+    /// Continue an interrupted sweep of the same runs after the last complete block of 1,000 runs in the file of
+    /// --out
     #[arg(long, requires = "out")]
     pub(crate) resume: bool,
-    /// The maximum number of events in all tries that shrink one kind of failure; with 0, the sweep shrinks nothing
+    /// The maximum number of events that the command simulates to shrink one kind of failure; with 0, the
+    /// command shrinks nothing
     #[arg(long, value_name = "EVENTS", default_value_t = SHRINK)]
     pub(crate) shrink: u64,
     /// Print the table as JSON
@@ -331,8 +333,8 @@ pub(crate) struct SweepArguments {
     /// Stop at the first run that fails
     #[arg(long)]
     pub(crate) until_failed: bool,
-    /// Stop after N runs in a row that show no new situation and no new event. Only the events that should
-    /// sometimes happen count. Without N, the number is 1000
+    /// Stop after N runs in a row that show no new situation and no new event. The command counts only the
+    /// events that should sometimes happen. Without N, the command uses 1000
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1000", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) until_covered: Option<u64>,
 }
@@ -342,7 +344,8 @@ pub(crate) struct MergeArguments {
     /// The files that `sweep --shard K/N --out FILE` wrote: one for each shard
     #[arg(value_name = "FILE.jsonl", required = true)]
     pub(crate) files: Vec<PathBuf>,
-    /// The maximum number of events in all tries that shrink one kind of failure; with 0, the sweep shrinks nothing
+    /// The maximum number of events that the command simulates to shrink one kind of failure; with 0, the
+    /// command shrinks nothing
     #[arg(long, value_name = "EVENTS", default_value_t = SHRINK)]
     pub(crate) shrink: u64,
     /// Print the table as JSON

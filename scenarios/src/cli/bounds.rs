@@ -70,7 +70,7 @@ pub(crate) struct BoundsArguments {
     /// The maximum number of entries in a message
     #[arg(long, value_name = "N", default_value_t = 1)]
     batch: u8,
-    /// The maximum number of unanswered messages with entries for each follower
+    /// The maximum number of messages that carry entries and that one follower has not answered yet
     #[arg(long, value_name = "N", default_value_t = 1)]
     window: u8,
     /// The time at which writes become durable

@@ -21,14 +21,18 @@ const FUTURES_MORE: u64 = 64;
 /// The number of parts into which the search first divides the run.
 const ROWS: usize = 8;
 
-/// Tries futures after several steps of the run: repeats the run up to the step, and continues with other random
-/// numbers. Prints the number of futures that fail in the same way, and the first step after which all futures
-/// fail. A future that fails later than two election timeouts after the failure of the run does not count as
-/// failed. Otherwise, for a bug that most storms find, all futures from the first step on would fail.
+/// Tries futures after several steps of the run. For each future, repeats the run up to the step, and continues
+/// with other random numbers. Prints the number of futures that fail in the same way, and the first step after
+/// which all futures fail. A future that fails later than two election timeouts after the failure of the run
+/// does not count as failed. Otherwise, for a bug that most storms find, all futures from the first step on
+/// would fail.
 pub(crate) fn branch(target: &Target<'_>, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let (report, step_log) = target.step_log();
     let Verdict::Violated(violation) = &report.verdict else {
-        return Err(CliError::new(format!("{} violates no property, so there is no branch", target.named)));
+        return Err(CliError::new(format!(
+            "{} violates no property, but --branch needs a run that violates a property",
+            target.named
+        )));
     };
     let Played::Plan(scenario, plan) = &target.played else {
         return Err(CliError::new(
@@ -52,7 +56,7 @@ pub(crate) fn branch(target: &Target<'_>, streams: &mut Streams<'_>) -> Result<S
     };
     writeln!(
         streams.out,
-        "for each step: the number of futures that violate {} until {}.{:03} ms, of {FUTURES} or {FUTURES_MORE}:\n",
+        "for each step: the number of futures that violate {} until {}.{:03} ms, and the number of all futures:\n",
         violation.check,
         latest.0 / 1_000,
         latest.0 % 1_000,

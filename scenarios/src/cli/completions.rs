@@ -8,8 +8,8 @@ use clap::CommandFactory;
 use clap::builder::PossibleValuesParser;
 use clap_complete::Shell;
 
-/// The arguments that may be the name of a scenario. The parser accepts more values, such as files and runs, so only
-/// the script lists the names.
+/// The arguments that may be the name of a scenario: the subcommand, and the argument of this subcommand. The parser
+/// accepts more values, such as files and runs, so only the script lists the names.
 const NAMES: [(&str, &str); 8] = [
     ("run", "scenario"),
     ("sweep", "scenarios"),

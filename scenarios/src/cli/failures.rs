@@ -52,7 +52,8 @@ impl<'a> Group<'a> {
         self.scenarios.iter().map(|(_, failures)| failures.count).sum()
     }
 
-    /// Returns the kind. For a violated property, also the section that states the property.
+    /// Returns the kind. If a property was violated, the text also names the section that states the
+    /// property.
     pub(crate) fn title(&self) -> String {
         match &self.shortest().1.shortest.verdict {
             Verdict::Violated(violation) => format!("{} ({})", self.kind, violation.section),
@@ -79,7 +80,7 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Groups the failures of all rows, the worst kind first.
+/// Returns the failures of all rows, grouped by kind. The worst kind comes first.
 pub(crate) fn groups<'a>(suite: &'a Suite, tallies: &'a [Tally]) -> Vec<Group<'a>> {
     let mut groups: BTreeMap<&str, Group<'_>> = BTreeMap::new();
     for tally in tallies {
@@ -100,7 +101,8 @@ pub(crate) fn groups<'a>(suite: &'a Suite, tallies: &'a [Tally]) -> Vec<Group<'a
 pub(crate) struct Examination {
     /// The level of the judges that examine the runs.
     pub(crate) judges: JudgeLevel,
-    /// The maximum number of events in all tries that shrink one kind of failure. With 0, nothing is shrunk.
+    /// The maximum number of events that the sweep simulates to shrink one kind of failure. With 0, nothing
+    /// is shrunk.
     pub(crate) shrink: u64,
 }
 
@@ -167,8 +169,8 @@ fn write_told(
     Ok(lines)
 }
 
-/// Shrinks the shortest run of a group that can be shrunk. If no run can be shrunk, or no smaller run was found,
-/// prints the reason on stderr and returns `None`.
+/// Shrinks the shortest of the runs in a group that can be shrunk. If no run can be shrunk, or no smaller run
+/// was found, prints the reason on stderr and returns `None`.
 fn shrunk<'a>(
     suite: &'a Suite,
     group: &Group<'a>,

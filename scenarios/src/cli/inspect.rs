@@ -55,7 +55,9 @@ pub(crate) fn why(
     let Run { report, trace, .. } = target.trace(Trace::new(Some(causes(chosen))));
     if step.is_some_and(|step| trace.steps() < step) {
         let steps = trace.steps();
-        return Err(CliError::new(format!("{name} has no step {chosen}: its last step is {steps}")));
+        return Err(CliError::new(format!(
+            "{name} has no step {chosen}: the last step of the run is {steps}"
+        )));
     }
     streams.out.write_all(trace.into_parts().0.as_bytes())?;
     writeln!(streams.out, "\nrun      {}", target.named)?;
@@ -114,10 +116,13 @@ pub(crate) fn view(
     let mut file = AtomicFile::create(path)?;
     let (report, html) = page(&target);
     let html = html.ok_or_else(|| {
-        CliError::new(format!("{name} has no step to show; its verdict is: {}", report.verdict))
+        CliError::new(format!("{name} has no step to show; the verdict of the run is: {}", report.verdict))
     })?;
     file.line(html.trim_end())?;
     file.finish()?;
-    write_message(streams, &format!("{} is in {}: open it in a browser", target.named, path.display()));
+    write_message(
+        streams,
+        &format!("the page of {} is the file {}: open this file in a browser", target.named, path.display()),
+    );
     Ok(Status::of(&report.verdict))
 }

@@ -35,7 +35,10 @@ pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Re
         write_keys(&judged, streams)?;
     }
     let elapsed = begun.elapsed();
-    write_message(streams, &format!("judged in {}.{:03} s", elapsed.as_secs(), elapsed.subsec_millis()));
+    write_message(
+        streams,
+        &format!("the check of the history took {}.{:03} s", elapsed.as_secs(), elapsed.subsec_millis()),
+    );
     Ok(status)
 }
 
@@ -51,7 +54,10 @@ fn write_page(
         return Ok(());
     };
     page.line(history_page::html(&history.display().to_string(), explanation).trim_end())?;
-    write_message(streams, &format!("the page is in {}", page.path().display()));
+    write_message(
+        streams,
+        &format!("the page is the file {}: open this file in a browser", page.path().display()),
+    );
     page.finish()
 }
 

@@ -41,11 +41,12 @@ pub(crate) fn merge(
 
 /// The shards that the command has read so far.
 struct Shards {
-    /// The probe of this command's own build.
+    /// The probe of this command's own build: a digest of ten runs.
     probe: String,
     merged: Option<Content>,
     files: BTreeMap<Shard, PathBuf>,
-    /// The number of files whose shard is unknown, because they cannot be read or belong to another sweep.
+    /// The number of files whose shard is unknown, because the files cannot be read or belong to another
+    /// sweep.
     unknown: usize,
     problems: Vec<String>,
 }

@@ -102,7 +102,7 @@ pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }
 
-/// Converts a text to a part of a file name of at most 60 characters.
+/// Converts a text to a part of a file name. The part has at most 60 characters.
 fn slug(text: &str) -> String {
     let safe = |letter: char| if letter.is_ascii_alphanumeric() || letter == '_' { letter } else { '-' };
     text.chars().map(safe).take(60).collect::<String>().trim_matches('-').to_owned()

@@ -38,7 +38,8 @@ enum Line<H, R, T> {
 /// The sweep to which a file belongs. Two files can be merged if their headers differ only in `shard` and `keep`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Header {
-    /// The build of the command: the version of the crate, and the number of the behaviour.
+    /// The build of the command: the version of the crate, and a number that rises whenever old seeds produce
+    /// different runs.
     pub(crate) build: String,
     /// The digest of ten runs. Two builds with different digests behave differently.
     pub(crate) probe: String,
@@ -181,7 +182,7 @@ pub(crate) fn read(suite: &Suite, path: &Path) -> Result<Content, CliError> {
                 let position =
                     positions.find(|&at| next <= at && header.shard.holds(at)).ok_or_else(|| {
                         bad(&format!(
-                            "has the run {}:{}, which does not belong there",
+                            "has the run {}:{}, which is doubled, out of order or in another shard",
                             run.scenario, run.seed
                         ))
                     })?;
@@ -198,7 +199,7 @@ pub(crate) fn read(suite: &Suite, path: &Path) -> Result<Content, CliError> {
             (Line::End(all), Some(content)) => {
                 let kept = if content.header.keep == Keep::All { all } else { content.totals.failed() };
                 if (content.totals.runs, runs) != (all, kept) {
-                    return Err(bad("states a number of runs that differs from the previous lines"));
+                    return Err(bad("states another number of runs than the previous lines have"));
                 }
                 content.is_complete = true;
             }

@@ -59,8 +59,8 @@ fn figures_to_the_right(table: &mut Table, columns: Range<usize>) {
     }
 }
 
-/// The maximum number of scenarios with one row for each scenario. If there are more scenarios, the stories of a
-/// chapter share a row.
+/// The table has one row for each scenario if the sweep has at most this number of scenarios. If there are more
+/// scenarios, the stories of a chapter share a row.
 const ROWS: usize = 20;
 
 /// Returns the name of each row of the table, and the tallies that the row adds up.

@@ -38,7 +38,7 @@ pub(crate) struct Tally {
     #[serde(skip)]
     pub(crate) wall_us: u64,
     pub(crate) failed: u64,
-    /// The failures with the smallest seeds, ordered by seed. At most [`Tally::KEPT`] failures.
+    /// The failures with the smallest seeds, ordered by seed. The list has at most [`Tally::KEPT`] failures.
     pub(crate) failures: Vec<Failure>,
     /// All failures. The key is the kind of the failures.
     pub(crate) kinds: BTreeMap<String, FailureKind>,
@@ -73,7 +73,7 @@ pub(crate) struct Failure {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct FailureKind {
     pub(crate) count: u64,
-    /// The smallest seeds of the failed runs. At most [`FailureKind::SEEDS`] seeds.
+    /// The smallest seeds of the failed runs. The list has at most [`FailureKind::SEEDS`] seeds.
     pub(crate) seeds: Vec<u64>,
     /// The failed run with the fewest events.
     pub(crate) shortest: Failure,

@@ -23,7 +23,9 @@ impl Cluster {
 
     /// Waits like [`until_leader`](Self::until_leader), but until one of these servers leads.
     pub fn until_leader_among(&mut self, these: &[ServerIdx]) -> ServerIdx {
-        self.until_leader_that("one of the servers that the story names leads", |idx| these.contains(&idx))
+        self.until_leader_that("the leader is one of the servers that the story names", |idx| {
+            these.contains(&idx)
+        })
     }
 
     /// Waits until a server leads. The other servers need not know this leader yet. Returns the leader with the
@@ -36,7 +38,10 @@ impl Cluster {
     /// Waits like [`until_elected`](Self::until_elected), but until one of these servers leads.
     pub fn until_elected_among(&mut self, these: &[ServerIdx]) -> ServerIdx {
         let elected = |tank: &Tank| tank.leader().filter(|leader| these.contains(leader));
-        self.until(|_| "a server that the story names is elected".to_owned(), |tank| elected(tank).is_some());
+        self.until(
+            |_| "the elected server is one of the servers that the story names".to_owned(),
+            |tank| elected(tank).is_some(),
+        );
         elected(&self.tank).expect("one of these servers leads when the wait ends")
     }
 

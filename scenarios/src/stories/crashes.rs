@@ -1,4 +1,4 @@
-//! Crashes: servers that stop, slow and stalled disks, torn writes.
+//! Crashes: stopped servers, slow disks, stalled disks and torn writes.
 
 use crate::dsl::{Cluster, ElectionTimeouts, election_timeouts};
 
@@ -81,7 +81,7 @@ stories![
         cluster.expect_leads(new);
     }
 
-    /// A voter whose disk writes take longer than an election does not delay the election.
+    /// If the disk writes of a voter take longer than an election, the voter does not delay the election.
     #[cluster(servers = 5)]
     fn a_slow_voter_does_not_delay_an_election(cluster: &mut Cluster) {
         let old = cluster.until_leader();

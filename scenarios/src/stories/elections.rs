@@ -60,7 +60,7 @@ stories![
         cluster.heal();
 
         let new = cluster.until_leader_other_than(old);
-        cluster.expect(new == the_other, "the server that has the entry leads");
+        cluster.expect(new == the_other, "the leader is the server that has the entry");
         cluster.until_converged();
         cluster.expect_committed(&["missed"]);
     }

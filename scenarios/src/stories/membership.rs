@@ -42,8 +42,8 @@ stories![
         cluster.propose(leader, "without it").until_committed("without it");
     }
 
-    /// A leader that removes itself leads until the removal is committed. Then another server becomes the
-    /// leader.
+    /// When a leader removes itself, the leader leads until the removal is committed. Then another server
+    /// becomes the leader.
     fn a_leader_removes_itself(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         let [a, b] = cluster.followers_of(old);

@@ -29,8 +29,8 @@ stories![
         cluster.expect_nonvoters(lost, &[]);
     }
 
-    /// A new leader refuses membership changes before its first commit: until then, the leader may not know
-    /// the latest committed change.
+    /// A new leader refuses membership changes before its first commit, because the leader may lack the
+    /// latest committed change.
     #[cluster(spares = 1)]
     fn a_change_before_the_first_commit_is_refused(cluster: &mut Cluster) {
         let old = cluster.until_leader();

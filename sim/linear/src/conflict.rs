@@ -50,7 +50,8 @@ fn prefix(history: &History, end: u32) -> Vec<HistoryOp> {
     invoked.map(cut).filter(HistoryOp::matters).collect()
 }
 
-/// Removes as many operations from `part` as possible, in groups of `size` consecutive operations.
+/// Tries to remove each group of `size` consecutive operations from `part`. Removes a group only if the
+/// remaining part is not linearizable.
 fn leave_out(
     history: &History,
     part: &mut Vec<HistoryOp>,

@@ -39,7 +39,7 @@ pub(super) fn lines(text: &str) -> Result<Vec<(usize, String)>, BadLine> {
 /// Returns one map as a line of JSON; `None` if the process is the nemesis.
 fn line(number: usize, value: &Edn<'_>) -> Result<Option<(usize, String)>, BadLine> {
     let Edn::Map(fields) = untagged(value) else {
-        return Err(bad(number, format!("not a map of an operation: {}", short(value))));
+        return Err(bad(number, format!("expected a map of an operation, not {}", short(value))));
     };
     let is_nemesis = |field: (&Edn<'_>, &Edn<'_>)| field == (&Edn::key("process"), &Edn::key("nemesis"));
     if fields.iter().any(is_nemesis) {
@@ -144,7 +144,7 @@ mod tests {
     fn text_that_is_not_edn_is_refused_with_its_line() {
         for (text, line, what) in [
             ("{:process 0}\n{:process", 2, "not EDN"),
-            ("{:process 0}\n\n:word", 3, "not a map of an operation: :word"),
+            ("{:process 0}\n\n:word", 3, "expected a map of an operation, not :word"),
             ("}", 1, "not EDN"),
         ] {
             let error = lines(text).expect_err("the text is no history");

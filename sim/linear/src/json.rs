@@ -147,7 +147,7 @@ impl Number {
         let exponent = exponent
             .and_then(|exponent| exponent.checked_add(shift(digits.len() - significant.len())?))
             .and_then(|exponent| exponent.checked_sub(shift(fraction.len())?))
-            .ok_or_else(|| format!("number {text}: its exponent does not fit 64 bits"))?;
+            .ok_or_else(|| format!("number {text}: the exponent does not fit into 64 bits"))?;
         Ok(Self { written: text.to_owned(), canonical: format!("{sign}{significant}e{exponent}") })
     }
 }
@@ -217,7 +217,7 @@ mod tests {
     fn what_cannot_be_compared_is_refused() {
         let error = |text: &str| Json::parse(text).unwrap_err();
         let huge = "1e9223372036854775808";
-        assert_eq!(error(huge), format!("number {huge}: its exponent does not fit 64 bits"));
+        assert_eq!(error(huge), format!("number {huge}: the exponent does not fit into 64 bits"));
         assert_eq!(error("1.5e-9223372036854775808").split(": ").nth(1), error(huge).split(": ").nth(1));
         let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
         assert!(Json::parse(&nested(DEPTH_MAX)).is_ok());

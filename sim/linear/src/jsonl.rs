@@ -144,7 +144,7 @@ impl HistoryReader<'_> {
             let error = || format!("time is {time}: expected a whole number of nanoseconds");
             let time = time.as_u64().ok_or_else(error)?;
             if time < self.time {
-                return Err(format!("time goes backwards: {time} after {}", self.time));
+                return Err(format!("time is {time}, but the time of an earlier line is {}", self.time));
             }
             self.time = time;
         }

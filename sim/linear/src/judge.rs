@@ -46,7 +46,8 @@ pub enum Finding {
 }
 
 /// A small part of a history that proves a violation: no order of the operations in this part explains every
-/// output. All operations are on one key. The proof needs every operation of the part.
+/// output. All operations are on one key. The proof needs every operation of the part, unless `keep_going`
+/// stopped the search for a smaller part.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Conflict {
     /// The key in JSON; `null` if the lines name no key.
@@ -163,8 +164,8 @@ fn judge_keys(keys: Vec<Partition>, keep_going: &mut dyn FnMut() -> bool) -> (Ju
     (Judgement { operations, keys, finding }, searches)
 }
 
-/// The number of search steps for each key in the first round. Each later round has four times as many steps.
-/// Therefore a key with a long search does not delay a key with a short search.
+/// The number of search steps for each key in the first round. Each later round has four times as many steps
+/// as the round before. Therefore a key with a long search does not delay a key with a short search.
 const FIRST_ROUND: u64 = 4_096;
 
 fn find(searches: &mut [KeySearch], keep_going: &mut dyn FnMut() -> bool) -> Finding {

@@ -199,9 +199,10 @@ impl History {
         CheckResult::Unknown
     }
 
-    /// Finds a small part of a history that is not linearizable. The part itself is not linearizable. Returns
-    /// the numbers of the operations in the part. The part needs every operation, unless `keep_going`
-    /// returned false before the end of the search. The search calls `keep_going` every few thousand steps.
+    /// Finds a small part of a history. If the history is not linearizable, this part alone is not
+    /// linearizable either. Returns the numbers of the operations in the part. The part needs every
+    /// operation, unless `keep_going` returned false before the end of the search. The search calls
+    /// `keep_going` every few thousand steps.
     pub fn conflict(&self, keep_going: &mut dyn FnMut() -> bool) -> Vec<usize> {
         conflict::smallest(self, keep_going)
     }

@@ -102,8 +102,9 @@ impl OrderSearch {
         self.verdict
     }
 
-    /// Returns the linearized operations in their order, by their numbers in the searched part of the history. If
-    /// the history is linearizable, the order explains every output.
+    /// Returns the numbers of the linearized operations in the searched part of the history, in the order in
+    /// which the search linearized the operations. If the history is linearizable, the order explains every
+    /// output.
     pub(super) fn order(&self) -> impl Iterator<Item = usize> {
         self.order.iter().map(|&at| self.problem.operations[at as usize].id as usize)
     }

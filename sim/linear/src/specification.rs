@@ -29,8 +29,8 @@ pub trait Specification {
 pub struct OperationTimes {
     /// The time of the invocation.
     pub invoked: u64,
-    /// The time of the completion. An operation without completion may take effect at any time after the
-    /// invocation, or never.
+    /// The time of the completion; `None` if the operation did not complete. Such an operation may take
+    /// effect at any time after the invocation, or never.
     pub returned: Option<u64>,
 }
 
@@ -91,9 +91,10 @@ impl<S: Specification> Search<'_, S> {
         open.filter_map(|(_, it)| it.returned).min()
     }
 
-    /// Linearizes one operation, and returns the operation and the new state. This is the first operation
-    /// with a number of at least `from` that may come next, has the right output, and leads to a new pair of
-    /// set and state. Returns `None` if there is no such operation, or if the search has no steps left.
+    /// Linearizes one operation, and returns the operation and the new state. Takes the first operation with
+    /// a number of at least `from` that may come next, has the right output, and leads to a pair of set and
+    /// state that is not in the memo. Returns `None` if there is no such operation, or if the search has no
+    /// steps left.
     fn next(&mut self, state: &S::State, horizon: u64, from: usize) -> Option<(usize, S::State)> {
         for operation in from..self.operations.len() {
             if self.has(operation) || horizon < self.operations[operation].invoked {

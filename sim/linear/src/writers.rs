@@ -96,7 +96,7 @@ impl<'a> Writers<'a> {
         }
     }
 
-    /// True if an appended element is part of a value that was read, or if this is not known.
+    /// True if an appended element is part of a value that was read, or if this fact is not known.
     pub(super) fn is_seen(&self, element: u32, states: Option<&AppendStates>) -> bool {
         let element = &self.values[element as usize];
         match (&self.elements, states) {
@@ -108,7 +108,7 @@ impl<'a> Writers<'a> {
 
     /// Counts, for each value, the operations that must read the value and the operations that can lead to
     /// the value. Returns `None` if an operation must read a value that no operation can have produced. The
-    /// order of `operations` must be final.
+    /// order of `operations` must not change later.
     pub(super) fn count(&self, operations: &[HistoryOp], appends: bool) -> Option<Unreachable> {
         let mut demand = vec![0; self.values.len()];
         for value in operations.iter().filter_map(HistoryOp::reads) {

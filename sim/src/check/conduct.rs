@@ -44,15 +44,15 @@ impl Default for Conduct {
 
 impl Conduct {
     pub(super) const NAME: &'static str = "conduct";
-    pub(super) const SECTION: &'static str = "the seam";
+    pub(super) const SECTION: &'static str = "the trait `Subject`";
 
     /// Returns the parts that all servers have shown so far.
     pub(super) const fn shown(&self) -> Parts {
         self.shown
     }
 
-    /// Judges a server that is about to handle an event. Returns a message if the server asks too often for a
-    /// timer in the past.
+    /// Judges a server that is about to handle an event. Returns a message if too many timers of the server
+    /// fire at the same virtual time.
     #[inline]
     pub(super) fn stepping<S: Subject>(
         &mut self,
@@ -94,8 +94,8 @@ impl Conduct {
     }
 
     /// Judges the end of the run. Returns the first running voter of the healed core that has not asked for a
-    /// timer since its start, and a message. Ignores voters that started within the last four election
-    /// timeouts. A server without a timer never starts an election.
+    /// timer since its start, and a message. Returns `None` if there is no such voter. Ignores voters that
+    /// started within the last four election timeouts. A server without a timer never starts an election.
     pub(super) fn sleeper(&self, ghost: &Ghost, at: Time, timeout: Span) -> Option<(ServerIdx, String)> {
         let (_, core) = ghost.healed?;
         let votes = |idx: &ServerIdx| {

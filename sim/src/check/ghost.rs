@@ -68,7 +68,8 @@ pub(crate) struct Ghost {
     /// The time at which all faults ended, and the servers that must make progress after this time. `None`
     /// before the faults end.
     pub(crate) healed: Option<(Time, ServerSet)>,
-    /// The servers that vote immediately after a restart, although they may have heard from a leader before.
+    /// The servers that make no promise of silence. Such a server may vote immediately after a restart, even
+    /// if the server heard from a leader shortly before the restart.
     pub(crate) without_promise: ServerSet,
     ghost_servers: Vec<GhostServer>,
     /// If the history has more indexes than this number, the ghost state removes old indexes.
@@ -93,7 +94,8 @@ impl Default for Ghost {
 
 impl Ghost {
     /// The number of indexes by which the history grows before the ghost state removes old indexes. Each
-    /// removal keeps half as many indexes that no server needs. Late messages can then still be judged.
+    /// removal keeps the newest `SLACK / 2` indexes that no server needs, so that late messages can be
+    /// judged.
     const SLACK: usize = 2_048;
 
     /// Returns the record of a server.
@@ -237,7 +239,8 @@ impl Ghost {
     }
 }
 
-/// Returns the newer of two snapshots. Each snapshot is named by the id of its last entry.
+/// Compares two snapshots. Each argument is the id of the last entry of a snapshot. Returns the id of the
+/// newer snapshot.
 fn newer(one: LogId, other: LogId) -> LogId {
     if one.index < other.index { other } else { one }
 }

@@ -1,5 +1,5 @@
 //! Runs all checks. The facts of an observation select the checks that run. A typical step concerns three or
-//! four of the fifty-nine checks. Most observations concern no check.
+//! four checks. Most observations concern no check.
 
 use super::conduct::Conduct;
 use super::{CHECKS, Check, Options};
@@ -43,8 +43,8 @@ pub struct Judges {
     witnessed: [u64; CHECKS.len()],
     calls: EveryCallEnds,
     conduct: Conduct,
-    /// The names of the checks that the documents of a subject exclude. The value is the line of the document
-    /// that excludes the check.
+    /// The checks that the documents of a subject exclude. The key is the name of a check. The value is the
+    /// line of the document that excludes this check.
     excluded: BTreeMap<&'static str, &'static str>,
     election_timeout: Span,
     progress: Progress,
@@ -152,7 +152,7 @@ impl Judges {
     }
 
     /// Runs the enabled checks that watch any of the facts. Returns the first check that finds a violation,
-    /// and the message of this check.
+    /// and the message of this check. Returns `None` if no check finds a violation.
     fn run_checks(&mut self, facts: Facts) -> Option<(&'static Check, String)> {
         let mut due = facts.iter().fold(0, |due, fact| due | WATCHERS[fact]) & self.enabled;
         while due != 0 {
@@ -166,7 +166,8 @@ impl Judges {
         None
     }
 
-    /// Records a violation as the verdict. The server of the newest step caused the violation.
+    /// Records a violation as the verdict. If the server of the newest step is not our own implementation,
+    /// adds the name of its implementation to the message.
     #[cold]
     fn report(&mut self, check: &str, section: &str, class: Class, what: String, at: Time, step: u64) {
         let (check, section) = (check.to_owned(), section.to_owned());
@@ -212,8 +213,8 @@ impl Judges {
         counts
     }
 
-    /// Returns the names of the checks that are off, with the missing parts of each check. A check is off if
-    /// the servers do not show all parts that the check needs.
+    /// Returns the checks that are off. The key is the name of a check. The value names the parts that this
+    /// check needs and that some server does not show.
     #[must_use]
     pub fn off(&self) -> BTreeMap<String, String> {
         let shown = self.conduct.shown();
@@ -223,8 +224,8 @@ impl Judges {
         blind.map(|(name, needs)| (name.to_owned(), needs.missing_in(shown).to_string())).collect()
     }
 
-    /// Returns the names of the checks that the documents of a subject exclude. The value is the line of the
-    /// document that excludes the check.
+    /// Returns the checks that the documents of a subject exclude. The key is the name of a check. The value
+    /// is the line of the document that excludes this check.
     #[must_use]
     pub fn excluded(&self) -> BTreeMap<String, String> {
         self.excluded.iter().map(|(check, line)| ((*check).to_owned(), (*line).to_owned())).collect()

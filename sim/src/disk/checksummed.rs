@@ -29,7 +29,7 @@ pub enum DecodeError {
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Short => "too short for a checksum",
+            Self::Short => "the bytes are too few to contain a checksum",
             Self::Checksum => "checksum mismatch",
             Self::Malformed => "the content cannot be decoded",
         })

@@ -38,7 +38,8 @@ pub struct OpenFile {
 /// The faults that a device can have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DeviceFault {
-    /// The process stops: all operations of the process fail until the process is killed or the power is cut.
+    /// The current operation and all later operations of the process fail. This state ends when the process
+    /// is killed or the power is cut.
     Stop,
     /// The device is full: all writes fail until [`Device::disarm`].
     Full,

@@ -46,11 +46,11 @@ pub enum Damage {
 pub enum MachineFault {
     /// The next load of a snapshot fails. The state is lost.
     FailLoad,
-    /// Every load of a snapshot fails from now on. The state is lost each time.
+    /// Every later load of a snapshot fails. The state is lost at each of these loads.
     NeverLoad,
     /// The next attempt to take a snapshot fails. The first bytes of the snapshot may be written.
     FailSnapshot,
-    /// Every attempt to take a snapshot fails from now on.
+    /// Every later attempt to take a snapshot fails.
     NeverSnapshot,
 }
 
@@ -63,7 +63,7 @@ pub enum DiskFault {
     /// Bits flip in the record at this location.
     RotIn(Location),
     /// The vote record, the log or all snapshots are removed. A draw selects one of the three. Snapshots are
-    /// removed only if the log does not begin at its first entry; otherwise the log still has all entries.
+    /// not removed if the log begins at index 1, because this log still has all entries.
     Vanish,
     /// The next write of entries stores the last of these entries at a wrong location.
     Misdirect,

@@ -24,7 +24,7 @@ pub(super) struct FaultyStore<S> {
     has_no_record: bool,
     /// True if the log was removed. The disk stays damaged.
     has_no_log: bool,
-    /// The fault that the next write will have.
+    /// The fault that the next write will have; `None` if the next write will have no fault.
     pub(super) next_fault: Option<WriteFault>,
     /// Counts the steps of a write, to simulate a crash in the middle of the write.
     pub(super) steps: Steps,
@@ -57,7 +57,7 @@ impl<S: LogStore + StableStore> FaultyStore<S> {
         self.has_no_log
     }
 
-    /// Returns the range of indexes in the log.
+    /// Returns the range of indexes in the log, or `None` if the log is empty.
     pub(super) fn range(&self) -> Option<RangeInclusive<u64>> {
         let (first, last) = (self.store.first_index().ok()?.0, self.store.last_index().ok()?.0);
         (first != 0).then_some(first..=last)

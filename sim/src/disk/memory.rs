@@ -23,7 +23,7 @@ use wavetank_raft::{
 pub(crate) struct Memory {
     storage: Storage<FaultyStore<InmemStore>, FaultyStore<InmemStore>>,
     snapshots: Snapshots<FaultySnapshots<InmemSnapshotStore>>,
-    /// The fault that the next write will have.
+    /// The fault that the next write will have; `None` if the next write will have no fault.
     next_fault: Option<WriteFault>,
     /// The id of the last entry of the newest snapshot that a fault removed. `None` if no fault has removed
     /// the snapshots.
@@ -83,10 +83,10 @@ impl Stores for Memory {
         let is_none = many.hits(Ratio::new(1, 2)) || stopped;
         let survive = if is_none { 0 } else { many.below(jobs.len() as u64 + 1) };
         let mut durable = Vec::new();
-        for job in jobs
-            .by_ref()
-            .take(usize::try_from(survive).expect("the number is at most the length of the queue"))
-        {
+        for job in jobs.by_ref().take(
+            usize::try_from(survive)
+                .expect("the number of surviving jobs is at most the length of the queue"),
+        ) {
             match job {
                 StoreJob::Persist(write) => {
                     self.storage.persist(&write).expect(CANNOT_FAIL);
@@ -234,7 +234,7 @@ impl Memory {
 
     /// Removes the vote record, the log or all snapshots; `choice` selects one of the three. Keeps the vote
     /// record of a blank server, because this server cannot notice the loss. Keeps the snapshots if the log
-    /// begins at index 1, because this log still has all entries.
+    /// begins at index 1, because this log still has all entries. Returns `None` if nothing was removed.
     fn remove_one(&mut self, choice: u64) -> Option<Damage> {
         match choice {
             0 => {
@@ -250,6 +250,7 @@ impl Memory {
     /// Removes the log if the server can notice the loss. The server notices the loss if a separate record
     /// says that the log has entries. A crash can occur after the first entry is stored and before this
     /// record is written. Then the log stays, although the entries of this log were not reported as durable.
+    /// Returns `None` if the log stays.
     fn remove_log(&mut self) -> Option<Damage> {
         let record = self.storage.stable.get(COMPACTED).ok()??;
         let is_noticed = LogRecord::decode(&record).is_ok_and(|record| record.has_entries);
@@ -313,8 +314,7 @@ impl Memory {
             LogOp::CatchUp(_) => taken.records < whole.records,
         };
         let log = if is_untouched { LogOp::Keep } else { write.log.clone() };
-        let entries =
-            usize::try_from(taken.entries).expect("the number is at most the number of entries of the write");
+        let entries = usize::try_from(taken.entries).expect("a write stores only its own entries");
         Some(PartialWrite { write: Write { hard_state, log, ..write.clone() }, entries })
     }
 

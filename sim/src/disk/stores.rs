@@ -101,7 +101,7 @@ pub trait Stores: fmt::Debug {
     /// Erases all content.
     fn wipe(&mut self);
 
-    /// Disables all faults from now on.
+    /// Removes all armed faults, and causes no more faults.
     fn calm(&mut self);
 
     /// Returns the name of each kind of fault, and the number of faults of this kind that these stores have
@@ -131,8 +131,8 @@ pub struct Remains {
     /// The durable part of the write that follows the complete writes. `None` if no part of this write is
     /// durable.
     pub torn: Option<PartialWrite>,
-    /// The metadata of the server's own snapshot, if the stores completed this snapshot during the crash. The
-    /// server does not know of the snapshot.
+    /// The metadata of the server's own snapshot, if the stores completed this snapshot during the crash;
+    /// `None` otherwise. The server does not know of the snapshot.
     pub snapshot: Option<Arc<SnapshotMeta>>,
 }
 

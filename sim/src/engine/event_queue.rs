@@ -4,9 +4,9 @@
 //! parameter.
 //!
 //! The queue has two parts. Events of the near future are in a short sorted list. Nearly all events between
-//! servers are in this list: an insertion into the list moves a few words, and a removal moves no words. Later
-//! events are in a heap. In a measurement of storms, a queue with only a heap needed a fifth of the time, and
-//! a calendar queue needed a tenth.
+//! servers are in this list: an insertion into the list moves a few words, and a removal moves no words.
+//! Later events are in a heap. In a measurement of storms, a queue that consisted only of a heap took a fifth
+//! of the run time, and a calendar queue took a tenth of the run time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -63,13 +63,13 @@ pub(crate) struct Process<F: TankFsm, S: Subject> {
     pub(crate) calls: Vec<PendingCall>,
     /// The addresses at which this server calls the other servers.
     pub(crate) book: AddressBook,
-    /// The events that the server cannot take yet, in the order of their arrival.
+    /// The events that the server cannot handle yet, in the order of their arrival.
     pub(crate) delayed: VecDeque<EventOf<S>>,
     /// The peers whose dialect this server knows.
     pub(crate) heard: ServerSet,
     /// The events that arrived since the server was paused; `None` while the server is not paused.
     pub(crate) waiting: Option<Vec<SimEvent<S::Protocol>>>,
-    /// True if the server leads and has not committed an entry in this term.
+    /// True from the election of the server as leader until the server next commits an entry.
     pub(crate) is_fresh: bool,
     /// The only valid timer event of this server in the event queue.
     pub(crate) timer: Timer,

@@ -111,7 +111,7 @@ impl Network {
         &self.fault_ids
     }
 
-    /// Records the faults of messages from now on.
+    /// Starts to record the faults of messages.
     pub fn record(&mut self) {
         self.fault_ids.record();
     }
@@ -194,14 +194,14 @@ impl Network {
         &self.counts
     }
 
-    /// Disables all faults of messages from now on. Messages are still delayed.
+    /// Disables all faults of messages. Messages are still delayed.
     pub fn calm(&mut self) {
         let LinkPlan { delay, far, .. } = self.plan;
         self.plan = LinkPlan { delay, far, ..LinkPlan::calm() };
     }
 
     /// Replaces the random streams by the streams of another seed. A link that has already sent a message
-    /// keeps its distance.
+    /// keeps the fixed part of its delay.
     pub fn reseed(&mut self, seed: u64) {
         self.seed = seed;
         for (of, (stream, _)) in (0..).zip(&mut self.on_way) {
@@ -364,7 +364,7 @@ impl ClientLink {
         (!is_lost).then_some(delay)
     }
 
-    /// Disables losses from now on.
+    /// Disables the losses of messages on this link.
     pub const fn calm(&mut self) {
         self.plan.1 = None;
     }

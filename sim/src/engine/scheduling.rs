@@ -22,8 +22,8 @@ pub(crate) struct Scheduling<P: Protocol> {
     pool: Option<Pool<P>>,
 }
 
-/// The objects that a schedule can name. A message stays in the pool after it has arrived, because a network
-/// may deliver the message again.
+/// The objects that a schedule can name. A message stays in the pool after the message has arrived, because a
+/// network may deliver the message again.
 #[derive(Debug)]
 struct Pool<P: Protocol> {
     fit: Fit,
@@ -33,8 +33,8 @@ struct Pool<P: Protocol> {
     waiting: BTreeMap<(ServerIdx, ServerIdx, CallKind, bool), BTreeSet<MessageId>>,
     /// For each term that the schedule names, the corresponding term of this run.
     terms: BTreeMap<Term, Term>,
-    /// For each key of `waiting`, two messages: the last message that the schedule named, and the message that
-    /// arrived in its place.
+    /// For each key of `waiting`, two messages: the last message that the schedule named, and the message
+    /// that arrived in place of the named message.
     latest: BTreeMap<(ServerIdx, ServerIdx, CallKind, bool), (MessageId, MessageId)>,
     /// The fates of the messages that the schedule delivers.
     fates: BTreeMap<MessageId, Fate>,
@@ -59,7 +59,8 @@ impl<P: Protocol> Default for Scheduling<P> {
 }
 
 impl<P: Protocol> Scheduling<P> {
-    /// Makes the schedule of a run that follows another schedule.
+    /// Makes the schedule of a run that follows a recorded schedule. `fit` is the rule for elements whose
+    /// object does not exist.
     pub(crate) fn following(fit: Fit) -> Self {
         Self { pool: Some(Pool::new(fit)), ..Self::default() }
     }
@@ -117,7 +118,7 @@ impl<P: Protocol> Scheduling<P> {
         self.muted = false;
     }
 
-    /// Reads the arrivals of messages, with their times, from the schedule.
+    /// Reads the arrival times of messages from the schedule.
     pub(crate) fn expect(&mut self, elements: &[Element]) {
         let Some(pool) = &mut self.pool else { return };
         for Element { at, choice } in elements {
@@ -237,7 +238,7 @@ impl<P: Protocol> Scheduling<P> {
     }
 
     /// Returns the waiting request with this identity or a similar request of the same client, and the server
-    /// of the request.
+    /// that receives the request. Returns `None` if there is no such request.
     pub(crate) fn ask(&self, id: AskId) -> Option<(AskId, ServerIdx)> {
         let pool = self.pool.as_ref()?;
         let same = pool.asks.get_key_value(&id);
@@ -246,13 +247,15 @@ impl<P: Protocol> Scheduling<P> {
         found.map(|(id, ask)| (*id, ask.to))
     }
 
-    /// Removes and returns the waiting request with this identity.
+    /// Removes and returns the waiting request with this identity. Returns `None` if there is no such
+    /// request.
     pub(crate) fn take_ask(&mut self, id: AskId) -> Option<Ask> {
         self.pool.as_mut()?.asks.remove(&id)
     }
 
     /// Removes and returns the oldest reply to the request with this identity. If there is no such reply and
-    /// the schedule accepts similar objects, takes the oldest reply to the same client.
+    /// the schedule accepts similar objects, takes the oldest reply to the same client. Returns `None` if no
+    /// reply fits.
     pub(crate) fn take_reply(&mut self, id: AskId) -> Option<(RequestId, Reply)> {
         let of = |request| self.identities.of_request(request);
         let pool = self.pool.as_mut()?;
@@ -269,7 +272,7 @@ impl<P: Protocol> Scheduling<P> {
 
     /// Removes and returns a result that waits for this incarnation of a server: the result of the read with
     /// this ticket, or a failure if `ticket` is `None`. If there is no such result and the schedule accepts
-    /// similar objects, takes the oldest result.
+    /// similar objects, takes the oldest result. Returns `None` if no result fits.
     pub(crate) fn take_result(
         &mut self,
         idx: ServerIdx,

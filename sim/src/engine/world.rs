@@ -57,7 +57,7 @@ pub struct World<F: TankFsm, V: Observer<S>, S: Subject = Server> {
     events: u64,
     /// The number of elements of a schedule that were skipped.
     skipped: u64,
-    /// The first element that was skipped.
+    /// The first element that was skipped, and the reason. `None` if no element was skipped.
     first_skipped: Option<(Element, SkipReason)>,
     recorder: Recorder<V>,
     digest: Digest,
@@ -263,12 +263,12 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.run_until(self.now() + span);
     }
 
-    /// From now on, includes the whole state of a server in the digest after each step of the server.
+    /// Starts to include the whole state of a server in the digest after each step of the server.
     pub const fn digest_deeply(&mut self) {
         self.is_deep = true;
     }
 
-    /// Records faults from now on.
+    /// Starts to record faults.
     pub fn record_faults(&mut self) {
         self.network.record();
         if let Some(nemesis) = &mut self.nemesis {

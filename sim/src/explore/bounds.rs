@@ -97,7 +97,7 @@ impl Bounds {
         let all = usize::from(self.nodes) + usize::from(self.spares);
         if self.nodes == 0 || SERVERS_MAX < all {
             return Err(format!(
-                "nodes and spares must be 1 to {SERVERS_MAX} servers with at least 1 node, \
+                "nodes and spares together must be 1 to {SERVERS_MAX} servers with at least 1 node, \
                  not {all} servers with {} nodes",
                 self.nodes
             ));
@@ -153,9 +153,9 @@ impl Bounds {
         Configuration::new(members).expect("the servers of the configuration are distinct")
     }
 
-    /// Returns the settings of a server. The time of a step shows which timeout has expired, because the
-    /// timeouts are very different: see [`clock`](super::clock). Pre-vote is disabled, because pre-vote hides
-    /// bugs in the election rules.
+    /// Returns the settings of a server. The election timeout, the heartbeat timeout and the leader lease
+    /// have the same length: see [`clock`](super::clock). Pre-vote is disabled, because pre-vote hides bugs
+    /// in the election rules.
     ///
     /// # Panics
     /// Never panics: the values satisfy every rule.

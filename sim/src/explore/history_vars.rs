@@ -10,7 +10,7 @@ use wavetank_raft::{LogId, Term};
 pub struct CommitRecord {
     /// The id of the entry.
     pub id: LogId,
-    /// The term in which the first server considered the entry committed.
+    /// The term in which a server considered the entry committed for the first time.
     pub during: Term,
 }
 

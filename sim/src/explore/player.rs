@@ -35,8 +35,8 @@ pub const NAME: &str = "explored";
 const PACE: Span = Span::ms(1);
 
 /// Plays a schedule to its end. The player stops earlier if a judge reports a violation or the code under
-/// test panics. The player also stops if the schedule delivers a message that no server sent. This happens if
-/// the code has changed since the search.
+/// test panics. The player also stops if the schedule delivers a message that no server sent. A schedule can
+/// deliver such a message only if the code has changed since the search.
 pub fn play<T: Observer + Default>(schedule: &Schedule, trace: T) -> Run<T> {
     runner::run(NAME, 0, || {
         // A trace shows a message's fate when the message is sent, but the fate is known only after a
@@ -75,8 +75,8 @@ struct Player<'a, W> {
     calls: Vec<(RpcId, CallId)>,
     /// The times at which each message was delivered, by the number of the message.
     arrived: Vec<Vec<Time>>,
-    /// The fate of each message, by the number of the message. The list is empty in the first of two passes,
-    /// which finds out the fates.
+    /// The fate of each message, by the number of the message. The list is empty in the first pass. The first
+    /// pass finds the fates for the second pass.
     known: Vec<Fate>,
     crashes: u64,
     operations: u64,
@@ -107,7 +107,7 @@ impl<'a, W: Observer> Player<'a, W> {
     }
 
     /// Plays the steps while `wants` returns true. Returns the position of the first step that cannot be
-    /// played, or `None` if every step could be played until then.
+    /// played, or `None` if there is no such step.
     fn play_all(&mut self, wants: impl Fn(&W) -> bool) -> Option<usize> {
         for (at, step) in self.schedule.steps.iter().enumerate() {
             self.recorder.now = self.recorder.now + PACE;

@@ -51,7 +51,7 @@ pub struct StepContext<'a> {
     pub number: u32,
     /// Returns the message with a given number.
     pub message: &'a dyn Fn(u32) -> &'a ModelMessage,
-    /// True if writes become durable immediately, in the same step.
+    /// True if the writes of the step become durable in the same step.
     pub quick: bool,
 }
 

@@ -58,7 +58,7 @@ impl Move {
     }
 }
 
-/// The number of events of each bounded kind that have happened.
+/// The number of events so far, for each bounded kind of event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct UsedBounds {
     /// The number of commands that clients proposed.
@@ -90,7 +90,7 @@ pub struct GlobalState {
     pub locals: [u32; SERVERS_MAX],
     /// The number that the cache gives to the history variables.
     pub history: u32,
-    /// The number of events of each bounded kind that have happened.
+    /// The number of events so far, for each bounded kind of event.
     pub used: UsedBounds,
     /// The position of the state's first message in the list of messages of the [`StateList`].
     first: u32,

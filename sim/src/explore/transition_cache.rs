@@ -44,8 +44,8 @@ impl StimulusCode {
         Self(Self::MESSAGE | number)
     }
 
-    /// Returns the code of the same stimulus. If `quick` is true, the writes of the step become durable
-    /// immediately.
+    /// Returns the code of the same stimulus. If `quick` is true, the writes of the step become durable in
+    /// the same step.
     pub(super) const fn quick(self, quick: bool) -> Self {
         if quick { Self(self.0 | Self::QUICK) } else { self }
     }
@@ -92,7 +92,8 @@ pub enum LocalActions {
 pub struct Transition {
     /// The number that the cache gives to the server state after the step.
     pub to: u32,
-    /// The messages that the server sends, as a range of positions in `TransitionCache::sent`.
+    /// The positions in `TransitionCache::sent` of the messages that the server sends: from the first value
+    /// up to, but not including, the second value.
     sent: (u32, u32),
     /// True if the server became leader.
     pub led: bool,

@@ -110,12 +110,13 @@ fn kept(trial: &dyn RunnableStorm, seed: u64, before: Size, smallest: &Smallest)
     match keep(&capsule, &path) {
         Ok(()) => {
             if matches!(folder, CapsuleFolder::Committed { .. }) {
-                text += "The capsule is in the file below. Commit this file: the test replays it first.\n";
+                text +=
+                    "The capsule is in the file below. Commit this file: the test replays this file first.\n";
             }
             let _ = write!(text, "replay  WAVETANK_CAPSULE={} {}", path.display(), command());
         }
         Err(error) => {
-            let _ = writeln!(text, "cannot write `{}`: {error}", path.display());
+            let _ = writeln!(text, "cannot write the capsule `{}`: {error}", path.display());
             text += &replay(seed);
         }
     }

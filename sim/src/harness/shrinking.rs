@@ -72,7 +72,7 @@ pub(super) struct ShrinkWork {
     stopwatch: Stopwatch,
     limit: Duration,
     events: Cell<u64>,
-    /// The wall time of the next progress line, since the beginning of the shrink.
+    /// The wall time from the beginning of the shrink to the next progress line.
     news_at: Cell<Duration>,
     /// True if the limit ended the search for a smaller run.
     was_late: Cell<bool>,
@@ -136,7 +136,7 @@ impl ShrinkWork {
         if self.was_late.get() {
             let limit = self.limit.as_secs();
             return format!(
-                "{tries} runs; stopped after {limit} s; WAVETANK_SHRINK_TIME=SECONDS changes the limit"
+                "{tries} runs; the search stopped after {limit} s; WAVETANK_SHRINK_TIME=SECONDS changes the limit"
             );
         }
         format!("{tries} runs")

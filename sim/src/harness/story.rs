@@ -33,9 +33,9 @@
 //! assert!(story.text().contains("commit"));
 //! ```
 //!
-//! The cluster has no clients: only the story calls the servers. A message takes 1 to 5 ms. Faults happen
-//! only if the story causes the faults. All checks of the protocol and of the state machine watch every step.
-//! The first violation ends the story with a panic. The message of the panic has the trace.
+//! The cluster has no clients: only the story calls the servers. A message arrives after 1 to 5 ms. Faults
+//! happen only if the story causes the faults. All checks of the protocol and of the state machine watch
+//! every step. The first violation ends the story with a panic. The message of the panic has the trace.
 
 mod tank;
 
@@ -146,12 +146,12 @@ impl<T: StateMachine> Story<T> {
     pub fn until_answered(&mut self, command: PendingCommand) -> Result<T::Reply, RequestError> {
         match self.tank.until_answered(command.0)? {
             Answer::Applied { response, .. } => Ok(decode(&response).expect(DECODED)),
-            other => panic!("a command was answered with {other:?}"),
+            other => panic!("the answer to a command must be `Applied`, not {other:?}"),
         }
     }
 
-    /// Answers a query from the state machine of one server. This state may be older than the committed
-    /// state. Returns `None` if the server is down.
+    /// Passes a query to the state machine of one server, and returns the reply. The state of this state
+    /// machine may be older than the committed state. Returns `None` if the server is down.
     #[track_caller]
     pub fn query(&mut self, from: ServerIdx, query: T::Query) -> Option<T::Reply> {
         let answer = self.tank.query(from, &encode(&query))?;

@@ -70,7 +70,7 @@ pub(super) fn remove(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
 /// Chooses the next step of an operator who gives a server a new disk and keeps the server's name. The
 /// operator removes a voter, exchanges the disk of this voter, and adds the server again. Every other server
 /// must know of the removal before the disk is exchanged. A server that does not know of the removal could
-/// count a vote of the blank server.
+/// count a vote of the blank server. Returns `None` if no step is possible.
 pub(super) fn new_disk(view: &NemesisView<'_>, draws: Draws, lasts: Span) -> Option<Act> {
     let (_, configuration) = view.membership?;
     if let Some(blank) = choose_one(view.blank.minus(members(configuration)), draws[1]) {
@@ -87,7 +87,7 @@ pub(super) fn new_disk(view: &NemesisView<'_>, draws: Draws, lasts: Span) -> Opt
 }
 
 /// Draws a call that replaces the configuration by a drawn list of members. The list has one or more voters,
-/// and in some cases one non-voter.
+/// and in some cases one non-voter. Returns `None` if no server can receive the call.
 pub(super) fn joint(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let count = 1 + usize::try_from(draws[1].below(view.all.len() as u64)).expect("at most 16 servers");
     let whole = view.all.minus(view.lost);
@@ -100,7 +100,8 @@ pub(super) fn joint(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     Some(Act::Call(call_target(view, draws[0])?, Call::Change { change, prev_index: None }))
 }
 
-/// Draws a call that replaces one voter by a server that is not a member. All other members stay.
+/// Draws a call that replaces one voter by a server that is not a member. All other members stay. Returns
+/// `None` if no such call is possible.
 pub(super) fn exchange(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     let leaves = choose_one(voters(configuration), draws[1])?;
@@ -111,7 +112,7 @@ pub(super) fn exchange(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
 }
 
 /// Draws a change with a false condition: the condition does not name the index of the latest configuration.
-/// The leader must refuse the change.
+/// The leader must refuse the change. Returns `None` if no change is possible.
 pub(super) fn stale(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (latest, _) = view.membership?;
     let Act::Call(idx, call) = any(view, draws)? else { return None };
@@ -127,7 +128,7 @@ pub(super) fn stale(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     Some(Act::Call(idx, call))
 }
 
-/// Draws a change that does not change the suffrage of any server.
+/// Draws a change that does not change the suffrage of any server. Returns `None` if no change is possible.
 pub(super) fn null(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     let voters = voters(configuration);
@@ -144,7 +145,7 @@ pub(super) fn null(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
 }
 
 /// Draws an act that moves a member to a new address. If the configuration has a wrong address, returns the
-/// act that corrects the configuration.
+/// act that corrects the configuration. Returns `None` if no member can move.
 pub(super) fn change_address(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     let restart = if draws[2].hits(Ratio::new(1, 2)) { Restart::AtOnce } else { Restart::Never };
@@ -153,7 +154,7 @@ pub(super) fn change_address(view: &NemesisView<'_>, draws: Draws) -> Option<Act
 }
 
 /// Draws an act that exchanges the addresses of two members. If the configuration has a wrong address,
-/// returns the act that corrects the configuration.
+/// returns the act that corrects the configuration. Returns `None` if no exchange is possible.
 pub(super) fn exchange_addresses(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     if view.has_wrong_address(configuration) {
@@ -183,7 +184,8 @@ impl NemesisView<'_> {
 }
 
 /// Builds the call for a change. Half of the calls have a condition: the leader must refuse the change unless
-/// the configuration of `view` is still the leader's current configuration.
+/// the configuration of `view` is still the leader's current configuration. Returns `None` if no server can
+/// receive the call.
 fn call(view: &NemesisView<'_>, draws: Draws, change: Change) -> Option<Act> {
     let prev_index = prev_index_for(view, draws[3])?;
     Some(Act::Call(call_target(view, draws[0])?, Call::Change { change, prev_index }))

@@ -97,7 +97,7 @@ fn pair(all: ServerSet, draws: Draws) -> Option<(ServerIdx, ServerIdx)> {
 }
 
 /// Draws the server that receives a call: the leader, or in some cases another server. A server that does not
-/// lead must refuse the call.
+/// lead must refuse the call. Returns `None` if there is no such server.
 pub(super) fn call_target(view: &NemesisView<'_>, draw: Draw) -> Option<ServerIdx> {
     if draw.hits(Ratio::new(1, 8)) { choose_one(view.awake, draw) } else { view.leader }
 }
@@ -109,7 +109,8 @@ fn transfer(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
 }
 
 /// Draws two calls of the leader: a transfer of leadership, and immediately afterwards a change of
-/// membership. A leader must refuse the change during the transfer.
+/// membership. A leader must refuse the change during the transfer. Returns `None` if there is no leader, or
+/// if no change is possible.
 fn transfer_and_change(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let leader = view.leader?;
     let target = choose_one(view.all.without(leader), draws[3])?;
@@ -126,8 +127,9 @@ fn break_machine(fault: MachineFault, among: ServerSet, draws: Draws) -> Option<
 }
 
 /// Chooses the next step of an operator who replaces a lost server: remove the lost server, then add a new
-/// server. If the operator has nothing to do, and also in some other cases, this step loses one more server,
-/// but only if the cluster tolerates the loss.
+/// server. In a third of the cases in which the operator can add a server, and in all cases in which no
+/// server can be added, one more server is lost instead, if the cluster tolerates the loss. Returns `None` if
+/// no step is possible.
 fn replace(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (index, configuration) = view.membership?;
     let prev_index = Some(index);

@@ -1,8 +1,8 @@
 //! The refusals between servers. A refusal names the server that refused a request, the server that sent the
 //! request, and the reason.
 //!
-//! The reason comes from the state that the refusing server shows. Only the requests of our own protocol
-//! count.
+//! The reason comes from the state that the refusing server shows. Refusals of requests of another protocol
+//! are not collected.
 
 use crate::observe::observer::Observer;
 use crate::observe::{Observation, ObservationKind};
@@ -14,7 +14,7 @@ use wavetank_raft::{Action, Event, LogId, NodeId, Request, Response, RoleName, R
 /// A refusal: a server refused a request of another server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refusal {
-    /// The virtual time of the refusal.
+    /// The virtual time of the refusal, in microseconds.
     pub at: Time,
     /// The server that refused.
     pub by: ServerIdx,
@@ -48,15 +48,15 @@ pub enum RefusalReason {
     NewerTerm(Term),
     /// The refusing server is the leader.
     Leads,
-    /// The log of the refusing server is more up to date. The first value is the last position of the
-    /// refusing server's log. The second value is the last position of the requesting server's log.
+    /// The log of the refusing server is more up to date. The first value is the id of the last entry in the
+    /// refusing server's log. The second value is the id of the last entry in the requesting server's log.
     NewerLog(LogId, LogId),
     /// The refusing server has voted for this other server in the same term.
     Voted(NodeId),
     /// The refusing server knows this leader.
     KnowsLeader(NodeId),
-    /// The refusing server does not have the entry at this position. The position is directly before the
-    /// first sent entry.
+    /// The refusing server does not have the entry with this id. In the sender's log, this entry is directly
+    /// before the first sent entry.
     LacksEntry(LogId),
     /// The state of the refusing server shows no reason.
     Unknown,
@@ -105,8 +105,8 @@ struct OpenRequest {
     rpc: RpcId,
     what: Refused,
     term: Term,
-    /// For a vote or a pre-vote, the last position of the candidate's log. For entries, the position directly
-    /// before the first sent entry. For a snapshot, the position of the last entry in the snapshot.
+    /// For a vote or a pre-vote, the id of the last entry in the candidate's log. For entries, the id of the
+    /// entry directly before the first sent entry. For a snapshot, the id of the last entry in the snapshot.
     log: LogId,
     view: View,
 }

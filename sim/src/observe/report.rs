@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::AddAssign;
 use wavetank_raft::{Span, Time};
 
-/// A violation of a property that a check found.
+/// A violation that a check found.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Violation {
     /// The name of the check that failed. The file of the check has the same name, for example
@@ -17,7 +17,7 @@ pub struct Violation {
     pub section: String,
     /// A description of the violation, with servers, terms and indexes.
     pub what: String,
-    /// The virtual time of the violation.
+    /// The virtual time of the violation, in microseconds.
     pub at: Time,
     /// The number of the observation at which the check failed.
     pub step: u64,
@@ -113,7 +113,7 @@ pub struct Report {
     pub verdict: Verdict,
     /// The number of events that the world handled.
     pub events: u64,
-    /// The virtual time at the end of the run.
+    /// The virtual time at the end of the run, in microseconds.
     pub virtual_time: Time,
     /// The number of elections in which a candidate became the leader.
     pub elections: u64,

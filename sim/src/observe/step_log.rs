@@ -16,7 +16,7 @@ use wavetank_raft::{Index, LogId, RoleName, Term, Time};
 pub struct StepRecord {
     /// The number of the observation in the run.
     pub step: u64,
-    /// The virtual time of the step.
+    /// The virtual time of the step, in microseconds.
     pub at: Time,
     /// The server that took the step.
     pub idx: ServerIdx,
@@ -37,7 +37,7 @@ pub struct NodeState {
     pub term: Term,
     /// The server's commit index.
     pub commit: Index,
-    /// The position of the last entry of the server's log.
+    /// The id of the last entry of the server's log.
     pub last: LogId,
 }
 
@@ -149,7 +149,8 @@ impl StepLog {
     pub fn parse(lines: &[String]) -> Result<Self, String> {
         let mut line = LineCodec::default();
         let words = lines.iter().flat_map(|line| line.split(' ')).filter(|word| !word.is_empty());
-        let record = |word: &str| line.parse(word).ok_or_else(|| format!("`{word}` is not a step"));
+        let record =
+            |word: &str| line.parse(word).ok_or_else(|| format!("`{word}` is not a step of a step log"));
         let records = words.map(record).collect::<Result<_, _>>()?;
         Ok(Self { records, kind: 0 })
     }

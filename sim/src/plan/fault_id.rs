@@ -112,8 +112,8 @@ impl FaultId {
 }
 
 impl FaultFilter {
-    /// Creates a filter that allows only the faults in `only`, or all faults if `only` is `None`. The
-    /// filter does not record yet.
+    /// Creates a filter that allows only the faults in `only`, or all faults if `only` is `None`. The filter
+    /// records no faults before the first call of [`FaultFilter::record`].
     #[must_use]
     pub const fn new(only: Option<BTreeSet<FaultId>>) -> Self {
         Self { only, taken: None }

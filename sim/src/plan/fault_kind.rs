@@ -74,11 +74,11 @@ named! {
         Remove = "remove",
         /// The next load of a snapshot into a state machine fails.
         FailLoad = "fail_load",
-        /// From now on, a state machine loads no snapshot.
+        /// Every later load of a snapshot into a state machine fails.
         NeverLoad = "never_load",
         /// The next attempt to take a snapshot of a state machine fails.
         FailSnapshot = "fail_snapshot",
-        /// From now on, every attempt to take a snapshot of a state machine fails.
+        /// Every later attempt to take a snapshot of a state machine fails.
         NeverSnapshot = "never_snapshot",
         /// An operator calls `Barrier` on a server.
         Barrier = "barrier",
@@ -99,8 +99,9 @@ named! {
         TransferAndChange = "transfer_and_change",
         /// A server is shut down.
         Shutdown = "shutdown",
-        /// A server that was removed gets a new disk and is added again under its old name. Each time, the
-        /// operator takes the next step: remove a voter, give this server a new disk, or add the server.
+        /// A server that was removed gets a new disk and is added again under its old name. Each time this
+        /// fault is due, the operator takes the next step: remove a voter, give this server a new disk, or
+        /// add the server.
         NewDisk = "new_disk",
         /// The vote record, the log or all snapshots of a server vanish.
         Vanish = "vanish",

@@ -42,8 +42,8 @@ impl Value {
         }
     }
 
-    /// Returns the path and the value of each field that has another value in `other`. The value is the value
-    /// in `self`.
+    /// Compares `self` with `other`. Returns the path and the value of each field in `self` whose value
+    /// differs from the value of the same field in `other`.
     pub(crate) fn differences<'a>(&'a self, other: &Self) -> impl Iterator<Item = (String, &'a Self)> {
         let pairs = self.fields("plan").into_iter().zip(other.fields("plan"));
         pairs.filter(|((_, ours), (_, theirs))| ours != theirs).map(|(ours, _)| ours)

@@ -20,7 +20,7 @@ use wavetank_raft::Span;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u64)]
 pub enum Domain {
-    /// The time that a message takes on a link (one stream for each pair of sender and receiver).
+    /// The delivery times of messages on a link (one stream for each pair of sender and receiver).
     Delay = 1,
     /// The messages that later messages overtake (one stream for each pair of sender and receiver).
     Reorder = 2,
@@ -47,7 +47,7 @@ pub enum Domain {
     Entropy = 12,
     /// The first reading of a server's clock, and the rate of the clock (one stream for each server).
     Clock = 13,
-    /// The time that a client's message takes (one stream for each client).
+    /// The delivery times of a client's messages (one stream for each client).
     Client = 14,
     /// The client messages that are lost (one stream for each client).
     ClientLoss = 15,

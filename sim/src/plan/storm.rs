@@ -146,8 +146,8 @@ fn small_cluster(stream: &mut Stream) -> Option<(u8, u8)> {
 }
 
 /// Draws a large cluster in one of 64 storms: the number of voters in the first configuration (10 to 13), and
-/// the number of spare servers. Returns `None` in the other storms. A large cluster finds tables that have
-/// space for too few servers.
+/// the number of spare servers. Returns `None` in the other storms. With a large cluster, a storm finds
+/// tables that have space for too few servers.
 fn large_cluster(stream: &mut Stream) -> Option<(u8, u8)> {
     stream.chance(1, 64).then(|| (stream.one_of(&[10, 11, 11, 13, 13]), stream.one_of(&[0, 1, 2, 3])))
 }

@@ -112,7 +112,7 @@ pub struct Tally {
     leaderless_since: Option<Time>,
     /// The number of observations so far.
     pub steps: u64,
-    /// The number of elections that a leader won.
+    /// The number of elections in which a candidate became the leader.
     pub elections: u64,
     /// The number of committed entries.
     pub commits: u64,
@@ -172,7 +172,8 @@ impl Tally {
         }
     }
 
-    /// Records that a server no longer leads, if it was a leader.
+    /// Records that a server does not lead. If no other server leads, a period without a leader begins,
+    /// unless such a period has already begun.
     fn stops_leading(&mut self, idx: ServerIdx, at: Time) {
         self.leaders = self.leaders.without(idx);
         if self.leaders.is_empty() {

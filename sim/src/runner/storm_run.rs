@@ -223,7 +223,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
     }
 
     /// Isolates a voter until it has campaigned alone. The voter then returns with a higher term, and the
-    /// other servers must accept the voter again.
+    /// other servers must accept the voter again. Returns the missing progress; `None` if the servers agree.
     fn lone(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 3, 0);
         let leader = self.world.leader_among(core);
@@ -242,7 +242,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
     }
 
     /// Isolates a member while the other members compact their logs. When the isolated member returns, the
-    /// leader must send a snapshot to this member.
+    /// leader must send a snapshot to this member. Returns the missing progress; `None` if the servers agree.
     fn compact(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 1, 0);
         let config = self.world.plan().config.clone();
@@ -268,7 +268,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
     }
 
     /// Cuts all links except the links of one server, the hub. One server must be able to lead: the hub, or a
-    /// server that reaches a majority over the hub.
+    /// server that reaches a majority over the hub. Returns the missing progress; `None` if the servers
+    /// agree.
     fn hub(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 2, 0);
         let members: Vec<ServerIdx> = core.iter().filter(|&idx| self.world.has_a_vote(idx)).collect();
@@ -284,7 +285,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
         if unsettled.is_some() { Ok(unsettled) } else { self.until_settled(core) }
     }
 
-    /// Waits until the leader has committed a new entry, or until the time limit is reached.
+    /// Waits until the leader has committed a new entry, or until the time limit is reached. Returns the
+    /// missing progress at the time limit. Returns `None` after the commit, or if the servers do not show
+    /// whether they agree.
     fn until_something_new(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         if !self.world.shows_agreement() {
             return Ok(None);

@@ -226,7 +226,7 @@ impl<'a> Words<'a> {
         self.0.next().is_none().then_some(choice)
     }
 
-    /// Parses the choices that name only a server.
+    /// Parses the choices that name only a server. Returns `None` for every other choice.
     fn of_server(&mut self, verb: &str) -> Option<Choice> {
         let of: fn(ServerIdx) -> Choice = match verb {
             "batch" => Choice::Batch,

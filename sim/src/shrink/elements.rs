@@ -223,8 +223,8 @@ impl Shrinker<'_, '_> {
         }
     }
 
-    /// Leaves out servers, groups, and the elements between two acts or timers. Repeats this until a round
-    /// removes less than an eighth of the elements.
+    /// Leaves out servers, groups, and the elements between two acts or timers. Repeats these attempts until
+    /// a round removes less than an eighth of the elements.
     fn remove_parts(&mut self) {
         let mut before = usize::MAX;
         while self.elements().len() < before - before / 8 && !self.is_over {

@@ -35,7 +35,7 @@ pub(super) enum Pass {
 
 impl Pass {
     /// The maximum number of parts into which the passes `Acts`, `Timers` and `Kinds` divide a schedule. The
-    /// later passes remove single elements.
+    /// passes `Backward` and `Forward` remove single elements.
     const PARTS_MAX: usize = 64;
 
     pub(super) const fn parts_max(self) -> usize {

@@ -31,7 +31,7 @@ pub struct Window {
     pub lasts: Span,
     /// The message of the check about the missing progress, after the last repetition.
     pub why: String,
-    /// True if the repetitions elect leaders. The leaders commit nothing.
+    /// True if candidates win elections during the repetitions. The new leaders commit nothing.
     pub elects: bool,
     /// The refusals in all repetitions, in groups of one kind. Each pair has the number of refusals in the
     /// group, and the first refusal of the group.
@@ -82,11 +82,14 @@ impl Window {
 
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (times, result) =
-            (Self::REPEATS, if self.elects { "elects leaders" } else { "elects no leader" });
+        let (times, result) = (
+            Self::REPEATS,
+            if self.elects { "candidates win elections" } else { "no candidate wins an election" },
+        );
         writeln!(
             f,
-            "The window below was repeated {times} times. The window {result} and commits nothing: {}.",
+            "The window below was repeated {times} times. In these repetitions, {result}, and no entry is \
+             committed: {}.",
             self.why
         )?;
         for (count, refusal) in &self.refusals {
@@ -95,9 +98,9 @@ impl fmt::Display for Window {
         if self.refusals.is_empty() {
             writeln!(f, "No server refuses anything.")?;
         }
-        writeln!(f, "\nbefore the window, {} elements", self.before.len())?;
+        writeln!(f, "\nthe {} elements before the window:", self.before.len())?;
         self.before.iter().try_for_each(|element| writeln!(f, "    {element}"))?;
-        writeln!(f, "\nthe window, {} elements in {} ms", self.elements.len(), self.lasts.0 / 1_000)?;
+        writeln!(f, "\nthe {} elements of the window, in {} ms:", self.elements.len(), self.lasts.0 / 1_000)?;
         self.elements.iter().try_for_each(|element| writeln!(f, "    {element}"))
     }
 }
@@ -112,8 +115,8 @@ impl Shrinker<'_, '_> {
     /// The maximum number of candidates with the same number of elements.
     const OF_A_WIDTH: usize = 3;
 
-    /// Finds the shortest window of the best plan. Returns `None` for every failure except a missing progress
-    /// of healed servers. Also returns `None` if no candidate can be repeated.
+    /// Finds the shortest window of the best plan. Returns `None` unless the failure is that healed servers
+    /// make no progress. Also returns `None` if no candidate can be repeated.
     pub(super) fn find_window(&mut self) -> Option<Window> {
         if self.class != Class::Liveness || !matches!(self.best.plan.order, EventOrder::HealedAfter(..)) {
             return None;
@@ -124,7 +127,7 @@ impl Shrinker<'_, '_> {
     }
 
     /// Repeats a candidate. If the candidate is a window, returns the candidate with the data of the
-    /// repetitions.
+    /// repetitions. Otherwise returns `None`.
     fn checked(&mut self, candidate: Window) -> Option<Window> {
         let all = self.repeat(&candidate, Window::REPEATS)?;
         let Verdict::Violated(violation) = &all.report.verdict else { return None };
@@ -204,8 +207,9 @@ fn candidates(schedule: &[Element]) -> Vec<Window> {
     [first, last].iter().flat_map(|timers| pairs(schedule, timers)).map(window).collect()
 }
 
-/// Returns the beginnings and ends of the candidates between these timers, the shortest candidate first.
-/// Returns at most three candidates with the same number of elements.
+/// Returns the candidates between these timers, the shortest candidate first. Each pair has the position of
+/// the first element in the schedule, and the position after the last element. Returns at most three
+/// candidates with the same number of elements.
 fn pairs(schedule: &[Element], timers: &[usize]) -> Vec<(usize, usize)> {
     let mut pairs: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
     for (place, &one) in timers.iter().enumerate() {

@@ -24,7 +24,7 @@ impl Parts {
     pub const COMMIT: Self = Self(1 << 5);
     /// The applied index.
     pub const APPLIED: Self = Self(1 << 6);
-    /// The position of the last entry of the newest snapshot.
+    /// The id of the last entry of the newest snapshot.
     pub const SNAPSHOT: Self = Self(1 << 7);
     /// The configuration that the server uses, and the index of the configuration.
     pub const CONFIGURATION: Self = Self(1 << 8);

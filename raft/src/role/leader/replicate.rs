@@ -9,8 +9,9 @@ use crate::role::Transition;
 use crate::role::leader::progress::{Flow, InflightCall, Progress};
 use crate::types::{Index, LogId, NodeId, RpcId, Time};
 
-/// The entries that were last taken from the log in memory, and the index of the first entry. `None` if no
-/// entries were taken yet. Followers with the same next index share these entries.
+/// The entries that the leader took most recently from the log in memory, and the index of the first of these
+/// entries. `None` if the leader has taken no entries yet. Followers with the same next index share these
+/// entries.
 #[derive(Default)]
 struct SliceCache(Option<(Index, Entries)>);
 
@@ -216,7 +217,7 @@ impl Peer {
         }
     }
 
-    /// Sends a probe without entries. `prev` is the position of the last entry of the log.
+    /// Sends a probe without entries. `prev` is the position of the last entry of the leader's log.
     fn probe_empty(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         self.send(state, Entries::default(), now, fx);
     }
@@ -258,9 +259,10 @@ impl Peer {
         fx.push(Effect::Send { to: self.id, rpc, request });
     }
 
-    /// Sends a heartbeat without a position and without a commit index to a server of HashiCorp Raft. While
-    /// its state machine is busy, such a server answers only these heartbeats. The responses to all other
-    /// heartbeats may come too late. The response proves contact, and says nothing about the follower's log.
+    /// Sends a heartbeat without a position and without a commit index to a server of HashiCorp Raft. Such a
+    /// server answers only these heartbeats while its state machine is busy. The responses to all other
+    /// heartbeats may come too late. A response to these heartbeats proves contact, and says nothing about
+    /// the follower's log.
     fn send_bare_heartbeat(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         if state.is_hashicorp(self.id) {
             self.call(state, LogId::ZERO, Entries::default(), now, fx);

@@ -1,6 +1,6 @@
-//! A call appends the requested entry, or the call is refused and appends nothing. A call succeeds only after
-//! its entry is committed and applied, and the answer has the response of the state machine (thesis §6.3;
-//! HashiCorp Raft's futures).
+//! For each call, the server appends the requested entry, or refuses the call and appends nothing. A call
+//! succeeds only after its entry is committed and applied, and the answer has the response of the state
+//! machine (thesis §6.3; HashiCorp Raft's futures).
 //!
 //! The check runs whenever a server receives or answers one of these calls: commands with extensions,
 //! barriers, restores, changes of the membership, and bootstraps.
@@ -38,8 +38,8 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     })
 }
 
-/// Returns a message if the server did not append the requested entry for a received call, or refused the
-/// call and appended an entry.
+/// Returns a message if the server accepted a received call without the requested entry, or refused the call
+/// but appended an entry.
 fn begun(ghost: &Ghost, received: &ReceivedCall) -> Option<String> {
     let (step, idx, request) = (&ghost.step, ghost.step.idx, received.request);
     let is_refused = step.answered.iter().any(|it| it.call.request == request && it.error().is_some());
@@ -69,7 +69,7 @@ fn begun(ghost: &Ghost, received: &ReceivedCall) -> Option<String> {
 fn succeeded(ghost: &Ghost, call: &PendingCall, answer: &Answer) -> Option<String> {
     let (idx, request) = (ghost.step.idx, call.request);
     let Some((mine, link)) = call.entry else {
-        return violated(format_args!("{idx} answers {request}, which has no entry"));
+        return violated(format_args!("{idx} answers {request}, but has appended no entry for {request}"));
     };
     let (index, response) = match answer {
         Answer::Applied { index, response } => (*index, Some(response)),
@@ -99,7 +99,7 @@ fn succeeded(ghost: &Ghost, call: &PendingCall, answer: &Answer) -> Option<Strin
     let is_committed = ghost.history.at(index).is_none_or(|there| there.link == link);
     if index != mine || !is_committed || ghost.subject().fsm_index < index {
         return violated(format_args!(
-            "{idx} answers {request} at {index}, but the entry of {request} is at {mine}"
+            "{idx} answers {request} at {index}, but the entry of {request} is at {mine} or is not applied"
         ));
     }
     answered_with(ghost, call, index, response)

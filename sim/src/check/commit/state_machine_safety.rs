@@ -27,7 +27,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         ));
     };
     let entry = LogId::new(link.term, index);
-    violated(format_args!("{idx} committed {entry}, but {by} committed another entry, {was}, in {term}"))
+    violated(format_args!("{idx} committed {entry}, but {by} committed {was} at the same index in {term}"))
 }
 
 #[cfg(test)]
@@ -50,6 +50,6 @@ mod tests {
         fixture.commit(N1, 2);
         fixture.elect(N2, 3);
         fixture.commit(N2, 2);
-        fixture.expect_violation("n2 committed t3.i2, but n1 committed another entry, t2.i2, in t2");
+        fixture.expect_violation("n2 committed t3.i2, but n1 committed t2.i2 at the same index in t2");
     }
 }

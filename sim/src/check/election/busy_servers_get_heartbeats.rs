@@ -1,8 +1,9 @@
-//! A leader sends each server of HashiCorp Raft a heartbeat without a position and without a commit index, about once in
-//! a heartbeat interval (HashiCorp's `processHeartbeat`).
+//! About once in a heartbeat interval, a leader sends each server of HashiCorp Raft a bare heartbeat: a
+//! heartbeat without a position and without a commit index (HashiCorp's `processHeartbeat`).
 //!
-//! Such a server answers only these heartbeats while its state machine works. Without them, it takes its leader for
-//! dead and campaigns. The check runs at every append from a leader to a server that the leader knows to be of
+//! While the state machine of a HashiCorp Raft server works, the server answers only bare heartbeats. A
+//! server that receives no bare heartbeats in this time assumes that the leader has failed, and campaigns.
+//! The check runs at every append from a leader to a server if the leader knows that this server runs
 //! HashiCorp Raft.
 
 use crate::check::ghost::{Facts, Ghost};
@@ -23,7 +24,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let interval = leader.limits.heartbeat_interval;
     let (to, last) = leader.bare_heartbeats.missing(now, interval)?;
     violated(format_args!(
-        "{idx} sent {to}, a server of HashiCorp Raft, no bare heartbeat for {}, although it sends one every {interval}",
+        "{idx} sent {to}, a server of HashiCorp Raft, no bare heartbeat for {}, but the interval is {interval}",
         now.since(last)
     ))
 }

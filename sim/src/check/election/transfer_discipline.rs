@@ -52,9 +52,9 @@ fn unfit(ghost: &Ghost, target: NodeId) -> Option<String> {
     // need not have this entry, so the log is compared as it was before the step.
     let last = step.was.last.index;
     match ghost.subject().follower(target).map(|follower| follower.matched) {
-        None => {
-            violated(format_args!("{leader} transfers leadership to {target}, which is not its follower"))
-        }
+        None => violated(format_args!(
+            "{leader} transfers leadership to {target}, but has no progress record of {target}"
+        )),
         Some(matched) if matched < last => violated(format_args!(
             "{leader} transfers leadership to {target}, which has the log only up to {matched}, not up to {last}"
         )),

@@ -1,18 +1,22 @@
-//! The heartbeats of a leader that servers of HashiCorp Raft answer while their state machines work.
+//! The bare heartbeats of a leader. A server of HashiCorp Raft answers a bare heartbeat even while the state
+//! machine of the server works.
 
 use wavetank_raft::{NodeId, Span, Time};
 
 /// For each server of HashiCorp Raft to which a leader sends appends: the last bare heartbeat
-/// ([`is_bare_heartbeat`](wavetank_raft::AppendEntries::is_bare_heartbeat)). All times are of the leader's clock.
+/// ([`is_bare_heartbeat`](wavetank_raft::AppendEntries::is_bare_heartbeat)). All times are times on the
+/// leader's clock.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BareHeartbeats(Vec<Beat>);
 
 #[derive(Clone, Copy, Debug)]
 struct Beat {
     to: NodeId,
-    /// The time of the last bare heartbeat, or of the first append.
+    /// The time of the last bare heartbeat. Before the first bare heartbeat: the time of the first append.
+    /// After a change of the heartbeat interval: the time at which the old interval ends.
     last: Time,
-    /// The time of the first append that was sent although a bare heartbeat was overdue.
+    /// The time of the first append that was sent although a bare heartbeat was overdue. `None` if no bare
+    /// heartbeat is overdue.
     overdue: Option<Time>,
 }
 
@@ -41,9 +45,10 @@ impl BareHeartbeats {
         }
     }
 
-    /// Returns a server to which the leader sends appends but no bare heartbeats, and the time of the last bare
-    /// heartbeat. A bare heartbeat must follow within two intervals after it was overdue. This time is for a leader
-    /// whose process was stopped: it sends other appends first when it goes on.
+    /// Returns a server to which the leader sends appends but no bare heartbeats, and the time of the last
+    /// bare heartbeat. Returns `None` if there is no such server. The leader may send other appends for two
+    /// intervals before an overdue bare heartbeat, because a leader that was paused sends other appends
+    /// first.
     pub(crate) fn missing(&self, now: Time, interval: Span) -> Option<(NodeId, Time)> {
         let is_missing = |beat: &&Beat| beat.overdue.is_some_and(|since| since + interval + interval < now);
         self.0.iter().find(is_missing).map(|beat| (beat.to, beat.last))

@@ -74,13 +74,14 @@ impl Chain {
         self.link(id.index).is_some_and(|link| link.term == id.term)
     }
 
-    /// Returns the latest configuration.
+    /// Returns the latest configuration. Returns `None` if the chain knows no configuration.
     #[must_use]
     pub(crate) fn conf(&self) -> Option<IndexedConf> {
         self.confs.last().copied().or(self.base_conf)
     }
 
-    /// Returns the latest configuration before an index.
+    /// Returns the latest configuration before an index. Returns `None` if the chain knows no such
+    /// configuration.
     #[must_use]
     pub(crate) fn conf_before(&self, index: Index) -> Option<IndexedConf> {
         let above = self.confs.iter().rev().find(|placed| placed.index < index);
@@ -104,7 +105,8 @@ impl Chain {
     }
 
     /// Adds an entry like [`Self::push`]. If `other` has the same entry after the same prefix, the method
-    /// copies the link from `other` and does not hash the entry again.
+    /// copies the link from `other` and does not hash the entry again. Returns `None` in the same case as
+    /// [`Self::push`].
     pub(crate) fn push_as_in(&mut self, entry: &Entry, other: &Self) -> Option<ChainLink> {
         let same = match (other.link(entry.id.index), other.link(entry.id.index.back())) {
             (Some(link), Some(before)) if link.term == entry.id.term => {

@@ -81,7 +81,7 @@ impl Conf {
 
     /// Searches for servers that can be removed from `mine`, so that `mine` is still a quorum of this
     /// configuration, and all servers outside `mine` are a quorum of `other`. Tries every number of servers
-    /// from each group. Returns the two quorums.
+    /// from each group. Returns the two quorums, or `None` if there are no such quorums.
     fn disjoint_from(
         self,
         other: Self,

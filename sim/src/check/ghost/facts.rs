@@ -125,7 +125,7 @@ facts! {
     ANSWERED = 52,
     /// The server follows a new leader, or reported a leader to its observers.
     LEADER = 53,
-    /// The server handed out an action that makes no sense in any protocol.
+    /// The server returned an action that makes no sense in any protocol.
     ODD_ACTION = 54,
     /// A leader sent an append to a server of HashiCorp Raft.
     SENT_TO_HASHICORP = 55,

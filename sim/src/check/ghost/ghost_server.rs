@@ -66,6 +66,8 @@ pub(crate) struct PendingRead {
     pub(crate) led: Term,
     /// The term of the server at the time of the request.
     pub(crate) term: Term,
+    /// The configuration of the server at the time of the request. `None` if the server had no configuration.
+    pub(crate) conf: Option<Conf>,
     /// True if the answer contains an index. The client then reads the state at this index.
     pub(crate) indexed: bool,
     /// True if the read relies on the lease.
@@ -120,7 +122,7 @@ pub(crate) struct GhostServer {
     /// The index of the first configuration in which the server is no longer a voter. `None` while the server
     /// is a voter.
     pub(crate) lost_vote_at: Option<Index>,
-    /// The reason for a stop that the server has announced.
+    /// The reason that the server has given for its stop. `None` if the server has not announced a stop.
     pub(crate) halting: Option<Stop>,
     /// The view of the server after its last step.
     pub(crate) view: ServerView,
@@ -130,11 +132,13 @@ pub(crate) struct GhostServer {
     pub(crate) catch_up: LogId,
     /// The state that is on the disk.
     pub(crate) disk: DurableState,
-    /// The configuration that the server uses.
+    /// The configuration that the server uses. `None` if the server has no configuration.
     pub(crate) conf: Option<IndexedConf>,
     /// The configuration that the server uses. The server and this record share the configuration object.
+    /// `None` if the server has no configuration.
     pub(crate) configuration: Option<Arc<Configuration>>,
-    /// The configuration at the start of the server's last campaign.
+    /// The configuration that the server used when its last campaign began. `None` if the server has not
+    /// campaigned since its start.
     pub(crate) campaign: Option<Conf>,
     /// The newest term that the server has sent in a message.
     pub(crate) announced_term: Term,
@@ -164,9 +168,9 @@ pub(crate) struct GhostServer {
     pub(crate) transfers: Vec<RequestId>,
     /// The settings that the checks need.
     pub(crate) limits: Limits,
-    /// The peers of which the server knows that they are servers of HashiCorp Raft.
+    /// The peers that run HashiCorp Raft, as far as the server knows.
     pub(crate) hashicorp: ServerSet,
-    /// The server's heartbeats, as leader, to servers of HashiCorp Raft.
+    /// The bare heartbeats that the server, as leader, sends to servers of HashiCorp Raft.
     pub(crate) bare_heartbeats: BareHeartbeats,
     /// The time at which a snapshot became due, if a snapshot is due.
     pub(crate) due_snapshot: DueSnapshot,
@@ -178,11 +182,11 @@ pub(crate) struct GhostServer {
     pub(crate) removals: Removals,
     /// The calls that the server has not answered, if `Asked` has a variant for the call.
     pub(crate) pending_calls: Vec<PendingCall>,
-    /// The members that got another address in the latest change of the configuration.
+    /// The members that got a new address in the latest change of the configuration.
     pub(crate) moved: ServerSet,
     /// The members that the observers of the server know.
     pub(crate) told_members: Vec<Member>,
-    /// The leader that the observers of the server know.
+    /// The leader that the observers of the server know. `None` if the observers know no leader.
     pub(crate) told_leader: Option<Leader>,
 }
 

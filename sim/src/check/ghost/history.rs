@@ -51,7 +51,7 @@ impl HistoryRow {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct PinnedPosition {
     pub(crate) link: ChainLink,
-    /// The first state that was reported after this entry.
+    /// The first state that was reported after this entry. `None` if no state was reported.
     pub(crate) state: Option<ReportedState>,
 }
 
@@ -96,7 +96,8 @@ impl CommitHistory {
         }
     }
 
-    /// Returns the first recorded entry with this index and term, and the server that had this entry.
+    /// Returns the first recorded entry with this index and term, and the first server that had this entry.
+    /// Returns `None` if no such entry is recorded, or if the row was pruned.
     #[must_use]
     pub(crate) fn first_holder(&self, index: Index, term: Term) -> Option<FirstHolder> {
         self.row(index)?.first_holder(term)
@@ -116,7 +117,7 @@ impl CommitHistory {
     }
 
     /// Returns the committed entry at an index. If a snapshot ends at the index, the entry is known even when
-    /// the row of the entry was pruned.
+    /// the row of the entry was pruned. Returns `None` if the entry is not known.
     #[must_use]
     pub(crate) fn link(&self, index: Index) -> Option<ChainLink> {
         let pin = || self.pinned.get(&index).map(|pin| pin.link);
@@ -131,13 +132,15 @@ impl CommitHistory {
         Chain::above(last, if last == LogId::ZERO { hash::EMPTY } else { prefix }, self.conf_at(last.index))
     }
 
-    /// Returns the latest committed configuration up to and including an index.
+    /// Returns the latest committed configuration up to and including an index. Returns `None` if there is no
+    /// such configuration.
     #[must_use]
     pub(crate) fn conf_at(&self, index: Index) -> Option<IndexedConf> {
         self.confs.iter().rev().find(|placed| placed.index <= index).copied()
     }
 
-    /// Returns the greatest index that was committed in a term before this term.
+    /// Returns the greatest index that was committed in a term before this term. Returns zero if there is no
+    /// such index.
     #[must_use]
     pub(crate) fn committed_before(&self, term: Term) -> Index {
         let before = self.declared.iter().rev().find(|(declared, _)| *declared < term);
@@ -212,7 +215,8 @@ impl CommitHistory {
         }
     }
 
-    /// Returns the first state that was reported after the entry at an index.
+    /// Returns the first state that was reported after the entry at an index. Returns `None` if no state is
+    /// recorded.
     #[must_use]
     pub(crate) fn state_at(&self, index: Index) -> Option<ReportedState> {
         let pin = || self.pinned.get(&index).and_then(|pin| pin.state);

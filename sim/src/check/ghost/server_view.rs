@@ -38,15 +38,17 @@ pub(crate) struct Follower {
 /// A server that the ghost can inspect: a real server, or a scripted server in tests.
 pub(crate) trait Inspect {
     fn view(&self) -> ServerView;
-    /// Returns the configuration that the server uses, and the index of the configuration in the log.
+    /// Returns the configuration that the server uses, and the index of the configuration in the log. Returns
+    /// `None` if the server has no configuration.
     fn configuration(&self) -> Option<(Index, &Arc<Configuration>)>;
     /// Returns the voters that the server uses to count quorums.
     fn counted(&self) -> Conf;
     /// Adds the progress records that the server, as leader, keeps of its followers to the list `into`.
     fn followers(&self, into: &mut Vec<Follower>);
-    /// Returns the time during which the server refuses votes after a message from its leader.
+    /// Returns the length of the time during which the server refuses votes after a message from its leader.
     fn heartbeat_timeout(&self) -> Span;
-    /// True if the server refuses votes after a message from its leader, also after a restart.
+    /// True if the server refuses votes for some time after a message from its leader, even if the server
+    /// restarts in this time.
     fn promises_silence(&self) -> bool;
     /// Returns the settings that the checks need.
     fn limits(&self) -> Limits;

@@ -63,14 +63,15 @@ impl Stagings {
         self.open.push_back(Staging { request, node, at, rounds: None });
     }
 
-    /// Removes a call that is answered. Returns the call if the rounds of the call had begun.
+    /// Removes a call that is answered. Returns the call if the rounds of the call had begun. Otherwise
+    /// returns `None`.
     pub(crate) fn end(&mut self, request: RequestId) -> Option<Staging> {
         let place = self.open.iter().position(|staging| staging.request == request)?;
         self.open.remove(place).filter(|staging| staging.rounds.is_some())
     }
 
-    /// Returns the oldest call that stages a server of this set and whose rounds have begun. Returns `None`
-    /// if there is no such call.
+    /// Returns the oldest call that stages a server of this set, among the calls with rounds that have begun.
+    /// Returns `None` if there is no such call.
     pub(crate) fn of(&self, servers: ServerSet) -> Option<Staging> {
         let is_of = |node| ServerIdx::of(node).is_some_and(|idx| servers.contains(idx));
         self.open.iter().find(|staging| staging.rounds.is_some() && is_of(staging.node)).copied()

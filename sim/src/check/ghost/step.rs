@@ -165,9 +165,9 @@ pub(crate) struct GhostStep {
     pub(crate) was: ServerView,
     /// The view of the server after the step.
     pub(crate) now: ServerView,
-    /// The configuration that the server used before the step.
+    /// The configuration that the server used before the step. `None` if the server had no configuration.
     pub(crate) was_conf: Option<IndexedConf>,
-    /// The configuration that the server uses after the step.
+    /// The configuration that the server uses after the step. `None` if the server has no configuration.
     pub(crate) now_conf: Option<IndexedConf>,
     /// The voters that the server counts. `None` if the configuration of the server did not change in this
     /// step.
@@ -184,36 +184,38 @@ pub(crate) struct GhostStep {
     pub(crate) announced_term_before: Term,
     /// The entries that were removed from the end of the log, in descending order of their indexes.
     pub(crate) removed: Vec<RemovedEntry>,
-    /// The log that a snapshot replaced as a whole.
+    /// The log that a snapshot replaced as a whole. `None` if no snapshot replaced the log.
     pub(crate) discarded: Option<DiscardedLog>,
     /// The last index that was compacted. `None` if this step compacted nothing.
     pub(crate) compacted: Option<Index>,
-    /// The first and the last index of the appended entries.
+    /// The first and the last index of the appended entries. `None` if no entry was appended.
     pub(crate) appended: Option<(Index, Index)>,
     /// True if the appended entries include commands or barriers.
     pub(crate) proposals: bool,
     /// The position of an appended entry whose index does not follow the last index of the log. `None` if
     /// every appended entry follows the log.
     pub(crate) hole: Option<LogId>,
-    /// For each configuration that a leader appended: the previous configuration in the log, and the appended
-    /// configuration.
+    /// For each configuration that a leader appended: the previous configuration in the log (`None` if there
+    /// was none), and the appended configuration.
     pub(crate) changed: Vec<(Option<IndexedConf>, IndexedConf)>,
     /// The index of the last entry that a state machine has applied, and the digest that the state machine
-    /// reported after this entry.
+    /// reported after this entry. `None` if no digest was reported.
     pub(crate) state: Option<(Index, u64)>,
     /// The entries that were handed to the state machine: first index, last index, and the last index that
-    /// was handed before.
+    /// was handed before. `None` if no entry was handed.
     pub(crate) handed: Option<(Index, Index, Index)>,
     /// The entries that the state machine applied: first index, last index, and the last index that was
-    /// applied before.
+    /// applied before. `None` if no entry was applied.
     pub(crate) fsm_batch: Option<(Index, Index, Index)>,
     /// The AppendEntries requests that the server sent, except heartbeats.
     pub(crate) appends: Vec<SentAppend>,
-    /// A staging that ended in this step, and the result of this staging.
+    /// A staging that ended in this step, and the result of this staging. `None` if no staging ended.
     pub(crate) staging: Option<(Staging, StagingEnd)>,
-    /// A removal after which the leader had time for a few heartbeats.
+    /// A removal after which the leader had time for a few heartbeats. `None` if there is no such removal in
+    /// this step.
     pub(crate) removal: Option<Removal>,
-    /// The id of the last entry, and the configuration, of a snapshot that was requested or taken.
+    /// The id of the last entry, and the configuration, of a snapshot that was requested or taken. `None` if
+    /// no snapshot was requested or taken.
     pub(crate) captured: Option<(LogId, IndexedConf)>,
     /// The reads that the server allowed.
     pub(crate) allowed: Vec<AllowedRead>,
@@ -232,7 +234,8 @@ pub(crate) struct GhostStep {
     pub(crate) unsynced: bool,
     /// The state that a server recovered at its start.
     pub(crate) recovered: RecoveredState,
-    /// The reason why a server stopped or refused to start.
+    /// The reason why a server stopped or refused to start. `None` if the server did neither, or gave no
+    /// reason.
     pub(crate) stopped: Option<Stop>,
     /// The description of an action that makes no sense in any protocol. `None` if the server took no such
     /// action.

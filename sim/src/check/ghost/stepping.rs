@@ -56,7 +56,9 @@ impl Ghost {
             let committed = self.history.committed();
             let led = self.terms.newest_led().map_or(Term(0), |(term, _)| term);
             let term = ghost_server.view.term;
-            ghost_server.pending_reads.push(PendingRead { request, committed, led, term, indexed, leased });
+            let conf = ghost_server.conf.map(|placed| placed.conf);
+            let read = PendingRead { request, committed, led, term, conf, indexed, leased };
+            ghost_server.pending_reads.push(read);
         }
         self.note_call(idx, request, call);
         let ghost_server = &mut self.ghost_servers[idx.at()];

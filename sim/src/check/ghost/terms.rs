@@ -57,7 +57,8 @@ impl Terms {
         self.begun = self.begun.max(term);
     }
 
-    /// Returns the newest term in which a server was a candidate or a leader; 0 if there was none.
+    /// Returns the newest term in which a server was a candidate or a leader. Returns term 0 if no server was
+    /// a candidate or a leader.
     #[must_use]
     pub(crate) fn begun(&self) -> Term {
         self.begun
@@ -91,7 +92,8 @@ impl Terms {
         self.row(term)?.leader
     }
 
-    /// Returns the newest term that had a leader, and the leader of this term.
+    /// Returns the newest term that had a leader, and the leader of this term. Returns `None` if no term had
+    /// a leader.
     #[must_use]
     pub(crate) fn newest_led(&self) -> Option<(Term, ServerIdx)> {
         self.rows.iter().rev().find_map(|row| Some((row.term, row.leader?)))

@@ -1,8 +1,8 @@
 //! Every call is answered at most once, with the right kind of answer or with an error (thesis §3.10, §5.1,
-//! §6.3). A transfer of leadership ends before two election timeouts have passed in virtual time and on the
-//! server's clock. Therefore a transfer may take longer while the clock is frozen or slow. A request for a
-//! snapshot is answered when the snapshot is taken or has failed, and the answer tells whether the snapshot
-//! was taken or has failed.
+//! §6.3). A transfer of leadership ends within two election timeouts. The check measures a transfer in
+//! virtual time and on the server's clock, and uses the shorter result. Therefore a transfer may take longer
+//! in virtual time while the clock is frozen or slow. A request for a snapshot is answered when the snapshot
+//! is taken or has failed, and the answer tells whether the snapshot was taken or has failed.
 //!
 //! The check runs in every run, at every step. The end of the run judges calls that have no answer: see
 //! [`Unsettled`](crate::engine::world::Unsettled).
@@ -18,11 +18,11 @@ use wavetank_raft::{Action, Answer, Call, Event, ReadPath, RequestId, Span, Time
 /// The check that watches open calls.
 #[derive(Clone, Debug)]
 pub(crate) struct EveryCallEnds {
-    /// The maximum time that a transfer may take.
+    /// The maximum duration of a transfer of leadership: two election timeouts.
     longest: Span,
     /// The open calls of each server. The position in the list is the index of the server.
     open: Vec<Vec<OpenCall>>,
-    /// The time on the clock of the server that takes the current step.
+    /// The time on the clock of the server that handles the current event.
     clock: Time,
     /// The result of a snapshot, if the current step began with the report of this result: true if the
     /// snapshot was taken, and false if the snapshot failed. Otherwise `None`.
@@ -37,7 +37,7 @@ struct OpenCall {
     request: RequestId,
     wants: AnswerKind,
     since: Time,
-    /// The time on the server's clock at `since`.
+    /// The time on the server's clock at the virtual time `since`.
     clock_then: Time,
 }
 

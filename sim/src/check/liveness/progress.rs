@@ -2,10 +2,10 @@
 //! log, and keep their leader (thesis §3.4, §3.9).
 //!
 //! These servers are called the core. The check runs at the end of the run. The check allows some slack,
-//! because writes of the last election timeouts may not be finished. The check demands progress only under
-//! four conditions. The core is a quorum of every configuration that its members use. Some member can win an
-//! election with its log (thesis §3.6.1). The timing of the plan allows elections (thesis §3.9). The run is
-//! long enough after the last fault.
+//! because writes that began within the last election timeouts may not be finished. The check demands
+//! progress only under four conditions. The core is a quorum of every configuration that its members use.
+//! Some member can win an election with its log (thesis §3.6.1). The timing of the plan allows elections
+//! (thesis §3.9). The run is long enough after the last fault.
 
 use crate::check::ghost::{Facts, Ghost, GhostServer, IndexedConf, ServerView};
 use crate::check::violated;
@@ -22,7 +22,7 @@ pub struct LivenessBounds {
     pub election_timeout: Span,
     /// The time within which the core must settle, in election timeouts.
     pub timeouts: u64,
-    /// The time that the last commits may take to reach all members, in election timeouts.
+    /// The maximum time until the last commits have reached all members, in election timeouts.
     pub slack: u64,
     /// The maximum number of changes of the leader after the core has settled. `None` means any number:
     /// without pre-vote, removed servers may start elections (thesis §4.2.3).
@@ -61,7 +61,7 @@ impl fmt::Display for ElectionCycle {
         let Self { campaigns, victories, terms } = self;
         match (campaigns, victories, terms) {
             (0, _, _) => write!(f, "nobody campaigns"),
-            (_, 0, 0) => write!(f, "{campaigns} pre-votes, no new term"),
+            (_, 0, 0) => write!(f, "{campaigns} pre-votes ended without a new term"),
             (_, 0, _) => write!(f, "{campaigns} campaigns, {terms} new terms, no winner"),
             (_, _, _) => write!(f, "{campaigns} campaigns, {terms} new terms, {victories} winners"),
         }
@@ -92,7 +92,7 @@ pub struct Progress {
     settled: Option<Time>,
     /// The number of changes of the leader after the core had settled.
     changes: u64,
-    /// The newest leader of the core since the faults ended.
+    /// The newest leader of the core since the faults ended. `None` if the core has had no leader since then.
     leader: Option<ServerIdx>,
     /// The counts of the elections after `since`.
     cycle: ElectionCycle,
@@ -269,15 +269,16 @@ impl Progress {
                 return None;
             }
             Some(sentence(format_args!(
-                "{idx} has not caught up to {goal} with {leader}, the leader of {led}: \
-                 {idx} is a {role:?} at {term}, commit {commit}, applied {applied}"
+                "{leader} leads {led}, but {idx} does not follow {leader} or has not applied {goal}: \
+                 {idx} is a {role:?} at {term} with commit index {commit} and applied index {applied}"
             )))
         })
     }
 }
 
-/// Returns a message if the leader's configuration is joint or does not have the leader as a voter, although
-/// this configuration was committed long ago. The index of such a configuration is at most `passed`.
+/// Returns a message if the leader's configuration has an index of at most `passed`, and is joint or does not
+/// have the leader as a voter. Entries up to `passed` were committed long ago, so such a configuration must
+/// not remain.
 fn configured(ghost: &Ghost, core: ServerSet, passed: Index) -> Option<String> {
     let (idx, lead) = leader(ghost, core)?;
     let conf = lead.conf.filter(|placed| placed.index <= passed)?;
@@ -294,7 +295,8 @@ fn newest_term(ghost: &Ghost, core: ServerSet) -> Term {
     core.iter().map(|idx| ghost.ghost_server(idx).view.term).max().unwrap_or(Term(0))
 }
 
-/// Returns the leader of the core. Returns the leader with the newest term if several running servers lead.
+/// Returns the leader of the core. Returns the leader with the newest term if several running servers lead,
+/// and `None` if no running server leads.
 fn leader(ghost: &Ghost, core: ServerSet) -> Option<(ServerIdx, &GhostServer)> {
     let running = core.and(ghost.up()).iter().map(|idx| (idx, ghost.ghost_server(idx)));
     let leaders = running.filter(|(_, ghost_server)| ghost_server.view.leads());

@@ -39,7 +39,7 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
 
 /// Compares the entries of the server from index `from` to index `upto` with the logs of other servers.
 /// Returns a message for the first entry that another log also has although the two logs differ before this
-/// entry.
+/// entry. Returns `None` if there is no such entry.
 fn first_twin(ghost: &Ghost, from: Index, upto: Index) -> Option<String> {
     let (second, log) = (ghost.step.idx, &ghost.subject().log);
     (from.0..=upto.0).map(Index).find_map(|index| {

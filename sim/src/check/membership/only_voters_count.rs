@@ -23,7 +23,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         Some(in_force) => {
             violated(format_args!("{idx} counts servers that are not the voters of {in_force}"))
         }
-        None => violated(format_args!("{idx} counts voters, but it knows no configuration")),
+        None => violated(format_args!("{idx} counts voters, but {idx} knows no configuration")),
     }
 }
 

@@ -1,8 +1,9 @@
-//! A leader answers a read under a lease only if a quorum of the voters promise silence: after a message from the
-//! leader, and also after a restart, these voters give no other candidate a vote (thesis §4.2.3, §6.4.1).
+//! A leader answers a read under a lease only if a quorum of the voters promise silence. A voter that
+//! promises silence gives no other server a vote for some time after a message from the leader, even if the
+//! voter restarts in this time (thesis §4.2.3, §6.4.1).
 //!
-//! Servers of HashiCorp Raft make no such promise, so a cluster with a majority of them has no leases. The check runs
-//! at every read under a lease.
+//! Servers of HashiCorp Raft make no such promise. Therefore a leader has no lease if the voters that do not
+//! run HashiCorp Raft are not a quorum. The check runs at every read under a lease.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -18,7 +19,8 @@ pub(crate) const CHECK: Check =
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, step) = (ghost.step.idx, &ghost.step);
     let read = step.allowed.iter().find(|allowed| allowed.asked.leased)?;
-    let conf = step.now_conf?.conf;
+    // The leader uses its lease when it gets the request. The answer may come after a change of the membership.
+    let conf = read.asked.conf?;
     *witnessed += 1;
     let promising = conf.voters().minus(ghost.without_promise);
     if conf.is_quorum(promising) {
@@ -26,7 +28,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     }
     let request = read.asked.request;
     violated(format_args!(
-        "{idx} answers {request} under a lease, but only the voters {promising} promise silence, and the voters are {}",
+        "{idx} answers {request} under a lease, but only the voters {promising} promise silence, not a quorum of {}",
         conf.voters()
     ))
 }
@@ -34,7 +36,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{Fixture, N1, N2, N3};
+    use crate::check::fixture::{Fixture, N1, N2, N3, voters};
     use crate::plan::server_set::ServerIdx;
     use wavetank_raft::{Answer, Index, ReadPath};
 
@@ -60,5 +62,17 @@ mod tests {
     fn the_promise_of_the_leader_alone_is_not_enough() {
         read_with(&[N2, N3])
             .expect_violation("n1 answers r50 under a lease, but only the voters n1 promise silence");
+    }
+
+    #[test]
+    fn the_voters_at_the_request_count() {
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.boot_without_promise(N2);
+        fixture.settle(N1, 2);
+        fixture.read(N1, 50, ReadPath::Lease);
+        // A change of the membership removes n3 before the answer.
+        fixture.set_view(N1, |scripted| scripted.configuration = Some((Index(2), voters(&[N1, N2]))));
+        fixture.allow(N1, 50, Answer::Readable { index: Index(2) });
+        fixture.expect_holds();
     }
 }

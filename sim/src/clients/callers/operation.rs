@@ -115,8 +115,8 @@ impl Wanted for Want {
 pub(super) enum ReplyMeaning {
     /// The request was executed.
     Answered(OperationAnswer),
-    /// The request was certainly not executed. The refusal names this server as the leader, if the refusal
-    /// names a leader.
+    /// The request was certainly not executed. The value is the leader that the refusal names. `None` if the
+    /// refusal names no leader.
     Refused(Option<ServerIdx>),
     /// The request may have been executed.
     Unknown,
@@ -143,7 +143,7 @@ impl From<Reply> for ReplyMeaning {
     }
 }
 
-/// Returns the leader that an error names.
+/// Returns the leader that an error names. Returns `None` if the error names no leader.
 fn leader(error: &RequestError) -> Option<ServerIdx> {
     if let RequestError::NotLeader(Some(leader)) = error { ServerIdx::of(leader.id.node()) } else { None }
 }

@@ -17,8 +17,8 @@ pub(super) fn write(state: &KvState, writer: &mut SnapshotWriter<'_>) -> Result<
     writer.write_all(&encode(state))
 }
 
-/// The mark at the start of a backup. No snapshot begins with this mark: a snapshot begins with an index, and
-/// no index is so large.
+/// The mark at the start of a backup. No snapshot begins with this mark, because a snapshot begins with an
+/// index, and the mark is a greater number than any index.
 const BACKUP: [u8; 10] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
 
 /// Makes a backup of the state.

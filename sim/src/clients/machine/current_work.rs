@@ -10,7 +10,7 @@ use wavetank_raft::Data;
 /// thread reads the value.
 #[expect(
     clippy::disallowed_types,
-    reason = "the run never reads this value, and only a watchdog waits for it"
+    reason = "the run never reads this value, and only a watchdog waits for the lock"
 )]
 pub(crate) struct CurrentWork {
     work: std::sync::Mutex<Option<(ServerIdx, MachineWork)>>,

@@ -91,7 +91,7 @@ pub(super) fn diagnose<T: StateMachine>(
     if expected.hash == seen.hash {
         return match probe {
             Probe::Reply(_) | Probe::Answer(_) => diagnosis.changed_by_query(
-                "the judge",
+                "that the judge asked",
                 ". If no query changes the state, then `apply` is not deterministic in a rare case",
             ),
             Probe::State => diagnosis.other_state(),
@@ -104,7 +104,7 @@ pub(super) fn diagnose<T: StateMachine>(
         }
     }
     if diagnosis.run_again(life.base.as_ref(), &life.queries).hash == seen.hash {
-        return diagnosis.changed_by_query("this server", "");
+        return diagnosis.changed_by_query("that a server answered", "");
     }
     match &life.base {
         Some(base) if base.had_state => diagnosis.not_replaced(base, seen, &expected),
@@ -219,11 +219,11 @@ impl<T: StateMachine> Diagnosis<'_, T> {
         Breach::new("deterministic", what)
     }
 
-    /// Returns the breach of another server: the server whose digest was recorded first had the wrong state.
+    /// Returns the broken promise if another server, whose digest was recorded first, had the wrong state.
     fn other_state(&self) -> Breach {
         let upto = self.life.applied;
         let what = format!(
-            "another server had a wrong state after i{upto}: the same commands give a different state"
+            "another server had a wrong state after i{upto}: another run of the same commands gives a different state"
         );
         Breach::new("deterministic", what)
     }
@@ -241,7 +241,7 @@ impl<T: StateMachine> Diagnosis<'_, T> {
         let last = self.life.queries.last().map(|(_, query)| describe_query::<T>(query));
         let example = last.map(|query| format!("; the last query was {query}")).unwrap_or_default();
         let what = format!(
-            "a query of {asked} changed the state: without queries, the commands up to i{} give different \
+            "a query {asked} changed the state: without queries, the commands up to i{} give different \
              replies{example}{unless}",
             self.upto(),
         );

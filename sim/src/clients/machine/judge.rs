@@ -98,7 +98,7 @@ impl<T: StateMachine> Judge<T> {
         }
     }
 
-    /// Removes and returns the first broken promise.
+    /// Removes and returns the first broken promise. Returns `None` if no promise was broken.
     pub(super) const fn take_breach(&mut self) -> Option<Breach> {
         self.breach.take()
     }
@@ -151,7 +151,10 @@ impl<T: StateMachine> Judge<T> {
             self.expect("same_commands", other.is_none(), || {
                 let own = describe::<T>(command.data).unwrap_or_default();
                 let other = other.unwrap_or_default();
-                format!("{} applied {own} at i{index}, but {other} applied another entry", life.idx)
+                format!(
+                    "{} applied {own} at i{index}, but {other} applied another entry at this index",
+                    life.idx
+                )
             });
         }
         if self.breach.is_some() {

@@ -84,7 +84,7 @@ impl<T: StateMachine> Reference<T> {
     }
 
     /// Returns the last command that was repeated: the index of the first entry with the command, and the
-    /// index of the repetition.
+    /// index of the repetition. Returns `None` if no command was repeated.
     pub(super) const fn repeated(&self) -> Option<(u64, u64)> {
         self.repeated
     }

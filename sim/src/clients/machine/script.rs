@@ -149,8 +149,8 @@ impl ClientDraws {
 }
 
 impl<T: StateMachine> MachineScript<T> {
-    /// Draws the next operation of a client. A replaced operation is also drawn, so that the later operations
-    /// stay the same.
+    /// Draws the next operation of a client. If another operation replaces the drawn operation, the draw
+    /// still happens. Therefore a replacement does not change the draws of later operations.
     fn draw<V>(&mut self, client: u16, kind: OperationKind, strategy: &BoxedStrategy<V>) -> V
     where
         V: fmt::Debug + Serialize + DeserializeOwned + 'static,

@@ -153,7 +153,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Informs the callers of open calls that the connection broke, because the server is down.
+    /// Tells the callers of open calls that the connection broke, because the server is down.
     pub(super) fn break_calls(&mut self, calls: Vec<PendingCall>) {
         for PendingCall { request, caller, .. } in calls {
             match caller {

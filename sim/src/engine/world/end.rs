@@ -94,7 +94,7 @@ impl fmt::Display for Unsettled {
                 write!(f, "{leader} leads, but has committed only up to {commit}, not up to {last}")
             }
             Self::Joint { leader } => write!(f, "{leader} leads, but its configuration is joint"),
-            Self::Outside { leader } => write!(f, "{leader} leads, but has no vote"),
+            Self::Outside { leader } => write!(f, "{leader} leads, but is not a voter of its configuration"),
             Self::Behind { idx, applied: Some(applied), last } => {
                 write!(f, "{idx} has applied only up to {applied}, not up to {last}")
             }
@@ -290,8 +290,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 
     /// Returns the configurations that the receiver may enter because of this message. These configurations
-    /// may exist only in the message, because the sender may have lost them in a crash. A receiver ignores a
-    /// message of an older term, and keeps its own committed entries.
+    /// may exist only in the message, because the sender may have lost these configurations in a crash. A
+    /// receiver ignores a message of an older term, and keeps its own committed entries.
     fn may_bring<'a>(&self, envelope: &'a Envelope<S::Protocol>) -> Vec<&'a Configuration> {
         let Message::Request(request) = &envelope.message else { return Vec::new() };
         let view = self.view_of(envelope.to);

@@ -51,7 +51,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.leader_among(self.awake)
     }
 
-    /// Returns the leader with the highest term among these servers, if there is a leader.
+    /// Returns the leader with the highest term among these servers. Returns `None` if none of these servers
+    /// leads.
     #[must_use]
     pub fn leader_among(&self, servers: ServerSet) -> Option<ServerIdx> {
         let state = |idx: ServerIdx| self.process(idx).map(|process| process.state);
@@ -59,7 +60,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         servers.iter().filter(leads).max_by_key(|&idx| state(idx).map(|state| state.term))
     }
 
-    /// Crashes a server. A prefix of its unfinished writes may be durable.
+    /// Crashes a server. A prefix of the server's unfinished writes may become durable.
     pub fn crash(&mut self, idx: ServerIdx) {
         if let Some(mut process) = self.stop(idx) {
             self.note(|| Choice::Crash(idx));
@@ -70,7 +71,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Crashes a server and erases its disk. After a restart, the server has an empty disk.
+    /// Crashes a server and erases the disk of the server. After a restart, the server has an empty disk.
     pub fn crash_wiped(&mut self, idx: ServerIdx) {
         self.note(|| Choice::Wipe(idx));
         let process = self.stop(idx);
@@ -183,8 +184,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         damaged.fold(self.lost, ServerSet::with)
     }
 
-    /// Pauses a server: the server handles no events while virtual time passes. Does nothing if the server is
-    /// down.
+    /// Pauses a server: the server handles no events, but virtual time continues. Does nothing if the server
+    /// is down.
     pub fn pause(&mut self, idx: ServerIdx) {
         if let Some(process) = &mut self.hosts[idx.at()].process
             && process.waiting.is_none()
@@ -263,12 +264,12 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.change_network(&NetworkChange::HealAll);
     }
 
-    /// Replaces the delays and faults of the links from now on.
+    /// Replaces the plan of the links: the delays and faults of later messages.
     pub fn change_links(&mut self, links: LinkPlan) {
         self.network.set_plan(links);
     }
 
-    /// Replaces the durations and faults of a server's disk from now on.
+    /// Replaces the plan of a server's disk: the durations and faults of later operations.
     pub fn change_disk(&mut self, idx: ServerIdx, disks: DiskPlan) {
         self.hosts[idx.at()].disk.set_plan(self.plan.seed, idx, disks);
     }
@@ -365,7 +366,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.pending.put(self.recorder.now + AGAIN, SimEvent::Bootstrap);
     }
 
-    /// Crashes a server and restarts it after `away` microseconds.
+    /// Crashes a server, and restarts the server after `away` microseconds.
     pub(super) fn crash_for(&mut self, idx: ServerIdx, away: Span) {
         self.crash(idx);
         self.pending.put(self.recorder.now + away, SimEvent::Restart(idx));

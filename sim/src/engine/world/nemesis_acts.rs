@@ -1,4 +1,4 @@
-//! Asks the nemesis for acts and executes them.
+//! Asks the nemesis for acts and executes these acts.
 
 use super::World;
 use crate::engine::host::Caller;

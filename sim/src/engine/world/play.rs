@@ -13,13 +13,14 @@ use crate::subject::{Protocol, Subject, is_ours};
 use wavetank_raft::{DeadlineReason, RpcId, Time};
 
 impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
-    /// Records the schedule of the run from now on. A schedule that is to be played again must be recorded
-    /// from the beginning.
+    /// Starts to record the schedule of the run. A schedule that is to be played again must be recorded from
+    /// the beginning.
     pub fn record_schedule(&mut self) {
         self.pending.scheduling = Some(Box::default());
     }
 
-    /// Follows schedules from now on. Only the elements that are passed to [`World::play`] happen.
+    /// Starts to follow schedules. After this call, only the elements that are passed to [`World::play`]
+    /// happen.
     pub fn follow_schedules(&mut self, fit: Fit) {
         self.nemesis = None;
         self.pending.scheduling = Some(Box::new(Scheduling::following(fit)));
@@ -112,7 +113,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         });
     }
 
-    /// Returns the first element that was skipped, with the reason.
+    /// Returns the first element that was skipped, with the reason. Returns `None` if no element was skipped.
     pub(crate) fn first_skipped(&self) -> Option<(Element, SkipReason)> {
         self.first_skipped.clone()
     }

@@ -76,11 +76,11 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         let event = Event::PeerSpeaks { peer: peer.node(), dialect };
         process.server.step(host.clock.reads(self.recorder.now), event, &mut self.scratch, &mut self.actions);
         let name = process.server.name();
-        assert!(self.actions.is_empty(), "{idx} ({name}) acts when it learns the protocol of a peer");
+        assert!(self.actions.is_empty(), "{idx} ({name}) must take no action on the dialect of a peer");
     }
 
     /// Delivers an event to a server if the server runs, and executes the resulting actions. If the server
-    /// does not take the event now, the event waits.
+    /// cannot handle the event now, the event waits.
     pub(super) fn deliver(&mut self, idx: ServerIdx, event: EventOf<S>) {
         if let Event::Response { from, .. } = &event
             && let Some(peer) = ServerIdx::of(*from).filter(|peer| peer.at() < self.hosts.len())
@@ -99,7 +99,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 
     /// Removes and returns the first delayed event of a server. Returns `None` if there is no delayed event,
-    /// or if the server still does not take the event.
+    /// or if the server still cannot handle this event.
     fn next_delayed(&mut self, idx: ServerIdx) -> Option<EventOf<S>> {
         let process = self.hosts[idx.at()].process.as_mut()?;
         let is_taken = process.delayed.front().is_some_and(|event| process.server.takes_now(event));

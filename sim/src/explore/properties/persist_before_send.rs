@@ -35,7 +35,8 @@ pub(crate) fn answer(disk: &ModelDisk, call: &ModelMessage, response: &Response)
 }
 
 /// Returns the id of the first acknowledged entry that is not durable. Entries that a newer leader has
-/// truncated do not count. In that case the term of the request is older than the term on the disk.
+/// truncated do not count. In that case the term of the request is older than the term on the disk. Returns
+/// `None` if all acknowledged entries are durable.
 fn first_missing(disk: &ModelDisk, sent: &AppendEntries) -> Option<LogId> {
     if sent.term < disk.record.term {
         return None;

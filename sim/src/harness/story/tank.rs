@@ -86,7 +86,8 @@ impl StoryTank {
         self.until("the call is answered", |tank| tank.outcome(request).cloned().ok_or_else(String::new))
     }
 
-    /// Answers a query from the state machine of a server. Returns `None` if the server is down.
+    /// Passes a query to the state machine of a server, and returns the reply. Returns `None` if the server
+    /// is down.
     #[track_caller]
     pub(super) fn query(&mut self, idx: ServerIdx, query: &Data) -> Option<Data> {
         self.act(|tank| {

@@ -274,7 +274,9 @@ fn observed(observed: &Observed) -> String {
         Observed::OtherCluster { peer, other, .. } => format!("{peer} is in another cluster, {other}"),
         Observed::CallsRefused { peer, why } => format!("{peer} refuses calls: {why}"),
         Observed::EntryTooLarge { peer, entry, bytes, limit } => {
-            format!("entry {entry} is not sent to {peer}: {bytes} bytes are above the limit {limit}")
+            format!(
+                "entry {entry} is not sent to {peer}: it has {bytes} bytes, but the limit is {limit} bytes"
+            )
         }
         Observed::NeedsSnapshot { peer, past } => {
             format!("{peer} does not understand entry {past}, and needs a snapshot")

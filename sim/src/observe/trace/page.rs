@@ -33,7 +33,7 @@ pub struct Page {
     shown: [ServerFields; ServerIdx::MAX_SERVERS],
     /// The text of each open operation, by the number of the operation.
     asked: BTreeMap<u64, String>,
-    /// The event that a server is handling now.
+    /// The event that a server is handling now; `None` if no server is handling an event.
     handled: Option<Handled>,
     causes: Option<Causes>,
 }
@@ -413,7 +413,7 @@ impl<S: Subject> Observer<S> for Page {
             }
             ObservationKind::Network(change) => self.on_network(now, change),
             ObservationKind::Healed { core } => {
-                let text = self.rows.text(&format!("faults end; intact: {}", display::set(core)));
+                let text = self.rows.text(&format!("the faults end; intact servers: {}", display::set(core)));
                 self.row(now, Kind::Fault, vec![json!(-1), json!(text)]);
             }
         }

@@ -22,13 +22,15 @@ pub struct Causes {
     of: u64,
     commands: CommandText,
     steps: DiGraph<CausalStep, ()>,
-    /// For each server, the last step that changed the server, and the last step of any kind.
+    /// For each server, the last step that changed the server, and the last step of any kind. `None`: the
+    /// server has taken no step.
     latest: [Option<(NodeIndex, NodeIndex)>; ServerIdx::MAX_SERVERS],
     /// The step that sent each message. The key has four parts: true for a response, the sender, the
     /// receiver, the id of the call.
     sent: BTreeMap<(bool, ServerIdx, ServerIdx, RpcId), NodeIndex>,
     answered: Option<NodeIndex>,
-    /// The state and the vote of the server before the event that the server is handling now.
+    /// The state and the vote of the server before the event that the server is handling now. `None`: no
+    /// server is handling an event.
     before: Option<(NodeState, Option<NodeId>)>,
     event: (String, Option<NodeIndex>),
     /// The changes of the network, with the number and the time of the observation. Such changes are not

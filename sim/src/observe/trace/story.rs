@@ -1,5 +1,5 @@
-//! A trace with the important events of a run, one line for each event. If only delays change, only the
-//! columns of step and time change, unless another server becomes the leader.
+//! A trace with the important events of a run, one line for each event. If two runs differ only in delays,
+//! their stories differ only in the columns of step and time, unless the runs elect different leaders.
 
 use super::{CommandText, TextTrace, UNKNOWN, display};
 use crate::observe::observer::Observer;

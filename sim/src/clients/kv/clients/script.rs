@@ -24,7 +24,7 @@ struct ClientSession {
     /// The sequence number of the last command in the session.
     sequence: u32,
     /// A key, and the value of this key that the client last wrote or read. The next compare-and-set of the
-    /// client expects this value.
+    /// client expects this value. `None` if the client knows no value.
     known: Option<(u32, Vec<u8>)>,
 }
 

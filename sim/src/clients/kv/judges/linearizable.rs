@@ -98,8 +98,8 @@ fn output(operation: &KvOperation) -> Option<Output<'_>> {
     }
 }
 
-/// Returns a function that stops a search after this number of slices. The function returns false when the
-/// search must stop.
+/// Returns a function that stops a search after this number of slices. The returned function returns false
+/// when the search must stop.
 fn patience(mut slices: u32) -> impl FnMut() -> bool {
     move || {
         slices = slices.saturating_sub(1);
