@@ -3,7 +3,7 @@
 use crate::address::AddressError;
 use std::fmt;
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{ClusterId, ConfigError, Leader, Refusal, RequestError, ServerId};
+use wavetank_raft::{ClusterId, ConfigError, Leader, Refusal, RequestError, ServerId, Unsupported};
 
 /// The failure of a call to a running server.
 ///
@@ -45,8 +45,8 @@ pub enum CallError {
     NothingNewToSnapshot,
     /// The server is taking another snapshot.
     SnapshotInProgress,
-    /// The protocol version of the server or of a member does not support this operation.
-    UnsupportedProtocol,
+    /// This server or a member does not support the call, for this reason. Nothing was done.
+    UnsupportedProtocol(Unsupported),
     /// The server already has a term, an entry or a snapshot. Nothing was done.
     CantBootstrap,
     /// The server is transferring its leadership. Nothing was done.
@@ -77,7 +77,7 @@ impl CallError {
             | Self::Overloaded
             | Self::NothingNewToSnapshot
             | Self::SnapshotInProgress
-            | Self::UnsupportedProtocol
+            | Self::UnsupportedProtocol(_)
             | Self::CantBootstrap
             | Self::LeadershipTransferInProgress
             | Self::Refused(_)
@@ -103,7 +103,7 @@ impl From<RequestError> for CallError {
             RequestError::Shutdown => Self::Shutdown,
             RequestError::EnqueueTimeout => Self::EnqueueTimeout,
             RequestError::NothingNewToSnapshot => Self::NothingNewToSnapshot,
-            RequestError::UnsupportedProtocol => Self::UnsupportedProtocol,
+            RequestError::UnsupportedProtocol(unsupported) => Self::UnsupportedProtocol(unsupported),
             RequestError::CantBootstrap => Self::CantBootstrap,
             RequestError::LeadershipTransferInProgress => Self::LeadershipTransferInProgress,
             RequestError::SnapshotInProgress => Self::SnapshotInProgress,
@@ -142,7 +142,7 @@ impl fmt::Display for CallError {
             Self::Overloaded => f.write_str("overloaded: the queue is full, and nothing was done"),
             Self::NothingNewToSnapshot => f.write_str("nothing new to snapshot"),
             Self::SnapshotInProgress => f.write_str("snapshot in progress"),
-            Self::UnsupportedProtocol => f.write_str("operation not supported with current protocol version"),
+            Self::UnsupportedProtocol(unsupported) => write!(f, "{unsupported}"),
             Self::CantBootstrap => f.write_str("bootstrap only works on new clusters"),
             Self::LeadershipTransferInProgress => f.write_str("leadership transfer in progress"),
             Self::Refused(refusal) => write!(f, "{refusal}"),
