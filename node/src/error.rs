@@ -39,8 +39,6 @@ pub enum CallError {
     Overloaded,
     /// The state machine has applied nothing since the last snapshot.
     NothingNewToSnapshot,
-    /// The server is taking another snapshot.
-    SnapshotInProgress,
     /// The protocol version of the server or of a member does not support this operation.
     UnsupportedProtocol,
     /// The server already has a term, an entry or a snapshot. Nothing was done.
@@ -72,7 +70,6 @@ impl CallError {
             | Self::EnqueueTimeout
             | Self::Overloaded
             | Self::NothingNewToSnapshot
-            | Self::SnapshotInProgress
             | Self::UnsupportedProtocol
             | Self::CantBootstrap
             | Self::LeadershipTransferInProgress
@@ -102,7 +99,6 @@ impl From<RequestError> for CallError {
             RequestError::UnsupportedProtocol => Self::UnsupportedProtocol,
             RequestError::CantBootstrap => Self::CantBootstrap,
             RequestError::LeadershipTransferInProgress => Self::LeadershipTransferInProgress,
-            RequestError::SnapshotInProgress => Self::SnapshotInProgress,
             RequestError::Refused(refusal) => Self::Refused(refusal),
             RequestError::Config(what) => Self::Config(what),
             RequestError::Store(error) => Self::Store(error),
@@ -135,7 +131,6 @@ impl fmt::Display for CallError {
             Self::Timeout => f.write_str("timed out: the server took the call, which may still take effect"),
             Self::Overloaded => f.write_str("overloaded: the queue is full, and nothing was done"),
             Self::NothingNewToSnapshot => f.write_str("nothing new to snapshot"),
-            Self::SnapshotInProgress => f.write_str("snapshot in progress"),
             Self::UnsupportedProtocol => f.write_str("operation not supported with current protocol version"),
             Self::CantBootstrap => f.write_str("bootstrap only works on new clusters"),
             Self::LeadershipTransferInProgress => f.write_str("leadership transfer in progress"),

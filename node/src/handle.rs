@@ -276,8 +276,9 @@ impl Raft {
         self.ask(Call::Read(ReadPath::Lease), Until::FOREVER).await.map(calls::index)
     }
 
-    /// Takes a snapshot immediately, and returns the description of the snapshot. In HashiCorp Raft, this
-    /// method is `Snapshot`.
+    /// Takes a snapshot immediately, and returns the description of the snapshot. If a snapshot is under way, the
+    /// call joins it. The returned snapshot includes all entries that this server had applied before the call. In
+    /// HashiCorp Raft, this method is `Snapshot`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -289,7 +290,7 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns `NothingNewToSnapshot`, `SnapshotInProgress`, or an error of the state machine or the store.
+    /// Returns `NothingNewToSnapshot`, or an error of the state machine or the store.
     pub async fn snapshot(&self) -> Result<Arc<SnapshotMeta>, CallError> {
         self.ask(Call::Snapshot, Until::FOREVER).await.map(calls::snapshotted)
     }

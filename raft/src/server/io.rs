@@ -300,8 +300,6 @@ pub enum RequestError {
     CantBootstrap,
     /// `ErrLeadershipTransferInProgress`: a leadership transfer is in progress. Nothing was done.
     LeadershipTransferInProgress,
-    /// Another snapshot is being taken.
-    SnapshotInProgress,
     /// The protocol refused the call for this reason. Nothing was done.
     Refused(Refusal),
     /// A new setting is invalid. The text names the setting and the reason.
@@ -326,7 +324,6 @@ impl fmt::Display for RequestError {
             }
             Self::CantBootstrap => write!(f, "bootstrap only works on new clusters"),
             Self::LeadershipTransferInProgress => write!(f, "leadership transfer in progress"),
-            Self::SnapshotInProgress => write!(f, "snapshot in progress"),
             Self::Refused(refusal) => write!(f, "{refusal}"),
             Self::Config(what) => write!(f, "{what}"),
             Self::Store(error) => write!(f, "{error}"),
