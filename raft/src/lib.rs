@@ -61,7 +61,7 @@ pub use quorum::{VoteResult, Voters};
 pub use role::leader::progress::{Flow, Progress, SnapshotProgress};
 pub use server::Server;
 pub use server::io::{
-    Action, Answer, Batch, Call, Event, Halt, Leader, Observed, Outcome, Reloadable, RequestError,
+    Action, Answer, Batch, Call, Event, Halt, Leader, NoQuorum, Observed, Outcome, Reloadable, RequestError,
 };
 pub use server::stats::{LatestConfiguration, Stats};
 pub use timeout::Entropy;

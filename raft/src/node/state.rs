@@ -46,7 +46,7 @@ pub(crate) struct NodeState {
     pub(crate) outbox: Outbox,
     /// The protocol of each peer that has answered since the start of this server.
     #[cfg_attr(feature = "serde", serde(skip))]
-    dialects: BTreeMap<NodeId, Dialect>,
+    pub(super) dialects: BTreeMap<NodeId, Dialect>,
 }
 
 impl NodeState {

@@ -3,6 +3,7 @@
 use super::Node;
 use crate::configuration::Configuration;
 use crate::log::Log;
+use crate::message::Dialect;
 use crate::node::io::RoleName;
 use crate::quorum::Voters;
 use crate::role::Role;
@@ -51,6 +52,12 @@ impl Node {
     #[must_use]
     pub fn is_wavetank(&self, peer: NodeId) -> bool {
         self.state.is_wavetank(peer)
+    }
+
+    /// Returns the dialect of a peer. Returns `None` if the peer has not answered since the start of this server.
+    #[must_use]
+    pub fn dialect(&self, peer: NodeId) -> Option<Dialect> {
+        self.state.dialects.get(&peer).copied()
     }
 
     /// Returns the time since the last contact with the leader. The time is zero on the leader itself, and

@@ -4,6 +4,7 @@
 //! storage jobs in order. Another executor carries out the work of the state machine in order. The two
 //! executors need not wait for each other.
 
+use crate::config::Config;
 use crate::configuration::{Change, Configuration, Member};
 use crate::entry::{Data, Entries, Entry};
 use crate::message::{Dialect, Request, Response, SnapshotMeta};
@@ -184,6 +185,18 @@ pub struct Reloadable {
     /// See [`Config::election_timeout`](crate::Config::election_timeout).
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub election_timeout: Duration,
+}
+
+impl From<&Config> for Reloadable {
+    fn from(config: &Config) -> Self {
+        Self {
+            trailing_logs: config.trailing_logs,
+            snapshot_interval: config.snapshot_interval,
+            snapshot_threshold: config.snapshot_threshold,
+            heartbeat_timeout: config.heartbeat_timeout,
+            election_timeout: config.election_timeout,
+        }
+    }
 }
 
 /// An action that [`Server::step`](crate::Server::step) returns. The driver of the server carries out the
@@ -450,6 +463,53 @@ pub enum Observed {
         /// The largest size of a message in bytes.
         limit: u64,
     },
+    /// No quorum of the voters works with this server, so no leader can commit. The node makes this observation;
+    /// the protocol does not.
+    NoQuorum(NoQuorum),
+    /// A quorum of the voters answers again after an [`Observed::NoQuorum`].
+    QuorumAgain,
+}
+
+/// The reason why no quorum of the voters works with a server. Its text is, for example,
+/// `no quorum: n2, n3 do not answer`.
+///
+/// ```
+/// use wavetank_raft::NoQuorum;
+///
+/// let reason = NoQuorum { silent: vec!["n3".into()], lost_entries: vec!["n2".into()] };
+/// assert_eq!(reason.to_string(), "no quorum: n3 does not answer; n2 has lost entries");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct NoQuorum {
+    /// The voters that do not answer.
+    pub silent: Vec<ServerId>,
+    /// The voters whose copies of entries do not count for a commit. See [`Observed::LostEntries`].
+    pub lost_entries: Vec<ServerId>,
+}
+
+impl fmt::Display for NoQuorum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { silent, lost_entries } = self;
+        write!(f, "no quorum")?;
+        let parts = [
+            (silent, "does not answer", "do not answer"),
+            (lost_entries, "has lost entries", "have lost entries"),
+        ];
+        let mut before = ": ";
+        for (ids, one, many) in parts {
+            for (at, id) in ids.iter().enumerate() {
+                write!(f, "{}{id}", if at == 0 { before } else { ", " })?;
+            }
+            match ids.len() {
+                0 => continue,
+                1 => write!(f, " {one}")?,
+                _ => write!(f, " {many}")?,
+            }
+            before = "; ";
+        }
+        Ok(())
+    }
 }
 
 /// The reason why a server stopped for good.

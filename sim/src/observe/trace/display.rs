@@ -278,6 +278,8 @@ fn observed(observed: &Observed) -> String {
         Observed::NeedsSnapshot { peer, past } => {
             format!("{peer} does not understand {past}, and needs a snapshot")
         }
+        Observed::NoQuorum(reason) => reason.to_string(),
+        Observed::QuorumAgain => "a quorum answers again".to_owned(),
         Observed::Ignored(why) => format!("ignored: {why}"),
     }
 }
