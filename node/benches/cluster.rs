@@ -233,7 +233,7 @@ async fn start(name: &str, home: &Path, store: impl LogDisk, snapshot_bytes: usi
 
 async fn elect(nodes: &[Raft]) -> Raft {
     let members = nodes.iter().map(|node| Member::voter(node.local_id().clone(), node.local_addr().clone()));
-    nodes[0].bootstrap_cluster(Configuration::new(members.collect()).unwrap()).await.unwrap();
+    nodes[0].bootstrap_cluster(Configuration::new(members.collect()).unwrap(), Duration::ZERO).await.unwrap();
     let mut changes = nodes[0].leader_changes();
     let leader = changes.wait_for(|seen| seen.leader.is_some()).await.unwrap().leader.clone().unwrap().id;
     let leader = nodes.iter().find(|node| *node.local_id() == leader).unwrap().clone();
@@ -285,7 +285,7 @@ fn snapshot() {
         let one = open("n1", directory.path(), BYTES).await;
         let leader = elect(std::slice::from_ref(&one)).await;
         let start = Instant::now();
-        leader.snapshot().await.unwrap();
+        leader.snapshot(Duration::ZERO).await.unwrap();
         report("snapshot taken, 256 MiB", start, BYTES);
         one.shutdown().await;
         let start = Instant::now();

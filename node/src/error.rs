@@ -3,7 +3,7 @@
 use crate::address::AddressError;
 use std::fmt;
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{ClusterId, ConfigError, Leader, Refusal, RequestError, ServerId};
+use wavetank_raft::{ClusterId, ConfigError, Leader, NoQuorum, Refusal, RequestError, ServerId};
 
 /// The failure of a call to a running server.
 ///
@@ -35,6 +35,16 @@ pub enum CallError {
     EnqueueTimeout,
     /// The server took the call but did not answer within the timeout. The call may still take effect.
     Timeout,
+    /// No quorum of the voters works with this server, and the caller did not want to wait for one
+    /// ([`CallLimit::or_no_quorum`](crate::CallLimit::or_no_quorum)).
+    NoQuorum {
+        /// The voters that do not answer.
+        reason: NoQuorum,
+        /// True if the server had taken the call, which may still take effect. Otherwise nothing was done.
+        is_unknown: bool,
+    },
+    /// The state for a restore could not be read. Nothing was done. The text says why.
+    Read(String),
     /// The queue was full, and [`Raft::try_apply`](crate::Raft::try_apply) does not wait. Nothing was done.
     Overloaded,
     /// The state machine has applied nothing since the last snapshot.
@@ -65,10 +75,12 @@ impl CallError {
             | Self::Shutdown
             | Self::Timeout
             | Self::Store(_) => true,
+            Self::NoQuorum { is_unknown, .. } => *is_unknown,
             Self::NotLeader(_)
             | Self::NotVoter
             | Self::EnqueueTimeout
             | Self::Overloaded
+            | Self::Read(_)
             | Self::NothingNewToSnapshot
             | Self::UnsupportedProtocol
             | Self::CantBootstrap
@@ -129,6 +141,11 @@ impl fmt::Display for CallError {
             Self::Shutdown => f.write_str("raft is already shutdown"),
             Self::EnqueueTimeout => f.write_str("timed out enqueuing operation"),
             Self::Timeout => f.write_str("timed out: the server took the call, which may still take effect"),
+            Self::NoQuorum { reason, is_unknown: true } => {
+                write!(f, "{reason}; the call may still take effect")
+            }
+            Self::NoQuorum { reason, is_unknown: false } => write!(f, "{reason}; nothing was done"),
+            Self::Read(why) => write!(f, "cannot read the state: {why}"),
             Self::Overloaded => f.write_str("overloaded: the queue is full, and nothing was done"),
             Self::NothingNewToSnapshot => f.write_str("nothing new to snapshot"),
             Self::UnsupportedProtocol => f.write_str("operation not supported with current protocol version"),

@@ -29,7 +29,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use wavetank_node::store::{FileSnapshotStore, RedbStore};
 use wavetank_node::transport::{TcpTransport, Tls};
-use wavetank_node::{CallError, Config, Configuration, Halt, Member, Raft};
+use wavetank_node::{CallError, CallLimit, Config, Configuration, Halt, Member, Raft};
 use web::App;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -130,7 +130,7 @@ async fn enter(options: &Options, raft: &Raft) -> Result<(), String> {
     if options.bootstrap {
         let me = Member::voter(options.id.as_str(), raft.local_addr().clone());
         let alone = Configuration::new(vec![me]).map_err(|error| error.to_string())?;
-        return match raft.bootstrap_cluster(alone).await {
+        return match raft.bootstrap_cluster(alone, TIMEOUT).await {
             Ok(()) | Err(CallError::CantBootstrap) => Ok(()),
             Err(error) => Err(error.to_string()),
         };
@@ -212,7 +212,7 @@ impl StopSignals {
 /// wait for an election timeout.
 async fn transfer_and_shut_down(raft: &Raft) {
     if raft.state() == wavetank_node::RaftState::Leader
-        && let Ok(Err(error)) = tokio::time::timeout(TIMEOUT, raft.leadership_transfer()).await
+        && let Err(error) = raft.leadership_transfer(CallLimit::after(TIMEOUT).or_no_quorum()).await
     {
         tracing::info!(%error, "leadership was not transferred");
     }

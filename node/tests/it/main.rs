@@ -9,6 +9,7 @@ mod golden;
 mod identity;
 mod inmem;
 mod metrics;
+mod operators;
 mod sparse;
 mod tcp;
 mod upgrade;
