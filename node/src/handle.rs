@@ -89,6 +89,7 @@ use wavetank_raft::{
 /// | `Snapshot().Open` | [`SnapshotStore::open`](crate::SnapshotStore::open) with [`SnapshotMeta::last`] |
 /// | `Restore(meta, reader)` | [`Raft::restore_from`] with the reader, or [`Raft::restore`] with the bytes; the bytes become one entry of the log |
 /// | `NewTCPTransport`, `NewTCPTransportWithConfig` | [`TcpTransport::bind`](crate::transport::TcpTransport::bind), and `TcpTransport::with_tls` for mutual TLS |
+/// | `NetworkTransportConfig.ServerAddressProvider` | [`TcpTransport::with_address_provider`](crate::transport::TcpTransport::with_address_provider) |
 /// | `NewInmemTransport`, `NewInmemStore`, `NewInmemSnapshotStore` | [`InmemNetwork`](crate::transport::InmemNetwork), [`InmemStore`](crate::store::InmemStore), [`InmemSnapshotStore`](crate::store::InmemSnapshotStore) |
 /// | `Shutdown().Error` | [`Raft::shutdown`]; [`Raft::stopped`] returns the reason |
 #[derive(Clone)]
