@@ -16,18 +16,20 @@
 mod client;
 mod machine;
 mod options;
+mod recorder;
 mod web;
 
 use client::Client;
 use machine::{Kv, KvCommand, Shared};
 use options::{Options, TlsFiles};
+use recorder::Recorder;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use wavetank_node::store::{FileSnapshotStore, RedbStore};
+use wavetank_node::store::{FileSnapshotStore, WalStore};
 use wavetank_node::transport::{TcpTransport, Tls};
 use wavetank_node::{CallError, CallLimit, Config, Configuration, Halt, Member, Raft};
 use web::App;
@@ -65,6 +67,9 @@ async fn run(options: &Options) -> Result<(), String> {
     let http = listener.local_addr().map_err(failed)?.to_string();
     let kv = Kv::default();
     let shared = kv.shared();
+    // The server takes its metrics from the recorder when it starts.
+    let recorder = Recorder::default();
+    metrics::set_global_recorder(recorder.clone()).map_err(|error| error.to_string())?;
     let (raft, peers) = open(options, kv).await?;
     println!("{} listens for peers on {peers}", options.id);
     if let Err(error) = enter(options, &raft).await {
@@ -75,7 +80,7 @@ async fn run(options: &Options) -> Result<(), String> {
     let asked = StopSignals::listen()?;
     println!("{} serves http://{http}", options.id);
     let introducing = tokio::spawn(introduce(raft.clone(), http, shared.clone()));
-    let app = App::new(raft.clone(), shared, TIMEOUT);
+    let app = App::new(raft.clone(), shared, recorder, TIMEOUT);
     let stopping = asked.or_stopped(raft.clone());
     let served = axum::serve(listener, web::routes(app)).with_graceful_shutdown(stopping).await;
     introducing.abort();
@@ -92,6 +97,13 @@ async fn run(options: &Options) -> Result<(), String> {
 /// text.
 async fn open(options: &Options, kv: Kv) -> Result<(Raft, SocketAddr), String> {
     let directory = Path::new(&options.directory);
+    // Without this check, a server of an older kv would come back blank, although it may have voted.
+    let older = directory.join("raft.redb");
+    if older.exists() {
+        let what =
+            "the log of an older kv: remove this server from the cluster, and add it with an empty directory";
+        return Err(format!("{}: {what}", older.display()));
+    }
     let words = |error: &dyn std::fmt::Display| error.to_string();
     let transport = TcpTransport::bind(&options.raft, options.advertise.as_deref(), 3, TIMEOUT);
     let mut transport = transport.await.map_err(|error| words(&error))?;
@@ -99,7 +111,7 @@ async fn open(options: &Options, kv: Kv) -> Result<(Raft, SocketAddr), String> {
         transport = transport.with_tls(tls(&options.id, files)?);
     }
     let peers = transport.bound_addr();
-    let store = RedbStore::open(directory.join("raft.redb")).map_err(|error| words(&error))?;
+    let store = WalStore::open(directory.join("wal")).map_err(|error| words(&error))?;
     let snapshots = FileSnapshotStore::new(directory, 2).map_err(|error| words(&error))?;
     let config = Config {
         local_id: options.id.as_str().into(),

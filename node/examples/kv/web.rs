@@ -15,6 +15,7 @@
 #![expect(clippy::result_large_err, reason = "both variants are responses to the client")]
 
 use crate::machine::{KvCommand, MISMATCH, Shared};
+use crate::recorder::Recorder;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State, rejection::QueryRejection};
@@ -25,13 +26,14 @@ use serde::Deserialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use wavetank_node::{CallError, CallLimit, Raft};
+use wavetank_node::{CallError, CallLimit, Raft, RaftState};
 
 /// The state of the HTTP handlers.
 #[derive(Clone, Debug)]
 pub(crate) struct App {
     raft: Raft,
     shared: Shared,
+    recorder: Recorder,
     timeout: Duration,
     /// The last term in which this server has applied a barrier.
     settled: Arc<AtomicU64>,
@@ -154,13 +156,18 @@ async fn status(State(app): State<App>, uri: Uri) -> HttpResult {
     Ok(lines.into_response())
 }
 
-/// Returns the statistics that are numbers, in the text format of Prometheus.
+/// Returns the recorded metrics, and the statistics that are numbers, in the text format of Prometheus.
 async fn metrics(State(app): State<App>, uri: Uri) -> HttpResult {
     let stats = app.raft.stats().await.map_err(|error| app.refuse(&error, &uri))?;
-    let mut lines = format!("raft_is_leader {}\n", u8::from(stats.state == wavetank_node::RaftState::Leader));
+    let mut lines = app.recorder.to_string();
+    let mut gauge = |name: &str, value: u64| {
+        lines += &format!("# TYPE raft_stats_{name} gauge\nraft_stats_{name} {value}\n");
+    };
+    gauge("is_leader", u64::from(stats.state == RaftState::Leader));
+    gauge("has_no_quorum", u64::from(stats.no_quorum.is_some()));
     for (key, value) in stats.to_map() {
-        if value.parse::<u64>().is_ok() {
-            lines += &format!("raft_{key} {value}\n");
+        if let Ok(value) = value.parse() {
+            gauge(key, value);
         }
     }
     Ok(lines.into_response())
@@ -171,8 +178,8 @@ fn bad(what: &'static str) -> Response {
 }
 
 impl App {
-    pub(crate) fn new(raft: Raft, shared: Shared, timeout: Duration) -> Self {
-        Self { raft, shared, timeout, settled: Arc::default() }
+    pub(crate) fn new(raft: Raft, shared: Shared, recorder: Recorder, timeout: Duration) -> Self {
+        Self { raft, shared, recorder, timeout, settled: Arc::default() }
     }
 
     /// Returns the limit of a call: the timeout, or the loss of the quorum.
