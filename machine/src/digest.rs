@@ -1,7 +1,8 @@
 //! The digest of a state.
 //!
 //! A serde serializer hashes the state. The hashes of the entries of a map are added, so the order of the
-//! entries does not matter. The order of a sequence matters, and serde shows a set as a sequence.
+//! entries does not matter. The order of the items of a sequence matters. serde serializes a set as a
+//! sequence, so the order of the items of a set matters too.
 
 use serde::Serialize;
 use serde::ser::{self, SerializeMap};
@@ -15,7 +16,7 @@ pub struct Digest {
 }
 
 impl Digest {
-    /// Hashes a value. The order of the entries of its maps does not matter.
+    /// Hashes a value. If the value contains maps, the order of the entries in the maps does not matter.
     ///
     /// ```
     /// # use std::collections::{BTreeMap, HashMap};
@@ -36,8 +37,8 @@ impl Digest {
         Self { hash: hasher.finish(), bytes: hasher.bytes }
     }
 
-    /// Makes a digest from a hash that the state machine keeps. Such a digest costs nothing, so the simulator
-    /// compares it often.
+    /// Makes a digest from a hash that the state machine keeps up to date. Such a digest costs almost no
+    /// time, so the simulator compares such digests more often.
     #[must_use]
     pub const fn from_hash(hash: u64) -> Self {
         Self { hash, bytes: 0 }
@@ -49,14 +50,14 @@ impl Digest {
         self.hash
     }
 
-    /// Returns the approximate number of bytes that were hashed.
+    /// Returns the approximate number of bytes that were hashed; zero for a digest of [`Digest::from_hash`].
     #[must_use]
     pub const fn bytes(self) -> u64 {
         self.bytes
     }
 }
 
-/// A serializer that hashes.
+/// A serializer that computes the hash of a value, and counts the bytes of the value.
 struct Hasher {
     state: u64,
     bytes: u64,
@@ -71,7 +72,7 @@ impl Hasher {
         self.state = (self.state.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
     }
 
-    /// Adds a value that has `bytes` bytes.
+    /// Adds a value to the hash. `word` stands for the value, and `bytes` is the size of the value in bytes.
     #[expect(clippy::unnecessary_wraps, reason = "the methods of a serializer return a result")]
     const fn value(&mut self, word: u64, bytes: u64) -> Result<(), Failed> {
         self.word(word);
@@ -87,7 +88,8 @@ impl Hasher {
         self.bytes += slice.len() as u64;
     }
 
-    /// Mixes the bits, so that a sum of hashes depends on all of them (the finalizer of `SplitMix64`).
+    /// Returns the hash. Mixes the bits with the finalizer of `SplitMix64`, so that a sum of hashes depends
+    /// on all bits of each hash.
     const fn finish(&self) -> u64 {
         let mut hash = self.state;
         hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -114,7 +116,7 @@ impl ser::Error for Failed {
     }
 }
 
-/// The hash of a map: the sum of the hashes of its entries.
+/// Hashes a map. The hash depends on the number of the entries and on the sum of the hashes of the entries.
 struct MapHasher<'a> {
     outer: &'a mut Hasher,
     entry: Hasher,
@@ -286,7 +288,8 @@ impl<'a> ser::Serializer for &'a mut Hasher {
     }
 }
 
-/// Implements the traits for the parts of a value that come one after the other.
+/// Implements the traits for values that consist of parts in a fixed order, for example sequences and
+/// structs.
 macro_rules! parts {
     ($($kind:ident: $method:ident($($name:ident: $type:ty)?);)*) => {
         $(impl ser::$kind for &mut Hasher {

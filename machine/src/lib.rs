@@ -1,8 +1,9 @@
 //! State machines with typed commands.
 //!
-//! A [`StateMachine`] is a type with commands, queries and replies. Its encoding, its snapshots and its digest
-//! come from serde and postcard, and each can be replaced. [`Replicated`] runs the type on a node. The
-//! simulator of `wavetank-sim` runs the same type in storms.
+//! A [`StateMachine`] is a type with commands, queries and replies. Commands, queries and replies are encoded
+//! with serde and postcard. By default, serde and postcard also make the snapshots and the digest of the
+//! state; a type can override these methods. [`Replicated`] runs the type on a node. The simulator of
+//! `wavetank-sim` runs the same type in storms.
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
@@ -52,13 +53,13 @@ use wavetank_raft::store::{SnapshotReader, SnapshotWriter, StoreError, StoreErro
 ///    Therefore [`apply`](Self::apply) reads no clock, draws no random number, and does not depend on the
 ///    order of a hash map.
 /// 2. [`query`](Self::query) does not change the state.
-/// 3. A state that was saved and restored gives the same replies as the state itself.
+/// 3. A state that was saved and restored gives the same replies as the original state.
 pub trait StateMachine: Clone + Serialize + DeserializeOwned + 'static {
-    /// A command. It may change the state.
+    /// The type of the commands. A command may change the state.
     type Command: Clone + Debug + Serialize + DeserializeOwned + 'static;
-    /// A query. It does not change the state.
+    /// The type of the queries. A query does not change the state.
     type Query: Clone + Debug + Serialize + DeserializeOwned + 'static;
-    /// The reply to a command or to a query.
+    /// The type of the replies to commands and to queries.
     type Reply: Clone + Debug + Serialize + DeserializeOwned + 'static;
 
     /// Executes a command and returns the reply.
@@ -100,10 +101,11 @@ pub trait StateMachine: Clone + Serialize + DeserializeOwned + 'static {
         Digest::of(self)
     }
 
-    /// Puts the identity of a request into its command. `client` is a number of the client, and `sequence` is
-    /// the number of the command among the commands of this client. A repeated request has the identity of the
-    /// first request. Only a state machine that recognizes repeated requests needs this method; see
-    /// [`Sessions`].
+    /// Puts the identity of a request into the command of the request, and returns the command. `client` is
+    /// the number of the client, and `sequence` is the number of the command among the commands of this
+    /// client. A repeated request has the same identity as the first request. Only a state machine that
+    /// recognizes repeated requests needs this method; see [`Sessions`]. By default, the command does not
+    /// change.
     #[must_use]
     fn identify(command: Self::Command, client: u64, sequence: u64) -> Self::Command {
         let _ = (client, sequence);

@@ -10,9 +10,9 @@ use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWr
 /// A [`StateMachine`] as the state machine of a node. Clones share one state: give one clone to the node, and
 /// query another clone.
 ///
-/// A command that cannot be decoded stops the server with a message. The command stays in the log. After the
-/// start of a program that knows the command, the server applies it. If the server skipped the command
-/// instead, its state would differ from the states of the other servers.
+/// A command that cannot be decoded stops the server with a message. The command stays in the log. If a
+/// program that knows the command is started later, the server applies the command. The server does not skip
+/// the command, because the server's state must not differ from the states of the other servers.
 ///
 /// ```
 /// # use serde::{Deserialize, Serialize};
@@ -43,11 +43,11 @@ use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWr
 /// ```
 pub struct Replicated<T>(Arc<RwLock<T>>);
 
-/// The captured state of a [`Replicated`].
+/// The captured state of a [`Replicated`], for a snapshot.
 pub struct Captured<T>(T);
 
 impl<T: StateMachine> Replicated<T> {
-    /// Makes the state machine of a node.
+    /// Makes the state machine of a node from a [`StateMachine`].
     pub fn new(machine: T) -> Self {
         Self(Arc::new(RwLock::new(machine)))
     }
@@ -82,7 +82,7 @@ impl<T: StateMachine> Fsm for Replicated<T> {
         let decoded = decode(command.data).unwrap_or_else(|error| {
             panic!(
                 "the command at {} cannot be decoded as `{}`: {error}; another version of the program may \
-                 have written it, and the log keeps it",
+                 have written the command; the log keeps the command",
                 command.index,
                 type_name::<T::Command>(),
             )

@@ -1,17 +1,19 @@
-//! Sessions: a command that is sent twice takes effect once.
+//! Sessions: a command that a client sends twice takes effect once.
 
 use crate::StateMachine;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A state machine whose clients have sessions (thesis §6.3). A client numbers its commands and sends a
-/// command again if the outcome is unknown. The command takes effect once and is answered twice.
+/// A state machine whose clients have sessions (thesis §6.3). A client numbers its commands, and sends a
+/// command again if the outcome is unknown. The repeated command takes effect only once. Each copy of the
+/// command gets the same reply.
 ///
-/// 1. A client has one command open at a time.
-/// 2. The commands of a client take effect in the order of their numbers, each at most once.
+/// 1. A client sends the next command after the reply to the previous command.
+/// 2. The commands of a client take effect in the order of their numbers. Each command takes effect at most
+///    once.
 /// 3. The state keeps the last reply of every client, so the number of clients bounds the memory.
 ///
-/// The reply is `None` if the client has already sent a later command.
+/// The reply is `None` if a later command of the same client has already taken effect.
 ///
 /// ```
 /// # use serde::{Deserialize, Serialize};
@@ -41,14 +43,15 @@ use std::collections::BTreeMap;
 #[serde(bound = "")]
 pub struct Sessions<T: StateMachine> {
     machine: T,
-    /// For each client: the number of its last command, and the reply.
+    /// The last command of each client, by the number of the client. Each pair has the number of the command
+    /// and the reply.
     last: BTreeMap<u64, (u64, T::Reply)>,
 }
 
 /// A command with the identity of its request.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Request<C> {
-    /// The client. No two clients have the same number.
+    /// The number of the client. No two clients have the same number.
     pub client: u64,
     /// The number of the command among the commands of this client.
     pub sequence: u64,
@@ -56,7 +59,8 @@ pub struct Request<C> {
     pub command: C,
 }
 
-/// Makes a request whose identity is not known yet. See [`StateMachine::identify`].
+/// Makes a request without an identity: `client` and `sequence` are zero. [`StateMachine::identify`] sets the
+/// identity.
 impl<C> From<C> for Request<C> {
     fn from(command: C) -> Self {
         Self { client: 0, sequence: 0, command }
@@ -69,7 +73,7 @@ impl<T: StateMachine> Sessions<T> {
         Self { machine, last: BTreeMap::new() }
     }
 
-    /// Returns the state machine inside.
+    /// Returns the state machine without the sessions.
     pub const fn machine(&self) -> &T {
         &self.machine
     }

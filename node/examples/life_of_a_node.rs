@@ -1,5 +1,5 @@
 //! The life of a node in four parts: create a node, start a cluster with this node, add and remove other
-//! nodes, and read the state of the nodes. The last part starts a cluster in memory, in about thirty lines.
+//! nodes, and print the state of the nodes. After these parts, the function `in_memory` runs a cluster in memory.
 //!
 //! ```text
 //! cargo run -p wavetank-node --example life_of_a_node
@@ -16,7 +16,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The state machine is a sum. A command is a number as text, and the response is the new sum.
+/// The state machine: a sum. A command is a number as text, and the response is the new sum as text.
 #[derive(Default)]
 struct Sum(i64);
 
@@ -41,7 +41,7 @@ impl Fsm for Sum {
     }
 }
 
-/// The sum when the snapshot was taken.
+/// A snapshot: the sum at the moment of the snapshot.
 struct Captured(i64);
 
 impl FsmSnapshot for Captured {
@@ -91,7 +91,7 @@ async fn main() -> Result<()> {
     in_memory().await
 }
 
-/// Creates a node that stores everything on disk under `directory` and listens on its own port.
+/// Creates a node that stores its data in the directory `directory/id` and listens on a free port.
 async fn create(id: &str, directory: &Path) -> Result<Raft> {
     let config = Config { local_id: id.into(), ..Config::default() };
     let store = WalStore::open(directory.join(id).join("wal"))?;

@@ -27,7 +27,7 @@ pub enum AddressFormat {
 pub struct AddressError {
     /// The address that was checked.
     pub address: ServerAddress,
-    /// A similar address that has the required form.
+    /// An example of an address in the required form. If possible, the example is similar to `address`.
     pub example: String,
 }
 
@@ -41,11 +41,11 @@ impl fmt::Display for AddressError {
 impl std::error::Error for AddressError {}
 
 impl AddressFormat {
-    /// Checks an address.
+    /// Checks that an address has this form.
     ///
     /// # Errors
     /// Returns an error if the address does not have this form. An empty address is no error here, because a
-    /// configuration refuses an empty address anyway.
+    /// configuration refuses an empty address.
     pub fn check(self, address: &ServerAddress) -> Result<(), AddressError> {
         let text = address.as_str();
         match self {
@@ -56,7 +56,8 @@ impl AddressFormat {
         }
     }
 
-    /// Checks the addresses of members.
+    /// Checks that the address of each member has this form. Returns an error for the first address of
+    /// another form.
     pub(crate) fn check_members<'m>(
         self,
         members: impl IntoIterator<Item = &'m Member>,
@@ -64,7 +65,7 @@ impl AddressFormat {
         members.into_iter().try_for_each(|member| self.check(&member.address))
     }
 
-    /// Checks the addresses that a call adds to the configuration.
+    /// Checks that each address that the call adds to the configuration has this form.
     pub(crate) fn check_call(self, call: &Call) -> Result<(), AddressError> {
         match call {
             Call::Bootstrap(configuration) => self.check_members(configuration.members()),

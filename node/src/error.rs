@@ -7,8 +7,9 @@ use wavetank_raft::{ClusterId, ConfigError, Leader, NoQuorum, Refusal, RequestEr
 
 /// The failure of a call to a running server.
 ///
-/// The errors of HashiCorp Raft have the same names here, without `Err`, and the same texts.
-/// [`CallError::is_unknown`] tells whether the call may have taken effect.
+/// If HashiCorp Raft has the same error, the variant has HashiCorp's name without `Err`, and the text begins
+/// with HashiCorp's text. Only the name of [`CallError::Shutdown`] is different: HashiCorp's name is
+/// `ErrRaftShutdown`. [`CallError::is_unknown`] tells whether the call may have taken effect.
 ///
 /// ```
 /// use wavetank_node::{CallError, Leader};
@@ -21,19 +22,21 @@ use wavetank_raft::{ClusterId, ConfigError, Leader, NoQuorum, Refusal, RequestEr
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum CallError {
-    /// This server does not lead. Nothing was done. The value is the leader, if this server knows the leader.
+    /// This server does not lead. Nothing was done. The value is the leader; `None` if this server knows no
+    /// leader.
     NotLeader(Option<Leader>),
-    /// The configuration for the bootstrap has no vote for this server. Nothing was done.
+    /// This server is not a voter in the configuration of the bootstrap call. Nothing was done.
     NotVoter,
-    /// The server lost its leadership after it appended the entry. The entry may still be committed.
+    /// The server lost its leadership after the server had appended the entry. The entry may still be
+    /// committed.
     LeadershipLost,
     /// A snapshot replaced the entry. The entry may have been applied.
     AbortedByRestore,
-    /// The server has stopped. An entry that it appended may still be committed.
+    /// The server has stopped. An entry that the server had appended may still be committed.
     Shutdown,
-    /// The queue was full until the timeout passed. Nothing was done.
+    /// The server's queue of calls was full until the timeout passed. Nothing was done.
     EnqueueTimeout,
-    /// The server took the call but did not answer within the timeout. The call may still take effect.
+    /// The server accepted the call but did not answer within the timeout. The call may still take effect.
     Timeout,
     /// No quorum of the voters works with this server, and the caller did not want to wait for one
     /// ([`CallLimit::or_no_quorum`](crate::CallLimit::or_no_quorum)).
@@ -45,9 +48,10 @@ pub enum CallError {
     },
     /// The state for a restore could not be read. Nothing was done. The text says why.
     Read(String),
-    /// The queue was full, and [`Raft::try_apply`](crate::Raft::try_apply) does not wait. Nothing was done.
+    /// The server's queue of calls is full, and [`Raft::try_apply`](crate::Raft::try_apply) does not wait.
+    /// Nothing was done.
     Overloaded,
-    /// The state machine has applied nothing since the last snapshot.
+    /// The state machine has applied no entry since the last snapshot.
     NothingNewToSnapshot,
     /// The protocol version of the server or of a member does not support this operation.
     UnsupportedProtocol,
@@ -55,13 +59,13 @@ pub enum CallError {
     CantBootstrap,
     /// The server is transferring its leadership. Nothing was done.
     LeadershipTransferInProgress,
-    /// The state of the server does not allow the call. Nothing was done.
+    /// The state of the server does not allow the call. Nothing was done. The value is the reason.
     Refused(Refusal),
-    /// A setting has an invalid value. Nothing was changed. The text names the setting.
+    /// A setting has an invalid value. Nothing was changed. The value is a text that names the setting.
     Config(String),
     /// The address of a server does not have the required form. Nothing was done.
     Address(AddressError),
-    /// A store failed. An entry may or may not have been stored.
+    /// A store failed. It is unknown whether the entry of the call was stored.
     Store(StoreError),
 }
 
@@ -140,7 +144,9 @@ impl fmt::Display for CallError {
             Self::AbortedByRestore => f.write_str("snapshot restored while committing log"),
             Self::Shutdown => f.write_str("raft is already shutdown"),
             Self::EnqueueTimeout => f.write_str("timed out enqueuing operation"),
-            Self::Timeout => f.write_str("timed out: the server took the call, which may still take effect"),
+            Self::Timeout => {
+                f.write_str("timed out: the server accepted the call, so the call may still take effect")
+            }
             Self::NoQuorum { reason, is_unknown: true } => {
                 write!(f, "{reason}; the call may still take effect")
             }
@@ -169,13 +175,13 @@ pub enum StartError {
     Config(ConfigError),
     /// A limit is above another limit that must be at least as large.
     Limits {
-        /// The name of the limit.
+        /// The name of the limit that is too large.
         limit: &'static str,
-        /// The value of the limit.
+        /// The value of the limit, in bytes or as a number of calls.
         value: u64,
-        /// The name of the other limit.
+        /// The name of the other limit: the maximum for the first limit.
         other: &'static str,
-        /// The value of the other limit.
+        /// The value of the other limit, in the same unit.
         bound: u64,
     },
     /// The address of a server does not have the required form.
@@ -184,10 +190,10 @@ pub enum StartError {
     OtherServer {
         /// The server to which the stores belong.
         owner: ServerId,
-        /// The name in the configuration.
+        /// The name of the server that cannot start with these stores.
         started_as: ServerId,
     },
-    /// The log and the snapshots are those of two clusters.
+    /// The log belongs to one cluster, and the snapshots belong to another cluster.
     OtherCluster {
         /// The cluster of the log.
         log: ClusterId,
@@ -197,7 +203,7 @@ pub enum StartError {
     /// A store failed, the contents of the stores contradict each other, or the state machine refused every
     /// snapshot.
     Store(StoreError),
-    /// The operating system could not start a thread.
+    /// The operating system could not start a thread. The value is the text of the I/O error.
     Thread(String),
 }
 
@@ -211,12 +217,12 @@ impl fmt::Display for StartError {
             Self::Address(error) => write!(f, "{error}"),
             Self::OtherServer { owner, started_as } => write!(
                 f,
-                "the stores belong to {owner}, so {started_as} cannot use them: start {owner} with these stores, or start {started_as} with empty stores"
+                "the stores belong to server {owner}, so server {started_as} cannot use these stores: start server {owner} with these stores, or start server {started_as} with empty stores"
             ),
             Self::OtherCluster { log, snapshots } => write!(
                 f,
-                "the log belongs to cluster {log}, and the snapshots to cluster {snapshots}: \
-                 start the server with the two that belong together"
+                "the log belongs to cluster {log}, and the snapshots belong to cluster {snapshots}: \
+                 start the server with a log and snapshots of the same cluster"
             ),
             Self::Store(error) => write!(f, "{error}"),
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),

@@ -1,8 +1,12 @@
-//! Stores on real disks: two stores for the log and the vote record, and a directory for snapshots.
+//! The stores of a server: stores for the log and the vote record, and stores for snapshots.
 //!
-//! [`WalStore`] appends to segments, and [`RedbStore`] is a database in one file. [`InmemStore`] and
-//! [`InmemSnapshotStore`] keep all data in memory. The stores on disk use [`Files`] and
-//! [`StorageBackend`](::redb::StorageBackend), so the simulator can run these stores on a simulated disk.
+//! [`WalStore`] keeps the log and the vote record in a directory of segments. [`RedbStore`] keeps the log and
+//! the vote record in one database file. [`FileSnapshotStore`] keeps snapshots in a directory. [`InmemStore`]
+//! and [`InmemSnapshotStore`] keep all data in memory.
+//!
+//! [`WalStore`] and [`FileSnapshotStore`] access the disk through [`Files`], and [`RedbStore`] accesses the
+//! disk through [`StorageBackend`](::redb::StorageBackend). Therefore the simulator can run these stores on a
+//! simulated disk.
 
 pub mod codec;
 mod discard;

@@ -1,7 +1,8 @@
-//! The interface between the driver and a network, and two networks.
+//! The interface between a server's driver and a network, and two transports: [`TcpTransport`] and
+//! [`InmemTransport`].
 //!
-//! A transport sends calls and answers to other servers. A transport may lose any call or answer, and reports
-//! no loss: the protocol sends the calls again.
+//! A transport sends calls and answers to other servers. A transport may lose any call or answer, and does
+//! not report the loss. The protocol sends a lost call again.
 
 mod inmem;
 mod tcp;
@@ -23,18 +24,19 @@ use tokio::sync::mpsc;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{Dialect, LogId, NodeId, Request, Response, RpcId, ServerAddress, ServerId};
 
-/// A network, in the form that the driver uses.
+/// The interface through which the driver of a server uses a network.
 pub trait Transport: Send + Sync + 'static {
     /// Returns the address at which other servers reach this server.
     fn local_addr(&self) -> ServerAddress;
 
     /// Returns the size of the largest message that the transport carries, in bytes. Returns `None` if there
-    /// is no limit. A server whose largest command does not fit into a message does not start.
+    /// is no limit. A server does not start if the largest command of the server does not fit into a message.
     fn max_message_bytes(&self) -> Option<u64> {
         None
     }
 
-    /// The form that the addresses of servers have. A call with an address of another form is refused.
+    /// Returns the form that the address of a server must have. The server refuses to start with an address
+    /// of another form, and refuses a call that adds such an address.
     fn address_format(&self) -> AddressFormat {
         AddressFormat::Any
     }
@@ -43,15 +45,15 @@ pub trait Transport: Send + Sync + 'static {
     /// method once, before the first [`Transport::send`].
     fn start(&self, local: Local, inbox: Inbox);
 
-    /// Sends a call. The answer arrives in the inbox with the same number. The method never waits. If the
-    /// queue is full, the call is lost.
+    /// Sends a call. The answer arrives in the inbox with the number of the call. The method never waits. If
+    /// a queue of the transport is full, the call is lost.
     fn send(&self, call: Outgoing);
 
-    /// Closes the transport. Nothing arrives after this call.
+    /// Closes the transport. Afterwards, no message arrives in the inbox.
     fn close(&self);
 }
 
-/// The queue of messages and events that arrive from the network.
+/// The sending end of the queue of messages and events that arrive from the network.
 pub type Inbox = mpsc::Sender<Arrival>;
 
 /// The data with which a server introduces itself to its peers.
@@ -63,8 +65,8 @@ pub struct Local {
     pub address: ServerAddress,
     /// The protocol version that the server speaks.
     pub protocol_version: u8,
-    /// The heartbeat timeout of the server. A peer that was down must hear from the server soon after it returns,
-    /// so a transport waits at most half of this time before it tries to connect again.
+    /// The heartbeat timeout of the server. A peer that was down must hear from the server soon after the
+    /// peer returns. Therefore the pause between two attempts to connect is at most half of this time.
     pub heartbeat_timeout: Duration,
     /// The cluster to which the server belongs. The server sets this value while the server runs.
     pub cluster: LocalCluster,
@@ -113,10 +115,10 @@ pub enum Arrival {
         header: Header,
         /// The content of the call.
         request: Request,
-        /// The sender for the answer.
+        /// The value that sends the answer.
         replier: Replier,
     },
-    /// An answer of a peer.
+    /// An answer from a peer.
     Response {
         /// The peer that answers.
         from: NodeId,
@@ -137,17 +139,17 @@ pub enum Arrival {
     TooLarge {
         /// The peer that does not get the entry.
         to: NodeId,
-        /// The position of the entry.
+        /// The term and the index of the entry.
         entry: LogId,
-        /// The size of the message in bytes.
+        /// The size of the message with the entry, in bytes.
         bytes: u64,
-        /// The largest size of a message in bytes.
+        /// The maximum size of a message, in bytes.
         limit: u64,
     },
     /// A task of the transport has panicked. The server stops with this error.
     Failed(StoreError),
-    /// The dialect of a peer is now known. Until then, the server grants no reads under a lease that need the peer,
-    /// and refuses restores and joint changes.
+    /// The transport has learned the dialect of a peer. Until this event, the server grants no read under a
+    /// lease that needs the peer, and refuses restores and joint changes.
     Speaks {
         /// The peer whose dialect is known.
         peer: NodeId,
@@ -156,8 +158,8 @@ pub enum Arrival {
     },
 }
 
-/// Takes the answer to one call. If this value is dropped without an answer, the caller gets no answer or a
-/// refusal.
+/// Sends the answer to one call. If this value is dropped without an answer, the caller gets no answer or
+/// gets a refusal.
 pub struct Replier(Box<dyn FnOnce(Result<Response, String>) + Send>);
 
 impl Replier {
@@ -184,7 +186,7 @@ impl fmt::Debug for Replier {
 }
 
 impl Local {
-    /// Returns the header with which the server introduces itself.
+    /// Returns the header of the server's messages in this dialect. The header names no receiver.
     #[must_use]
     pub fn header(&self, dialect: Dialect) -> Header {
         Header {

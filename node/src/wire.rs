@@ -1,14 +1,14 @@
 //! HashiCorp's NetworkTransport protocol, byte for byte.
 //!
-//! A call consists of one byte with its type and one MessagePack map. After an InstallSnapshot call, the
-//! bytes of the snapshot follow. An answer consists of an error text, which is empty if there is no error,
-//! and a map or nil. [`Scan`] finds the end of a message in a stream. The functions in this module convert
-//! between whole messages and bytes. Sockets are in [`transport`](crate::transport).
+//! A call consists of one byte with the kind of the call, and one MessagePack map. After an InstallSnapshot
+//! call, the bytes of the snapshot follow. An answer consists of an error text, which is empty if there is no
+//! error, and a map or nil. [`Scan`] finds the end of a message in a stream. The functions in this module
+//! convert between whole messages and bytes. Sockets are in [`transport`](crate::transport).
 //!
 //! Some data has no place in HashiCorp's messages. Such data is in additional fields of the map, which
-//! HashiCorp's decoder skips. These fields are sent only between servers that know each other as Wavetank
-//! servers ([`Dialect`]); to other servers, the bytes are those of HashiCorp's library. The only exception is
-//! the old half of a joint configuration. This half is always written, and a Go server skips this half.
+//! HashiCorp's decoder skips. This module writes the additional fields only if the header has the dialect
+//! [`Dialect::Wavetank`]. Otherwise the bytes are the bytes of HashiCorp's library, with one exception: the
+//! old half of a joint configuration is always written, and a Go server skips this half.
 
 mod convert;
 mod entry;
@@ -34,45 +34,46 @@ use pack::Packer;
 use unpack::Unpacker;
 use wavetank_raft::{ClusterId, Dialect, Request, Response, ServerAddress, ServerId};
 
-/// The header of every message: its sender.
+/// The header of a message: the sender, the receiver and the dialect.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Header {
     /// The protocol version of the sender.
     pub protocol_version: i64,
-    /// The sender's name; peers before 1.3.7 do not say.
+    /// The name of the sender; `None` if the message names no sender. HashiCorp Raft before version 1.3.7
+    /// names no sender.
     pub id: Option<ServerId>,
-    /// The address of the sender.
+    /// The address of the sender; `None` if the message has no address.
     pub address: Option<ServerAddress>,
-    /// The intended receiver, if the call names a receiver. Only our servers name a receiver, and never in an
-    /// answer.
+    /// The intended receiver; `None` if the message names no receiver. Only Wavetank servers name a receiver,
+    /// and only in calls.
     pub to: Option<ServerId>,
-    /// The cluster of the sender, if the sender names its cluster. Only our servers name their cluster, and
-    /// never in an answer.
+    /// The cluster of the sender; `None` if the message names no cluster. Only Wavetank servers name a
+    /// cluster, and only in calls.
     pub cluster: Option<ClusterId>,
-    /// The dialect, which decides which fields are written.
+    /// The dialect of the message. The dialect decides whether Wavetank's additional fields are written.
     pub dialect: Dialect,
 }
 
-/// The kind of a call, with HashiCorp's numbers.
+/// The kind of a call. HashiCorp's protocol has a number for each kind.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Kind {
-    /// Number 0.
+    /// A call to append entries, or a heartbeat. The number is 0.
     AppendEntries = 0,
-    /// Number 1.
+    /// A call to request a vote. The number is 1.
     RequestVote = 1,
-    /// Number 2.
+    /// A call to install a snapshot. The number is 2.
     InstallSnapshot = 2,
-    /// Number 3.
+    /// A call to start an election without waiting for the election timeout. The number is 3.
     TimeoutNow = 3,
-    /// Number 4.
+    /// A call to request a pre-vote. The number is 4.
     RequestPreVote = 4,
 }
 
-/// An answer, or the error text that a peer sent instead.
+/// The header and the response of an answer, or the error text that a peer sent in place of an answer.
 pub type Reply = Result<(Header, Response), String>;
 
 impl Header {
-    /// HashiCorp's servers leave the header of some answers empty.
+    /// An empty header. HashiCorp's servers send an empty header in some answers.
     pub const EMPTY: Self = Self {
         protocol_version: 0,
         id: None,
@@ -82,13 +83,14 @@ impl Header {
         dialect: Dialect::HashiCorp,
     };
 
-    /// True if our additional fields may be used.
+    /// True if the message may have Wavetank's additional fields.
     #[must_use]
     pub const fn is_ours(&self) -> bool {
         matches!(self.dialect, Dialect::Wavetank)
     }
 
-    /// HashiCorp's rule: true if a server of version `own` accepts calls of this sender.
+    /// True if a server with the protocol version `own` accepts calls from this sender. HashiCorp's rule
+    /// accepts the versions from `own` - 1 to 3.
     #[must_use]
     pub const fn is_spoken(&self, own: u8) -> bool {
         const NEWEST: i64 = 3;
@@ -99,7 +101,7 @@ impl Header {
 }
 
 impl Kind {
-    /// The kind of a request.
+    /// Returns the kind of a request.
     #[must_use]
     pub const fn of(request: &Request) -> Self {
         match request {
@@ -111,7 +113,7 @@ impl Kind {
         }
     }
 
-    /// The kind with this number.
+    /// Returns the kind with this number.
     ///
     /// # Errors
     /// Returns an error if there is no such kind.
@@ -127,18 +129,18 @@ impl Kind {
     }
 }
 
-/// Appends a call. Appends only the head of an InstallSnapshot call; the unchanged bytes of the snapshot
-/// follow.
+/// Appends an encoded call to `out`. For an InstallSnapshot call, appends only the head of the call. The
+/// caller must send the unchanged bytes of the snapshot after the head.
 pub fn encode_request(header: &Header, request: &Request, out: &mut Vec<u8>) {
     out.push(Kind::of(request) as u8);
     convert::put_request(header, request, &mut Packer::new(out));
 }
 
-/// Reads a whole call, from bytes that contain nothing else. Reads only the head of an InstallSnapshot call:
-/// a piece without bytes, at offset zero.
+/// Decodes a call. `bytes` must contain one whole call and nothing else. For an InstallSnapshot call, `bytes`
+/// must contain only the head of the call, and the returned request is a piece without data at offset zero.
 ///
 /// # Errors
-/// Returns an error if the bytes are not exactly one such message.
+/// Returns an error if the bytes are not exactly one call.
 pub fn decode_request(bytes: &[u8]) -> Result<(Header, Request), WireError> {
     let (number, rest) = bytes.split_first().ok_or(WireError::Truncated)?;
     let mut input = Unpacker::new(rest);
@@ -153,24 +155,25 @@ pub fn decode_request(bytes: &[u8]) -> Result<(Header, Request), WireError> {
     Ok(read)
 }
 
-/// Appends an answer.
+/// Appends an encoded answer to `out`.
 pub fn encode_response(header: &Header, response: &Response, out: &mut Vec<u8>) {
     let mut out = Packer::new(out);
     out.raw(b"");
     convert::put_response(header, response, &mut out);
 }
 
-/// Appends a refusal with its text.
+/// Appends an encoded refusal with the text `words` to `out`.
 pub fn encode_refusal(words: &str, out: &mut Vec<u8>) {
     let mut out = Packer::new(out);
     out.raw(words.as_bytes());
     out.nil();
 }
 
-/// Reads a whole answer to a call of this kind, from bytes that contain nothing else.
+/// Decodes the answer to a call of this kind. `bytes` must contain one whole answer and nothing else. At most
+/// 4096 bytes of an error text are returned.
 ///
 /// # Errors
-/// Returns an error if the bytes are not exactly one such message.
+/// Returns an error if the bytes are not exactly one answer of this kind.
 pub fn decode_reply(kind: Kind, bytes: &[u8]) -> Result<Reply, WireError> {
     const WORDS_MAX: usize = 4096;
     let mut input = Unpacker::new(bytes);

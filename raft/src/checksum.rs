@@ -5,10 +5,11 @@ use crate::message::SnapshotMeta;
 use crate::store::{StoreError, StoreErrorKind};
 use alloc::format;
 
-/// The number of bytes in one step of [`Checksum::update`].
+/// The number of bytes that one step of [`Checksum::update`] handles.
 const WIDTH: usize = 16;
 
-/// `TABLES[k][b]` is the change of the checksum by byte `b` if `k` more bytes follow that byte.
+/// `TABLES[k][b]` is the contribution of a byte `b` to the checksum if `k` more bytes follow in the same step.
+/// The contributions of all bytes are combined with XOR.
 static TABLES: [[u64; 256]; WIDTH] = tables();
 
 const fn tables() -> [[u64; 256]; WIDTH] {
@@ -38,7 +39,7 @@ const fn tables() -> [[u64; 256]; WIDTH] {
     tables
 }
 
-/// A checksum that is computed piece by piece.
+/// A CRC-64/XZ checksum that is computed piece by piece.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Checksum(u64);
 
@@ -71,7 +72,7 @@ impl Checksum {
     }
 }
 
-/// Returns the checksum of `bytes`.
+/// Returns the CRC-64/XZ checksum of `bytes`.
 ///
 /// ```
 /// assert_eq!(wavetank_raft::checksum::of(b"123456789"), 0x995d_c9bb_df19_39fa);
@@ -83,9 +84,9 @@ pub fn of(bytes: &[u8]) -> u64 {
     checksum.finish()
 }
 
-/// Compares the size (in bytes) and the checksum of a snapshot with its description `announced`. A zero in
-/// the description means that the value is unknown; such a value is not compared. Returns the description
-/// with `size` and `checksum`.
+/// Compares the `size` (in bytes) and the `checksum` of a snapshot with the values in the description
+/// `announced`. A zero in `announced` means that the value is unknown; an unknown value is not checked.
+/// Returns `announced` with the given `size` and `checksum`.
 ///
 /// # Errors
 /// Returns [`StoreErrorKind::Corrupt`] if the size or the checksum differs.

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 /// The settings of a server. Start from [`Config::default`]; [`Settings::new`] checks the values.
 ///
-/// Each duration is a whole number of microseconds, at most 36500 days. In JSON, a duration is its number of
+/// Each duration is a whole number of microseconds, at most 36500 days. In JSON, a duration is a number of
 /// microseconds.
 ///
 /// The struct is not `#[non_exhaustive]`, so that a program can write
@@ -20,42 +20,44 @@ pub struct Config {
     /// this library does not support version 1.
     pub protocol_version: u8,
     /// The base of a follower's election timer (at least 5 ms). A follower that does not hear from the leader
-    /// campaigns after a random time between this value and twice this value. A leader sends a heartbeat
-    /// every tenth of this value.
+    /// campaigns after a random time between this value and twice this value. The time between two heartbeats
+    /// of a leader is a tenth of this value.
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub heartbeat_timeout: Duration,
-    /// The base of a candidate's election timer (at least 5 ms and not below `heartbeat_timeout`). A
-    /// candidate that has not won campaigns again after a random time between this value and twice this
-    /// value. A leadership transfer must end within this value.
+    /// The base of a candidate's election timer (at least 5 ms and not below `heartbeat_timeout`). If a
+    /// candidate has not won, the candidate campaigns again after a random time between this value and twice
+    /// this value. A leadership transfer fails if the transfer does not end within this time.
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub election_timeout: Duration,
-    /// The time after a commit in which new entries can carry the commit index to the followers (at least 1
-    /// ms). After this time, the leader sends the commit index without entries.
+    /// The time that the leader waits after a commit (at least 1 ms). Then the leader sends the commit index
+    /// in a request without entries. Requests with new entries also carry the commit index, so this extra
+    /// request is often not needed.
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub commit_timeout: Duration,
     /// The maximum number of entries in an AppendEntries request and in a batch for the state machine (1 to
     /// 1024).
     pub max_append_entries: u64,
-    /// The maximum number of bytes in an AppendEntries request (at least 1). An entry that is larger than
-    /// this limit is sent alone. HashiCorp limits only the number of entries; etcd calls this setting
-    /// `MaxSizePerMsg`.
+    /// The maximum sum of the [`weight`](crate::Entry::weight)s of the entries in an AppendEntries request, in
+    /// bytes (at least 1). An entry that is larger than this limit is sent alone. HashiCorp limits only the
+    /// number of entries; etcd calls this setting `MaxSizePerMsg`.
     pub max_append_bytes: u64,
-    /// The maximum size in bytes of a command with its extensions, and of the state of a restore
-    /// (at least 1). The leader refuses a larger command or state. All servers must have the same value.
-    /// HashiCorp Raft has no limit and suggests 512 KiB (`SuggestedMaxDataSize`).
+    /// The maximum size of a command with its extensions, and of the state in a restore, in bytes (at least
+    /// 1). The leader refuses a larger command or state. All servers must have the same value. HashiCorp Raft
+    /// has no limit and suggests 512 KiB (`SuggestedMaxDataSize`).
     pub max_command_bytes: u64,
-    /// The maximum number of unanswered AppendEntries requests with entries for each follower (at least 1).
-    /// In HashiCorp Raft, this setting is `MaxRPCsInFlight`.
+    /// The maximum number of AppendEntries requests that carry entries and that one follower has not answered
+    /// yet (at least 1). In HashiCorp Raft, this setting is `MaxRPCsInFlight`.
     pub max_inflight: u64,
     /// True if a leader shuts down after the commit of a configuration in which this leader has no vote.
     pub shutdown_on_remove: bool,
     /// The number of entries that stay in the log after a snapshot, for slow followers (0 is allowed).
     pub trailing_logs: u64,
-    /// The base of the time between two checks whether a snapshot is due (at least 5 ms). Each time is drawn
-    /// at random, between this value and twice this value.
+    /// A server checks at intervals whether a snapshot is due. This value is the minimum interval (at least 5
+    /// ms). The server draws each interval at random, between this value and twice this value.
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub snapshot_interval: Duration,
-    /// A new snapshot is due when the log has grown by this number of entries since the last snapshot.
+    /// A new snapshot is due when the log has grown by at least this number of entries since the last
+    /// snapshot.
     pub snapshot_threshold: u64,
     /// A leader steps down if no quorum has answered the leader for this time (at least 5 ms and not above
     /// `heartbeat_timeout`). Reads under a lease rely on this time. Therefore all servers must have the same
@@ -68,20 +70,20 @@ pub struct Config {
     pub no_snapshot_restore_on_start: bool,
     /// True if candidates start an election without a pre-vote (thesis §9.6).
     pub pre_vote_disabled: bool,
-    /// The number of entries at the end of the log that are kept in memory (at least 1). Older entries are
-    /// read from the store. HashiCorp users wrap the store in a `LogCache` of this capacity.
+    /// The maximum number of entries at the end of the log that are kept in memory (at least 1). Older entries
+    /// are read from the store. HashiCorp users wrap the store in a `LogCache` of this capacity.
     pub log_cache_capacity: u64,
     /// The maximum sum of the [`weight`](crate::Entry::weight)s of the entries in memory, in bytes (at least
     /// `max_append_bytes`). Entries that are not durable yet stay in memory even above this limit.
     pub log_cache_bytes: u64,
     /// The time after which a write that is not durable counts as stalled (at least `heartbeat_timeout`). A
-    /// leader with a stalled write steps down. A server with a stalled write does not campaign. HashiCorp's
-    /// leaders hang in this case (HashiCorp Raft issues #503 and #614).
+    /// leader with a stalled write steps down. A server with a stalled write does not campaign. A leader of
+    /// HashiCorp Raft hangs when its write stalls (HashiCorp Raft issues #503 and #614).
     #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
     pub disk_stall_timeout: Duration,
-    /// The maximum difference between the rates of two clocks, in parts per million. Reads under the leader's
-    /// lease rely on this difference (thesis §6.4.1). The lease is shortened by this share. A read under the
-    /// lease is refused after the end of the shortened lease.
+    /// The maximum difference between the rates of the clocks of two servers, in parts per million (below
+    /// 1000000). Reads under the leader's lease rely on this difference (thesis §6.4.1). The leader shortens
+    /// its lease by this fraction. A read under the lease is refused after the end of the shortened lease.
     pub lease_clock_drift_ppm: u64,
     /// The maximum number of rounds in which a staged non-voter may catch up (at least 1). A non-voter that
     /// needs more rounds is reported as too slow. Thesis §4.2.1 suggests 10 rounds.
@@ -120,7 +122,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Checks that each duration is a valid [`Span`].
+    /// Checks that each duration is a whole number of microseconds, and at most 36500 days.
     fn check_durations(&self) -> Result<(), ConfigError> {
         const LONGEST: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
         let durations = [
@@ -238,7 +240,7 @@ impl Settings {
             (
                 "lease_clock_drift_ppm",
                 c.lease_clock_drift_ppm < 1_000_000,
-                "must be below 1000000 (a lease cannot rely on a clock at half speed or less)",
+                "must be below 1000000 ppm (a lease that is shortened by 1000000 ppm has no length)",
             ),
             ("max_catch_up_rounds", 1 <= c.max_catch_up_rounds, "must be at least 1"),
             ("snapshot_chunk_bytes", 1 <= c.snapshot_chunk_bytes, "must be at least 1"),
@@ -291,7 +293,7 @@ impl Settings {
         CacheLimits { entries: self.0.log_cache_capacity, bytes: self.0.log_cache_bytes }
     }
 
-    /// Returns the time between two heartbeats of a leader.
+    /// Returns the time between two heartbeats of a leader: a tenth of `heartbeat_timeout`.
     #[must_use]
     pub fn heartbeat_interval(&self) -> Span {
         self.heartbeat_timeout().part(10).max(Span::us(1))
@@ -301,7 +303,7 @@ impl Settings {
     /// answers the heartbeat. During the lease, the leader may read without asking the followers (thesis
     /// §6.4.1). After a heartbeat, a follower grants no vote during its own `heartbeat_timeout`. A reload can
     /// change `heartbeat_timeout`, but never below `leader_lease_timeout`. A reload cannot change
-    /// `leader_lease_timeout`. Therefore the lease is `leader_lease_timeout`, less the allowed drift of the
+    /// `leader_lease_timeout`. Therefore the lease is `leader_lease_timeout`, minus the allowed drift of the
     /// clocks.
     #[must_use]
     pub fn lease(&self) -> Span {
@@ -319,7 +321,7 @@ impl core::ops::Deref for Settings {
     }
 }
 
-/// Limits of the entries that are kept in memory. Older entries are read from the store.
+/// The limits for the log entries that are kept in memory. Older entries are read from the store.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct CacheLimits {
     /// The maximum number of entries.
@@ -330,7 +332,7 @@ pub struct CacheLimits {
 }
 
 impl CacheLimits {
-    /// Makes limits with a maximum number of entries and without a maximum of bytes.
+    /// Makes limits with a maximum number of entries, and without a limit for bytes.
     #[must_use]
     pub const fn entries(entries: u64) -> Self {
         Self { entries, bytes: u64::MAX }

@@ -1,8 +1,8 @@
-//! The membership of a cluster as a value, and its changes.
+//! The membership of a cluster as a value, and the changes of a membership.
 //!
-//! The rules are the rules of HashiCorp Raft. A change may lead to an identical configuration, for example if
-//! the change removes a server that is not a member. A configuration has a second list of servers for joint
-//! consensus (thesis §4.3). This module does not know whether a configuration is committed.
+//! The rules for changes are the rules of HashiCorp Raft. A change may lead to an identical configuration, for
+//! example if the change removes a server that is not a member. A configuration has a second list of servers
+//! for joint consensus (thesis §4.3). This module does not know whether a configuration is committed.
 
 use crate::quorum::Voters;
 use crate::types::{NodeId, ServerAddress, ServerId};
@@ -14,9 +14,9 @@ use core::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Suffrage {
-    /// The server counts in elections and commits.
+    /// The server has a vote, and its copies of entries count for a commit.
     Voter = 0,
-    /// The server receives the log, but does not count in elections and commits.
+    /// The server receives the log, but has no vote, and its copies of entries do not count for a commit.
     Nonvoter = 1,
 }
 
@@ -48,7 +48,7 @@ impl Member {
 ///
 /// 1. In each list, ids and addresses are not empty and occur once. No two ids of a list have the
 ///    same [`NodeId`].
-/// 2. Each list of voters that the configuration uses has at least one voter.
+/// 2. `servers` has at least one voter. In a joint configuration, `outgoing` has at least one voter, too.
 /// 3. `outgoing` has the old members in a joint configuration, and is empty otherwise.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -85,8 +85,8 @@ pub enum Change {
     RemoveServer(ServerId),
     /// Replaces the members by this list, through a joint configuration (thesis §4.3).
     Members(Vec<Member>),
-    /// Leaves a joint configuration. Only the leader makes this change. A client's request for this change is
-    /// refused.
+    /// Replaces a joint configuration by its new members. Only the leader makes this change. A client's
+    /// request for this change is refused.
     LeaveJoint,
 }
 
@@ -118,7 +118,9 @@ impl fmt::Display for ConfigurationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::EmptyId => write!(f, "empty ID in configuration: give every server an ID"),
-            Self::EmptyAddress(id) => write!(f, "empty address in configuration: give {id} an address"),
+            Self::EmptyAddress(id) => {
+                write!(f, "empty address in configuration: give server {id} an address")
+            }
             Self::DuplicateId(id) => write!(f, "found duplicate ID in configuration: {id}"),
             Self::DuplicateAddress(address) => {
                 write!(f, "found duplicate address in configuration: {address}")
@@ -127,7 +129,9 @@ impl fmt::Display for ConfigurationError {
                 write!(f, "IDs {a} and {b} have the same hash: give one of the two servers another ID")
             }
             Self::NoVoter => write!(f, "need at least one voter in configuration"),
-            Self::Joint => write!(f, "the configuration is joint: try again when it is no longer joint"),
+            Self::Joint => {
+                write!(f, "the configuration is joint: try again after the end of the joint configuration")
+            }
             Self::NotJoint => write!(f, "the configuration is not joint"),
         }
     }
@@ -174,8 +178,8 @@ impl Configuration {
         &self.outgoing
     }
 
-    /// True if the configuration is joint: it has two sets of voters, and each decision needs a quorum of
-    /// both sets.
+    /// True if the configuration is joint. A joint configuration has two sets of voters, and each decision
+    /// needs a majority of each set.
     #[must_use]
     pub const fn is_joint(&self) -> bool {
         !self.outgoing.is_empty()
@@ -187,7 +191,8 @@ impl Configuration {
         Voters::new(voters_of(&self.servers), voters_of(&self.outgoing))
     }
 
-    /// Returns each member once: the members of the new list, then the rest of the old list.
+    /// Returns each member once: first the members of the new list, then the members that only the old list
+    /// has.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
         let only_outgoing =
             self.outgoing.iter().filter(|old| self.servers.iter().all(|new| new.id != old.id));

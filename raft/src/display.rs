@@ -1,4 +1,4 @@
-//! `Display` for roles, refusals and the reasons to ignore a message.
+//! `Display` for roles, refusals, and the reasons why an input was ignored.
 
 use crate::node::io::{Ignored, Refusal, RoleName};
 use core::fmt;
@@ -22,8 +22,10 @@ impl fmt::Display for Ignored {
             Self::UnknownTicket => "the report belongs to no open job",
             Self::Malformed => "the fields of the message contradict each other",
             Self::SecondLeader => "the message is from a second leader of this term",
-            Self::BelowCommit => "the message would overwrite committed entries",
-            Self::StaleTimeoutNow => "the TimeoutNow request is not from the current leader",
+            Self::BelowCommit => "the message conflicts with committed entries",
+            Self::StaleTimeoutNow => {
+                "the TimeoutNow request is not from the current leader, or this server must not campaign"
+            }
             Self::UnknownToken => "the report is about a write that was never issued",
             Self::FromSelf => "the sender of the message is this server itself",
         })
@@ -33,7 +35,9 @@ impl fmt::Display for Ignored {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotLeader(Some(leader)) => write!(f, "node is not the leader; the leader is {leader}"),
+            Self::NotLeader(Some(leader)) => {
+                write!(f, "node is not the leader; the leader is server {leader}")
+            }
             Self::NotLeader(None) => write!(f, "node is not the leader, and no leader is known"),
             Self::LeadershipLost => write!(f, "leadership lost"),
             Self::TransferInProgress => write!(f, "leadership transfer in progress"),
@@ -57,19 +61,22 @@ impl fmt::Display for Refusal {
             Self::TransferToSelf => write!(f, "cannot transfer leadership to itself"),
             Self::TransferTimeout => write!(f, "leadership transfer timeout"),
             Self::TooLarge { bytes, limit } => {
-                write!(f, "{bytes} bytes are above max_command_bytes, which is {limit}")
+                write!(f, "the command or state has {bytes} bytes, but max_command_bytes is {limit}")
             }
             Self::TooSlow => write!(f, "the new server did not catch up and remains a non-voter"),
             Self::MayNotUnderstand(node) => write!(
                 f,
-                "{node} has not said that it understands joint configurations: add it as a non-voter first"
+                "server {node} may not understand joint configurations: add this server as a non-voter first"
             ),
             Self::NeedsSnapshot { past } => write!(
                 f,
                 "the new voters may not understand a restore or a joint configuration in the log: take a \
                  snapshot up to {past} or later, and try again"
             ),
-            Self::StagingAborted => write!(f, "the promotion of the new server was aborted"),
+            Self::StagingAborted => write!(
+                f,
+                "the staging ended early: the new server was removed or got another address, or the leader stepped down"
+            ),
         }
     }
 }

@@ -4,8 +4,8 @@ use crate::configuration::Configuration;
 use crate::types::{Index, LogId, Term};
 use alloc::sync::Arc;
 
-/// The bytes of a command, of a state or of a piece of a snapshot. Clones share the bytes, so messages and
-/// writes need not copy the bytes.
+/// The bytes of a command, a state, or a piece of a snapshot. Clones share the bytes, so messages and writes
+/// need not copy the bytes.
 pub type Data = Arc<[u8]>;
 
 /// Consecutive entries. Clones share the entries, so messages and writes need not copy the entries.
@@ -25,12 +25,12 @@ pub struct Entry {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Payload {
-    /// The first entry of each leader. After this entry is committed, the leader knows which entries are
-    /// committed (thesis §6.4).
+    /// The first entry that each leader appends. After this entry is committed, the leader knows which earlier
+    /// entries are committed (thesis §6.4).
     Noop,
     /// A command for the state machine.
     Command(Data),
-    /// A command with extensions, for example for middleware.
+    /// A command with additional bytes (the extensions), for example for middleware.
     Extended(Arc<Extended>),
     /// An entry without content. When the barrier is applied, all entries before the barrier have been
     /// applied.
@@ -55,9 +55,9 @@ pub struct Extended {
 }
 
 impl Payload {
-    /// True if HashiCorp Raft does not understand the payload. A HashiCorp server stops at a restore, because
-    /// the type of the entry is unknown to it, and uses the new half of a joint configuration as the whole
-    /// configuration.
+    /// True if HashiCorp Raft does not understand the payload. A server of HashiCorp Raft stops at a restore,
+    /// because this server does not know the type of the entry. The server misreads a joint configuration: the
+    /// server uses the new half as the whole configuration.
     #[must_use]
     pub fn is_beyond_hashicorp(&self) -> bool {
         match self {
@@ -75,8 +75,9 @@ impl Entry {
         Self { id: LogId::new(term, index), payload }
     }
 
-    /// Returns the size of the entry in bytes that the limits of messages and of the cache use: the size of
-    /// the payload plus 32. A configuration counts 64 bytes for each server.
+    /// Returns the weight of the entry in bytes: the size of the payload plus 32. The limits of messages and
+    /// of the cache use this weight. The size of a configuration is 64 bytes for each server in
+    /// [`Configuration::servers`].
     #[must_use]
     pub fn weight(&self) -> u64 {
         const OVERHEAD: u64 = 32;

@@ -1,8 +1,8 @@
-//! The executors: they carry out a server's actions on the traits in [`store`](crate::store).
+//! The executors carry out a server's actions. The executors call the traits in [`store`](crate::store).
 //!
-//! One executor runs the log and the vote record, another executor runs the state machine, and both use the
-//! snapshots. In the simulator the executors run at virtual times; in a real node each executor has its own
-//! thread. The executors make no decisions of the protocol.
+//! One executor reads and writes the log and the vote record. Another executor runs the state machine. Both
+//! executors use the snapshots. In the simulator the executors run at virtual times; in a real node each
+//! executor has its own thread. The executors make no decisions of the protocol.
 
 mod log_record;
 mod machine;
@@ -23,22 +23,23 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// The key of the vote record in the stable store. Term and vote are one record. HashiCorp Raft writes three
-/// records; a crash between these writes can lose a vote (HashiCorp Raft issue #661).
+/// The key of the vote record in the stable store. The term and the vote are in one record. HashiCorp Raft
+/// writes three records. A crash between the writes of these records can lose a vote (HashiCorp Raft issue
+/// #661).
 pub const HARD_STATE: &[u8] = b"HardState";
 
-/// The key of the [`LogRecord`].
+/// The key of the [`LogRecord`] in the stable store.
 pub const COMPACTED: &[u8] = b"Compacted";
 
-/// The key of the record of [`LogOp::CatchUp`] in the stable store.
+/// The key of the position of [`LogOp::CatchUp`] in the stable store.
 pub const CATCH_UP: &[u8] = b"CatchUp";
 
-/// Runs the log store and the stable store.
+/// The executor of the log store and the stable store.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Storage<L, S> {
     /// The store of the log.
     pub log: L,
-    /// The store of the vote record.
+    /// The store of the vote record and of other small records.
     pub stable: S,
 }
 
@@ -47,7 +48,7 @@ pub struct Storage<L, S> {
 pub struct Recovered {
     /// The vote record; term 0 without a vote if no record is stored.
     pub hard_state: HardState,
-    /// The log that the store holds.
+    /// The log in the store.
     pub log: LogImage,
     /// The description of the newest readable snapshot; `None` if there is no snapshot.
     pub snapshot: Option<Arc<SnapshotMeta>>,
@@ -56,9 +57,10 @@ pub struct Recovered {
 }
 
 impl Recovered {
-    /// Checks that the recovered snapshot and log reach the end of the newest snapshot. An older snapshot may
-    /// replace a damaged snapshot only if the log continues the older snapshot. Otherwise the server would
-    /// have forgotten entries that it acknowledged, and could vote to replace them.
+    /// Checks that the log reaches `newest`, the position of the last entry in the newest snapshot. If the
+    /// newest snapshot is damaged, the server starts from an older snapshot and the log. If the log ends
+    /// before `newest`, the server has forgotten acknowledged entries, and could vote to replace these
+    /// entries.
     ///
     /// # Errors
     /// Returns [`StoreErrorKind::Corrupt`] if the log ends before the end of the newest snapshot.
@@ -73,8 +75,9 @@ impl Recovered {
 }
 
 /// Reads the state with which a server starts. Damaged data is always an error: a server that does not know
-/// its whole state must not start, because it could vote wrongly. Only writes that were never reported as
-/// durable may be missing. The stores themselves remove the rest of such writes.
+/// its whole state must not start, because this server could grant a vote that the lost data forbids. Only
+/// writes that were never reported as durable may be missing. The stores themselves remove the remains of such
+/// writes.
 ///
 /// # Errors
 /// Returns an error if a store fails, if the content of a store is damaged, or if there is a gap between the
@@ -171,8 +174,8 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         Ok(image)
     }
 
-    /// Records that an empty log begins after a snapshot. The server may have crashed after it stored the
-    /// snapshot of a leader, and before it recorded that the snapshot replaces the log.
+    /// Records that an empty log begins after a snapshot. A crash may have come after the server stored the
+    /// snapshot of a leader, and before the server recorded that this snapshot replaces the log.
     fn record_compaction(&mut self, upto: Index) -> Result<(), StoreError> {
         self.set_log_record(LogRecord { compacted: upto, has_entries: false })
     }
@@ -230,8 +233,8 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         self.stable.set(HARD_STATE, &encode_hard_state(hard_state))
     }
 
-    /// Reads entries from `first` up to `last`, within the limits of one message. Returns no
-    /// entries if the log does not have `first`.
+    /// Reads entries from `first` up to `last`, within the limits of one message. Returns no entries if the
+    /// log does not have the entry at `first`.
     ///
     /// # Errors
     /// Returns an error if the store fails, or if the whole log is missing.
@@ -253,8 +256,9 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     }
 }
 
-/// Encodes the vote record as it is stored under [`HARD_STATE`]. Stores that write the record together with
-/// the log need this encoding.
+/// Encodes the vote record for the key [`HARD_STATE`]: the term as eight bytes, then the vote (if there is a
+/// vote) as eight bytes, all in big-endian order. A store that writes the vote record together with the log
+/// needs this function.
 #[must_use]
 pub fn encode_hard_state(hard_state: HardState) -> Vec<u8> {
     let mut record = Vec::with_capacity(17);
@@ -278,7 +282,8 @@ fn decode_hard_state(record: &[u8]) -> Result<HardState, StoreError> {
     }
 }
 
-/// Encodes the record that is stored under [`CATCH_UP`].
+/// Encodes the position for the key [`CATCH_UP`]: the term as eight bytes, then the index as eight bytes, both
+/// in big-endian order.
 #[must_use]
 pub fn encode_catch_up(upto: LogId) -> [u8; 16] {
     (u128::from(upto.term.0) << 64 | u128::from(upto.index.0)).to_be_bytes()
@@ -290,28 +295,31 @@ fn decode_catch_up(record: &[u8]) -> Result<LogId, StoreError> {
     match (number(term), number(index)) {
         (Some(term), Some(index)) => Ok(LogId { term: Term(term), index: Index(index) }),
         (None, _) | (_, None) => {
-            let what = format!("the record of the catch-up has an invalid length of {} bytes", record.len());
+            let what = format!("the catch-up record has an invalid length of {} bytes", record.len());
             Err(StoreError::new(StoreErrorKind::Corrupt, what))
         }
     }
 }
 
-/// Runs the snapshot store: reads pieces for followers and writes pieces from the leader.
+/// The executor of the snapshot store. This executor reads pieces of snapshots for followers, and writes
+/// pieces of snapshots from the leader.
 #[derive(Debug)]
 pub struct Snapshots<N: SnapshotStore> {
     /// The snapshot store.
     pub store: N,
     incoming: Option<PartialSnapshot<N::Sink>>,
-    /// The snapshots that were read last; the newest read comes first. There are at most [`SOURCES_MAX`],
-    /// because an open source keeps the space of a snapshot that the store has dropped.
+    /// The open snapshots, each with its description. The snapshot that was read most recently comes first.
+    /// At most [`SOURCES_MAX`] snapshots are open, because an open snapshot uses space on the disk even after
+    /// the store has deleted the snapshot.
     outgoing: Vec<(Arc<SnapshotMeta>, N::Source)>,
 }
 
-/// The maximum number of open snapshots. Two followers may receive different snapshots at the same time. To
-/// open a snapshot, the store reads the whole snapshot, and the store may no longer have the older snapshot.
+/// The maximum number of open snapshots. Two followers may receive different snapshots at the same time. A
+/// snapshot stays open between two reads, because the store reads a whole snapshot to open the snapshot, and
+/// cannot open a deleted snapshot again.
 const SOURCES_MAX: usize = 2;
 
-/// A snapshot whose first pieces are written.
+/// A snapshot that is not complete: only the first pieces are written.
 #[derive(Debug)]
 struct PartialSnapshot<S> {
     last: LogId,
@@ -325,7 +333,8 @@ impl<N: SnapshotStore> Snapshots<N> {
         Self { store, incoming: None, outgoing: Vec::new() }
     }
 
-    /// Returns the newest readable snapshot. Damaged snapshots are skipped (HashiCorp Raft issue #85).
+    /// Returns the description of the newest readable snapshot. Returns `None` if the store has no snapshots.
+    /// Damaged snapshots are skipped (HashiCorp Raft issue #85).
     ///
     /// # Errors
     /// Returns an error if the store fails, or if the store has snapshots but cannot read any of these
@@ -341,13 +350,13 @@ impl<N: SnapshotStore> Snapshots<N> {
         damage.map_or(Ok(None), Err)
     }
 
-    /// Carries out [`StoreJob::ReadSnapshot`](crate::StoreJob::ReadSnapshot). Returns `None` if a newer
-    /// snapshot has replaced this snapshot.
+    /// Carries out [`StoreJob::ReadSnapshot`](crate::StoreJob::ReadSnapshot). Returns `None` if the store no
+    /// longer has the snapshot that ends at `last`.
     ///
     /// # Errors
     /// Returns an error if the store fails, the snapshot is damaged, or `last` is `None` and there is no
     /// snapshot. A leader that cannot read its snapshot must stop. Otherwise a follower that needs the
-    /// snapshot would wait for ever. Another server can lead.
+    /// snapshot would wait for ever. After this leader stops, another server can lead.
     pub fn read(
         &mut self,
         last: Option<LogId>,
@@ -380,9 +389,9 @@ impl<N: SnapshotStore> Snapshots<N> {
         Ok(Some(SnapshotPiece { meta: meta.clone(), offset, data }))
     }
 
-    /// Carries out [`StoreJob::WriteSnapshot`](crate::StoreJob::WriteSnapshot). Returns true if the
-    /// piece is stored; after the last piece, true if the whole snapshot is durable and matches its
-    /// description.
+    /// Carries out [`StoreJob::WriteSnapshot`](crate::StoreJob::WriteSnapshot). Returns true if the piece is
+    /// stored. If the piece is the last piece, returns true only if the whole snapshot is durable and matches
+    /// its description.
     pub fn write(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &[u8], done: bool) -> bool {
         if offset == 0 {
             let sink = self.store.create(meta).ok();

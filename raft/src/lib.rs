@@ -1,17 +1,19 @@
 //! The Raft protocol and a complete Raft server, both without input and output (sans-IO).
 //!
-//! The crate has two entry points. The second contains the first:
+//! The crate has two entry points. The second entry point contains the first entry point:
 //!
-//! - [`Node::step`] is the protocol: elections, replication, membership, reads, transfers. This function
-//!   takes an [`Input`], changes the state of the node, and returns [`Effect`]s for the driver.
-//! - [`Server::step`] is a complete server. The server adds client calls with exactly one outcome each, the
-//!   state machine, snapshots and statistics. This function takes an [`Event`] and returns [`Action`]s. The
-//!   executors in [`execute`] carry these actions out on the traits in [`store`].
+//! - [`Node::step`] is the protocol: elections, replication, membership, reads, leadership transfers. This
+//!   function takes an [`Input`], changes the state of the node, and returns [`Effect`]s. The driver (the
+//!   program that calls this function) carries out the effects.
+//! - [`Server::step`] is a complete server. In addition to the protocol, the server handles client calls
+//!   (each call has exactly one outcome), the state machine, snapshots and statistics. This function takes an
+//!   [`Event`] and returns [`Action`]s. The executors in [`execute`] carry out these actions. The executors
+//!   call the user's implementations of the traits in [`store`].
 //!
 //! This crate never reads a clock, draws a random number, starts a thread, uses the network or opens a file.
 //! The driver may carry out each effect and action immediately.
 //!
-//! A reader of the source may begin with `node/io.rs`, then read `node.rs` and `role/follower.rs`.
+//! To read the source, begin with `node/io.rs`, then read `node.rs` and `role/follower.rs`.
 
 #![no_std]
 // A new variant of the protocol must be considered in every match. Code that only observes the

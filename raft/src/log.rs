@@ -83,7 +83,7 @@ impl LogImage {
         self.last
     }
 
-    /// Returns the configurations among the entries, each with the index of its entry.
+    /// Returns the configurations in the entries, each with the index of the entry.
     #[must_use]
     pub fn configurations(&self) -> &[(Index, Arc<Configuration>)] {
         &self.configurations
@@ -103,8 +103,8 @@ pub struct Log {
     last: LogId,
     cache: VecDeque<Entry>,
     cache_bytes: u64,
-    /// An index at or after the last entry that servers of HashiCorp Raft do not understand; zero if the log
-    /// has no such entry.
+    /// An index at or after the last entry that servers of HashiCorp Raft do not understand; zero only if the
+    /// log has no such entry.
     #[cfg_attr(feature = "serde", serde(skip))]
     last_beyond_hashicorp: Index,
 }
@@ -122,7 +122,7 @@ impl Log {
     }
 
     /// Returns an index at or after the last entry that servers of HashiCorp Raft do not understand. Returns
-    /// zero if the log has no such entry.
+    /// zero only if the log has no such entry.
     pub(crate) const fn last_beyond_hashicorp(&self) -> Index {
         self.last_beyond_hashicorp
     }
@@ -134,7 +134,7 @@ impl Log {
     }
 
     /// Returns the position before the first entry. The entry at this position was compacted, but the log
-    /// keeps the term of this entry.
+    /// keeps the term of this entry. The position is zero if the log begins at index 1.
     #[must_use]
     pub const fn base(&self) -> LogId {
         self.base
@@ -153,14 +153,14 @@ impl Log {
         }
     }
 
-    /// Returns the position of the entry at `index`. Returns `None` if the log does not know the term of that
-    /// entry.
+    /// Returns the position of the entry at `index`. Returns `None` if `index` is before the base or after the
+    /// end of the log.
     #[must_use]
     pub fn id_at(&self, index: Index) -> Option<LogId> {
         self.term_at(index).map(|term| LogId { term, index })
     }
 
-    /// True if the log has the entry `id`, or `id` is the base.
+    /// True if the log contains the entry at the position `id`, or if `id` is the base.
     #[must_use]
     pub fn contains(&self, id: LogId) -> bool {
         self.term_at(id.index) == Some(id.term)
@@ -255,7 +255,7 @@ impl Log {
 
     /// Drops the entries up to and including index `upto`.
     pub(crate) fn compact(&mut self, upto: Index) {
-        let base = self.id_at(upto).expect("the log has the last entry to compact");
+        let base = self.id_at(upto).expect("the log knows the term of the new base");
         while self.cached_from() <= upto && !self.cache.is_empty() {
             self.uncache_oldest();
         }
@@ -280,8 +280,8 @@ impl Log {
         self.last_beyond_hashicorp = Index::ZERO;
     }
 
-    /// Drops cached entries beyond the limits. An entry that is not durable stays in the cache, because this
-    /// entry cannot be read from disk yet.
+    /// Drops the oldest cached entries while the cache is above the limits. An entry that is not durable stays
+    /// in the cache, because this entry cannot be read from disk yet.
     pub(crate) fn evict(&mut self, limits: CacheLimits, durable: Index) {
         while !limits.hold(self.cache.len(), self.cache_bytes) && self.cached_from() <= durable {
             self.uncache_oldest();

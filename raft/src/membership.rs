@@ -7,7 +7,7 @@ use crate::types::{Index, NodeId};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// The newest committed configuration of the log, and all configurations after it.
+/// The newest committed configuration of the log, and all later configurations.
 ///
 /// 1. The indexes in `stack` strictly rise.
 /// 2. `voters` has the voters of the last configuration in `stack`.
@@ -86,8 +86,8 @@ impl Membership {
         changed
     }
 
-    /// Forgets the configurations before the newest committed configuration. A truncation can no longer bring
-    /// these earlier configurations back into force.
+    /// Forgets the configurations before the newest committed configuration. A truncation of the log can no
+    /// longer make these earlier configurations the latest.
     pub(crate) fn committed(&mut self, commit: Index) {
         if 1 < self.stack.len() && self.stack[1].0 <= commit {
             let newest = self.stack.iter().rposition(|(index, _)| *index <= commit);

@@ -1,8 +1,9 @@
 //! The messages between servers: the five requests of HashiCorp Raft and their responses.
 //!
-//! HashiCorp Raft does not know the fields that are marked *Beyond HashiCorp*, and its decoder skips these
-//! fields. These fields save round trips, but safety must not depend on them. The transport adds the sender,
-//! the receiver and the [`RpcId`]. A request and its response have the same [`RpcId`].
+//! HashiCorp Raft does not know the fields that are marked *Beyond HashiCorp*. The decoder of HashiCorp Raft
+//! skips these fields. These fields save round trips, but safety must not depend on these fields. The
+//! transport adds the sender, the receiver and the [`RpcId`]. A request and its response have the same
+//! [`RpcId`].
 //!
 //! [`RpcId`]: crate::RpcId
 
@@ -59,7 +60,7 @@ pub enum Response {
 pub struct AppendEntries {
     /// The term in which the sender leads.
     pub term: Term,
-    /// The position of the entry before the first of `entries`.
+    /// The position of the entry directly before `entries`.
     pub prev: LogId,
     /// The entries, with consecutive indexes. The terms of the entries never fall, and no entry has a term
     /// above `term`.
@@ -74,13 +75,13 @@ pub struct AppendEntries {
 pub struct AppendEntriesResponse {
     /// The follower's current term.
     pub term: Term,
-    /// True if `prev` is in the follower's log and the follower's log is durable up to the last entry of the
+    /// True if the follower's log contains the entry at `prev` and is durable up to the last entry of the
     /// request. The leader knows the index of that last entry from the request.
     pub success: bool,
     /// The index of the follower's last entry when the request arrived.
     pub last_log: Index,
-    /// True if `prev` does not match the follower's log. The leader may then try an earlier `prev`
-    /// immediately.
+    /// True if the follower's log does not contain the entry at `prev`. The leader may then try an earlier
+    /// `prev` immediately.
     pub no_retry_backoff: bool,
     /// *Beyond HashiCorp*: the position of the follower's last entry whose index is below the index of `prev`
     /// and whose term is not above the term of `prev`. With this position, the leader skips a whole
@@ -97,7 +98,7 @@ pub struct RequestVote {
     /// The position of the last entry of the candidate's log.
     pub last_log: LogId,
     /// True if the leader asked the candidate to campaign. In this case, a voter may grant the vote although
-    /// it has just heard from that leader.
+    /// the voter has just heard from that leader.
     pub leadership_transfer: bool,
 }
 
@@ -109,9 +110,10 @@ pub struct RequestVoteResponse {
     pub term: Term,
     /// True if the vote is granted. A granted vote is durable.
     pub granted: bool,
-    /// *Beyond HashiCorp*: true if the voter refuses because of the term alone. The term of the request is
-    /// older than the voter's term, the candidate's log is at least as up to date as the voter's log, and the
-    /// voter knows of no live leader. In a newer term, the voter would vote for the same candidate.
+    /// *Beyond HashiCorp*: true if the voter refuses only because of the term of the request. The term of the
+    /// request is older than the voter's term, the candidate's log is at least as up to date as the voter's
+    /// log, and the voter knows of no live leader. In a newer term, the voter would vote for the same
+    /// candidate.
     pub refused_for_term: bool,
 }
 
@@ -158,7 +160,8 @@ pub struct InstallSnapshot {
 pub struct InstallSnapshotResponse {
     /// The follower's current term.
     pub term: Term,
-    /// True if the piece is stored. After the last piece, true if the whole snapshot is durable.
+    /// True if the piece is stored. If the piece is the last piece, true only if the whole snapshot is
+    /// durable.
     pub success: bool,
     /// *Beyond HashiCorp*: the offset at which the next piece must begin, in bytes.
     pub next_offset: u64,
@@ -169,7 +172,7 @@ pub struct InstallSnapshotResponse {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TimeoutNow {
     /// *Beyond HashiCorp*: the sender's term. The receiver uses the term to recognise a late request. `None`
-    /// if the sender does not send its term.
+    /// if the request has no term.
     pub term: Option<Term>,
 }
 
@@ -181,7 +184,7 @@ pub struct TimeoutNowResponse {
     pub accepted: bool,
 }
 
-/// The description of a snapshot, without its bytes.
+/// The description of a snapshot. The description does not contain the bytes of the snapshot.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SnapshotMeta {
@@ -199,14 +202,16 @@ pub struct SnapshotMeta {
 }
 
 impl AppendEntries {
-    /// True for a heartbeat without a position and without a commit index. HashiCorp Raft recognises its own
-    /// heartbeats by these fields, and answers them while its state machine works.
+    /// True for a heartbeat without a position and without a commit index. A server of HashiCorp Raft
+    /// recognises heartbeats by these empty fields, and answers such heartbeats even while its state machine
+    /// is busy.
     #[must_use]
     pub fn is_bare_heartbeat(&self) -> bool {
         self.entries.is_empty() && self.prev == LogId::ZERO && self.leader_commit == Index::ZERO
     }
 
-    /// True if HashiCorp Raft does not understand one of the entries. See [`Payload::is_beyond_hashicorp`].
+    /// True if HashiCorp Raft does not understand at least one of the entries. See
+    /// [`Payload::is_beyond_hashicorp`].
     ///
     /// [`Payload::is_beyond_hashicorp`]: crate::Payload::is_beyond_hashicorp
     #[must_use]

@@ -1,5 +1,5 @@
-//! The protocol as a function. This module has the term rule, the dispatch of inputs to the roles,
-//! and the change of roles.
+//! The protocol as a function. This module has the term rule (thesis §3.3), the dispatch of inputs to the roles, and
+//! the change of roles.
 
 pub(crate) mod boot;
 pub(crate) mod io;
@@ -34,7 +34,8 @@ pub struct Node {
     role: Role,
     /// The node grants no vote before this time (thesis §6.4.1). The leader's lease relies on this rule. A
     /// node that has heard from a leader must not help to replace that leader during the lease, even if a
-    /// newer term appears. A node that has just started may have heard from a leader before it crashed.
+    /// newer term appears. A node that has just started may have heard from a leader before it crashed. The
+    /// rule does not apply to a vote for the node's own leader, or to a vote in a leadership transfer.
     quiet_until: Time,
 }
 
@@ -61,7 +62,7 @@ impl Node {
     /// leads to [`Effect::Ignored`] or a refusal.
     ///
     /// # Panics
-    /// Panics if an invariant of this crate is broken, or if a report of the driver is impossible.
+    /// Panics if an invariant of this crate is broken, or if the driver reports an impossible result.
     pub fn step(&mut self, now: Time, input: Input, fx: &mut Effects) {
         match input {
             Input::Timer => self.on_timer(now, fx),
@@ -93,8 +94,9 @@ impl Node {
         self.state.finish(now, fx);
     }
 
-    /// Drops the promise to grant no vote within the heartbeat timeout after a start. Servers of HashiCorp Raft
-    /// make no such promise. A simulation of such a server calls this method after [`Node::boot`].
+    /// Allows the node to grant votes immediately after its start. Without this call, the node promises to
+    /// grant no vote within the heartbeat timeout after its start. Servers of HashiCorp Raft make no such
+    /// promise. A simulation of such a server calls this method after [`Node::boot`].
     pub fn drop_vote_promise(&mut self, now: Time) {
         self.quiet_until = now;
     }
@@ -105,10 +107,10 @@ impl Node {
         self.state.set_dialect(peer, dialect);
     }
 
-    /// Handles the report that a piece of a snapshot was written. After the last piece, the snapshot is in
-    /// the store even if it is not installed, and the store may have deleted the previous snapshot. If this
-    /// server has committed all entries of the snapshot, the snapshot becomes the newest snapshot of this
-    /// server.
+    /// Handles the report that a piece of a snapshot was written. After the last piece, the store has the
+    /// snapshot even if the snapshot is not installed, and the store may have deleted the previous snapshot.
+    /// If this server has committed all entries of the snapshot, the snapshot becomes the newest snapshot of
+    /// this server.
     fn on_snapshot_written(&mut self, ticket: RpcId, ok: bool, now: Time, fx: &mut Effects) {
         let whole = self.state.incoming.take_if(|(awaited, _)| *awaited == ticket);
         match &mut self.role {
@@ -182,7 +184,7 @@ impl Node {
         }
         assert!(
             term == self.state.term,
-            "after the term rule, the request is of {term}, but the server is in {}",
+            "after the term rule, the request has term {term}, but the server has term {}",
             self.state.term
         );
         match request {
@@ -196,15 +198,16 @@ impl Node {
             }
             Request::RequestVote(m) => self.on_vote(from, rpc, &m, now),
             Request::RequestPreVote(_) | Request::TimeoutNow(_) => {
-                unreachable!("PreVote and TimeoutNow requests are answered before the term rule")
+                unreachable!("PreVote and TimeoutNow requests were answered before the term rule was applied")
             }
         }
     }
 
-    /// True if this server may grant a pre-vote for `term`. For a candidate of this library, the term must be
-    /// newer: a refusal tells the candidate the term of this server. A candidate of HashiCorp Raft ignores a
-    /// refusal with the term that it asked for. It would ask for the same term for ever, so it gets the pre-vote
-    /// and learns the term in the election.
+    /// True if this server may grant a pre-vote for `term`. The term must be newer than the term of this
+    /// server. For a candidate of HashiCorp Raft, the term may also be the term of this server. Such a
+    /// candidate ignores a refusal that has the term of the pre-vote request. Without the pre-vote, the
+    /// candidate would repeat this request for ever. With the pre-vote, the candidate can begin an election
+    /// and enter the term.
     fn is_term_for_pre_vote(&self, from: NodeId, term: Term) -> bool {
         self.state.term < term || (self.state.term == term && self.state.is_hashicorp(from))
     }
@@ -290,15 +293,15 @@ impl Node {
                 Response::InstallSnapshot(InstallSnapshotResponse { term, success: false, next_offset: 0 })
             }
             Request::RequestPreVote(_) | Request::TimeoutNow(_) => {
-                unreachable!("PreVote and TimeoutNow requests are answered before the term rule")
+                unreachable!("PreVote and TimeoutNow requests were answered before the term rule was applied")
             }
         };
         self.state.reply(from, rpc, response);
     }
 
-    /// Handles a leader's request to campaign immediately (thesis §3.10). A request from another server or of
-    /// another term is ignored, because a late request would depose a healthy leader. HashiCorp Raft accepts
-    /// all TimeoutNow requests.
+    /// Handles a leader's request to campaign immediately (thesis §3.10). A request from another server or
+    /// with another term is refused, because a late request could depose a healthy leader. HashiCorp Raft
+    /// accepts all TimeoutNow requests.
     fn on_timeout_now(&mut self, from: NodeId, rpc: RpcId, m: &TimeoutNow, now: Time, fx: &mut Effects) {
         let fresh = m.term.is_none_or(|term| term == self.state.term);
         let follows = matches!(&self.role, Role::Follower(follower) if follower.leader == Some(from));
@@ -347,11 +350,11 @@ impl Node {
     }
 
     /// Applies the term rule to a response (thesis §3.3): returns the term of the response if that term is
-    /// newer than this server's term. The response to a pre-vote may repeat the term of the request, which no
-    /// server needs to have entered. A response that grants the pre-vote always repeats this term. A server of
-    /// HashiCorp Raft also repeats this term if it refuses the pre-vote because of the candidate's log. A
-    /// candidate that entered this term would begin a new term with each refusal, and the cluster could stay
-    /// without a leader.
+    /// newer than this server's term. A response to a pre-vote may repeat the term of the request, although no
+    /// server has entered this term yet. A response that grants the pre-vote always repeats the term. A server
+    /// of HashiCorp Raft also repeats the term when it refuses a pre-vote because of the
+    /// candidate's log. For a repeated term, the result is `None`. Otherwise a candidate would begin a new
+    /// term after each refusal, and the cluster could stay without a leader.
     fn newer_term(&self, from: NodeId, response: &Response) -> Option<Term> {
         let repeats_question = matches!(response, Response::RequestPreVote(m)
             if m.granted || (m.term == self.state.term.next() && self.state.is_hashicorp(from)));
@@ -441,7 +444,7 @@ impl Node {
         }
     }
 
-    /// Returns the time at which [`Input::Timer`] is due, and the reason for the timer. The deadline may
+    /// Returns the time at which [`Input::Timer`] is due, and the reason for this time. The deadline may
     /// change with every step.
     #[must_use]
     pub fn deadline(&self) -> Deadline {
@@ -484,8 +487,8 @@ const fn pre_elected(vote_result: VoteResult) -> Transition {
     }
 }
 
-/// True if the entries have consecutive indexes from `prev` on, their terms never fall, and no term
-/// is above the term of the message.
+/// True if the indexes of the entries are consecutive and begin directly after `prev`, the terms of the
+/// entries never fall, and no term is above the term of the message.
 fn is_well_formed(m: &AppendEntries) -> bool {
     let mut before = m.prev;
     let chained = m.entries.iter().all(|entry| {

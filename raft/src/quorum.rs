@@ -28,8 +28,8 @@ pub enum VoteResult {
 }
 
 impl Voters {
-    /// Makes the voters from the new set, and from the old set if the configuration is joint. The order of
-    /// the ids does not matter.
+    /// Makes the voters from the new set `incoming` and the old set `outgoing`. The old set is empty if the
+    /// configuration is not joint. The order of the ids does not matter.
     pub fn new(
         incoming: impl IntoIterator<Item = NodeId>,
         outgoing: impl IntoIterator<Item = NodeId>,
@@ -49,13 +49,14 @@ impl Voters {
         self.incoming.is_empty()
     }
 
-    /// True if the configuration is joint: both sets must agree.
+    /// True if the configuration is joint. In this case, every decision needs a majority of each set.
     #[must_use]
     pub const fn is_joint(&self) -> bool {
         !self.outgoing.is_empty()
     }
 
-    /// Returns each voter once: the new set in ascending order, then the rest of the old set.
+    /// Returns each voter once: first the voters of the new set in ascending order, then the voters that only
+    /// the old set has.
     pub fn iter(&self) -> impl Iterator<Item = NodeId> + '_ {
         let only_outgoing = self.outgoing.iter().filter(|node| !self.incoming.contains(node));
         self.incoming.iter().chain(only_outgoing).copied()
@@ -74,8 +75,8 @@ impl Voters {
         &self.outgoing
     }
 
-    /// Counts a vote. `said` returns the answer of a voter: `Some(true)` for a granted vote, `Some(false)`
-    /// for a refused vote, and `None` if the voter has not answered.
+    /// Returns the result of a vote. `said` returns the answer of a voter: `Some(true)` for a granted vote,
+    /// `Some(false)` for a refused vote, and `None` if the voter has not answered.
     ///
     /// ```
     /// use wavetank_raft::{NodeId, VoteResult, Voters};

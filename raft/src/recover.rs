@@ -2,8 +2,8 @@
 //!
 //! In HashiCorp Raft, the functions of this module are `HasExistingState` and `RecoverCluster`. Stop all
 //! remaining servers. Run [`recover_cluster`] on each of these servers with the same new configuration, then
-//! start these servers again. After the start, all entries of their logs count as committed, even if an entry
-//! was not committed before.
+//! start these servers again. After the start, all entries in the logs of these servers count as committed,
+//! even if an entry was not committed before.
 
 use crate::config::CacheLimits;
 use crate::configuration::Configuration;
@@ -17,10 +17,10 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// The maximum number of entries in one batch.
+/// The maximum number of entries in one batch for the state machine.
 const BATCH: u64 = 1024;
 
-/// True if the stores hold a term, an entry or a snapshot. In HashiCorp Raft, this function is
+/// True if the stores contain a term, an entry or a snapshot. In HashiCorp Raft, this function is
 /// `HasExistingState`.
 ///
 /// # Errors
@@ -51,7 +51,7 @@ pub fn recover_cluster<L: LogStore, S: StableStore, N: SnapshotStore, F: Fsm>(
     let found = recover(storage, snapshots, CacheLimits::entries(1))?;
     let last = found.log.last();
     if last.index == Index::ZERO {
-        let what = "refused to recover cluster with no initial state: bootstrap it instead";
+        let what = "refused to recover cluster with no initial state: bootstrap the cluster instead";
         return Err(StoreError::new(StoreErrorKind::NotFound, what));
     }
     replay(storage, snapshots, machine, &found)?;
@@ -65,7 +65,7 @@ pub fn recover_cluster<L: LogStore, S: StableStore, N: SnapshotStore, F: Fsm>(
     Ok(meta)
 }
 
-/// Loads the snapshot into the state machine and applies all entries of the log.
+/// Loads the snapshot into the state machine, and then applies all later entries of the log.
 fn replay<L: LogStore, S: StableStore, N: SnapshotStore, F: Fsm>(
     storage: &Storage<L, S>,
     snapshots: &Snapshots<N>,

@@ -1,6 +1,8 @@
-//! The roles. Each variant owns the data that only this role needs, and a change of the role drops this data.
+//! The roles. Each variant of `Role` owns the data that only this role needs. A change of the role drops this
+//! data.
 //!
-//! A handler returns a [`Transition`] if the role must change. Only [`Node`](crate::Node) changes the role.
+//! A handler returns a [`Transition`]: the change of the role that must follow. Only [`Node`](crate::Node)
+//! changes the role.
 
 pub(crate) mod ballot;
 pub(crate) mod follower;
@@ -22,7 +24,7 @@ pub(crate) enum Role {
     PreCandidate(Ballot),
     /// The server asks for votes (thesis §3.4).
     Candidate(Ballot),
-    /// The server leads in its term.
+    /// The server is the leader of its current term.
     Leader(Leader),
 }
 
@@ -31,13 +33,14 @@ pub(crate) enum Role {
 pub(crate) enum Transition {
     /// The role does not change.
     Stay,
-    /// The server becomes a follower in this term. `None` means that the leader of this term is not known.
+    /// The server becomes a follower of this leader in this term. The leader is `None` if the leader of the
+    /// term is not known.
     Follow(Term, Option<NodeId>),
     /// The server becomes a pre-candidate.
     PreCampaign,
     /// The server enters the next term and becomes a candidate.
     Campaign(CampaignCause),
-    /// The server becomes the leader of this term.
+    /// The server becomes the leader of its current term.
     Lead,
 }
 

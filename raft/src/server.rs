@@ -51,7 +51,7 @@ struct Retirement {
 }
 
 /// The members and the leader that the observers of a server know. When the server starts, the observers know
-/// the members of its latest configuration and no leader.
+/// the members of the server's latest configuration, and know no leader.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Reported {
     members: Vec<Member>,
@@ -59,8 +59,9 @@ struct Reported {
 }
 
 impl Server {
-    /// Starts a server from the content of its stores. If `boot.snapshot` is `Some`, the driver must load
-    /// this snapshot into the state machine before this call.
+    /// Starts a server from the content of its stores. If `boot.snapshot` is `Some`, the driver must load this
+    /// snapshot into the state machine before this call, except if
+    /// [`no_snapshot_restore_on_start`](crate::Config::no_snapshot_restore_on_start) is set.
     #[must_use]
     pub fn boot(settings: Settings, boot: Boot, now: Time) -> Self {
         let applying = Applying::new(boot.snapshot.as_deref());
@@ -80,7 +81,7 @@ impl Server {
         }
     }
 
-    /// Drops the promise to grant no vote after a start. See [`Node::drop_vote_promise`].
+    /// Allows the server to grant votes immediately after its start. See [`Node::drop_vote_promise`].
     pub fn drop_vote_promise(&mut self, now: Time) {
         self.node.drop_vote_promise(now);
     }

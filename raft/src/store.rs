@@ -1,7 +1,7 @@
 //! The four traits that a user implements: a state machine, a log, a stable store, and snapshots.
 //!
-//! A method of a store blocks until its result is durable. The executors ([`execute`](crate::execute)) call
-//! the stores; the protocol never does.
+//! A method of a store blocks until the result of the method is durable. The executors
+//! ([`execute`](crate::execute)) call the stores; the protocol never does.
 
 pub mod inmem;
 mod state_io;
@@ -20,7 +20,8 @@ use core::fmt;
 /// A replicated state machine. The same entries in the same order must lead to the same state and
 /// the same responses on every server.
 pub trait Fsm {
-    /// The state at one moment. The executor reads this state while later commands are applied.
+    /// A captured state. The executor may read the captured state while the state machine applies later
+    /// commands.
     type Snapshot: FsmSnapshot;
 
     /// Applies a committed command and returns the response.
@@ -46,12 +47,12 @@ pub trait Fsm {
     /// Returns an error if the state cannot be captured. In that case no snapshot is taken.
     fn snapshot(&mut self) -> Result<Self::Snapshot, StoreError>;
 
-    /// Replaces the state by a captured state.
+    /// Replaces the state by the captured state that `reader` reads.
     ///
     /// # Errors
-    /// Returns an error if the snapshot is invalid. In that case the state must not change. If a state
-    /// machine refuses a user's restore, the state machines of all other servers must refuse the restore too;
-    /// the cluster then continues.
+    /// Returns an error if the snapshot is invalid. In that case the state must not change. If one state
+    /// machine refuses the state of [`Call::Restore`](crate::Call::Restore), the state machines of all servers
+    /// must refuse this state. Then the cluster continues.
     fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError>;
 }
 
@@ -60,7 +61,7 @@ pub trait Fsm {
 pub struct Command<'a> {
     /// The index of the command in the log.
     pub index: Index,
-    /// The term in which a leader created the entry.
+    /// The term in which a leader created the entry with the command.
     pub term: Term,
     /// The bytes of the command.
     pub data: &'a Data,
@@ -70,7 +71,7 @@ pub struct Command<'a> {
 
 /// A captured state.
 pub trait FsmSnapshot {
-    /// Writes the state into a snapshot.
+    /// Writes the captured state into a snapshot.
     ///
     /// # Errors
     /// Returns an error if the store fails.
@@ -91,7 +92,8 @@ pub trait LogStore {
     /// Returns an error if the store fails.
     fn last_index(&self) -> Result<Index, StoreError>;
 
-    /// Returns one entry. `None` corresponds to HashiCorp's `ErrLogNotFound`.
+    /// Returns the entry at `index`. Returns `None` if the store does not have the entry. In HashiCorp Raft,
+    /// this case is the error `ErrLogNotFound`.
     ///
     /// # Errors
     /// Returns an error if the store fails or the entry is damaged.
@@ -110,8 +112,8 @@ pub trait LogStore {
     /// Returns an error if the store fails. In that case the content of the store is unknown.
     fn delete_range(&mut self, min: Index, max: Index) -> Result<(), StoreError>;
 
-    /// True if calls never block, because the store is in memory. The driver then calls the store directly,
-    /// and not on a worker thread.
+    /// True if calls of this store never block, because the store is in memory. The driver then calls the
+    /// store directly, and not on a worker thread.
     fn is_in_memory(&self) -> bool {
         false
     }
@@ -123,8 +125,8 @@ pub trait StableStore {
     /// leaves either the old or the new record.
     ///
     /// # Errors
-    /// Returns an error if the store fails. In that case it is unknown which of the two records the store
-    /// holds.
+    /// Returns an error if the store fails. In that case it is unknown whether the store has the old or the
+    /// new record.
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError>;
 
     /// Returns a record. Returns `None` if there is no record with this key.
@@ -133,8 +135,8 @@ pub trait StableStore {
     /// Returns an error if the store fails or the record is damaged.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// True if calls never block, because the store is in memory. The driver then calls the store directly,
-    /// and not on a worker thread.
+    /// True if calls of this store never block, because the store is in memory. The driver then calls the
+    /// store directly, and not on a worker thread.
     fn is_in_memory(&self) -> bool {
         false
     }
@@ -147,32 +149,33 @@ pub trait SnapshotStore {
     /// The reader of a snapshot.
     type Source: SnapshotSource;
 
-    /// Begins a snapshot. The size and the checksum in `meta` are the expected values, or zero if the values
-    /// are unknown.
+    /// Begins a snapshot, and returns the writer of the snapshot. The size and the checksum in `meta` are the
+    /// expected values. A value of zero means that the expected value is unknown.
     ///
     /// # Errors
     /// Returns an error if the store fails.
     fn create(&mut self, meta: &SnapshotMeta) -> Result<Self::Sink, StoreError>;
 
-    /// Makes a snapshot durable and visible. Also deletes old snapshots above the number to retain, but never
-    /// this snapshot or a newer snapshot, even if this snapshot is the oldest. The server loads the snapshot
-    /// that was closed, although a complete snapshot of an earlier leader may be newer. A state that was
-    /// captured before a leader's snapshot was installed may be closed before that snapshot is loaded.
+    /// Makes the snapshot of this writer durable and visible. Then deletes the oldest snapshots if the store
+    /// has more snapshots than it must retain. Never deletes this snapshot or a newer snapshot, for two
+    /// reasons. The server may load this snapshot next, although the store has a newer snapshot from an
+    /// earlier leader. If this snapshot is the server's own, the server may load a newer snapshot from the
+    /// leader next. Returns the description with the size and the checksum.
     ///
     /// # Errors
     /// Returns an error if the store fails, or if the size or the checksum is not the expected value. In that
     /// case no snapshot becomes visible.
     fn close(&mut self, sink: Self::Sink) -> Result<Arc<SnapshotMeta>, StoreError>;
 
-    /// Returns the snapshots, the newest first. Damaged snapshots are left out.
+    /// Returns the descriptions of the snapshots, the newest first. Damaged snapshots are not in the list.
     ///
     /// # Errors
     /// Returns an error if the store fails.
     fn list(&self) -> Result<Vec<Arc<SnapshotMeta>>, StoreError>;
 
-    /// Returns the end of the newest snapshot in the store, even if this snapshot can no longer be read or
-    /// listed. The server has acknowledged all entries up to this end, and must not start without these
-    /// entries.
+    /// Returns the position of the last entry in the newest snapshot, even if this snapshot can no longer be
+    /// read or listed; zero if the store has no snapshots. The server has acknowledged all entries up to this
+    /// position, and must not start without these entries.
     ///
     /// # Errors
     /// Returns an error if the store fails.
@@ -180,26 +183,29 @@ pub trait SnapshotStore {
         Ok(self.list()?.first().map_or(LogId::ZERO, |meta| meta.last))
     }
 
-    /// The cluster to which the snapshots belong, as far as the store knows.
+    /// Returns the cluster to which the snapshots belong. Returns `None` if the store does not know the
+    /// cluster.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     fn cluster(&self) -> Result<Option<ClusterId>, StoreError> {
         Ok(None)
     }
 
-    /// Sets the cluster to which snapshots belong that are begun from now on.
+    /// Sets the cluster to which the snapshots belong. The store uses this cluster for each snapshot that
+    /// begins after this call.
     fn set_cluster(&mut self, _cluster: ClusterId) {}
 
-    /// Opens a snapshot after comparing its bytes with its checksum.
+    /// Opens the snapshot that ends at `last`, and checks the bytes of the snapshot against the checksum.
+    /// Returns the description and the reader of the snapshot.
     ///
     /// # Errors
     /// Returns an error if the snapshot does not exist or is damaged.
     fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, Self::Source), StoreError>;
 }
 
-/// The writer of a snapshot. The writer accepts the bytes in order. If the writer is dropped without being
-/// closed, the store has no new snapshot.
+/// The writer of a snapshot. The writer accepts the bytes in order. If the writer is dropped before
+/// [`SnapshotStore::close`], the store has no new snapshot.
 pub trait SnapshotSink {
     /// Writes the next bytes.
     ///
@@ -300,18 +306,18 @@ impl<T: SnapshotStore> SnapshotStore for &mut T {
 pub struct StoreError {
     /// The kind of the failure.
     pub kind: StoreErrorKind,
-    /// A description for people.
+    /// A description of the failure, for people.
     pub what: String,
 }
 
-/// The kinds of failures.
+/// The kind of a [`StoreError`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum StoreErrorKind {
     /// The device failed. It is unknown whether the last writes are stored.
     Io,
-    /// The device is full. Nothing of this write was stored.
+    /// The device is full. No part of this write was stored.
     Full,
     /// The stored data is damaged.
     Corrupt,

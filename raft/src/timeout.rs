@@ -1,4 +1,5 @@
-//! Random timeouts. Each timeout is computed as a hash, so a server needs no random generator in its state.
+//! Random timeouts. Each timeout is a hash of the seed, the server, the term and a number, so a server needs
+//! no random generator in its state.
 
 use crate::types::{NodeId, Span, Term};
 
@@ -8,8 +9,8 @@ use crate::types::{NodeId, Span, Term};
 pub struct Entropy(pub u64);
 
 impl Entropy {
-    /// Returns a span of at least `base` and less than `2 × base` (thesis §3.4). The same seed, node, term
-    /// and ordinal always give the same span. Another `ordinal` gives another random draw in the same term.
+    /// Returns a span of at least `base` and less than `2 × base` (thesis §3.4). The same seed and the same
+    /// arguments always give the same span. Another `ordinal` gives another random span in the same term.
     #[must_use]
     pub fn timeout(self, base: Span, node: NodeId, term: Term, ordinal: u64) -> Span {
         let mut hash = mix(self.0 ^ node.0);

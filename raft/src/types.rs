@@ -1,10 +1,10 @@
 //! The basic types: terms, indexes, log positions, times, spans, names and addresses.
 //!
-//! Most types are `Copy` and have an order. Each type prints in a short fixed form, such as `n1 t3 i7`. This
-//! module has no rules of the protocol.
+//! Most types are `Copy` and have an order. Each type prints in a short fixed form: for example, term 3 prints
+//! as `t3`, and index 7 prints as `i7`. This module has no rules of the protocol.
 //!
-//! The types serialise as newtypes with their own names. JSON shows only the number. A serialiser that
-//! compares states also sees the name, so such a serialiser can distinguish a time from a term.
+//! A type that contains one number is serialised as a newtype with the name of the type. JSON shows only the
+//! number. Another serialiser can use the name, for example to distinguish a time from a term.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -34,7 +34,7 @@ macro_rules! number {
 }
 
 number!(
-    /// An election term (thesis §3.3). Zero is the term before the first election.
+    /// An election term (thesis §3.3). A new server is in term 0.
     Term, "t"
 );
 number!(
@@ -42,20 +42,20 @@ number!(
     Index, "i"
 );
 number!(
-    /// The number of a client request. The caller chooses the number and must not use a number twice. Each
-    /// request gets exactly one outcome.
+    /// The number of a client request. The caller chooses the number, and must not use the same number for two
+    /// requests. Each request gets exactly one outcome.
     RequestId, "r"
 );
 number!(
-    /// The number of a request to a peer; the response carries the same number. A server never uses
-    /// a number twice, not even after a restart.
+    /// The number of a request to a peer, or the ticket of a job for the stores. The response or the report of
+    /// the job has the same number. A server never uses a number twice, not even after a restart.
     RpcId, "q"
 );
 number!(
-    /// The number of a write to the vote record and the log. Each write has a higher token than the writes
-    /// before it, so one token can say that all writes up to this token are durable. A server never uses a
-    /// token twice before it restarts. Therefore a late report about truncated entries cannot be mistaken for
-    /// a report about newer entries.
+    /// The number of a write to the vote record, to the log, or to both. Each write has a higher token than
+    /// all earlier writes, so a report with one token covers all writes up to this token. Between two
+    /// restarts, a server uses each token only once. Therefore a late report about truncated entries cannot be
+    /// mistaken for a report about newer entries.
     Token, "w"
 );
 
@@ -105,7 +105,7 @@ impl Token {
     }
 }
 
-/// A log position with the term of its entry.
+/// The position of an entry in the log: the term and the index of the entry.
 ///
 /// The derived order is the order of thesis §3.6.1: the terms are compared first, then the indexes. If
 /// `mine <= theirs`, a log that ends at `theirs` is at least as up-to-date as a log that ends at `mine`.
@@ -136,7 +136,7 @@ impl LogId {
     }
 
     /// True if an entry at this position may directly follow an entry at `last` in a log. The index must be
-    /// the next index, and the term must not be lower.
+    /// one more than the index of `last`, and the term must not be below the term of `last`.
     pub(crate) const fn may_follow(self, last: Self) -> bool {
         self.index.0 == last.index.0 + 1 && last.term.0 <= self.term.0
     }
@@ -154,7 +154,7 @@ impl fmt::Debug for LogId {
     }
 }
 
-/// A point in time, in microseconds since a start that the driver chooses.
+/// A point in time, in microseconds since a moment that the driver chooses.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Time(pub u64);
@@ -165,7 +165,7 @@ pub struct Time(pub u64);
 pub struct Span(pub u64);
 
 impl Time {
-    /// A time that is later than every other time.
+    /// A time that is later than every other time. A deadline at this time never comes.
     pub const NEVER: Self = Self(u64::MAX);
 
     /// Returns the duration from `earlier` to this time; zero if `earlier` is a later time.
@@ -197,8 +197,8 @@ impl Span {
         Self(s * 1_000_000)
     }
 
-    /// Returns the whole microseconds of a duration. A part below a microsecond is left out. A
-    /// duration of more than 2⁶⁴ microseconds becomes the longest span.
+    /// Converts a duration to a span. The duration is rounded down to whole microseconds. A duration of 2⁶⁴
+    /// microseconds or more becomes the longest span.
     #[must_use]
     pub const fn from_duration(duration: Duration) -> Self {
         let us = duration.as_secs().saturating_mul(1_000_000);
@@ -211,7 +211,7 @@ impl Span {
         Self(self.0 * n)
     }
 
-    /// Returns this span divided by `n`.
+    /// Returns this span divided by `n`, rounded down to whole microseconds.
     #[must_use]
     pub const fn part(self, n: u64) -> Self {
         Self(self.0 / n)
@@ -273,7 +273,7 @@ impl fmt::Debug for Span {
 ///
 /// Every server computes the same number from the same [`ServerId`], so the servers need no common table. An
 /// id of up to seven ASCII bytes is stored in the number unchanged, so the number prints and sorts like the
-/// text. A longer id is hashed. A configuration in which two ids have the same number is refused.
+/// id. Any other id is hashed. A configuration is refused if two of its ids have the same number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct NodeId(pub u64);
@@ -281,7 +281,7 @@ pub struct NodeId(pub u64);
 impl NodeId {
     const HASHED: u64 = 1 << 63;
 
-    /// Returns the number of a server id.
+    /// Returns the [`NodeId`] of the server that has the id `name`.
     ///
     /// ```
     /// use wavetank_raft::NodeId;
@@ -306,8 +306,8 @@ impl NodeId {
         Self(number << 8 | bytes.len() as u64)
     }
 
-    /// Hashes the bytes with FNV-1a and sets the top bit. A packed name never has that bit, so a hash never
-    /// equals a packed name.
+    /// Hashes the bytes with FNV-1a and sets the top bit. In a packed name, the top bit is never set, so a
+    /// hash never equals a packed name.
     const fn hashed(bytes: &[u8]) -> Self {
         let mut number = 0xcbf2_9ce4_8422_2325_u64;
         let mut at = 0;
@@ -336,10 +336,10 @@ impl fmt::Debug for NodeId {
     }
 }
 
-/// The identity of a cluster. Its text has sixteen hexadecimal digits.
+/// The identity of a cluster. The identity prints as sixteen hexadecimal digits.
 ///
-/// The node makes the identity when the cluster is bootstrapped, and compares this identity with the identity
-/// in the calls of its peers. The protocol does not use the identity.
+/// The crate `wavetank-node` makes the identity when a cluster is bootstrapped, and compares the identity of
+/// this server's cluster with the identity in each call from a peer. The protocol does not use the identity.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ClusterId(pub u64);
@@ -364,7 +364,7 @@ macro_rules! name {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Returns the text.
+            /// Returns the text of the id or of the address.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -398,7 +398,8 @@ macro_rules! name {
 }
 
 name!(
-    /// The id of a server. A cluster must never use this id for another server, not even later.
+    /// The id of a server. A cluster must never use this id for another server, not even after this server was
+    /// removed.
     ServerId
 );
 name!(
@@ -414,14 +415,16 @@ impl ServerId {
     }
 }
 
-/// Reads an optional index. In older files, 0 stands for `None`.
+/// Deserialises an optional index. The index 0 is read as `None`, because older files have 0 in place of
+/// `None`.
 #[cfg(feature = "serde")]
 pub(crate) fn index_if_any<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Index>, D::Error> {
     let index: Option<Index> = serde::Deserialize::deserialize(from)?;
     Ok(index.filter(|index| *index != Index::ZERO))
 }
 
-/// Serialises a duration as a newtype with the name `Duration` around a number of microseconds.
+/// Serialises and deserialises a duration as a number of microseconds. The number is in a newtype with the
+/// name `Duration`.
 #[cfg(feature = "serde")]
 pub(crate) mod duration_micros {
     use super::Span;

@@ -1,7 +1,7 @@
-//! The `wavetank` command, and the commands of other subjects. This module holds the arguments, one file per
-//! subcommand, the table, the progress bar and the exit status. The caller passes the scenarios.
+//! The `wavetank` command, and the commands of other subjects. This module contains the arguments, the
+//! subcommands, the table, the progress bar and the exit status. The caller passes the scenarios as an argument.
 //!
-//! Only this module uses threads and the wall clock. They cannot affect a run.
+//! Only this module uses threads and the wall clock. Threads and the wall clock cannot affect a run.
 
 mod args;
 mod bounds;
@@ -72,8 +72,8 @@ impl From<io::Error> for CliError {
     }
 }
 
-/// Runs the command of our server with the given arguments and scenarios, and returns the exit status. The
-/// first argument is the name of the command itself.
+/// Runs the command for the server of this library with the given arguments and scenarios, and returns the
+/// exit status. The first argument is the name of the command itself.
 pub fn main_with<A>(
     scenarios: &[Scenario],
     args: impl IntoIterator<Item = A>,
@@ -85,11 +85,11 @@ where
     suite_main(&Suite::of_ours(scenarios), args, streams)
 }
 
-/// Runs the command of a subject as a process: with the arguments and the streams of the process. The
-/// binary must have the subject's name, because messages name the binary.
+/// Runs the command of a subject with the arguments and the streams of this process. Returns the exit status.
+/// `name` must be the name of the subject and of the binary, because printed command lines contain the name.
 ///
-/// The command has `list`, `run`, `sweep`, `merge`, `replay`, `shrink`, `diff`, `why`, `view` and `completions`.
-/// Its scenarios are the storms.
+/// The command has the subcommands `list`, `run`, `sweep`, `merge`, `replay`, `shrink`, `diff`, `why`, `view` and
+/// `completions`. The scenarios of the command are storms.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -103,7 +103,7 @@ pub fn subject_main<S: Subject>(name: &'static str) -> ExitCode {
     process_main(&Suite::of_subject::<S>(name))
 }
 
-/// Runs the command of a suite as a process: with the arguments and the streams of the process.
+/// Runs the command of a suite with the arguments and the streams of this process. Returns the exit status.
 #[must_use]
 pub fn process_main(suite: &Suite) -> ExitCode {
     let mut streams = Streams {
@@ -200,8 +200,15 @@ fn parse_failure(suite: &Suite, error: &clap::Error, streams: &mut Streams<'_>) 
     Err(CliError::new(format!("{}; see --help", message.trim_start_matches("error: "))))
 }
 
-/// Writes a line to stderr. A failure to write is ignored, because the line is not data.
+/// Writes a line to stderr. Control characters, such as those in the name of a file, are escaped. A failure to write
+/// is ignored, because the line is not data.
 fn write_message(streams: &mut Streams<'_>, line: &str) {
+    let escaped = |character: char| match character {
+        '\n' | '\t' => character.to_string(),
+        _ if character.is_control() => character.escape_default().to_string(),
+        _ => character.to_string(),
+    };
+    let line: String = line.chars().map(escaped).collect();
     let _ = writeln!(streams.err, "{line}");
     let _ = streams.err.flush();
 }

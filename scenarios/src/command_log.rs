@@ -19,7 +19,7 @@ impl CommandLog {
         self.commands.iter().map(|command| &command[..])
     }
 
-    /// True if the log contains the command.
+    /// True if the list of the committed commands contains `command`.
     #[must_use]
     pub fn has(&self, command: &str) -> bool {
         self.commands().any(|other| other == command.as_bytes())
@@ -38,7 +38,8 @@ impl CommandLog {
 impl Fsm for CommandLog {
     type Snapshot = Self;
 
-    /// Responds to each command with the position of the command: a number from 1 on, 8 bytes, big-endian.
+    /// Responds to each command with the position of the command in the list: a number from 1 on, 8 bytes,
+    /// big-endian.
     fn apply(&mut self, command: &Command<'_>) -> Data {
         self.push(command.data.clone());
         Data::from((self.commands.len() as u64).to_be_bytes())
@@ -65,7 +66,8 @@ impl Fsm for CommandLog {
 }
 
 impl FsmSnapshot for CommandLog {
-    /// Writes, for each command, the length (4 bytes, big-endian) and then the command.
+    /// Writes the commands in order. Before each command, writes the length of the command in bytes: 4 bytes,
+    /// big-endian.
     fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError> {
         for command in &self.commands {
             writer.write_all(&length_of(command))?;
@@ -86,7 +88,7 @@ impl TankFsm for CommandLog {
     }
 }
 
-/// Returns the bytes of a snapshot of these commands.
+/// Returns the bytes of a snapshot that contains exactly these commands, in this order.
 #[must_use]
 pub fn image_of(commands: &[&str]) -> Data {
     let image =
@@ -95,11 +97,11 @@ pub fn image_of(commands: &[&str]) -> Data {
 }
 
 fn length_of(command: &[u8]) -> [u8; 4] {
-    u32::try_from(command.len()).expect("a command is short").to_be_bytes()
+    u32::try_from(command.len()).expect("the length of a command fits into 4 bytes").to_be_bytes()
 }
 
-/// Splits the bytes of a snapshot into the first command and the rest. Returns `None` if the command is
-/// incomplete.
+/// Splits the bytes of a snapshot into the first command and the bytes after this command. Returns `None` if
+/// the first command is incomplete.
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     rest.split_at_checked(u32::from_be_bytes(*length) as usize)

@@ -1,5 +1,5 @@
-//! The language of the stories: a [`Cluster`] in a tank, and methods that act on the cluster, wait and
-//! assert.
+//! The functions for stories: a [`Cluster`] in a tank, and methods that act on the cluster, wait for an event,
+//! or assert a condition.
 //!
 //! The functions in this file begin a story, wait, and end the story. `act.rs` has faults, commands and
 //! membership changes. `operate.rs` has the other calls of operators and forged requests. `until.rs` has the
@@ -7,8 +7,8 @@
 //! has the facts of a run that no server can report. `report.rs` has the report of a run.
 //!
 //! If a wait takes longer than the limit, the story ends with a liveness violation. The limit is five virtual
-//! seconds, unless the story sets another limit. The judges see every step, and the first violation ends the
-//! story.
+//! seconds, unless the story sets another limit. The judges examine every step, and the first violation ends
+//! the story.
 
 mod act;
 mod ask;
@@ -56,7 +56,7 @@ pub const fn election_timeouts(count: u64) -> ElectionTimeouts {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PendingCall(RequestId);
 
-/// The cluster of a story, in a tank.
+/// The cluster of a story. The cluster runs in a tank.
 #[derive(Debug)]
 pub struct Cluster {
     tank: Tank,
@@ -66,8 +66,8 @@ pub struct Cluster {
     wait_limit: Span,
 }
 
-/// The payload of the unwind that ends a story. The observers of the cluster have the violation that is the
-/// reason.
+/// The payload of the unwind that ends a story early. The observers of the cluster have the violation that
+/// ended the story.
 struct Ended;
 
 impl Cluster {
@@ -88,8 +88,8 @@ impl Cluster {
         self.tank.plan().election_timeout().times(timeouts.0)
     }
 
-    /// Waits until `is_there` returns true. `what` describes the awaited event in a sentence, for the text of
-    /// a violation.
+    /// Waits until `is_there` returns true. `what` describes the awaited event in a sentence. If the wait takes
+    /// too long, this sentence is part of the violation.
     fn until(
         &mut self,
         what: impl FnOnce(&Tank) -> String,
@@ -102,14 +102,14 @@ impl Cluster {
         self.check_judges();
         if is_late {
             let what =
-                format!("the story waited {wait_limit}, but this did not happen: {}", what(&self.tank));
+                format!("the story waited {wait_limit}, but this event did not happen: {}", what(&self.tank));
             self.end(Class::Liveness, GOES_ON, what);
         }
         self
     }
 
-    /// Lets time pass, and asserts that `holds` returns true during this whole time. `what` describes the
-    /// condition in a sentence, for the text of a violation.
+    /// Lets the time `timeouts` pass, and asserts that `holds` returns true during this whole time. `what`
+    /// describes the condition in a sentence, for the text of a violation.
     fn while_passes(&mut self, timeouts: ElectionTimeouts, what: &str, mut holds: impl FnMut(&Tank) -> bool) {
         self.tank.observer_mut().custom.checked += 1;
         let limit = self.tank.now() + self.span(timeouts);
@@ -141,7 +141,7 @@ impl Cluster {
         self.unwind()
     }
 
-    /// Leaves the story by an unwind, without a call of the panic hook. Nothing is printed.
+    /// Unwinds out of the story. The unwind does not call the panic hook, so nothing is printed.
     fn unwind(&self) -> ! {
         panic::resume_unwind(Box::new(Ended))
     }

@@ -1,4 +1,4 @@
-//! The `wavetank` command: our server in all scenarios.
+//! The `wavetank` command. The command runs all scenarios with our server, `wavetank_raft::Server`.
 
 use std::process::ExitCode;
 use wavetank_scenarios::{Suite, cli, registry};

@@ -1,4 +1,5 @@
-//! Lists all scenarios by name, and runs them. The stories themselves are in the files of the chapters.
+//! The list of all scenarios, and the functions that run a scenario. The code of a story is in the file of its
+//! chapter.
 
 use crate::dsl::Story;
 use crate::stories::{
@@ -13,7 +14,7 @@ use wavetank_sim::runner::Run;
 use wavetank_sim::subject::OURS;
 use wavetank_sim::{Plan, Report, Subject};
 
-/// All scenarios, in the order in which they are listed and swept.
+/// All scenarios, in the order of the output of `list` and `sweep`.
 pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
     let chapter = |chapter, stories: &[Story]| -> Vec<Scenario> {
         stories.iter().map(|&story| Scenario::of(story, chapter)).collect()
@@ -49,7 +50,7 @@ fn storm_mixed() -> Scenario {
     Scenario {
         name: "storm_mixed",
         summary: "All kinds of faults happen in a cluster of our servers and of servers that behave like \
-            HashiCorp's, and no check finds a violation.",
+            HashiCorp Raft, and no check finds a violation.",
         chapter: Chapter::Storms,
         play: Play::Planned { plan: Plan::storm, run: storms::storm_mixed },
     }
@@ -65,19 +66,20 @@ fn storm_beyond_budget<S: Subject>() -> Scenario {
     }
 }
 
-/// The scenarios of a command, and the subject whose servers run in them.
+/// The scenarios of a command, and the subject of the command. The subject's servers run in the scenarios.
 #[derive(Clone, Debug)]
 pub struct Suite {
-    /// The name of the subject. Its capsules name it.
+    /// The name of the subject. A capsule of a run contains this name.
     pub subject: &'static str,
-    /// The path of the type of the servers. A printed test names it.
+    /// The Rust path of the servers' type. The tests that `shrink` prints contain this path.
     pub subject_type: &'static str,
-    /// The scenarios, in the order in which they are listed and swept.
+    /// The scenarios, in the order of the output of `list` and `sweep`.
     pub scenarios: Vec<Scenario>,
-    /// The names of the scenarios that are left out: stories, which call methods of our server.
+    /// The names of the scenarios that cannot run with this subject. These scenarios are stories, and stories
+    /// call methods that only our server has.
     pub left_out: Vec<&'static str>,
-    /// The options that stand before the subcommand. The command itself interprets them; the command lines that
-    /// it prints repeat them.
+    /// The options before the subcommand, for example `--bug NAME`. The binary parses these options before it
+    /// calls [`suite_main`](crate::cli::suite_main). Every printed command line repeats the options.
     pub options: Vec<String>,
 }
 
@@ -94,7 +96,8 @@ impl Suite {
         }
     }
 
-    /// Returns the suite of a subject: the storms. The name must be the one that [`Subject::name`] returns.
+    /// Returns the suite of a subject. The suite has only storms. `name` must be equal to the name that
+    /// [`Subject::name`] returns.
     #[must_use]
     pub fn of_subject<S: Subject>(name: &'static str) -> Self {
         let scenarios = vec![storm_beyond_budget::<S>(), storm::<S>()];
@@ -104,13 +107,14 @@ impl Suite {
         Self { subject: name, subject_type, scenarios, left_out, options: Vec::new() }
     }
 
-    /// True if the servers are our own.
+    /// True if the subject is our server.
     #[must_use]
     pub fn is_ours(&self) -> bool {
         self.subject == OURS
     }
 
-    /// The command line that runs the command of the suite. The binary of a subject has the subject's name.
+    /// Returns the beginning of a command line that runs the command of the suite. The subcommand is missing. The
+    /// binary of a subject has the subject's name.
     #[must_use]
     pub fn command(&self) -> String {
         let binary = if self.is_ours() { String::new() } else { format!("--bin {} ", self.subject) };
@@ -118,20 +122,21 @@ impl Suite {
         format!("cargo run --release {binary}--{options}")
     }
 
-    /// The command line that repeats the run with this name.
+    /// Returns the command line that repeats the run with this name. The name is `SCENARIO:SEED` or the path of a
+    /// capsule.
     pub(crate) fn replay_command(&self, named: &str) -> String {
         format!("{} replay {named}", self.command())
     }
 }
 
-/// A scenario that runs under a seed: a story or a storm.
+/// A scenario: a story or a storm. A scenario and a seed determine a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
     /// The name on the command line.
     pub name: &'static str,
-    /// The summary, in one sentence.
+    /// The summary: a few sentences.
     pub summary: &'static str,
-    /// The chapter that lists the scenario.
+    /// The chapter to which the scenario belongs.
     pub chapter: Chapter,
     /// The way in which the scenario runs.
     pub play: Play,
@@ -146,18 +151,18 @@ impl Scenario {
 /// The way in which a scenario runs. The same seed gives the same report and the same trace.
 #[derive(Clone, Copy, Debug)]
 pub enum Play {
-    /// A story.
+    /// A scripted story.
     Story(Story),
-    /// A plan that is drawn from the seed, and the function that runs the plan.
+    /// A storm: the function that draws a plan from a seed, and the function that runs the plan.
     Planned {
-        /// Draws the plan of a seed.
+        /// Draws the plan from a seed.
         plan: fn(u64) -> Plan,
-        /// Runs a plan.
+        /// Runs a plan and records the trace.
         run: fn(Plan, Trace) -> Run<Trace>,
     },
 }
 
-/// A chapter: the scenarios of one subject.
+/// A chapter: a group of scenarios about the same topic.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Chapter {
     /// Elections and votes.

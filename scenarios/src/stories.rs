@@ -1,11 +1,11 @@
 //! The stories, one file for each chapter.
 
-/// Defines the stories of a chapter, and lists the stories in `STORIES` in the same order.
+/// Defines the stories of a chapter, and the list `STORIES` of these stories in the same order.
 ///
 /// The name of a function is the name of the story. The doc comment of the function is the summary of the
-/// story. By default a story has three servers and a calm plan. `#[cluster(servers = 5, spares = 1,
-/// plan_tweak = f)]` changes these defaults. The macro takes brackets, because rustfmt formats the functions
-/// inside brackets.
+/// story. By default, a story has three servers and a plan without faults. `#[cluster(servers = 5, spares = 1,
+/// plan_tweak = f)]` changes these defaults. Call the macro with square brackets, because rustfmt then formats
+/// the functions.
 macro_rules! stories {
     ($(
         $(#[doc = $line:literal])+

@@ -1,4 +1,4 @@
-//! The trace of a run: the text in the requested form, and the log of the servers' steps.
+//! The trace of a run: a text that describes the run in the requested form, and a log of the servers' steps.
 
 use clap::ValueEnum;
 use wavetank_sim::clients::kv::wire::command_text;
@@ -9,19 +9,19 @@ use wavetank_sim::{Observation, Observer, Subject};
 /// The form of the text of a trace. The form does not affect the run.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum TraceForm {
-    /// The leaders, the committed entries and the faults
+    /// Print the leaders, the committed entries and the faults
     Story,
-    /// One line for every event
+    /// Print one line for every event
     Full,
-    /// One JSON object for every event, and the report at the end
+    /// Print one JSON object for every event, and the report as the last object
     Json,
-    /// No text
+    /// Print no trace
     None,
 }
 
 impl TraceForm {
-    /// Makes the writer of a text in this form for a cluster of `servers` servers. Returns `None` for
-    /// [`TraceForm::None`].
+    /// Makes a writer that describes a run in this form. `servers` is the number of servers in the run. Returns
+    /// `None` for [`TraceForm::None`].
     #[must_use]
     pub fn text(self, servers: usize) -> Option<TraceText> {
         match self {
@@ -33,18 +33,18 @@ impl TraceForm {
     }
 }
 
-/// The writer of a text. It writes runs of every subject.
+/// A writer of the text of a trace. The writer can describe runs of every subject.
 #[derive(Debug)]
 pub enum TraceText {
-    /// See [`TraceForm::Story`].
+    /// Writes the text of [`TraceForm::Story`].
     Story(Story),
-    /// See [`TraceForm::Full`].
+    /// Writes the text of [`TraceForm::Full`].
     Full(Full),
-    /// See [`TraceForm::Json`].
+    /// Writes the text of [`TraceForm::Json`].
     Json(Json),
-    /// The events that led to one step.
+    /// Writes only the events that led to one step.
     Causes(Causes),
-    /// The data of a page for a browser.
+    /// Writes the data of a page for a browser.
     Page(Box<Page>),
 }
 
@@ -72,13 +72,16 @@ impl<S: Subject> Observer<S> for TraceText {
     }
 }
 
-/// The text and the step log of a run. A trace can have both parts, one part or no part. The default trace
-/// has no part.
+/// The text and the step log of a run. The text and the step log are optional. The default trace has no text and
+/// no step log.
 #[derive(Debug, Default)]
 pub struct Trace {
     text: Option<TraceText>,
-    /// The last step that appears in the text.
+    /// The last step that appears in the text. `None` means that the text has all steps.
     last_step: Option<u64>,
+    /// The number of the last step that was observed. The number stays 0 if the trace has neither a text nor
+    /// a step log.
+    observed: u64,
     step_log: Option<Box<StepLog>>,
 }
 
@@ -89,7 +92,7 @@ impl Trace {
         Self { text, ..Self::default() }
     }
 
-    /// Ends the text after the step `last_step`. The step log does not end there.
+    /// Ends the text of the trace after the step `last_step`. The step log continues until the end of the run.
     #[must_use]
     pub fn up_to(self, last_step: u64) -> Self {
         Self { last_step: Some(last_step), ..self }
@@ -101,7 +104,13 @@ impl Trace {
         Self { step_log: Some(Box::default()), ..self }
     }
 
-    /// Returns the text and the step log. A part that was not requested is empty.
+    /// Returns the number of steps that were observed; 0 if the trace has neither a text nor a step log.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.observed
+    }
+
+    /// Returns the text and the step log. A text or a step log that was not requested is empty.
     #[must_use]
     pub fn into_parts(self) -> (String, StepLog) {
         let text = self.text.map(|mut text| text.take()).unwrap_or_default();
@@ -109,6 +118,7 @@ impl Trace {
     }
 
     fn write<S: Subject>(&mut self, observation: &Observation<'_, S>) {
+        self.observed = observation.step;
         if self.last_step.is_none_or(|last| observation.step <= last) {
             self.text.on_observation(observation);
         }

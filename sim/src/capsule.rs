@@ -13,7 +13,7 @@ use crate::subject::OURS;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The format of the files that this build writes. This build reads no other format.
+/// The number of the file format that this build writes. This build reads no other format.
 pub const FORMAT: u64 = 2;
 
 /// Identifies the behaviour of this build: the version of the crate and the number of the behaviour. The
@@ -23,8 +23,8 @@ pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+behaviour.3");
 /// A recorded run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Capsule {
-    /// The name of the implementation that ran as the servers ([`Subject::name`](crate::Subject::name)). A
-    /// file without a name is a run of our own server ([`OURS`]).
+    /// The name of the implementation of the servers ([`Subject::name`](crate::Subject::name)). A capsule
+    /// file without this field records a run of our own server ([`OURS`]).
     pub subject: String,
     /// The plan or schedule of the run.
     pub content: Content,
@@ -38,7 +38,7 @@ pub struct Capsule {
     pub step_log: StepLog,
 }
 
-/// The input of a run.
+/// The input of a run: a plan or a schedule.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(clippy::large_enum_variant, reason = "a capsule contains a single value of this type")]
 pub enum Content {
@@ -96,10 +96,11 @@ struct FormatHeader {
 }
 
 impl FormatHeader {
-    /// Returns the reason why this build cannot read the file, and the command that runs the scenario again.
+    /// Returns the reason why this build cannot read the file. If the file states a scenario and a seed, the
+    /// result also has the command that makes the capsule again.
     fn refusal(&self) -> String {
         let Self { format, scenario, seed } = self;
-        let why = format!("its format is {format}, but this build reads only format {FORMAT}");
+        let why = format!("the format is {format}, but this build reads only format {FORMAT}");
         match (scenario, seed) {
             (Some(scenario), Some(seed)) => {
                 format!("{why}: make the capsule again with `run {scenario} --seed {seed} --capsule FILE`")
@@ -124,7 +125,7 @@ impl std::error::Error for CapsuleError {}
 
 impl From<serde_json::Error> for CapsuleError {
     fn from(error: serde_json::Error) -> Self {
-        Self(if error.is_eof() { format!("it is truncated: {error}") } else { error.to_string() })
+        Self(if error.is_eof() { format!("the file is truncated: {error}") } else { error.to_string() })
     }
 }
 
@@ -195,10 +196,10 @@ impl Capsule {
         let content = file.content().map_err(CapsuleError)?;
         let CapsuleFile { subject, build, verdict, digest, step_log, .. } = file;
         let digest = u64::from_str_radix(&digest, 16).map_err(|_| {
-            CapsuleError(format!("its digest must be a hexadecimal number of 64 bits, not `{digest}`"))
+            CapsuleError(format!("the digest must be a hexadecimal number of 64 bits, not `{digest}`"))
         })?;
         let step_log = StepLog::parse(&step_log)
-            .map_err(|error| CapsuleError(format!("its step log is invalid: {error}")))?;
+            .map_err(|error| CapsuleError(format!("the step log is invalid: {error}")))?;
         Ok(Self { subject, content, build, verdict, digest, step_log })
     }
 
@@ -228,18 +229,21 @@ impl CapsuleFile {
         match (of_a_plan, of_a_schedule) {
             ((Some(scenario), Some(seed), Some(plan)), (None, None, None)) => {
                 if seed != plan.seed {
-                    return Err(format!("its seed is {seed}, but the seed of its plan is {}", plan.seed));
+                    return Err(format!(
+                        "the field `seed` is {seed}, but the seed of the plan is {}",
+                        plan.seed
+                    ));
                 }
-                plan.validate().map_err(|what| format!("its plan is invalid: {what}"))?;
+                plan.validate().map_err(|what| format!("the plan is invalid: {what}"))?;
                 Ok(Content::Plan { scenario, plan })
             }
             ((None, None, None), (Some(bounds), Some(calm), Some(lines))) => {
-                bounds.sound().map_err(|what| format!("its bounds are invalid: {what}"))?;
+                bounds.sound().map_err(|what| format!("the bounds are invalid: {what}"))?;
                 let steps = lines.iter().map(|line| line.parse()).collect::<Result<_, String>>();
-                let steps = steps.map_err(|what| format!("its schedule is invalid: {what}"))?;
+                let steps = steps.map_err(|what| format!("the schedule is invalid: {what}"))?;
                 Ok(Content::Schedule(Schedule { bounds, disk_reduction: calm, steps }))
             }
-            _ => Err("it must have the fields `scenario`, `seed` and `plan`, \
+            _ => Err("a capsule must have the fields `scenario`, `seed` and `plan`, \
                       or the fields `explored`, `calm` and `schedule`, and not both groups"
                 .to_owned()),
         }

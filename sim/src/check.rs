@@ -1,10 +1,11 @@
-//! The checks. Each file contains one property. A check judges its property only when a fact that the check
-//! watches has changed.
+//! The checks. Each file contains one property. A check runs only after an observation with a fact that the
+//! check watches.
 //!
-//! A check reads the ghost state and returns a message if its property does not hold. A check changes nothing
-//! in the world and keeps only a count. A check names the parts of a server that it needs, and is off where a
-//! subject does not show these parts. To add a check, write a file with a `CHECK` in the folder of its theme,
-//! and add a line to the list `CHECKS` in this file. The compiler reports a `CHECK` that is not in the list.
+//! A check reads the ghost state and returns a message if its property is violated. A check changes nothing
+//! in the world and keeps only the number of cases that the check has judged. A check names the parts of a
+//! server that the check needs. The check is off if a server in the run does not show all of these parts. To
+//! add a check, write a file with a `CHECK` in the folder of its theme, and add a line to the list `CHECKS`
+//! in this file. The compiler reports a `CHECK` that is not in the list.
 
 pub(crate) mod calls;
 pub(crate) mod commit;
@@ -35,7 +36,7 @@ pub use judges::Judges;
 
 /// All checks, in the order in which they run. Only the first violation is reported, so a check that is
 /// closer to the cause of a bug runs earlier.
-static CHECKS: [Check; 59] = [
+static CHECKS: [Check; 62] = [
     storage::recovered_log_is_whole::CHECK,
     storage::recovered_term_covers_log::CHECK,
     storage::synced_data_is_kept::CHECK,
@@ -54,6 +55,7 @@ static CHECKS: [Check; 59] = [
     commit::leader_completeness::CHECK,
     election::leader_is_obeyed::CHECK,
     election::term_monotonic::CHECK,
+    election::terms_begin_with_candidates::CHECK,
     election::transfer_discipline::CHECK,
     election::stale_is_inert::CHECK,
     log::leader_append_only::CHECK,
@@ -86,6 +88,7 @@ static CHECKS: [Check; 59] = [
     snapshot::snapshot_is_taken_when_due::CHECK,
     snapshot::log_is_compacted::CHECK,
     log::appends_are_limited::CHECK,
+    election::busy_servers_get_heartbeats::CHECK,
     membership::staged_voter_catches_up::CHECK,
     membership::removed_server_is_told::CHECK,
     calls::refused_for_a_reason::CHECK,
@@ -94,26 +97,28 @@ static CHECKS: [Check; 59] = [
     calls::barrier_is_fresh::CHECK,
     reads::verified_leader::CHECK,
     reads::read_index_bound::CHECK,
+    reads::lease_rests_on_promises::CHECK,
     reads::lease_exclusivity::CHECK,
 ];
 
-/// The function of a check. The function runs when a fact that the check watches is present. The function
-/// counts the cases that it judges, and returns a message if the property does not hold.
+/// The function of a check. The function runs after an observation with a fact that the check watches. The
+/// function adds the number of judged cases to `witnessed`, and returns a message if the property is
+/// violated.
 type JudgeFn = fn(&Ghost, Facts, witnessed: &mut u64) -> Option<String>;
 
-/// A property that is checked after every observation that could break it.
+/// A property that is checked after every observation that could break the property.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Check {
     /// The name of the check, which is also the name of its file.
     pub(crate) name: &'static str,
-    /// The section of the thesis that states the property.
+    /// The source of the property: sections of the thesis, or a part of HashiCorp Raft.
     pub(crate) section: &'static str,
     /// The lowest level of judges that includes this check.
     pub(crate) level: JudgeLevel,
     /// The facts that make this check run.
     watches: Facts,
-    /// The parts of a server that the check reads. The check is off where a subject does not show these
-    /// parts.
+    /// The parts of a server that the check reads. The check is off if a server in the run does not show all
+    /// of these parts.
     pub(crate) needs: Parts,
     /// True if the check judges only runs in which clocks keep the bound that leases assume.
     bounded_clocks: bool,
@@ -148,33 +153,34 @@ impl Check {
     }
 }
 
-/// Returns the message of a violated property.
+/// Returns this sentence as the message of a violated property.
 // Only a failing run formats a message, so the compiler keeps this code out of the hot path.
 #[cold]
 fn violated(sentence: fmt::Arguments<'_>) -> Option<String> {
     Some(sentence.to_string())
 }
 
-/// A term and its vote, for messages.
+/// Returns a text with a term and the vote in this term, for messages.
 #[cold]
 pub(crate) fn vote_record(HardState { term, vote }: HardState) -> String {
     vote.map_or_else(|| format!("{term} without a vote"), |vote| format!("{term} with a vote for {vote}"))
 }
 
-/// The bound on the difference between clocks that leases assume: kept or broken.
+/// Tells whether the clocks of a run keep the bound on which leases rely. The bound limits the rate at which
+/// two clocks move apart.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub enum ClockBound {
     /// Clocks drift at most as much as the configuration allows, and no clock jumps.
     #[default]
     Bounded,
-    /// Clocks may drift further or jump, so leases guarantee nothing.
+    /// Clocks may drift more than the configuration allows, or jump. Leases then guarantee nothing.
     Unbounded,
 }
 
-/// The properties of a run that decide which checks run.
+/// The options of a run: the checks that run, and the bounds for the progress of the run.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Options {
-    /// The highest level of checks that run.
+    /// The highest level of the checks that run.
     pub level: JudgeLevel,
     /// The behaviour of the clocks. This behaviour decides whether leases are judged.
     pub clocks: ClockBound,

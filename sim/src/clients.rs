@@ -1,5 +1,6 @@
-//! The clients of a run. Client machines send calls and wait for answers. A key-value store with its clients
-//! and its judges is included.
+//! The clients of a run. The module `callers` sends the clients' requests and handles the answers. The module
+//! `kv` contains a key-value store with its clients and its judges. The module `machine` contains the clients
+//! and the judge of a state machine with typed commands.
 
 pub mod callers;
 pub mod kv;

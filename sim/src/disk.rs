@@ -1,8 +1,9 @@
-//! A server's disk: the durable state, the queue of jobs, and the effect of a crash on both.
+//! A server's disk: the durable state, the queue of jobs, and the effect of a crash on the state and the
+//! queue.
 //!
-//! The stores hold only durable state. Jobs wait in a queue, like the jobs of a single I/O thread. The disk
-//! executes a job when the duration of the job has passed. Writes that arrive while another job runs are
-//! synced together. The disk does not read the virtual time and makes no observations; the world does both.
+//! The stores contain only durable state. Jobs wait in a queue, like the jobs of a single I/O thread. The
+//! disk executes a job when the duration of the job has passed. Writes that arrive while another job runs are
+//! synced together. The world reads the virtual time and makes the observations; the disk does not.
 
 pub mod checksummed;
 pub mod fault;
@@ -34,7 +35,8 @@ use wavetank_raft::{
     CacheLimits, Configuration, Entry, Event, Index, LogId, Settings, SnapshotMeta, Span, StoreJob, Write,
 };
 
-/// A server's disk. The disk executes the jobs of the stores one after the other and injects disk faults.
+/// A server's disk. The disk executes the jobs of the server's stores in the order of the queue, and injects
+/// disk faults.
 #[derive(Debug)]
 pub struct Disk {
     stores: Box<dyn Stores>,
@@ -51,15 +53,18 @@ pub struct Disk {
     was_wiped: bool,
 }
 
-/// The result of a job that ran. `Q` and `R` are the messages of the server's protocol.
+/// The result of a job that ran. `Q` and `R` are the types of the requests and responses of the server's
+/// protocol.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Done<Q, R> {
     /// The write is durable. The world informs the server when all writes of the same sync are durable.
     Durable(Write),
-    /// The job failed. If the job was a write, a part of this write may be on the disk, and all queued jobs
-    /// are dropped.
+    /// The job failed with this error. If the job was a write, all queued jobs are dropped, and a part of the
+    /// write may be on the disk. The first value is this part; `None` if the stores do not know a durable
+    /// part.
     Failed(Option<PartialWrite>, StoreError),
-    /// The server must receive this event after this delay in microseconds, in most cases zero.
+    /// The world delivers this event to the server after this delay in microseconds. In most cases the delay
+    /// is zero.
     Deliver(Event<Q, R>, Span),
 }
 
@@ -114,8 +119,8 @@ impl Disk {
         }
     }
 
-    /// Writes to the disk immediately, without the queue. This is done before the server starts for the first
-    /// time.
+    /// Writes the initial state to the disk before the first start of the server. The write does not wait in
+    /// the queue.
     pub fn write_initial(&mut self, write: &Write) {
         self.stores.write(std::slice::from_ref(write)).expect(NO_FAULT);
     }
@@ -129,7 +134,8 @@ impl Disk {
         self.stores.recover(cache)
     }
 
-    /// Injects a fault. Returns the damage, or `None` if the fault is not applicable.
+    /// Injects a fault. `draw` selects the damaged location. Returns the damage, or `None` if the fault
+    /// changes nothing.
     pub fn inject_fault(&mut self, fault: DiskFault, draw: Draw) -> Option<Damage> {
         self.stores.inject_fault(fault, draw)
     }
@@ -148,7 +154,7 @@ impl Disk {
         self.stores.memberships()
     }
 
-    /// Makes space on a full disk again.
+    /// Frees space on a full disk, so that later writes succeed.
     pub fn free_space(&mut self) {
         self.stores.free_space();
     }
@@ -176,15 +182,15 @@ impl Disk {
         self.stores.load_snapshot(last, load)
     }
 
-    /// Queues a job. Begins the job if the disk was idle, and then returns the time until [`Disk::next_done`]
-    /// is due, in microseconds.
+    /// Queues a job. If the disk was idle, begins the job and returns its duration in microseconds:
+    /// [`Disk::next_done`] is due after this duration. Returns `None` if another job is running.
     pub fn put(&mut self, job: StoreJob) -> Option<Span> {
         let queued = self.queued(job);
         self.queue.push_back(queued);
         if self.running == 0 { self.start() } else { None }
     }
 
-    /// Identifies the last of the running jobs; `None` if the disk is idle.
+    /// Returns the id of the last job in the group of running jobs, or `None` if the disk is idle.
     pub(crate) fn running(&self) -> Option<JobId> {
         let last = self.running.checked_sub(1)?;
         self.queue.get(last).map(|queued| match &queued.job {
@@ -202,8 +208,8 @@ impl Disk {
         self.running + SEVERAL <= self.queue.len()
     }
 
-    /// Returns the result of the next job that ran, or `None` if there are no more results. After
-    /// `None`, [`Disk::start`] begins the next jobs.
+    /// Returns the result of the next job that ran, or `None` if there are no more results. After `None`, the
+    /// caller must call [`Disk::start`] to begin the next jobs.
     pub fn next_done<Q, R>(&mut self, settings: &Settings) -> Option<Done<Q, R>> {
         if let Some(write) = self.synced.pop_front() {
             return Some(Done::Durable(write));
@@ -215,8 +221,8 @@ impl Disk {
         if self.group.is_empty() { self.carry_out(settings) } else { self.sync_group() }
     }
 
-    /// Begins the next job, or all writes at the head of the queue as one group. Returns the duration
-    /// in microseconds, or `None` if the queue is empty.
+    /// Begins the next job, or all writes at the head of the queue as one group. Returns the duration of the
+    /// job or the group in microseconds, or `None` if the queue is empty.
     pub fn start(&mut self) -> Option<Span> {
         assert!(self.running == 0, "cannot start a job while {} jobs are running", self.running);
         // One sync makes all writes of the group durable, so the group takes as long as its first write.
@@ -227,8 +233,9 @@ impl Disk {
         Some(takes)
     }
 
-    /// Simulates a crash. The stores execute some of the queued jobs. In some cases the stores also complete
-    /// the snapshot of `capture`, which the server was writing.
+    /// Simulates a crash. The stores execute some of the queued jobs. `capture` is the state for the snapshot
+    /// that the server was writing; `None` if the server was writing no snapshot. In some cases the stores
+    /// also complete this snapshot. Returns the results that survived.
     pub fn crash(&mut self, capture: Option<Capture<'_>>) -> Remains {
         // Every crash reads two words, so the draws of later crashes do not depend on the queue.
         let draws = [self.streams.remains.draw(), self.streams.remains.draw()];
@@ -272,12 +279,14 @@ impl Disk {
         self.plan = plan;
     }
 
-    /// Lets the streams of another seed decide from now on. Queued jobs keep the durations that were drawn before.
+    /// Replaces the random streams by the streams of another seed. Queued jobs keep the durations that were
+    /// drawn before.
     pub fn reseed(&mut self, seed: u64, idx: ServerIdx) {
         self.streams = Streams::new(seed, idx, &self.plan);
     }
 
-    /// Disables stalls and failures from now on. This includes the queued jobs.
+    /// Disables stalls, failures and late results of all jobs. Queued jobs keep their durations, but a queued
+    /// job neither fails nor delivers a late result.
     pub fn calm(&mut self) {
         (self.plan.stall, self.plan.fail, self.plan.late_read) = (None, None, None);
         self.stores.calm();
@@ -291,7 +300,7 @@ impl Disk {
         &self.counts
     }
 
-    /// Returns the number of faults of the stores so far, by name.
+    /// Returns the name of each kind of fault of the stores, and the number of these faults so far.
     #[must_use]
     pub fn faults_of_stores(&self) -> Vec<(&'static str, u64)> {
         self.stores.faults()
@@ -391,7 +400,8 @@ impl Disk {
         })
     }
 
-    /// Drops all queued jobs after a write has failed.
+    /// Drops all queued jobs after a write has failed. `part` is the durable part of the write, if the stores
+    /// know a durable part. Returns the failure.
     fn abort<Q, R>(&mut self, part: Option<PartialWrite>, error: StoreError) -> Done<Q, R> {
         self.running = 0;
         self.group.clear();

@@ -12,19 +12,19 @@
 //! });
 //! ```
 //!
-//! Environment variables select the runs. `WAVETANK_SEED=N` runs one seed. `WAVETANK_SEEDS=N` runs the seeds
-//! `0..N` instead of the seeds of the test, and `WAVETANK_SEEDS=A..B` runs the seeds `A..B`.
-//! `WAVETANK_CAPSULE=FILE` replays a recorded run. Only this module reads these variables, before any run
-//! begins.
+//! Environment variables select the runs. `WAVETANK_SEED=N` runs only the seed N. `WAVETANK_SEEDS=N` runs the
+//! seeds `0..N` instead of the seeds of the test, and `WAVETANK_SEEDS=A..B` runs the seeds `A..B`.
+//! `WAVETANK_CAPSULE=FILE` replays the run that the file recorded. Only this module reads these variables,
+//! before any run begins.
 //!
-//! When a run fails, its seed, the property and the replay command are printed immediately. The run is
-//! repeated: if the second run differs from the first, the state machine is not deterministic, and the test
-//! fails with both results. Otherwise the plan is shrunk ([`Storm::shrink_time_max`]). When the test fails, the
-//! property and the command are printed again, with the shrunk plan. A run with too many steps fails
-//! ([`Storm::steps_max`]). A run that takes longer than ten seconds of wall time is reported. The process
-//! ends if a run takes longer than [`Storm::wall_time_max`], or than the number of seconds in
-//! `WAVETANK_WALL_TIME`. A panic of the state machine or the clients is also a failure, even in a constructor
-//! or a destructor.
+//! When a run fails, the harness immediately prints the failed check, the seed and the replay command. Then
+//! the harness repeats the run. If the second run differs from the first run, the state machine or the
+//! clients are not deterministic, and the test fails with both results. Otherwise the harness shrinks the
+//! plan ([`Storm::shrink_time_max`]), and the test fails with the failed check, the shrunk plan and a replay
+//! command. A run with too many steps fails ([`Storm::steps_max`]). If a run takes longer than ten seconds of
+//! wall time, the harness prints a message. If a run takes longer than [`Storm::wall_time_max`], the process
+//! ends; `WAVETANK_WALL_TIME=SECONDS` replaces this limit. A panic of the state machine or of the clients is
+//! also a failure, even in a constructor or a destructor.
 
 mod bounds;
 #[cfg(feature = "machine")]
@@ -59,7 +59,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// A storm that has no state machine yet.
+/// A storm that has no state machine and no clients yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Storm {
     plan: Plan,
@@ -74,30 +74,30 @@ pub struct StormOver<F> {
     invariants: Rc<Vec<Invariant<F>>>,
 }
 
-/// A function that makes the clients of a plan.
+/// A function that makes the clients of a run from the plan of the run.
 type MakeClients = dyn Fn(&Plan) -> Box<dyn Workload>;
 
-/// A storm with a state machine and clients. This storm can be run.
+/// A storm with a state machine and clients. A trial can be run.
 pub struct Trial<F> {
     over: StormOver<F>,
     clients: Rc<MakeClients>,
 }
 
 impl Storm {
-    /// Draws the storm of a seed.
+    /// Draws a storm from a seed. The same seed always gives the same storm.
     #[must_use]
     pub fn from_seed(seed: u64) -> Self {
         Self::from(Plan::storm(seed))
     }
 
-    /// Sets the number of servers.
+    /// Sets the number of servers in the cluster.
     #[must_use]
     pub fn nodes(mut self, servers: u8) -> Self {
         self.plan.servers = servers;
         self
     }
 
-    /// Changes any other part of the plan.
+    /// Changes the plan of the storm with the function `edit`.
     #[must_use]
     pub fn plan(mut self, edit: impl FnOnce(&mut Plan)) -> Self {
         edit(&mut self.plan);
@@ -131,7 +131,8 @@ impl Storm {
         self
     }
 
-    /// Sets the state machine. `make` is called for each server that starts.
+    /// Sets the state machine. `make` returns a state machine in the initial state. The tank calls `make` at
+    /// every start of a server, and when a state machine cannot load a snapshot.
     #[must_use]
     pub fn fsm<F: TankFsm>(self, make: impl Fn() -> F + 'static) -> StormOver<F> {
         let Self { plan, bounds } = self;
@@ -161,9 +162,10 @@ impl<F: TankFsm> StormOver<F> {
     }
 }
 
-/// A storm that can be run, with everything that a report of its failure needs.
+/// A storm that can be run. The methods also give the data for the report of a failure.
 trait RunnableStorm {
-    /// Returns the number of commands that a run executed, and the noun for it.
+    /// Returns a number that measures the work of a run, and the words for this number in the output, for
+    /// example `entries committed`.
     fn commands_in(report: &Report) -> (u64, &'static str)
     where
         Self: Sized,
@@ -178,10 +180,11 @@ trait RunnableStorm {
     /// the run takes too long, `about` is printed.
     fn run_watched(&self, plan: Plan, about: String) -> Run<()>;
 
-    /// Runs a plan like [`run_watched`](Self::run_watched), and writes a trace.
+    /// Runs a plan like [`run_watched`](Self::run_watched), and records the run in `trace`.
     fn run_traced(&self, plan: Plan, trace: Traced, about: String) -> Run<Option<Traced>>;
 
-    /// Runs a plan, and returns the commands and the queries of the clients with their strategies.
+    /// Runs a plan, and returns the commands and the queries that the clients drew. The list is empty if the
+    /// storm has no typed commands.
     #[cfg(feature = "machine")]
     fn drawn_operations(&self, _: Plan) -> Vec<DrawnOperation> {
         Vec::new()
@@ -190,7 +193,7 @@ trait RunnableStorm {
     /// Returns the maximum wall time of a shrink.
     fn shrink_time_max(&self) -> Duration;
 
-    /// Returns the text of the commands in the story.
+    /// Returns the function that formats the commands in a story.
     fn commands(&self) -> CommandText {
         UNKNOWN
     }
@@ -201,23 +204,24 @@ trait RunnableStorm {
     }
 }
 
-/// The trace of a failed run.
+/// The trace of a failed run: the story and the steps of every server.
 type Traced = (Story, StepLog);
 
-/// The folder of the capsules of a test.
+/// The folder in which a test stores the capsules of failed runs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum CapsuleFolder {
-    /// A folder in the target directory.
+    /// A folder in the `target` directory of cargo. The test does not replay the capsules of this folder.
     Target(PathBuf),
-    /// A folder beside the test. The user commits the capsules, and the test replays them first.
+    /// A folder beside the source of the test. The user commits the capsules of this folder. The test replays
+    /// these capsules before any other run.
     #[cfg_attr(
         not(feature = "machine"),
         expect(dead_code, reason = "only typed storms replay their capsules")
     )]
     Committed {
-        /// The folder.
+        /// The path of the folder.
         folder: PathBuf,
-        /// The beginning of the file names.
+        /// The beginning of the name of each capsule file of the test.
         prefix: String,
     },
 }
@@ -229,7 +233,7 @@ impl<F: TankFsm + 'static> Trial<F> {
         &self.over.plan
     }
 
-    /// Runs a plan with the state machines, invariants and clients of this trial.
+    /// Runs a plan with the state machines, invariants and clients of this trial. `trace` observes the run.
     pub fn run<T: Observer + Default>(&self, plan: Plan, trace: T) -> Run<T> {
         let about = failure::about_plan(&plan);
         self.run_with(plan, trace, about)
@@ -257,12 +261,12 @@ impl<F: TankFsm + 'static> Trial<F> {
         .run()
     }
 
-    /// Runs the plan once and writes no file. This method is meant for tests with their own plans, for
-    /// example the plans that the `strategies` of the feature `proptest` draw.
+    /// Runs the plan of the storm once and writes no file. Use this method in a test that draws the plans,
+    /// for example with [`shrink::strategies`](crate::shrink) (feature `proptest`).
     ///
     /// # Errors
-    /// Returns an error if the run fails. The first line of the error names the failure. The plan follows as
-    /// source.
+    /// Returns an error if the run fails. The first line of the error names the failure. The other lines are
+    /// the plan as Rust source.
     pub fn survives(&self) -> Result<(), String> {
         let Run { report, .. } = self.run(self.plan().clone(), ());
         if failure::is_failure(&report.verdict) {
@@ -308,12 +312,13 @@ impl<F> fmt::Debug for Trial<F> {
     }
 }
 
-/// Runs the storm of every seed. `usual` is the range of seeds if no environment variable selects the seeds.
-/// The first failure is printed, shrunk, printed again and written to a file.
+/// Runs one storm for each seed. `make` returns the storm of a seed. `usual` is the range of the seeds. The
+/// environment variables of [`harness`](self) can select other runs. The first failed run is printed, shrunk
+/// and written to a capsule file. After this failure, no other seed is run.
 ///
 /// # Panics
 /// Panics if a run fails. The message has the violation, the shrunk plan and the replay command. Also panics
-/// if no run committed a command.
+/// if no run committed an entry.
 #[track_caller]
 pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) -> Trial<F>) {
     if let Some(path) = environment("WAVETANK_CAPSULE") {
@@ -340,7 +345,7 @@ fn run_seeds<R: RunnableStorm>(usual: Range<u64>, make: impl Fn(u64) -> R) {
         let (count, its_noun) = R::commands_in(&report);
         (commands, noun) = (commands + count, its_noun);
     }
-    assert!(has_held, "no run committed a command, so the checks had nothing to judge");
+    assert!(has_held, "no run committed an entry, so the checks had nothing to judge");
     print_captured(&format!(
         "{}: {storms} storms, {commands} {noun}, {}",
         failure::name(),
@@ -348,7 +353,7 @@ fn run_seeds<R: RunnableStorm>(usual: Range<u64>, make: impl Fn(u64) -> R) {
     ));
 }
 
-/// Prints to standard error. `cargo test` shows this text if the test fails, or with `--nocapture`.
+/// Prints a text to standard error. `cargo test` shows the text if the test fails, or with `--nocapture`.
 #[expect(
     clippy::disallowed_macros,
     clippy::print_stderr,
@@ -363,7 +368,7 @@ fn check_capsule<R: RunnableStorm>(path: &str, make: impl Fn(u64) -> R) {
     // A panic inside a closure would name this file instead of the place of the test.
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) => panic!("cannot read `{path}`: {error}"),
+        Err(error) => panic!("cannot read the capsule `{path}`: {error}"),
     };
     let capsule = match Capsule::parse(&text) {
         Ok(capsule) => capsule,
@@ -375,14 +380,17 @@ fn check_capsule<R: RunnableStorm>(path: &str, make: impl Fn(u64) -> R) {
     failure::replay_capsule(&make(plan.seed), plan, &capsule, path);
 }
 
-/// Returns the seeds that the environment variables select, or `usual` if the variables are not set.
+/// Returns the seeds that `WAVETANK_SEED` or `WAVETANK_SEEDS` selects. Returns `usual` if neither variable is
+/// set.
 ///
 /// # Panics
-/// Panics if the text of a variable is neither a number nor a range.
+/// Panics if `WAVETANK_SEED` is not a number, or if `WAVETANK_SEEDS` is neither a number nor a range `A..B`.
 #[must_use]
 pub fn seeds(usual: Range<u64>) -> Range<u64> {
     let number = |name: &str, text: &str| {
-        text.parse().unwrap_or_else(|_| panic!("{name} is `{text}`: expected a number, or A..B"))
+        text.parse().unwrap_or_else(|_| {
+            panic!("{name}: `{text}` is not a number; write N, or A..B in WAVETANK_SEEDS")
+        })
     };
     if let Some(text) = environment("WAVETANK_SEED") {
         let seed: u64 = number("WAVETANK_SEED", &text);

@@ -1,10 +1,10 @@
 //! A deterministic simulation of Raft clusters: one thread, one virtual clock, one seed.
 //!
-//! The world changes the state of a cluster. Faults decide what goes wrong. Checks verify properties.
-//! Traces print events. These parts share only [`Observation`].
+//! The world runs a cluster. Faults disturb the cluster. Checks verify the properties of Raft. Traces print
+//! the events of a run. Checks and traces read a run only as [`Observation`]s.
 //!
-//! Begin with three items: [`Plan`] determines a run, [`World`] executes it, and [`run_storms`] draws plans
-//! from seeds and runs them.
+//! Begin with three items. A [`Plan`] determines a run. A [`World`] executes the run of a plan.
+//! [`run_storms`] runs one storm for each seed.
 
 pub mod capsule;
 pub mod check;

@@ -51,19 +51,19 @@ struct ArmedReactive {
 /// The part of the world's state that the nemesis reads.
 #[derive(Clone, Copy, Debug)]
 pub struct NemesisView<'a> {
-    /// The current virtual time.
+    /// The current virtual time, in microseconds.
     pub now: Time,
     /// All servers of the tank, spare servers included.
     pub all: ServerSet,
     /// The servers that run and are not paused.
     pub awake: ServerSet,
-    /// The leader of the highest term, if there is a leader.
+    /// The leader of the highest term; `None` if there is no leader.
     pub leader: Option<ServerIdx>,
     /// The servers that are lost permanently, and the servers that refuse to start from their disks.
     pub lost: ServerSet,
-    /// The servers that may be lost or damaged permanently. The plan permits the loss of one of these
-    /// servers, whichever the nemesis chooses, but perhaps not of a second server. The set is empty unless a
-    /// fault that needs the set is due, because the computation is expensive.
+    /// The servers that the nemesis may lose or damage permanently. The plan permits the loss of any one of
+    /// these servers, but not always the loss of two. The set is empty unless a fault that needs the set is
+    /// due, because the computation is expensive.
     pub expendable: ServerSet,
     /// The servers that may get a new disk: no configuration of another server contains a server of this set.
     /// The set is empty unless a fault that needs the set is due, because the computation is expensive.
@@ -73,7 +73,8 @@ pub struct NemesisView<'a> {
     pub blank: ServerSet,
     /// The addresses at which the servers listen.
     pub addresses: &'a Addresses,
-    /// The log index of the leader's configuration, and the configuration.
+    /// The log index of the leader's configuration, and the configuration. `None` if there is no leader, or
+    /// if the leader has no configuration.
     pub membership: Option<(wavetank_raft::Index, &'a Configuration)>,
 }
 
@@ -81,7 +82,7 @@ pub struct NemesisView<'a> {
 /// [`Span`] is in microseconds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Act {
-    /// No change: no server qualifies for the fault.
+    /// No change: no server qualifies for the fault, or the plan does not allow the fault.
     Nothing,
     /// The server crashes. The server restarts when the span is over.
     Crash(ServerIdx, Span),
@@ -103,11 +104,13 @@ pub enum Act {
     Restore(ServerIdx),
     /// The nemesis shuts the server down.
     Shutdown(ServerIdx),
-    /// The server moves to a new address, with or without a restart, and the configuration is corrected.
+    /// The server moves to a new address, with or without a restart. The nemesis then asks the leader to
+    /// correct the address in the configuration.
     Move(ServerIdx, Restart),
-    /// The two servers exchange their addresses, and the configuration is corrected.
+    /// The two servers exchange their addresses. The nemesis then asks the leader to correct both addresses
+    /// in the configuration.
     ExchangeAddresses(ServerIdx, ServerIdx),
-    /// The addresses in the configuration are corrected.
+    /// The nemesis asks the leader to correct the addresses in the configuration.
     CorrectAddresses,
     /// The server's clock jumps forward by this span.
     Jump(ServerIdx, Span),
@@ -182,7 +185,8 @@ impl Nemesis {
         }
     }
 
-    /// Lets the streams of another seed decide from now on. The next time of each scheduled fault stays the same.
+    /// Replaces the random streams by the streams of another seed. The next fault of each scheduled kind
+    /// still comes at the time that was drawn before.
     pub fn reseed(&mut self, seed: u64) {
         for (&kind, (_, stream, _)) in &mut self.scheduled {
             *stream = Stream::new(seed, Domain::Act, kind as u64, 0);
@@ -206,8 +210,8 @@ impl Nemesis {
         self.fault_ids.record();
     }
 
-    /// Returns each scheduled kind of fault, with the time until the first fault of this kind is due, in
-    /// microseconds.
+    /// Returns each scheduled kind of fault, and the time in microseconds until the first fault of this kind
+    /// is due.
     pub fn first(&mut self) -> Vec<(Scheduled, Span)> {
         self.scheduled
             .iter_mut()
@@ -215,8 +219,8 @@ impl Nemesis {
             .collect()
     }
 
-    /// Chooses the act for a scheduled kind of fault that is due. Returns the act, and the time until this
-    /// kind is due again, in microseconds. Returns `None` if the plan does not contain this kind.
+    /// Chooses the act for a scheduled kind of fault that is due. Returns the act, and the time in
+    /// microseconds until this kind is due again. Returns `None` if the plan does not contain this kind.
     pub fn act(&mut self, kind: Scheduled, view: &NemesisView<'_>) -> Option<(Act, Span)> {
         let (rhythm, stream, due) = self.scheduled.get_mut(&kind)?;
         let fault_id = FaultId::Scheduled(kind, *due);
@@ -260,9 +264,10 @@ impl Nemesis {
         self.allowed(act, view, fault_id)
     }
 
-    /// Decides whether the server `idx` crashes between two of the `actions` actions of a step. `away` are
-    /// the servers that are down or paused. Returns, for a crash, the number of actions that the server still
-    /// executes, and the time until the server restarts, in microseconds.
+    /// Decides whether the server `idx` crashes in the middle of a step with `actions` actions. `away`
+    /// contains the servers that are down or paused. Returns the number of actions that the server executes
+    /// before the crash, and the time in microseconds from the crash to the restart. Returns `None` if the
+    /// server does not crash.
     pub fn crash_between(
         &mut self,
         idx: ServerIdx,
@@ -289,7 +294,7 @@ impl Nemesis {
         ))
     }
 
-    /// Returns the number of injected faults of each kind, by name.
+    /// Returns the number of injected faults of each kind. The key is the name of the kind.
     #[must_use]
     pub const fn counts(&self) -> &BTreeMap<&'static str, u64> {
         &self.counts
@@ -320,8 +325,8 @@ impl Nemesis {
     }
 }
 
-/// Draws the time from the crash of a server to its restart: zero, at most one timeout, or one to ten
-/// timeouts.
+/// Draws the time from the crash of a server to its restart: zero, 1 ms to one timeout, or one to ten
+/// timeouts. `timeout` is the heartbeat timeout.
 fn draw_downtime(draw: Draw, timeout: Span) -> Span {
     match draw.below(3) {
         0 => Span::ZERO,
@@ -333,7 +338,7 @@ fn draw_downtime(draw: Draw, timeout: Span) -> Span {
 /// Draws a server of a set. Returns `None` if the set is empty.
 fn choose_one(servers: ServerSet, draw: Draw) -> Option<ServerIdx> {
     let at = draw.below(servers.len().max(1) as u64);
-    servers.iter().nth(usize::try_from(at).expect("a server index"))
+    servers.iter().nth(usize::try_from(at).expect("the index of a server fits into a usize"))
 }
 
 /// Draws `count` servers of a set. Returns the whole set if the set has fewer servers.
@@ -348,7 +353,7 @@ fn choose_some(servers: ServerSet, count: usize, draw: Draw) -> ServerSet {
         word = word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 7;
         let idx = left
             .iter()
-            .nth(usize::try_from(at).expect("a server index"))
+            .nth(usize::try_from(at).expect("the index of a server fits into a usize"))
             .expect("there is a server that was not chosen yet");
         (chosen, left) = (chosen.with(idx), left.without(idx));
     }

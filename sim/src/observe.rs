@@ -36,21 +36,21 @@ pub struct Observation<'a, S: Subject = Server> {
 
 /// The kind of an observation, with its data.
 pub enum ObservationKind<'a, S: Subject = Server> {
-    /// A server is about to take an event. The next observation is the [`ObservationKind::Stepped`] of this
+    /// A server is about to handle an event. The next observation is the [`ObservationKind::Stepped`] of this
     /// server.
     Stepping {
-        /// The server that takes the event.
+        /// The server that handles the event.
         idx: ServerIdx,
-        /// The event that the server takes.
+        /// The event that the server handles.
         event: &'a EventOf<S>,
         /// The state of the server before the event.
         server: &'a S,
-        /// The reading of the server's clock.
+        /// The reading of the server's clock, in microseconds.
         clock: Time,
     },
-    /// A server took an event.
+    /// A server has handled an event.
     Stepped {
-        /// The server that took the event.
+        /// The server that handled the event.
         idx: ServerIdx,
         /// The state of the server after the event.
         server: &'a S,
@@ -68,15 +68,14 @@ pub enum ObservationKind<'a, S: Subject = Server> {
         /// The log that the server read from its disk.
         log: &'a [wavetank_raft::Entry],
     },
-    /// A server crashed. Its unsynced writes are lost, except the writes that [`ObservationKind::Durable`]
-    /// has already reported.
+    /// A server crashed. The writes that no [`ObservationKind::Durable`] has reported are lost.
     Crashed {
         /// The server that crashed.
         idx: ServerIdx,
-        /// True if the disk is erased too. The server then restarts blank.
+        /// True if the disk of the server is also erased. The server then starts again without data.
         wiped: bool,
     },
-    /// A server is paused. Its clock continues.
+    /// A server is paused. The clock of the server continues.
     Paused(ServerIdx),
     /// A paused server resumed.
     Resumed(ServerIdx),
@@ -96,10 +95,10 @@ pub enum ObservationKind<'a, S: Subject = Server> {
         /// The kind of the damage.
         damage: Damage,
     },
-    /// A write is durable. These observations come in the order of the writes' tokens, before the
-    /// server learns of the write.
+    /// A write is durable. The writes of a server are observed in the order of the writes' tokens. Each
+    /// observation comes before the server learns of the write.
     Durable {
-        /// The server whose disk holds the write.
+        /// The server whose disk has the write.
         idx: ServerIdx,
         /// The write that is durable.
         write: &'a Write,
@@ -111,12 +110,12 @@ pub enum ObservationKind<'a, S: Subject = Server> {
     Applied {
         /// The server that owns the state machine.
         idx: ServerIdx,
-        /// The indexes of the applied entries, and those of the entries that were in memory.
+        /// The applied entries.
         batch: &'a Batch,
         /// The digest of the state after the batch.
         digest: u64,
     },
-    /// A state machine was captured, and the snapshot is durable.
+    /// A snapshot of a state machine was taken, and the snapshot is durable.
     SnapshotTaken {
         /// The server that owns the state machine.
         idx: ServerIdx,
@@ -125,11 +124,12 @@ pub enum ObservationKind<'a, S: Subject = Server> {
         /// The digest of the captured state.
         digest: u64,
     },
-    /// A state machine was restored from a snapshot, either at start or from the leader.
+    /// A state machine was restored from a snapshot, either at the start of the server or after the leader
+    /// sent the snapshot.
     Restored {
         /// The server that owns the state machine.
         idx: ServerIdx,
-        /// The position of the last entry that the snapshot covers.
+        /// The id of the last entry that the snapshot covers.
         last: LogId,
         /// The digest of the restored state.
         digest: u64,
@@ -162,14 +162,15 @@ pub enum ObservationKind<'a, S: Subject = Server> {
         client: u16,
         /// The operation's number, as in [`ObservationKind::Invoked`].
         operation: u64,
-        /// The outcome of the operation, as far as its client knows.
+        /// The outcome of the operation, as far as the client knows.
         ending: OperationEnd,
-        /// The operation with its result. The workload defines the type of the operation.
+        /// The operation, with the result of the operation. The workload defines the type of the operation.
         what: &'a dyn OperationValue,
     },
     /// Links were cut or restored.
     Network(&'a NetworkChange),
-    /// Healing began. No more faults begin after this observation. Servers outside the core stay down.
+    /// The tank begins to repair the cluster. No fault begins after this observation. The servers outside
+    /// `core` stay down.
     Healed {
         /// The servers that are intact and connected. These servers must make progress.
         core: ServerSet,
@@ -211,7 +212,7 @@ pub enum Fate {
     Lost,
 }
 
-/// The end of an operation, as far as its client knows.
+/// The outcome of an operation, as far as the client of the operation knows.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum OperationEnd {
     /// The operation was executed.
@@ -222,8 +223,8 @@ pub enum OperationEnd {
     Unknown,
 }
 
-/// The bit that marks the request ids of operators' calls. Clients number their calls from zero and never
-/// reach this bit.
+/// The bit that marks the request ids of operators' calls. Clients number their calls from zero, so the
+/// numbers of their calls never have this bit.
 const OPERATOR: u64 = 1 << 63;
 
 /// Returns the request id of an operator's call. `number` counts the operators' calls.

@@ -2,8 +2,8 @@
 //! spans in a plan are in microseconds of virtual time.
 //!
 //! A plan itself makes no decision. The network, the disks and the nemesis each read their own part of the
-//! plan. [`storm`] draws whole plans from a seed. A fault is off if the field of the fault is `None`, or if
-//! the list of such faults in the plan does not contain the fault.
+//! plan. [`storm`] draws whole plans from a seed. A fault with its own field is off if the field is `None`. A
+//! scheduled or reactive fault is off if the map of these faults does not contain the fault.
 
 pub mod fault_id;
 pub mod fault_kind;
@@ -39,7 +39,7 @@ pub struct Plan {
     pub spares: u8,
     /// The state in which the servers of the first configuration start: bootstrapped or blank.
     pub birth: InitialState,
-    /// The settings of every server. The world fills in `local_id` for each server.
+    /// The settings of every server. The world sets `local_id` for each server.
     pub config: Config,
     /// Delays and faults of the links between servers.
     pub links: LinkPlan,
@@ -47,22 +47,23 @@ pub struct Plan {
     pub disks: DiskPlan,
     /// Durations and faults of the state machine operations.
     pub machines: MachinePlan,
-    /// The time from the moment at which a server stops itself until a supervisor restarts the server.
-    /// `None`: the server is not restarted.
+    /// The time in microseconds after which a supervisor restarts a server that has stopped itself or has
+    /// refused to start. `None`: no supervisor restarts the server.
     pub supervised: Option<Span>,
     /// The first readings and the drift of the clocks.
     pub clocks: ClockPlan,
-    /// The number of clients and the rate of their operations.
+    /// The number of clients, their timing and their links.
     pub clients: ClientPlan,
     /// Faults of servers and of the network as a whole.
     pub nemesis: NemesisPlan,
-    /// If set, only these faults of servers and links happen. `None`: all drawn faults happen.
+    /// The only faults of servers and links that may happen. `None`: all drawn faults happen.
     #[serde(default)]
     pub fault_ids: Option<BTreeSet<FaultId>>,
-    /// Decides the order of events: random streams or a schedule.
+    /// The source of the order of events: random streams or a schedule.
     #[serde(default)]
     pub order: EventOrder,
-    /// The length of the chaos phase: the phase from the start of the run in which faults are injected.
+    /// The length of the chaos phase, in microseconds. The chaos phase begins at the start of the run. The
+    /// nemesis injects faults only in the chaos phase.
     pub chaos: Span,
     /// The phases after the faults have ended.
     pub heal: HealPlan,
@@ -97,25 +98,28 @@ pub struct RandomDelay {
 pub struct LinkPlan {
     /// The delivery time of a message without faults.
     pub delay: Spans,
-    /// Makes some links slower: each message on such a link has the same additional delay.
+    /// Makes some links slower: each message on such a link has the same additional delay. `None`: no link is
+    /// slower.
     pub far: Option<RandomDelay>,
-    /// Delays a message so that later messages overtake the message.
+    /// Delays a message so that later messages overtake the message. `None`: no message has this delay.
     pub reorder: Option<RandomDelay>,
-    /// Delays a message by up to several election timeouts.
+    /// Delays a message by up to several election timeouts. `None`: no message has this delay.
     pub late: Option<RandomDelay>,
-    /// The probability that a message is lost.
+    /// The probability that a message is lost. `None`: no message is lost by chance.
     pub loss: Option<Ratio>,
-    /// Delivers a message twice. The delay is the time from the first copy to the second.
+    /// Delivers a message twice. The delay is the time from the first copy to the second. `None`: no message
+    /// is delivered twice.
     pub duplicate: Option<RandomDelay>,
     /// The network holds a message back for this delay. The network delivers the message earlier if the
     /// nemesis releases the message. For half of these messages, a copy also arrives without the delay.
+    /// `None`: the network holds no message back.
     pub hold: Option<RandomDelay>,
-    /// The probability that messages in flight are also lost at a crash or a cut: the messages from a server
-    /// that crashes, or the messages on links that are cut. Messages that the network holds back are not
-    /// lost.
+    /// The probability that messages in flight are lost at a crash or a cut: the messages from a server that
+    /// crashes, or the messages on links that are cut. Messages that the network holds back are not lost.
+    /// `None`: no messages in flight are lost.
     pub on_way: Option<Ratio>,
     /// The probability that bits of a message flip in flight. The receiver detects the change with the
-    /// checksum and drops the message.
+    /// checksum and drops the message. `None`: no bits flip.
     #[serde(default)]
     pub corrupt: Option<Ratio>,
 }
@@ -128,11 +132,12 @@ pub struct DiskPlan {
     pub sync: Spans,
     /// The duration of a read, or of writing a snapshot piece, without faults.
     pub read: Spans,
-    /// Makes some syncs longer, by up to several election timeouts.
+    /// Makes some syncs longer, by up to several election timeouts. `None`: no sync is longer.
     pub stall: Option<RandomDelay>,
     /// The probability that a write fails. After a failed write, any part of the write may be on the disk.
+    /// `None`: no write fails by chance.
     pub fail: Option<Ratio>,
-    /// Delays the result of a read. The disk does other work during the delay.
+    /// Delays the result of a read. The disk does other work during the delay. `None`: no result is delayed.
     #[serde(default)]
     pub late_read: Option<RandomDelay>,
 }
@@ -145,7 +150,7 @@ pub struct MachinePlan {
     pub apply: Spans,
     /// The time to capture or restore a snapshot.
     pub snapshot: Spans,
-    /// Makes some operations of the state machine longer.
+    /// Makes some operations of the state machine longer. `None`: no operation is longer.
     #[serde(default)]
     pub stall: Option<RandomDelay>,
 }
@@ -170,7 +175,7 @@ pub struct ClientPlan {
     pub count: u16,
     /// The pause between a client's operations.
     pub think: Spans,
-    /// The time that a client waits for an answer before the client gives up.
+    /// The time in microseconds that a client waits for an answer before the client gives up.
     pub patience: Span,
     /// The number of keys that the clients share.
     pub keys: u16,
@@ -180,25 +185,26 @@ pub struct ClientPlan {
     pub reads: Vec<ReadPath>,
     /// The delivery time of a message between a client and a server.
     pub delay: Spans,
-    /// The probability that a message between a client and a server is lost.
+    /// The probability that a message between a client and a server is lost. `None`: no such message is lost.
     pub loss: Option<Ratio>,
-    /// The time that a server waits to collect commands into one batch. `None`: a server takes each command
-    /// when the command arrives.
+    /// The time in microseconds that a server waits to collect commands into one batch. `None`: a server
+    /// handles each command when the command arrives.
     pub gather: Option<Span>,
     /// The share of commands that clients send with extensions. `None`: no command has extensions.
     #[serde(default)]
     pub extended: Option<Ratio>,
-    /// The operations that are not drawn. Only the clients of a typed state machine use this list: a shrink
-    /// simplifies their commands and queries.
+    /// The operations that clients send in place of drawn operations. A shrink adds such operations to
+    /// simplify commands and queries. Only the clients of a typed state machine use this list.
     #[serde(default)]
     pub replaced: Vec<ReplacedOperation>,
-    /// The only command that the clients send, encoded. `None`: the clients draw their commands. Only the clients
-    /// of a typed state machine use this command: a shrink tries whether one command is enough.
+    /// The encoded command that the clients send in place of every drawn command. `None`: the clients draw
+    /// their commands. A shrink sets this command to test whether one command is enough. Only the clients of
+    /// a typed state machine use this command.
     #[serde(default)]
     pub command: Option<Vec<u8>>,
 }
 
-/// A command or a query that a client sends in place of the drawn one.
+/// A command or a query that a client sends in place of the drawn operation.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReplacedOperation {
@@ -206,7 +212,7 @@ pub struct ReplacedOperation {
     pub client: u16,
     /// The number of the operation among the operations of this client, from 1.
     pub number: u32,
-    /// The encoded command or query. If these bytes cannot be decoded, the client sends the drawn one.
+    /// The encoded command or query. If these bytes cannot be decoded, the client sends the drawn operation.
     pub bytes: Vec<u8>,
 }
 
@@ -216,7 +222,7 @@ pub struct ReplacedOperation {
 pub struct NemesisPlan {
     /// The maximum number of servers that are down or paused at the same time.
     pub most_down: u8,
-    /// The probability that a server crashes between two actions of a step.
+    /// The probability that a server crashes between two actions of a step. `None`: no such crash happens.
     pub crash_between: Option<Ratio>,
     /// Faults that recur at drawn times, with their timing.
     pub scheduled: BTreeMap<Scheduled, Recurrence>,
@@ -228,8 +234,8 @@ pub struct NemesisPlan {
     pub budget: Budget,
 }
 
-/// The number of servers that may be lost, or whose disks may be damaged. A damaged disk has other content
-/// than the content that was written.
+/// The number of servers that may be lost, or whose disks may be damaged. The content of a damaged disk
+/// differs from the content that the server wrote.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub enum Budget {
     /// The remaining servers are always a quorum of every configuration that a server may use. The cluster
@@ -256,20 +262,20 @@ pub struct Recurrence {
 #[expect(clippy::struct_excessive_bools, reason = "each field switches one phase on or off")]
 #[serde(deny_unknown_fields)]
 pub struct HealPlan {
-    /// The time that the clients continue after the last fault.
+    /// The time in microseconds from the end of the faults until the clients stop sending operations.
     pub settle: Span,
     /// If true, some servers stay down until the end of the run. The other servers are always a quorum of
     /// every configuration.
     pub leave_broken: bool,
-    /// If true: when all servers agree, one server is isolated, and the other servers compact their logs as
+    /// If true, one server is isolated after all servers have agreed. The other servers compact their logs as
     /// far as possible. Then the isolated server is reconnected.
     pub compact: bool,
-    /// If true: when all servers agree, all links are cut except the links of one server, the hub. The
+    /// If true, all links except the links of one server, the hub, are cut after all servers have agreed. The
     /// cluster must still make progress. Then the links are restored.
     #[serde(default)]
     pub hub: bool,
-    /// If true: when all servers agree, one voter is isolated until the voter has campaigned alone. Then the
-    /// voter is reconnected.
+    /// If true, one voter is isolated after all servers have agreed. When this voter has campaigned alone,
+    /// the voter is reconnected.
     #[serde(default)]
     pub lone: bool,
 }
@@ -279,7 +285,7 @@ impl Plan {
     /// timeout. Some elections may fail first, and the leader may have many entries to send.
     pub const LIVENESS_TIMEOUTS: u64 = 40;
 
-    /// A plan without faults: messages take 1 to 5 ms, a sync takes 0.1 to 1 ms, clocks do not drift,
+    /// A plan without faults: messages arrive after 1 to 5 ms, a sync lasts 0.1 to 1 ms, clocks do not drift,
     /// and there are three clients.
     #[must_use]
     pub fn calm(seed: u64, servers: u8) -> Self {
@@ -332,13 +338,15 @@ impl Plan {
         usize::from(self.servers) + usize::from(self.spares)
     }
 
-    /// The longest time that a server waits before its first campaign or its next campaign.
+    /// Returns the longest time in microseconds that a server waits before its first campaign or its next
+    /// campaign.
     #[must_use]
     pub fn election_timeout(&self) -> Span {
         Span::from_duration(self.config.heartbeat_timeout.max(self.config.election_timeout)).times(2)
     }
 
-    /// The time limit for the servers of a healed cluster to agree, counted from the stop of the clients.
+    /// Returns the time limit for the servers of a healed cluster to agree, in microseconds from the moment
+    /// at which the clients stop.
     #[must_use]
     pub fn liveness_limit(&self) -> Span {
         self.election_timeout().times(Self::LIVENESS_TIMEOUTS)
@@ -346,7 +354,7 @@ impl Plan {
 }
 
 impl LinkPlan {
-    /// Links without faults, on which a message takes 1 to 5 ms.
+    /// Links without faults. A message arrives after 1 to 5 ms.
     #[must_use]
     pub const fn calm() -> Self {
         Self {

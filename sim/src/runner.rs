@@ -1,5 +1,4 @@
-//! Runs a simulation under judges: creates the simulation, drives it to the end, judges it and writes the
-//! report.
+//! Creates a simulation, runs the simulation to its end, judges the run and writes the report.
 //!
 //! [`run`] runs any [`Simulation`]. [`Runner`] runs a plan from the bootstrap of its cluster to the verdict.
 //! A panic of the code under test becomes a verdict, even during the creation or the final judgement of the
@@ -48,7 +47,7 @@ pub trait Simulation {
     /// Returns the verdict if no judge found a violation.
     fn verdict(&mut self, outcome: Self::DriveOutcome) -> Verdict;
 
-    /// Adds the numbers that the observers do not count to the report.
+    /// Completes the report with the numbers that the observers do not count.
     fn describe(&self, report: &mut Report);
 
     /// Returns the faults of servers and links that happened. The list is empty if the simulation does not
@@ -63,12 +62,13 @@ pub trait Simulation {
         Vec::new()
     }
 
-    /// Returns the running servers whose timers should have fired before now.
+    /// Returns the running servers with a timer that was due before now but has not fired.
     fn overdue(&self) -> ServerSet {
         ServerSet::NONE
     }
 
-    /// Returns the first element of the schedule that was skipped, with the reason.
+    /// Returns the first element of the schedule that was skipped, and the reason. Returns `None` if no
+    /// element was skipped.
     fn first_skipped(&self) -> Option<(Element, SkipReason)> {
         None
     }
@@ -81,27 +81,31 @@ pub struct Run<T> {
     pub report: Report,
     /// The faults of servers and links that happened.
     pub fault_ids: Vec<FaultId>,
-    /// The schedule of the run, if the plan asks for a schedule ([`EventOrder`]).
+    /// The recorded schedule of the run. The list is empty unless the plan asks for a recorded schedule
+    /// ([`EventOrder`]).
     pub schedule: Vec<Element>,
-    /// The refusals between servers, if the run followed a schedule.
+    /// The refusals: in each refusal, a server refused a request of another server. The list is empty unless
+    /// the run followed a schedule.
     pub refusals: Vec<Refusal>,
-    /// The running servers whose timers should have fired before the end of the run. A schedule can leave out
-    /// timers.
+    /// The running servers with a timer that was due before the end of the run but did not fire. A schedule
+    /// can leave out timers.
     pub overdue: ServerSet,
-    /// The first element of the schedule that was skipped, with the reason.
+    /// The first element of the schedule that was skipped, and the reason. `None` if no element was skipped.
     pub first_skipped: Option<(Element, SkipReason)>,
     /// The trace of the run. The trace is the default value if the simulation could not be created.
     pub trace: T,
 }
 
-/// Creates a simulation, drives it to its end and judges it.
+/// Creates a simulation with `make`, runs the simulation to its end and judges the run. `name` and `seed`
+/// appear in the report.
 pub fn run<S: Simulation>(name: &str, seed: u64, make: impl FnOnce() -> S) -> Run<S::Trace> {
     let report = Report::new(name, seed, Verdict::Held);
     catch_panic(|| conclude(make(), report)).unwrap_or_else(|message| Run::panicked(name, seed, message))
 }
 
 impl<T: Default> Run<T> {
-    /// Makes the result of a run whose simulation could not be created because of this panic.
+    /// Makes the result of a run without a simulation: the creation of the simulation panicked with this
+    /// message.
     pub(crate) fn panicked(name: &str, seed: u64, message: String) -> Self {
         let report = Report::new(name, seed, Verdict::Panicked(message));
         Self {
@@ -134,9 +138,10 @@ impl<T> Run<T> {
         }
         let skipped = self.report.skipped;
         Some(match &self.first_skipped {
-            Some((element, reason)) => {
-                format!("the schedule skipped {skipped} elements, and the first is `{element}`: {reason}")
-            }
+            Some((element, reason)) => format!(
+                "the run skipped {skipped} elements of the schedule. The first skipped element is `{element}`: \
+                 {reason}"
+            ),
             None => format!(
                 "the schedule ends with `{last}` before anything fails, so the schedule may be cut short"
             ),
@@ -167,7 +172,7 @@ fn conclude<S: Simulation>(mut simulation: S, mut report: Report) -> Run<S::Trac
     Run { report, fault_ids, schedule, refusals, overdue, first_skipped, trace }
 }
 
-/// A plan with everything that is needed to run it.
+/// A plan, and all other values that are needed to run the plan.
 pub struct Runner<F, E, T> {
     /// The name of the run in its report.
     pub name: String,
@@ -189,8 +194,8 @@ impl<F: TankFsm + 'static, E: CustomChecks + Observer, T: Observer + Default> Ru
         self.run_with_stores(&mut |_| Box::new(Memory::default()))
     }
 
-    /// Runs the plan like [`run`](Self::run), but with stores of this factory. [`run`](Self::run) uses stores
-    /// in memory.
+    /// Runs the plan like [`run`](Self::run), but with the stores that this factory creates.
+    /// [`run`](Self::run) uses stores in memory.
     pub fn run_with_stores(self, store_factory: &mut StoreFactory<'_>) -> Run<T> {
         self.run_subjects_with_stores::<Server>(store_factory)
     }

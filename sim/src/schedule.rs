@@ -1,13 +1,13 @@
 //! A schedule: a run as a list of choices.
 //!
 //! A plan leaves the order of events to random streams. A schedule states the order: the message that arrives
-//! next, the timer that fires, the disk job that ends, the server that crashes. Each element names its object
-//! by an identity that does not depend on the other elements, so an element can be left out. If the object of
-//! an element does not exist in a replay, the element is skipped and counted.
+//! next, the timer that fires, the disk job that ends, the server that crashes. The identity of an element's
+//! object does not depend on the other elements, so a schedule may omit any element. If the object of an
+//! element does not exist in a replay, the element is skipped and counted.
 //!
 //! A world records the schedule of any run ([`World::record_schedule`](crate::World::record_schedule)) and
-//! plays a schedule ([`World::play`](crate::World::play)). Faults of links, pauses of machines and losses of
-//! messages need no element of their own: a message that no element delivers is lost.
+//! plays a schedule ([`World::play`](crate::World::play)). Faults of links, stalls of state machines and
+//! losses of messages need no elements: a message is lost if no element delivers the message.
 
 mod identities;
 mod label;
@@ -31,7 +31,7 @@ pub struct Element {
     /// The virtual time of the choice, in microseconds. In a replay, an element never happens before this
     /// time or before the previous element.
     pub at: Time,
-    /// The choice.
+    /// The choice that happens at this time.
     pub choice: Choice,
 }
 
@@ -40,29 +40,31 @@ pub struct Element {
 pub enum Choice {
     /// A message arrives. The same message may arrive more than once.
     Deliver {
-        /// The message.
+        /// The message that arrives.
         message: MessageId,
         /// A random word that selects the flipped bits of the message; `None` if no bit flips.
         flips: Option<u64>,
     },
-    /// The timer of a server fires for this reason. Virtual time advances to the server's deadline.
+    /// The timer of a server fires for this reason. If the server's deadline is in the future, virtual time
+    /// first advances to this deadline.
     Fire(ServerIdx, DeadlineReason),
-    /// The running jobs of a disk end. The id names the last of these jobs.
+    /// The running jobs of a disk end together. The id names the last of these jobs.
     Finish(ServerIdx, JobId),
-    /// A server learns the result of a read. If the id is `None`, the server learns that a write has failed.
+    /// A server learns the result of the read with this id. If the id is `None`, the server learns that a
+    /// write has failed.
     Hear(ServerIdx, Option<RpcId>),
-    /// The current work of a state machine ends.
+    /// The state machine of a server ends its current work. The id names this work.
     Work(ServerIdx, WorkId),
-    /// A server takes the commands that were collected for it.
+    /// A server receives the batch of client commands that the tank has collected for the server.
     Batch(ServerIdx),
-    /// A request of a client reaches its server.
+    /// A request of a client reaches the server that the client calls.
     Ask(AskId),
-    /// A reply reaches its client.
+    /// The reply to a request reaches the client of the request.
     Reply(AskId),
     /// An operator calls a server.
     Call(ServerIdx, Box<Call>),
-    /// A server crashes while it executes the actions of the next element. The server executes only this
-    /// number of the actions.
+    /// A server crashes while the server executes the actions of the next element. The server executes this
+    /// number of actions before the crash.
     Interrupt(ServerIdx, usize),
     /// A server crashes.
     Crash(ServerIdx),
@@ -76,11 +78,11 @@ pub enum Choice {
     Pause(ServerIdx),
     /// A paused server resumes.
     Resume(ServerIdx),
-    /// A disk is damaged. The draw selects the location of the damage.
+    /// The disk of a server is damaged. The draw selects the location of the damage.
     Damage(ServerIdx, DiskFault, Draw),
-    /// A server crashes and gets a new disk. The messages to the old machine are lost.
+    /// A server crashes and gets a new, empty disk. The messages that are on the way to the server are lost.
     NewDisk(ServerIdx),
-    /// A state machine has this fault from now on.
+    /// The state machine of a server gets this fault.
     BreakMachine(ServerIdx, MachineFault),
     /// A server moves to an address that no server had before.
     Move(ServerIdx),
@@ -90,37 +92,39 @@ pub enum Choice {
     FreeSpace(ServerIdx),
     /// Links are cut or restored.
     Network(NetworkChange),
-    /// A clock jumps forward.
+    /// The clock of a server jumps forward by this span.
     Jump(ServerIdx, Span),
-    /// A clock stops for this span.
+    /// The clock of a server stops for this span.
     Freeze(ServerIdx, Span),
-    /// The rate of a clock changes to this many parts per million faster than virtual time; a negative number
-    /// means slower.
+    /// The clock of a server now runs faster than virtual time by this number of parts per million. A
+    /// negative number means slower.
     Drift(ServerIdx, i32),
     /// All faults end. These servers stay down for ever.
     Heal(ServerSet),
-    /// The clients begin no new operations.
+    /// From this choice on, the clients begin no new operations.
     Rest,
 }
 
-/// Decides what a run does when the object of an element does not exist.
+/// The rule for an element whose object does not exist in a replay. A replay skips the element, or plays the
+/// element with a similar object.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Fit {
-    /// The element is skipped.
+    /// The replay skips every element whose object does not exist.
     Exact,
-    /// The element takes a similar object: another message of the same kind between the same servers, or
-    /// another job of the same disk. If there is no similar object, the element is skipped. Therefore an
-    /// element still has an object when other elements were left out, and terms and numbers have changed.
+    /// The replay uses a similar object: another message of the same kind between the same servers, another
+    /// job of the same disk, or another request of the same client. If there is no similar object, the replay
+    /// skips the element. So an element still has an object after other elements were left out, although
+    /// terms and numbers have changed.
     Similar,
-    /// The element takes a similar object, as with `Similar`, but some timers that are not due are skipped: a
-    /// timer that only maintains the state of a server, and a timer that is due after a timer of a leader.
-    /// Therefore a part of a schedule can be left out together with its time. No later timer lets so much time
-    /// pass that a leader loses its lease.
+    /// The replay uses a similar object, as with `Similar`, but skips two kinds of timers that are not due
+    /// yet: a timer that only maintains the state of a server, and a timer that is due later than the timer
+    /// of another server that leads. So the search can remove a part of a schedule together with the time of
+    /// the part. No timer then advances virtual time so far that a leader loses its lease.
     Punctual,
-    /// The element takes a similar object, as with `Similar`, but no message arrives twice. The element takes
-    /// the oldest similar message that has not arrived and that is not older than the named message. If a
-    /// timer that only maintains the state of a server is due before the named timer, that timer fires first,
-    /// without an element of its own. Therefore a part of a schedule can be repeated.
+    /// The replay uses a similar object, as with `Similar`, but no message arrives twice. The similar message
+    /// is the oldest message that has not arrived and that is not older than the named message. If the server
+    /// has an earlier timer that only maintains the state of the server, this timer fires first, without an
+    /// element of its own. So a schedule can contain the same part several times.
     Repeating,
 }
 
@@ -129,33 +133,33 @@ pub enum Fit {
 pub enum SkipReason {
     /// The object of the element does not exist.
     NoObject,
-    /// The element names a message, and the servers use another protocol.
+    /// The element names a message of another protocol than the protocol of the servers.
     OtherProtocol,
 }
 
 impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoObject => "its object does not exist",
-            Self::OtherProtocol => "its message belongs to another protocol",
+            Self::NoObject => "the object of the element does not exist",
+            Self::OtherProtocol => "the message of the element belongs to another protocol",
         })
     }
 }
 
-/// Decides the order of events in a run.
+/// The source that decides the order of events in a run.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub enum EventOrder {
     /// The random streams decide.
     #[default]
     Drawn,
-    /// The random streams decide, and [`Run::schedule`](crate::runner::Run::schedule) has the schedule.
+    /// The random streams decide. [`Run::schedule`](crate::runner::Run::schedule) has the recorded schedule.
     Recorded,
     /// The random streams of the plan's seed decide up to an observation. After this observation, the streams
     /// of another seed decide.
     Branched {
         /// The number of the observation.
         step: u64,
-        /// The other seed.
+        /// The seed of the streams after the observation.
         seed: u64,
     },
     /// This schedule decides the order. The run ends with the last element of the schedule.
@@ -175,7 +179,8 @@ impl EventOrder {
         Self::Scheduled(Fit::Exact, parsed(lines))
     }
 
-    /// Makes an order from a schedule after which all faults end. Each line is the text of an element.
+    /// Makes an order from a schedule. All faults end after the last element of the schedule. Each line is
+    /// the text of an element.
     ///
     /// # Panics
     /// Panics if a line is not an element.
@@ -203,23 +208,23 @@ fn parsed(lines: &[&str]) -> Vec<Element> {
 pub struct MessageId {
     /// The call to which the message belongs.
     pub call: CallId,
-    /// Zero for the request itself. For a response, the number of the response, from 1: a request that
-    /// arrives twice has two responses.
+    /// Zero for the request of the call. For a response, the number of the response among all responses to
+    /// this request, from 1. A request that arrives twice has two responses.
     pub answer: u32,
 }
 
 /// Identifies a call of one server to another.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct CallId {
-    /// The caller.
+    /// The server that sends the request.
     pub from: ServerIdx,
-    /// The callee.
+    /// The server that receives the request.
     pub to: ServerIdx,
-    /// The term of the caller.
+    /// The term of the sender.
     pub term: Term,
     /// The kind of the request.
     pub kind: CallKind,
-    /// The number of the call among all calls of the same caller, callee, term and kind, from 1.
+    /// The number of the call among all calls with the same sender, receiver, term and kind, from 1.
     pub ordinal: u32,
 }
 
@@ -254,18 +259,18 @@ pub enum JobId {
 /// Identifies the work of a state machine.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum WorkId {
-    /// The state machine applies the entries up to this one.
+    /// The state machine applies the entries up to this index.
     Apply(Index),
-    /// The state machine takes a snapshot that ends with this entry.
+    /// The state machine takes a snapshot. The last entry of the snapshot has this index.
     TakeSnapshot(Index),
-    /// The state machine loads the snapshot that ends with this entry.
+    /// The state machine loads a snapshot. The last entry of the snapshot has this index.
     Restore(Index),
 }
 
 /// Identifies a request of a client, and the reply to the request.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct AskId {
-    /// The client.
+    /// The number of the client.
     pub client: u16,
     /// The number of the request among all requests of this client, from 1.
     pub ordinal: u32,

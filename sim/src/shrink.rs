@@ -6,14 +6,14 @@
 //!
 //! The search shrinks the schedule of the run (`elements.rs`): elements are left out until the failure needs
 //! every remaining element. A violation of liveness consists of missing events, and a schedule has no missing
-//! events. Therefore the schedule of such a run ends where the faults end, and the random streams decide the
-//! events after it. If a run of the schedule does not fail in the same way, the search shrinks the plan. The
-//! search for a smaller plan has three phases. The first phase disables faults and phases of the
-//! run, sets fields to default values, and reduces numbers. An edit of the first phase changes the whole run,
-//! so each edited plan is tried under several seeds. The second phase lists the faults that happened in the
-//! run, and removes the faults that the failure does not need (Zeller's ddmin). The third phase rounds
-//! numbers. The second and the third phase are repeated a few times, because each phase may enable edits of
-//! the other phase.
+//! events. Therefore, after a violation of liveness, the schedule contains only the events before the end of
+//! the faults. The random streams decide the later events. If a run of the schedule does not fail in the same
+//! way, the search shrinks the plan. The search for a smaller plan has three phases. The first phase disables
+//! faults and phases of the run, sets fields to default values, and reduces numbers. An edit of the first
+//! phase changes the whole run, so each edited plan is tried with several seeds. The second phase lists the
+//! faults that happened in the run, and removes the faults that the failure does not need (Zeller's ddmin).
+//! The third phase rounds numbers. The second and the third phase are repeated a few times, because each
+//! phase may enable edits of the other phase.
 
 #[cfg(feature = "proptest")]
 pub mod strategies;
@@ -75,7 +75,8 @@ pub struct Shrunk {
     pub tries: u64,
     /// True if the plan has a schedule, and the failure needs every single element of the schedule.
     pub is_minimal: bool,
-    /// A part of the run that the servers can repeat without progress, if healed servers make no progress.
+    /// If healed servers make no progress: a part of the run that the servers can repeat without progress.
+    /// `None` for other failures, or if the search found no such part.
     pub window: Option<Window>,
 }
 
@@ -186,22 +187,23 @@ struct Shrinker<'a, 'b> {
     is_over: bool,
     /// True if the caller has stopped the search.
     is_stopped: bool,
-    /// The best plan before the search for another minimum began.
+    /// The best plan before the search for another minimum began; `None` outside this search.
     shortest: Option<Best>,
-    /// The number of events that the search for another minimum may still handle.
+    /// The number of events that the current part of the search may still handle; `None` if this part has no
+    /// limit.
     work_left: Option<u64>,
     /// True if a simpler plan is kept only if the size of the run does not grow much (`Size::is_within`).
     is_small: bool,
 }
 
 impl Shrinker<'_, '_> {
-    /// The number of other seeds under which an edited plan is tried, because an edit changes the whole run.
+    /// The number of other seeds that are tried with an edited plan. An edit changes the whole run.
     const SEEDS: u64 = 6;
-    /// The maximum number of rounds of the second and the third phase.
+    /// The maximum number of rounds of the second and the third phase of the search.
     const ROUNDS: u64 = 4;
     /// The number of seeds that are tried to find the smallest run.
     const MORE_SEEDS: u64 = 64;
-    /// The time to set up a run, in events.
+    /// The work to set up a run. The unit is the work to handle one event.
     const WORK_OF_A_RUN: u64 = 500;
 
     fn search(&mut self) {
@@ -255,7 +257,7 @@ impl Shrinker<'_, '_> {
         self.attempt(plan.clone()) || (0..seeds).any(|seed| self.attempt(Plan { seed, ..plan.clone() }))
     }
 
-    /// Runs a plan, and keeps the plan if the run fails in the same way and is not too large. Returns whether
+    /// Runs a plan, and keeps the plan if the run fails in the same way and is not too large. Returns true if
     /// the plan was kept.
     fn attempt(&mut self, mut plan: Plan) -> bool {
         if let EventOrder::Scheduled(fit, _) | EventOrder::HealedAfter(fit, _) = &mut plan.order {
@@ -293,7 +295,7 @@ impl Shrinker<'_, '_> {
         is_new
     }
 
-    /// Runs a plan that cannot replace the best plan.
+    /// Runs a plan that cannot replace the best plan, and reports the progress.
     fn play(&mut self, plan: Plan) -> Run<()> {
         let run = (self.run)(plan);
         self.tries += 1;
@@ -324,7 +326,7 @@ impl Shrinker<'_, '_> {
         Failure::of(&tried.report.verdict).as_ref() == Some(&self.failure)
     }
 
-    /// Tries the best plan under other seeds, and keeps the plan with the smallest run.
+    /// Tries the best plan with other seeds, and keeps the plan with the smallest run.
     fn find_shortest(&mut self) {
         for seed in 0..Self::MORE_SEEDS {
             let plan = Plan { seed, ..self.best.plan.clone() };
@@ -357,8 +359,8 @@ impl Shrinker<'_, '_> {
     }
 }
 
-/// Ends the chaos phase at the time of the failure, because later faults are not needed. A violation of
-/// liveness does not change the plan, and neither does a failure of a schedule.
+/// Ends the chaos phase of a plan at the time of the failure, because later faults are not needed. Does not
+/// change the plan after a violation of liveness, or if the plan has a schedule.
 fn shortened(mut plan: Plan, report: &Report) -> Plan {
     if !plan.order.elements().is_empty() {
         return plan;

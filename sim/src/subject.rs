@@ -1,13 +1,13 @@
 //! A subject: an implementation of a server that the tank can drive.
 //!
 //! The tank owns time, network, disks, crashes, faults and clients. The tank uses a server only through the
-//! trait [`Subject`]. A server starts from the content of its disk, takes events, returns actions, names the
-//! time at which the tank must wake the server, and shows a [`View`] of its state.
+//! trait [`Subject`]. A server starts from the content of its disk, handles events and returns actions. The
+//! server also names the time at which the tank must wake the server, and shows a [`View`] of its state.
 //!
 //! All subjects use the types of [`wavetank_raft`] for calls and outcomes, entries, configurations, disk jobs
-//! and snapshots. An adapter of another implementation converts to these types. The messages between servers
-//! belong to a [`Protocol`]. Subjects with the same protocol can stand in one cluster ([`Either`]).
-//! `docs/subjects.md` tells how to write an adapter.
+//! and snapshots. An adapter converts the types of another implementation to these types. The messages
+//! between servers belong to a [`Protocol`]. Subjects with the same protocol can run in one cluster
+//! ([`Either`]). `docs/subjects.md` is a guide for writing an adapter.
 
 mod either;
 mod hashicorp;
@@ -32,27 +32,27 @@ use wavetank_raft::{
     Settings, Term, Time,
 };
 
-/// The events of a server that speaks a protocol.
+/// An event of a server that uses the protocol `P`.
 pub(crate) type EventIn<P> = Event<<P as Protocol>::Request, <P as Protocol>::Response>;
 
-/// The events of a subject.
+/// An event of the subject `S`.
 pub type EventOf<S> =
     Event<<<S as Subject>::Protocol as Protocol>::Request, <<S as Subject>::Protocol as Protocol>::Response>;
 
-/// The actions of a subject.
+/// An action of the subject `S`.
 pub type ActionOf<S> =
     Action<<<S as Subject>::Protocol as Protocol>::Request, <<S as Subject>::Protocol as Protocol>::Response>;
 
 /// An implementation of a server.
 ///
-/// 1. A subject is a function of its inputs. It reads no clock and starts no thread. All its random numbers
-///    come from [`Boot::entropy`].
+/// 1. A subject is a function of its inputs. A subject reads no clock and starts no thread. All random numbers
+///    of a subject come from [`Boot::entropy`].
 /// 2. The tank may execute an action immediately, and may crash the server between two actions.
 /// 3. Each call gets exactly one [`Action::Answer`].
 /// 4. A crash drops the subject. At the next start, [`Subject::start`] gets the data that the
 ///    [`StoreJob`](wavetank_raft::StoreJob)s of the dropped subject have written.
 pub trait Subject: Sized {
-    /// The protocol that the servers speak.
+    /// The protocol between the servers of a cluster.
     type Protocol: Protocol;
 
     /// Buffers that all servers of a tank share, so that a step need not allocate buffers. Use `()` for no
@@ -68,7 +68,7 @@ pub trait Subject: Sized {
     /// Returns an error if the server refuses to start from this content.
     fn start(start: Start<'_>) -> Result<Self, StoreError>;
 
-    /// Takes an event and adds the resulting actions to `actions`. `now` is the reading of the server's
+    /// Handles an event and adds the resulting actions to `actions`. `now` is the reading of the server's
     /// clock.
     fn step(
         &mut self,
@@ -78,8 +78,8 @@ pub trait Subject: Sized {
         actions: &mut Vec<ActionOf<Self>>,
     );
 
-    /// True if the server takes the event now. The tank keeps all other events in their order, and delivers them
-    /// when the server takes them. Reports of the server's own jobs must always be taken.
+    /// True if the server can handle the event now. Otherwise the tank keeps the event, and later delivers
+    /// all kept events in order. The method must return true for every report about the server's own jobs.
     fn takes_now(&self, _event: &EventOf<Self>) -> bool {
         true
     }
@@ -91,28 +91,30 @@ pub trait Subject: Sized {
     /// Returns the state that the server shows.
     fn view(&self) -> View;
 
-    /// Returns the configuration that the server uses, and the index of the configuration in the log. This
-    /// part of the view is not copied. Returns `None` if the server cannot show a configuration, and
-    /// `Some(None)` if the server has no configuration yet.
+    /// Returns the configuration that the server uses, and the index of the configuration in the log. The
+    /// [`View`] has no configuration, because a copy of the configuration for each view costs too much time.
+    /// Returns `None` if the server cannot show a configuration, and `Some(None)` if the server has no
+    /// configuration yet.
     fn configuration(&self) -> Option<Option<(Index, &Arc<Configuration>)>> {
         None
     }
 
-    /// The dialect of [`Wavetank`] that the server understands; without effect for another protocol. As a transport
-    /// does, the tank tells the receiver of the server's first answer ([`Event::PeerSpeaks`]). If both servers are
-    /// [`Dialect::Wavetank`], the tank tells them when they start.
+    /// Returns the dialect of the protocol [`Wavetank`] that this server understands. Other protocols have no
+    /// dialects. Another server learns the dialect of this server ([`Event::PeerSpeaks`]) before the other
+    /// server handles a response from this server. If both servers use [`Dialect::Wavetank`], each server
+    /// learns the dialect of the other server as soon as both servers run.
     fn dialect(&self) -> Dialect {
         Dialect::Wavetank
     }
 
-    /// Returns our own server; `None` if this subject is another implementation. Some checks read state of
-    /// our server that is not in a [`View`].
+    /// Returns our own server. Returns `None` if this subject is another implementation. Some checks read
+    /// state of our server that is not in a [`View`].
     fn server(&self) -> Option<&Server> {
         None
     }
 
-    /// Returns the checks that the documents of the implementation exclude. These checks are off, and reports
-    /// list these checks ([`Report::excluded`](crate::Report::excluded)).
+    /// Returns the checks that the documents of the implementation exclude. The tank does not run these
+    /// checks, and each report lists these checks ([`Report::excluded`](crate::Report::excluded)).
     fn exclusions(&self) -> &'static [Exclusion] {
         &[]
     }
@@ -121,7 +123,7 @@ pub trait Subject: Sized {
     fn hash_state<H: Hasher>(&self, _hasher: &mut H) {}
 }
 
-/// A check that the documents of an implementation exclude.
+/// A check that is off for an implementation, because the documents of the implementation exclude the check.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Exclusion {
     /// The name of the check.
@@ -133,43 +135,49 @@ pub struct Exclusion {
 /// The data with which a server starts.
 #[derive(Debug)]
 pub struct Start<'a> {
-    /// The server.
+    /// The server that starts.
     pub idx: ServerIdx,
-    /// The seed of the run. Subjects may draw their own settings from it, with a stream of their own.
+    /// The seed of the run. A subject may draw settings from this seed, with a random stream of its own.
     pub seed: u64,
-    /// The settings of the run, with the server's name.
+    /// The settings of the run, with the id of the server.
     pub settings: &'a Settings,
-    /// The content of the disk: term and vote, the newest snapshot, and the part of the log that fits into
-    /// the cache of the settings. The tank loads the snapshot into the state machine before the first event.
+    /// The content of the disk: the term and the vote, the newest snapshot, and the part of the log that fits
+    /// into the log cache of the settings. The tank loads the snapshot into the state machine before the
+    /// first event.
     pub boot: Boot,
     /// The whole log on the disk.
     pub log: &'a [Entry],
-    /// The reading of the server's clock.
+    /// The reading of the server's clock, in microseconds.
     pub now: Time,
 }
 
-/// The parts of its state that a server shows. If the implementation cannot show a part, this part is `None`,
+/// The state that a server shows. If the implementation cannot show a part of the state, this part is `None`,
 /// and the checks that need this part are off.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct View {
-    /// The role.
+    /// The role of the server; `None` if the server does not show the role.
     pub role: Option<RoleName>,
-    /// The current term.
+    /// The current term of the server; `None` if the server does not show the term.
     pub term: Option<Term>,
-    /// The candidate that got the server's vote in the current term, if any. A server that shows this part
-    /// must store its term and its vote with [`Write::hard_state`](wavetank_raft::Write::hard_state).
+    /// The candidate that got the server's vote in the current term; `Some(None)` if the server has not voted
+    /// in this term, and `None` if the server does not show the vote. A server that shows this part must
+    /// store its term and its vote with [`Write::hard_state`](wavetank_raft::Write::hard_state).
     pub vote: Option<Option<NodeId>>,
-    /// The leader that the server knows, if any.
+    /// The leader that the server knows; `Some(None)` if the server knows no leader, and `None` if the server
+    /// does not show the leader.
     pub leader: Option<Option<NodeId>>,
-    /// The position of the last entry of the log. A server that shows this part must store its entries and
-    /// the terms of the entries with [`Write::log`](wavetank_raft::Write::log). The checks read the entries
-    /// there.
+    /// The id of the last entry of the log; `None` if the server does not show the log. A server that shows
+    /// this part must store its entries and the terms of the entries with
+    /// [`Write::log`](wavetank_raft::Write::log). The checks read the entries from these writes.
     pub last: Option<LogId>,
-    /// The index up to which the server knows entries to be committed.
+    /// The commit index; `None` if the server does not show the commit index. The server knows that all
+    /// entries up to this index are committed.
     pub commit: Option<Index>,
-    /// The last index that the state machine reported as applied.
+    /// The last index that the state machine reported as applied; `None` if the server does not show this
+    /// index.
     pub applied: Option<Index>,
-    /// The position of the last entry of the newest snapshot; [`LogId::ZERO`] if there is no snapshot.
+    /// The id of the last entry of the newest snapshot; [`LogId::ZERO`] if there is no snapshot, and `None`
+    /// if the server does not show the snapshot.
     pub snapshot: Option<LogId>,
 }
 

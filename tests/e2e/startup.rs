@@ -214,7 +214,7 @@ fn a_disk_that_fills_up() {
     let said = fs::read_to_string(dir.log()).unwrap();
     let last: Vec<_> = said.lines().filter(|line| line.starts_with("kv: ")).collect();
     assert_eq!(last.len(), 1, "{said}");
-    assert!(last[0].starts_with("kv: stopped: ") && last[0].contains("no space"), "{said}");
+    assert!(last[0].starts_with("kv: the server has stopped: ") && last[0].contains("no space"), "{said}");
     assert!(5 < kept, "it accepted only {kept} values: {said}");
 
     let process = dir.start("n1");

@@ -55,7 +55,7 @@ fn a_replay_reports_its_first_difference_to_the_capsule() {
     let said = wavetank(&["replay", &name(&file), "--trace", "none"]);
     assert!(said.out.contains("capsule  differs: step "), "{}", said.out);
     assert!(said.out.contains("term is t9"), "{}", said.out);
-    assert!(said.out.contains("written by 0."), "{}", said.out);
+    assert!(said.out.contains("written by build 0."), "{}", said.out);
 
     let diff = wavetank(&["diff", &name(&file), "storm:4"]);
     assert!(diff.out.contains("differ ") && diff.out.contains("term is t9"), "{}", diff.out);
@@ -87,7 +87,7 @@ fn bad_capsules_get_one_line_and_status_1() {
         (edit(&format!("\"format\": {FORMAT}"), "\"format\": 99"), "format is 99"),
         (edit("\"seed\": 5,\n  \"build\"", "\"build\""), "and not both groups"),
         (edit("\"scenario\": \"storm\"", "\"scenario\": \"strom\""), "the nearest name is `storm`"),
-        (edit("\"seed\": 5", "\"seed\": 6"), "its seed is 6"),
+        (edit("\"seed\": 5", "\"seed\": 6"), "the seed is 6"),
         (edit(servers, "    \"servers\": 0,"), "1 to 16 servers"),
         (edit(servers, "    \"servers\": -3,"), "integer `-3`"),
         (edit(servers, "    \"servers\": 3, \"weather\": 1,"), "unknown field `weather`"),
@@ -127,7 +127,7 @@ fn a_diff_shows_the_first_difference_and_none_for_equal_runs() {
 #[test]
 fn why_prints_only_the_causes() {
     let said = wavetank(&["why", "storm:1", "--step", "900"]);
-    assert!(said.out.contains(" steps before it; "), "{}", said.out);
+    assert!(said.out.contains(" earlier steps; "), "{}", said.out);
     let told = said.out.lines().filter(|line| line.contains(" n1 ") || line.contains(" n2 ")).count();
     assert!(3 < told && told < 200, "{}", said.out);
 }

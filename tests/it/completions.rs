@@ -29,6 +29,9 @@ fn bash_completes_commands_options_and_values() {
         (&["run", "--tr"], "--trace"),
         (&["sweep", "--judges", "out"], "outcomes"),
         (&["completions", "ba"], "bash"),
+        (&["run", "ca"], "calm"),
+        (&["sweep", "calm", "sl"], "sleeps"),
+        (&["replay", "li"], "lies"),
     ] {
         let words = [&["wavetank"], typed].concat();
         let [.., before, last] = words[..] else { panic!("there are two words") };

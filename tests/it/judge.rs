@@ -24,6 +24,8 @@ fn a_history_is_judged() {
     let bad = judge(&lines("null"));
     assert_eq!(bad.code, 2);
     assert!(bad.out.starts_with("not linearizable: ") && bad.out.contains("process 1: read"), "{}", bad.out);
+    let empty = judge("");
+    assert_eq!((empty.code, empty.out.as_str()), (5, "vacuous: the history has no operation\n"));
     for nonsense in ["{\n", "{\"process\": 1}\n", &lines("1")[..50]] {
         let said = judge(nonsense);
         assert_eq!((said.code, said.err.lines().count()), (1, 1), "{}", said.err);
@@ -63,7 +65,10 @@ fn a_history_of_jepsen_is_judged_and_has_a_page() {
     assert_eq!(bad.code, 2, "{}", bad.err);
     assert!(bad.out.contains("process 2: read 1, line 8 to 9"), "{}", bad.out);
     let html = fs::read_to_string(&page).expect("the page was just written");
-    assert!(html.contains("Up to the completion of this operation, 3 operations can be ordered"), "{html}");
+    assert!(
+        html.contains("Before the completion of the following operation, 3 operations can be ordered"),
+        "{html}"
+    );
     assert!(
         html.contains("class=\"conflict\"") && html.contains(">✕ read 1<") && html.contains("1. write 1"),
         "{html}"

@@ -86,7 +86,7 @@ fn a_blank_server_is_not_recovered() {
     let mut blank = Server::blank();
     let error = blank.recover_with(members(&["n1"])).unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::NotFound);
-    assert!(error.what.contains("bootstrap it instead"), "{}", error.what);
+    assert!(error.what.contains("bootstrap the cluster instead"), "{}", error.what);
 }
 
 #[test]

@@ -31,6 +31,11 @@ fn shards_that_do_not_make_one_sweep_are_named() {
     let text = fs::read_to_string(&files[1]).expect("the file of the second shard");
     let cut = text[..text.rfind("{\"part\"").expect("the part") + 40].to_owned();
     let mut lines: Vec<&str> = text.lines().collect();
+    let first_run = lines[1];
+    let doubled = text.replacen(first_run, &format!("{first_run}\n{first_run}"), 1);
+    let (_, seed) = first_run.split_once("\"seed\":").expect("a run has a seed");
+    let seed = &seed[..seed.find(',').expect("the seed is not the last field")];
+    let of_another_shard = text.replacen(&format!("\"seed\":{seed}"), "\"seed\":604", 1);
     let last = lines.len() - 1;
     lines[last / 2] = &lines[last / 2][..90];
     let damaged = lines.join("\n") + "\n";
@@ -41,7 +46,7 @@ fn shards_that_do_not_make_one_sweep_are_named() {
         let said = merge(&files, "");
         assert_eq!((said.code, said.out.as_str()), (1, ""), "{wants}: {}", said.err);
         assert!(said.err.contains(wants), "{wants}: {}", said.err);
-        assert!(said.err.lines().all(|line| line.starts_with("error: ")), "{}", said.err);
+        assert!(said.err.lines().count() == 1 && said.err.starts_with("error: "), "{}", said.err);
     };
     told(&[], "the shard 2/3 is missing");
     told(&[&files[1], &files[1]], "has the shard 2/3");
@@ -51,6 +56,8 @@ fn shards_that_do_not_make_one_sweep_are_named() {
         (cut, "is cut short: it has 0 runs of 800 runs"),
         (text.replacen("\"probe\":\"", "\"probe\":\"f", 1), "is from another build"),
         (damaged, ", line "),
+        (of_another_shard, ":604, which is doubled, out of order or in another shard"),
+        (doubled, "which is doubled, out of order or in another shard"),
         ("no report\n".to_owned(), "is not a file that `sweep --out` wrote"),
         (String::new(), "is empty"),
     ];
@@ -83,7 +90,7 @@ fn a_killed_sweep_goes_on_and_writes_the_same_file() {
             fs::write(&partial, whole_lines + cut_line).expect("the file can be written");
             let refused = wavetank(&sweep);
             assert_eq!(refused.code, 1, "{}", refused.err);
-            assert!(refused.err.contains("go on with --resume"), "{}", refused.err);
+            assert!(refused.err.contains("continue the sweep with --resume"), "{}", refused.err);
             let resumed = wavetank(&format!("{sweep} --resume"));
             assert_eq!((resumed.code, resumed.out), (whole.code, whole.out.clone()), "{}", resumed.err);
             assert!(fs::read(&file).expect("the file is complete") == bytes, "{keep}, {kept} lines");

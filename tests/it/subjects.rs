@@ -25,7 +25,7 @@ fn the_list_of_a_subject_has_the_storms_and_says_that_the_stories_are_left_out()
     assert!(said.code == 0 && said.out.ends_with(&end), "{}", said.out);
     let said = run(&GUEST, &["run", "figure_8"]);
     let refusal =
-        "error: figure_8 is a story, which calls methods of our server: it does not run with guest\n";
+        "error: figure_8 is a story, which calls methods of our server: figure_8 does not run with guest\n";
     assert_eq!((said.code, said.err.as_str()), (1, refusal));
 }
 

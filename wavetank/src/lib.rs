@@ -1,4 +1,5 @@
-//! Raft for Rust, and a simulator that tests Raft. This crate exports both.
+//! A Raft library for Rust, and a simulator that tests the library. This crate exports the library and the
+//! simulator.
 //!
 //! - [`node`]: a Raft server on tokio, TCP and files, with HashiCorp Raft's API. This module needs the
 //!   feature `node`, which is on by default.
@@ -10,8 +11,8 @@
 //! Storms for state machines with typed commands need the feature `storms`, which is on by default.
 //!
 //! The root module has the names that most programs need: [`Raft`] and the configuration for a service, and
-//! [`Storm`] and [`run_storms`] for the tests of the service. [`prelude`] has the same names for `use
-//! wavetank::prelude::*;`.
+//! [`Storm`] and [`run_storms`] for the tests of the service. [`prelude`] has the names that a service and its
+//! tests need most often, for `use wavetank::prelude::*;`.
 //!
 //! ```
 //! use wavetank::{Config, Configuration, Member};

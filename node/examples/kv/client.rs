@@ -32,7 +32,7 @@ const REDIRECTS: u8 = 4;
 const LONGEST: u64 = 1 << 20;
 
 impl Client {
-    /// Creates a client with this timeout.
+    /// Creates a client. `timeout` is the time limit for a request and all redirects that follow.
     pub(crate) const fn new(timeout: Duration) -> Self {
         Self { timeout }
     }
@@ -42,7 +42,7 @@ impl Client {
         self.send(address, HttpRequest { method: "POST", path, body: "" }).await
     }
 
-    /// Sends the request, and follows redirects until the timeout.
+    /// Sends the request, and follows redirects. Returns an error after the timeout, or after too many redirects.
     pub(crate) async fn send(self, address: &str, request: HttpRequest<'_>) -> io::Result<HttpResponse> {
         timeout(self.timeout, follow(address, request)).await?
     }
@@ -73,7 +73,7 @@ async fn send_once(address: &str, request: HttpRequest<'_>) -> io::Result<HttpRe
 }
 
 async fn read_answer(mut reader: impl AsyncBufReadExt + Unpin) -> io::Result<HttpResponse> {
-    let malformed = || io::Error::new(io::ErrorKind::InvalidData, "not an HTTP response");
+    let malformed = || io::Error::new(io::ErrorKind::InvalidData, "the server did not send an HTTP response");
     let mut line = String::new();
     reader.read_line(&mut line).await?;
     let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(malformed)?;

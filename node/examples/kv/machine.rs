@@ -9,7 +9,8 @@ use wavetank_node::{Command, Data, Fsm, FsmSnapshot, SnapshotReader, SnapshotWri
 /// A command of the key-value store.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum KvCommand {
-    /// Writes the value under the key. If `expected` is given, the key must have that value.
+    /// Sets the value of the key. If `expected` is `Some`, the key must have the expected value. A missing key
+    /// counts as an empty value.
     Put { key: String, value: String, expected: Option<String> },
     /// Deletes the key.
     Delete { key: String },
@@ -19,7 +20,7 @@ pub(crate) enum KvCommand {
 
 /// The response to a command that took effect.
 pub(crate) const DONE: &[u8] = b"done";
-/// The response to a command whose key does not have the expected value.
+/// The response to a [`KvCommand::Put`] if the key does not have the expected value.
 pub(crate) const MISMATCH: &[u8] = b"mismatch";
 
 impl KvCommand {
@@ -28,7 +29,7 @@ impl KvCommand {
     }
 }
 
-/// The replicated state.
+/// The replicated state: the value of each key, and the HTTP address of each server by the server's id.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct State {
     values: BTreeMap<String, String>,
@@ -64,7 +65,7 @@ impl State {
     }
 }
 
-/// The state, shared with the HTTP handlers that read it.
+/// The replicated state. The state machine shares this state with the HTTP handlers, which only read the state.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shared(Arc<RwLock<Arc<State>>>);
 
@@ -80,7 +81,7 @@ impl Shared {
     }
 }
 
-/// The state machine.
+/// The key-value state machine.
 #[derive(Debug, Default)]
 pub(crate) struct Kv {
     shared: Shared,
@@ -92,7 +93,7 @@ impl Kv {
     }
 }
 
-/// The state when the snapshot was taken.
+/// A snapshot: the replicated state at the moment of the snapshot.
 pub(crate) struct Captured(Arc<State>);
 
 impl Fsm for Kv {

@@ -9,7 +9,8 @@
 //! curl -L '127.0.0.1:8001/kv/colour?read=lease'
 //! ```
 //!
-//! This file starts and stops the server. `machine` has the state machine, `web` the HTTP interface.
+//! This file starts and stops the server. The module `machine` contains the state machine, and the module
+//! `web` contains the HTTP interface.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints to its terminal")]
 
@@ -35,7 +36,8 @@ use wavetank_node::{CallError, CallLimit, Config, Configuration, Halt, Member, R
 use web::App;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// The time for which a new server asks the other servers to add the new server.
+/// The time limit for a new server to join a cluster. The new server repeats its request to the other servers
+/// until this time has passed.
 const JOINING: Duration = Duration::from_secs(60);
 
 #[tokio::main]
@@ -71,30 +73,30 @@ async fn run(options: &Options) -> Result<(), String> {
     let recorder = Recorder::default();
     metrics::set_global_recorder(recorder.clone()).map_err(|error| error.to_string())?;
     let (raft, peers) = open(options, kv).await?;
-    println!("{} listens for peers on {peers}", options.id);
+    println!("server {} listens for peers on {peers}", options.id);
     if let Err(error) = enter(options, &raft).await {
         raft.shutdown().await;
         return Err(error);
     }
     // A process that reads the line below may send a signal at once, so the handlers come first.
     let asked = StopSignals::listen()?;
-    println!("{} serves http://{http}", options.id);
+    println!("server {} serves http://{http}", options.id);
     let introducing = tokio::spawn(introduce(raft.clone(), http, shared.clone()));
     let app = App::new(raft.clone(), shared, recorder, TIMEOUT);
     let stopping = asked.or_stopped(raft.clone());
     let served = axum::serve(listener, web::routes(app)).with_graceful_shutdown(stopping).await;
     introducing.abort();
     transfer_and_shut_down(&raft).await;
-    served.map_err(|error| format!("http: {error}"))?;
+    served.map_err(|error| format!("the HTTP server failed: {error}"))?;
     match raft.stopped().await {
         Some(Halt::Shutdown | Halt::Removed) => Ok(()),
-        Some(Halt::Store(error)) => Err(format!("stopped: {error}")),
-        None => Err("stopped because of a panic".to_owned()),
+        Some(Halt::Store(error)) => Err(format!("the server has stopped: {error}")),
+        None => Err("the server has stopped because of a panic".to_owned()),
     }
 }
 
-/// Opens the stores and the transport, and prints the address for peers. Returns an error as one line of
-/// text.
+/// Opens the stores and the transport, and starts the Raft server. Returns the server and the address on which
+/// the server listens for peers. Returns an error as one line of text.
 async fn open(options: &Options, kv: Kv) -> Result<(Raft, SocketAddr), String> {
     let directory = Path::new(&options.directory);
     // Without this check, a server of an older kv would come back blank, although it may have voted.
@@ -134,7 +136,8 @@ fn tls(id: &str, files: &TlsFiles) -> Result<Tls, String> {
     Tls::from_pem(&id.into(), &authority, &read(&files.certificate)?, &key).map_err(|error| error.to_string())
 }
 
-/// Bootstraps a cluster or joins a cluster. Does nothing if this server already belongs to a cluster.
+/// Bootstraps a cluster or joins a cluster, as the options say. Does nothing if this server already has a
+/// configuration.
 async fn enter(options: &Options, raft: &Raft) -> Result<(), String> {
     if raft.get_configuration().is_some() {
         return Ok(());
@@ -169,11 +172,11 @@ async fn enter(options: &Options, raft: &Raft) -> Result<(), String> {
         }
     };
     let joined = tokio::time::timeout(JOINING, asking).await;
-    joined.map_err(|_| format!("no server at {} added this server to its cluster", others.join(", ")))
+    joined.map_err(|_| format!("the servers at {} did not add this server to a cluster", others.join(", ")))
 }
 
-/// Writes the HTTP address of this server to the log while this server leads. Other servers then redirect
-/// clients to it.
+/// Whenever this server leads, proposes a command with the HTTP address of this server. Other servers then
+/// redirect clients to this address.
 async fn introduce(raft: Raft, http: String, shared: Shared) {
     let mut changes = raft.leader_changes();
     while changes.wait_for(|seen| seen.is_self).await.is_ok() {
@@ -220,8 +223,8 @@ impl StopSignals {
     }
 }
 
-/// Shuts down a server. A leader transfers its leadership before it stops. Then the other servers need not
-/// wait for an election timeout.
+/// Shuts down a server. A leader transfers its leadership before it stops. The other servers then need not wait
+/// for an election timeout.
 async fn transfer_and_shut_down(raft: &Raft) {
     if raft.state() == wavetank_node::RaftState::Leader
         && let Err(error) = raft.leadership_transfer(CallLimit::after(TIMEOUT).or_no_quorum()).await

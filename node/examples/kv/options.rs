@@ -5,19 +5,19 @@ use tracing::Level;
 pub(crate) const USAGE: &str = "\
 usage: kv --id NAME --http HOST:PORT --raft HOST:PORT --dir DIR [--bootstrap | --join HOST:PORT,...]
 
-  --id NAME               the server's id; the cluster must never use it for another server
+  --id NAME               the server's id; the cluster must never use this id for another server
   --http HOST:PORT        the address for clients
   --raft HOST:PORT        the address on which the server listens for other servers
-  --advertise HOST:PORT   the address that other servers use (default: --raft)
-  --dir DIR               the directory of log, vote record and snapshots
-  --bootstrap             start a new cluster, unless DIR has the data of one
+  --advertise HOST:PORT   the address at which other servers reach this server (default: the address of --raft)
+  --dir DIR               the directory of the log, the vote record and the snapshots
+  --bootstrap             start a new cluster, unless DIR has the data of a cluster
   --join HOST:PORT,...    ask the servers at these --http addresses to add this server, unless DIR has the data of a cluster
   --tls-authority FILE    the certificate of the servers' authority (PEM); enables mutual TLS between servers
-  --tls-certificate FILE  this server's certificate, with its id as a DNS name (PEM)
-  --tls-key FILE          the private key of this certificate (PEM)
-  --heartbeat-ms N        the heartbeat timeout and the election timeout, in milliseconds (1000)
-  --snapshot-threshold N  the number of entries between snapshots (8192)
-  --log LEVEL             the log level: error, warn, info, debug or trace (info)";
+  --tls-certificate FILE  this server's certificate, with the server's id as a DNS name (PEM)
+  --tls-key FILE          the private key of the server's certificate (PEM)
+  --heartbeat-ms N        the heartbeat timeout and the election timeout, in milliseconds (default: 1000)
+  --snapshot-threshold N  the number of entries between two snapshots (default: 8192)
+  --log LEVEL             the log level: error, warn, info, debug or trace (default: info)";
 
 /// The options of a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,7 +35,8 @@ pub(crate) struct Options {
     pub(crate) log: Level,
 }
 
-/// The files of a server's certificate.
+/// The paths of the files for TLS: the certificate of the authority, the certificate of the server, and the
+/// private key of the server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct TlsFiles {
     pub(crate) authority: String,
@@ -43,7 +44,7 @@ pub(crate) struct TlsFiles {
     pub(crate) key: String,
 }
 
-/// The parsed options. The required options are not checked yet.
+/// The values of the options as text. A field is `None` if the arguments do not contain the option.
 #[derive(Default)]
 struct ParsedOptions {
     id: Option<String>,
@@ -61,7 +62,7 @@ struct ParsedOptions {
 }
 
 impl Options {
-    /// Parses the arguments. Returns `None` if the arguments ask for help.
+    /// Parses the arguments. Returns `None` if the arguments contain `--help` or `-h`.
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let (mut parsed, mut bootstrap) = (ParsedOptions::default(), false);
         while let Some(name) = arguments.next() {
@@ -118,7 +119,7 @@ impl ParsedOptions {
             snapshot_threshold: number(self.snapshot_threshold, "--snapshot-threshold", 8_192)?,
             log: log
                 .parse()
-                .map_err(|_| format!("--log {log}: must be error, warn, info, debug or trace"))?,
+                .map_err(|_| format!("--log {log}: the level must be error, warn, info, debug or trace"))?,
         })
     }
 }

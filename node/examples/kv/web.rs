@@ -3,14 +3,16 @@
 //! | request | effect |
 //! |---|---|
 //! | `GET /kv/KEY?read=PATH` | returns the value; `PATH` is `index` (the default), `lease`, `verify` or `local` |
-//! | `PUT /kv/KEY?expected=OLD` | writes the body; with `expected`, only if the key has that value (else status 412) |
+//! | `PUT /kv/KEY?expected=OLD` | sets the value to the body; with `expected`: status 412 if the value is not `OLD` |
 //! | `DELETE /kv/KEY` | deletes the key |
-//! | `POST /join?id=NAME&address=HOST:PORT&vote=false` | adds a server |
+//! | `POST /join?id=NAME&address=HOST:PORT&vote=false` | adds a voter, or a nonvoter with `vote=false` |
 //! | `POST /leave?id=NAME` | removes a server |
-//! | `POST /transfer?id=NAME`, `POST /snapshot` | transfers leadership, takes a snapshot |
-//! | `GET /status`, `GET /metrics` | returns the status, the metrics |
+//! | `POST /transfer?id=NAME` | transfers the leadership to server NAME; without `id`, the leader chooses the server |
+//! | `POST /snapshot` | takes a snapshot |
+//! | `GET /status` | returns the status of the server |
+//! | `GET /metrics` | returns the metrics of the server |
 //!
-//! A server that does not lead redirects the client to the leader (status 307); `curl -L` follows.
+//! A server that does not lead redirects the client to the leader (status 307). `curl -L` follows the redirect.
 
 #![expect(clippy::result_large_err, reason = "both variants are responses to the client")]
 
@@ -35,7 +37,8 @@ pub(crate) struct App {
     shared: Shared,
     recorder: Recorder,
     timeout: Duration,
-    /// The last term in which this server has applied a barrier.
+    /// The last term in which this server applied a barrier as the leader. Zero if this server has applied no
+    /// barrier as the leader.
     settled: Arc<AtomicU64>,
 }
 
@@ -51,7 +54,7 @@ pub(crate) fn routes(app: App) -> Router {
         .with_state(app)
 }
 
-/// All query parameters.
+/// The query parameters of all requests. A request may have only some of the parameters.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct QueryParameters {
@@ -62,7 +65,7 @@ struct QueryParameters {
     vote: Option<bool>,
 }
 
-/// The way in which a read ensures that the answer is not stale.
+/// The check that a server makes before the server answers a read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum ReadPath {
@@ -70,11 +73,12 @@ enum ReadPath {
     /// committed before the read.
     #[default]
     Index,
-    /// The leader relies on its lease.
+    /// The leader answers without a round of heartbeats, because its lease is valid.
     Lease,
-    /// HashiCorp's way: one barrier in each term, and a round of heartbeats for each read.
+    /// The leader applies one barrier in each term, and sends a round of heartbeats for each read, as in
+    /// HashiCorp Raft.
     Verify,
-    /// The server reads its local state, which may be stale.
+    /// No check: the server reads its local state, and this state may be stale.
     Local,
 }
 
@@ -113,7 +117,7 @@ async fn delete_key(State(app): State<App>, Path(key): Path<String>, uri: Uri) -
 async fn join(State(app): State<App>, uri: Uri, asked: QueryResult) -> HttpResult {
     let Query(question) = asked.map_err(IntoResponse::into_response)?;
     let (Some(id), Some(address)) = (question.id, question.address) else {
-        return Err(bad("id and address are missing"));
+        return Err(bad("the parameters id and address are required"));
     };
     let (any, limit) = (None, CallLimit::after(app.timeout * 4).or_no_quorum());
     let joined = if question.vote.unwrap_or(true) {
@@ -126,7 +130,7 @@ async fn join(State(app): State<App>, uri: Uri, asked: QueryResult) -> HttpResul
 
 async fn leave(State(app): State<App>, uri: Uri, asked: QueryResult) -> HttpResult {
     let Query(question) = asked.map_err(IntoResponse::into_response)?;
-    let id = question.id.ok_or_else(|| bad("id is missing"))?;
+    let id = question.id.ok_or_else(|| bad("the parameter id is required"))?;
     let left = app.raft.remove_server(id, None, app.limit()).await;
     app.done(left, &uri)
 }
@@ -187,9 +191,9 @@ impl App {
         CallLimit::after(self.timeout).or_no_quorum()
     }
 
-    /// Verifies that this server leads, and that this server has applied all commands that older leaders
-    /// acknowledged. `verify_leader` does not guarantee the second condition: the state of a new leader may
-    /// be old.
+    /// Verifies that this server leads, and that this server has applied all commands that earlier leaders
+    /// acknowledged. `verify_leader` verifies only the leadership: the state machine of a new leader may lack such
+    /// commands.
     async fn verify(&self) -> Result<(), CallError> {
         loop {
             let term = self.raft.current_term();
@@ -208,7 +212,8 @@ impl App {
         let applied = self.raft.apply(kv_command.encode(), self.limit()).await;
         let applied = applied.map_err(|error| self.refuse(&error, uri))?;
         Ok(if *applied.response == *MISMATCH {
-            (StatusCode::PRECONDITION_FAILED, "the key has another value\n").into_response()
+            (StatusCode::PRECONDITION_FAILED, "the value of the key is not the expected value\n")
+                .into_response()
         } else {
             StatusCode::NO_CONTENT.into_response()
         })
@@ -218,8 +223,8 @@ impl App {
         result.map(|_| "done\n".into_response()).map_err(|error| self.refuse(&error, uri))
     }
 
-    /// Redirects the client to the leader, or returns an error. Status 503 means that the call had no effect,
-    /// status 504 that the outcome is unknown, and status 409 that the call was refused.
+    /// Redirects the client to the leader, or returns an error. Status 503 means that the call had no effect.
+    /// Status 504 means that the outcome is unknown. Status 409 means that the call was refused.
     fn refuse(&self, error: &CallError, uri: &Uri) -> Response {
         let leader = self.raft.leader_with_id().filter(|leader| leader.id != *self.raft.local_id());
         let there = leader.and_then(|leader| self.shared.read().server(leader.id.as_str()).cloned());

@@ -1,10 +1,10 @@
 //! The encoding of log entries in a store. Each encoded entry has a checksum, and the checksum also covers
 //! the index of the entry.
 //!
-//! An encoded entry has the form `checksum(4) kind(1) term(8) rest`, with lengths in bytes. The checksum is
-//! the upper half of a CRC-64/XZ. The store does not write the index into the entry. Because the checksum
-//! covers the index, the store detects an entry that the disk has written to a wrong place. Numbers are
-//! little-endian.
+//! An encoded entry has the form `checksum(4) kind(1) term(8) rest`. The number in parentheses is a length in
+//! bytes, and `rest` is the content of the entry. The checksum is the upper half of a CRC-64/XZ. The encoded
+//! entry does not contain the index. Because the checksum covers the index, the store detects an entry that
+//! the disk has written to a wrong place. Numbers are little-endian.
 
 use crate::wire;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
 /// Decodes the bytes of the entry at `index`.
 ///
 /// # Errors
-/// Returns an error if the bytes are damaged or belong to another index.
+/// Returns an error if the bytes are damaged, or if the bytes are the entry at another index.
 pub fn decode(index: Index, bytes: &[u8]) -> Result<Entry, StoreError> {
     let damaged = || StoreError::new(StoreErrorKind::Corrupt, format!("log entry {index}"));
     let (head, body) = bytes.split_first_chunk::<HEAD>().ok_or_else(damaged)?;

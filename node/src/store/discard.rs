@@ -8,7 +8,8 @@ use wavetank_raft::{Data, LogId, SnapshotMeta};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct DiscardSnapshotStore;
 
-/// The sink of a [`DiscardSnapshotStore`]. The sink counts the bytes of a snapshot, and discards these bytes.
+/// The sink of a [`DiscardSnapshotStore`]. The sink counts the bytes of the snapshot, and discards these
+/// bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DiscardSink {
     meta: SnapshotMeta,

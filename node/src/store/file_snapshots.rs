@@ -1,5 +1,7 @@
-//! Snapshots in a directory, in HashiCorp's layout: `snapshots/<term>-<index>-<ms>/` with `meta.json` and
-//! `state.bin`. Until a snapshot is complete and durable, the name of its directory ends with `.tmp`.
+//! Snapshots in a directory, in HashiCorp's layout: each snapshot has the directory
+//! `snapshots/<term>-<index>-<ms>/` with the files `meta.json` and `state.bin`. `<ms>` is the time in
+//! milliseconds since 1970. Until a snapshot is complete and durable, the name of the snapshot's directory
+//! ends with `.tmp`.
 
 use super::files::{Disk, Files};
 use super::io_error::io_error;
@@ -15,25 +17,27 @@ use wavetank_raft::{ClusterId, Data, Index, LogId, SnapshotMeta, Term};
 const TEMPORARY: &str = ".tmp";
 const META: &str = "meta.json";
 const STATE: &str = "state.bin";
-/// The size of the buffers for reading and writing.
+/// The size of the buffers for reading and writing, in bytes.
 const PIECE: usize = 256 << 10;
 /// The maximum size of a `meta.json`, in bytes. A larger file is not read.
 const META_MAX: u64 = 1 << 20;
 
-/// Keeps the newest snapshots in a directory. In HashiCorp Raft, this store is `FileSnapshotStore`.
+/// A store that keeps the newest snapshots in a directory. In HashiCorp Raft, this store is
+/// `FileSnapshotStore`.
 #[derive(Clone, Debug)]
 pub struct FileSnapshotStore<F: Files = Disk> {
     files: F,
     directory: PathBuf,
     retain: usize,
-    /// The cluster of snapshots that are begun.
+    /// The cluster that the `meta.json` of each new snapshot names; `None` if the cluster is unknown.
     cluster: Option<ClusterId>,
 }
 
 /// A snapshot that is being written.
 pub struct FileSink<F: Files = Disk> {
     files: F,
-    /// The directory of the snapshot. The name ends with `.tmp` until the directory is renamed.
+    /// The directory of the snapshot. The name of the directory ends with `.tmp` until the snapshot is
+    /// durable.
     directory: PathBuf,
     name: String,
     state: F::File,
@@ -54,21 +58,21 @@ pub struct FileSource<F: Files = Disk> {
 }
 
 impl FileSnapshotStore {
-    /// Makes a store that keeps the `retain` newest snapshots under `directory`. The directory is created if
-    /// necessary.
+    /// Makes a store that keeps the `retain` newest snapshots in the subdirectory `snapshots` of `directory`.
+    /// Creates both directories if they do not exist.
     ///
     /// # Errors
     /// Returns an error if the directory cannot be created or written.
     ///
     /// # Panics
-    /// Panics if `retain` is zero: a server without its newest snapshot has lost its state.
+    /// Panics if `retain` is zero, because a server that deletes the newest snapshot loses its state.
     pub fn new(directory: impl AsRef<Path>, retain: usize) -> Result<Self, OpenError> {
         Self::on(Disk, directory, retain)
     }
 }
 
 impl<F: Files> FileSnapshotStore<F> {
-    /// Makes the same store on another file system.
+    /// Makes a store like [`FileSnapshotStore::new`], but on the file system `files`.
     ///
     /// # Errors
     /// Returns the errors of [`FileSnapshotStore::new`].
@@ -97,7 +101,8 @@ impl<F: Files> FileSnapshotStore<F> {
         self.files.sync_dir(&self.directory)
     }
 
-    /// Returns the complete snapshots with their directories, the newest first.
+    /// Returns the complete snapshots in order, the newest snapshot first. Each pair has the name of the
+    /// snapshot's directory and the metadata of the snapshot.
     fn found(&self) -> Result<Vec<(String, Arc<SnapshotMeta>)>, StoreError> {
         let names = self.files.dirs(&self.directory).map_err(|error| io_error(&self.directory, &error))?;
         let mut found: Vec<_> = names
@@ -108,7 +113,7 @@ impl<F: Files> FileSnapshotStore<F> {
                 None => {
                     tracing::warn!(
                         snapshot = name,
-                        "the snapshot is left out: its description cannot be read"
+                        "the snapshot is ignored, because its meta.json cannot be read"
                     );
                     None
                 }
@@ -127,7 +132,8 @@ impl<F: Files> FileSnapshotStore<F> {
         MetaFile::read(&bytes[..read])
     }
 
-    /// Returns a free name. The name contains the current time, or the next free time.
+    /// Returns a name for a new snapshot that ends with the entry at `last`. The name contains the current
+    /// time. If another snapshot has this name, the name contains the next free millisecond.
     fn name(&self, last: LogId) -> Result<String, StoreError> {
         let names = self.files.dirs(&self.directory).map_err(|error| io_error(&self.directory, &error))?;
         let mut ms = self.files.unix_ms();
@@ -140,9 +146,9 @@ impl<F: Files> FileSnapshotStore<F> {
         }
     }
 
-    /// Deletes snapshots above the number to keep, if these snapshots are older than the snapshot that was
-    /// closed last. The server is about to read that snapshot or a newer snapshot. A deletion that fails is
-    /// tried again when the next snapshot is closed.
+    /// Deletes all snapshots except the newest `retain` snapshots. Also keeps the snapshot in the directory
+    /// `closed` and all newer snapshots, because the server will read one of these snapshots next. If a
+    /// deletion fails, the store tries the deletion again when the next snapshot is closed.
     fn reap(&self, closed: &str) -> Result<(), StoreError> {
         let found = self.found()?;
         let upto_closed = found.iter().position(|(name, _)| name == closed).map_or(0, |at| at + 1);
@@ -160,7 +166,8 @@ impl<F: Files> FileSnapshotStore<F> {
         self.files.sync(&mut meta)
     }
 
-    /// Makes the content durable under the temporary name, and then makes the final name durable.
+    /// Makes a snapshot durable. First the content becomes durable in the directory with the temporary name.
+    /// Then the directory gets the final name, and the final name becomes durable.
     fn finish(&self, sink: &mut FileSink<F>, meta: &SnapshotMeta) -> io::Result<()> {
         self.files.sync(&mut sink.state)?;
         self.write_meta(&sink.directory, &MetaFile::of(&sink.name, meta, self.cluster, true))?;
@@ -175,7 +182,7 @@ impl<F: Files> FileSnapshotStore<F> {
         Ok(())
     }
 
-    /// Checks that the bytes are the bytes that were written.
+    /// Checks that the size and the checksum of the state file are the values in `meta`.
     fn check(&self, source: &mut FileSource<F>, meta: &SnapshotMeta) -> Result<(), StoreError> {
         let damaged = |what: &str| {
             StoreError::new(StoreErrorKind::Corrupt, format!("{}: {what}", source.path.display()))
@@ -237,14 +244,15 @@ impl<F: Files> SnapshotStore for FileSnapshotStore<F> {
         Ok(self.found()?.into_iter().take(self.retain).map(|(_, meta)| meta).collect())
     }
 
-    /// Reads the end of the newest snapshot from the names of the directories, because a `meta.json` may be
-    /// unreadable.
+    /// Returns the position of the last entry in the newest snapshot. Reads this position from the names of
+    /// the directories, because a `meta.json` may be unreadable.
     fn newest_end(&self) -> Result<LogId, StoreError> {
         let names = self.files.dirs(&self.directory).map_err(|error| io_error(&self.directory, &error))?;
         Ok(names.iter().filter_map(|name| ends_at(name)).max().unwrap_or(LogId::ZERO))
     }
 
-    /// Returns the cluster of the newest snapshot whose description names a cluster.
+    /// Returns the cluster that the newest `meta.json` with a cluster names. Returns `None` if no `meta.json`
+    /// names a cluster.
     fn cluster(&self) -> Result<Option<ClusterId>, StoreError> {
         let found = self.found()?;
         Ok(found.iter().find_map(|(name, _)| self.description(name)?.cluster))
@@ -270,8 +278,9 @@ impl<F: Files> SnapshotStore for FileSnapshotStore<F> {
     }
 }
 
-/// Returns the last entry of the snapshot in the directory `name`. Returns `None` if the snapshot is
-/// incomplete, or if `name` is not the name of a snapshot.
+/// Returns the term and the index of the last entry in a snapshot. `name` is the name of the snapshot's
+/// directory, and contains the term and the index. Returns `None` if `name` is not the name of a complete
+/// snapshot.
 fn ends_at(name: &str) -> Option<LogId> {
     let mut parts = name.split('-').map(|part| part.parse::<u64>().ok());
     let (term, index, _) = (parts.next()??, parts.next()??, parts.next()??);
@@ -285,7 +294,8 @@ impl<F: Files> FileSink<F> {
         appended.map_err(|error| io_error(&self.directory, &error))
     }
 
-    /// Checks that the number of bytes is the announced number, if a number was announced.
+    /// Checks that the size and the checksum of the written bytes are the announced values. An announced
+    /// value of zero means that the value is unknown.
     fn expect(&self, found: &SnapshotMeta) -> Result<(), StoreError> {
         let expected = &self.expected;
         let is_size = expected.size == 0 || expected.size == found.size;
@@ -339,7 +349,7 @@ impl<F: Files> SnapshotSource for FileSource<F> {
         if read == length {
             Ok(bytes.into())
         } else {
-            let what = format!("{}: ends at {}", self.path.display(), offset + read as u64);
+            let what = format!("{}: the file ends at byte {}", self.path.display(), offset + read as u64);
             Err(StoreError::new(StoreErrorKind::Corrupt, what))
         }
     }

@@ -33,8 +33,8 @@ pub trait Files: Clone + Debug + Send + 'static {
     /// Returns an error if the device fails.
     fn file_names(&self, path: &Path) -> io::Result<Vec<String>>;
 
-    /// Creates the file `path` if it does not exist, and locks the file until the returned file is dropped.
-    /// Returns `None` if another process, or another part of this process, has locked the file.
+    /// Creates the file `path` if the file does not exist, and locks the file until the returned value is
+    /// dropped. Returns `None` if another process, or another part of this process, has locked the file.
     ///
     /// # Errors
     /// Returns an error if the device fails.
@@ -89,7 +89,7 @@ pub trait Files: Clone + Debug + Send + 'static {
     /// Returns an error if the device fails. In that case it is unknown which bytes are durable.
     fn sync(&self, file: &mut Self::File) -> io::Result<()>;
 
-    /// Makes the bytes of a file durable, and the length of the file. Other metadata may be lost.
+    /// Makes the bytes and the length of a file durable. Other metadata of the file may be lost.
     ///
     /// # Errors
     /// Returns an error if the device fails. In that case it is unknown which bytes are durable.
@@ -101,7 +101,7 @@ pub trait Files: Clone + Debug + Send + 'static {
     /// Returns an error if the device fails. In that case it is unknown which names are durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
 
-    /// Renames a file or a directory.
+    /// Renames the file or directory `from` to `to`.
     ///
     /// # Errors
     /// Returns an error if the device fails.
@@ -123,8 +123,9 @@ pub trait Files: Clone + Debug + Send + 'static {
     /// number.
     fn unix_ms(&self) -> u64;
 
-    /// Returns a number that no other call returns, here or on another server. The log uses this number to
-    /// recognize its own files.
+    /// Returns a random number. No other call returns the same number, on this server or on another server.
+    /// The log writes this number into all its segments. A segment with another number belongs to another
+    /// log.
     fn unique(&self) -> u64;
 }
 

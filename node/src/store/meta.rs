@@ -7,11 +7,11 @@ use wavetank_raft::{
     ClusterId, Configuration, Index, LogId, Member, SnapshotMeta, Suffrage, Term, UncheckedConfiguration,
 };
 
-/// The version that is written. The metadata of this version includes the configuration; the version before
-/// had only peers.
+/// The version of the metadata that is written. The metadata of version 1 contains the configuration. The
+/// metadata of version 0 contains only a list of peers.
 const VERSION: u64 = 1;
 
-/// The fields of the file, in HashiCorp's order.
+/// The fields of `meta.json`, in HashiCorp's order.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct MetaFile {
@@ -20,15 +20,17 @@ pub(super) struct MetaFile {
     pub(super) id: String,
     index: u64,
     term: u64,
-    /// The peers in the oldest protocol's form, encoded in base64.
+    /// The addresses of the voters, in the form of HashiCorp's oldest protocol and encoded in base64.
     peers: Option<String>,
     configuration: ConfigurationFile,
     configuration_index: u64,
     size: u64,
-    /// The CRC-64/XZ of the state, big-endian, encoded in base64.
+    /// The CRC-64/XZ of the state, big-endian and encoded in base64; `None` while the snapshot is being
+    /// written.
     #[serde(rename = "CRC")]
     crc: Option<String>,
-    /// A field that HashiCorp Raft does not have: the cluster, in hexadecimal digits.
+    /// The cluster in hexadecimal digits; `None` if the cluster is unknown. HashiCorp Raft does not have this
+    /// field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cluster: Option<String>,
 }
@@ -37,7 +39,8 @@ pub(super) struct MetaFile {
 #[serde(rename_all = "PascalCase")]
 struct ConfigurationFile {
     servers: Option<Vec<ServerFile>>,
-    /// A field that HashiCorp Raft does not have: the old servers of a joint configuration.
+    /// The old servers of a joint configuration; `None` for any other configuration. HashiCorp Raft does not
+    /// have this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     outgoing: Option<Vec<ServerFile>>,
 }
@@ -52,7 +55,7 @@ struct ServerFile {
     address: String,
 }
 
-/// A description that was read.
+/// The content of a `meta.json` that was read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Description {
     pub(super) meta: Arc<SnapshotMeta>,
@@ -60,7 +63,8 @@ pub(super) struct Description {
 }
 
 impl MetaFile {
-    /// Makes the description of a snapshot. `done` is false while the snapshot is being written.
+    /// Makes the description of a snapshot. `id` is the name of the snapshot's directory. `done` is false
+    /// while the snapshot is being written.
     pub(super) fn of(id: &str, meta: &SnapshotMeta, cluster: Option<ClusterId>, done: bool) -> Self {
         let configuration = &meta.configuration;
         Self {
@@ -82,7 +86,7 @@ impl MetaFile {
         }
     }
 
-    /// Returns the metadata of the snapshot, if the fields are valid.
+    /// Decodes the bytes of a `meta.json`. Returns `None` if a field is missing or invalid.
     pub(super) fn read(bytes: &[u8]) -> Option<Description> {
         let file: Self = serde_json::from_slice(bytes).ok()?;
         let (configuration, configuration_index) = match file.version {
@@ -105,7 +109,7 @@ impl MetaFile {
         Some(Description { meta: Arc::new(meta), cluster })
     }
 
-    /// The description as one line of JSON.
+    /// Returns the description as one line of JSON.
     pub(super) fn line(&self) -> Vec<u8> {
         let mut line = serde_json::to_vec(self).expect("strings and numbers can always be written as JSON");
         line.push(b'\n');

@@ -11,7 +11,7 @@ use wavetank_raft::store::{StoreError, StoreErrorKind};
 pub struct OpenError {
     /// The file or directory of the store.
     pub path: PathBuf,
-    /// The reason.
+    /// The reason why the store cannot be opened.
     pub failure: OpenFailure,
 }
 
@@ -27,7 +27,7 @@ pub enum OpenFailure {
     Full,
     /// A newer release wrote the store.
     Newer {
-        /// The format of the store.
+        /// The format number of the store.
         found: u64,
         /// The newest format that this release can read.
         known: u64,

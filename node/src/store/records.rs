@@ -1,9 +1,10 @@
-//! The records beside the log that a group of writes changes.
+//! Finds the records outside the log that a group of writes changes.
 
 use wavetank_raft::execute::{CATCH_UP, HARD_STATE, encode_catch_up, encode_hard_state};
 use wavetank_raft::{LogOp, Write};
 
-/// Returns the newest vote record and the newest position to catch up with among these writes, each with its key.
+/// Returns the newest vote record and the newest position of [`LogOp::CatchUp`] in these writes, as pairs of
+/// a key and an encoded record. Returns no pair for a record that no write changes.
 pub(super) fn newest_records(writes: &[Write]) -> impl Iterator<Item = (&'static [u8], Vec<u8>)> {
     let newest = writes.iter().rev().find_map(|write| write.hard_state);
     let vote = newest.map(|hard_state| (HARD_STATE, encode_hard_state(hard_state)));

@@ -1,8 +1,8 @@
 //! The log and the vote record in one file, on [redb](::redb).
 //!
-//! A group of writes is one transaction with one sync. Therefore the vote, the term and the entries of a
-//! group survive together. The space of deleted entries is used again. A file that is mostly free is
-//! compacted when the file is opened.
+//! A group of writes is one transaction with one sync. Therefore a crash loses either the whole group or no
+//! part of the group. The space of deleted entries is used again. If most of a file is free, the store
+//! compacts the file when the store opens the file.
 
 mod preallocate;
 
@@ -27,16 +27,16 @@ const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
 const FORMATS: TableDefinition<'_, &str, u64> = TableDefinition::new("format");
 
-/// The format of the file. The number is raised with every change of [`codec`] or of the tables. Then the
-/// store can refuse a file of another format by its number, and does not report the file as damaged. Format 1
-/// had no index in the checksum.
+/// The format number of the file. Every change of [`codec`] or of the tables raises the number. Therefore the
+/// store recognizes a file of another format, and does not report this file as damaged. In format 1, the
+/// checksum of an entry did not cover the index.
 const FORMAT: u64 = 2;
 /// The size of redb's cache, in bytes. Most reads are near the end of the log; for other reads, the page
 /// cache of the operating system is enough.
 const CACHE_BYTES: usize = 32 << 20;
 
-/// A durable log and vote record in one file. Clones share the file, so one clone can be the log store and
-/// another one the stable store.
+/// A durable log and vote record in one file. Clones share the file, so one clone can be the log store, and
+/// another clone can be the stable store.
 #[derive(Clone, Debug)]
 pub struct RedbStore {
     database: Arc<Database>,
@@ -46,11 +46,12 @@ pub struct RedbStore {
 type Log<'t> = Table<'t, u64, &'static [u8]>;
 
 impl RedbStore {
-    /// Opens the file, or creates the file and the directories above the file.
+    /// Opens the database file `path`. If the file does not exist, creates the file and the missing parent
+    /// directories.
     ///
     /// # Errors
-    /// Returns an error if the file is in use, read-only, of another format or damaged, or the device is
-    /// full.
+    /// Returns an error if the file is in use, is read-only, has another format or is damaged, or if the
+    /// device is full or fails.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let parent =
@@ -101,8 +102,8 @@ impl RedbStore {
         Ok(FORMAT)
     }
 
-    /// Executes a group of writes in order, with one sync: either all these writes or no write. When the
-    /// method returns `Ok`, the writes are durable.
+    /// Executes a group of writes in order, with one sync. The store executes either all these writes or no
+    /// write. When the method returns `Ok`, the writes are durable.
     ///
     /// # Errors
     /// Returns an error if the store fails, or if the entries do not follow the stored entries.
@@ -112,8 +113,8 @@ impl RedbStore {
         self.write(records, writes.iter().map(|write| &write.log))
     }
 
-    /// Writes these records and the changes of the log in order, with one sync: either all these changes or
-    /// no change.
+    /// Writes the records `new`, and then executes the changes `ops` of the log in order, with one sync. The
+    /// store executes either all these changes or no change.
     fn write<'r, 'w>(
         &self,
         new: impl IntoIterator<Item = (&'r [u8], &'r [u8])>,
@@ -142,7 +143,7 @@ impl RedbStore {
         writing.commit().map_err(|error| self.failed(error))
     }
 
-    /// Writes the record about the log.
+    /// Writes the [`LogRecord`]. If `compacted` is `None`, the compacted index in the record does not change.
     fn note_log(
         &self,
         writing: &WriteTransaction,
@@ -180,7 +181,7 @@ impl RedbStore {
         for entry in entries {
             let index = entry.id.index.0;
             if let Some(before) = before.filter(|before| before.checked_add(1) != Some(index)) {
-                let what = format!("{}: entry i{index} does not follow i{before}", self.name);
+                let what = format!("{}: entry i{index} does not follow entry i{before}", self.name);
                 return Err(StoreError::new(StoreErrorKind::Corrupt, what));
             }
             bytes.clear();
@@ -195,7 +196,8 @@ impl RedbStore {
         log.retain_in(range, |_, _| false).map_err(|error| self.failed(error))
     }
 
-    /// Passes the stored entries from `min` to `max` to `take`, until `take` returns false.
+    /// Reads the stored entries from `min` to `max` (inclusive) in order, and passes each entry to `take`. If
+    /// `take` returns false for an entry, the method stops, and returns only the earlier entries.
     ///
     /// # Errors
     /// Returns an error if the store fails or an entry is damaged.
@@ -297,7 +299,8 @@ fn create(path: &Path) -> Result<Database, OpenError> {
     builder().create_with_backend(file).map_err(|error| open_error(path, error))
 }
 
-/// Compacts the file if most of the file is free. A compaction takes as long as a new write of the used part.
+/// Compacts the file if most of the file is free. `length` is the length of the file in bytes. A compaction
+/// takes as much time as writing the used part of the file again.
 fn shrink(database: &mut Database, length: u64) -> Result<(), redb::Error> {
     const NOT_WORTH_IT: u64 = 4 << 20;
     let writing = database.begin_write()?;

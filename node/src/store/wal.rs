@@ -1,4 +1,4 @@
-//! The log and the vote record in a directory of segments. `docs/storage.md` has the format.
+//! The log and the vote record in a directory of segments. `docs/storage.md` describes the format.
 
 mod frame;
 mod recovery;
@@ -18,8 +18,8 @@ use wavetank_raft::execute::{COMPACTED, LogRecord};
 use wavetank_raft::store::{LogStore, StableStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Entry, Index, LogOp, Write};
 
-/// A durable log and vote record that appends to segments. A group of writes costs one sync. Clones share the
-/// directory, so one clone can be the log store and another one the stable store.
+/// A durable log and vote record in a directory of segments. A group of writes costs one sync. Clones share
+/// the directory, so one clone can be the log store, and another clone can be the stable store.
 #[derive(Debug)]
 pub struct WalStore<F: Files = Disk>(Arc<Mutex<Wal<F>>>);
 
@@ -32,9 +32,11 @@ impl<F: Files> Clone for WalStore<F> {
 /// The sizes of a [`WalStore`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct WalOptions {
-    /// The length after which a segment is full, in bytes. The store deletes whole segments.
+    /// The length after which a segment is full, in bytes. A value above 2 GiB counts as 2 GiB. The store
+    /// deletes only whole segments.
     pub segment_bytes: u64,
-    /// The number of zeros that are written at once ahead of the log, in bytes.
+    /// The number of zero bytes that the store adds to the file of a segment when the file must grow. Later
+    /// frames overwrite these zeros.
     pub ahead_bytes: u64,
 }
 
@@ -45,19 +47,19 @@ impl Default for WalOptions {
 }
 
 impl WalStore {
-    /// Opens the log in a directory. Creates the directory and its parents if they do not exist. The directory
-    /// must belong to the log alone.
+    /// Opens the log in a directory. If the directory does not exist, creates the directory and the missing
+    /// parent directories. Use the directory for this log only.
     ///
     /// # Errors
-    /// Returns an error if the directory is in use or read-only, if a segment is missing, damaged, of another
-    /// directory or of another format, or if the device is full or fails.
+    /// Returns an error if the directory is in use or read-only, if a segment is missing or damaged, if a
+    /// segment belongs to another directory or has another format, or if the device is full or fails.
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::on(Disk, directory, WalOptions::default())
     }
 }
 
 impl<F: Files> WalStore<F> {
-    /// Opens the log with other sizes, or on another file system.
+    /// Opens the log like [`WalStore::open`], but with the sizes `options` and on the file system `files`.
     ///
     /// # Errors
     /// Returns the errors of [`WalStore::open`].
@@ -65,8 +67,8 @@ impl<F: Files> WalStore<F> {
         Wal::open(files, directory.as_ref(), options).map(|wal| Self(Arc::new(Mutex::new(wal))))
     }
 
-    /// Executes a group of writes in order, with one sync: either all these writes or no write. When the
-    /// method returns `Ok`, the writes are durable.
+    /// Executes a group of writes in order, with one sync. The store executes either all these writes or no
+    /// write. When the method returns `Ok`, the writes are durable.
     ///
     /// # Errors
     /// Returns an error if the store fails, or if the entries do not follow the stored entries.
@@ -86,7 +88,8 @@ impl<F: Files> WalStore<F> {
         })
     }
 
-    /// Passes the stored entries from `min` to `max` to `take`, until `take` returns false.
+    /// Reads the stored entries from `min` to `max` (inclusive) in order, and passes each entry to `take`. If
+    /// `take` returns false for an entry, the method stops, and returns only the earlier entries.
     ///
     /// # Errors
     /// Returns an error if the store fails or an entry is damaged.
@@ -131,7 +134,8 @@ fn carry_out(group: &mut Group<'_>, op: &LogOp) -> Result<(), String> {
     Ok(())
 }
 
-/// Writes the record about the log if the record changes.
+/// Writes the [`LogRecord`] if the record changes. `compacted` is the index up to which this group compacts
+/// the log; `None` if the group does not compact the log.
 fn note_log(group: &mut Group<'_>, state: &State, compacted: Option<Index>) -> Result<(), String> {
     let has_entries = !group.range().is_empty();
     if compacted.is_none() && has_entries != state.range.is_empty() {
@@ -163,10 +167,10 @@ impl<F: Files> LogStore for WalStore<F> {
         })
     }
 
-    /// Deletes entries at one end of the log.
+    /// Deletes the entries from `min` to `max` (inclusive) at the beginning or the end of the log.
     ///
     /// # Errors
-    /// Returns an error if the store fails, or if a gap would remain.
+    /// Returns an error if the store fails, or if entries before `min` and entries after `max` are stored.
     fn delete_range(&mut self, min: Index, max: Index) -> Result<(), StoreError> {
         let mut wal = self.lock();
         let range = wal.state.range;
@@ -174,7 +178,7 @@ impl<F: Files> LogStore for WalStore<F> {
             return Ok(());
         }
         if range.first < min.0 && max.0 < range.last {
-            let what = format!("the deletion from {min} to {max} leaves a gap before {}", range.last);
+            let what = format!("the deletion of {min} to {max} leaves a gap before entry i{}", range.last);
             return Err(wal.refused(StoreErrorKind::Corrupt, &what));
         }
         wal.write(|group, _| {

@@ -17,13 +17,13 @@ struct State {
     cut: BTreeSet<(ServerAddress, ServerAddress)>,
 }
 
-/// One server's end of an [`InmemNetwork`].
+/// The transport of one server on an [`InmemNetwork`].
 #[derive(Clone, Debug)]
 pub struct InmemTransport {
     network: InmemNetwork,
     address: ServerAddress,
     local: Arc<Mutex<Option<Local>>>,
-    /// The peers whose dialect the server knows since its start.
+    /// The peers whose dialect this transport has reported to the server since the server started.
     introduced: Arc<Mutex<BTreeSet<NodeId>>>,
 }
 
@@ -41,8 +41,8 @@ impl InmemNetwork {
         InmemTransport { network: self.clone(), address: address.into(), local, introduced }
     }
 
-    /// Cuts the link between two servers: from now on, all messages between them are lost, in both
-    /// directions.
+    /// Cuts the link between the servers at two addresses. From now on, all messages between these servers
+    /// are lost, in both directions.
     pub fn cut(&self, one: impl Into<ServerAddress>, other: impl Into<ServerAddress>) {
         let (one, other) = (one.into(), other.into());
         let mut state = self.lock();
@@ -50,7 +50,8 @@ impl InmemNetwork {
         state.cut.insert((other, one));
     }
 
-    /// Isolates a server: from now on, all messages to and from this server are lost.
+    /// Isolates the server at `address`: cuts the links to all servers that are on the network now. Links to
+    /// servers that start later are not cut.
     pub fn isolate(&self, address: impl Into<ServerAddress>) {
         let address = address.into();
         let others: Vec<_> = self.lock().servers.keys().filter(|other| **other != address).cloned().collect();
@@ -59,7 +60,7 @@ impl InmemNetwork {
         }
     }
 
-    /// Restores every link.
+    /// Restores every link that was cut.
     pub fn heal(&self) {
         self.lock().cut.clear();
     }
@@ -85,7 +86,8 @@ impl InmemTransport {
     }
 }
 
-/// Tells the server the dialect of a peer before the peer's first answer.
+/// Reports the dialect of a peer to the server, before the first answer of the peer. Has no effect if the
+/// dialect was reported earlier.
 fn introduce(peer: NodeId, inbox: &Inbox, introduced: &Mutex<BTreeSet<NodeId>>) {
     let mut introduced = locked(introduced);
     if !introduced.contains(&peer)

@@ -40,30 +40,30 @@ use wavetank_raft::{ServerAddress, ServerId};
 /// The limits of a transport. Every program that reaches the port can connect, so the transport limits the
 /// peers.
 ///
-/// The limits of a server and the limits of the server's transport must fit each other. The server compares
-/// these limits when it starts. `docs/limits.md` lists all limits in one table.
+/// The limits of a server and the limits of the server's transport must fit each other. At the start of the
+/// server, the server compares these limits. `docs/limits.md` lists all limits in one table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Limits {
     /// The maximum size of one message, in bytes (≥ 1). Use the same value on all servers. A message contains
     /// entries of up to [`max_append_bytes`](crate::Config::max_append_bytes), or one command of up to
     /// [`max_command_bytes`](crate::Config::max_command_bytes), plus up to [`Limits::OVERHEAD_BYTES`] other
-    /// bytes. A server of HashiCorp Raft puts up to 64 entries of any size into one message: in a mixed cluster,
-    /// 64 times the size of a command must fit.
+    /// bytes. A server of HashiCorp Raft puts up to 64 entries of any size into one message. Therefore, in a
+    /// mixed cluster, this limit must be at least 64 times the size of the largest command.
     pub message_bytes: u64,
     /// The maximum number of accepted connections at the same time (≥ 1). A peer opens up to three
-    /// connections. If all places are taken, the connection that was silent for the longest time is closed,
-    /// and a new connection gets the place. If no connection was silent, the host with the most connections
-    /// loses a connection.
+    /// connections. At the limit, a new connection replaces the connection that was silent for the longest
+    /// time. If every connection had a call within the timeout of the transport, the new connection replaces
+    /// a connection of the host with the most connections, or is refused.
     pub connections: usize,
     /// The maximum number of messages above one MiB that are received at the same time, over all connections
-    /// (≥ 1). At most one of them at a time may be above 64 MiB.
+    /// (≥ 1). At most one of these messages may be above 64 MiB.
     pub large_messages: usize,
     /// The maximum size of a received piece of a snapshot, in bytes (≥ 1). The server stores a piece before
-    /// the next piece is received.
+    /// the transport receives the next piece.
     pub snapshot_piece_bytes: u64,
-    /// The time without a call after which an accepted connection is closed. The calling server closes the
-    /// connection after two minutes without a call.
+    /// The time without a call after which this server closes an accepted connection. The calling server
+    /// closes the connection after two minutes without a call.
     pub idle: Duration,
 }
 
@@ -80,11 +80,12 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The maximum size of a message without its commands, in bytes: the head of the message, and the fields
-    /// of the entries.
+    /// The maximum size of all parts of a message apart from the commands, in bytes. These parts are the head
+    /// of the message and the fields of the entries.
     pub const OVERHEAD_BYTES: u64 = 512 << 10;
 
-    /// Checks the minimum of each limit. Returns the text of the first rule that is broken.
+    /// Checks the minimum of each limit. Returns the text of the first broken rule; `None` if all limits are
+    /// valid.
     fn broken_rule(&self) -> Option<&'static str> {
         let rules = [
             (1 <= self.message_bytes, "message_bytes must be at least 1"),
@@ -126,19 +127,19 @@ struct Shared {
 pub enum TransportError {
     /// The address to listen on is invalid, or does not belong to this machine.
     BadAddress {
-        /// The address.
+        /// The address to listen on.
         address: String,
         /// The reason why the transport cannot listen on the address.
         why: String,
     },
-    /// Another program listens on this address.
+    /// Another program listens on the address. The value is the address.
     InUse(String),
-    /// A limit has an invalid value. The text names the limit and the rule.
+    /// A limit has an invalid value. The value of this error is a text that names the limit and the rule.
     Limits(&'static str),
-    /// Other servers cannot reach this server at this address. The message of this error in HashiCorp Raft is
-    /// `local bind address is not advertisable`.
+    /// Other servers cannot reach this server at the address in the value. The message of this error in
+    /// HashiCorp Raft is `local bind address is not advertisable`.
     NotAdvertisable(String),
-    /// No server can call the advertised address.
+    /// The advertised address does not have the required form. The value is the reason.
     NotCallable(AddressError),
 }
 
@@ -261,7 +262,7 @@ impl TcpTransport {
         self
     }
 
-    /// Returns the address on which this server listens. If the port of `bind` was 0, the address has the
+    /// Returns the address on which this transport listens. If the port of `bind` was 0, the address has the
     /// port that the operating system assigned.
     #[must_use]
     pub fn bound_addr(&self) -> SocketAddr {
@@ -374,6 +375,6 @@ impl Shared {
 /// The error text for a call that the server did not answer.
 const NO_ANSWER: &str = "the call was ignored";
 
-/// The error for an arrival after the server has stopped.
+/// The error for a message that arrives after the server has stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct ServerStopped;

@@ -29,9 +29,9 @@ pub struct Tls {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// The authority's certificate cannot be used.
+    /// The authority's certificate cannot be used. The value is the reason.
     Authority(String),
-    /// The server's certificate, or the key of the certificate, cannot be used.
+    /// The server's certificate, or the key of the certificate, cannot be used. The value is the reason.
     Certificate(String),
     /// The server's certificate does not have the name of the server.
     WrongName {
@@ -47,14 +47,14 @@ impl fmt::Display for TlsError {
         match self {
             Self::Authority(why) => write!(f, "the authority's certificate cannot be used: {why}"),
             Self::Certificate(why) => write!(f, "the certificate or its key cannot be used: {why}"),
-            Self::WrongName { id, why } => write!(f, "the certificate does not belong to {id}: {why}"),
+            Self::WrongName { id, why } => write!(f, "the certificate does not belong to server {id}: {why}"),
         }
     }
 }
 
 impl std::error::Error for TlsError {}
 
-/// The texts of the three PEM files of a server.
+/// The contents of a server's three PEM files.
 #[derive(Clone, Copy)]
 struct Pem<'a> {
     authority: &'a [u8],
@@ -161,8 +161,8 @@ impl Pem<'_> {
     }
 }
 
-/// Makes the error for an unusable certificate. The function takes `error` by value, because `map_err` passes
-/// a value.
+/// Makes the error for an unusable certificate or key. The function takes `error` by value, because `map_err`
+/// passes a value.
 fn unusable(error: impl fmt::Display) -> TlsError {
     TlsError::Certificate(error.to_string())
 }
@@ -183,13 +183,13 @@ fn is_named(certificate: &CertificateDer<'_>, id: &ServerId) -> Result<(), Strin
     verify_server_name(&parsed, &name_of(id)?).map_err(|error| error.to_string())
 }
 
-/// Returns the name that a server's certificate must contain.
+/// Returns the DNS name that the certificate of the server `id` must contain.
 fn name_of(id: &ServerId) -> Result<ServerName<'static>, String> {
     let name = ServerName::try_from(id.as_str().to_owned());
-    name.map_err(|_| format!("{id} cannot be a name in a certificate"))
+    name.map_err(|_| format!("the id {id} cannot be a name in a certificate"))
 }
 
-/// Makes an error whose text has the cause of a failed handshake.
+/// Makes an error for a failed handshake. The text of the error describes the cause.
 fn explained(error: io::Error) -> io::Error {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
     let words = if let Some(rustls::Error::InvalidMessage(_)) = cause {

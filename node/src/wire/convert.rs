@@ -15,7 +15,7 @@ use wavetank_raft::{
     TimeoutNowResponse,
 };
 
-/// The number that marks a message as Wavetank's.
+/// The value of the additional field that marks a message of a Wavetank server.
 const OURS: u64 = 1;
 /// The number of the snapshot version that is written. The metadata of this version has the configuration.
 const SNAPSHOT: i64 = 1;
@@ -58,7 +58,8 @@ impl Common<'_> {
         }
     }
 
-    /// Returns the header. `legacy` is the field in which peers of older versions put their address.
+    /// Returns the header. `legacy` is the field in which an older version of HashiCorp Raft writes the
+    /// address of the sender; `None` if the message has no such field.
     fn header(&self, legacy: Raw<'_>) -> Result<Header, WireError> {
         let legacy = legacy.filter(|legacy| !legacy.is_empty());
         let addr = self.addr.filter(|addr| !addr.is_empty()).or(legacy);
@@ -73,7 +74,8 @@ impl Common<'_> {
     }
 }
 
-/// Returns the name in the field; `None` if the field has no name.
+/// Returns the name in the field `raw`; `None` if the field is empty. `what` is the name of the field in the
+/// error.
 fn named<'i>(raw: Raw<'i>, what: &'static str) -> Result<Option<&'i str>, WireError> {
     text(raw, what).map(|text| Some(text).filter(|text| !text.is_empty()))
 }
@@ -213,8 +215,8 @@ pub(super) fn put_response(header: &Header, response: &Response, out: &mut Packe
 
 type Read<T> = Result<(Header, T), WireError>;
 
-/// The maximum number that is accepted as an index or a term. No cluster counts so far. A server with a
-/// larger term could not campaign in the next term.
+/// The maximum index and the maximum term that are accepted. No cluster reaches this number. A server with
+/// the term 2^64 - 1 cannot campaign in a later term, so a larger term from a peer is an error.
 const COUNTED_MAX: u64 = 1 << 62;
 
 fn term(number: u64) -> Result<Term, WireError> {
@@ -257,7 +259,8 @@ pub(super) fn request_pre_vote_of(message: &go::RequestPreVoteRequest<'_>) -> Re
     Ok((common!(message).header(None)?, Request::RequestPreVote(vote)))
 }
 
-/// Converts the call, without the bytes of the snapshot.
+/// Converts the head of an InstallSnapshot call into the first piece of the snapshot. This piece has no
+/// bytes.
 pub(super) fn install_snapshot_of(message: &go::InstallSnapshotRequest<'_>) -> Read<Request> {
     let (configuration, configuration_index) = match message.snapshot_version {
         SNAPSHOT => (
@@ -269,7 +272,7 @@ pub(super) fn install_snapshot_of(message: &go::InstallSnapshotRequest<'_>) -> R
         }
         unknown => return Err(WireError::UnknownSnapshotVersion(unknown)),
     };
-    let size = u64::try_from(message.size).map_err(|_| WireError::OutOfRange("size of a snapshot"))?;
+    let size = u64::try_from(message.size).map_err(|_| WireError::OutOfRange("the size of a snapshot"))?;
     let meta = SnapshotMeta {
         last: log_id(message.last_log_term, message.last_log_index)?,
         configuration,
@@ -318,8 +321,9 @@ pub(super) fn request_pre_vote_answer(message: &go::RequestPreVoteResponse<'_>) 
     Ok((common!(message).header(None)?, Response::RequestPreVote(answer)))
 }
 
-/// Converts the answer. A peer that reports no offset has either all bytes or no bytes, and the transport
-/// knows which of the two is true.
+/// Converts the answer to an InstallSnapshot call. HashiCorp Raft reports no offset, so the offset becomes
+/// zero. The transport replaces the offset: by the size of the snapshot after a success, and by zero
+/// otherwise.
 pub(super) fn install_snapshot_answer(message: &go::InstallSnapshotResponse<'_>) -> Read<Response> {
     let answer = InstallSnapshotResponse {
         term: term(message.term)?,
@@ -329,7 +333,8 @@ pub(super) fn install_snapshot_answer(message: &go::InstallSnapshotResponse<'_>)
     Ok((common!(message).header(None)?, Response::InstallSnapshot(answer)))
 }
 
-/// Converts the answer. A peer that does not say whether it obeys the call always obeys.
+/// Converts the answer to a TimeoutNow call. HashiCorp Raft does not report whether the server accepts the
+/// call, because the server always accepts the call.
 pub(super) fn timeout_now_answer(message: &go::TimeoutNowResponse<'_>) -> Read<Response> {
     let answer = TimeoutNowResponse { accepted: message.accepted.unwrap_or(true) };
     Ok((common!(message).header(None)?, Response::TimeoutNow(answer)))

@@ -22,8 +22,8 @@ const ADD_PEER: u8 = 2;
 const REMOVE_PEER: u8 = 3;
 const BARRIER: u8 = 4;
 const CONFIGURATION: u8 = 5;
-/// The type of an entry that restores a state. HashiCorp has no such type. The number is far from the numbers
-/// that HashiCorp may use later.
+/// The type of an entry that restores a state. HashiCorp has no such type. HashiCorp's numbers begin at 0, so
+/// this number is far from the next number that HashiCorp may use.
 const RESTORE: u8 = 0x80;
 const STAGING: i64 = 2;
 
@@ -160,7 +160,7 @@ pub(super) fn entry_of(log: &Log<'_>) -> Result<Entry, WireError> {
     Ok(Entry::new(Term(log.term), Index(log.index), payload))
 }
 
-/// Appends the encoded entry to `out`, in the form of HashiCorp's stores and messages.
+/// Appends an encoded entry to `out`, in the form of HashiCorp's stores and messages.
 pub fn encode_entry(entry: &Entry, out: &mut Vec<u8>) {
     log_of(entry).put(&mut Packer::new(out));
 }

@@ -1,4 +1,4 @@
-//! The errors in bytes from a peer or from a store.
+//! The errors of decoding bytes from a peer or from a store.
 
 use core::fmt;
 use wavetank_raft::ConfigurationError;
@@ -9,9 +9,9 @@ use wavetank_raft::ConfigurationError;
 pub enum WireError {
     /// The bytes end before the value is complete.
     Truncated,
-    /// The input has this number of bytes after the end of the value.
+    /// The input has bytes after the end of the message. The variant contains the number of these bytes.
     Trailing(usize),
-    /// No call has this number.
+    /// No kind of call has this number.
     UnknownCall(u8),
     /// A value does not have the expected type.
     Unexpected {
@@ -29,7 +29,7 @@ pub enum WireError {
         /// The maximum length, in the same unit.
         limit: u64,
     },
-    /// A number is outside the range of the field. The text names the type of the field.
+    /// A number is outside the range of the field. The text names the field, or the type of the field.
     OutOfRange(&'static str),
     /// A name or an address is not UTF-8. The text names the value.
     NotText(&'static str),

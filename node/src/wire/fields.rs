@@ -90,10 +90,10 @@ impl<'i> Field<'i> for Option<&'i [u8]> {
     }
 }
 
-/// Defines one of HashiCorp's Go structs. The fields are listed in the order in which the encoder writes
-/// them. The number of a field is the position of the field in Go's declaration. The fields after `beyond` do
-/// not exist in Go: such a field is written only if the field is present, and HashiCorp's library skips the
-/// field.
+/// Defines one of HashiCorp's Go structs. The fields are listed in the order in which the encoder writes the
+/// fields. The number of a field is the position of the field in Go's declaration. The fields after `beyond`
+/// do not exist in Go. Such a field is written only if the field has a value, and HashiCorp's library skips
+/// the field.
 macro_rules! go_struct {
     (
         $(#[$doc:meta])*

@@ -1,4 +1,5 @@
-//! HashiCorp's messages, field by field, in the form that is sent.
+//! HashiCorp's messages as structs. Each struct lists all fields of a message in the order in which the
+//! fields are sent.
 
 use super::entry::Log;
 use super::error::WireError;
@@ -7,7 +8,7 @@ use super::pack::Packer;
 use super::unpack::Unpacker;
 
 go_struct! {
-    /// Go's `AppendEntriesRequest`.
+    /// HashiCorp's Go struct `AppendEntriesRequest`.
     AppendEntriesRequest<'i> {
         "Addr" addr: Raw<'i> = 2,
         "Entries" entries: Option<Vec<Log<'i>>> = 7,
@@ -27,7 +28,7 @@ go_struct! {
 }
 
 go_struct! {
-    /// Go's `AppendEntriesResponse`.
+    /// HashiCorp's Go struct `AppendEntriesResponse`.
     AppendEntriesResponse<'i> {
         "Addr" addr: Raw<'i> = 2,
         "ID" id: Raw<'i> = 1,
@@ -47,7 +48,7 @@ go_struct! {
 }
 
 go_struct! {
-    /// Go's `RequestVoteRequest`.
+    /// HashiCorp's Go struct `RequestVoteRequest`.
     RequestVoteRequest<'i> {
         "Addr" addr: Raw<'i> = 2,
         "Candidate" candidate: Raw<'i> = 4,
@@ -66,7 +67,7 @@ go_struct! {
 }
 
 go_struct! {
-    /// Go's `RequestVoteResponse`.
+    /// HashiCorp's Go struct `RequestVoteResponse`.
     RequestVoteResponse<'i> {
         "Addr" addr: Raw<'i> = 2,
         "Granted" granted: bool = 5,
@@ -84,7 +85,7 @@ go_struct! {
 }
 
 go_struct! {
-    /// Go's `RequestPreVoteRequest`.
+    /// HashiCorp's Go struct `RequestPreVoteRequest`.
     RequestPreVoteRequest<'i> {
         "Addr" addr: Raw<'i> = 2,
         "ID" id: Raw<'i> = 1,
@@ -101,7 +102,7 @@ go_struct! {
 }
 
 go_struct! {
-    /// Go's `RequestPreVoteResponse`.
+    /// HashiCorp's Go struct `RequestPreVoteResponse`.
     RequestPreVoteResponse<'i> {
         "Addr" addr: Raw<'i> = 2,
         "Granted" granted: bool = 4,
@@ -117,8 +118,8 @@ go_struct! {
 }
 
 go_struct! {
-    /// Go's `InstallSnapshotRequest`. The bytes of the snapshot follow this message; `size` is the number of
-    /// these bytes.
+    /// HashiCorp's Go struct `InstallSnapshotRequest`. The bytes of the snapshot follow after this message.
+    /// `size` is the number of these bytes.
     InstallSnapshotRequest<'i> {
         "Addr" addr: Raw<'i> = 2,
         "Configuration" configuration: Raw<'i> = 9,
@@ -142,7 +143,7 @@ go_struct! {
 }
 
 go_struct! {
-    /// Go's `InstallSnapshotResponse`.
+    /// HashiCorp's Go struct `InstallSnapshotResponse`.
     InstallSnapshotResponse<'i> {
         "Addr" addr: Raw<'i> = 2,
         "ID" id: Raw<'i> = 1,
@@ -159,7 +160,7 @@ go_struct! {
 }
 
 go_struct! {
-    /// Go's `TimeoutNowRequest`.
+    /// HashiCorp's Go struct `TimeoutNowRequest`.
     TimeoutNowRequest<'i> {
         "Addr" addr: Raw<'i> = 2,
         "ID" id: Raw<'i> = 1,
@@ -174,7 +175,7 @@ go_struct! {
 }
 
 go_struct! {
-    /// Go's `TimeoutNowResponse`.
+    /// HashiCorp's Go struct `TimeoutNowResponse`.
     TimeoutNowResponse<'i> {
         "Addr" addr: Raw<'i> = 2,
         "ID" id: Raw<'i> = 1,

@@ -1,4 +1,4 @@
-//! Encodes values in the dialect of MessagePack that HashiCorp's codec writes.
+//! Encodes values in the same form of MessagePack as HashiCorp's codec.
 //!
 //! Strings and bytes both use the raw family of the old specification (never `str8`, never `bin`). Unsigned
 //! numbers have the shortest form. Signed numbers above 127 have a signed form.
@@ -45,7 +45,7 @@ impl<'o> Packer<'o> {
         }
     }
 
-    /// Appends a string or bytes. The transport refuses a message long before the message reaches 4 GiB.
+    /// Appends a string or bytes. The length must be below 4 GiB.
     pub(super) fn raw(&mut self, bytes: &[u8]) {
         let length = u32::try_from(bytes.len()).expect("no value that is sent is longer than 4 GiB");
         if length < 32 {

@@ -8,7 +8,7 @@ use super::unpack::{Head, Unpacker};
 
 /// The number of seconds from 0001-01-01 to 1970-01-01.
 const UNIX: i64 = 62_135_596_800;
-/// The offset of a time zone that stands for UTC.
+/// The value of [`GoTime::zone_minutes`] that means UTC.
 const UTC: i16 = -1;
 const NANOS: u32 = 1_000_000_000;
 

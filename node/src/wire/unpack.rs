@@ -1,4 +1,5 @@
-//! Decodes values of the old and the new specification of MessagePack. Every length has a limit.
+//! Decodes MessagePack values in the form of the old or the new specification. The decoded bytes are not
+//! copied.
 
 use super::error::WireError;
 use rmp::Marker;
@@ -24,7 +25,7 @@ pub(super) enum Head<'i> {
     Raw(&'i [u8]),
     Array(u64),
     Map(u64),
-    /// A float or an extension. The content of the value is skipped.
+    /// A float or an extension. The decoder skips the content of the value.
     Foreign,
 }
 
@@ -109,7 +110,7 @@ impl<'i> Unpacker<'i> {
         })
     }
 
-    /// Skips one value and all values inside it, at any depth. The function is not recursive.
+    /// Skips one value and all values inside this value, at any depth. The function is not recursive.
     pub(super) fn skip(&mut self) -> Result<(), WireError> {
         let mut pending = 1_u64;
         while 0 < pending {
@@ -176,8 +177,8 @@ impl<'i> Unpacker<'i> {
     }
 }
 
-/// Makes the value of a number in a signed form. HashiCorp writes signed fields in signed forms, even if the
-/// number is above zero.
+/// Makes the head for a number that was read in a signed form. A number of zero or more becomes
+/// [`Head::Uint`], because HashiCorp's codec writes every signed field in a signed form.
 const fn signed(value: i64) -> Head<'static> {
     if value < 0 { Head::Int(value) } else { Head::Uint(value as u64) }
 }

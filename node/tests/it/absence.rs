@@ -92,7 +92,7 @@ async fn a_missing_store_is_told_in_one_line() {
         Ok::<_, Words>(Node { raft: within(builder.start()).await?, lines })
     };
     for (missing, expected) in [
-        ("log", "the log is missing: it had entries after i0: damaged"),
+        ("log", "the log is missing: the log had entries after i0: damaged"),
         ("stable", "the vote record is missing, but the stores have entries up to i3: damaged"),
     ] {
         let directory = tempfile::tempdir().unwrap();

@@ -37,8 +37,8 @@ async fn the_stores_of_another_server_are_refused() {
     let error = start("n2").await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the stores belong to n1, so n2 cannot use them: \
-         start n1 with these stores, or start n2 with empty stores"
+        "the stores belong to server n1, so server n2 cannot use these stores: \
+         start server n1 with these stores, or start server n2 with empty stores"
     );
     assert_eq!(start("n1").await, Ok(()));
 }
@@ -261,8 +261,8 @@ async fn the_snapshots_of_another_cluster_are_refused() {
     let builder = Raft::builder(config("n1"), Ledger::new().0, InmemNetwork::new().transport("n1"));
     let error = within(builder.store(store).snapshot_store(snapshots).start()).await.unwrap_err();
     let expected = format!(
-        "the log belongs to cluster {}, and the snapshots to cluster {}: \
-         start the server with the two that belong together",
+        "the log belongs to cluster {}, and the snapshots belong to cluster {}: \
+         start the server with a log and snapshots of the same cluster",
         clusters[0], clusters[1]
     );
     assert_eq!(error.to_string(), expected);

@@ -1,9 +1,10 @@
-//! The record about the log in the stable store, under [`COMPACTED`]. The record shows whether the log has
-//! vanished.
+//! The record about the log. The stable store has this record under the key [`COMPACTED`]. The record shows
+//! whether the log was lost.
 //!
-//! The record says that the log has entries only after these entries are durable. The record says that the
-//! log is empty before the last entries are deleted. So a crash between the record and the change of the log
-//! leaves a log with more entries than the record says.
+//! The server first makes entries durable, and then records that the log has entries. Before the server
+//! deletes the last entries, the server records that the log is empty. After a crash between these writes, the
+//! log may have entries although the record says that the log is empty. If the record says that the log has
+//! entries but the log is empty, the log was lost.
 
 use super::{COMPACTED, Storage};
 use crate::entry::Entry;
@@ -12,17 +13,18 @@ use crate::store::{LogStore, StableStore, StoreError, StoreErrorKind};
 use crate::types::Index;
 use alloc::format;
 
-/// What the stable store says about the log.
+/// The record about the log in the stable store.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct LogRecord {
     /// The index up to which the log was compacted. A snapshot must reach this index.
     pub compacted: Index,
-    /// The log has entries. An empty log has vanished.
+    /// True if the log has entries. If the value is true but the log is empty, the log was lost.
     pub has_entries: bool,
 }
 
 impl LogRecord {
-    /// Encodes the record for the stable store.
+    /// Encodes the record for the stable store: `compacted` as eight bytes in big-endian order, then one byte
+    /// that is 1 if `has_entries` is true and 0 otherwise.
     #[must_use]
     pub fn encode(self) -> [u8; 9] {
         let mut record = [0; 9];
@@ -31,10 +33,10 @@ impl LogRecord {
         record
     }
 
-    /// Decodes the record.
+    /// Decodes a record from the stable store.
     ///
     /// # Errors
-    /// Returns an error if the bytes are not the record of a log.
+    /// Returns [`StoreErrorKind::Corrupt`] if the bytes are not a record about a log.
     pub fn decode(record: &[u8]) -> Result<Self, StoreError> {
         let (compacted, rest) =
             record.split_first_chunk().map_or((None, record), |(head, rest)| (Some(head), rest));
@@ -45,21 +47,21 @@ impl LogRecord {
                 Ok(Self { compacted, has_entries: rest == [1] })
             }
             (Some(_) | None, _) => {
-                let what = format!("the record of the log has invalid bytes, {} of them", record.len());
+                let what = format!("the record about the log is invalid (it has {} bytes)", record.len());
                 Err(StoreError::new(StoreErrorKind::Corrupt, what))
             }
         }
     }
 
-    /// Checks that an empty log has not vanished.
+    /// Checks that the log was not lost. The log must be empty when this function is called.
     ///
     /// # Errors
-    /// Returns [`StoreErrorKind::Corrupt`] if the log had entries.
+    /// Returns [`StoreErrorKind::Corrupt`] if the record says that the log has entries.
     pub fn expect_empty(self) -> Result<(), StoreError> {
         if !self.has_entries {
             return Ok(());
         }
-        let what = format!("the log is missing: it had entries after {}", self.compacted);
+        let what = format!("the log is missing: the log had entries after {}", self.compacted);
         Err(StoreError::new(StoreErrorKind::Corrupt, what))
     }
 }
@@ -71,13 +73,14 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
             .map_or_else(|| Ok(LogRecord::default()), |record| LogRecord::decode(&record))
     }
 
-    /// Stores the record, unless the store has the same record.
+    /// Stores the record, unless the store already has the same record.
     pub(super) fn set_log_record(&mut self, new: LogRecord) -> Result<(), StoreError> {
         if new == self.log_record()? { Ok(()) } else { self.stable.set(COMPACTED, &new.encode()) }
     }
 
-    /// Notes at a start that the log has entries. A crash may have come before the record was stored, and an
-    /// earlier version stored no such record.
+    /// Stores in the record that the log has entries, if the log has entries. A server calls this function
+    /// also at its start, because a crash may have come before the record was stored, and an earlier version
+    /// of this library stored no such record.
     pub(super) fn note_entries(&mut self) -> Result<(), StoreError> {
         if self.log.first_index()? == Index::ZERO {
             return Ok(());
@@ -86,7 +89,8 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         self.set_log_record(LogRecord { has_entries: true, ..known })
     }
 
-    /// Checks before entries are deleted that the log has not vanished, and notes what the log will have.
+    /// Prepares a deletion of entries: checks that the log was not lost, and stores the record that describes
+    /// the log after `op`.
     pub(super) fn before_deletion(&mut self, op: &LogOp) -> Result<(), StoreError> {
         let first = self.log.first_index()?;
         let known = self.log_record()?;
@@ -107,7 +111,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         self.set_log_record(record)
     }
 
-    /// Deletes the whole log, which a snapshot up to this index replaces.
+    /// Deletes the whole log. A snapshot that ends at the index `upto` replaces the log.
     pub(crate) fn discard(&mut self, upto: Index) -> Result<(), StoreError> {
         self.before_deletion(&LogOp::Discard(upto))?;
         self.log.delete_range(self.log.first_index()?, self.log.last_index()?)
@@ -116,7 +120,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     /// Stores entries at the end of the log, durably.
     ///
     /// # Errors
-    /// Returns an error if a store fails, or if the log has vanished.
+    /// Returns an error if a store fails, or if the log was lost.
     pub fn append(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
         let is_empty = self.log.first_index()? == Index::ZERO;
         if is_empty {

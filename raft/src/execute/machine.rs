@@ -9,8 +9,9 @@ use crate::types::{Index, LogId};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// Stores a captured state as a snapshot. A driver calls this function in place of [`Machine::take_snapshot`]
-/// if the state machine applies entries at the same time.
+/// Stores a captured state as a snapshot, and returns the description of the snapshot. A driver calls this
+/// function in place of [`Machine::take_snapshot`] if the state machine must apply entries while the snapshot
+/// is stored.
 ///
 /// # Errors
 /// Returns an error if the state cannot be read or the store fails. In that case the store has no new
@@ -25,8 +26,8 @@ pub fn keep_snapshot<S: FsmSnapshot + ?Sized, N: SnapshotStore>(
     store.close(sink)
 }
 
-/// Opens the snapshot that ends at `last`, passes its content to `load`, and returns the position of the last
-/// entry of the snapshot.
+/// Opens the snapshot that ends at `last`, passes the content of the snapshot to `load`, and returns the
+/// position of the last entry of the snapshot.
 ///
 /// # Errors
 /// Returns an error if the snapshot cannot be read or `load` returns an error.
@@ -40,7 +41,7 @@ pub fn load_snapshot<N: SnapshotStore>(
     Ok(meta.last)
 }
 
-/// Runs the state machine: applies entries, captures states and loads snapshots.
+/// The executor of the state machine. This executor applies entries, captures states and loads snapshots.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Machine<F> {
     /// The state machine that the executor runs.
@@ -54,7 +55,7 @@ impl<F: Fsm> Machine<F> {
     }
 
     /// Carries out [`Action::Apply`](crate::Action::Apply). Returns the responses for
-    /// [`Event::Applied`](crate::Event::Applied), each with the index of its entry.
+    /// [`Event::Applied`](crate::Event::Applied), each with the index of the entry.
     ///
     /// # Panics
     /// Panics if the state machine does not return exactly one response for each command.
@@ -87,7 +88,7 @@ impl<F: Fsm> Machine<F> {
     }
 
     /// Replaces the state of the state machine by a state from a client. If the state machine refuses the new
-    /// state, the response is the reason. Otherwise the response is empty.
+    /// state, returns the reason. Otherwise returns an empty response.
     fn replace(&mut self, state: &Data) -> Data {
         let mut source = InmemSource::new(state.clone());
         match self.fsm.restore(&mut SnapshotReader::new(&mut source)) {
@@ -96,7 +97,8 @@ impl<F: Fsm> Machine<F> {
         }
     }
 
-    /// Carries out [`Action::TakeSnapshot`](crate::Action::TakeSnapshot).
+    /// Carries out [`Action::TakeSnapshot`](crate::Action::TakeSnapshot). Returns the description of the
+    /// snapshot.
     ///
     /// # Errors
     /// Returns an error if the state cannot be captured or the store fails. In that case the store has no new

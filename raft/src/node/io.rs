@@ -1,8 +1,8 @@
 //! The interface of the protocol: each [`Input`] leads to [`Effect`]s.
 //!
-//! **The driver may carry out every effect immediately**, in the order of the effects. If an effect depends
-//! on a write, the node keeps the effect back until [`Input::Persisted`] reports the write. Therefore the
-//! driver may send each message immediately.
+//! **The driver may carry out every effect immediately**, in the order of the effects. If an effect depends on
+//! a write, the node emits the effect only after [`Input::Persisted`] has reported that the write is durable.
+//! Therefore the driver may send each message immediately.
 
 use crate::config::Settings;
 use crate::configuration::{Change, Configuration};
@@ -18,11 +18,11 @@ pub use super::refusal::Refusal;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Input {
-    /// The time of the [`Deadline`] has come. A timer that comes too early has no effect.
+    /// The time of the [`Deadline`] has come. Before this time, the input has no effect.
     Timer,
     /// A request from a peer.
     Request {
-        /// The server that sent the message.
+        /// The server that sent the request.
         from: NodeId,
         /// The number that the sender gave to this request. The response must have the same number.
         rpc: RpcId,
@@ -31,7 +31,7 @@ pub enum Input {
     },
     /// A response from a peer.
     Response {
-        /// The server that sent the message.
+        /// The server that sent the response.
         from: NodeId,
         /// The number of the request that this response answers.
         rpc: RpcId,
@@ -51,7 +51,7 @@ pub enum Input {
     /// A request from a client or an operator.
     Client(ClientRequest),
     /// A local snapshot that ends at this position is durable. The node compacts the log up to this position,
-    /// except for `trailing_logs` entries.
+    /// but keeps the last `trailing_logs` entries of the log.
     SnapshotTaken(LogId),
     /// The result of [`StoreJob::ReadSnapshot`].
     SnapshotRead {
@@ -64,8 +64,8 @@ pub enum Input {
     SnapshotWritten {
         /// The ticket of the job.
         ticket: RpcId,
-        /// True if the piece is stored; after the last piece, true if the whole snapshot is durable
-        /// and its checksum is right.
+        /// True if the piece is stored. If the piece is the last piece, true only if the whole snapshot is
+        /// durable and has the right checksum.
         ok: bool,
     },
 }
@@ -74,8 +74,8 @@ pub enum Input {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ClientRequest {
-    /// The request appends entries with these payloads, in this order. One [`Effect::Appended`] or
-    /// [`Effect::Refused`] answers the whole request in the same step.
+    /// The request appends entries with these payloads, in this order. The list must not be empty. One
+    /// [`Effect::Appended`] or [`Effect::Refused`] answers the whole request in the same step.
     Propose(Vec<Payload>),
     /// The request changes the membership. [`Effect::Appended`] or [`Effect::Refused`] answers the request in
     /// the same step.
@@ -87,12 +87,12 @@ pub enum ClientRequest {
         #[cfg_attr(feature = "serde", serde(default, deserialize_with = "crate::types::index_if_any"))]
         prev_index: Option<Index>,
     },
-    /// The leader waits in rounds until a non-voter has caught up. Then the leader makes the non-voter a
-    /// voter (thesis §4.2.1). [`Effect::Staged`] answers the request, usually in a later step.
+    /// The request makes a non-voter a voter after the non-voter has caught up with the leader's log (thesis
+    /// §4.2.1). [`Effect::Staged`] answers the request, usually in a later step.
     Stage {
         /// The number of the request. The answer has the same number.
         request: RequestId,
-        /// The non-voter that is staged.
+        /// The non-voter that becomes a voter.
         node: NodeId,
     },
     /// The request starts a new cluster with this configuration. [`Effect::Appended`] or [`Effect::Refused`]
@@ -110,7 +110,8 @@ pub enum ClientRequest {
     Transfer {
         /// The number of the request. The answer has the same number.
         request: RequestId,
-        /// The server that must become the leader; `None` for the other voter with the most entries.
+        /// The server that must become the leader. If the value is `None`, the leader selects the other voter
+        /// with the most entries.
         target: Option<NodeId>,
     },
     /// The server uses these settings from now on. This request has no answer.
@@ -121,8 +122,9 @@ pub enum ClientRequest {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ReadPath {
-    /// ReadIndex: a quorum answers a round of heartbeats. The read index is the commit index at the
-    /// time of the call.
+    /// ReadIndex: a quorum answers a round of heartbeats. The read index is the commit index at the time of
+    /// the call. If the leader has not committed an entry of its term yet, the leader first waits for such a
+    /// commit.
     Index,
     /// The leader has a lease, and measures the lease with its own clock. The read is refused if the lease
     /// has expired.
@@ -131,7 +133,7 @@ pub enum ReadPath {
     Verify,
 }
 
-/// A piece of a local snapshot.
+/// A piece that was read from a local snapshot.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SnapshotPiece {
@@ -149,7 +151,7 @@ pub struct SnapshotPiece {
 pub enum Effect {
     /// The driver must send a request to a peer.
     Send {
-        /// The server that receives the message.
+        /// The server that receives the request.
         to: NodeId,
         /// The number that this server gave to the request. The response has the same number.
         rpc: RpcId,
@@ -158,25 +160,27 @@ pub enum Effect {
     },
     /// The driver must send a response to a peer.
     Reply {
-        /// The server that receives the message.
+        /// The server that receives the response.
         to: NodeId,
         /// The number of the request that this response answers.
         rpc: RpcId,
         /// The content of the response.
         response: Response,
     },
-    /// The driver must carry out a job of the stores.
+    /// The driver must carry out a job for the stores.
     Store(StoreJob),
-    /// The entries up to this index are committed and durable on this server. These entries may be applied.
+    /// The entries up to this index are committed and durable on this server. The driver may apply these
+    /// entries to the state machine.
     Commit(Index),
-    /// The payloads of the request are in the log as consecutive entries.
+    /// The payloads of a [`ClientRequest`] are in the log as consecutive entries. The entries are not
+    /// committed yet.
     Appended {
-        /// The position of the first entry.
+        /// The position of the first appended entry.
         first: LogId,
-        /// The number of entries.
+        /// The number of appended entries.
         count: u64,
     },
-    /// The request is refused, and nothing was appended.
+    /// A [`ClientRequest`] is refused for this reason, and nothing was appended.
     Refused(Refusal),
     /// The role or the term changed.
     Became {
@@ -185,8 +189,8 @@ pub enum Effect {
         /// The new term.
         term: Term,
     },
-    /// The leader that this server knows changed. The value is the new leader; `None` if no leader is known
-    /// now.
+    /// This server knows a new leader, or does not know the leader any more. The value is the new leader;
+    /// `None` if no leader is known now.
     LeaderIs(Option<NodeId>),
     /// The latest configuration changed. A configuration was appended or came with a snapshot, or an older
     /// configuration is the latest again because the log was truncated.
@@ -203,7 +207,7 @@ pub enum Effect {
         /// The index up to which entries must be applied before the read.
         index: Index,
     },
-    /// The read is refused and must not be answered.
+    /// The read is refused. The driver must not read the state machine for this request.
     ReadFailed {
         /// The number of the [`ClientRequest::Read`] that this effect answers.
         request: RequestId,
@@ -214,12 +218,13 @@ pub enum Effect {
     TransferEnded {
         /// The number of the [`ClientRequest::Transfer`] that this effect answers.
         request: RequestId,
-        /// The reason why the transfer failed; `None` if the transfer succeeded.
+        /// The reason why the transfer failed. `None` if this server has stopped leading; the transfer then
+        /// counts as a success.
         refusal: Option<Refusal>,
     },
     /// This snapshot from the leader is durable, and replaces the log up to the end of the snapshot. The
-    /// driver must load the snapshot into the state machine. The entries that the snapshot includes are not
-    /// applied.
+    /// driver must load the snapshot into the state machine. The driver must not apply the entries that the
+    /// snapshot includes.
     Installed(Arc<SnapshotMeta>),
     /// The staging of a non-voter has ended.
     Staged {
@@ -231,40 +236,41 @@ pub enum Effect {
     },
     /// A follower does not answer any more, or answers again.
     Contact {
-        /// The follower whose contact changed.
+        /// The follower that does not answer any more, or answers again.
         peer: NodeId,
-        /// The time of the last contact.
+        /// The time of the last contact with the follower.
         last: Time,
-        /// True if the follower answers again.
+        /// True if the follower answers again; false if the follower does not answer any more.
         alive: bool,
     },
-    /// A follower has lost entries that it had acknowledged. If the follower is a voter, its copies of
-    /// entries do not count for a commit until the follower is removed and added again.
+    /// A follower has lost entries that this follower had acknowledged. If the follower is a voter, its copies
+    /// of entries do not count for a commit until the follower is removed and added again.
     LostEntries {
-        /// The follower.
+        /// The follower that has lost entries.
         peer: NodeId,
         /// The last index that the follower had acknowledged.
         acknowledged: Index,
-        /// The last index of the follower's log now.
+        /// The last index of the follower's log after the loss.
         last: Index,
     },
-    /// A follower is a server of HashiCorp Raft and does not understand the entry at `past`. The follower needs
-    /// a snapshot that includes this entry, and the newest snapshot does not include it.
+    /// A follower is a server of HashiCorp Raft and does not understand the entry at `past`. The follower
+    /// needs a snapshot that includes this entry, and the newest snapshot does not include this entry.
     NeedsSnapshot {
-        /// The follower.
+        /// The follower that needs a snapshot.
         peer: NodeId,
-        /// The position of the entry.
+        /// The position of the entry that the follower does not understand.
         past: LogId,
     },
     /// An input was ignored for this reason.
     Ignored(Ignored),
 }
 
-/// The effects of a step, in order. The caller owns the buffer and can reuse it for every step.
+/// The effects of a step. The driver carries out the effects in the order of this list. The caller owns this
+/// buffer, and can use the same buffer for every step.
 pub type Effects = Vec<Effect>;
 
-/// A job for the stores: the log, the vote record and the snapshots. The driver reports each job when the job
-/// is done.
+/// A job for the stores: the log, the vote record and the snapshots. The driver reports the result of each
+/// job.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum StoreJob {
@@ -275,10 +281,10 @@ pub enum StoreJob {
     Fetch {
         /// The number of the job. The report of the job has the same number.
         ticket: RpcId,
-        /// The index of the first entry.
+        /// The index of the first entry to read.
         first: Index,
-        /// The index of the last entry. The store may return fewer entries. The store must return the first
-        /// entry if the store has this entry.
+        /// The index of the last entry to read. The store may return fewer entries. The store must return the
+        /// first entry if the store has this entry.
         last: Index,
     },
     /// The store reads a piece of a snapshot. Then the driver reports [`Input::SnapshotRead`].
@@ -293,8 +299,8 @@ pub enum StoreJob {
         limit: u64,
     },
     /// The store writes a piece of a snapshot from the leader. Then the driver reports
-    /// [`Input::SnapshotWritten`]. A piece at offset 0 starts a new snapshot; the pieces that were stored
-    /// before are deleted.
+    /// [`Input::SnapshotWritten`]. A piece at offset 0 starts a new snapshot, and the store deletes the pieces
+    /// of a snapshot that is not complete.
     WriteSnapshot {
         /// The number of the job. The report of the job has the same number.
         ticket: RpcId,
@@ -313,7 +319,8 @@ pub enum StoreJob {
 /// One write to the vote record and the log.
 ///
 /// 1. After a write was reported as durable, the whole write survives a crash.
-/// 2. Before that report, a crash may keep the whole write, no part of the write, or only its first entries.
+/// 2. Before that report, a crash may keep the whole write, no part of the write, or only the first entries of
+///    the write.
 /// 3. Writes become durable in the order of their tokens.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -326,9 +333,9 @@ pub struct Write {
     pub log: LogOp,
 }
 
-/// The vote record: the term and the vote. A server must never forget its term and its vote (thesis §3.8).
-/// Both are in one record. With two records, a crash between the two writes could leave the vote with a wrong
-/// term.
+/// The vote record: the term and the vote. A server must never forget its term and its vote (thesis §3.8). The
+/// term and the vote are in one record. With two records, a crash between the two writes could leave the vote
+/// with a wrong term.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct HardState {
@@ -342,7 +349,7 @@ pub struct HardState {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum LogOp {
-    /// The log stays as it is.
+    /// The log does not change.
     Keep,
     /// These entries are appended after the last entry of the log.
     Append(Entries),
@@ -352,9 +359,9 @@ pub enum LogOp {
     /// The entries up to and including this index are deleted. A snapshot includes the deleted entries.
     Compact(Index),
     /// The whole log is deleted. A snapshot that ends at this index replaces the log. The entries after this
-    /// index conflict with the leader's log.
+    /// index are deleted too, because these entries conflict with the leader's log.
     Discard(Index),
-    /// The log stays as it is, and this position is stored in a separate record. The disk of this server was
+    /// The log does not change, and this position is stored in a separate record. The disk of this server was
     /// blank when a leader showed that the leader's log reaches this position. The server does not campaign
     /// before its own log reaches this position.
     CatchUp(LogId),
@@ -365,12 +372,13 @@ pub enum LogOp {
 pub struct Deadline {
     /// The time at which the timer is due; [`Time::NEVER`] if nothing is due.
     pub at: Time,
-    /// The most urgent reason for the timer.
+    /// The reason for the timer. If several deadlines exist, this is the reason for the earliest deadline.
     pub reason: DeadlineReason,
 }
 
 impl Deadline {
-    /// Replaces the time and the reason of the deadline if `at` is a time before the deadline.
+    /// Replaces the time and the reason of the deadline if `at` is earlier than the deadline. If `at` is
+    /// `None`, nothing changes.
     pub(crate) fn bring_forward(&mut self, at: impl Into<Option<Time>>, reason: DeadlineReason) {
         if let Some(at) = at.into()
             && at < self.at
@@ -409,11 +417,11 @@ pub enum DeadlineReason {
 pub enum RoleName {
     /// The server follows a leader, or waits for a leader.
     Follower,
-    /// The server asks for pre-votes, without a new term (thesis §9.6).
+    /// The server asks for pre-votes, and does not enter a new term (thesis §9.6).
     PreCandidate,
     /// The server asks for votes in a new term.
     Candidate,
-    /// The server leads in its term.
+    /// The server is the leader of its current term.
     Leader,
 }
 
@@ -422,15 +430,16 @@ pub enum RoleName {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Ignored {
-    /// The response belongs to no open request, for example because it is a duplicate.
+    /// The response belongs to no open request, for example because the response is a duplicate.
     UnknownRpc,
-    /// The report belongs to no open job, for example because the role has changed since the job began.
+    /// The report belongs to no open job, for example because this server has changed its role since the job
+    /// began.
     UnknownTicket,
     /// The fields of the message contradict each other.
     Malformed,
     /// The message is from a second leader of this term. A term has at most one leader (thesis §3.2).
     SecondLeader,
-    /// The message would overwrite committed entries.
+    /// The entries of the message conflict with committed entries of this server.
     BelowCommit,
     /// The TimeoutNow request is not from the current leader, or this server must not campaign.
     StaleTimeoutNow,

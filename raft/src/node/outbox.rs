@@ -1,4 +1,5 @@
-//! The outbox issues writes, and keeps each message back until the state that the message asserts is durable.
+//! The outbox issues writes. The outbox also delays each message until the writes on which the message
+//! depends are durable.
 //!
 //! Only this module issues tokens, and only this module knows which writes are durable.
 
@@ -10,7 +11,7 @@ use alloc::vec::Vec;
 
 /// The pending writes, and the messages that wait for these writes.
 ///
-/// 1. The token of each write is one more than the token of the write before.
+/// 1. The token of each write is one more than the token of the previous write.
 /// 2. `pending` is in the order of the tokens. From one write to the next, `last` never falls.
 /// 3. The entries up to `durable` of the *current* log are on disk. A truncation lowers `durable`. A late
 ///    report about truncated entries must not raise `durable`, because other entries may have the same
@@ -81,7 +82,7 @@ impl Outbox {
         self.persisted == Token(0) && is_requested
     }
 
-    /// Adds the vote record to the write that is issued at the end of this step.
+    /// Adds the new vote record to the write that is issued at the end of this step.
     pub(crate) const fn set_hard_state(&mut self, hard_state: HardState) {
         self.hard_state = Some(hard_state);
     }
@@ -147,13 +148,13 @@ impl Outbox {
         }
     }
 
-    /// Sends a message when the vote record and the log up to `upto` are durable.
+    /// Sends a message as soon as the vote record and the log up to `upto` are durable.
     pub(crate) fn send_when_durable(&mut self, upto: Index, effect: Effect) {
         self.step_messages.push((upto, effect));
     }
 
-    /// Ends a step. Issues the write of the step, if the step has a write. Then sends the messages that wait
-    /// for no write.
+    /// Ends a step. Issues the write of the step, if the step has a write. Then sends the messages that need
+    /// not wait for a write.
     pub(crate) fn finish_step(&mut self, now: Time, fx: &mut Effects) {
         if self.hard_state.is_some() || self.log != LogOp::Keep {
             self.issue(now, fx);
@@ -186,13 +187,13 @@ impl Outbox {
         fx.push(Effect::Store(StoreJob::Persist(Write { token: self.issued, hard_state, log })));
     }
 
-    /// Returns the token of the write that must be durable before a message is sent. The message asserts the
-    /// vote record and the log up to `upto`. Returns `None` if the message may be sent now.
+    /// Returns the token of the write that must be durable before a message is sent. The message depends on
+    /// the vote record and on the log up to `upto`. Returns `None` if the message may be sent now.
     fn required_write(&self, upto: Index) -> Option<Token> {
         let vote = (self.persisted < self.hard_state_token).then_some(self.hard_state_token);
         let log = (self.durable < upto).then(|| {
             let covering = self.pending.iter().find(|pending| upto <= pending.last);
-            covering.expect("a message asserts only durable or pending entries").token
+            covering.expect("a message depends only on durable or pending entries").token
         });
         vote.max(log)
     }

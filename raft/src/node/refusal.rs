@@ -30,11 +30,11 @@ pub enum Refusal {
     },
     /// The change is invalid for this reason.
     Configuration(ConfigurationError),
-    /// This server is or would become a member, and has not said that it understands joint configurations.
-    /// Servers of HashiCorp Raft do not understand them.
+    /// The change needs a joint configuration, and this member possibly does not understand joint
+    /// configurations. Servers of HashiCorp Raft do not understand joint configurations.
     MayNotUnderstand(NodeId),
-    /// The new voters may not understand an entry of the log: a restore or a joint configuration. Take a snapshot
-    /// and try again.
+    /// The log has an entry that the new voters possibly do not understand: a restore or a joint
+    /// configuration. Take a snapshot and try again.
     NeedsSnapshot {
         /// The index up to which the snapshot must reach.
         past: Index,
@@ -42,19 +42,20 @@ pub enum Refusal {
     /// This server already has a vote, entries, a snapshot or a term above 1. Only a new server can
     /// be bootstrapped.
     CantBootstrap,
-    /// This server is not a voter in the new configuration.
+    /// This server is not a voter in the configuration of the bootstrap.
     NotVoter,
-    /// The leader's lease has expired, or cannot be used in this term.
+    /// The leader's lease has expired, or the leader must not use its lease in this term.
     NoLease,
     /// The cluster has no other voter that can become the leader.
     NoTarget,
-    /// The target of the transfer is not a voter of this cluster, or the server to stage is not a member.
+    /// A transfer to this target is not possible, because the target is not a voter. Or the staging of this
+    /// target is not possible, because the target is not a member.
     UnknownTarget(NodeId),
     /// The target of the transfer is the leader itself.
     TransferToSelf,
     /// The target of the transfer did not become the leader within the election timeout.
     TransferTimeout,
-    /// The command, or the state of a restore, is larger than
+    /// The command (or the state of a restore) is larger than
     /// [`max_command_bytes`](crate::Config::max_command_bytes).
     TooLarge {
         /// The size of the command with its extensions, or of the state, in bytes.
@@ -64,7 +65,7 @@ pub enum Refusal {
     },
     /// The new server did not catch up within the maximum number of rounds (thesis §4.2.1).
     TooSlow,
-    /// The staging ended before the new server became a voter. The new server was removed or got another
-    /// address, or this leader stepped down.
+    /// The staging ended before the new server became a voter, for one of three reasons: the new server was
+    /// removed, the new server got another address, or this leader stepped down.
     StagingAborted,
 }

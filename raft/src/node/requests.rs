@@ -41,7 +41,8 @@ impl Node {
         }
     }
 
-    /// Returns the leader's data, or a refusal if this server is not the leader.
+    /// Returns the data of the leader role and the state of this server. Returns a refusal if this server is
+    /// not the leader.
     fn leading(&mut self) -> Result<(&mut Leader, &mut NodeState), Refusal> {
         let refusal = Refusal::NotLeader(self.leader());
         match &mut self.role {
@@ -50,8 +51,8 @@ impl Node {
         }
     }
 
-    /// Starts a new cluster. The configuration becomes the entry at index 1 in term 1. All servers that get
-    /// the same request have the same first entry.
+    /// Starts a new cluster, or refuses the request. The configuration becomes the entry at index 1 in term 1.
+    /// All servers that get the same request have the same first entry.
     fn bootstrap(&mut self, configuration: Configuration, now: Time, fx: &mut Effects) {
         // A crash during an earlier attempt may have kept the term and lost the entry, so term 1
         // is still a new server.

@@ -26,25 +26,26 @@ pub(crate) struct NodeState {
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) settings: Arc<Settings>,
     entropy: Entropy,
-    /// The number of timeouts that were drawn. This number is an input of each draw, so that each draw
-    /// differs.
+    /// The ordinal of the last random timeout. The ordinal rises with each draw, so that each draw differs.
+    /// The first ordinal depends on the incarnation of the server.
     drawn: u64,
-    /// The last number that was given to a request or a ticket.
+    /// The number of the last request to a peer, or the last ticket of a job.
     last_rpc: RpcId,
     pub(crate) term: Term,
     pub(crate) vote: Option<NodeId>,
     pub(crate) log: Log,
     pub(crate) snapshot: LogId,
-    /// The unreported write of the last piece of a snapshot from the leader: the ticket of the write, and the
-    /// position of the last entry of the snapshot.
+    /// The pending write of the last snapshot piece from a leader: the ticket of the write, and the position
+    /// of the last entry in the snapshot. `None` if no such write is pending.
     pub(crate) incoming: Option<(RpcId, LogId)>,
     pub(crate) commit: Index,
     reported_commit: Index,
-    /// The server does not campaign before its log reaches this position.
+    /// The server does not campaign before its log reaches this position. The position is zero if no position
+    /// was stored.
     catch_up: LogId,
     pub(crate) membership: Membership,
     pub(crate) outbox: Outbox,
-    /// The protocol of each peer that has answered since the start of this server.
+    /// The protocol of each peer, if the transport has learned this protocol since the start of this server.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(super) dialects: BTreeMap<NodeId, Dialect>,
 }
@@ -106,9 +107,9 @@ impl NodeState {
         self.last_rpc
     }
 
-    /// Enters a term that is newer than the current term. The server has no vote in the new term yet.
+    /// Enters a term that is newer than the current term. The server has not voted in the new term yet.
     pub(crate) fn enter(&mut self, term: Term) {
-        assert!(self.term < term, "{}: cannot go from {} to {term}", self.id, self.term);
+        assert!(self.term < term, "server {} cannot go from term {} to term {term}", self.id, self.term);
         self.term = term;
         self.vote = None;
         self.persist_hard_state();
@@ -119,7 +120,7 @@ impl NodeState {
     pub(crate) fn give_vote(&mut self, to: NodeId) {
         assert!(
             self.vote.is_none_or(|given| given == to),
-            "{} voted for {:?} in {} and cannot vote for {to}",
+            "server {} voted for {:?} in term {} and cannot vote for {to}",
             self.id,
             self.vote,
             self.term
@@ -147,20 +148,22 @@ impl NodeState {
             && !self.is_disk_stalled(now)
     }
 
-    /// True if the log has reached the position that a leader showed when the disk was blank.
+    /// True if the server has an entry or a snapshot, and its log has reached the position that a leader
+    /// showed when the disk was blank.
     ///
     /// A server that was removed may be added again with a blank disk. Such a server then gets the log from
     /// the first entry on. Old configurations in this log may name the server as a voter, even as the only
     /// voter. With such a configuration the server must not campaign, because the server has forgotten the
-    /// entries that it acknowledged. The first `prev` of a leader is at or after the entry that added the
-    /// server. A log that reaches that position contains the entry, and the configuration of that entry or a
+    /// entries that it acknowledged. The first `prev` that a leader sends is at or after the entry that added
+    /// the server. When the log has reached this `prev`, the server uses the configuration in that entry or a
     /// later configuration.
     pub(crate) fn has_caught_up(&self) -> bool {
         self.log.last() != LogId::ZERO && self.catch_up <= self.log.last()
     }
 
-    /// Stores the first position in a leader's log that a leader shows to a server with a blank disk. Later
-    /// positions are ignored: if leaders changed often, the server would never catch up.
+    /// Stores `upto`, a position in the leader's log, if the disk of this server is blank and no position is
+    /// stored yet. Later positions are ignored. If the server also stored later positions, the server might
+    /// never reach the stored position while the leaders change often.
     pub(crate) fn note_leader_log(&mut self, upto: LogId, now: Time, fx: &mut Effects) {
         if self.log.last() == LogId::ZERO && self.catch_up == LogId::ZERO && LogId::ZERO < upto {
             self.catch_up = upto;
@@ -168,8 +171,8 @@ impl NodeState {
         }
     }
 
-    /// True if a write has been pending for too long. A server with a stalled disk must not lead or
-    /// campaign (HashiCorp Raft issues #503 and #614).
+    /// True if a write has been pending for `disk_stall_timeout` or longer. A server with a stalled disk must
+    /// not lead or campaign (HashiCorp Raft issues #503 and #614).
     pub(crate) fn is_disk_stalled(&self, now: Time) -> bool {
         self.stalls_at() <= now
     }
@@ -180,7 +183,8 @@ impl NodeState {
         self.outbox.waiting_since().map_or(Time::NEVER, |since| since + self.settings.disk_stall_timeout())
     }
 
-    /// Appends entries of the current term as the leader. Returns the position of the first appended entry.
+    /// Appends one entry of the current term for each payload. Returns the position of the first appended
+    /// entry.
     pub(crate) fn append(
         &mut self,
         payloads: impl IntoIterator<Item = Payload>,
@@ -202,11 +206,11 @@ impl NodeState {
         first
     }
 
-    /// Appends entries of the current leader. The caller has checked that the logs match before the first of
-    /// these entries (thesis §3.5). Entries that are already in the log stay, and the log is truncated only
-    /// at the first conflict. An old message may carry fewer entries than this server has acknowledged. A
-    /// truncation after the entries of the message would lose acknowledged entries. Returns false and changes
-    /// nothing if the entries would replace committed entries or leave a gap.
+    /// Appends entries from the current leader. The caller has checked that both logs match before the first
+    /// of these entries (thesis §3.5). The log is truncated only at the first conflicting entry. If no entry
+    /// conflicts, the later entries of the log stay: an old message may contain fewer entries than this server
+    /// has acknowledged. Returns false and changes nothing if the entries conflict with committed entries or
+    /// leave a gap in the log.
     pub(crate) fn merge(&mut self, entries: &Entries, now: Time, fx: &mut Effects) -> bool {
         let known = entries.iter().take_while(|entry| self.holds(entry.id)).count();
         let news: Entries = match entries.get(known..) {
@@ -259,7 +263,7 @@ impl NodeState {
     pub(crate) fn commit_upto(&mut self, index: Index) {
         assert!(
             index <= self.log.last().index,
-            "{}: cannot commit {index}, the log ends at {}",
+            "server {} cannot commit up to {index}, because its log ends at {}",
             self.id,
             self.log.last()
         );
@@ -271,8 +275,9 @@ impl NodeState {
 
     /// Replaces the beginning of the log, or the whole log, by a durable snapshot from the leader.
     ///
-    /// The entries after `meta.last` stay only if `meta.last` is in the log. Otherwise these entries do not
-    /// follow the snapshot. HashiCorp Raft kept such entries because of a bug (HashiCorp Raft issue #697).
+    /// The entries after `meta.last` stay only if the log contains the entry at `meta.last`. Otherwise these
+    /// entries do not follow the snapshot. HashiCorp Raft kept such entries because of a bug (HashiCorp Raft
+    /// issue #697).
     pub(crate) fn install(&mut self, meta: &Arc<SnapshotMeta>, now: Time, fx: &mut Effects) {
         assert!(
             self.commit < meta.last.index,
@@ -297,7 +302,8 @@ impl NodeState {
         fx.push(Effect::Installed(meta.clone()));
     }
 
-    /// Records that a local snapshot is durable, and compacts the log.
+    /// Records that a local snapshot is durable, and compacts the log. `last` is the position of the last
+    /// entry in the snapshot.
     pub(crate) fn snapshot_taken(&mut self, last: LogId, now: Time, fx: &mut Effects) {
         self.snapshot_stored(last);
         self.compact(last.index.min(self.snapshot.index), now, fx);
@@ -325,7 +331,8 @@ impl NodeState {
         }
     }
 
-    /// Ends a step. Issues the write first, then the messages that wait for no write, then the commit effect.
+    /// Ends a step. First issues the write of the step, then sends the messages that need not wait for a
+    /// write, then reports the new commit index.
     pub(crate) fn finish(&mut self, now: Time, fx: &mut Effects) {
         self.outbox.finish_step(now, fx);
         let ready = self.commit.min(self.outbox.durable());
@@ -336,17 +343,18 @@ impl NodeState {
         self.log.evict(self.settings.cache_limits(), self.outbox.durable());
     }
 
-    /// Answers a peer when the vote record is durable.
+    /// Sends a response to the peer `to` as soon as the vote record is durable.
     pub(crate) fn reply(&mut self, to: NodeId, rpc: RpcId, response: Response) {
         self.reply_with_log(to, rpc, response, Index::ZERO);
     }
 
-    /// Answers a peer when the vote record and the log up to `upto` are durable.
+    /// Sends a response to the peer `to` as soon as the vote record and the log up to `upto` are durable.
     pub(crate) fn reply_with_log(&mut self, to: NodeId, rpc: RpcId, response: Response, upto: Index) {
         self.outbox.send_when_durable(upto, Effect::Reply { to, rpc, response });
     }
 
-    /// Sends a request to a peer when the vote record is durable.
+    /// Sends a request to the peer `to` as soon as the vote record is durable. Returns the number of the
+    /// request.
     pub(crate) fn call_when_durable(&mut self, to: NodeId, request: Request) -> RpcId {
         let rpc = self.next_rpc();
         self.outbox.send_when_durable(Index::ZERO, Effect::Send { to, rpc, request });
@@ -359,9 +367,9 @@ impl NodeState {
     }
 }
 
-/// Returns the configurations of a server at its start, each with its index in the log: the configuration of
-/// the snapshot, then the later configurations in the log. Only the snapshot's configuration is known to be
-/// committed.
+/// Returns the configurations that a server knows at its start, each with the index of the configuration in
+/// the log. The configuration of the snapshot comes first, then the later configurations in the log. Only the
+/// snapshot's configuration is known to be committed.
 fn configurations(boot: &crate::node::boot::Boot) -> alloc::vec::Vec<(Index, Arc<Configuration>)> {
     let mut stack = alloc::vec::Vec::new();
     let mut after = Index::ZERO;

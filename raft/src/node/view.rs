@@ -25,14 +25,14 @@ impl Node {
         self.role.name()
     }
 
-    /// Returns the newest term that this server has seen. The term may not be durable yet.
+    /// Returns the newest term that this server has seen. The write of the term may still be pending.
     #[must_use]
     pub fn term(&self) -> Term {
         self.state.term
     }
 
     /// Returns the candidate that got this server's vote in the current term. Returns `None` if this server
-    /// has not voted in this term. The vote may not be durable yet.
+    /// has not voted in this term. The write of the vote may still be pending.
     #[must_use]
     pub fn vote(&self) -> Option<NodeId> {
         self.state.vote
@@ -60,8 +60,8 @@ impl Node {
         self.state.dialects.get(&peer).copied()
     }
 
-    /// Returns the time since the last contact with the leader. The time is zero on the leader itself, and
-    /// `None` if no leader is known.
+    /// Returns the duration since the last contact with the leader. The duration is zero on the leader itself.
+    /// Returns `None` if no leader is known.
     #[must_use]
     pub fn last_contact(&self, now: Time) -> Option<Span> {
         match &self.role {
@@ -107,8 +107,9 @@ impl Node {
         self.state.outbox.issued()
     }
 
-    /// True if the log has reached the position of [`LogOp::CatchUp`](crate::LogOp::CatchUp), or if no such
-    /// position was stored. Otherwise the server does not campaign.
+    /// True if the server has an entry or a snapshot, and its log has reached the position of
+    /// [`LogOp::CatchUp`](crate::LogOp::CatchUp). If no such position was stored, any entry or snapshot is
+    /// enough. If the result is false, the server does not campaign.
     #[must_use]
     pub fn has_caught_up(&self) -> bool {
         self.state.has_caught_up()
@@ -134,8 +135,8 @@ impl Node {
         self.state.membership.voters()
     }
 
-    /// Returns the id of each follower and the leader's record of that follower. Returns nothing if this
-    /// server is not the leader.
+    /// Returns the id of each follower, and the leader's record of that follower. The iterator is empty if
+    /// this server is not the leader.
     pub fn followers(&self) -> impl Iterator<Item = (NodeId, &Progress)> + '_ {
         let peers = match &self.role {
             Role::Leader(leader) => leader.peers.as_slice(),

@@ -13,7 +13,8 @@ use alloc::vec::Vec;
 ///
 /// 1. `requested` contains only the open requests of this ballot. A response to any other request is not
 ///    counted.
-/// 2. The candidate's own vote counts when this vote is durable, like every other vote.
+/// 2. In an election, the candidate's own vote counts only after this vote is durable. The same is true for
+///    every other vote.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Ballot {
@@ -26,7 +27,8 @@ pub(crate) struct Ballot {
 }
 
 impl Ballot {
-    /// Asks for pre-votes (thesis §9.6). A granted pre-vote is no promise, and the voter writes nothing.
+    /// Asks for pre-votes (thesis §9.6). A granted pre-vote does not bind the voter, so the voter writes
+    /// nothing to its disk.
     pub(crate) fn start_pre_vote(state: &mut NodeState, now: Time) -> Self {
         let request =
             Request::RequestPreVote(RequestPreVote { term: state.term.next(), last_log: state.log.last() });
@@ -39,8 +41,8 @@ impl Ballot {
         ballot
     }
 
-    /// Votes for this server and asks the other voters for votes. The requests are sent when this server's
-    /// own vote is durable.
+    /// Votes for this server, and asks the other voters for votes. The requests are sent as soon as this
+    /// server's own vote is durable.
     pub(crate) fn start_vote(state: &mut NodeState, cause: CampaignCause, now: Time) -> Self {
         state.give_vote(state.id);
         let request = Request::RequestVote(RequestVote {
@@ -70,8 +72,8 @@ impl Ballot {
         self.deadline
     }
 
-    /// Handles a response to a vote request. Each response counts once, even if the network duplicates the
-    /// response.
+    /// Handles a response to a vote request or a pre-vote request. Each response counts once, even if the
+    /// network duplicates the response.
     pub(crate) fn on_vote(&mut self, from: NodeId, rpc: RpcId, granted: bool, fx: &mut Effects) {
         let Some(at) = self.requested.iter().position(|requested| *requested == (from, rpc)) else {
             return NodeState::ignore(Ignored::UnknownRpc, fx);
@@ -80,9 +82,10 @@ impl Ballot {
         self.votes.push((from, granted));
     }
 
-    /// True if another campaign may begin immediately after `from` has refused only because of the term. The
-    /// current campaign must have begun with an election timeout. Each timeout begins at most two campaigns,
-    /// so two candidates cannot raise the term again and again without a pause.
+    /// True if this candidate may campaign again immediately, after the voter `from` has refused the request
+    /// `rpc` only because of the term of this request. The current campaign must have begun with an election
+    /// timeout. Each timeout begins at most two campaigns, so two candidates cannot raise the term again and
+    /// again without a pause.
     pub(crate) fn may_campaign_again(&self, from: NodeId, rpc: RpcId) -> bool {
         self.cause == Some(CampaignCause::ElectionTimeout) && self.requested.contains(&(from, rpc))
     }
@@ -100,8 +103,8 @@ impl Ballot {
         state.membership.voters().vote_result(votes)
     }
 
-    /// Handles the end of the election timeout. A new campaign begins if the server may
-    /// still campaign.
+    /// Handles the end of the election timeout. A new campaign begins if this server may still campaign.
+    /// Otherwise this server becomes a follower.
     pub(crate) fn on_timer(&self, state: &NodeState, now: Time) -> Transition {
         if now < self.deadline {
             return Transition::Stay;

@@ -53,9 +53,9 @@ impl Follower {
         Self { leader, timer_start: now, timeout, install: None }
     }
 
-    /// Keeps the timer that this server had as a follower before the change of term. A newer term alone does
-    /// not restart the timer. Otherwise a candidate that often raises the term and never wins would prevent
-    /// this server from campaigning.
+    /// Keeps the election timer that this server had as the follower `before`, before the change of term. A
+    /// newer term alone does not restart the timer. Otherwise a candidate that often raises the term and never
+    /// wins would prevent this server from campaigning.
     pub(crate) const fn keep_timer(&mut self, before: &Self) {
         self.timer_start = before.timer_start;
         self.timeout = before.timeout;
@@ -70,7 +70,8 @@ impl Follower {
         self.leader.map(|_| self.timer_start)
     }
 
-    /// Handles the election timeout.
+    /// Handles the election timer. If the timer has run out, the follower forgets its leader, and campaigns if
+    /// the follower may campaign.
     pub(crate) fn on_timer(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) -> Transition {
         if now < self.deadline() {
             return Transition::Stay;

@@ -25,8 +25,8 @@ use transfer::Transfer;
 
 /// The state of a leader.
 ///
-/// 1. `peers` contains each other member of the latest configuration. `peers` also contains each removed
-///    server until the leader has sent the server a few more heartbeats. `peers` is sorted by id.
+/// 1. `peers` contains each member of the latest configuration, except this server. `peers` also contains each
+///    removed server until the leader has sent the server a few more heartbeats. `peers` is sorted by id.
 /// 2. `first_of_term` is the index of the first entry of the leader's term. Earlier entries are committed
 ///    only together with this entry (thesis §3.6.2).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -51,7 +51,8 @@ pub(crate) struct Leader {
 pub(crate) struct Peer {
     pub(crate) id: NodeId,
     pub(crate) progress: Progress,
-    /// Set when the server is no longer a member. A removed server still gets a few heartbeats.
+    /// The removal of the server; `None` while the server is a member. A removed server still gets a few
+    /// heartbeats.
     removed: Option<RemovedPeer>,
 }
 
@@ -85,7 +86,7 @@ impl Leader {
         leader
     }
 
-    /// Returns the earliest deadline of the leader.
+    /// Returns the earliest deadline of the leader, and the reason for this deadline.
     pub(crate) fn deadline(&self, state: &NodeState) -> Deadline {
         let mut soonest = Deadline { at: self.heartbeat_at, reason: DeadlineReason::Heartbeat };
         soonest.bring_forward(self.commit_flush_at, DeadlineReason::CommitFlush);
@@ -134,7 +135,7 @@ impl Leader {
         Transition::Stay
     }
 
-    /// Appends entries with these payloads and sends them to the followers.
+    /// Appends entries with these payloads, and sends these entries to the followers.
     pub(crate) fn on_propose(
         &mut self,
         state: &mut NodeState,

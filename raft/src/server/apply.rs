@@ -1,4 +1,4 @@
-//! Hands committed entries to the state machine and records the progress.
+//! Hands committed entries to the state machine, and records which entries the state machine has applied.
 
 use super::io::{Action, Batch};
 use super::{Ctx, Server};
@@ -15,11 +15,11 @@ use alloc::vec::Vec;
 const QUEUED_BATCHES_MAX: u64 = 4;
 
 /// This bit is set in the tickets of the server's own fetches. This bit is never set in a ticket of the
-/// protocol. Therefore the server knows the owner of each report.
+/// protocol. Therefore the server knows whether a report belongs to the server or to the protocol.
 const SERVER_TICKET: u64 = 1 << 63;
 
-/// Three positions in the log. The entries up to `allowed` may be applied. The entries up to `dispatched`
-/// were handed to the state machine. The state machine has applied the entries up to `applied`.
+/// The progress of the state machine. The entries up to `allowed` may be applied. The entries up to
+/// `dispatched` were handed to the state machine. The state machine has applied the entries up to `applied`.
 ///
 /// 1. `applied ≤ dispatched ≤ allowed`.
 /// 2. `configuration` is the newest configuration at or before `dispatched`.
@@ -55,7 +55,8 @@ impl Applying {
     }
 
     /// Returns the position of the last entry that was handed to the state machine, and the latest
-    /// configuration up to that position, with the index of the configuration.
+    /// configuration up to that position, with the index of the configuration. The second value is `None` if
+    /// no configuration is known.
     pub(super) fn dispatched(&self) -> (LogId, Option<&(Index, Arc<Configuration>)>) {
         (self.dispatched, self.configuration.as_ref())
     }
@@ -74,14 +75,14 @@ impl Applying {
     pub(super) fn on_applied(&mut self, upto: Index) {
         assert!(
             upto <= self.dispatched.index,
-            "the state machine reports {upto} as applied, but the last entry that it received is {}",
+            "the state machine reports {upto} as applied, but received entries only up to {}",
             self.dispatched
         );
         self.applied = self.applied.max(upto);
     }
 
-    /// Skips the entries that an installed snapshot includes. Returns false if the state machine already got
-    /// all these entries.
+    /// Skips the entries that an installed snapshot includes. Returns false and changes nothing if the state
+    /// machine already got all these entries.
     pub(super) fn restore(&mut self, meta: &SnapshotMeta) -> bool {
         if meta.last.index <= self.dispatched.index {
             return false;
@@ -104,7 +105,7 @@ impl Applying {
         self.is_restoring
     }
 
-    /// Handles the result of loading a snapshot.
+    /// Handles the end of the load of a snapshot into the state machine. Returns the error if the load failed.
     pub(super) fn restored(&mut self, result: Result<LogId, StoreError>) -> Result<(), StoreError> {
         self.is_restoring = false;
         self.on_applied(result?.index);

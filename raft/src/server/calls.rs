@@ -15,8 +15,8 @@ use alloc::vec::Vec;
 
 /// The calls that are not answered yet.
 ///
-/// 1. `entries` are sorted by index. This server appended each entry while it led. Each entry is committed,
-///    or this server still leads in the term of the entry.
+/// 1. `entries` are sorted by index. This server appended each entry while this server was the leader. Each
+///    entry is committed, or this server still leads in the term of the entry.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct Calls {
     entries: VecDeque<PendingCall>,
@@ -44,8 +44,8 @@ pub(super) enum OnApplied {
     /// The leader makes the new member a voter when the member has caught up. The call is answered after this
     /// promotion is applied.
     Stage(NodeId),
-    /// The call is answered. A response that is not empty means that the state machine refused the state. The
-    /// response is then the reason.
+    /// The call is answered with the result of the restore. The state machine's response is empty if the
+    /// restore succeeded. Otherwise the response is the reason why the state machine refused the state.
     Restore,
 }
 
@@ -60,7 +60,8 @@ struct ReadCall {
 }
 
 impl Calls {
-    /// Records that the entries of these calls are in the log, at consecutive indexes from `first`.
+    /// Records that the entries of the calls `requests` are in the log, at consecutive indexes from `first`
+    /// on.
     pub(super) fn appended(
         &mut self,
         first: LogId,
@@ -74,8 +75,8 @@ impl Calls {
         }
     }
 
-    /// Answers the calls whose entries are not committed, because leadership is lost. The next
-    /// leader may keep these entries or overwrite them.
+    /// Answers the calls whose entries are not committed (the entries after `commit`), because this server has
+    /// lost the leadership. The next leader may keep these entries or overwrite them.
     pub(super) fn leadership_lost(&mut self, commit: Index, actions: &mut Vec<Action>) {
         while self.entries.back().is_some_and(|pending| commit < pending.id.index) {
             let PendingCall { request, .. } = self.entries.pop_back().expect("the loop saw this entry");
@@ -83,8 +84,9 @@ impl Calls {
         }
     }
 
-    /// Answers the calls for entries that a snapshot replaced. This server cannot know whether the snapshot
-    /// includes these entries or other entries with the same indexes.
+    /// Answers the calls whose entries have an index up to `upto`, because a snapshot replaced these entries.
+    /// This server cannot know whether the snapshot includes these entries or other entries with the same
+    /// indexes.
     pub(super) fn abort_replaced(&mut self, upto: Index, actions: &mut Vec<Action>) {
         while self.entries.front().is_some_and(|pending| pending.id.index <= upto) {
             let PendingCall { request, .. } = self.entries.pop_front().expect("the loop saw this entry");
@@ -92,8 +94,8 @@ impl Calls {
         }
     }
 
-    /// Handles the calls for entries that were applied. Returns each server whose staging begins now, and the
-    /// call that asked for the staging.
+    /// Handles the calls whose entries were applied. Returns a pair for each staging that begins now: the
+    /// number of the call that asked for the staging, and the server to stage.
     fn applied(
         &mut self,
         upto: Index,
@@ -121,7 +123,7 @@ impl Calls {
         stage
     }
 
-    /// Answers the reads whose index is at most `applied`, the last index that was applied.
+    /// Answers the reads whose read index is at most `applied`, the index of the last applied entry.
     pub(super) fn readable(&mut self, applied: Index, actions: &mut Vec<Action>) {
         self.reads.retain(|read| match read.index {
             Some(index) if index <= applied => {
@@ -266,17 +268,17 @@ impl Server {
         }
     }
 
-    /// True if all members have said that they understand Wavetank's extensions of the protocol. A member that has
-    /// not answered since the start of this server may be a server of HashiCorp Raft. A server that does not lead
-    /// need not know: it refuses the call anyway.
+    /// True if all other members are known to understand Wavetank's extensions of the protocol. A member with
+    /// an unknown protocol may be a server of HashiCorp Raft. On a server that does not lead, the result is
+    /// always true, because this server refuses the call anyway.
     fn all_support_extensions(&self) -> bool {
         let members = self.node.configuration().into_iter().flat_map(|(_, latest)| latest.members());
         let mut others = members.map(|member| member.id.node()).filter(|&member| member != self.node.id());
         !self.leads || others.all(|member| self.node.is_wavetank(member))
     }
 
-    /// True if the configured protocol version has this change. Non-voters and joint changes need version 3, as
-    /// non-voters do in HashiCorp Raft.
+    /// True if the configured protocol version supports this change. Changes with non-voters need version 3,
+    /// as in HashiCorp Raft. [`Change::Members`] also needs version 3.
     fn supports(&self, change: &Change) -> bool {
         let is_three = 3 <= self.node.settings().protocol_version;
         match change {
@@ -320,8 +322,9 @@ impl Server {
         }
     }
 
-    /// Refuses a payload above the limit of the configuration. The transport of a follower also has a limit.
-    /// A follower could never receive an entry above that limit, and no later entry would be committed.
+    /// Returns a refusal if the payload is larger than `max_command_bytes`. Returns `None` otherwise. Without
+    /// this limit, an entry could be too large for a follower's transport. The follower could then receive
+    /// neither this entry nor any later entry.
     fn too_large(&self, payload: &Payload) -> Option<Refusal> {
         let bytes = match payload {
             Payload::Command(data) | Payload::Restore(data) => data.len() as u64,
@@ -394,7 +397,7 @@ impl Server {
         }
     }
 
-    /// Answers the bootstrap call if the write of the bootstrap is durable now.
+    /// Answers the bootstrap call if the write of the bootstrap entry is durable now.
     pub(super) fn on_persisted(&mut self, token: Token, ctx: &mut Ctx<'_>) {
         if let Some((request, _)) = self.calls.bootstrap.take_if(|(_, wanted)| *wanted <= token) {
             ctx.actions.push(answer(request, Ok(Answer::Done)));

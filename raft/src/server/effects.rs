@@ -107,8 +107,9 @@ impl Server {
         }
     }
 
-    /// Cancels the retirement of the server if this configuration has the server again. A slow state machine
-    /// may apply the removal long after the server was added again, and a member must not stop.
+    /// Cancels the retirement of the server if, in this configuration, a removed server is a member again or a
+    /// demoted server is a voter again. A slow state machine may apply the removal long after the server was
+    /// added again, and a member must not stop.
     fn cancel_retirement(&mut self, configuration: &Configuration) {
         let me = self.node.id();
         let is_back = |retirement: &mut Retirement| {

@@ -1,7 +1,7 @@
-//! The interface of the server: [`Event`] goes in, [`Action`] comes out.
+//! The interface of the server: each [`Event`] leads to [`Action`]s.
 //!
-//! Like the protocol's effects, every action may be carried out immediately. One executor carries out the
-//! storage jobs in order. Another executor carries out the work of the state machine in order. The two
+//! The driver may carry out every action immediately, like the effects of the protocol. One executor carries
+//! out the storage jobs in order. Another executor carries out the work of the state machine in order. The two
 //! executors need not wait for each other.
 
 use crate::config::Config;
@@ -19,17 +19,17 @@ use core::time::Duration;
 
 /// An input of [`Server::step`](crate::Server::step).
 ///
-/// `Q` and `R` are the requests and responses between servers. A driver of servers with another protocol
-/// replaces `Q` and `R`, and keeps all other inputs.
+/// `Q` is the type of the requests between servers, and `R` is the type of the responses. A driver of servers
+/// with another protocol replaces these two types, and keeps all other inputs.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Event<Q = Request, R = Response> {
-    /// The time of [`Server::deadline`](crate::Server::deadline) has come. An early timer does
-    /// nothing.
+    /// The time of [`Server::deadline`](crate::Server::deadline) has come. Before this time, the event has no
+    /// effect.
     Timer,
     /// A request from a peer.
     Request {
-        /// The server that sent the message.
+        /// The server that sent the request.
         from: NodeId,
         /// The sender's number for this request; the response must carry the same number.
         rpc: RpcId,
@@ -38,7 +38,7 @@ pub enum Event<Q = Request, R = Response> {
     },
     /// A response from a peer.
     Response {
-        /// The server that sent the message.
+        /// The server that sent the response.
         from: NodeId,
         /// The number of the request that this response answers.
         rpc: RpcId,
@@ -53,16 +53,16 @@ pub enum Event<Q = Request, R = Response> {
         /// The kind of the call, with its arguments.
         call: Call,
     },
-    /// Several commands, each with its own answer. The batch has the same result as one [`Call::Apply`] for
-    /// each command, and is faster.
+    /// Several calls of [`Call::Apply`]: the number and the command of each call. Each call gets its own
+    /// answer. A batch is faster than separate calls.
     ApplyBatch(Vec<(RequestId, Data)>),
-    /// All writes up to and including this token are durable.
+    /// All writes with a token up to and including this token are durable.
     Persisted(Token),
     /// The storage executor has read entries.
     Fetched {
         /// The ticket of the job.
         ticket: RpcId,
-        /// The entries that were read, consecutive.
+        /// The entries that were read. The indexes of the entries are consecutive.
         entries: Entries,
     },
     /// The storage executor has read a piece of a snapshot.
@@ -76,18 +76,20 @@ pub enum Event<Q = Request, R = Response> {
     SnapshotWritten {
         /// The ticket of the job.
         ticket: RpcId,
-        /// True if the piece is stored; after the last piece, true if the whole snapshot is durable
-        /// and its checksum is right.
+        /// True if the piece is stored. If the piece is the last piece, true only if the whole snapshot is
+        /// durable and has the right checksum.
         ok: bool,
     },
     /// The state machine has applied a batch.
     Applied {
         /// The last index of the batch.
         upto: Index,
-        /// One response for each command of the batch, with its index, in the order of the indexes.
+        /// The index and the response of each command and of each restore in the batch, in the order of the
+        /// indexes.
         responses: Vec<(Index, Data)>,
     },
-    /// The job of [`Action::TakeSnapshot`] is done: the snapshot is durable, or an error occurred.
+    /// The job of [`Action::TakeSnapshot`] is done: the snapshot with this description is durable, or an error
+    /// occurred.
     SnapshotTaken(Result<Arc<SnapshotMeta>, StoreError>),
     /// The job of [`Action::Restore`] is done: the state machine has the state after the entry at this
     /// position, or an error occurred.
@@ -95,9 +97,9 @@ pub enum Event<Q = Request, R = Response> {
     /// The transport has learned the protocol of a peer. Until this event, the server assumes nothing about
     /// the peer.
     PeerSpeaks {
-        /// The peer whose protocol is now known.
+        /// The peer that uses this protocol.
         peer: NodeId,
-        /// The protocol that the peer understands.
+        /// The protocol that the transport has learned.
         dialect: Dialect,
     },
     /// A store failed, so the server halts.
@@ -133,8 +135,8 @@ pub enum Call {
     Change {
         /// The change of the membership.
         change: Change,
-        /// The index that the latest configuration must have. If the configuration has another index, the
-        /// change is refused. `None` accepts any index.
+        /// The index that the latest configuration must have. If the latest configuration has another index,
+        /// the change is refused. `None` accepts any index.
         #[cfg_attr(feature = "serde", serde(default, deserialize_with = "crate::types::index_if_any"))]
         prev_index: Option<Index>,
     },
@@ -145,21 +147,23 @@ pub enum Call {
         id: ServerId,
         /// The network address of the new server.
         address: ServerAddress,
-        /// The index that the latest configuration must have. If the configuration has another index, the
-        /// change is refused. `None` accepts any index.
+        /// The index that the latest configuration must have. If the latest configuration has another index,
+        /// the change is refused. `None` accepts any index.
         #[cfg_attr(feature = "serde", serde(default, deserialize_with = "crate::types::index_if_any"))]
         prev_index: Option<Index>,
     },
     /// The call transfers the leadership to another voter (thesis §3.10). In HashiCorp Raft, the calls are
     /// `LeadershipTransfer` and `LeadershipTransferToServer`.
     Transfer {
-        /// The server that must become the leader; `None` for the other voter with the most entries.
+        /// The server that must become the leader. If the value is `None`, the leader selects the other voter
+        /// with the most entries.
         target: Option<ServerId>,
     },
     /// The server takes a snapshot now. In HashiCorp Raft, this call is `Snapshot`.
     Snapshot,
-    /// The call replaces the state of the state machine on every server. The bytes are one entry of the log,
-    /// so every server replaces its state at the same index. In HashiCorp Raft, this call is `Restore`.
+    /// The call replaces the state of the state machine on every server. The bytes are stored as one entry of
+    /// the log, so every server replaces its state at the same index. In HashiCorp Raft, this call is
+    /// `Restore`.
     Restore(Data),
     /// The call changes the settings that may change while the server runs. In HashiCorp Raft, this call is
     /// `ReloadConfig`.
@@ -200,13 +204,13 @@ impl From<&Config> for Reloadable {
 }
 
 /// An action that [`Server::step`](crate::Server::step) returns. The driver of the server carries out the
-/// action. `Q` and `R` are the messages between servers, as in [`Event`].
+/// action. `Q` and `R` are the types of the requests and the responses between servers, as in [`Event`].
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Action<Q = Request, R = Response> {
     /// The transport must send a request to a peer.
     Send {
-        /// The server to which the message is sent.
+        /// The server that receives the request.
         to: NodeId,
         /// This server's number for the request; the response carries the same number.
         rpc: RpcId,
@@ -215,7 +219,7 @@ pub enum Action<Q = Request, R = Response> {
     },
     /// The transport must send a response to a peer.
     Reply {
-        /// The server to which the message is sent.
+        /// The server that receives the response.
         to: NodeId,
         /// The number of the request that this response answers.
         rpc: RpcId,
@@ -225,25 +229,26 @@ pub enum Action<Q = Request, R = Response> {
     /// The storage executor must carry out this job. Then the executor reports [`Event::Persisted`],
     /// [`Event::Fetched`], [`Event::SnapshotRead`] or [`Event::SnapshotWritten`].
     Store(StoreJob),
-    /// The state machine must apply these entries. Then its executor reports [`Event::Applied`].
+    /// The state machine must apply these entries. Then the executor of the state machine reports
+    /// [`Event::Applied`].
     Apply(Batch),
     /// The executor of the state machine must capture the state after the last [`Action::Apply`], and store
     /// this state as a snapshot with this description. Then the executor reports [`Event::SnapshotTaken`].
     /// The executor sets the size and the checksum in the description.
     TakeSnapshot(SnapshotMeta),
-    /// The state machine must replace its state by this snapshot. Then its executor reports
-    /// [`Event::Restored`].
+    /// The state machine must replace its state by this snapshot. Then the executor of the state machine
+    /// reports [`Event::Restored`].
     Restore(Arc<SnapshotMeta>),
     /// The answer to a call. Each call gets exactly one answer.
     Answer {
-        /// The number of the call.
+        /// The number of the call that is answered.
         request: RequestId,
         /// The result of the call.
         outcome: Outcome,
     },
-    /// A change that the observers must learn.
+    /// The driver must report this event to the observers.
     Observe(Observed),
-    /// The server has stopped for good. From now on the server only refuses calls.
+    /// The server has stopped permanently. From now on, the server only refuses calls.
     Halt(Halt),
 }
 
@@ -269,12 +274,13 @@ pub enum Answer {
         /// The state machine's response.
         response: Data,
     },
-    /// The entry (a barrier or a configuration) was committed and applied.
+    /// The entry (a barrier, a configuration or a restore) was committed and applied.
     Committed {
         /// The index of the entry in the log.
         index: Index,
     },
-    /// The local state machine may be read now. This state machine has applied all entries up to `index`.
+    /// The driver may read the local state machine now. This state machine has applied all entries up to
+    /// `index`.
     Readable {
         /// The read index (thesis §6.4).
         index: Index,
@@ -285,8 +291,8 @@ pub enum Answer {
     Done,
 }
 
-/// The reason why a call failed. Most variants are errors of HashiCorp Raft. The doc of such a variant begins
-/// with the name of the error in HashiCorp Raft.
+/// The reason why a call failed. Most variants are errors of HashiCorp Raft. The documentation of these
+/// variants begins with the name of the error in HashiCorp Raft.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum RequestError {
@@ -300,7 +306,8 @@ pub enum RequestError {
     LeadershipLost,
     /// `ErrAbortedByRestore`: a snapshot replaced the entry. It is unknown whether the entry was applied.
     AbortedByRestore,
-    /// `ErrRaftShutdown`: the server has stopped. An entry that was appended may still be committed.
+    /// `ErrRaftShutdown`: the server has stopped. If the call has appended an entry, the other servers may
+    /// still commit this entry.
     Shutdown,
     /// `ErrEnqueueTimeout`: the queue of calls stayed full until the timeout. Nothing was done.
     EnqueueTimeout,
@@ -313,7 +320,8 @@ pub enum RequestError {
     CantBootstrap,
     /// `ErrLeadershipTransferInProgress`: a leadership transfer is in progress. Nothing was done.
     LeadershipTransferInProgress,
-    /// The protocol refused the call for this reason. Nothing was done.
+    /// The protocol refused the call for this reason. The call changed nothing, with one exception:
+    /// [`Call::AddVoterStaged`] may have added the new server as a non-voter.
     Refused(Refusal),
     /// A new setting is invalid. The text names the setting and the reason.
     Config(String),
@@ -346,7 +354,7 @@ impl fmt::Display for RequestError {
 
 impl core::error::Error for RequestError {}
 
-/// The leader of a cluster. Its text is `n1 at 10.0.0.1:7000`.
+/// The leader of a cluster. A leader prints, for example, as `n1 at 10.0.0.1:7000`.
 ///
 /// ```
 /// use wavetank_raft::Leader;
@@ -357,9 +365,9 @@ impl core::error::Error for RequestError {}
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Leader {
-    /// The name of the server.
+    /// The id of the leader.
     pub id: ServerId,
-    /// The address at which other servers reach this server.
+    /// The address at which other servers reach the leader.
     pub address: ServerAddress,
 }
 
@@ -381,8 +389,8 @@ pub enum Observed {
         /// The term after the change.
         term: Term,
     },
-    /// The known leader changed; `None` if no leader is known now. In HashiCorp Raft, this observation is
-    /// `LeaderObservation`.
+    /// This server knows a new leader, or a new address of the leader. The value is `None` if no leader is
+    /// known now. In HashiCorp Raft, this observation is `LeaderObservation`.
     Leader(Option<Leader>),
     /// A member was added, removed or changed. In HashiCorp Raft, this observation is `PeerObservation`.
     Peer {
@@ -407,52 +415,54 @@ pub enum Observed {
         /// The follower that answers again.
         peer: NodeId,
     },
-    /// The end of the log was deleted, because it conflicts with the leader's log. The deleted
-    /// entries were never committed.
+    /// The last entries of the log were deleted, because these entries conflict with the leader's log. The
+    /// deleted entries were never committed.
     Truncated {
-        /// The last index that remains.
+        /// The index of the last entry that remains in the log.
         after: Index,
     },
-    /// A follower has lost entries that it had acknowledged: its disk was lost or replaced, but the follower
-    /// was not removed from the cluster first. If the follower is a voter, its copies of entries do not count
-    /// for a commit until the follower is removed and added again.
+    /// A follower has lost entries that this follower had acknowledged. The disk of the follower was lost or
+    /// replaced, but the follower was not removed from the cluster first. If the follower is a voter, its
+    /// copies of entries do not count for a commit until the follower is removed and added again.
     LostEntries {
-        /// The follower.
+        /// The follower that has lost entries.
         peer: NodeId,
         /// The last index that the follower had acknowledged.
         acknowledged: Index,
-        /// The last index of the follower's log now.
+        /// The last index of the follower's log after the loss.
         last: Index,
     },
     /// A follower is a server of HashiCorp Raft and does not understand the entry at `past`: a restore or a
     /// joint configuration. This server takes a snapshot and sends the snapshot instead of the entry.
     NeedsSnapshot {
-        /// The follower.
+        /// The follower that needs a snapshot.
         peer: NodeId,
-        /// The position of the entry.
+        /// The position of the entry that the follower does not understand.
         past: LogId,
     },
     /// An input was ignored for this reason.
     Ignored(crate::node::io::Ignored),
-    /// A server of another cluster called this server, and this server refuses such calls. The node makes
-    /// this observation; the protocol does not.
+    /// A server of another cluster called this server, and this server refuses the call. Only the crate
+    /// `wavetank-node` reports this event; [`Server`](crate::Server) does not.
     OtherCluster {
-        /// The caller.
+        /// The server that called this server.
         peer: NodeId,
         /// The cluster of this server.
         own: ClusterId,
-        /// The cluster of the caller.
+        /// The cluster of the server `peer`.
         other: ClusterId,
     },
-    /// A peer refuses the calls of this server. The node makes this observation; the protocol does not.
+    /// A peer refuses the calls of this server. Only the crate `wavetank-node` reports this event;
+    /// [`Server`](crate::Server) does not.
     CallsRefused {
-        /// The peer.
+        /// The peer that refuses the calls.
         peer: NodeId,
         /// The reason that the peer gives.
         why: String,
     },
-    /// An entry is larger than the largest message of the transport, and is not sent. A server with higher
-    /// limits has accepted the entry earlier. The node makes this observation; the protocol does not.
+    /// An entry does not fit into a message of the transport, and is not sent. Earlier, a server with higher
+    /// limits accepted the entry. Only the crate `wavetank-node` reports this event; [`Server`](crate::Server)
+    /// does not.
     EntryTooLarge {
         /// The follower that does not get the entry.
         peer: NodeId,
@@ -460,7 +470,7 @@ pub enum Observed {
         entry: LogId,
         /// The size of the message in bytes.
         bytes: u64,
-        /// The largest size of a message in bytes.
+        /// The maximum size of a message in bytes.
         limit: u64,
     },
     /// No quorum of the voters works with this server, so no leader can commit. The node makes this observation;
@@ -512,16 +522,16 @@ impl fmt::Display for NoQuorum {
     }
 }
 
-/// The reason why a server stopped for good.
+/// The reason why a server stopped permanently.
 ///
 /// The enum is not `#[non_exhaustive]`. A program that supervises servers decides for each reason whether to
-/// start the server again. If a reason is added, the compiler reports the place.
+/// start the server again. If a reason is added, the compiler reports each place where the program decides.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Halt {
     /// [`Call::Shutdown`] stopped the server.
     Shutdown,
-    /// A configuration was committed in which the server, which led, has no vote.
+    /// This server was the leader, and a configuration was committed in which this server has no vote.
     Removed,
     /// A store failed, so the content of this store is unknown.
     Store(StoreError),

@@ -1,5 +1,4 @@
-//! Snapshots: the server decides when it takes a snapshot, and handles snapshots that were taken or
-//! installed.
+//! Snapshots: the server decides when to take a snapshot, and handles snapshots that were taken or installed.
 
 use super::calls::answer;
 use super::io::{Action, Answer, Observed, RequestError};
@@ -13,7 +12,8 @@ use crate::timeout::Entropy;
 use crate::types::{Index, LogId, NodeId, RequestId, Term, Time};
 use alloc::sync::Arc;
 
-/// The schedule of the snapshots that a server takes of its own state machine.
+/// The snapshots that a server takes of its own state machine: the time of the next check, and the jobs that
+/// wait.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Snapshotting {
     entropy: Entropy,
@@ -22,9 +22,9 @@ pub(super) struct Snapshotting {
     next_check: Time,
     in_progress: bool,
     /// The job that writes the last piece of a snapshot. The job waits until the previous snapshot has been
-    /// loaded.
+    /// loaded. `None` if no job waits.
     held: Option<StoreJob>,
-    /// The snapshot to load after the server's own snapshot is stored.
+    /// The snapshot to load after the server's own snapshot is stored. `None` if no load waits.
     load_next: Option<Arc<SnapshotMeta>>,
 }
 
@@ -49,8 +49,8 @@ impl Snapshotting {
         self.next_check
     }
 
-    /// Draws the time of the next check: one to two intervals from now. The time is random, so that not all
-    /// servers write their snapshots at the same time.
+    /// Draws the time of the next check: one to two times `snapshot_interval` from now. The time is random, so
+    /// that not all servers write their snapshots at the same time.
     fn schedule(&mut self, settings: &Settings, now: Time) {
         self.checks += 1;
         self.next_check =
@@ -74,8 +74,9 @@ impl Server {
         }
     }
 
-    /// Takes a snapshot for an operator's call, or joins a snapshot that is under way. The call is answered when a
-    /// snapshot is durable that includes all entries which the state machine has received before the call.
+    /// Takes a snapshot for an operator's call, or joins a snapshot that is under way. The server answers the call
+    /// when a snapshot is durable that includes all entries which the state machine had received before the call.
+    /// If there is nothing new, the call is refused.
     pub(super) fn on_snapshot_call(&mut self, request: RequestId, ctx: &mut Ctx<'_>) {
         let (last, _) = self.applying.dispatched();
         if self.snapshotting.in_progress || self.begin_snapshot(ctx) {
@@ -86,8 +87,8 @@ impl Server {
     }
 
     /// Takes a snapshot for a follower that does not understand the entry at `past`. Does nothing while the
-    /// state machine has not received this entry, or while another snapshot is taken. The leader asks again at
-    /// its next heartbeat.
+    /// state machine has not received this entry, or while another snapshot is being taken. The leader asks
+    /// again at its next heartbeat.
     pub(super) fn snapshot_for(&mut self, peer: NodeId, past: LogId, ctx: &mut Ctx<'_>) {
         let (last, _) = self.applying.dispatched();
         if past.index <= last.index && self.begin_snapshot(ctx) {
@@ -133,8 +134,8 @@ impl Server {
     }
 
     /// Passes a job to the driver. The last piece of a snapshot waits while the state machine loads another
-    /// snapshot. When the new snapshot is complete, the store may delete the other snapshot. The load would
-    /// then fail, and the failure would stop the server.
+    /// snapshot. When the new snapshot is complete, the store may delete the other snapshot. If the store
+    /// deletes a snapshot during the load, the load fails, and the server stops.
     pub(super) fn store(&mut self, job: StoreJob, ctx: &mut Ctx<'_>) {
         if let StoreJob::WriteSnapshot { done, .. } = &job {
             let is_last = *done;
@@ -149,8 +150,8 @@ impl Server {
     }
 
     /// Handles an installed snapshot from the leader. The snapshot is durable. If the server is writing a
-    /// snapshot of its own state, the load waits until that snapshot is stored. The store may then drop the
-    /// leader's snapshot, for example if the store also has a newer snapshot of an earlier leader.
+    /// snapshot of its own state, the load of the leader's snapshot waits until the own snapshot is stored,
+    /// because the store may delete other snapshots at that time.
     pub(super) fn on_installed(&mut self, meta: Arc<SnapshotMeta>, ctx: &mut Ctx<'_>) {
         if self.applying.restore(&meta) {
             self.calls.abort_replaced(meta.last.index, ctx.actions);
@@ -162,8 +163,8 @@ impl Server {
         }
     }
 
-    /// Handles the load of a snapshot into the state machine. If the load failed, the state is unusable, and
-    /// the server stops. At its next start, the server tries an older snapshot.
+    /// Handles the end of the load of a snapshot into the state machine. If the load failed, the state is
+    /// unusable, and the server stops. At its next start, the server tries an older snapshot.
     pub(super) fn on_restored(&mut self, result: Result<LogId, StoreError>, ctx: &mut Ctx<'_>) {
         match self.applying.restored(result) {
             Ok(()) => self.after_progress(ctx),

@@ -15,7 +15,7 @@ pub struct LatestConfiguration {
     /// The index of the configuration in the log. A change of the membership can name this index as
     /// `prev_index`.
     pub index: Index,
-    /// The members.
+    /// The members of the cluster.
     pub configuration: Arc<Configuration>,
 }
 
@@ -25,8 +25,8 @@ impl fmt::Display for LatestConfiguration {
     }
 }
 
-/// The statistics of a server at one moment. [`Stats::pairs`] returns them in the form of HashiCorp's
-/// `Stats()`.
+/// The statistics of a server at one moment. [`Stats::pairs`] returns the statistics in the form of
+/// HashiCorp's `Stats()`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stats {
     /// The role of the server.
@@ -46,12 +46,12 @@ pub struct Stats {
     pub last_snapshot: LogId,
     /// The protocol version in use, 2 or 3.
     pub protocol_version: u8,
-    /// The latest configuration, committed or not.
+    /// The latest configuration, committed or not; `None` if no configuration is known.
     pub latest_configuration: Option<LatestConfiguration>,
     /// The number of other voters; zero if this server is not a voter.
     pub num_peers: u64,
-    /// The time since the last contact with the leader. Zero on the leader; `None` if no leader is
-    /// known.
+    /// The duration since the last contact with the leader. The duration is zero on the leader itself, and
+    /// `None` if no leader is known.
     pub last_contact: Option<Duration>,
 }
 

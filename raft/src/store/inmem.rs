@@ -116,8 +116,8 @@ impl StableStore for InmemStore {
 }
 
 /// A snapshot store in memory. The store keeps the newest snapshots and the snapshot that was closed last.
-/// The store lists only closed snapshots. HashiCorp's `InmemSnapshotStore` keeps one snapshot, and lists this
-/// snapshot before the snapshot is complete.
+/// [`SnapshotStore::list`] returns only closed snapshots. HashiCorp's `InmemSnapshotStore` keeps one snapshot,
+/// and lists this snapshot before the snapshot is complete.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct InmemSnapshotStore {
     retain: usize,
@@ -186,7 +186,7 @@ impl SnapshotStore for InmemSnapshotStore {
     fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, InmemSource), StoreError> {
         let found = self.snapshots.iter().find(|(meta, _)| meta.last == last);
         let (meta, bytes) =
-            found.ok_or_else(|| StoreError::new(StoreErrorKind::NotFound, format!("no snapshot {last}")))?;
+            found.ok_or_else(|| StoreError::new(StoreErrorKind::NotFound, format!("snapshot {last}")))?;
         Ok((meta.clone(), InmemSource(bytes.clone())))
     }
 }

@@ -10,7 +10,8 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// The minimum number of bytes that one small read requests from the store, if so many bytes remain.
+/// The minimum number of bytes that a small read requests from the store. If fewer bytes remain in the
+/// snapshot, the read requests all of these bytes.
 const PIECE: usize = 64 << 10;
 
 /// Writes a state into a snapshot. With the feature `std`, the writer implements `std::io::Write`.
@@ -77,7 +78,8 @@ impl<'a> SnapshotReader<'a> {
     /// Reads all remaining bytes.
     ///
     /// # Errors
-    /// Returns an error if the store fails, or if the source gives fewer bytes than its size.
+    /// Returns an error if the store fails, or if the source returns fewer bytes than the size that the source
+    /// reports.
     pub fn read_all(&mut self) -> Result<Vec<u8>, StoreError> {
         let mut bytes = self.ahead().to_vec();
         self.used = self.piece.len();
@@ -121,7 +123,7 @@ impl<'a> SnapshotReader<'a> {
     fn too_short(&self, wanted: u64) -> StoreError {
         let at = self.offset - self.ahead().len() as u64;
         let what = format!(
-            "the snapshot has {} bytes, so it has no {wanted} bytes at offset {at}",
+            "cannot read {wanted} bytes at offset {at}: the snapshot has only {} bytes",
             self.source.size()
         );
         StoreError::new(StoreErrorKind::Corrupt, what)

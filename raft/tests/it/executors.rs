@@ -336,7 +336,7 @@ fn a_log_that_has_vanished_is_noticed() {
             disk.persist(&Write { token: Token(1), hard_state: None, log }).expect("memory does not fail");
         }
         assert!(disk.recover(snapshot.map(meta), CacheLimits::entries(1)).is_ok(), "{ops:?}");
-        let expected = format!("the log is missing: it had entries after {after}: damaged");
+        let expected = format!("the log is missing: the log had entries after {after}: damaged");
         let lost = |result: Result<(), StoreError>| assert_eq!(result.unwrap_err().to_string(), expected);
         disk.log = InmemStore::new();
         lost(disk.clone().recover(snapshot.map(meta), CacheLimits::entries(1)).map(|_| ()));

@@ -11,7 +11,7 @@ use wavetank_sim::explore::{Bounds, DiskModel};
 pub(crate) struct ExploreArguments {
     #[command(flatten)]
     pub(crate) bounds: BoundsArguments,
-    /// Explore at most this many moves
+    /// The maximum number of moves in a schedule [default: no limit]
     #[arg(long, value_name = "D", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub(crate) depth: Option<usize>,
     /// If states differ only in the names of servers, explore only one of the states
@@ -27,7 +27,7 @@ pub(crate) struct ExploreArguments {
     /// Stop after this many seconds
     #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) time: Option<u64>,
-    /// Stop when the states take this much memory, in MiB
+    /// Stop when the states use this much memory, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 8_192, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) memory: u64,
     /// The file for the schedule that violates a property
@@ -38,7 +38,7 @@ pub(crate) struct ExploreArguments {
 /// The events that may happen in an exploration, and the maximum number of each kind of event.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct BoundsArguments {
-    /// The number of voters of the first configuration
+    /// The number of voters in the first configuration
     #[arg(long, value_name = "N", default_value_t = 3)]
     nodes: u8,
     /// The number of servers that can be added to the cluster
@@ -56,8 +56,8 @@ pub(crate) struct BoundsArguments {
     /// The maximum number of membership changes
     #[arg(long, value_name = "M", default_value_t = 0)]
     changes: u8,
-    /// The maximum number of heartbeats and announcements of commits. Each heartbeat or announcement goes to
-    /// all followers. If this number is 0, a lost message is not sent again
+    /// The maximum number of heartbeats and announcements of commits. The leader sends each heartbeat or
+    /// announcement to all followers. If this number is 0, a lost message is not sent again
     #[arg(long, value_name = "N", default_value_t = 0)]
     beats: u8,
     /// The maximum number of messages that are delivered twice
@@ -70,7 +70,7 @@ pub(crate) struct BoundsArguments {
     /// The maximum number of entries in a message
     #[arg(long, value_name = "N", default_value_t = 1)]
     batch: u8,
-    /// The maximum number of unanswered messages with entries for each follower
+    /// The maximum number of messages that carry entries and that one follower has not answered yet
     #[arg(long, value_name = "N", default_value_t = 1)]
     window: u8,
     /// The time at which writes become durable
@@ -138,8 +138,8 @@ pub(crate) enum DiskModelArgument {
 pub(crate) enum JudgeLevelArgument {
     /// Only the judges of violations that a client can see, such as two leaders or two values
     Outcomes,
-    /// Also the judges that compare a state with earlier states
+    /// The judges of `outcomes`, and the judges that compare a state with earlier states
     History,
-    /// Also the judges of every rule, at every step
+    /// The judges of `history`, and the judges that check every rule of the protocol at every step
     Steps,
 }

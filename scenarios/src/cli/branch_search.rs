@@ -1,4 +1,4 @@
-//! `wavetank why --branch`: finds the first step of a run after which the failure can no longer be avoided.
+//! `wavetank why --branch`: finds the first step of a run after which the run always fails in the same way.
 
 use super::exit::Status;
 use super::target::{Played, Target};
@@ -10,31 +10,38 @@ use wavetank_sim::observe::step_log::StepLog;
 use wavetank_sim::schedule::EventOrder;
 use wavetank_sim::{Plan, Verdict};
 
-/// The number of other futures that are tried after a step.
+/// The number of futures that are tried after a step. A future is a repetition of the run up to the step, which
+/// then continues with other random numbers.
 const FUTURES: u64 = 16;
 
-/// The number of futures that are tried after a step if all of [`FUTURES`] fail, because they may fail by chance.
+/// The number of futures that are tried after a step if all of the first [`FUTURES`] futures fail. A few futures
+/// may all fail by chance.
 const FUTURES_MORE: u64 = 64;
 
-/// The number of parts into which the run is divided first.
+/// The number of parts into which the search first divides the run.
 const ROWS: usize = 8;
 
-/// Repeats the run up to a step and goes on with other random numbers, for several steps. Prints how many futures
-/// fail in the same way, and the first step after which all of them fail. A future counts only until soon after the
-/// time of the failure. Otherwise, a bug that most storms find would count as decided from the first step on.
+/// Tries futures after several steps of the run. For each future, repeats the run up to the step, and continues
+/// with other random numbers. Prints the number of futures that fail in the same way, and the first step after
+/// which all futures fail. A future that fails later than two election timeouts after the failure of the run
+/// does not count as failed. Otherwise, for a bug that most storms find, all futures from the first step on
+/// would fail.
 pub(crate) fn branch(target: &Target<'_>, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let (report, step_log) = target.step_log();
     let Verdict::Violated(violation) = &report.verdict else {
-        return Err(CliError::new(format!("{} violates no property, so there is no branch", target.named)));
+        return Err(CliError::new(format!(
+            "{} violates no property, but --branch needs a run that violates a property",
+            target.named
+        )));
     };
     let Played::Plan(scenario, plan) = &target.played else {
         return Err(CliError::new(
-            "--branch needs a run whose random numbers come from a seed: it is a schedule",
+            "--branch needs a run with random numbers from a seed, but this run is a schedule",
         ));
     };
     if plan.order != EventOrder::Drawn {
         return Err(CliError::new(
-            "--branch needs a run whose random numbers come from a seed: it has a schedule",
+            "--branch needs a run with random numbers from a seed, but the plan of this run has a schedule",
         ));
     }
     // A server campaigns after at most two election timeouts, so a future may be late by an election.
@@ -49,7 +56,7 @@ pub(crate) fn branch(target: &Target<'_>, streams: &mut Streams<'_>) -> Result<S
     };
     writeln!(
         streams.out,
-        "futures after a step that violate {} by {}.{:03} ms, of {FUTURES} or {FUTURES_MORE}:\n",
+        "for each step: the number of futures that violate {} until {}.{:03} ms, and the number of all futures:\n",
         violation.check,
         latest.0 / 1_000,
         latest.0 % 1_000,
@@ -62,8 +69,9 @@ pub(crate) fn branch(target: &Target<'_>, streams: &mut Streams<'_>) -> Result<S
     Ok(Status::of(&report.verdict))
 }
 
-/// Tries steps that are spread over the run, and then halves the interval before the first of them after which all
-/// futures fail. Returns the last step after which some future does not fail, if there is one.
+/// Tries a few steps that are spread over the run, and then searches by bisection for the first step after which
+/// all futures fail. Returns the last step after which some future does not fail. Returns `None` if there is no
+/// such step.
 fn search(
     violation: &Violation,
     step_log: &StepLog,
@@ -114,7 +122,7 @@ fn conclude(
     let Some(record) = decided.filter(|record| record.step < violation.step) else {
         writeln!(
             streams.out,
-            "\ndecided  at step {}, the violation itself: before it, some future does not fail",
+            "\ndecided  at step {}, which is the violation: some future does not fail after the previous step",
             violation.step
         )?;
         return Ok(());

@@ -1,19 +1,40 @@
-//! `wavetank completions`: prints a script with which a shell completes the arguments of the command.
+//! `wavetank completions`: prints a script that completes the arguments of the command in a shell.
 
 use super::args::{Arguments, SubjectArguments};
 use super::exit::Status;
 use super::{CliError, Streams};
 use crate::registry::Suite;
 use clap::CommandFactory;
+use clap::builder::PossibleValuesParser;
 use clap_complete::Shell;
 
-/// Prints the script of a shell. The script completes the binary of the suite, which has the subject's name.
+/// The arguments that may be the name of a scenario: the subcommand, and the argument of this subcommand. The parser
+/// accepts more values, such as files and runs, so only the script lists the names.
+const NAMES: [(&str, &str); 8] = [
+    ("run", "scenario"),
+    ("sweep", "scenarios"),
+    ("replay", "run"),
+    ("shrink", "run"),
+    ("diff", "one"),
+    ("diff", "other"),
+    ("why", "run"),
+    ("view", "run"),
+];
+
+/// Prints the script for a shell. The script completes the arguments of the suite's binary. The binary has the
+/// subject's name.
 pub(crate) fn completions(
     suite: &Suite,
     shell: Shell,
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
-    let mut command = if suite.is_ours() { Arguments::command() } else { SubjectArguments::command() };
+    let command = if suite.is_ours() { Arguments::command() } else { SubjectArguments::command() };
+    let mut command = NAMES.iter().fold(command, |command, &(subcommand, argument)| {
+        command.mut_subcommand(subcommand, |command| {
+            let names = suite.scenarios.iter().map(|scenario| scenario.name);
+            command.mut_arg(argument, |argument| argument.value_parser(PossibleValuesParser::new(names)))
+        })
+    });
     // The generator panics if it cannot write, so it writes to memory.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, suite.subject, &mut script);

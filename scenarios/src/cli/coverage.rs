@@ -1,21 +1,22 @@
-//! The different situations that the runs of a sweep have reached, and the last run that reached a new one.
+//! The number of different situations that the runs of a sweep have reached, and the last run that reached a new
+//! situation.
 
 use super::format::{grouped, many};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use wavetank_sim::Report;
 
-/// An estimate of the number of different situations. It has the same size for any number of runs, and the
-/// estimates of several sweeps can be united.
+/// An estimate of the number of different situations. The memory for the estimate does not grow with the number
+/// of runs, and the estimates of several sweeps can be merged.
 ///
-/// It keeps the smallest digests of all situations: if the kth smallest of many random numbers below 1 is x,
-/// there are about (k - 1) / x numbers (Bar-Yossef et al., "Counting Distinct Elements in a Data Stream",
-/// 2002). The standard error is about 1.6 %. Up to 4,096 situations, the count is exact.
+/// The estimate keeps the 4,096 smallest digests of situations. If the kth smallest of many random numbers from
+/// 0 to 1 is x, there are about (k - 1) / x numbers (Bar-Yossef et al., "Counting Distinct Elements in a Data
+/// Stream", 2002). The standard error is about 1.6 %. Up to 4,095 situations, the count is exact.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Situations(BTreeSet<u64>);
 
 impl Situations {
-    /// The number of digests that are kept.
+    /// The maximum number of digests that are kept.
     const KEPT: usize = 4_096;
 
     /// Adds the situations of a run.
@@ -52,7 +53,7 @@ impl Situations {
     }
 }
 
-/// Rounds down to three digits. More digits would say more than the estimate knows.
+/// Rounds a number down to three significant digits. The estimate is not exact enough for more digits.
 const fn rounded(count: u64) -> u64 {
     let mut unit = 1;
     while 1_000 <= count / unit {
@@ -74,7 +75,8 @@ pub(crate) struct Novelty {
     runs: u64,
     situations: BTreeSet<u64>,
     reached: BTreeSet<String>,
-    /// The number of the last run that showed a new situation or a new event.
+    /// The number of the last run that showed a new situation or a new event, from 1 on. Zero if there was no
+    /// such run.
     last_new: u64,
 }
 

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use wavetank_sim::explore::properties::{self, Breach};
 use wavetank_sim::{Class, Verdict};
 
-/// An exit status, ordered from good to bad. If there are several runs, the worst status is the status of the
-/// command.
+/// An exit status. The variants are ordered from good to bad. If there are several runs, the worst status is
+/// the status of the command.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub(crate) enum Status {
     /// Every property held.

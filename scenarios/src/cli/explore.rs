@@ -64,7 +64,8 @@ fn run(
     end
 }
 
-/// Runs tasks on this number of threads. Each thread takes the next task when it has finished one.
+/// The number of threads that execute tasks. Each thread starts the next task after the thread has finished a
+/// task.
 struct Threads(usize);
 
 impl Executor for Threads {
@@ -93,7 +94,12 @@ fn write_figures(stats: &SearchStats, streams: &mut Streams<'_>) -> Result<(), C
     let grouped = format::grouped;
     writeln!(streams.out, "levels   {}", levels.join(" "))?;
     writeln!(streams.out, "states   {} different states, {} visited", grouped(*states), grouped(*generated))?;
-    writeln!(streams.out, "servers  {}, with {}", grouped(*servers), format::many(*steps, "step"))?;
+    writeln!(
+        streams.out,
+        "servers  {} states of single servers, with {}",
+        grouped(*servers),
+        format::many(*steps, "step")
+    )?;
     writeln!(streams.out, "memory   {} MiB, {} bytes per state", bytes >> 20, bytes / states)?;
     Ok(())
 }
@@ -111,7 +117,7 @@ fn conclude(
             Status::Held
         }
         SearchOutcome::DepthReached => {
-            writeln!(streams.out, "verdict  held up to this depth, within {bounds}")?;
+            writeln!(streams.out, "verdict  held: every state up to --depth, within {bounds}, was explored")?;
             Status::Held
         }
         SearchOutcome::Stopped => {
@@ -123,7 +129,8 @@ fn conclude(
     Ok(status)
 }
 
-/// Prints the schedule, its story, and the verdict of the judges of runs.
+/// Prints the schedule, the story of the schedule, the violation, and the verdict of the judges that examine
+/// runs. Writes the capsule of the schedule to `file`, if there is a file.
 fn found(
     suite: &Suite,
     breach: &Breach,

@@ -1,5 +1,5 @@
-//! The failures of a sweep, grouped by property: the shortest failure of each kind is shrunk and told, and the
-//! others are counted.
+//! The failures of a sweep, grouped by kind. For each kind, the command shrinks the shortest failure, prints the
+//! story of this failure, and counts the other failures.
 
 use super::format::many;
 use super::shrink::{self, Small};
@@ -18,10 +18,10 @@ use wavetank_sim::{JudgeLevel, Verdict};
 /// [`LEAST`] lines of a story.
 const LINES: usize = 50;
 
-/// The minimum number of lines of the story of one kind of failure.
+/// The minimum number of printed story lines for one kind of failure.
 const LEAST: usize = 3;
 
-/// The number of kinds whose shortest run is told. Of more kinds, the others get one line each.
+/// The maximum number of kinds of failures with a story. Each other kind gets only one line.
 const TOLD: usize = 6;
 
 /// The failures of one kind, in all scenarios.
@@ -33,13 +33,14 @@ pub(crate) struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    /// The scenario and the failures with the shortest run.
+    /// Returns the scenario of the shortest run in the group, and the failures of the group in this scenario.
     fn shortest(&self) -> (&'a Scenario, &'a FailureKind) {
         let shortest = self.scenarios.iter().min_by_key(|(_, failures)| failures.shortest.events);
         *shortest.expect("a group has a failure")
     }
 
-    /// The scenario and the failures with the shortest run that can be shrunk; `None` if all runs are stories.
+    /// Returns the scenario of the shortest run that can be shrunk, and the failures of the group in this scenario.
+    /// Returns `None` if all runs are stories.
     fn shortest_planned(&self) -> Option<(&'a Scenario, &'a FailureKind)> {
         let is_planned = |scenario: &Scenario| matches!(scenario.play, Play::Planned { .. });
         let planned = self.scenarios.iter().filter(|(scenario, _)| is_planned(scenario));
@@ -51,7 +52,8 @@ impl<'a> Group<'a> {
         self.scenarios.iter().map(|(_, failures)| failures.count).sum()
     }
 
-    /// The kind, with the section that states the property.
+    /// Returns the kind. If a property was violated, the text also names the section that states the
+    /// property.
     pub(crate) fn title(&self) -> String {
         match &self.shortest().1.shortest.verdict {
             Verdict::Violated(violation) => format!("{} ({})", self.kind, violation.section),
@@ -59,7 +61,8 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// The runs that fail in the same way as the run with this name, at most ten, and the number of all of them.
+    /// Returns a text with the number of the other runs in the group, and with the names of at most ten other
+    /// runs. `told` is the name of the run that is not counted. Returns `None` if there is no other run.
     pub(crate) fn others(&self, told: &str) -> Option<String> {
         let runs = self
             .scenarios
@@ -77,7 +80,7 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Groups the failures of all rows, the worst kind first.
+/// Returns the failures of all rows, grouped by kind. The worst kind comes first.
 pub(crate) fn groups<'a>(suite: &'a Suite, tallies: &'a [Tally]) -> Vec<Group<'a>> {
     let mut groups: BTreeMap<&str, Group<'_>> = BTreeMap::new();
     for tally in tallies {
@@ -96,13 +99,14 @@ pub(crate) fn groups<'a>(suite: &'a Suite, tallies: &'a [Tally]) -> Vec<Group<'a
 /// The way in which the failures are examined.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Examination {
-    /// The level at which the runs are judged.
+    /// The level of the judges that examine the runs.
     pub(crate) judges: JudgeLevel,
-    /// The maximum number of events of all runs with which a kind of failure is shrunk; 0 to shrink nothing.
+    /// The maximum number of events that the sweep simulates to shrink one kind of failure. With 0, nothing
+    /// is shrunk.
     pub(crate) shrink: u64,
 }
 
-/// Prints the groups, and writes a capsule of the shortest run of each.
+/// Prints the groups. For each group with a story, writes a capsule of the shortest run.
 pub(crate) fn write(
     suite: &Suite,
     tallies: &[Tally],
@@ -127,7 +131,8 @@ pub(crate) fn write(
     Ok(())
 }
 
-/// Prints a group with about `share` lines of its story and its schedule. Returns their number.
+/// Prints a group. The story and the schedule together have about `share` lines. Returns the number of lines of
+/// the story and the schedule.
 fn write_told(
     suite: &Suite,
     group: &Group<'_>,
@@ -164,7 +169,8 @@ fn write_told(
     Ok(lines)
 }
 
-/// Shrinks the shortest run of a group that can be shrunk. If there is no smaller run, says why on stderr.
+/// Shrinks the shortest of the runs in a group that can be shrunk. If no run can be shrunk, or no smaller run
+/// was found, prints the reason on stderr and returns `None`.
 fn shrunk<'a>(
     suite: &'a Suite,
     group: &Group<'a>,
@@ -184,20 +190,22 @@ fn shrunk<'a>(
         let kind = group.kind;
         write_message(
             streams,
-            &format!("{kind} is not shrunk: no smaller run was found; a larger --shrink tries more"),
+            &format!(
+                "{kind} is not shrunk: no smaller run was found; a larger value of --shrink allows more tries"
+            ),
         );
     }
     Some((scenario, failures, small?))
 }
 
-/// The shortest run of a group.
+/// Returns the shortest run of a group.
 pub(crate) fn target_of<'a>(suite: &'a Suite, group: &Group<'a>, judges: JudgeLevel) -> Target<'a> {
     let (scenario, failures) = group.shortest();
     Target::judged(suite, scenario, failures.shortest.seed, judges)
 }
 
-/// Writes the capsule of a failure. If the file cannot be written, says why on stderr and returns false: the run
-/// can still be repeated by its name.
+/// Writes the capsule of a failure. If the file cannot be written, prints the reason on stderr and returns false.
+/// The user can still repeat the run by its name.
 fn keep(target: &Target<'_>, path: &Path, streams: &mut Streams<'_>) -> bool {
     let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
     let folder = folder.map_err(|error| CliError::new(format!("cannot write `{}`: {error}", path.display())));
@@ -210,8 +218,8 @@ fn keep(target: &Target<'_>, path: &Path, streams: &mut Streams<'_>) -> bool {
     }
 }
 
-/// Repeats a failed run and prints the end of its story, at most `most` lines and the header. Returns the number
-/// of lines.
+/// Repeats a failed run, and prints the header and the last `most` lines of the story. Returns the number of
+/// printed lines without the header.
 fn write_story(target: &Target<'_>, most: usize, out: &mut dyn Write) -> io::Result<usize> {
     let (_, story) = target.run(TraceForm::Story);
     let lines: Vec<&str> = story.lines().collect();

@@ -1,4 +1,4 @@
-//! Formats numbers and names in the same way everywhere.
+//! Functions that format numbers, times and texts for the output of all subcommands.
 
 use std::collections::BTreeMap;
 use wavetank_raft::Time;
@@ -21,7 +21,7 @@ pub(crate) fn seconds(time: Time) -> String {
     format!("{}.{:03} s", grouped(time.0 / 1_000_000), time.0 / 1_000 % 1_000)
 }
 
-/// Formats counts by name, for example `crash 3, cut 12`; a dash if all counts are zero.
+/// Formats counts by name, for example `crash 3, cut 12`. Returns a dash if all counts are zero.
 pub(crate) fn counts(counts: &BTreeMap<String, u64>) -> String {
     let parts: Vec<String> = counts
         .iter()

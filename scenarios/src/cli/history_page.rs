@@ -1,15 +1,17 @@
-//! The page of a history: which operations cannot be ordered, and the longest order that was found.
+//! The page of a history that is not linearizable: the operations that cannot be ordered, and the longest order
+//! that was found.
 
 use super::report::escaped;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use wavetank_sim::linear::{Explanation, OperationText};
 
-/// The maximum number of operations that are drawn. Of more operations, the last ones before the violation are
-/// drawn.
+/// The maximum number of drawn operations up to the last operation of the conflict. If there are more operations,
+/// only the last operations are drawn. After the conflict, at most a quarter of this number is drawn.
 const DRAWN: usize = 300;
 
-/// The maximum number of operations of the order that are listed.
+/// The maximum number of operations in the list of the order. If the order has more operations, the list has the
+/// last operations.
 const LISTED: usize = 120;
 
 const ROW: usize = 30;
@@ -18,9 +20,10 @@ const LEFT: usize = 110;
 /// The state of an operation in the picture.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mark {
-    /// The operation is in the conflict, and in the order at this position.
+    /// The operation is in the conflict. The value is the position of the operation in the order, from 1 on; `None`
+    /// if the operation is not in the order.
     Conflict(Option<usize>),
-    /// The position in the order, from 1 on.
+    /// The operation is in the order and not in the conflict. The value is the position in the order, from 1 on.
     Ordered(usize),
     Neither,
 }
@@ -40,7 +43,8 @@ pub(crate) fn html(named: &str, explanation: &Explanation) -> String {
     let refused = prefix.as_ref().map(|prefix| &operations[prefix.refused]);
     let summary = refused.map_or_else(String::new, |refused| {
         format!(
-            "Up to the completion of this operation, {} operations can be ordered; with it, no order explains the outputs: {refused}",
+            "Before the completion of the following operation, {} operations can be ordered. With this completion, no \
+             order explains the outputs: {refused}",
             order.len()
         )
     });
@@ -59,7 +63,7 @@ pub(crate) fn html(named: &str, explanation: &Explanation) -> String {
         .replace("{{lanes}}", &lanes(operations, &marks))
 }
 
-/// Returns the picture: a lane for each process, and a bar for each operation.
+/// Returns the picture as SVG: a lane for each process, and a bar for each operation.
 fn lanes(operations: &[OperationText], marks: &[Mark]) -> String {
     let last = marks
         .iter()
@@ -98,7 +102,8 @@ fn lanes(operations: &[OperationText], marks: &[Mark]) -> String {
     svg + "</svg>"
 }
 
-/// Returns the bar of one operation, with its text and a longer text that appears under the pointer.
+/// Returns the bar of one operation as SVG. The bar has a short text, and a longer text that appears when the
+/// pointer is over the bar.
 fn bar(it: &OperationText, mark: Mark, left: usize, width: usize, top: usize) -> String {
     let (class, sign) = match mark {
         Mark::Conflict(Some(number)) => ("conflict", format!("✕ {number}. ")),

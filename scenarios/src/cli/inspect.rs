@@ -1,19 +1,20 @@
-//! Tools that examine a failed run: `diff`, `why`, `view`.
+//! The subcommands that examine a run: `diff`, `why` and `view`.
 
 use super::exit::Status;
 use super::file::AtomicFile;
 use super::target::Target;
 use super::{CliError, Streams, format, write_message};
 use crate::registry::Suite;
-use crate::trace::{TraceForm, TraceText};
+use crate::trace::{Trace, TraceForm, TraceText};
 use std::path::Path;
 use wavetank_sim::clients::kv::wire::command_text;
 use wavetank_sim::observe::step_log::StepLog;
 use wavetank_sim::observe::trace::{Causes, Page};
+use wavetank_sim::runner::Run;
 use wavetank_sim::{Report, Verdict};
 
-/// Prints the first step at which two runs differ. For a capsule, it compares the recorded run and not
-/// a replay.
+/// Prints the first step at which two runs differ. For a capsule, compares the recorded steps and does not
+/// repeat the run.
 pub(crate) fn diff(
     suite: &Suite,
     one: &str,
@@ -38,7 +39,7 @@ pub(crate) fn diff(
     Ok(Status::Held)
 }
 
-/// Prints the events that led to the failure of a run, or to another step.
+/// Prints the events that led to the step `step` of a run. `None` means the step at which the run failed.
 pub(crate) fn why(
     suite: &Suite,
     name: &str,
@@ -46,12 +47,19 @@ pub(crate) fn why(
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
     let target = Target::find(suite, name)?;
-    let (report, _) = target.run(TraceForm::None);
-    let step = step.or_else(|| failed_step(&report));
-    let Some(step) = step else {
-        return Err(CliError::new(format!("{name} did not fail; choose a step with --step")));
+    let chosen = match step {
+        Some(step) => step,
+        None => failed_step(&target.run(TraceForm::None).0)
+            .ok_or_else(|| CliError::new(format!("{name} did not fail; choose a step with --step")))?,
     };
-    streams.out.write_all(past(&target, step).as_bytes())?;
+    let Run { report, trace, .. } = target.trace(Trace::new(Some(causes(chosen))));
+    if step.is_some_and(|step| trace.steps() < step) {
+        let steps = trace.steps();
+        return Err(CliError::new(format!(
+            "{name} has no step {chosen}: the last step of the run is {steps}"
+        )));
+    }
+    streams.out.write_all(trace.into_parts().0.as_bytes())?;
     writeln!(streams.out, "\nrun      {}", target.named)?;
     writeln!(streams.out, "verdict  {}", report.verdict)?;
     Ok(Status::of(&report.verdict))
@@ -59,8 +67,12 @@ pub(crate) fn why(
 
 /// Repeats a run, and returns the events that led to a step.
 fn past(target: &Target<'_>, step: u64) -> String {
-    let causes = Causes::of(step).with_commands(command_text);
-    target.run_with(Some(TraceText::Causes(causes))).1
+    target.run_with(Some(causes(step))).1
+}
+
+/// Returns a trace of the events that led to a step.
+fn causes(step: u64) -> TraceText {
+    TraceText::Causes(Causes::of(step).with_commands(command_text))
 }
 
 /// Repeats a failed run, and returns the events that led to the failure; `None` if the run did not fail.
@@ -68,7 +80,8 @@ pub(crate) fn past_of_failure(target: &Target<'_>, report: &Report) -> Option<St
     failed_step(report).map(|step| past(target, step))
 }
 
-/// The step at which a run failed; `None` if it did not fail.
+/// Returns the step at which a run failed. A panic counts as a step after all other steps. Returns `None` if the
+/// run did not fail.
 fn failed_step(report: &Report) -> Option<u64> {
     match &report.verdict {
         Verdict::Violated(violation) => Some(violation.step),
@@ -77,7 +90,7 @@ fn failed_step(report: &Report) -> Option<u64> {
     }
 }
 
-/// Repeats a run, and returns its report and its page; `None` in place of the page if nothing happened in the run.
+/// Repeats a run, and returns the report and the page of the run. The page is `None` if the run has no step.
 pub(crate) fn page(target: &Target<'_>) -> (Report, Option<String>) {
     let (report, _) = target.run(TraceForm::None);
     let page = Page::new(target.servers()).with_commands(command_text);
@@ -103,10 +116,13 @@ pub(crate) fn view(
     let mut file = AtomicFile::create(path)?;
     let (report, html) = page(&target);
     let html = html.ok_or_else(|| {
-        CliError::new(format!("{name} has no step to show; its verdict is: {}", report.verdict))
+        CliError::new(format!("{name} has no step to show; the verdict of the run is: {}", report.verdict))
     })?;
     file.line(html.trim_end())?;
     file.finish()?;
-    write_message(streams, &format!("{} is in {}: open it in a browser", target.named, path.display()));
+    write_message(
+        streams,
+        &format!("the page of {} is the file {}: open this file in a browser", target.named, path.display()),
+    );
     Ok(Status::of(&report.verdict))
 }

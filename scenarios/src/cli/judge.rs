@@ -35,7 +35,10 @@ pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Re
         write_keys(&judged, streams)?;
     }
     let elapsed = begun.elapsed();
-    write_message(streams, &format!("judged in {}.{:03} s", elapsed.as_secs(), elapsed.subsec_millis()));
+    write_message(
+        streams,
+        &format!("the check of the history took {}.{:03} s", elapsed.as_secs(), elapsed.subsec_millis()),
+    );
     Ok(status)
 }
 
@@ -51,7 +54,10 @@ fn write_page(
         return Ok(());
     };
     page.line(history_page::html(&history.display().to_string(), explanation).trim_end())?;
-    write_message(streams, &format!("the page is in {}", page.path().display()));
+    write_message(
+        streams,
+        &format!("the page is the file {}: open this file in a browser", page.path().display()),
+    );
     page.finish()
 }
 
@@ -79,6 +85,10 @@ fn write_result(
     let operations = many(judged.operations as u64, "operation");
     let size = format!("{operations} on {}", many(judged.keys.len() as u64, "key"));
     let status = match &judged.finding {
+        Finding::Linearizable if judged.operations == 0 => {
+            writeln!(streams.out, "vacuous: the history has no operation")?;
+            Status::Vacuous
+        }
         Finding::Linearizable => {
             writeln!(streams.out, "linearizable: {size}")?;
             Status::Held

@@ -9,7 +9,7 @@ pub(crate) struct JudgeArguments {
     /// The history: one JSON object per line, or EDN if the name ends with .edn
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// The type of a key: register, cas-register or kv
+    /// The type of every key: register, cas-register or kv
     #[arg(long, value_name = "MODEL", default_value_t = KeyModel::CasRegister)]
     pub(crate) model: KeyModel,
     /// The initial value of every key [default: null; kv: the empty string]

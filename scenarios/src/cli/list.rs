@@ -1,4 +1,4 @@
-//! `wavetank list`: prints every scenario with the summary of the scenario, chapter by chapter.
+//! `wavetank list`: prints the name and the summary of every scenario, chapter by chapter.
 
 use super::exit::Status;
 use super::{CliError, Streams};

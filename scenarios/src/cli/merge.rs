@@ -1,4 +1,4 @@
-//! `wavetank merge`: folds the files of shards into the result of one sweep.
+//! `wavetank merge`: merges the files of all shards of a sweep, and prints the result of the whole sweep.
 
 use super::args::MergeArguments;
 use super::exit::Status;
@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use wavetank_sim::capsule::BUILD;
 
-/// Prints what a sweep of all shards on one machine prints. If shards are missing, doubled, cut short or do
-/// not belong together, prints one line for each and nothing else.
+/// Prints the same result as one sweep of all runs. If a shard is missing, doubled, incomplete or from another
+/// sweep, prints one error for each problem and no result.
 pub(crate) fn merge(
     suite: &Suite,
     arguments: &MergeArguments,
@@ -26,41 +26,50 @@ pub(crate) fn merge(
         }
     }
     shards.problems.extend(shards.missing());
-    for problem in &shards.problems {
-        write_message(streams, &format!("error: {problem}"));
+    if let Some(last) = shards.problems.pop() {
+        for problem in &shards.problems {
+            write_message(streams, &format!("error: {problem}"));
+        }
+        return Err(CliError::new(last));
     }
-    let (Some(merged), []) = (shards.merged, shards.problems.as_slice()) else {
-        return Err(CliError::new("nothing was merged, because of the errors above"));
-    };
+    let merged = shards.merged.expect("the parser demands a file, and each file was read");
     let Content { header, totals, .. } = merged;
     let examination = Examination { judges: header.judges, shrink: arguments.shrink };
     let printed = Printed::new(examination, arguments.json, arguments.report.as_deref())?;
     sweep::print(suite, totals, printed, streams)
 }
 
-/// The shards so far.
+/// The shards that the command has read so far.
 struct Shards {
-    /// The probe of this command's own build.
+    /// The probe of this command's own build: a digest of ten runs.
     probe: String,
     merged: Option<Content>,
     files: BTreeMap<Shard, PathBuf>,
+    /// The number of files whose shard is unknown, because the files cannot be read or belong to another
+    /// sweep.
+    unknown: usize,
     problems: Vec<String>,
 }
 
 impl Shards {
     fn new(suite: &Suite) -> Self {
         let probe = report_file::probe(suite);
-        Self { probe, merged: None, files: BTreeMap::new(), problems: Vec::new() }
+        Self { probe, merged: None, files: BTreeMap::new(), unknown: 0, problems: Vec::new() }
     }
 
     /// Adds the file of a shard.
     fn add(&mut self, suite: &Suite, path: &Path) -> Result<(), CliError> {
         let named = path.display();
         let wrong = |what: &str| CliError::new(format!("`{named}` {what}"));
+        self.unknown += 1;
         let content = report_file::read(suite, path)?;
         let shard = content.header.shard;
         if let Some(other) = self.files.get(&shard) {
-            return Err(wrong(&format!("has the shard {shard}, as `{}` has", other.display())));
+            self.unknown -= 1;
+            return Err(wrong(&format!(
+                "has the shard {shard}, but `{}` has the same shard",
+                other.display()
+            )));
         }
         let first = match &self.merged {
             Some(merged) => merged.header.clone(),
@@ -69,6 +78,7 @@ impl Shards {
         if let Some(what) = content.header.difference(&first) {
             return Err(wrong(&what));
         }
+        self.unknown -= 1;
         self.files.insert(shard, path.to_owned());
         if !content.is_complete || content.totals.runs != content.header.runs() {
             return Err(wrong(&report_file::cut_short(&content)));
@@ -80,14 +90,16 @@ impl Shards {
         Ok(())
     }
 
-    /// Names the shards that no file has.
+    /// Returns a text that names the missing shards. Returns `None` if no shard is missing. Each file that cannot be
+    /// used was named already, and probably has one of these shards. So the text names shards only if their number is
+    /// greater than the number of such files.
     fn missing(&self) -> Option<String> {
         const NAMED: usize = 10;
         let shards = self.files.keys().next()?.all();
         let missing: Vec<Shard> = shards.filter(|shard| !self.files.contains_key(shard)).collect();
         let named = missing.iter().take(NAMED).map(Shard::to_string).collect::<Vec<_>>().join(", ");
         match missing.len() {
-            0 => None,
+            count if count <= self.unknown => None,
             1 => Some(format!("the shard {named} is missing")),
             count if count <= NAMED => Some(format!("the shards {named} are missing")),
             count => Some(format!("{count} shards are missing, such as {named}")),

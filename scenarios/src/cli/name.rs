@@ -3,12 +3,12 @@
 use super::CliError;
 use crate::registry::{Scenario, Suite};
 
-/// Returns the scenario with this name.
+/// Returns the scenario with this name. If there is no such scenario, returns an error with the nearest name.
 pub(crate) fn find<'a>(suite: &'a Suite, name: &str) -> Result<&'a Scenario, CliError> {
     let Suite { subject, scenarios, left_out, .. } = suite;
     if left_out.contains(&name) {
         return Err(CliError::new(format!(
-            "{name} is a story, which calls methods of our server: it does not run with {subject}"
+            "{name} is a story, which calls methods of our server: {name} does not run with {subject}"
         )));
     }
     scenarios.iter().find(|scenario| scenario.name == name).ok_or_else(|| {
@@ -21,8 +21,8 @@ pub(crate) fn find<'a>(suite: &'a Suite, name: &str) -> Result<&'a Scenario, Cli
     })
 }
 
-/// Returns the name that needs the fewest edits to become the typed text. A name that contains the typed text
-/// counts as needing no edit.
+/// Returns the name that needs the fewest edits to become the typed text. If a name contains the typed text, the
+/// name needs no edit.
 fn nearest<'a>(names: impl Iterator<Item = &'a str>, typed: &str) -> Option<&'a str> {
     let distance = |name: &str| match name.contains(typed) && !typed.is_empty() {
         true => 0,

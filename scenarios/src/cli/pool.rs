@@ -1,4 +1,4 @@
-//! Executes many runs on several threads, and returns them in the order of a single thread.
+//! Executes many runs on several threads. The results have the same order as on a single thread.
 
 use super::CliError;
 use super::shares::{Jobs, Seeds, Shard};
@@ -22,7 +22,7 @@ pub(crate) struct Work<'a> {
     pub(crate) shard: Shard,
     /// The level of the judges.
     pub(crate) judges: JudgeLevel,
-    /// The number of runs at the beginning that are done already.
+    /// The number of runs that an interrupted sweep has already done. These runs are the first runs in the order.
     pub(crate) done: u64,
 }
 
@@ -37,22 +37,22 @@ struct Item<'a> {
 /// A finished run.
 #[derive(Debug)]
 pub(crate) struct Done {
-    /// The row of the run.
+    /// The position of the run's row in [`Work::rows`], from 0 on.
     pub(crate) row: usize,
     /// The report of the run.
     pub(crate) report: Report,
-    /// The wall time of the run.
+    /// The wall time of the run, in microseconds.
     pub(crate) wall_us: u64,
 }
 
 impl<'a> Work<'a> {
-    /// The number of runs.
+    /// Returns the number of runs in the share, including the runs that are already done.
     pub(crate) fn runs(&self) -> u64 {
         let all = self.rows.iter().fold(0_u64, |sum, (_, seeds)| sum.saturating_add(seeds.count()));
         self.shard.count(all)
     }
 
-    /// The runs in their order: the first seed of every row, then the second seed of every row, and so on.
+    /// Returns the runs in order: the first seed of every row, then the second seed of every row, and so on.
     /// Therefore the first failure of each row appears early.
     fn items(&self) -> impl Iterator<Item = Item<'a>> + '_ {
         let longest = self.rows.iter().map(|(_, seeds)| seeds.count()).max().unwrap_or(0);
@@ -65,13 +65,14 @@ impl<'a> Work<'a> {
     }
 }
 
-/// The number of threads: the requested number, or one for each core.
+/// Returns the requested number of threads. If no number is requested, returns the number of cores.
 pub(crate) fn threads(asked: Option<Jobs>) -> usize {
     asked.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), |jobs| jobs.0)
 }
 
-/// Executes the runs on `threads` threads, and starts no run after the deadline. `take` receives the finished
-/// runs in order. If `take` fails or breaks, the remaining runs are not executed.
+/// Executes the runs on `jobs` threads, and starts no run after the deadline, if there is a deadline. `take`
+/// receives the finished runs in order. If `take` returns an error or `Break`, the remaining runs are not
+/// executed.
 pub(crate) fn play(
     work: &Work<'_>,
     jobs: usize,
@@ -100,7 +101,7 @@ pub(crate) fn play(
     })
 }
 
-/// Executes the runs that `next` returns, until there are no more or the receiver is gone.
+/// Executes the runs that `next` returns, until `next` returns `None` or the receiver is dropped.
 fn run_items<'a>(
     work: &Work<'a>,
     next: impl Fn() -> Option<(usize, Item<'a>)>,

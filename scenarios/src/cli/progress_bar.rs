@@ -41,7 +41,7 @@ impl Progress {
         self.0.inc(1);
     }
 
-    /// Shows the number of plans or states so far, and the text `best`.
+    /// Shows the number of plans or states so far, and the text `best` after this number.
     pub(crate) fn tried(&self, tries: u64, best: &str) {
         self.set_message(best);
         self.0.set_position(tries);

@@ -1,4 +1,4 @@
-//! `wavetank replay`: repeats a run, and compares it with the recorded run.
+//! `wavetank replay`: repeats a run, and compares the repeated run with the recorded run of a capsule.
 
 use super::args::ReplayArguments;
 use super::exit::Status;
@@ -9,7 +9,7 @@ use crate::trace::{Trace, TraceForm};
 use wavetank_sim::capsule::Capsule;
 use wavetank_sim::runner::Run;
 
-/// Repeats the run. For a capsule, it also prints how the run differs from the recorded run.
+/// Repeats the run. For a capsule, also prints whether the run differs from the recorded run.
 pub(crate) fn replay(
     suite: &Suite,
     arguments: &ReplayArguments,
@@ -36,7 +36,8 @@ pub(crate) fn replay(
     Ok(status)
 }
 
-/// Compares a run with the recorded run. Returns the result in lines, and whether the runs are the same.
+/// Compares a run with the recorded run. Returns lines that describe the result, and true if the runs are the
+/// same.
 fn comparison(target: &Target<'_>, kept: &Capsule) -> (Vec<String>, bool) {
     let (report, step_log) = target.step_log();
     let Some(what) = kept.difference(&report, &step_log) else {
@@ -44,8 +45,8 @@ fn comparison(target: &Target<'_>, kept: &Capsule) -> (Vec<String>, bool) {
     };
     let lines = vec![
         format!("capsule  differs: {what}"),
-        format!("         it was {}", kept.verdict),
-        format!("         written by {}", kept.build),
+        format!("         the recorded verdict is: {}", kept.verdict),
+        format!("         the capsule was written by build {}", kept.build),
     ];
     (lines, false)
 }

@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use wavetank_sim::JudgeLevel;
 
-/// A folder for a report, with its index. The folder can be written.
+/// A folder for a report, and the index file of the report. The folder and the index are writable.
 pub(crate) struct ReportFolder {
     path: PathBuf,
     index: AtomicFile,
@@ -61,7 +61,7 @@ impl ReportFolder {
         self.index.finish()
     }
 
-    /// Writes the page of a group, and returns the section of the index about it.
+    /// Writes the page of a group of failures, and returns the section about this group for the index, as HTML.
     fn section(
         &self,
         suite: &Suite,
@@ -84,7 +84,8 @@ impl ReportFolder {
         ))
     }
 
-    /// Writes the page of a run, and returns the link to it.
+    /// Writes the page of a run, and returns a link to the page, as HTML. If the run has no step, writes no page,
+    /// and returns a sentence in place of the link.
     fn page(&self, target: &Target<'_>, name: &str) -> Result<String, CliError> {
         let (_, Some(page)) = inspect::page(target) else {
             return Ok(format!("{} has no step to show.", escaped(&target.named)));
@@ -96,12 +97,12 @@ impl ReportFolder {
     }
 }
 
-/// Returns a text that is safe inside an element and inside a quoted attribute.
+/// Escapes a text for HTML. The result can stand inside an element, or inside an attribute in double quotes.
 pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }
 
-/// Returns a text as a part of a file name.
+/// Converts a text to a part of a file name. The part has at most 60 characters.
 fn slug(text: &str) -> String {
     let safe = |letter: char| if letter.is_ascii_alphanumeric() || letter == '_' { letter } else { '-' };
     text.chars().map(safe).take(60).collect::<String>().trim_matches('-').to_owned()

@@ -1,9 +1,9 @@
-//! The file of a sweep's reports: `sweep --out` writes it, and `merge` and `sweep --resume` read it.
+//! The file of a sweep's reports. `sweep --out` writes the file; `merge` and `sweep --resume` read the file.
 //!
-//! A line is a JSON object with one field. The first line is the header. A line `run` is the report of a run,
-//! a line `part` has the totals of the runs since the previous part, and the last line is `end`. While the
-//! sweep runs, the name of the file ends with `.partial`. A sweep that is killed leaves this file, and
-//! `sweep --resume` goes on after its last part.
+//! Each line is a JSON object with one field. The first line has the field `header`. A line with the field `run`
+//! is the report of a run. A line with the field `part` has the totals of the runs since the previous part. The
+//! last line has the field `end`. While the sweep runs, the name of the file ends with `.partial`. A sweep that is
+//! killed leaves this partial file, and `sweep --resume` continues after the last part in the partial file.
 
 use super::CliError;
 use super::args::Keep;
@@ -23,21 +23,23 @@ use std::path::{Path, PathBuf};
 use wavetank_sim::capsule::BUILD;
 use wavetank_sim::{JudgeLevel, Report};
 
-/// A line of the file. `T` is the type of a report.
+/// A line of a file of reports. `H` is the type of a header, `R` is the type of a report, and `T` is the type of
+/// totals.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Line<H, R, T> {
     Header(H),
     Run(R),
     Part(T),
-    /// The number of runs in the file.
+    /// The number of runs of the sweep. This line is the last line of a complete file.
     End(u64),
 }
 
-/// The sweep to which a file belongs. Two files can be merged if their headers differ only in the shard.
+/// The sweep to which a file belongs. Two files can be merged if their headers differ only in `shard` and `keep`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Header {
-    /// The build of the command: its version, and the number of the behaviour.
+    /// The build of the command: the version of the crate, and a number that rises whenever old seeds produce
+    /// different runs.
     pub(crate) build: String,
     /// The digest of ten runs. Two builds with different digests behave differently.
     pub(crate) probe: String,
@@ -49,7 +51,7 @@ pub(crate) struct Header {
     pub(crate) judges: JudgeLevel,
     /// The runs whose reports the file keeps.
     pub(crate) keep: Keep,
-    /// The share of the runs.
+    /// The share of the runs that this file has.
     pub(crate) shard: Shard,
 }
 
@@ -89,7 +91,22 @@ impl Header {
         self.shard.count(self.rows.iter().fold(0, |sum, row| sum.saturating_add(row.seeds)))
     }
 
-    /// Returns the first difference from the header of the same sweep, other shards aside.
+    /// Returns the positions of a run in the order of the whole sweep: one for each row that has
+    /// the scenario and the seed.
+    fn positions(&self, scenario: &str, seed: u64) -> impl Iterator<Item = u64> {
+        self.rows.iter().enumerate().filter(move |(_, row)| row.scenario == scenario).filter_map(
+            move |(at, row)| {
+                let nth = seed.checked_sub(row.first).filter(|&nth| nth < row.seeds)?;
+                let seeds_before =
+                    self.rows.iter().fold(0_u64, |sum, row| sum.saturating_add(row.seeds.min(nth)));
+                let rows_before = self.rows[..at].iter().filter(|row| nth < row.seeds).count() as u64;
+                Some(seeds_before.saturating_add(rows_before))
+            },
+        )
+    }
+
+    /// Returns the first difference that prevents a merge of the two files, as the end of a sentence about the
+    /// first file. Returns `None` if the files can be merged.
     pub(crate) fn difference(&self, other: &Self) -> Option<String> {
         if (&self.build, &self.probe) != (&other.build, &other.probe) {
             let text = |header: &Self| format!("{} with the probe {}", header.build, header.probe);
@@ -105,7 +122,8 @@ impl Header {
     }
 }
 
-/// Returns a digest of ten runs: the first seeds of the last storm, or of the last scenario.
+/// Returns a digest of ten runs: the seeds 0 to 9 of the last storm, or of the last scenario if there is no
+/// storm.
 pub(crate) fn probe(suite: &Suite) -> String {
     let storms = suite.scenarios.iter().rev().find(|scenario| scenario.chapter == Chapter::Storms);
     let Some(scenario) = storms.or_else(|| suite.scenarios.last()) else { return String::new() };
@@ -113,25 +131,28 @@ pub(crate) fn probe(suite: &Suite) -> String {
     format!("{:016x}", digests.fold(0_u64, |all, digest| all.rotate_left(7) ^ digest))
 }
 
-/// Everything that a file says.
+/// The content of a file of reports.
 #[derive(Debug)]
 pub(crate) struct Content {
     pub(crate) header: Header,
     /// The totals of all parts.
     pub(crate) totals: Totals,
-    /// True if the last line is the end.
+    /// True if the last line of the file is `end`.
     pub(crate) is_complete: bool,
-    /// The number of bytes up to the end of the last part.
+    /// The number of bytes in the file up to the end of the last part. Zero if the file has no part.
     length: u64,
 }
 
-/// Reads a file. If the file was cut, its last lines may be missing, but every other line must be whole.
+/// Reads a file of reports. The last lines may be missing, and an incomplete last line is ignored. All other
+/// lines must be complete.
 pub(crate) fn read(suite: &Suite, path: &Path) -> Result<Content, CliError> {
     let named = path.display();
     let file = File::open(path).map_err(|error| CliError::new(format!("cannot read `{named}`: {error}")))?;
     let mut reader = BufReader::new(file);
     let mut state: Option<Content> = None;
     let (mut text, mut number, mut runs, mut bytes) = (Vec::new(), 0_u64, 0_u64, 0_u64);
+    // The position of the next run is at least this number.
+    let mut next = 0;
     loop {
         text.clear();
         let count = reader
@@ -155,7 +176,18 @@ pub(crate) fn read(suite: &Suite, path: &Path) -> Result<Content, CliError> {
             (Line::Header(header), None) => {
                 state = Some(Content::new(suite, header).map_err(|what| bad(&what))?);
             }
-            (Line::Run(_), Some(_)) => runs += 1,
+            (Line::Run(run), Some(content)) => {
+                let header = &content.header;
+                let mut positions = header.positions(&run.scenario, run.seed);
+                let position =
+                    positions.find(|&at| next <= at && header.shard.holds(at)).ok_or_else(|| {
+                        bad(&format!(
+                            "has the run {}:{}, which is doubled, out of order or in another shard",
+                            run.scenario, run.seed
+                        ))
+                    })?;
+                (next, runs) = (position + 1, runs + 1);
+            }
             (Line::Part(mut part), Some(content)) => {
                 if part.rows.len() != content.totals.rows.len() {
                     return Err(bad("does not belong to the scenarios of the header"));
@@ -167,7 +199,7 @@ pub(crate) fn read(suite: &Suite, path: &Path) -> Result<Content, CliError> {
             (Line::End(all), Some(content)) => {
                 let kept = if content.header.keep == Keep::All { all } else { content.totals.failed() };
                 if (content.totals.runs, runs) != (all, kept) {
-                    return Err(bad("has another number of runs than the lines before it"));
+                    return Err(bad("states another number of runs than the previous lines have"));
                 }
                 content.is_complete = true;
             }
@@ -197,17 +229,17 @@ pub(crate) struct ReportFile {
     writer: BufWriter<File>,
 }
 
-/// The beginning of a sweep with a file of reports.
+/// The state of the file of reports when a sweep begins.
 pub(crate) enum Begun {
-    /// The file is open. The totals are those of the runs that it has already.
+    /// The file is open for writing. The totals are the totals of the runs that are already in the file.
     Open(Box<ReportFile>, Totals),
-    /// The file is complete already: there is nothing to run.
+    /// The file is already complete, and there is nothing to run. The totals are the totals of all runs.
     Complete(Totals),
 }
 
 impl ReportFile {
-    /// Opens the file of a sweep. If `resume` is true, goes on after the last part of an interrupted sweep of
-    /// the same runs.
+    /// Opens the file of a sweep. If `resume` is true and an interrupted sweep of the same runs left a file,
+    /// continues after the last part in that file.
     pub(crate) fn begin(path: &Path, work: &Work<'_>, keep: Keep, resume: bool) -> Result<Begun, CliError> {
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let header = Header::of(work, keep);
@@ -226,7 +258,8 @@ impl ReportFile {
         }
     }
 
-    /// Opens a regular file. `resume` is the number of runs of the sweep if the sweep is to be resumed.
+    /// Opens a regular file. `resume` is the number of all runs of a sweep that is resumed. `None` means that the
+    /// sweep starts from the beginning.
     fn begin_file(
         path: PathBuf,
         header: Header,
@@ -251,12 +284,12 @@ impl ReportFile {
                     "cannot resume: the sweep of `{named}` ended after {runs} of {expected} runs, because of --time or \
                      --until-failed; write to another file"
                 ))),
-                false => Err(CliError::new(format!("`{named}` is cut short; remove it"))),
+                false => Err(CliError::new(format!("`{named}` is incomplete; remove the file"))),
             };
         }
         let file = File::create_new(&partial).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => CliError::new(format!(
-                "`{}` is the beginning of another sweep; go on with --resume, or remove the file",
+                "`{}` is the file of an interrupted sweep; continue the sweep with --resume, or remove the file",
                 partial.display()
             )),
             _ => cannot_write(&path, &error),
@@ -264,7 +297,7 @@ impl ReportFile {
         Self { path, partial: Some(partial), header, writer: BufWriter::new(file) }.begun(none)
     }
 
-    /// Goes on after the last part of an interrupted sweep.
+    /// Opens the partial file of an interrupted sweep for writing after the last part.
     fn go_on(path: PathBuf, partial: PathBuf, header: Header, suite: &Suite) -> Result<Begun, CliError> {
         let content = read_same(suite, &partial, &header)?;
         let write_error = |error: io::Error| cannot_write(&path, &error);
@@ -284,7 +317,7 @@ impl ReportFile {
         Ok(Begun::Open(Box::new(self), totals))
     }
 
-    /// Writes the report of a run, if the file keeps it.
+    /// Writes the report of a run. Writes nothing if the run did not fail and the file keeps only failures.
     pub(crate) fn run(&mut self, report: &Report, is_failure: bool) -> Result<(), CliError> {
         if is_failure || self.header.keep == Keep::All {
             self.line(&Line::<(), _, ()>::Run(report))?;
@@ -292,14 +325,14 @@ impl ReportFile {
         Ok(())
     }
 
-    /// Writes the totals of the runs since the previous part. A resumed sweep goes on after them.
+    /// Writes the totals of the runs since the previous part. A resumed sweep continues after the last part.
     pub(crate) fn part(&mut self, part: &Totals) -> Result<(), CliError> {
         self.line(&Line::<(), (), _>::Part(part))?;
         self.writer.flush().map_err(|error| cannot_write(&self.path, &error))
     }
 
-    /// Writes the end, and gives the file its final name. If the file keeps only failures, all parts become
-    /// one, so that the size of the file does not depend on the number of runs.
+    /// Writes the last line, and gives the file its final name. If the file keeps only failures, replaces all
+    /// parts by one part. The size of the file then does not depend on the number of runs.
     pub(crate) fn finish(mut self, totals: &Totals) -> Result<(), CliError> {
         self.line(&Line::<(), (), ()>::End(totals.runs))?;
         self.writer.flush().map_err(|error| cannot_write(&self.path, &error))?;
@@ -338,7 +371,7 @@ fn json(line: &impl Serialize) -> String {
     serde_json::to_string(line).expect("a line contains only numbers and text")
 }
 
-/// Reads a file that must belong to the same sweep and the same shard.
+/// Reads a file of reports. Returns an error if the file belongs to another sweep or another shard.
 fn read_same(suite: &Suite, path: &Path, header: &Header) -> Result<Content, CliError> {
     let content = read(suite, path)?;
     let other = content.header.difference(header).or_else(|| {
@@ -353,21 +386,22 @@ fn cannot_write(path: &Path, error: &dyn std::fmt::Display) -> CliError {
     CliError::new(format!("cannot write `{}`: {error}", path.display()))
 }
 
-/// True if the first line of a file is whole.
+/// True if the first line of a file is complete.
 fn has_header(path: &Path) -> bool {
     let mut line = Vec::new();
     let read = File::open(path).and_then(|file| BufReader::new(file).read_until(b'\n', &mut line));
     read.is_ok() && line.last() == Some(&b'\n')
 }
 
-/// Returns the path of the file while the sweep runs; `None` if the path has no file name.
+/// Returns the path that the file has while the sweep runs. Returns `None` if `path` has no file name.
 fn partial(path: &Path) -> Option<PathBuf> {
     let mut name: OsString = path.file_name()?.to_owned();
     name.push(".partial");
     Some(path.with_file_name(name))
 }
 
-/// Says how far the file of an incomplete sweep reaches.
+/// Returns the end of a sentence about an incomplete file: the number of runs in the file, and the number of runs
+/// in the whole shard.
 pub(crate) fn cut_short(content: &Content) -> String {
     let all = content.header.runs();
     format!("is cut short: it has {} of {}", many(content.totals.runs, "run"), many(all, "run"))

@@ -1,4 +1,4 @@
-//! `wavetank run`: runs one scenario under one seed, and prints its trace and its verdict.
+//! `wavetank run`: runs one scenario under one seed, and prints the trace and the verdict of the run.
 
 use super::args::TraceArguments;
 use super::exit::Status;
@@ -8,8 +8,8 @@ use crate::trace::TraceForm;
 use std::io::{self, Write};
 use wavetank_sim::Report;
 
-/// Runs the scenario and prints the verdict. With `--twice`, it also prints whether the second run is
-/// the same.
+/// Runs the scenario, and prints the trace and the verdict. With `--twice`, runs the scenario again, and prints
+/// whether the two runs are the same.
 pub(crate) fn run(
     target: &Target<'_>,
     tracing: TraceArguments,
@@ -77,7 +77,8 @@ fn conclude(report: &Report, replay: &str, out: &mut dyn Write) -> io::Result<()
     Ok(())
 }
 
-/// The first difference between two runs that should be identical.
+/// Returns the first difference between two runs that should be identical. Returns `None` if the runs are
+/// identical.
 fn first_difference(first: &(Report, String), second: &(Report, String)) -> Option<String> {
     if first == second {
         return None;
@@ -89,6 +90,9 @@ fn first_difference(first: &(Report, String), second: &(Report, String)) -> Opti
             format!("line {} of the trace is `{one}` in the first run and `{other}` in the second", at + 1)
         }
         None if first.1.len() != second.1.len() => "one trace is longer than the other".to_owned(),
-        None => format!("digest {:016x}, then {:016x}", first.0.digest, second.0.digest),
+        None => format!(
+            "the digest is {:016x} in the first run and {:016x} in the second",
+            first.0.digest, second.0.digest
+        ),
     })
 }

@@ -1,4 +1,4 @@
-//! The values of the arguments that say which runs a sweep executes: seeds, threads and shares.
+//! The types of the arguments for the seeds, the threads and the shares of a sweep.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -12,8 +12,7 @@ pub(crate) struct Seeds {
 }
 
 impl Seeds {
-    /// Returns the first `count` seeds: from zero up to but not including `count`. `count` must be at least
-    /// one.
+    /// Returns the seeds from 0 to `count - 1`. `count` must be at least 1.
     pub(crate) fn first_of_all(count: u64) -> Self {
         assert!(1 <= count, "a sweep runs at least one seed");
         Self { first: 0, count }
@@ -55,7 +54,7 @@ impl FromStr for Seeds {
     }
 }
 
-/// The number of threads.
+/// The number of threads: a number from 1 to 256.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Jobs(pub(crate) usize);
 
@@ -99,10 +98,10 @@ impl TryFrom<UncheckedShard> for Shard {
 }
 
 impl Shard {
-    /// The largest number of shares. `merge` keeps a list of the shares.
+    /// The largest number of shares. The number is limited, because `merge` keeps a list of all shares.
     const MOST: u64 = 1_000_000;
 
-    /// True if the run with this number belongs to the share.
+    /// True if the run with this number (from 0 on) belongs to the share.
     pub(crate) fn holds(self, number: u64) -> bool {
         number % self.of == self.at
     }

@@ -12,8 +12,8 @@ use std::time::Instant;
 use wavetank_sim::Plan;
 use wavetank_sim::shrink::{self, Failure, Shrunk};
 
-/// Shrinks the run. It writes the capsule repeatedly during the search, so that an interrupted search
-/// has a result.
+/// Shrinks the run, and prints the result. The search writes the capsule repeatedly, so that an interrupted
+/// search has a result.
 pub(crate) fn shrink(
     suite: &Suite,
     arguments: &ShrinkArguments,
@@ -60,15 +60,16 @@ pub(crate) fn shrink(
 
 /// The smallest run that a search with a limit found.
 pub(crate) struct Small<'a> {
-    /// The run. Its name is the path of its capsule.
+    /// The smallest run. The name of the target is the path of the run's capsule.
     pub(crate) target: Target<'a>,
     shrunk: Shrunk,
 }
 
-/// Shrinks the run of a plan until all tries together have handled this number of events. The result does not
-/// depend on the speed of the machine. Returns `None` if the run is a story, or if no smaller run was found.
+/// Shrinks a run until all tries together have handled `events_max` events. The result does not depend on the
+/// speed of the computer. Returns `None` if the run is not a storm, or if no smaller run was found.
 pub(crate) fn within<'a>(target: &Target<'a>, events_max: u64, is_terminal: bool) -> Option<Small<'a>> {
-    /// A try without an event takes as long as a few events.
+    /// The number of events that count for a try in addition to the events of the try. The start of a try costs
+    /// time even if the try has no event.
     const EVENTS_OF_A_TRY: u64 = 100;
     let Played::Plan(scenario, plan) = &target.played else { return None };
     let Play::Planned { run, .. } = scenario.play else { return None };
@@ -92,9 +93,9 @@ pub(crate) fn within<'a>(target: &Target<'a>, events_max: u64, is_terminal: bool
 }
 
 impl Small<'_> {
-    /// Describes the schedule in a few lines; no line if the run follows no schedule.
+    /// Returns a few lines that describe the schedule. Returns no line if the run follows no schedule.
     pub(crate) fn schedule(&self) -> Vec<String> {
-        /// The number of elements up to which all are printed. The capsule has every schedule.
+        /// The maximum length of a schedule that is printed. A longer schedule is only in the capsule.
         const ELEMENTS: usize = 24;
         let elements = self.shrunk.plan.order.elements();
         let needed = if self.shrunk.is_minimal { ", each of them needed" } else { "" };

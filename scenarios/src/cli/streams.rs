@@ -1,4 +1,4 @@
-//! The streams of the command: data goes to `out`, messages go to `err`.
+//! The streams of the command. The command writes data to `out` and messages to `err`.
 //!
 //! A closed pipe is not an error: the rest of the output is dropped, and the exit status stays the same.
 

@@ -1,5 +1,5 @@
-//! `wavetank sweep`: runs scenarios under many seeds, and prints one table and a command for each
-//! failure.
+//! `wavetank sweep`: runs scenarios under many seeds. Prints one table, and the kinds of failures with commands
+//! that repeat failed runs.
 
 use super::args::SweepArguments;
 use super::coverage::Novelty;
@@ -28,8 +28,8 @@ const SEEDS: u64 = 1_000;
 /// under every seed, so most of the time is spent on storms.
 const SEEDS_PER_STORY: u64 = 32;
 
-/// The number of runs of a part in the file of the reports. A sweep that is killed loses at most the runs of
-/// one part.
+/// The number of runs in each part of the file of reports. A sweep that is killed loses at most the runs of one
+/// part.
 const RUNS_OF_A_PART: u64 = 1_000;
 
 /// Runs the sweep and prints the result.
@@ -60,18 +60,18 @@ pub(crate) fn sweep(
     Ok(status)
 }
 
-/// The form in which a result is printed.
+/// The form of the printed result of a sweep.
 pub(crate) struct Printed {
     /// The way in which the failures are examined.
     examination: Examination,
     /// True for JSON instead of a table.
     json: bool,
-    /// The folder of a report for a browser.
+    /// The folder of the report for a browser. `None` means that no report is written.
     report: Option<ReportFolder>,
 }
 
 impl Printed {
-    /// Returns the form with these options. If there is a folder for a report, creates the folder.
+    /// Returns the form with these options. If `report` is the path of a folder, creates the folder.
     pub(crate) fn new(examination: Examination, json: bool, report: Option<&Path>) -> Result<Self, CliError> {
         Ok(Self { examination, json, report: report.map(ReportFolder::create).transpose()? })
     }
@@ -103,7 +103,8 @@ pub(crate) fn print(
     Ok(status)
 }
 
-/// The rows of the sweep: the named scenarios, or all scenarios.
+/// Returns the rows of the sweep: the named scenarios with their seeds. If no scenario is named, returns all
+/// scenarios.
 fn rows<'a>(suite: &'a Suite, arguments: &SweepArguments) -> Result<Vec<(&'a Scenario, Seeds)>, CliError> {
     let endless = arguments.time.or(arguments.until_covered).map(|_| u64::MAX);
     let seeds = arguments.seeds.unwrap_or_else(|| Seeds::first_of_all(endless.unwrap_or(SEEDS)));
@@ -127,7 +128,7 @@ fn share(scenario: &Scenario, seeds: Seeds) -> Seeds {
     }
 }
 
-/// Executes the runs that are not done yet, and adds them to the totals.
+/// Executes the runs that are not done yet, and returns the totals of all runs.
 fn play(
     work: &Work<'_>,
     arguments: &SweepArguments,
@@ -165,7 +166,7 @@ fn play(
     Ok(totals)
 }
 
-/// Adds a part to the totals, writes it to the file, and begins the next one.
+/// Writes a part to the file, adds the part to the totals, and clears the part for the next runs.
 fn end_part(part: &mut Totals, totals: &mut Totals, file: Option<&mut ReportFile>) -> Result<(), CliError> {
     if let Some(file) = file
         && 0 < part.runs
@@ -177,7 +178,7 @@ fn end_part(part: &mut Totals, totals: &mut Totals, file: Option<&mut ReportFile
     Ok(())
 }
 
-/// True if a sweep ends with this run, because the arguments say so.
+/// True if `--until-failed` or `--until-covered` ends the sweep after this run.
 fn is_over(arguments: &SweepArguments, is_failure: bool, report: &Report, novelty: &mut Novelty) -> bool {
     let is_covered = arguments.until_covered.is_some_and(|quiet| {
         novelty.add(report);
@@ -186,7 +187,7 @@ fn is_over(arguments: &SweepArguments, is_failure: bool, report: &Report, novelt
     is_covered || (arguments.until_failed && is_failure)
 }
 
-/// The speed of the sweep. Only these figures differ between two identical sweeps.
+/// Returns a line with the speed of the sweep. These figures differ between two sweeps of the same runs.
 fn speed(tallies: &[Tally], elapsed: Duration) -> String {
     let total = |figure: fn(&Tally) -> u64| tallies.iter().map(figure).sum::<u64>();
     let (runs, wall_us) = (total(|tally| tally.runs), total(|tally| tally.wall_us));

@@ -11,14 +11,14 @@ use std::ops::Range;
 use wavetank_raft::Time;
 use wavetank_sim::observe::report::ChangeCounts;
 
-/// The figures that depend on the wall clock: shown or hidden.
+/// Says whether the table shows the figures that depend on the wall clock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WallClock {
     Shown,
     Hidden,
 }
 
-/// Writes the table, and, if every run held, the totals of all rows below it.
+/// Writes the table. If no run failed, also writes the totals of all rows below the table.
 pub(crate) fn write(tallies: &[Tally], wall_clock: WallClock, out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -59,11 +59,11 @@ fn figures_to_the_right(table: &mut Table, columns: Range<usize>) {
     }
 }
 
-/// The number of scenarios up to which each scenario has a row. Of more scenarios, the stories of a chapter share
-/// a row.
+/// The table has one row for each scenario if the sweep has at most this number of scenarios. If there are more
+/// scenarios, the stories of a chapter share a row.
 const ROWS: usize = 20;
 
-/// The rows of the table, with their names.
+/// Returns the name of each row of the table, and the tallies that the row adds up.
 fn rows(tallies: &[Tally]) -> Vec<(String, Vec<&Tally>)> {
     let mut rows: Vec<(String, Vec<&Tally>)> = Vec::new();
     let mut chapter = None;
@@ -134,7 +134,8 @@ fn outcome(tallies: &[&Tally]) -> String {
     }
 }
 
-/// The rate per second on one thread.
+/// Returns the number of events per second on one thread. `wall_us` is the sum of the wall times of all runs, in
+/// microseconds.
 pub(crate) fn per_second(count: u64, wall_us: u64) -> String {
     grouped(u64::try_from(u128::from(count) * 1_000_000 / u128::from(wall_us.max(1))).unwrap_or(u64::MAX))
 }
@@ -198,7 +199,7 @@ fn membership(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\n{}", table.trim_fmt())
 }
 
-/// The sweep as one JSON object. Nothing in it depends on the wall clock.
+/// Writes the result of a sweep as one JSON object. No value in the object depends on the wall clock.
 pub(crate) fn write_json(
     suite: &Suite,
     tallies: &[Tally],

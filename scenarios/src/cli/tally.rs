@@ -8,11 +8,11 @@ use wavetank_raft::Span;
 use wavetank_sim::observe::report::ChangeCounts;
 use wavetank_sim::{Report, Verdict};
 
-/// One row of the table.
+/// The sums over the runs of one scenario.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tally {
     pub(crate) scenario: String,
-    /// The chapter of the scenario. Files of reports do not contain it.
+    /// The chapter of the scenario. Files of reports do not contain the chapter.
     #[serde(skip)]
     pub(crate) chapter: Option<Chapter>,
     pub(crate) runs: u64,
@@ -23,32 +23,35 @@ pub(crate) struct Tally {
     pub(crate) messages: u64,
     pub(crate) faults: BTreeMap<String, u64>,
     pub(crate) witnessed: BTreeMap<String, u64>,
-    /// The checks that were off in some run because the servers do not show what they need, with the missing
-    /// parts.
+    /// The checks that were off in some run. The key is the name of the check. The value names the parts that the
+    /// check needs and that the servers do not show.
     pub(crate) off: BTreeMap<String, String>,
-    /// The checks that the documents of the servers' implementation exclude, with the line that excludes each.
+    /// The checks that the documents of the servers' implementation exclude. The key is the name of the check. The
+    /// value is the line of the documents that excludes the check.
     pub(crate) excluded: BTreeMap<String, String>,
     pub(crate) sometimes: BTreeMap<String, Sometimes>,
     pub(crate) membership: BTreeMap<String, ChangeCounts>,
     pub(crate) leaderless: Histogram,
     pub(crate) digest: u64,
-    /// The wall time of the runs. Files of reports do not contain it: they depend on the seeds alone.
+    /// The wall time of the runs, in microseconds. Files of reports do not contain the wall time, because these
+    /// files depend on the seeds alone.
     #[serde(skip)]
     pub(crate) wall_us: u64,
     pub(crate) failed: u64,
-    /// The first failures, ordered by seed.
+    /// The failures with the smallest seeds, ordered by seed. The list has at most [`Tally::KEPT`] failures.
     pub(crate) failures: Vec<Failure>,
-    /// All failures, by kind.
+    /// All failures. The key is the kind of the failures.
     pub(crate) kinds: BTreeMap<String, FailureKind>,
-    /// The checks that should see their subject in some run, but saw it in no run.
+    /// The checks that had nothing to judge in at least one run, although the scenario needs these checks.
     missed: BTreeSet<String>,
-    /// After this many runs, every check must have seen its subject, and every event that should
-    /// sometimes happen must have happened.
+    /// After this many runs, every check must have had something to judge, and every event that should sometimes
+    /// happen must have happened. `None` for a story, which has no such demand.
     #[serde(skip)]
     demands_all_after: Option<u64>,
 }
 
-/// The number of runs with an event that should sometimes happen.
+/// Counts of an event that should sometimes happen: the number of times that the event happened, and the number
+/// of runs in which the event happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Sometimes {
     pub(crate) times: u64,
@@ -70,14 +73,14 @@ pub(crate) struct Failure {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct FailureKind {
     pub(crate) count: u64,
-    /// The smallest seeds, at most [`FailureKind::SEEDS`].
+    /// The smallest seeds of the failed runs. The list has at most [`FailureKind::SEEDS`] seeds.
     pub(crate) seeds: Vec<u64>,
     /// The failed run with the fewest events.
     pub(crate) shortest: Failure,
 }
 
 impl FailureKind {
-    /// The number of seeds that are kept.
+    /// The maximum number of seeds that are kept.
     pub(crate) const SEEDS: usize = 10;
 
     fn add(&mut self, failure: Failure) {
@@ -115,7 +118,7 @@ impl Failure {
     }
 }
 
-/// A histogram of durations in milliseconds (rounded up).
+/// A histogram of durations. Each duration is rounded up to milliseconds.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Histogram {
     by_ms: BTreeMap<u64, u64>,
@@ -123,14 +126,14 @@ pub(crate) struct Histogram {
 }
 
 impl Tally {
-    /// The number of failures that are kept.
+    /// The maximum number of failures that are kept.
     pub(crate) const KEPT: usize = 100;
 
-    /// After this many storms, every check must have seen its subject, and every event must have
-    /// happened.
+    /// After this many storms, every check must have had something to judge, and every event that should sometimes
+    /// happen must have happened.
     pub(crate) const DEMANDS_ALL_AFTER: u64 = 1_000;
 
-    /// An empty row.
+    /// Returns a row without runs.
     pub(crate) fn new(scenario: &Scenario) -> Self {
         let mut tally = Self { scenario: scenario.name.to_owned(), ..Self::default() };
         tally.demand(scenario);
@@ -144,7 +147,7 @@ impl Tally {
         *self = Self { scenario, chapter, demands_all_after, ..Self::default() };
     }
 
-    /// Sets what the scenario demands of many runs.
+    /// Sets the chapter, and the number of runs after which all checks and events are demanded.
     pub(crate) fn demand(&mut self, scenario: &Scenario) {
         self.chapter = Some(scenario.chapter);
         self.demands_all_after = match scenario.chapter {
@@ -237,9 +240,10 @@ impl Tally {
         self.kinds.entry(failure.kind()).or_insert_with(none).add(failure);
     }
 
-    /// The checks that had nothing to judge and the events that did not happen, although some run should have
-    /// had them. Every kind of membership change should have had every result. Events and results are demanded
-    /// only of servers that show every part, because another implementation may not have all of them.
+    /// Returns the names of the demanded checks that had nothing to judge in any run, and of the demanded events
+    /// that never happened. After many storms, each kind of membership change must also have had each result.
+    /// Events and results are demanded only if no check is off, because another implementation may lack some of
+    /// the events and results.
     pub(crate) fn blind(&self) -> Vec<String> {
         let demands_all = self.demands_all_after.is_some_and(|runs| runs <= self.runs);
         let demands_events = demands_all && self.off.is_empty();
@@ -255,14 +259,15 @@ impl Tally {
             .collect()
     }
 
-    /// The kinds of membership changes that never had one of the results.
+    /// Returns the pairs of a kind of membership change and a result that never happened, for example
+    /// `remove rolled back`.
     fn results_never_seen(&self) -> Vec<String> {
         let kinds = self.membership.iter();
         let ends = kinds.flat_map(|(kind, counts)| counts.named().map(|(end, count)| (kind, end, count)));
         ends.filter(|&(_, _, count)| count == 0).map(|(kind, end, _)| format!("{kind} {end}")).collect()
     }
 
-    /// The exit status of the row.
+    /// Returns the exit status of the row: the worst status of a failure, or `Held` or `Vacuous` without a failure.
     pub(crate) fn status(&self) -> Status {
         let saw_something = self.witnessed.values().any(|&times| 0 < times);
         let shown = if saw_something && self.blind().is_empty() { Status::Held } else { Status::Vacuous };
@@ -270,12 +275,12 @@ impl Tally {
         self.kinds.values().map(|failures| failures.shortest.status).fold(shown, Status::max)
     }
 
-    /// The number of checks that saw their subject, and the number of all checks.
+    /// Returns the number of checks that had something to judge, and the number of all checks.
     pub(crate) fn checks(&self) -> (usize, usize) {
         (self.witnessed.values().filter(|&&times| 0 < times).count(), self.witnessed.len())
     }
 
-    /// The number of events that happened, and the number of all events that should sometimes happen.
+    /// Returns two numbers of events that should sometimes happen: the events that happened, and all events.
     pub(crate) fn reached(&self) -> (usize, usize) {
         (self.sometimes.values().filter(|sometimes| 0 < sometimes.runs).count(), self.sometimes.len())
     }
@@ -287,8 +292,8 @@ impl Histogram {
         self.count += 1;
     }
 
-    /// The smallest recorded duration that is not exceeded by this percentage of the durations; `None` if
-    /// there are no durations.
+    /// Returns a percentile in milliseconds: the smallest recorded duration such that at least `of_hundred` percent
+    /// of all durations are not longer. Returns `None` if there are no durations.
     pub(crate) fn percentile(&self, of_hundred: u64) -> Option<u64> {
         let rank = (self.count * of_hundred).div_ceil(100).max(1);
         let mut below = 0;
@@ -298,7 +303,7 @@ impl Histogram {
         })
     }
 
-    /// The longest duration.
+    /// Returns the longest duration in milliseconds. Returns `None` if there are no durations.
     pub(crate) fn longest(&self) -> Option<u64> {
         self.by_ms.keys().next_back().copied()
     }
@@ -322,7 +327,8 @@ impl Histogram {
     }
 }
 
-/// The part of a run in the digest of its row. The digest of a row does not depend on the order of its runs.
+/// Returns the summand of a run in the digest of a row. The digest is a sum, so the order of the runs does not
+/// affect the digest.
 const fn digest_of(report: &Report) -> u64 {
     (report.digest ^ report.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xd6e8_feb8_6659_fd93)
 }

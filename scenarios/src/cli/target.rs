@@ -50,7 +50,7 @@ impl<'a> Target<'a> {
     }
 
     /// Finds the run with this name: a scenario and a seed (`storm:123`), a scenario alone (`figure_8` is
-    /// `figure_8:0`), or the file of a capsule. A file wins over a scenario of the same name.
+    /// `figure_8:0`), or the path of a capsule. If a file and a scenario have this name, returns the run of the file.
     pub(crate) fn find(suite: &'a Suite, text: &str) -> Result<Self, CliError> {
         let is_file = fs::metadata(text).is_ok_and(|there| !there.is_dir());
         if is_file || text.contains('/') || Path::new(text).extension().is_some() {
@@ -108,8 +108,8 @@ impl<'a> Target<'a> {
         self.suite.replay_command(&self.named)
     }
 
-    /// Repeats the run, and returns the report and the text of a trace in this form. The last line of a story
-    /// tells the violation.
+    /// Repeats the run, and returns the report and the text of a trace in this form. If a run fails, the last line
+    /// of a story states the violation.
     pub(crate) fn run(&self, form: TraceForm) -> (Report, String) {
         let (report, mut text) = self.run_with(form.text(self.servers()));
         if form == TraceForm::Story
@@ -120,19 +120,20 @@ impl<'a> Target<'a> {
         (report, text)
     }
 
-    /// Repeats the run, and returns the report and the text of this trace.
+    /// Repeats the run, and returns the report and the text that this writer has written. `None` gives an empty
+    /// text.
     pub(crate) fn run_with(&self, text: Option<TraceText>) -> (Report, String) {
         let Run { report, trace, .. } = self.trace(Trace::new(text));
         (report, trace.into_parts().0)
     }
 
-    /// Repeats the run, and returns the report and the steps of every server.
+    /// Repeats the run, and returns the report and the log of the steps of every server.
     pub(crate) fn step_log(&self) -> (Report, StepLog) {
         let Run { report, trace, .. } = self.trace(Trace::default().with_step_log());
         (report, trace.into_parts().1)
     }
 
-    /// Repeats the run with this trace.
+    /// Repeats the run, and records the run in this trace.
     pub(crate) fn trace(&self, trace: Trace) -> Run<Trace> {
         match &self.played {
             Played::Plan(scenario, plan) => registry::run_plan(scenario, plan.clone(), trace),
@@ -140,7 +141,8 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Explains why a schedule does not fail. Returns `None` if it fails, or if the run follows no schedule.
+    /// Repeats a run whose plan has a schedule, and explains why the run does not fail. Returns `None` if the run
+    /// fails, if the plan has no schedule, or if the schedule comes from an exploration.
     pub(crate) fn without_failure(&self) -> Option<String> {
         match &self.played {
             Played::Plan(_, plan) => self.trace(Trace::default()).without_failure(&plan.order),
@@ -148,12 +150,12 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Repeats the run, and writes the capsule to a file.
+    /// Repeats the run, and writes the capsule of the run to the file `path`.
     pub(crate) fn keep(&self, path: &Path) -> Result<(), CliError> {
         self.keep_in(AtomicFile::create(path)?)
     }
 
-    /// Repeats the run, and writes the capsule to a file that is open already.
+    /// Repeats the run, and writes the capsule of the run to a file that is already open.
     pub(crate) fn keep_in(&self, mut file: AtomicFile) -> Result<(), CliError> {
         let (report, step_log) = self.step_log();
         let content = match &self.played {

@@ -1,4 +1,4 @@
-//! The sums over all runs of a sweep, or over a part of them.
+//! The sums over all runs of a sweep, or over a part of the runs.
 
 use super::coverage::Situations;
 use super::exit::Status;
@@ -7,7 +7,8 @@ use crate::registry::{Scenario, Suite};
 use serde::{Deserialize, Serialize};
 use wavetank_sim::Report;
 
-/// The sums over many runs. The totals of two parts of a sweep, merged, are the totals of both.
+/// The sums over many runs. A merge of the totals of two parts of a sweep gives the totals of the two parts
+/// together.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Totals {
     /// The number of runs.
@@ -18,7 +19,7 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    /// Returns the totals of no run of these scenarios.
+    /// Returns totals without runs. The totals have one row for each of these scenarios.
     pub(crate) fn of<'a>(scenarios: impl IntoIterator<Item = &'a Scenario>) -> Self {
         Self {
             runs: 0,
@@ -27,7 +28,8 @@ impl Totals {
         }
     }
 
-    /// Adds a run.
+    /// Adds a run to the totals and to the row at the position `row`. `wall_us` is the wall time of the run in
+    /// microseconds.
     pub(crate) fn add(&mut self, row: usize, report: &Report, wall_us: u64) {
         self.runs += 1;
         self.rows[row].add(report, wall_us);
@@ -66,8 +68,8 @@ impl Totals {
         self.rows.iter().map(Tally::status).max().unwrap_or(Status::Vacuous)
     }
 
-    /// Sets what the scenarios of the suite demand of their rows. A file of reports does not contain it.
-    /// Returns the name of a scenario that the suite does not have, if there is one.
+    /// Sets the demands of the scenarios on all rows ([`Tally::demand`]). A file of reports does not contain the
+    /// demands. If the suite lacks a scenario, returns the name of this scenario as the error.
     pub(crate) fn demand(&mut self, suite: &Suite) -> Result<(), String> {
         for tally in &mut self.rows {
             let scenario = suite.scenarios.iter().find(|scenario| scenario.name == tally.scenario);

@@ -56,8 +56,8 @@ impl Cluster {
         self.change(leader, Change::Members(servers.iter().map(member).collect()))
     }
 
-    /// Sends a read to a server, on one of the paths for reads. The answer says whether the state of the
-    /// server may be read.
+    /// Asks a server for a read. `path` is the way in which the server confirms that it leads. The answer says
+    /// whether the state of the server may be read.
     pub fn read(&mut self, from: ServerIdx, path: ReadPath) -> PendingCall {
         self.ask(from, Call::Read(path))
     }
@@ -146,7 +146,7 @@ impl Cluster {
         self.tank.all().iter().for_each(|idx| self.restart(idx));
     }
 
-    /// Pauses a server. The clocks of the paused server go on.
+    /// Pauses a server. The clocks of the server continue during the pause.
     pub fn pause(&mut self, idx: ServerIdx) {
         self.tank.pause(idx);
     }
@@ -166,8 +166,8 @@ impl Cluster {
         self.tank.all().iter().for_each(|idx| self.resume(idx));
     }
 
-    /// From this moment, each sync of the server's disk takes longer than an election timeout and less time
-    /// than the disk timeout.
+    /// From this moment, each sync of the server's disk takes at least the longest election timeout and at most
+    /// half of the disk timeout.
     pub fn slow_disk(&mut self, idx: ServerIdx) {
         let Plan { config, .. } = self.tank.plan();
         let (slow, slower) =
@@ -201,12 +201,12 @@ impl Cluster {
         self.rot(idx, Location::Snapshot(last));
     }
 
-    /// Makes the next write of entries to a server's disk store the last entry in the wrong place.
+    /// Damages the next write of entries to a server's disk: the disk stores the last entry in the wrong place.
     pub fn misdirect(&mut self, idx: ServerIdx) {
         self.tank.damage(idx, DiskFault::Misdirect, Draw::ZERO);
     }
 
-    /// Makes the next sync of a server fail. The writes that the sync covers are lost.
+    /// Makes the next sync of a server's disk fail. The writes that this sync covers are lost.
     pub fn drop_pages(&mut self, idx: ServerIdx) {
         self.tank.damage(idx, DiskFault::DropPages, Draw::ZERO);
     }
@@ -216,7 +216,7 @@ impl Cluster {
         self.tank.damage(idx, DiskFault::FailRead, Draw::ZERO);
     }
 
-    /// Fills a server's disk: every write fails for lack of space.
+    /// Fills a server's disk. Every write fails until the disk has free space again.
     pub fn fill_disk(&mut self, idx: ServerIdx) {
         self.tank.fill_disk(idx);
     }
@@ -226,13 +226,13 @@ impl Cluster {
         self.tank.free_space(idx);
     }
 
-    /// Loses a server together with the disk of the server. The server never comes back.
+    /// Destroys a server together with the disk of the server. The server never comes back.
     pub fn lose(&mut self, idx: ServerIdx) {
         self.tank.lose(idx);
         self.check_judges();
     }
 
-    /// From this moment, each read of a server's disk takes this much more time.
+    /// From this moment, each read of a server's disk is delayed by the time `late`.
     pub fn delay_reads(&mut self, idx: ServerIdx, late: ElectionTimeouts) {
         let by = self.span(late);
         let late = RandomDelay { chance: Ratio::new(1, 1), by: Spans::new(by, by) };
@@ -244,7 +244,7 @@ impl Cluster {
         self.change_disk(idx, |_| {});
     }
 
-    /// Stalls a server's state machine for this time. The server continues without the state machine.
+    /// Stalls a server's state machine for the time `lasts`. Meanwhile, the other parts of the server continue.
     pub fn stall_machine(&mut self, idx: ServerIdx, lasts: ElectionTimeouts) {
         self.tank.stall_machine(idx, self.span(lasts));
     }

@@ -1,4 +1,4 @@
-//! Queries: servers with a role in the story, and facts about a server.
+//! Functions that return servers of the cluster, or a fact about one server.
 
 use super::Cluster;
 use wavetank_raft::{Index, Term};
@@ -13,7 +13,7 @@ impl Cluster {
         named(self.founders().iter().collect())
     }
 
-    /// Returns the blank servers. Blank servers are not in the first configuration.
+    /// Returns the spare servers. A spare server is not in the first configuration, and is blank at the start.
     ///
     /// # Panics
     /// Panics if the number of these servers is not `N`.
@@ -61,5 +61,7 @@ impl Cluster {
 
 fn named<const N: usize>(servers: Vec<ServerIdx>) -> [ServerIdx; N] {
     let count = servers.len();
-    servers.try_into().unwrap_or_else(|_| panic!("the story expects {N} servers here, but there are {count}"))
+    servers
+        .try_into()
+        .unwrap_or_else(|_| panic!("the story expects {N} servers, but there are {count} servers"))
 }

@@ -1,4 +1,4 @@
-//! Assertions on facts that a client can see, and on the subject of the story.
+//! Assertions about facts that a client can see, and about the inner state that a story examines.
 
 use super::until::{decision, is_applied, node, voters_of};
 use super::{Cluster, ElectionTimeouts, PendingCall, TRUE};
@@ -6,7 +6,7 @@ use wavetank_raft::{Node, RoleName, Suffrage, Term};
 use wavetank_sim::{Class, ServerIdx, ServerSet};
 
 impl Cluster {
-    /// Asserts a condition. `what` is the condition as a sentence, for the text of a violation.
+    /// Asserts that `is_so` is true. `what` is the expected condition as a sentence, for the text of a violation.
     pub fn expect(&mut self, is_so: bool, what: &str) {
         self.tank.observer_mut().custom.checked += 1;
         if !is_so {
@@ -60,14 +60,14 @@ impl Cluster {
         self.expect(!is_stored, &format!("{idx} has not stored `{command}`"));
     }
 
-    /// Asserts that a server leads in the newest term.
+    /// Asserts that a server is the leader with the highest term.
     pub fn expect_leads(&mut self, idx: ServerIdx) {
         let leader = self.tank.leader();
         let known = leader.map_or_else(|| "no server".to_owned(), |leader| leader.to_string());
         self.expect(leader == Some(idx), &format!("{idx} leads, but {known} leads"));
     }
 
-    /// Asserts that a server is in this term.
+    /// Asserts that the current term of a server is `term`.
     pub fn expect_term(&mut self, idx: ServerIdx, term: Term) {
         let now = self.term_of(idx);
         self.expect(now == term, &format!("{idx} is in {term}, but {idx} is in {now}"));
@@ -97,7 +97,10 @@ impl Cluster {
     pub fn expect_voters(&mut self, idx: ServerIdx, voters: &[ServerIdx]) {
         let (have, wanted): (ServerSet, ServerSet) =
             (voters_of(&self.tank, idx), voters.iter().copied().collect());
-        self.expect(have == wanted, &format!("the voters are {wanted}, but the voters are {have}"));
+        self.expect(
+            have == wanted,
+            &format!("{idx} knows the voters {wanted}, but {idx} knows the voters {have}"),
+        );
     }
 
     /// Asserts that the nonvoters in a server's configuration are exactly these servers.
@@ -107,7 +110,10 @@ impl Cluster {
         let without = members.filter(|member| member.suffrage == Suffrage::Nonvoter);
         let have: ServerSet = without.filter_map(|member| ServerIdx::of(member.id.node())).collect();
         let wanted: ServerSet = nonvoters.iter().copied().collect();
-        self.expect(have == wanted, &format!("the nonvoters are {wanted}, but the nonvoters are {have}"));
+        self.expect(
+            have == wanted,
+            &format!("{idx} knows the nonvoters {wanted}, but {idx} knows the nonvoters {have}"),
+        );
     }
 
     /// Asserts that a server has installed a leader's snapshot.
@@ -122,14 +128,14 @@ impl Cluster {
         self.expect(!is_there, &format!("`{command}` cannot be read from {idx}"));
     }
 
-    /// Asserts that a server does not lead during these election timeouts.
+    /// Asserts that a server does not lead while the time `timeouts` passes.
     pub fn expect_not_led_by(&mut self, idx: ServerIdx, timeouts: ElectionTimeouts) {
         self.while_passes(timeouts, &format!("{idx} does not lead"), |tank| {
             node(tank, idx).map(Node::role) != Some(RoleName::Leader)
         });
     }
 
-    /// Asserts that no server leads during these election timeouts.
+    /// Asserts that no server leads while the time `timeouts` passes. A paused server does not count.
     pub fn expect_no_leader_for(&mut self, timeouts: ElectionTimeouts) {
         self.while_passes(timeouts, "no server leads", |tank| {
             let leads = |idx| node(tank, idx).map(Node::role) == Some(RoleName::Leader);
@@ -137,7 +143,7 @@ impl Cluster {
         });
     }
 
-    /// Returns the commands that each running member has applied.
+    /// Returns each running member, and the commands that this member has applied.
     fn committed(&self) -> Vec<(ServerIdx, Vec<String>)> {
         let leader = self.tank.leader().and_then(|leader| node(&self.tank, leader));
         let members = leader.and_then(Node::configuration);

@@ -1,4 +1,4 @@
-//! More calls of operators, and forged requests. The calls that add and remove servers are in `act.rs`.
+//! The other calls of operators, and forged requests. Most calls that add or remove servers are in `act.rs`.
 
 use super::{Cluster, PendingCall};
 use wavetank_raft::{
@@ -53,7 +53,7 @@ impl Cluster {
         self.check_judges();
     }
 
-    /// Delivers once more the first snapshot piece that was ever sent to a server.
+    /// Delivers a repeated snapshot piece to a server. The piece is the first piece that was ever sent to the server.
     ///
     /// # Panics
     /// Panics if no snapshot was ever sent to the server.

@@ -1,5 +1,5 @@
 //! Facts of a run that no server can report: the commands on disks and in unfinished writes, and the votes on
-//! disks. Only the functions of the stories read these facts.
+//! disks. Only stories use these facts.
 
 use std::collections::BTreeMap;
 use wavetank_raft::{Action, Entry, Index, LogId, LogOp, Payload, Request, RpcId, StoreJob, Term, Write};
@@ -14,7 +14,7 @@ pub(super) struct Record {
     pub(super) waited: u64,
     /// The number of assertions of the story.
     pub(super) checked: u64,
-    /// The violation that ended the story early.
+    /// The violation that ended the story early. `None` if every wait and every assertion succeeded.
     pub(super) ended: Option<Violation>,
 }
 
@@ -23,24 +23,24 @@ pub(super) struct Record {
 struct ServerRecord {
     /// The commands on the server's disk. The key is the index of the entry.
     stored: BTreeMap<Index, Vec<u8>>,
-    /// The writes that have not ended.
+    /// The writes to the server's disk that have begun, but have not ended.
     writing: Vec<Write>,
-    /// The last vote on the server's disk: the candidate and the term.
+    /// The last vote on the server's disk: the candidate and the term. `None` if the disk has no vote.
     vote: Option<(ServerIdx, Term)>,
     has_halted: bool,
-    /// The reason for the server's last refusal to start.
+    /// The reason for the server's last refusal to start. `None` if the server has never refused to start.
     refusal: Option<String>,
     has_installed: bool,
     is_installing: bool,
-    /// The number of snapshot pieces that the server has begun to write since the last start.
+    /// The number of snapshot pieces that the server has begun to write since its last start.
     pieces: u64,
-    /// The number of times that entries were read from the server's disk.
+    /// The number of times that the server has begun to read entries from its disk.
     reads: u64,
     /// The first snapshot piece that was ever sent to the server: the sender, the id of the RPC and the
-    /// request.
+    /// request. `None` if no snapshot was sent.
     first_piece: Option<(ServerIdx, RpcId, Request)>,
     /// The last snapshot that was sent to the server: the id of the last entry in the snapshot, and the
-    /// number of pieces that were sent.
+    /// number of pieces of this snapshot that were sent. `None` if no snapshot was sent.
     sent: Option<(LogId, u64)>,
 }
 
@@ -72,14 +72,14 @@ impl Observer for Record {
 }
 
 impl Record {
-    /// Returns the votes that are on disks. A vote is the voter, the candidate and the term.
+    /// Returns the votes on all disks. Each vote is a tuple of the voter, the candidate and the term.
     pub(super) fn votes(&self) -> impl Iterator<Item = (ServerIdx, ServerIdx, Term)> + '_ {
         let vote = |(server, idx): (&ServerRecord, ServerIdx)| server.vote.map(|(to, term)| (idx, to, term));
         self.servers.iter().zip(ServerSet::first(ServerIdx::MAX_SERVERS).iter()).filter_map(vote)
     }
 
-    /// Returns the servers whose votes for this candidate are on disk. Only votes of the last term with such
-    /// votes count.
+    /// Returns the servers that have a vote for this candidate on disk. If these votes are of different terms,
+    /// only the votes of the highest term count.
     pub(super) fn voters_of(&self, candidate: ServerIdx) -> ServerSet {
         let term = self.votes().filter(|vote| vote.1 == candidate).map(|vote| vote.2).max();
         self.votes().filter(|vote| vote.1 == candidate && Some(vote.2) == term).map(|vote| vote.0).collect()
@@ -90,7 +90,8 @@ impl Record {
         self.index_of(idx, command).is_some()
     }
 
-    /// Returns the index of the command on the server's disk; `None` if the command is not on the disk.
+    /// Returns the index of the entry with this command on the server's disk. Returns `None` if the disk has no
+    /// such entry.
     pub(super) fn index_of(&self, idx: ServerIdx, command: &str) -> Option<Index> {
         let stored = &self.servers[idx.at()].stored;
         stored.iter().find(|(_, stored)| *stored == command.as_bytes()).map(|(&index, _)| index)
@@ -106,7 +107,8 @@ impl Record {
         commands.into_iter().any(|stored| stored == command.as_bytes())
     }
 
-    /// The reason for the server's last refusal to start.
+    /// Returns the reason for the server's last refusal to start. Returns `None` if the server has never refused
+    /// to start.
     pub(super) fn refusal(&self, idx: ServerIdx) -> Option<&str> {
         self.servers[idx.at()].refusal.as_deref()
     }
@@ -121,24 +123,24 @@ impl Record {
         self.servers[idx.at()].has_installed
     }
 
-    /// The number of snapshot pieces that the server has begun to write since the last start.
+    /// Returns the number of snapshot pieces that the server has begun to write since its last start.
     pub(super) fn pieces(&self, idx: ServerIdx) -> u64 {
         self.servers[idx.at()].pieces
     }
 
-    /// The number of times that entries were read from the server's disk.
+    /// Returns the number of times that the server has begun to read entries from its disk.
     pub(super) fn reads(&self, idx: ServerIdx) -> u64 {
         self.servers[idx.at()].reads
     }
 
-    /// The first snapshot piece that was ever sent to the server: the sender, the id of the RPC and the
-    /// request.
+    /// Returns the first snapshot piece that was ever sent to the server: the sender, the id of the RPC and the
+    /// request. Returns `None` if no snapshot was sent.
     pub(super) fn first_piece(&self, idx: ServerIdx) -> Option<&(ServerIdx, RpcId, Request)> {
         self.servers[idx.at()].first_piece.as_ref()
     }
 
-    /// The number of pieces of this snapshot that were sent to the server; zero if another snapshot was sent
-    /// later.
+    /// Returns the number of pieces of a snapshot that were sent to the server. Returns zero if another snapshot
+    /// was sent later. `snapshot` is the id of the last entry in the snapshot.
     pub(super) fn sent_of(&self, idx: ServerIdx, snapshot: LogId) -> u64 {
         self.servers[idx.at()].sent.filter(|(last, _)| *last == snapshot).map_or(0, |(_, pieces)| pieces)
     }

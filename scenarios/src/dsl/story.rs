@@ -7,19 +7,19 @@ use wavetank_sim::Plan;
 #[derive(Clone, Copy, Debug)]
 pub struct Story {
     pub(crate) name: &'static str,
-    /// The summary, in one line.
+    /// The summary: a few sentences in one line.
     pub(crate) summary: &'static str,
     servers: u8,
     /// The number of blank servers outside the first configuration.
     spares: u8,
-    /// A function that changes the plan of the story. Before the change, the plan has no faults.
+    /// A function that changes the plan of the story. The plan has no faults before this change.
     plan_tweak: fn(&mut Plan),
     /// The function that plays the story.
     pub(super) script: fn(&mut Cluster),
 }
 
 impl Story {
-    /// Makes a story with three servers and a calm plan.
+    /// Makes a story with three servers and a plan without faults.
     pub(crate) const fn new(name: &'static str, summary: &'static str, script: fn(&mut Cluster)) -> Self {
         Self { name, summary, servers: 3, spares: 0, plan_tweak: |_| {}, script }
     }

@@ -5,8 +5,7 @@ use wavetank_raft::{Answer, Index, Node, Outcome, RequestError, RoleName, Server
 use wavetank_sim::{ServerIdx, ServerSet};
 
 impl Cluster {
-    /// Waits until a server leads in the newest term and has committed an entry of this term. Returns the
-    /// leader.
+    /// Waits until the leader with the highest term has committed an entry of this term. Returns the leader.
     pub fn until_leader(&mut self) -> ServerIdx {
         self.until_leader_that("a server leads", |_| true)
     }
@@ -24,11 +23,13 @@ impl Cluster {
 
     /// Waits like [`until_leader`](Self::until_leader), but until one of these servers leads.
     pub fn until_leader_among(&mut self, these: &[ServerIdx]) -> ServerIdx {
-        self.until_leader_that("one of these servers leads", |idx| these.contains(&idx))
+        self.until_leader_that("the leader is one of the servers that the story names", |idx| {
+            these.contains(&idx)
+        })
     }
 
-    /// Waits until a server leads in the newest term. The other servers need not know this leader yet.
-    /// Returns the leader.
+    /// Waits until a server leads. The other servers need not know this leader yet. Returns the leader with the
+    /// highest term.
     pub fn until_elected(&mut self) -> ServerIdx {
         self.until(|_| "a server is elected".to_owned(), |tank| tank.leader().is_some());
         self.tank.leader().expect("an elected server exists when the wait ends")
@@ -37,7 +38,10 @@ impl Cluster {
     /// Waits like [`until_elected`](Self::until_elected), but until one of these servers leads.
     pub fn until_elected_among(&mut self, these: &[ServerIdx]) -> ServerIdx {
         let elected = |tank: &Tank| tank.leader().filter(|leader| these.contains(leader));
-        self.until(|_| "one of these servers is elected".to_owned(), |tank| elected(tank).is_some());
+        self.until(
+            |_| "the elected server is one of the servers that the story names".to_owned(),
+            |tank| elected(tank).is_some(),
+        );
         elected(&self.tank).expect("one of these servers leads when the wait ends")
     }
 
@@ -76,16 +80,16 @@ impl Cluster {
         )
     }
 
-    /// Waits until a vote of a server for another server is on disk. Returns the voter, the candidate and the
-    /// term.
+    /// Waits until a server has a vote for another server on its disk. Returns the voter, the candidate and the
+    /// term of the vote.
     pub fn until_a_vote_is_on_disk(&mut self) -> (ServerIdx, ServerIdx, Term) {
         let first = |tank: &Tank| tank.observer().custom.votes().find(|(voter, one, _)| voter != one);
         self.until(|_| "a vote is on a disk".to_owned(), |tank| first(tank).is_some());
         first(&self.tank).expect("such a vote exists when the wait ends")
     }
 
-    /// Waits until all these servers have voted for the same candidate, and the candidate is one of these
-    /// servers. Returns the candidate.
+    /// Waits until all these servers have on disk a vote for the same candidate in the same term. The candidate
+    /// is one of these servers. Returns the candidate.
     pub fn until_all_vote_for_one_of(&mut self, these: &[ServerIdx]) -> ServerIdx {
         let these: ServerSet = these.iter().copied().collect();
         let chosen =
@@ -94,7 +98,7 @@ impl Cluster {
         chosen(&self.tank).expect("such a server exists when the wait ends")
     }
 
-    /// Waits until a server has applied the command.
+    /// Waits until at least one server has applied the command.
     pub fn until_committed(&mut self, command: &str) -> &mut Self {
         self.until(|_| format!("`{command}` is committed"), |tank| is_applied(tank, command))
     }
@@ -174,7 +178,7 @@ impl Cluster {
         self.until_decided(asked, "granted", Result::is_ok)
     }
 
-    /// Waits until a call ends, and asserts that the call was refused or abandoned.
+    /// Waits until a call ends, and asserts that the outcome is an error.
     pub fn until_refused(&mut self, asked: PendingCall) -> &mut Self {
         self.until_decided(asked, "refused", Result::is_err)
     }
@@ -218,7 +222,7 @@ impl Cluster {
         )
     }
 
-    /// Waits until a server has begun to write `pieces` snapshot pieces since the last start.
+    /// Waits until a server has begun to write at least `pieces` snapshot pieces since its last start.
     pub fn until_receives(&mut self, idx: ServerIdx, pieces: u64) -> &mut Self {
         self.until(
             |_| format!("{idx} receives {pieces} pieces of a snapshot"),
@@ -226,7 +230,7 @@ impl Cluster {
         )
     }
 
-    /// Waits until a leader has sent `pieces` pieces of its newest snapshot to a server.
+    /// Waits until a leader has sent at least `pieces` pieces of the leader's newest snapshot to the server `to`.
     pub fn until_sent(&mut self, leader: ServerIdx, to: ServerIdx, pieces: u64) -> &mut Self {
         let sent =
             |tank: &Tank| node(tank, leader).map(|node| tank.observer().custom.sent_of(to, node.snapshot()));
@@ -273,7 +277,7 @@ impl Cluster {
         self.until(|_| format!("{idx} has a snapshot"), |tank| node(tank, idx).is_some_and(is_there))
     }
 
-    /// Waits until all running servers have committed and applied the same entries.
+    /// Waits until all servers that run and are not paused have committed and applied the same entries.
     pub fn until_converged(&mut self) -> &mut Self {
         let unsettled = |tank: &Tank| tank.unsettled(tank.awake());
         let what = |tank: &Tank| {
@@ -283,7 +287,7 @@ impl Cluster {
         self.until(what, |tank| unsettled(tank).is_none())
     }
 
-    /// Waits until this span of time has passed.
+    /// Waits until the time `timeouts` has passed.
     pub fn until_passed(&mut self, timeouts: ElectionTimeouts) {
         self.while_passes(timeouts, "", |_| true);
     }
@@ -298,8 +302,8 @@ pub(super) fn decision(outcome: &Outcome) -> String {
     outcome.as_ref().map_or_else(|why| format!("refused because {why}"), |_| "granted".to_owned())
 }
 
-/// Returns the voters in a server's configuration. For a joint configuration, these are the voters of the old
-/// and of the new set.
+/// Returns the voters in a server's configuration. The voters of a joint configuration are the old voters and
+/// the new voters.
 pub(super) fn voters_of(tank: &Tank, idx: ServerIdx) -> ServerSet {
     let known = node(tank, idx).map(Node::voters);
     let has_vote = |voter: &ServerIdx| known.is_some_and(|known| known.contains(voter.node()));

@@ -1,10 +1,10 @@
-//! Crashes: servers that stop, slow and stalled disks, torn writes.
+//! Crashes: stopped servers, slow disks, stalled disks and torn writes.
 
 use crate::dsl::{Cluster, ElectionTimeouts, election_timeouts};
 
 stories![
-    /// When all servers stop and start at the same moment, one of the servers is elected, and no command is
-    /// lost.
+    /// When all servers crash and restart at the same moment, the servers elect a leader, and no committed
+    /// command is lost.
     fn all_servers_restart_at_once(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_committed("kept");
@@ -33,7 +33,8 @@ stories![
         cluster.expect_committed_first(&["acknowledged"]);
     }
 
-    /// A server cuts off a write that a crash left incomplete, and the leader sends the entries again.
+    /// After a crash in the middle of a write, a server drops the incomplete part of the write. The leader
+    /// sends the entries again.
     fn a_torn_write_is_cut_off_and_sent_again(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [torn, _] = cluster.followers_of(leader);
@@ -49,8 +50,8 @@ stories![
         cluster.expect_leads(leader);
     }
 
-    /// A leader whose disk is dead stops. The other servers keep the entries that the leader had already
-    /// sent.
+    /// When the disk of a leader fails, the leader stops. The other servers keep the entries that the leader
+    /// had already sent.
     fn a_leader_with_a_dead_disk_stops(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_converged();
@@ -65,8 +66,8 @@ stories![
         cluster.expect_committed(&["kept", "dead disk's command", "also kept"]);
     }
 
-    /// A leader whose disk no longer answers steps down, although the leader's heartbeats still reach every
-    /// other server.
+    /// When the disk of a leader no longer answers, the leader steps down, although the leader's heartbeats
+    /// still reach every other server.
     fn a_leader_with_a_stalled_disk_steps_down(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_converged();
@@ -80,7 +81,7 @@ stories![
         cluster.expect_leads(new);
     }
 
-    /// A voter whose disk takes longer than an election does not delay the election.
+    /// If the disk writes of a voter take longer than an election, the voter does not delay the election.
     #[cluster(servers = 5)]
     fn a_slow_voter_does_not_delay_an_election(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -112,7 +113,8 @@ stories![
         cluster.until_converged();
     }
 
-    /// A server that crashes again and again while commands are proposed has all the commands in the end.
+    /// A follower crashes again and again while a leader replicates commands. In the end, the follower has all
+    /// commands.
     fn a_follower_that_keeps_crashing_catches_up(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [crashing, _] = cluster.followers_of(leader);
@@ -128,8 +130,8 @@ stories![
         cluster.expect_committed(&commands);
     }
 
-    /// A leader whose disk has stalled steps down within the disk timeout, even if the other servers answer
-    /// the heartbeats. The commands that the other servers have are kept.
+    /// When the disk of a leader stalls, the leader steps down within the disk timeout, even if the other
+    /// servers answer the heartbeats. No command that the other servers have is lost.
     fn a_leader_tolerates_a_stalled_disk_for_a_limited_time(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_converged();
@@ -145,8 +147,8 @@ stories![
         cluster.expect_committed_on(new, &["kept", "held by two", "also kept"]);
     }
 
-    /// A server whose disk has stalled is refused as a transfer target, because such a server cannot even
-    /// vote for itself.
+    /// A leader refuses to transfer its leadership to a server whose disk has stalled, because that server
+    /// cannot even vote for itself.
     fn a_server_with_a_stalled_disk_is_no_transfer_target(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [stalled, other] = cluster.followers_of(leader);
@@ -165,5 +167,6 @@ stories![
     }
 ];
 
-/// A server gives up a stalled disk after one second. This span of time is a little longer.
+/// A span of time that is a little longer than the disk timeout of one second. A leader whose disk has stalled
+/// steps down after the disk timeout.
 const DISK_TIMEOUT: ElectionTimeouts = election_timeouts(4);

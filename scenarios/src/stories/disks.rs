@@ -49,8 +49,8 @@ stories![
         cluster.expect_voters(new, &[old, damaged, other]);
     }
 
-    /// A server whose entry was written to the wrong place finds that the entry is missing, and does not
-    /// start.
+    /// A disk stores an entry in the wrong place. At the next start, the server detects the damage, and does
+    /// not start.
     fn a_misdirected_write_is_detected(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [misled, _] = cluster.followers_of(leader);
@@ -65,7 +65,7 @@ stories![
         cluster.expect_committed_on(leader, &["one", "two", "three"]);
     }
 
-    /// A server whose sync failed does not try the sync again. The server stops, and later starts with the
+    /// After a failed sync, a server does not try the sync again. The server stops, and later starts with the
     /// data on its disk.
     fn a_failed_sync_is_not_retried(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -82,8 +82,8 @@ stories![
         cluster.expect_committed(&["kept", "dropped there"]);
     }
 
-    /// A server that cannot read its disk does not start. When the server can read the disk again, nothing is
-    /// lost.
+    /// A server that cannot read its disk does not start. When the server can read the disk again, the server
+    /// starts with all its data.
     fn a_failed_read_is_not_taken_for_an_empty_disk(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [unread, _] = cluster.followers_of(leader);
@@ -99,7 +99,8 @@ stories![
         cluster.expect_committed(&["kept"]);
     }
 
-    /// A leader whose disk is full stops and is replaced. The old leader comes back when the disk has space.
+    /// When the disk of a leader is full, the leader stops, and another server becomes the leader. The old
+    /// leader starts again when the disk has space.
     fn a_leader_with_a_full_disk_is_replaced(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_converged();
@@ -117,8 +118,8 @@ stories![
         cluster.expect_readable(old, "also kept");
     }
 
-    /// A leader that cannot read its snapshot stops. The next leader, which can read its own snapshot, brings
-    /// a new server up to date.
+    /// When a leader cannot read its snapshot, the leader stops. The next leader can read its own snapshot, and
+    /// brings a new server up to date.
     #[cluster(spares = 1, plan_tweak = snapshots_soon)]
     fn a_leader_with_a_damaged_snapshot_is_replaced(cluster: &mut Cluster) {
         let old = cluster.until_leader();

@@ -32,8 +32,8 @@ stories![
         cluster.expect_committed(&["before", "after"]);
     }
 
-    /// When all servers campaign at the same moment, no server wins. Random timeouts separate the servers in
-    /// a later round.
+    /// When all servers campaign at the same moment, no server wins. Because of random timeouts, one server
+    /// wins a later election.
     #[cluster(plan_tweak = without_pre_vote)]
     fn a_split_vote_is_tried_again(cluster: &mut Cluster) {
         cluster.pause_all();
@@ -60,12 +60,13 @@ stories![
         cluster.heal();
 
         let new = cluster.until_leader_other_than(old);
-        cluster.expect(new == the_other, "the server that has the entry leads");
+        cluster.expect(new == the_other, "the leader is the server that has the entry");
         cluster.until_converged();
         cluster.expect_committed(&["missed"]);
     }
 
-    /// In an election, one entry of a newer term counts more than many entries of an older term.
+    /// In an election, a server with one entry of a newer term wins against a server with many entries of an
+    /// older term.
     fn a_longer_but_older_log_loses(cluster: &mut Cluster) {
         let longer = cluster.until_leader();
         cluster.isolate(longer);
@@ -147,8 +148,8 @@ stories![
         cluster.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A leader restarts before another server notices the absence of the leader. The leader does not go on
-    /// leading in the old term.
+    /// A leader restarts before another server starts an election. The restarted server does not continue as
+    /// the leader of its old term.
     fn a_restarted_leader_does_not_keep_its_term(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_committed("kept");
@@ -163,7 +164,7 @@ stories![
         cluster.expect_committed(&["kept"]);
     }
 
-    /// With pre-vote, a server that was isolated for long returns without an election.
+    /// With pre-vote, the return of a server that was isolated for a long time causes no election.
     fn with_pre_vote_a_return_costs_no_election(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [isolated, _] = cluster.followers_of(leader);
@@ -179,8 +180,8 @@ stories![
         cluster.expect_term(leader, term);
     }
 
-    /// Without pre-vote, a server that was isolated for long returns with a high term and deposes the leader.
-    /// Nothing is lost.
+    /// Without pre-vote, a server that was isolated for a long time returns with a high term and deposes the
+    /// leader. No committed command is lost.
     #[cluster(plan_tweak = without_pre_vote)]
     fn without_pre_vote_a_return_costs_an_election(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -198,8 +199,8 @@ stories![
         cluster.expect_committed(&["meanwhile"]);
     }
 
-    /// One isolated server of three cannot lead, even after many attempts. With pre-vote, the term of the
-    /// server does not grow either.
+    /// When two of three servers are down, the third server cannot lead, even after many attempts. With
+    /// pre-vote, the term of this server does not grow.
     fn a_minority_never_leads(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [last, the_other] = cluster.followers_of(leader);
@@ -215,7 +216,7 @@ stories![
         cluster.until_converged();
     }
 
-    /// When two servers cannot hear each other, neither of the servers leads. The old leader steps down soon.
+    /// When the two servers of a cluster cannot hear each other, no server leads. The old leader steps down soon.
     #[cluster(servers = 2)]
     fn two_partitioned_servers_have_no_leader(cluster: &mut Cluster) {
         let old = cluster.until_leader();

@@ -42,8 +42,8 @@ stories![
         cluster.propose(leader, "without it").until_committed("without it");
     }
 
-    /// A leader that removes itself leads until the removal is committed. Then another server becomes the
-    /// leader.
+    /// When a leader removes itself, the leader leads until the removal is committed. Then another server
+    /// becomes the leader.
     fn a_leader_removes_itself(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         let [a, b] = cluster.followers_of(old);
@@ -59,7 +59,7 @@ stories![
         cluster.expect_committed(&["before", "after"]);
     }
 
-    /// A membership change that only a minority stored is undone by the leader of the majority.
+    /// The leader of the majority undoes a membership change that only a minority has stored.
     #[cluster(spares = 1)]
     fn a_change_in_a_minority_is_undone(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -78,8 +78,8 @@ stories![
         cluster.expect_committed(&["kept"]);
     }
 
-    /// While a membership change is not committed, a second change is refused. Later, the second change is
-    /// accepted.
+    /// While a membership change is not committed, the leader refuses a second change. After the commit, the
+    /// leader accepts the second change.
     #[cluster(spares = 2)]
     fn membership_changes_happen_one_at_a_time(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -136,7 +136,8 @@ stories![
         cluster.expect_committed(&["before", "after"]);
     }
 
-    /// While the configuration is joint, a commit needs the old and the new majority.
+    /// While the configuration is joint, a commit needs a majority of the old voters and a majority of the new
+    /// voters.
     #[cluster(spares = 3)]
     fn a_joint_configuration_needs_both_majorities(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -156,8 +157,8 @@ stories![
         cluster.expect_committed(&["needs both"]);
     }
 
-    /// A server that was removed during an isolation comes back with its old configuration and cannot lead:
-    /// no server in the old configuration votes for this server.
+    /// An isolated server is removed, and comes back with its old configuration. This server cannot lead,
+    /// because no server in the old configuration votes for this server.
     #[cluster(spares = 1)]
     fn a_server_with_an_old_configuration_cannot_lead(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -227,7 +228,7 @@ stories![
         cluster.expect_committed(&commands.as_flattened().iter().map(String::as_str).collect::<Vec<_>>());
     }
 
-    /// A removal that only half of the servers receive is not committed.
+    /// If only half of the servers receive a removal, the removal is not committed.
     #[cluster(servers = 4)]
     fn a_removal_without_a_majority_is_not_committed(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -262,7 +263,8 @@ stories![
         cluster.expect_voters(leader, &[leader, a, b]);
     }
 
-    /// A single server that adds an unreachable voter commits nothing until that voter can be reached.
+    /// If a single server adds an unreachable voter, the single server commits nothing until the new voter can
+    /// be reached.
     #[cluster(servers = 1, spares = 1)]
     fn an_absent_new_voter_stops_a_single_server(cluster: &mut Cluster) {
         let only = cluster.until_leader();
@@ -320,7 +322,8 @@ stories![
         cluster.expect_committed(&["before", "after"]);
     }
 
-    /// The cluster commits entries without a demoted server. After a promotion, the server counts again.
+    /// The cluster commits entries without a demoted server. After a promotion, the server counts for a
+    /// majority again.
     fn a_demoted_server_is_promoted_again(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [nonvoter, other] = cluster.followers_of(leader);
@@ -339,7 +342,7 @@ stories![
         cluster.expect_committed(&["two of two", "two of three"]);
     }
 
-    /// A leader that was removed and keeps running refuses commands and never leads again.
+    /// A removed leader that continues to run refuses all commands, and never leads again.
     #[cluster(plan_tweak = no_shutdown_on_remove)]
     fn a_removed_leader_refuses_commands(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -358,8 +361,8 @@ stories![
         cluster.expect_committed(&["new leader's command"]);
     }
 
-    /// Two operators saw the same configuration and both remove a server. The second operator is told
-    /// that the configuration has changed.
+    /// Two operators read the same configuration, and each operator removes a server. The leader refuses the
+    /// second removal, because the configuration has changed.
     fn a_change_based_on_an_old_configuration_is_refused(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [a, b] = cluster.followers_of(leader);

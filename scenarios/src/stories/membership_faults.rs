@@ -29,8 +29,8 @@ stories![
         cluster.expect_nonvoters(lost, &[]);
     }
 
-    /// A new leader refuses membership changes before its first commit: until then, the leader may not know
-    /// the latest committed change.
+    /// A new leader refuses membership changes before its first commit, because the leader may lack the
+    /// latest committed change.
     #[cluster(spares = 1)]
     fn a_change_before_the_first_commit_is_refused(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -48,8 +48,9 @@ stories![
         cluster.until_converged();
     }
 
-    /// If a new leader changed the membership before its first commit, the old leader could return with a
-    /// majority of its own and undo committed entries. This bug of single-server changes was found in 2015.
+    /// A new leader must not change the membership before its first commit. Otherwise, the old leader could
+    /// return with a majority of its own and undo committed entries. This bug of single-server changes was
+    /// found in 2015.
     #[cluster(servers = 4, spares = 1)]
     fn an_early_change_would_allow_two_majorities(cluster: &mut Cluster) {
         let one = cluster.until_leader();
@@ -79,7 +80,7 @@ stories![
         cluster.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A new leader commits a membership change that the previous leader had begun and a majority had stored.
+    /// A new leader commits a membership change that the previous leader began and that a majority has stored.
     #[cluster(spares = 1)]
     fn a_new_leader_commits_an_inherited_change(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -132,7 +133,7 @@ stories![
         cluster.expect_not_committed("behind it");
     }
 
-    /// After the power failed on all servers, each server knows all voters and nonvoters again.
+    /// After a power failure on all servers, each server still knows all voters and nonvoters.
     #[cluster(spares = 2)]
     fn the_configuration_survives_a_power_failure(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -196,8 +197,8 @@ stories![
         cluster.expect_committed(&["lost disk's data", "new disk's data"]);
     }
 
-    /// A leader still tells a removed server of its removal while that server gets a new disk. The leader
-    /// sends no entries from before the removal to the new disk.
+    /// A removed server loses its disk and restarts as a blank server. The leader sends no entries from before
+    /// the removal to the blank server.
     fn a_new_disk_gets_no_entries_from_before_the_removal(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [removed, _] = cluster.followers_of(leader);
@@ -218,7 +219,7 @@ stories![
         cluster.expect_committed(&["old disk's data", "new disk's data"]);
     }
 
-    /// A nonvoter never leads, even when it has every entry and is the only server left.
+    /// A nonvoter never leads, even when it has every entry and is the only running server.
     #[cluster(spares = 1)]
     fn a_nonvoter_never_leads(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -261,8 +262,8 @@ stories![
         cluster.expect_voters(unaware, &[old, other, unaware]);
     }
 
-    /// The next leader drops a promotion that the old leader had not finished. The promotion can be started
-    /// again.
+    /// The next leader drops a promotion that the old leader had not finished. An operator can start the
+    /// promotion again.
     #[cluster(spares = 1)]
     fn a_promotion_ends_with_its_leader(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -314,7 +315,7 @@ stories![
         cluster.expect_committed(&["nothing happened"]);
     }
 
-    /// When the leader that entered a joint configuration has crashed, the next leader leaves the joint
+    /// If a leader crashes while the configuration is joint, the next leader completes the change to the new
     /// configuration.
     #[cluster(spares = 2)]
     fn a_joint_configuration_is_left_by_the_next_leader(cluster: &mut Cluster) {
@@ -337,7 +338,7 @@ stories![
         cluster.expect_leads(new);
     }
 
-    /// A joint configuration that only a minority stored is undone as a whole.
+    /// If only a minority stores a joint configuration, the next leader undoes the whole change.
     #[cluster(spares = 2)]
     fn a_joint_configuration_in_a_minority_is_undone(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -357,8 +358,8 @@ stories![
         cluster.expect_committed(&["kept"]);
     }
 
-    /// The leader of two servers removes itself, and crashes before the other server receives the removal.
-    /// The other server cannot lead until the removed server is back.
+    /// In a cluster of two servers, the leader removes itself, and crashes before the other server receives
+    /// the removal. The other server cannot lead until the removed server is back.
     #[cluster(servers = 2)]
     fn a_server_restarts_to_have_its_own_removal_committed(cluster: &mut Cluster) {
         let leaving = cluster.until_leader();
@@ -379,8 +380,8 @@ stories![
         cluster.expect_committed(&["before", "behind it", "alone"]);
     }
 
-    /// A server that was removed while it was isolated has a high term. When the server is added again, the
-    /// server causes one election and no more.
+    /// A server that was removed during an isolation has a high term. When the server is added again, the
+    /// server causes exactly one election.
     #[cluster(plan_tweak = without_pre_vote)]
     fn a_removed_server_with_a_high_term_costs_one_election(cluster: &mut Cluster) {
         let old = cluster.until_leader();

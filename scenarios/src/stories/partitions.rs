@@ -3,7 +3,7 @@
 use crate::dsl::{Cluster, election_timeouts};
 
 stories![
-    /// An isolated leader cannot commit its entry, and drops the entry when the leader returns.
+    /// An isolated leader cannot commit a new entry. When the isolation ends, the old leader drops this entry.
     fn an_isolated_leader_loses_its_uncommitted_entry(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_committed("kept");
@@ -20,8 +20,8 @@ stories![
         cluster.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A leader that no other server hears is replaced. The old leader hears the new leader, and follows the
-    /// new leader.
+    /// When no other server hears the leader, another server becomes the leader. The old leader hears the new
+    /// leader, and follows the new leader.
     fn a_leader_that_nobody_hears_is_replaced(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_committed("kept");
@@ -36,7 +36,8 @@ stories![
         cluster.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A leader that hears no other server steps down, although every server hears the leader.
+    /// When a leader hears no other server, the leader steps down, although every other server hears the
+    /// leader.
     fn a_leader_that_hears_nobody_steps_down(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_committed("kept");
@@ -51,8 +52,7 @@ stories![
         cluster.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A link that fails and recovers again and again costs time, but no command is lost and all servers
-    /// agree.
+    /// When a link fails and recovers again and again, no command is lost, and all servers agree in the end.
     fn a_flapping_link_loses_nothing(cluster: &mut Cluster) {
         let commands = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
         for command in commands {

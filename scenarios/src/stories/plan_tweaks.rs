@@ -1,4 +1,4 @@
-//! Changes to the calm plan, for stories that need other settings.
+//! Functions that change the plan without faults (`Plan::calm`), for stories that need other settings.
 
 use std::time::Duration;
 use wavetank_sim::Plan;
@@ -24,7 +24,7 @@ pub(super) fn smallest_cache(plan: &mut Plan) {
     plan.config.log_cache_capacity = 1;
 }
 
-/// Makes a leader read each entry from its disk separately. A read takes longer than a heartbeat interval.
+/// Makes a leader read entries from its disk one by one. Each read takes longer than a heartbeat interval.
 pub(super) fn reads_longer_than_a_heartbeat(plan: &mut Plan) {
     smallest_cache(plan);
     plan.config.max_append_entries = 1;
@@ -42,7 +42,8 @@ pub(super) fn two_entries_at_a_time(plan: &mut Plan) {
     plan.config.max_append_entries = 2;
 }
 
-/// Makes a leader send one entry in one message. Then at most four entries wait for a state machine.
+/// Makes a leader send one entry in one message, and makes each batch for a state machine contain one entry.
+/// At most four batches wait for a state machine.
 pub(super) fn four_entries_in_line(plan: &mut Plan) {
     without_trailing_logs(plan);
     one_entry_at_a_time(plan);

@@ -72,7 +72,8 @@ stories![
         }
     }
 
-    /// A response to a request that was sent before a read does not confirm that read.
+    /// If a leader sends a request before a read begins, the response to this request does not confirm the
+    /// read.
     fn a_read_waits_for_answers_to_later_calls(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         let [a, b] = cluster.followers_of(old);
@@ -112,7 +113,8 @@ stories![
         cluster.expect_readable(leader, "kept");
     }
 
-    /// While the configuration is joint, a read needs both majorities.
+    /// While the configuration is joint, a read needs a majority of the old voters and a majority of the new
+    /// voters.
     #[cluster(spares = 2)]
     fn a_read_while_joint_needs_both_majorities(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -169,8 +171,8 @@ stories![
         cluster.expect_readable(new, "two");
     }
 
-    /// A leader is verified after a majority has confirmed the leader. Two of three servers are a majority;
-    /// one server is not.
+    /// A leader is verified when a majority of the servers confirms that the leader still leads. Two of three
+    /// servers are a majority; one server is no majority.
     fn a_leader_is_verified_by_a_majority(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [one, another] = cluster.followers_of(leader);

@@ -4,7 +4,7 @@ use crate::dsl::{Cluster, election_timeouts};
 use wavetank_raft::RequestError;
 
 stories![
-    /// A cluster is bootstrapped once: a member refuses to be bootstrapped again.
+    /// A cluster is bootstrapped only once: a member refuses a second bootstrap.
     fn a_cluster_is_bootstrapped_once(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let all: [_; 3] = cluster.initial_members();

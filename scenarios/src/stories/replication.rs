@@ -21,8 +21,8 @@ stories![
         cluster.expect_leads(leader);
     }
 
-    /// An entry that only a minority has is not committed, and is replaced by the entries that the
-    /// majority commits.
+    /// An entry in only a minority of the logs is not committed. The entries that the majority commits replace
+    /// this entry.
     #[cluster(servers = 5)]
     fn a_minority_commits_nothing(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -69,8 +69,8 @@ stories![
         cluster.expect_committed(&["kept", "also kept"]);
     }
 
-    /// Only one server has a long log suffix. The suffix is replaced by the few entries that were committed
-    /// meanwhile.
+    /// An isolated leader has a long log suffix that is not committed. Meanwhile, the other servers commit a
+    /// few entries. These entries replace the suffix.
     fn a_long_uncommitted_suffix_is_replaced(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.isolate(old);
@@ -85,7 +85,7 @@ stories![
     }
 
     /// Figure 8 of the Raft paper: a leader does not commit an entry of an older term by counting copies,
-    /// because another candidate with a newer entry can still replace the entry.
+    /// because a candidate with a newer entry can still replace the older entry.
     #[cluster(servers = 5, plan_tweak = one_entry_at_a_time)]
     fn figure_8(cluster: &mut Cluster) {
         let first = cluster.until_leader();
@@ -168,7 +168,8 @@ stories![
         cluster.expect_committed(&["before", "after"]);
     }
 
-    /// A leader whose own disk is slow still commits: two followers are a majority without the leader.
+    /// When the leader's own disk is slow, the leader still commits: two followers are a majority without the
+    /// leader.
     fn followers_commit_without_the_leaders_disk(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         cluster.propose(leader, "before").until_converged();
@@ -215,8 +216,8 @@ stories![
         cluster.expect_leads(leader);
     }
 
-    /// While the disk reads entries for two dead followers, heartbeats do not begin these reads again.
-    /// Otherwise more and more reads would delay the leader's own writes.
+    /// While the leader's disk reads entries for two crashed followers, heartbeats do not begin these reads
+    /// again. Repeated reads would delay the leader's own writes.
     #[cluster(servers = 5, plan_tweak = reads_longer_than_a_heartbeat)]
     fn heartbeats_do_not_repeat_a_read_under_way(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -231,8 +232,8 @@ stories![
         cluster.expect_leads(leader);
     }
 
-    /// A disk read of a leader takes long. Meanwhile the entries are overwritten, and the leader leads again
-    /// in a later term. The leader does not send the entries of this read.
+    /// A leader reads entries from its slow disk. Before the read ends, other entries replace these entries,
+    /// and the server leads again in a later term. The server does not send the entries of the old read.
     #[cluster(servers = 5, plan_tweak = smallest_cache)]
     fn entries_read_in_an_older_term_are_not_sent(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -264,7 +265,7 @@ stories![
     }
 ];
 
-/// Twenty commands. A leader sends fewer commands than this before the first response.
+/// Twenty commands. A leader sends fewer than twenty commands before the first response.
 const TWENTY: &[&str] = &[
     "one",
     "two",

@@ -48,8 +48,8 @@ stories![
         expect_all(cluster, &proposed);
     }
 
-    /// When the link fails in the middle of a snapshot, the snapshot is completed after the link is
-    /// back.
+    /// When the link to a follower fails while the leader sends a snapshot, the leader completes the snapshot
+    /// after the link works again.
     #[cluster(plan_tweak = small_chunks)]
     fn an_interrupted_snapshot_is_completed(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -70,7 +70,7 @@ stories![
     }
 
     /// A newer snapshot arrives while a slow state machine loads an older snapshot. The store keeps the older
-    /// snapshot until the state machine has loaded this snapshot.
+    /// snapshot until the load ends.
     #[cluster(plan_tweak = without_trailing_logs)]
     fn a_snapshot_is_kept_while_it_is_loaded(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -147,8 +147,8 @@ stories![
         cluster.expect_committed(&["first of new", "other of new", "third of new", "last of new"]);
     }
 
-    /// A long log suffix that was never committed is replaced by a snapshot that ends before the end of the
-    /// suffix.
+    /// A snapshot replaces a long log suffix that was never committed, although the snapshot ends before the
+    /// end of the suffix.
     #[cluster(plan_tweak = without_trailing_logs)]
     fn a_conflicting_suffix_is_replaced_by_a_snapshot(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -329,8 +329,8 @@ stories![
         expect_all(cluster, &proposed);
     }
 
-    /// When servers compact their logs sooner than a snapshot can be sent, a follower that lags still
-    /// catches up.
+    /// While a leader sends a snapshot to a follower, the leader takes newer snapshots and compacts its log
+    /// again and again. The follower still catches up.
     #[cluster(plan_tweak = small_chunks)]
     fn a_follower_catches_up_despite_repeated_compaction(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -352,8 +352,8 @@ stories![
         expect_all(cluster, &proposed);
     }
 
-    /// After a power failure on all servers, each server restores its state from its snapshot. No log is
-    /// needed.
+    /// After a power failure on all servers, each server restores its state from its snapshot. The servers
+    /// need no log entries.
     #[cluster(plan_tweak = without_trailing_logs)]
     fn servers_start_from_their_snapshots(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -374,8 +374,8 @@ stories![
         expect_all(cluster, &proposed);
     }
 
-    /// A restore is ordered with the commands. The restore replaces the state of all earlier commands, and no
-    /// later command is lost.
+    /// A restore has a position in the log, like a command. The restore replaces the effects of all earlier
+    /// commands, and no later command is lost.
     fn a_restore_is_ordered_with_the_commands(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [away, _] = cluster.followers_of(leader);
@@ -396,7 +396,7 @@ stories![
         cluster.expect_committed(&["from outside", "in two words", "just after"]);
     }
 
-    /// A restore that only a minority stored replaces no server's state.
+    /// If only a minority stores a restore, the restore replaces the state of no server.
     fn a_restore_needs_a_majority(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         cluster.propose(old, "kept").until_converged();

@@ -15,8 +15,8 @@ pub fn storm<S: Subject>(plan: Plan, trace: Trace) -> Run<Trace> {
     run::<S>("storm", plan, trace)
 }
 
-/// All kinds of faults happen in a cluster of our servers and of servers that behave like HashiCorp's, and no
-/// check finds a violation.
+/// All kinds of faults happen in a cluster of our servers and of servers that behave like HashiCorp Raft, and
+/// no check finds a violation.
 pub fn storm_mixed(plan: Plan, trace: Trace) -> Run<Trace> {
     run::<Either<Server, HashiCorp<{ HashiCorp::ALL }>>>("storm_mixed", plan, trace)
 }

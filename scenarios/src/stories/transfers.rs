@@ -48,7 +48,7 @@ stories![
         cluster.propose(leader, "as before").until_acknowledged("as before");
     }
 
-    /// A leader that is the only voter has no transfer target, and goes on leading.
+    /// A leader that is the only voter has no transfer target, and continues to lead.
     #[cluster(servers = 1, spares = 1)]
     fn a_single_voter_has_no_transfer_target(cluster: &mut Cluster) {
         let only = cluster.until_leader();
@@ -82,7 +82,7 @@ stories![
         cluster.until_leads(ready).until_granted(third);
     }
 
-    /// A leadership transfer that fails ends within the timeout for transfers, and the leader accepts
+    /// A failed leadership transfer ends within the timeout for transfers. Afterwards, the leader accepts
     /// commands as before.
     fn a_failed_transfer_changes_nothing(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
@@ -103,7 +103,7 @@ stories![
         cluster.expect_committed(&["in time"]);
     }
 
-    /// When no target is named, the follower with the most entries becomes the transfer target.
+    /// When the caller names no target, the follower with the most entries becomes the transfer target.
     #[cluster(servers = 5)]
     fn the_most_up_to_date_follower_is_the_transfer_target(cluster: &mut Cluster) {
         let old = cluster.until_leader();
@@ -126,7 +126,7 @@ stories![
         cluster.expect_committed(&["for a majority", "for the best"]);
     }
 
-    /// A TimeoutNow request is ignored if the request arrives too late, or if the sender does not lead.
+    /// A server ignores a TimeoutNow request if the request arrives too late, or if the sender does not lead.
     fn a_stale_timeout_now_is_ignored(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         let [a, b] = cluster.followers_of(old);
@@ -147,8 +147,8 @@ stories![
         cluster.propose(new, "undisturbed").until_acknowledged("undisturbed");
     }
 
-    /// A server that is being removed is refused as a transfer target, although the removal is not committed
-    /// yet.
+    /// A leader refuses to transfer its leadership to a server that is being removed, although the removal is
+    /// not committed yet.
     fn a_server_being_removed_is_no_transfer_target(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [leaves, stays] = cluster.followers_of(leader);
@@ -188,8 +188,8 @@ stories![
         cluster.expect_committed(&["missed", "afterwards"]);
     }
 
-    /// A leader that has sent TimeoutNow no longer has a lease, because the receiver may act late. The leader
-    /// asks a majority before it answers a read.
+    /// A leader that has sent TimeoutNow no longer has a lease, because the receiver may still start an
+    /// election. The leader asks a majority before it answers a read.
     fn there_is_no_lease_after_timeout_now(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [target, _] = cluster.followers_of(leader);

@@ -1,4 +1,4 @@
-//! Finds a small part of a history, for a person to read. The part alone is not linearizable.
+//! Finds a small part of a history, for a person to read. Even this part alone is not linearizable.
 //!
 //! Two changes keep a history valid. First, the history may end earlier; an operation that completes after
 //! the new end becomes pending. Second, an operation may be left out if no other operation could have
@@ -50,7 +50,8 @@ fn prefix(history: &History, end: u32) -> Vec<HistoryOp> {
     invoked.map(cut).filter(HistoryOp::matters).collect()
 }
 
-/// Removes as many operations from `part` as possible, in groups of `size` consecutive operations.
+/// Tries to remove each group of `size` consecutive operations from `part`. Removes a group only if the
+/// remaining part is not linearizable.
 fn leave_out(
     history: &History,
     part: &mut Vec<HistoryOp>,

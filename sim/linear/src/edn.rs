@@ -10,8 +10,9 @@ use super::jsonl::BadLine;
 use clojure_reader::edn::{self, Edn};
 use serde_json::{Map, Value};
 
-/// Returns each line of a history with the number of the line. The operations of the nemesis are left out,
-/// because the values of these operations can have any form. In a vector, the numbers count the elements.
+/// Returns each map of a history as a line of JSON, with the number of the line in the text. The operations
+/// of the nemesis are left out, because their values can have any form. In a vector, the number is the
+/// position of the map in the vector, from 1.
 pub(super) fn lines(text: &str) -> Result<Vec<(usize, String)>, BadLine> {
     let mut lines = Vec::new();
     let (mut rest, mut number) = (text, 1);
@@ -35,10 +36,10 @@ pub(super) fn lines(text: &str) -> Result<Vec<(usize, String)>, BadLine> {
     }
 }
 
-/// Returns the line of one map; `None` if the process is the nemesis.
+/// Returns one map as a line of JSON; `None` if the process is the nemesis.
 fn line(number: usize, value: &Edn<'_>) -> Result<Option<(usize, String)>, BadLine> {
     let Edn::Map(fields) = untagged(value) else {
-        return Err(bad(number, format!("not a map of an operation: {}", short(value))));
+        return Err(bad(number, format!("expected a map of an operation, not {}", short(value))));
     };
     let is_nemesis = |field: (&Edn<'_>, &Edn<'_>)| field == (&Edn::key("process"), &Edn::key("nemesis"));
     if fields.iter().any(is_nemesis) {
@@ -143,7 +144,7 @@ mod tests {
     fn text_that_is_not_edn_is_refused_with_its_line() {
         for (text, line, what) in [
             ("{:process 0}\n{:process", 2, "not EDN"),
-            ("{:process 0}\n\n:word", 3, "not a map of an operation: :word"),
+            ("{:process 0}\n\n:word", 3, "expected a map of an operation, not :word"),
             ("}", 1, "not EDN"),
         ] {
             let error = lines(text).expect_err("the text is no history");

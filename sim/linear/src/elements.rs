@@ -1,8 +1,8 @@
-//! Splits values that append operations made into the appended elements.
+//! Splits the values that append operations made into the appended elements.
 //!
-//! A delimiter is a byte at one end of an element that occurs nowhere else in an element. If all elements
-//! begin with a delimiter, or all elements end with a delimiter, a value shows the operations that made this
-//! value, and the order of these operations.
+//! A delimiter is the first or the last byte of an element, and occurs at no other place in any element. If
+//! all elements begin with a delimiter, or all elements end with a delimiter, the elements in a value show
+//! the operations that made the value, and the order of these operations.
 
 use super::problem::INITIAL;
 use super::{Effect, HistoryOp};
@@ -25,8 +25,8 @@ pub(super) struct Element {
     pub(super) is_seen: bool,
 }
 
-/// The end of each element at which the delimiter is. A delimiter is a byte that occurs nowhere else in an
-/// element.
+/// The place of the delimiter in every element: the front or the back. A delimiter occurs at no other place
+/// in any element.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum DelimiterEnd {
     Front,
@@ -62,8 +62,8 @@ impl<'a> AppendedElements<'a> {
         Some(Self { edge, is_edge, elements })
     }
 
-    /// Splits a value that was read into elements, and calls `look` once for each element. The argument of
-    /// `look` is `None` if no operation wrote the element.
+    /// Splits `value` into elements, and calls `look` once for each element. An operation has read `value`.
+    /// The argument of `look` is `None` if no operation wrote the element.
     pub(super) fn see(&mut self, mut value: &[u8], mut look: impl FnMut(Option<Element>)) {
         while !value.is_empty() {
             let is_edge = |byte: &u8| self.is_edge[usize::from(*byte)];

@@ -1,5 +1,5 @@
-//! The meaning of the lines of a history: the type of the keys, and the meaning of the values and of the
-//! failures.
+//! The meaning of the lines of a history: the type of the keys, the initial value, and the meaning of a
+//! failed `cas`.
 
 use super::json::Json;
 use std::fmt;
@@ -18,7 +18,7 @@ pub enum KeyModel {
     Kv,
 }
 
-/// The meaning of a `cas` that completes with `fail`. In each of these cases, the `cas` wrote nothing.
+/// The meaning of a `cas` that completes with `fail`. Such a `cas` never wrote a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum FailedCas {
     /// If the completion has an `error` that is not `null`, the meaning is [`FailedCas::NotDone`]. Otherwise
@@ -32,7 +32,7 @@ pub enum FailedCas {
 }
 
 /// The meaning of the lines of a history. A [`KeyModel`] can be converted to a format with the default
-/// settings.
+/// settings (`HistoryFormat::from`).
 ///
 /// ```
 /// use wavetank_linear::{Finding, HistoryFormat, KeyModel, judge};
@@ -166,7 +166,7 @@ impl FromStr for KeyModel {
 
 impl FailedCas {
     /// True if a failed `cas` found another value than the expected value. `error` is the field `error` of
-    /// the completion, or `null` if the field is absent.
+    /// the completion, or `null` if the completion has no such field.
     pub(super) fn is_mismatch(self, error: &Json) -> bool {
         match self {
             Self::ByError => *error == Json::Null,

@@ -18,7 +18,7 @@ pub(super) enum Json {
     Object(BTreeMap<String, Self>),
 }
 
-/// A number in two forms: the text that was read, and the text that is compared.
+/// A number as two texts: the text that was read, and the canonical text for comparisons.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Number {
     written: String,
@@ -72,7 +72,7 @@ impl Json {
         }
     }
 
-    /// Returns the two elements if the value is an array of two elements.
+    /// Returns the two elements of an array with two elements. Returns `None` for any other value.
     pub(super) fn as_pair(&self) -> Option<(&Self, &Self)> {
         match self {
             Self::Array(parts) => match parts.as_slice() {
@@ -86,7 +86,7 @@ impl Json {
     /// Returns a text that is the same for equal values, and different for different values.
     pub(super) fn canonical(&self) -> String {
         let mut text = String::new();
-        self.write(&mut text, |number| &number.canonical).expect("a string takes everything");
+        self.write(&mut text, |number| &number.canonical).expect("a write to a string cannot fail");
         text
     }
 
@@ -147,7 +147,7 @@ impl Number {
         let exponent = exponent
             .and_then(|exponent| exponent.checked_add(shift(digits.len() - significant.len())?))
             .and_then(|exponent| exponent.checked_sub(shift(fraction.len())?))
-            .ok_or_else(|| format!("number {text}: its exponent does not fit 64 bits"))?;
+            .ok_or_else(|| format!("number {text}: the exponent does not fit into 64 bits"))?;
         Ok(Self { written: text.to_owned(), canonical: format!("{sign}{significant}e{exponent}") })
     }
 }
@@ -217,7 +217,7 @@ mod tests {
     fn what_cannot_be_compared_is_refused() {
         let error = |text: &str| Json::parse(text).unwrap_err();
         let huge = "1e9223372036854775808";
-        assert_eq!(error(huge), format!("number {huge}: its exponent does not fit 64 bits"));
+        assert_eq!(error(huge), format!("number {huge}: the exponent does not fit into 64 bits"));
         assert_eq!(error("1.5e-9223372036854775808").split(": ").nth(1), error(huge).split(": ").nth(1));
         let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
         assert!(Json::parse(&nested(DEPTH_MAX)).is_ok());

@@ -33,7 +33,7 @@ pub(super) struct Partition {
 pub struct OperationText {
     /// The process that invoked the operation.
     pub process: String,
-    /// The operation with its arguments, for example `write 3`. For a completed read, the text has the value
+    /// The operation with the arguments, for example `write 3`. For a completed read, the text has the value
     /// that was read, for example `read 3`.
     pub what: String,
     /// The position of the line of the invocation.
@@ -48,7 +48,7 @@ pub struct OperationText {
 pub struct LinePosition {
     /// The number of the line; the first line is 1.
     pub line: usize,
-    /// The time of the event in nanoseconds. If the line has no time, the time is the last time in the
+    /// The time of the event in nanoseconds. If the line has no time, the value is the last time in the
     /// earlier lines, or zero.
     pub time: u64,
 }
@@ -96,7 +96,7 @@ pub(super) fn read(text: &str, format: &HistoryFormat) -> Result<Vec<Partition>,
     read_lines((1..).zip(text.lines()), format)
 }
 
-/// Reads lines with their numbers. Returns the same as [`read`].
+/// Reads lines with the numbers of the lines. Returns the history of each key, in the same order as [`read`].
 pub(super) fn read_lines<'a>(
     lines: impl Iterator<Item = (usize, &'a str)>,
     format: &HistoryFormat,
@@ -144,7 +144,7 @@ impl HistoryReader<'_> {
             let error = || format!("time is {time}: expected a whole number of nanoseconds");
             let time = time.as_u64().ok_or_else(error)?;
             if time < self.time {
-                return Err(format!("time goes backwards: {time} after {}", self.time));
+                return Err(format!("time is {time}, but the time of an earlier line is {}", self.time));
             }
             self.time = time;
         }
@@ -239,7 +239,8 @@ impl HistoryReader<'_> {
 }
 
 impl Pending {
-    /// Returns an error if a completion names another operation, key or argument than the invocation.
+    /// Returns an error if the completion names another operation, another key or other arguments than the
+    /// invocation.
     fn expect_same(&self, line: &HistoryLine, format: &HistoryFormat) -> Result<(), String> {
         let verb = self.verb.to_string();
         if let Some(f) = line.f.as_deref().filter(|f| *f != verb) {

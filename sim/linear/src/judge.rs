@@ -1,4 +1,4 @@
-//! Finds the verdict on a history in lines of JSON or in EDN.
+//! Judges a history in lines of JSON or in EDN: checks whether the history is linearizable.
 
 use super::edn;
 use super::format::HistoryFormat;
@@ -40,13 +40,14 @@ pub enum Finding {
     Violation(Conflict),
     /// The search was stopped before the verdict was known.
     Unknown {
-        /// The number of keys without a verdict. The histories of the other keys are linearizable.
+        /// The number of keys without a verdict. The histories of all other keys are linearizable.
         undecided: usize,
     },
 }
 
-/// A small part of a history that proves a violation: no order of the operations of the part explains every
-/// output. The operations are on one key, and the proof needs every operation.
+/// A small part of a history that proves a violation: no order of the operations in this part explains every
+/// output. All operations are on one key. The proof needs every operation of the part, unless `keep_going`
+/// stopped the search for a smaller part.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Conflict {
     /// The key in JSON; `null` if the lines name no key.
@@ -117,14 +118,14 @@ fn read_edn(text: &str, format: &HistoryFormat) -> Result<Vec<Partition>, BadLin
     jsonl::read_lines(lines.iter().map(|(number, line)| (*number, line.as_str())), format)
 }
 
-/// The reason why the history of one key is not linearizable, with all operations on the key.
+/// The reason why the history of one key is not linearizable, and all operations on the key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Explanation {
     /// The key in JSON; `null` if the lines name no key.
     pub key: String,
     /// All operations on the key, in the order of the invocations.
     pub operations: Vec<OperationText>,
-    /// The numbers of the operations in the [`Conflict`].
+    /// The operations of the [`Conflict`], as positions in the list `operations`.
     pub conflict: Vec<usize>,
     /// The longest prefix of the history that can be ordered; `None` if the search for this prefix was
     /// stopped.
@@ -163,8 +164,8 @@ fn judge_keys(keys: Vec<Partition>, keep_going: &mut dyn FnMut() -> bool) -> (Ju
     (Judgement { operations, keys, finding }, searches)
 }
 
-/// The number of search steps for each key in the first round. Each later round has four times as many steps.
-/// Therefore a difficult key does not delay an easy key.
+/// The number of search steps for each key in the first round. Each later round has four times as many steps
+/// as the round before. Therefore a key with a long search does not delay a key with a short search.
 const FIRST_ROUND: u64 = 4_096;
 
 fn find(searches: &mut [KeySearch], keep_going: &mut dyn FnMut() -> bool) -> Finding {
@@ -194,7 +195,7 @@ struct KeySearch {
     partition: Partition,
     search: OrderSearch,
     result: CheckResult,
-    /// The numbers of the operations of the conflict. The list is empty before a search for a conflict.
+    /// The numbers of the operations in the conflict. The list is empty before the search for a conflict.
     conflict: Vec<usize>,
 }
 

@@ -1,15 +1,16 @@
 //! A linearizability checker (Herlihy and Wing 1990).
 //!
 //! [`History`] is the history of the operations on one key. The search looks for an order of the operations
-//! that explains every output. [`History::conflict`] finds a small part of the history for which no such
-//! order exists. [`judge`] reads a history in lines of JSON. This history may have several keys: a history is
-//! linearizable if and only if the history of each key is linearizable. The crate does not record histories,
-//! and the crate reads no clock: the caller stops a search.
+//! that explains every output. [`History::conflict`] finds a small part of the history that has no such
+//! order. [`judge`] reads a history in lines of JSON. This history may have several keys: a history is
+//! linearizable if and only if the history of each key is linearizable. The crate does not record histories.
+//! The crate reads no clock, so the caller decides when a search stops.
 //!
-//! The search is the search of Wing and Gong with the memo of Lowe. Three more rules make the search shorter.
-//! First, a read that fits the current state is linearized immediately, because a read changes nothing.
-//! Second, all values that no operation reads count as one value. Third, if a value must still be read and no
-//! remaining operation can produce the value, appends to the current state must be able to make the value.
+//! The search is the algorithm of Wing and Gong with the memo of Lowe. Three more rules make the search
+//! shorter. First, a read that fits the current state is linearized immediately, because a read changes
+//! nothing. Second, all values that no operation reads count as one value. Third, the search backtracks if a
+//! value must still be read, no remaining operation can produce the value, and appends to the current state
+//! cannot make the value.
 
 mod conflict;
 mod edn;
@@ -55,7 +56,7 @@ pub struct History {
     moment: u32,
 }
 
-/// The request of an operation.
+/// The input of an operation: the kind of the operation, and the arguments.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Input<'a> {
     /// Reads the value.
@@ -64,7 +65,7 @@ pub enum Input<'a> {
     Write(&'a [u8]),
     /// Appends these bytes to the value.
     Append(&'a [u8]),
-    /// Writes the new value if the key has the expected value.
+    /// Writes the value `new` if the key has the value `expected`.
     Cas {
         /// The value that the key must have.
         expected: &'a [u8],
@@ -76,13 +77,13 @@ pub enum Input<'a> {
 /// The output of a completed operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Output<'a> {
-    /// A write, an append or a cas was done.
+    /// A write, an append or a cas succeeded.
     Done,
-    /// A read was done, and returned this value.
+    /// A read succeeded, and returned this value.
     Read(&'a [u8]),
     /// A cas did not find the expected value.
     Mismatch,
-    /// The operation was certainly not done.
+    /// The operation certainly had no effect.
     Failed,
 }
 
@@ -97,22 +98,22 @@ pub enum CheckResult {
     Unknown,
 }
 
-/// An operation. A number represents a value: the position of the value in `History::values`.
+/// An operation. The numbers in `effect` are positions of values in `History::values`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct HistoryOp {
     /// The number of the operation in the history, or in the searched part of the history.
     id: u32,
     invoked: u32,
-    /// The moment of the completion, or [`NEVER`]. A moment is a plain number, because the search compares
-    /// moments all the time.
+    /// The moment of the completion, or [`NEVER`] if the operation has not completed. A moment is a plain
+    /// number, because the search compares moments very often.
     returned: u32,
     effect: Effect,
 }
 
-/// The moment that stands for the completion of an operation that has not completed.
+/// The value of `HistoryOp::returned` for an operation that has not completed.
 const NEVER: u32 = u32::MAX;
 
-/// The known effect of an operation. A number stands for a value.
+/// The known effect of an operation. Each number is the position of a value in `History::values`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Effect {
     /// The operation failed, or the operation is a read that did not complete.
@@ -137,7 +138,8 @@ impl History {
         history
     }
 
-    /// Adds an operation that is invoked now. Returns the number of the operation.
+    /// Adds an operation. The invocation comes after all earlier invocations and completions. Returns the
+    /// number of the operation.
     pub fn invoke(&mut self, input: Input<'_>) -> usize {
         let effect = match input {
             Input::Read => Effect::Nothing,
@@ -151,7 +153,8 @@ impl History {
         number
     }
 
-    /// Completes an operation now. Do not call this function for an operation whose output is not known.
+    /// Completes an operation. The completion comes after all earlier invocations and completions. Do not
+    /// call this function for an operation whose output is not known.
     ///
     /// # Panics
     /// Panics if the operation has already completed, or if the operation cannot have this output.
@@ -196,15 +199,17 @@ impl History {
         CheckResult::Unknown
     }
 
-    /// Finds a small part of the history for which no order of the operations explains every output. Returns
-    /// the numbers of the operations in the part. The part needs every operation, except if `keep_going`
-    /// returned false too early.
+    /// Finds a small part of a history. If the history is not linearizable, this part alone is not
+    /// linearizable either. Returns the numbers of the operations in the part. The part needs every
+    /// operation, unless `keep_going` returned false before the end of the search. The search calls
+    /// `keep_going` every few thousand steps.
     pub fn conflict(&self, keep_going: &mut dyn FnMut() -> bool) -> Vec<usize> {
         conflict::smallest(self, keep_going)
     }
 
-    /// Finds the longest prefix of the history whose operations can be ordered. Returns `None` if the whole history
-    /// is linearizable, or if `keep_going` returned false.
+    /// Finds the longest linearizable prefix of the history, and an order of the operations in this prefix.
+    /// Returns `None` if the whole history is linearizable, or if `keep_going` returned false. The search
+    /// calls `keep_going` every few thousand steps.
     pub fn longest_order(&self, keep_going: &mut dyn FnMut() -> bool) -> Option<OrderedPrefix> {
         prefix::longest(self, keep_going)
     }
@@ -244,7 +249,8 @@ impl HistoryOp {
         self.returned == NEVER
     }
 
-    /// True if the operation was done, or may have been done and changed the state.
+    /// False if the operation cannot change the verdict: the operation was not done, or is a read that has
+    /// not completed.
     fn matters(&self) -> bool {
         self.effect != Effect::Nothing && !(self.is_pending() && self.effect.is_read_only())
     }

@@ -1,5 +1,5 @@
-//! Linked lists. A member can be removed and put back. Members must be put back in the reverse order of the
-//! removals.
+//! Linked lists of numbers. A member can be removed and put back. Members must be put back in the reverse
+//! order of the removals.
 
 /// Doubly linked lists of numbers. A number is in at most one list. The head of a list is a number, too.
 /// Every head is larger than every member.

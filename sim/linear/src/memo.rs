@@ -1,4 +1,5 @@
-//! Lowe's memo: the configurations that a search has already visited.
+//! Lowe's memo: the configurations that a search has already visited. A configuration is the set of the
+//! linearized operations, and the state.
 
 /// A set of keys. A key is a list of 64-bit words. Keys are compared word by word, because different keys can
 /// have equal hashes.

@@ -1,4 +1,4 @@
-//! The longest prefix of a history whose operations can be ordered.
+//! Finds the longest linearizable prefix of a history.
 
 use super::{Effect, History, HistoryOp, NEVER};
 
@@ -7,15 +7,15 @@ use super::{Effect, History, HistoryOp, NEVER};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OrderedPrefix {
     /// The numbers of the operations, in an order that explains the outputs of the operations. The list
-    /// leaves out the operations without an effect, and the pending operations that need not have happened.
+    /// leaves out the operations without an effect, and some pending operations.
     pub order: Vec<usize>,
     /// The number of the operation whose completion comes directly after the prefix. No order explains the
     /// outputs of the prefix together with this completion.
     pub refused: usize,
 }
 
-/// Finds the longest prefix. Returns `None` if the whole history is linearizable, or if `keep_going` returned
-/// false.
+/// Finds the longest linearizable prefix of a history. Returns `None` if the whole history is linearizable,
+/// or if `keep_going` returned false.
 pub(super) fn longest(history: &History, keep_going: &mut dyn FnMut() -> bool) -> Option<OrderedPrefix> {
     let mut ends: Vec<HistoryOp> = history.operations.iter().filter(|it| !it.is_pending()).copied().collect();
     ends.sort_unstable_by_key(|it| it.returned);
@@ -33,8 +33,8 @@ pub(super) fn longest(history: &History, keep_going: &mut dyn FnMut() -> bool) -
     Some(OrderedPrefix { order, refused })
 }
 
-/// Finds an order of the operations up to a moment. Returns `Some(None)` if there is no such order, and
-/// `None` if `keep_going` returned false.
+/// Finds an order of the operations up to the moment `moment`. Returns `Some(None)` if there is no such
+/// order, and `None` if `keep_going` returned false.
 fn order_up_to(
     history: &History,
     moment: u32,

@@ -5,8 +5,8 @@ use super::unreachable::Unreachable;
 use super::writers::Writers;
 use super::{Effect, HistoryOp};
 
-/// Stands for every state that makes no difference: no operation reads the value of the state, and no
-/// operation reads a value that appends can make from this state.
+/// The number that stands for every state that makes no difference: no operation reads the value of the
+/// state, and no operation reads a value that appends can make from this state.
 pub(super) const UNREAD: u32 = u32::MAX;
 
 /// The number of the initial value of the key.
@@ -20,8 +20,8 @@ pub(super) struct Problem {
     /// The number of completed operations at the beginning of `operations`.
     pub(super) completed: usize,
     pub(super) initial: u32,
-    /// The counts of the values that must be read; `None` if a value must be read that no operation can have
-    /// produced.
+    /// The counts of the values that must be read; `None` if an operation must read a value that no operation
+    /// can have produced.
     pub(super) unreachable: Option<Unreachable>,
     /// The states of the key; `None` if no operation appends.
     pub(super) states: Option<AppendStates>,
@@ -69,10 +69,10 @@ impl Problem {
         }
     }
 
-    /// Removes the pending operations that write `UNREAD`. Such an operation cannot change the verdict: if an
-    /// order with the operation explains every output, the same order without the operation explains every
-    /// output, too. Only a failed `cas` can observe `UNREAD`. Therefore a history with a failed `cas` keeps
-    /// all operations.
+    /// Removes the pending operations that write `UNREAD`, unless the history has a failed `cas`. Only a
+    /// failed `cas` can observe `UNREAD`. Without a failed `cas`, such a write cannot change the verdict: if
+    /// an order with the write explains every output, the same order without the write explains every output,
+    /// too.
     fn drop_pointless(&mut self) {
         if !self.operations.iter().any(|it| matches!(it.effect, Effect::Mismatch(_))) {
             self.operations.retain(|it| !it.is_pending() || it.writes() != Some(UNREAD));

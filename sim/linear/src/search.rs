@@ -1,8 +1,9 @@
-//! The search for an order that explains every output (Wing and Gong 1993, Lowe 2017).
+//! The search for an order of the operations that explains every output (Wing and Gong 1993, Lowe 2017).
 //!
 //! A step of the search linearizes one operation that may come next, or backtracks if no operation may come
-//! next. An operation may come next if the invocation was before the first completion among the remaining
-//! operations. All state of the search is in flat lists, so that backtracking restores the state exactly.
+//! next. An operation may come next if its invocation was before the first completion among the remaining
+//! operations. The whole state of the search is in flat lists, so that backtracking restores the state
+//! exactly.
 
 use super::list::Lists;
 use super::memo::Memo;
@@ -10,7 +11,7 @@ use super::problem::Problem;
 use super::unreachable::Unreachable;
 use super::{Effect, NEVER};
 
-/// A search that can be interrupted and resumed.
+/// A search for a linearizable order. The search can be interrupted and resumed.
 #[derive(Debug)]
 pub(super) struct OrderSearch {
     problem: Problem,
@@ -18,9 +19,9 @@ pub(super) struct OrderSearch {
     by_completion: Lists,
     /// The groups of operations with equal effects. Each list is one group, in the order of the completions.
     equal: Lists,
-    /// One bit for each operation. The bit is set if the operation is linearized.
+    /// One bit for each operation. A bit is 1 if the operation is linearized.
     linearized: Vec<u64>,
-    /// For each completed operation, the number of completed operations whose invocations were before the
+    /// For each completed operation, the number of completed operations that were invoked before the
     /// completion of this operation.
     reach: Vec<u32>,
     state: u32,
@@ -101,8 +102,9 @@ impl OrderSearch {
         self.verdict
     }
 
-    /// Returns the linearized operations in their order, by their numbers in the searched part of the history. If
-    /// the history is linearizable, the order explains every output.
+    /// Returns the numbers of the linearized operations in the searched part of the history, in the order in
+    /// which the search linearized the operations. If the history is linearizable, the order explains every
+    /// output.
     pub(super) fn order(&self) -> impl Iterator<Item = usize> {
         self.order.iter().map(|&at| self.problem.operations[at as usize].id as usize)
     }
@@ -142,8 +144,8 @@ impl OrderSearch {
         may_come(frame.next).then_some(frame.next)
     }
 
-    /// True if another operation has the same effect, may also come next, and completes earlier. Such an
-    /// operation `at` need not be tried: in every order with `at` first, the two operations can be exchanged.
+    /// True if another operation has the same effect, may also come next, and completes earlier. The search
+    /// need not try `at` then: in every order with `at` first, the two operations can be exchanged.
     fn is_second_choice(&self, at: u32) -> bool {
         let (all, first_end) = (self.all(), self.first_end());
         let mut other = self.equal.previous[at as usize];
@@ -219,8 +221,8 @@ impl OrderSearch {
         self.state = to.state;
     }
 
-    /// True if appends to the current state can make every value of `unreachable`. Each of these values must
-    /// still be read, and no remaining operation can produce the value.
+    /// True if appends to the current state can make every value of `unreachable`. These are the values that
+    /// must still be read, and that no remaining operation can produce.
     fn can_succeed(&self) -> bool {
         let leads_to = |later: u32| match &self.problem.states {
             Some(states) => states.leads_to(self.state, later),
@@ -229,10 +231,10 @@ impl OrderSearch {
         self.unreachable.iter().all(leads_to)
     }
 
-    /// Adds a key to the memo: the linearized operations and the state. Returns true if the memo did not
-    /// contain the key. The key leaves out two groups of operations, because the bits of these operations are
-    /// known. All operations before the first remaining operation are linearized. All operations that were
-    /// invoked after the first remaining completion are not linearized.
+    /// Adds a key to the memo. The key is the set of the linearized operations, and the state. Returns true
+    /// if the memo did not contain the key. The key leaves out the bits of two groups of operations, because
+    /// these bits are known: all operations before the first remaining operation are linearized, and no
+    /// operation that was invoked after the first remaining completion is linearized.
     fn is_new(&mut self) -> bool {
         let first = self.by_invocation.first(self.all());
         let Some(&reach) = self.reach.get(self.by_completion.first(self.all()) as usize) else { return true };

@@ -1,13 +1,14 @@
-//! Linearizability of any object whose behaviour is given as a program.
+//! Checks linearizability for any object. A program gives the behaviour of the object.
 //!
 //! The algorithm is the search of Wing and Gong with the memo of Lowe, as for a [`History`](crate::History),
-//! but this search has no knowledge of the operations. The search tries the operations that may come next in
-//! the order of the list. Therefore a search ends soon if the list is nearly in a legal order.
+//! but this search does not know the meaning of the operations. If several operations may come next, the
+//! search first tries the operation with the smallest number. Therefore a search ends soon if the list of the
+//! operations is nearly in a legal order.
 
 use crate::CheckResult;
 use std::collections::BTreeSet;
 
-/// The behaviour of an object, with the operations of a history. Operations are numbered from 0 on.
+/// The behaviour of an object, with the operations of a history. The operations have numbers from 0 on.
 pub trait Specification {
     /// The state of the object.
     type State: Clone;
@@ -15,8 +16,8 @@ pub trait Specification {
     /// Returns the initial state.
     fn initial(&self) -> Self::State;
 
-    /// Executes an operation. Returns true if the output of the operation is the output in the history, or if
-    /// the history has no output of the operation.
+    /// Executes an operation. Returns true if the output of the operation equals the output in the history,
+    /// or if the history has no output for the operation.
     fn execute(&self, state: &mut Self::State, operation: usize) -> bool;
 
     /// Returns a hash of the state. Two states with equal hashes count as equal.
@@ -28,8 +29,8 @@ pub trait Specification {
 pub struct OperationTimes {
     /// The time of the invocation.
     pub invoked: u64,
-    /// The time of the completion. An operation without completion may take effect at any time after the
-    /// invocation, or never.
+    /// The time of the completion; `None` if the operation did not complete. Such an operation may take
+    /// effect at any time after the invocation, or never.
     pub returned: Option<u64>,
 }
 
@@ -50,12 +51,13 @@ struct Search<'a, S> {
     operations: &'a [OperationTimes],
     /// The set of the linearized operations: one bit for each operation.
     done: Vec<u64>,
-    /// The sets and states that were reached.
+    /// The pairs that the search has reached: the set of the linearized operations, and the hash of the
+    /// state.
     memo: BTreeSet<(Vec<u64>, u64)>,
     steps_left: u64,
 }
 
-/// A linearized operation, and the state before it.
+/// A linearized operation, and the state before the operation.
 struct Chosen<T> {
     operation: usize,
     before: T,
@@ -89,8 +91,10 @@ impl<S: Specification> Search<'_, S> {
         open.filter_map(|(_, it)| it.returned).min()
     }
 
-    /// Linearizes the first operation from `from` on that may come next, if the output of the operation fits
-    /// and the resulting set and state are new.
+    /// Linearizes one operation, and returns the operation and the new state. Takes the first operation with
+    /// a number of at least `from` that may come next, has the right output, and leads to a pair of set and
+    /// state that is not in the memo. Returns `None` if there is no such operation, or if the search has no
+    /// steps left.
     fn next(&mut self, state: &S::State, horizon: u64, from: usize) -> Option<(usize, S::State)> {
         for operation in from..self.operations.len() {
             if self.has(operation) || horizon < self.operations[operation].invoked {

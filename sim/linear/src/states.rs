@@ -23,7 +23,7 @@ impl AppendStates {
         Self { values: values.to_vec(), ids, seen, grown: BTreeMap::new() }
     }
 
-    /// Returns the state after `element` was appended to `state`; `UNREAD` if the new state makes no
+    /// Returns the state after `element` was appended to `state`. Returns `UNREAD` if the new state makes no
     /// difference.
     pub(super) fn append(&mut self, state: u32, element: u32) -> u32 {
         if state == UNREAD {

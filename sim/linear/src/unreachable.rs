@@ -1,6 +1,6 @@
 //! Finds the values that must still be read and that no remaining operation can produce.
 //!
-//! If appends to the current state cannot make such a value, the search backtracks.
+//! If appends to the current state cannot make one of these values, the search backtracks.
 
 use std::ops::Range;
 
@@ -11,9 +11,9 @@ use std::ops::Range;
 pub(super) struct Unreachable {
     /// For each value, the number of operations that must still read the value.
     demand: Vec<u32>,
-    /// For each value, the number of operations that can still produce the value. If operations are known
-    /// without which the value cannot be produced, the number is one until the first of these operations is
-    /// linearized. Afterwards the number is zero or negative.
+    /// For each value, the number of operations that can still produce the value. Some values cannot be
+    /// produced without certain operations. For such a value, the number is one until the search linearizes
+    /// the first of these operations. Afterwards the number is zero or negative.
     slack: Vec<i32>,
     /// For each operation, a list of the values whose `slack` the operation reduces. The lists are stored one
     /// after another.
@@ -22,7 +22,8 @@ pub(super) struct Unreachable {
     starts: Vec<u32>,
     /// The values that must still be read and that no remaining operation can produce.
     values: Vec<u32>,
-    /// For each value in `values`, the position of the value in `values`.
+    /// For each value, the position in the list `values`. A position is valid only if the list contains the
+    /// value.
     places: Vec<u32>,
 }
 

@@ -1,4 +1,4 @@
-//! Finds the operations that produced the values that were read.
+//! Finds the operations that must have produced the values that were read.
 
 use super::elements::AppendedElements;
 use super::problem::{INITIAL, UNREAD};
@@ -11,7 +11,7 @@ use std::ops::Range;
 #[derive(Debug)]
 pub(super) struct Writers<'a> {
     values: &'a [Box<[u8]>],
-    /// Pairs of a value and the id of an operation. The value cannot be produced without the operation.
+    /// Pairs of a value and the id of an operation. Without this operation, the value cannot be produced.
     pairs: Vec<(u32, u32)>,
     /// The values that were read, but that no operation can have produced.
     impossible: Vec<u32>,
@@ -20,8 +20,8 @@ pub(super) struct Writers<'a> {
     elements: Option<AppendedElements<'a>>,
 }
 
-/// The limit for the number of operations that can lead to a value. If more operations can lead to a value,
-/// the operations are not counted, because the count costs more time than the count saves.
+/// The maximum number of counted operations for one value. If more operations can lead to a value, these
+/// operations are not counted, because the count would cost more time than the search saves.
 const MOST_SUPPLIES: i32 = 64;
 
 impl<'a> Writers<'a> {
@@ -53,7 +53,8 @@ impl<'a> Writers<'a> {
         writers
     }
 
-    /// Finds the only writer of each value in `seen`. The history has no append operations.
+    /// Finds the values in `seen` that have only one writer, and the values that have no writer. The history
+    /// has no append operations.
     fn find_writers(&mut self, operations: &[HistoryOp], seen: impl Iterator<Item = u32>) {
         const NOBODY: u32 = u32::MAX;
         const SEVERAL: u32 = u32::MAX - 1;
@@ -95,7 +96,7 @@ impl<'a> Writers<'a> {
         }
     }
 
-    /// True if an appended element is part of a value that was read.
+    /// True if an appended element is part of a value that was read, or if this fact is not known.
     pub(super) fn is_seen(&self, element: u32, states: Option<&AppendStates>) -> bool {
         let element = &self.values[element as usize];
         match (&self.elements, states) {
@@ -106,8 +107,8 @@ impl<'a> Writers<'a> {
     }
 
     /// Counts, for each value, the operations that must read the value and the operations that can lead to
-    /// the value. Returns `None` if a value must be read that no operation can have produced. The order of
-    /// `operations` must be final.
+    /// the value. Returns `None` if an operation must read a value that no operation can have produced. The
+    /// order of `operations` must not change later.
     pub(super) fn count(&self, operations: &[HistoryOp], appends: bool) -> Option<Unreachable> {
         let mut demand = vec![0; self.values.len()];
         for value in operations.iter().filter_map(HistoryOp::reads) {
@@ -131,8 +132,8 @@ impl<'a> Writers<'a> {
         Some(Unreachable::new(demand, slack, supplies, operations.len()))
     }
 
-    /// Returns pairs of the position of an operation and a value that must be read. The value cannot be
-    /// produced without the operation.
+    /// Returns pairs of the position of an operation and a value that must be read. Without this operation,
+    /// the value cannot be produced.
     fn made(&self, operations: &[HistoryOp], demand: &[u32]) -> Vec<(u32, u32)> {
         let mut places = vec![None; operations.iter().map(|it| it.id + 1).max().unwrap_or(0) as usize];
         for (place, it) in (0..).zip(operations) {

@@ -1,4 +1,4 @@
-//! Checks of the calls of clients and operators: each call has the requested effect and the right answer.
+//! Checks of calls from clients and operators: each call has the requested effect and the right answer.
 
 pub(crate) mod barrier_is_fresh;
 pub(crate) mod call_is_carried_out;

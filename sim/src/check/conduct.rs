@@ -1,10 +1,9 @@
-//! The conduct of a subject: the promises of [`Subject`] that hold for any protocol.
+//! The conduct of a subject: the promises of [`Subject`] that do not depend on the protocol.
 //!
-//! The checks of the protocol judge our own server more closely. These rules find the faults of another
-//! implementation, or of the adapter, before such a fault confuses the tank. A server sends no message to
-//! itself, and hands its state machine no batch without entries. The term, the commit index and the applied
-//! index in a view never fall. A server does not ask again and again for a timer in the past. A voter asks
-//! for at least one timer after its start.
+//! The other checks judge our own server more closely. This check finds the faults of another implementation,
+//! or of the adapter of this implementation. A server sends no message to itself, and hands its state machine
+//! no batch without entries. The term, the commit index and the applied index in a view never fall. A server
+//! does not ask again and again for a timer in the past. A voter asks for at least one timer after its start.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::violated;
@@ -13,20 +12,21 @@ use crate::subject::{EventOf, OURS, Parts, Subject};
 use std::fmt;
 use wavetank_raft::{Event, Span, Time};
 
-/// The most timers of a server that may fire at one moment of virtual time.
+/// The maximum number of timers of one server that may fire at the same virtual time.
 const TIMERS_MAX: u32 = 1_000;
 
-/// Judges the conduct of the subjects of a run.
+/// Judges the conduct of all servers in a run.
 #[derive(Clone, Debug)]
 pub(super) struct Conduct {
     /// The name of each server's implementation.
     names: [&'static str; ServerIdx::MAX_SERVERS],
     /// The parts that all servers show.
     shown: Parts,
-    /// The servers that have not asked to be woken since their start.
+    /// The servers that have not asked for a timer since their start.
     asleep: ServerSet,
     booted: [Time; ServerIdx::MAX_SERVERS],
-    /// The time of the last timer of each server, and the number of the server's timers at that time.
+    /// For each server: the virtual time of its last timer, and the number of its timers that have fired at
+    /// this time.
     timers: [(Time, u32); ServerIdx::MAX_SERVERS],
 }
 
@@ -44,14 +44,15 @@ impl Default for Conduct {
 
 impl Conduct {
     pub(super) const NAME: &'static str = "conduct";
-    pub(super) const SECTION: &'static str = "the seam";
+    pub(super) const SECTION: &'static str = "the trait `Subject`";
 
-    /// The parts that all servers have shown so far.
+    /// Returns the parts that all servers have shown so far.
     pub(super) const fn shown(&self) -> Parts {
         self.shown
     }
 
-    /// Judges a server that is about to take an event. Returns the message of a violation.
+    /// Judges a server that is about to handle an event. Returns a message if too many timers of the server
+    /// fire at the same virtual time.
     #[inline]
     pub(super) fn stepping<S: Subject>(
         &mut self,
@@ -66,7 +67,7 @@ impl Conduct {
         if matches!(event, Event::Timer) { self.timer(idx, at) } else { None }
     }
 
-    /// Takes note of a server that starts.
+    /// Records the start of a server.
     pub(super) fn booted<S: Subject>(&mut self, idx: ServerIdx, server: &S, at: Time) {
         self.names[idx.at()] = server.name();
         self.shown = self.shown.and(Parts::of(server));
@@ -81,20 +82,20 @@ impl Conduct {
         if *count <= TIMERS_MAX {
             return None;
         }
-        violated(format_args!("{idx} asks to be woken at a time that has passed, again and again"))
+        violated(format_args!("{idx} asks again and again for a timer in the past"))
     }
 
-    /// Judges the newest step: whether the server's view went back, and whether an action makes no sense. The
-    /// checks of the protocol judge the view, too, where the server shows enough.
+    /// Judges the newest step. Returns a message if a number in the server's view fell, or if an action makes
+    /// no sense in any protocol. If the server shows enough parts, the other checks judge the view, too.
     #[inline]
     pub(super) fn stepped(ghost: &Ghost, facts: Facts) -> Option<String> {
         const ODD: Facts = Facts::TERM.or(Facts::COMMIT_ODD).or(Facts::APPLY_ODD).or(Facts::ODD_ACTION);
         if facts.touches(ODD) && !facts.touches(Facts::BOOTED) { misconduct(ghost) } else { None }
     }
 
-    /// Judges the end of the run: returns the first voter of the healed core that has never asked to be woken
-    /// since its start, although the voter had the time of several elections. Such a server takes part in
-    /// nothing that other servers do not begin.
+    /// Judges the end of the run. Returns the first running voter of the healed core that has not asked for a
+    /// timer since its start, and a message. Returns `None` if there is no such voter. Ignores voters that
+    /// started within the last four election timeouts. A server without a timer never starts an election.
     pub(super) fn sleeper(&self, ghost: &Ghost, at: Time, timeout: Span) -> Option<(ServerIdx, String)> {
         let (_, core) = ghost.healed?;
         let votes = |idx: &ServerIdx| {
@@ -104,7 +105,7 @@ impl Conduct {
         let has_had_time = |idx: &ServerIdx| timeout.times(4) < at.since(self.booted[idx.at()]);
         let sleeps = core.and(self.asleep).and(ghost.up());
         let idx = sleeps.iter().filter(votes).find(has_had_time)?;
-        Some((idx, violated(format_args!("{idx} never asks to be woken"))?))
+        Some((idx, violated(format_args!("{idx} never asks for a timer"))?))
     }
 
     /// Adds the name of the implementation to a message about a server, unless the server is our own.
@@ -123,7 +124,7 @@ fn misconduct(ghost: &Ghost) -> Option<String> {
     }
     let (idx, was, now) = (ghost.step.idx, &ghost.step.was, &ghost.step.now);
     let falls = |part: &str, was: &dyn fmt::Display, now: &dyn fmt::Display| {
-        violated(format_args!("{idx} shows a {part} that goes back from {was} to {now}"))
+        violated(format_args!("{idx} shows a {part} that falls from {was} to {now}"))
     };
     if now.term < was.term {
         falls("term", &was.term, &now.term)

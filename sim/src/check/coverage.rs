@@ -27,7 +27,7 @@ named! {
         PreVoteLost = "pre-vote lost",
         /// Two or more entries were removed from the end of a log.
         TruncatedTwo = "two entries truncated",
-        /// Entries with a configuration were removed from the end of a log.
+        /// A configuration was removed from the end of a log.
         ConfigurationRolledBack = "configuration rolled back",
         /// A leader appended a configuration.
         ConfigurationChanged = "configuration changed",
@@ -57,9 +57,9 @@ named! {
         StaleMessage = "stale message",
         /// A server campaigned because the leader sent a TimeoutNow request.
         TransferObeyed = "transfer obeyed",
-        /// A leader allowed a read after a round of heartbeats.
+        /// A server allowed a read without a lease, or confirmed its leadership.
         IndexRead = "index read served",
-        /// A leader allowed a read because the leader had a lease.
+        /// A server allowed a read because the server had a lease.
         LeaseRead = "lease read served",
         /// A barrier succeeded.
         Barrier = "barrier answered",
@@ -150,9 +150,9 @@ impl Sometimes {
         self.counts[point]
     }
 
-    /// Returns the digests of the situations that occurred. A digest covers the role of each server, whether
-    /// another server has a newer term or log, the uncommitted entries, and the phase of the membership. A
-    /// digest does not cover the names of servers.
+    /// Returns the digests of the situations that occurred. For each running server, a digest covers the
+    /// role, whether another server has a newer term or log, the number of uncommitted entries (at most 2),
+    /// and the phase of the configuration. A digest does not cover the names of servers.
     pub fn situations(&self) -> impl Iterator<Item = u64> + '_ {
         self.situations.iter().copied()
     }

@@ -1,5 +1,6 @@
 //! Checks of elections: terms, votes and leaders.
 
+pub(crate) mod busy_servers_get_heartbeats;
 pub(crate) mod election_safety;
 pub(crate) mod leader_has_quorum;
 pub(crate) mod leader_is_obeyed;
@@ -9,6 +10,7 @@ pub(crate) mod pre_vote_is_free;
 pub(crate) mod promised_silence_is_kept;
 pub(crate) mod stale_is_inert;
 pub(crate) mod term_monotonic;
+pub(crate) mod terms_begin_with_candidates;
 pub(crate) mod transfer_discipline;
 pub(crate) mod vote_is_justified;
 pub(crate) mod vote_once_per_term;

@@ -40,7 +40,7 @@ pub(crate) fn voters(servers: &[ServerIdx]) -> Arc<Configuration> {
     Arc::new(Configuration::new(members).expect("a sound configuration"))
 }
 
-/// Makes the log that a store recovers from these entries.
+/// Makes the log that a store recovers if the store has these entries after the position `base`.
 fn image(base: LogId, entries: &[Entry]) -> LogImage {
     let mut image = LogImage::new(base, CacheLimits::entries(1));
     for entry in entries {
@@ -92,6 +92,7 @@ impl Fixture {
             writes: VecDeque::new(),
             disk: (HardState::default(), 0),
             limits: LIMITS,
+            promises_silence: true,
         };
         let mut fixture = Self {
             ghost: Ghost::default(),
@@ -128,18 +129,18 @@ impl Fixture {
     /// Asserts that the check had a case to judge and reported no violation.
     pub(crate) fn expect_holds(&self) {
         self.expect_no_violation();
-        assert!(0 < self.witnessed, "{} saw nothing", self.check.name);
+        assert!(0 < self.witnessed, "check {} saw nothing", self.check.name);
     }
 
     /// Asserts that the check reported no violation. The check may have had no case to judge.
     pub(crate) fn expect_no_violation(&self) {
-        assert_eq!(self.violation, None, "{} must report nothing", self.check.name);
+        assert_eq!(self.violation, None, "check {} must report nothing", self.check.name);
     }
 
     /// Asserts that the check reported a message that begins with this text.
     pub(crate) fn expect_violation(&self, what: &str) {
         let violation = self.violation.as_deref().unwrap_or("nothing");
-        assert!(violation.starts_with(what), "{} says {violation:?}, not {what:?}", self.check.name);
+        assert!(violation.starts_with(what), "check {} says {violation:?}, not {what:?}", self.check.name);
     }
 
     /// Removes and returns the message of the first violation.
@@ -161,8 +162,8 @@ impl Fixture {
         &self.scripted_servers[idx.at()]
     }
 
-    /// Lets a server handle an event. The writes of the step change the server's view. Then `change` makes
-    /// further changes to the view.
+    /// Lets a server handle an event and take the actions `actions`. The writes in `actions` change the
+    /// server's view. Then `change` makes further changes to the view.
     pub(crate) fn step(
         &mut self,
         idx: ServerIdx,
@@ -210,6 +211,12 @@ impl Fixture {
     pub(crate) fn boot(&mut self, idx: ServerIdx) {
         let hard = self.scripted_servers[idx.at()].disk.0;
         self.boot_with_vote(idx, hard.term.0, hard.vote);
+    }
+
+    /// Starts a server with the content of the server's disk. From now on, the server makes no promise of silence.
+    pub(crate) fn boot_without_promise(&mut self, idx: ServerIdx) {
+        self.scripted_servers[idx.at()].promises_silence = false;
+        self.boot(idx);
     }
 
     /// Starts a server with this term and vote and with its own log.
@@ -409,7 +416,7 @@ impl Fixture {
         self.acknowledge(leader, follower, rpc);
     }
 
-    /// Sends a follower all entries of the leader after index `after`.
+    /// Sends a follower all entries of the leader after index `after`. Returns the number of the request.
     pub(crate) fn deliver(&mut self, leader: ServerIdx, follower: ServerIdx, after: u64) -> RpcId {
         let rpc = self.rpc();
         let (term, entries) = (self.scripted(leader).view.term, self.scripted(leader).entries.clone());
@@ -436,7 +443,8 @@ impl Fixture {
         rpc
     }
 
-    /// Lets a follower acknowledge its log, and lets the leader receive the acknowledgement.
+    /// Lets a follower acknowledge its log in the response to the request `rpc`, and lets the leader receive
+    /// the acknowledgement.
     pub(crate) fn acknowledge(&mut self, leader: ServerIdx, follower: ServerIdx, rpc: RpcId) {
         let acknowledgement = self.acknowledgement(leader, follower, rpc);
         self.step(follower, &Event::Persisted(Token(self.serial)), |_| {}, vec![acknowledgement]);
@@ -449,7 +457,7 @@ impl Fixture {
         Action::Reply { to: leader.node(), rpc, response: success(term, last.index) }
     }
 
-    /// Sets the leader's match index of a follower.
+    /// Lets a leader receive an acknowledgement, and sets the leader's match index of the follower.
     pub(crate) fn set_matched(&mut self, leader: ServerIdx, follower: ServerIdx, matched: Index) {
         let term = self.scripted(leader).view.term;
         let response = success(term, matched);

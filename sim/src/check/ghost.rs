@@ -1,14 +1,15 @@
-//! The ghost state: the memory of the harness about a run. It contains the content of each disk, the promises
-//! of each server, the votes, the leaders and the committed entries.
+//! The ghost state: the memory of the harness about a run. The ghost state contains the content of each disk,
+//! the promises of each server, the votes, the leaders and the committed entries.
 //!
 //! The ghost state is built only from observations. The checks read the ghost state; the ghost state itself
-//! judges nothing. A server's view of itself ([`ServerView`]) is separate from the facts ([`DurableState`],
-//! [`CommitHistory`], [`Terms`]).
+//! judges nothing. A server's view of itself ([`ServerView`]) is separate from the data that the harness has
+//! observed ([`DurableState`], [`CommitHistory`], [`Terms`]).
 
 pub(crate) mod ghost_server;
 pub(crate) mod server_view;
 
 mod acting;
+mod bare_heartbeats;
 mod booting;
 mod calls;
 pub(crate) mod chain;
@@ -28,6 +29,7 @@ mod stopping;
 pub(crate) mod terms;
 mod writing;
 
+pub(crate) use bare_heartbeats::BareHeartbeats;
 pub(crate) use calls::{AnsweredCall, Asked, PendingCall, ReceivedCall, index_of};
 pub(crate) use chain::{Chain, ChainLink};
 pub(crate) use conf::{Conf, IndexedConf};
@@ -53,20 +55,24 @@ use wavetank_raft::{Batch, Index, LogId, NodeId, SnapshotMeta, Time};
 /// The ghost state of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Ghost {
-    /// The virtual time of the newest observation.
+    /// The virtual time of the newest observation that has a fact.
     pub(crate) at: Time,
-    /// The step number of the newest observation.
+    /// The step number of the newest observation that has a fact.
     pub(crate) number: u64,
     /// The newest observation.
     pub(crate) step: GhostStep,
-    /// The entries that servers held and committed at each index.
+    /// The entries that servers had at each index, and the committed entry at each index.
     pub(crate) history: CommitHistory,
     /// The votes and the leader of each term.
     pub(crate) terms: Terms,
-    /// The time at which all faults ended, and the servers that must make progress after this time.
+    /// The time at which all faults ended, and the servers that must make progress after this time. `None`
+    /// before the faults end.
     pub(crate) healed: Option<(Time, ServerSet)>,
+    /// The servers that make no promise of silence. Such a server may vote immediately after a restart, even
+    /// if the server heard from a leader shortly before the restart.
+    pub(crate) without_promise: ServerSet,
     ghost_servers: Vec<GhostServer>,
-    /// The number of indexes in the history at which old indexes are removed.
+    /// If the history has more indexes than this number, the ghost state removes old indexes.
     prune_at: usize,
 }
 
@@ -79,6 +85,7 @@ impl Default for Ghost {
             history: CommitHistory::default(),
             terms: Terms::default(),
             healed: None,
+            without_promise: ServerSet::NONE,
             ghost_servers: vec![GhostServer::default(); ServerIdx::MAX_SERVERS],
             prune_at: Self::SLACK,
         }
@@ -86,7 +93,8 @@ impl Default for Ghost {
 }
 
 impl Ghost {
-    /// The number of indexes that are kept although no server needs them. Late messages can then still be
+    /// The number of indexes by which the history grows before the ghost state removes old indexes. Each
+    /// removal keeps the newest `SLACK / 2` indexes that no server needs, so that late messages can be
     /// judged.
     const SLACK: usize = 2_048;
 
@@ -96,7 +104,7 @@ impl Ghost {
         &self.ghost_servers[idx.at()]
     }
 
-    /// Returns the record of the server of the newest observation.
+    /// Returns the record of the server in the newest observation.
     #[must_use]
     pub(crate) fn subject(&self) -> &GhostServer {
         &self.ghost_servers[self.step.idx.at()]
@@ -117,7 +125,7 @@ impl Ghost {
         up.map(|(idx, _)| idx).collect()
     }
 
-    /// Records an observation and returns the facts that the observation changed.
+    /// Records an observation and returns the facts of this observation.
     pub(crate) fn on_observation<S: Subject>(&mut self, observation: &Observation<'_, S>) -> Facts {
         let facts = self.take(observation);
         if facts != Facts::NONE {
@@ -172,8 +180,8 @@ impl Ghost {
         Facts::CRASHED
     }
 
-    /// True if a configuration that another server uses names this server. A server that is down uses the newest
-    /// configuration on its disk.
+    /// True if another server uses a configuration that names this server. For a server that is down, the
+    /// newest configuration on its disk counts.
     fn is_member(&self, idx: ServerIdx) -> bool {
         let names = |other: &GhostServer| {
             let used = other.configuration.as_ref().filter(|_| other.is_up());
@@ -214,13 +222,14 @@ impl Ghost {
         Facts::RESTORED
     }
 
-    /// Records the digest that a state machine reports after an entry.
+    /// Records the digest of the state that a state machine reports after the entry at `index`.
     fn report(&mut self, idx: ServerIdx, index: Index, digest: u64) {
         self.step.state = Some((index, digest));
         self.history.note_state(idx, index, digest);
     }
 
-    /// Removes the indexes at which no server keeps an entry.
+    /// Removes the old indexes of the history at which no server keeps an entry. Late messages may name the
+    /// newest of these indexes, so the newest `SLACK / 2` of these indexes stay.
     fn prune(&mut self) {
         let kept = self.ghost_servers.iter().filter_map(GhostServer::first_kept).min();
         let slack = Index(Self::SLACK as u64 / 2);
@@ -230,12 +239,13 @@ impl Ghost {
     }
 }
 
-/// Returns the newer of two snapshots.
+/// Compares two snapshots. Each argument is the id of the last entry of a snapshot. Returns the id of the
+/// newer snapshot.
 fn newer(one: LogId, other: LogId) -> LogId {
     if one.index < other.index { other } else { one }
 }
 
-/// Returns the configuration of a snapshot and its index in the log.
+/// Returns the configuration of a snapshot, with the index of this configuration in the log.
 fn placed(meta: &SnapshotMeta) -> IndexedConf {
     IndexedConf { index: meta.configuration_index, conf: Conf::of(&meta.configuration) }
 }

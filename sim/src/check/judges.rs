@@ -1,5 +1,5 @@
 //! Runs all checks. The facts of an observation select the checks that run. A typical step concerns three or
-//! four of the fifty-nine checks. Most observations concern no check.
+//! four checks. Most observations concern no check.
 
 use super::conduct::Conduct;
 use super::{CHECKS, Check, Options};
@@ -15,9 +15,9 @@ use crate::subject::{Exclusion, Subject};
 use std::collections::BTreeMap;
 use wavetank_raft::{Span, Time};
 
-/// The checks that watch each fact, as bits in the order in which they run.
+/// For each fact, the checks that watch this fact. Each check is one bit, in the order of `CHECKS`.
 const WATCHERS: [u64; Facts::MOST] = {
-    assert!(CHECKS.len() <= 64, "each check has one bit");
+    assert!(CHECKS.len() <= 64, "a `u64` has one bit for each check");
     let mut watchers = [0; Facts::MOST];
     let mut check = 0;
     while check < CHECKS.len() {
@@ -37,13 +37,14 @@ const WATCHERS: [u64; Facts::MOST] = {
 #[derive(Debug)]
 pub struct Judges {
     ghost: Ghost,
-    /// The checks that run, as bits in the order in which they run.
+    /// The checks that run. Each check is one bit, in the order of `CHECKS`.
     enabled: u64,
     /// The number of cases that each check judged.
     witnessed: [u64; CHECKS.len()],
     calls: EveryCallEnds,
     conduct: Conduct,
-    /// The checks that the documents of a subject exclude. The value is the line that excludes the check.
+    /// The checks that the documents of a subject exclude. The key is the name of a check. The value is the
+    /// line of the document that excludes this check.
     excluded: BTreeMap<&'static str, &'static str>,
     election_timeout: Span,
     progress: Progress,
@@ -150,7 +151,8 @@ impl Judges {
         self.progress.on_observation(&self.ghost, facts);
     }
 
-    /// Runs the enabled checks that watch any of the facts.
+    /// Runs the enabled checks that watch any of the facts. Returns the first check that finds a violation,
+    /// and the message of this check. Returns `None` if no check finds a violation.
     fn run_checks(&mut self, facts: Facts) -> Option<(&'static Check, String)> {
         let mut due = facts.iter().fold(0, |due, fact| due | WATCHERS[fact]) & self.enabled;
         while due != 0 {
@@ -164,7 +166,8 @@ impl Judges {
         None
     }
 
-    /// Reports a violation by the server of the newest step.
+    /// Records a violation as the verdict. If the server of the newest step is not our own implementation,
+    /// adds the name of its implementation to the message.
     #[cold]
     fn report(&mut self, check: &str, section: &str, class: Class, what: String, at: Time, step: u64) {
         let (check, section) = (check.to_owned(), section.to_owned());
@@ -196,7 +199,7 @@ impl Judges {
         self.verdict.as_ref()
     }
 
-    /// Returns the number of cases that each check judged.
+    /// Returns the number of cases that each check judged, by the name of the check.
     #[must_use]
     pub fn witnessed(&self) -> BTreeMap<String, u64> {
         let all = CHECKS.iter().zip(self.witnessed).enumerate();
@@ -210,8 +213,8 @@ impl Judges {
         counts
     }
 
-    /// Returns the checks that are off, and the missing parts for each check. A check is off if the servers
-    /// do not show all parts that the check needs.
+    /// Returns the checks that are off. The key is the name of a check. The value names the parts that this
+    /// check needs and that some server does not show.
     #[must_use]
     pub fn off(&self) -> BTreeMap<String, String> {
         let shown = self.conduct.shown();
@@ -221,8 +224,8 @@ impl Judges {
         blind.map(|(name, needs)| (name.to_owned(), needs.missing_in(shown).to_string())).collect()
     }
 
-    /// Returns the checks that the documents of a subject exclude. The value is the line of the document that
-    /// excludes the check.
+    /// Returns the checks that the documents of a subject exclude. The key is the name of a check. The value
+    /// is the line of the document that excludes this check.
     #[must_use]
     pub fn excluded(&self) -> BTreeMap<String, String> {
         self.excluded.iter().map(|(check, line)| ((*check).to_owned(), (*line).to_owned())).collect()

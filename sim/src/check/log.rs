@@ -1,4 +1,4 @@
-//! Checks of logs, and of the leader's progress records of its followers.
+//! Checks of logs, and of the progress records that leaders keep of followers.
 
 pub(crate) mod appends_are_limited;
 pub(crate) mod leader_append_only;

@@ -17,20 +17,20 @@ use wavetank_raft::{Action, Call, Change, Event, Index, Outcome, RequestError, R
 named! {
     /// A kind of membership change.
     ChangeKind {
-        /// A new server becomes a voter immediately, or a voter gets another address.
+        /// A new server becomes a voter without catch-up rounds, or a voter gets another address.
         AddVoter = "add_voter",
         /// A new server becomes a non-voter.
         AddNonvoter = "add_nonvoter",
         /// A new server becomes a non-voter, and becomes a voter after this server has caught up.
         Stage = "stage",
         /// A non-voter becomes a voter, because an operator asked for the change or because the non-voter has
-        /// caught up. The change counts as refused if the server is too slow or if the leader steps down.
+        /// caught up. The change counts as refused if the leader refuses the call or gives up the staging.
         Promote = "promote",
         /// A voter becomes a non-voter.
         Demote = "demote",
         /// A server is removed.
         Remove = "remove",
-        /// A change of several voters by a joint configuration begins.
+        /// A leader enters a joint configuration to change several voters.
         Joint = "joint",
     }
 }
@@ -39,14 +39,15 @@ named! {
 #[derive(Clone, Debug, Default)]
 pub struct MembershipStats {
     counts: Counters<ChangeKind, ChangeCounts>,
-    /// The change that the current step requests.
+    /// The id and the kind of the membership change that the event of the current step requests. `None` if
+    /// the event requests no change.
     requested: Option<(RequestId, ChangeKind)>,
-    /// The calls whose new server is still catching up.
+    /// The calls that stage a server and have no answer yet.
     staged: BTreeSet<RequestId>,
     open: Vec<OpenChange>,
 }
 
-/// A configuration that a leader has appended and that is neither committed nor rolled back.
+/// A configuration that a leader has appended and that is not yet committed or rolled back.
 #[derive(Clone, Copy, Debug)]
 struct OpenChange {
     index: Index,
@@ -55,7 +56,8 @@ struct OpenChange {
 }
 
 impl MembershipStats {
-    /// Counts an observation. The ghost state must have recorded the observation before.
+    /// Counts the membership changes in an observation. The caller must record the observation in the ghost
+    /// state first.
     pub(crate) fn on_observation<S: Subject>(&mut self, observation: &Observation<'_, S>, ghost: &Ghost) {
         match observation.kind {
             ObservationKind::Stepping { idx, event, .. } => {
@@ -86,9 +88,10 @@ impl MembershipStats {
         }
     }
 
-    /// Returns the kind of change that was requested. A leader also makes two kinds of changes without a
-    /// request. The leader leaves a joint configuration; this change is not counted. The leader makes a
-    /// staged server a voter after this server has caught up.
+    /// Returns the kind of the change that follows the configuration `before`. A leader makes two kinds of
+    /// changes without a request. If the leader leaves a joint configuration, the result is `None`, because
+    /// this change is not counted. If the leader makes a staged server a voter, the result is
+    /// [`ChangeKind::Promote`].
     fn kind(&self, before: Option<IndexedConf>) -> Option<ChangeKind> {
         let leaves = before.is_some_and(|before| before.conf.is_joint());
         match self.requested {
@@ -138,7 +141,8 @@ impl MembershipStats {
     }
 }
 
-/// Returns the membership change that an event requests; `None` if the event requests no change.
+/// Returns the id and the kind of the membership change that an event requests; `None` if the event requests
+/// no change.
 fn change_requested<Q, R>(
     idx: ServerIdx,
     event: &Event<Q, R>,

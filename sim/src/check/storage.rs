@@ -1,4 +1,5 @@
-//! Checks of storage: the data that a server writes, promises and recovers.
+//! Checks of storage: a server writes the data of a promise to its disk before the server sends the promise,
+//! and a restarted server has all durable data.
 
 pub(crate) mod persist_before_send;
 pub(crate) mod recovered_log_is_whole;

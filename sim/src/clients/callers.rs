@@ -19,7 +19,7 @@ use operation::ReplyMeaning;
 use std::fmt::Debug;
 use wavetank_raft::{RequestId, Span, Time};
 
-/// The operations that the clients of a run perform.
+/// Chooses the operations that the clients of a run perform.
 pub trait Script: Debug {
     /// The request of an operation: [`Want`], or a type with more details for traces and checks.
     type Wanted: Wanted;
@@ -28,7 +28,8 @@ pub trait Script: Debug {
     /// operation.
     fn next(&mut self, client: u16, operation: u64, rng: &mut Stream) -> Self::Wanted;
 
-    /// Handles an operation that has ended. Draws in this method do not change the draws of [`Script::next`].
+    /// Handles an operation that has ended. Random draws in this method do not change the random draws of
+    /// [`Script::next`].
     fn on_end(&mut self, _: &Operation<Self::Wanted>, _: &mut Stream) {}
 }
 
@@ -56,14 +57,15 @@ pub struct Callers<S: Script> {
 /// The reaction of clients to refusals and timeouts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RetryPolicy {
-    /// The time that a client waits for an answer.
+    /// The time that a client waits for an answer, in microseconds.
     pub(crate) patience: Span,
-    /// The time that a client waits after a refusal before the client sends the request again.
+    /// The time that a client waits after a refusal before the client sends the request again, in
+    /// microseconds.
     pub(crate) backoff: Spans,
     /// The maximum number of requests for one operation, at least 1. After the last request, the client gives
     /// up.
     pub(crate) tries: u32,
-    /// The share of refusals after which a client gives up immediately.
+    /// The share of refusals after which a client gives up and does not send the request again.
     pub(crate) resign: Ratio,
     /// The reaction to a write whose outcome is unknown.
     pub(crate) unknown: UnknownWrite,
@@ -86,7 +88,7 @@ pub(crate) struct ClientMachine {
     pinned: Option<ServerIdx>,
     /// The server that the client regards as the leader.
     leader: ServerIdx,
-    /// The time between two operations of the client.
+    /// The time between two operations of the client, in microseconds.
     think: Spans,
     /// The random stream of the operations. This stream is separate from `timing_rng`, so that timeouts and
     /// refusals change no operation.
@@ -109,7 +111,7 @@ struct Attempts {
     operation: u64,
     tries: u32,
     /// True if a server may have executed one of these requests, or may still execute one of these requests
-    /// later.
+    /// later. Then the outcome of a write is unknown.
     may_have_taken_effect: bool,
 }
 
@@ -343,7 +345,8 @@ impl<S: Script> Callers<S> {
     }
 }
 
-/// The lowest bit of the client number in a request number.
+/// The position of the lowest bit of the client number in a request number. The stored number is the client
+/// number plus 1.
 const CLIENT_SHIFT: u32 = 40;
 
 /// Returns the number of the client that sent a request. Returns `None` if another caller sent the request.

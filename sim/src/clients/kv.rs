@@ -26,7 +26,7 @@ use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWr
 ///
 /// 1. A key that was never written or was deleted has the empty value.
 /// 2. A session's commands take effect in the order of their sequence numbers, each at most once.
-/// 3. Equal commands at equal indexes give equal digests, also if a snapshot was loaded between two commands.
+/// 3. Equal commands at equal indexes give equal digests, even if a snapshot was loaded between two commands.
 #[derive(Clone, Debug, Default)]
 pub struct Kv {
     // Snapshots share the state. The state is copied only if a command changes the state while a snapshot is

@@ -1,8 +1,9 @@
 //! The clients and the judge of a state machine with typed commands.
 //!
-//! The state machine is its own specification. A judge applies the log to a state machine of its own, the
-//! reference. The replies and the reads of every server must agree with the reference. If they do not, the
-//! judge runs parts of the log again, and so finds out which promise of [`StateMachine`] is broken.
+//! The state machine is the specification of its own behaviour. The judge applies the log to a second state
+//! machine, the reference. The replies and the reads of every server must agree with the reference. If a reply
+//! or a read disagrees, the judge applies parts of the log again to find the broken promise of
+//! [`StateMachine`].
 
 mod checks;
 mod current_work;
@@ -32,30 +33,31 @@ use wavetank_raft::store::{SnapshotReader, SnapshotSink, SnapshotWriter, StoreEr
 /// A function that makes a state machine in its initial state.
 pub(crate) type MakeMachine<T> = Rc<dyn Fn() -> T>;
 
-/// The number of times that a command may take effect if its client sends it again.
+/// The number of times that a command may take effect, as promised to its client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Delivery {
-    /// Clients send a command again only if it was refused.
+    /// Clients send a command again only if the command was refused.
     AtMostOnce,
-    /// Clients send a command again if its outcome is unknown. The state machine must recognize the
-    /// repetition.
+    /// Clients send a command again if the outcome of the command is unknown. The state machine must recognize
+    /// the repetition.
     ExactlyOnce,
 }
 
-/// An invariant of a user: its name, and a function whose error describes the defect of the state.
+/// An invariant that a user defines: the name, and a function that tests the state. The error of the function
+/// describes the defect of the state.
 pub(crate) type MachineInvariant<T> = (&'static str, Box<dyn Fn(&T) -> Result<(), String>>);
 
-/// Returns the text of an encoded command.
+/// Returns the text of an encoded command. Returns `None` if the command cannot be decoded.
 pub(crate) fn describe<T: StateMachine>(command: &[u8]) -> Option<String> {
     decode::<T::Command>(command).ok().map(|command| format!("{command:?}"))
 }
 
-/// Returns the text of an encoded query.
+/// Returns the text of an encoded query. If the query cannot be decoded, returns the text of the error.
 fn describe_query<T: StateMachine>(query: &[u8]) -> String {
     decode::<T::Query>(query).map_or_else(|error| error.to_string(), |query| format!("{query:?}"))
 }
 
-/// Returns the text of an encoded reply.
+/// Returns the text of an encoded reply. If the reply cannot be decoded, returns the text of the error.
 fn describe_reply<T: StateMachine>(reply: &[u8]) -> String {
     decode::<T::Reply>(reply).map_or_else(|error| error.to_string(), |reply| format!("{reply:?}"))
 }

@@ -2,9 +2,8 @@
 //! form.
 //!
 //! The simulation encodes a value only if a fault must flip bits of the value. Otherwise the simulation keeps
-//! the value in memory without encoding. A fault flips bits in the encoded bytes, and the reader decodes
-//! these bytes like a real store or transport. Therefore the simulation tests that the reader detects the
-//! change.
+//! the value in memory without encoding. A fault flips bits in the encoded bytes. The reader decodes these
+//! bytes like a real store or transport, and must detect the change.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -30,9 +29,9 @@ pub enum DecodeError {
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Short => "cut short",
+            Self::Short => "the bytes are too few to contain a checksum",
             Self::Checksum => "checksum mismatch",
-            Self::Malformed => "not readable",
+            Self::Malformed => "the content cannot be decoded",
         })
     }
 }

@@ -38,7 +38,8 @@ pub struct OpenFile {
 /// The faults that a device can have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DeviceFault {
-    /// The process stops: all operations of the process fail until the process is killed or the power is cut.
+    /// The current operation and all later operations of the process fail. This state ends when the process
+    /// is killed or the power is cut.
     Stop,
     /// The device is full: all writes fail until [`Device::disarm`].
     Full,
@@ -114,8 +115,9 @@ impl Device {
         Mount { device: Arc::clone(&self.0), generation: self.lock().generation }
     }
 
-    /// Arms a fault. The new fault replaces a fault that is already armed. The new fault occurs at the first
-    /// operation to which it can apply, after `after` more writes and syncs.
+    /// Arms a fault. The new fault replaces a fault that is already armed. The next `after` writes and syncs
+    /// succeed. Then the fault occurs at the first operation of a suitable kind: a write, or a sync for
+    /// [`DeviceFault::SyncFails`]. [`DeviceFault::Stop`] occurs at any write or sync.
     pub fn arm(&self, fault: DeviceFault, after: u64) {
         self.lock().armed = Some(Armed { fault, after });
     }
@@ -168,8 +170,8 @@ impl Device {
     }
 }
 
-/// Locks the state, even if the code under test panicked while that code had the lock. That panic was already
-/// reported.
+/// Locks the state. Ignores an earlier panic of the code under test while this code had the lock: the panic
+/// was already reported.
 fn lock(state: &Mutex<DeviceState>) -> MutexGuard<'_, DeviceState> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -190,7 +192,8 @@ impl Mount {
     /// Opens a file to read and write. If `empty` is true, the file is created or truncated.
     ///
     /// # Errors
-    /// Returns an error if the file or the directory of the file does not exist.
+    /// Returns an error if the directory of the file does not exist, or if `empty` is false and the file does
+    /// not exist.
     pub fn open(&self, path: &Path, empty: bool) -> io::Result<OpenFile> {
         let open = |node| OpenFile { mount: self.clone(), node };
         if !empty {

@@ -1,5 +1,6 @@
-//! Faults that change the content of a disk or fail its jobs, and faults of the state machine that loads
-//! and writes snapshots. Delays are in [`Disk`](super::Disk).
+//! Faults that change the content of a disk or make jobs of the disk fail, and faults of the state machine
+//! that loads and writes snapshots. Slow jobs are not among these faults: [`Disk`](super::Disk) draws the
+//! delays.
 
 use std::fmt;
 use wavetank_raft::{Index, LogId};
@@ -12,7 +13,7 @@ pub enum Location {
     /// The entry of the log at this index.
     Entry(Index),
 
-    /// The snapshot that ends at this position.
+    /// The snapshot whose last entry has this id.
     Snapshot(LogId),
 }
 
@@ -22,7 +23,7 @@ pub enum Location {
 pub enum Damage {
     /// A write has failed. A part of the write may be on the disk.
     WriteFailed,
-    /// The next write will fail and is lost. Later writes will succeed.
+    /// The next write will fail and be lost. Later writes will succeed.
     Dropped,
     /// The disk is full: every write fails.
     Full,
@@ -32,7 +33,7 @@ pub enum Damage {
     Vanished(Location),
     /// The log is missing.
     LogVanished,
-    /// The next write of entries will store its last entry at another location.
+    /// The next write of entries will store the last of these entries at a wrong location.
     Misdirected,
     /// The next read will fail.
     Unreadable,
@@ -45,25 +46,26 @@ pub enum Damage {
 pub enum MachineFault {
     /// The next load of a snapshot fails. The state is lost.
     FailLoad,
-    /// Every load of a snapshot fails from now on. The state is lost each time.
+    /// Every later load of a snapshot fails. The state is lost at each of these loads.
     NeverLoad,
-    /// The next snapshot fails. The first bytes of the snapshot may be written.
+    /// The next attempt to take a snapshot fails. The first bytes of the snapshot may be written.
     FailSnapshot,
-    /// Every snapshot fails from now on.
+    /// Every later attempt to take a snapshot fails.
     NeverSnapshot,
 }
 
 /// The faults that can be injected into a disk.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum DiskFault {
-    /// Bits flip in the vote record, in an entry or in the newest snapshot. The location is drawn.
+    /// Bits flip in the vote record, in an entry or in the newest snapshot. A random draw selects one of the
+    /// three.
     Rot,
     /// Bits flip in the record at this location.
     RotIn(Location),
     /// The vote record, the log or all snapshots are removed. A draw selects one of the three. Snapshots are
-    /// removed only if the log does not begin at its first entry; otherwise the log still has all entries.
+    /// not removed if the log begins at index 1, because this log still has all entries.
     Vanish,
-    /// The next write of entries stores its last entry at another location.
+    /// The next write of entries stores the last of these entries at a wrong location.
     Misdirect,
     /// The next write fails and is lost. Later writes succeed.
     DropPages,
@@ -80,7 +82,7 @@ pub(super) enum WriteFault {
     Dropped,
     /// The disk is full. The write fails, and all later writes fail too.
     Full,
-    /// The last entry of the write is stored at another location. The word selects the location.
+    /// The last entry of the write is stored at a wrong location. The random word selects this location.
     Misdirected(u64),
 }
 
@@ -98,17 +100,19 @@ impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WriteFailed => write!(f, "a write fails"),
-            Self::Dropped => write!(f, "a sync will fail and drop its pages"),
+            Self::Dropped => write!(f, "a sync will fail and drop unsynced pages"),
             Self::Full => write!(f, "the disk is full"),
             Self::Rot(location) => write!(f, "bits flip in {location}"),
             Self::Vanished(location) => write!(f, "{location} vanishes"),
-            Self::LogVanished => write!(f, "log vanishes"),
+            Self::LogVanished => write!(f, "the log vanishes"),
             Self::Misdirected => write!(f, "a write will be misdirected"),
             Self::Unreadable => write!(f, "a read will fail"),
             Self::Machine(MachineFault::FailLoad) => write!(f, "a load of a snapshot will fail"),
-            Self::Machine(MachineFault::NeverLoad) => write!(f, "no snapshot will be loaded"),
-            Self::Machine(MachineFault::FailSnapshot) => write!(f, "a snapshot will fail"),
-            Self::Machine(MachineFault::NeverSnapshot) => write!(f, "no snapshot will be taken"),
+            Self::Machine(MachineFault::NeverLoad) => write!(f, "all loads of snapshots will fail"),
+            Self::Machine(MachineFault::FailSnapshot) => write!(f, "an attempt to take a snapshot will fail"),
+            Self::Machine(MachineFault::NeverSnapshot) => {
+                write!(f, "all attempts to take a snapshot will fail")
+            }
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Stores with faults: corrupted records and lost writes.
 //!
-//! A corrupted record is kept outside the store as checksummed bytes, under the location of the record. A
-//! read of that location decodes the bytes and verifies that the record belongs there. If no record is
-//! corrupted, these stores only forward calls to the inner store.
+//! A corrupted record is kept outside the store as checksummed bytes, in a map from locations to bytes. A
+//! read of a location in the map decodes the bytes and verifies that the record belongs to this location. If
+//! no record is corrupted and no fault is armed, these stores only forward calls to the inner store.
 
 use crate::disk::checksummed::{self, Checksummed};
 use crate::disk::fault::{Location, WriteFault};
@@ -24,9 +24,9 @@ pub(super) struct FaultyStore<S> {
     has_no_record: bool,
     /// True if the log was removed. The disk stays damaged.
     has_no_log: bool,
-    /// The fault that the next write will have.
+    /// The fault that the next write will have; `None` if the next write will have no fault.
     pub(super) next_fault: Option<WriteFault>,
-    /// The steps of the writes. The steps are counted for a crash in the middle of a write.
+    /// Counts the steps of a write, to simulate a crash in the middle of the write.
     pub(super) steps: Steps,
 }
 
@@ -42,7 +42,8 @@ impl<S: LogStore + StableStore> FaultyStore<S> {
         is_there
     }
 
-    /// True if the log was removed. Every later change of the log fails.
+    /// True if the log was removed. Every later change of the log fails, because the server's storage notices
+    /// the loss.
     pub(super) const fn is_missing(&self) -> bool {
         self.has_no_log
     }
@@ -56,14 +57,14 @@ impl<S: LogStore + StableStore> FaultyStore<S> {
         self.has_no_log
     }
 
-    /// Returns the range of indexes in the log.
+    /// Returns the range of indexes in the log, or `None` if the log is empty.
     pub(super) fn range(&self) -> Option<RangeInclusive<u64>> {
         let (first, last) = (self.store.first_index().ok()?.0, self.store.last_index().ok()?.0);
         (first != 0).then_some(first..=last)
     }
 
-    /// Flips bits of a record. Returns false if nothing is stored at this location, or if the record is
-    /// already corrupted.
+    /// Flips bits of the record at this location. `word` selects the bits. Returns false if nothing is stored
+    /// at the location, or if the record is already corrupted.
     pub(super) fn rot(&mut self, location: Location, word: u64) -> bool {
         let checksummed = match location {
             Location::Record => {
@@ -81,8 +82,8 @@ impl<S: LogStore + StableStore> FaultyStore<S> {
         true
     }
 
-    /// Moves the last written entry to another location. Two entries are lost: the entry that was at the
-    /// other location before, and the written entry at its own location.
+    /// Moves the last written entry to an earlier index. Two entries are lost: the entry that was at the
+    /// earlier index, and the written entry at its own index.
     fn misdirect(&mut self, written: &[Entry], word: u64) {
         let (Some(entry), Some(range)) = (written.last(), self.range()) else { return };
         let (first, last) = (*range.start(), *range.end());
@@ -104,7 +105,7 @@ impl<S: LogStore + StableStore> FaultyStore<S> {
         }
     }
 
-    /// Fails this write if the armed fault is one that makes a write fail.
+    /// Returns an error if the armed fault makes this write fail.
     fn fail_write(&mut self) -> Result<(), StoreError> {
         match self.next_fault {
             None | Some(WriteFault::Misdirected(_)) => Ok(()),
@@ -141,7 +142,7 @@ impl<S: LogStore + StableStore> LogStore for FaultyStore<S> {
         if entry.id.index == index {
             Ok(Some(entry))
         } else {
-            Err(damaged(location, format_args!("{} is there", entry.id)))
+            Err(damaged(location, format_args!("entry {} is stored at this location", entry.id)))
         }
     }
 
@@ -215,8 +216,8 @@ impl<N: SnapshotStore<Source = InmemSource> + Default> FaultySnapshots<N> {
         self.corrupted.clear();
     }
 
-    /// Flips bits of the snapshot that ends at `last`. Returns false if there is no such snapshot, or if this
-    /// snapshot is already corrupted.
+    /// Flips bits of the snapshot that ends at `last`. `word` selects the bits. Returns false if this
+    /// snapshot does not exist, is empty or is already corrupted.
     pub(super) fn rot(&mut self, last: LogId, word: u64) -> bool {
         let Ok((meta, mut source)) = self.store.open(last) else { return false };
         let Ok(content) = wavetank_raft::store::SnapshotSource::read_at(&mut source, 0, meta.size) else {

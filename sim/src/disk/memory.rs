@@ -23,14 +23,15 @@ use wavetank_raft::{
 pub(crate) struct Memory {
     storage: Storage<FaultyStore<InmemStore>, FaultyStore<InmemStore>>,
     snapshots: Snapshots<FaultySnapshots<InmemSnapshotStore>>,
-    /// The fault that the next write will have.
+    /// The fault that the next write will have; `None` if the next write will have no fault.
     next_fault: Option<WriteFault>,
-    /// The end of the newest snapshot at the time when all snapshots were removed.
+    /// The id of the last entry of the newest snapshot that a fault removed. `None` if no fault has removed
+    /// the snapshots.
     vanished: Option<LogId>,
     /// True if the next read fails.
     is_unreadable: Cell<bool>,
-    /// True if a write has failed since the last crash. The executor stops at a failed write, so no job that
-    /// waits behind this write is done.
+    /// True if a write has failed since the last crash. The executor stops at a failed write, so the jobs
+    /// behind this write are never executed.
     has_failed: bool,
 }
 
@@ -82,10 +83,10 @@ impl Stores for Memory {
         let is_none = many.hits(Ratio::new(1, 2)) || stopped;
         let survive = if is_none { 0 } else { many.below(jobs.len() as u64 + 1) };
         let mut durable = Vec::new();
-        for job in jobs
-            .by_ref()
-            .take(usize::try_from(survive).expect("the number is at most the length of the queue"))
-        {
+        for job in jobs.by_ref().take(
+            usize::try_from(survive)
+                .expect("the number of surviving jobs is at most the length of the queue"),
+        ) {
             match job {
                 StoreJob::Persist(write) => {
                     self.storage.persist(&write).expect(CANNOT_FAIL);
@@ -207,8 +208,7 @@ impl Memory {
         Ok(())
     }
 
-    /// Arms the fault for the first write of a group. Then either all writes of the group are durable, or no
-    /// write of the group is durable.
+    /// Arms the fault for the first write of a group. If this write fails, no write of the group is durable.
     fn arm_fault(&mut self, writes: &[Write]) {
         let (Some(write_fault), Some(first)) = (self.next_fault, writes.first()) else { return };
         match write_fault {
@@ -232,8 +232,9 @@ impl Memory {
         Some(self.snapshots.store.list().ok()?.first()?.last)
     }
 
-    /// Removes the vote record, the log or all snapshots. Nothing is removed in two cases: the loss of the vote
-    /// record of a blank server would not be noticed, and a log that begins at its first entry needs no snapshot.
+    /// Removes the vote record, the log or all snapshots; `choice` selects one of the three. Keeps the vote
+    /// record of a blank server, because this server cannot notice the loss. Keeps the snapshots if the log
+    /// begins at index 1, because this log still has all entries. Returns `None` if nothing was removed.
     fn remove_one(&mut self, choice: u64) -> Option<Damage> {
         match choice {
             0 => {
@@ -246,9 +247,10 @@ impl Memory {
         }
     }
 
-    /// Removes the log if the loss can be noticed. A crash may have come between the first entry and the
-    /// record which says that the log has entries. Nobody would notice that such a log has vanished, but its
-    /// entries were not reported as durable.
+    /// Removes the log if the server can notice the loss. The server notices the loss if a separate record
+    /// says that the log has entries. A crash can occur after the first entry is stored and before this
+    /// record is written. Then the log stays, although the entries of this log were not reported as durable.
+    /// Returns `None` if the log stays.
     fn remove_log(&mut self) -> Option<Damage> {
         let record = self.storage.stable.get(COMPACTED).ok()??;
         let is_noticed = LogRecord::decode(&record).is_ok_and(|record| record.has_entries);
@@ -263,7 +265,9 @@ impl Memory {
         Some(Damage::Vanished(Location::Snapshot(last)))
     }
 
-    /// Selects the location where bits flip: the vote record, the newest snapshot or an entry.
+    /// Selects the location where bits flip: the vote record, the newest snapshot or an entry. `choice`
+    /// selects one of the three, and `word` selects the entry. Returns `None` if the log and the snapshots
+    /// are empty.
     fn location(&self, choice: u64, word: u64) -> Option<Location> {
         let newest = self.snapshots.store.list().ok()?.first().map(|meta| meta.last);
         match (choice, newest, self.storage.log.range()) {
@@ -286,9 +290,9 @@ impl Memory {
         is_flipped.then_some(Damage::Rot(location))
     }
 
-    /// Cuts the power while the server writes. The server's own write path decides the order of the steps.
-    /// `drawn` decides the number of steps that are taken; at least one step is left out. Returns the durable
-    /// part, if a part of the write is durable.
+    /// Cuts the power during a write. `Storage::persist` of the Raft library determines the order of the
+    /// steps. `drawn` is less than [`PARTS`] and determines the number of executed steps; at least one step
+    /// is left out. Returns the durable part of the write, or `None` if no part is durable.
     fn tear(&mut self, write: &Write, drawn: u64) -> Option<PartialWrite> {
         if self.storage.log.is_missing() {
             return None;
@@ -310,12 +314,11 @@ impl Memory {
             LogOp::CatchUp(_) => taken.records < whole.records,
         };
         let log = if is_untouched { LogOp::Keep } else { write.log.clone() };
-        let entries =
-            usize::try_from(taken.entries).expect("the number is at most the number of entries of the write");
+        let entries = usize::try_from(taken.entries).expect("a write stores only its own entries");
         Some(PartialWrite { write: Write { hard_state, log, ..write.clone() }, entries })
     }
 
-    /// Counts the steps of a write. The write is carried out on a copy of the stores.
+    /// Counts the steps of a write. Executes the write on a copy of the stores.
     fn steps_of(&self, write: &Write) -> Taken {
         let mut copy = self.storage.clone();
         let steps = copy.log.steps.clone();

@@ -115,8 +115,9 @@ impl Names {
         Ok(())
     }
 
-    /// Cuts the power. In half of the cases a prefix of the unsynced changes survives. In the other half any
-    /// subset of these changes survives, because file systems may write directory entries in another order.
+    /// Cuts the power. In half of the power cuts, a prefix of the unsynced changes survives. In the other
+    /// half, a random subset of these changes survives, because a file system may write directory entries in
+    /// another order.
     pub(super) fn cut_power(&mut self, rng: &mut Stream) {
         let is_orderly = rng.chance(1, 2);
         let prefix = rng.below(self.pending.len() as u64 + 1);

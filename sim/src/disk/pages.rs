@@ -39,8 +39,8 @@ pub(super) enum Loss {
     None,
     /// Some unsynced pages survive. Each page survives completely or not at all.
     Pages,
-    /// Some unsynced pages survive completely or not at all. Of other unsynced pages, only some sectors
-    /// survive.
+    /// About half of the unsynced pages survive completely or not at all. From each of the other unsynced
+    /// pages, a random set of sectors survives.
     Sectors,
 }
 
@@ -104,13 +104,14 @@ impl Pages {
         self.settle(self.length);
     }
 
-    /// Simulates a failed sync. The cache drops the pages that the device did not write, as some file
-    /// systems of Linux do. The next sync then reports success, although the data is lost.
+    /// Simulates a failed sync. The cache drops the pages that the device did not write, as some Linux file
+    /// systems do. The next sync then reports success, although the data is lost.
     pub(super) fn drop_unsynced(&mut self, rng: &mut Stream) {
         self.cut_power(Loss::Pages, rng);
     }
 
-    /// Cuts the power: the content of the cache is lost. Returns the number of torn pages.
+    /// Cuts the power: the cache is lost. `loss` selects the unsynced data that the device still wrote.
+    /// Returns the number of torn pages.
     pub(super) fn cut_power(&mut self, loss: Loss, rng: &mut Stream) -> u64 {
         let mut torn = 0;
         for number in std::mem::take(&mut self.dirty) {

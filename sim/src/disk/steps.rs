@@ -1,16 +1,16 @@
 //! The steps of a write on a disk. A crash can occur between any two steps.
 //!
 //! A step is one change of a store: a record is set, a range of the log is deleted, or an entry is stored.
-//! The log and the vote record of a server share one counter of steps. Therefore one maximum number limits
-//! all steps, in the order in which the server executes the steps.
+//! The log and the vote record of a server share one counter of steps. The counter counts the steps in the
+//! order in which the server executes them. The maximum number of steps limits the steps of the log and of
+//! the vote record together.
 
 use std::cell::Cell;
 use std::rc::Rc;
 use wavetank_raft::execute::HARD_STATE;
 use wavetank_raft::store::{StoreError, StoreErrorKind};
 
-/// The numbers of steps that stores have taken, and the maximum number of steps. All clones share these
-/// numbers.
+/// A counter of the steps of a server's stores, with a maximum number of steps. All clones share the counter.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Steps(Rc<Cell<Counted>>);
 
@@ -26,7 +26,7 @@ struct Counted {
 pub(super) struct Taken {
     /// The number of writes of the vote record.
     pub(super) votes: u64,
-    /// The number of other records that were set.
+    /// The number of writes of records other than the vote record.
     pub(super) records: u64,
     /// The number of ranges of the log that were deleted.
     pub(super) deletions: u64,
@@ -47,7 +47,7 @@ impl Steps {
         self.0.set(Counted { taken: Taken::default(), most: Some(most) });
     }
 
-    /// Ends the simulated crash. Returns the steps that were taken.
+    /// Ends the simulated crash. Returns the number of steps of each kind since [`Steps::begin`].
     pub(super) fn end(&self) -> Taken {
         self.0.take().taken
     }
@@ -60,7 +60,8 @@ impl Steps {
         self.step(|taken| taken.deletions += 1)
     }
 
-    /// Returns the number of entries that are stored before the power is cut.
+    /// Counts one step for each of these entries. Returns the number of entries that are stored before the
+    /// power is cut.
     pub(super) fn store(&self, entries: usize) -> usize {
         let whole = |_: &usize| self.step(|taken| taken.entries += 1).is_ok();
         if self.0.get().most.is_none() { entries } else { (0..entries).take_while(whole).count() }

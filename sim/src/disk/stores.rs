@@ -1,8 +1,8 @@
 //! The stores of a disk: a log, a vote record and snapshots. The stores survive a crash of the server.
 //!
-//! The disk decides the times at which jobs end and crashes occur. The stores decide the result of unfinished
-//! jobs. The stores in memory are in `memory.rs`. Other stores use a [`Device`](super::Device). Such stores
-//! are built outside this crate, from the stores of a real server.
+//! The disk draws the duration of each job. After a crash, the stores decide the result of the unfinished
+//! jobs. The stores in memory are in `memory.rs`. Other stores use a [`Device`](super::Device). The tests
+//! build these other stores from the stores of a real server.
 
 use crate::disk::fault::{Damage, DiskFault};
 use crate::plan::rng::Draw;
@@ -30,7 +30,7 @@ pub trait Stores: fmt::Debug {
     /// Returns an error if a store fails.
     fn log(&self) -> Result<Vec<Entry>, StoreError>;
 
-    /// Executes writes that are synced together, in this order.
+    /// Executes these writes in their order, and syncs all of them together.
     ///
     /// # Errors
     /// Returns an error if a store fails. After an error, the durable content is unknown until
@@ -44,6 +44,7 @@ pub trait Stores: fmt::Debug {
 
     /// Simulates a crash of the server during these unfinished jobs. The jobs are in the order in which the
     /// server requested them. `capture` is `Some` if the server was writing a snapshot of its own state.
+    /// `draws` select the jobs that the stores still execute.
     fn crash(&mut self, jobs: Vec<StoreJob>, capture: Option<Capture<'_>>, draws: [Draw; 2]) -> Remains;
 
     /// Reads the entries from `first` to `last`. Reads fewer entries if all of these entries together exceed
@@ -65,8 +66,8 @@ pub trait Stores: fmt::Debug {
         limit: u64,
     ) -> Result<Option<SnapshotPiece>, StoreError>;
 
-    /// Writes a piece of an incoming snapshot at `offset` bytes. `done` is true for the last piece. Returns
-    /// true if the write succeeded.
+    /// Writes a piece of an incoming snapshot at `offset` bytes. `meta` is the metadata of the whole
+    /// snapshot. `done` is true for the last piece. Returns true if the write succeeded.
     fn write_snapshot(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &Data, done: bool) -> bool;
 
     /// Writes a captured state as a snapshot.
@@ -82,7 +83,8 @@ pub trait Stores: fmt::Debug {
     /// Returns an error if the snapshot cannot be read, or if `load` fails.
     fn load_snapshot(&self, last: LogId, load: &mut Load<'_>) -> Result<LogId, StoreError>;
 
-    /// Injects a fault. Returns the damage, or `None` if the fault is not applicable.
+    /// Injects a fault. `draw` selects the damaged location. Returns the damage, or `None` if the fault
+    /// changes nothing.
     fn inject_fault(&mut self, fault: DiskFault, draw: Draw) -> Option<Damage>;
 
     /// True if any synced data differs from the data that was written, or if the next write will cause
@@ -99,7 +101,7 @@ pub trait Stores: fmt::Debug {
     /// Erases all content.
     fn wipe(&mut self);
 
-    /// Disables all faults from now on.
+    /// Removes all armed faults, and causes no more faults.
     fn calm(&mut self);
 
     /// Returns the name of each kind of fault, and the number of faults of this kind that these stores have
@@ -121,23 +123,26 @@ pub struct Capture<'a> {
     pub meta: &'a SnapshotMeta,
 }
 
-/// The part of the unfinished jobs that a crash leaves.
+/// The results of unfinished jobs that survived a crash.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Remains {
-    /// The writes that are complete, in their order.
+    /// The writes that are completely on the disk, in the order of the jobs.
     pub durable: Vec<Write>,
-    /// The durable part of the next write, if a part of this write is durable.
+    /// The durable part of the write that follows the complete writes. `None` if no part of this write is
+    /// durable.
     pub torn: Option<PartialWrite>,
-    /// The snapshot of the capture, if it is complete. It was not reported to the server.
+    /// The metadata of the server's own snapshot, if the stores completed this snapshot during the crash;
+    /// `None` otherwise. The server does not know of the snapshot.
     pub snapshot: Option<Arc<SnapshotMeta>>,
 }
 
 /// The durable part of an unfinished write.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PartialWrite {
-    /// The write, reduced to its durable parts.
+    /// The write, without the vote record if the record is not durable, and without the log operation if the
+    /// operation changed nothing.
     pub write: Write,
-    /// The number of entries of the write that are durable.
+    /// The number of durable entries, counted from the first entry of the write.
     pub entries: usize,
 }
 

@@ -78,7 +78,8 @@ impl Clock {
         };
     }
 
-    /// Stops the clock for the span `by`, in microseconds. After this span, the clock runs at its rate again.
+    /// Stops the clock from the virtual time `now` on, for `by` microseconds. Then the clock runs at its rate
+    /// again.
     pub fn freeze(&mut self, now: Time, by: Span) {
         *self = Self { since: now, frozen: by, reading: self.reads(now), rate: self.rate };
     }

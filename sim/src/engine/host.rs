@@ -35,10 +35,11 @@ pub(crate) struct Host<F: TankFsm, S: Subject> {
     pub(crate) incarnation: u32,
     /// True if the server has stopped itself since its last start.
     pub(crate) halted: bool,
-    /// The index of the committed configuration without this server, if the server stopped itself under such a
-    /// configuration.
+    /// The index of the committed configuration that does not contain this server. `None` if the server did
+    /// not stop itself, or stopped itself for another reason.
     pub(crate) removed_at: Option<Index>,
-    /// The dialect that the server understands; `None` before its first start, and for another protocol.
+    /// The dialect that the server understands. `None` before the first start of the server, and for a server
+    /// of another protocol.
     pub(crate) dialect: Option<Dialect>,
     /// The process; `None` while the server is down.
     pub(crate) process: Option<Process<F, S>>,
@@ -56,26 +57,26 @@ pub(crate) struct Process<F: TankFsm, S: Subject> {
     pub(crate) state: StepState,
     /// The pending work of the state machine. The first item is in progress.
     pub(crate) work: VecDeque<Work>,
-    /// Commands that are being collected into a batch.
+    /// The commands that are being collected into a batch, with the ids of their requests.
     pub(crate) batched: Vec<(RequestId, Data)>,
     /// Calls that the server has not answered yet.
     pub(crate) calls: Vec<PendingCall>,
-    /// The addresses of the other servers that this server knows.
+    /// The addresses at which this server calls the other servers.
     pub(crate) book: AddressBook,
-    /// The events that the server does not take yet, in the order of their arrival.
+    /// The events that the server cannot handle yet, in the order of their arrival.
     pub(crate) delayed: VecDeque<EventOf<S>>,
-    /// The servers whose protocol this server was told.
+    /// The peers whose dialect this server knows.
     pub(crate) heard: ServerSet,
     /// The events that arrived since the server was paused; `None` while the server is not paused.
     pub(crate) waiting: Option<Vec<SimEvent<S::Protocol>>>,
-    /// True if the server leads and has not committed an entry in this term.
+    /// True from the election of the server as leader until the server next commits an entry.
     pub(crate) is_fresh: bool,
     /// The only valid timer event of this server in the event queue.
     pub(crate) timer: Timer,
 }
 
-/// A piece of work for the state machine. Each variant belongs to the
-/// [`Action`](wavetank_raft::Action) of the same name.
+/// A piece of work for the state machine. Each variant corresponds to the [`Action`](wavetank_raft::Action) of
+/// the same name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Work {
     Apply(Batch),
@@ -88,16 +89,17 @@ pub(crate) enum Work {
 pub(crate) struct PendingCall {
     pub(crate) request: RequestId,
     pub(crate) caller: Caller,
-    /// The server that becomes a voter after this server has caught up, without a further call.
+    /// The server that this call adds as a staged voter: the leader makes the server a voter when the server
+    /// has caught up. `None` if the call is not `AddVoterStaged`.
     pub(crate) stages: Option<NodeId>,
 }
 
 /// The sender of a call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Caller {
-    /// A client that sent a command.
+    /// A client that sent a command. The value is the number of the client.
     Writer(u16),
-    /// A client that sent this query.
+    /// A client that sent a query. The values are the number of the client and the query.
     Reader(u16, Data),
     /// An operator, or a story that acts as an operator. The world stores the outcome of the call.
     Operator,
@@ -115,7 +117,7 @@ pub(crate) struct Timer {
 }
 
 impl Timer {
-    /// The value if there is no timer event in the queue.
+    /// The value of a host without a timer event in the queue.
     pub(crate) const NONE: Self = Self { at: Time::NEVER, serial: 0 };
 }
 
@@ -163,7 +165,8 @@ impl<F: TankFsm, S: Subject> Host<F, S> {
         }
     }
 
-    /// Lets the streams of another seed decide from now on: for the disk and the state machine.
+    /// Replaces the random streams of the disk and of the state machine's durations by the streams of another
+    /// seed.
     pub(crate) fn reseed(&mut self, seed: u64) {
         let stream = |domain| Stream::new(seed, domain, u64::from(self.idx.0), 0);
         self.disk.reseed(seed, self.idx);
@@ -171,8 +174,8 @@ impl<F: TankFsm, S: Subject> Host<F, S> {
         self.times.stall = self.times.stall.as_ref().map(|_| stream(Domain::MachineStall));
     }
 
-    /// Starts the server with the content of its disk and an empty state machine. Returns the content
-    /// of the disk and its durable log, for observers.
+    /// Starts the server with the content of its disk and an empty state machine. Returns the content of the
+    /// disk and the entries of the durable log, for observers.
     ///
     /// # Errors
     /// Returns an error if the server cannot start from the content of its disk.
@@ -218,8 +221,8 @@ impl<F: TankFsm, S: Subject> Host<F, S> {
 }
 
 impl MachineTimes {
-    /// Draws the duration of this work in microseconds. The duration includes a stall, and the time until
-    /// work may begin.
+    /// Draws the duration of this work in microseconds. The duration includes the time until work may begin,
+    /// and the stall if the state machine stalls.
     pub(crate) fn takes(&mut self, now: Time, work: &Work) -> Span {
         let draw = self.stream.draw();
         let takes = draw.within(match work {
@@ -249,7 +252,7 @@ impl MachineTimes {
         self.stalls
     }
 
-    /// Disables stalls from now on.
+    /// Ends the current stall, and disables later stalls.
     pub(crate) const fn calm(&mut self) {
         (self.plan.stall, self.held_until) = (None, Time(0));
     }

@@ -20,7 +20,7 @@ pub(crate) struct MachineFaults {
     snapshot: Failing,
 }
 
-/// The failures of an operation: no failure, one failure, or a failure each time.
+/// The fault of an operation: the operation never fails, fails once, or always fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 enum Failing {
     #[default]
@@ -30,14 +30,14 @@ enum Failing {
 }
 
 impl Failing {
-    /// Adds a fault. A fault that happens once does not replace a fault that lasts.
+    /// Adds a fault. A fault that happens once does not replace a permanent fault.
     const fn inject(&mut self, failing: Self) {
         if !matches!(self, Self::Always) {
             *self = failing;
         }
     }
 
-    /// True if the operation that begins now fails.
+    /// True if the operation that begins now fails. This call removes a fault that happens once.
     const fn fails_now(&mut self) -> bool {
         let fails = !matches!(self, Self::Never);
         self.end_once();
@@ -66,9 +66,9 @@ impl MachineFaults {
         matches!(self.load, Failing::Always)
     }
 
-    /// Removes all faults but loads that always fail. A server with such loads counts as damaged. A server
-    /// whose snapshots always fail is sound, but its state machine may have no time for entries (storm
-    /// 750026947).
+    /// Removes all faults except a fault that makes all loads fail. A server with this fault counts as
+    /// damaged. A server whose snapshots always fail does not count as damaged, but its state machine may have
+    /// no time left for entries (storm 750026947).
     pub(crate) const fn calm(&mut self) {
         self.load.end_once();
         self.snapshot = Failing::Never;
@@ -76,8 +76,8 @@ impl MachineFaults {
 }
 
 impl<F: TankFsm, S: Subject> Host<F, S> {
-    /// Loads a snapshot into the state machine. If the load fails, a blank state machine from `make` replaces
-    /// it.
+    /// Loads a snapshot into the state machine. If a fault makes the load fail, a blank state machine from
+    /// `make` replaces the state machine.
     pub(crate) fn load_snapshot(
         &mut self,
         meta: &SnapshotMeta,

@@ -1,5 +1,5 @@
-//! The network between the servers. For each message, the network decides whether the message arrives, the
-//! times of its arrivals, and the number of its copies.
+//! The network between the servers. For each message, the network decides the number of copies that arrive,
+//! and the arrival time of each copy. A message without copies is lost.
 //!
 //! Each directed link has a random stream for delays and a random stream for each kind of fault. Each message
 //! reads one word of each of these streams. The [`topology`](crate::observe::topology) knows the cut links.
@@ -20,8 +20,8 @@ pub struct Network {
     servers: usize,
     plan: LinkPlan,
     links: Vec<Option<Box<DirectedLink>>>,
-    /// For each directed link, the number of a message. A message that is in flight on the link is lost if
-    /// the number of the message is at most this number.
+    /// For each directed link, a limit on message numbers. A message that is in flight on the link is lost if
+    /// the number of the message is not above the limit.
     lost_upto: Vec<u64>,
     on_way: Vec<(Stream, u32)>,
     messages: u64,
@@ -34,8 +34,8 @@ pub struct Network {
 pub struct SendOutcome {
     /// The times at which the copies of the message arrive, or the loss of the message.
     pub fate: Fate,
-    /// True if the network holds back the last copy of the message. The nemesis may release this copy
-    /// earlier.
+    /// True if the network holds back the last copy of the message. The nemesis may release this copy before
+    /// the copy is due.
     pub held: bool,
     /// The random word that selects the bits to flip in the message. `None`: no bit flips.
     pub flips: Option<u64>,
@@ -51,8 +51,9 @@ struct DirectedLink {
     /// The random streams of the link's faults, in the order of [`LinkFault`]. `None`: the plan does not
     /// enable this fault.
     families: [Option<Stream>; LINK_FAULTS],
-    /// The draws for [`PREFETCH`] consecutive messages. The draws for one message are stored together.
-    /// Otherwise each message would read up to seven streams, and each read would miss the CPU cache.
+    /// The draws for [`PREFETCH`] consecutive messages. The draws are made before the messages are sent. The
+    /// draws for one message are adjacent in memory. Without this field, each message would read up to seven
+    /// streams, and each read would miss the CPU cache.
     prefetched: [LinkDraws; PREFETCH],
 }
 
@@ -110,7 +111,7 @@ impl Network {
         &self.fault_ids
     }
 
-    /// Records the faults of messages from now on.
+    /// Starts to record the faults of messages.
     pub fn record(&mut self) {
         self.fault_ids.record();
     }
@@ -154,8 +155,8 @@ impl Network {
         }
     }
 
-    /// True if the message with this number was lost in flight. The numbers count the messages of all links
-    /// in the order of sending.
+    /// True if the message `number` from `from` to `to` was lost in flight. The numbers count the messages of
+    /// all links in the order of sending.
     #[must_use]
     pub fn is_lost_in_flight(&self, from: ServerIdx, to: ServerIdx, number: u64) -> bool {
         number <= self.lost_upto[from.at() * self.servers + to.at()]
@@ -193,13 +194,14 @@ impl Network {
         &self.counts
     }
 
-    /// Disables all faults of messages from now on. Messages are still delayed.
+    /// Disables all faults of messages. Messages are still delayed.
     pub fn calm(&mut self) {
         let LinkPlan { delay, far, .. } = self.plan;
         self.plan = LinkPlan { delay, far, ..LinkPlan::calm() };
     }
 
-    /// Lets the streams of another seed decide from now on. The distances of the links stay the same.
+    /// Replaces the random streams by the streams of another seed. A link that has already sent a message
+    /// keeps the fixed part of its delay.
     pub fn reseed(&mut self, seed: u64) {
         self.seed = seed;
         for (of, (stream, _)) in (0..).zip(&mut self.on_way) {
@@ -210,7 +212,7 @@ impl Network {
         }
     }
 
-    /// Replaces the plan of the links. Only stories use this method.
+    /// Replaces the plan of the links.
     pub fn set_plan(&mut self, plan: LinkPlan) {
         self.plan = plan;
         // Each link is created again at its next message, with the streams of the new plan.
@@ -340,15 +342,15 @@ pub struct ClientLink {
 }
 
 impl ClientLink {
-    /// Creates the link of a client. `delay` is in microseconds. `loss` is the probability that a message is
-    /// lost.
+    /// Creates the link of a client. `client` is the number of the client. `delay` is in microseconds. `loss`
+    /// is the probability that a message is lost; `None` if the link loses no messages.
     #[must_use]
     pub fn new(seed: u64, client: u16, delay: Spans, loss: Option<Ratio>) -> Self {
         let stream = |domain| Stream::new(seed, domain, u64::from(client), 0);
         Self { delay: stream(Domain::Client), loss: stream(Domain::ClientLoss), plan: (delay, loss) }
     }
 
-    /// Lets the streams of another seed decide from now on.
+    /// Replaces the random streams by the streams of another seed. `client` is the number of the client.
     pub fn reseed(&mut self, seed: u64, client: u16) {
         let (delay, loss) = self.plan;
         *self = Self::new(seed, client, delay, loss);
@@ -362,7 +364,7 @@ impl ClientLink {
         (!is_lost).then_some(delay)
     }
 
-    /// Disables losses from now on.
+    /// Disables the losses of messages on this link.
     pub const fn calm(&mut self) {
         self.plan.1 = None;
     }

@@ -11,7 +11,7 @@ use wavetank_raft::Time;
 #[derive(Debug)]
 pub(crate) struct PendingEvents<P: Protocol> {
     queue: EventQueue<SimEvent<P>>,
-    /// The schedule that is recorded or followed; `None` if there is no schedule.
+    /// The schedule that the run records or follows; `None` if there is no schedule.
     pub(crate) scheduling: Option<Box<Scheduling<P>>>,
 }
 
@@ -40,7 +40,8 @@ impl<P: Protocol> PendingEvents<P> {
         self.queue = EventQueue::default();
     }
 
-    /// Removes the next event of the event queue, with its time and serial number.
+    /// Removes the next event from the event queue. Returns the time, the serial number and the event; `None`
+    /// if the queue is empty.
     pub(crate) fn take(&mut self) -> Option<(Time, u64, SimEvent<P>)> {
         self.queue.take()
     }
@@ -50,7 +51,7 @@ impl<P: Protocol> PendingEvents<P> {
         self.queue.iter()
     }
 
-    /// Returns the time of the next event in the event queue.
+    /// Returns the time of the next event in the event queue; `None` if the queue is empty.
     pub(crate) fn next_at(&mut self) -> Option<Time> {
         self.queue.next_at()
     }

@@ -22,25 +22,26 @@ pub(crate) struct Scheduling<P: Protocol> {
     pool: Option<Pool<P>>,
 }
 
-/// The objects that a schedule can name. A message stays in the pool after it has arrived, because a network
-/// may deliver it again.
+/// The objects that a schedule can name. A message stays in the pool after the message has arrived, because a
+/// network may deliver the message again.
 #[derive(Debug)]
 struct Pool<P: Protocol> {
     fit: Fit,
     messages: BTreeMap<MessageId, Envelope<P>>,
-    /// The messages that have not arrived yet. The key is the sender, the receiver, the kind, and true for a
-    /// request.
+    /// The messages that have not arrived yet. The key is the caller, the callee, the kind of the request, and
+    /// true for a request or false for a response.
     waiting: BTreeMap<(ServerIdx, ServerIdx, CallKind, bool), BTreeSet<MessageId>>,
-    /// For each term in the schedule, the term of this run that takes its place.
+    /// For each term that the schedule names, the corresponding term of this run.
     terms: BTreeMap<Term, Term>,
-    /// For each key of `waiting`, the last message that the schedule named, and the message that arrived.
+    /// For each key of `waiting`, two messages: the last message that the schedule named, and the message
+    /// that arrived in place of the named message.
     latest: BTreeMap<(ServerIdx, ServerIdx, CallKind, bool), (MessageId, MessageId)>,
     /// The fates of the messages that the schedule delivers.
     fates: BTreeMap<MessageId, Fate>,
     asks: BTreeMap<AskId, Ask>,
     replies: Vec<(RequestId, Reply)>,
-    /// The results that wait for their servers. Each result has the incarnation of the server to which the
-    /// result belongs.
+    /// The results that wait for their servers. Each element has the server, the incarnation of the server,
+    /// and the result.
     results: Vec<(ServerIdx, u32, EventIn<P>)>,
     interrupt: Option<(ServerIdx, usize)>,
 }
@@ -58,7 +59,8 @@ impl<P: Protocol> Default for Scheduling<P> {
 }
 
 impl<P: Protocol> Scheduling<P> {
-    /// Makes the schedule of a run that follows another schedule.
+    /// Makes the schedule of a run that follows a recorded schedule. `fit` is the rule for elements whose
+    /// object does not exist.
     pub(crate) fn following(fit: Fit) -> Self {
         Self { pool: Some(Pool::new(fit)), ..Self::default() }
     }
@@ -77,8 +79,8 @@ impl<P: Protocol> Scheduling<P> {
         self.pool.is_some()
     }
 
-    /// Ends the following of a schedule. Returns the events that wait and that cannot be lost: the requests
-    /// and replies of clients, and the results of disks. Messages that no element has delivered are lost.
+    /// Stops following a schedule. Returns the waiting events that cannot be lost: the requests and replies of
+    /// clients, and the results of disks. Messages that no element has delivered are lost.
     pub(crate) fn stop_following(&mut self) -> Vec<SimEvent<P>> {
         let Some(Pool { asks, replies, results, .. }) = self.pool.take() else { return Vec::new() };
         let asks = asks.into_values().map(SimEvent::Ask);
@@ -99,14 +101,15 @@ impl<P: Protocol> Scheduling<P> {
         }
     }
 
-    /// Records that the server crashed in the middle of the last element.
+    /// Records that a server crashed during the last element. The new element comes before the last element.
+    /// `carried` is the number of actions that the server executed before the crash.
     pub(crate) fn note_interrupt(&mut self, at: Time, idx: ServerIdx, carried: usize) {
         let before = self.elements.len().saturating_sub(1);
         self.elements.insert(before, Element { at, choice: Choice::Interrupt(idx, carried) });
     }
 
-    /// Stops recording until [`Scheduling::unmute`]. One element then stands for everything that happens in
-    /// between.
+    /// Stops recording until [`Scheduling::unmute`]. One element that was already recorded stands for
+    /// everything that happens until then.
     pub(crate) const fn mute(&mut self) {
         self.muted = true;
     }
@@ -115,7 +118,7 @@ impl<P: Protocol> Scheduling<P> {
         self.muted = false;
     }
 
-    /// Reads from the schedule which messages arrive, and the times of their arrivals.
+    /// Reads the arrival times of messages from the schedule.
     pub(crate) fn expect(&mut self, elements: &[Element]) {
         let Some(pool) = &mut self.pool else { return };
         for Element { at, choice } in elements {
@@ -170,13 +173,13 @@ impl<P: Protocol> Scheduling<P> {
         self.identities.ask(client, request);
     }
 
-    /// Returns the identity of a client's request.
+    /// Returns the identity of a client's request. Returns `None` if no client has sent this request.
     pub(crate) fn ask_id(&self, request: RequestId) -> Option<AskId> {
         self.identities.of_request(request)
     }
 
-    /// Keeps an event until the schedule names it. Events that a schedule never names are dropped: the effect
-    /// of such an event has its own element, or follows from the state of a server.
+    /// Keeps an event until the schedule names the event. Events of other kinds, which a schedule never names,
+    /// are dropped: the effect of such an event has its own element, or follows from the state of a server.
     pub(crate) fn hold(&mut self, event: SimEvent<P>) {
         let Some(pool) = &mut self.pool else { return };
         match event {
@@ -235,7 +238,7 @@ impl<P: Protocol> Scheduling<P> {
     }
 
     /// Returns the waiting request with this identity or a similar request of the same client, and the server
-    /// of the request.
+    /// that receives the request. Returns `None` if there is no such request.
     pub(crate) fn ask(&self, id: AskId) -> Option<(AskId, ServerIdx)> {
         let pool = self.pool.as_ref()?;
         let same = pool.asks.get_key_value(&id);
@@ -244,12 +247,15 @@ impl<P: Protocol> Scheduling<P> {
         found.map(|(id, ask)| (*id, ask.to))
     }
 
-    /// Removes a client's request.
+    /// Removes and returns the waiting request with this identity. Returns `None` if there is no such
+    /// request.
     pub(crate) fn take_ask(&mut self, id: AskId) -> Option<Ask> {
         self.pool.as_mut()?.asks.remove(&id)
     }
 
-    /// Removes the oldest reply to a client's request.
+    /// Removes and returns the oldest reply to the request with this identity. If there is no such reply and
+    /// the schedule accepts similar objects, takes the oldest reply to the same client. Returns `None` if no
+    /// reply fits.
     pub(crate) fn take_reply(&mut self, id: AskId) -> Option<(RequestId, Reply)> {
         let of = |request| self.identities.of_request(request);
         let pool = self.pool.as_mut()?;
@@ -264,8 +270,9 @@ impl<P: Protocol> Scheduling<P> {
         Some(pool.replies.remove(place))
     }
 
-    /// Removes a result that waits for the current incarnation of a server: the result of the read with this
-    /// ticket, or a failure.
+    /// Removes and returns a result that waits for this incarnation of a server: the result of the read with
+    /// this ticket, or a failure if `ticket` is `None`. If there is no such result and the schedule accepts
+    /// similar objects, takes the oldest result. Returns `None` if no result fits.
     pub(crate) fn take_result(
         &mut self,
         idx: ServerIdx,
@@ -282,8 +289,8 @@ impl<P: Protocol> Scheduling<P> {
         Some(pool.results.remove(place).2)
     }
 
-    /// Prepares a crash of the server in the middle of its next step, if the step belongs to the next
-    /// element.
+    /// Prepares a crash of a server during the next element. The values are the server and the number of
+    /// actions that the server executes before the crash. `None` cancels the crash.
     pub(crate) const fn arm(&mut self, interrupt: Option<(ServerIdx, usize)>) {
         if let Some(pool) = &mut self.pool {
             pool.interrupt = interrupt;
@@ -315,10 +322,11 @@ impl<P: Protocol> Pool<P> {
         }
     }
 
-    /// Returns the waiting message that takes the place of a message that does not exist. If the schedule has
-    /// lost elections or messages, the terms and the ordinals of the later messages differ from the schedule.
-    /// So the search begins with the difference that the message before had. A message that was lost in the
-    /// middle of the schedule then stays lost.
+    /// Returns the waiting message that replaces the message `named`, which does not exist. After elements
+    /// were removed from a schedule, the terms and the ordinals of later messages in this run can differ from
+    /// the schedule. The search assumes the same difference as for the previous message of the same kind
+    /// between the same servers. So a message that the schedule does not deliver is not delivered in place of
+    /// a later message.
     fn similar_to(&self, named: &MessageId) -> Option<MessageId> {
         let waiting = self.waiting.get(&similar(named))?;
         let (last_named, last) = self.latest.get(&similar(named)).copied().unzip();
@@ -337,8 +345,8 @@ impl<P: Protocol> Pool<P> {
     }
 }
 
-/// Returns the properties that similar messages share: the sender, the receiver, the kind, and whether the
-/// message is a response.
+/// Returns the properties that similar messages share: the caller, the callee, the kind of the request, and
+/// true for a request or false for a response.
 const fn similar(id: &MessageId) -> (ServerIdx, ServerIdx, CallKind, bool) {
     (id.call.from, id.call.to, id.call.kind, id.answer == 0)
 }

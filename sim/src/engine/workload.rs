@@ -33,7 +33,7 @@ pub trait TankFsm: Fsm {
 pub struct Ask {
     /// The number of the request. No other request of the run has this number.
     pub request: RequestId,
-    /// The client that sends the request.
+    /// The number of the client that sends the request.
     pub client: u16,
     /// The server that receives the request.
     pub to: ServerIdx,
@@ -91,14 +91,14 @@ pub enum Reply {
 pub enum Told {
     /// A client has begun an operation.
     Invoked {
-        /// The client.
+        /// The number of the client.
         client: u16,
         /// The number of the operation. No other operation of the run has this number.
         operation: u64,
     },
     /// A client has learned the end of its operation.
     Returned {
-        /// The client.
+        /// The number of the client.
         client: u16,
         /// The number of the operation.
         operation: u64,
@@ -126,12 +126,12 @@ impl Wants {
 
 /// The clients of a run.
 pub trait Workload: Debug {
-    /// Returns the virtual time at which [`Workload::wake`] is due next, or [`Time::NEVER`] if all clients
-    /// only wait for answers.
+    /// Returns the virtual time at which [`Workload::wake`] is due next, or [`Time::NEVER`] if no client has
+    /// to be woken.
     fn deadline(&self) -> Time;
 
     /// Wakes the clients at their deadline. Some clients begin operations, and some open operations time out.
-    /// The requests and events go to `wants`.
+    /// The clients add their requests and the events of the history to `wants`.
     fn wake(&mut self, now: Time, wants: &mut Wants);
 
     /// Passes a reply to the client that sent the request. The client may have stopped waiting for the reply.
@@ -143,9 +143,9 @@ pub trait Workload: Debug {
     /// True if no operation is open.
     fn is_idle(&self) -> bool;
 
-    /// Returns an operation of the history, with the part of the result that is known.
-    /// [`ObservationKind::Invoked`] and [`ObservationKind::Returned`] pass this operation to the judges of
-    /// the workload.
+    /// Returns the operation with this number. The operation contains the known part of the result.
+    /// [`ObservationKind::Invoked`] and [`ObservationKind::Returned`] pass this operation to the judges of the
+    /// workload.
     ///
     /// [`ObservationKind::Invoked`]: crate::ObservationKind::Invoked
     /// [`ObservationKind::Returned`]: crate::ObservationKind::Returned

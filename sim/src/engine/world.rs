@@ -1,13 +1,14 @@
 //! The world: virtual time, an event queue, and all parts of a simulated cluster.
 //!
-//! The world takes the next event from the queue, delivers it to its server or client, and executes the
+//! The world takes the next event from the queue, delivers the event to a server or a client, and executes the
 //! resulting actions. The world does not decide about faults; the network, the disks and the nemesis decide.
 //! The world does not judge; an [`Observer`] sees everything that happens.
 //!
-//! This file holds the state of the world and advances the time. `step.rs` delivers an event to a server.
+//! This file contains the state of the world and advances the time. `step.rs` delivers an event to a server.
 //! `execute.rs` executes the server's actions. `client_ops.rs` handles requests and replies between clients
-//! and servers. `faults.rs` has the operations that tests and the nemesis use. `nemesis_acts.rs` executes the
-//! acts of the nemesis. `end.rs` heals the world and tests whether it has converged.
+//! and servers. `faults.rs` has the operations that stories and the nemesis use. `nemesis_acts.rs` executes
+//! the acts of the nemesis. `play.rs` records and plays schedules. `branch.rs` changes the seed during a run.
+//! `end.rs` ends all faults and tests whether the servers agree.
 
 mod branch;
 mod client_ops;
@@ -56,7 +57,7 @@ pub struct World<F: TankFsm, V: Observer<S>, S: Subject = Server> {
     events: u64,
     /// The number of elements of a schedule that were skipped.
     skipped: u64,
-    /// The first element that was skipped.
+    /// The first element that was skipped, and the reason. `None` if no element was skipped.
     first_skipped: Option<(Element, SkipReason)>,
     recorder: Recorder<V>,
     digest: Digest,
@@ -64,13 +65,13 @@ pub struct World<F: TankFsm, V: Observer<S>, S: Subject = Server> {
     hosts: Vec<Host<F, S>>,
     awake: ServerSet,
     broken: ServerSet,
-    /// The parts that all servers have shown so far.
+    /// The parts of a server's state that every server has shown so far.
     shown: Parts,
     /// The first configuration of the cluster.
     first: Arc<Configuration>,
     /// The servers that are lost permanently.
     lost: ServerSet,
-    /// The servers that refused to start from their disks.
+    /// The servers that refused to start from their disks, and have not started since then.
     refused: ServerSet,
     /// The servers that got a new disk.
     renewed: ServerSet,
@@ -92,14 +93,14 @@ pub struct World<F: TankFsm, V: Observer<S>, S: Subject = Server> {
     fault_ids: Vec<FaultId>,
     actions: Vec<ActionOf<S>>,
     scratch: S::Scratch,
-    /// The number of an observation, and a seed. After this observation, the random streams of this seed
-    /// decide.
+    /// The number of an observation, and a seed. After this observation, the world draws from the random
+    /// streams of this seed. `None` if the world keeps its seed.
     branch: Option<(u64, u64)>,
 }
 
 impl<F: TankFsm, V: Observer> World<F, V> {
-    /// Creates a world of our servers according to the plan. All servers are started, and the nemesis is
-    /// active.
+    /// Creates a world with servers of this library, according to the plan. All servers are started, and the
+    /// nemesis is active. `make` creates the state machine of a server at each start of the server.
     ///
     /// # Panics
     /// Panics if the plan is invalid: the plan has too many servers, no servers, or an invalid configuration.
@@ -112,7 +113,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         Self::with_stores(plan, make, workload, observer, &mut |_| Box::new(Memory::default()))
     }
 
-    /// Like [`World::new`], but with stores from `store_factory` in place of stores in memory.
+    /// Creates a world like [`World::new`], but the disks use stores from `store_factory` and not stores in
+    /// memory.
     ///
     /// # Panics
     /// Panics like [`World::new`].
@@ -128,7 +130,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 }
 
 impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
-    /// Like [`World::with_stores`], but with servers of any subject.
+    /// Creates a world like [`World::with_stores`], but with servers of any subject.
     ///
     /// # Panics
     /// Panics like [`World::new`].
@@ -220,9 +222,6 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 
     /// Returns the first configuration of the cluster. All founders are voters.
-    ///
-    /// # Panics
-    /// Never panics: the servers of a tank have different names and addresses.
     #[must_use]
     pub fn founders(&self) -> Configuration {
         (*self.first).clone()
@@ -246,8 +245,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.run_while(until, |_| true);
     }
 
-    /// Handles events up to this time as long as the condition holds. The condition is evaluated before each
-    /// event. Returns true if the condition still holds at the end.
+    /// Handles the events up to the time `until` while `holds` returns true. Calls `holds` before each event,
+    /// and once more when virtual time has reached `until`. Returns the last result of `holds`.
     pub fn run_while(&mut self, until: Time, mut holds: impl FnMut(&mut Self) -> bool) -> bool {
         while self.pending.next_at().is_some_and(|at| at <= until) {
             if !holds(self) {
@@ -264,12 +263,12 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.run_until(self.now() + span);
     }
 
-    /// From now on, includes the whole state of a server in the digest after each step of the server.
+    /// Starts to include the whole state of a server in the digest after each step of the server.
     pub const fn digest_deeply(&mut self) {
         self.is_deep = true;
     }
 
-    /// Records faults from now on.
+    /// Starts to record faults.
     pub fn record_faults(&mut self) {
         self.network.record();
         if let Some(nemesis) = &mut self.nemesis {
@@ -277,8 +276,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Returns the recorded faults: first those of the nemesis, then those of messages. Each group is
-    /// in the order of occurrence.
+    /// Returns the recorded faults: first the faults of the nemesis, then the faults of messages. Each group
+    /// is in the order of occurrence.
     #[must_use]
     pub fn fault_ids(&self) -> Vec<FaultId> {
         let acts = self.nemesis.as_ref().map_or(&self.fault_ids[..], |nemesis| nemesis.fault_ids().taken());
@@ -326,7 +325,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         &mut self.plan
     }
 
-    /// Returns all servers, including those that are down or lost.
+    /// Returns all servers, including the servers that are down or lost.
     #[must_use]
     pub fn all(&self) -> ServerSet {
         ServerSet::first(self.hosts.len())
@@ -338,7 +337,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.awake
     }
 
-    /// The topology: which links work and which are cut.
+    /// The topology of the network. The topology knows the links that are cut.
     #[must_use]
     pub const fn topology(&self) -> &Topology {
         &self.topology
@@ -356,7 +355,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         &self.recorder.observer
     }
 
-    /// The observer of the run, mutable: a test asks the observer for a verdict.
+    /// The observer of the run, as a mutable reference. For example, a test asks the observer for a verdict.
     pub const fn observer_mut(&mut self) -> &mut V {
         &mut self.recorder.observer
     }
@@ -366,7 +365,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.recorder.observer
     }
 
-    /// Returns the number of faults so far, by name. Faults that have not happened are left out.
+    /// Returns the number of faults of each kind so far. The key is the name of the kind. Kinds of faults that
+    /// have not happened are left out.
     #[must_use]
     pub fn faults(&self) -> BTreeMap<String, u64> {
         let mut counted = self.network.counts().clone();
@@ -411,9 +411,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Handles an event for a server that does not run now. The event waits if the server is paused,
-    /// and is dropped if the server is down. A client whose request is dropped learns that the
-    /// connection broke.
+    /// Handles an event for a server that is paused or down. If the server is paused, the event waits. If the
+    /// server is down, the event is dropped. If the dropped event is a client's request, the client learns
+    /// that the connection broke.
     fn on_event_while_stopped(&mut self, idx: ServerIdx, sim_event: SimEvent<S::Protocol>) {
         if let Some(process) = &mut self.hosts[idx.at()].process {
             let waiting = process.waiting.as_mut().expect("a server that runs and is not awake is paused");

@@ -27,8 +27,8 @@ pub struct Bounds {
     pub crashes: u8,
     /// The maximum number of membership changes.
     pub changes: u8,
-    /// The maximum number of heartbeats and commit announcements that leaders send although no message has
-    /// caused them. A leader sends each heartbeat or announcement to all its followers.
+    /// The maximum number of times that a timer of a leader fires. The leader then sends a heartbeat or a
+    /// commit announcement to all its followers.
     pub beats: u8,
     /// The maximum number of messages that are delivered a second time.
     pub duplicates: u8,
@@ -50,8 +50,8 @@ pub struct Bounds {
 #[serde(rename_all = "snake_case")]
 pub enum DiskModel {
     /// A write becomes durable in the step that requests the write, or never. A disk that hangs makes no
-    /// write durable until the server crashes. Each hang counts as a crash. Later writes are left out,
-    /// because a late write has almost the same effect as a late message.
+    /// write durable until the server crashes. Each hang counts as a crash. No write becomes durable late in
+    /// this model, because a late write has almost the same effect as a late message.
     Hang,
     /// A write becomes durable at any time after the step that requests the write, or never.
     Late,
@@ -80,8 +80,9 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// The maximum of [`Bounds::beats`]. After more heartbeats, an isolated leader would step down without a
-    /// move of the search. The search must choose this step.
+    /// The maximum of [`Bounds::beats`]. If a leader could send more heartbeats, the lease of an isolated
+    /// leader would expire without a move of the search. The search must choose the moment at which a lease
+    /// expires.
     pub const BEATS_MAX: u8 = 8;
 
     /// The maximum of [`Bounds::window`]. One integer contains one bit for each open call of a server, so the
@@ -96,7 +97,7 @@ impl Bounds {
         let all = usize::from(self.nodes) + usize::from(self.spares);
         if self.nodes == 0 || SERVERS_MAX < all {
             return Err(format!(
-                "nodes and spares must be 1 to {SERVERS_MAX} servers with at least 1 node, \
+                "nodes and spares together must be 1 to {SERVERS_MAX} servers with at least 1 node, \
                  not {all} servers with {} nodes",
                 self.nodes
             ));
@@ -152,9 +153,9 @@ impl Bounds {
         Configuration::new(members).expect("the servers of the configuration are distinct")
     }
 
-    /// Returns the settings of a server. The time of a step shows which timeout has expired, because the
-    /// timeouts are very different: see [`clock`](super::clock). Pre-vote is disabled, because pre-vote would
-    /// hide bugs in the election rules.
+    /// Returns the settings of a server. The election timeout, the heartbeat timeout and the leader lease
+    /// have the same length: see [`clock`](super::clock). Pre-vote is disabled, because pre-vote hides bugs
+    /// in the election rules.
     ///
     /// # Panics
     /// Never panics: the values satisfy every rule.
@@ -178,7 +179,7 @@ impl Bounds {
 }
 
 impl fmt::Display for Bounds {
-    /// Lists the bounds that are not zero.
+    /// Lists the nodes, the terms, and the other maximum numbers of events that are not zero.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "nodes {}, terms {}", self.nodes, self.terms)?;
         let others = [

@@ -21,7 +21,8 @@ pub struct CallId {
     pub life: u8,
     /// The term of the caller at the call.
     pub term: Term,
-    /// The number of the call among the calls of the same caller to the same callee in the same term.
+    /// The number of the call among the calls of the same caller to the same callee in the same life and
+    /// term, from 1.
     pub ordinal: u8,
 }
 

@@ -5,8 +5,9 @@ use crate::explore::call_id::CallId;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{NodeId, RoleName, RpcId, Term};
 
-/// The number of calls of a server that is not expected to make another call in its term. If the server makes
-/// another call nevertheless, that call gets an identity that was not used before.
+/// The value of every counter of calls while the server is a follower, because a follower makes no more calls
+/// in its term. If the follower makes another call nevertheless, this value gives the call an identity that
+/// was not used before.
 const COUNT_UNKNOWN: u8 = 128;
 
 /// The calls that one server made.

@@ -13,7 +13,8 @@ pub struct ModelDisk {
     pub record: HardState,
     /// The entries of the durable log, from the first entry on.
     pub log: Vec<Entry>,
-    /// The position that the log must reach before the server campaigns.
+    /// The id of the entry that the log must reach before the server campaigns. Zero: the server may campaign
+    /// with any log.
     pub catch_up: LogId,
     /// The pending writes, oldest first.
     pub waiting: VecDeque<Write>,

@@ -14,7 +14,7 @@ use crate::explore::history_vars::HistoryVars;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Index, LogId, RoleName};
 
-/// The result of one task: the successors of the states of the task.
+/// The result of one task: the successors of the task's states.
 #[derive(Debug, Default)]
 pub struct Expansion {
     /// The states that may be new.
@@ -23,14 +23,16 @@ pub struct Expansion {
     pub origins: Vec<Origin>,
     /// The number of successors, including the states that were found before.
     pub generated: u64,
-    /// The transitions that are missing in the cache. Each transition is given by the number of a server
-    /// state and the code of a stimulus. The states that need a missing transition are deferred.
+    /// The transitions that are missing in the cache. Each transition is given by the number that the cache
+    /// gives to a server state, and the code of a stimulus. The states that need a missing transition are
+    /// deferred.
     pub unknown: Vec<(u32, StimulusCode)>,
     /// The histories that are missing in the cache. The states that need a missing history are deferred.
     pub histories: Vec<HistoryVars>,
     /// The positions of the deferred states in the level that is being expanded.
     pub deferred: Vec<u32>,
     /// The first breach of a property: the position of the state before the move, the move, and the breach.
+    /// `None`: no move breaks a property.
     pub found: Option<(u32, Move, Breach)>,
 }
 
@@ -47,8 +49,8 @@ pub struct Origin {
 
 /// The reason why a state could not be expanded.
 enum Obstacle {
-    /// A transition is missing in the cache. The values are the number of the server state and the code of
-    /// the stimulus.
+    /// A transition is missing in the cache. The values are the number that the cache gives to the server
+    /// state, and the code of the stimulus.
     UnknownStep(u32, StimulusCode),
     /// This history is missing in the cache.
     UnknownHistory(HistoryVars),

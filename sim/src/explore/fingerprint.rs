@@ -1,12 +1,12 @@
 //! Hashes a server's state into 64 bits. The hash leaves out clocks, call numbers and the names of servers,
-//! because these values do not change what may happen later.
+//! because these values do not change the possible later events.
 //!
 //! The [`StateHasher`] serializes the state and recognises each kind of number by the name of the number's
 //! type. Times are left out: the [clock](super::clock) ensures that times do not matter. A call is hashed by
 //! its `CallId`. A write is hashed by the difference between its token and the token of the last durable
-//! write. A server is hashed by its number under a [`Permutation`]. The state is hashed once for each
-//! permutation. The smallest hash represents the state and its mirror images. A mirror image differs from the
-//! state only in the names of servers.
+//! write. A server is hashed by the number that a [`Permutation`] gives to the server. The state is hashed
+//! once for each permutation. The smallest hash represents the state and its mirror images. A mirror image
+//! differs from the state only in the names of servers.
 
 use crate::explore::call_id::CallId;
 use crate::plan::server_set::ServerIdx;

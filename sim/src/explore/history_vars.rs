@@ -10,7 +10,7 @@ use wavetank_raft::{LogId, Term};
 pub struct CommitRecord {
     /// The id of the entry.
     pub id: LogId,
-    /// The term of the first server that considered the entry committed, at that moment.
+    /// The term in which a server considered the entry committed for the first time.
     pub during: Term,
 }
 

@@ -1,5 +1,5 @@
-//! Plays a schedule with whole servers, so that the judges of runs can judge the schedule and traces can show
-//! it.
+//! Plays a schedule with whole servers, so that the judges of runs can judge the schedule and a trace can
+//! show the schedule.
 //!
 //! The player and the search share only the call identities, the clock and the disk. If the player gets the
 //! same result as the search, the two implementations agree.
@@ -35,8 +35,8 @@ pub const NAME: &str = "explored";
 const PACE: Span = Span::ms(1);
 
 /// Plays a schedule to its end. The player stops earlier if a judge reports a violation or the code under
-/// test panics. The player also stops at a message that no server sent, because the code has changed since
-/// the search.
+/// test panics. The player also stops if the schedule delivers a message that no server sent. A schedule can
+/// deliver such a message only if the code has changed since the search.
 pub fn play<T: Observer + Default>(schedule: &Schedule, trace: T) -> Run<T> {
     runner::run(NAME, 0, || {
         // A trace shows a message's fate when the message is sent, but the fate is known only after a
@@ -71,11 +71,12 @@ struct Player<'a, W> {
     schedule: &'a Schedule,
     servers: Vec<PlayedServer>,
     in_flight: Vec<InFlight>,
-    /// All calls that were made so far.
+    /// All calls so far: the core's number and the identity of each call.
     calls: Vec<(RpcId, CallId)>,
-    /// The times at which each message was delivered.
+    /// The times at which each message was delivered, by the number of the message.
     arrived: Vec<Vec<Time>>,
-    /// The fate of each message. The first of two passes finds out this fate.
+    /// The fate of each message, by the number of the message. The list is empty in the first pass. The first
+    /// pass finds the fates for the second pass.
     known: Vec<Fate>,
     crashes: u64,
     operations: u64,
@@ -105,8 +106,8 @@ impl<'a, W: Observer> Player<'a, W> {
         player
     }
 
-    /// Plays the steps while `wants` returns true. Returns the first step that cannot be played; `None` if
-    /// all these steps were played.
+    /// Plays the steps while `wants` returns true. Returns the position of the first step that cannot be
+    /// played, or `None` if there is no such step.
     fn play_all(&mut self, wants: impl Fn(&W) -> bool) -> Option<usize> {
         for (at, step) in self.schedule.steps.iter().enumerate() {
             self.recorder.now = self.recorder.now + PACE;
@@ -266,7 +267,7 @@ impl<'a, W: Observer> Player<'a, W> {
                 }
                 Action::Apply(batch) => batches.push_back(batch),
                 Action::Answer { .. } | Action::Observe(_) => {}
-                _ => panic!("{idx}: an exploration never leads to this action: {action:?}"),
+                _ => panic!("server {idx} took an action that no exploration leads to: {action:?}"),
             }
         }
         for batch in batches {
@@ -320,7 +321,7 @@ impl<'a, W: Observer> Player<'a, W> {
         self.handle_event(idx, now, Event::Applied { upto, responses });
     }
 
-    /// The fate of each message.
+    /// Returns the fate of each message.
     fn fates(&self) -> Vec<Fate> {
         let fate = |arrived: &Vec<Time>| match arrived.as_slice() {
             [] => Fate::Lost,
@@ -334,7 +335,7 @@ impl<'a, W: Observer> Player<'a, W> {
 impl<T: Observer + Default> Simulation for Player<'_, Observers<(), T>> {
     type Checks = ();
     type Trace = T;
-    /// The first step that could not be played; `None` if all steps were played.
+    /// The position of the first step that could not be played; `None` if no step failed.
     type DriveOutcome = Option<usize>;
 
     fn drive(&mut self) -> Option<usize> {

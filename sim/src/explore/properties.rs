@@ -40,7 +40,7 @@ pub struct Breach {
     pub what: String,
 }
 
-/// The property name of a breach by a panic. The code under test panicked, for example at an assertion.
+/// The property name of a breach that is a panic of the code under test, for example at an assertion.
 pub const PANIC: &str = "panic";
 
 /// Evaluates a property if the level `judged` includes the level of the property. `check` is the
@@ -56,9 +56,9 @@ pub(super) fn breach(
     Some(Breach { property: check.name, section: check.section, what: seen()? })
 }
 
-/// A claim about every server, which a caller passes to the search. If the claim is false for some server,
-/// the search returns a shortest schedule that leads to this server. For example, the claim that a state is
-/// never reached finds a schedule that reaches the state.
+/// A claim about every server. A caller passes the claim to the search. If the claim is false for some
+/// server, the search returns a shortest schedule that leads to this server. For example, if the claim is
+/// that no server reaches a certain state, the search finds a shortest schedule that leads to this state.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
     /// The name of the claim.
@@ -88,7 +88,7 @@ pub struct ServerStep<'a> {
 /// A rule for a step. Returns the violation in words, or `None` if the step does not break the rule.
 type Rule = fn(&ServerStep<'_>) -> Option<String>;
 
-/// Returns the breach of the first property that a step breaks.
+/// Returns the breach of the first property that a step breaks, or `None` if the step breaks no property.
 #[must_use]
 pub fn step_breach(step: &ServerStep<'_>, judged: JudgeLevel) -> Option<Breach> {
     let all: [(&Check, Rule); 5] = [

@@ -1,5 +1,5 @@
-//! A schedule of an exploration, and its text form. The text stays valid if the code changes after the
-//! search.
+//! A schedule of an exploration, and the text form of the schedule. The text stays valid if the code changes
+//! after the search.
 
 use super::bounds::Bounds;
 use super::fingerprint::SERVERS_MAX;
@@ -20,7 +20,8 @@ use wavetank_raft::{NodeId, Term};
 pub struct Schedule {
     /// The bounds of the search.
     pub bounds: Bounds,
-    /// True if, after the last crash that the bounds allow, writes became durable immediately.
+    /// True if each write after the last crash that the bounds allow became durable in the step that
+    /// requested the write.
     pub disk_reduction: bool,
     /// The steps, in order.
     pub steps: Vec<Step>,
@@ -37,7 +38,7 @@ pub enum Step {
     Beat(ServerIdx),
     /// A server's oldest pending write became durable.
     Persist(ServerIdx),
-    /// A server's disk stopped writing until the server crashes.
+    /// A server's disk stopped writing. The disk writes again after the next crash of the server.
     Hang(ServerIdx),
     /// A server crashed and restarted.
     Crash(ServerIdx),
@@ -188,7 +189,7 @@ impl MessageId {
 }
 
 /// Parses a call identity such as `n1>n2 t3 #1`. If the caller has restarted, the number of the caller's life
-/// follows, for example ` life 2`.
+/// follows, for example ` life 2`. Returns `None` if the text is not a call identity.
 fn parse_call_id(text: &str) -> Option<CallId> {
     let mut parts = text.split(' ');
     let (from, to) = parts.next()?.split_once('>')?;

@@ -21,7 +21,8 @@ pub struct Reductions {
     pub symmetry: bool,
     /// True if the search removes messages that can no longer have an effect.
     pub inert: bool,
-    /// True if writes become durable immediately when the bounds allow no further crash.
+    /// True if each write after the last crash that the bounds allow becomes durable in the step that
+    /// requests the write.
     pub disks: bool,
 }
 
@@ -69,7 +70,7 @@ pub struct SearchStats {
 /// The result of a search.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SearchOutcome {
-    /// Every state within the bounds was visited.
+    /// Every state within the bounds was visited, and no property was broken.
     Exhausted,
     /// Every state up to the requested depth was visited, and no property was broken.
     DepthReached,
@@ -163,8 +164,9 @@ impl Search {
         SearchOutcome::Exhausted
     }
 
-    /// Expands the states at the positions `block` of a level, and adds missing transitions to the cache.
-    /// Returns the position of the state, the move, and the breach if a move breaks a property.
+    /// Expands the states at the positions `block` of a level, and adds missing transitions to the cache. If
+    /// a move breaks a property, returns the position of the state before the move, the move, and the breach.
+    /// Otherwise returns `None`.
     fn block(
         &mut self,
         level: &StateList,

@@ -24,8 +24,9 @@ pub struct ServerState {
     pub node: Node,
     /// The disk of the server.
     pub disk: ModelDisk,
-    /// The last vote that the server granted: the term and the candidate. Older votes do not matter, because
-    /// a server that has voted in a term grants no request of an older term.
+    /// The last vote that the server granted: the term and the candidate. `None`: the server has granted no
+    /// vote. Older votes do not matter, because a server that has voted in a term grants no request of an
+    /// older term.
     pub granted: Option<(Term, ServerIdx)>,
     /// The calls of the server.
     call_table: CallTable,
@@ -38,7 +39,7 @@ pub struct ServerState {
 pub struct StepOutcome {
     /// The messages that the server sent.
     pub sent: Vec<ModelMessage>,
-    /// The breach of the first property that the step broke.
+    /// The breach of the first property that the step broke. `None`: the step broke no property.
     pub breach: Option<Breach>,
 }
 
@@ -46,11 +47,11 @@ pub struct StepOutcome {
 pub struct StepContext<'a> {
     /// The bounds of the exploration.
     pub bounds: &'a Bounds,
-    /// The number of the delivered message in the cache.
+    /// The number that the cache gives to the delivered message.
     pub number: u32,
     /// Returns the message with a given number.
     pub message: &'a dyn Fn(u32) -> &'a ModelMessage,
-    /// True if writes become durable immediately, in the same step.
+    /// True if the writes of the step become durable in the same step.
     pub quick: bool,
 }
 
@@ -154,7 +155,7 @@ impl ServerState {
                 ModelMessage::Response { call_id: call.call_id(), response }
             }
             Effect::Store(_) => {
-                panic!("{}: the core asked to read the disk, but the whole log is in the cache", self.idx)
+                panic!("server {} asked to read its disk, but its whole log is in the cache", self.idx)
             }
             _ => return,
         };
@@ -180,7 +181,7 @@ impl ServerState {
     }
 
     /// Hashes the state into 64 bits. `permutation` renumbers the servers. `others` returns the hash of a
-    /// call that another server made.
+    /// call that another server made, from the core's number of the call.
     #[must_use]
     pub fn hash(&self, permutation: &Permutation, others: &dyn Fn(RpcId) -> u64) -> u64 {
         let core = self.walk(permutation, &Cell::new(0), others);

@@ -58,7 +58,7 @@ impl Move {
     }
 }
 
-/// The number of events of each bounded kind that have happened.
+/// The number of events so far, for each bounded kind of event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct UsedBounds {
     /// The number of commands that clients proposed.
@@ -67,7 +67,7 @@ pub struct UsedBounds {
     pub crashes: u8,
     /// The number of membership changes.
     pub changes: u8,
-    /// The number of heartbeats.
+    /// The number of heartbeats and commit announcements that a timer has caused.
     pub beats: u8,
     /// The number of messages that were delivered a second time.
     pub duplicates: u8,
@@ -86,13 +86,13 @@ impl UsedBounds {
 /// A state of the cluster. The [`StateList`] that contains the state also contains the messages in flight.
 #[derive(Clone, Copy, Debug)]
 pub struct GlobalState {
-    /// For each server, the number of the server's state in the cache.
+    /// For each server, the number that the cache gives to the server's state.
     pub locals: [u32; SERVERS_MAX],
-    /// The number of the history variables in the cache.
+    /// The number that the cache gives to the history variables.
     pub history: u32,
-    /// The number of events of each bounded kind that have happened.
+    /// The number of events so far, for each bounded kind of event.
     pub used: UsedBounds,
-    /// The position of the state's first message in the messages of the [`StateList`].
+    /// The position of the state's first message in the list of messages of the [`StateList`].
     first: u32,
     count: u16,
 }

@@ -6,7 +6,7 @@ use crate::plan::server_set::ServerIdx;
 use std::cell::Cell;
 use wavetank_raft::{Change, ClientRequest, Data, Input, Payload, Request, Response, RpcId, Token};
 
-/// A message of the model.
+/// A message between two explored servers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ModelMessage {
     /// A request.

@@ -50,7 +50,7 @@ impl FingerprintMap {
     }
 }
 
-/// A set of fingerprints. Each fingerprint takes eight bytes.
+/// A set of fingerprints. Each fingerprint occupies eight bytes.
 #[derive(Clone, Debug)]
 pub struct FingerprintSet {
     entries: Vec<u64>,

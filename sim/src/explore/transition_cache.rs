@@ -44,8 +44,8 @@ impl StimulusCode {
         Self(Self::MESSAGE | number)
     }
 
-    /// Returns the code of the same stimulus. If `quick` is true, the writes of the step become durable
-    /// immediately.
+    /// Returns the code of the same stimulus. If `quick` is true, the writes of the step become durable in
+    /// the same step.
     pub(super) const fn quick(self, quick: bool) -> Self {
         if quick { Self(self.0 | Self::QUICK) } else { self }
     }
@@ -90,9 +90,10 @@ pub enum LocalActions {
 /// A transition of one server.
 #[derive(Clone, Copy, Debug)]
 pub struct Transition {
-    /// The number of the server state after the step.
+    /// The number that the cache gives to the server state after the step.
     pub to: u32,
-    /// The messages that the server sends, as a range of positions in `TransitionCache::sent`.
+    /// The positions in `TransitionCache::sent` of the messages that the server sends: from the first value
+    /// up to, but not including, the second value.
     sent: (u32, u32),
     /// True if the server became leader.
     pub led: bool,
@@ -225,7 +226,8 @@ impl TransitionCache {
         of(&self.history_hashes, self.permutations.len(), number)
     }
 
-    /// Returns the number of a history, or `None` if the cache does not contain the history.
+    /// Returns the number that the cache gives to a history, or `None` if the cache does not contain the
+    /// history.
     pub(super) fn find_history(&self, history: &HistoryVars) -> Option<u32> {
         self.history_index.get(history.hash(&Permutation::NONE))
     }
@@ -236,8 +238,8 @@ impl TransitionCache {
         Some(&self.transitions[at as usize])
     }
 
-    /// True if a message can no longer have an effect, in every possible continuation. There are two reasons:
-    /// durable terms never decrease, and a call identity is used only once.
+    /// True if a message can no longer have an effect, in every possible continuation. The test relies on two
+    /// facts: durable terms never decrease, and a call identity is used only once.
     ///
     /// A response is inert if two conditions are true. First, the term of the response is not newer than the
     /// durable term of the receiver. Second, the receiver does not wait for the response, or the response
@@ -328,7 +330,8 @@ impl TransitionCache {
         }
     }
 
-    /// Returns the number of a server state. Adds the state to the cache if the state is new.
+    /// Returns the number that the cache gives to a server state. Adds the state to the cache if the state is
+    /// new.
     fn intern_server(&mut self, local: ServerState) -> u32 {
         let others = |rpc: RpcId, at: usize| {
             let known = usize::try_from(rpc.0).ok().filter(|number| *number < self.messages.len());
@@ -361,7 +364,8 @@ impl TransitionCache {
         number
     }
 
-    /// Returns the number of a history. Adds the history to the cache if the history is new.
+    /// Returns the number that the cache gives to a history. Adds the history to the cache if the history is
+    /// new.
     pub(super) fn intern_history(&mut self, history: HistoryVars) -> u32 {
         if let Some(number) = self.find_history(&history) {
             return number;

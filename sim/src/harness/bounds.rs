@@ -1,4 +1,4 @@
-//! Bounds of a run: the maximum number of steps, and as a last resort the maximum wall time.
+//! Bounds of a run: the maximum number of steps, and the maximum wall time as a last resort.
 //!
 //! The number of steps is deterministic. Therefore a run that exceeds this bound fails in the same way in
 //! every repetition. A call of the state machine that loops forever makes no step. Only another thread can
@@ -22,7 +22,7 @@ use wavetank_raft::{RequestId, Time};
 pub(super) struct Bounds {
     /// The maximum number of steps. A step is an observation or a wake-up of the clients.
     pub(super) steps_max: u64,
-    /// The maximum wall time.
+    /// The maximum wall time of the run.
     pub(super) wall_time_max: Duration,
     /// The maximum wall time of the search for a smaller run that fails in the same way.
     pub(super) shrink_time_max: Duration,
@@ -50,7 +50,7 @@ impl StepCount {
         Self { made: Rc::new(Cell::new(0)), max }
     }
 
-    /// Counts a step. Returns false if the run made too many steps.
+    /// Counts a step. Returns false if the run has now made more steps than the maximum.
     pub(super) fn take(&self) -> bool {
         self.made.set(self.made.get() + 1);
         self.made.get() <= self.max
@@ -62,8 +62,8 @@ impl StepCount {
     }
 }
 
-/// The clients of a user. Each wake-up is counted. Clients that are due again and again at the same virtual
-/// time would otherwise keep the virtual clock from advancing.
+/// The clients of a user. Each wake-up of the clients counts as a step of the run. So the bound on the steps
+/// ends a run in which the clients are always due at the same virtual time.
 #[derive(Debug)]
 pub(super) struct BoundedWorkload {
     inner: DropGuard<Box<dyn Workload>>,
@@ -108,14 +108,14 @@ pub(super) struct Watchdog {
     _end: Sender<()>,
 }
 
-/// A run that takes longer than this wall time is reported.
+/// When a run takes longer than this wall time, the watchdog prints a message.
 const SLOW: Duration = Duration::from_secs(10);
 
 impl Watchdog {
     /// Begins to watch a run. `about` names the run and the command that repeats the run. The watchdog prints
     /// `about` after ten seconds. At the limit, the watchdog prints `about` again and ends the process. The
-    /// limit is `wall_time_max`, or the number of seconds in `WAVETANK_WALL_TIME`. `current` returns the work
-    /// that the state machines are doing, if it is known.
+    /// limit is `wall_time_max`, or the number of seconds in `WAVETANK_WALL_TIME`. `current` returns the
+    /// current work of the state machines as text, or `None` if this work is not known.
     #[expect(
         clippy::disallowed_methods,
         reason = "no run can observe this thread: it only prints, or ends a process whose run no longer makes steps"
@@ -152,12 +152,13 @@ impl Watchdog {
     }
 }
 
-/// Returns the number of seconds in an environment variable, or `usual` if the variable is not set.
+/// Returns the limit that an environment variable sets in whole seconds, or `usual` if the variable is not
+/// set.
 pub(super) fn limit(name: &str, usual: Duration) -> Duration {
     let Some(text) = environment(name) else { return usual };
     let seconds = text.parse();
     Duration::from_secs(
-        seconds.unwrap_or_else(|_| panic!("{name} is `{text}`: expected the number of seconds")),
+        seconds.unwrap_or_else(|_| panic!("{name} is `{text}`: expected a whole number of seconds")),
     )
 }
 
@@ -180,8 +181,8 @@ pub(super) fn seconds(span: Duration) -> String {
     format!("{}.{:03} s", span.as_secs(), span.subsec_millis())
 }
 
-/// Prints to standard error immediately. `cargo test` captures only the output of macros, and shows this
-/// output only after the test has ended.
+/// Prints a text to standard error immediately, even under `cargo test`. `cargo test` captures only the
+/// output of macros such as `eprintln!`, and shows the captured output only after the test has ended.
 pub(super) fn print(text: &str) {
     // A closed standard error does not change a verdict.
     let _ = std::io::stderr().write_all(format!("\nwavetank: {text}\n").as_bytes());

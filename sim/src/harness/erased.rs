@@ -1,7 +1,7 @@
-//! Runs of typed state machines without their type.
+//! Runs typed state machines as trait objects, without the types of the state machines.
 //!
-//! A world has the type of its state machine as a parameter. Without this module, the compiler would compile
-//! the whole simulator again for each state machine of a user.
+//! The type of the state machine is a type parameter of a world. Without this module, the compiler would
+//! compile the whole simulator again for each state machine of a user.
 
 use super::Traced;
 use super::bounds::StepCount;
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError};
 use wavetank_raft::{Data, Time};
 
-/// A runner whose state machine and checks have no type of their own.
+/// A runner with trait objects for the state machine and the checks.
 pub(super) type ErasedRunner<T> = Runner<ErasedFsm, BoundedChecks, T>;
 
 /// Runs a plan without a trace.
@@ -24,7 +24,7 @@ pub(super) fn run(runner: ErasedRunner<()>) -> Run<()> {
     runner.run()
 }
 
-/// Runs a plan with the trace of a failed run.
+/// Runs a plan and records the trace of the run: the story and the steps of every server.
 #[inline(never)]
 pub(super) fn run_traced(runner: ErasedRunner<Option<Traced>>) -> Run<Option<Traced>> {
     runner.run()
@@ -96,7 +96,7 @@ impl TankFsm for ErasedFsm {
     }
 }
 
-/// A captured state of any type.
+/// A snapshot of a state machine of any type.
 pub(super) struct ErasedSnapshot(Box<dyn FsmSnapshot>);
 
 impl FsmSnapshot for ErasedSnapshot {

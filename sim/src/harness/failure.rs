@@ -18,7 +18,7 @@ pub(super) fn is_failure(verdict: &Verdict) -> bool {
     Failure::of(verdict).is_some()
 }
 
-/// Returns the name of the test that is running.
+/// Returns the name of the test that runs in this thread, or `a_test` if the thread has no name.
 pub(super) fn name() -> String {
     thread::current().name().unwrap_or("a_test").to_owned()
 }
@@ -28,7 +28,8 @@ pub(super) fn about(seed: u64) -> String {
     format!("{}, seed {seed}\n{}", name(), replay(seed))
 }
 
-/// Returns the name of the test, and a plan that is not the plan of a seed.
+/// Returns the name of the test, the seed of a plan, and the plan as Rust source. Use this function if the
+/// seed alone does not determine the plan.
 pub(super) fn about_plan(plan: &Plan) -> String {
     format!("{}, seed {}\n{}", name(), plan.seed, shrink::source(plan))
 }
@@ -44,8 +45,9 @@ pub(super) fn report_panic(seed: u64, message: &str) -> ! {
     panic!("{verdict}\n\nThe code that creates the storm of seed {seed} panicked.\n{}", replay(seed))
 }
 
-/// Prints the failure immediately. Then repeats the run, shrinks the plan, writes the capsule to a file, and
-/// panics with the violation, the shrunk plan and the replay command.
+/// Prints the failure immediately, and then repeats the run. If the second run differs from the first run,
+/// panics with both results. Otherwise shrinks the plan, writes the capsule to a file, and panics with the
+/// violation, the shrunk plan and the replay command.
 #[track_caller]
 pub(super) fn report_failure(trial: &dyn RunnableStorm, seed: u64, first: &Report, failure: &Failure) -> ! {
     let verdict = &first.verdict;
@@ -54,7 +56,7 @@ pub(super) fn report_failure(trial: &dyn RunnableStorm, seed: u64, first: &Repor
     if (&again.report.verdict, again.report.digest) != (verdict, first.digest) {
         panic!("{}", not_repeated(seed, first, &again.report));
     }
-    print("The run repeats. It is being shrunk now.");
+    print("The second run is identical to the first run. The search for a smaller run begins now.");
     match shrinking::shrink(trial, seed, failure) {
         Ok(smallest) => {
             let before = Size::of(trial.plan(), &again);
@@ -64,7 +66,7 @@ pub(super) fn report_failure(trial: &dyn RunnableStorm, seed: u64, first: &Repor
     }
 }
 
-/// Returns the message about a run that does not repeat.
+/// Returns the message about a run that gave another result in the repetition.
 fn not_repeated(seed: u64, first: &Report, again: &Report) -> String {
     let text = |report: &Report| {
         let Report { verdict, digest, events, .. } = report;
@@ -79,7 +81,7 @@ fn not_repeated(seed: u64, first: &Report, again: &Report) -> String {
 
 fn not_deterministic(seed: u64, results: &str) -> String {
     format!(
-        "The state machine is not deterministic, or the clients are not: the same run gave\n{results}\n\n\
+        "The state machine or the clients are not deterministic: the same run gave\n{results}\n\n\
          A run must depend on its seed alone. Look for a static variable, a clock, a random number, or the \
          order of a hash map. Such a run cannot be shrunk.\n{}",
         replay(seed),
@@ -108,12 +110,13 @@ fn kept(trial: &dyn RunnableStorm, seed: u64, before: Size, smallest: &Smallest)
     match keep(&capsule, &path) {
         Ok(()) => {
             if matches!(folder, CapsuleFolder::Committed { .. }) {
-                text += "The capsule is in the file below. Commit this file: the test replays it first.\n";
+                text +=
+                    "The capsule is in the file below. Commit this file: the test replays this file first.\n";
             }
             let _ = write!(text, "replay  WAVETANK_CAPSULE={} {}", path.display(), command());
         }
         Err(error) => {
-            let _ = writeln!(text, "cannot write `{}`: {error}", path.display());
+            let _ = writeln!(text, "cannot write the capsule `{}`: {error}", path.display());
             text += &replay(seed);
         }
     }
@@ -150,8 +153,8 @@ pub(super) fn rerun(trial: &dyn RunnableStorm, plan: &Plan) -> (Report, String, 
     (report, story, step_log)
 }
 
-/// Returns at most `most` last lines of the story. If earlier lines are left out, the header line with the
-/// names of the columns comes first.
+/// Returns the last lines of a story, at most `most` lines. If earlier lines are left out, the first line of
+/// the story (the names of the columns) comes before these lines.
 fn end_of(story: &str, most: usize) -> String {
     let (left_out, lines) = last_of_lines(story, most);
     let head = story.lines().next().filter(|_| 0 < left_out);
@@ -165,21 +168,24 @@ fn keep(capsule: &Capsule, path: &Path) -> std::io::Result<()> {
     fs::write(path, capsule.text())
 }
 
-/// Returns the target directory.
+/// Returns the `target` directory of cargo. If the test program is not in such a directory, returns the
+/// relative path `target`.
 pub(super) fn target() -> PathBuf {
     let exe = env::current_exe().unwrap_or_default();
     let target = exe.ancestors().find(|folder| folder.ends_with("target"));
     target.unwrap_or_else(|| Path::new("target")).to_owned()
 }
 
-/// Returns a text as a part of a file name.
+/// Makes a part of a file name from a text. Every character except letters, digits and hyphens becomes an
+/// underscore.
 pub(super) fn file_name_of(text: &str) -> String {
     let part =
         |character: char| if character.is_alphanumeric() || character == '-' { character } else { '_' };
     text.chars().map(part).collect()
 }
 
-/// Returns the command that runs this test alone.
+/// Returns the command that runs this test or this program again. If the name of the test is not known, the
+/// command runs all tests.
 fn command() -> String {
     match thread::current().name() {
         // This is a program of its own, not a test. Its arguments may decide what it runs.

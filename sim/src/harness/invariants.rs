@@ -1,5 +1,5 @@
-//! Invariants of a user's state machine. Each invariant is checked after every change. The first failure is
-//! the verdict.
+//! Invariants of a user's state machine. Each invariant is checked after every change of the state. The first
+//! invariant that fails decides the verdict.
 
 use super::bounds::StepCount;
 use crate::engine::workload::TankFsm;
@@ -24,7 +24,7 @@ pub(super) struct Invariant<F> {
     pub(super) holds: Box<Holds<F>>,
 }
 
-/// Checks the invariants, and keeps the first failure until the observer asks for it.
+/// Checks the invariants, and keeps the first failed invariant until the observer reports the violation.
 pub(super) struct Guard<F> {
     invariants: Rc<Vec<Invariant<F>>>,
     breach: RefCell<Option<(&'static str, String)>>,

@@ -1,4 +1,4 @@
-//! Shrinks the failed run of a test, within a limit of the wall time, and says on standard error what it does.
+//! Shrinks the failed run of a test within a limit of wall time, and prints the progress to standard error.
 
 use super::RunnableStorm;
 use super::bounds::{Stopwatch, limit, print, seconds};
@@ -20,23 +20,24 @@ const TRIES_MAX: u64 = 2_000;
 /// The maximum number of events in all runs of a shrink together.
 const EVENTS_MAX: u64 = 50_000_000;
 
-/// The wall time between two lines on standard error.
+/// The wall time between two progress lines on standard error.
 const NEWS: Duration = Duration::from_secs(5);
 
-/// The smallest run that was found, with its last repetition.
+/// The smallest failing run that the search found, and the results of a repetition of this run.
 pub(super) struct Smallest {
     pub(super) shrunk: Shrunk,
     pub(super) report: Report,
     pub(super) story: String,
     pub(super) step_log: StepLog,
-    /// Says how many runs the search made, and whether it was stopped.
+    /// A text with the number of runs in the search. The text also says whether the time limit stopped the
+    /// search.
     pub(super) effort: String,
 }
 
-/// Shrinks the plan of a seed, and runs the smallest plan again for its trace.
+/// Shrinks the plan of a seed, and runs the smallest plan again to record the trace of the run.
 ///
 /// # Errors
-/// Returns the verdict of a run that did not fail as the same run had failed before.
+/// Returns the verdict of a repetition that did not fail in the same way as the first run.
 pub(super) fn shrink(trial: &dyn RunnableStorm, seed: u64, failure: &Failure) -> Result<Smallest, Verdict> {
     let work = ShrinkWork::start(seed, limit("WAVETANK_SHRINK_TIME", trial.shrink_time_max()));
     let Some(shrunk) = search(trial, &work, failure) else { return Err(Verdict::Held) };
@@ -71,7 +72,7 @@ pub(super) struct ShrinkWork {
     stopwatch: Stopwatch,
     limit: Duration,
     events: Cell<u64>,
-    /// The wall time of the next line on standard error.
+    /// The wall time from the beginning of the shrink to the next progress line.
     news_at: Cell<Duration>,
     /// True if the limit ended the search for a smaller run.
     was_late: Cell<bool>,
@@ -83,7 +84,7 @@ impl ShrinkWork {
         Self { seed, stopwatch, limit, events: Cell::new(0), news_at, was_late: Cell::new(false) }
     }
 
-    /// Runs a plan.
+    /// Runs a plan, and counts the events of the run.
     fn run(&self, trial: &dyn RunnableStorm, plan: Plan) -> Run<()> {
         let of = about(self.seed);
         let about = match &plan.order {
@@ -99,7 +100,7 @@ impl ShrinkWork {
         run
     }
 
-    /// Runs a plan. Returns true if the run fails in this way.
+    /// Runs a plan. Returns true if the run fails with this failure.
     #[cfg(feature = "machine")]
     pub(super) fn fails(&self, trial: &dyn RunnableStorm, plan: &Plan, failure: &Failure) -> bool {
         Failure::of(&self.run(trial, plan.clone()).report.verdict).as_ref() == Some(failure)
@@ -112,19 +113,22 @@ impl ShrinkWork {
         progress.tries < TRIES_MAX && self.events.get() < EVENTS_MAX && !is_late
     }
 
-    /// True if the time for simpler commands is over. It begins after the search for a smaller run, and takes
-    /// at most a quarter of its time.
+    /// True if no time is left to simplify commands. This time ends when five quarters of `limit` have passed
+    /// since the beginning of the shrink.
     #[cfg(feature = "machine")]
     pub(super) fn is_over(&self) -> bool {
         self.limit + self.limit / 4 <= self.stopwatch.elapsed()
     }
 
-    /// Prints the size of the smallest run from time to time.
+    /// Prints the size of the smallest run, at most once in five seconds.
     pub(super) fn tell(&self, tries: u64, size: Size) {
         let elapsed = self.stopwatch.elapsed();
         if self.news_at.get() <= elapsed {
             self.news_at.set(elapsed + NEWS);
-            print(&format!("shrinking for {}: {size} after {tries} runs", seconds(elapsed)));
+            print(&format!(
+                "shrinking for {}: the smallest run of {tries} runs has {size}",
+                seconds(elapsed)
+            ));
         }
     }
 
@@ -132,7 +136,7 @@ impl ShrinkWork {
         if self.was_late.get() {
             let limit = self.limit.as_secs();
             return format!(
-                "{tries} runs; stopped after {limit} s, WAVETANK_SHRINK_TIME=SECONDS changes the limit"
+                "{tries} runs; the search stopped after {limit} s; WAVETANK_SHRINK_TIME=SECONDS changes the limit"
             );
         }
         format!("{tries} runs")

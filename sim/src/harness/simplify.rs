@@ -1,6 +1,6 @@
-//! Shrinks the operations of a failed run. Before the search for a smaller run, one command may take the place of
-//! all commands. After the search, the strategies that drew the commands and the queries make them simpler:
-//! smaller numbers, earlier variants, shorter lists.
+//! Simplifies the commands and the queries of a failed run. Before the search for a smaller run, one command
+//! may replace all commands. After the search, proptest simplifies the values of the commands and the
+//! queries: smaller numbers, earlier variants, shorter lists.
 
 use super::RunnableStorm;
 use super::shrinking::ShrinkWork;
@@ -8,14 +8,15 @@ use crate::clients::machine::{DrawnOperation, OperationKind, OperationTree};
 use crate::plan::{Plan, ReplacedOperation};
 use crate::shrink::{Failure, Shrunk};
 
-/// The maximum number of runs for one operation.
+/// The maximum number of runs to simplify one operation.
 const TRIES_MAX: u32 = 256;
 
-/// The number of commands before the failure that are tried as the only command.
+/// The number of the last commands before the failure that are tried as the only command.
 const LAST: usize = 8;
 
-/// Searches for one command that fails alone, among the last commands before the failure. If there is one, the
-/// plan has it: then no client needs its earlier commands to come to this one.
+/// Searches the last commands before the failure for a command that can replace all commands: the run then
+/// fails in the same way. Returns the plan with this command, and the command. The shrunk run then needs no
+/// earlier commands of the same client. Returns the plan of the trial and `None` if there is no such command.
 pub(super) fn only_command(
     trial: &dyn RunnableStorm,
     work: &ShrinkWork,
@@ -33,8 +34,8 @@ pub(super) fn only_command(
     (plan, None)
 }
 
-/// Simplifies the only command, and then one operation after another. Keeps each simpler value with which the
-/// run fails in the same way. The plan then has the values that replace the drawn ones.
+/// Simplifies the command `only`, and then the other operations one after another. Keeps a simpler value if
+/// the run still fails in the same way. The plan in `shrunk` gets the simpler values.
 pub(super) fn simplify(
     trial: &dyn RunnableStorm,
     work: &ShrinkWork,
@@ -53,7 +54,7 @@ pub(super) fn simplify(
     }
 }
 
-/// A function that puts the current value of an operation into a plan.
+/// A function that returns a copy of a plan with the current value of an operation.
 type PutInto<'a> = dyn Fn(&Plan, &dyn OperationTree) -> Plan + 'a;
 
 fn simplify_one(

@@ -31,9 +31,9 @@
 //! Storms::<Counters>::new((0..3_u8, 1..9_u64), 0..3_u8).run(4);
 //! ```
 //!
-//! The state machine is its own specification. Every storm judges that replies and reads are linearizable by
-//! it, that no acknowledged command is lost, that a refused command has no effect, and that all servers
-//! agree, restored servers included. [`CHECKS`] has the name of each promise.
+//! The state machine is its own specification. Every storm checks that all replies and reads are
+//! linearizable, that no acknowledged command is lost, that a refused command has no effect, and that all
+//! servers have equal states, also after a restore. [`CHECKS`] lists the names of these checks.
 //!
 //! The environment variables of [`harness`](crate::harness) select the runs. The capsule of a failure is
 //! written into the folder `capsules` beside the test. The test replays the capsules of this folder first.
@@ -67,7 +67,7 @@ pub use crate::clients::machine::CHECKS;
 /// Runs `count` storms for a state machine whose commands and queries are `Arbitrary`.
 ///
 /// # Panics
-/// Panics if a run fails, as [`Storms::run`].
+/// Panics in the same cases as [`Storms::run`].
 #[track_caller]
 pub fn storms<T>(count: u64)
 where
@@ -108,8 +108,8 @@ impl<T: StateMachine> Storms<T> {
         Self::starting_with(T::default, commands, queries)
     }
 
-    /// Makes storms like [`new`](Self::new) for a state machine with another initial state. `make` is called
-    /// for each server that starts, and must always make the same state.
+    /// Makes storms like [`new`](Self::new) for a state machine with another initial state. `make` returns
+    /// the initial state, and must always return the same state.
     #[must_use]
     pub fn starting_with(
         make: impl Fn() -> T + 'static,
@@ -128,8 +128,8 @@ impl<T: StateMachine> Storms<T> {
         }
     }
 
-    /// Adds an invariant of the state. It is checked after every command and every restored snapshot. If
-    /// `holds` returns an error, the run fails. The error describes the defect of the state.
+    /// Adds an invariant of the state. The invariant is checked after every command and every restored
+    /// snapshot. If `holds` returns an error, the run fails. The error describes the defect of the state.
     #[must_use]
     pub fn invariant(
         mut self,
@@ -141,9 +141,10 @@ impl<T: StateMachine> Storms<T> {
         self
     }
 
-    /// Lets clients send a command again if its outcome is unknown, and demands that it takes effect once. The
-    /// state machine must recognize the repetition, for example by
-    /// [`Sessions`](wavetank_machine::Sessions). Without this method, clients repeat only refused commands.
+    /// Lets clients send a command again if the outcome of the command is unknown. The run fails if a command
+    /// takes effect twice. The state machine must recognize a repeated command, for example by
+    /// [`Sessions`](wavetank_machine::Sessions). Without this method, clients send only refused commands
+    /// again.
     #[must_use]
     pub const fn exactly_once(mut self) -> Self {
         self.delivery = Delivery::ExactlyOnce;
@@ -151,8 +152,8 @@ impl<T: StateMachine> Storms<T> {
     }
 
     /// Names the part of the state that a command or a query uses, for example a key. Operations on different
-    /// parts must not affect each other. The search for an order of the operations then judges each part
-    /// alone, which takes less time.
+    /// parts must not affect each other. Then the search for a linearizable order judges each part alone, and
+    /// needs less time.
     #[must_use]
     pub fn partition(
         mut self,
@@ -164,28 +165,27 @@ impl<T: StateMachine> Storms<T> {
         self
     }
 
-    /// Changes the plan of every storm.
+    /// Changes the plan of every storm with the function `edit`.
     #[must_use]
     pub fn plan(mut self, edit: impl Fn(&mut Plan) + 'static) -> Self {
         self.edits.push(Rc::new(edit));
         self
     }
 
-    /// Sets the number of servers.
+    /// Sets the number of servers in each cluster.
     #[must_use]
     pub fn nodes(self, servers: u8) -> Self {
         self.plan(move |plan| plan.servers = servers)
     }
 
-    /// Sets the maximum number of steps of a run, as
-    /// [`Storm::steps_max`](crate::harness::Storm::steps_max).
+    /// Sets the maximum number of steps of a run; see [`Storm::steps_max`](crate::harness::Storm::steps_max).
     #[must_use]
     pub const fn steps_max(mut self, steps: u64) -> Self {
         self.bounds.steps_max = steps;
         self
     }
 
-    /// Sets the maximum wall time of a run, as
+    /// Sets the maximum wall time of a run; see
     /// [`Storm::wall_time_max`](crate::harness::Storm::wall_time_max).
     #[must_use]
     pub const fn wall_time_max(mut self, span: Duration) -> Self {
@@ -193,7 +193,7 @@ impl<T: StateMachine> Storms<T> {
         self
     }
 
-    /// Sets the maximum wall time of a shrink, as
+    /// Sets the maximum wall time of a shrink; see
     /// [`Storm::shrink_time_max`](crate::harness::Storm::shrink_time_max).
     #[must_use]
     pub const fn shrink_time_max(mut self, span: Duration) -> Self {
@@ -208,12 +208,12 @@ impl<T: StateMachine> Storms<T> {
         self
     }
 
-    /// Replays the capsules of this test, and then runs the storms of the seeds `0..count`, unless environment
-    /// variables select other runs.
+    /// Replays the capsules of this test, and then runs the storms of the seeds `0..count`. Environment
+    /// variables can select other runs (see [`harness`](crate::harness)).
     ///
     /// # Panics
     /// Panics if a run fails. The message has the violation, the story of the shrunk run and the replay
-    /// command. Also panics if no run committed a command.
+    /// command. Also panics if no run committed an entry.
     #[track_caller]
     pub fn run(self, count: u64) {
         // In a closure, `Location::caller` would be the place of the closure.
@@ -272,16 +272,18 @@ impl<T: StateMachine> fmt::Debug for Storms<T> {
     }
 }
 
-/// Returns the folder `capsules` beside a source file. The path of the file begins at the package or at one
-/// of the folders above. `None` if the file does not exist there, as in a documentation test.
+/// Returns the path of the folder `capsules` in the folder of a source file. `file` is relative to the
+/// package or to a folder above the package. Returns `None` if there is no such source file, for example in a
+/// documentation test.
 fn folder_beside(file: &str) -> Option<PathBuf> {
     let package = environment("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from);
     let source = package.ancestors().map(|folder| folder.join(file)).find(|path| path.is_file())?;
     source.parent().map(|folder| folder.join("capsules"))
 }
 
-/// Returns the beginning of the file names of a test's capsules. Tests in different files have different names.
-/// A documentation test may run in the main thread, which has no name of a test, so its line names it.
+/// Returns the beginning of the names of a test's capsule files: the name of the source file and the name of
+/// the test. The main thread, which runs a documentation test, has no name of a test. In the main thread, the
+/// line of the test replaces the name of the test.
 fn file_prefix(test: &Location<'_>) -> String {
     let source = Path::new(test.file()).file_stem().unwrap_or_default().display();
     let name = match failure::name() {
@@ -291,17 +293,17 @@ fn file_prefix(test: &Location<'_>) -> String {
     failure::file_name_of(&format!("{source}-{name}"))
 }
 
-/// The capsules of a test.
+/// The place of the capsule files of a test.
 #[derive(Clone, Debug, Default)]
 struct KeptCapsules {
-    /// The folder in which the user keeps the capsules, if there is one.
+    /// The folder of the capsule files; `None` if the test has no such folder.
     folder: Option<PathBuf>,
-    /// The beginning of the file names.
+    /// The beginning of the name of each capsule file of the test.
     prefix: String,
 }
 
 impl KeptCapsules {
-    /// Returns the paths of the capsules, in alphabetical order.
+    /// Returns the paths of the capsule files, in alphabetical order.
     fn paths(&self) -> Vec<String> {
         let is_seed = |name: &str| {
             let rest = name.strip_prefix(&self.prefix).and_then(|rest| rest.strip_prefix('-'));

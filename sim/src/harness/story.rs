@@ -1,4 +1,5 @@
-//! Stories for a state machine with typed commands: a test that acts on a cluster, step by step.
+//! Stories for a state machine with typed commands. A story is a test that acts on a simulated cluster, step
+//! by step.
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
@@ -32,9 +33,9 @@
 //! assert!(story.text().contains("commit"));
 //! ```
 //!
-//! The servers have no clients: only the story calls them. The messages take 1 to 5 ms, and nothing fails
-//! unless the story says so. All checks of the protocol and of the state machine watch every step. The first
-//! violation ends the story with a panic, whose message has the trace.
+//! The cluster has no clients: only the story calls the servers. A message arrives after 1 to 5 ms. Faults
+//! happen only if the story causes the faults. All checks of the protocol and of the state machine watch
+//! every step. The first violation ends the story with a panic. The message of the panic has the trace.
 
 mod tank;
 
@@ -54,7 +55,8 @@ use tank::StoryTank;
 use wavetank_machine::{StateMachine, decode, encode};
 use wavetank_raft::{Answer, Call, RequestError, RequestId};
 
-/// A cluster in the tank on which a test acts. A wait that takes longer than five virtual seconds fails.
+/// A simulated cluster on which a test acts. If a method waits longer than five seconds of virtual time, the
+/// method panics.
 pub struct Story<T: StateMachine> {
     tank: StoryTank,
     machine: PhantomData<T>,
@@ -75,10 +77,10 @@ fn settings<T: StateMachine>(make: MakeMachine<T>) -> JudgeSettings<T> {
     }
 }
 
-const DECODED: &str = "the state machine of this type has encoded the same bytes";
+const DECODED: &str = "the state machine has encoded these bytes from a value of the same type";
 
 impl<T: StateMachine> Story<T> {
-    /// Starts a cluster with this number of servers.
+    /// Starts a cluster of `servers` servers.
     #[must_use]
     pub fn new(servers: u8) -> Self
     where
@@ -87,8 +89,8 @@ impl<T: StateMachine> Story<T> {
         Self::starting_with(servers, T::default)
     }
 
-    /// Starts a cluster like [`new`](Self::new) for a state machine with another initial state. `make` is
-    /// called for each server that starts, and must always make the same state.
+    /// Starts a cluster like [`new`](Self::new) for a state machine with another initial state. `make`
+    /// returns the initial state, and must always return the same state.
     ///
     /// # Panics
     /// Panics if the number of servers is zero or too large.
@@ -103,19 +105,20 @@ impl<T: StateMachine> Story<T> {
         Self { tank: StoryTank::new(plan, fsm, checks, describe::<T>), machine: PhantomData }
     }
 
-    /// Returns all servers.
+    /// Returns all servers of the cluster.
     #[must_use]
     pub fn servers(&self) -> Vec<ServerIdx> {
         self.tank.all().iter().collect()
     }
 
-    /// Waits until a server leads and has committed an entry of its term. Returns the leader.
+    /// Waits for a leader that has committed an entry of the leader's term. Returns the leader.
     #[track_caller]
     pub fn until_leader(&mut self) -> ServerIdx {
         self.tank.until_leader(None)
     }
 
-    /// Waits like [`until_leader`](Self::until_leader), but until another server than `old` leads.
+    /// Waits like [`until_leader`](Self::until_leader), but for a leader other than `old`. Returns the new
+    /// leader.
     #[track_caller]
     pub fn until_leader_other_than(&mut self, old: ServerIdx) -> ServerIdx {
         self.tank.until_leader(Some(old))
@@ -127,7 +130,7 @@ impl<T: StateMachine> Story<T> {
         self.tank.until_converged();
     }
 
-    /// Sends a command to a server.
+    /// Sends a command to a server. [`until_answered`](Self::until_answered) waits for the answer.
     #[track_caller]
     pub fn apply(&mut self, to: ServerIdx, command: T::Command) -> PendingCommand {
         PendingCommand(self.tank.call(to, Call::Apply(encode(&command))))
@@ -136,24 +139,27 @@ impl<T: StateMachine> Story<T> {
     /// Waits until a command is answered. Returns the reply of the state machine.
     ///
     /// # Errors
-    /// Returns the error that the caller of the command gets, for example
-    /// [`LeadershipLost`](RequestError::LeadershipLost). The command may then still be applied.
+    /// Returns the error that the server answered, for example
+    /// [`LeadershipLost`](RequestError::LeadershipLost). After an error, the command may still be applied
+    /// later.
     #[track_caller]
     pub fn until_answered(&mut self, command: PendingCommand) -> Result<T::Reply, RequestError> {
         match self.tank.until_answered(command.0)? {
             Answer::Applied { response, .. } => Ok(decode(&response).expect(DECODED)),
-            other => panic!("a command was answered with {other:?}"),
+            other => panic!("the answer to a command must be `Applied`, not {other:?}"),
         }
     }
 
-    /// Answers a query from the state of a server, which may be old. Returns `None` if the server is down.
+    /// Passes a query to the state machine of one server, and returns the reply. The state of this state
+    /// machine may be older than the committed state. Returns `None` if the server is down.
     #[track_caller]
     pub fn query(&mut self, from: ServerIdx, query: T::Query) -> Option<T::Reply> {
         let answer = self.tank.query(from, &encode(&query))?;
         Some(decode(&answer).expect(DECODED))
     }
 
-    /// Lets a server take a snapshot and compact its log.
+    /// Tells a server to take a snapshot and to compact the log. Waits for the answer. A server without new
+    /// entries refuses; the story ignores this refusal.
     #[track_caller]
     pub fn snapshot(&mut self, idx: ServerIdx) {
         let request = self.tank.call(idx, Call::Snapshot);
@@ -187,14 +193,14 @@ impl<T: StateMachine> Story<T> {
         self.tank.act(|tank| tank.crash(idx));
     }
 
-    /// Starts a server with the data on its disk.
+    /// Starts a crashed server with the data on the disk of the server.
     #[track_caller]
     pub fn restart(&mut self, idx: ServerIdx) {
         self.tank.act(|tank| tank.restart(idx));
     }
 
-    /// Returns the trace so far, for a snapshot test: leaders, committed commands and faults. It has no times
-    /// and no numbers of steps.
+    /// Returns the trace so far, for a snapshot test: leaders, committed commands and faults. The text has no
+    /// times and no numbers of steps.
     #[must_use]
     pub fn text(&mut self) -> String {
         self.tank.told()

@@ -7,7 +7,8 @@ use crate::observe::addresses::AddressBook;
 use crate::plan::rng::Ratio;
 use wavetank_raft::{Call, Change, Configuration, Index, Member, ServerAddress, Span, Suffrage};
 
-/// Draws a server, and a change that is possible for the server's current suffrage.
+/// Draws a server, and a call for a change that is possible for the server's current suffrage. Returns `None`
+/// if no change of this server is possible.
 pub(super) fn any(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     let idx = choose_one(view.all, draws[1]).filter(|&idx| !view.lost.contains(idx))?;
@@ -26,8 +27,8 @@ pub(super) fn any(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     }
 }
 
-/// Adds a server that is not a member: as a voter, as a non-voter, or as a voter after the server has caught
-/// up.
+/// Draws a call that adds a server: as a voter, as a non-voter, or as a voter after the server has caught up.
+/// Returns `None` if there is no server to add.
 pub(super) fn add(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     let server = choose_one(non_members(view, configuration), draws[1])?;
@@ -39,7 +40,7 @@ pub(super) fn add(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     }
 }
 
-/// Promotes a non-voter.
+/// Draws a call that promotes a non-voter. Returns `None` if there is no non-voter to promote.
 pub(super) fn promote(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     let non_voters = members(configuration).minus(voters(configuration));
@@ -50,14 +51,14 @@ pub(super) fn promote(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     call(view, draws, Change::AddVoter(non_voter.id(), view.address(non_voter)))
 }
 
-/// Demotes a voter.
+/// Draws a call that demotes a voter. Returns `None` if the change leaves too few voters.
 pub(super) fn demote(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     let voter = removable_voter(configuration, draws)?;
     call(view, draws, Change::DemoteVoter(voter.id()))
 }
 
-/// Removes a voter or a non-voter.
+/// Draws a call that removes a voter or a non-voter. Returns `None` if the change leaves too few voters.
 pub(super) fn remove(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     let non_voters = members(configuration).minus(voters(configuration));
@@ -69,7 +70,7 @@ pub(super) fn remove(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
 /// Chooses the next step of an operator who gives a server a new disk and keeps the server's name. The
 /// operator removes a voter, exchanges the disk of this voter, and adds the server again. Every other server
 /// must know of the removal before the disk is exchanged. A server that does not know of the removal could
-/// count a vote of the blank server.
+/// count a vote of the blank server. Returns `None` if no step is possible.
 pub(super) fn new_disk(view: &NemesisView<'_>, draws: Draws, lasts: Span) -> Option<Act> {
     let (_, configuration) = view.membership?;
     if let Some(blank) = choose_one(view.blank.minus(members(configuration)), draws[1]) {
@@ -85,10 +86,10 @@ pub(super) fn new_disk(view: &NemesisView<'_>, draws: Draws, lasts: Span) -> Opt
     call(view, draws, Change::RemoveServer(removable_voter(configuration, draws)?.id()))
 }
 
-/// Replaces the configuration by a drawn list of members. The list has one or more voters, and in some cases
-/// one non-voter.
+/// Draws a call that replaces the configuration by a drawn list of members. The list has one or more voters,
+/// and in some cases one non-voter. Returns `None` if no server can receive the call.
 pub(super) fn joint(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
-    let count = 1 + usize::try_from(draws[1].below(view.all.len() as u64)).expect("a few");
+    let count = 1 + usize::try_from(draws[1].below(view.all.len() as u64)).expect("at most 16 servers");
     let whole = view.all.minus(view.lost);
     let servers = choose_some(whole, count, draws[2]);
     let without =
@@ -99,7 +100,8 @@ pub(super) fn joint(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     Some(Act::Call(call_target(view, draws[0])?, Call::Change { change, prev_index: None }))
 }
 
-/// Keeps the current members, but replaces one voter by a server that is not a member.
+/// Draws a call that replaces one voter by a server that is not a member. All other members stay. Returns
+/// `None` if no such call is possible.
 pub(super) fn exchange(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     let leaves = choose_one(voters(configuration), draws[1])?;
@@ -109,8 +111,8 @@ pub(super) fn exchange(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     call(view, draws, change)
 }
 
-/// Makes a change with a wrong condition: the condition does not name the latest configuration. The leader
-/// must refuse the change.
+/// Draws a change with a false condition: the condition does not name the index of the latest configuration.
+/// The leader must refuse the change. Returns `None` if no change is possible.
 pub(super) fn stale(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (latest, _) = view.membership?;
     let Act::Call(idx, call) = any(view, draws)? else { return None };
@@ -126,7 +128,7 @@ pub(super) fn stale(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     Some(Act::Call(idx, call))
 }
 
-/// Makes a change that does not change the suffrage of any server.
+/// Draws a change that does not change the suffrage of any server. Returns `None` if no change is possible.
 pub(super) fn null(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     let voters = voters(configuration);
@@ -142,8 +144,8 @@ pub(super) fn null(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     call(view, draws, change.or_else(|| add(Change::AddNonvoter))?)
 }
 
-/// Moves a member to a new address. If the configuration has a wrong address, corrects the configuration
-/// instead.
+/// Draws an act that moves a member to a new address. If the configuration has a wrong address, returns the
+/// act that corrects the configuration. Returns `None` if no member can move.
 pub(super) fn change_address(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     let restart = if draws[2].hits(Ratio::new(1, 2)) { Restart::AtOnce } else { Restart::Never };
@@ -151,8 +153,8 @@ pub(super) fn change_address(view: &NemesisView<'_>, draws: Draws) -> Option<Act
     Some(if view.has_wrong_address(configuration) { Act::CorrectAddresses } else { Act::Move(idx, restart) })
 }
 
-/// Exchanges the addresses of two members. If the configuration has a wrong address, corrects the
-/// configuration instead.
+/// Draws an act that exchanges the addresses of two members. If the configuration has a wrong address,
+/// returns the act that corrects the configuration. Returns `None` if no exchange is possible.
 pub(super) fn exchange_addresses(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     if view.has_wrong_address(configuration) {
@@ -182,7 +184,8 @@ impl NemesisView<'_> {
 }
 
 /// Builds the call for a change. Half of the calls have a condition: the leader must refuse the change unless
-/// the configuration of `view` is still the leader's current configuration.
+/// the configuration of `view` is still the leader's current configuration. Returns `None` if no server can
+/// receive the call.
 fn call(view: &NemesisView<'_>, draws: Draws, change: Change) -> Option<Act> {
     let prev_index = prev_index_for(view, draws[3])?;
     Some(Act::Call(call_target(view, draws[0])?, Call::Change { change, prev_index }))
@@ -200,7 +203,8 @@ fn prev_index_for(view: &NemesisView<'_>, draw: Draw) -> Option<Option<Index>> {
     Some(draw.hits(Ratio::new(1, 2)).then_some(index))
 }
 
-/// Returns the servers that may be added. A server that is lost permanently never returns under its old id.
+/// Returns the servers that may be added: they are not lost and not in the configuration. A server that is
+/// lost permanently never returns under its old id.
 fn non_members(view: &NemesisView<'_>, configuration: &Configuration) -> ServerSet {
     view.all.minus(view.lost).minus(members(configuration))
 }

@@ -1,4 +1,4 @@
-//! Faults that follow a step of a server, and their triggers.
+//! Faults that follow a step of a server, and the triggers of these faults.
 
 use super::scheduled::isolate;
 use super::{Act, Draws, NemesisView, ServerIdx, ServerSet, Span, choose_some, draw_downtime};
@@ -58,7 +58,7 @@ impl Trigger {
     /// The server sent `TimeoutNow`.
     pub const SENT_TIMEOUT_NOW: Self = Self(1 << 19);
 
-    /// The union of the two sets.
+    /// Returns the facts that are in at least one of the two sets.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -70,7 +70,7 @@ impl Trigger {
         self.0 & other.0 != 0
     }
 
-    /// The facts that an action of the server shows.
+    /// Returns the facts about the step that this action of the server shows.
     #[must_use]
     pub fn of<Q: 'static, R: 'static>(action: &Action<Q, R>) -> Self {
         match action {
@@ -120,7 +120,7 @@ fn of_entries(entries: &[Entry]) -> Trigger {
 }
 
 impl Reactive {
-    /// The fact that triggers this fault.
+    /// Returns the fact that triggers this fault.
     pub(super) const fn trigger(self) -> Trigger {
         match self {
             Self::CrashWriter => Trigger::WROTE,
@@ -153,8 +153,8 @@ impl Reactive {
         }
     }
 
-    /// The chance of this fault in storms. A fault with a frequent trigger has a lower chance than a fault
-    /// with a rare trigger.
+    /// Returns the probability in storms that this fault follows one occurrence of its trigger. A fault with
+    /// a frequent trigger has a lower probability than a fault with a rare trigger.
     #[must_use]
     pub const fn default_chance(self) -> Ratio {
         match self {
@@ -239,8 +239,7 @@ impl Reactive {
 }
 
 /// Separates the server and a few other servers from the rest, so that only a minority can receive the
-/// server's messages. The few other servers are at most one server, or any number of listeners that are not a
-/// quorum.
+/// server's messages. The few other servers are at most one server, or the servers that [`listeners`] draws.
 fn partition_with_minority(idx: ServerIdx, view: &NemesisView<'_>, draws: Draws) -> NetworkChange {
     let others = view.all.without(idx);
     // The triggers use only one half of these two words, so the other halves are still unused.
@@ -255,13 +254,13 @@ fn partition_with_minority(idx: ServerIdx, view: &NemesisView<'_>, draws: Draws)
     NetworkChange::Partition(with, view.all.minus(with))
 }
 
-/// Draws servers that, together with this server, are not a quorum. In half of the cases, all non-voters are
-/// among the drawn servers.
+/// Draws servers from `others`. The drawn servers and the server `idx` together are not a quorum. In half of
+/// the cases, all non-voters are among the drawn servers.
 fn listeners(idx: ServerIdx, others: ServerSet, configuration: &Configuration, draws: Draws) -> ServerSet {
     let voters = configuration.voters();
     let votes = |idx: &ServerIdx| voters.contains(idx.node());
     let count = draws[0].below(others.len() as u64 + 1);
-    let mut chosen = choose_some(others, usize::try_from(count).expect("a few"), draws[0]);
+    let mut chosen = choose_some(others, usize::try_from(count).expect("at most 16 servers"), draws[0]);
     if draws[2].hits(Ratio::new(1, 2)) {
         chosen = chosen.or(others.iter().filter(|other| !votes(other)).collect());
     }
@@ -275,7 +274,8 @@ fn listeners(idx: ServerIdx, others: ServerSet, configuration: &Configuration, d
     chosen
 }
 
-/// Isolates the leader, and restarts the other servers so that they forget the leader.
+/// Isolates the leader, and restarts all other awake servers except the candidate. The restarted servers
+/// forget that they heard from the leader.
 fn isolate_leader_and_restart_others(candidate: ServerIdx, view: &NemesisView<'_>, lasts: Span) -> Act {
     let Some(leader) = view.leader.filter(|leader| *leader != candidate) else { return Act::Nothing };
     let Act::Network(cut, lasts, back) = isolate(leader, view.all, lasts) else { return Act::Nothing };
@@ -283,7 +283,7 @@ fn isolate_leader_and_restart_others(candidate: ServerIdx, view: &NemesisView<'_
 }
 
 impl NemesisView<'_> {
-    /// The servers that are down or paused.
+    /// Returns the servers that are down or paused.
     #[must_use]
     pub const fn away(&self) -> ServerSet {
         self.all.minus(self.awake)

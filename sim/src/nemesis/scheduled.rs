@@ -74,13 +74,13 @@ pub(super) fn isolate(idx: ServerIdx, all: ServerSet, lasts: Span) -> Act {
 
 fn partition(all: ServerSet, draws: Draws, lasts: Span) -> Act {
     let count = 1 + draws[0].below(all.len().saturating_sub(1).max(1) as u64);
-    let ours = choose_some(all, usize::try_from(count).expect("a few"), draws[1]);
+    let ours = choose_some(all, usize::try_from(count).expect("at most 16 servers"), draws[1]);
     Act::Network(NetworkChange::Partition(ours, all.minus(ours)), lasts, NetworkChange::HealAll)
 }
 
 fn one_way(all: ServerSet, draws: Draws, lasts: Span) -> Act {
     let count = 1 + draws[0].below(all.len().saturating_sub(1).max(1) as u64);
-    let unheard = choose_some(all, usize::try_from(count).expect("a few"), draws[1]);
+    let unheard = choose_some(all, usize::try_from(count).expect("at most 16 servers"), draws[1]);
     Act::Network(NetworkChange::CutOneWay(unheard, all.minus(unheard)), lasts, NetworkChange::HealAll)
 }
 
@@ -97,7 +97,7 @@ fn pair(all: ServerSet, draws: Draws) -> Option<(ServerIdx, ServerIdx)> {
 }
 
 /// Draws the server that receives a call: the leader, or in some cases another server. A server that does not
-/// lead must refuse the call.
+/// lead must refuse the call. Returns `None` if there is no such server.
 pub(super) fn call_target(view: &NemesisView<'_>, draw: Draw) -> Option<ServerIdx> {
     if draw.hits(Ratio::new(1, 8)) { choose_one(view.awake, draw) } else { view.leader }
 }
@@ -108,8 +108,9 @@ fn transfer(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     Some(Act::Call(call_target(view, draws[0])?, call))
 }
 
-/// Makes a transfer of leadership, and immediately afterwards a change of membership. A leader must refuse
-/// the change.
+/// Draws two calls of the leader: a transfer of leadership, and immediately afterwards a change of
+/// membership. A leader must refuse the change during the transfer. Returns `None` if there is no leader, or
+/// if no change is possible.
 fn transfer_and_change(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let leader = view.leader?;
     let target = choose_one(view.all.without(leader), draws[3])?;
@@ -126,7 +127,9 @@ fn break_machine(fault: MachineFault, among: ServerSet, draws: Draws) -> Option<
 }
 
 /// Chooses the next step of an operator who replaces a lost server: remove the lost server, then add a new
-/// server. If no server is lost, this step loses a server, but only if the cluster tolerates the loss.
+/// server. In a third of the cases in which the operator can add a server, and in all cases in which no
+/// server can be added, one more server is lost instead, if the cluster tolerates the loss. Returns `None` if
+/// no step is possible.
 fn replace(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (index, configuration) = view.membership?;
     let prev_index = Some(index);
@@ -144,7 +147,7 @@ fn replace(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     }
 }
 
-/// Draws new values for the reloadable settings. No value is more than four times the configured value.
+/// Draws new values for the reloadable settings. No value is more than three times the configured value.
 fn reload(draws: Draws, config: &Config) -> Call {
     let timeout = Span::from_duration(config.heartbeat_timeout);
     let heartbeat_timeout = Duration::from(timeout.times(4 + draws[1].below(5)).part(4));

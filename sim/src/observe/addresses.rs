@@ -1,8 +1,8 @@
 //! The addresses at which servers listen, and the address book of each server. An address book has the
 //! addresses that one server knows.
 //!
-//! A request goes to the receiver's address in the address book of the sender, as in the real node. A
-//! response goes back on the connection of its request, so a response needs no address.
+//! A sender finds the address of the receiver in the address book of the sender, as in the real node. A
+//! response goes back on the connection of the request, so a response needs no address.
 
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Configuration, Member, ServerAddress};
@@ -28,7 +28,7 @@ impl Addresses {
     #[must_use]
     pub fn new(servers: usize) -> Self {
         let listening = (1..).take(servers).collect();
-        Self { listening, last: u16::try_from(ServerIdx::MAX_SERVERS).expect("a few servers") }
+        Self { listening, last: u16::try_from(ServerIdx::MAX_SERVERS).expect("a tank has few servers") }
     }
 
     /// Returns the address at which a server listens.
@@ -67,7 +67,7 @@ impl AddressBook {
         book
     }
 
-    /// Stores the address of a member.
+    /// Stores the address of a member in the book.
     pub fn note(&mut self, member: &Member) {
         if let Some(idx) = ServerIdx::of(member.id.node()) {
             self.0[idx.at()] = number(&member.address);

@@ -1,9 +1,8 @@
-//! A digest of a run in 64 bits. Two runs that differ in any step almost certainly have different
-//! digests.
+//! A digest of a run in 64 bits. If two runs differ in any step, their digests almost certainly differ, too.
 //!
 //! The rolling digest covers a few numbers of every step. The deep digest also covers the whole state of the
-//! server that took the step, and takes much more time. Both are the same on every machine and at every
-//! optimisation level.
+//! server that took the step, and needs much more time. Both digests are the same on every machine and at
+//! every optimisation level.
 
 use crate::plan::server_set::ServerIdx;
 use crate::subject::View;
@@ -40,7 +39,7 @@ impl Digest {
         self.take(last.index.0);
     }
 
-    /// The digest as a number.
+    /// Returns the digest as a number.
     #[must_use]
     pub const fn value(self) -> u64 {
         let mixed = (self.0 ^ self.0 >> 29).wrapping_mul(0x1656_67b1_9e37_79f9);

@@ -10,7 +10,7 @@ pub trait Observer<S: Subject = Server> {
     fn on_observation(&mut self, observation: &Observation<'_, S>);
 }
 
-/// An observer that ignores everything.
+/// An observer that ignores all observations.
 impl<S: Subject> Observer<S> for () {
     fn on_observation(&mut self, _: &Observation<'_, S>) {}
 }
@@ -42,7 +42,7 @@ impl<S: Subject, A: Observer<S>, B: Observer<S>> Observer<S> for (A, B) {
     }
 }
 
-/// Numbers the observations and passes them to the observer.
+/// Numbers the observations, and passes each observation to the observer.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder<V> {
     pub(crate) observer: V,

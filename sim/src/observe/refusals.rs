@@ -1,8 +1,8 @@
-//! The refusals between servers. A refusal names the server that refused a vote or entries, the server that
-//! asked, and the reason.
+//! The refusals between servers. A refusal names the server that refused a request, the server that sent the
+//! request, and the reason.
 //!
-//! The reason is read from the state that the refusing server shows. Only the messages of our own protocol are
-//! read.
+//! The reason comes from the state that the refusing server shows. Refusals of requests of another protocol
+//! are not collected.
 
 use crate::observe::observer::Observer;
 use crate::observe::{Observation, ObservationKind};
@@ -11,10 +11,10 @@ use crate::subject::{ActionOf, EventOf, Subject, View, our_request, our_response
 use std::fmt;
 use wavetank_raft::{Action, Event, LogId, NodeId, Request, Response, RoleName, RpcId, Term, Time};
 
-/// A server refused a request of another server.
+/// A refusal: a server refused a request of another server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refusal {
-    /// The virtual time of the refusal.
+    /// The virtual time of the refusal, in microseconds.
     pub at: Time,
     /// The server that refused.
     pub by: ServerIdx,
@@ -31,13 +31,13 @@ pub struct Refusal {
 /// The kind of a request that a server refused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Refused {
-    /// A vote.
+    /// A request for a vote.
     Vote,
-    /// A pre-vote.
+    /// A request for a pre-vote.
     PreVote,
-    /// Entries, or a heartbeat.
+    /// An `AppendEntries` request: entries, or a heartbeat.
     Append,
-    /// A piece of a snapshot.
+    /// An `InstallSnapshot` request: a piece of a snapshot.
     Snapshot,
 }
 
@@ -46,16 +46,17 @@ pub enum Refused {
 pub enum RefusalReason {
     /// The refusing server is in this newer term.
     NewerTerm(Term),
-    /// The refusing server leads.
+    /// The refusing server is the leader.
     Leads,
-    /// The log of the refusing server is more up to date. The first value is the last position of the
-    /// refusing server's log. The second value is the last position of the requesting server's log.
+    /// The log of the refusing server is more up to date. The first value is the id of the last entry in the
+    /// refusing server's log. The second value is the id of the last entry in the requesting server's log.
     NewerLog(LogId, LogId),
-    /// The refusing server voted for this server in the same term.
+    /// The refusing server has voted for this other server in the same term.
     Voted(NodeId),
     /// The refusing server knows this leader.
     KnowsLeader(NodeId),
-    /// The refusing server does not have the entry at this position, directly before the sent entries.
+    /// The refusing server does not have the entry with this id. In the sender's log, this entry is directly
+    /// before the first sent entry.
     LacksEntry(LogId),
     /// The state of the refusing server shows no reason.
     Unknown,
@@ -64,10 +65,10 @@ pub enum RefusalReason {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Vote => "a vote",
-            Self::PreVote => "a pre-vote",
-            Self::Append => "entries",
-            Self::Snapshot => "a snapshot",
+            Self::Vote => "the vote request",
+            Self::PreVote => "the pre-vote request",
+            Self::Append => "the entries",
+            Self::Snapshot => "the snapshot",
         })
     }
 }
@@ -75,7 +76,7 @@ impl fmt::Display for Refused {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { by, of, what, term, reason, .. } = self;
-        write!(f, "{by} refuses {what} to {of} in {term}: ")?;
+        write!(f, "{by} refuses {what} of {of} in {term}: ")?;
         match reason {
             RefusalReason::NewerTerm(newer) => write!(f, "{by} is in {newer}"),
             RefusalReason::Leads => write!(f, "{by} leads"),
@@ -97,15 +98,15 @@ pub struct Refusals {
     list: Vec<Refusal>,
 }
 
-/// The request that a server is taking now.
+/// The request that a server is handling now, with the state of the server before the request.
 #[derive(Debug)]
 struct OpenRequest {
     from: NodeId,
     rpc: RpcId,
     what: Refused,
     term: Term,
-    /// For a vote, the last position of the candidate's log. For entries, the position directly before the
-    /// first sent entry.
+    /// For a vote or a pre-vote, the id of the last entry in the candidate's log. For entries, the id of the
+    /// entry directly before the first sent entry. For a snapshot, the id of the last entry in the snapshot.
     log: LogId,
     view: View,
 }
@@ -158,7 +159,7 @@ impl OpenRequest {
         Some(Self { from: *from, rpc: *rpc, what, term, log, view })
     }
 
-    /// Compares the request with the state of the server before the request.
+    /// Finds the reason for a refusal: compares the request with the state of the server before the request.
     fn reason(&self) -> RefusalReason {
         let view = &self.view;
         let newer = view.term.filter(|term| self.term < *term);

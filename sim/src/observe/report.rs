@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::AddAssign;
 use wavetank_raft::{Span, Time};
 
-/// The violation of a property, as a check found it.
+/// A violation that a check found.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Violation {
     /// The name of the check that failed. The file of the check has the same name, for example
@@ -13,11 +13,11 @@ pub struct Violation {
     pub check: String,
     /// The class of the violated property.
     pub class: Class,
-    /// The place where the property is stated, for example `thesis §3.2`.
+    /// The source of the property, for example `thesis §3.2`.
     pub section: String,
     /// A description of the violation, with servers, terms and indexes.
     pub what: String,
-    /// The virtual time of the violation.
+    /// The virtual time of the violation, in microseconds.
     pub at: Time,
     /// The number of the observation at which the check failed.
     pub step: u64,
@@ -26,9 +26,9 @@ pub struct Violation {
 /// The class of a property (Lamport 1977).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Class {
-    /// Something bad must never happen.
+    /// A safety property: something bad must never happen.
     Safety,
-    /// Something good must happen in time.
+    /// A liveness property: something good must happen in time.
     Liveness,
 }
 
@@ -45,7 +45,8 @@ pub enum Verdict {
     Held,
     /// A check failed.
     Violated(Violation),
-    /// The code under test panicked, for example at one of its own assertions. The text is the message.
+    /// The code under test panicked, for example at one of its own assertions. The text is the message of the
+    /// panic.
     Panicked(String),
     /// No check failed, but the checks with these names never saw the situation that they judge.
     Vacuous(Vec<String>),
@@ -65,7 +66,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// The numbers of membership changes of one kind.
+/// The counts of membership changes of one kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct ChangeCounts {
     /// The number of changes that a leader appended.
@@ -80,7 +81,7 @@ pub struct ChangeCounts {
 }
 
 impl ChangeCounts {
-    /// Returns each number with the name of the number.
+    /// Returns each count with its name.
     #[must_use]
     pub const fn named(&self) -> [(&'static str, u64); 4] {
         [
@@ -112,33 +113,33 @@ pub struct Report {
     pub verdict: Verdict,
     /// The number of events that the world handled.
     pub events: u64,
-    /// The virtual time at the end of the run.
+    /// The virtual time at the end of the run, in microseconds.
     pub virtual_time: Time,
-    /// The number of elections that a leader won.
+    /// The number of elections in which a candidate became the leader.
     pub elections: u64,
     /// The number of committed entries.
     pub commits: u64,
     /// The number of messages that were sent.
     pub messages: u64,
-    /// The number of faults of each kind.
+    /// For each kind of fault, the number of faults.
     pub faults: BTreeMap<String, u64>,
     /// For each check, the number of situations that the check has judged.
     pub witnessed: BTreeMap<String, u64>,
-    /// The checks that were off, and the missing parts for each check. A check is off if the servers do not
-    /// show all parts that the check needs.
+    /// For each check that was off, the parts that the servers do not show although the check needs these
+    /// parts.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub off: BTreeMap<String, String>,
-    /// The checks that were off because the documents of the servers' implementation exclude these checks.
-    /// The value is the line of the document that excludes the check.
+    /// The checks that were off, because the documents of the servers' implementation exclude these checks.
+    /// For each check, the value is the line of the document that excludes the check.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub excluded: BTreeMap<String, String>,
     /// For each event that should occur in a large set of runs, the number of occurrences of the event.
     pub sometimes: BTreeMap<String, u64>,
-    /// The number of membership changes for each kind of change.
+    /// For each kind of membership change, the counts of the changes.
     pub membership: BTreeMap<String, ChangeCounts>,
-    /// The situations that occurred (see
-    /// [`Sometimes::situations`](crate::check::coverage::Sometimes::situations)). The situations are not
-    /// serialised, because they are many.
+    /// The digests of the situations that occurred (see
+    /// [`Sometimes::situations`](crate::check::coverage::Sometimes::situations)). This list is not
+    /// serialised, because the list is long.
     #[serde(skip)]
     pub situations: Vec<u64>,
     /// The lengths of the periods without a leader that ended with an election, in microseconds.

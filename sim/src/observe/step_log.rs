@@ -1,8 +1,8 @@
-//! The state of each server after each of its steps. Two such logs show the first step at which two runs
-//! differ, and the fields that differ.
+//! Records the state of each server after each step of the server. Two such logs show the first step at which
+//! two runs differ, and the fields that differ.
 //!
-//! Each step is encoded as a short word that holds only the changes. A run of ten thousand steps takes about
-//! a hundred kilobytes. The log does not record causes; see [`trace`](crate::observe::trace).
+//! Each step is encoded as a short word with only the changes. The log of a run of ten thousand steps has
+//! about a hundred kilobytes. The log does not record causes; [`trace`](crate::observe::trace) shows causes.
 
 use crate::observe::observer::Observer;
 use crate::observe::{Observation, ObservationKind, digest};
@@ -11,12 +11,12 @@ use crate::subject::{Subject, View};
 use std::fmt::{self, Write as _};
 use wavetank_raft::{Index, LogId, RoleName, Term, Time};
 
-/// The state of a server after it took an event.
+/// The record of one step: the state of a server after the server handled an event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StepRecord {
-    /// The number of the observation.
+    /// The number of the observation in the run.
     pub step: u64,
-    /// The virtual time of the step.
+    /// The virtual time of the step, in microseconds.
     pub at: Time,
     /// The server that took the step.
     pub idx: ServerIdx,
@@ -37,7 +37,7 @@ pub struct NodeState {
     pub term: Term,
     /// The server's commit index.
     pub commit: Index,
-    /// The position of the last entry of the server's log.
+    /// The id of the last entry of the server's log.
     pub last: LogId,
 }
 
@@ -53,7 +53,8 @@ impl NodeState {
     const BLANK: Self =
         Self { role: RoleName::Follower, term: Term(0), commit: Index::ZERO, last: LogId::ZERO };
 
-    /// The state that a server shows. A part that the server does not show has the value of a blank server.
+    /// Returns the state that a server shows. A part that the server does not show gets the value of a blank
+    /// server.
     pub(crate) fn of(view: &View) -> Self {
         Self {
             role: view.role.unwrap_or(RoleName::Follower),
@@ -75,9 +76,9 @@ pub struct StepLog {
 /// The first step at which two runs differ.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Divergence {
-    /// The step of the first run; `None` if the first run has ended.
+    /// The step of the first run at the first difference; `None` if the first run has already ended.
     pub one: Option<StepRecord>,
-    /// The step of the second run; `None` if the second run has ended.
+    /// The step of the second run at the first difference; `None` if the second run has already ended.
     pub other: Option<StepRecord>,
 }
 
@@ -98,7 +99,7 @@ impl<S: Subject> Observer<S> for StepLog {
     }
 }
 
-/// The number of steps on each line.
+/// The number of steps in one line of the encoded log.
 const LINE: usize = 32;
 
 const ROLES: [(char, RoleName); 4] = [
@@ -115,7 +116,7 @@ impl StepLog {
         &self.records
     }
 
-    /// Returns the state of each server after its last step whose number is at most `step`.
+    /// Returns the state of each server after the last step of this server with a number of at most `step`.
     #[must_use]
     pub fn states_at(&self, step: u64) -> Vec<(ServerIdx, NodeState)> {
         let mut states = std::collections::BTreeMap::new();
@@ -148,14 +149,15 @@ impl StepLog {
     pub fn parse(lines: &[String]) -> Result<Self, String> {
         let mut line = LineCodec::default();
         let words = lines.iter().flat_map(|line| line.split(' ')).filter(|word| !word.is_empty());
-        let record = |word: &str| line.parse(word).ok_or_else(|| format!("`{word}` is not a step"));
+        let record =
+            |word: &str| line.parse(word).ok_or_else(|| format!("`{word}` is not a step of a step log"));
         let records = words.map(record).collect::<Result<_, _>>()?;
         Ok(Self { records, kind: 0 })
     }
 }
 
-/// Encodes and decodes records. The codec keeps the previous record, because each record is encoded as the
-/// difference from the previous record.
+/// Encodes and decodes records. The codec keeps the number and the time of the previous record, and the last
+/// state of each server, because a word has only the differences.
 struct LineCodec {
     step: u64,
     at: Time,
@@ -186,7 +188,7 @@ impl LineCodec {
         // Most steps do not change the server, so the state is written only after a change.
         let before = std::mem::replace(&mut self.states[idx.at()], state);
         if before != state {
-            let role = ROLES.iter().find(|(_, role)| *role == state.role).expect("every role has a number").0;
+            let role = ROLES.iter().find(|(_, role)| *role == state.role).expect("every role has a letter").0;
             let NodeState { term, commit, last, .. } = state;
             let _ = write!(word, "{role}{},{},{}.{}", term.0, commit.0, last.index.0, last.term.0);
         }

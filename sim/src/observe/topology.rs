@@ -1,8 +1,8 @@
 //! The directed graph of working links.
 //!
-//! The graph answers questions that need a graph search, for example the question which servers reach each
-//! other. Bitsets contain the same links, because a link is tested for every message. The network decides on
-//! delays and losses.
+//! The graph answers questions that need a graph search, for example which servers reach each other. The same
+//! links are also stored in bitsets, because the world tests a link for every message. The network decides on
+//! delays and losses of messages.
 
 use crate::observe::NetworkChange;
 use crate::plan::server_set::{ServerIdx, ServerSet};
@@ -65,7 +65,7 @@ impl Topology {
 
     /// True if this server can win an election now. The server must be in `voters` and in `up`. The server
     /// itself and the servers of `up` with working links to and from this server must include a quorum of
-    /// `voters`. A path over a third server does not count, because Raft servers do not forward messages.
+    /// `voters`. A path through a third server does not count, because Raft servers do not forward messages.
     #[must_use]
     pub fn is_electable(&self, idx: ServerIdx, voters: &Voters, up: ServerSet) -> bool {
         let at_hand = self.both_ways(idx).and(up).with(idx);
@@ -85,7 +85,8 @@ impl Topology {
         cores
     }
 
-    /// Returns the senders and the receivers whose links are cut. Senders with the same receivers are together.
+    /// Returns pairs of senders and receivers: the links from these senders to these receivers are cut.
+    /// Senders with the same receivers are in one pair.
     fn cuts(&self) -> Vec<(ServerSet, ServerSet)> {
         let mut cuts: Vec<(ServerSet, ServerSet)> = Vec::new();
         for from in self.all.iter() {

@@ -112,8 +112,8 @@ impl FaultId {
 }
 
 impl FaultFilter {
-    /// Creates a filter that allows only the faults in `only`, or all faults if `only` is `None`. The
-    /// filter does not record yet.
+    /// Creates a filter that allows only the faults in `only`, or all faults if `only` is `None`. The filter
+    /// records no faults before the first call of [`FaultFilter::record`].
     #[must_use]
     pub const fn new(only: Option<BTreeSet<FaultId>>) -> Self {
         Self { only, taken: None }
@@ -124,8 +124,8 @@ impl FaultFilter {
         self.taken.get_or_insert_default();
     }
 
-    /// Returns true if this fault may happen. Also records the fault if the fault may happen and the filter
-    /// records.
+    /// Returns true if this fault may happen. In this case, also records the fault if [`FaultFilter::record`]
+    /// was called before.
     pub fn allow(&mut self, fault_id: FaultId) -> bool {
         let may = self.only.as_ref().is_none_or(|only| only.contains(&fault_id));
         if may && let Some(taken) = &mut self.taken {
@@ -134,8 +134,8 @@ impl FaultFilter {
         may
     }
 
-    /// Returns the faults that happened since the filter began to record. The faults are in the order of
-    /// their times.
+    /// Returns the faults that happened since the call of [`FaultFilter::record`], in the order in which they
+    /// happened.
     #[must_use]
     pub fn taken(&self) -> &[FaultId] {
         self.taken.as_deref().unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The kinds of faults that a nemesis injects. The module [`nemesis`](crate::nemesis) injects them.
+//! The kinds of faults that the [`nemesis`](crate::nemesis) injects.
 
 use crate::plan::named::named;
 use serde::{Deserialize, Serialize};
@@ -16,21 +16,22 @@ named! {
         CrashLeader = "crash_leader",
         /// A server is paused.
         Pause = "pause",
-        /// Two groups cannot reach each other.
+        /// Two groups of servers cannot reach each other.
         Partition = "partition",
         /// One server is isolated from all other servers.
         Isolate = "isolate",
         /// The leader is isolated from all other servers.
         IsolateLeader = "isolate_leader",
-        /// A group of servers hears the other servers, but its own messages do not arrive.
+        /// The messages from a group of servers to the other servers do not arrive. Messages to this group
+        /// still arrive.
         OneWay = "one_way",
         /// A single link fails in both directions, so that reachability is not transitive.
         Link = "link",
-        /// Two groups reach each other only through one server.
+        /// Two groups of servers cannot reach each other. One more server reaches both groups.
         Bridge = "bridge",
         /// A link fails and recovers several times.
         Flap = "flap",
-        /// The leader is asked to transfer leadership.
+        /// A server, in most cases the leader, is asked to transfer leadership.
         Transfer = "transfer",
         /// One server is added, promoted, demoted or removed.
         Change = "change",
@@ -40,10 +41,9 @@ named! {
         Snapshot = "snapshot",
         /// The reloadable part of the configuration is changed.
         Reload = "reload",
-        /// A clock jumps forward by more than an election timeout. Leases assume that this does not
-        /// happen.
+        /// A clock jumps forward by more than an election timeout. Leases assume that clocks do not jump.
         Jump = "jump",
-        /// The oldest held message is delivered.
+        /// The oldest message that the network holds back is delivered.
         LetGo = "let_go",
         /// Bits that were already synced flip on a disk.
         Rot = "rot",
@@ -51,19 +51,19 @@ named! {
         Misdirect = "misdirect",
         /// A sync fails and loses the pages that it should have written. The next sync reports success.
         DropPages = "drop_pages",
-        /// One read fails.
+        /// The next read of a disk fails.
         FailRead = "fail_read",
         /// A disk is full for a while.
         Fill = "fill",
         /// A server and its disk are lost permanently. If a server is already lost, the operator takes the
         /// next step to replace this server: remove the lost server, or add a new server.
         Replace = "replace",
-        /// A clock stops for a while, and the server of this clock continues. Leases assume that this does
-        /// not happen.
+        /// A clock stops for a while, and the server of this clock continues. Leases assume that clocks do
+        /// not stop.
         Freeze = "freeze",
         /// A server that is not a member replaces a voter, by joint consensus.
         Exchange = "exchange",
-        /// A server that is not a member is added: as a voter, as a non-voter, or as a voter after it
+        /// A server that is not a member is added: as a voter, as a non-voter, or as a voter after the server
         /// has caught up.
         Add = "add",
         /// A non-voter becomes a voter, either immediately or after the non-voter has caught up.
@@ -74,31 +74,34 @@ named! {
         Remove = "remove",
         /// The next load of a snapshot into a state machine fails.
         FailLoad = "fail_load",
-        /// From now on, a state machine loads no snapshot.
+        /// Every later load of a snapshot into a state machine fails.
         NeverLoad = "never_load",
-        /// The next snapshot of a state machine fails.
+        /// The next attempt to take a snapshot of a state machine fails.
         FailSnapshot = "fail_snapshot",
-        /// From now on, every snapshot of a state machine fails.
+        /// Every later attempt to take a snapshot of a state machine fails.
         NeverSnapshot = "never_snapshot",
-        /// A server is asked for a barrier.
+        /// An operator calls `Barrier` on a server.
         Barrier = "barrier",
-        /// A server is asked to confirm that this server leads.
+        /// A server is asked to confirm its leadership.
         VerifyLeader = "verify_leader",
-        /// The state machine's state is restored from a backup of the leader's state.
+        /// The state of a server's state machine is backed up. Then the server is asked to restore the
+        /// cluster from this backup.
         Restore = "restore",
-        /// A server is bootstrapped again, or after it has voted.
+        /// A server that already has a configuration or has already voted is asked to bootstrap.
         Bootstrap = "bootstrap",
-        /// The membership is changed under the condition that an older configuration is still the latest.
+        /// A server is asked to change the membership on a false condition: the condition names the index of
+        /// an old configuration as the latest.
         StaleChange = "stale_change",
         /// A change of membership that changes no suffrage: a voter is added as a non-voter, a non-voter is
-        /// demoted, a voter is added again, or a server is removed that is not a member.
+        /// demoted, a voter is added again, or a server that is not a member is removed.
         NullChange = "null_change",
-        /// The membership is changed during a transfer of leadership.
+        /// The leader is asked to change the membership during a transfer of leadership.
         TransferAndChange = "transfer_and_change",
         /// A server is shut down.
         Shutdown = "shutdown",
-        /// A server that was removed gets a new disk and is added again under its old name. Each time, the
-        /// operator takes the next step: remove a voter, give this server a new disk, or add the server.
+        /// A server that was removed gets a new disk and is added again under its old name. Each time this
+        /// fault is due, the operator takes the next step: remove a voter, give this server a new disk, or
+        /// add the server.
         NewDisk = "new_disk",
         /// The vote record, the log or all snapshots of a server vanish.
         Vanish = "vanish",
@@ -119,7 +122,8 @@ impl Scheduled {
         matches!(self, Self::Jump | Self::Freeze)
     }
 
-    /// True if a server may never recover from this fault. The budget of the plan limits such faults.
+    /// True if it is possible that a server never recovers from this fault. The budget of the plan limits
+    /// such faults.
     #[must_use]
     pub const fn is_permanent(self) -> bool {
         matches!(self, Self::Rot | Self::Misdirect | Self::Replace | Self::NeverLoad | Self::Vanish)
@@ -142,7 +146,7 @@ impl Scheduled {
         )
     }
 
-    /// True if this is a fault of a disk.
+    /// True if this is a fault of a disk. False for `Vanish`, which storms treat like a fault of a server.
     #[must_use]
     pub const fn is_disk_fault(self) -> bool {
         matches!(
@@ -181,13 +185,13 @@ named! {
         BlinkCandidate = "blink_candidate",
         /// A server crashes after it was elected.
         CrashElected = "crash_elected",
-        /// A server was elected, and then only a minority hears it.
+        /// Only a minority can receive a server's messages after the server was elected.
         StrandElected = "strand_elected",
         /// A leader is isolated after it has sent entries.
         IsolateSender = "isolate_sender",
         /// A leader is paused after it has sent entries.
         PauseSender = "pause_sender",
-        /// A leader has sent entries, and then only a minority hears it.
+        /// Only a minority can receive a leader's messages after the leader has sent entries.
         StrandSender = "strand_sender",
         /// A leader crashes after it has answered a client.
         CrashAnswerer = "crash_answerer",
@@ -195,7 +199,7 @@ named! {
         IsolateAnswerer = "isolate_answerer",
         /// A server crashes after it has appended a new configuration.
         CrashReconfigurer = "crash_reconfigurer",
-        /// A server has appended a new configuration, and then only a minority hears it.
+        /// Only a minority can receive a server's messages after the server has appended a new configuration.
         StrandReconfigurer = "strand_reconfigurer",
         /// A server crashes after it has truncated its log.
         CrashTruncater = "crash_truncater",
@@ -203,9 +207,9 @@ named! {
         CrashInstaller = "crash_installer",
         /// A server crashes after it has taken a snapshot and compacted its log.
         CrashSnapshotter = "crash_snapshotter",
-        /// The oldest held message is delivered after a server has entered a new term.
+        /// The oldest message that the network holds back is delivered after a server has entered a new term.
         LetGoOfOld = "let_go_of_old",
-        /// The oldest held message is delivered after a leader has sent entries.
+        /// The oldest message that the network holds back is delivered after a leader has sent entries.
         LetGoAmong = "let_go_among",
         /// A server crashes while several writes wait for its disk.
         CrashPiled = "crash_piled",
@@ -213,22 +217,22 @@ named! {
         CrashCommitter = "crash_committer",
         /// A leader is isolated after it has committed an entry.
         IsolateCommitter = "isolate_committer",
-        /// A leader has committed an entry, and then only a minority hears it.
+        /// Only a minority can receive a leader's messages after the leader has committed an entry.
         StrandCommitter = "strand_committer",
         /// A leader crashes after its first commit in its term.
         CrashAtFirstCommit = "crash_at_first_commit",
-        /// A leader has made the first commit of its term, and then only a minority hears it.
+        /// Only a minority can receive a leader's messages after the leader's first commit in its term.
         StrandAtFirstCommit = "strand_at_first_commit",
-        /// A leader has allowed a client to read, and then only a minority hears it.
+        /// Only a minority can receive a leader's messages after the leader has allowed a client to read.
         StrandReader = "strand_reader",
         /// A leader is paused after it has allowed a client to read.
         PauseReader = "pause_reader",
-        /// A server asks for votes. Then the leader is isolated, and as many other servers as allowed restart
-        /// immediately. After the restart they may no longer know that they had promised to follow the
-        /// leader.
+        /// After a server asks for votes, the leader is isolated, and as many other servers as the plan
+        /// allows restart immediately. The restarted servers no longer know that they heard from the leader
+        /// recently, so they may grant their votes.
         Usurp = "usurp",
-        /// A leader has sent the last piece of a snapshot. All held messages are delivered before this
-        /// piece.
+        /// After a leader has sent the last piece of a snapshot, all messages that the network holds back are
+        /// delivered. The last piece arrives later than these messages.
         LetGoBeforeLastPiece = "let_go_before_last_piece",
         /// A server crashes after it has discarded its log for a snapshot of the leader.
         CrashDiscarder = "crash_discarder",
@@ -238,14 +242,15 @@ named! {
         MendCompacter = "mend_compacter",
         /// A leader is isolated after it has sent `TimeoutNow`.
         IsolateCaller = "isolate_caller",
-        /// A leader has allowed a client to read. Then only a minority hears it, its clock runs as
-        /// slowly as the plan allows, and all other clocks run as fast as the plan allows.
+        /// Only a minority can receive a leader's messages after the leader has allowed a client to read. The
+        /// leader's clock then runs as slowly as the plan allows, and all other clocks run as fast as the
+        /// plan allows.
         OutpaceReader = "outpace_reader",
         /// The state machine of a leader stalls after the leader has committed an entry.
         StallCommitter = "stall_committer",
         /// A leader is asked to transfer leadership after it has committed an entry.
         TransferCommitter = "transfer_committer",
-        /// A leader has sent `TimeoutNow`, and then only a minority hears it.
+        /// Only a minority can receive a leader's messages after the leader has sent `TimeoutNow`.
         StrandCaller = "strand_caller",
     }
 }

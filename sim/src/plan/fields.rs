@@ -1,4 +1,4 @@
-//! A plan as a tree of values. Structs and variants in the tree have the names of their types.
+//! A plan as a tree of values. A struct or a variant in the tree has the same name as in Rust.
 //!
 //! The `Serialize` implementation of the plan builds the tree, so the tree contains every field.
 //! `validate.rs` checks the tree. [`shrink`](crate::shrink) prints the differences between this tree and the
@@ -42,8 +42,8 @@ impl Value {
         }
     }
 
-    /// Returns the fields whose values differ from the values of the same fields in `other`. Each field comes
-    /// with its path and its value.
+    /// Compares `self` with `other`. Returns the path and the value of each field in `self` whose value
+    /// differs from the value of the same field in `other`.
     pub(crate) fn differences<'a>(&'a self, other: &Self) -> impl Iterator<Item = (String, &'a Self)> {
         let pairs = self.fields("plan").into_iter().zip(other.fields("plan"));
         pairs.filter(|((_, ours), (_, theirs))| ours != theirs).map(|(ours, _)| ours)

@@ -60,7 +60,7 @@ pub(crate) struct Counters<K, N = u64> {
 }
 
 impl<K: Named, N: Copy + Default> Counters<K, N> {
-    /// Returns each counter with the name of its variant.
+    /// Returns the name of each variant, and the value of the variant's counter.
     pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, N)> {
         K::ALL.iter().map(|kind| kind.name()).zip(self.counts.iter().copied())
     }

@@ -1,7 +1,7 @@
 //! Random numbers come from streams of random words. Each stream has a name and keys.
 //!
 //! Every random decision of a run comes from a [`Stream`]. The name of a stream ([`Domain`]) says which
-//! decisions the stream makes. The keys of a stream are the link, the server or the client of these
+//! decisions the stream makes. The keys of a stream identify the link, the server or the client of these
 //! decisions. Each message, write or fault reads a fixed number of words, usually one [`Draw`], even if the
 //! result is not used. Therefore a kind of fault can be disabled or added, and the draws of all other streams
 //! stay the same.
@@ -20,17 +20,17 @@ use wavetank_raft::Span;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u64)]
 pub enum Domain {
-    /// The time that a message takes on a link (one stream for each sender and receiver).
+    /// The delivery times of messages on a link (one stream for each pair of sender and receiver).
     Delay = 1,
-    /// The messages that later messages overtake (one stream for each sender and receiver).
+    /// The messages that later messages overtake (one stream for each pair of sender and receiver).
     Reorder = 2,
-    /// The messages that are very late (one stream for each sender and receiver).
+    /// The messages that are very late (one stream for each pair of sender and receiver).
     Late = 3,
-    /// The messages that are lost (one stream for each sender and receiver).
+    /// The messages that are lost (one stream for each pair of sender and receiver).
     Loss = 4,
-    /// The messages that are delivered twice (one stream for each sender and receiver).
+    /// The messages that are delivered twice (one stream for each pair of sender and receiver).
     Duplicate = 5,
-    /// The messages that are held back (one stream for each sender and receiver).
+    /// The messages that are held back (one stream for each pair of sender and receiver).
     Hold = 6,
     /// The duration of a sync (one stream for each server).
     Sync = 7,
@@ -47,7 +47,7 @@ pub enum Domain {
     Entropy = 12,
     /// The first reading of a server's clock, and the rate of the clock (one stream for each server).
     Clock = 13,
-    /// The time that a client's message takes (one stream for each client).
+    /// The delivery times of a client's messages (one stream for each client).
     Client = 14,
     /// The client messages that are lost (one stream for each client).
     ClientLoss = 15,
@@ -56,9 +56,10 @@ pub enum Domain {
     /// The plan of a storm (one stream for each topic).
     Storm = 17,
     /// The times at which the nemesis acts, and the servers that the nemesis chooses (one stream for each
-    /// kind).
+    /// scheduled kind of fault).
     Act = 18,
-    /// The reactive faults that the nemesis injects when a trigger occurs (one stream for each kind).
+    /// The reactive faults that the nemesis injects when a trigger occurs (one stream for each reactive kind
+    /// of fault).
     Reactive = 19,
     /// The choices after the chaos phase, for example the servers that stay down and the server that is
     /// isolated (one stream for each phase).
@@ -70,13 +71,13 @@ pub enum Domain {
     /// The losses of messages in flight when a server crashes (one stream for each server) or when links are
     /// cut (one stream, with the number of servers as its key).
     OnWay = 23,
-    /// The messages whose bits flip, and the bits (one stream for each sender and receiver).
+    /// The messages whose bits flip, and the bits (one stream for each pair of sender and receiver).
     Corrupt = 24,
     /// The reads whose results are delivered late (one stream for each server).
     LateRead = 25,
     /// The stalls of a state machine (one stream for each server).
     MachineStall = 26,
-    /// The subjects of the servers (one stream for the cluster, and one for each server).
+    /// The choice of each server's subject (one stream for the cluster, and one stream for each server).
     Subject = 27,
     /// The data that survives a power cut on a simulated device with a cache (one stream for each server).
     Device = 40,
@@ -275,7 +276,7 @@ impl Stream {
     /// # Panics
     /// Panics if `from` is empty.
     pub fn one_of<T: Copy>(&mut self, from: &[T]) -> T {
-        assert!(!from.is_empty(), "there is nothing to choose from");
+        assert!(!from.is_empty(), "cannot draw an element of an empty slice");
         let at = self.below(from.len() as u64);
         from[usize::try_from(at).expect("an index into a slice fits into usize")]
     }

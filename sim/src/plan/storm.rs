@@ -2,7 +2,7 @@
 //!
 //! Storms are swarm testing: each seed disables many kinds of faults and draws the strength of the other
 //! kinds. If every kind of fault happened in every run, a sequence of a few faults in the right order would
-//! be rare. The configuration of the servers is drawn too.
+//! be rare. The seed also determines the configuration of the servers.
 
 mod bias;
 
@@ -140,19 +140,20 @@ impl Plan {
 }
 
 /// Draws a small cluster in one of 16 storms: the number of voters in the first configuration (one or two),
-/// and the number of spare servers.
+/// and the number of spare servers. Returns `None` in the other storms.
 fn small_cluster(stream: &mut Stream) -> Option<(u8, u8)> {
     stream.chance(1, 16).then(|| (stream.one_of(&[1, 2]), stream.one_of(&[1, 2, 3])))
 }
 
 /// Draws a large cluster in one of 64 storms: the number of voters in the first configuration (10 to 13), and
-/// the number of spare servers. Such a cluster does not fit into small tables.
+/// the number of spare servers. Returns `None` in the other storms. With a large cluster, a storm finds
+/// tables that have space for too few servers.
 fn large_cluster(stream: &mut Stream) -> Option<(u8, u8)> {
     stream.chance(1, 64).then(|| (stream.one_of(&[10, 11, 11, 13, 13]), stream.one_of(&[0, 1, 2, 3])))
 }
 
-/// Draws all settings within their legal ranges, because a bug may not appear under the default
-/// configuration.
+/// Draws the settings of the servers within the legal ranges, because some bugs do not appear with the
+/// default configuration.
 fn config(stream: &mut Stream) -> Config {
     let heartbeat_timeout = Duration::from_millis(stream.one_of(&[150, 200, 250, 300, 300, 400, 500]));
     let slower = stream.one_of(&[2, 2, 3, 4]);
@@ -214,8 +215,9 @@ fn disks(stream: &mut Stream, timeout: Span) -> DiskPlan {
     }
 }
 
-/// Draws a rare delay of at most `longest`. Because of such a delay, the result of a read can arrive several
-/// terms later, or a state machine can stall while the log grows.
+/// Draws a delay of at most `longest`, or `None` in three of four storms. `chances` contains the possible
+/// denominators of the delay's probability. A delayed read can end several terms later, and a delayed state
+/// machine can stall while the log grows.
 fn late(stream: &mut Stream, chances: &[u32], longest: Span) -> Option<RandomDelay> {
     let (is_on, each) = (stream.chance(1, 4), stream.one_of(chances));
     is_on.then_some(RandomDelay { chance: Ratio::new(1, each), by: Spans::new(Span::ms(1), longest) })
@@ -228,7 +230,7 @@ fn machines(stream: &mut Stream) -> MachinePlan {
 
 /// Draws the plan of the clocks. Any two clocks drift apart by at most the drift that the leases allow.
 fn clocks(stream: &mut Stream, config: &Config, clients: &ClientPlan) -> ClockPlan {
-    let most = u32::try_from(config.lease_clock_drift_ppm / 2).expect("below a million");
+    let most = u32::try_from(config.lease_clock_drift_ppm / 2).expect("the drift is less than a million");
     let drifts = stream.chance(1, 2) || clients.read_under_leases_alone();
     let drift_ppm = if drifts { most } else { 0 };
     ClockPlan { start: Spans::ms(0, 10_000), drift_ppm }

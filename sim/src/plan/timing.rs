@@ -12,15 +12,16 @@ impl Plan {
     /// election timeout, so that elections are rare. The tank demands progress at smaller ratios too.
     pub const BROADCASTS_PER_TIMEOUT: u64 = 2;
 
-    /// Returns the sum of the longest times for a request, a sync and a response without faults.
+    /// Returns the broadcast time in microseconds: the sum of the longest times for a request, a sync and a
+    /// response without faults.
     #[must_use]
     pub fn broadcast_time(&self) -> Span {
         let far = self.links.far.map_or(0, |far| far.by.max.0);
         Span(2 * (self.links.delay.max.0 + far) + self.disks.sync.max.0)
     }
 
-    /// Returns the shortest virtual time after which a server may campaign. This time is the shorter of the
-    /// heartbeat timeout and the election timeout, measured on the fastest clock.
+    /// Returns the shortest virtual time in microseconds after which a server may campaign. This time is the
+    /// shorter of the heartbeat timeout and the election timeout, measured on the fastest clock.
     #[must_use]
     pub fn shortest_election_timeout(&self) -> Span {
         const MILLION: u64 = 1_000_000;

@@ -18,8 +18,11 @@ impl Plan {
         let count = self.server_count();
         if self.servers == 0 || ServerIdx::MAX_SERVERS < count {
             return Err(format!(
-                "a tank has 1 to {} servers, but the sum of servers and spares is {count}",
-                ServerIdx::MAX_SERVERS
+                "servers and spares together must be 1 to {} servers with at least 1 in `servers`, \
+                 not {} servers and {} spares",
+                ServerIdx::MAX_SERVERS,
+                self.servers,
+                self.spares
             ));
         }
         let config = Config { local_id: ServerIdx(0).id(), ..self.config.clone() };
@@ -36,7 +39,9 @@ impl Plan {
         let all = ServerSet::first(self.server_count());
         for element in self.order.elements() {
             if let Some(idx) = element.choice.servers().into_iter().find(|idx| !all.contains(*idx)) {
-                return Err(format!("order: `{element}` names {idx}, but the tank has the servers {all}"));
+                return Err(format!(
+                    "order: `{element}` names server {idx}, but the tank has only the servers {all}"
+                ));
             }
         }
         Ok(())
@@ -74,7 +79,7 @@ fn validate_fields(path: &str, value: &Value) -> Result<(), String> {
     match value {
         Value::Number(_) | Value::Plain(_) => Ok(()),
         Value::Span(span) | Value::Duration(span) if SPAN_MAX < *span => {
-            Err(format!("{path} is {span}, but the longest span is {SPAN_MAX}"))
+            Err(format!("{path} is {span}, but a span must be at most {SPAN_MAX}"))
         }
         Value::Span(_) | Value::Duration(_) => Ok(()),
         Value::Named(_, parts) | Value::List(parts) => match &parts[..] {

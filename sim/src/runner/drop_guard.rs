@@ -14,7 +14,7 @@ use wavetank_raft::store::{FsmSnapshot, SnapshotWriter, StoreError};
 #[derive(Debug)]
 pub(crate) struct DropGuard<T>(Option<T>);
 
-const PRESENT: &str = "only the destructor takes the value away";
+const PRESENT: &str = "the value is present until the guard is dropped";
 
 impl<T> DropGuard<T> {
     pub(crate) const fn new(value: T) -> Self {

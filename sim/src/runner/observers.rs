@@ -23,7 +23,7 @@ pub trait CustomChecks {
         None
     }
 
-    /// Returns, for each check, the number of situations that the check has judged.
+    /// Returns the number of situations that each check has judged. The key is the name of the check.
     fn witnessed(&self) -> BTreeMap<String, u64> {
         BTreeMap::new()
     }
@@ -59,7 +59,7 @@ impl<E, T> Observers<E, T> {
 }
 
 impl<E: CustomChecks, T> Observers<E, T> {
-    /// Judges the properties of the whole run, after its end.
+    /// Judges the properties of the whole run. `at` is the virtual time at which the run ended.
     pub fn end(&mut self, at: Time) {
         self.judges.end(at);
         self.custom.end(at);
@@ -112,7 +112,7 @@ pub struct Tally {
     leaderless_since: Option<Time>,
     /// The number of observations so far.
     pub steps: u64,
-    /// The number of elections that a leader won.
+    /// The number of elections in which a candidate became the leader.
     pub elections: u64,
     /// The number of committed entries.
     pub commits: u64,
@@ -172,7 +172,8 @@ impl Tally {
         }
     }
 
-    /// Records that a server no longer leads, if it was a leader.
+    /// Records that a server does not lead. If no other server leads, a period without a leader begins,
+    /// unless such a period has already begun.
     fn stops_leading(&mut self, idx: ServerIdx, at: Time) {
         self.leaders = self.leaders.without(idx);
         if self.leaders.is_empty() {

@@ -14,9 +14,9 @@ use wavetank_raft::{Call, Config, Index, Reloadable, Span};
 pub struct StormOutcome {
     /// The servers that had to make progress.
     pub core: ServerSet,
-    /// The missing progress; `None` if the servers agree, or if the timing of the plan does not allow
-    /// elections ([`Plan::has_time_to_elect`](crate::plan::Plan::has_time_to_elect)). Also `None` if the run
-    /// was stopped, because agreement was then not tested.
+    /// The missing progress. `None` if the servers agree, or if the run was stopped before this test. Also
+    /// `None` if the servers need not agree: too many servers are damaged, or the timing of the plan does not
+    /// allow elections ([`Plan::has_time_to_elect`](crate::plan::Plan::has_time_to_elect)).
     pub unsettled: Option<Unsettled>,
     /// The time from the end of the clients' operations until the servers agreed or the time limit was
     /// reached, in microseconds.
@@ -137,7 +137,8 @@ pub fn play<F: TankFsm, V: Observer<S>, S: Subject>(
 /// the time limit.
 const EXTENSIONS_MAX: usize = 4;
 
-/// Returns the member that has not applied all entries, and its applied index.
+/// Returns the member that has not applied all entries, and the applied index of this member. Returns `None`
+/// if `why` is another reason.
 fn backlog(why: Option<&Unsettled>) -> Option<(ServerIdx, Index)> {
     match why {
         Some(Unsettled::Behind { idx, applied: Some(applied), .. }) => Some((*idx, *applied)),
@@ -145,8 +146,8 @@ fn backlog(why: Option<&Unsettled>) -> Option<(ServerIdx, Index)> {
     }
 }
 
-/// True if the core could have settled. Two conditions must hold. The timing of the plan allows elections. A
-/// server leads, or a server can win an election with its log.
+/// True if the servers in `core` had to agree. Two conditions must be true. First, the timing of the plan
+/// allows elections. Second, a server leads, or a server can win an election with its log.
 fn is_demanded<F: TankFsm, V: Observer<S>, S: Subject>(
     world: &World<F, V, S>,
     core: ServerSet,
@@ -156,7 +157,7 @@ fn is_demanded<F: TankFsm, V: Observer<S>, S: Subject>(
     world.plan().has_time_to_elect() && can_elect
 }
 
-/// The error that `go_on` returned false and the run was stopped.
+/// The error of a phase that was stopped, because `go_on` returned false.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Stopped;
 
@@ -172,8 +173,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
         self.world.run_while(until, |world| go_on(world.observer()))
     }
 
-    /// The servers that stay broken until the end: lost servers and damaged servers. If the plan sets
-    /// `leave_broken`, more servers stay broken, as long as the other servers are a quorum of every
+    /// Returns the servers that stay broken until the end: lost servers and damaged servers. If the plan sets
+    /// `leave_broken`, more servers stay broken, but the other servers are always a quorum of every
     /// configuration.
     fn permanently_broken(&mut self, damaged: ServerSet) -> ServerSet {
         let all = self.world.all();
@@ -222,7 +223,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
     }
 
     /// Isolates a voter until it has campaigned alone. The voter then returns with a higher term, and the
-    /// other servers must accept the voter again.
+    /// other servers must accept the voter again. Returns the missing progress; `None` if the servers agree.
     fn lone(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 3, 0);
         let leader = self.world.leader_among(core);
@@ -241,7 +242,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
     }
 
     /// Isolates a member while the other members compact their logs. When the isolated member returns, the
-    /// leader must send a snapshot to this member.
+    /// leader must send a snapshot to this member. Returns the missing progress; `None` if the servers agree.
     fn compact(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 1, 0);
         let config = self.world.plan().config.clone();
@@ -267,7 +268,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
     }
 
     /// Cuts all links except the links of one server, the hub. One server must be able to lead: the hub, or a
-    /// server that reaches a majority over the hub.
+    /// server that reaches a majority over the hub. Returns the missing progress; `None` if the servers
+    /// agree.
     fn hub(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 2, 0);
         let members: Vec<ServerIdx> = core.iter().filter(|&idx| self.world.has_a_vote(idx)).collect();
@@ -283,7 +285,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
         if unsettled.is_some() { Ok(unsettled) } else { self.until_settled(core) }
     }
 
-    /// Waits until the leader has committed a new entry, or until the time limit is reached.
+    /// Waits until the leader has committed a new entry, or until the time limit is reached. Returns the
+    /// missing progress at the time limit. Returns `None` after the commit, or if the servers do not show
+    /// whether they agree.
     fn until_something_new(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         if !self.world.shows_agreement() {
             return Ok(None);

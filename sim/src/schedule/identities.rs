@@ -16,7 +16,7 @@ pub(crate) struct Identities {
 }
 
 impl Identities {
-    /// Assigns an identity to a request that is sent now.
+    /// Assigns an identity to a request that a server sends to another server now.
     pub(crate) fn request(
         &mut self,
         from: ServerIdx,
@@ -50,14 +50,15 @@ impl Identities {
         id
     }
 
-    /// The identity of a request that a client has sent.
+    /// Returns the identity of a request that a client has sent. Returns `None` if no client has sent this
+    /// request.
     pub(crate) fn of_request(&self, request: RequestId) -> Option<AskId> {
         self.asks.get(&request).copied()
     }
 }
 
 impl CallKind {
-    /// The kind of a request.
+    /// Returns the kind of a request.
     #[must_use]
     pub fn of(request: &Request) -> Self {
         match request {

@@ -1,4 +1,5 @@
-//! Leaves out a server, and gives the numbers of a smaller cluster to the remaining servers.
+//! Removes a server from the elements of a schedule, and renumbers the remaining servers as in a smaller
+//! cluster.
 
 use super::{CallId, Choice, Element, MessageId};
 use crate::observe::network_change::NetworkChange;
@@ -77,8 +78,8 @@ fn without(change: &NetworkChange, gone: ServerIdx) -> Option<NetworkChange> {
     })
 }
 
-/// Replaces the ids and the addresses of servers in a call. Returns `None` if the call names the server that
-/// is left out.
+/// Renumbers the servers in the ids and the addresses of a call. Returns `None` if the call names the removed
+/// server `gone`.
 fn renamed(call: &Call, gone: ServerIdx) -> Option<Call> {
     let mut value = serde_json::to_value(call).ok()?;
     rename(&mut value, gone)?;

@@ -1,4 +1,4 @@
-//! The text of an element: one line with the time in milliseconds, a verb, and its object.
+//! The text of an element: one line with the time in milliseconds, a verb, and the object of the verb.
 //!
 //! `12.345 deliver n1>n2 t3 vote 1` says that n2 receives the first request for a vote that n1 sent to n2 in
 //! term 3. With `answer 1` at the end, the line names the first response to that request.
@@ -226,7 +226,7 @@ impl<'a> Words<'a> {
         self.0.next().is_none().then_some(choice)
     }
 
-    /// Parses the choices that name only a server.
+    /// Parses the choices that name only a server. Returns `None` for every other choice.
     fn of_server(&mut self, verb: &str) -> Option<Choice> {
         let of: fn(ServerIdx) -> Choice = match verb {
             "batch" => Choice::Batch,

@@ -1,9 +1,9 @@
 //! Shrinks the schedule of a failing run. The search leaves out elements until the failure needs every
 //! remaining element.
 //!
-//! When elements are left out, terms, numbers and times of the remaining elements change. Therefore an
-//! element of a shorter schedule may take a similar object ([`Fit::Similar`]). The run of the shorter
-//! schedule records an exact schedule, and the search keeps the exact schedule.
+//! When elements are left out, terms, numbers and times of the remaining elements change. Therefore the run
+//! of a shorter schedule may use similar objects ([`Fit::Similar`]). This run records an exact schedule, and
+//! the search keeps the exact schedule.
 
 use super::edits;
 use super::parts::{Pass, groups, groups_of, without_index};
@@ -18,15 +18,16 @@ use wavetank_raft::{Span, Time};
 impl Shrinker<'_, '_> {
     /// The maximum number of rounds of the search for a shorter schedule.
     const SCHEDULE_ROUNDS: usize = 64;
-    /// A schedule with more elements is long.
+    /// A schedule is long if it has more elements than this number.
     const LONG: usize = 200;
-    /// The search does not look for another minimum of a short schedule.
+    /// A schedule is short if it has at most this number of elements. The search looks for no other minimum
+    /// of a short schedule.
     const SHORT: usize = 25;
-    /// The amount of work to leave out parts of the recorded run, in events.
+    /// The maximum work to leave out parts of the recorded run. The unit is the work to handle one event.
     const WORK_OF_PARTS: u64 = 3_000_000;
-    /// The amount of work for small storms, in events.
+    /// The maximum work for small storms. The unit is the work to handle one event.
     const WORK_OF_SMALL_STORMS: u64 = 3_000_000;
-    /// The amount of work for another minimum, in events.
+    /// The maximum work for another minimum. The unit is the work to handle one event.
     const WORK_OF_ANOTHER: u64 = 2_000_000;
 
     /// Shrinks the schedule of the best plan. Returns false if a run of the recorded schedule does not fail in
@@ -54,8 +55,8 @@ impl Shrinker<'_, '_> {
         true
     }
 
-    /// If the schedule is long, takes a shorter one from a small storm. Parts of a long schedule of a storm often
-    /// do not fail alone.
+    /// If the schedule is long, replaces the schedule with the shorter schedule of a small storm that fails
+    /// in the same way. The parts of a long schedule often do not fail alone.
     fn take_small_storm(&mut self, storm: &Plan) {
         let mut small_storms = small_storms(storm);
         self.work_left = Some(Self::WORK_OF_SMALL_STORMS);
@@ -70,8 +71,8 @@ impl Shrinker<'_, '_> {
         self.end_limit();
     }
 
-    /// Searches for another minimum, because the order of the attempts decides which minimum is found. Keeps the
-    /// shorter one. Gives up after a limited amount of work.
+    /// Searches for another minimum, because another order of the attempts can give a shorter schedule. Keeps
+    /// the minimum with fewer elements. Gives up after a limited amount of work.
     fn search_another(&mut self, passes: &[Pass], start: &Best) {
         if self.is_over || self.elements().len() <= Self::SHORT {
             return;
@@ -87,7 +88,7 @@ impl Shrinker<'_, '_> {
         }
     }
 
-    /// Ends the limit of the work.
+    /// Removes the limit of the work.
     const fn end_limit(&mut self) {
         self.work_left = None;
         self.is_over = self.is_stopped;
@@ -116,8 +117,8 @@ impl Shrinker<'_, '_> {
         self.best.plan.order.elements()
     }
 
-    /// Makes the order of events from a schedule. For a violation of liveness, the order has the elements
-    /// before the end of the faults.
+    /// Makes the order of events from a schedule. If the failure is a violation of liveness, the order has
+    /// only the elements before the end of the faults.
     pub(super) fn order(&self, fit: Fit, mut elements: Vec<Element>) -> EventOrder {
         if self.class == Class::Safety {
             return EventOrder::Scheduled(fit, elements);
@@ -128,7 +129,7 @@ impl Shrinker<'_, '_> {
     }
 
     /// Runs the best plan with this order of events. Keeps the recorded schedule if the run fails in the same
-    /// way and the schedule is not longer than the best schedule. Returns whether the schedule was kept.
+    /// way and the schedule is not longer than the best schedule. Returns true if the schedule was kept.
     fn attempt_order(&mut self, order: EventOrder) -> bool {
         let plan = Plan { order, ..self.best.plan.clone() };
         self.attempt_valid(plan, |size, best| size.steps <= best.steps)
@@ -144,9 +145,9 @@ impl Shrinker<'_, '_> {
             && self.attempt_order(self.order(fit, elements))
     }
 
-    /// Tries to leave out each server, with its elements. The remaining servers have the numbers of a smaller
-    /// cluster, and need smaller quorums. Then tries each pair of servers, because a failure may need an even
-    /// number of servers.
+    /// Tries to remove each server together with the elements of the server. The remaining servers get the
+    /// numbers of a smaller cluster, and need smaller quorums. Then tries to remove each pair of servers,
+    /// because a failure may need an even number of servers.
     fn remove_servers(&mut self) {
         let all = |it: &Self| (0..it.best.plan.server_count()).rev().collect::<Vec<_>>();
         for idx in all(self) {
@@ -159,7 +160,7 @@ impl Shrinker<'_, '_> {
         }
     }
 
-    /// Tries to leave out servers. The servers with the largest numbers come first.
+    /// Tries to remove the servers with the numbers in `places`. The largest number must come first.
     fn remove_these_servers(&mut self, places: &[usize]) {
         let mut plan = self.best.plan.clone();
         let mut elements = self.elements().to_vec();
@@ -167,7 +168,7 @@ impl Shrinker<'_, '_> {
             if plan.server_count() <= place {
                 return;
             }
-            let gone = ServerIdx(u8::try_from(place).expect("a server has a small number"));
+            let gone = ServerIdx(u8::try_from(place).expect("the number of a server fits into 8 bits"));
             elements = elements.iter().filter_map(|element| element.without_server(gone)).collect();
             if place < usize::from(plan.servers) {
                 plan.servers -= 1;
@@ -179,8 +180,9 @@ impl Shrinker<'_, '_> {
         self.attempt(plan);
     }
 
-    /// Tries to leave out the index in membership changes: first in all of them, then in one after another. A
-    /// change with an index is refused if entries before it are left out.
+    /// Tries to remove the expected index of the configuration from membership changes: first from all
+    /// changes, then from one change after another. With the expected index, a change is refused if entries
+    /// before the change are left out.
     fn free_changes(&mut self) {
         let freed =
             |(place, element): (usize, &Element), all: Option<usize>| match without_index(&element.choice) {
@@ -221,8 +223,8 @@ impl Shrinker<'_, '_> {
         }
     }
 
-    /// Leaves out servers, groups, and the elements between two acts or timers, until the schedule becomes only
-    /// slightly shorter.
+    /// Leaves out servers, groups, and the elements between two acts or timers. Repeats these attempts until
+    /// a round removes less than an eighth of the elements.
     fn remove_parts(&mut self) {
         let mut before = usize::MAX;
         while self.elements().len() < before - before / 8 && !self.is_over {

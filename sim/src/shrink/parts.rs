@@ -22,7 +22,8 @@ pub(super) enum Group {
 pub(super) enum Pass {
     /// A unit begins with an election, a fault or a call of an operator.
     Acts,
-    /// A unit begins with an act or the timer of a server.
+    /// A unit begins with an act (an election, a fault or a call of an operator), or with the timer of a
+    /// server.
     Timers,
     /// Each element is a unit. Elements of the same kind are neighbours.
     Kinds,
@@ -33,7 +34,8 @@ pub(super) enum Pass {
 }
 
 impl Pass {
-    /// The maximum number of parts that are left out one after another, before single elements are left out.
+    /// The maximum number of parts into which the passes `Acts`, `Timers` and `Kinds` divide a schedule. The
+    /// passes `Backward` and `Forward` remove single elements.
     const PARTS_MAX: usize = 64;
 
     pub(super) const fn parts_max(self) -> usize {
@@ -43,8 +45,8 @@ impl Pass {
         }
     }
 
-    /// True if the elements of neighbouring units follow each other in the schedule, and the time between them
-    /// is left out with them.
+    /// True if the search first tries to remove the units together with the time of the units. The elements
+    /// of neighbouring units then follow each other in the schedule.
     pub(super) const fn is_in_order(self) -> bool {
         match self {
             Self::Acts | Self::Timers | Self::Forward => true,
@@ -52,7 +54,7 @@ impl Pass {
         }
     }
 
-    /// Returns the unit of each element.
+    /// Returns the number of the unit of each element.
     pub(super) fn units(self, elements: &[Element]) -> Vec<usize> {
         match self {
             Self::Acts => segments(elements, is_act),
@@ -67,8 +69,8 @@ impl Pass {
         self.units(elements).into_iter().max().map_or(0, |last| last + 1)
     }
 
-    /// Moves the elements after these units to earlier times, so that no time passes in the place of the
-    /// units. `left` are the elements without the units.
+    /// Moves the elements after the removed units to earlier times, so that the time of these units is also
+    /// removed. `gone` is the range of the removed units. `left` are the other elements.
     pub(super) fn without_time(
         self,
         elements: &[Element],
@@ -86,8 +88,8 @@ impl Pass {
     }
 }
 
-/// Returns the groups of all elements, the largest first. Heartbeats are more frequent than entries, and a failure
-/// that can do without heartbeats needs fewer elements than one that can do without the answers to entries.
+/// Returns the groups of all elements, the largest group first. The search first tries to leave out the
+/// largest group, because the remaining schedule is then the shortest.
 pub(super) fn groups(elements: &[Element]) -> Vec<Group> {
     let mut groups: Vec<(Group, usize)> = counts(elements.iter().flat_map(groups_of)).into_iter().collect();
     groups.sort_by_key(|(_, count)| Reverse(*count));
@@ -123,12 +125,13 @@ pub(super) fn groups_of(element: &Element) -> Vec<Group> {
     groups
 }
 
-/// Returns the text of an element without its time and its numbers.
+/// Returns the text of an element without the time and without the numbers in the text.
 fn kind_of(element: &Element) -> String {
     element.choice.to_string().replace(|letter: char| letter.is_ascii_digit(), "")
 }
 
-/// Returns the segment of each element. A segment begins with an element for which `begins` is true.
+/// Returns the number of the segment of each element. An element begins a segment if `begins` returns true
+/// for the choice of the element.
 fn segments(elements: &[Element], begins: fn(&Choice) -> bool) -> Vec<usize> {
     let number = |segment: &mut usize, element: &Element| {
         *segment += usize::from(begins(&element.choice));
@@ -137,8 +140,8 @@ fn segments(elements: &[Element], begins: fn(&Choice) -> bool) -> Vec<usize> {
     elements.iter().scan(0, number).collect()
 }
 
-/// Returns the place of each element in an order in which elements of the same kind are neighbours. The most
-/// frequent kind is the last one.
+/// Sorts the elements by kind, and returns the position of each element in the sorted list. The most frequent
+/// kind comes last.
 fn by_kind(elements: &[Element]) -> Vec<usize> {
     let kinds: Vec<String> = elements.iter().map(kind_of).collect();
     let counts = counts(kinds.iter());
@@ -166,13 +169,13 @@ const fn is_act(choice: &Choice) -> bool {
     }
 }
 
-/// True if the choice is an act or the timer of a server.
+/// True if the choice is an act (an election, a fault or a call of an operator), or the timer of a server.
 const fn is_act_or_timer(choice: &Choice) -> bool {
     is_act(choice) || matches!(choice, Choice::Fire(..))
 }
 
-/// Returns a membership change without the index of the configuration that it expects. Returns `None` if the
-/// choice is no membership change with an index.
+/// Returns a membership change without the expected index of the configuration. Returns `None` if the choice
+/// is not a membership change with an expected index.
 pub(super) fn without_index(choice: &Choice) -> Option<Choice> {
     let Choice::Call(idx, call) = choice else { return None };
     let call = match &**call {

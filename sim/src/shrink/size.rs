@@ -30,7 +30,8 @@ impl Size {
     }
 
     /// True if this size has no more faults and no more servers than the other size. The number of steps may
-    /// be larger by a quarter plus eight, because a simpler plan may take slightly longer.
+    /// exceed the other number by a quarter of the other number plus eight, because the run of a simpler plan
+    /// may need a few more steps.
     pub(super) const fn is_within(self, other: Self) -> bool {
         self.faults <= other.faults
             && self.servers <= other.servers

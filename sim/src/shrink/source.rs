@@ -1,5 +1,5 @@
-//! Prints a plan as Rust source, with one statement for each field that differs from the field of a calm
-//! plan.
+//! Prints a plan as Rust source. The source has one statement for each field that differs from the same field
+//! of a calm plan.
 
 use crate::plan::Plan;
 use crate::plan::fields::Value;
@@ -71,8 +71,8 @@ fn all(values: &[Value]) -> String {
     values.iter().map(rust).collect::<Vec<_>>().join(", ")
 }
 
-/// Returns the Rust source of a span: a call of one of the three functions. The functions take seconds,
-/// milliseconds and microseconds, in this order.
+/// Returns the Rust source of a span: a call of one of the three functions. The argument of the function is
+/// in seconds, in milliseconds or in microseconds, in this order.
 fn one(span: Span, [seconds, millis, micros]: [&str; 3]) -> String {
     match span.0 {
         us if us % 1_000_000 == 0 && 0 < us => format!("{seconds}({})", us / 1_000_000),

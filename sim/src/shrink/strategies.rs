@@ -28,7 +28,7 @@
 //! the edits of [`shrink`](crate::shrink) make a plan smaller. The edits disable faults, set fields to
 //! default values, reduce the numbers of servers, clients and faults, shorten the chaos phase, and round
 //! numbers. The test never sees a plan that cannot be run. An edit changes the whole run, so each edit is
-//! tried under several seeds.
+//! tried with several seeds.
 
 use crate::plan::Plan;
 use crate::shrink::edits::{self, Edit};
@@ -98,8 +98,8 @@ pub struct PlanTree {
     counts: Vec<Vec<EditAttempt>>,
     kind: usize,
     next: usize,
-    /// The number of attempts of the current kind that must still fail in a row before the next kind is
-    /// tried.
+    /// The number of attempts of the current kind that are left. If none of these attempts finds a smaller
+    /// failing plan, the next kind is tried.
     left: usize,
 }
 

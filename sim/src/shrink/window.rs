@@ -1,11 +1,12 @@
-//! Finds a window of a run without progress: elements of its schedule that the servers can repeat for ever,
-//! while they commit nothing.
+//! Finds a window: a part of a schedule that the servers can repeat for ever without a commit. A window
+//! explains a failure in which healed servers make no progress.
 //!
-//! The candidates are parts of the run after all faults have ended, when every message arrives and every timer
-//! fires. Each candidate begins with the timer of a server and ends before the same timer fires again. A
-//! candidate is a window if the run can play it twenty times in a row, and the repetitions are fair: all messages
-//! arrive, and no timer of another server is due. The deadlines of elections are random, so a repetition may
-//! skip some elements, because their objects do not exist.
+//! The candidates are parts of the run after the end of all faults. There, every message arrives and every
+//! timer fires. A candidate begins when the timer of a server fires, and ends before the same timer fires
+//! again. The search plays each candidate twenty times in a row. The candidate is a window if the servers
+//! commit nothing and the repetitions are fair: all messages arrive, and no timer of another server is due.
+//! The deadlines of elections are random. So a repetition may skip some elements, because the objects of
+//! these elements do not exist.
 
 use super::Shrinker;
 use crate::observe::refusals::Refusal;
@@ -22,17 +23,18 @@ use wavetank_raft::{Span, Time};
 /// A part of a run that the servers can repeat without progress.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Window {
-    /// The elements before the window. All faults end in them.
+    /// The elements before the window. All faults end before the window begins.
     pub before: Vec<Element>,
     /// The elements of the window.
     pub elements: Vec<Element>,
-    /// The time between the beginnings of two repetitions, in microseconds.
+    /// The time between the beginnings of two consecutive repetitions, in microseconds.
     pub lasts: Span,
-    /// The missing progress, after the last repetition.
+    /// The message of the check about the missing progress, after the last repetition.
     pub why: String,
-    /// True if the repetitions elect leaders. The leaders commit nothing.
+    /// True if candidates win elections during the repetitions. The new leaders commit nothing.
     pub elects: bool,
-    /// The refusals in all repetitions: their number, and the first of each kind.
+    /// The refusals in all repetitions, in groups of one kind. Each pair has the number of refusals in the
+    /// group, and the first refusal of the group.
     pub refusals: Vec<(u64, Refusal)>,
 }
 
@@ -55,7 +57,8 @@ impl Window {
         self.before.iter().cloned().chain(rounds).collect()
     }
 
-    /// True if the repetitions are fair. `none`, `one` and `all` are the runs with no repetition, one and all.
+    /// True if the repetitions are fair. `none`, `one` and `all` are the runs without a repetition, with one
+    /// repetition, and with all repetitions.
     fn is_fair(&self, none: &Run<()>, one: &Run<()>, all: &Run<()>) -> bool {
         let played = all.schedule.len().saturating_sub(none.schedule.len()) as u64;
         let expected = Self::REPEATS * self.elements.len() as u64;
@@ -65,7 +68,7 @@ impl Window {
         is_same || (expected <= played + played / 4 && waiting(all) <= waiting(one))
     }
 
-    /// The servers whose timers fire in the window.
+    /// Returns the servers whose timers fire in the window.
     fn firing(&self) -> ServerSet {
         self.elements
             .iter()
@@ -79,10 +82,14 @@ impl Window {
 
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (times, result) = (Self::REPEATS, if self.elects { "elects leaders" } else { "elects nobody" });
+        let (times, result) = (
+            Self::REPEATS,
+            if self.elects { "candidates win elections" } else { "no candidate wins an election" },
+        );
         writeln!(
             f,
-            "The window below was repeated {times} times. It {result} and commits nothing: {}.",
+            "The window below was repeated {times} times. In these repetitions, {result}, and no entry is \
+             committed: {}.",
             self.why
         )?;
         for (count, refusal) in &self.refusals {
@@ -91,23 +98,25 @@ impl fmt::Display for Window {
         if self.refusals.is_empty() {
             writeln!(f, "No server refuses anything.")?;
         }
-        writeln!(f, "\nbefore the window, {} elements", self.before.len())?;
+        writeln!(f, "\nthe {} elements before the window:", self.before.len())?;
         self.before.iter().try_for_each(|element| writeln!(f, "    {element}"))?;
-        writeln!(f, "\nthe window, {} elements in {} ms", self.elements.len(), self.lasts.0 / 1_000)?;
+        writeln!(f, "\nthe {} elements of the window, in {} ms:", self.elements.len(), self.lasts.0 / 1_000)?;
         self.elements.iter().try_for_each(|element| writeln!(f, "    {element}"))
     }
 }
 
 impl Shrinker<'_, '_> {
-    /// The number of timers at each end of the run that can begin or end a window.
+    /// The number of timers that can begin or end a candidate: the first timers after the clients have
+    /// stopped, and equally many timers at the end of the run.
     const TIMERS: usize = 100;
-    /// The maximum number of candidates at each end of the run.
+    /// The maximum number of candidates between the first timers. The limit between the last timers is the
+    /// same.
     const CANDIDATES: usize = 60;
-    /// The maximum number of candidates with equally many elements.
+    /// The maximum number of candidates with the same number of elements.
     const OF_A_WIDTH: usize = 3;
 
-    /// Finds the shortest window of the best plan. Returns `None` if the failure is not a missing progress of
-    /// healed servers, or if no candidate can be repeated.
+    /// Finds the shortest window of the best plan. Returns `None` unless the failure is that healed servers
+    /// make no progress. Also returns `None` if no candidate can be repeated.
     pub(super) fn find_window(&mut self) -> Option<Window> {
         if self.class != Class::Liveness || !matches!(self.best.plan.order, EventOrder::HealedAfter(..)) {
             return None;
@@ -117,7 +126,8 @@ impl Shrinker<'_, '_> {
         Some(self.with_less_before(found))
     }
 
-    /// Repeats a candidate. Returns it with its refusals if it is a window.
+    /// Repeats a candidate. If the candidate is a window, returns the candidate with the data of the
+    /// repetitions. Otherwise returns `None`.
     fn checked(&mut self, candidate: Window) -> Option<Window> {
         let all = self.repeat(&candidate, Window::REPEATS)?;
         let Verdict::Violated(violation) = &all.report.verdict else { return None };
@@ -147,8 +157,8 @@ impl Shrinker<'_, '_> {
         (!self.is_over).then(|| self.play(Plan { order, ..self.best.plan.clone() }))
     }
 
-    /// Leaves out elements before a window: all elements between the end of the faults and the window, then
-    /// smaller and smaller parts.
+    /// Removes elements before a window: first all elements that are not needed to end the faults, then
+    /// smaller and smaller parts. Keeps a removal if the candidate is still a window.
     fn with_less_before(&mut self, mut best: Window) -> Window {
         let is_end = |element: &Element| matches!(element.choice, Choice::Heal(_) | Choice::Rest);
         let mut width = best.before.len();
@@ -178,8 +188,8 @@ fn waiting(run: &Run<()>) -> u64 {
     run.report.messages.saturating_sub(arrived.count() as u64)
 }
 
-/// Returns the candidates in a schedule. The first candidates begin soon after the clients have stopped, so few
-/// elements come before them. The last candidates are at the end of the run.
+/// Returns the candidates in a schedule. The first candidates begin soon after the clients have stopped, so
+/// few elements come before these candidates. The last candidates are at the end of the run.
 fn candidates(schedule: &[Element]) -> Vec<Window> {
     let rest = schedule.iter().rposition(|element| element.choice == Choice::Rest).unwrap_or(schedule.len());
     let is_timer = |at: &usize| matches!(schedule[*at].choice, Choice::Fire(..));
@@ -197,8 +207,9 @@ fn candidates(schedule: &[Element]) -> Vec<Window> {
     [first, last].iter().flat_map(|timers| pairs(schedule, timers)).map(window).collect()
 }
 
-/// Returns the beginnings and ends of candidates between these timers, the shortest first. Of the candidates with
-/// equally many elements, it returns only the first few.
+/// Returns the candidates between these timers, the shortest candidate first. Each pair has the position of
+/// the first element in the schedule, and the position after the last element. Returns at most three
+/// candidates with the same number of elements.
 fn pairs(schedule: &[Element], timers: &[usize]) -> Vec<(usize, usize)> {
     let mut pairs: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
     for (place, &one) in timers.iter().enumerate() {
@@ -212,7 +223,8 @@ fn pairs(schedule: &[Element], timers: &[usize]) -> Vec<(usize, usize)> {
     pairs.into_values().flatten().take(Shrinker::CANDIDATES).collect()
 }
 
-/// Groups refusals by servers, kind and reason, in the order of the first of each group.
+/// Groups refusals by the two servers, the kind of the request and the kind of the reason. Returns the number
+/// of refusals and the first refusal of each group, in the order of the first refusals.
 fn counted(refusals: impl Iterator<Item = Refusal>) -> Vec<(u64, Refusal)> {
     let mut groups: Vec<(u64, Refusal)> = Vec::new();
     for refusal in refusals {

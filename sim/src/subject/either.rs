@@ -1,4 +1,4 @@
-//! Two subjects with one protocol in one cluster.
+//! Servers of two subjects in one cluster. Both subjects use the same protocol.
 
 use super::{ActionOf, EventOf, Exclusion, Start, Subject, View};
 use crate::plan::rng::{Domain, Stream};
@@ -7,8 +7,9 @@ use std::sync::Arc;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{Configuration, Deadline, Dialect, Index, Server, Time};
 
-/// A cluster of two subjects that share a protocol. The seed draws the subject of each server: about a quarter,
-/// a half or three quarters of the servers are of the second subject.
+/// A server of one of two subjects that use the same protocol. The seed of the run selects the subject of
+/// each server. About a quarter, a half or three quarters of the servers in a cluster are of the second
+/// subject.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Either<A, B> {
     /// A server of the first subject.

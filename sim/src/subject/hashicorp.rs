@@ -1,7 +1,8 @@
 //! The behaviour of a server of HashiCorp Raft, for storms of mixed clusters.
 //!
-//! [`HashiCorp`] is our server with the differences that a peer can observe. It is not a port of HashiCorp
-//! Raft: it runs our core, and changes what goes in and what comes out. Each difference has a switch.
+//! [`HashiCorp`] runs our server, and changes the events and the actions of our server. So a peer observes
+//! the behaviour of HashiCorp Raft. The code is not a port of HashiCorp Raft. Each difference from our server
+//! has a switch.
 
 use super::{Exclusion, Start, Subject, View, Wavetank};
 use std::hash::{Hash, Hasher};
@@ -12,15 +13,17 @@ use wavetank_raft::{
     RequestPreVote, Response, RpcId, Server, Time, TimeoutNow,
 };
 
-/// A server that behaves like a server of HashiCorp Raft. `SWITCHES` has one bit for each difference from our
-/// server that is on; [`HashiCorp::ALL`] has all of them.
+/// A server that behaves like a server of HashiCorp Raft. Each bit of `SWITCHES` enables one difference from
+/// our server. [`HashiCorp::ALL`] enables all differences.
 ///
-/// A server of HashiCorp Raft knows neither restores nor joint configurations in the log. Our transport does
-/// not send such entries to it, so a request with such an entry does not arrive.
+/// A server of HashiCorp Raft does not understand restores and joint configurations in the log. Our transport
+/// sends no request with such an entry to a server of HashiCorp Raft. Therefore this server ignores such a
+/// request.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct HashiCorp<const SWITCHES: u8> {
     server: Server,
-    /// The pre-votes that the server was asked for and has not answered.
+    /// The requests for a pre-vote that the server has not answered. Each element has the sender, the id of
+    /// the call, and the request.
     asked: Vec<(NodeId, RpcId, RequestPreVote)>,
     /// The number of batches that the state machine has received and has not reported as applied.
     applying: u64,
@@ -28,15 +31,17 @@ pub struct HashiCorp<const SWITCHES: u8> {
 
 /// The switches of [`HashiCorp`].
 impl HashiCorp<0> {
-    /// While its state machine applies entries, the server handles only heartbeats without a position and
-    /// without a commit index. All other messages, calls and timers wait.
+    /// While the state machine applies entries, the server handles only the reports about its own jobs, and
+    /// heartbeats without a position and without a commit index. All other messages, calls and timers wait.
     pub const BUSY: u8 = 1;
-    /// The server grants a pre-vote for its own term. If it refuses a pre-vote for a newer term because of the
-    /// candidate's log, the response repeats the term of the request. A candidate ignores a refusal that does so.
+    /// The server also grants a pre-vote for its own current term. If the server refuses a pre-vote for a
+    /// newer term because of the candidate's log, the response has the term of the request. A candidate
+    /// ignores the term of such a refusal.
     pub const ECHO: u8 = 2;
-    /// The server makes no promise after a start: it votes immediately.
+    /// The server may vote immediately after a start. Our server grants no vote within the heartbeat timeout
+    /// after a restart.
     pub const NO_PROMISE: u8 = 4;
-    /// The messages of the server have none of the fields beyond HashiCorp's.
+    /// The messages of the server have only the fields of HashiCorp Raft. The fields that we add are empty.
     pub const BARE_MESSAGES: u8 = 8;
     /// All switches.
     pub const ALL: u8 = Self::BUSY | Self::ECHO | Self::NO_PROMISE | Self::BARE_MESSAGES;
@@ -51,7 +56,7 @@ impl<const SWITCHES: u8> HashiCorp<SWITCHES> {
         Self::has(HashiCorp::BUSY) && 0 < self.applying
     }
 
-    /// Changes an action into the action of a server of HashiCorp Raft.
+    /// Changes an action of our server into an action of a server of HashiCorp Raft.
     fn change(&mut self, action: &mut Action) {
         match action {
             Action::Apply(_) => self.applying += 1,

@@ -1,20 +1,20 @@
-//! The parts of a subject that a check can need.
+//! The parts of a server's state. A check states the parts that the check needs.
 
 use super::{Protocol, Subject, is_ours};
 use std::fmt;
 
-/// A set of parts that subjects show.
+/// A set of parts of a server's state, for example the role and the term. A subject shows such a set.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Parts(u16);
 
 impl Parts {
-    /// No part.
+    /// The empty set.
     pub const NONE: Self = Self(0);
     /// The role.
     pub const ROLE: Self = Self(1);
     /// The current term.
     pub const TERM: Self = Self(1 << 1);
-    /// The vote, which the server stores with its term.
+    /// The vote. The server stores the vote together with the term.
     pub const VOTE: Self = Self(1 << 2);
     /// The leader that the server knows.
     pub const LEADER: Self = Self(1 << 3);
@@ -24,13 +24,13 @@ impl Parts {
     pub const COMMIT: Self = Self(1 << 5);
     /// The applied index.
     pub const APPLIED: Self = Self(1 << 6);
-    /// The position of the last entry of the newest snapshot.
+    /// The id of the last entry of the newest snapshot.
     pub const SNAPSHOT: Self = Self(1 << 7);
-    /// The configuration.
+    /// The configuration that the server uses, and the index of the configuration.
     pub const CONFIGURATION: Self = Self(1 << 8);
-    /// The messages of our protocol.
+    /// The messages between the servers, if the servers use our protocol.
     pub const MESSAGES: Self = Self(1 << 9);
-    /// Our own server, with its settings and its records of followers.
+    /// Our own server, with the settings and the records of the followers.
     pub const SERVER: Self = Self(1 << 10);
     /// All parts.
     pub const ALL: Self = Self((1 << 11) - 1);
@@ -49,7 +49,7 @@ impl Parts {
         (Self::SERVER, "server"),
     ];
 
-    /// The parts that a subject shows.
+    /// Returns the parts that a subject shows.
     #[must_use]
     pub fn of<S: Subject>(subject: &S) -> Self {
         let view = subject.view();
@@ -69,25 +69,25 @@ impl Parts {
         shown.iter().filter(|(_, is_shown)| *is_shown).fold(Self::NONE, |all, (part, _)| all.or(*part))
     }
 
-    /// The union of two sets.
+    /// Returns the union of two sets.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// The parts in both sets.
+    /// Returns the parts that are in both sets.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// True if the set has all parts of the other.
+    /// True if this set has all parts of the set `other`.
     #[must_use]
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// The parts of this set that are missing in the other.
+    /// Returns the parts of this set that the set `other` does not have.
     #[must_use]
     pub const fn missing_in(self, other: Self) -> Self {
         Self(self.0 & !other.0)

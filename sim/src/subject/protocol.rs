@@ -23,8 +23,8 @@ pub trait Protocol: Copy + fmt::Debug + 'static {
     /// Returns the kind of a request. Schedules name a request by its kind.
     fn kind(request: &Self::Request) -> CallKind;
 
-    /// Returns the term of the sender. Schedules also name a request by this term. By default, a request has
-    /// no term.
+    /// Returns the term of the sender. Schedules also name a request by this term. By default, the method
+    /// returns `None`: the request has no term.
     fn term(_request: &Self::Request) -> Option<Term> {
         None
     }
@@ -32,9 +32,9 @@ pub trait Protocol: Copy + fmt::Debug + 'static {
     /// Returns a message as short text, for traces.
     fn text(message: MessageRef<'_, Self>) -> String;
 
-    /// Returns the configurations that the receiver may enter because of this request. Only configurations
-    /// after the index `committed` count. The tank keeps the servers that a quorum of these configurations
-    /// may need. By default, the list is empty.
+    /// Returns the configurations in the request that the receiver may begin to use. Configurations at or
+    /// before the index `committed` are left out; `None` leaves out no configuration. The faults leave enough
+    /// servers for a quorum of each of these configurations. By default, the list is empty.
     fn configurations(_request: &Self::Request, _committed: Option<Index>) -> Vec<&Configuration> {
         Vec::new()
     }
@@ -43,9 +43,9 @@ pub trait Protocol: Copy + fmt::Debug + 'static {
 /// A borrowed message between servers.
 #[derive(Debug)]
 pub enum MessageRef<'a, P: Protocol = Wavetank> {
-    /// A call of another server.
+    /// A request of one server to another server.
     Request(&'a P::Request),
-    /// The reply to a request.
+    /// The response to a request.
     Response(&'a P::Response),
 }
 
@@ -113,7 +113,8 @@ impl Protocol for Wavetank {
     }
 }
 
-/// A protocol of bytes that the tank does not read. An adapter encodes its own messages.
+/// A protocol whose messages are bytes. The tank does not read these bytes. An adapter encodes and decodes
+/// the messages.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Opaque {}
 
@@ -122,7 +123,7 @@ pub enum Opaque {}
 pub struct OpaqueMessage {
     /// The kind of the message, for traces and schedules.
     pub label: Label,
-    /// The term of the sender, if the protocol has terms.
+    /// The term of the sender; `None` if the protocol has no terms.
     pub term: Option<Term>,
     /// The encoded message.
     pub bytes: Data,
@@ -147,7 +148,7 @@ impl Protocol for Opaque {
     }
 }
 
-/// True if these are the requests of our protocol. The compiler knows the answer for each protocol.
+/// True if `Q` is the type of the requests of our protocol. The compiler knows the result for each type.
 #[inline(always)]
 pub(crate) fn is_ours<Q: 'static>() -> bool {
     TypeId::of::<Q>() == TypeId::of::<Request>()

@@ -112,7 +112,7 @@ impl StateMachine for HoldsASet {
 
 #[test]
 fn a_set_without_order_has_a_message_of_its_own() {
-    let says = ["state_is_ordered (state machine)", "replies agree, bytes differ: use an ordered set"];
+    let says = ["state_is_ordered (state machine)", "the bytes of the states differ: use an ordered set"];
     expect_failure(&adding::<HoldsASet>(), &says);
 }
 
@@ -198,7 +198,7 @@ impl StateMachine for SavesAPart {
 fn a_part_that_save_leaves_out_is_found() {
     expect_failure(
         &adding::<SavesAPart>(),
-        &["snapshot_is_whole (state machine)", "has another state after i"],
+        &["snapshot_is_whole (state machine)", "has a wrong state after i"],
     );
 }
 

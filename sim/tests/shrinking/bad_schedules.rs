@@ -27,8 +27,8 @@ fn an_object_that_does_not_exist_is_named() {
         lines.truncate(2);
         lines.push("900.000 deliver n1>n2 t9 vote 7".to_owned());
     });
-    assert!(why.contains("skipped 1 elements, and the first is `900.000 deliver n1>n2 t9 vote 7`"), "{why}");
-    assert!(why.ends_with("its object does not exist"), "{why}");
+    assert!(why.contains("The first skipped element is `900.000 deliver n1>n2 t9 vote 7`"), "{why}");
+    assert!(why.ends_with("the object of the element does not exist"), "{why}");
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn a_message_of_another_protocol_is_named() {
         lines.truncate(2);
         lines.push("900.000 deliver n1>n2 t9 =MsgVote 7".to_owned());
     });
-    assert!(why.contains("=MsgVote 7`: its message belongs to another protocol"), "{why}");
+    assert!(why.contains("=MsgVote 7`: the message of the element belongs to another protocol"), "{why}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn an_election_that_nobody_wins_is_a_window_with_its_refusals() {
     }
     let text = window.to_string();
     assert!(
-        text.contains("repeated 20 times") && text.contains("n1 refuses a pre-vote to n2 in t"),
+        text.contains("repeated 20 times") && text.contains("n1 refuses the pre-vote request of n2 in t"),
         "{text}"
     );
 }

@@ -1,19 +1,19 @@
 //! A backend that fills a part of a file with zeros before redb writes into this part.
 //!
 //! When a file grows, the file system allocates blocks at the first write, and records the blocks in a
-//! journal. The sync of the file then waits for the journal, which other files share. If the blocks were
-//! written before, the sync waits only for the bytes of this file.
+//! journal. The sync of the file then waits for the journal, and all files share this journal. If the blocks
+//! were written before, the sync waits only for the bytes of this file.
 
 use redb::{BackendError, StorageBackend};
 use std::io;
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
 
-/// The number of zeros that are written ahead of a write, in bytes. Of a thousand groups of writes, a few
-/// groups wait some milliseconds for these zeros. The other groups do not wait for the journal. A wait for
-/// the journal may take much longer, if other programs use the same disk.
+/// The number of zero bytes that the backend writes ahead of a write of redb. Only a few of a thousand groups
+/// of writes wait for these zeros, some milliseconds each. The other groups do not wait for the journal. If
+/// other programs use the same disk, a wait for the journal may take much longer than a wait for the zeros.
 const AHEAD: u64 = 4 << 20;
-/// The size of one write of zeros, in bytes.
+/// The maximum size of one write of zeros, in bytes.
 const PIECE: usize = 64 << 10;
 
 /// A backend that writes zeros ahead of the writes of redb.
@@ -38,9 +38,9 @@ impl<B: StorageBackend> Preallocated<B> {
         self.reserved.lock().expect("no code panics while the offset is locked")
     }
 
-    /// Prepares a write from the offset `begin` to the offset `end`: writes zeros up to `AHEAD` bytes after
-    /// `end`, and moves `reserved`. A full device is no failure here, because the write itself may need less
-    /// space.
+    /// Prepares a write from the offset `begin` to the offset `end`. Writes zeros up to `AHEAD` bytes after
+    /// `end`, and raises `reserved`. If the device refuses the zeros, the function returns no error, because
+    /// the write itself may need less space.
     fn preallocate(&self, reserved: &mut u64, begin: u64, end: u64) -> io::Result<()> {
         let from = if begin <= *reserved + AHEAD { *reserved } else { begin };
         let upto = (end + AHEAD).min(self.inner.len()?);

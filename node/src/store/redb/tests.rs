@@ -54,7 +54,7 @@ fn a_group_is_carried_out_in_order_and_whole() {
 
     let gap = [LogOp::Append(entries(8..=8)), LogOp::Append(entries(10..=10))];
     let error = store.write([(&b"k"[..], &b"w"[..])], &gap).unwrap_err();
-    assert_eq!(error.what, "memory: entry i10 does not follow i8");
+    assert_eq!(error.what, "memory: entry i10 does not follow entry i8");
     assert_eq!(bounds(&store), (3, 7), "nothing of a refused group is kept");
     assert_eq!(store.get(b"k").unwrap().unwrap(), b"v");
 

@@ -1,4 +1,4 @@
-//! The header of a frame, and the question whether a frame is whole, torn or damaged.
+//! The header of a frame, and the check whether a frame is whole, torn or damaged.
 
 use wavetank_raft::checksum::{self, Checksum};
 
@@ -8,7 +8,8 @@ pub(super) const HEAD: usize = 32;
 /// The number of bytes that a disk writes completely or not at all.
 const SECTOR: u64 = 512;
 
-/// The segment to which a frame belongs. The checksum of a header includes these numbers.
+/// The segment to which a frame belongs. `identity` is the random number of the directory, and `segment` is
+/// the number of the segment. The checksum of a header covers both numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Origin {
     pub(super) identity: u64,
@@ -23,12 +24,12 @@ pub(super) struct Head {
     pub(super) sequence: u64,
     /// The number of the oldest segment that the store needs after this frame.
     pub(super) oldest: u32,
-    /// The number of sectors that the frame fills with zeros.
+    /// The number of sectors in which the frame has only zero bytes.
     blank: u32,
     body_checksum: u64,
 }
 
-/// The content of the place of a header.
+/// The bytes at the place where a header can be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum HeadSpace {
     Blank,
@@ -47,12 +48,13 @@ pub(super) enum FrameState {
 }
 
 impl Head {
-    /// The length of the frame in bytes, with the header and up to the next frame.
+    /// Returns the length of the frame in bytes: the header, the body and the padding before the next frame.
     pub(super) const fn frame_length(&self) -> u64 {
         padded(HEAD as u64 + self.length as u64)
     }
 
-    /// Compares the frame with this header. `frame` is the header and the body, and lies at `offset`.
+    /// Checks the body of a frame against the checksum in this header. `frame` is the header and the body.
+    /// `offset` is the position of the frame in the segment, in bytes.
     pub(super) fn state_of(&self, frame: &[u8], offset: u64) -> FrameState {
         if checksum::of(&frame[HEAD..]) == self.body_checksum {
             FrameState::Whole
@@ -64,13 +66,14 @@ impl Head {
     }
 }
 
-/// Returns the length with the zeros up to the next multiple of [`HEAD`].
+/// Rounds a length in bytes up to a multiple of [`HEAD`]. A frame is padded with zeros to this length.
 pub(super) const fn padded(length: u64) -> u64 {
     length.next_multiple_of(HEAD as u64)
 }
 
 /// Writes the header into the first [`HEAD`] bytes of `frame`. The body follows these bytes. `offset` is the
-/// position of the frame in its segment.
+/// position of the frame in the segment, in bytes. `sequence` is the number of the group, and `oldest` is the
+/// number of the oldest segment that the store needs after this frame.
 pub(super) fn write_head(frame: &mut [u8], origin: Origin, offset: u64, sequence: u64, oldest: u32) {
     let length = u32::try_from(frame.len() - HEAD).expect("a longer body is refused before");
     let body_checksum = checksum::of(&frame[HEAD..]);
@@ -85,7 +88,7 @@ pub(super) fn write_head(frame: &mut [u8], origin: Origin, offset: u64, sequence
     frame[..4].copy_from_slice(&checksum.to_le_bytes());
 }
 
-/// Reads the place of a header at `offset` in a segment.
+/// Decodes the bytes at the position `offset` of a segment as the header of a frame.
 pub(super) fn read_head(bytes: &[u8; HEAD], origin: Origin, offset: u64) -> HeadSpace {
     if *bytes == [0; HEAD] {
         return HeadSpace::Blank;
@@ -119,7 +122,8 @@ fn head_checksum(rest: &[u8], origin: Origin, offset: u64) -> u32 {
     (checksum.finish() >> 32) as u32
 }
 
-/// Counts the sectors in which the part of the frame has only zeros.
+/// Counts the sectors in which the frame has only zero bytes. `offset` is the position of the frame in the
+/// segment, in bytes.
 fn blank_sectors(frame: &[u8], offset: u64) -> u32 {
     let first = ((SECTOR - offset % SECTOR) as usize).min(frame.len());
     let (first, rest) = frame.split_at(first);

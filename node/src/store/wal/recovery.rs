@@ -1,4 +1,5 @@
-//! Reads a directory of segments: checks that no segment and no group is missing, and repairs the end.
+//! Reads a directory of segments. Checks that no segment and no group is missing, and repairs the end of the
+//! newest segment.
 
 use super::super::files::Files;
 use super::super::open_error::{OpenError, OpenFailure};
@@ -8,20 +9,20 @@ use super::segment::{self, TEMPORARY};
 use super::state::State;
 use std::path::{Path, PathBuf};
 
-/// The segment that is written.
+/// The newest segment. The store writes only to this segment.
 #[derive(Debug)]
 pub(super) struct Tail<T> {
     pub(super) number: u32,
     pub(super) file: T,
-    /// The offset of the next frame.
+    /// The offset of the next frame, in bytes.
     pub(super) end: u64,
-    /// The length of the file. The bytes from `end` on are durable zeros.
+    /// The length of the file in bytes. All bytes from `end` to the end of the file are durable zeros.
     pub(super) length: u64,
     /// The number of the next group.
     pub(super) sequence: u64,
 }
 
-/// The content of a directory.
+/// The content of a directory of segments.
 #[derive(Debug)]
 pub(super) struct Found<T> {
     pub(super) identity: u64,
@@ -39,14 +40,14 @@ struct Directory<'a, F> {
     newest: u32,
 }
 
-/// A segment before the newest one.
+/// A segment before the newest segment.
 struct Earlier {
     path: PathBuf,
     is_sealed: bool,
-    /// The place of the seal.
+    /// The offset of the seal, in bytes.
     end: u64,
     seal: [u8; HEAD],
-    /// The number of the group that comes next.
+    /// The number of the first group in the next segment.
     sequence: u64,
 }
 
@@ -100,7 +101,8 @@ fn missing_segment(path: &Path, number: u32) -> OpenError {
 }
 
 impl<F: Files> Directory<'_, F> {
-    /// Reads the segments from `oldest` on.
+    /// Reads the segments from the number `oldest` to the newest segment, and repairs the end of the newest
+    /// segment.
     fn replay(&self, oldest: u32) -> Result<Found<F::File>, OpenError> {
         let mut state = State::default();
         let mut before = None;
@@ -117,7 +119,7 @@ impl<F: Files> Directory<'_, F> {
         let mut scan = Scan::open(self.files, &path, file, self.newest, Some(self.identity))?;
         self.replay_one(&mut scan, &path, &mut state, before.as_ref())?;
         if state.has_gone_entries() {
-            let what = "entries of the log are in a segment that is not needed".to_owned();
+            let what = "the log has entries in a segment that was marked as not needed".to_owned();
             return Err(OpenError::new(&path, OpenFailure::Damaged(what)));
         }
         let (end, sequence) = (scan.end, scan.next_sequence());
@@ -136,7 +138,8 @@ impl<F: Files> Directory<'_, F> {
         Earlier { path: path.to_owned(), is_sealed: scan.is_sealed, end, seal, sequence }
     }
 
-    /// Reads one segment.
+    /// Reads one segment, and executes the segment's changes on `state`. `before` is the previous segment;
+    /// `None` for the oldest segment.
     fn replay_one(
         &self,
         scan: &mut Scan<'_, F>,
@@ -155,7 +158,7 @@ impl<F: Files> Directory<'_, F> {
                 let mut expected = Vec::new();
                 state.encode_base(&mut expected);
                 if before.sequence != frame.head.sequence || expected != base {
-                    return Err(damaged("the segment does not continue the segment before".to_owned()));
+                    return Err(damaged("the segment does not continue the previous segment".to_owned()));
                 }
             }
         }
@@ -174,8 +177,9 @@ impl<F: Files> Directory<'_, F> {
         }
     }
 
-    /// Seals a segment. The process ended after it had created the next segment, and perhaps before the seal of
-    /// this segment was durable. A seal that is there may be in the page cache only.
+    /// Writes the seal of a segment. An earlier process has created the next segment, but may have ended
+    /// before the seal was durable. Even if the file contains the seal, the seal may exist only in the page
+    /// cache.
     fn seal(&self, segment: &Earlier) -> std::io::Result<()> {
         let mut file = self.files.open_to_write(&segment.path)?;
         self.files.write_at(&mut file, segment.end, &segment.seal)?;

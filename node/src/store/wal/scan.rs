@@ -7,7 +7,7 @@ use super::segment::SegmentHead;
 use std::io;
 use std::path::Path;
 
-/// The number of bytes that are read at once, if no frame is longer.
+/// The number of bytes in one read from the file. If a frame is longer, one read has the length of the frame.
 const PIECE: usize = 256 << 10;
 
 /// A valid frame of a segment.
@@ -23,15 +23,17 @@ pub(super) struct Scan<'a, F: Files> {
     source: Source<'a, F>,
     origin: Origin,
     path: &'a Path,
-    /// The last valid frame.
+    /// The last valid frame that was read, apart from a seal; `None` before the first frame.
     pub(super) last: Option<Frame>,
-    /// The offset of the next frame.
+    /// The offset of the next frame, in bytes.
     pub(super) end: u64,
     pub(super) is_sealed: bool,
 }
 
 impl<'a, F: Files> Scan<'a, F> {
-    /// Reads the header of the segment `number`. The identity must be `identity`, if the identity is known.
+    /// Reads the header of the segment with the number `number`. `identity` is the random number of the
+    /// directory; `None` if this number is not known yet. Returns an error if the header has another segment
+    /// number or another random number.
     pub(super) fn open(
         files: &'a F,
         path: &'a Path,
@@ -50,11 +52,12 @@ impl<'a, F: Files> Scan<'a, F> {
         };
         let head = SegmentHead::decode(bytes).map_err(|failure| OpenError::new(path, failure))?;
         if identity.is_some_and(|identity| identity != head.identity) {
-            let what = "the segment is of another directory than the newest segment";
+            let what = "the segment belongs to another directory than the newest segment";
             return refused(OpenFailure::Damaged(what.to_owned()));
         }
         if head.number != number {
-            let what = format!("the file has segment {}, but the name of segment {number}", head.number);
+            let what =
+                format!("the file contains segment {}, but has the name of segment {number}", head.number);
             return refused(OpenFailure::Damaged(what));
         }
         let origin = Origin { identity: head.identity, segment: number };
@@ -69,7 +72,7 @@ impl<'a, F: Files> Scan<'a, F> {
         self.origin.segment
     }
 
-    /// The number of the group that comes next.
+    /// Returns the number of the next group.
     pub(super) fn next_sequence(&self) -> u64 {
         match &self.last {
             None => 0,
@@ -79,7 +82,7 @@ impl<'a, F: Files> Scan<'a, F> {
         }
     }
 
-    /// True if the segment has a base and nothing else.
+    /// True if the segment has a base, but has no other group and no seal.
     pub(super) fn has_only_base(&self) -> bool {
         !self.is_sealed && self.last.is_some_and(|frame| frame.offset == HEAD as u64)
     }
@@ -140,8 +143,9 @@ impl<'a, F: Files> Scan<'a, F> {
         }
     }
 
-    /// Checks that no valid header of a later group follows. The group at `offset` is not valid. If a later
-    /// group was written, this group was durable before.
+    /// Checks that no valid header of a later group follows the invalid group at `offset`. The store writes a
+    /// group only after the previous group is durable. Therefore a later group shows that the invalid group
+    /// was durable, and is damaged now.
     fn expect_no_later_group(&mut self, offset: u64) -> Result<(), OpenFailure> {
         let (origin, expected) = (self.origin, self.next_sequence());
         let mut at = offset + HEAD as u64;
@@ -161,11 +165,11 @@ impl<'a, F: Files> Scan<'a, F> {
         Ok(())
     }
 
-    /// Replaces all bytes after the valid frames by zeros, writes the last frame again, and syncs. Returns the
-    /// file and its length.
+    /// Replaces all bytes after the valid frames by zeros, writes the last frame again, and syncs the file.
+    /// Returns the file, and the length of the file in bytes.
     ///
-    /// If a sync fails, the page cache may keep the pages and never write them. The second write makes these
-    /// pages dirty, so the sync includes them.
+    /// If an earlier sync failed, the page cache may keep pages and never write these pages to the disk. The
+    /// second write of the last frame makes the pages of this frame dirty, so the sync includes these pages.
     pub(super) fn repair(mut self) -> io::Result<(F::File, u64)> {
         let mut at = self.end;
         while at < self.source.length {
@@ -193,13 +197,13 @@ struct Source<'a, F: Files> {
     file: F::File,
     length: u64,
     piece: Vec<u8>,
-    /// The offset of the piece.
+    /// The offset of the piece in the file, in bytes.
     at: u64,
 }
 
 impl<F: Files> Source<'_, F> {
-    /// Returns the bytes from `offset` on: `length` bytes, or fewer at the end of the file. `length` is at most
-    /// [`PIECE`], or the length of a frame that lies in the file.
+    /// Returns `length` bytes from the position `offset` of the file, or fewer bytes at the end of the file.
+    /// `length` is at most [`PIECE`], or the length of a frame that lies in the file.
     fn bytes(&mut self, offset: u64, length: u64) -> io::Result<&[u8]> {
         let end = (offset + length).min(self.length);
         let is_there = self.at <= offset && end <= self.at + self.piece.len() as u64;

@@ -5,20 +5,20 @@ use super::frame::{HEAD, u32_at, u64_at};
 use std::cmp::Ordering;
 use wavetank_raft::checksum::Checksum;
 
-/// The name of a segment that is not complete yet.
+/// The file name of a segment that is not complete yet.
 pub(super) const TEMPORARY: &str = "next.tmp";
-/// The name of the file that the process locks.
+/// The name of the file that a process locks while the process uses the directory.
 pub(super) const LOCK: &str = "lock";
 
 const MAGIC: &[u8; 8] = b"wavetank";
-/// The format of the segments. The number is raised with every change of the format.
+/// The format number of the segments. Every change of the format raises the number.
 pub(super) const FORMAT: u32 = 1;
 const EXTENSION: &str = ".wal";
 
-/// The header of a segment, without the constant parts.
+/// The header of a segment, without the magic bytes, the format number and the checksum.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct SegmentHead {
-    /// The random number of the directory.
+    /// The random number of the directory. All segments of one directory have the same number.
     pub(super) identity: u64,
     pub(super) number: u32,
 }
@@ -35,7 +35,8 @@ impl SegmentHead {
         bytes
     }
 
-    /// Decodes the header of a segment of any format.
+    /// Decodes the header of a segment. Returns an error if the header is damaged or has another format
+    /// number.
     pub(super) fn decode(bytes: &[u8; HEAD]) -> Result<Self, OpenFailure> {
         if bytes[..8] != *MAGIC || u32_at(bytes, 12) != checksum(bytes) {
             return Err(OpenFailure::Damaged("the header of the segment is not valid".to_owned()));
@@ -56,12 +57,12 @@ pub(super) fn checksum(bytes: &[u8; HEAD]) -> u32 {
     (checksum.finish() >> 32) as u32
 }
 
-/// Returns the name of the segment with this number.
+/// Returns the file name of the segment with this number.
 pub(super) fn name(number: u32) -> String {
     format!("{number:010}{EXTENSION}")
 }
 
-/// Returns the number in the name of a segment; `None` for another file.
+/// Returns the number in the file name of a segment; `None` if `file` is not the name of a segment.
 pub(super) fn number(file: &str) -> Option<u32> {
     let number = file.strip_suffix(EXTENSION)?.parse().ok()?;
     (name(number) == file).then_some(number)

@@ -1,4 +1,4 @@
-//! The changes in the body of a frame, and the state to which the frames add up.
+//! The changes in the body of a frame, and the state after the changes of all frames.
 
 use super::super::codec;
 use std::collections::{BTreeMap, VecDeque};
@@ -10,7 +10,7 @@ const DELETE_FROM: u8 = 3;
 const DELETE_UPTO: u8 = 4;
 const BASE: u8 = 5;
 
-/// The indexes of the log; two zeros if the log is empty.
+/// The first index and the last index of the log. Both indexes are zero if the log is empty.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Range {
     pub(super) first: u64,
@@ -29,11 +29,11 @@ impl Range {
         Some((index - self.first) as usize)
     }
 
-    /// Adds `count` entries from `first` on.
+    /// Adds `count` entries at the end of the range. The first added entry has the index `first`.
     fn append(&mut self, first: u64, count: u32) -> Result<(), String> {
         let Some(more) = count.checked_sub(1) else { return Ok(()) };
         if !self.is_empty() && self.last.checked_add(1) != Some(first) {
-            return Err(format!("entry i{first} does not follow i{}", self.last));
+            return Err(format!("entry i{first} does not follow entry i{}", self.last));
         }
         let last = first.checked_add(u64::from(more)).filter(|_| first != 0);
         let last = last.ok_or_else(|| format!("entry i{first} has an invalid index"))?;
@@ -58,7 +58,8 @@ impl Range {
     }
 }
 
-/// The place of an encoded entry: a segment, and the offset and the length in bytes.
+/// The place of an encoded entry. `segment` is the number of the segment. `offset` is the position of the
+/// entry in the segment, and `length` is the length of the entry, both in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Place {
     pub(super) segment: u32,
@@ -66,10 +67,10 @@ pub(super) struct Place {
     pub(super) length: u32,
 }
 
-/// The place of an entry in a segment that is not needed any more. No segment has the number zero.
+/// Stands for the place of an entry in a segment that was not read. No segment has the number zero.
 const GONE: Place = Place { segment: 0, offset: 0, length: 0 };
 
-/// The records, and the places of the entries.
+/// The content of the store: the records by key, the indexes of the log, and the places of the entries.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct State {
     pub(super) records: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -82,17 +83,18 @@ impl State {
         self.places.get(self.range.position(index)?).copied()
     }
 
-    /// True if the log has an entry whose segment was not read.
+    /// True if the log has an entry in a segment that was not read.
     pub(super) fn has_gone_entries(&self) -> bool {
         self.places.contains(&GONE)
     }
 
-    /// The segment of the first entry; `None` if the log is empty.
+    /// Returns the number of the segment that contains the first entry; `None` if the log is empty.
     pub(super) fn oldest(&self) -> Option<u32> {
         self.places.front().map(|place| place.segment)
     }
 
-    /// Appends the change to `body` that replaces any state by this state.
+    /// Appends the base of a segment to `body`: changes that replace any state by this state. The places of
+    /// the entries are not included.
     pub(super) fn encode_base(&self, body: &mut Vec<u8>) {
         body.push(BASE);
         body.extend_from_slice(&self.range.first.to_le_bytes());
@@ -102,10 +104,11 @@ impl State {
         }
     }
 
-    /// Carries out the changes in the body of a frame. The body begins at `offset` in `segment`.
+    /// Executes the changes in the body of a frame. The body begins at the byte `offset` of the segment with
+    /// the number `segment`.
     ///
     /// # Errors
-    /// Returns an error if the body has an invalid change. The state is not usable then.
+    /// Returns an error if the body contains an invalid change. After an error, the state is not usable.
     pub(super) fn apply(&mut self, body: &[u8], segment: u32, offset: u64) -> Result<(), String> {
         let mut rest = Unread(body);
         while let Some([kind]) = rest.array() {
@@ -132,12 +135,12 @@ impl State {
             BASE => {
                 let (first, last) = rest.number().zip(rest.number()).ok_or(SHORT)?;
                 if last < first || (first == 0) != (last == 0) {
-                    return Err(format!("the base has an invalid range, {first} to {last}"));
+                    return Err(format!("the base has an invalid range of indexes, {first} to {last}"));
                 }
                 *self = Self { range: Range { first, last }, ..Self::default() };
                 self.places.resize(self.length(), GONE);
             }
-            _ => return Err(format!("the kind of change {kind} is unknown")),
+            _ => return Err(format!("the frame contains a change of the unknown kind {kind}")),
         }
         Ok(())
     }
@@ -160,7 +163,7 @@ impl State {
     }
 }
 
-const SHORT: &str = "a change is cut";
+const SHORT: &str = "the frame ends inside a change";
 
 /// The part of a body that was not read yet.
 struct Unread<'a>(&'a [u8]);
@@ -192,12 +195,13 @@ impl<'a> Unread<'a> {
 pub(super) struct Group<'a> {
     body: &'a mut Vec<u8>,
     range: Range,
-    /// The lowest index that this group appends or deletes at the end of the log.
+    /// The lowest index that this group appends or deletes at the end of the log; `u64::MAX` if there is no
+    /// such index.
     rewritten_from: u64,
 }
 
 impl<'a> Group<'a> {
-    /// Begins a group of changes at the end of `body`. `range` is the range of the log before the group.
+    /// Begins a group of changes at the end of `body`. `range` has the indexes of the log before the group.
     pub(super) const fn new(body: &'a mut Vec<u8>, range: Range) -> Self {
         Self { body, range, rewritten_from: u64::MAX }
     }
@@ -206,7 +210,8 @@ impl<'a> Group<'a> {
         self.range
     }
 
-    /// Returns the segment of the first entry after the group. The group itself is in the segment `current`.
+    /// Returns the number of the segment that contains the first entry of the log after this group is
+    /// executed. Returns `current`, the number of this group's segment, if the log is empty then.
     pub(super) fn oldest(&self, state: &State, current: u32) -> u32 {
         let is_kept = !self.range.is_empty() && self.range.first < self.rewritten_from;
         let kept = if is_kept { state.place(self.range.first) } else { None };

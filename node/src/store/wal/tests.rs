@@ -93,7 +93,7 @@ fn a_group_is_carried_out_in_order_and_whole() {
 
     let gap = [LogOp::Append(entries(8..=8)), LogOp::Append(entries(10..=10))];
     let error = store.persist_group(&gap.map(write)).unwrap_err();
-    assert_eq!(error.what, format!("{}: entry i10 does not follow i8", directory.path().display()));
+    assert_eq!(error.what, format!("{}: entry i10 does not follow entry i8", directory.path().display()));
     assert_eq!(bounds(&store), (3, 7), "nothing of a refused group is kept");
 
     let replaced = [LogOp::Discard(Index(89)), LogOp::Append(entries(90..=91))];
@@ -188,7 +188,7 @@ fn a_segment_in_the_place_of_another_is_refused() {
     let paths = many_segments(directory.path());
     fs::copy(&paths[1], &paths[2]).unwrap();
     let refused = refusal(directory.path());
-    assert!(refused.contains("the file has segment 2"), "{refused}");
+    assert!(refused.contains("the file contains segment 2"), "{refused}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Writes frames at the end of the newest segment, begins new segments, and deletes old ones.
+//! Writes frames at the end of the newest segment, begins new segments, and deletes old segments.
 
 use super::super::codec;
 use super::super::files::Files;
@@ -14,17 +14,19 @@ use std::path::{Path, PathBuf};
 use wavetank_raft::store::{StoreError, StoreErrorKind};
 use wavetank_raft::{Entry, Index};
 
-/// The number of bytes of the frame's buffer that are kept between two writes.
+/// The maximum capacity of the buffer for frames between two writes, in bytes. After a longer frame, the
+/// store reduces the buffer to this capacity.
 const KEPT_BYTES: usize = 1 << 20;
-/// The largest length after which a segment is full. The offsets of entries have four bytes.
+/// The maximum of [`WalOptions::segment_bytes`]. The offset of an entry has four bytes, so a segment must be
+/// shorter than 4 GiB.
 const SEGMENT_MAX: u64 = 2 << 30;
-/// The number of zeros in one write.
+/// The maximum number of zero bytes in one write.
 const PIECE: u64 = 256 << 10;
 
 /// An open directory of segments.
 ///
-/// 1. `state` has exactly the groups that are durable.
-/// 2. After a failed write, nothing more is written.
+/// 1. `state` contains exactly the durable groups.
+/// 2. After a failed write, the store refuses all later writes.
 #[derive(Debug)]
 pub(super) struct Wal<F: Files> {
     files: F,
@@ -33,9 +35,10 @@ pub(super) struct Wal<F: Files> {
     identity: u64,
     pub(super) state: State,
     tail: Tail<F::File>,
-    /// The oldest segment that was not deleted.
+    /// The number of the oldest segment that was not deleted.
     oldest: u32,
-    /// The older segment that was read last.
+    /// The number and the file of the segment that was read last, apart from the newest segment; `None` if no
+    /// file is open.
     open_segment: Option<(u32, F::File)>,
     frame: Vec<u8>,
     has_failed: bool,
@@ -73,11 +76,12 @@ impl<F: Files> Wal<F> {
         })
     }
 
-    /// Writes a group of changes with one sync: either all these changes or no change.
+    /// Writes the group of changes that `build` makes, with one sync. The store makes either all these
+    /// changes or no change.
     ///
     /// # Errors
-    /// Returns an error if the device fails. The content of the disk is unknown then. Returns an error of
-    /// `build` too. In that case nothing was written.
+    /// Returns an error if the device fails. In that case the content of the disk is unknown. Also returns an
+    /// error if `build` fails or if an earlier write has failed. In that case nothing is written.
     pub(super) fn write(
         &mut self,
         build: impl FnOnce(&mut Group<'_>, &State) -> Result<(), String>,
@@ -124,7 +128,7 @@ impl<F: Files> Wal<F> {
         self.delete_before(oldest)
     }
 
-    /// Makes the file at least `length` bytes long. The new bytes are durable zeros.
+    /// Makes the file of the newest segment at least `length` bytes long. The added bytes are durable zeros.
     fn reserve(&mut self, length: u64) -> io::Result<()> {
         if length <= self.tail.length {
             return Ok(());
@@ -136,7 +140,7 @@ impl<F: Files> Wal<F> {
         Ok(())
     }
 
-    /// Begins the next segment, and seals this one.
+    /// Creates the next segment, and then seals the current segment.
     fn roll(&mut self) -> io::Result<()> {
         let number = self.tail.number.checked_add(1).ok_or_else(|| io::Error::other("too many segments"))?;
         let head = SegmentHead { identity: self.identity, number };
@@ -160,7 +164,7 @@ impl<F: Files> Wal<F> {
         Ok(())
     }
 
-    /// Reads an entry; `None` if the log does not have the entry.
+    /// Reads the entry at `index`. Returns `None` if the log has no entry at `index`.
     pub(super) fn entry(&mut self, index: Index) -> Result<Option<Entry>, StoreError> {
         let Some(place) = self.state.place(index.0) else { return Ok(None) };
         let mut bytes = vec![0; place.length as usize];
@@ -200,7 +204,8 @@ impl<F: Files> Wal<F> {
     }
 }
 
-/// Creates a segment whose base is `state`. The segment gets its name when its content is durable.
+/// Creates a segment with the base `state`. `sequence` is the number of the segment's first group. The file
+/// gets its final name after the content of the file is durable.
 fn create_segment<F: Files>(
     files: &F,
     directory: &Path,

@@ -27,7 +27,7 @@ struct Connection {
     host: String,
     /// The time of the last call, or of the last piece of a snapshot; `None` before the first call.
     called: Option<Instant>,
-    /// The sender whose drop closes the connection.
+    /// The connection closes when this sender is dropped.
     _keep: oneshot::Sender<()>,
 }
 
@@ -43,12 +43,13 @@ impl Accepted {
         Arc::new(Self { most, rest, open: Mutex::default() })
     }
 
-    /// Takes a place for a new connection from this host. Returns the place, and a receiver whose sender is
-    /// dropped when the new connection must close. If all places are taken, another connection must close.
-    /// The first choice is the oldest connection without any call. The second choice is the connection whose
-    /// last call is the oldest, if this call is older than the time `rest`. The third choice is a connection
-    /// of the host with the most connections, if that host afterwards still has at least as many connections
-    /// as the host of the new connection. If no connection can close, returns `None`.
+    /// Reserves a place for a new connection from this host. Returns the place and a receiver. The new
+    /// connection must close when the sender for this receiver is dropped. If all places are taken, another
+    /// connection must close. The first choice is the oldest connection without any call. The second choice
+    /// is the connection whose last call is the oldest, if this call is older than the time `rest`. The third
+    /// choice is a connection of the host with the most connections, if that host afterwards still has at
+    /// least as many connections as the host of the new connection. If no connection can close, returns
+    /// `None`.
     pub(super) fn admit(self: &Arc<Self>, host: &str) -> Option<(Place, oneshot::Receiver<()>)> {
         let mut open = self.lock();
         if self.most <= open.connections.len() {
@@ -68,14 +69,17 @@ impl Accepted {
 }
 
 impl Open {
-    /// Returns the connection with the longest silence. Returns `None` if the silence is shorter than `rest`.
+    /// Returns the number of the connection with the longest silence. Returns `None` if there is no
+    /// connection, or if the silence is shorter than `rest`.
     fn at_rest(&self, rest: Duration) -> Option<u64> {
         // In the map's order the oldest comes first, and `None` is before any time.
         let (number, one) = self.connections.iter().min_by_key(|(_, one)| one.called)?;
         one.called.is_none_or(|called| rest <= called.elapsed()).then_some(*number)
     }
 
-    /// The connection with the longest silence of the host that has the most connections.
+    /// Returns the number of a connection of the host that has the most connections: the connection with the
+    /// longest silence. Returns `None` if that host does not have at least two more connections than the host
+    /// `newcomer`.
     fn of_largest_host(&self, newcomer: &str) -> Option<u64> {
         let mut shares: BTreeMap<&str, usize> = BTreeMap::new();
         for one in self.connections.values() {

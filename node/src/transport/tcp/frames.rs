@@ -17,12 +17,12 @@ const SMALL: usize = 1 << 20;
 const LARGE: usize = 64 << 20;
 const STEP: usize = 16 << 10;
 
-/// Reads messages from `io`.
+/// A reader of messages from the connection `io`.
 #[derive(Debug)]
 pub(super) struct Frames<R> {
     io: R,
     buffer: Vec<u8>,
-    /// The offset of the next message in the buffer.
+    /// The offset of the next message in the buffer, in bytes.
     at: usize,
     limit: u64,
     timeout: Duration,
@@ -30,7 +30,8 @@ pub(super) struct Frames<R> {
     huge: Permits,
 }
 
-/// The permits that messages above a size share, and the permit of the current message.
+/// The permits for messages above `above` bytes. All connections of a transport share these permits. `permit`
+/// is the permit of the current message; `None` if the message has no permit.
 #[derive(Debug)]
 struct Permits {
     above: usize,
@@ -43,7 +44,7 @@ impl Permits {
         Self { above, shared, permit: None }
     }
 
-    /// Waits for a permit if a message of this size needs one.
+    /// Waits for a permit if a message of this size needs a permit.
     async fn acquire(&mut self, size: usize, deadline: Instant) -> Result<(), FrameError> {
         if self.above < size && self.permit.is_none() {
             let acquiring = self.shared.clone().acquire_owned();
@@ -52,13 +53,13 @@ impl Permits {
         Ok(())
     }
 
-    /// Returns the permit if a message of this size needs none.
+    /// Gives the permit back if a message of this size needs no permit.
     fn release(&mut self, size: usize) {
         self.permit.take_if(|_| size <= self.above);
     }
 }
 
-/// The reason why there is no next message.
+/// The reason why the next message cannot be read.
 #[derive(Debug)]
 pub(super) enum FrameError {
     /// The bytes are not a message.
@@ -137,7 +138,7 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         }
     }
 
-    /// Reads exactly `length` bytes that do not belong to a message.
+    /// Reads exactly `length` bytes of a snapshot. These bytes do not belong to a message.
     pub(super) async fn raw(&mut self, length: usize) -> Result<Vec<u8>, FrameError> {
         let there = length.min(self.buffer.len() - self.at);
         let mut bytes = Vec::with_capacity(length);

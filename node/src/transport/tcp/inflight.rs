@@ -15,7 +15,7 @@ type Position = (Term, LogId);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Inflight(Arc<Mutex<BTreeSet<Position>>>);
 
-/// The mark of a call with entries. The call counts as in flight until this value is dropped.
+/// Marks a call with entries as in flight. The call counts as in flight until this value is dropped.
 #[derive(Debug)]
 pub(super) struct OnItsWay {
     inflight: Inflight,

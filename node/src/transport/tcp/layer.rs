@@ -1,8 +1,8 @@
-//! The network below the transport. This layer accepts and opens connections. In HashiCorp Raft, this trait
-//! is `StreamLayer`.
+//! The network below the transport. This layer accepts and opens connections. The trait [`StreamLayer`] has
+//! the same name in HashiCorp Raft.
 //!
-//! In production this layer uses sockets of the operating system. Tests use simulated sockets, so that the
-//! code above this layer runs with seeded delays, cuts and silent peers.
+//! In production, this layer uses sockets of the operating system. In tests, this layer uses simulated
+//! sockets, and a seed determines delays, cuts and silent peers.
 
 use std::fmt::Debug;
 use std::io;
@@ -13,8 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use wavetank_raft::ServerAddress;
 
-/// The time without a received byte after which the operating system tests whether the peer still exists. The
-/// same time passes between two tests.
+/// The time without a received byte after which the operating system tests whether the peer still exists.
+/// Later tests follow at intervals of the same length.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// A connection on which a program can read and write bytes.
@@ -22,7 +22,7 @@ pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin + Debug {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + Debug> Duplex for S {}
 
-/// A connection. The drop of the value closes the connection.
+/// A connection. When this value is dropped, the connection is closed.
 pub(crate) type Stream = Box<dyn Duplex>;
 
 /// A future whose result is an accepted or opened connection.

@@ -30,8 +30,8 @@ const GATHERED: usize = 256 << 10;
 #[derive(Debug)]
 pub(super) struct Link {
     peer: Arc<Peer>,
-    /// The queue of calls that must not wait behind entries: heartbeats and votes. For a HashiCorp server, only
-    /// the heartbeats that this server answers while its state machine works.
+    /// The queue of calls that must not wait behind entries: heartbeats and votes. If the peer is a HashiCorp
+    /// server, the queue has only the calls that [`is_urgent`] accepts.
     urgent: mpsc::Sender<Queued>,
     /// The queue of calls with entries.
     entries: mpsc::Sender<Queued>,
@@ -40,15 +40,16 @@ pub(super) struct Link {
     snapshots: mpsc::Sender<Outgoing>,
 }
 
-/// True if only Wavetank servers understand the call. Such a call is dropped until the peer has answered in
-/// Wavetank's dialect. The leader sends the call again, like any lost call, or sends a snapshot to a HashiCorp
-/// server.
+/// True if only Wavetank servers understand the call. The link drops such a call until the peer has answered
+/// in Wavetank's dialect. The leader sends the call again, like any lost call. If the peer is a HashiCorp
+/// server, the leader sends a snapshot instead.
 fn needs_ours(request: &Request) -> bool {
     matches!(request, Request::AppendEntries(append) if append.is_beyond_hashicorp())
 }
 
-/// True if a HashiCorp server answers the call while its state machine works: votes, and heartbeats without a
-/// position and without a commit index.
+/// True if a HashiCorp server answers the call even while the server's state machine works. These calls are
+/// requests for votes, requests to start an election, and heartbeats without a position and without a commit
+/// index.
 fn is_urgent(request: &Request) -> bool {
     match request {
         Request::AppendEntries(append) => append.is_bare_heartbeat(),
@@ -63,7 +64,7 @@ struct Unanswered {
     rpc: RpcId,
     kind: Kind,
     dialect: Dialect,
-    /// The term of the pre-vote, if the call is a pre-vote.
+    /// The term of a pre-vote; `None` if the call is not a pre-vote.
     pre_vote: Option<Term>,
     /// The encoded size of the call, in bytes.
     bytes: u64,
@@ -141,7 +142,7 @@ fn spawn_snapshots(peer: &Arc<Peer>) -> mpsc::Sender<Outgoing> {
 }
 
 /// Opens a connection when there is a call to send, and uses the connection until the connection ends. Then
-/// starts again.
+/// waits for the next call. Returns after the time [`IDLE`] without a call.
 async fn run_connection(mut queue: mpsc::Receiver<Queued>, peer: Arc<Peer>) {
     let Peer { id, address, shared, .. } = &*peer;
     let mut backoff = Backoff::new(peer.shared.local().heartbeat_timeout);
@@ -168,7 +169,7 @@ async fn run_connection(mut queue: mpsc::Receiver<Queued>, peer: Arc<Peer>) {
     }
 }
 
-/// Writes calls and reads answers at the same time, until one of the two fails.
+/// Writes calls and reads answers at the same time, until the writing or the reading ends.
 async fn converse<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     frames: Frames<R>,
     writer: W,
@@ -234,9 +235,9 @@ async fn write_calls<W: AsyncWrite + Unpin>(
     ConnectionEnd::Done
 }
 
-/// Appends a call to `bytes`, and returns the length of the call. If the entries alone are above the limit,
-/// appends nothing and returns the size of the entries. This saves the work of encoding, because a leader
-/// sends such a call again and again.
+/// Appends a call to `bytes`, and returns the length of the call in bytes. If the size of the entries alone
+/// is above `limit`, appends nothing and returns this size. Such a call is not encoded, because the leader
+/// sends the call again and again.
 fn encode(header: &Header, request: &Request, limit: u64, bytes: &mut Vec<u8>) -> u64 {
     let entries = match request {
         Request::AppendEntries(append) => append.entries.iter().map(Entry::weight).sum(),
@@ -326,8 +327,8 @@ impl Unanswered {
         }
     }
 
-    /// Handles a refusal by the peer. Returns a response that grants the pre-vote if the peer does not
-    /// support pre-votes. HashiCorp Raft has the same rule for mixed clusters.
+    /// Handles a refusal by the peer. If the peer does not support pre-votes, returns a response that grants
+    /// the pre-vote. Otherwise returns `None`. HashiCorp Raft has the same rule for mixed clusters.
     fn on_refusal(&self, words: &str) -> Option<Response> {
         let term = self.pre_vote.filter(|_| words.contains("unexpected command"))?;
         Some(Response::RequestPreVote(RequestPreVoteResponse { term, granted: true }))

@@ -15,8 +15,8 @@ const SCALE: u64 = 256 << 10;
 /// only when a third of the send buffer is free. This third may be more than one MiB.
 const STALLS: u32 = 8;
 
-/// Returns the maximum time for a transfer of `bytes` bytes: HashiCorp's rule for snapshots, plus one
-/// timeout.
+/// Returns the maximum time for a transfer of `bytes` bytes: one `timeout`, and one more `timeout` for each
+/// complete 256 KiB. HashiCorp Raft has a similar rule for snapshots.
 pub(super) fn patience(timeout: Duration, bytes: u64) -> Duration {
     timeout.saturating_mul(u32::try_from(bytes / SCALE).unwrap_or(u32::MAX).saturating_add(1))
 }

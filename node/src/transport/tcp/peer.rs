@@ -1,4 +1,5 @@
-//! The peer at the other end of the connections, and the end and restart of a connection to the peer.
+//! The called server, the reasons why a connection to this server ends, and the pauses before the next
+//! attempt to connect.
 
 use super::super::Arrival;
 use super::frames::FrameError;
@@ -13,18 +14,18 @@ use wavetank_raft::{Dialect, NodeId, Request, ServerAddress, ServerId};
 /// The time without a call to a peer after which the connections to the peer are closed.
 pub(super) const IDLE: Duration = Duration::from_secs(120);
 
-/// The server at the other end of the connections.
+/// The called server at the other end of the connections.
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) id: ServerId,
     pub(super) address: ServerAddress,
     pub(super) shared: Arc<Shared>,
-    /// The dialect of the peer's last answer.
+    /// The dialect of the peer's last answer; [`UNKNOWN`] before the first answer.
     speaks: AtomicU8,
     /// True if the peer refuses calls and the refusal was logged.
     is_refusing: AtomicBool,
-    /// The index of the last entry that was too large, and of which the server was told; zero if there was no
-    /// such entry.
+    /// The index of the last entry that was reported to the server as too large; zero if no entry was
+    /// reported.
     too_large: AtomicU64,
 }
 
@@ -38,7 +39,7 @@ pub(super) enum ConnectionEnd {
     Lost(io::Error),
     /// The peer does not use this protocol.
     Foreign(FrameError),
-    /// There are no more calls to send.
+    /// There are no more calls to send, or this server has stopped.
     Done,
 }
 
@@ -108,8 +109,9 @@ impl Peer {
         self.is_refusing.store(false, Ordering::Relaxed);
     }
 
-    /// Notes that the peer refused a call with a text. The first refusal is logged as a warning and reported
-    /// to the server, unless the peer only left one call without an answer.
+    /// Records that the peer refused a call with the text `words`. The first refusal in a row is logged as a
+    /// warning and reported to this server. The text [`NO_ANSWER`] is only logged, because this text means
+    /// only that the peer did not answer one call in time.
     pub(super) async fn on_refused(&self, words: String) -> Result<(), ServerStopped> {
         if words == NO_ANSWER || self.is_refusing.swap(true, Ordering::Relaxed) {
             tracing::debug!(id = %self.id, address = %self.address, words, "a call was refused");
@@ -119,8 +121,9 @@ impl Peer {
         self.shared.deliver(Arrival::Refused { from: self.id.node(), why: words }).await
     }
 
-    /// Notes that a call is larger than any peer accepts. With these limits, the largest entry of the call
-    /// can never arrive. The server gets one report about each such entry.
+    /// Records that a call is larger than `message_bytes`, so the call was not sent. `bytes` is the size of
+    /// the call. With this limit, the largest entry of the call can never arrive. This server gets one report
+    /// about the entry.
     pub(super) async fn on_too_large(&self, request: &Request, bytes: u64) -> Result<(), ServerStopped> {
         let limit = self.shared.limits.message_bytes;
         tracing::debug!(id = %self.id, bytes, limit, "a call larger than message_bytes was not sent");
@@ -135,7 +138,8 @@ impl Peer {
         self.shared.deliver(Arrival::TooLarge { to: self.id.node(), entry, bytes, limit }).await
     }
 
-    /// Records that the peer answered in this dialect. Informs the server if the dialect has changed.
+    /// Records that the peer answered in this dialect. Informs this server if the dialect is new or has
+    /// changed. `peer` is the number of the peer.
     pub(super) async fn on_dialect(&self, peer: NodeId, dialect: Dialect) -> Result<(), ServerStopped> {
         let speaks = match dialect {
             Dialect::Wavetank => OURS,
@@ -148,8 +152,8 @@ impl Peer {
     }
 }
 
-/// The pause before the next attempt to connect. The pause becomes longer after each failure, until an
-/// attempt succeeds. Only the first failure in a row is logged.
+/// The pause before the next attempt to connect. The pause becomes longer after each failure, until a call is
+/// answered. Only the first failure in a row is logged. `is_known` is true after this failure.
 pub(super) struct Backoff {
     next: Duration,
     longest: Duration,
@@ -160,8 +164,9 @@ impl Backoff {
     const SHORTEST: Duration = Duration::from_millis(10);
     const LONGEST: Duration = Duration::from_secs(1);
 
-    /// Makes the pauses of a server with this heartbeat timeout. No pause is longer than half of the timeout, so
-    /// that a peer that returns hears from its leader before it campaigns (HashiCorp Raft does the same).
+    /// Makes the pauses of a server with this heartbeat timeout. No pause is longer than half of the timeout.
+    /// Therefore a peer that returns hears from the leader before the peer campaigns. HashiCorp Raft has the
+    /// same rule.
     pub(super) fn new(heartbeat_timeout: Duration) -> Self {
         let longest = (heartbeat_timeout / 2).clamp(Self::SHORTEST, Self::LONGEST);
         Self { next: Self::SHORTEST, longest, is_known: false }

@@ -79,7 +79,7 @@ pub(super) async fn accept(shared: Arc<Shared>) {
                         let served = until_displaced(stream, peer, place, closing, shared.clone());
                         shared.spawn(served);
                     }
-                    None => tracing::warn!(%peer, "refused: there are too many connections"),
+                    None => tracing::warn!(%peer, "connection refused: there are too many connections"),
                 }
             }
             Err(error) => {
@@ -91,7 +91,8 @@ pub(super) async fn accept(shared: Arc<Shared>) {
     }
 }
 
-/// Serves a connection until the connection ends or must give up its place to a new connection.
+/// Serves a connection until the connection ends, or until a new connection gets the place of this
+/// connection.
 async fn until_displaced(
     stream: Stream,
     peer: String,
@@ -101,7 +102,7 @@ async fn until_displaced(
 ) {
     tokio::select! {
         biased;
-        _ = closing => tracing::warn!(%peer, "connection closed: another connection needed its place"),
+        _ = closing => tracing::warn!(%peer, "connection closed: another connection needed the place"),
         () = connection(stream, &peer, &place, &shared) => {}
     }
 }
@@ -170,15 +171,15 @@ async fn read_calls<R: AsyncRead + Unpin>(
     Ok(())
 }
 
-/// Returns the reason to refuse calls with this header; `None` if such calls are accepted. A caller that
-/// wants another server has an old address, or belongs to another cluster.
+/// Returns the reason to refuse calls with this header; `None` if such calls are accepted. If the header
+/// names another receiver than this server, the caller uses an old address, or belongs to another cluster.
 fn refusal(header: &Header, caller: &Caller, local: &Local) -> Option<String> {
     if !header.is_spoken(local.protocol_version) {
         return Some(UNSUPPORTED.to_owned());
     }
     if !caller.may_be(header.id.as_ref()) {
-        let id = header.id.as_ref().map_or("anybody", ServerId::as_str);
-        return Some(format!("the certificate does not belong to {id}"));
+        let id = header.id.as_ref().map_or("(no name)", ServerId::as_str);
+        return Some(format!("the certificate does not belong to server {id}"));
     }
     if header.id.as_ref() == Some(&local.id) {
         return Some(format!("{} is the name of this server itself", local.id));
@@ -187,9 +188,9 @@ fn refusal(header: &Header, caller: &Caller, local: &Local) -> Option<String> {
     Some(format!("this server is {}, not {other}", local.id))
 }
 
-/// The fields that our servers add to the header of the first call of each connection. Later calls have these
-/// fields only after an answer has shown that the peer is ours, so the fields of the first call count for the
-/// whole connection.
+/// The fields that a Wavetank server adds to the header of the first call on each connection. Later calls
+/// have these fields only after an answer has shown that the called server is a Wavetank server. Therefore
+/// the fields of the first call count for the whole connection.
 #[derive(Default)]
 struct Introduction {
     to: Option<ServerId>,
@@ -220,9 +221,9 @@ async fn hand_over(
     Ok(awaited)
 }
 
-/// Turns a call with all bytes of a snapshot into many calls with one piece each. The next call follows when
-/// the previous one is answered. After a refusal, the remaining bytes are read and discarded, because
-/// HashiCorp's senders read the answer only at the end.
+/// Turns a call with all bytes of a snapshot into many calls with one piece each. The next call follows after
+/// the answer to the previous call. Returns the receiver of the last answer. After a refusal, the remaining
+/// bytes are read and discarded, because HashiCorp's senders read the answer only at the end.
 async fn install_snapshot<R: AsyncRead + Unpin>(
     frames: &mut Frames<R>,
     header: Header,
@@ -261,8 +262,8 @@ async fn install_snapshot<R: AsyncRead + Unpin>(
     Ok(awaited)
 }
 
-/// Sends answers in the order of the calls. If the server leaves a call without an answer, the call is
-/// refused with a text. Otherwise later calls would wait for ever.
+/// Sends answers in the order of the calls. If the server does not answer a call within the timeout, the
+/// function refuses the call with the text [`NO_ANSWER`], so that later calls do not wait for ever.
 async fn write_answers<W: AsyncWrite + Unpin>(
     mut writer: W,
     mut waiting: mpsc::Receiver<Waiting>,

@@ -1,8 +1,9 @@
 //! The connection for snapshots. This module turns the pieces of Wavetank's protocol into the single long
 //! call of HashiCorp's protocol.
 //!
-//! This module answers a piece when the socket has taken the piece, so only one piece is in memory. The peer
-//! itself answers the last piece. An interrupted call starts again with the first piece.
+//! This module itself makes the answer to a piece, as soon as the operating system has accepted the bytes of
+//! the piece. Therefore only one piece is in memory. Only the answer to the last piece comes from the peer.
+//! An interrupted call starts again with the first piece.
 
 use super::super::{Arrival, Outgoing};
 use super::ServerStopped;
@@ -19,7 +20,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use wavetank_raft::{Dialect, InstallSnapshot, InstallSnapshotResponse, Request, Response, SnapshotMeta};
 
-/// The call with a snapshot, while the pieces of the snapshot are written.
+/// A call that sends a snapshot to the peer. `position` is the number of bytes of the snapshot that were
+/// written.
 struct Call {
     frames: Frames<ReadHalf<Stream>>,
     writer: WriteHalf<Stream>,
@@ -42,7 +44,8 @@ impl Pieces<'_> {
         }
     }
 
-    /// Does the work and returns the result. Keeps the newest of the pieces that arrive during the work.
+    /// Waits until `work` is done, and returns the result. Keeps the newest piece that arrives during the
+    /// work.
     async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         loop {

@@ -1,6 +1,6 @@
 //! Changes of the membership (thesis chapter 4) and the staging of new voters (§4.2.1).
 //!
-//! 1. The leader uses a new configuration as soon as its entry is appended.
+//! 1. The leader uses a new configuration as soon as the entry with this configuration is appended.
 //! 2. A change begins only when the previous change is committed.
 //! 3. A change begins only when the leader has committed an entry of its own term.
 
@@ -17,8 +17,8 @@ use alloc::sync::Arc;
 /// heartbeats, the server learns of its removal.
 const HEARTBEATS_AFTER_REMOVAL: u8 = 10;
 
-/// The staging of a non-voter. The non-voter must catch up before the leader makes it a voter. A round ends
-/// when the non-voter has all entries that the log had at the start of the round (thesis §4.2.1).
+/// The staging of a non-voter. The leader makes the non-voter a voter after the non-voter has caught up. A
+/// round ends when the non-voter has all entries that the log had at the start of the round (thesis §4.2.1).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(super) struct Staging {
@@ -30,7 +30,8 @@ pub(super) struct Staging {
     caught_up: bool,
 }
 
-/// Returns a member of a joint configuration that has not said that it understands joint configurations.
+/// Returns a member of `joint` that is not known to understand joint configurations. Returns `None` if there
+/// is no such member.
 fn may_not_understand(state: &NodeState, joint: &Configuration) -> Option<NodeId> {
     let mut others = joint.members().map(|member| member.id.node()).filter(|&member| member != state.id);
     others.find(|&member| !state.is_wavetank(member))
@@ -88,10 +89,10 @@ impl Leader {
         }
     }
 
-    /// Returns the index up to which a snapshot is needed before the voters of `next` can commit entries. A
-    /// server of HashiCorp Raft gets a snapshot in place of an entry that it does not understand, and a leader
-    /// can take this snapshot only after it has committed the entry. So the voters that understand the entry,
-    /// or are behind it already, must be a quorum.
+    /// Returns the index up to which a snapshot is needed before the voters of `next` can commit entries.
+    /// Returns `None` if no snapshot is needed. A server of HashiCorp Raft gets a snapshot in place of an
+    /// entry that this server does not understand. A leader can take this snapshot only after the commit of
+    /// the entry. Therefore a quorum of the voters must understand the entry, or must already have this entry.
     fn entry_that_may_block(&self, state: &NodeState, next: &Configuration) -> Option<Index> {
         let past = state.log.last_beyond_hashicorp();
         if past <= state.snapshot.index {
@@ -117,8 +118,8 @@ impl Leader {
         first
     }
 
-    /// Leaves a joint configuration as soon as that configuration is committed (thesis §4.3). Another leader
-    /// may have appended the joint configuration.
+    /// Leaves a joint configuration as soon as the joint configuration is committed (thesis §4.3). Another
+    /// leader may have appended the joint configuration.
     pub(super) fn leave_joint(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         let Some((index, latest)) = state.membership.latest() else { return };
         if latest.is_joint() && index <= state.commit {
@@ -217,7 +218,8 @@ impl Leader {
         }
     }
 
-    /// Makes the staged server a voter if this server has caught up and no other change is in progress.
+    /// Makes the staged server a voter if the staged server has caught up and no other change is in progress.
+    /// Ends the staging if a round takes too long.
     pub(super) fn try_promote(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         let Some(staging) = &self.staging else { return };
         let longest = state.settings.election_timeout().times(state.settings.max_catch_up_rounds);

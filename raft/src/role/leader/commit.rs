@@ -7,9 +7,9 @@ use crate::role::Transition;
 use crate::types::{Index, Time};
 
 impl Leader {
-    /// Commits the entries that are durable on a quorum, if the last of these entries is of the leader's
-    /// term. Entries of earlier terms are committed only together with an entry of the leader's term. Without
-    /// this rule, a later leader could overwrite committed entries (thesis §3.6.2, figure 3.7).
+    /// Commits the entries that are durable on a quorum, if the last of these entries has the leader's term.
+    /// Entries of earlier terms are committed only together with an entry of the leader's term. Without this
+    /// rule, a later leader could overwrite committed entries (thesis §3.6.2, figure 3.7).
     pub(super) fn advance_commit(
         &mut self,
         state: &mut NodeState,
@@ -41,9 +41,9 @@ impl Leader {
         self.first_of_term <= state.commit
     }
 
-    /// Steps down if this server is not a voter of the committed configuration (thesis §4.2.2). Before that,
-    /// the leader sends the commit index. Otherwise the other servers would learn only from the next leader
-    /// that the removal is committed.
+    /// Steps down if this server is not a voter of the committed configuration (thesis §4.2.2). Before this
+    /// step, the leader sends the commit index. Otherwise the other servers would learn only from the next
+    /// leader that the removal is committed.
     fn step_down_if_removed(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) -> Transition {
         let settled = state.membership.index() <= state.commit;
         if !settled || state.is_voter() || state.membership.voters().is_joint() {

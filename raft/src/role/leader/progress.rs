@@ -17,8 +17,8 @@ use alloc::sync::Arc;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Progress {
     pub(crate) matched: Index,
-    /// True if the follower is a voter and has lost entries that it had acknowledged. The follower's copies
-    /// of entries then do not count for a commit.
+    /// True if the follower is a voter and has lost acknowledged entries. In this case, the follower's copies
+    /// of entries do not count for a commit.
     pub(crate) has_lost_entries: bool,
     pub(crate) flow: Flow,
     pub(crate) inflight: VecDeque<InflightCall>,
@@ -30,7 +30,7 @@ pub struct Progress {
     pub(crate) answered: RpcId,
     /// The highest commit index that was sent to the follower.
     pub(crate) told_commit: Index,
-    /// The ticket of a pending fetch of entries for the follower.
+    /// The ticket of a pending fetch of entries for the follower; `None` if no fetch is pending.
     pub(crate) fetching: Option<RpcId>,
     /// True if the leader has reported that the follower does not answer.
     pub(crate) silent: bool,
@@ -45,7 +45,7 @@ pub enum Flow {
     Probe {
         /// The index of the next entry to send.
         next: Index,
-        /// True while a probe is unanswered. The next heartbeat probes again.
+        /// True while a probe is unanswered. With the next heartbeat, the leader sends a new probe.
         waiting: bool,
     },
     /// The logs match. The leader sends entries without waiting for responses, up to
@@ -66,9 +66,10 @@ pub struct SnapshotProgress {
     pub meta: Option<Arc<SnapshotMeta>>,
     /// The offset of the next piece in the snapshot, in bytes.
     pub offset: u64,
-    /// The ticket of the piece that is being read from the store.
+    /// The ticket of the piece that is being read from the store; `None` if no piece is being read.
     pub(crate) reading: Option<RpcId>,
-    /// The number of the unanswered request with a piece, and the time at which the request was sent.
+    /// The number of the unanswered request with a piece, and the time at which the request was sent. `None`
+    /// if no such request is unanswered.
     pub(crate) calling: Option<(RpcId, Time)>,
 }
 
@@ -91,7 +92,7 @@ impl InflightCall {
         self.prev < self.upto
     }
 
-    /// True for a heartbeat that has no position in the log.
+    /// True if the request is a heartbeat without a position in the log (`prev` is zero).
     pub(crate) fn is_bare(&self) -> bool {
         self.upto == Index::ZERO
     }
@@ -184,15 +185,15 @@ impl Progress {
         Some(call)
     }
 
-    /// Returns the last index that counts for a commit.
+    /// Returns the last index up to which the follower's copies of entries count for a commit.
     pub(crate) const fn counted(&self) -> Index {
         if self.has_lost_entries { Index::ZERO } else { self.matched }
     }
 
     /// True if the follower has lost entries. The follower has refused the request `refused`, the follower's
     /// log ends at `last`, and the follower had acknowledged later entries before the request was sent. An
-    /// acknowledgement after that time proves nothing, because this acknowledgement may have overtaken the
-    /// response to the request.
+    /// acknowledgement that arrives after this time proves nothing, because this acknowledgement may have
+    /// overtaken the response to the request.
     pub(crate) fn is_loss(&self, refused: InflightCall, last: Index) -> bool {
         last < refused.acknowledged && last < self.matched
     }
@@ -229,8 +230,8 @@ impl Progress {
         }
     }
 
-    /// Goes back to probing from `next`. Forgets the requests with entries. Heartbeats are kept,
-    /// because their responses still prove contact.
+    /// Changes the flow to [`Flow::Probe`], from the index `next` on. Forgets the requests with entries.
+    /// Heartbeats are kept, because the responses to heartbeats still prove contact.
     pub(crate) fn probe_from(&mut self, next: Index) {
         assert!(
             self.matched < next,
@@ -242,7 +243,7 @@ impl Progress {
         self.flow = Flow::Probe { next, waiting: false };
     }
 
-    /// Ends a transfer of a snapshot, if one is in progress.
+    /// Stops sending a snapshot to the follower, if the leader is sending a snapshot.
     pub(crate) fn end_snapshot(&mut self) {
         if matches!(self.flow, Flow::Snapshot(_)) {
             self.probe_from(self.matched.next());

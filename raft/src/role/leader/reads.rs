@@ -67,10 +67,10 @@ impl Leader {
         self.confirm_reads(state, now, fx);
     }
 
-    /// True if the leader's lease is valid at `now`. A quorum has then promised to grant no vote before the
-    /// end of the lease. The lease is shortened by the maximum drift of the clocks (thesis §6.4.1). A server of
-    /// HashiCorp Raft promises nothing: it votes immediately after a restart. A peer counts as such a server
-    /// until it has said that it is a server of this library.
+    /// True if the leader's lease is valid at `now`. In this case, a quorum has promised to grant no vote
+    /// before the end of the lease. The lease is shortened by the maximum drift of the clocks (thesis §6.4.1).
+    /// A server of HashiCorp Raft makes no promise, because this server may vote immediately after a restart.
+    /// A peer with an unknown protocol counts as a server of HashiCorp Raft.
     fn has_lease(&self, state: &NodeState, now: Time) -> bool {
         let promised = |node| match self.peer(node) {
             None => now,

@@ -9,8 +9,9 @@ use crate::role::Transition;
 use crate::role::leader::progress::{Flow, InflightCall, Progress};
 use crate::types::{Index, LogId, NodeId, RpcId, Time};
 
-/// The entries that were last taken from the log in memory, and the index of the first entry. `None` if no
-/// entries were taken yet. Followers with the same next index share these entries.
+/// The entries that the leader took most recently from the log in memory, and the index of the first of these
+/// entries. `None` if the leader has taken no entries yet. Followers with the same next index share these
+/// entries.
 #[derive(Default)]
 struct SliceCache(Option<(Index, Entries)>);
 
@@ -183,9 +184,9 @@ impl Peer {
         }
     }
 
-    /// Sends the entries before the first entry that the follower does not understand. Returns false if the first
-    /// entry is such an entry. The leader then sends a snapshot that includes the entry, or asks for such a
-    /// snapshot.
+    /// Sends the entries before the first entry that the follower does not understand. Returns false if the
+    /// follower does not understand the first entry. In this case, the leader sends a snapshot that includes
+    /// this entry, or asks for a new snapshot that includes this entry.
     fn send_understood(
         &mut self,
         state: &mut NodeState,
@@ -206,7 +207,8 @@ impl Peer {
         true
     }
 
-    /// Begins to send a snapshot that includes the entry `past`, or asks for such a snapshot.
+    /// Begins to send a snapshot that includes the entry at `past`. If the newest snapshot does not include
+    /// this entry, asks for a new snapshot.
     fn skip(&mut self, state: &mut NodeState, past: LogId, fx: &mut Effects) {
         if state.snapshot.index < past.index {
             fx.push(Effect::NeedsSnapshot { peer: self.id, past });
@@ -215,7 +217,7 @@ impl Peer {
         }
     }
 
-    /// Sends a probe without entries. `prev` is the position of the last entry of the log.
+    /// Sends a probe without entries. `prev` is the position of the last entry of the leader's log.
     fn probe_empty(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         self.send(state, Entries::default(), now, fx);
     }
@@ -258,8 +260,9 @@ impl Peer {
     }
 
     /// Sends a heartbeat without a position and without a commit index to a server of HashiCorp Raft. Such a
-    /// server answers only these heartbeats while its state machine works, so all other heartbeats would come
-    /// too late. The response proves contact, and says nothing about the follower's log.
+    /// server answers only these heartbeats while its state machine is busy. The responses to all other
+    /// heartbeats may come too late. A response to these heartbeats proves contact, and says nothing about
+    /// the follower's log.
     fn send_bare_heartbeat(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         if state.is_hashicorp(self.id) {
             self.call(state, LogId::ZERO, Entries::default(), now, fx);
@@ -307,8 +310,9 @@ impl Peer {
         !all_matched && oldest.is_none_or(|call| call.sent + state.settings.heartbeat_interval() < now)
     }
 
-    /// Handles a follower that does not have the entry `prev` of the request. If the follower sends a hint,
-    /// `next` goes back by a whole term. Then each conflicting term costs one round trip (thesis §3.5).
+    /// Handles a follower whose log does not contain the entry at `prev` of the request. If the follower sends
+    /// a hint, the leader moves `next` back by a whole term, so each conflicting term costs one round trip
+    /// (thesis §3.5).
     fn on_refusal(&mut self, state: &NodeState, call: InflightCall, response: &AppendEntriesResponse) {
         let current = match &self.progress.flow {
             Flow::Probe { next, .. } => call.prev == next.back(),
@@ -328,9 +332,9 @@ impl Peer {
     }
 
     /// Handles a follower whose log ends before an entry that the follower had acknowledged. The disk of the
-    /// follower was lost or replaced, but the follower was not removed from the cluster. Raft's model does
-    /// not allow such a loss (thesis §3.8), and no server can prevent the follower's vote. The follower's
-    /// copies do not count until the follower is removed and added again.
+    /// follower was lost or replaced, but the follower was not removed from the cluster. Raft's model does not
+    /// allow such a loss (thesis §3.8), and no server can prevent the follower's vote. If the follower is a
+    /// voter, its copies of entries do not count for a commit until the follower is removed and added again.
     fn on_lost_entries(&mut self, state: &NodeState, last: Index, fx: &mut Effects) {
         if self.removed.is_none() {
             fx.push(Effect::LostEntries { peer: self.id, acknowledged: self.progress.matched, last });

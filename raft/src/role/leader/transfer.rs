@@ -44,7 +44,8 @@ impl Leader {
         }
     }
 
-    /// Returns the named target. Returns the other voter with the most entries if no target is named.
+    /// Returns `target` if `target` is another voter. If `target` is `None`, returns the other voter with the
+    /// most entries.
     fn pick_target(&self, state: &NodeState, target: Option<NodeId>) -> Result<NodeId, Refusal> {
         if self.transfer.is_some() {
             return Err(Refusal::TransferInProgress);
@@ -62,7 +63,7 @@ impl Leader {
         }
     }
 
-    /// Tells the target to campaign if the target has the whole log.
+    /// Tells the target of the transfer to campaign, if `from` is the target and has the whole log.
     pub(super) fn try_transfer(&mut self, state: &mut NodeState, from: NodeId, fx: &mut Effects) {
         let Some(transfer) = self.transfer.as_mut().filter(|transfer| transfer.target == from) else {
             return;
@@ -94,8 +95,8 @@ impl Leader {
         }
     }
 
-    /// Ends the transfer and answers the request for the transfer. `None` means that the transfer succeeded
-    /// and this server no longer leads.
+    /// Ends the transfer, and answers the request for the transfer. `None` means that this server no longer
+    /// leads; the transfer then counts as a success.
     pub(super) fn end_transfer(&mut self, refusal: Option<Refusal>, fx: &mut Effects) {
         if let Some(Transfer { request, .. }) = self.transfer.take() {
             fx.push(Effect::TransferEnded { request, refusal });

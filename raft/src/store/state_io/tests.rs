@@ -46,7 +46,7 @@ fn a_read_beyond_the_end_is_damage() {
     let mut reader = SnapshotReader::new(&mut source);
     reader.read_exact(&mut [0; 6]).expect("eight bytes are there");
     let error = reader.read_exact(&mut [0; 3]).expect_err("two bytes are left");
-    assert_eq!(error.to_string(), "the snapshot has 8 bytes, so it has no 3 bytes at offset 6: damaged");
+    assert_eq!(error.to_string(), "cannot read 3 bytes at offset 6: the snapshot has only 8 bytes: damaged");
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn a_huge_exponent_is_compared_or_refused() {
     };
     assert!(holds(&text("10e999999999999"), KeyModel::Register));
     assert!(!holds(&text("10e1000000000000"), KeyModel::Register));
-    let expected = "line 4: number 1e99999999999999999999: its exponent does not fit 64 bits";
+    let expected = "line 4: number 1e99999999999999999999: the exponent does not fit into 64 bits";
     assert_eq!(error(&text("1e99999999999999999999"), KeyModel::Register), expected);
 }
 

@@ -132,7 +132,10 @@ fn each_kind_of_bad_line_has_its_message() {
             r#"{"process":0,"type":"invoke","f":"read","time":6}"#,
             "line 2: process 0 invokes an operation before its last operation has completed",
         ),
-        (r#"{"process":0,"type":"ok","f":"write","time":4}"#, "line 2: time goes backwards: 4 after 5"),
+        (
+            r#"{"process":0,"type":"ok","f":"write","time":4}"#,
+            "line 2: time is 4, but the time of an earlier line is 5",
+        ),
         (
             r#"{"process":0,"type":"ok","f":"write","time":"now"}"#,
             "line 2: time is \"now\": expected a whole number of nanoseconds",

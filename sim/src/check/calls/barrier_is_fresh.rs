@@ -1,7 +1,7 @@
 //! When a server answers a barrier, this server has applied every entry that any server had committed before
 //! the call (thesis §6.4; HashiCorp Raft's `Barrier`).
 //!
-//! The check is demanded at every barrier that succeeds.
+//! The check runs at every barrier that succeeds.
 
 use crate::check::ghost::{Asked, Facts, Ghost};
 use crate::check::{Check, violated};
@@ -21,7 +21,8 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
             return None;
         }
         violated(format_args!(
-            "{idx} answers the barrier {}, but has applied only {applied}, although {} was committed before the call",
+            "{idx} answers the barrier {}, but has applied the log only up to {applied}, \
+             although {} was committed before the call",
             call.request, call.committed
         ))
     })
@@ -56,7 +57,7 @@ mod tests {
         fixture.applied(N1, 1, 1, 7);
         fixture.allow(N1, 50, Answer::Committed { index: Index(2) });
         fixture.expect_violation(
-            "n1 answers the barrier r50, but has applied only i1, although i2 was committed",
+            "n1 answers the barrier r50, but has applied the log only up to i1, although i2 was",
         );
     }
 }

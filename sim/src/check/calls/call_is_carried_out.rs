@@ -1,8 +1,8 @@
-//! A call appends the requested entry, or the call is refused and appends nothing. A call succeeds only when
-//! its entry is committed and applied, with the response of the state machine (thesis §6.3; HashiCorp Raft's
-//! futures).
+//! For each call, the server appends the requested entry, or refuses the call and appends nothing. A call
+//! succeeds only after its entry is committed and applied, and the answer has the response of the state
+//! machine (thesis §6.3; HashiCorp Raft's futures).
 //!
-//! The check is demanded at the following calls and at the answers to these calls: commands with extensions,
+//! The check runs whenever a server receives or answers one of these calls: commands with extensions,
 //! barriers, restores, changes of the membership, and bootstraps.
 
 use crate::check::ghost::{AnsweredCall, Asked, Facts, Ghost, PendingCall, ReceivedCall};
@@ -38,7 +38,8 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     })
 }
 
-/// Returns a message if the step of a call did something other than the request.
+/// Returns a message if the server accepted a received call without the requested entry, or refused the call
+/// but appended an entry.
 fn begun(ghost: &Ghost, received: &ReceivedCall) -> Option<String> {
     let (step, idx, request) = (&ghost.step, ghost.step.idx, received.request);
     let is_refused = step.answered.iter().any(|it| it.call.request == request && it.error().is_some());
@@ -47,7 +48,7 @@ fn begun(ghost: &Ghost, received: &ReceivedCall) -> Option<String> {
         (Some((first, _)), true) => {
             violated(format_args!("{idx} refuses {request}, but appends an entry at {first}"))
         }
-        (None, false) => violated(format_args!("{idx} takes {request}, but appends nothing")),
+        (None, false) => violated(format_args!("{idx} accepts {request}, but appends no entry")),
         (Some((first, _)), false) => {
             let is_so = match received.asked.payload() {
                 Some(payload) => ghost.has_payload(idx, first, payload).unwrap_or(true),
@@ -68,7 +69,7 @@ fn begun(ghost: &Ghost, received: &ReceivedCall) -> Option<String> {
 fn succeeded(ghost: &Ghost, call: &PendingCall, answer: &Answer) -> Option<String> {
     let (idx, request) = (ghost.step.idx, call.request);
     let Some((mine, link)) = call.entry else {
-        return violated(format_args!("{idx} answers {request}, which has no entry"));
+        return violated(format_args!("{idx} answers {request}, but has appended no entry for {request}"));
     };
     let (index, response) = match answer {
         Answer::Applied { index, response } => (*index, Some(response)),
@@ -91,14 +92,14 @@ fn succeeded(ghost: &Ghost, call: &PendingCall, answer: &Answer) -> Option<Strin
             None
         } else {
             violated(format_args!(
-                "{idx} answers {request} at {index}, but {staged} does not become a voter there"
+                "{idx} answers {request} at {index}, but the entry at {index} does not make {staged} a voter"
             ))
         };
     }
     let is_committed = ghost.history.at(index).is_none_or(|there| there.link == link);
     if index != mine || !is_committed || ghost.subject().fsm_index < index {
         return violated(format_args!(
-            "{idx} answers {request} at {index}, but the entry of {request} is at {mine}"
+            "{idx} answers {request} at {index}, but the entry of {request} is at {mine} or is not applied"
         ));
     }
     answered_with(ghost, call, index, response)
@@ -178,7 +179,7 @@ mod tests {
         let other = Some(Payload::Configuration(voters(&[N1, N3])));
         called(removal(), other, Vec::new())
             .expect_violation("the entry that n1 appends at i3 is not the entry that r50");
-        called(Call::Barrier, None, Vec::new()).expect_violation("n1 takes r50, but appends nothing");
+        called(Call::Barrier, None, Vec::new()).expect_violation("n1 accepts r50, but appends no entry");
         called(Call::Barrier, Some(Payload::Barrier), vec![refusal()])
             .expect_violation("n1 refuses r50, but appends an entry at i3");
     }
@@ -207,7 +208,7 @@ mod tests {
         fixture.sync(N1);
         fixture.commit(N1, 3);
         fixture.allow(N1, 50, Answer::Committed { index: Index(3) });
-        fixture.expect_violation("n1 answers r50 at i3, but n4 does not become a voter there");
+        fixture.expect_violation("n1 answers r50 at i3, but the entry at i3 does not make n4 a voter");
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! A command with extensions and a restored state reach the state machine without a change from the log
-//! (HashiCorp Raft's `ApplyLog` and `Restore`).
+//! A server hands its state machine each command with extensions and each restored state exactly as the log
+//! contains them (HashiCorp Raft's `ApplyLog` and `Restore`).
 //!
-//! The check is demanded whenever such an entry is handed to a state machine. The checks of client answers
-//! judge other commands.
+//! The check runs whenever a server hands its state machine an entry of these two kinds. The checks of client
+//! answers judge other commands.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

@@ -1,9 +1,9 @@
-//! A call that must be refused is refused, and each refusal gives a reason that is true (HashiCorp Raft's
-//! errors). The calls that must be refused are: a change under the condition of another configuration, a
-//! proposal or a change during a transfer, and a bootstrap of a server that is not new or has no vote in the
-//! configuration.
+//! A server refuses each call that the server must refuse, and each refusal gives a true reason (HashiCorp
+//! Raft's errors). A server must refuse a change if the latest configuration does not have the index that the
+//! change requires. A server must also refuse a proposal or a change during a transfer of leadership, and a
+//! bootstrap if the server is not new or has no vote in the configuration.
 //!
-//! The check is demanded at each of these calls.
+//! The check runs at every call of these kinds.
 
 use crate::check::ghost::{Asked, Facts, Ghost, ReceivedCall, index_of};
 use crate::check::{Check, violated};
@@ -27,11 +27,11 @@ pub(crate) const CHECK: Check =
 /// A reason to refuse a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reason {
-    /// The latest configuration differs from the configuration that the call names.
+    /// The index of the latest configuration is not the index that the call requires.
     OtherConfiguration,
     /// A transfer of leadership is in progress.
     InTransfer,
-    /// The server already has a term, a vote or entries.
+    /// The server already has a term above 1, a vote, an entry or a snapshot.
     NotNew,
     /// The server has no vote in the configuration of the bootstrap.
     NoVote,
@@ -48,7 +48,8 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Returns the reasons to refuse a call that are true.
+/// Returns the true reasons to refuse a call. Each reason has a fixed place in the array; the place has
+/// `None` if the reason is not true.
 fn reasons(ghost: &Ghost, received: &ReceivedCall) -> [Option<Reason>; 4] {
     let latest = index_of(ghost.step.was_conf);
     let (other, not_new, no_vote) = match received.asked {
@@ -64,7 +65,7 @@ fn reasons(ghost: &Ghost, received: &ReceivedCall) -> [Option<Reason>; 4] {
     ]
 }
 
-/// Returns the reason that an error gives, if the check knows this reason.
+/// Returns the reason that an error gives. Returns `None` if the check does not judge this error.
 pub(crate) const fn given(error: &RequestError) -> Option<Reason> {
     match error {
         RequestError::Refused(Refusal::ConfigurationChanged { .. }) => Some(Reason::OtherConfiguration),
@@ -82,7 +83,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let answered = ghost.step.answered.iter().find(|answered| answered.call.request == request);
     let Some(error) = answered.and_then(|answered| answered.error()) else {
         let reason = reasons.into_iter().flatten().next()?;
-        return violated(format_args!("{idx} takes {request}, although {reason}"));
+        return violated(format_args!("{idx} accepts {request}, although {reason}"));
     };
     *witnessed += 1;
     if matches!(error, RequestError::NotLeader(_)) && ghost.step.was.leads() {
@@ -94,7 +95,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if reasons.contains(&Some(said)) {
         return None;
     }
-    violated(format_args!("{idx} refuses {request} and says that {said}, but this is not true"))
+    violated(format_args!("{idx} refuses {request} for an untrue reason: {said}"))
 }
 
 #[cfg(test)]
@@ -138,14 +139,16 @@ mod tests {
         call(&mut fixture, N1, removal(2), Err(changed(2)));
         fixture.expect_holds();
         call(&mut fixture, N1, removal(2), Ok(Payload::Configuration(voters(&[N1, N2]))));
-        fixture.expect_violation("n1 takes r50, although the latest configuration has another index");
+        fixture.expect_violation("n1 accepts r50, although the latest configuration has another index");
     }
 
     #[test]
     fn a_condition_on_the_latest_configuration_is_not_refused() {
         let mut fixture = leader();
         call(&mut fixture, N1, removal(1), Err(changed(1)));
-        fixture.expect_violation("n1 refuses r50 and says that the latest configuration has another index");
+        fixture.expect_violation(
+            "n1 refuses r50 for an untrue reason: the latest configuration has another index",
+        );
     }
 
     #[test]
@@ -156,7 +159,7 @@ mod tests {
         call(&mut fixture, N1, removal(1), Err(RequestError::LeadershipTransferInProgress));
         fixture.expect_holds();
         call(&mut fixture, N1, Call::Barrier, Ok(Payload::Barrier));
-        fixture.expect_violation("n1 takes r50, although a transfer is in progress");
+        fixture.expect_violation("n1 accepts r50, although a transfer is in progress");
     }
 
     #[test]
@@ -167,10 +170,10 @@ mod tests {
         call(&mut fixture, N4, bootstrap(&[N1, N2]), Err(RequestError::NotVoter));
         fixture.expect_holds();
         call(&mut fixture, N4, bootstrap(&[N4]), Err(RequestError::CantBootstrap));
-        fixture.expect_violation("n4 refuses r50 and says that the server is not new, but this is not true");
+        fixture.expect_violation("n4 refuses r50 for an untrue reason: the server is not new");
         let mut fixture = leader();
         call(&mut fixture, N2, bootstrap(&[N2]), Ok(Payload::Configuration(voters(&[N2]))));
-        fixture.expect_violation("n2 takes r50, although the server is not new");
+        fixture.expect_violation("n2 accepts r50, although the server is not new");
     }
 
     #[test]

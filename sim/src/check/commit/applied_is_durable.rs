@@ -1,8 +1,8 @@
 //! A server applies only entries that are on its own disk (thesis §3.8).
 //!
 //! Raft itself does not require this property. This library guarantees the property. Therefore a state
-//! machine with its own files is never ahead of the log. The check is demanded whenever a server hands
-//! entries to its state machine.
+//! machine with its own files is never ahead of the log. The check runs whenever a server hands entries to
+//! its state machine.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

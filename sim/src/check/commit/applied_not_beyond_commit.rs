@@ -1,7 +1,7 @@
 //! A server applies only committed entries. A server applies each committed entry once, in the order of the
 //! log and without a gap (thesis §3.5).
 //!
-//! The check is demanded whenever entries are handed to a state machine or applied.
+//! The check runs whenever entries are handed to a state machine or applied.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -46,7 +46,7 @@ fn jump(idx: ServerIdx, first: Index, before: Index) -> Option<String> {
     if first == before.next() {
         return None;
     }
-    violated(format_args!("{idx} applies {first} after {before}"))
+    violated(format_args!("{idx} applies index {first} after index {before}"))
 }
 
 #[cfg(test)]
@@ -87,11 +87,11 @@ mod tests {
         let mut twice = fixture();
         hand(&mut twice, 1, 2);
         hand(&mut twice, 2, 2);
-        twice.expect_violation("n1 applies i2 after i2");
+        twice.expect_violation("n1 applies index i2 after index i2");
 
         let mut gap = fixture();
         hand(&mut gap, 2, 2);
-        gap.expect_violation("n1 applies i2 after i0");
+        gap.expect_violation("n1 applies index i2 after index i0");
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! A commit index lies within the log, never falls while the server runs, and never starts below the
-//! snapshot (thesis §3.5).
+//! A commit index lies within the log, never falls while the server runs, and never starts below the snapshot
+//! (thesis §3.5).
 //!
-//! The check is demanded whenever a commit index changes or a server starts.
+//! The check runs whenever a commit index changes or a server starts.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

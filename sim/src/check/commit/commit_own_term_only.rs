@@ -1,7 +1,7 @@
 //! A leader counts copies only to commit an entry of its own term; such a commit also commits all earlier
 //! entries (thesis §3.6.2).
 //!
-//! The check is demanded whenever a leader raises its commit index.
+//! The check runs whenever a leader raises its commit index.
 
 use crate::check::commit::committed_is_durable_on_quorum::counted;
 use crate::check::ghost::{Facts, Ghost};

@@ -1,6 +1,6 @@
 //! An entry that a leader commits by counting copies is on the disks of a quorum (thesis §3.6.2, §3.8, §4.3).
 //!
-//! The check is demanded whenever a leader raises its commit index.
+//! The check runs whenever a leader raises its commit index.
 
 use crate::check::ghost::{ChainLink, Conf, Facts, Ghost, GhostStep, IndexedConf};
 use crate::check::{Check, violated};

@@ -1,8 +1,9 @@
-//! A server never drops an entry that was committed in a term that the server has sent (thesis §3.6.3).
+//! A server never drops a committed entry if the server has sent the term of the commit or a newer term
+//! (thesis §3.6.3).
 //!
-//! The newest term that the server has sent decides, and not its current term. If a server never sent the
-//! term of the commit, the server's copy was not needed for the commit, so a leader of an older term may
-//! overwrite the copy. The check is demanded whenever a server truncates its log.
+//! The current term of the server does not matter. If a server never sent the term of the commit, the
+//! server's copy was not needed for the commit, so a leader of an older term may overwrite the copy. The
+//! check runs whenever a server truncates its log.
 
 use crate::check::ghost::{ChainLink, CommitRecord, Facts, Ghost};
 use crate::check::{Check, violated};
@@ -14,7 +15,7 @@ pub(crate) const CHECK: Check =
     Check::new("committed_never_dropped", "thesis §3.6.3", JudgeLevel::History, Facts::CUT, judge)
         .needing(Parts::TERM.or(Parts::COMMIT).or(Parts::LOG));
 
-/// True if the server had to keep the entry that it removed.
+/// True if the server had to keep the removed entry `gone`.
 fn is_bound(gone: ChainLink, committed: CommitRecord, announced_term: Term) -> bool {
     gone == committed.link && committed.term <= announced_term
 }

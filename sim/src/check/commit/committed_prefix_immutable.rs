@@ -1,6 +1,6 @@
-//! A server never removes entries up to its own commit index from the end of its log (thesis §3.6.3).
+//! When a server truncates its log, the server keeps all entries up to its commit index (thesis §3.6.3).
 //!
-//! The check is demanded whenever a server truncates its log.
+//! The check runs whenever a server truncates its log.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

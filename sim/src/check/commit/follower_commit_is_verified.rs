@@ -1,7 +1,7 @@
-//! A follower commits only entries that an AppendEntries request of its current leader has matched (thesis
-//! §3.5).
+//! A follower commits an entry only after an AppendEntries request of its current leader has matched the
+//! follower's log up to this entry (thesis §3.5).
 //!
-//! The check is demanded whenever a follower raises its commit index.
+//! The check runs whenever a follower raises its commit index.
 
 use crate::check::commit::committed_is_durable_on_quorum::counted;
 use crate::check::ghost::{Facts, Ghost};
@@ -28,7 +28,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     violated(format_args!(
-        "{idx} committed {commit} at {term}, but its leader has matched the log only up to {verified}"
+        "{idx} committed {commit} in {term}, but its leader has matched the log only up to {verified}"
     ))
 }
 
@@ -68,7 +68,7 @@ mod tests {
             scripted.view.commit = Index(2);
         };
         fixture.step(N1, &event, follow, Vec::new());
-        fixture.expect_violation("n1 committed i2 at t3, but its leader has matched the log only up to i1");
+        fixture.expect_violation("n1 committed i2 in t3, but its leader has matched the log only up to i1");
     }
 
     #[test]
@@ -79,6 +79,6 @@ mod tests {
         fixture.replicate(N1, N3, 2);
         fixture.grant(N3, 3, N2);
         fixture.commit(N3, 3);
-        fixture.expect_violation("n3 committed i3 at t3, but its leader has matched the log only up to i0");
+        fixture.expect_violation("n3 committed i3 in t3, but its leader has matched the log only up to i0");
     }
 }

@@ -1,7 +1,7 @@
 //! All state machines that have applied the same entries have the same state. The state is the same whether a
 //! state machine applied the log or loaded a snapshot (thesis §3.6.3, §5.1).
 //!
-//! The check is demanded whenever a state machine applies entries, takes a snapshot or loads a snapshot.
+//! The check runs whenever a state machine applies entries, takes a snapshot or loads a snapshot.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

@@ -1,6 +1,6 @@
 //! State Machine Safety: all servers commit the same entry at the same index (thesis §3.6.3).
 //!
-//! The check is demanded whenever a server raises its commit index.
+//! The check runs whenever a server raises its commit index.
 
 use crate::check::ghost::{CommitRecord, Facts, Ghost};
 use crate::check::{Check, violated};
@@ -23,11 +23,11 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, was) = (step.idx, LogId::new(link.term, index));
     let Some(link) = log.link(index) else {
         return violated(format_args!(
-            "{idx} committed {index} but has no entry there, and {by} committed {was} in {term}"
+            "{idx} committed {index} and has no entry at {index}, but {by} committed {was} in {term}"
         ));
     };
     let entry = LogId::new(link.term, index);
-    violated(format_args!("{idx} committed {entry}, but {by} committed a different {was} in {term}"))
+    violated(format_args!("{idx} committed {entry}, but {by} committed {was} at the same index in {term}"))
 }
 
 #[cfg(test)]
@@ -50,6 +50,6 @@ mod tests {
         fixture.commit(N1, 2);
         fixture.elect(N2, 3);
         fixture.commit(N2, 2);
-        fixture.expect_violation("n2 committed t3.i2, but n1 committed a different t2.i2 in t2");
+        fixture.expect_violation("n2 committed t3.i2, but n1 committed t2.i2 at the same index in t2");
     }
 }

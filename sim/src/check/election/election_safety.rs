@@ -1,6 +1,6 @@
 //! Election Safety: a term has at most one leader (thesis §3.4).
 //!
-//! The check is demanded whenever a server becomes leader.
+//! The check runs whenever a server becomes leader.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -19,7 +19,8 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     two_leaders(ghost.terms.leader(term), leader, term)
 }
 
-/// Returns a message if another server, `first`, already led the term.
+/// Returns a message if the first leader of the term, `first`, is not `leader`. `first` is `None` if the term
+/// had no leader before.
 pub(crate) fn two_leaders(first: Option<ServerIdx>, leader: ServerIdx, term: Term) -> Option<String> {
     let first = first.filter(|first| *first != leader)?;
     violated(format_args!("{first} and {leader} both lead {term}"))

@@ -1,7 +1,7 @@
-//! A new leader has received votes of a quorum of its configuration (thesis §3.4, §4.3).
+//! A new leader has received votes from a quorum of its configuration (thesis §3.4, §4.3).
 //!
 //! The check counts the votes that the ghost state has recorded, not the votes that the leader counted. The
-//! check is demanded whenever a server becomes leader.
+//! check runs whenever a server becomes leader.
 
 use crate::check::ghost::{Conf, Facts, Ghost};
 use crate::check::{Check, violated};

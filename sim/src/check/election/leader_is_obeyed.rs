@@ -1,6 +1,6 @@
 //! A server that receives a message from the leader of its term follows that leader (thesis §3.4).
 //!
-//! The check is demanded after every AppendEntries and InstallSnapshot of the current term.
+//! The check runs after every AppendEntries or InstallSnapshot request of the current term.
 
 use crate::check::ghost::{Consumed, Facts, Ghost};
 use crate::check::{Check, violated};

@@ -1,10 +1,11 @@
-//! A server that was removed and is added again with a new disk campaigns only if its log has the entries
-//! that were committed before the server got the disk, or a configuration that does not name the server
-//! (thesis §4.1; docs/names.md).
+//! A server that was removed and got a new disk campaigns only if the log of the server has all entries that
+//! were committed before the server got the new disk, or if the latest configuration in this log does not
+//! name the server (thesis §4.1; docs/names.md).
 //!
-//! An older log has configurations that name the server with its old disk. In a configuration that does not
-//! name the server, the server has no vote, but may campaign until it knows that its removal is committed
-//! (thesis §4.2.2). The check is demanded whenever such a server starts a campaign.
+//! In a log that lacks some of these entries, a configuration that names the server means the server with its
+//! old disk. In a configuration that does not name the server, the server has no vote, but may campaign until
+//! the server knows that its removal is committed (thesis §4.2.2). The check runs whenever a server with a
+//! new disk starts a campaign.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -26,7 +27,8 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     violated(format_args!(
-        "{idx} campaigns at {term} with a log up to {last}, but {exchanged_at} was committed when {idx} got its disk"
+        "{idx} campaigns at {term} with a log up to {last}, \
+         but {exchanged_at} was committed before {idx} got its new disk"
     ))
 }
 
@@ -63,7 +65,7 @@ mod tests {
     #[test]
     fn with_fewer_entries_it_does_not() {
         campaigns_with(1, N4).expect_violation(
-            "n4 campaigns at t3 with a log up to t1.i1, but i2 was committed when n4 got its disk",
+            "n4 campaigns at t3 with a log up to t1.i1, but i2 was committed before n4 got its new disk",
         );
     }
 

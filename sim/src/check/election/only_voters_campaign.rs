@@ -1,7 +1,7 @@
 //! Only a voter campaigns (thesis §4.2.2).
 //!
-//! A server that an uncommitted change removes may also campaign, because the change may be rolled back.
-//! The check is demanded whenever a server starts a campaign.
+//! A server that an uncommitted change removes may also campaign, because the change may be rolled back. The
+//! check runs whenever a server starts a campaign.
 
 use crate::check::ghost::{Chain, Facts, Ghost, IndexedConf};
 use crate::check::{Check, violated};
@@ -16,8 +16,9 @@ pub(crate) const CHECK: Check =
     Check::new("only_voters_campaign", "thesis §4.2.2", JudgeLevel::History, Facts::CAMPAIGNED, judge)
         .needing(NEEDS);
 
-/// True if a server is a voter of `conf`, or of an earlier configuration of its log. An earlier configuration
-/// may come back if no later configuration is committed.
+/// True if a server is a voter of `conf`, or of an earlier configuration in the log of the server that may
+/// come into force again. An earlier configuration may come into force again if all later configurations are
+/// uncommitted.
 fn is_eligible(idx: ServerIdx, log: &Chain, conf: IndexedConf, commit: Index) -> bool {
     let mut placed = conf;
     while !placed.conf.voters().contains(idx) {
@@ -33,12 +34,12 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;
     let (idx, term) = (step.idx, step.now.term);
     let Some(conf) = step.was_conf else {
-        return violated(format_args!("{idx} campaigns at {term}, but it knows no configuration"));
+        return violated(format_args!("{idx} campaigns at {term}, but {idx} knows no configuration"));
     };
     if is_eligible(idx, &ghost.subject().log, conf, step.was.commit) {
         return None;
     }
-    violated(format_args!("{idx} campaigns at {term}, but it is not a voter of {conf}"))
+    violated(format_args!("{idx} campaigns at {term}, but {idx} is not a voter of {conf}"))
 }
 
 #[cfg(test)]
@@ -58,7 +59,7 @@ mod tests {
     fn a_server_without_a_configuration_does_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.campaign(N4, 2);
-        fixture.expect_violation("n4 campaigns at t2, but it knows no configuration");
+        fixture.expect_violation("n4 campaigns at t2, but n4 knows no configuration");
     }
 
     #[test]
@@ -72,6 +73,6 @@ mod tests {
 
         fixture.commit(N3, 3);
         fixture.campaign(N3, 4);
-        fixture.expect_violation("n3 campaigns at t4, but it is not a voter of n1 n2 at i3");
+        fixture.expect_violation("n3 campaigns at t4, but n3 is not a voter of n1 n2 at i3");
     }
 }

@@ -1,7 +1,7 @@
 //! A pre-vote does not change the term or the vote of the server that asks or of the server that answers
 //! (thesis §9.6).
 //!
-//! The check is demanded whenever a server asks for pre-votes or answers a request for a pre-vote.
+//! The check runs whenever a server asks for pre-votes or answers a request for a pre-vote.
 
 use crate::check::ghost::{Facts, Ghost, ServerView};
 use crate::check::{Check, violated, vote_record};
@@ -29,7 +29,7 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     }
     let did = if asked { "asked for" } else { "answered" };
     let (was, now) = (record(was), record(now));
-    violated(format_args!("{idx} {did} a pre-vote and changed its record from {was} to {now}"))
+    violated(format_args!("{idx} {did} a pre-vote and changed its vote record from {was} to {now}"))
 }
 
 fn record(view: &ServerView) -> String {
@@ -62,7 +62,7 @@ mod tests {
             (scripted.view.role, scripted.view.term) = (RoleName::PreCandidate, Term(2));
         });
         fixture.expect_violation(
-            "n1 asked for a pre-vote and changed its record from t1 without a vote to t2 without a vote",
+            "n1 asked for a pre-vote and changed its vote record from t1 without a vote to t2 without a vote",
         );
     }
 
@@ -71,7 +71,7 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.step(N2, &asks(), |scripted| scripted.view.vote = Some(N1.node()), Vec::new());
         fixture.expect_violation(
-            "n2 answered a pre-vote and changed its record from t1 without a vote to t1 with a vote for n1",
+            "n2 answered a pre-vote and changed its vote record from t1 without a vote to t1 with a vote for n1",
         );
     }
 }

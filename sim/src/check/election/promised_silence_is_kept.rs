@@ -1,9 +1,9 @@
-//! A server that has recently heard from its leader gives no other candidate a vote or a pre-vote, and does
-//! not enter the term of another candidate (thesis §4.2.3, §6.4.1).
+//! A server that has recently heard from its leader gives no other server a vote or a pre-vote, and does not
+//! enter the term in a vote request of another server (thesis §4.2.3, §6.4.1).
 //!
-//! Leases rely on this promise. The promise also prevents an isolated server from disrupting the cluster
-//! after the server's return. A crash does not end the promise, and a newer term from another source does not
-//! end the promise either. The check is demanded at every request for a vote or a pre-vote, except after a
+//! Leases rely on this promise. The promise also prevents a server that was isolated from disrupting the
+//! cluster when the isolation ends. A crash does not end the promise, and a newer term from another source
+//! does not end the promise either. The check runs at every request for a vote or a pre-vote, except after a
 //! transfer of leadership.
 
 use crate::check::ghost::{Consumed, Facts, Ghost, Promise};

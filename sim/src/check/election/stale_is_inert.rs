@@ -1,7 +1,7 @@
 //! A message of an older term changes nothing. The receiver may only answer the message with the newer term
 //! (thesis §3.3).
 //!
-//! The check is demanded at every message whose term is older than the receiver's term.
+//! The check runs at every message whose term is older than the receiver's term.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -20,11 +20,11 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;
     let (was, now) = (&step.was, &step.now);
     let did = if (was.term, was.vote, was.role) != (now.term, now.vote, now.role) {
-        "changed its term, vote or role"
+        "changed the term, vote or role of the receiver"
     } else if was.last != now.last || step.appended.is_some() || !step.removed.is_empty() {
-        "changed its log"
+        "changed the log of the receiver"
     } else if was.commit != now.commit {
-        "changed its commit index"
+        "changed the commit index of the receiver"
     } else if !step.promises.is_empty() {
         "was granted or acknowledged"
     } else if 1 < step.messages {
@@ -46,12 +46,12 @@ fn moved(ghost: &Ghost) -> Option<String> {
         before.is_some_and(|before| before.matched != now.matched)
     });
     let peer = moved.filter(|_| step.kept_leading())?.node;
-    not_inert(ghost, format_args!("changed its match index of {peer}"))
+    not_inert(ghost, format_args!("changed the match index that the receiver keeps for {peer}"))
 }
 
 fn not_inert(ghost: &Ghost, did: fmt::Arguments<'_>) -> Option<String> {
     let (idx, term, message) = (ghost.step.idx, ghost.step.was.term, ghost.step.message_term()?);
-    violated(format_args!("a message of {message} reached {idx} at {term} and {did}"))
+    violated(format_args!("a message of the older term {message} reached {idx} at {term} and {did}"))
 }
 
 #[cfg(test)]
@@ -86,7 +86,8 @@ mod tests {
         fixture.propose(N2, 1);
         fixture.replicate(N2, N3, 3);
         fixture.step(N3, &stale_append(), |scripted| scripted.view.commit = Index(4), Vec::new());
-        fixture.expect_violation("a message of t2 reached n3 at t3 and changed its commit index");
+        fixture
+            .expect_violation("a message of the older term t2 reached n3 at t3 and changed the commit index");
     }
 
     #[test]
@@ -94,7 +95,9 @@ mod tests {
         let mut fixture = fixture();
         let yes = fixture.acknowledgement(N1, N3, RpcId(77));
         fixture.step(N3, &stale_append(), |_| {}, vec![yes]);
-        fixture.expect_violation("a message of t2 reached n3 at t3 and was granted or acknowledged");
+        fixture.expect_violation(
+            "a message of the older term t2 reached n3 at t3 and was granted or acknowledged",
+        );
     }
 
     #[test]
@@ -106,7 +109,9 @@ mod tests {
             Event::Request { from: N1.node(), rpc: RpcId(77), request: Request::RequestVote(request) };
         let grant = fixture.granting(N1, RpcId(77), 2);
         fixture.step(N3, &event, |_| {}, vec![grant]);
-        fixture.expect_violation("a message of t2 reached n3 at t3 and was granted or acknowledged");
+        fixture.expect_violation(
+            "a message of the older term t2 reached n3 at t3 and was granted or acknowledged",
+        );
     }
 
     #[test]
@@ -122,6 +127,7 @@ mod tests {
         let response = wavetank_raft::Response::AppendEntries(response);
         let event = Event::Response { from: N3.node(), rpc: RpcId(5), response };
         fixture.step(N2, &event, |scripted| scripted.followers[1].matched = Index(9), Vec::new());
-        fixture.expect_violation("a message of t2 reached n2 at t3 and changed its match index of n3");
+        fixture
+            .expect_violation("a message of the older term t2 reached n2 at t3 and changed the match index");
     }
 }

@@ -1,8 +1,8 @@
 //! A leader transfers leadership only to a voter that has the whole log. The leader proposes nothing during
-//! the transfer, and ends the transfer when it stops leading (thesis §3.10).
+//! the transfer, and ends the transfer when the leader stops leading (thesis §3.10).
 //!
-//! The target also ignores a TimeoutNow of an older term. The check is demanded whenever a TimeoutNow is
-//! sent or received, and at every step of a leader during a transfer.
+//! The target also ignores a TimeoutNow of an older term. The check runs whenever a TimeoutNow is sent or
+//! received, and at every step of a leader during a transfer.
 
 use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
 use crate::check::{Check, violated};
@@ -25,7 +25,9 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
         && facts.touches(Facts::CAMPAIGNED)
         && said < was
     {
-        return violated(format_args!("{idx} at {was} obeyed a TimeoutNow of {said}"));
+        return violated(format_args!(
+            "{idx} is in term {was}, but obeyed a TimeoutNow of the older term {said}"
+        ));
     }
     let called = ghost.step.promises.iter().find_map(|promise| {
         let Promise::TimeoutNow { to: target } = *promise else { return None };
@@ -50,9 +52,9 @@ fn unfit(ghost: &Ghost, target: NodeId) -> Option<String> {
     // need not have this entry, so the log is compared as it was before the step.
     let last = step.was.last.index;
     match ghost.subject().follower(target).map(|follower| follower.matched) {
-        None => {
-            violated(format_args!("{leader} transfers leadership to {target}, which is not its follower"))
-        }
+        None => violated(format_args!(
+            "{leader} transfers leadership to {target}, but has no progress record of {target}"
+        )),
         Some(matched) if matched < last => violated(format_args!(
             "{leader} transfers leadership to {target}, which has the log only up to {matched}, not up to {last}"
         )),
@@ -69,7 +71,7 @@ fn pending(ghost: &Ghost, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
     let (idx, role) = (step.idx, step.now.role);
     if !step.now.leads() {
-        return violated(format_args!("{idx} is a {role:?}, but it has not answered its transfer call"));
+        return violated(format_args!("{idx} is a {role:?}, but has not answered the call for a transfer"));
     }
     let (_, index) = step.appended.filter(|_| step.proposals)?;
     violated(format_args!("{idx} appended a proposal at {index} during a transfer"))
@@ -149,7 +151,7 @@ mod tests {
         let mut fixture = fixture();
         asked(&mut fixture);
         fixture.set_view(N1, |scripted| scripted.view.role = RoleName::Follower);
-        fixture.expect_violation("n1 is a Follower, but it has not answered its transfer call");
+        fixture.expect_violation("n1 is a Follower, but has not answered the call for a transfer");
     }
 
     #[test]
@@ -162,6 +164,6 @@ mod tests {
         fixture.step(N3, &event, |_| {}, vec![refuse]);
         fixture.expect_no_violation();
         fixture.step(N3, &event, |scripted| scripted.view.role = RoleName::Candidate, Vec::new());
-        fixture.expect_violation("n3 at t2 obeyed a TimeoutNow of t1");
+        fixture.expect_violation("n3 is in term t2, but obeyed a TimeoutNow of the older term t1");
     }
 }

@@ -1,8 +1,8 @@
 //! A server votes only for a candidate that asks for the vote in this step. The log of the candidate must be
 //! at least as new as the voter's log (thesis §3.6.1).
 //!
-//! A candidate must also name its own last entry, not a newer entry. The check is demanded whenever a server
-//! votes or asks for votes.
+//! A candidate must also name its own last entry, not a newer entry. The check runs whenever a server votes
+//! or asks for votes.
 
 use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
 use crate::check::{Check, violated};
@@ -44,7 +44,8 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
                 return None;
             }
             violated(format_args!(
-                "{voter} votes for {candidate}, but the log of {voter} ({mine}) is newer than the log of {candidate} ({theirs})"
+                "{voter} votes for {candidate}, but the log of {voter} ({mine}) \
+                 is newer than the log of {candidate} ({theirs})"
             ))
         }
         _ => {

@@ -1,6 +1,6 @@
-//! A server votes for at most one candidate in a term, even if it crashes and restarts (thesis §3.4).
+//! A server votes for at most one candidate in a term, even if the server crashes and restarts (thesis §3.4).
 //!
-//! The check is demanded whenever a server votes, sends a vote, asks for votes or becomes leader.
+//! The check runs whenever a server votes, sends a vote, asks for votes or becomes leader.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

@@ -18,6 +18,9 @@ impl Ghost {
         boot: &Boot,
         log: &[Entry],
     ) -> Facts {
+        if !server.promises_silence() {
+            self.without_promise = self.without_promise.or(ServerSet::only(idx));
+        }
         self.step.clear(idx);
         self.step.consumed = Consumed::Other;
         let mut facts = Facts::BOOTED;

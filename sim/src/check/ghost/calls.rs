@@ -20,8 +20,9 @@ pub(crate) enum Asked {
     /// The call restores the state machine. The number is the digest of the payload of the call's entry.
     Restore(u64),
     /// The call changes the membership. `to` is the digest of the resulting configuration; `None` if the
-    /// change is illegal. `condition` is the index of the latest configuration that the call requires.
-    /// `staged` is the server that the call stages, if the call stages a server of the tank.
+    /// change is illegal. `condition` is the index that the latest configuration must have; `None` if the
+    /// call has no such condition. `staged` is the server that the call stages; `None` if the call stages no
+    /// server of the tank.
     Change { to: Option<u64>, condition: Option<Index>, staged: Option<ServerIdx> },
     /// The call bootstraps the cluster. `to` is the digest of the configuration. `is_voter` is true if the
     /// server is a voter in this configuration.
@@ -35,9 +36,11 @@ pub(crate) struct PendingCall {
     pub(crate) asked: Asked,
     /// The greatest index that any server had committed at the time of the call.
     pub(crate) committed: Index,
-    /// The index and the link of the entry that the server appended for the call.
+    /// The index and the link of the entry that the server appended for the call. `None` if the server
+    /// appended no entry.
     pub(crate) entry: Option<(Index, ChainLink)>,
-    /// The response of the state machine to the entry of the call.
+    /// The response of the state machine to the entry of the call. `None` before the state machine has
+    /// applied the entry.
     pub(crate) response: Option<Data>,
 }
 
@@ -48,7 +51,7 @@ pub(crate) struct ReceivedCall {
     pub(crate) asked: Asked,
     /// True if the server had no vote, no entry and no snapshot, and its term was at most 1.
     pub(crate) was_blank: bool,
-    /// True if a transfer of leadership was pending.
+    /// True if the server led and had not answered a call for a transfer of leadership.
     pub(crate) in_transfer: bool,
 }
 
@@ -74,7 +77,7 @@ impl Asked {
 }
 
 impl AnsweredCall {
-    /// Returns the error, if the call failed.
+    /// Returns the error of a failed call. Returns `None` if the call succeeded.
     pub(crate) fn error(&self) -> Option<&RequestError> {
         self.outcome.as_ref().err()
     }

@@ -29,8 +29,8 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    /// Makes a chain without links after a base. `prefix` is the digest of all entries up to the base. `conf`
-    /// is the latest configuration at the base.
+    /// Makes a chain with a base and without links. `prefix` is the digest of all entries up to the base.
+    /// `conf` is the latest configuration at the base.
     #[must_use]
     pub(crate) const fn above(base: LogId, prefix: u64, conf: Option<IndexedConf>) -> Self {
         Self { base, base_prefix: prefix, base_conf: conf, links: VecDeque::new(), confs: Vec::new() }
@@ -74,13 +74,14 @@ impl Chain {
         self.link(id.index).is_some_and(|link| link.term == id.term)
     }
 
-    /// Returns the latest configuration.
+    /// Returns the latest configuration. Returns `None` if the chain knows no configuration.
     #[must_use]
     pub(crate) fn conf(&self) -> Option<IndexedConf> {
         self.confs.last().copied().or(self.base_conf)
     }
 
-    /// Returns the latest configuration before an index.
+    /// Returns the latest configuration before an index. Returns `None` if the chain knows no such
+    /// configuration.
     #[must_use]
     pub(crate) fn conf_before(&self, index: Index) -> Option<IndexedConf> {
         let above = self.confs.iter().rev().find(|placed| placed.index < index);
@@ -104,8 +105,8 @@ impl Chain {
     }
 
     /// Adds an entry like [`Self::push`]. If `other` has the same entry after the same prefix, the method
-    /// copies the link from `other`. The entry of `other` was already hashed when the server requested the
-    /// write.
+    /// copies the link from `other` and does not hash the entry again. Returns `None` in the same case as
+    /// [`Self::push`].
     pub(crate) fn push_as_in(&mut self, entry: &Entry, other: &Self) -> Option<ChainLink> {
         let same = match (other.link(entry.id.index), other.link(entry.id.index.back())) {
             (Some(link), Some(before)) if link.term == entry.id.term => {
@@ -124,8 +125,8 @@ impl Chain {
         Some(link)
     }
 
-    /// Removes all entries from an index on. Calls `gone` with the index and the link of each removed entry,
-    /// the last entry first.
+    /// Removes the entry at an index and all entries after this entry. Calls `gone` with the index and the
+    /// link of each removed entry, the last entry first.
     pub(crate) fn cut(&mut self, first: Index, mut gone: impl FnMut(Index, ChainLink)) {
         while first <= self.last().index {
             let index = self.last().index;

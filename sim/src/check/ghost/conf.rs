@@ -61,8 +61,8 @@ impl Conf {
         majority(self.incoming, of) && (self.outgoing.is_empty() || majority(self.outgoing, of))
     }
 
-    /// Finds two quorums without a common server, one of each configuration. Returns `None` if there are no
-    /// such quorums.
+    /// Finds a quorum of this configuration and a quorum of `other` that have no common server. Returns
+    /// `None` if there are no such quorums.
     ///
     /// Servers that are voters of the same sets form a group. Only the number of servers of each group
     /// matters for a quorum. Therefore the function tries numbers of servers, not sets of servers.
@@ -79,8 +79,9 @@ impl Conf {
         self.disjoint_from(other, all, all, &groups)
     }
 
-    /// Searches for servers that can leave `mine`, so that `mine` is still a quorum and the other servers of
-    /// `all` are a quorum of the other configuration. Tries every number of servers from each group.
+    /// Searches for servers that can be removed from `mine`, so that `mine` is still a quorum of this
+    /// configuration, and all servers outside `mine` are a quorum of `other`. Tries every number of servers
+    /// from each group. Returns the two quorums, or `None` if there are no such quorums.
     fn disjoint_from(
         self,
         other: Self,

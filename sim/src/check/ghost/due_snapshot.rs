@@ -3,7 +3,7 @@
 use super::{Limits, ServerView};
 use wavetank_raft::{Index, Span, Time};
 
-/// The time at which a snapshot of a server became due, if a snapshot is due.
+/// The time at which a snapshot of a server became due.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct DueSnapshot {
     /// True while the state machine takes a snapshot.
@@ -11,22 +11,22 @@ pub(crate) struct DueSnapshot {
     /// The time at which a snapshot became due, on the clock of the server. `None` if no snapshot is due, or
     /// if a snapshot is in progress.
     since: Option<Time>,
-    /// The longest interval between two checks since the server started.
+    /// The longest snapshot interval in the settings of the server since the server started.
     longest: Span,
 }
 
 impl DueSnapshot {
-    /// The number of intervals within which a server must have checked whether a snapshot is due.
+    /// The number of snapshot intervals within which a server must have tested whether a snapshot is due.
     const INTERVALS: u64 = 2;
 
-    /// Records the settings of the server. The next check of the server still happens after the interval of
-    /// the old settings.
+    /// Records the settings of the server. With new settings, the server still waits for the end of the old
+    /// interval before the server tests again whether a snapshot is due.
     pub(crate) fn set(&mut self, limits: &Limits) {
         self.longest = self.longest.max(limits.snapshot_interval);
         self.since = None;
     }
 
-    /// True if a snapshot has been due for so long that the server must have taken the snapshot.
+    /// True if a snapshot has been due for so long that the server should have taken the snapshot.
     pub(crate) fn is_late(&self, now: Time) -> bool {
         self.since.is_some_and(|since| since + self.longest.times(Self::INTERVALS) < now)
     }

@@ -1,9 +1,9 @@
-//! The facts that changed in one observation, as a set of bits. A check runs only if the set contains a fact
-//! that the check watches.
+//! The facts of one observation, as a set of bits. A fact tells what happened or changed in the observation.
+//! A check runs only if the set contains a fact that the check watches.
 
 use std::ops::BitOr;
 
-/// A set of facts that changed in an observation.
+/// A set of facts of one observation, as bits.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Facts(u64);
 
@@ -86,7 +86,8 @@ facts! {
     CHANGED = 33,
     /// The server asked its state machine for a snapshot.
     CAPTURING = 34,
-    /// The server's log in memory ends at another entry than the writes that the server requested.
+    /// The last entry of the server's log in memory is not the last entry of the log that the server's writes
+    /// produce.
     UNWRITTEN = 35,
     /// The server's commit index is lower than before, or above the end of its log.
     COMMIT_ODD = 36,
@@ -116,7 +117,7 @@ facts! {
     SNAPSHOT_ENDED = 48,
     /// A leader made a staged server a voter, or gave up the staging because the server was too slow.
     STAGED = 49,
-    /// A leader committed a removal, and the time for a few heartbeats has passed since then.
+    /// A leader has committed a removal, and had time for a few heartbeats since the commit.
     REMOVED = 50,
     /// The server received a call that the ghost records.
     CALLED = 51,
@@ -124,15 +125,18 @@ facts! {
     ANSWERED = 52,
     /// The server follows a new leader, or reported a leader to its observers.
     LEADER = 53,
-    /// The server handed out an action that makes no sense in any protocol.
+    /// The server returned an action that makes no sense in any protocol.
     ODD_ACTION = 54,
+    /// A leader sent an append to a server of HashiCorp Raft.
+    SENT_TO_HASHICORP = 55,
 }
 
 impl Facts {
     /// The empty set.
     pub(crate) const NONE: Self = Self(0);
 
-    /// Returns the union of two sets. This is a `const` function.
+    /// Returns the union of two sets. A constant must use this function, because `|` is not a `const`
+    /// function.
     #[must_use]
     pub(crate) const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)

@@ -2,8 +2,8 @@
 //! promises to other servers.
 
 use super::{
-    Chain, ChainLink, Conf, DueSnapshot, Follower, IndexedConf, Limits, Outstanding, PendingCall, Removals,
-    ServerView, Stagings, Stop,
+    BareHeartbeats, Chain, ChainLink, Conf, DueSnapshot, Follower, IndexedConf, Limits, Outstanding,
+    PendingCall, Removals, ServerView, Stagings, Stop,
 };
 use crate::plan::server_set::ServerSet;
 use std::collections::VecDeque;
@@ -29,14 +29,15 @@ impl DurableState {
     }
 }
 
-/// A reply that a server has not sent yet, and the promise of this reply if the reply reports success.
+/// A reply that a server has not sent yet. If the reply reports success, the reply promises that the data up
+/// to `upto` is durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct PendingReply {
     pub(crate) to: NodeId,
     pub(crate) rpc: RpcId,
     /// The term of the request.
     pub(crate) term: Term,
-    /// The id of the last entry that is durable, as promised by a reply that reports success.
+    /// The position up to which the log or the snapshot is durable, if the reply reports success.
     pub(crate) upto: LogId,
     /// The size of the whole snapshot in bytes. Zero for a reply to AppendEntries.
     pub(crate) size: u64,
@@ -61,9 +62,9 @@ pub(crate) struct PendingRead {
     pub(crate) request: RequestId,
     /// The greatest index that any server had committed at the time of the request.
     pub(crate) committed: Index,
-    /// The newest term that had a leader at the time of the request.
+    /// The newest term that had a leader at the time of the request. Zero if no term had a leader.
     pub(crate) led: Term,
-    /// The term of the server that received the request.
+    /// The term of the server at the time of the request.
     pub(crate) term: Term,
     /// True if the answer contains an index. The client then reads the state at this index.
     pub(crate) indexed: bool,
@@ -84,7 +85,8 @@ pub(crate) enum ServerStatus {
     Halted,
 }
 
-/// Tells whether a state machine may fail to load a snapshot, or has failed.
+/// Tells whether loads of snapshots into the state machine of a server may fail, or whether such a load has
+/// failed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(crate) enum Loads {
     /// Every load must succeed.
@@ -101,23 +103,24 @@ pub(crate) enum Loads {
 pub(crate) struct GhostServer {
     /// The status of the process.
     pub(crate) status: ServerStatus,
-    /// The greatest last index on any disk that the server lost while the server was a member. Zero if the
-    /// server has lost no disk.
+    /// The greatest index on the disks that the server has lost while the server was a member. Zero if the
+    /// server has lost no disk in this way.
     pub(crate) lost: Index,
-    /// The greatest committed index at the time when the server got a new disk. The server was not a member
-    /// at that time. `None` if the server has not got a new disk in this way.
+    /// The greatest committed index at the time when the server got a new disk while the server was not a
+    /// member. `None` if the server has not got a new disk in this way.
     pub(crate) new_disk_at: Option<Index>,
     /// True if a store failed and the server has not restarted since.
     pub(crate) store_failed: bool,
     /// True if the disk has had a fault.
     pub(crate) damaged: bool,
-    /// Tells whether the state machine may fail to load a snapshot, or has failed.
+    /// Tells whether loads of snapshots into the state machine may fail, or whether such a load has failed.
     pub(crate) loads: Loads,
     /// True if the server received a shutdown call.
     pub(crate) shutdown_requested: bool,
-    /// The index of the first configuration in which the server is no longer a voter.
+    /// The index of the first configuration in which the server is no longer a voter. `None` while the server
+    /// is a voter.
     pub(crate) lost_vote_at: Option<Index>,
-    /// The reason for a stop that the server has announced.
+    /// The reason that the server has given for its stop. `None` if the server has not announced a stop.
     pub(crate) halting: Option<Stop>,
     /// The view of the server after its last step.
     pub(crate) view: ServerView,
@@ -127,11 +130,13 @@ pub(crate) struct GhostServer {
     pub(crate) catch_up: LogId,
     /// The state that is on the disk.
     pub(crate) disk: DurableState,
-    /// The configuration that the server uses.
+    /// The configuration that the server uses. `None` if the server has no configuration.
     pub(crate) conf: Option<IndexedConf>,
-    /// The configuration that the server uses, as the object that the server shares.
+    /// The configuration that the server uses. The server and this record share the configuration object.
+    /// `None` if the server has no configuration.
     pub(crate) configuration: Option<Arc<Configuration>>,
-    /// The configuration at the start of the server's last campaign.
+    /// The configuration that the server used when its last campaign began. `None` if the server has not
+    /// campaigned since its start.
     pub(crate) campaign: Option<Conf>,
     /// The newest term that the server has sent in a message.
     pub(crate) announced_term: Term,
@@ -139,7 +144,7 @@ pub(crate) struct GhostServer {
     pub(crate) verified: Index,
     /// The last message from a leader. `None` if the server has campaigned since that message.
     pub(crate) leader_contact: Option<LeaderContact>,
-    /// The last known progress records that the server, as leader, has of its followers.
+    /// The last known progress records that the server, as leader, keeps of its followers.
     pub(crate) followers: Vec<Follower>,
     /// Replies to AppendEntries that are not sent yet.
     pub(crate) pending_replies: VecDeque<PendingReply>,
@@ -155,27 +160,31 @@ pub(crate) struct GhostServer {
     pub(crate) handed: Index,
     /// The last index that the state machine reported as applied.
     pub(crate) fsm_index: Index,
-    /// Reads that wait for an answer.
+    /// The reads that the server has not answered.
     pub(crate) pending_reads: Vec<PendingRead>,
-    /// The calls that transfer leadership and wait for an answer.
+    /// The calls for a transfer of leadership that the server has not answered.
     pub(crate) transfers: Vec<RequestId>,
-    /// The settings of the server that the checks need.
+    /// The settings that the checks need.
     pub(crate) limits: Limits,
+    /// The peers that run HashiCorp Raft, as far as the server knows.
+    pub(crate) hashicorp: ServerSet,
+    /// The bare heartbeats that the server, as leader, sends to servers of HashiCorp Raft.
+    pub(crate) bare_heartbeats: BareHeartbeats,
     /// The time at which a snapshot became due, if a snapshot is due.
     pub(crate) due_snapshot: DueSnapshot,
-    /// The appends of the server, as leader, that followers have not answered.
+    /// The appends that the server sent as leader and that followers have not answered.
     pub(crate) outstanding: Outstanding,
-    /// The calls to the server, as leader, that stage another server.
+    /// The calls that ask the server, as leader, to stage another server.
     pub(crate) stagings: Stagings,
     /// The servers that this server, as leader, has removed.
     pub(crate) removals: Removals,
-    /// The other recorded calls that wait for an answer: no reads and no transfers of leadership.
+    /// The calls that the server has not answered, if `Asked` has a variant for the call.
     pub(crate) pending_calls: Vec<PendingCall>,
-    /// The members that got another address in the latest change of the configuration.
+    /// The members that got a new address in the latest change of the configuration.
     pub(crate) moved: ServerSet,
     /// The members that the observers of the server know.
     pub(crate) told_members: Vec<Member>,
-    /// The leader that the observers of the server know.
+    /// The leader that the observers of the server know. `None` if the observers know no leader.
     pub(crate) told_leader: Option<Leader>,
 }
 
@@ -192,7 +201,7 @@ impl GhostServer {
         self.status == ServerStatus::Up
     }
 
-    /// Clears the volatile state.
+    /// Clears the volatile state of the server, for example after a crash.
     pub(crate) fn forget(&mut self) {
         if self.status != ServerStatus::Blank {
             self.status = ServerStatus::Down;
@@ -214,12 +223,14 @@ impl GhostServer {
         self.transfers.clear();
         self.pending_calls.clear();
         self.due_snapshot = DueSnapshot::default();
+        self.hashicorp = ServerSet::NONE;
         self.forget_leadership();
     }
 
-    /// Clears the state of a leader.
+    /// Clears the state that the server had as leader.
     pub(super) fn forget_leadership(&mut self) {
         self.outstanding.clear();
+        self.bare_heartbeats.clear();
         self.stagings.clear();
         self.removals.clear();
     }
@@ -253,8 +264,8 @@ impl GhostServer {
         index <= self.disk.snapshot.index || index < self.disk.log.base().index
     }
 
-    /// Returns the lower base index of the log in memory and the log on the disk. Ignores a log without
-    /// entries. Returns `None` if both logs have no entries.
+    /// Returns the base index of the log in memory or of the log on the disk, whichever is lower. Ignores a
+    /// log without entries. Returns `None` if both logs have no entries.
     #[must_use]
     pub(crate) fn first_kept(&self) -> Option<Index> {
         let first = |chain: &Chain| (!chain.is_empty()).then(|| chain.base().index);
@@ -265,7 +276,8 @@ impl GhostServer {
         }
     }
 
-    /// Returns the last known progress record that the server, as leader, has of a follower.
+    /// Returns the last known progress record that the server, as leader, keeps of a follower. Returns `None`
+    /// if there is no such record.
     #[must_use]
     pub(crate) fn follower(&self, node: NodeId) -> Option<Follower> {
         self.followers.iter().find(|follower| follower.node == node).copied()
@@ -280,7 +292,8 @@ impl GhostServer {
         }
     }
 
-    /// Removes and returns the pending reply to the request `rpc` of the server `to`.
+    /// Removes and returns the pending reply to the request `rpc` of the server `to`. Returns `None` if no
+    /// such reply is pending.
     pub(crate) fn take_pending(
         pending_replies: &mut VecDeque<PendingReply>,
         to: NodeId,

@@ -46,7 +46,8 @@ pub(crate) fn payload(payload: &Payload) -> u64 {
     }
 }
 
-/// Returns a digest of a configuration: its members, their suffrages and addresses, and their order.
+/// Returns a digest of a configuration. The digest covers the ids, the suffrages, the addresses and the order
+/// of the members.
 #[must_use]
 pub(crate) fn configuration(configuration: &Configuration) -> u64 {
     member_lists(configuration.servers(), configuration.outgoing())

@@ -47,15 +47,15 @@ impl HistoryRow {
     }
 }
 
-/// The last entry of a snapshot. This record is kept after the row of the entry is removed.
+/// The last entry of a snapshot. This record stays after the row of the entry is removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct PinnedPosition {
     pub(crate) link: ChainLink,
-    /// The first state that was reported after this entry.
+    /// The first state that was reported after this entry. `None` if no state was reported.
     pub(crate) state: Option<ReportedState>,
 }
 
-/// The history of the log.
+/// The history of all indexes of the log.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CommitHistory {
     /// The index of the first row.
@@ -96,7 +96,8 @@ impl CommitHistory {
         }
     }
 
-    /// Returns the first recorded entry with this index and term, and the server that had this entry.
+    /// Returns the first recorded entry with this index and term, and the first server that had this entry.
+    /// Returns `None` if no such entry is recorded, or if the row was pruned.
     #[must_use]
     pub(crate) fn first_holder(&self, index: Index, term: Term) -> Option<FirstHolder> {
         self.row(index)?.first_holder(term)
@@ -116,7 +117,7 @@ impl CommitHistory {
     }
 
     /// Returns the committed entry at an index. If a snapshot ends at the index, the entry is known even when
-    /// the row of the entry was pruned.
+    /// the row of the entry was pruned. Returns `None` if the entry is not known.
     #[must_use]
     pub(crate) fn link(&self, index: Index) -> Option<ChainLink> {
         let pin = || self.pinned.get(&index).map(|pin| pin.link);
@@ -131,21 +132,23 @@ impl CommitHistory {
         Chain::above(last, if last == LogId::ZERO { hash::EMPTY } else { prefix }, self.conf_at(last.index))
     }
 
-    /// Returns the latest committed configuration up to and including an index.
+    /// Returns the latest committed configuration up to and including an index. Returns `None` if there is no
+    /// such configuration.
     #[must_use]
     pub(crate) fn conf_at(&self, index: Index) -> Option<IndexedConf> {
         self.confs.iter().rev().find(|placed| placed.index <= index).copied()
     }
 
-    /// Returns the greatest index that was committed in a term before this term.
+    /// Returns the greatest index that was committed in a term before this term. Returns zero if there is no
+    /// such index.
     #[must_use]
     pub(crate) fn committed_before(&self, term: Term) -> Index {
         let before = self.declared.iter().rev().find(|(declared, _)| *declared < term);
         before.map_or(Index::ZERO, |(_, index)| *index)
     }
 
-    /// Records that a server in this term commits its log up to an index. Records nothing if the log differs
-    /// from the entries that were committed before.
+    /// Records that a server in this term commits its log up to an index. Records nothing if the index is
+    /// already committed, or if the log differs from the entries that were committed before.
     pub(crate) fn commit(&mut self, by: ServerIdx, term: Term, log: &Chain, upto: Index) {
         if self.committed < upto && self.first_difference(log, upto).is_none() {
             self.declare(by, term, log, upto);
@@ -174,7 +177,8 @@ impl CommitHistory {
         }
     }
 
-    /// Records the configurations in the log up to an index, except those that are already recorded.
+    /// Records the configurations in the log up to an index. Ignores configurations that are already
+    /// recorded.
     fn note_confs(&mut self, log: &Chain, upto: Index) {
         let known = self.confs.last().map_or(Index::ZERO, |last| last.index);
         let mut found = Vec::new();
@@ -203,15 +207,16 @@ impl CommitHistory {
         Some((index, last))
     }
 
-    /// Records the digest of a state machine's state after an entry. For each index, only the first digest is
-    /// kept.
+    /// Records the digest of a state machine's state after the entry at an index. For each index, only the
+    /// first digest is kept.
     pub(crate) fn note_state(&mut self, by: ServerIdx, index: Index, digest: u64) {
         if let Some(row) = self.row_mut(index) {
             row.state.get_or_insert(ReportedState { digest, by });
         }
     }
 
-    /// Returns the first state that was reported after an entry.
+    /// Returns the first state that was reported after the entry at an index. Returns `None` if no state is
+    /// recorded.
     #[must_use]
     pub(crate) fn state_at(&self, index: Index) -> Option<ReportedState> {
         let pin = || self.pinned.get(&index).and_then(|pin| pin.state);

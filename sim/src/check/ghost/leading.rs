@@ -20,6 +20,11 @@ impl Ghost {
         if !ghost_server.removals.is_empty() {
             ghost_server.removals.sent(to, append);
         }
+        if ServerIdx::of(to).is_some_and(|peer| ghost_server.hashicorp.contains(peer)) {
+            let (is_bare, interval) = (append.is_bare_heartbeat(), ghost_server.limits.heartbeat_interval);
+            ghost_server.bare_heartbeats.sent(to, is_bare, self.step.clock, interval);
+            facts.add(Facts::SENT_TO_HASHICORP);
+        }
         if entries == 0 {
             return;
         }
@@ -28,8 +33,9 @@ impl Ghost {
         facts.add(Facts::SENT_ENTRIES);
     }
 
-    /// Clears the records of an earlier leadership, before the actions of the step are recorded. If a
-    /// follower has refused an append, clears only the unanswered appends for this follower.
+    /// Clears old records before the actions of the step are recorded. If the server did not lead the same
+    /// term before the step, clears all records of an earlier leadership. If the leader received a refused
+    /// append, clears only the unanswered appends for the follower that refused.
     pub(super) fn begin_leadership(&mut self, idx: ServerIdx) {
         let ghost_server = &mut self.ghost_servers[idx.at()];
         if !self.step.kept_leading() {

@@ -1,23 +1,24 @@
-//! The settings of a server that the checks need.
+//! The server settings that the checks need.
 
 use wavetank_raft::{Server, Span};
 
-/// The settings of a server that the checks need.
+/// The server settings that the checks need.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Limits {
     /// The maximum number of entries in one AppendEntries request.
     pub(crate) append_entries: u64,
-    /// The maximum number of bytes in one AppendEntries request with several entries.
+    /// The maximum number of bytes in one AppendEntries request with several entries. A request with one
+    /// entry may be larger.
     pub(crate) append_bytes: u64,
     /// The maximum number of unanswered AppendEntries requests with entries for one follower.
     pub(crate) inflight: u64,
-    /// The number of entries that stay in the log when it is compacted.
+    /// The number of old entries that stay in the log after a compaction.
     pub(crate) trailing_logs: u64,
-    /// The number of entries since the last snapshot at which the next snapshot is due.
+    /// A snapshot is due when the log has at least this number of entries after the last snapshot.
     pub(crate) snapshot_threshold: u64,
-    /// The minimum time between two checks whether a snapshot is due. The maximum time is twice as long.
+    /// The minimum time between two tests whether a snapshot is due. The maximum time is twice as long.
     pub(crate) snapshot_interval: Span,
-    /// The time within which a catch-up round must end.
+    /// The election timeout. A staged server has caught up when a catch-up round takes less than this time.
     pub(crate) election_timeout: Span,
     /// The maximum number of catch-up rounds.
     pub(crate) catch_up_rounds: u64,
@@ -26,7 +27,7 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Returns the limits in the present settings of a server.
+    /// Returns the limits in the current settings of a server.
     #[must_use]
     pub(crate) fn of(server: &Server) -> Self {
         let settings = server.node().settings();

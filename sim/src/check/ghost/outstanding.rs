@@ -4,13 +4,13 @@ use crate::plan::server_set::ServerIdx;
 use std::collections::VecDeque;
 use wavetank_raft::{Index, NodeId};
 
-/// An AppendEntries request with entries that a leader sent.
+/// An AppendEntries request that a leader sent, with at least one entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct SentAppend {
     pub(crate) to: NodeId,
     /// The number of entries in the request.
     pub(crate) entries: u64,
-    /// The size of these entries in bytes.
+    /// The total size of the entries in the request, in bytes.
     pub(crate) bytes: u64,
 }
 
@@ -23,7 +23,7 @@ pub(crate) struct Outstanding {
 /// The unanswered appends for one follower.
 #[derive(Clone, Debug, Default)]
 struct Sent {
-    /// The number of appends and heartbeats that were sent.
+    /// The number of appends and heartbeats that the leader has sent to the follower.
     count: u64,
     /// For each unanswered append with entries: the value of `count` when the append was sent, and the index
     /// of the last entry in the append.
@@ -31,9 +31,9 @@ struct Sent {
 }
 
 impl Outstanding {
-    /// The number of requests that a leader remembers in addition to the requests of the window. The leader
-    /// forgets the oldest requests first. Therefore heartbeats to a stopped server do not fill the leader's
-    /// memory.
+    /// The number of older requests that a leader remembers in addition to the requests of the window. The
+    /// leader forgets the oldest requests first. Therefore heartbeats to a stopped server do not fill the
+    /// leader's memory.
     const REMEMBERED_MORE: u64 = 32;
 
     /// Forgets all appends.
@@ -50,7 +50,7 @@ impl Outstanding {
     }
 
     /// Records an append with the entries after `prev` up to `upto`, or a heartbeat without entries. If a
-    /// leader sends entries again, the leader regards the first append with these entries as lost.
+    /// leader sends entries again, the leader regards the earlier append with these entries as lost.
     pub(crate) fn sent(&mut self, to: NodeId, prev: Index, upto: Index) {
         let Some(idx) = ServerIdx::of(to) else { return };
         if self.followers.len() <= idx.at() {
@@ -70,7 +70,7 @@ impl Outstanding {
     /// unanswered appends that the leader allows.
     pub(crate) fn count(&self, to: NodeId, window: u64) -> u64 {
         let Some(sent) = ServerIdx::of(to).and_then(|idx| self.followers.get(idx.at())) else { return 0 };
-        let oldest = sent.count.saturating_sub(window + Self::REMEMBERED_MORE);
+        let oldest = sent.count.saturating_sub(window.saturating_add(Self::REMEMBERED_MORE));
         sent.open.iter().filter(|(number, _)| oldest < *number).count() as u64
     }
 

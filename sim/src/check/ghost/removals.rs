@@ -17,27 +17,30 @@ pub(crate) struct Removal {
     pub(crate) node: NodeId,
     /// The index of the configuration without the server.
     pub(crate) at: Index,
-    /// The time at which the leader committed the removal, on the clock of the leader.
+    /// The time on the leader's clock at which the leader committed the removal. `None` if the removal is not
+    /// committed.
     committed: Option<Time>,
-    /// The time at which the leader first knew that the removal is committed and that the server has
-    /// acknowledged the removal, on the clock of the leader.
+    /// The time on the leader's clock at which the leader first knew that the removal is committed and that
+    /// the removed server has the entry of the removal. `None` if the leader does not know this yet.
     acknowledged: Option<Time>,
-    /// The number of appends and heartbeats that the leader has sent to the server since the commit.
+    /// The number of appends and heartbeats that the leader has sent to the removed server since the leader
+    /// committed the removal.
     pub(crate) messages: u64,
-    /// True if an append or heartbeat to the server had a commit index that includes the removal.
+    /// True if the leader sent the removed server an append or heartbeat with a commit index that includes
+    /// the removal.
     pub(crate) is_told: bool,
 }
 
 impl Removal {
-    /// True if the server has the entry of its removal, and the leader has known for two heartbeat intervals
-    /// that the server has this entry.
+    /// True if the leader has known for two heartbeat intervals that the removal is committed and that the
+    /// removed server has the entry of the removal.
     pub(crate) fn is_acknowledged(&self, now: Time, limits: &Limits) -> bool {
         self.acknowledged.is_some_and(|at| at + limits.heartbeat_interval.times(2) < now)
     }
 }
 
 impl Removals {
-    /// The number of heartbeat intervals within which a leader must have sent a few heartbeats.
+    /// The number of heartbeat intervals after which a leader has had time for a few heartbeats.
     const INTERVALS: u64 = 6;
 
     pub(crate) fn clear(&mut self) {
@@ -68,7 +71,7 @@ impl Removals {
         }
     }
 
-    /// Records an append or a heartbeat to a server.
+    /// Records an append or a heartbeat that the leader sends to the server `to`.
     pub(crate) fn sent(&mut self, to: NodeId, append: &AppendEntries) {
         for removal in self.recent.iter_mut().filter(|removal| removal.node == to) {
             removal.messages += u64::from(removal.committed.is_some());
@@ -76,7 +79,8 @@ impl Removals {
         }
     }
 
-    /// Removes and returns a removal after which the leader had time for a few heartbeats.
+    /// Removes and returns a removal after which the leader has had time for a few heartbeats. Returns `None`
+    /// if there is no such removal.
     pub(crate) fn take_old(&mut self, now: Time, limits: &Limits) -> Option<Removal> {
         let span = limits.heartbeat_interval.times(Self::INTERVALS);
         let is_old = |removal: &Removal| removal.committed.is_some_and(|at| at + span < now);

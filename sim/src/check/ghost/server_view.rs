@@ -5,16 +5,16 @@ use crate::check::ghost::conf::Conf;
 use crate::plan::server_set::ServerSet;
 use crate::subject::Subject;
 use std::sync::Arc;
-use wavetank_raft::{Configuration, Index, LogId, NodeId, RoleName, Span, Term, Voters};
+use wavetank_raft::{Configuration, Dialect, Index, LogId, NodeId, RoleName, Span, Term, Voters};
 
 /// A server's view of its own state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ServerView {
     pub(crate) role: RoleName,
     pub(crate) term: Term,
-    /// The candidate for which the server voted in this term.
+    /// The candidate that got the vote of the server in this term. `None` if the server has not voted.
     pub(crate) vote: Option<NodeId>,
-    /// The leader that the server follows.
+    /// The leader that the server follows. `None` if the server knows no leader.
     pub(crate) leader: Option<NodeId>,
     /// The position of the last entry of the log.
     pub(crate) last: LogId,
@@ -38,15 +38,19 @@ pub(crate) struct Follower {
 /// A server that the ghost can inspect: a real server, or a scripted server in tests.
 pub(crate) trait Inspect {
     fn view(&self) -> ServerView;
-    /// The configuration that the server uses, and the index of the configuration in the log.
+    /// Returns the configuration that the server uses, and the index of the configuration in the log. Returns
+    /// `None` if the server has no configuration.
     fn configuration(&self) -> Option<(Index, &Arc<Configuration>)>;
-    /// The voters with which the server counts quorums.
+    /// Returns the voters that the server uses to count quorums.
     fn counted(&self) -> Conf;
-    /// Adds the leader's progress records of its followers to the list.
+    /// Adds the progress records that the server, as leader, keeps of its followers to the list `into`.
     fn followers(&self, into: &mut Vec<Follower>);
-    /// The time for which the server refuses votes after a message from its leader.
+    /// Returns the length of the time during which the server refuses votes after a message from its leader.
     fn heartbeat_timeout(&self) -> Span;
-    /// The settings of the server that the checks need.
+    /// True if the server refuses votes for some time after a message from its leader, even if the server
+    /// restarts in this time.
+    fn promises_silence(&self) -> bool;
+    /// Returns the settings that the checks need.
     fn limits(&self) -> Limits;
 }
 
@@ -82,8 +86,8 @@ impl ServerView {
     }
 }
 
-/// A part that the subject does not show has the value of a blank server. The checks that need such a part
-/// are off.
+/// If the subject does not show a part of its state, the ghost gets the value of a server with an empty disk.
+/// The checks that need this part are off.
 impl<S: Subject> Inspect for S {
     #[inline]
     fn view(&self) -> ServerView {
@@ -124,6 +128,10 @@ impl<S: Subject> Inspect for S {
 
     fn heartbeat_timeout(&self) -> Span {
         self.server().map_or(Span::ZERO, |server| server.node().settings().heartbeat_timeout())
+    }
+
+    fn promises_silence(&self) -> bool {
+        self.dialect() == Dialect::Wavetank
     }
 
     fn limits(&self) -> Limits {

@@ -1,12 +1,12 @@
-//! The catch-up rounds of a staged server (thesis §4.2.1). The ghost counts the rounds from the calls and
-//! from the server's match index.
+//! The catch-up rounds of a staged server (thesis §4.2.1). The ghost computes the rounds from the calls and
+//! from the match index of the server.
 
 use super::Limits;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::collections::VecDeque;
 use wavetank_raft::{Index, NodeId, RequestId, Span, Time};
 
-/// The calls to a leader that stage a server. The oldest call is the first.
+/// The calls that ask a leader to stage a server, the oldest call first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stagings {
     open: VecDeque<Staging>,
@@ -19,7 +19,8 @@ pub(crate) struct Staging {
     pub(crate) node: NodeId,
     /// The index of the entry that adds the server as a non-voter.
     at: Index,
-    /// The catch-up rounds; `None` until the leader has applied this entry.
+    /// The catch-up rounds of the server. `None` until the leader has applied the entry that adds the server
+    /// as a non-voter.
     pub(crate) rounds: Option<Rounds>,
 }
 
@@ -28,9 +29,10 @@ pub(crate) struct Staging {
 pub(crate) struct Rounds {
     /// The start of the first round, on the clock of the leader.
     pub(crate) began: Time,
-    /// The start of the current round.
+    /// The start of the current round, on the clock of the leader.
     round_began: Time,
-    /// The last entry of the leader at the start of the current round.
+    /// The last index of the leader's log at the start of the current round. The round ends when the server
+    /// has the entry at this index.
     target: Index,
     /// True if a round took less than an election timeout.
     pub(crate) caught_up: bool,
@@ -61,21 +63,24 @@ impl Stagings {
         self.open.push_back(Staging { request, node, at, rounds: None });
     }
 
-    /// Removes a call that is answered. Returns the call if the rounds of the call had begun.
+    /// Removes a call that is answered. Returns the call if the rounds of the call had begun. Otherwise
+    /// returns `None`.
     pub(crate) fn end(&mut self, request: RequestId) -> Option<Staging> {
         let place = self.open.iter().position(|staging| staging.request == request)?;
         self.open.remove(place).filter(|staging| staging.rounds.is_some())
     }
 
-    /// Returns the call whose rounds have begun and whose server is in this set.
+    /// Returns the oldest call that stages a server of this set, among the calls with rounds that have begun.
+    /// Returns `None` if there is no such call.
     pub(crate) fn of(&self, servers: ServerSet) -> Option<Staging> {
         let is_of = |node| ServerIdx::of(node).is_some_and(|idx| servers.contains(idx));
         self.open.iter().find(|staging| staging.rounds.is_some() && is_of(staging.node)).copied()
     }
 
-    /// Ends rounds, and begins the rounds of each server whose entry the leader has applied. The tuple has
-    /// the time on the leader's clock, the leader's applied index, and the last index of the leader's log
-    /// without the entries of this step. `matched` returns the match index of a follower.
+    /// Ends rounds that are complete. Begins the rounds of a server when the leader has applied the entry
+    /// that adds the server. The tuple has the time on the leader's clock, the leader's applied index, and
+    /// the last index of the leader's log without the entries of this step. `matched` returns the match index
+    /// of a follower.
     pub(crate) fn stepped(
         &mut self,
         (now, applied, last): (Time, Index, Index),

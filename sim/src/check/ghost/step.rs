@@ -15,21 +15,22 @@ use wavetank_raft::{
 /// The event that the server received, reduced to the parts that the checks need.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Consumed {
-    /// An AppendEntries request. `upto` is the position of the last entry of the request. For a heartbeat,
-    /// `upto` is the position of the entry before the request.
+    /// An AppendEntries request. `upto` is the position of the last entry in the request. For a heartbeat,
+    /// `upto` is the position of the entry that the request names as the previous entry.
     Append { from: NodeId, term: Term, upto: LogId },
-    /// A piece of a snapshot.
+    /// An InstallSnapshot request with a piece of a snapshot.
     Snapshot { from: NodeId, term: Term },
     /// A candidate whose log ends at `last` asks for a vote. `transfer` is true if a leader told the
     /// candidate to campaign.
     VoteRequest { from: NodeId, term: Term, last: LogId, transfer: bool },
     /// A candidate asks for a pre-vote.
     PreVoteRequest { from: NodeId, term: Term },
-    /// A TimeoutNow, with the sender's term if the message carries this term.
+    /// A TimeoutNow request. `term` is the term of the sender; `None` if the request carries no term.
     TimeoutNow { term: Option<Term> },
-    /// A response, with the term of the response if the message carries a term.
+    /// A response that does not refuse an append. `term` is the term in the response; `None` if the response
+    /// carries no term.
     Answer { term: Option<Term> },
-    /// A piece of a snapshot was written.
+    /// The report that a piece of a snapshot was written, or that the write failed.
     SnapshotKept,
     /// A store failed.
     StoreFailed,
@@ -37,11 +38,12 @@ pub(crate) enum Consumed {
     LoadFailed,
     /// A snapshot of the state machine up to this index was taken; `None` if the snapshot failed.
     SnapshotEnded(Option<Index>),
-    /// The time of a deadline has come.
+    /// A deadline of the server has passed.
     Timer,
     /// A follower refused an append or a heartbeat.
     AppendRefused { from: NodeId, term: Term },
-    /// A call that adds this server as a non-voter and later makes this server a voter.
+    /// A call that adds a server as a non-voter and later makes this server a voter: the id of the call, and
+    /// the server.
     Staged(RequestId, NodeId),
     /// A call that changes settings.
     Reload,
@@ -51,7 +53,7 @@ pub(crate) enum Consumed {
     Other,
 }
 
-/// The reason that a server gives for its stop.
+/// The reason why a server stopped or refused to start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Stop {
     /// A shutdown call.
@@ -60,7 +62,7 @@ pub(crate) enum Stop {
     Removed,
     /// A store failed while the server ran.
     Store,
-    /// The server found a fault on its disk when it started.
+    /// The server refused to start, because its disk or its state machine has a fault.
     Refused,
 }
 
@@ -71,12 +73,14 @@ pub(crate) enum Promise {
     Grant { term: Term, to: NodeId },
     /// The sender granted a candidate a pre-vote.
     PreGrant { to: NodeId },
-    /// The sender asked for votes, so the sender has voted for itself. `last` is the position of the last log
-    /// entry, as the request names this position.
+    /// The sender asked for votes, so the sender has voted for itself. `last` is the position of the sender's
+    /// last log entry, according to the vote request.
     Candidacy { term: Term, last: LogId },
-    /// The entries up to the position `upto` are durable on a follower in this term.
+    /// The sender acknowledged an AppendEntries request of this term. The sender's log is durable up to the
+    /// position `upto`.
     Ack { term: Term, upto: LogId },
-    /// A snapshot that ends at the position `upto` is durable on a follower in this term.
+    /// The sender acknowledged an InstallSnapshot request of this term. The whole snapshot, which ends at the
+    /// position `upto`, is durable.
     SnapshotAck { term: Term, upto: LogId },
     /// The sender told a peer to campaign immediately.
     TimeoutNow { to: NodeId },
@@ -89,7 +93,7 @@ impl fmt::Display for Promise {
             Self::PreGrant { to } => write!(f, "granted {to} a pre-vote"),
             Self::Candidacy { term, .. } => write!(f, "asked for votes in {term}"),
             Self::Ack { term, upto } => write!(f, "acknowledged {upto} in {term}"),
-            Self::SnapshotAck { term, upto } => write!(f, "acknowledged the snapshot of {upto} in {term}"),
+            Self::SnapshotAck { term, upto } => write!(f, "acknowledged a snapshot up to {upto} in {term}"),
             Self::TimeoutNow { to } => write!(f, "asked {to} to campaign"),
         }
     }
@@ -102,14 +106,14 @@ pub(crate) struct RemovedEntry {
     pub(crate) link: ChainLink,
 }
 
-/// A whole log that was discarded because a snapshot replaced it.
+/// A log that a snapshot replaced as a whole.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct DiscardedLog {
-    /// The last entry of the snapshot.
+    /// The id of the last entry of the snapshot.
     pub(crate) snapshot: LogId,
-    /// The last entry of the log.
+    /// The id of the last entry of the discarded log.
     pub(crate) last: LogId,
-    /// True if the log had the last entry of the snapshot.
+    /// True if the discarded log had the last entry of the snapshot.
     pub(crate) held: bool,
 }
 
@@ -118,8 +122,8 @@ pub(crate) struct DiscardedLog {
 pub(crate) struct AllowedRead {
     /// The request, and the state of the cluster at the time of the request.
     pub(crate) asked: PendingRead,
-    /// The index that the state machine must have applied before the read. `None` for a confirmation of
-    /// leadership.
+    /// The state machine must have applied the log up to this index before the read. `None` for a
+    /// confirmation of leadership.
     pub(crate) index: Option<Index>,
 }
 
@@ -128,15 +132,16 @@ pub(crate) struct AllowedRead {
 pub(crate) struct RecoveredState {
     /// The vote record.
     pub(crate) hard: HardState,
-    /// The last entry of the snapshot.
+    /// The id of the last entry of the recovered snapshot; zero if the server recovered no snapshot.
     pub(crate) snapshot: LogId,
-    /// The last entry of the log.
+    /// The id of the last entry of the recovered log.
     pub(crate) last: LogId,
     /// True if the server had run before and kept its disk.
     pub(crate) returning: bool,
     /// The state that had reached the disk before the start.
     pub(crate) kept: DurableState,
-    /// The index of the first entry whose index does not follow the index of the previous entry.
+    /// The first index in the recovered log that does not follow the previous index. `None` if the log has no
+    /// gap.
     pub(crate) hole: Option<Index>,
 }
 
@@ -154,82 +159,91 @@ pub(crate) struct GhostStep {
     pub(crate) idx: ServerIdx,
     /// The event that the server received.
     pub(crate) consumed: Consumed,
-    /// The time on the server's clock.
+    /// The time on the clock of the server.
     pub(crate) clock: Time,
     /// The view of the server before the step.
     pub(crate) was: ServerView,
     /// The view of the server after the step.
     pub(crate) now: ServerView,
-    /// The configuration before the step.
+    /// The configuration that the server used before the step. `None` if the server had no configuration.
     pub(crate) was_conf: Option<IndexedConf>,
-    /// The configuration after the step.
+    /// The configuration that the server uses after the step. `None` if the server has no configuration.
     pub(crate) now_conf: Option<IndexedConf>,
-    /// The voters that the server counts, if its configuration changed in this step.
+    /// The voters that the server counts. `None` if the configuration of the server did not change in this
+    /// step.
     pub(crate) counted: Option<Conf>,
     /// The promises in the messages that were sent.
     pub(crate) promises: Vec<Promise>,
-    /// The votes that were given. Each has a term and a candidate.
+    /// The votes that the server gave: the term and the candidate of each vote.
     pub(crate) votes: Vec<(Term, ServerIdx)>,
     /// The number of messages that were sent.
     pub(crate) messages: u32,
-    /// The newest term in a message that carries the term of its sender.
+    /// The newest term that the server sent as its own term in this step. Zero if the server sent no term.
     pub(crate) sent_term: Term,
     /// The newest term that the server had sent before this step.
     pub(crate) announced_term_before: Term,
-    /// The entries that were removed from the end of the log. The last entry of the log comes first.
+    /// The entries that were removed from the end of the log, in descending order of their indexes.
     pub(crate) removed: Vec<RemovedEntry>,
-    /// The log that a snapshot replaced as a whole.
+    /// The log that a snapshot replaced as a whole. `None` if no snapshot replaced the log.
     pub(crate) discarded: Option<DiscardedLog>,
-    /// The last index that was compacted.
+    /// The last index that was compacted. `None` if this step compacted nothing.
     pub(crate) compacted: Option<Index>,
-    /// The first and the last index of the appended entries.
+    /// The first and the last index of the appended entries. `None` if no entry was appended.
     pub(crate) appended: Option<(Index, Index)>,
     /// True if the appended entries include commands or barriers.
     pub(crate) proposals: bool,
-    /// The position of an appended entry whose index does not follow the last index.
+    /// The position of an appended entry whose index does not follow the last index of the log. `None` if
+    /// every appended entry follows the log.
     pub(crate) hole: Option<LogId>,
-    /// The configurations that a leader appended, each with the configuration before it.
+    /// For each configuration that a leader appended: the previous configuration in the log (`None` if there
+    /// was none), and the appended configuration.
     pub(crate) changed: Vec<(Option<IndexedConf>, IndexedConf)>,
-    /// The digest that a state machine reported, with the index of its last applied entry.
+    /// The index of the last entry that a state machine has applied, and the digest that the state machine
+    /// reported after this entry. `None` if no digest was reported.
     pub(crate) state: Option<(Index, u64)>,
     /// The entries that were handed to the state machine: first index, last index, and the last index that
-    /// was handed before.
+    /// was handed before. `None` if no entry was handed.
     pub(crate) handed: Option<(Index, Index, Index)>,
     /// The entries that the state machine applied: first index, last index, and the last index that was
-    /// applied before.
+    /// applied before. `None` if no entry was applied.
     pub(crate) fsm_batch: Option<(Index, Index, Index)>,
-    /// The appends with entries that were sent.
+    /// The AppendEntries requests that the server sent, except heartbeats.
     pub(crate) appends: Vec<SentAppend>,
-    /// A staging that ended.
+    /// A staging that ended in this step, and the result of this staging. `None` if no staging ended.
     pub(crate) staging: Option<(Staging, StagingEnd)>,
-    /// A removal after which the leader had time for a few heartbeats.
+    /// A removal after which the leader had time for a few heartbeats. `None` if there is no such removal in
+    /// this step.
     pub(crate) removal: Option<Removal>,
-    /// The last entry and the configuration of a snapshot that was requested or taken.
+    /// The id of the last entry, and the configuration, of a snapshot that was requested or taken. `None` if
+    /// no snapshot was requested or taken.
     pub(crate) captured: Option<(LogId, IndexedConf)>,
-    /// The reads that were allowed.
+    /// The reads that the server allowed.
     pub(crate) allowed: Vec<AllowedRead>,
-    /// The call that the server received.
+    /// The call that the server received. `None` if the server received no call that the ghost records.
     pub(crate) received: Option<ReceivedCall>,
     /// The calls that the server answered.
     pub(crate) answered: Vec<AnsweredCall>,
-    /// The number of entries with extensions and of restores that were handed to the state machine.
+    /// The number of restores and commands with extensions that were handed to the state machine.
     pub(crate) special: u32,
-    /// The index of an entry that was handed to the state machine and differs from the log.
+    /// The index of an entry that was handed to the state machine and differs from the entry in the log.
+    /// `None` if there is no such entry.
     pub(crate) altered: Option<Index>,
     /// The leader's progress records before the step.
     pub(crate) followers_before: Vec<Follower>,
-    /// True if a server crashed with writes that had not reached its disk.
+    /// True if a server crashed before all its writes were on its disk.
     pub(crate) unsynced: bool,
     /// The state that a server recovered at its start.
     pub(crate) recovered: RecoveredState,
-    /// The reason that a server gave when it stopped or refused to start.
+    /// The reason why a server stopped or refused to start. `None` if the server did neither, or gave no
+    /// reason.
     pub(crate) stopped: Option<Stop>,
-    /// An action that makes no sense in any protocol, in words.
+    /// The description of an action that makes no sense in any protocol. `None` if the server took no such
+    /// action.
     pub(crate) odd_action: Option<&'static str>,
 }
 
 impl GhostStep {
-    /// Makes the step before the first observation.
+    /// Makes the empty step that stands before the first observation.
     pub(crate) fn blank() -> Self {
         Self {
             idx: ServerIdx(0),
@@ -331,8 +345,8 @@ impl GhostStep {
     }
 }
 
-/// Returns the position of the last entry of an append. For a heartbeat, returns the position of the entry
-/// before the request.
+/// Returns the position of the last entry in an AppendEntries request. For a heartbeat, returns the position
+/// of the entry that the request names as the previous entry.
 #[must_use]
 #[inline]
 pub(crate) fn end_of(append: &AppendEntries) -> LogId {
@@ -388,7 +402,7 @@ fn consumed_request(from: NodeId, request: &Request) -> Consumed {
 }
 
 /// Reduces a read to three values: the request id, whether the answer carries an index, and whether the read
-/// relies on the lease. Returns `None` if the call is not a read.
+/// relies on the lease. A confirmation of leadership counts as a read. Returns `None` for other calls.
 #[must_use]
 pub(crate) const fn read_of(request: RequestId, call: &Call) -> Option<(RequestId, bool, bool)> {
     match call {

@@ -9,12 +9,12 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::subject::{is_ours, our_request};
 use std::sync::Arc;
 use wavetank_raft::{
-    Action, Call, Configuration, Event, Index, Member, NodeId, Request, RequestId, RoleName, RpcId, Term,
-    Time,
+    Action, Call, Configuration, Dialect, Event, Index, Member, NodeId, Request, RequestId, RoleName, RpcId,
+    Term, Time,
 };
 
 impl Ghost {
-    /// Records the event before the server handles it.
+    /// Records an event before a server handles the event.
     pub(crate) fn stepping<Q: 'static, R: 'static>(
         &mut self,
         idx: ServerIdx,
@@ -42,6 +42,10 @@ impl Ghost {
             Event::SnapshotTaken(_) => ghost_server.due_snapshot.in_progress = false,
             Event::Call { request, call } => self.called(idx, *request, call),
             Event::Applied { responses, .. } => self.note_responses(idx, responses),
+            Event::PeerSpeaks { peer, dialect: Dialect::HashiCorp } => {
+                ghost_server.hashicorp =
+                    ghost_server.hashicorp.or(ServerIdx::of(*peer).into_iter().collect());
+            }
             _ => {}
         }
     }
@@ -63,12 +67,13 @@ impl Ghost {
         }
     }
 
-    /// The facts that decide whether a snapshot is due.
+    /// The facts that can change whether a snapshot is due.
     const SNAPSHOTS: Facts = Self::WRITES.or(Facts::SNAPSHOT).or(Facts::HANDED).or(Facts::CAPTURING);
 
     const WRITES: Facts = Facts::APPENDED.or(Facts::CUT).or(Facts::COMPACTED);
 
-    /// Records the server and its actions after the server handled the event.
+    /// Records a server and its actions after the server has handled an event. Returns the facts of this
+    /// step.
     pub(crate) fn stepped<Q: 'static, R: 'static>(
         &mut self,
         idx: ServerIdx,
@@ -122,15 +127,17 @@ impl Ghost {
     }
 
     fn note_snapshot_duty(&mut self, idx: ServerIdx, server: &impl Inspect) {
-        let GhostServer { due_snapshot, limits, handed, view, .. } = &mut self.ghost_servers[idx.at()];
+        let GhostServer { due_snapshot, bare_heartbeats, limits, handed, view, .. } =
+            &mut self.ghost_servers[idx.at()];
         if matches!(self.step.consumed, Consumed::Reload) {
+            bare_heartbeats.reloaded(self.step.clock, limits.heartbeat_interval);
             *limits = server.limits();
             due_snapshot.set(limits);
         }
         due_snapshot.stepped(self.step.clock, view, *handed, limits);
     }
 
-    /// Records the configuration that the server uses, and the voters that it counts.
+    /// Records the configuration that the server uses, and the voters that the server counts.
     fn note_configuration(&mut self, idx: ServerIdx, server: &impl Inspect, facts: &mut Facts) {
         let ghost_server = &mut self.ghost_servers[idx.at()];
         self.step.was_conf = ghost_server.conf;
@@ -195,6 +202,9 @@ impl Ghost {
     fn role_changed(&mut self, idx: ServerIdx, facts: &mut Facts) {
         let (was, now) = (self.step.was, self.step.now);
         let before = self.step.was_conf.map(|placed| placed.conf);
+        if matches!(now.role, RoleName::Candidate | RoleName::Leader) {
+            self.terms.begin(now.term);
+        }
         let ghost_server = &mut self.ghost_servers[idx.at()];
         match now.role {
             RoleName::Candidate | RoleName::PreCandidate => {
@@ -236,7 +246,8 @@ impl Ghost {
 }
 
 impl GhostServer {
-    /// Records a request to which the server owes a reply.
+    /// Records the reply that the server owes for an AppendEntries or InstallSnapshot request. Ignores other
+    /// requests.
     fn note_request(&mut self, from: NodeId, rpc: RpcId, request: &Request) {
         match request {
             Request::AppendEntries(append) => {
@@ -254,7 +265,8 @@ impl GhostServer {
     }
 }
 
-/// Copies the configuration of a server if it has changed. Returns true if the configuration has changed.
+/// Copies the configuration of a server into the record of this server. Returns true if the configuration has
+/// changed.
 pub(super) fn learn_configuration(
     idx: ServerIdx,
     ghost_server: &mut GhostServer,
@@ -289,7 +301,7 @@ pub(super) fn learn_configuration(
     }
 }
 
-/// Returns the members of both configurations that have another address in the second configuration.
+/// Returns the servers that are members of both configurations and have a new address in `now`.
 fn moved(before: &Configuration, now: &Configuration) -> ServerSet {
     let is_moved = |member: &&Member| {
         before.server(member.id.node()).is_some_and(|before| before.address != member.address)
@@ -297,7 +309,7 @@ fn moved(before: &Configuration, now: &Configuration) -> ServerSet {
     now.members().filter(is_moved).filter_map(|member| ServerIdx::of(member.id.node())).collect()
 }
 
-/// Returns the facts that differ between two views.
+/// Returns the facts that follow from the differences between two views of a server.
 fn diff_views(was: &ServerView, now: &ServerView) -> Facts {
     let mut facts = Facts::NONE;
     facts.add_if(was.term != now.term, Facts::TERM);

@@ -17,6 +17,8 @@ pub(crate) struct Terms {
     /// The terms, in ascending order. Nearly all searches concern the last terms, so every search begins at
     /// the end.
     rows: Vec<TermRow>,
+    /// The newest term in which a server was a candidate or a leader.
+    begun: Term,
 }
 
 impl Terms {
@@ -50,7 +52,20 @@ impl Terms {
         self.row_mut(term).leader.get_or_insert(leader);
     }
 
-    /// Returns the candidate that got the vote of a server in a term.
+    /// Records that a server is a candidate or a leader in a term.
+    pub(crate) fn begin(&mut self, term: Term) {
+        self.begun = self.begun.max(term);
+    }
+
+    /// Returns the newest term in which a server was a candidate or a leader. Returns term 0 if no server was
+    /// a candidate or a leader.
+    #[must_use]
+    pub(crate) fn begun(&self) -> Term {
+        self.begun
+    }
+
+    /// Returns the candidate that got the vote of a server in a term. Returns `None` if the server did not
+    /// vote.
     #[must_use]
     pub(crate) fn vote_of(&self, voter: ServerIdx, term: Term) -> Option<ServerIdx> {
         self.row(term)?.votes[voter.at()]
@@ -71,13 +86,14 @@ impl Terms {
         row.votes.iter().flatten().copied().collect::<ServerSet>().len()
     }
 
-    /// Returns the leader of a term.
+    /// Returns the leader of a term. Returns `None` if the term had no leader.
     #[must_use]
     pub(crate) fn leader(&self, term: Term) -> Option<ServerIdx> {
         self.row(term)?.leader
     }
 
-    /// Returns the newest term that had a leader, and the leader of this term.
+    /// Returns the newest term that had a leader, and the leader of this term. Returns `None` if no term had
+    /// a leader.
     #[must_use]
     pub(crate) fn newest_led(&self) -> Option<(Term, ServerIdx)> {
         self.rows.iter().rev().find_map(|row| Some((row.term, row.leader?)))

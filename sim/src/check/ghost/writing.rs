@@ -68,8 +68,8 @@ impl Ghost {
         facts.add_if(before < self.step.removed.len(), Facts::CUT);
     }
 
-    /// Replaces the log by the snapshot that was just installed. The disk may have a newer snapshot, because
-    /// a complete snapshot of an earlier leader may be newer than the installed snapshot.
+    /// Replaces the log by the installed snapshot. The disk may have a newer snapshot than the installed
+    /// snapshot, because an earlier leader may have sent a newer snapshot.
     fn discard(&mut self, idx: ServerIdx, token: Token, facts: &mut Facts) {
         let snapshot = self.step.now.snapshot;
         let ghost_server = &mut self.ghost_servers[idx.at()];
@@ -82,7 +82,7 @@ impl Ghost {
         self.ghost_servers[idx.at()].log = self.history.chain_at(snapshot);
     }
 
-    /// Records a write that reached the disk. If `torn` is `Some`, only this number of the write's entries
+    /// Records a write that reached the disk. If `torn` is a number, only this number of the write's entries
     /// reached the disk.
     pub(crate) fn durable(&mut self, idx: ServerIdx, write: &Write, torn: Option<usize>) -> Facts {
         self.step.clear(idx);
@@ -120,8 +120,8 @@ fn extend(disk: &mut DurableState, memory: &Chain, entries: &[Entry]) {
     }
 }
 
-/// Removes the entries of a log up to an index. If the log ends before the index, a chain without links after
-/// the snapshot replaces the log.
+/// Removes the entries of a log up to an index. If the log ends before the index, an empty chain replaces the
+/// log; the base of this chain is the last entry of the snapshot.
 fn compact(log: &mut Chain, index: Index, snapshot: LogId, history: &CommitHistory) {
     if log.last().index < index {
         *log = history.chain_at(snapshot);

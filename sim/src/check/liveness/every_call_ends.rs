@@ -1,9 +1,10 @@
 //! Every call is answered at most once, with the right kind of answer or with an error (thesis §3.10, §5.1,
-//! §6.3). A transfer of leadership ends within two election timeouts, in virtual time and on the server's
-//! clock; a frozen or slow clock excuses a delay. A request for a snapshot is answered when the snapshot is
-//! taken or has failed, and the answer says which of the two happened.
+//! §6.3). A transfer of leadership ends within two election timeouts. The check measures a transfer in
+//! virtual time and on the server's clock, and uses the shorter result. Therefore a transfer may take longer
+//! in virtual time while the clock is frozen or slow. A request for a snapshot is answered when the snapshot
+//! is taken or has failed, and the answer tells whether the snapshot was taken or has failed.
 //!
-//! The check is demanded at every step of every run. The end of the run judges calls that have no answer: see
+//! The check runs in every run, at every step. The end of the run judges calls that have no answer: see
 //! [`Unsettled`](crate::engine::world::Unsettled).
 
 use crate::check::violated;
@@ -17,11 +18,11 @@ use wavetank_raft::{Action, Answer, Call, Event, ReadPath, RequestId, Span, Time
 /// The check that watches open calls.
 #[derive(Clone, Debug)]
 pub(crate) struct EveryCallEnds {
-    /// The maximum time that a transfer may take.
+    /// The maximum duration of a transfer of leadership: two election timeouts.
     longest: Span,
     /// The open calls of each server. The position in the list is the index of the server.
     open: Vec<Vec<OpenCall>>,
-    /// The clock time of the server that takes the current step.
+    /// The time on the clock of the server that handles the current event.
     clock: Time,
     /// The result of a snapshot, if the current step began with the report of this result: true if the
     /// snapshot was taken, and false if the snapshot failed. Otherwise `None`.
@@ -36,7 +37,7 @@ struct OpenCall {
     request: RequestId,
     wants: AnswerKind,
     since: Time,
-    /// The time on the server's clock at `since`.
+    /// The time on the server's clock at the virtual time `since`.
     clock_then: Time,
 }
 
@@ -65,13 +66,14 @@ impl EveryCallEnds {
         Self { longest: election_timeout.times(2), open, clock: Time(0), snapshot_taken: None, judged: 0 }
     }
 
-    /// The number of calls that were answered.
+    /// Returns the number of calls that were answered.
     #[must_use]
     pub(crate) const fn witnessed(&self) -> u64 {
         self.judged
     }
 
-    /// Judges an observation. Returns the class and the message of a violation.
+    /// Judges an observation. Returns the class and the message of a violation; `None` if the check finds no
+    /// violation.
     pub(crate) fn on_observation<S: Subject>(
         &mut self,
         observation: &Observation<'_, S>,
@@ -139,7 +141,7 @@ impl EveryCallEnds {
                 && taken != outcome.is_ok()
             {
                 return safety(violated(format_args!(
-                    "{idx} answers {request} with {outcome:?}, but this is not the result of the snapshot"
+                    "{idx} answers {request} with {outcome:?}, which is not the result of the snapshot"
                 )));
             }
             if let Ok(answer) = outcome

@@ -1,11 +1,11 @@
-//! After all faults have ended, the connected servers agree on a leader, commit new entries, apply the
-//! same log, and keep their leader (thesis §3.4, §3.9).
+//! After all faults have ended, the connected servers agree on a leader, commit new entries, apply the same
+//! log, and keep their leader (thesis §3.4, §3.9).
 //!
 //! These servers are called the core. The check runs at the end of the run. The check allows some slack,
-//! because writes of the last election timeouts may not be finished. The check is demanded only under four
-//! conditions. The core is a quorum of every configuration that its members use. The log of some member can
-//! win an election (thesis §3.6.1). The timing of the plan allows elections (thesis §3.9). The run is long
-//! enough after the last fault.
+//! because writes that began within the last election timeouts may not be finished. The check demands
+//! progress only under four conditions. The core is a quorum of every configuration that its members use.
+//! Some member can win an election with its log (thesis §3.6.1). The timing of the plan allows elections
+//! (thesis §3.9). The run is long enough after the last fault.
 
 use crate::check::ghost::{Facts, Ghost, GhostServer, IndexedConf, ServerView};
 use crate::check::violated;
@@ -15,14 +15,14 @@ use std::collections::VecDeque;
 use std::fmt;
 use wavetank_raft::{Index, Span, Term, Time};
 
-/// The time limits of the cluster, and the stability that the cluster must reach.
+/// The time limits for the progress of the core, and the stability that the core must reach.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct LivenessBounds {
     /// The maximum time after which a follower without leader contact campaigns.
     pub election_timeout: Span,
     /// The time within which the core must settle, in election timeouts.
     pub timeouts: u64,
-    /// The time that the last commits may take to reach all members, in election timeouts.
+    /// The maximum time until the last commits have reached all members, in election timeouts.
     pub slack: u64,
     /// The maximum number of changes of the leader after the core has settled. `None` means any number:
     /// without pre-vote, removed servers may start elections (thesis §4.2.3).
@@ -44,14 +44,15 @@ impl Default for LivenessBounds {
     }
 }
 
-/// The elections since the last fault on the core ended. A failure message prints these elections.
+/// The counts of the elections since the last fault on the core ended, for failure messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 struct ElectionCycle {
     /// The number of campaigns that began, including pre-votes.
     campaigns: u64,
-    /// The number of campaigns that made a leader.
+    /// The number of campaigns after which the candidate became leader.
     victories: u64,
-    /// The newest term minus the newest term when the faults ended.
+    /// The number of new terms: the difference between the newest term and the newest term at the end of the
+    /// faults.
     terms: u64,
 }
 
@@ -60,7 +61,7 @@ impl fmt::Display for ElectionCycle {
         let Self { campaigns, victories, terms } = self;
         match (campaigns, victories, terms) {
             (0, _, _) => write!(f, "nobody campaigns"),
-            (_, 0, 0) => write!(f, "{campaigns} pre-votes, no new term"),
+            (_, 0, 0) => write!(f, "{campaigns} pre-votes ended without a new term"),
             (_, 0, _) => write!(f, "{campaigns} campaigns, {terms} new terms, no winner"),
             (_, _, _) => write!(f, "{campaigns} campaigns, {terms} new terms, {victories} winners"),
         }
@@ -71,9 +72,9 @@ impl fmt::Display for ElectionCycle {
 #[derive(Clone, Copy, Debug)]
 struct Checkpoint {
     at: Time,
-    /// The newest index that was committed.
+    /// The greatest index that any server had committed.
     committed: Index,
-    /// The last index of the leader's log.
+    /// The last index of the leader's log. Zero if the core had no leader.
     last: Index,
 }
 
@@ -81,19 +82,19 @@ struct Checkpoint {
 #[derive(Clone, Debug)]
 pub struct Progress {
     bounds: LivenessBounds,
-    /// The time at which all faults ended, and the core.
+    /// The time at which all faults ended, and the core. `None` before the faults end.
     healed: Option<(Time, ServerSet)>,
     /// The time at which the last fault on the core ended. This time may be later than `healed`.
     since: Time,
     /// The newest committed index at `since`.
     goal: Index,
-    /// The time at which the core first reached `goal`.
+    /// The time at which the core first reached `goal`. `None` if the core has not reached `goal`.
     settled: Option<Time>,
     /// The number of changes of the leader after the core had settled.
     changes: u64,
-    /// The newest leader of the core.
+    /// The newest leader of the core since the faults ended. `None` if the core has had no leader since then.
     leader: Option<ServerIdx>,
-    /// The elections after `since`.
+    /// The counts of the elections after `since`.
     cycle: ElectionCycle,
     /// The newest term at `since`.
     term: Term,
@@ -147,8 +148,8 @@ impl Progress {
         }
     }
 
-    /// Returns the time that the core took to settle. Returns `None` if the core never settled, or if the
-    /// faults never ended.
+    /// Returns the time from the end of all faults until the core settled. Returns `None` if the core never
+    /// settled, or if the faults never ended.
     #[must_use]
     pub fn wait(&self) -> Option<Span> {
         Some(self.settled?.since(self.healed?.0))
@@ -268,15 +269,16 @@ impl Progress {
                 return None;
             }
             Some(sentence(format_args!(
-                "{idx} has not caught up with {leader}, the leader of {led}, to {goal}: \
-                 {idx} is a {role:?} at {term}, commit {commit}, applied {applied}"
+                "{leader} leads {led}, but {idx} does not follow {leader} or has not applied {goal}: \
+                 {idx} is a {role:?} at {term} with commit index {commit} and applied index {applied}"
             )))
         })
     }
 }
 
-/// Returns a message if the leader's configuration is joint or lacks the leader's vote, although this
-/// configuration was committed long ago. The index of such a configuration is at most `passed`.
+/// Returns a message if the leader's configuration has an index of at most `passed`, and is joint or does not
+/// have the leader as a voter. Entries up to `passed` were committed long ago, so such a configuration must
+/// not remain.
 fn configured(ghost: &Ghost, core: ServerSet, passed: Index) -> Option<String> {
     let (idx, lead) = leader(ghost, core)?;
     let conf = lead.conf.filter(|placed| placed.index <= passed)?;
@@ -293,7 +295,8 @@ fn newest_term(ghost: &Ghost, core: ServerSet) -> Term {
     core.iter().map(|idx| ghost.ghost_server(idx).view.term).max().unwrap_or(Term(0))
 }
 
-/// Returns the leader of the core. Returns the leader with the newest term if several running servers lead.
+/// Returns the leader of the core. Returns the leader with the newest term if several running servers lead,
+/// and `None` if no running server leads.
 fn leader(ghost: &Ghost, core: ServerSet) -> Option<(ServerIdx, &GhostServer)> {
     let running = core.and(ghost.up()).iter().map(|idx| (idx, ghost.ghost_server(idx)));
     let leaders = running.filter(|(_, ghost_server)| ghost_server.view.leads());
@@ -301,7 +304,7 @@ fn leader(ghost: &Ghost, core: ServerSet) -> Option<(ServerIdx, &GhostServer)> {
 }
 
 /// True if the core is a quorum of every configuration that its members use. An uncommitted configuration may
-/// be truncated, so the core must also be a quorum of the configuration before it.
+/// be truncated, so the core must also be a quorum of the previous configuration.
 fn can_decide(ghost: &Ghost, core: ServerSet) -> bool {
     let running = core.and(ghost.up());
     let enough = |placed: IndexedConf| placed.conf.is_quorum(running);

@@ -1,9 +1,8 @@
-//! An AppendEntries request carries at most the configured number of entries and bytes. A follower has at
-//! most the configured number of unanswered AppendEntries requests (thesis §10.2.1; HashiCorp's
-//! `MaxAppendEntries` and `MaxRPCsInFlight`).
+//! An AppendEntries request carries at most the configured number of entries and bytes. A leader sends a
+//! follower at most the configured number of AppendEntries requests without an answer (thesis §10.2.1;
+//! HashiCorp's `MaxAppendEntries` and `MaxRPCsInFlight`).
 //!
-//! An entry that is larger than the limit is sent alone. The check is demanded whenever a leader sends
-//! entries.
+//! An entry that is larger than the limit is sent alone. The check runs whenever a leader sends entries.
 
 use crate::check::ghost::{Facts, Ghost, SentAppend};
 use crate::check::{Check, violated};
@@ -33,7 +32,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
             return None;
         }
         let most = limits.inflight;
-        violated(format_args!("{idx} waits for {open} answers of {to}, but the window is {most}"))
+        violated(format_args!("{idx} waits for {open} answers from {to}, but the limit is {most}"))
     })
 }
 
@@ -88,7 +87,7 @@ mod tests {
         (2..4).for_each(|prev| send(&mut fixture, prev, 1, 1));
         fixture.expect_holds();
         send(&mut fixture, 4, 1, 1);
-        fixture.expect_violation("n1 waits for 3 answers of n2, but the window is 2");
+        fixture.expect_violation("n1 waits for 3 answers from n2, but the limit is 2");
     }
 
     #[test]

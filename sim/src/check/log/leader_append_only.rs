@@ -1,7 +1,7 @@
 //! Leader Append-Only: a leader never overwrites or removes an entry of its log, and a leader appends only
 //! entries of its own term (thesis §3.5).
 //!
-//! The check is demanded whenever the log of a leader changes.
+//! The check runs whenever the log of a leader changes.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -29,7 +29,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if step.appended.is_none() || entry.term == term {
         return None;
     }
-    violated(format_args!("{leader} leads {term} and appended {entry}"))
+    violated(format_args!("{leader} leads {term}, but appended {entry}, which has another term"))
 }
 
 #[cfg(test)]
@@ -66,6 +66,6 @@ mod tests {
         let old = Entry::new(Term(1), Index(3), Payload::Noop);
         let write = fixture.write(None, LogOp::Append([old].into()));
         fixture.step(N3, &Event::Timer, |_| {}, vec![write]);
-        fixture.expect_violation("n3 leads t2 and appended t1.i3");
+        fixture.expect_violation("n3 leads t2, but appended t1.i3, which has another term");
     }
 }

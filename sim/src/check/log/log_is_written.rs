@@ -1,7 +1,7 @@
-//! The log in memory equals the log that the writes of the server produce. Every entry has a write, and every
-//! write changes the log in memory (thesis §3.8).
+//! The log in memory equals the log that the writes of the server produce. The server has requested a write
+//! for every entry in memory, and every entry in these writes is in memory (thesis §3.8).
 //!
-//! The check is demanded whenever the log of a server changes.
+//! The check runs whenever the log of a server changes.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

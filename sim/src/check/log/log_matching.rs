@@ -1,8 +1,8 @@
 //! Log Matching: if two logs have an entry with the same index and term, all entries before this entry are
 //! the same in both logs (thesis §3.5).
 //!
-//! A log has no gap, and the terms in a log never fall. The check is demanded whenever a server appends
-//! entries or starts.
+//! A log has no gap, and the terms in a log never fall. The check runs whenever a server appends entries or
+//! starts.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -34,11 +34,12 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     let (entry, before) = (LogId::new(entry.term, first), before.term);
-    violated(format_args!("{idx} appended {entry} after an entry of {before}"))
+    violated(format_args!("{idx} appended {entry} after an entry of the newer term {before}"))
 }
 
-/// Compares the entries of the server between two indexes with the logs of other servers. Returns a message
-/// for the first entry that another log also has, if the two logs differ before this entry.
+/// Compares the entries of the server from index `from` to index `upto` with the logs of other servers.
+/// Returns a message for the first entry that another log also has although the two logs differ before this
+/// entry. Returns `None` if there is no such entry.
 fn first_twin(ghost: &Ghost, from: Index, upto: Index) -> Option<String> {
     let (second, log) = (ghost.step.idx, &ghost.subject().log);
     (from.0..=upto.0).map(Index).find_map(|index| {
@@ -102,6 +103,6 @@ mod tests {
         let mut falls = Fixture::three(&CHECK);
         append(&mut falls, 4, 2);
         append(&mut falls, 3, 3);
-        falls.expect_violation("n3 appended t3.i3 after an entry of t4");
+        falls.expect_violation("n3 appended t3.i3 after an entry of the newer term t4");
     }
 }

@@ -1,8 +1,8 @@
 //! A leader's match index of a follower is true: all entries up to this index are on the follower's disk
 //! (thesis §3.5).
 //!
-//! The check is demanded whenever a match index grows. The check ignores a follower that has sent or stored a
-//! newer term, and a follower whose disk was lost.
+//! The check runs whenever a match index grows. The check ignores a follower that has sent or stored a newer
+//! term, and a follower whose disk was lost.
 
 use crate::check::ghost::{Facts, Follower, Ghost};
 use crate::check::{Check, violated};

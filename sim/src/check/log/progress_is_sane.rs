@@ -1,7 +1,7 @@
-//! The match index that a leader records of a follower never falls. The match index is below the next index
+//! The match index that a leader keeps for a follower never falls. The match index is below the next index
 //! and within the leader's log (thesis §3.5).
 //!
-//! The check is demanded whenever a progress record changes.
+//! The check runs whenever a progress record changes.
 
 use crate::check::ghost::{Facts, Follower, Ghost};
 use crate::check::{Check, violated};

@@ -1,8 +1,7 @@
-//! A leader changes the membership only after the leader has committed an entry of its own term (thesis §4.1,
-//! Ongaro 2015).
+//! A leader changes the membership only after the leader has committed an entry of its own term. Diego Ongaro
+//! published this correction of thesis §4.1 in 2015.
 //!
-//! The thesis does not have this rule. The author of the thesis, Diego Ongaro, published the rule in 2015.
-//! The check is demanded whenever a leader appends a configuration.
+//! The check runs whenever a leader appends a configuration.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -10,7 +9,7 @@ use crate::plan::judge_level::JudgeLevel;
 use crate::subject::Parts;
 use wavetank_raft::LogId;
 
-const SECTION: &str = "thesis §4.1, Ongaro 2015";
+const SECTION: &str = "Ongaro 2015, correction of thesis §4.1";
 
 const NEEDS: Parts = Parts::ROLE.or(Parts::TERM).or(Parts::COMMIT).or(Parts::LOG);
 

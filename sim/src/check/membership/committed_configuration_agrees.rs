@@ -1,8 +1,6 @@
-//! All servers that have committed up to the same index use the same committed configuration
-//! (thesis §4.1).
+//! All servers that have committed up to the same index use the same committed configuration (thesis §4.1).
 //!
-//! The check is demanded whenever a server commits a configuration or changes the configuration that it
-//! uses.
+//! The check runs whenever a server commits a configuration or begins to use another configuration.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

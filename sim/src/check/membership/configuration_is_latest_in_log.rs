@@ -1,7 +1,7 @@
-//! A server uses the latest configuration in its log, committed or not, or the configuration of its snapshot
-//! if the log has no configuration (thesis §4.1).
+//! A server uses the latest configuration in its log, even if this configuration is not committed. If the log
+//! has no configuration, the server uses the configuration of its snapshot (thesis §4.1).
 //!
-//! The check is demanded whenever the log or the configuration of a server changes.
+//! The check runs whenever the log or the configuration of a server changes.
 
 use crate::check::ghost::{Facts, Ghost, IndexedConf};
 use crate::check::{Check, violated};
@@ -28,7 +28,9 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let sentence =
         |placed: Option<IndexedConf>| placed.map_or_else(|| "none".to_owned(), |it| it.to_string());
     let (idx, in_force, latest) = (ghost.step.idx, sentence(in_force), sentence(latest));
-    violated(format_args!("{idx} uses configuration {in_force}, but the latest in its log is {latest}"))
+    violated(format_args!(
+        "{idx} uses configuration {in_force}, but the latest configuration in its log is {latest}"
+    ))
 }
 
 #[cfg(test)]
@@ -61,7 +63,7 @@ mod tests {
         };
         fixture.step(N1, &wavetank_raft::Event::Persisted(wavetank_raft::Token(rpc.0)), stuck, vec![write]);
         fixture.expect_violation(
-            "n1 uses configuration n1 n2 at i3, but the latest in its log is n1 n2 n3 at i1",
+            "n1 uses configuration n1 n2 at i3, but the latest configuration in its log is n1 n2 n3 at i1",
         );
     }
 
@@ -80,7 +82,7 @@ mod tests {
         };
         fixture.step(N1, &wavetank_raft::Event::Timer, late, vec![write]);
         fixture.expect_violation(
-            "n1 uses configuration n1 n2 n3 at i1, but the latest in its log is n1 n2 at i3",
+            "n1 uses configuration n1 n2 n3 at i1, but the latest configuration in its log is n1 n2 at i3",
         );
     }
 }

@@ -1,7 +1,7 @@
 //! Every quorum of a new configuration shares a server with every quorum of the previous configuration
 //! (thesis §4.1, §4.3).
 //!
-//! The check is demanded whenever a leader appends a configuration.
+//! The check runs whenever a leader appends a configuration.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

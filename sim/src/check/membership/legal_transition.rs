@@ -2,7 +2,7 @@
 //! configuration only after this configuration is committed, and only for the new voters of this
 //! configuration (thesis §4.1, §4.3).
 //!
-//! The check is demanded whenever a leader appends a configuration.
+//! The check runs whenever a leader appends a configuration.
 
 use crate::check::ghost::{Conf, Facts, Ghost};
 use crate::check::{Check, violated};
@@ -19,7 +19,8 @@ const OTHER_NEW: &str = "the voters are not the new voters of the joint configur
 const LEFT_EARLY: &str = "the joint configuration was not committed";
 const JOINT_TWICE: &str = "one joint configuration follows another";
 
-/// Returns the rule that a change of configuration breaks. `committed` is true if `from` is committed.
+/// Returns the rule that a change from one configuration to another breaks. `committed` is true if `from` is
+/// committed. Returns `None` if the change is legal.
 fn wrong(from: Conf, to: Conf, committed: bool) -> Option<&'static str> {
     match (from.is_joint(), to.is_joint()) {
         (false, false) => {

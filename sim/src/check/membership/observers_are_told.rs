@@ -1,9 +1,9 @@
 //! The observers of a server know the members of the server's latest configuration and the leader that the
-//! server follows, with their addresses (HashiCorp Raft's `PeerObservation` and `LeaderObservation`).
+//! server follows, including the addresses (HashiCorp Raft's `PeerObservation` and `LeaderObservation`).
 //!
-//! The check is demanded when a server uses another configuration, follows another leader, or reports a
-//! leader to its observers. The real node is such an observer, and sends messages to the addresses that it
-//! learns.
+//! The check runs when a server uses another configuration, follows another leader, or reports a leader to
+//! its observers. The real node is an observer of its server, and sends messages to the addresses that the
+//! server reports.
 
 use crate::check::ghost::{Facts, Ghost, GhostServer};
 use crate::check::{Check, violated};
@@ -27,7 +27,7 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     if facts.touches(Facts::CONFIGURED)
         && let Some(what) = wrong_member(server, latest)
     {
-        return violated(format_args!("{} reports members to its observers, but {what}", ghost.step.idx));
+        return violated(format_args!("{} has not told its observers {what}", ghost.step.idx));
     }
     // A leader that is no member has no address.
     let leader = latest.server(server.view.leader?)?;
@@ -39,19 +39,20 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     violated(format_args!(
-        "{} follows {} at {}, but its observers do not know this",
+        "{} follows {} at {}, but has not told its observers about this leader",
         ghost.step.idx, leader.id, leader.address
     ))
 }
 
-/// Returns a difference between the members that observers know and the members of a configuration.
+/// Returns a fact that the observers do not know: a member of the latest configuration, or a removed member.
+/// Returns `None` if the observers know the members of the latest configuration.
 fn wrong_member(server: &GhostServer, latest: &Configuration) -> Option<String> {
     let told = &server.told_members;
     let untold = latest.members().find(|member| !told.contains(member));
     let gone = || told.iter().find(|member| latest.server(member.id.node()).is_none());
     match untold {
-        Some(member) => Some(format!("not of {} at {}", member.id, member.address)),
-        None => gone().map(|member| format!("not of the removal of {}", member.id)),
+        Some(member) => Some(format!("that {} at {} is a member", member.id, member.address)),
+        None => gone().map(|member| format!("that {} was removed", member.id)),
     }
 }
 
@@ -90,7 +91,7 @@ mod tests {
     #[test]
     fn observers_must_learn_a_new_address() {
         assert_eq!(moved(vec![peer("tank:17")]), None);
-        let what = "n1 reports members to its observers, but not of n3 at tank:17";
+        let what = "n1 has not told its observers that n3 at tank:17 is a member";
         assert_eq!(moved(Vec::new()).as_deref(), Some(what));
         assert_eq!(moved(vec![peer("tank:18")]).as_deref(), Some(what));
     }
@@ -98,7 +99,7 @@ mod tests {
     #[test]
     fn observers_must_learn_the_leader() {
         let other = Observed::Leader(Some(Leader { id: N1.id(), address: N2.address() }));
-        let what = "n1 follows n1 at tank:1, but its observers do not know this";
+        let what = "n1 follows n1 at tank:1, but has not told its observers about this leader";
         assert_eq!(moved(vec![peer("tank:17"), other]).as_deref(), Some(what));
     }
 }

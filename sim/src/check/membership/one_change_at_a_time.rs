@@ -1,7 +1,7 @@
 //! A leader changes the membership only after the previous change is committed (thesis §4.1).
 //!
-//! The previous change may come from this leader or from an earlier leader. The check is demanded whenever a
-//! leader appends a configuration.
+//! The previous change may come from this leader or from an earlier leader. The check runs whenever a leader
+//! appends a configuration.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -21,7 +21,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
             return None;
         }
         violated(format_args!(
-            "{leader} appended {next}, but {pending} is not committed: its commit index is {commit}"
+            "{leader} appended {next}, but {pending} is not committed: {leader} has commit index {commit}"
         ))
     })
 }
@@ -55,7 +55,7 @@ mod tests {
         change(&mut fixture, N1, &[N1, N2]);
         change(&mut fixture, N1, &[N1]);
         fixture.expect_violation(
-            "n1 appended n1 at i4, but n1 n2 at i3 is not committed: its commit index is i2",
+            "n1 appended n1 at i4, but n1 n2 at i3 is not committed: n1 has commit index i2",
         );
     }
 

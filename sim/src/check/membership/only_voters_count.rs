@@ -1,6 +1,7 @@
-//! A server counts votes and copies only of the voters of its configuration (thesis §4.2.1).
+//! A server counts only votes of the voters in its configuration, and only copies on these voters (thesis
+//! §4.2.1).
 //!
-//! The check is demanded whenever the configuration of a server changes.
+//! The check runs whenever the configuration of a server changes.
 
 use crate::check::ghost::{Conf, Facts, Ghost};
 use crate::check::{Check, violated};
@@ -22,7 +23,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         Some(in_force) => {
             violated(format_args!("{idx} counts servers that are not the voters of {in_force}"))
         }
-        None => violated(format_args!("{idx} counts voters, but it knows no configuration")),
+        None => violated(format_args!("{idx} counts voters, but {idx} knows no configuration")),
     }
 }
 

@@ -1,9 +1,9 @@
-//! A leader sends a few heartbeats to a server that it has removed. If the removed server has the entry of
-//! the removal, the leader also tells the server that this entry is committed (thesis §4.2.3). A server that
-//! knows of its removal does not campaign.
+//! A leader sends a few heartbeats to a server that the leader has removed. If the removed server has the
+//! entry of the removal, the leader also tells the server that this entry is committed (thesis §4.2.3). A
+//! server that knows of its removal does not campaign.
 //!
-//! The check is demanded at the first deadline of a leader after a removal was committed and the time for
-//! several heartbeats has passed.
+//! The check runs at the first deadline of a leader after the leader has committed a removal and has had time
+//! for several heartbeats.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

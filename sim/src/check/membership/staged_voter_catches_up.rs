@@ -1,8 +1,8 @@
 //! A staged server becomes a voter only after a catch-up round that took less than an election timeout. The
 //! leader gives up the staging only after the configured number of rounds (thesis §4.2.1).
 //!
-//! A round ends when the server has all entries that the leader had at the start of the round. The check is
-//! demanded whenever a leader makes a staged server a voter or gives up the staging.
+//! A round ends when the server has all entries that the leader had at the start of the round. The check runs
+//! whenever a leader makes a staged server a voter or gives up the staging.
 
 use crate::check::ghost::{Facts, Ghost, StagingEnd};
 use crate::check::{Check, violated};

@@ -1,8 +1,8 @@
 //! When a leader answers a read under its lease, no newer term has had a leader, and the answering leader
 //! knows all committed entries (thesis §6.4.1).
 //!
-//! The check is demanded at every read under a lease, in runs whose clocks keep the bound that leases
-//! assume.
+//! The check runs at every read under a lease, unless the clocks in the run break the bound on which leases
+//! rely.
 
 use crate::check::ghost::{Facts, Ghost, PendingRead};
 use crate::check::reads::verified_leader::is_outdated;
@@ -24,7 +24,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         let PendingRead { request, term, led, committed, .. } = allowed.asked;
         if is_outdated(&allowed.asked) {
             return violated(format_args!(
-                "{idx} answers {request} under a lease of {term}, but {led} had a leader"
+                "{idx} answers {request} under a lease of {term}, but the newer term {led} had a leader"
             ));
         }
         let index = allowed.index?;
@@ -32,7 +32,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
             return None;
         }
         violated(format_args!(
-            "{idx} answers {request} at {index} under a lease, but {committed} was committed"
+            "{idx} answers {request} at {index} under a lease, but {committed} was committed before the request"
         ))
     })
 }
@@ -61,7 +61,7 @@ mod tests {
         fixture.become_leader(N2, 3);
         fixture.read(N1, 50, ReadPath::Lease);
         fixture.allow(N1, 50, Answer::Readable { index: Index(2) });
-        fixture.expect_violation("n1 answers r50 under a lease of t2, but t3 had a leader");
+        fixture.expect_violation("n1 answers r50 under a lease of t2, but the newer term t3 had a leader");
     }
 
     #[test]

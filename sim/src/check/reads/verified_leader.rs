@@ -1,9 +1,9 @@
 //! A server confirms its leadership only if no newer term had a leader when the confirmation was requested
 //! (thesis §6.4).
 //!
-//! The check is demanded at every confirmation and every read without a lease. A server that has entered a
-//! newer term since the request may have asked the leader of the newer term for the read index. Therefore
-//! this check does not judge the read of such a server, and `read_index_bound` judges this read.
+//! The check runs at every confirmation and every read without a lease. A server that has entered a newer
+//! term since the request may have asked the leader of the newer term for the read index. Therefore this
+//! check does not judge the read of such a server, and `read_index_bound` judges this read.
 
 use crate::check::ghost::{AllowedRead, Facts, Ghost, PendingRead};
 use crate::check::{Check, violated};
@@ -32,7 +32,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         }
         let PendingRead { request, term, led, .. } = asked;
         violated(format_args!(
-            "{idx} answers {request} as leader of {term}, but {led} had a leader before the request"
+            "{idx} answers {request} as leader of {term}, but the newer term {led} had a leader before the request"
         ))
     })
 }
@@ -76,6 +76,8 @@ mod tests {
         fixture.become_leader(N2, 3);
         fixture.read(N1, 50, ReadPath::Verify);
         fixture.allow(N1, 50, Answer::Done);
-        fixture.expect_violation("n1 answers r50 as leader of t2, but t3 had a leader before the request");
+        fixture.expect_violation(
+            "n1 answers r50 as leader of t2, but the newer term t3 had a leader before the request",
+        );
     }
 }

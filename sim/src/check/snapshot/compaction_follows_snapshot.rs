@@ -1,6 +1,6 @@
 //! A server drops a prefix of its log only if a durable snapshot covers this prefix (thesis §5.1).
 //!
-//! The check is demanded at every compaction.
+//! The check runs at every compaction.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

@@ -1,7 +1,8 @@
 //! If the state machine of a server fails to load a snapshot, the server stops and hands this state machine
-//! no more entries (thesis §5.1). The state is lost, so later entries would be applied to a wrong state.
+//! no more entries (thesis §5.1). The failed load destroys the state, so the server must not apply later
+//! entries to this state.
 //!
-//! The check is demanded whenever a load of a snapshot fails while the server runs.
+//! The check runs whenever a load of a snapshot fails while the server runs.
 
 use crate::check::ghost::{Facts, Ghost, Stop};
 use crate::check::{Check, violated};

@@ -1,7 +1,7 @@
-//! When a snapshot is taken, at most the configured number of entries that the snapshot covers stay in the
-//! log (thesis §5.1). Therefore the log stays bounded.
+//! After a server has taken a snapshot, the log keeps at most the configured number of entries that the
+//! snapshot covers (thesis §5.1). Therefore the log stays bounded.
 //!
-//! The check is demanded whenever a state machine has taken a snapshot.
+//! The check runs whenever a state machine has taken a snapshot.
 
 use crate::check::ghost::{Consumed, Facts, Ghost};
 use crate::check::{Check, violated};

@@ -1,8 +1,8 @@
 //! An installed snapshot replaces only the log prefix that the snapshot covers. The installation does not
 //! change the vote, and never lowers the applied index (thesis §5.1, figure 5.3).
 //!
-//! An older snapshot never replaces a newer snapshot. The check is demanded at every change of a snapshot and
-//! at every compaction.
+//! An older snapshot never replaces a newer snapshot. The check runs at every change of a snapshot and at
+//! every compaction.
 
 use crate::check::ghost::{DiscardedLog, Facts, Ghost};
 use crate::check::{Check, violated, vote_record};
@@ -26,7 +26,7 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
         && snapshot.index < last.index
     {
         return violated(format_args!(
-            "{idx} installed a snapshot up to {snapshot}, an entry of its log, but dropped the log up to {last}"
+            "{idx} dropped its log up to {last} for a snapshot up to {snapshot}, although its log has {snapshot}"
         ));
     }
     let (was, now) = (step.was.snapshot, step.now.snapshot);
@@ -47,7 +47,7 @@ fn installed(ghost: &Ghost) -> Option<String> {
     if step.was.term == step.now.term && was != now {
         let [was, now] = [was, now].map(|vote| vote_record(HardState { term: step.now.term, vote }));
         return violated(format_args!(
-            "{idx} installed a snapshot and changed its record from {was} to {now}"
+            "{idx} installed a snapshot and changed its vote record from {was} to {now}"
         ));
     }
     let (base, last) = (log.base(), log.last());
@@ -101,7 +101,7 @@ mod tests {
         let mut fixture = fixture();
         fixture.install(N3, snapshot, LogOp::Discard(Index(3)), |scripted| at(scripted, snapshot));
         fixture.expect_violation(
-            "n3 installed a snapshot up to t2.i3, an entry of its log, but dropped the log up to t2.i4",
+            "n3 dropped its log up to t2.i4 for a snapshot up to t2.i3, although its log has t2.i3",
         );
     }
 
@@ -130,7 +130,9 @@ mod tests {
             at(scripted, snapshot);
             scripted.view.vote = None;
         });
-        vote.expect_violation("n3 installed a snapshot and changed its record from t2 with a vote for n1");
+        vote.expect_violation(
+            "n3 installed a snapshot and changed its vote record from t2 with a vote for n1",
+        );
 
         let mut older = fixture();
         older.set_view(N3, |scripted| at(scripted, snapshot));

@@ -1,6 +1,7 @@
-//! A snapshot holds a committed prefix of the log, and the latest configuration of this prefix (thesis §5.1).
+//! A snapshot contains a committed prefix of the log, and the latest configuration of this prefix (thesis
+//! §5.1).
 //!
-//! The check is demanded whenever a server takes or installs a snapshot.
+//! The check runs whenever a server takes or installs a snapshot.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

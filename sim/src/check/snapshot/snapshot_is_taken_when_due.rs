@@ -1,8 +1,9 @@
 //! A server takes a snapshot when its log has grown by the configured number of entries since the last
-//! snapshot (thesis §5.1.2). A snapshot that has failed is tried again.
+//! snapshot (thesis §5.1.2). If a snapshot fails, the server tries again.
 //!
-//! A server checks at random times, at most two intervals apart. The check is demanded at each snapshot, and
-//! at the first deadline after a snapshot has been due for two intervals.
+//! A server tests at random times whether a snapshot is due. The tests are at most two snapshot intervals
+//! apart. The check runs whenever a server takes a snapshot, and at the first deadline after a snapshot has
+//! been due for two snapshot intervals.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

@@ -1,7 +1,7 @@
-//! A vote, an acknowledged entry and an acknowledged snapshot are on the disk before the server sends the
-//! message with this promise (thesis §3.8).
+//! Before a server sends a vote or an acknowledgement, the vote, the acknowledged entries or the acknowledged
+//! snapshot are on the disk (thesis §3.8).
 //!
-//! The check is demanded whenever a server sends such a message.
+//! The check runs whenever a server sends a vote, a vote request or an acknowledgement.
 
 use crate::check::ghost::{Facts, Ghost, GhostServer, Promise};
 use crate::check::{Check, violated, vote_record};
@@ -10,8 +10,8 @@ use crate::plan::server_set::ServerIdx;
 use crate::subject::Parts;
 use wavetank_raft::{HardState, NodeId, Term};
 
-/// The facts that a server sent a promise. A promise is a message that the server must still honour after a
-/// crash.
+/// The facts that tell that a server sent a promise. A promise is a message that the server must still honour
+/// after a crash.
 pub(crate) const PROMISES: Facts =
     Facts::SENT_GRANT.or(Facts::SENT_CANDIDACY).or(Facts::SENT_ACK).or(Facts::SENT_SNAPSHOT_ACK);
 
@@ -31,7 +31,7 @@ fn votes(hard: HardState, term: Term, candidate: NodeId) -> bool {
     term < hard.term || hard == HardState { term, vote: Some(candidate) }
 }
 
-/// True if the disk holds the data that a promise claims.
+/// True if the disk has the data that the server promised to have.
 fn is_borne_out(idx: ServerIdx, promise: &Promise, ghost_server: &GhostServer) -> bool {
     let hard = ghost_server.disk.hard;
     match *promise {

@@ -1,7 +1,7 @@
-//! The log that a server recovers has no gap, no damaged entry, and no gap after the snapshot
-//! (thesis §3.8, §5.1).
+//! The log that a server recovers has no gap and no damaged entry. There is also no gap between the snapshot
+//! and the first entry (thesis §3.8, §5.1).
 //!
-//! The check is demanded at every start of a server.
+//! The check runs at every start of a server.
 
 use crate::check::ghost::{Chain, Facts, Ghost};
 use crate::check::{Check, violated};
@@ -32,7 +32,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
 }
 
 /// Returns the first index at which the recovered entry differs from the entry that reached the disk. Indexes
-/// that are not on the disk are skipped.
+/// that are not on the disk are skipped. Returns `None` if no entry differs.
 fn first_damaged(log: &Chain, kept: &Chain) -> Option<Index> {
     let mut indexes = (log.base().index.0 + 1..=log.last().index.0).map(Index);
     indexes.find(|&index| kept.link(index).is_some_and(|kept| log.link(index) != Some(kept)))

@@ -1,7 +1,7 @@
 //! When a server starts, its term is not lower than the term of any entry in its log (thesis §3.3, §3.8). The
 //! reason is that the vote record reaches the disk before the entries of the same write.
 //!
-//! The check is demanded at every start of a server with entries.
+//! The check runs at every start of a server with entries.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

@@ -1,7 +1,7 @@
 //! A restarted server still has everything that the server promised to keep: the term, the vote, and the
 //! committed entries that the server acknowledged (thesis §3.8).
 //!
-//! The check is demanded at every restart of a server that keeps its disk.
+//! The check runs at every restart of a server that keeps its disk.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -23,7 +23,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
     let (term, announced_term) = (found.hard.term, ghost.subject().announced_term);
     if term < announced_term {
-        return violated(format_args!("{idx} restarts at {term}, but it has sent {announced_term}"));
+        return violated(format_args!("{idx} restarts at {term}, but {idx} has sent {announced_term}"));
     }
     if let Some(voted) = ghost.terms.vote_of(idx, term)
         && found.hard.vote != Some(voted.node())
@@ -39,8 +39,8 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     ))
 }
 
-/// Returns the last committed index that the disk of the server had. Only commits in terms that the server
-/// knew before it stopped are counted.
+/// Returns the last committed index that was on the disk of the server before the start. Ignores commits in
+/// terms above the newest term that the server has sent.
 fn committed_and_kept(ghost: &Ghost) -> Index {
     let kept = &ghost.step.recovered.kept.log;
     let committed = ghost.history.committed_before(ghost.subject().announced_term.next());
@@ -81,7 +81,7 @@ mod tests {
         fixture.elect(N1, 2);
         fixture.crash(N3);
         fixture.boot_with_vote(N3, 1, None);
-        fixture.expect_violation("n3 restarts at t1, but it has sent t2");
+        fixture.expect_violation("n3 restarts at t1, but n3 has sent t2");
     }
 
     /// n2 has the committed entry t2.i2 and the uncommitted entry t2.i3. n2 restarts with fewer entries.

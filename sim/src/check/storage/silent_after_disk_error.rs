@@ -1,7 +1,7 @@
-//! A server whose store failed sends no promise until it restarts, because the content of its disk is unknown
-//! (thesis §3.8).
+//! A server whose store failed sends no promise until the server restarts, because the content of its disk is
+//! unknown (thesis §3.8).
 //!
-//! The check is demanded whenever a server sends a promise.
+//! The check runs whenever a server sends a promise.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::storage::persist_before_send::PROMISES;

@@ -2,7 +2,7 @@
 //! snapshot. A server refuses to start only after a fault of its disk or of its state machine (thesis §4.2.2,
 //! §3.8, §5.1).
 //!
-//! The check is demanded whenever a server stops itself or refuses to start.
+//! The check runs whenever a server stops itself or refuses to start.
 
 use crate::check::ghost::{Facts, Ghost, Loads, Stop};
 use crate::check::{Check, violated};

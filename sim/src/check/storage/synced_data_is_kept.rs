@@ -1,7 +1,7 @@
 //! A restarted server has all data that was durable on its disk before the crash (thesis §3.8).
 //!
 //! Only data that was never reported as durable may be missing. A server that does not find all other data
-//! must refuse to start. The check is demanded at every restart of a server that keeps its disk.
+//! must refuse to start. The check runs at every restart of a server that keeps its disk.
 
 use crate::check::ghost::{Facts, Ghost, RecoveredState};
 use crate::check::{Check, violated, vote_record};
@@ -30,7 +30,7 @@ fn missing(idx: ServerIdx, found: &RecoveredState) -> Option<String> {
     let unvoted = hard.term == kept.term && hard.vote != kept.vote;
     if older || unvoted && kept.vote.is_some() {
         let (hard, kept) = (vote_record(hard), vote_record(kept));
-        return violated(format_args!("{idx} restarts at {hard}, but its disk had {kept}"));
+        return violated(format_args!("{idx} restarts with the vote record {hard}, but its disk had {kept}"));
     }
     let (log, snapshot, last) = (&found.kept.log, found.snapshot, found.last);
     // A server that recovers discards a log that conflicts with its snapshot.

@@ -9,7 +9,7 @@ use wavetank_raft::{Answer, Data, Index, RequestError, Time};
 /// An operation of a client, with its outcome if the operation has ended.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Operation<W> {
-    /// The number of the operation, unique in the run, from 1 on.
+    /// The number of the operation, from 1. No other operation of the run has this number.
     pub number: u64,
     /// The number of the client that began the operation.
     pub client: u16,
@@ -25,7 +25,7 @@ pub struct Operation<W> {
     pub end: Option<Completion>,
 }
 
-/// The request of an operation. Its text form is, for example, `put k1 = "a"`.
+/// The request of an operation. The text form of the request is, for example, `put k1 = "a"`.
 pub trait Wanted: Clone + fmt::Debug + fmt::Display + 'static {
     /// Returns the request in the form that is sent to a server.
     fn want(&self) -> Want;
@@ -115,8 +115,8 @@ impl Wanted for Want {
 pub(super) enum ReplyMeaning {
     /// The request was executed.
     Answered(OperationAnswer),
-    /// The request was certainly not executed. The refusal names this server as the leader, if the refusal
-    /// names a leader.
+    /// The request was certainly not executed. The value is the leader that the refusal names. `None` if the
+    /// refusal names no leader.
     Refused(Option<ServerIdx>),
     /// The request may have been executed.
     Unknown,
@@ -143,7 +143,7 @@ impl From<Reply> for ReplyMeaning {
     }
 }
 
-/// Returns the leader that an error names.
+/// Returns the leader that an error names. Returns `None` if the error names no leader.
 fn leader(error: &RequestError) -> Option<ServerIdx> {
     if let RequestError::NotLeader(Some(leader)) = error { ServerIdx::of(leader.id.node()) } else { None }
 }

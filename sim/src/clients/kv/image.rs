@@ -1,7 +1,7 @@
 //! The store's state as the bytes of a snapshot.
 //!
-//! The bytes contain the last index, the keys with their versions and values, the sessions with their last
-//! answers, and a digest of eight bytes. If the state was restored from backups, the number of restores
+//! The bytes contain the last applied index, the keys with their versions and values, the sessions with their
+//! last answers, and a digest of eight bytes. If the state was restored from backups, the number of restores
 //! follows. Keys and sessions are sorted, so equal states give equal bytes.
 //!
 //! A backup contains a mark, the digest of the current state, and the bytes of the same state with a higher
@@ -17,8 +17,8 @@ pub(super) fn write(state: &KvState, writer: &mut SnapshotWriter<'_>) -> Result<
     writer.write_all(&encode(state))
 }
 
-/// The mark at the start of a backup. No snapshot begins with this mark: a snapshot begins with an index, and
-/// no index is so large.
+/// The mark at the start of a backup. No snapshot begins with this mark, because a snapshot begins with an
+/// index, and the mark is a greater number than any index.
 const BACKUP: [u8; 10] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
 
 /// Makes a backup of the state.

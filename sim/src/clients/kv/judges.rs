@@ -1,4 +1,4 @@
-//! The checks of client answers. Each file holds one property.
+//! The checks of client answers. Each file contains the check of one property.
 //!
 //! The checks see operations and applied commands. The checks do not see terms, votes or logs. Therefore the
 //! checks can judge any replicated store. The checks compare the answers with their own reference store,
@@ -44,7 +44,8 @@ use wavetank_raft::{Entry, Index, Payload, ReadPath, Time};
 /// The guarantees that the clients of a run have.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Promises {
-    /// True if clocks keep the bound that leases assume, so that a read under a lease is up to date.
+    /// True if the clocks stay within the bound on drift that leases assume. A read under a lease is then up
+    /// to date.
     pub leases_hold: bool,
 }
 
@@ -55,16 +56,18 @@ enum ClientEvent<'a> {
     Invoked(&'a KvOperation),
     /// A client's operation ended.
     Returned(&'a KvOperation),
-    /// A state machine was the first to apply this index. The command is `None` for an entry of another kind.
+    /// A state machine applied the entry at this index, and no other state machine had applied the entry
+    /// before. The command is `None` if the entry is not a command of the store.
     FirstApplied(Index, Option<Command<'a>>),
-    /// A state machine applied an entry at this index that differs from the entry of the first state machine.
+    /// The state machine of this server applied an entry at this index, but another state machine had applied
+    /// a different entry at this index before.
     DifferentApplied(ServerIdx, Index),
     /// A server crashed, halted or started.
     ServerReset(ServerIdx),
 }
 
 impl<'a> ClientEvent<'a> {
-    /// The operation of the event, if the operation ended with success.
+    /// Returns the operation of the event if the operation has ended with success.
     fn done(&self) -> Option<&'a KvOperation> {
         match self {
             Self::Returned(operation) => {
@@ -75,8 +78,8 @@ impl<'a> ClientEvent<'a> {
     }
 }
 
-/// The result of a check for an event. `None` if the check does not judge such events, `Ok` if the property
-/// held, or else the message of the violation.
+/// The result of a check for an event. `None`: the check does not judge this event. `Ok`: the event fits the
+/// property. `Err`: the message of the violation.
 type ClientVerdict = Option<Result<(), String>>;
 
 fn holds(is_so: bool, what: impl FnOnce() -> String) -> ClientVerdict {
@@ -89,19 +92,20 @@ fn violated(what: impl FnOnce() -> String) -> ClientVerdict {
     Some(Err(what()))
 }
 
-/// A property of what clients see.
+/// A property of the answers that clients get.
 trait ClientCheck: fmt::Debug {
-    /// Judges an event. The record already includes the event, except that an operation that has just
-    /// returned is still open in the record.
+    /// Judges an event. The record already includes the event. However, an operation that has just returned is
+    /// still open in the record.
     fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> ClientVerdict;
 
-    /// Judges the end of the run. Returns a message if the property did not hold.
+    /// Judges the end of the run. Returns a message if the property was violated.
     fn end(&mut self, _: &Record) -> Option<String> {
         None
     }
 }
 
-/// A check with its name, which is the name of its file, and the section that states the property.
+/// A check. `name` is the name of the check and of its file. `section` is the section of the thesis that
+/// states the property.
 #[derive(Debug)]
 struct ClientJudge {
     name: &'static str,
@@ -130,7 +134,8 @@ pub struct ClientJudges {
     /// The checks in the order in which they run.
     judges: Vec<ClientJudge>,
     step: u64,
-    /// True if an operator restored a backup. The checks stop then, because the old answers no longer apply.
+    /// True if an operator replaced the state by a restore. Then the checks stop, because earlier answers no
+    /// longer fit the state.
     is_replaced: bool,
     verdict: Option<Violation>,
 }
@@ -158,13 +163,13 @@ impl ClientJudges {
         }
     }
 
-    /// The first property that did not hold.
+    /// The first violation. `None` if no check has reported a violation.
     #[must_use]
     pub const fn verdict(&self) -> Option<&Violation> {
         self.verdict.as_ref()
     }
 
-    /// The number of cases that each check judged.
+    /// The number of cases that each check judged. The key is the name of the check.
     #[must_use]
     pub fn witnessed(&self) -> BTreeMap<String, u64> {
         self.judges.iter().map(|judge| (judge.name.to_owned(), judge.witnessed)).collect()
@@ -174,7 +179,7 @@ impl ClientJudges {
         self.run_checks(at, |judge, record| judge.judge(record, event));
     }
 
-    /// Runs the checks in order until one reports a violation.
+    /// Runs the checks in order until one check reports a violation.
     fn run_checks(&mut self, at: Time, run: impl Fn(&mut ClientJudge, &Record) -> Option<String>) {
         if self.verdict.is_some() {
             return;
@@ -284,7 +289,7 @@ impl From<&Plan> for Promises {
 }
 
 impl Promises {
-    /// True if the answer must reflect the current state.
+    /// True if the answer to this request must reflect the current state.
     const fn is_current(self, want: &Want) -> bool {
         match want {
             Want::Apply(_) | Want::ApplyLog { .. } | Want::Read(ReadPath::Index, _) => true,

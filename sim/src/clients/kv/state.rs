@@ -33,7 +33,7 @@ pub(super) struct KvSession {
     pub(super) response: Response,
 }
 
-/// An FNV-1a hash that more bytes can extend. After an append, only the appended bytes are hashed.
+/// An FNV-1a hash. More bytes can extend the hash: after an append, only the appended bytes are hashed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Hash(u64);
 
@@ -96,8 +96,9 @@ impl KvState {
         response.encode()
     }
 
-    /// Executes a command and returns the answer. Only returns the stored answer if the session has executed
-    /// the command before (thesis §6.3).
+    /// Executes a command and returns the answer. If the session has already executed the command, only
+    /// returns the stored answer (thesis §6.3). If the session has executed a later command, returns
+    /// [`CommandOutcome::Outdated`].
     fn once(&mut self, index: Index, command: &Command<'_>) -> Response {
         let last = self.sessions.get(&command.session).copied();
         if let Some(last) = last.filter(|last| command.sequence <= last.sequence) {

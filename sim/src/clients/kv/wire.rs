@@ -1,7 +1,7 @@
 //! The wire format between clients and the store.
 //!
 //! Each byte of a number contains seven bits of the number. The lowest bits come first. The top bit of a byte
-//! is set if another byte of the number follows. The last field of a message has no length: the field takes
+//! is set if another byte of the number follows. The last field of a message has no length: the field contains
 //! all remaining bytes.
 
 use super::state::Hash;
@@ -32,7 +32,7 @@ pub enum Verb<'a> {
     Cas {
         /// The value that the key must have.
         expected: &'a [u8],
-        /// The value that the key then gets.
+        /// The value that the key gets if the key has the expected value.
         new: &'a [u8],
     },
     /// The key loses its value.
@@ -143,7 +143,7 @@ pub fn command_text(bytes: &[u8]) -> Option<String> {
     Command::decode(bytes).map(|command| command.to_string())
 }
 
-/// The bit in the first byte of a command that tells whether the command has extensions.
+/// The bit that is set in the first byte of a command if the command has extensions.
 const EXTENDED: u8 = 0x10;
 
 /// Encodes a command that has extensions. Returns the bytes and the extensions of the command. The extensions

@@ -1,4 +1,4 @@
-//! The judge as checks of a run.
+//! Passes the observations of a run to the judge, and reports broken promises as violations.
 
 use super::{MachineWant, SharedJudge};
 use crate::clients::callers::Operation;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use wavetank_machine::StateMachine;
 use wavetank_raft::Time;
 
-/// The checks of a typed state machine, and the bound on the steps of the run.
+/// The checks of a typed state machine, as an observer of the run.
 pub(crate) struct MachineChecks<T: StateMachine> {
     judge: SharedJudge<T>,
     step: u64,

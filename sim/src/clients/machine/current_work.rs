@@ -1,4 +1,4 @@
-//! The work that a state machine is doing. A watchdog prints it if the work does not end.
+//! The work that a state machine is doing. A watchdog prints the work if the work does not end.
 
 use super::{describe, describe_query};
 use crate::plan::server_set::ServerIdx;
@@ -6,11 +6,11 @@ use std::fmt;
 use wavetank_machine::StateMachine;
 use wavetank_raft::Data;
 
-/// The current work of the state machines of a run. The run writes it, and a watchdog in another thread reads
-/// it.
+/// The current work of the state machines of a run. The run writes this value, and a watchdog in another
+/// thread reads the value.
 #[expect(
     clippy::disallowed_types,
-    reason = "the run never reads this value, and only a watchdog waits for it"
+    reason = "the run never reads this value, and only a watchdog waits for the lock"
 )]
 pub(crate) struct CurrentWork {
     work: std::sync::Mutex<Option<(ServerIdx, MachineWork)>>,
@@ -20,11 +20,11 @@ pub(crate) struct CurrentWork {
 /// The work of one state machine.
 #[derive(Clone, Debug)]
 pub(crate) enum MachineWork {
-    /// It applies the command at this index.
+    /// The state machine applies a command. The values are the index of the command and the encoded command.
     Apply(u64, Data),
-    /// It answers a query.
+    /// The state machine answers this encoded query.
     Query(Data),
-    /// It restores the snapshot that ends with the command at this index.
+    /// The state machine restores the snapshot that ends with the command at this index.
     Restore(u64),
 }
 
@@ -45,7 +45,7 @@ impl CurrentWork {
         *self.work.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = work;
     }
 
-    /// Returns the text of the current work. `None` if no state machine is working.
+    /// Returns the text of the current work. Returns `None` if no state machine is working.
     pub(crate) fn text(&self) -> Option<String> {
         let work = self.work.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         work.map(|(idx, work)| format!("{idx} {}", (self.describe)(&work)))
@@ -58,7 +58,7 @@ fn text<T: StateMachine>(work: &MachineWork) -> String {
             format!("applies {} at i{index}", describe::<T>(data).unwrap_or_default())
         }
         MachineWork::Query(data) => format!("answers the query {}", describe_query::<T>(data)),
-        MachineWork::Restore(index) => format!("restores the snapshot after i{index}"),
+        MachineWork::Restore(index) => format!("restores the snapshot that ends at i{index}"),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Finds out why a server disagrees with the reference.
 //!
 //! The diagnosis runs the same commands again in several ways: from the initial state, from the server's
-//! snapshot, and with the queries that the server has answered. The first way that makes a difference names
-//! the broken promise.
+//! snapshot, and with the queries that the server has answered. The first way that gives a different result
+//! shows the broken promise.
 
 use super::reference::{Reference, apply, query};
 use super::{describe, describe_query, describe_reply, hash_of_reply, restore, saved};
@@ -23,14 +23,14 @@ impl Breach {
     }
 }
 
-/// The life of a server's state machine since its start or its last restore.
+/// The history of a server's state machine since the start or the last restore of the state machine.
 #[derive(Clone, Debug)]
 pub(super) struct Life {
     pub(super) idx: ServerIdx,
     /// The index of the last command that is part of the state.
     pub(super) applied: u64,
     pub(super) base: Option<Base>,
-    /// The queries that were answered, each with the index of the last command before it.
+    /// The queries that were answered. Each query comes with the index of the last command before the query.
     pub(super) queries: Vec<(u64, Data)>,
 }
 
@@ -40,11 +40,11 @@ pub(super) struct Base {
     /// The index of the last command in the snapshot.
     pub(super) index: u64,
     pub(super) bytes: Data,
-    /// True if the state machine had another state before.
+    /// True if the state machine already had a state before the restore.
     pub(super) had_state: bool,
 }
 
-/// The part of a state machine's behaviour that disagrees.
+/// The part of a state machine's behaviour that disagrees with the reference.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Probe<'a> {
     /// The reply to the command at this index.
@@ -59,7 +59,7 @@ pub(super) enum Probe<'a> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Seen {
     pub(super) hash: u64,
-    /// The reply in the words of the state machine. Empty for a state.
+    /// The text of the reply or of the answer. Empty if the result is a state.
     pub(super) text: String,
 }
 
@@ -73,7 +73,7 @@ impl Seen {
     }
 }
 
-/// Names the promise that was broken when the probe of a server gave this result.
+/// Returns the broken promise that explains the result `seen` of a server's probe.
 pub(super) fn diagnose<T: StateMachine>(
     reference: &Reference<T>,
     life: &Life,
@@ -91,7 +91,7 @@ pub(super) fn diagnose<T: StateMachine>(
     if expected.hash == seen.hash {
         return match probe {
             Probe::Reply(_) | Probe::Answer(_) => diagnosis.changed_by_query(
-                "the judge",
+                "that the judge asked",
                 ". If no query changes the state, then `apply` is not deterministic in a rare case",
             ),
             Probe::State => diagnosis.other_state(),
@@ -104,7 +104,7 @@ pub(super) fn diagnose<T: StateMachine>(
         }
     }
     if diagnosis.run_again(life.base.as_ref(), &life.queries).hash == seen.hash {
-        return diagnosis.changed_by_query("this server", "");
+        return diagnosis.changed_by_query("that a server answered", "");
     }
     match &life.base {
         Some(base) if base.had_state => diagnosis.not_replaced(base, seen, &expected),
@@ -119,7 +119,7 @@ struct Diagnosis<'a, T: StateMachine> {
 }
 
 impl<T: StateMachine> Diagnosis<'_, T> {
-    /// The number of times that a state is restored to see whether the order of its parts changes.
+    /// The number of times that a state is restored to find out whether the order of its parts changes.
     const RESTORES: usize = 16;
 
     /// The index of the last command before the probe.
@@ -150,7 +150,8 @@ impl<T: StateMachine> Diagnosis<'_, T> {
         }
     }
 
-    /// True if restores of one snapshot have different digests. Then the order of a sequence changes.
+    /// True if restores of one snapshot have different digests. In that case, a restore changes the order of a
+    /// sequence in the state.
     fn is_unordered(&self) -> bool {
         let mut machine = self.reference.initial();
         self.reference.replay(&mut machine, 0, self.upto(), &[]);
@@ -163,7 +164,7 @@ impl<T: StateMachine> Diagnosis<'_, T> {
         hashes.any(|hash| Some(hash) != first)
     }
 
-    /// Returns the sentence that says what the server did.
+    /// Returns a sentence about the server's reply, answer or state.
     fn says(&self, seen: &Seen) -> String {
         let Life { idx, applied, .. } = self.life;
         match self.probe {
@@ -174,11 +175,12 @@ impl<T: StateMachine> Diagnosis<'_, T> {
             Probe::Answer(data) => {
                 format!("{idx} answered {} to {} after i{applied}", seen.text, describe_query::<T>(data))
             }
-            Probe::State => format!("{idx} has another state after i{applied} than the same commands give"),
+            Probe::State => format!("{idx} has a wrong state after i{applied}"),
         }
     }
 
-    /// Returns the words for the other result, after a comma.
+    /// Returns the words for the correct reply or answer `other`, after a comma. Returns an empty text for a
+    /// state.
     fn instead(&self, other: &Seen) -> String {
         match self.probe {
             Probe::Reply(_) | Probe::Answer(_) => format!(", not {}", other.text),
@@ -217,17 +219,19 @@ impl<T: StateMachine> Diagnosis<'_, T> {
         Breach::new("deterministic", what)
     }
 
-    /// Tells that the server whose digest was recorded first had the wrong state.
+    /// Returns the broken promise if another server, whose digest was recorded first, had the wrong state.
     fn other_state(&self) -> Breach {
         let upto = self.life.applied;
-        let what = format!("another server had another state after i{upto} than the same commands give");
+        let what = format!(
+            "another server had a wrong state after i{upto}: another run of the same commands gives a different state"
+        );
         Breach::new("deterministic", what)
     }
 
     fn unordered(&self) -> Breach {
         let what = format!(
-            "replies agree, bytes differ: use an ordered set, for example `BTreeSet`; the state of {} after \
-             i{} has a sequence whose order changes when the state is restored",
+            "the replies agree, but the bytes of the states differ: use an ordered set, for example `BTreeSet`; \
+             the state of {} after i{} has a sequence whose order changes when the state is restored",
             self.life.idx, self.life.applied,
         );
         Breach::new("state_is_ordered", what)
@@ -237,7 +241,8 @@ impl<T: StateMachine> Diagnosis<'_, T> {
         let last = self.life.queries.last().map(|(_, query)| describe_query::<T>(query));
         let example = last.map(|query| format!("; the last query was {query}")).unwrap_or_default();
         let what = format!(
-            "a query of {asked} changed the state: without queries, the commands up to i{} give other replies{example}{unless}",
+            "a query {asked} changed the state: without queries, the commands up to i{} give different \
+             replies{example}{unless}",
             self.upto(),
         );
         Breach::new("query_changes_nothing", what)
@@ -245,7 +250,7 @@ impl<T: StateMachine> Diagnosis<'_, T> {
 
     fn not_whole(&self, base: &Base, restored: &Seen, expected: &Seen) -> Breach {
         let what = format!(
-            "{}{}: the snapshot after i{} does not contain the whole state",
+            "{}{}: the snapshot that ends at i{} does not contain the whole state",
             self.says(restored),
             self.instead(expected),
             base.index,
@@ -255,7 +260,7 @@ impl<T: StateMachine> Diagnosis<'_, T> {
 
     fn not_replaced(&self, base: &Base, seen: &Seen, expected: &Seen) -> Breach {
         let what = format!(
-            "{}{}: `restore` kept a part of the older state when it restored the snapshot after i{}",
+            "{}{}: `restore` kept a part of the older state when it restored the snapshot that ends at i{}",
             self.says(seen),
             self.instead(expected),
             base.index,

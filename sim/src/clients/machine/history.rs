@@ -1,5 +1,6 @@
-//! The history of the clients, and the search for an order that explains it. The state machine itself is the
-//! specification. The search is needed only if the order of the log does not explain an answer.
+//! The history of the clients, and the search for an order of the operations that explains all answers. The
+//! state machine itself is the specification. The search is needed only if the order of the log does not
+//! explain an answer.
 
 use super::is_same_reply;
 use super::reference::{Reference, apply, query};
@@ -10,14 +11,14 @@ use wavetank_linear::specification::{OperationTimes, Specification, check};
 use wavetank_machine::{StateMachine, decode};
 use wavetank_raft::Data;
 
-/// Returns the part of the state that a command or a query uses. Two operations with different parts must not
-/// affect each other.
+/// Divides the state into parts. Each function returns the number of the part that a command or a query uses.
+/// Two operations with different parts must not affect each other.
 pub(crate) struct Partition<T: StateMachine> {
     pub(crate) of_command: PartOf<T::Command>,
     pub(crate) of_query: PartOf<T::Query>,
 }
 
-/// A function that names the part.
+/// A function that returns the number of the part that a command or a query uses.
 type PartOf<V> = Box<dyn Fn(&V) -> u64>;
 
 /// An operation of a client.
@@ -25,7 +26,8 @@ type PartOf<V> = Box<dyn Fn(&V) -> u64>;
 pub(super) struct PastOperation {
     pub(super) input: PastInput,
     pub(super) invoked: u64,
-    /// The time of the end, if the client got an answer.
+    /// The position of the operation's end in the order of all beginnings and ends. `None` if the client got
+    /// no answer.
     pub(super) returned: Option<u64>,
     pub(super) output: Option<Data>,
     /// The position of the operation in the order in which the search tries the operations.
@@ -39,7 +41,7 @@ pub(super) enum PastInput {
     Query(Data),
 }
 
-/// The operations that may have had an effect, by number.
+/// The operations that may have had an effect. The key is the number of the operation.
 pub(super) struct PastOperations<T: StateMachine> {
     operations: BTreeMap<u64, PastOperation>,
     partition: Option<Rc<Partition<T>>>,
@@ -48,7 +50,7 @@ pub(super) struct PastOperations<T: StateMachine> {
 /// The number of steps after which a search stops.
 const STEPS_MAX: u64 = 100_000;
 
-/// The number of bytes that a search may copy.
+/// The maximum number of bytes of states that a search copies.
 const COPIED_MAX: u64 = 1 << 30;
 
 impl<T: StateMachine> PastOperations<T> {
@@ -74,7 +76,8 @@ impl<T: StateMachine> PastOperations<T> {
         self.operations.remove(&number);
     }
 
-    /// Searches for an order of all operations that explains every answer.
+    /// Searches for an order of all operations that explains every answer. The result is
+    /// [`CheckResult::Unknown`] if a search stops at its limit.
     pub(super) fn check(&self, reference: &Reference<T>) -> CheckResult {
         let mut parts: BTreeMap<u64, Vec<&PastOperation>> = BTreeMap::new();
         for operation in self.operations.values() {

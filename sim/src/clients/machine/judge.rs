@@ -33,7 +33,7 @@ pub(crate) struct JudgeSettings<T: StateMachine> {
     pub(crate) invariants: Rc<Vec<MachineInvariant<T>>>,
     pub(crate) partition: Option<Rc<Partition<T>>>,
     pub(crate) delivery: Delivery,
-    /// True if clocks keep the bound that leases assume.
+    /// True if the clocks stay within the bound on drift that leases assume.
     pub(crate) leases_hold: bool,
     /// The digests of states are compared after every command whose index is a multiple of this number.
     pub(crate) digest_every: u64,
@@ -45,13 +45,13 @@ pub(crate) struct Judge<T: StateMachine> {
     reference: Reference<T>,
     reads: OpenReads,
     past: PastOperations<T>,
-    /// The operations that ended as certainly not executed.
+    /// The numbers of the operations whose commands certainly were not executed.
     failed: BTreeSet<u64>,
-    /// For some indexes, the digest of a state after this index.
+    /// For some indexes, the digest of the state after the command at this index.
     digests: BTreeMap<u64, u64>,
     /// The state machines of the running servers.
     replicas: BTreeMap<ServerIdx, Weak<RefCell<Replica<T>>>>,
-    /// Some queries of clients.
+    /// At most [`RECENT_MAX`] different queries of clients, encoded.
     recent: VecDeque<Data>,
     /// The number of bytes that the digests after commands and queries may still read.
     often_left: u64,
@@ -98,12 +98,13 @@ impl<T: StateMachine> Judge<T> {
         }
     }
 
-    /// Removes and returns the first broken promise.
+    /// Removes and returns the first broken promise. Returns `None` if no promise was broken.
     pub(super) const fn take_breach(&mut self) -> Option<Breach> {
         self.breach.take()
     }
 
-    /// Returns, for each check and invariant, the number of times that it had something to judge.
+    /// Returns the number of cases that each check and each invariant judged. The key is the name of the check
+    /// or of the invariant.
     pub(super) fn witnessed(&self) -> BTreeMap<String, u64> {
         let invariants = self.settings.invariants.iter().map(|(name, _)| *name);
         let names = CHECKS.into_iter().chain(invariants);
@@ -126,7 +127,8 @@ impl<T: StateMachine> Judge<T> {
         }
     }
 
-    /// Returns the digest of a state, if digests after commands and queries may still read so many bytes.
+    /// Returns the digest of a state. Returns `None` if the digests after commands and queries must not read
+    /// more bytes.
     pub(super) fn often(&mut self, machine: &T) -> Option<Digest> {
         spend(&mut self.often_left, machine)
     }
@@ -149,7 +151,10 @@ impl<T: StateMachine> Judge<T> {
             self.expect("same_commands", other.is_none(), || {
                 let own = describe::<T>(command.data).unwrap_or_default();
                 let other = other.unwrap_or_default();
-                format!("{} applied {own} at i{index}, but {other} applied another entry", life.idx)
+                format!(
+                    "{} applied {own} at i{index}, but {other} applied another entry at this index",
+                    life.idx
+                )
             });
         }
         if self.breach.is_some() {
@@ -172,15 +177,15 @@ impl<T: StateMachine> Judge<T> {
         if let Some(number) = operation {
             let is_refused = self.failed.contains(&number);
             self.expect("refused_has_no_effect", !is_refused, || {
-                format!("operation #{number} ended as refused, but {idx} applied {} at i{index}", text())
+                format!("operation #{number} was refused, but {idx} applied {} at i{index}", text())
             });
         }
         if self.settings.delivery == Delivery::AtMostOnce {
             self.expect("applied_once", first.is_none(), || {
                 let first = first.unwrap_or_default();
                 format!(
-                    "{} is in the log at i{first} and at i{index}, but its client sent it again only after \
-                     a refusal",
+                    "the command {} is in the log at i{first} and at i{index}, but its client sends a \
+                     command again only after a refusal",
                     text(),
                 )
             });
@@ -216,7 +221,7 @@ impl<T: StateMachine> Judge<T> {
             if let Err(what) = holds(machine) {
                 let command = self.reference.command(life.applied).and_then(|it| describe::<T>(&it.data));
                 let after = command.map(|it| format!(", {it}")).unwrap_or_default();
-                let what = format!("{} after i{}{after}: {what}", life.idx, life.applied);
+                let what = format!("the state of {} after i{}{after}: {what}", life.idx, life.applied);
                 self.breach.get_or_insert_with(|| Breach::new(name, what));
             }
         }
@@ -269,7 +274,8 @@ impl<T: StateMachine> Judge<T> {
         self.check_invariants(machine, life);
     }
 
-    /// Compares the answers of a restored state machine with those of a new one with the same snapshot.
+    /// Compares the answers of a restored state machine with the answers of a new state machine that has
+    /// restored the same snapshot.
     fn check_answers(&mut self, machine: &T, life: &Life) {
         let Some(base) = life.base.as_ref().filter(|base| base.had_state) else { return };
         let mut fresh = self.reference.initial();
@@ -280,8 +286,8 @@ impl<T: StateMachine> Judge<T> {
             let (kept, right) = (query(machine, &data), query(&fresh, &data));
             self.expect("restore_replaces_state", is_same_reply::<T>(&kept, &right), || {
                 format!(
-                    "{} answered {} to {} after it restored the snapshot after i{}, not {}: `restore` kept a \
-                     part of the older state",
+                    "{0} answered {1} to the query {2}, not {4}, after it restored the snapshot that ends at i{3}: \
+                     `restore` kept a part of the older state",
                     life.idx,
                     describe_reply::<T>(&kept),
                     describe_query::<T>(&data),
@@ -294,7 +300,7 @@ impl<T: StateMachine> Judge<T> {
 
     pub(super) fn on_refused_restore(&mut self, idx: ServerIdx, index: u64, error: &StoreError) {
         self.expect("snapshot_can_be_restored", false, || {
-            format!("{idx} cannot restore the snapshot after i{index}: {error}")
+            format!("{idx} cannot restore the snapshot that ends at i{index}: {error}")
         });
     }
 
@@ -429,7 +435,8 @@ impl<T: StateMachine> Judge<T> {
     }
 }
 
-/// Returns the digest of a state and spends its bytes, if some are left.
+/// Returns the digest of a state, and subtracts the size of the state in bytes from `left`. Returns `None` if
+/// `left` is zero.
 fn spend<T: StateMachine>(left: &mut u64, machine: &T) -> Option<Digest> {
     if *left == 0 {
         return None;
@@ -439,7 +446,7 @@ fn spend<T: StateMachine>(left: &mut u64, machine: &T) -> Option<Digest> {
     Some(digest)
 }
 
-/// Returns the text of the command at an index.
+/// Returns the text of the command at an index, or the words `no command`.
 fn text_at<T: StateMachine>(reference: &Reference<T>, index: u64) -> String {
     let command = reference.command(index).and_then(|command| describe::<T>(&command.data));
     command.unwrap_or_else(|| "no command".to_owned())

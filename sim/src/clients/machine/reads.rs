@@ -1,4 +1,4 @@
-//! The open reads of clients, and the answers that they may get.
+//! The open reads of clients, and the correct answers to these reads.
 //!
 //! A linearizable read may be answered from the state after any command between the beginning and the end of
 //! the read. When a read begins, and after every command, the specification answers the query of each open
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use wavetank_machine::StateMachine;
 use wavetank_raft::Data;
 
-/// The open reads, by the number of the operation.
+/// The open reads. The key is the number of the operation.
 #[derive(Debug, Default)]
 pub(super) struct OpenReads(BTreeMap<u64, OpenRead>);
 
@@ -17,8 +17,8 @@ pub(super) struct OpenReads(BTreeMap<u64, OpenRead>);
 #[derive(Debug)]
 pub(super) struct OpenRead {
     pub(super) query: Data,
-    /// The answers so far, each with the index of the command after which it is right. Equal answers in a row
-    /// are one answer.
+    /// The correct answers so far. Each answer comes with the index of the command after which the answer is
+    /// correct. Equal answers in a row are stored once.
     pub(super) answers: Vec<(u64, Data)>,
 }
 
@@ -34,7 +34,7 @@ impl OpenReads {
         self.0.insert(number, OpenRead { query: Data::clone(data), answers });
     }
 
-    /// Adds the answers after the command at `position`.
+    /// Adds the correct answer to each open read after the command at the index `position`.
     pub(super) fn on_applied<T: StateMachine>(&mut self, specification: &T, position: u64) {
         for read in self.0.values_mut() {
             let answer = query(specification, &read.query);

@@ -7,27 +7,29 @@ use std::collections::BTreeMap;
 use wavetank_machine::{StateMachine, decode, encode};
 use wavetank_raft::Data;
 
-/// The log, and the state machines that have applied it.
+/// The log that the servers applied, and the state machines that have applied the same log.
 pub(super) struct Reference<T: StateMachine> {
     make: MakeMachine<T>,
     machine: DropGuard<T>,
-    /// The state machine that has applied only the first of repeated commands. `None` if no command was
+    /// The state machine that has applied each repeated command only the first time. `None` if no command was
     /// repeated.
     without_repeats: Option<DropGuard<T>>,
     /// The commands from index 1 on. An entry that is not a command is `None`.
     log: Vec<Option<LogCommand>>,
     /// The index of the last command.
     position: u64,
-    /// For each operation: the index of its first command, and the reply without repeated commands.
+    /// The key is the number of an operation. The value is the index of the operation's first command, and the
+    /// reply of a state machine that ignores repeated commands.
     operations: BTreeMap<u64, (u64, Data)>,
-    /// The last repeated command: the indexes of the first and the second command.
+    /// The last command that was repeated: the index of the first entry with the command, and the index of the
+    /// repetition. `None` if no command was repeated.
     repeated: Option<(u64, u64)>,
 }
 
 /// A command of the log.
 pub(super) struct LogCommand {
     pub(super) data: Data,
-    /// The number of the client's operation.
+    /// The number of the client's operation. `None` if the command does not contain such a number.
     pub(super) operation: Option<u64>,
     /// The reply of the reference.
     pub(super) reply: Data,
@@ -75,17 +77,20 @@ impl<T: StateMachine> Reference<T> {
         self.log.get(at)?.as_ref()
     }
 
-    /// Returns the first index of an operation, and the reply that its client must get.
+    /// Returns the index of an operation's first command, and the reply that the client must get. Returns
+    /// `None` if no server has applied a command of this operation.
     pub(super) fn operation(&self, operation: u64) -> Option<&(u64, Data)> {
         self.operations.get(&operation)
     }
 
-    /// Returns the indexes of the last command that was applied twice.
+    /// Returns the last command that was repeated: the index of the first entry with the command, and the
+    /// index of the repetition. Returns `None` if no command was repeated.
     pub(super) const fn repeated(&self) -> Option<(u64, u64)> {
         self.repeated
     }
 
-    /// Applies the next command. Returns the first index of its operation if the command is a repetition.
+    /// Applies the next command. If the command is a repetition, returns the index of the operation's first
+    /// command. Otherwise returns `None`.
     pub(super) fn apply(
         &mut self,
         by: ServerIdx,
@@ -123,8 +128,9 @@ impl<T: StateMachine> Reference<T> {
         self.command(index).is_some_and(|known| is_same_reply::<T>(&known.reply, reply))
     }
 
-    /// Applies the commands after `from` up to `upto` to a state machine, and poses queries on the way. The
-    /// queries are in the order of the indexes after which they are posed.
+    /// Applies the commands after the index `from` up to the index `upto` to a state machine. Each query comes
+    /// with an index, and is asked after the command at this index. The queries are in the order of these
+    /// indexes.
     pub(super) fn replay(&self, machine: &mut T, from: u64, upto: u64, queries: &[(u64, Data)]) {
         let mut queries = queries.iter().filter(|(after, _)| from <= *after).peekable();
         for index in from..=upto {

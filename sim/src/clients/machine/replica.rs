@@ -1,4 +1,5 @@
-//! The state machine of one server in the tank. It reports everything that it does to the judge.
+//! The state machine of one server in the tank. The judge learns every command, query, snapshot and restore of
+//! this state machine.
 
 use super::current_work::{CurrentWork, MachineWork};
 use super::diagnosis::{Base, Life};
@@ -24,13 +25,14 @@ pub(crate) struct JudgedReplica<T: StateMachine> {
     work: Arc<CurrentWork>,
 }
 
-/// A state machine and its life.
+/// A state machine, and its history since its start or its last restore.
 pub(super) struct Replica<T: StateMachine> {
     pub(super) machine: DropGuard<T>,
     pub(super) life: Life,
 }
 
-/// A captured state. Its snapshot begins with the index of the last command.
+/// The captured state of a state machine. The snapshot of this state begins with the index of the last
+/// command, in 8 bytes.
 pub(crate) struct CapturedReplica<T: StateMachine> {
     machine: DropGuard<T>,
     applied: u64,
@@ -44,7 +46,7 @@ impl<T: StateMachine> JudgedReplica<T> {
         Self { replica, judge: Rc::clone(judge), work: Arc::clone(work) }
     }
 
-    /// Does a part of the work. A panic names the part.
+    /// Runs a piece of work of the state machine. If the work panics, the message of the panic names the work.
     fn work<R>(&self, idx: ServerIdx, work: MachineWork, run: impl FnOnce() -> R) -> R {
         self.work.begin(idx, work.clone());
         let done = catch_panic(run);
@@ -55,7 +57,7 @@ impl<T: StateMachine> JudgedReplica<T> {
                     format!("`apply` of {} at i{index}", describe::<T>(&data).unwrap_or_default())
                 }
                 MachineWork::Query(data) => format!("`query` of {}", describe_query::<T>(&data)),
-                MachineWork::Restore(index) => format!("`restore` of the snapshot after i{index}"),
+                MachineWork::Restore(index) => format!("`restore` of the snapshot that ends at i{index}"),
             };
             // `panic!` would name this place instead of the place in the state machine.
             resume_unwind(Box::new(format!("{place} on {idx}: {message}")))
@@ -125,7 +127,8 @@ impl<T: StateMachine> TankFsm for JudgedReplica<T> {
         answer
     }
 
-    /// Returns zero, because the judge compares the states itself. The digest of a large state takes long.
+    /// Returns zero. The judge compares the states itself, because the digest of a large state needs much
+    /// time.
     fn digest(&self) -> u64 {
         0
     }

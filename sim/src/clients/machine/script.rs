@@ -33,7 +33,7 @@ pub(crate) trait OperationTree {
     /// Makes the value simpler. Returns false if there is no simpler value.
     fn simplify(&mut self) -> bool;
 
-    /// Takes back a part of the last simplification. Returns false if there is nothing to take back.
+    /// Undoes a part of the last simplification. Returns false if there is nothing to undo.
     fn complicate(&mut self) -> bool;
 
     /// Returns the encoded value.
@@ -78,7 +78,8 @@ pub(crate) type DrawnOperations = Rc<RefCell<Vec<DrawnOperation>>>;
 pub(crate) struct MachineScript<T: StateMachine> {
     strategies: Strategies<T>,
     clients: Vec<ClientDraws>,
-    /// The only command, encoded, if the clients draw no commands.
+    /// The encoded command that clients send in place of every drawn command. `None`: the clients send the
+    /// commands that they draw.
     command: Option<Vec<u8>>,
     replaced: BTreeMap<(u16, u32), Vec<u8>>,
     drawn: Option<DrawnOperations>,
@@ -93,12 +94,12 @@ struct ClientDraws {
     runner: TestRunner,
     /// The number of operations that the client has begun.
     begun: u32,
-    /// The number of the client's last command.
+    /// The number of the last command among the commands of this client.
     sequence: u64,
 }
 
 /// Creates the clients of a plan. One client that asks only one server is added for every two clients that
-/// look for the leader. If `drawn` is a list, the operations are added to it.
+/// look for the leader. If `drawn` is a list, the clients add their operations to this list.
 pub(crate) fn clients<T: StateMachine>(
     plan: &Plan,
     strategies: Strategies<T>,
@@ -148,8 +149,8 @@ impl ClientDraws {
 }
 
 impl<T: StateMachine> MachineScript<T> {
-    /// Draws the next operation of a client. A replaced operation is drawn, too, so that the later operations stay
-    /// the same.
+    /// Draws the next operation of a client. If another operation replaces the drawn operation, the draw
+    /// still happens. Therefore a replacement does not change the draws of later operations.
     fn draw<V>(&mut self, client: u16, kind: OperationKind, strategy: &BoxedStrategy<V>) -> V
     where
         V: fmt::Debug + Serialize + DeserializeOwned + 'static,
@@ -159,7 +160,7 @@ impl<T: StateMachine> MachineScript<T> {
         let number = draws.begun;
         let tree = match strategy.new_tree(&mut draws.runner) {
             Ok(tree) => tree,
-            Err(reason) => panic!("the strategy drew nothing: {reason}"),
+            Err(reason) => panic!("the strategy drew no value: {reason}"),
         };
         let only = self.command.as_ref().filter(|_| kind == OperationKind::Command);
         let replaced = self.replaced.get(&(client, number)).or(only);

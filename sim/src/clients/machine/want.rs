@@ -1,4 +1,4 @@
-//! The request of an operation on a typed state machine, and its text in traces.
+//! The request of an operation on a typed state machine, and the text of the request in traces.
 
 use super::describe_reply;
 use crate::clients::callers::{OperationAnswer, Wanted};
@@ -14,9 +14,10 @@ pub struct MachineWant<T: StateMachine> {
 }
 
 enum WantKind<T: StateMachine> {
-    /// The value is the number of the operation. The number travels in the extensions of the command.
+    /// The values are the command and the number of the operation. The client sends the number in the
+    /// extensions of the command.
     Command(T::Command, u64),
-    /// If there is no read path, the server reads its local state, which may be old.
+    /// The values are the query and the read path. `None`: the server reads its local state, which may be old.
     Query(T::Query, Option<ReadPath>),
 }
 
@@ -41,7 +42,7 @@ impl<T: StateMachine> MachineWant<T> {
         matches!(self.kind, WantKind::Command(..))
     }
 
-    /// Returns the read path of a query. `None` for a command, and for a read of the local state.
+    /// Returns the read path of a query. Returns `None` for a command, and for a read of the local state.
     #[must_use]
     pub const fn path(&self) -> Option<ReadPath> {
         match self.kind {
@@ -51,7 +52,8 @@ impl<T: StateMachine> MachineWant<T> {
     }
 }
 
-/// Returns the number of the operation that is in the extensions of a command.
+/// Returns the number of the operation from the extensions of a command. Returns `None` if the extensions are
+/// not such a number.
 pub(super) fn operation_of(extensions: &[u8]) -> Option<u64> {
     extensions.try_into().ok().map(u64::from_le_bytes)
 }

@@ -1,5 +1,5 @@
-//! A branch of a run. Up to a step, the branch is the same as the run. After this step, other random numbers
-//! decide.
+//! A branch of a run. Up to an observation, the branch is the same as the run. After this observation, the
+//! branch draws its random numbers from another seed.
 
 use super::World;
 use crate::engine::workload::TankFsm;
@@ -7,14 +7,14 @@ use crate::observe::observer::Observer;
 use crate::subject::Subject;
 
 impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
-    /// Lets the random streams of another seed decide after the observation with this number. The rest of the
-    /// plan stays the same. The random numbers inside the clients stay the same. The random numbers inside a
-    /// server stay the same until the server restarts.
+    /// Replaces the random streams by the streams of another seed after the observation with the number
+    /// `step`. The rest of the plan stays the same. The random numbers inside the clients stay the same. The
+    /// random numbers inside a server stay the same until the server restarts.
     pub fn branch_after(&mut self, step: u64, seed: u64) {
         self.branch = Some((step, seed));
     }
 
-    /// Changes the seed if the step of the branch is reached.
+    /// Changes the seed if the observation at which the branch begins has happened.
     pub(super) fn take_branch(&mut self) {
         let Some((step, seed)) = self.branch else { return };
         if self.recorder.step < step {

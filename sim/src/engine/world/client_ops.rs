@@ -1,4 +1,4 @@
-//! Requests of clients to servers, and the replies to them.
+//! Requests of clients to servers, and the replies to these requests.
 
 use super::World;
 use crate::engine::host::{Caller, PendingCall, Timer};
@@ -69,7 +69,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.wants = wants;
     }
 
-    /// Adds the arrival of a client's request or reply to the schedule.
+    /// Adds an element to the schedule: a client's request reaches its server, or a reply reaches its client.
     pub(super) fn note_ask(&mut self, request: RequestId, choice: fn(AskId) -> Choice) {
         if let Some(scheduling) = &mut self.pending.scheduling
             && let Some(id) = scheduling.ask_id(request)
@@ -153,7 +153,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Informs the callers of open calls that the connection broke, because the server is down.
+    /// Tells the callers of open calls that the connection broke, because the server is down.
     pub(super) fn break_calls(&mut self, calls: Vec<PendingCall>) {
         for PendingCall { request, caller, .. } in calls {
             match caller {

@@ -1,4 +1,4 @@
-//! Ends the faults of a world, and tests whether its servers have converged.
+//! Ends the faults of a world, and tests whether the servers agree.
 
 use super::World;
 use crate::engine::workload::TankFsm;
@@ -11,7 +11,8 @@ use crate::subject::{Parts, Protocol, Subject};
 use std::fmt;
 use wavetank_raft::{Change, Configuration, Index, NodeId};
 
-/// The reason why a core of servers has not converged yet.
+/// The reason why the servers of a core do not agree yet. A core consists of the servers that must make
+/// progress after all faults have ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unsettled {
     /// There is no leader.
@@ -64,10 +65,11 @@ pub enum Unsettled {
 }
 
 impl Unsettled {
-    /// The name of the check. The check demands that a healed core settles.
+    /// The name of the check. The check requires that the servers of the core agree after all faults have
+    /// ended.
     pub(crate) const CHECK: &'static str = "agreement";
-    /// The parts of a server that the check reads. If a subject does not show these parts, only calls and
-    /// clients are judged.
+    /// The parts of a server that the check reads. If a subject does not show all these parts, the check
+    /// judges only calls and clients.
     pub(crate) const NEEDS: Parts = Parts::ROLE
         .or(Parts::TERM)
         .or(Parts::COMMIT)
@@ -83,7 +85,7 @@ impl fmt::Display for Unsettled {
                 write!(f, "nobody leads, and nobody reaches a quorum")
             }
             Self::NoLeader { electable } => {
-                write!(f, "nobody leads, although a quorum is reached by {electable}")
+                write!(f, "nobody leads, although these servers reach a quorum: {electable}")
             }
             Self::ClientsWait => write!(f, "clients wait for answers"),
             Self::Owes { idx, answers } => write!(f, "{idx} has not answered {answers} calls"),
@@ -92,12 +94,12 @@ impl fmt::Display for Unsettled {
                 write!(f, "{leader} leads, but has committed only up to {commit}, not up to {last}")
             }
             Self::Joint { leader } => write!(f, "{leader} leads, but its configuration is joint"),
-            Self::Outside { leader } => write!(f, "{leader} leads, but has no vote"),
+            Self::Outside { leader } => write!(f, "{leader} leads, but is not a voter of its configuration"),
             Self::Behind { idx, applied: Some(applied), last } => {
                 write!(f, "{idx} has applied only up to {applied}, not up to {last}")
             }
             Self::Behind { idx, applied: None, last } => {
-                write!(f, "{idx} is down, although the log reaches {last}")
+                write!(f, "{idx} is down, and has not applied the log up to {last}")
             }
         }
     }
@@ -146,8 +148,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.pending.put(self.recorder.now, SimEvent::Clients);
     }
 
-    /// Tests whether the servers of a core agree: a server of the core leads, no client waits, and every
-    /// member has applied the leader's last entry.
+    /// Tests whether the servers of a core agree: a server of the core leads, no client waits, no call is
+    /// open, and every member has applied the leader's last entry.
     ///
     /// # Errors
     /// Returns the reason why the servers do not agree.
@@ -170,12 +172,12 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         apart.or_else(|| self.owing(core))
     }
 
-    /// True if the servers show enough to judge whether they agree.
+    /// True if the servers show all parts that the check of agreement reads ([`Unsettled::NEEDS`]).
     pub(crate) fn shows_agreement(&self) -> bool {
         self.shown.has(Unsettled::NEEDS)
     }
 
-    /// Returns the reason why the core does not agree with this leader.
+    /// Returns the reason why the core does not agree with this leader. Returns `None` if the core agrees.
     fn not_agreed(&self, core: ServerSet, leader: ServerIdx) -> Option<Unsettled> {
         let view = self.view_of(leader);
         let (commit, last) = (view.commit?, view.last?.index);
@@ -196,7 +198,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         None
     }
 
-    /// Returns a server of the core that has not answered all calls.
+    /// Returns [`Unsettled::Owes`] with the first server of the core that has not answered all calls. Returns
+    /// `None` if there is no such server.
     fn owing(&self, core: ServerSet) -> Option<Unsettled> {
         core.iter().find_map(|idx| {
             let answers = self.process(idx)?.calls.len();
@@ -219,10 +222,10 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     /// at least as up to date as the logs of a quorum of the server's configuration (thesis §3.6.1). Only
     /// running servers of the core count for the quorum.
     ///
-    /// The result can be false although the core is a quorum of every configuration. For example, server A
-    /// has an uncommitted entry that makes B a voter. While B was a non-voter, B received entries of a later
-    /// leader, which is now down. A needs the vote of B, but the log of B is more up to date, and B may not
-    /// campaign. A server that has not caught up may not campaign either (docs/names.md).
+    /// The result can be false although the core is a quorum of every configuration. For example, server A has
+    /// an uncommitted entry that makes B a voter. While B was a non-voter, B received entries of a later
+    /// leader. This leader is now down. A needs the vote of B, but the log of B is more up to date, and B may
+    /// not campaign. A server that has not caught up may not campaign either (docs/names.md).
     #[must_use]
     pub fn has_winning_log(&self, core: ServerSet) -> bool {
         let up = core.and(self.awake);
@@ -247,7 +250,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         servers.iter().any(|idx| self.configuration(idx).is_some())
     }
 
-    /// True if a server is a voter of the leader's configuration.
+    /// True if there is a leader, and the server is a voter of the leader's configuration.
     #[must_use]
     pub fn has_a_vote(&self, idx: ServerIdx) -> bool {
         let leader = self.leader().and_then(|leader| self.configuration(leader));
@@ -255,10 +258,10 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 
     /// True if `core` can make progress under each configuration that may come into force. `core` must be a
-    /// quorum of three kinds of configurations: those that a server knows, those in messages in flight, and
-    /// those that a leader enters without a further call. At least one server of the core must know a
-    /// configuration. If no configuration is known, no server may be missing, because the missing server
-    /// could be the one that bootstraps the cluster.
+    /// quorum of four kinds of configurations: the configurations that servers know, the last configurations
+    /// on the disks, the configurations in messages in flight, and the configurations that a leader enters
+    /// without a further call. At least one server of the core must know a configuration. Otherwise the server
+    /// that bootstraps the cluster could be missing.
     #[must_use]
     pub fn is_viable(&self, core: ServerSet) -> bool {
         let is_in = |node| ServerIdx::of(node).is_some_and(|idx| core.contains(idx));
@@ -286,9 +289,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.held.iter().map(|(_, envelope)| envelope).chain(arriving.filter(move |it| !is_lost(it)))
     }
 
-    /// Returns the configurations that the receiver of this message may enter. The sender may have lost these
-    /// configurations in a crash. A running server ignores a message of an older term, and keeps its
-    /// committed entries.
+    /// Returns the configurations that the receiver may enter because of this message. These configurations
+    /// may exist only in the message, because the sender may have lost these configurations in a crash. A
+    /// receiver ignores a message of an older term, and keeps its own committed entries.
     fn may_bring<'a>(&self, envelope: &'a Envelope<S::Protocol>) -> Vec<&'a Configuration> {
         let Message::Request(request) = &envelope.message else { return Vec::new() };
         let view = self.view_of(envelope.to);
@@ -298,8 +301,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         S::Protocol::configurations(request, view.commit)
     }
 
-    /// Returns the configurations that servers enter when a staged server has caught up. The last response of
-    /// the staged server may be in flight, so the promotion can begin after that server has failed.
+    /// Returns the configurations that leaders enter when a staged server has caught up. The last response of
+    /// the staged server may be in flight. Therefore the promotion can begin even after the staged server has
+    /// failed.
     fn promotions(&self) -> Vec<Configuration> {
         let of = |idx| {
             let (_, latest) = self.configuration(idx)?;
@@ -309,8 +313,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.all().iter().filter_map(of).flatten().collect()
     }
 
-    /// Tests the configurations on the disks. The last configuration of each log must pass the test. If this
-    /// configuration may be uncommitted, the configuration before must pass the test too.
+    /// True if the configurations on all disks pass the test `is_quorum`. On each disk, the last configuration
+    /// must pass the test. If a configuration may be uncommitted, the previous configuration on this disk must
+    /// pass the test too.
     fn disks_are_viable(&self, is_quorum: impl Fn(&Configuration) -> bool) -> bool {
         let commit = self.all().iter().filter_map(|idx| self.view_of(idx).commit).max();
         self.hosts.iter().all(|host| {
@@ -326,8 +331,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 }
 
-/// Returns the configuration after the promotion of a non-voter. Returns `None` if the server is not a
-/// non-voter. A promotion waits until a joint configuration is left.
+/// Returns the configuration after a server has become a voter. Returns `None` if the server is not a member.
+/// If `latest` is joint, the cluster leaves the joint configuration before the promotion.
 fn promoted(latest: &Configuration, node: NodeId) -> Option<Configuration> {
     let left = latest.is_joint().then(|| latest.next(&Change::LeaveJoint).ok()).flatten();
     let latest = left.as_ref().unwrap_or(latest);

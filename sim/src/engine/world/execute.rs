@@ -76,10 +76,11 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// True if a request from `from` to `to` finds its receiver. Another server at this address refuses the
-    /// request, because a request names its receiver. After all faults have ended, a name service knows the
-    /// current address of every server, even if the operator has not corrected the configuration. Then the
-    /// result is true if the address book of `from` agrees with the latest configuration.
+    /// True if a request from `from` to `to` reaches its receiver. A request names its receiver, so another
+    /// server that listens at the receiver's old address refuses the request. After all faults have ended, a
+    /// name service knows the current address of every server, even if the operator has not corrected the
+    /// configuration. In this case, the result is true if the address book of `from` agrees with the latest
+    /// configuration.
     fn has_address(&self, from: ServerIdx, to: ServerIdx) -> bool {
         let Some(process) = self.process(from) else { return true };
         if self.addresses.is_right(&process.book, to) {
@@ -167,8 +168,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Delivers a result of a disk that has just reported writes to the server, too. In a schedule, the
-    /// result is a separate element, because other events can happen between the two.
+    /// Delivers a result of the disk to a server that has just received a report of durable writes. In a
+    /// schedule, the result has its own element, because other events can happen between the report and the
+    /// result.
     fn hear_apart(&mut self, idx: ServerIdx, incarnation: u32, event: EventOf<S>) {
         match &mut self.pending.scheduling {
             Some(scheduling) if scheduling.is_playing() => {
@@ -178,7 +180,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Delivers a result that waited for a server.
+    /// Delivers a result of the disk to a server, and adds the delivery to the schedule.
     pub(super) fn hear(&mut self, idx: ServerIdx, event: EventOf<S>) {
         if self.process(idx).is_some() {
             self.note(|| Choice::Hear(idx, ticket_of(&event)));
@@ -209,7 +211,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.pending.put(self.recorder.now + takes, SimEvent::Machine(idx, host.incarnation));
     }
 
-    /// Executes the current work of a state machine. The duration of the work is over.
+    /// Executes the current work of a state machine at the end of the work's duration.
     pub(super) fn on_machine(&mut self, idx: ServerIdx, incarnation: u32) {
         let host = &mut self.hosts[idx.at()];
         if host.incarnation != incarnation {

@@ -44,13 +44,15 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         Some(&self.process(idx)?.machine.fsm)
     }
 
-    /// Returns the leader with the highest term, if there is a leader.
+    /// Returns the leader with the highest term. Returns `None` if no server leads. Paused servers do not
+    /// count.
     #[must_use]
     pub fn leader(&self) -> Option<ServerIdx> {
         self.leader_among(self.awake)
     }
 
-    /// Returns the leader with the highest term among these servers, if there is a leader.
+    /// Returns the leader with the highest term among these servers. Returns `None` if none of these servers
+    /// leads.
     #[must_use]
     pub fn leader_among(&self, servers: ServerSet) -> Option<ServerIdx> {
         let state = |idx: ServerIdx| self.process(idx).map(|process| process.state);
@@ -58,7 +60,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         servers.iter().filter(leads).max_by_key(|&idx| state(idx).map(|state| state.term))
     }
 
-    /// Crashes a server. A prefix of its unfinished writes may be durable.
+    /// Crashes a server. A prefix of the server's unfinished writes may become durable.
     pub fn crash(&mut self, idx: ServerIdx) {
         if let Some(mut process) = self.stop(idx) {
             self.note(|| Choice::Crash(idx));
@@ -69,7 +71,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Crashes a server and erases its disk. The server can only restart blank.
+    /// Crashes a server and erases the disk of the server. After a restart, the server has an empty disk.
     pub fn crash_wiped(&mut self, idx: ServerIdx) {
         self.note(|| Choice::Wipe(idx));
         let process = self.stop(idx);
@@ -117,7 +119,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.schedule_timer(idx);
     }
 
-    /// Handles a server that refused to start from its disk. The supervisor of the server tries again later.
+    /// Handles a server that refused to start from its disk. If the plan has a supervisor, the supervisor
+    /// starts the server again later.
     fn refuse_to_start(&mut self, idx: ServerIdx, error: &StoreError) {
         self.recorder.on_observation(ObservationKind::Refused { idx, error });
         self.trace("refuse", idx);
@@ -145,7 +148,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.refused = self.refused.without(idx);
     }
 
-    /// Injects a fault into a server's disk, if the fault is applicable.
+    /// Injects a fault into a server's disk. Does nothing if the disk cannot have this fault now. `draw`
+    /// selects the location of the fault.
     pub fn damage(&mut self, idx: ServerIdx, fault: DiskFault, draw: Draw) {
         if let Some(damage) = self.hosts[idx.at()].disk.inject_fault(fault, draw) {
             self.note(|| Choice::Damage(idx, fault, draw));
@@ -165,14 +169,14 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.damage(idx, DiskFault::Fill, Draw::ZERO);
     }
 
-    /// Makes space on a full disk again.
+    /// Frees space on a server's full disk.
     pub fn free_space(&mut self, idx: ServerIdx) {
         self.note(|| Choice::FreeSpace(idx));
         self.hosts[idx.at()].disk.free_space();
     }
 
-    /// Returns the servers whose disks are lost or damaged, and the servers whose state machines load no
-    /// snapshot. These servers may never return.
+    /// Returns the servers whose disks are lost or damaged, and the servers whose state machines fail every
+    /// load of a snapshot. These servers may be unable to start again.
     #[must_use]
     pub fn lost_or_damaged(&self) -> ServerSet {
         let is_damaged = |host: &Host<F, S>| host.disk.is_damaged() || host.machine_faults.never_loads();
@@ -180,8 +184,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         damaged.fold(self.lost, ServerSet::with)
     }
 
-    /// Pauses a server: the server handles no events while virtual time passes. Does nothing if the server is
-    /// down.
+    /// Pauses a server: the server handles no events, but virtual time continues. Does nothing if the server
+    /// is down.
     pub fn pause(&mut self, idx: ServerIdx) {
         if let Some(process) = &mut self.hosts[idx.at()].process
             && process.waiting.is_none()
@@ -194,7 +198,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Resumes a paused server. The events that arrived during the pause are delivered now, in their order.
+    /// Resumes a paused server. The events that arrived during the pause are delivered now, in the order of
+    /// their arrival.
     pub fn resume(&mut self, idx: ServerIdx) {
         let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
@@ -238,7 +243,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.partition(ServerSet::only(idx), self.all().without(idx));
     }
 
-    /// Cuts all links from the first set to the second. The other direction still works.
+    /// Cuts all links from the servers `from` to the servers `to`. The links in the other direction still
+    /// work.
     pub fn cut_one_way(&mut self, from: ServerSet, to: ServerSet) {
         self.change_network(&NetworkChange::CutOneWay(from, to));
     }
@@ -258,12 +264,12 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.change_network(&NetworkChange::HealAll);
     }
 
-    /// Replaces the delays and faults of the links from now on.
+    /// Replaces the plan of the links: the delays and faults of later messages.
     pub fn change_links(&mut self, links: LinkPlan) {
         self.network.set_plan(links);
     }
 
-    /// Replaces the durations and faults of a server's disk from now on.
+    /// Replaces the plan of a server's disk: the durations and faults of later operations.
     pub fn change_disk(&mut self, idx: ServerIdx, disks: DiskPlan) {
         self.hosts[idx.at()].disk.set_plan(self.plan.seed, idx, disks);
     }
@@ -283,19 +289,22 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         there_was
     }
 
-    /// Calls a server like an operator. [`World::outcome`] returns the outcome.
+    /// Calls a server as an operator does. Returns the id of the request. [`World::outcome`] returns the
+    /// outcome of the call.
     pub fn call(&mut self, idx: ServerIdx, call: Call) -> RequestId {
         self.call_as(Caller::Operator, idx, call)
     }
 
     /// Returns the outcome of an operator's call. Returns `None` while the call is open. If the server was
-    /// down or crashed, the outcome is [`RequestError::Shutdown`](wavetank_raft::RequestError::Shutdown).
+    /// down or paused at the time of the call, or stopped before its answer, the outcome is
+    /// [`RequestError::Shutdown`](wavetank_raft::RequestError::Shutdown).
     #[must_use]
     pub fn outcome(&self, request: RequestId) -> Option<&Outcome> {
         self.outcomes.get(&request)
     }
 
-    /// Delivers an event to an awake server, as if the event had come from outside.
+    /// Delivers an event to a server, as if the event had come from outside. Does nothing if the server is
+    /// down or paused.
     pub fn force(&mut self, idx: ServerIdx, event: EventOf<S>) {
         if self.awake.contains(idx) {
             self.deliver(idx, event);
@@ -357,13 +366,14 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.pending.put(self.recorder.now + AGAIN, SimEvent::Bootstrap);
     }
 
-    /// Crashes a server and restarts it after `away` microseconds.
+    /// Crashes a server, and restarts the server after `away` microseconds.
     pub(super) fn crash_for(&mut self, idx: ServerIdx, away: Span) {
         self.crash(idx);
         self.pending.put(self.recorder.now + away, SimEvent::Restart(idx));
     }
 
-    /// Crashes a server that has executed only the first few actions of a step.
+    /// Crashes a server after the first `carried` actions of a step, and restarts the server after `away`
+    /// microseconds.
     pub(super) fn interrupt(&mut self, idx: ServerIdx, carried: usize, away: Span) {
         let now = self.recorder.now;
         if let Some(scheduling) = &mut self.pending.scheduling {
@@ -407,8 +417,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Crashes the disk. Queued jobs, and a snapshot that is being written, are completed partly or not at
-    /// all.
+    /// Simulates the crash of a server's disk. The first unfinished writes may become durable, and the next
+    /// write may become durable in part. A snapshot that was being written may become complete.
     fn crash_disk(&mut self, idx: ServerIdx, process: &mut Process<F, S>) {
         let host = &mut self.hosts[idx.at()];
         let fsm = &mut process.machine.fsm;

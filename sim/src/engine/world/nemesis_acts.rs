@@ -1,4 +1,4 @@
-//! Asks the nemesis for acts and executes them.
+//! Asks the nemesis for acts and executes these acts.
 
 use super::World;
 use crate::engine::host::Caller;
@@ -56,11 +56,11 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.restart(idx);
     }
 
-    /// True if a server stopped after its removal was committed, and no running server knows a later
-    /// configuration that names the removed server. After the end of the faults, the supervisor leaves such a
-    /// server down. Otherwise the server would start again and again. A server that does not know the commit
-    /// of its removal can win every election before a member with a slow clock campaigns, and then stops
-    /// again.
+    /// True if all faults have ended, the server stopped after its removal was committed, and no running
+    /// server knows a later configuration that names the removed server. The supervisor does not restart such
+    /// a server. Otherwise the server would start again and again: after each start, the server does not know
+    /// that its removal is committed. The server could win every election before a member with a slow clock
+    /// campaigns, and would then stop again.
     fn stays_removed(&self, idx: ServerIdx) -> bool {
         let names = |index, server| {
             let later = self.configuration(server).filter(|(later, _)| index < *later);
@@ -151,8 +151,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Asks the leader to change the addresses of the members to the addresses at which they listen. If two
-    /// members have exchanged their addresses, both must be changed in one change of the whole membership.
+    /// Asks the leader to change the addresses of the members to the addresses at which the members listen. If
+    /// two members have exchanged their addresses, one change of the whole membership must correct both
+    /// addresses.
     fn correct_addresses(&mut self) {
         let Some(leader) = self.leader() else { return };
         let latest = self.configuration(leader);
@@ -175,15 +176,16 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.call_as(Caller::Nemesis, leader, Call::Change { change, prev_index: None });
     }
 
-    /// Backs up the state of a server's state machine and restores it by a call to this server.
+    /// Takes a backup of a server's state machine, and calls the server to restore this backup. Does nothing
+    /// if the server is down or makes no backup.
     fn restore_backup(&mut self, idx: ServerIdx) {
         if let Some(state) = self.fsm(idx).and_then(TankFsm::backup) {
             self.call_as(Caller::Nemesis, idx, Call::Restore(state));
         }
     }
 
-    /// Returns the servers that may be lost or damaged under the plan's budget, if only one server is lost or
-    /// damaged at a time.
+    /// Returns the servers that the nemesis may lose or damage next under the plan's budget. Each of these
+    /// servers is allowed alone, not together with another server.
     fn expendable(&self) -> ServerSet {
         let whole = self.all().minus(self.lost_or_damaged());
         match self.plan.nemesis.budget {
@@ -228,8 +230,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.renewed.iter().filter(is_blank).collect()
     }
 
-    /// True if a server lost its disk and knows no configuration. A bootstrap of this server would begin a
-    /// second cluster with the same servers, and no protocol can distinguish the two clusters.
+    /// True if a server lost the content of its disk and knows no configuration. A bootstrap of this server
+    /// begins a second cluster with the same servers. No protocol can distinguish the two clusters.
     fn has_forgotten(&self, idx: ServerIdx) -> bool {
         let knows = self.configuration(idx).is_some();
         self.hosts[idx.at()].disk.was_wiped() && !knows

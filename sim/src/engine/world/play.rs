@@ -13,13 +13,14 @@ use crate::subject::{Protocol, Subject, is_ours};
 use wavetank_raft::{DeadlineReason, RpcId, Time};
 
 impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
-    /// Records the schedule of the run from now on. A schedule that is to be played again must be recorded
-    /// from the beginning.
+    /// Starts to record the schedule of the run. A schedule that is to be played again must be recorded from
+    /// the beginning.
     pub fn record_schedule(&mut self) {
         self.pending.scheduling = Some(Box::default());
     }
 
-    /// Follows schedules from now on. Only the elements that are passed to [`World::play`] happen.
+    /// Starts to follow schedules. After this call, only the elements that are passed to [`World::play`]
+    /// happen.
     pub fn follow_schedules(&mut self, fit: Fit) {
         self.nemesis = None;
         self.pending.scheduling = Some(Box::new(Scheduling::following(fit)));
@@ -112,7 +113,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         });
     }
 
-    /// Returns the first element that was skipped, with the reason.
+    /// Returns the first element that was skipped, with the reason. Returns `None` if no element was skipped.
     pub(crate) fn first_skipped(&self) -> Option<(Element, SkipReason)> {
         self.first_skipped.clone()
     }
@@ -148,7 +149,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         has_played
     }
 
-    /// Plays an act of the nemesis or of an operator on servers, disks, clocks or links.
+    /// Plays an act of the nemesis or of an operator on servers, disks, clocks or links. Returns false if the
+    /// act is impossible, for example a crash of a server that is down.
     fn play_act(&mut self, act: &Choice) -> bool {
         let is_up = act.server().is_some_and(|idx| self.process(idx).is_some());
         match act {
@@ -177,7 +179,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         true
     }
 
-    /// Advances the time. Clients act at their deadlines until then.
+    /// Advances virtual time to `to`. Clients whose deadlines come before `to` act at these deadlines.
     fn advance(&mut self, to: Time) {
         while self.workload.deadline() <= to {
             self.recorder.now = self.recorder.now.max(self.workload.deadline());
@@ -231,7 +233,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         true
     }
 
-    /// True if another server leads and must do something before this time.
+    /// True if another server leads, and a timer of this leader is due before the time `at`.
     fn must_lead_before(&self, idx: ServerIdx, at: Time) -> bool {
         let is_due = |other: ServerIdx| {
             let deadline = self.server(other).map(S::deadline);
@@ -242,8 +244,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.awake.without(idx).iter().any(is_due)
     }
 
-    /// Fires a timer that comes before the wanted timer of the server and only maintains its state. The
-    /// schedule may lack such a timer, because the wanted timer fires at another time than in the schedule.
+    /// Fires the server's next timer if this timer only maintains the state of the server and is not the
+    /// wanted timer. The schedule may have no element for this timer, because the wanted timer may fire at
+    /// another time than in the schedule.
     fn fire_before(&mut self, idx: ServerIdx, wanted: DeadlineReason) {
         let Some(deadline) = self.server(idx).map(S::deadline) else { return };
         if maintains(deadline.reason) && deadline.reason != wanted && deadline.at != Time::NEVER {

@@ -16,20 +16,24 @@ pub(crate) enum SimEvent<P: Protocol> {
     Timer(ServerIdx),
     /// A message arrives.
     Arrive(Envelope<P>),
-    /// A held message is due. The number is that of the message.
+    /// A held message is due. The number is the position of the message in the order of all held messages,
+    /// from 1.
     ReleaseHeld(u64),
-    /// The running jobs of a disk are done. The event is stale if the server has restarted in the meantime.
+    /// The running jobs of a disk end. The number is the incarnation of the server. The event is stale if the
+    /// server has restarted in the meantime.
     Disk(ServerIdx, u32),
-    /// The late result of a disk read arrives. The event is stale if the server has restarted in the
-    /// meantime.
+    /// The late result of a disk read arrives. The values are the server, the incarnation of the server, and
+    /// the result. The event is stale if the server has restarted in the meantime.
     Deliver(ServerIdx, u32, EventIn<P>),
-    /// The work of a state machine is done. The event is stale if the server has restarted in the meantime.
+    /// The current work of a state machine ends. The number is the incarnation of the server. The event is
+    /// stale if the server has restarted in the meantime.
     Machine(ServerIdx, u32),
-    /// A server takes its batch of commands. The event is stale if the server has restarted in the meantime.
+    /// A server receives the commands that were collected into a batch. The number is the incarnation of the
+    /// server. The event is stale if the server has restarted in the meantime.
     Batch(ServerIdx, u32),
     /// A request of a client reaches a server.
     Ask(Ask),
-    /// A reply reaches its client.
+    /// A reply reaches the client that sent the request.
     Reply(RequestId, Reply),
     /// The deadline of the clients may have passed.
     Clients,
@@ -37,7 +41,7 @@ pub(crate) enum SimEvent<P: Protocol> {
     Bootstrap,
     /// The nemesis injects a fault of this kind.
     Act(Scheduled),
-    /// The network changes as scheduled by the nemesis.
+    /// The network changes. The nemesis has scheduled this change.
     Change(NetworkChange),
     /// A server starts if it is down.
     Restart(ServerIdx),
@@ -77,8 +81,8 @@ impl<P: Protocol> Message<P> {
         }
     }
 
-    /// Encodes the message, flips bits, and decodes the bytes. Returns the decoded message. Returns the
-    /// original message as an error if decoding fails.
+    /// Encodes the message, flips the bits that `word` selects, and decodes the bytes. Returns the decoded
+    /// message. Returns the original message as an error if decoding fails.
     pub(crate) fn flipped(self, word: u64) -> Result<Self, Self> {
         Checksummed::of(&self).flipped(word).open().map_err(|_| self)
     }

@@ -1,4 +1,4 @@
-//! Delivers an event to a server, and finds the facts that the step has caused.
+//! Delivers an event to a server, and finds the facts about this step that trigger reactive faults.
 
 use super::World;
 use crate::engine::host::Timer;
@@ -22,7 +22,7 @@ pub(crate) struct StepState {
 }
 
 impl StepState {
-    /// Returns the state that a server shows. A part that the server does not show never changes.
+    /// Returns the state that a server shows. A part that the server does not show has a fixed value.
     #[inline]
     pub(crate) fn of(view: &View) -> Self {
         Self {
@@ -32,7 +32,7 @@ impl StepState {
         }
     }
 
-    /// Returns the facts that follow from the change of state in a step.
+    /// Returns the facts that follow from the change of this state to the state `after` in a step.
     fn triggers_until(self, after: Self) -> Trigger {
         let leads = after.role == RoleName::Leader;
         let elected = leads && !self.has_role_and_term_of(after);
@@ -50,8 +50,9 @@ impl StepState {
 }
 
 impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
-    /// Tells a server that has just started, and the servers that run, that they understand Wavetank's
-    /// dialect, if they do. All other servers learn the protocol of a server with its first answer.
+    /// Introduces a server that has just started, if the server understands Wavetank's dialect. The server and
+    /// the other servers that understand this dialect learn this fact about each other. Every server learns
+    /// the dialect of any other peer with the first response of the peer.
     pub(super) fn introduce(&mut self, idx: ServerIdx) {
         let is_ours = |idx: ServerIdx| self.hosts[idx.at()].dialect == Some(Dialect::Wavetank);
         if !is_ours(idx) {
@@ -64,7 +65,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Tells a server the protocol of a peer, unless the server knows it or is down.
+    /// Tells a server the dialect of a peer. Does nothing if the server is down or already knows the dialect.
     fn learn_dialect(&mut self, idx: ServerIdx, peer: ServerIdx) {
         let Some(dialect) = self.hosts[peer.at()].dialect else { return };
         let host = &mut self.hosts[idx.at()];
@@ -75,10 +76,11 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         let event = Event::PeerSpeaks { peer: peer.node(), dialect };
         process.server.step(host.clock.reads(self.recorder.now), event, &mut self.scratch, &mut self.actions);
         let name = process.server.name();
-        assert!(self.actions.is_empty(), "{idx} ({name}) acts when it learns the protocol of a peer");
+        assert!(self.actions.is_empty(), "{idx} ({name}) must take no action on the dialect of a peer");
     }
 
-    /// Delivers an event to a server if the server runs, and executes the resulting actions.
+    /// Delivers an event to a server if the server runs, and executes the resulting actions. If the server
+    /// cannot handle the event now, the event waits.
     pub(super) fn deliver(&mut self, idx: ServerIdx, event: EventOf<S>) {
         if let Event::Response { from, .. } = &event
             && let Some(peer) = ServerIdx::of(*from).filter(|peer| peer.at() < self.hosts.len())
@@ -96,7 +98,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Returns the first delayed event of a server if the server takes this event now.
+    /// Removes and returns the first delayed event of a server. Returns `None` if there is no delayed event,
+    /// or if the server still cannot handle this event.
     fn next_delayed(&mut self, idx: ServerIdx) -> Option<EventOf<S>> {
         let process = self.hosts[idx.at()].process.as_mut()?;
         let is_taken = process.delayed.front().is_some_and(|event| process.server.takes_now(event));

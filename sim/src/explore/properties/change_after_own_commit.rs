@@ -1,6 +1,6 @@
 //! A leader changes the membership only after the leader has committed an entry of its own term (Ongaro on
-//! raft-dev, 2015). Otherwise this leader may not know that an earlier leader's change is committed. Then two
-//! quorums without a common server may exist.
+//! raft-dev, 2015). If the leader changed the membership earlier, an earlier leader's change could still be
+//! uncommitted. Then two quorums without a common server could exist.
 
 use super::ServerStep;
 use crate::explore::stimulus::Stimulus;

@@ -1,4 +1,5 @@
-//! A leader commits by counting replicas only for entries of its own term.
+//! A leader counts replicas to commit an entry only if the entry has the leader's own term. Entries of
+//! earlier terms are committed together with such an entry.
 
 use super::ServerStep;
 use wavetank_raft::RoleName;

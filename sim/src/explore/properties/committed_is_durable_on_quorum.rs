@@ -5,7 +5,7 @@ use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{LogId, Voters};
 
 /// Tests whether the entry `newest`, which the leader has committed, is durable on a quorum. `server` returns
-/// the server with a given index.
+/// the server with a given index. Returns the violation in words, or `None`.
 pub(crate) fn breach<'a>(
     leader: ServerIdx,
     voters: &Voters,

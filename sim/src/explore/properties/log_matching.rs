@@ -3,7 +3,8 @@
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::LogId;
 
-/// Compares two logs. Each log is given as the ids of its entries, from the first entry on.
+/// Compares the logs of the servers `one` and `other`. `first` and `second` are the ids of all entries of
+/// these logs. Returns the violation in words, or `None`.
 pub(crate) fn breach(one: ServerIdx, first: &[LogId], other: ServerIdx, second: &[LogId]) -> Option<String> {
     let common = first.iter().zip(second).rposition(|(a, b)| a == b)?;
     let differs = (0..common).find(|&at| first[at] != second[at])?;

@@ -7,6 +7,7 @@ use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{AppendEntries, LogId, Request, Response};
 
 /// Tests a request for votes: the term of the candidate and the candidate's vote for itself must be durable.
+/// Returns the violation in words, or `None`.
 pub(crate) fn call(idx: ServerIdx, disk: &ModelDisk, request: &Request) -> Option<String> {
     let (Request::RequestVote(ask), record) = (request, disk.record) else { return None };
     let own = record.vote.is_some() || ask.term < record.term;
@@ -15,6 +16,7 @@ pub(crate) fn call(idx: ServerIdx, disk: &ModelDisk, request: &Request) -> Optio
 }
 
 /// Tests a response: the term of the response, a granted vote and acknowledged entries must be durable.
+/// Returns the violation in words, or `None`.
 pub(crate) fn answer(disk: &ModelDisk, call: &ModelMessage, response: &Response) -> Option<String> {
     let (ModelMessage::Request { call_id, request }, record) = (call, disk.record) else { return None };
     let (term, what) = match (response, request) {
@@ -33,7 +35,8 @@ pub(crate) fn answer(disk: &ModelDisk, call: &ModelMessage, response: &Response)
 }
 
 /// Returns the id of the first acknowledged entry that is not durable. Entries that a newer leader has
-/// truncated do not count. In that case the term of the request is older than the term on the disk.
+/// truncated do not count. In that case the term of the request is older than the term on the disk. Returns
+/// `None` if all acknowledged entries are durable.
 fn first_missing(disk: &ModelDisk, sent: &AppendEntries) -> Option<LogId> {
     if sent.term < disk.record.term {
         return None;

@@ -1,4 +1,4 @@
-//! The cluster of a story without the type of its state machine.
+//! The cluster of a story, with a trait object for the state machine.
 
 use crate::check::Options;
 use crate::engine::workload::{NoClients, TankFsm};
@@ -13,7 +13,7 @@ use wavetank_raft::{Call, Data, Outcome, RequestId, Server, Span};
 
 type Tank = World<ErasedFsm, Observers<BoundedChecks, StoryTrace>>;
 
-/// The longest virtual time that a story waits.
+/// The maximum virtual time of one wait in a story.
 const WAIT_MAX: Span = Span::s(5);
 
 /// A cluster in the tank, and the trace of its run so far.
@@ -34,8 +34,8 @@ impl StoryTank {
         Self { tank: World::new(plan, make, Box::new(NoClients), observers), told: String::new() }
     }
 
-    /// Does something to the cluster. Panics with the story so far if the code under test panics, or if a
-    /// check finds a violation.
+    /// Calls `act` with the tank, and returns the result. Panics if the code under test panics, or if a check
+    /// finds a violation. The message of the panic has the trace so far.
     #[track_caller]
     pub(super) fn act<R>(&mut self, act: impl FnOnce(&mut Tank) -> R) -> R {
         let done = catch_panic(|| act(&mut self.tank));
@@ -47,7 +47,8 @@ impl StoryTank {
         }
     }
 
-    /// Lets virtual time pass until `found` returns a value. `what` names the awaited event.
+    /// Lets virtual time pass until `found` returns a value, and returns this value. `what` names the awaited
+    /// event. Panics if the event does not happen within `WAIT_MAX`.
     #[track_caller]
     pub(super) fn until<R>(&mut self, what: &str, found: impl Fn(&Tank) -> Result<R, String>) -> R {
         let limit = self.tank.now() + WAIT_MAX;
@@ -85,7 +86,8 @@ impl StoryTank {
         self.until("the call is answered", |tank| tank.outcome(request).cloned().ok_or_else(String::new))
     }
 
-    /// Answers a query from the state of a server. `None` if the server is down.
+    /// Passes a query to the state machine of a server, and returns the reply. Returns `None` if the server
+    /// is down.
     #[track_caller]
     pub(super) fn query(&mut self, idx: ServerIdx, query: &Data) -> Option<Data> {
         self.act(|tank| {
@@ -101,7 +103,7 @@ impl StoryTank {
         self.tank.all()
     }
 
-    /// Returns the trace so far, without steps and times.
+    /// Returns the trace so far, without the columns of the step and the time.
     pub(super) fn told(&mut self) -> String {
         let text = self.tank.observer_mut().trace.take();
         let lines = text.lines().map(|line| line.get(WHEN_WIDTH..).unwrap_or(line).trim_end());
@@ -110,7 +112,7 @@ impl StoryTank {
     }
 }
 
-/// True if a leader has committed an entry of its term.
+/// True if a leader has committed an entry of the leader's term.
 fn has_committed(tank: &Tank, leader: ServerIdx) -> bool {
     let node = tank.server(leader).map(Server::node);
     node.is_some_and(|node| node.log().term_at(node.commit()) == Some(node.term()))

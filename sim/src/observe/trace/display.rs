@@ -1,5 +1,5 @@
 //! Short text for events, actions and messages. The text is the same on every machine: the text contains no
-//! addresses and no floats, and does not depend on the order of a hash map.
+//! memory addresses and no floats, and does not depend on the order of a hash map.
 
 use super::CommandText;
 use crate::observe::{MessageRef, NetworkChange};
@@ -21,7 +21,8 @@ pub(super) const fn role(role: RoleName) -> &'static str {
     }
 }
 
-/// Formats a server's role, term, commit index and last index in columns. A part that is not shown is a `?`.
+/// Formats the role, the term, the commit index and the last index of a server in columns. A `?` stands for a
+/// part that the server does not show.
 pub(super) fn state(view: &View) -> String {
     let role = view.role.map_or("?", role);
     let (commit, last) = (shown(view.commit), shown(view.last.map(|last| last.index)));
@@ -135,8 +136,8 @@ pub(super) fn payload(payload: &Payload, text: CommandText) -> String {
     }
 }
 
-/// Formats a command. Printable UTF-8 becomes quoted text. For other bytes, the result is the result of
-/// `text`, or hexadecimal digits if `text` returns `None`.
+/// Formats a command. Printable UTF-8 is shown as quoted text. For other bytes, the function `text` formats
+/// the command. If `text` returns `None`, the bytes are shown as hexadecimal digits.
 fn data(bytes: &[u8], text: CommandText) -> String {
     const LONGEST: usize = 24;
     match std::str::from_utf8(bytes) {
@@ -267,16 +268,18 @@ fn observed(observed: &Observed) -> String {
         }
         Observed::ResumedHeartbeat { peer } => format!("{peer} answers again"),
         Observed::LostEntries { peer, acknowledged, last } => {
-            format!("{peer} lost entries: it had acknowledged {acknowledged}, but its log ends at {last}")
+            format!("{peer} lost entries: {peer} had acknowledged {acknowledged}, but its log ends at {last}")
         }
-        Observed::Truncated { after } => format!("log truncated after {after}"),
+        Observed::Truncated { after } => format!("the log is truncated after {after}"),
         Observed::OtherCluster { peer, other, .. } => format!("{peer} is in another cluster, {other}"),
         Observed::CallsRefused { peer, why } => format!("{peer} refuses calls: {why}"),
         Observed::EntryTooLarge { peer, entry, bytes, limit } => {
-            format!("{entry} is not sent to {peer}: {bytes} bytes are above {limit}")
+            format!(
+                "entry {entry} is not sent to {peer}: it has {bytes} bytes, but the limit is {limit} bytes"
+            )
         }
         Observed::NeedsSnapshot { peer, past } => {
-            format!("{peer} does not understand {past}, and needs a snapshot")
+            format!("{peer} does not understand entry {past}, and needs a snapshot")
         }
         Observed::NoQuorum(reason) => reason.to_string(),
         Observed::QuorumAgain => "a quorum answers again".to_owned(),

@@ -1,4 +1,4 @@
-//! All events and actions in fixed columns, one line for each.
+//! The trace with all events and actions, one line for each event or action, in fixed columns.
 
 use super::{CommandText, TextTrace, UNKNOWN, display};
 use crate::observe::observer::Observer;
@@ -8,8 +8,8 @@ use crate::subject::Subject;
 use std::fmt::Write as _;
 use wavetank_raft::Time;
 
-/// A full trace. The line of an event shows the state of the server before the event. The lines of the
-/// resulting actions show the state after the event.
+/// A trace with all events and actions. The line of an event shows the state of the server before the event.
+/// The lines of the resulting actions show the state after the event.
 #[derive(Clone, Debug)]
 pub struct Full {
     text: String,
@@ -31,7 +31,7 @@ impl Full {
         Self { text: head.to_owned(), commands: UNKNOWN, states: Default::default() }
     }
 
-    /// Shows commands by this function.
+    /// Sets the function that formats the commands of the state machine.
     #[must_use]
     pub fn with_commands(self, commands: CommandText) -> Self {
         Self { commands, ..self }

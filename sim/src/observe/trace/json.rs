@@ -1,4 +1,4 @@
-//! All observations as JSON values, one per line.
+//! The trace with all observations as JSON values, one value in each line.
 
 use super::{TextTrace, display};
 use crate::observe::observer::Observer;
@@ -98,7 +98,7 @@ fn fields_of<S: Subject>(kind: &ObservationKind<'_, S>) -> (&'static str, Value)
     }
 }
 
-/// The view of a server. A part that the server does not show is null.
+/// Returns the view of a server as a JSON value. A part that the server does not show is null.
 fn view<S: Subject>(server: &S) -> Value {
     let view = server.view();
     let name = |node: Option<Option<NodeId>>| node.flatten().map(|node| node.to_string());
@@ -116,7 +116,7 @@ fn arrivals(fate: Fate) -> Vec<u64> {
     }
 }
 
-/// Formats a digest as hexadecimal text. Many JSON readers would round a number of 64 bits.
+/// Formats a digest as hexadecimal text, because many JSON readers round a number of 64 bits.
 fn hex(digest: u64) -> String {
     format!("{digest:016x}")
 }

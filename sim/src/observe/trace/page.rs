@@ -1,8 +1,8 @@
-//! A run as one page for a browser: lanes of servers and clients, the messages, the faults, and the state of
-//! every server at every step.
+//! A trace that shows a run as one page for a browser: lanes of servers and clients, the messages, the
+//! faults, and the state of every server at every step.
 //!
-//! The page loads no other file. The data of the page is one JSON object; [`rows`] describes its form. The
-//! script of the page is in the folder `page`.
+//! The page loads no other file. The data of the page is one JSON object; [`rows`] describes the rows of this
+//! object. The script of the page is in the folder `page`.
 
 mod rows;
 
@@ -27,13 +27,13 @@ pub struct Page {
     commands: CommandText,
     topology: Topology,
     rows: Rows,
-    /// The row of each message. The key has four parts: true for a response, the sender, the receiver, the id of
-    /// the call.
+    /// The number of the row of each message. The key has four parts: true for a response, the sender, the
+    /// receiver, the id of the call.
     sent: BTreeMap<(bool, ServerIdx, ServerIdx, RpcId), usize>,
     shown: [ServerFields; ServerIdx::MAX_SERVERS],
-    /// The open operations of clients, as text.
+    /// The text of each open operation, by the number of the operation.
     asked: BTreeMap<u64, String>,
-    /// The event that a server is handling now.
+    /// The event that a server is handling now; `None` if no server is handling an event.
     handled: Option<Handled>,
     causes: Option<Causes>,
 }
@@ -44,9 +44,9 @@ struct Handled {
     now: (u64, Time),
     idx: ServerIdx,
     text: String,
-    /// The row of the message that arrived, if the event is a message.
+    /// The number of the row of the message that arrived; `None` if the event is not a message.
     message: Option<usize>,
-    /// The request, if the event is a call.
+    /// The id of the call; `None` if the event is not a call.
     request: Option<RequestId>,
 }
 
@@ -67,7 +67,7 @@ impl Page {
         }
     }
 
-    /// Shows commands by this function.
+    /// Sets the function that formats the commands of the state machine.
     #[must_use]
     pub fn with_commands(self, commands: CommandText) -> Self {
         Self { commands, ..self }
@@ -79,8 +79,8 @@ impl Page {
         Self { causes: Some(Causes::of(step)), ..self }
     }
 
-    /// Returns the page as HTML. `data` is the result of [`TextTrace::take`]. `named` is the name of the run, and
-    /// `replay` is the command line that repeats the run.
+    /// Returns the page as HTML. `data` is the text that [`TextTrace::take`] of the page returned. `named` is
+    /// the name of the run, and `replay` is the command line that repeats the run.
     #[must_use]
     pub fn html(data: &str, report: &Report, named: &str, replay: &str) -> String {
         let Report { seed, verdict, virtual_time, .. } = report;
@@ -191,7 +191,7 @@ impl Page {
         }
     }
 
-    /// The fields of a server's state that have changed since the last row of this server.
+    /// Returns the fields of a server's state that have changed since the last row of this server.
     fn delta<S: Subject>(&mut self, idx: ServerIdx, server: &S) -> Map<String, Value> {
         let fields = ServerFields::of(server, &mut self.rows);
         let delta = fields.changes_from(&self.shown[idx.at()]);
@@ -199,7 +199,7 @@ impl Page {
         delta
     }
 
-    /// Adds the change of the log that a write makes.
+    /// Adds to `delta` the change of the log that a write makes.
     fn add_log(&mut self, delta: &mut Map<String, Value>, write: &Write) {
         match &write.log {
             LogOp::Append(entries) | LogOp::Replace(entries) => {
@@ -247,7 +247,7 @@ impl Page {
         self.change(now, Kind::Disk, idx, &text, delta);
     }
 
-    /// Adds a row with a fault of one server. The state changes as `delta` says.
+    /// Adds a row with a fault of one server. `delta` is the resulting change of the server's state.
     fn fault(&mut self, now: (u64, Time), idx: ServerIdx, text: &str, delta: Value) {
         self.change(now, Kind::Fault, idx, text, delta);
     }
@@ -321,7 +321,7 @@ impl Page {
     }
 }
 
-/// The files of the script. Each file comes after the files that it needs.
+/// The script of the page, from several files. Each file comes after the files that it needs.
 const SCRIPT: &str = concat!(
     include_str!("page/data.js"),
     include_str!("page/draw.js"),
@@ -351,7 +351,7 @@ impl TextTrace for Page {
     fn take(&mut self) -> String {
         // The code under test panicked in this event.
         if let Some(Handled { now, idx, text, .. }) = self.handled.take() {
-            self.change(now, Kind::Event, idx, &format!("{text} (it panicked)"), Value::Null);
+            self.change(now, Kind::Event, idx, &format!("{text} (the server panicked)"), Value::Null);
         }
         let why = self.causes.as_ref().map(Causes::steps).unwrap_or_default();
         let (rows, texts) = std::mem::take(&mut self.rows).into_parts();
@@ -413,7 +413,7 @@ impl<S: Subject> Observer<S> for Page {
             }
             ObservationKind::Network(change) => self.on_network(now, change),
             ObservationKind::Healed { core } => {
-                let text = self.rows.text(&format!("faults end; intact: {}", display::set(core)));
+                let text = self.rows.text(&format!("the faults end; intact servers: {}", display::set(core)));
                 self.row(now, Kind::Fault, vec![json!(-1), json!(text)]);
             }
         }

@@ -1,7 +1,8 @@
-//! The causal past of a step (happened-before, Lamport 1978).
+//! The causal past of a step: all earlier steps on which the step depends (happened-before, Lamport 1978).
 //!
 //! A step of a server depends on two earlier steps: the last step that changed the server, and the step that
-//! sent the message that the server handles. The text shows the earlier steps that changed a server.
+//! sent the message that the server handles. The text of the trace shows only the steps that changed a
+//! server.
 
 use super::{CommandText, TextTrace, UNKNOWN, display};
 use crate::observe::observer::Observer;
@@ -15,22 +16,25 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use wavetank_raft::{Action, Event, NodeId, RpcId, StoreJob, Time};
 
-/// The causal past of one step.
+/// A trace of the causal past of one step.
 #[derive(Clone, Debug)]
 pub struct Causes {
     of: u64,
     commands: CommandText,
     steps: DiGraph<CausalStep, ()>,
-    /// For each server, the last step that changed the server, and the last step of any kind.
+    /// For each server, the last step that changed the server, and the last step of any kind. `None`: the
+    /// server has taken no step.
     latest: [Option<(NodeIndex, NodeIndex)>; ServerIdx::MAX_SERVERS],
     /// The step that sent each message. The key has four parts: true for a response, the sender, the
     /// receiver, the id of the call.
     sent: BTreeMap<(bool, ServerIdx, ServerIdx, RpcId), NodeIndex>,
     answered: Option<NodeIndex>,
-    /// The state and the vote of the server before the event that the server is handling now.
+    /// The state and the vote of the server before the event that the server is handling now. `None`: no
+    /// server is handling an event.
     before: Option<(NodeState, Option<NodeId>)>,
     event: (String, Option<NodeIndex>),
-    /// The changes of the network. Such changes are not steps and have no cause.
+    /// The changes of the network, with the number and the time of the observation. Such changes are not
+    /// steps and have no cause.
     network: Vec<(u64, Time, String)>,
 }
 
@@ -45,7 +49,7 @@ struct CausalStep {
     changes: bool,
 }
 
-/// The maximum number of steps that are shown.
+/// The maximum number of steps in the text of the trace.
 const LINES: usize = 120;
 
 impl Causes {
@@ -65,7 +69,7 @@ impl Causes {
         }
     }
 
-    /// Shows commands by this function.
+    /// Sets the function that formats the commands of the state machine.
     #[must_use]
     pub fn with_commands(self, commands: CommandText) -> Self {
         Self { commands, ..self }
@@ -204,7 +208,7 @@ impl TextTrace for Causes {
         let past = self.past(last);
         let shown = self.shown(&past, last);
         let mut text = format!(
-            "step {} depends on {} of the {} steps before it; {} of them changed a server\n\n",
+            "step {} depends on {} of the {} earlier steps; {} of these steps changed a server\n\n",
             self.steps[last].step,
             past.len() - 1,
             self.steps.node_count() - 1,
@@ -212,7 +216,7 @@ impl TextTrace for Causes {
         );
         let left_out = shown.len().saturating_sub(LINES);
         if 0 < left_out {
-            let _ = writeln!(text, "... {left_out} before");
+            let _ = writeln!(text, "... {left_out} earlier steps are left out");
         }
         self.write_steps(&shown[left_out..], &mut text);
         text

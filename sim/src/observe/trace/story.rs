@@ -1,5 +1,5 @@
-//! The events of a run that matter, one line for each. Without the columns of step and time, the story stays
-//! the same if only delays change, unless another server becomes the leader.
+//! A trace with the important events of a run, one line for each event. If two runs differ only in delays,
+//! their stories differ only in the columns of step and time, unless the runs elect different leaders.
 
 use super::{CommandText, TextTrace, UNKNOWN, display};
 use crate::observe::observer::Observer;
@@ -10,8 +10,8 @@ use crate::subject::{Subject, View};
 use std::fmt::Write as _;
 use wavetank_raft::{Action, Event, Index, Payload, RoleName, Term, Time};
 
-/// A story. A story has a line for each change of a role, each committed entry, each fault, and each result
-/// of a client. A line has the number of the observation, the virtual time in milliseconds, a column for each
+/// A trace with a line for each change of a role, each committed entry, each fault, and each result of a
+/// client. A line has the number of the observation, the virtual time in milliseconds, a column for each
 /// server, and the text. A dot in a column stands for a follower. The text comes last, so that a long text
 /// moves no column.
 #[derive(Clone, Debug)]
@@ -20,18 +20,19 @@ pub struct Story {
     commands: CommandText,
     cells: Vec<ColumnState>,
     committed: Index,
-    /// The step and the time of the observation that is being told.
+    /// The number and the virtual time of the observation that the story is writing now.
     now: (u64, Time),
 }
 
-/// Returns the last lines of a long story, and the number of lines before these lines.
+/// Returns the number of lines that are left out, and the last 60 lines of a story (all lines if the story
+/// has fewer lines).
 #[must_use]
 pub fn last_lines(story: &str) -> (usize, Vec<&str>) {
     last_of_lines(story, 60)
 }
 
-/// Returns the last `most` lines of a story, or all lines if the story has fewer lines. Also returns the
-/// number of lines that were left out.
+/// Returns the number of lines that are left out, and the last `most` lines of a story (all lines if the
+/// story has fewer lines).
 #[must_use]
 pub fn last_of_lines(story: &str, most: usize) -> (usize, Vec<&str>) {
     let mut lines: Vec<&str> = story.lines().collect();
@@ -60,10 +61,10 @@ enum ColumnState {
     Up(RoleName, Term),
 }
 
-/// The width of the columns of step and time, which come first in each line.
+/// The width of the columns of step and time in characters. These columns come first in each line.
 pub const WHEN_WIDTH: usize = 21;
 
-/// The width of the column of a server, without the space behind it.
+/// The width of the column of one server in characters, without the space after the column.
 const CELL_WIDTH: usize = 6;
 
 fn when(step: u64, at: Time) -> String {
@@ -88,7 +89,7 @@ impl Story {
         }
     }
 
-    /// Shows commands by this function.
+    /// Sets the function that formats the commands of the state machine.
     #[must_use]
     pub fn with_commands(self, commands: CommandText) -> Self {
         Self { commands, ..self }
@@ -120,7 +121,8 @@ impl Story {
         }
     }
 
-    /// Writes a line for a refusal. Accepted calls need no line, because the story shows their effects.
+    /// Writes a line for a refusal. Accepted calls need no line, because the story shows the effects of these
+    /// calls.
     fn on_action<Q, R>(&mut self, idx: ServerIdx, action: &Action<Q, R>) {
         if let Action::Answer { request, outcome: Err(error) } = action
             && is_operator_request(*request)
@@ -140,7 +142,8 @@ impl Story {
     }
 }
 
-/// The role and the term that a server shows. A server that shows neither counts as a follower of term 0.
+/// Returns the role and the term that a server shows. A server that shows no role counts as a follower. A
+/// server that shows no term counts as in term 0.
 fn role_and_term(view: &View) -> (RoleName, Term) {
     (view.role.unwrap_or(RoleName::Follower), view.term.unwrap_or_default())
 }
@@ -161,7 +164,8 @@ impl ColumnState {
     }
 }
 
-/// An operation with its client. The text of most operations names the client already.
+/// Returns the text of an operation, with the name of the client at the beginning. Most operations already
+/// have this name in their text.
 fn operation(client: u16, what: &dyn OperationValue) -> String {
     let (client, what) = (format!("c{client} "), format!("{what:?}"));
     if what.starts_with(&client) { what } else { client + &what }

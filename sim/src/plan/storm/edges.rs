@@ -1,5 +1,5 @@
-//! Configurations at the limits that `Config` allows. The plan also gets links and disks that are fast enough
-//! for a working cluster.
+//! Configurations with values at the limits that `Config` allows. The links and disks of such a plan are fast
+//! enough for a working cluster.
 
 use crate::plan::Plan;
 use crate::plan::rng::{Ratio, Spans, Stream};
@@ -9,10 +9,10 @@ use wavetank_raft::Config;
 /// The probability of each variant of [`EdgeConfig`] other than `None`.
 const RARE: Ratio = Ratio::new(1, 32);
 
-/// The part of the configuration with a value at the limit.
+/// The settings of a configuration that have values at their limits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum EdgeConfig {
-    /// No value is at its limit.
+    /// No setting has a value at its limit.
     None,
     /// All timeouts are as short as `Config` allows.
     ShortTimeouts,

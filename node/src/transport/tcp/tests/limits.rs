@@ -32,7 +32,7 @@ fn a_command_above_the_limit_is_refused_and_the_cluster_goes_on() {
     simulate(async {
         let cluster = Cluster::start(1, Shape::default(), 3).await;
         let leader = cluster.until_led().await;
-        let words = "33554433 bytes are above max_command_bytes, which is 33554432";
+        let words = "the command or state has 33554433 bytes, but max_command_bytes is 33554432";
         let large = vec![7; 32 * MIB + 1];
         let error = leader.apply(large.clone(), Duration::ZERO).await.unwrap_err();
         assert_eq!(error.to_string(), words);

@@ -132,7 +132,12 @@ async fn a_peer_with_another_name_is_disconnected() {
     log.says(&["no connection", "certificate not valid for name \"n2\""]).await;
     // And says that it is n2.
     three.call(&one, 2, vote(5));
-    log.says(&["calls are refused", "the certificate does not belong to n2", "the peer refuses calls"]).await;
+    log.says(&[
+        "calls are refused",
+        "the certificate does not belong to server n2",
+        "the peer refuses calls",
+    ])
+    .await;
     assert!(one.is_quiet().await);
 }
 
@@ -169,10 +174,10 @@ fn each_bad_file_has_one_clear_error() {
     assert!(matches!(tls("n1", &root, &certificate, ""), Err(TlsError::Certificate(_))));
     assert!(matches!(tls("n1", &root, &certificate, &other), Err(TlsError::Certificate(_))));
     let error = tls("n2", &root, &certificate, &key).unwrap_err().to_string();
-    assert!(error.starts_with("the certificate does not belong to n2: "), "{error}");
+    assert!(error.starts_with("the certificate does not belong to server n2: "), "{error}");
     let error = tls("a server", &root, &certificate, &key).unwrap_err().to_string();
     assert_eq!(
         error,
-        "the certificate does not belong to a server: a server cannot be a name in a certificate"
+        "the certificate does not belong to server a server: the id a server cannot be a name in a certificate"
     );
 }

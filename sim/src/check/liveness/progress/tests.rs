@@ -143,7 +143,8 @@ fn a_member_that_stays_behind_is_reported() {
 
     assert!(progress.wait().is_some(), "every server applied the entries that were committed before");
     let stuck = progress.end(&fixture.ghost, LATE).expect("n3 lacks what was committed long ago");
-    let behind = "n3 has not caught up with n1, the leader of t2, to i3: n3 is a Follower at t2, commit i2, applied i2";
+    let behind = "n1 leads t2, but n3 does not follow n1 or has not applied i3: \
+                  n3 is a Follower at t2 with commit index i2 and applied index i2";
     assert_eq!(stuck, behind);
     assert_eq!(progress.end(&fixture.ghost, Time(299_999)), None);
 }

@@ -30,8 +30,8 @@ impl<S: Subject> Observer<S> for HistoryRecorder {
 }
 
 impl HistoryRecorder {
-    /// Returns the history so far, in the format that [`wavetank_linear::judge`] reads. Stale reads are left
-    /// out, because stale reads do not claim to be up to date.
+    /// Returns the history so far, in the format that [`wavetank_linear::judge`] reads. Stale reads and reads
+    /// by [`ReadPath::Verify`] are left out, because these reads do not claim to be up to date.
     #[must_use]
     pub fn text(&self) -> String {
         let mut events = Vec::with_capacity(2 * self.operations.len());

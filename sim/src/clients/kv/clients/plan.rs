@@ -17,13 +17,13 @@ pub struct KvPlan {
     /// The minimum length of a value in bytes. Each value begins with a unique text, so no two values are
     /// equal.
     pub value_bytes: u32,
-    /// The time between two operations of a client.
+    /// The time between two operations of a client that is not pinned, in microseconds.
     pub think: Spans,
-    /// The time between two operations of a pinned client.
+    /// The time between two operations of a pinned client, in microseconds.
     pub pinned_think: Spans,
-    /// The time that a client waits for an answer before the client tries another server.
+    /// The time that a client waits for an answer before the client tries another server, in microseconds.
     pub patience: Span,
-    /// The time that a client waits after a refusal before the client tries again.
+    /// The time that a client waits after a refusal before the client tries again, in microseconds.
     pub backoff: Spans,
     /// The maximum number of requests for one operation, at least 1. After the last request, the client gives
     /// up.
@@ -36,8 +36,8 @@ pub struct KvPlan {
     pub reads: Reads,
     /// The shares of the read paths that pinned clients use.
     pub pinned_reads: Reads,
-    /// The share of refusals after which a client gives up immediately. A write then ends as refused, and the
-    /// checks verify that a refused write is never applied.
+    /// The share of refusals after which a client gives up and does not send the request again. A write then
+    /// ends as refused, and the checks verify that a refused write is never applied.
     pub resign: Ratio,
     /// The share of unknown outcomes after which a client starts a new session. The last command of the old
     /// session may still take effect later.
@@ -100,9 +100,10 @@ impl KvPlan {
 }
 
 impl From<&ClientPlan> for KvPlan {
-    /// Derives the clients from a plan. The clients send all kinds of writes. One pinned client is added for
-    /// every two other clients. If all reads use leases, seven fast pinned clients are added instead, because
-    /// a check can see an expired lease in use only during a fraction of a timeout.
+    /// Makes the plan of the store's clients from the client plan of a run. The clients send all kinds of
+    /// writes. One pinned client is added for every two other clients. If all reads use leases, seven fast
+    /// pinned clients are added instead, because a check can detect the use of an expired lease only during a
+    /// fraction of a timeout.
     fn from(clients: &ClientPlan) -> Self {
         let of = |path| u32::from(clients.reads.contains(&path));
         let [index, lease, verify] = [ReadPath::Index, ReadPath::Lease, ReadPath::Verify].map(of);

@@ -24,7 +24,7 @@ struct ClientSession {
     /// The sequence number of the last command in the session.
     sequence: u32,
     /// A key, and the value of this key that the client last wrote or read. The next compare-and-set of the
-    /// client expects this value.
+    /// client expects this value. `None` if the client knows no value.
     known: Option<(u32, Vec<u8>)>,
 }
 
@@ -118,8 +118,9 @@ fn share(shares: [u32; 4], drawn: Draw) -> usize {
     0
 }
 
-/// Makes a value that only this operation writes: a `v`, the number of the operation, and dashes up to the
-/// length. Digits and dashes contain no `v`. Therefore a value shows the operations that appended to it.
+/// Makes a value that only this operation writes: a `v`, the number of the operation, and dashes until the
+/// value has `length` bytes. Digits and dashes contain no `v`. Therefore the value of a key shows all
+/// operations that appended to the value.
 fn unique_value(operation: u64, length: u32) -> Vec<u8> {
     let mut unique_value = format!("v{operation}").into_bytes();
     unique_value.resize(unique_value.len().max(length as usize), b'-');

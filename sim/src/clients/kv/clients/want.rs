@@ -30,8 +30,8 @@ impl KvWant {
         Self { key: command.key, want: Want::ApplyLog { data, extensions } }
     }
 
-    /// Creates the request to read a key by this path. If `path` is `None`, the server reads its local state.
-    /// This state may be old.
+    /// Creates the request to read a key by this path. If `path` is `None`, the server reads its local state,
+    /// which may be old.
     #[must_use]
     pub fn read(key: u32, path: Option<ReadPath>) -> Self {
         let query = wire::query(key);

@@ -1,7 +1,7 @@
 //! An acknowledged write was applied at the reported index with the reported outcome, and the write stays
 //! applied (thesis §6.3).
 //!
-//! The check is demanded at every acknowledged write.
+//! The check judges every acknowledged write.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, holds, violated};
@@ -11,7 +11,8 @@ use crate::clients::kv::wire::{CommandOutcome, Response};
 use std::collections::BTreeMap;
 use wavetank_raft::Index;
 
-/// The operation number of each acknowledged write, by the index that the answer reports.
+/// The acknowledged writes. The key is the index that the answer reports. The value is the number of the
+/// operation.
 #[derive(Debug, Default)]
 pub(super) struct AckedWrites(BTreeMap<Index, u64>);
 

@@ -1,6 +1,6 @@
 //! A command takes effect at most once, and not before its client sent the command (thesis §6.3).
 //!
-//! The check is demanded at every acknowledged write. A client may send a command several times.
+//! The check judges every acknowledged write. A client may send a command several times.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, holds, violated};

@@ -1,8 +1,8 @@
 //! A read that claims to be up to date sees all commands that any server had applied when the read began
 //! (thesis §6.4).
 //!
-//! The check is demanded at every successful read by index. The check is also demanded at every successful
-//! read by a lease, if the clocks keep the bound that leases assume.
+//! The check judges every successful read by index. If the clocks stay within the bound on drift that leases
+//! assume, the check also judges every successful read by a lease.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, Promises, holds};
@@ -21,7 +21,9 @@ impl ClientCheck for FreshReads {
         }
         let (got, floor) = (Got::decode(bytes)?, record.applied_at_start(operation.number));
         holds(floor <= got.applied, || {
-            format!("{operation}: the command at {floor} was applied before the read began")
+            format!(
+                "{operation}: the read misses the command at {floor}, which was applied before the read began"
+            )
         })
     }
 }
@@ -41,8 +43,8 @@ mod tests {
     fn a_read_sees_everything_that_was_applied_before() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).read(2, N2).sees(2, 0, 0, "");
-        let sentence =
-            "c1 #2 read k1 at n2: \"\" of i0, state i0: the command at i1 was applied before the read began";
+        let sentence = "c1 #2 read k1 at n2: \"\" of i0, state i0: \
+                        the read misses the command at i1, which was applied before the read began";
         fixture.expect_violation("fresh_reads", sentence);
     }
 

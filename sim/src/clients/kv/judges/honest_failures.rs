@@ -1,20 +1,22 @@
 //! A write that ended with `OperationEnd::Failed` is never applied (thesis §6.3).
 //!
-//! The check is demanded at every failed write and at every applied command.
+//! The check judges every failed write and every applied command.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, violated};
 use crate::observe::OperationEnd;
 use std::collections::BTreeMap;
 
-/// The operation number of each failed write. The key is the session and the sequence number of the command.
+/// The failed writes. The key is the session and the sequence number of the command. The value is the number
+/// of the operation.
 #[derive(Debug, Default)]
 pub(super) struct HonestFailures(BTreeMap<(u32, u32), u64>);
 
 impl ClientCheck for HonestFailures {
     fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> ClientVerdict {
-        let sentence =
-            |operation, index| format!("#{operation} failed, but a server applied the write at {index}");
+        let sentence = |operation, index| {
+            format!("write #{operation} failed, but a server applied the write at {index}")
+        };
         match event {
             ClientEvent::Returned(operation) if operation.ended(OperationEnd::Failed) => {
                 let (command, number) = (operation.command()?, operation.number);
@@ -48,14 +50,14 @@ mod tests {
     fn a_refused_write_is_not_applied_later() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").fails(1).applied(N1, 4, 1);
-        fixture.expect_violation("honest_failures", "#1 failed, but a server applied the write at i4");
+        fixture.expect_violation("honest_failures", "write #1 failed, but a server applied the write at i4");
     }
 
     #[test]
     fn a_refused_write_was_not_applied_before() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 4, 1).fails(1);
-        fixture.expect_violation("honest_failures", "#1 failed, but a server applied the write at i4");
+        fixture.expect_violation("honest_failures", "write #1 failed, but a server applied the write at i4");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The history of every key is linearizable: one order of the operations explains all answers and respects
 //! real time (thesis §6.3, §6.4).
 //!
-//! The check is demanded at the end of the run. The check first tries the order of the log, and then searches
-//! for another order. Other checks rely on the order of the log alone.
+//! The check runs at the end of the run. The check first tries the order of the log, and then searches for
+//! another order. Other checks rely on the order of the log alone.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, Promises, witness};
@@ -20,12 +20,13 @@ pub(super) struct Linearizable {
     /// For each key, the writes and the reads that claim to see the newest state, in the order in which the
     /// operations began.
     keys: BTreeMap<u32, Vec<KvOperation>>,
-    /// For each open operation, by number: the position of the operation in the list of its key.
+    /// The key is the number of an open operation. The value is the position of the operation in the list of
+    /// its key.
     open: BTreeMap<u64, usize>,
 }
 
-/// The maximum number of slices for the search of one key. A slice has a few thousand search steps. Values
-/// are unique, so nearly every history needs less than one slice.
+/// The maximum number of slices in the search for an order of one key's operations. A slice has a few thousand
+/// search steps. Values are unique, so nearly every history needs less than one slice.
 const MOST_SLICES: u32 = 256;
 
 impl Linearizable {
@@ -97,8 +98,8 @@ fn output(operation: &KvOperation) -> Option<Output<'_>> {
     }
 }
 
-/// Returns a function that stops a search after this number of slices. The function returns false when the
-/// search must stop.
+/// Returns a function that stops a search after this number of slices. The returned function returns false
+/// when the search must stop.
 fn patience(mut slices: u32) -> impl FnMut() -> bool {
     move || {
         slices = slices.saturating_sub(1);

@@ -1,6 +1,6 @@
 //! A read returns the value that the key had at the index in the answer (thesis §6.4).
 //!
-//! The check is demanded at every successful read.
+//! The check judges every successful read.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, holds, violated};
@@ -15,15 +15,17 @@ impl ClientCheck for NoPhantom {
         let operation = event.done()?;
         let Some(OperationAnswer::Got(bytes)) = operation.answer() else { return None };
         let Some(got) = Got::decode(bytes) else {
-            return violated(|| format!("the answer to #{} cannot be decoded", operation.number));
+            return violated(|| format!("the answer to read #{} cannot be decoded", operation.number));
         };
         let last = record.last_command();
         if last < got.applied {
-            return violated(|| format!("{operation}: the last applied command is at {last}"));
+            return violated(|| format!("{operation}: no command after {last} was applied"));
         }
         let held = record.version(operation.wanted.key, got.applied);
         let is_so = held.index == got.version && held.is(got.value);
-        holds(is_so, || format!("{operation}: the key had the value of version {}", held.index))
+        holds(is_so, || {
+            format!("{operation}: in this state, the key had the value of version {}", held.index)
+        })
     }
 }
 
@@ -45,7 +47,7 @@ mod tests {
     fn a_future_state_may_not_be_read() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").stale_read(2, N2).sees(2, 1, 1, "a");
-        let sentence = "c1 #2 stale-read k1 at n2: \"a\" of i1, state i1: the last applied command is at i0";
+        let sentence = "c1 #2 stale-read k1 at n2: \"a\" of i1, state i1: no command after i0 was applied";
         fixture.expect_violation("no_phantom", sentence);
     }
 
@@ -53,8 +55,8 @@ mod tests {
     fn a_value_that_the_key_never_had_may_not_be_read() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).stale_read(2, N2).sees(2, 1, 1, "aa");
-        let sentence =
-            "c1 #2 stale-read k1 at n2: \"aa\" of i1, state i1: the key had the value of version i1";
+        let sentence = "c1 #2 stale-read k1 at n2: \"aa\" of i1, state i1: \
+                        in this state, the key had the value of version i1";
         fixture.expect_violation("no_phantom", sentence);
     }
 
@@ -63,8 +65,8 @@ mod tests {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
         fixture.stale_read(3, N2).sees(3, 2, 1, "a");
-        let sentence =
-            "c1 #3 stale-read k1 at n2: \"a\" of i1, state i2: the key had the value of version i2";
+        let sentence = "c1 #3 stale-read k1 at n2: \"a\" of i1, state i2: \
+                        in this state, the key had the value of version i2";
         fixture.expect_violation("no_phantom", sentence);
     }
 }

@@ -15,11 +15,11 @@ pub(super) struct Record {
     last_command: Index,
     /// The effect of each command at its first occurrence. The key is the session and the sequence number.
     effects: BTreeMap<(u32, u32), CommandEffect>,
-    /// The last sequence number that took effect in each session.
+    /// The last sequence number that took effect in each session. The key is the number of the session.
     sessions: BTreeMap<u32, u32>,
     keys: BTreeMap<u32, KeyHistory>,
-    /// For each open operation, by number: the index of the last command that was applied before the
-    /// operation began.
+    /// The key is the number of an open operation. The value is the index of the last command that was applied
+    /// before the operation began.
     open: BTreeMap<u64, Index>,
 }
 
@@ -94,7 +94,8 @@ impl Record {
         &self.log[at]
     }
 
-    /// Records the content of the next index or of a later index.
+    /// Records the content of the next index or of a later index. `bytes` is `None` for an entry that is not a
+    /// command. `command` is the decoded command.
     pub(super) fn record(&mut self, index: Index, bytes: Option<&Data>, command: Option<&Command<'_>>) {
         while (self.log.len() as u64) + 1 < index.0 {
             self.log.push(LogContent::Unseen);
@@ -123,7 +124,7 @@ impl Record {
         self.effects.insert(name, CommandEffect { index, outcome });
     }
 
-    /// Returns the effect of a command, if the command was applied.
+    /// Returns the effect of a command. Returns `None` if the command was not applied.
     pub(super) fn effect(&self, command: &Command<'_>) -> Option<CommandEffect> {
         self.effects.get(&(command.session, command.sequence)).copied()
     }
@@ -150,7 +151,8 @@ impl Record {
         self.open.remove(&operation);
     }
 
-    /// Returns the index of the last command that was applied before an open operation began.
+    /// Returns the index of the last command that was applied before an operation began. Returns zero if the
+    /// operation is not open.
     pub(super) fn applied_at_start(&self, operation: u64) -> Index {
         self.open.get(&operation).copied().unwrap_or(Index::ZERO)
     }

@@ -1,7 +1,7 @@
-//! A client that reads from a server never sees an older state than in an earlier read, as long as this
+//! A client that reads from only one server never sees an older state than in an earlier read, as long as this
 //! server does not restart (thesis §6.4).
 //!
-//! The check is demanded at every successful read of a client that asks only one server, for every read path.
+//! The check judges every successful read of a client that asks only one server, for every read path.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, holds};
@@ -15,11 +15,13 @@ use wavetank_raft::Index;
 
 #[derive(Debug, Default)]
 pub(super) struct SessionOrder {
-    /// For each server, the sum of the numbers of crashes, halts and starts of the server.
+    /// For each server, the number of its crashes, halts and starts together. This number changes with each
+    /// incarnation of the server.
     incarnations: [u64; ServerIdx::MAX_SERVERS],
-    /// For each open read, the incarnation of the server when the read began.
+    /// The key is the number of an open read. The value is the incarnation of the server when the read began.
     open: BTreeMap<u64, u64>,
-    /// For each client, the incarnation of the server and the index of the state in the client's last read.
+    /// The key is the number of a client. The value is the incarnation of the server and the index of the
+    /// state that the client's last read saw.
     last_seen: BTreeMap<u16, (u64, Index)>,
 }
 

@@ -1,6 +1,6 @@
-//! Tries the order of the log before any search. A command has the position of its index. A read has the
-//! position after the last entry of the state that the read saw. If the order of the log explains the answers
-//! and respects real time, the history is linearizable. Otherwise the order proves nothing, and a search is
+//! Tries the order of the log before any search. In this order, a command stands at its index. A read stands
+//! after the last entry of the state that the read saw. If the order of the log explains the answers and
+//! respects real time, the history is linearizable. Otherwise the order proves nothing, and a search is
 //! needed.
 
 use super::record::Record;

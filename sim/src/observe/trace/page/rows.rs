@@ -1,16 +1,16 @@
-//! The rows of a page: one for each step, message, fault and client operation.
+//! The rows of a page: one row for each step, message, fault and client operation.
 //!
 //! A row is an array. The first three elements are the number of the row's kind, the number of observations
 //! since the previous row, and the microseconds since the previous row. An element for a text has the
-//! position of the text in the list of texts, because most texts occur many times. The other columns of each
-//! kind are at [`Kind`].
+//! position of the text in the list of texts, because most texts occur many times. [`Kind`] lists the other
+//! columns of each kind.
 //!
 //! A change of a server's state is an object with only the fields that change: `r` role (a letter, `-` for
 //! down), `t` term, `v` vote, `k` leader, `c` commit index, `a` applied index, `l` last index, `s` the last
 //! index of the snapshot, `g` configuration (a text), `d` the last durable index, `z` true if paused. Three
-//! more fields change the log, in this order: `B` removes all entries, and its value is the index before the
-//! next entry; `L` replaces the entries after an index (each entry has a term and a text); `K` removes the
-//! entries up to an index.
+//! more fields change the log, in this order: `B` removes all entries, and the value of `B` is the index
+//! before the next entry; `L` replaces the entries after an index (each entry has a term and a text); `K`
+//! removes the entries up to an index.
 
 use super::{CommandText, display};
 use crate::subject::Subject;
@@ -18,16 +18,16 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use wavetank_raft::{Entry, NodeId, RoleName, Time};
 
-/// The kind of a row. The columns that follow are in parentheses.
+/// The kind of a row. The parentheses list the columns after the first three elements of the row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
     /// A message was sent (sender, receiver, text, the microseconds until each arrival).
     Sent,
-    /// A server took a message (server, rows back to the row of the message, change).
+    /// A server handled a message (server, the number of rows back to the row of the message, change).
     Received,
-    /// A server took another event (server, text, change or 0, request if it is a call).
+    /// A server handled another event (server, text, change or 0, request if the event is a call).
     Event,
-    /// A server returned an action (server, text, 0, request if it is an answer).
+    /// A server returned an action (server, text, 0, request if the action is an answer).
     Action,
     /// Something happened at the disk or the state machine of a server (server, text, change).
     Disk,
@@ -59,12 +59,13 @@ impl Rows {
         self.rows.len() - 1
     }
 
-    /// The number of rows.
+    /// Returns the number of rows.
     pub(super) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Returns the place of a text.
+    /// Returns the position of a text in the list of texts. Adds the text if the list does not contain the
+    /// text.
     pub(super) fn text(&mut self, text: &str) -> usize {
         if let Some(&place) = self.places.get(text) {
             return place;
@@ -74,13 +75,13 @@ impl Rows {
         self.texts.len() - 1
     }
 
-    /// Returns the entries of a log as terms and texts.
+    /// Returns the term of each entry, and the position of the entry's text in the list of texts.
     pub(super) fn entries(&mut self, entries: &[Entry], commands: CommandText) -> Vec<(u64, usize)> {
         let cell = |entry: &Entry| (entry.id.term.0, self.text(&display::payload(&entry.payload, commands)));
         entries.iter().map(cell).collect()
     }
 
-    /// Returns the rows and the texts.
+    /// Returns the rows, and the list of the texts in the rows.
     pub(super) fn into_parts(self) -> (Vec<Value>, Vec<String>) {
         (self.rows, self.texts)
     }
@@ -91,7 +92,8 @@ impl Rows {
 pub(super) struct ServerFields(Map<String, Value>);
 
 impl ServerFields {
-    /// The state that a server shows. A part that the server does not show is null.
+    /// Returns the state that a server shows. A part that the server does not show is null; an unknown role
+    /// counts as follower, and an unknown term as 0.
     pub(super) fn of<S: Subject>(server: &S, rows: &mut Rows) -> Self {
         let view = server.view();
         let name = |node: Option<Option<NodeId>>| node.flatten().map(|node| node.to_string());
@@ -116,7 +118,7 @@ impl ServerFields {
         Self(fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     }
 
-    /// The fields that differ from an earlier state.
+    /// Returns the fields that differ from an earlier state.
     pub(super) fn changes_from(&self, earlier: &Self) -> Map<String, Value> {
         let differs = |(key, value): &(&String, &Value)| earlier.0.get(*key) != Some(*value);
         self.0.iter().filter(differs).map(|(key, value)| (key.clone(), value.clone())).collect()

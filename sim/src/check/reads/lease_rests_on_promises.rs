@@ -1,0 +1,65 @@
+//! A leader answers a read under a lease only if a quorum of the voters promise silence. A voter that
+//! promises silence gives no other server a vote for some time after a message from the leader, even if the
+//! voter restarts in this time (thesis §4.2.3, §6.4.1).
+//!
+//! Servers of HashiCorp Raft make no such promise. Therefore a leader has no lease if the voters that do not
+//! run HashiCorp Raft are not a quorum. The check runs at every read under a lease.
+
+use crate::check::ghost::{Facts, Ghost};
+use crate::check::{Check, violated};
+use crate::plan::judge_level::JudgeLevel;
+use crate::subject::Parts;
+
+const NEEDS: Parts = Parts::ROLE.or(Parts::CONFIGURATION).or(Parts::SERVER);
+
+pub(crate) const CHECK: Check =
+    Check::new("lease_rests_on_promises", "thesis §4.2.3, §6.4.1", JudgeLevel::Steps, Facts::READABLE, judge)
+        .needing(NEEDS);
+
+fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let (idx, step) = (ghost.step.idx, &ghost.step);
+    let read = step.allowed.iter().find(|allowed| allowed.asked.leased)?;
+    let conf = step.now_conf?.conf;
+    *witnessed += 1;
+    let promising = conf.voters().minus(ghost.without_promise);
+    if conf.is_quorum(promising) {
+        return None;
+    }
+    let request = read.asked.request;
+    violated(format_args!(
+        "{idx} answers {request} under a lease, but only the voters {promising} promise silence, not a quorum of {}",
+        conf.voters()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::fixture::{Fixture, N1, N2, N3};
+    use crate::plan::server_set::ServerIdx;
+    use wavetank_raft::{Answer, Index, ReadPath};
+
+    /// n1 leads and answers a read under a lease. The servers in the list are restarted without a promise before.
+    fn read_with(silent: &[ServerIdx]) -> Fixture {
+        let mut fixture = Fixture::three(&CHECK);
+        for idx in silent {
+            fixture.boot_without_promise(*idx);
+        }
+        fixture.settle(N1, 2);
+        fixture.read(N1, 50, ReadPath::Lease);
+        fixture.allow(N1, 50, Answer::Readable { index: Index(2) });
+        fixture
+    }
+
+    #[test]
+    fn two_of_three_promises_are_enough() {
+        read_with(&[]).expect_holds();
+        read_with(&[N3]).expect_holds();
+    }
+
+    #[test]
+    fn the_promise_of_the_leader_alone_is_not_enough() {
+        read_with(&[N2, N3])
+            .expect_violation("n1 answers r50 under a lease, but only the voters n1 promise silence");
+    }
+}
