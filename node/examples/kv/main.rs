@@ -32,7 +32,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use wavetank_node::store::{FileSnapshotStore, WalStore};
 use wavetank_node::transport::{TcpTransport, Tls};
-use wavetank_node::{CallError, CallLimit, Config, Configuration, Halt, Member, Raft};
+use wavetank_node::{CallError, CallLimit, Config, Configuration, Halt, Member, Place, Raft};
 use web::App;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -126,7 +126,9 @@ async fn open(options: &Options, kv: Kv) -> Result<(Raft, SocketAddr), String> {
         trailing_logs: options.snapshot_threshold,
         ..Config::default()
     };
-    let builder = Raft::builder(config, kv, transport).store(store).snapshot_store(snapshots);
+    // The state machine only changes a map, which takes less time than to wake a thread.
+    let builder =
+        Raft::builder(config, kv, transport).store(store).snapshot_store(snapshots).fsm_place(Place::Inline);
     Ok((builder.start().await.map_err(|error| words(&error))?, peers))
 }
 
