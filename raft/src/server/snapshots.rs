@@ -1,7 +1,8 @@
 //! Snapshots: the server decides when to take a snapshot, and handles snapshots that were taken or installed.
 
 use super::calls::answer;
-use super::io::{Action, Answer, Observed, RequestError};
+use super::io::{Action, Answer, RequestError};
+use super::observed::Observed;
 use super::{Ctx, Server};
 use crate::config::Settings;
 use crate::message::SnapshotMeta;
