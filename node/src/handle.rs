@@ -14,7 +14,6 @@ mod status;
 
 pub use builder::{Missing, RaftBuilder};
 pub use limit::CallLimit;
-pub(crate) use limit::OnNoQuorum;
 pub use offline::{has_existing_state, recover_cluster};
 
 use crate::address::AddressFormat;

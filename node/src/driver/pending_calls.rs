@@ -1,7 +1,6 @@
 //! The unanswered calls: the calls of this server's users, and the calls of this server's peers.
 
 use crate::error::CallError;
-use crate::handle::OnNoQuorum;
 use crate::transport::Replier;
 use std::collections::VecDeque;
 use tokio::sync::oneshot;
@@ -13,6 +12,16 @@ const REMEMBERED: usize = 4096;
 
 /// The result of a call, as the handle returns it.
 pub(crate) type CallResult = Result<Answer, CallError>;
+
+/// What happens to a waiting call if no quorum of the voters answers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) enum OnNoQuorum {
+    /// The call goes on waiting.
+    #[default]
+    Wait,
+    /// The call ends.
+    End,
+}
 
 /// The caller of a call.
 #[derive(Debug)]

@@ -1,8 +1,7 @@
 //! The calls that a handle sends to the server, and the deadlines of these calls.
 
-use super::limit::OnNoQuorum;
 use super::{Applied, CallError, CallLimit, Raft};
-use crate::driver::pending_calls::{CallResult, Caller};
+use crate::driver::pending_calls::{CallResult, Caller, OnNoQuorum};
 use crate::driver::{Control, Proposal};
 use std::io::Read;
 use std::sync::Arc;

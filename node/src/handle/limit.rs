@@ -1,5 +1,6 @@
 //! The limit of a call: how long its caller waits for an answer.
 
+use crate::driver::pending_calls::OnNoQuorum;
 use std::time::Duration;
 
 /// The limit of a call. A [`Duration`] is a limit, too: the timeout of the call.
@@ -25,16 +26,6 @@ use std::time::Duration;
 pub struct CallLimit {
     pub(super) timeout: Duration,
     pub(super) on_no_quorum: OnNoQuorum,
-}
-
-/// What happens to a waiting call if no quorum of the voters answers.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub(crate) enum OnNoQuorum {
-    /// The call goes on waiting.
-    #[default]
-    Wait,
-    /// The call ends.
-    End,
 }
 
 impl CallLimit {
