@@ -88,7 +88,7 @@ static CHECKS: [Check; 62] = [
     snapshot::snapshot_is_taken_when_due::CHECK,
     snapshot::log_is_compacted::CHECK,
     log::appends_are_limited::CHECK,
-    election::busy_servers_get_heartbeats::CHECK,
+    election::leaders_send_heartbeats::CHECK,
     membership::staged_voter_catches_up::CHECK,
     membership::removed_server_is_told::CHECK,
     calls::refused_for_a_reason::CHECK,

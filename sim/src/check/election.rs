@@ -1,9 +1,9 @@
 //! Checks of elections: terms, votes and leaders.
 
-pub(crate) mod busy_servers_get_heartbeats;
 pub(crate) mod election_safety;
 pub(crate) mod leader_has_quorum;
 pub(crate) mod leader_is_obeyed;
+pub(crate) mod leaders_send_heartbeats;
 pub(crate) mod new_disk_catches_up;
 pub(crate) mod only_voters_campaign;
 pub(crate) mod pre_vote_is_free;

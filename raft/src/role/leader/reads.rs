@@ -73,14 +73,15 @@ impl Leader {
     /// A peer with an unknown protocol counts as a server of HashiCorp Raft.
     fn has_lease(&self, state: &NodeState, now: Time) -> bool {
         let promised = |node| match self.peer(node) {
-            None => now,
-            Some(_) if !state.is_wavetank(node) => Time(0),
+            None => Some(now),
+            Some(_) if !state.is_wavetank(node) => None,
             // A follower that never answered has promised nothing yet.
-            Some(peer) if peer.progress.answered == RpcId(0) => Time(0),
-            Some(peer) => peer.progress.last_contact,
+            Some(peer) if peer.progress.answered == RpcId(0) => None,
+            Some(peer) => Some(peer.progress.last_contact),
         };
-        let since = state.membership.voters().agreed(promised).unwrap_or(Time(0));
-        !self.lease_given_up && now < since + state.settings.lease()
+        // The clock may begin at zero, so a missing promise is no promise at the time zero.
+        let since = state.membership.voters().agreed(promised).flatten();
+        !self.lease_given_up && since.is_some_and(|since| now < since + state.settings.lease())
     }
 
     /// Answers the reads that a quorum of *voters* has confirmed. Begins the next round of heartbeats if more

@@ -1,9 +1,9 @@
 //! A server whose peers are servers of HashiCorp Raft.
 
-use super::harness::{Harness, ScriptedAnswer, Start, pre_vote};
+use super::harness::{Harness, ScriptedAnswer, Start, append, pre_vote};
 use wavetank_raft::{
-    ClientRequest, Config, Dialect, Entries, Entry, Index, Input, LogId, NodeId, Payload, ReadPath,
-    RequestId, Term,
+    ClientRequest, Config, Dialect, Entries, Entry, Index, Input, LogId, NodeId, Payload, ReadPath, Request,
+    RequestId, RoleName, Term, TimeoutNow,
 };
 
 fn leader() -> Harness {
@@ -29,6 +29,20 @@ fn a_lease_rests_on_peers_that_promise_silence() {
     assert_eq!(lease_read(&mut harness, 2), "r2 reads i4", "n1 and n2 are a quorum");
     hashicorp(&mut harness, &["n2"]);
     assert_eq!(lease_read(&mut harness, 3), "r3 NoLease");
+}
+
+/// The clock of a server begins at zero. A server that is elected soon after its start has a small time.
+#[test]
+fn the_beginning_of_the_clock_is_no_promise() {
+    let mut harness = Start::of(&[1, 1, 2]).boot();
+    hashicorp(&mut harness, &["n2", "n3"]);
+    harness.at(1);
+    harness.receive("n2", append(2, (2, 3), &[], 3));
+    harness.receive("n2", Request::TimeoutNow(TimeoutNow { term: Some(Term(2)) }));
+    harness.persisted();
+    harness.agree();
+    assert_eq!((harness.node.role(), harness.node.commit()), (RoleName::Leader, Index(4)));
+    assert_eq!(lease_read(&mut harness, 1), "r1 NoLease");
 }
 
 #[test]

@@ -127,8 +127,8 @@ facts! {
     LEADER = 53,
     /// The server returned an action that makes no sense in any protocol.
     ODD_ACTION = 54,
-    /// A leader sent an append to a server of HashiCorp Raft.
-    SENT_TO_HASHICORP = 55,
+    /// A timer of a leader fired.
+    LEADER_TIMER = 55,
 }
 
 impl Facts {

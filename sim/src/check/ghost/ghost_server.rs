@@ -2,10 +2,10 @@
 //! promises to other servers.
 
 use super::{
-    BareHeartbeats, Chain, ChainLink, Conf, DueSnapshot, Follower, IndexedConf, Limits, Outstanding,
-    PendingCall, Removals, ServerView, Stagings, Stop,
+    Chain, ChainLink, Conf, DueSnapshot, Follower, Heartbeats, IndexedConf, Limits, Outstanding, PendingCall,
+    Removals, ServerView, Stagings, Stop,
 };
-use crate::plan::server_set::ServerSet;
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::{
@@ -66,6 +66,8 @@ pub(crate) struct PendingRead {
     pub(crate) led: Term,
     /// The term of the server at the time of the request.
     pub(crate) term: Term,
+    /// The configuration of the server at the time of the request. `None` if the server had no configuration.
+    pub(crate) conf: Option<Conf>,
     /// True if the answer contains an index. The client then reads the state at this index.
     pub(crate) indexed: bool,
     /// True if the read relies on the lease.
@@ -168,8 +170,8 @@ pub(crate) struct GhostServer {
     pub(crate) limits: Limits,
     /// The peers that run HashiCorp Raft, as far as the server knows.
     pub(crate) hashicorp: ServerSet,
-    /// The bare heartbeats that the server, as leader, sends to servers of HashiCorp Raft.
-    pub(crate) bare_heartbeats: BareHeartbeats,
+    /// The heartbeats that the server sends as leader.
+    pub(crate) heartbeats: Heartbeats,
     /// The time at which a snapshot became due, if a snapshot is due.
     pub(crate) due_snapshot: DueSnapshot,
     /// The appends that the server sent as leader and that followers have not answered.
@@ -227,10 +229,16 @@ impl GhostServer {
         self.forget_leadership();
     }
 
+    /// True if the server knows that a peer runs HashiCorp Raft.
+    #[must_use]
+    pub(crate) fn knows_as_hashicorp(&self, peer: NodeId) -> bool {
+        ServerIdx::of(peer).is_some_and(|peer| self.hashicorp.contains(peer))
+    }
+
     /// Clears the state that the server had as leader.
     pub(super) fn forget_leadership(&mut self) {
         self.outstanding.clear();
-        self.bare_heartbeats.clear();
+        self.heartbeats.clear();
         self.stagings.clear();
         self.removals.clear();
     }

@@ -2,7 +2,7 @@
 //! servers, and to send messages to removed servers.
 
 use super::ghost_server::matched;
-use super::{Consumed, Facts, Ghost, GhostServer, SentAppend, StagingEnd};
+use super::{Consumed, Facts, Ghost, GhostServer, IndexedConf, SentAppend, StagingEnd};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{AppendEntries, Entry, NodeId};
 
@@ -20,10 +20,8 @@ impl Ghost {
         if !ghost_server.removals.is_empty() {
             ghost_server.removals.sent(to, append);
         }
-        if ServerIdx::of(to).is_some_and(|peer| ghost_server.hashicorp.contains(peer)) {
-            let (is_bare, interval) = (append.is_bare_heartbeat(), ghost_server.limits.heartbeat_interval);
-            ghost_server.bare_heartbeats.sent(to, is_bare, self.step.clock, interval);
-            facts.add(Facts::SENT_TO_HASHICORP);
+        if append.is_bare_heartbeat() || !ghost_server.knows_as_hashicorp(to) {
+            ghost_server.heartbeats.sent(to, self.step.clock);
         }
         if entries == 0 {
             return;
@@ -67,6 +65,11 @@ impl Ghost {
         }
         if !self.ghost_servers[idx.at()].removals.is_empty() {
             self.note_removals(idx, facts);
+        }
+        if let (Consumed::Timer, Some(IndexedConf { conf, .. })) = (self.step.consumed, self.step.now_conf) {
+            let GhostServer { heartbeats, limits, .. } = &mut self.ghost_servers[idx.at()];
+            heartbeats.timer_fired(self.step.clock, limits.heartbeat_interval, conf.members.without(idx));
+            facts.add(Facts::LEADER_TIMER);
         }
     }
 

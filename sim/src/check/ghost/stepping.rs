@@ -9,8 +9,8 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::subject::{is_ours, our_request};
 use std::sync::Arc;
 use wavetank_raft::{
-    Action, Call, Configuration, Dialect, Event, Index, Member, NodeId, Request, RequestId, RoleName, RpcId,
-    Term, Time,
+    Action, Call, Configuration, Event, Index, Member, NodeId, Request, RequestId, RoleName, RpcId, Term,
+    Time,
 };
 
 impl Ghost {
@@ -42,9 +42,10 @@ impl Ghost {
             Event::SnapshotTaken(_) => ghost_server.due_snapshot.in_progress = false,
             Event::Call { request, call } => self.called(idx, *request, call),
             Event::Applied { responses, .. } => self.note_responses(idx, responses),
-            Event::PeerSpeaks { peer, dialect: Dialect::HashiCorp } => {
-                ghost_server.hashicorp =
-                    ghost_server.hashicorp.or(ServerIdx::of(*peer).into_iter().collect());
+            // A server learns with the first response of a peer whether the peer runs HashiCorp Raft.
+            Event::Response { from, .. } => {
+                let peer: ServerSet = ServerIdx::of(*from).into_iter().collect();
+                ghost_server.hashicorp = ghost_server.hashicorp.or(peer.and(self.without_promise));
             }
             _ => {}
         }
@@ -56,7 +57,9 @@ impl Ghost {
             let committed = self.history.committed();
             let led = self.terms.newest_led().map_or(Term(0), |(term, _)| term);
             let term = ghost_server.view.term;
-            ghost_server.pending_reads.push(PendingRead { request, committed, led, term, indexed, leased });
+            let conf = ghost_server.conf.map(|placed| placed.conf);
+            let read = PendingRead { request, committed, led, term, conf, indexed, leased };
+            ghost_server.pending_reads.push(read);
         }
         self.note_call(idx, request, call);
         let ghost_server = &mut self.ghost_servers[idx.at()];
@@ -127,10 +130,10 @@ impl Ghost {
     }
 
     fn note_snapshot_duty(&mut self, idx: ServerIdx, server: &impl Inspect) {
-        let GhostServer { due_snapshot, bare_heartbeats, limits, handed, view, .. } =
+        let GhostServer { due_snapshot, heartbeats, limits, handed, view, .. } =
             &mut self.ghost_servers[idx.at()];
         if matches!(self.step.consumed, Consumed::Reload) {
-            bare_heartbeats.reloaded(self.step.clock, limits.heartbeat_interval);
+            heartbeats.reloaded(self.step.clock, limits.heartbeat_interval);
             *limits = server.limits();
             due_snapshot.set(limits);
         }

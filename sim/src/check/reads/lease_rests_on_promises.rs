@@ -19,9 +19,11 @@ pub(crate) const CHECK: Check =
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, step) = (ghost.step.idx, &ghost.step);
     let read = step.allowed.iter().find(|allowed| allowed.asked.leased)?;
-    let conf = step.now_conf?.conf;
+    // The leader uses its lease when it gets the request. The answer may come after a change of the membership.
+    let conf = read.asked.conf?;
     *witnessed += 1;
-    let promising = conf.voters().minus(ghost.without_promise);
+    // The leader itself needs no promise: after its own restart, it has no lease.
+    let promising = conf.voters().minus(ghost.without_promise.without(idx));
     if conf.is_quorum(promising) {
         return None;
     }
@@ -35,7 +37,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{Fixture, N1, N2, N3};
+    use crate::check::fixture::{Fixture, N1, N2, N3, voters};
     use crate::plan::server_set::ServerIdx;
     use wavetank_raft::{Answer, Index, ReadPath};
 
@@ -55,11 +57,24 @@ mod tests {
     fn two_of_three_promises_are_enough() {
         read_with(&[]).expect_holds();
         read_with(&[N3]).expect_holds();
+        read_with(&[N1]).expect_holds();
     }
 
     #[test]
     fn the_promise_of_the_leader_alone_is_not_enough() {
         read_with(&[N2, N3])
             .expect_violation("n1 answers r50 under a lease, but only the voters n1 promise silence");
+    }
+
+    #[test]
+    fn the_voters_at_the_request_count() {
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.boot_without_promise(N2);
+        fixture.settle(N1, 2);
+        fixture.read(N1, 50, ReadPath::Lease);
+        // A change of the membership removes n3 before the answer.
+        fixture.set_view(N1, |scripted| scripted.configuration = Some((Index(2), voters(&[N1, N2]))));
+        fixture.allow(N1, 50, Answer::Readable { index: Index(2) });
+        fixture.expect_holds();
     }
 }
