@@ -129,8 +129,7 @@ async fn a_backup_is_restored_into_a_new_cluster() -> Done {
     Ok(())
 }
 
-/// Makes a cluster of the remaining servers. Every server must be stopped; call this for each remaining server with
-/// the same members.
+/// Makes a cluster of these members from the stores of one server. All servers of the old cluster must be stopped.
 fn recover(
     directory: &Path,
     machine: Replicated<Counter>,
