@@ -6,7 +6,10 @@
 //!
 //! ```text
 //! cargo bench -p wavetank-node [-- memory | disk | snapshot | restart]
+//! cargo bench -p wavetank-node -- disk 1
 //! ```
+//!
+//! A number limits the measurement to that number of callers.
 
 #![expect(
     clippy::print_stdout,
@@ -76,7 +79,8 @@ const fn counter(snapshot_bytes: usize) -> Counter {
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
-    let wants = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
+    let names: Vec<_> = wanted.iter().filter(|name| name.parse::<usize>().is_err()).collect();
+    let wants = |name: &str| names.is_empty() || names.iter().any(|wanted| *wanted == name);
     println!("{:<40}{:>12}{:>12}{:>12}", "", "applied/s", "p50 us", "p99 us");
     if wants("memory") {
         for place in [Place::Inline, Place::Thread] {
@@ -228,12 +232,13 @@ async fn start(name: &str, home: &Path, store: impl LogDisk, snapshot_bytes: usi
     let transport = TcpTransport::bind("127.0.0.1:0", None, 3, Duration::from_secs(10)).await.unwrap();
     let snapshots = FileSnapshotStore::new(home, 2).unwrap();
     let builder = Raft::builder(config(name), counter(snapshot_bytes), transport);
-    builder.store(store).snapshot_store(snapshots).start().await.unwrap()
+    // The state machine only counts, so a thread of its own would cost more than the work.
+    builder.store(store).snapshot_store(snapshots).fsm_place(Place::Inline).start().await.unwrap()
 }
 
 async fn elect(nodes: &[Raft]) -> Raft {
     let members = nodes.iter().map(|node| Member::voter(node.local_id().clone(), node.local_addr().clone()));
-    nodes[0].bootstrap_cluster(Configuration::new(members.collect()).unwrap()).await.unwrap();
+    nodes[0].bootstrap_cluster(Configuration::new(members.collect()).unwrap(), Duration::ZERO).await.unwrap();
     let mut changes = nodes[0].leader_changes();
     let leader = changes.wait_for(|seen| seen.leader.is_some()).await.unwrap().leader.clone().unwrap().id;
     let leader = nodes.iter().find(|node| *node.local_id() == leader).unwrap().clone();
@@ -242,8 +247,10 @@ async fn elect(nodes: &[Raft]) -> Raft {
 }
 
 async fn measure_all(what: &str, leader: &Raft, base: usize) {
+    let wanted: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    let is_wanted = |callers: &usize| wanted.is_empty() || wanted.contains(callers);
     for bytes in [16, 256] {
-        for callers in [1, 64, 256] {
+        for callers in [1, 64, 256].into_iter().filter(is_wanted) {
             let commands = base * if callers == 1 { 1 } else { 8 };
             measure(leader, callers, bytes, commands / 10).await;
             let (rate, mut times) = measure(leader, callers, bytes, commands).await;
@@ -285,7 +292,7 @@ fn snapshot() {
         let one = open("n1", directory.path(), BYTES).await;
         let leader = elect(std::slice::from_ref(&one)).await;
         let start = Instant::now();
-        leader.snapshot().await.unwrap();
+        leader.snapshot(Duration::ZERO).await.unwrap();
         report("snapshot taken, 256 MiB", start, BYTES);
         one.shutdown().await;
         let start = Instant::now();

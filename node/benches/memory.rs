@@ -68,7 +68,9 @@ async fn apply_all(size: usize) {
         .start()
         .await
         .unwrap();
-    raft.bootstrap_cluster(Configuration::new(vec![Member::voter("n1", "n1")]).unwrap()).await.unwrap();
+    raft.bootstrap_cluster(Configuration::new(vec![Member::voter("n1", "n1")]).unwrap(), Duration::ZERO)
+        .await
+        .unwrap();
     raft.leader_changes().wait_for(|seen| seen.is_self).await.unwrap();
     let mut callers = tokio::task::JoinSet::new();
     for caller in 0..CALLERS {

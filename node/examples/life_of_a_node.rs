@@ -60,7 +60,7 @@ async fn main() -> Result<()> {
 
     println!("-- 2. start a cluster: the first node is bootstrapped and elects itself");
     let alone = Configuration::new(vec![Member::voter("n1", one.local_addr().as_str())])?;
-    one.bootstrap_cluster(alone).await?;
+    one.bootstrap_cluster(alone, TIMEOUT).await?;
     let mut changes = one.leader_changes();
     changes.wait_for(|seen| seen.is_self).await?;
     println!("{one}");
@@ -82,7 +82,7 @@ async fn main() -> Result<()> {
     println!("n3 says: {}", *three.leader_changes().borrow());
     println!("n1 is {}, n2 is {}, n3 is {}", one.state(), two.state(), three.state());
     println!("{}", one.stats().await?);
-    one.snapshot().await?;
+    one.snapshot(TIMEOUT).await?;
     for node in [&one, &three] {
         node.shutdown().await;
     }
@@ -123,7 +123,7 @@ async fn in_memory() -> Result<()> {
         nodes.push(builder.start().await?);
     }
     let members = ["n1", "n2", "n3"].map(|id| Member::voter(id, id));
-    nodes[0].bootstrap_cluster(Configuration::new(members.to_vec())?).await?;
+    nodes[0].bootstrap_cluster(Configuration::new(members.to_vec())?, TIMEOUT).await?;
 
     let mut changes = nodes[0].leader_changes();
     let leader = changes.wait_for(|seen| seen.leader.is_some()).await?.leader.clone();

@@ -4,12 +4,15 @@
 //! queues, and the network queues messages.
 
 pub(crate) mod address_book;
+mod alarm;
 pub(crate) mod cluster_guard;
+pub(crate) mod contacts;
 pub(crate) mod disk;
 pub(crate) mod machine;
 pub(crate) mod metrics;
 pub(crate) mod observer;
 pub(crate) mod options;
+pub(crate) mod peer_status;
 pub(crate) mod pending_calls;
 pub(crate) mod shared_snapshots;
 pub(crate) mod state;
@@ -23,24 +26,23 @@ use crate::driver::disk::DiskJob;
 use crate::driver::machine::MachineJob;
 use crate::driver::observer::Sink;
 use crate::driver::options::Options;
-use crate::driver::pending_calls::{OutcomeSender, PendingCalls, Repliers, weight};
+use crate::driver::pending_calls::{Caller, PendingCalls, Repliers, weight};
 use crate::driver::state::RaftState;
 use crate::driver::status::{End, Stats, StatusPublisher};
 use crate::driver::worker_queue::WorkerQueue;
 use crate::panic::caught;
 use crate::transport::{Arrival, LocalCluster, Outgoing, Replier, Transport};
 use crate::wire::{Header, Kind};
+use alarm::Alarm;
+use contacts::Contacts;
 use metrics::Metrics;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
-use tokio::time::{Sleep, sleep};
 use wavetank_raft::{
-    Action, Call, Effects, Event, Halt, NodeId, Observed, Outcome, Request, RequestId, Response, RpcId,
-    Server, StoreJob, Time, Token,
+    Action, Call, Effects, Event, Halt, NodeId, Observed, Outcome, Reloadable, Request, RequestId, Response,
+    RpcId, Server, StoreJob, Time, Token,
 };
 
 /// The maximum number of items that are taken from one queue before the other queues are served.
@@ -57,14 +59,15 @@ const WRITES: u64 = 1024;
 #[derive(Debug)]
 pub(crate) struct Proposal {
     pub(crate) call: Call,
-    pub(crate) reply: OutcomeSender,
+    pub(crate) caller: Caller,
 }
 
 /// All other requests of the handle.
 #[derive(Debug)]
 pub(crate) enum Control {
-    Call(Call, OutcomeSender),
+    Call(Call, Caller),
     Stats(oneshot::Sender<Stats>),
+    Reloadable(oneshot::Sender<Reloadable>),
     Observe(Sink, oneshot::Sender<()>),
 }
 
@@ -102,6 +105,7 @@ pub(crate) struct Driver {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) status: StatusPublisher,
     pub(crate) addresses: AddressBook,
+    contacts: Contacts,
     guard: ClusterGuard,
     calls: PendingCalls,
     repliers: Repliers,
@@ -139,6 +143,7 @@ impl Driver {
             transport,
             status,
             addresses,
+            contacts: Contacts::default(),
             guard: ClusterGuard::new(local),
             calls: PendingCalls::default(),
             repliers: Repliers::default(),
@@ -234,15 +239,20 @@ impl Driver {
         self.propose(&mut received.proposals, now);
         if self.server.deadline().at <= now {
             self.step(Event::Timer, now);
+            self.contacts.on_timer();
         }
         self.work_inline(&mut received.reports);
+        self.check_quorum(now);
         self.metrics.look(&self.server, now);
         self.status.publish(&self.server, now);
         if !self.answers.is_empty() {
             self.answered = self.answers.len();
         }
         for (request, outcome) in self.answers.drain(..) {
-            self.calls.answer(request, outcome);
+            self.calls.answer(request, outcome, self.contacts.no_quorum.as_ref());
+        }
+        if let Some(reason) = &self.contacts.no_quorum {
+            self.calls.end_without_quorum(reason);
         }
     }
 
@@ -276,6 +286,7 @@ impl Driver {
             Arrival::Response { from, rpc, response } => {
                 self.metrics.answered(from, rpc, now);
                 self.guard.on_answered(from);
+                self.contacts.on_answer(from);
                 self.step(Event::Response { from, rpc, response }, now);
             }
             Arrival::Speaks { peer, dialect } => self.step(Event::PeerSpeaks { peer, dialect }, now),
@@ -306,8 +317,11 @@ impl Driver {
 
     fn control(&mut self, control: Control, now: Time) {
         match control {
-            Control::Call(call, reply) => self.call(call, reply, now),
+            Control::Call(call, caller) => self.call(call, caller, now),
             Control::Stats(reply) => drop(reply.send(self.stats(now))),
+            Control::Reloadable(reply) => {
+                drop(reply.send(Reloadable::from(&***self.server.node().settings())));
+            }
             Control::Observe(sink, done) => {
                 self.observers.push(sink);
                 // The caller may have dropped its future.
@@ -320,12 +334,20 @@ impl Driver {
         let server = self.server.stats(now);
         let state = if self.halt.is_some() { RaftState::Shutdown } else { server.state.into() };
         let (cluster, refused) = (self.guard.local.get(), self.guard.refused);
-        Stats { state, server, cluster, calls_of_other_clusters: refused }
+        Stats {
+            state,
+            server,
+            cluster,
+            calls_of_other_clusters: refused,
+            peers: self.peer_status(now),
+            no_quorum: self.contacts.no_quorum.clone(),
+        }
     }
 
-    fn call(&mut self, call: Call, reply: OutcomeSender, now: Time) {
+    fn call(&mut self, call: Call, caller: Caller, now: Time) {
         self.metrics.called(&call);
-        let request = self.calls.open(reply, weight(&call));
+        let Some(caller) = caller.unless_missing(self.contacts.no_quorum.as_ref()) else { return };
+        let request = self.calls.open(caller, weight(&call));
         if let Call::Bootstrap(configuration) = &call {
             self.guard.founding = Some(cluster::bootstrapped(configuration, self.options.entropy));
         }
@@ -336,8 +358,9 @@ impl Driver {
     /// Proposes commands. Commands that arrived together become one write, up to a maximum size.
     fn propose(&mut self, proposals: &mut Vec<Proposal>, now: Time) {
         let (mut batch, mut bytes) = (Vec::with_capacity(proposals.len()), 0);
-        for Proposal { call, reply } in proposals.drain(..) {
-            let request = self.calls.open(reply, weight(&call));
+        for Proposal { call, caller } in proposals.drain(..) {
+            let Some(caller) = caller.unless_missing(self.contacts.no_quorum.as_ref()) else { continue };
+            let request = self.calls.open(caller, weight(&call));
             if let Call::Apply(data) = call {
                 bytes += data.len() as u64;
                 batch.push((request, data));
@@ -397,7 +420,9 @@ impl Driver {
 
     fn send(&mut self, to: NodeId, rpc: RpcId, request: Request) {
         let Some((id, address)) = self.addresses.find(to) else { return };
-        self.metrics.sending(id, rpc, &request, self.status.numbers.now());
+        let now = self.status.numbers.now();
+        self.contacts.on_call(to, now);
+        self.metrics.sending(id, rpc, &request, now);
         self.transport.send(Outgoing { to: id.clone(), address: address.clone(), rpc, request });
     }
 
@@ -409,6 +434,7 @@ impl Driver {
 
     fn observe(&mut self, observed: &Observed) {
         observer::log(observed);
+        self.contacts.on_observed(observed);
         match observed {
             Observed::Peer { removed: false, peer } => self.addresses.note(peer),
             Observed::Ignored(_) => self.has_ignored = true,
@@ -453,36 +479,5 @@ fn take<T>(into: &mut Vec<T>, most: usize, mut next: impl FnMut() -> Option<T>) 
     while into.len() < most {
         let Some(one) = next() else { return };
         into.push(one);
-    }
-}
-
-/// The only timer of the driver. [`Alarm::set`] can only move the timer to an earlier time. If the deadline
-/// of the server moves to a later time, the timer rings too early, and the driver sets the timer again.
-struct Alarm {
-    sleep: Pin<Box<Sleep>>,
-    at: Time,
-}
-
-impl Alarm {
-    fn new() -> Self {
-        Self { sleep: Box::pin(sleep(Duration::ZERO)), at: Time::NEVER }
-    }
-
-    fn set(&mut self, at: Time, status: &StatusPublisher) {
-        const LONGEST: Duration = Duration::from_secs(3600);
-        if at < self.at {
-            self.at = at;
-            let longest = tokio::time::Instant::now() + LONGEST;
-            let moment = status.numbers.moment(at).map_or(longest, |moment| moment.min(longest));
-            self.sleep.as_mut().reset(moment);
-        }
-    }
-
-    async fn rings(&mut self) {
-        if self.at == Time::NEVER {
-            return std::future::pending().await;
-        }
-        self.sleep.as_mut().await;
-        self.at = Time::NEVER;
     }
 }

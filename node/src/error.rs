@@ -3,7 +3,7 @@
 use crate::address::AddressError;
 use std::fmt;
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{ClusterId, ConfigError, Leader, Refusal, RequestError, ServerId, Unsupported};
+use wavetank_raft::{ClusterId, ConfigError, Leader, NoQuorum, Refusal, RequestError, ServerId, Unsupported};
 
 /// The failure of a call to a running server.
 ///
@@ -38,13 +38,21 @@ pub enum CallError {
     EnqueueTimeout,
     /// The server accepted the call but did not answer within the timeout. The call may still take effect.
     Timeout,
+    /// No quorum of the voters works with this server, and the caller did not want to wait for one
+    /// ([`CallLimit::or_no_quorum`](crate::CallLimit::or_no_quorum)).
+    NoQuorum {
+        /// The voters that do not answer.
+        reason: NoQuorum,
+        /// True if the server had taken the call, which may still take effect. Otherwise nothing was done.
+        is_unknown: bool,
+    },
+    /// The state for a restore could not be read. Nothing was done. The text says why.
+    Read(String),
     /// The server's queue of calls is full, and [`Raft::try_apply`](crate::Raft::try_apply) does not wait.
     /// Nothing was done.
     Overloaded,
     /// The state machine has applied no entry since the last snapshot.
     NothingNewToSnapshot,
-    /// The server is taking another snapshot.
-    SnapshotInProgress,
     /// This server or a member does not support the call, for this reason. Nothing was done.
     UnsupportedProtocol(Unsupported),
     /// The server already has a term, an entry or a snapshot. Nothing was done.
@@ -71,12 +79,13 @@ impl CallError {
             | Self::Shutdown
             | Self::Timeout
             | Self::Store(_) => true,
+            Self::NoQuorum { is_unknown, .. } => *is_unknown,
             Self::NotLeader(_)
             | Self::NotVoter
             | Self::EnqueueTimeout
             | Self::Overloaded
+            | Self::Read(_)
             | Self::NothingNewToSnapshot
-            | Self::SnapshotInProgress
             | Self::UnsupportedProtocol(_)
             | Self::CantBootstrap
             | Self::LeadershipTransferInProgress
@@ -106,7 +115,6 @@ impl From<RequestError> for CallError {
             RequestError::UnsupportedProtocol(unsupported) => Self::UnsupportedProtocol(unsupported),
             RequestError::CantBootstrap => Self::CantBootstrap,
             RequestError::LeadershipTransferInProgress => Self::LeadershipTransferInProgress,
-            RequestError::SnapshotInProgress => Self::SnapshotInProgress,
             RequestError::Refused(refusal) => Self::Refused(refusal),
             RequestError::Config(what) => Self::Config(what),
             RequestError::Store(error) => Self::Store(error),
@@ -139,9 +147,13 @@ impl fmt::Display for CallError {
             Self::Timeout => {
                 f.write_str("timed out: the server accepted the call, so the call may still take effect")
             }
+            Self::NoQuorum { reason, is_unknown: true } => {
+                write!(f, "{reason}; the call may still take effect")
+            }
+            Self::NoQuorum { reason, is_unknown: false } => write!(f, "{reason}; nothing was done"),
+            Self::Read(why) => write!(f, "cannot read the state: {why}"),
             Self::Overloaded => f.write_str("overloaded: the queue is full, and nothing was done"),
             Self::NothingNewToSnapshot => f.write_str("nothing new to snapshot"),
-            Self::SnapshotInProgress => f.write_str("snapshot in progress"),
             Self::UnsupportedProtocol(unsupported) => write!(f, "{unsupported}"),
             Self::CantBootstrap => f.write_str("bootstrap only works on new clusters"),
             Self::LeadershipTransferInProgress => f.write_str("leadership transfer in progress"),

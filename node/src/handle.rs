@@ -6,21 +6,25 @@
 
 mod builder;
 mod calls;
+mod limit;
 mod membership;
 mod offline;
 mod open;
 mod status;
 
 pub use builder::{Missing, RaftBuilder};
+pub use limit::CallLimit;
 pub use offline::{has_existing_state, recover_cluster};
 
 use crate::address::AddressFormat;
+use crate::driver::Control;
 use crate::error::CallError;
 use calls::Until;
 use open::Senders;
 use std::fmt;
+use std::io::Read;
 use std::sync::Arc;
-use std::time::Duration;
+use tokio::task::spawn_blocking;
 use wavetank_raft::{
     Call, Config, Configuration, Data, Halt, Index, ReadPath, Reloadable, ServerAddress, ServerId,
     SnapshotMeta,
@@ -43,10 +47,15 @@ use wavetank_raft::{
 ///
 /// 1. The call begins when the future of the call is polled. If the future is dropped after the server took
 ///    the call, only the answer is lost.
-/// 2. A timeout limits the time of the whole call; zero means no limit. If the server did not take the call in
-///    time, the call returns [`CallError::EnqueueTimeout`], and nothing was done. If the server took the call,
-///    the call returns [`CallError::Timeout`], and the outcome is unknown.
-/// 3. Every future ends, even if the server stops, the runtime ends, or a store fails.
+/// 2. The argument `limit` is a [`Duration`](std::time::Duration) or a [`CallLimit`]. The timeout limits the time of
+///    the whole call; zero means no limit. If the server did not take the call in time, the call returns
+///    [`CallError::EnqueueTimeout`], and nothing was done. If the server took the call, the call returns
+///    [`CallError::Timeout`], and the outcome is unknown.
+/// 3. Without a quorum, a call waits for the timeout or for the end of the leadership. With
+///    [`CallLimit::or_no_quorum`], the call ends with [`CallError::NoQuorum`] instead.
+/// 4. A call without the argument `limit` needs neither a disk nor another server. [`Raft::shutdown`] and
+///    [`Raft::stopped`] wait for the end of the server.
+/// 5. Every future ends, even if the server stops, the runtime ends, or a store fails.
 ///
 /// # Coming from HashiCorp Raft
 ///
@@ -61,6 +70,8 @@ use wavetank_raft::{
 /// | `BootstrapCluster`, `RecoverCluster`, `HasExistingState` (functions) | [`Raft::bootstrap_cluster`] on a running server, [`recover_cluster`], [`has_existing_state`] |
 /// | `ApplyFuture`, `IndexFuture`, `ConfigurationFuture`, … | an `async fn` and the result of the function: [`Applied`], [`Index`], [`LatestConfiguration`](crate::LatestConfiguration); `Error()` is the `Err`, [`CallError`] |
 /// | timeout 0 | the same: no limit |
+/// | a call that hangs while there is no quorum | [`CallLimit::or_no_quorum`], [`Stats::no_quorum`](crate::Stats::no_quorum) and the observation [`NoQuorum`](crate::Observed::NoQuorum) |
+/// | `ReloadableConfig()` | [`Raft::reloadable_config`] |
 /// | `AddPeer(address)` | [`Raft::add_voter`] with a name and an address; [`Raft::add_voter_staged`] lets the server catch up first |
 /// | `RemovePeer(address)` | [`Raft::remove_server`] with the name |
 /// | `SetPeers`, peers.json | [`Raft::change_membership`] if there is a quorum, [`recover_cluster`] if there is no quorum |
@@ -75,8 +86,9 @@ use wavetank_raft::{
 /// | `ErrLeadershipLost` and other errors after which the outcome is unknown | [`CallError::is_unknown`] |
 /// | `Stats()["state"]` | [`Stats::to_map`](crate::Stats::to_map), or the text of [`Stats`](crate::Stats) |
 /// | `Snapshot().Open` | [`SnapshotStore::open`](crate::SnapshotStore::open) with [`SnapshotMeta::last`] |
-/// | `Restore(meta, reader)` | [`Raft::restore`] with the bytes; the bytes become one entry of the log |
+/// | `Restore(meta, reader)` | [`Raft::restore_from`] with the reader, or [`Raft::restore`] with the bytes; the bytes become one entry of the log |
 /// | `NewTCPTransport`, `NewTCPTransportWithConfig` | [`TcpTransport::bind`](crate::transport::TcpTransport::bind), and `TcpTransport::with_tls` for mutual TLS |
+/// | `NetworkTransportConfig.ServerAddressProvider` | [`TcpTransport::with_address_provider`](crate::transport::TcpTransport::with_address_provider) |
 /// | `NewInmemTransport`, `NewInmemStore`, `NewInmemSnapshotStore` | [`InmemNetwork`](crate::transport::InmemNetwork), [`InmemStore`](crate::store::InmemStore), [`InmemSnapshotStore`](crate::store::InmemSnapshotStore) |
 /// | `Shutdown().Error` | [`Raft::shutdown`]; [`Raft::stopped`] returns the reason |
 #[derive(Clone)]
@@ -85,6 +97,7 @@ pub struct Raft {
     id: ServerId,
     address: ServerAddress,
     addresses: AddressFormat,
+    max_command_bytes: u64,
 }
 
 /// The result of a command.
@@ -127,15 +140,19 @@ impl Raft {
     /// # fn main() -> Done { run(async |raft| {
     /// let alone = Configuration::new(vec![Member::voter("n1", "n1")])?;
     /// // This server has a cluster already.
-    /// assert_eq!(raft.bootstrap_cluster(alone).await, Err(CallError::CantBootstrap));
+    /// assert_eq!(raft.bootstrap_cluster(alone, TIMEOUT).await, Err(CallError::CantBootstrap));
     /// # Ok(()) }) }
     /// ```
     ///
     /// # Errors
     /// Returns `CantBootstrap` if this server already has state, and `NotVoter` if this server is not a voter
     /// of the configuration.
-    pub async fn bootstrap_cluster(&self, configuration: Configuration) -> Result<(), CallError> {
-        self.ask(Call::Bootstrap(configuration), Until::FOREVER).await.map(|_| ())
+    pub async fn bootstrap_cluster(
+        &self,
+        configuration: Configuration,
+        limit: impl Into<CallLimit>,
+    ) -> Result<(), CallError> {
+        self.ask(Call::Bootstrap(configuration), Until::now(limit.into())).await.map(|_| ())
     }
 
     /// Applies a command on every server, and returns the response of this server's state machine. In
@@ -155,8 +172,12 @@ impl Raft {
     /// Returns `NotLeader` if this server does not lead. The error names the leader, if this server knows the
     /// leader. Returns `LeadershipLost`, `AbortedByRestore`, `Shutdown` or [`CallError::Timeout`] if the
     /// outcome is unknown.
-    pub async fn apply(&self, command: impl Into<Data>, timeout: Duration) -> Result<Applied, CallError> {
-        let until = Until::after(timeout);
+    pub async fn apply(
+        &self,
+        command: impl Into<Data>,
+        limit: impl Into<CallLimit>,
+    ) -> Result<Applied, CallError> {
+        let until = Until::now(limit.into());
         self.propose(Call::Apply(command.into()), until).await.map(calls::applied)
     }
 
@@ -175,8 +196,12 @@ impl Raft {
     ///
     /// # Errors
     /// Returns the errors of [`Raft::apply`], and [`CallError::Overloaded`] if the queue is full.
-    pub async fn try_apply(&self, command: impl Into<Data>, timeout: Duration) -> Result<Applied, CallError> {
-        let until = Until::after(timeout);
+    pub async fn try_apply(
+        &self,
+        command: impl Into<Data>,
+        limit: impl Into<CallLimit>,
+    ) -> Result<Applied, CallError> {
+        let until = Until::now(limit.into());
         self.try_propose(Call::Apply(command.into()), until).await.map(calls::applied)
     }
 
@@ -197,10 +222,10 @@ impl Raft {
         &self,
         data: impl Into<Data>,
         extensions: impl Into<Data>,
-        timeout: Duration,
+        limit: impl Into<CallLimit>,
     ) -> Result<Applied, CallError> {
         let call = Call::ApplyLog { data: data.into(), extensions: extensions.into() };
-        self.propose(call, Until::after(timeout)).await.map(calls::applied)
+        self.propose(call, Until::now(limit.into())).await.map(calls::applied)
     }
 
     /// Waits until this server has applied all commands that were proposed before the call. Returns the index
@@ -216,8 +241,8 @@ impl Raft {
     ///
     /// # Errors
     /// Returns the errors of [`Raft::apply`].
-    pub async fn barrier(&self, timeout: Duration) -> Result<Index, CallError> {
-        self.propose(Call::Barrier, Until::after(timeout)).await.map(calls::index)
+    pub async fn barrier(&self, limit: impl Into<CallLimit>) -> Result<Index, CallError> {
+        self.propose(Call::Barrier, Until::now(limit.into())).await.map(calls::index)
     }
 
     /// Waits until a quorum has confirmed that this server still leads. In HashiCorp Raft, this method is
@@ -226,14 +251,14 @@ impl Raft {
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
     /// # fn main() -> Done { run(async |raft| {
-    /// raft.verify_leader().await?;
+    /// raft.verify_leader(TIMEOUT).await?;
     /// # Ok(()) }) }
     /// ```
     ///
     /// # Errors
     /// Returns an error if this server does not lead, or stops leading during the call.
-    pub async fn verify_leader(&self) -> Result<(), CallError> {
-        self.ask(Call::VerifyLeader, Until::FOREVER).await.map(|_| ())
+    pub async fn verify_leader(&self, limit: impl Into<CallLimit>) -> Result<(), CallError> {
+        self.ask(Call::VerifyLeader, Until::now(limit.into())).await.map(|_| ())
     }
 
     /// Waits until a read of the local state machine is linearizable (thesis §6.4). Then a quorum has
@@ -244,7 +269,7 @@ impl Raft {
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
     /// # fn main() -> Done { run(async |raft| {
     /// let applied = raft.apply(*b"40", TIMEOUT).await?;
-    /// let index = raft.read_index().await?;
+    /// let index = raft.read_index(TIMEOUT).await?;
     /// assert!(applied.index <= index);
     /// // The local state machine may be read now.
     /// # Ok(()) }) }
@@ -252,8 +277,8 @@ impl Raft {
     ///
     /// # Errors
     /// Returns an error if this server does not lead, or stops leading during the call.
-    pub async fn read_index(&self) -> Result<Index, CallError> {
-        self.ask(Call::Read(ReadPath::Index), Until::FOREVER).await.map(calls::index)
+    pub async fn read_index(&self, limit: impl Into<CallLimit>) -> Result<Index, CallError> {
+        self.ask(Call::Read(ReadPath::Index), Until::now(limit.into())).await.map(calls::index)
     }
 
     /// Does the same as [`Raft::read_index`], but without a message to the other servers, because the leader
@@ -263,7 +288,7 @@ impl Raft {
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
     /// # fn main() -> Done { run(async |raft| {
-    /// match raft.read_lease().await {
+    /// match raft.read_lease(TIMEOUT).await {
     ///     Ok(index) => println!("the state machine has applied index {index}"),
     ///     Err(error) => println!("no lease: {error}"),
     /// }
@@ -272,26 +297,27 @@ impl Raft {
     ///
     /// # Errors
     /// Returns the errors of [`Raft::read_index`], and `NoLease` if the leader has no valid lease.
-    pub async fn read_lease(&self) -> Result<Index, CallError> {
-        self.ask(Call::Read(ReadPath::Lease), Until::FOREVER).await.map(calls::index)
+    pub async fn read_lease(&self, limit: impl Into<CallLimit>) -> Result<Index, CallError> {
+        self.ask(Call::Read(ReadPath::Lease), Until::now(limit.into())).await.map(calls::index)
     }
 
-    /// Takes a snapshot immediately, and returns the description of the snapshot. In HashiCorp Raft, this
-    /// method is `Snapshot`.
+    /// Takes a snapshot immediately, and returns the description of the snapshot. If a snapshot is under way, the
+    /// call joins it. The returned snapshot includes all entries that this server had applied before the call. In
+    /// HashiCorp Raft, this method is `Snapshot`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
     /// # fn main() -> Done { run(async |raft| {
     /// raft.apply(*b"40", TIMEOUT).await?;
-    /// let meta = raft.snapshot().await?;
+    /// let meta = raft.snapshot(TIMEOUT).await?;
     /// assert_eq!(meta.size, 8);
     /// # Ok(()) }) }
     /// ```
     ///
     /// # Errors
-    /// Returns `NothingNewToSnapshot`, `SnapshotInProgress`, or an error of the state machine or the store.
-    pub async fn snapshot(&self) -> Result<Arc<SnapshotMeta>, CallError> {
-        self.ask(Call::Snapshot, Until::FOREVER).await.map(calls::snapshotted)
+    /// Returns `NothingNewToSnapshot`, or an error of the state machine or the store.
+    pub async fn snapshot(&self, limit: impl Into<CallLimit>) -> Result<Arc<SnapshotMeta>, CallError> {
+        self.ask(Call::Snapshot, Until::now(limit.into())).await.map(calls::snapshotted)
     }
 
     /// Replaces the state of the state machine on every server, at the same index of the log. In HashiCorp
@@ -309,8 +335,61 @@ impl Raft {
     /// # Errors
     /// Returns the errors of [`Raft::apply`], or the error of the state machine if the state machine refuses
     /// the state.
-    pub async fn restore(&self, state: impl Into<Data>, timeout: Duration) -> Result<Index, CallError> {
-        self.propose(Call::Restore(state.into()), Until::after(timeout)).await.map(calls::index)
+    pub async fn restore(
+        &self,
+        state: impl Into<Data>,
+        limit: impl Into<CallLimit>,
+    ) -> Result<Index, CallError> {
+        self.propose(Call::Restore(state.into()), Until::now(limit.into())).await.map(calls::index)
+    }
+
+    /// Replaces the state of the state machine like [`Raft::restore`], with the bytes of a reader, for example of a
+    /// file. The call reads on a thread that may block, and begins when the last byte was read.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// # let directory = tempfile::tempdir()?;
+    /// let file = directory.path().join("backup");
+    /// std::fs::write(&file, 40_i64.to_be_bytes())?;
+    /// raft.restore_from(std::fs::File::open(&file)?, TIMEOUT).await?;
+    /// let applied = raft.apply(*b"2", TIMEOUT).await?;
+    /// assert_eq!(applied.response, Data::from(*b"42"));
+    /// # Ok(()) }) }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the errors of [`Raft::restore`]. Returns [`CallError::Read`] if the reader fails, or if it has more
+    /// than [`Config::max_command_bytes`] bytes, and [`CallError::EnqueueTimeout`] if the time passes before the
+    /// last byte was read.
+    pub async fn restore_from(
+        &self,
+        state: impl Read + Send + 'static,
+        limit: impl Into<CallLimit>,
+    ) -> Result<Index, CallError> {
+        let until = Until::now(limit.into());
+        let most = self.max_command_bytes;
+        let state = until.wait(spawn_blocking(move || calls::read(state, most))).await;
+        let state = state.ok_or(CallError::EnqueueTimeout)?;
+        let state = state.map_err(|_| CallError::Read("the reader has panicked".to_owned()))??;
+        self.propose(Call::Restore(state.into()), until).await.map(calls::index)
+    }
+
+    /// Returns the settings that may change while the server runs. In HashiCorp Raft, this method is
+    /// `ReloadableConfig`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let settings = raft.reloadable_config().await?;
+    /// assert_eq!(settings.trailing_logs, Config::default().trailing_logs);
+    /// # Ok(()) }) }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns [`CallError::Shutdown`] if the server has stopped.
+    pub async fn reloadable_config(&self) -> Result<Reloadable, CallError> {
+        self.control(Control::Reloadable).await
     }
 
     /// Replaces the settings that may change while the server runs. In HashiCorp Raft, this method is
@@ -319,14 +398,8 @@ impl Raft {
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
     /// # fn main() -> Done { run(async |raft| {
-    /// let config = Config::default();
-    /// raft.reload_config(wavetank_node::Reloadable {
-    ///     trailing_logs: 100,
-    ///     snapshot_interval: config.snapshot_interval,
-    ///     snapshot_threshold: config.snapshot_threshold,
-    ///     heartbeat_timeout: config.heartbeat_timeout,
-    ///     election_timeout: config.election_timeout,
-    /// }).await?;
+    /// let settings = raft.reloadable_config().await?;
+    /// raft.reload_config(wavetank_node::Reloadable { trailing_logs: 100, ..settings }).await?;
     /// # Ok(()) }) }
     /// ```
     ///

@@ -21,11 +21,12 @@ pub mod wire;
 pub use address::{AddressError, AddressFormat};
 pub use driver::disk::LogDisk;
 pub use driver::observer::Observer;
+pub use driver::peer_status::{Lag, PeerStatus};
 pub use driver::state::RaftState;
 pub use driver::status::{Leadership, Stats};
 pub use driver::worker_queue::Place;
 pub use error::{CallError, StartError};
-pub use handle::{Applied, Missing, Raft, RaftBuilder, has_existing_state, recover_cluster};
+pub use handle::{Applied, CallLimit, Missing, Raft, RaftBuilder, has_existing_state, recover_cluster};
 
 pub use wavetank_raft::Stats as ServerStats;
 pub use wavetank_raft::execute::{Recovered, Storage};
@@ -36,8 +37,8 @@ pub use wavetank_raft::store::{
 pub use wavetank_raft::{
     AppendEntries, AppendEntriesResponse, AppendedAt, ClusterId, Config, ConfigError, Configuration,
     ConfigurationError, Data, Dialect, Entries, Entry, Halt, HardState, Ignored, Index, InstallSnapshot,
-    InstallSnapshotResponse, LatestConfiguration, Leader, LogId, LogOp, Member, NodeId, Observed, Payload,
-    Refusal, Reloadable, Request, RequestPreVote, RequestPreVoteResponse, RequestVote, RequestVoteResponse,
-    Response, RoleName, RpcId, ServerAddress, ServerId, Settings, SnapshotMeta, Span, Suffrage, Term, Time,
-    TimeoutNow, TimeoutNowResponse, Token, UncheckedConfiguration, Unsupported, Write,
+    InstallSnapshotResponse, LatestConfiguration, Leader, LogId, LogOp, Member, NoQuorum, NodeId, Observed,
+    Payload, Refusal, Reloadable, Request, RequestPreVote, RequestPreVoteResponse, RequestVote,
+    RequestVoteResponse, Response, RoleName, RpcId, ServerAddress, ServerId, Settings, SnapshotMeta, Span,
+    Suffrage, Term, Time, TimeoutNow, TimeoutNowResponse, Token, UncheckedConfiguration, Unsupported, Write,
 };

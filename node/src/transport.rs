@@ -85,6 +85,27 @@ pub struct Outgoing {
     pub request: Request,
 }
 
+/// Gives the address of a server, in place of the address in the configuration. In HashiCorp Raft, this type is
+/// `ServerAddressProvider`. A closure implements this trait. See
+/// [`TcpTransport::with_address_provider`].
+pub trait ServerAddressProvider: Send + Sync + 'static {
+    /// Returns the address of the server `id`. The transport calls this method each time it connects to the
+    /// server, on a thread of the runtime: the method must not block.
+    ///
+    /// # Errors
+    /// Returns an error if the address is unknown. Then the transport uses the address in the configuration.
+    fn server_addr(&self, id: &ServerId) -> Result<ServerAddress, Box<dyn std::error::Error>>;
+}
+
+impl<F> ServerAddressProvider for F
+where
+    F: Fn(&ServerId) -> Result<ServerAddress, Box<dyn std::error::Error>> + Send + Sync + 'static,
+{
+    fn server_addr(&self, id: &ServerId) -> Result<ServerAddress, Box<dyn std::error::Error>> {
+        self(id)
+    }
+}
+
 /// A message or an event that arrives from the network.
 #[derive(Debug)]
 pub enum Arrival {

@@ -62,9 +62,8 @@ pub use node::io::{
 pub use quorum::{VoteResult, Voters};
 pub use role::leader::progress::{Flow, Progress, SnapshotProgress};
 pub use server::Server;
-pub use server::io::{
-    Action, Answer, Batch, Call, Event, Halt, Leader, Observed, Outcome, Reloadable, RequestError,
-};
+pub use server::io::{Action, Answer, Batch, Call, Event, Halt, Leader, Outcome, Reloadable, RequestError};
+pub use server::observed::{NoQuorum, Observed};
 pub use server::stats::{LatestConfiguration, Stats};
 pub use timeout::Entropy;
 pub use types::{

@@ -8,6 +8,7 @@ mod apply;
 mod calls;
 mod effects;
 pub mod io;
+pub mod observed;
 mod snapshots;
 pub mod stats;
 

@@ -4,7 +4,8 @@ use crate::http::{Http, HttpRequest, Reply, Response};
 use crate::process::{Process, command, limited};
 use std::fs;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use wavetank_raft::checksum::Checksum;
 
 /// A directory that is removed unless the test failed.
 pub(crate) struct TempDir(PathBuf);
@@ -110,6 +111,19 @@ fn a_directory_in_use() {
     let directory = dir.path("n1");
     let said = startup_error(&alone(&directory));
     let expected = "another process uses the store: stop that process, or use another directory";
+    assert_eq!(said, format!("kv: {directory}/wal: {expected}"));
+}
+
+/// Otherwise the server would come back blank, and could vote against what it had acknowledged.
+#[test]
+fn a_directory_of_an_older_kv() {
+    let dir = TempDir::new("older");
+    let directory = dir.path("n1");
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(dir.0.join("n1/raft.redb"), "").unwrap();
+    let said = startup_error(&alone(&directory));
+    let expected =
+        "the log of an older kv: remove this server from the cluster, and add it with an empty directory";
     assert_eq!(said, format!("kv: {directory}/raft.redb: {expected}"));
 }
 
@@ -119,7 +133,7 @@ fn a_directory_without_write_permission() {
     let said = startup_error(&alone("/sys/kv"));
     assert_eq!(
         said,
-        "kv: /sys/kv: the store cannot be written: check the owner, the permissions and the mount options"
+        "kv: /sys/kv/wal: the store cannot be written: check the owner, the permissions and the mount options"
     );
     let said = startup_error(&alone("/dev/null"));
     assert!(said.starts_with("kv: /dev/null"), "{said}");
@@ -129,33 +143,33 @@ fn a_directory_without_write_permission() {
 fn a_foreign_or_damaged_or_newer_store() {
     let dir = TempDir::new("damaged");
     dir.start("n1").stop();
-    let (directory, file) = (dir.path("n1"), dir.0.join("n1/raft.redb"));
+    let (directory, file) = (dir.path("n1"), dir.0.join("n1/wal/0000000001.wal"));
     let whole = fs::read(&file).unwrap();
 
+    let damaged = "wal/0000000001.wal: the file is damaged, or is not a store";
     fs::write(&file, "Dear diary,\n".repeat(1000)).unwrap();
     let said = startup_error(&alone(&directory));
-    assert!(said.contains("raft.redb: the file is damaged, or is not a store"), "{said}");
+    assert!(said.contains(damaged), "{said}");
 
-    fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    fs::write(&file, &whole[..100]).unwrap();
     let said = startup_error(&alone(&directory));
-    assert!(said.contains("raft.redb: the file is damaged, or is not a store"), "{said}");
+    assert!(said.contains(damaged), "{said}");
 
-    fs::write(&file, &whole).unwrap();
-    make_newer(&file);
+    fs::write(&file, newer(whole)).unwrap();
     let said = startup_error(&alone(&directory));
-    assert!(
-        said.contains("raft.redb: the store has format 9, but this release reads at most format 2"),
-        "{said}"
-    );
+    let expected = "wal/0000000001.wal: the store has format 9, but this release reads at most format 1";
+    assert!(said.contains(expected), "{said}");
 }
 
-/// Writes the format number of a later release.
-fn make_newer(file: &Path) {
-    const FORMATS: redb::TableDefinition<'_, &str, u64> = redb::TableDefinition::new("format");
-    let database = redb::Database::open(file).unwrap();
-    let writing = database.begin_write().unwrap();
-    writing.open_table(FORMATS).unwrap().insert("log", 9).unwrap();
-    writing.commit().unwrap();
+/// Writes the format number of a later release into the header of a segment.
+fn newer(mut segment: Vec<u8>) -> Vec<u8> {
+    segment[8..12].copy_from_slice(&9_u32.to_le_bytes());
+    let mut checksum = Checksum::default();
+    checksum.update(&segment[..12]);
+    checksum.update(&segment[16..32]);
+    let upper = u32::try_from(checksum.finish() >> 32).unwrap();
+    segment[12..16].copy_from_slice(&upper.to_le_bytes());
+    segment
 }
 
 #[test]
@@ -178,7 +192,7 @@ fn a_disk_that_is_full_from_the_beginning() {
     let output = limited(4, &alone(&directory)).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert_eq!(said, format!("kv: {directory}/raft.redb: the device has no space left\n"));
+    assert_eq!(said, format!("kv: {directory}/wal: the device has no space left\n"));
 }
 
 /// A server whose disk fills up stops and says why. When it is started with more space, it has every
@@ -187,7 +201,7 @@ fn a_disk_that_is_full_from_the_beginning() {
 fn a_disk_that_fills_up() {
     let dir = TempDir::new("filling");
     let directory = dir.path("n1");
-    let limited = limited(4 << 10, &alone(&directory));
+    let limited = limited(16 << 10, &alone(&directory));
     let mut process = Process::run(limited, &dir.log(), |_| ()).unwrap();
     let mut http = Http::default();
     let body = "x".repeat(100_000);

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// The documents whose blocks of Rust are parts of the files in `FOLDERS`.
-const DOCUMENTS: [&str; 2] = ["README.md", "docs/your-state-machine.md"];
+const DOCUMENTS: [&str; 3] = ["README.md", "docs/your-state-machine.md", "docs/operating.md"];
 
 const FOLDERS: [&str; 2] = ["wavetank/tests", "wavetank/examples"];
 

@@ -136,12 +136,6 @@ const ROWS: &[Row] = &[
         calls: |_| vec![Call::Snapshot],
         refusal: |_| RequestError::NothingNewToSnapshot,
     },
-    Row {
-        situation: "a snapshot is being taken",
-        begin: capturing,
-        calls: |_| vec![Call::Snapshot],
-        refusal: |_| RequestError::SnapshotInProgress,
-    },
 ];
 
 #[test]
@@ -214,12 +208,6 @@ fn just_elected() -> Cluster {
     let until = cluster.world.now() + Span::s(5);
     cluster.world.run_while(until, |world| world.leader().is_none());
     cluster.leader = cluster.world.leader().expect("two servers of three elect a leader");
-    cluster
-}
-
-fn capturing() -> Cluster {
-    let mut cluster = calm();
-    cluster.ask(cluster.leader, Call::Snapshot);
     cluster
 }
 

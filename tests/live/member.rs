@@ -95,14 +95,14 @@ impl Server {
         match words[..] {
             ["bootstrap"] => {
                 let own = Member::voter(raft.local_id().clone(), raft.local_addr().clone());
-                raft.bootstrap_cluster(Configuration::new(vec![own]).unwrap()).await?;
+                raft.bootstrap_cluster(Configuration::new(vec![own]).unwrap(), CALL_TIMEOUT).await?;
             }
             ["apply", data] => {
                 let applied = raft.apply(data.as_bytes(), CALL_TIMEOUT).await?;
                 return Ok(applied.index.0.to_string());
             }
-            ["snapshot"] => drop(raft.snapshot().await?),
-            ["transfer", id, _] => raft.leadership_transfer_to_server(id).await?,
+            ["snapshot"] => drop(raft.snapshot(CHANGE_TIMEOUT).await?),
+            ["transfer", id, _] => raft.leadership_transfer_to_server(id, CALL_TIMEOUT).await?,
             ["voter", id, address] => drop(raft.add_voter(id, address, None, CHANGE_TIMEOUT).await?),
             ["nonvoter", id, address] => drop(raft.add_nonvoter(id, address, None, CHANGE_TIMEOUT).await?),
             ["demote", id] => drop(raft.demote_voter(id, None, CHANGE_TIMEOUT).await?),

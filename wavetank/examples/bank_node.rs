@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Scene 2: start a cluster. It is one server, which elects itself.
     let first = Member::voter("n1", one.local_addr().as_str());
-    one.bootstrap_cluster(Configuration::new(vec![first])?).await?;
+    one.bootstrap_cluster(Configuration::new(vec![first])?, TIMEOUT).await?;
     one.leader_changes().wait_for(|seen| seen.is_self).await?;
     let applied = one.apply(Replicated::<Bank>::encode_command(&(0, 1, 30)), TIMEOUT).await?;
     println!("{one}, balance {}", Replicated::<Bank>::decode_reply(&applied.response)?);

@@ -35,8 +35,8 @@ pub mod prelude;
 pub use wavetank_machine::{DecodeError, Digest, Replicated, Request, Sessions, StateMachine};
 #[cfg(feature = "node")]
 pub use wavetank_node::{
-    Applied, CallError, LatestConfiguration, Leader, Leadership, LogDisk, Missing, Observer, Place, Raft,
-    RaftBuilder, RaftState, StartError, Stats, store, transport,
+    Applied, CallError, CallLimit, Lag, LatestConfiguration, Leader, Leadership, LogDisk, Missing, Observer,
+    PeerStatus, Place, Raft, RaftBuilder, RaftState, StartError, Stats, store, transport,
 };
 pub use wavetank_raft::store::{
     Command, Fsm, FsmSnapshot, LogStore, SnapshotReader, SnapshotSink, SnapshotSource, SnapshotStore,

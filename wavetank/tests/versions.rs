@@ -74,7 +74,7 @@ async fn a_command_that_cannot_be_decoded_stops_the_server_and_stays_in_the_log(
     let old = Replicated::new(Old::default());
     let raft = start(folder.path(), &old).await;
     let members = Configuration::new(vec![Member::voter("n1", "n1")]).expect("there is one name");
-    raft.bootstrap_cluster(members).await.expect("the server is blank");
+    raft.bootstrap_cluster(members, TIMEOUT).await.expect("the server is blank");
     raft.leader_changes().wait_for(|seen| seen.is_self).await.expect("the server runs");
     let applied = raft
         .apply(Replicated::<Old>::encode_command(&OldCommand::Add(20)), TIMEOUT)

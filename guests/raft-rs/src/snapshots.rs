@@ -87,9 +87,7 @@ impl RaftRs {
     }
 
     pub(crate) fn on_snapshot_call(&mut self, request: RequestId, actions: &mut Vec<RaftAction>) {
-        if self.snapshots.is_taking {
-            actions.push(answer(request, Err(RequestError::SnapshotInProgress)));
-        } else if self.take_snapshot(actions) {
+        if self.snapshots.is_taking || self.take_snapshot(actions) {
             self.snapshots.calls.push(request);
         } else {
             actions.push(answer(request, Err(RequestError::NothingNewToSnapshot)));

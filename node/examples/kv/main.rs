@@ -17,20 +17,22 @@
 mod client;
 mod machine;
 mod options;
+mod recorder;
 mod web;
 
 use client::Client;
 use machine::{Kv, KvCommand, Shared};
 use options::{Options, TlsFiles};
+use recorder::Recorder;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use wavetank_node::store::{FileSnapshotStore, RedbStore};
+use wavetank_node::store::{FileSnapshotStore, WalStore};
 use wavetank_node::transport::{TcpTransport, Tls};
-use wavetank_node::{CallError, Config, Configuration, Halt, Member, Raft};
+use wavetank_node::{CallError, CallLimit, Config, Configuration, Halt, Member, Place, Raft};
 use web::App;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -67,6 +69,9 @@ async fn run(options: &Options) -> Result<(), String> {
     let http = listener.local_addr().map_err(failed)?.to_string();
     let kv = Kv::default();
     let shared = kv.shared();
+    // The server takes its metrics from the recorder when it starts.
+    let recorder = Recorder::default();
+    metrics::set_global_recorder(recorder.clone()).map_err(|error| error.to_string())?;
     let (raft, peers) = open(options, kv).await?;
     println!("server {} listens for peers on {peers}", options.id);
     if let Err(error) = enter(options, &raft).await {
@@ -77,7 +82,7 @@ async fn run(options: &Options) -> Result<(), String> {
     let asked = StopSignals::listen()?;
     println!("server {} serves http://{http}", options.id);
     let introducing = tokio::spawn(introduce(raft.clone(), http, shared.clone()));
-    let app = App::new(raft.clone(), shared, TIMEOUT);
+    let app = App::new(raft.clone(), shared, recorder, TIMEOUT);
     let stopping = asked.or_stopped(raft.clone());
     let served = axum::serve(listener, web::routes(app)).with_graceful_shutdown(stopping).await;
     introducing.abort();
@@ -94,6 +99,13 @@ async fn run(options: &Options) -> Result<(), String> {
 /// the server listens for peers. Returns an error as one line of text.
 async fn open(options: &Options, kv: Kv) -> Result<(Raft, SocketAddr), String> {
     let directory = Path::new(&options.directory);
+    // Without this check, a server of an older kv would come back blank, although it may have voted.
+    let older = directory.join("raft.redb");
+    if older.exists() {
+        let what =
+            "the log of an older kv: remove this server from the cluster, and add it with an empty directory";
+        return Err(format!("{}: {what}", older.display()));
+    }
     let words = |error: &dyn std::fmt::Display| error.to_string();
     let transport = TcpTransport::bind(&options.raft, options.advertise.as_deref(), 3, TIMEOUT);
     let mut transport = transport.await.map_err(|error| words(&error))?;
@@ -101,7 +113,7 @@ async fn open(options: &Options, kv: Kv) -> Result<(Raft, SocketAddr), String> {
         transport = transport.with_tls(tls(&options.id, files)?);
     }
     let peers = transport.bound_addr();
-    let store = RedbStore::open(directory.join("raft.redb")).map_err(|error| words(&error))?;
+    let store = WalStore::open(directory.join("wal")).map_err(|error| words(&error))?;
     let snapshots = FileSnapshotStore::new(directory, 2).map_err(|error| words(&error))?;
     let config = Config {
         local_id: options.id.as_str().into(),
@@ -114,7 +126,9 @@ async fn open(options: &Options, kv: Kv) -> Result<(Raft, SocketAddr), String> {
         trailing_logs: options.snapshot_threshold,
         ..Config::default()
     };
-    let builder = Raft::builder(config, kv, transport).store(store).snapshot_store(snapshots);
+    // The state machine only changes a map, which takes less time than to wake a thread.
+    let builder =
+        Raft::builder(config, kv, transport).store(store).snapshot_store(snapshots).fsm_place(Place::Inline);
     Ok((builder.start().await.map_err(|error| words(&error))?, peers))
 }
 
@@ -133,7 +147,7 @@ async fn enter(options: &Options, raft: &Raft) -> Result<(), String> {
     if options.bootstrap {
         let me = Member::voter(options.id.as_str(), raft.local_addr().clone());
         let alone = Configuration::new(vec![me]).map_err(|error| error.to_string())?;
-        return match raft.bootstrap_cluster(alone).await {
+        return match raft.bootstrap_cluster(alone, TIMEOUT).await {
             Ok(()) | Err(CallError::CantBootstrap) => Ok(()),
             Err(error) => Err(error.to_string()),
         };
@@ -215,7 +229,7 @@ impl StopSignals {
 /// for an election timeout.
 async fn transfer_and_shut_down(raft: &Raft) {
     if raft.state() == wavetank_node::RaftState::Leader
-        && let Ok(Err(error)) = tokio::time::timeout(TIMEOUT, raft.leadership_transfer()).await
+        && let Err(error) = raft.leadership_transfer(CallLimit::after(TIMEOUT).or_no_quorum()).await
     {
         tracing::info!(%error, "leadership was not transferred");
     }

@@ -17,6 +17,7 @@
 #![expect(clippy::result_large_err, reason = "both variants are responses to the client")]
 
 use crate::machine::{KvCommand, MISMATCH, Shared};
+use crate::recorder::Recorder;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State, rejection::QueryRejection};
@@ -27,13 +28,14 @@ use serde::Deserialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use wavetank_node::{CallError, Raft};
+use wavetank_node::{CallError, CallLimit, Raft, RaftState};
 
 /// The state of the HTTP handlers.
 #[derive(Clone, Debug)]
 pub(crate) struct App {
     raft: Raft,
     shared: Shared,
+    recorder: Recorder,
     timeout: Duration,
     /// The last term in which this server applied a barrier as the leader. Zero if this server has applied no
     /// barrier as the leader.
@@ -86,8 +88,8 @@ type HttpResult = Result<Response, Response>;
 async fn read(State(app): State<App>, Path(key): Path<String>, uri: Uri, asked: QueryResult) -> HttpResult {
     let Query(question) = asked.map_err(IntoResponse::into_response)?;
     let allowed = match question.read.unwrap_or_default() {
-        ReadPath::Index => app.raft.read_index().await.map(|_| ()),
-        ReadPath::Lease => app.raft.read_lease().await.map(|_| ()),
+        ReadPath::Index => app.raft.read_index(app.limit()).await.map(|_| ()),
+        ReadPath::Lease => app.raft.read_lease(app.limit()).await.map(|_| ()),
         ReadPath::Verify => app.verify().await,
         ReadPath::Local => Ok(()),
     };
@@ -117,11 +119,11 @@ async fn join(State(app): State<App>, uri: Uri, asked: QueryResult) -> HttpResul
     let (Some(id), Some(address)) = (question.id, question.address) else {
         return Err(bad("the parameters id and address are required"));
     };
-    let (any, timeout) = (None, app.timeout * 4);
+    let (any, limit) = (None, CallLimit::after(app.timeout * 4).or_no_quorum());
     let joined = if question.vote.unwrap_or(true) {
-        app.raft.add_voter_staged(id, address, any, timeout).await
+        app.raft.add_voter_staged(id, address, any, limit).await
     } else {
-        app.raft.add_nonvoter(id, address, any, timeout).await
+        app.raft.add_nonvoter(id, address, any, limit).await
     };
     app.done(joined, &uri)
 }
@@ -129,21 +131,21 @@ async fn join(State(app): State<App>, uri: Uri, asked: QueryResult) -> HttpResul
 async fn leave(State(app): State<App>, uri: Uri, asked: QueryResult) -> HttpResult {
     let Query(question) = asked.map_err(IntoResponse::into_response)?;
     let id = question.id.ok_or_else(|| bad("the parameter id is required"))?;
-    let left = app.raft.remove_server(id, None, app.timeout).await;
+    let left = app.raft.remove_server(id, None, app.limit()).await;
     app.done(left, &uri)
 }
 
 async fn transfer(State(app): State<App>, uri: Uri, asked: QueryResult) -> HttpResult {
     let Query(question) = asked.map_err(IntoResponse::into_response)?;
     let transferred = match question.id {
-        Some(id) => app.raft.leadership_transfer_to_server(id).await,
-        None => app.raft.leadership_transfer().await,
+        Some(id) => app.raft.leadership_transfer_to_server(id, app.limit()).await,
+        None => app.raft.leadership_transfer(app.limit()).await,
     };
     app.done(transferred, &uri)
 }
 
 async fn snapshot(State(app): State<App>, uri: Uri) -> HttpResult {
-    let taken = app.raft.snapshot().await.map_err(|error| app.refuse(&error, &uri))?;
+    let taken = app.raft.snapshot(app.limit()).await.map_err(|error| app.refuse(&error, &uri))?;
     Ok(format!("{} ({} bytes)\n", taken.last, taken.size).into_response())
 }
 
@@ -158,13 +160,18 @@ async fn status(State(app): State<App>, uri: Uri) -> HttpResult {
     Ok(lines.into_response())
 }
 
-/// Returns the statistics that are numbers, in the text format of Prometheus.
+/// Returns the recorded metrics, and the statistics that are numbers, in the text format of Prometheus.
 async fn metrics(State(app): State<App>, uri: Uri) -> HttpResult {
     let stats = app.raft.stats().await.map_err(|error| app.refuse(&error, &uri))?;
-    let mut lines = format!("raft_is_leader {}\n", u8::from(stats.state == wavetank_node::RaftState::Leader));
+    let mut lines = app.recorder.to_string();
+    let mut gauge = |name: &str, value: u64| {
+        lines += &format!("# TYPE raft_stats_{name} gauge\nraft_stats_{name} {value}\n");
+    };
+    gauge("is_leader", u64::from(stats.state == RaftState::Leader));
+    gauge("has_no_quorum", u64::from(stats.no_quorum.is_some()));
     for (key, value) in stats.to_map() {
-        if value.parse::<u64>().is_ok() {
-            lines += &format!("raft_{key} {value}\n");
+        if let Ok(value) = value.parse() {
+            gauge(key, value);
         }
     }
     Ok(lines.into_response())
@@ -175,8 +182,13 @@ fn bad(what: &'static str) -> Response {
 }
 
 impl App {
-    pub(crate) fn new(raft: Raft, shared: Shared, timeout: Duration) -> Self {
-        Self { raft, shared, timeout, settled: Arc::default() }
+    pub(crate) fn new(raft: Raft, shared: Shared, recorder: Recorder, timeout: Duration) -> Self {
+        Self { raft, shared, recorder, timeout, settled: Arc::default() }
+    }
+
+    /// Returns the limit of a call: the timeout, or the loss of the quorum.
+    fn limit(&self) -> CallLimit {
+        CallLimit::after(self.timeout).or_no_quorum()
     }
 
     /// Verifies that this server leads, and that this server has applied all commands that earlier leaders
@@ -186,10 +198,10 @@ impl App {
         loop {
             let term = self.raft.current_term();
             if self.settled.load(Ordering::Acquire) != term.0 {
-                self.raft.barrier(self.timeout).await?;
+                self.raft.barrier(self.limit()).await?;
                 self.settled.store(term.0, Ordering::Release);
             }
-            self.raft.verify_leader().await?;
+            self.raft.verify_leader(self.limit()).await?;
             if self.raft.current_term() == term {
                 return Ok(());
             }
@@ -197,7 +209,7 @@ impl App {
     }
 
     async fn apply(&self, kv_command: &KvCommand, uri: &Uri) -> HttpResult {
-        let applied = self.raft.apply(kv_command.encode(), self.timeout).await;
+        let applied = self.raft.apply(kv_command.encode(), self.limit()).await;
         let applied = applied.map_err(|error| self.refuse(&error, uri))?;
         Ok(if *applied.response == *MISMATCH {
             (StatusCode::PRECONDITION_FAILED, "the value of the key is not the expected value\n")
@@ -225,9 +237,10 @@ impl App {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             error if error.is_unknown() => StatusCode::GATEWAY_TIMEOUT,
-            CallError::Overloaded | CallError::EnqueueTimeout | CallError::LeadershipTransferInProgress => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            CallError::NoQuorum { .. }
+            | CallError::Overloaded
+            | CallError::EnqueueTimeout
+            | CallError::LeadershipTransferInProgress => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::CONFLICT,
         };
         (status, format!("{error}\n")).into_response()

@@ -90,6 +90,8 @@ pub(crate) fn log(observed: &Observed) {
             %peer, %past,
             "a member of HashiCorp Raft does not understand an entry: it gets a snapshot that includes the entry"
         ),
+        Observed::NoQuorum(reason) => tracing::warn!(%reason, "this server cannot commit"),
+        Observed::QuorumAgain => tracing::info!("a quorum answers again"),
         // The transport has logged this observation with the address.
         Observed::CallsRefused { .. } | Observed::Peer { removed: false, .. } => {}
         Observed::Truncated { after } => tracing::debug!(%after, "the end of the log was removed"),

@@ -1,16 +1,76 @@
 //! The unanswered calls: the calls of this server's users, and the calls of this server's peers.
 
+use crate::error::CallError;
 use crate::transport::Replier;
 use std::collections::VecDeque;
 use tokio::sync::oneshot;
-use wavetank_raft::{Call, Outcome, RequestId, RpcId};
+use wavetank_raft::{Answer, Call, NoQuorum, Outcome, RequestError, RequestId, RpcId};
 
 /// The maximum number of unanswered calls of peers. Above this number, the server drops the oldest call,
 /// because the peer no longer waits for the answer.
 const REMEMBERED: usize = 4096;
 
-/// The sender for the outcome of a call.
-pub(crate) type OutcomeSender = oneshot::Sender<Outcome>;
+/// The result of a call, as the handle returns it.
+pub(crate) type CallResult = Result<Answer, CallError>;
+
+/// What happens to a waiting call if no quorum of the voters answers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) enum OnNoQuorum {
+    /// The call goes on waiting.
+    #[default]
+    Wait,
+    /// The call ends.
+    End,
+}
+
+/// The caller of a call.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    reply: oneshot::Sender<CallResult>,
+    on_no_quorum: OnNoQuorum,
+}
+
+impl Caller {
+    /// Makes the caller of `call`, and the receiver for the result. A call that needs no quorum waits without a
+    /// quorum, too.
+    pub(crate) fn of(call: &Call, on_no_quorum: OnNoQuorum) -> (Self, oneshot::Receiver<CallResult>) {
+        let on_no_quorum = if needs_quorum(call) { on_no_quorum } else { OnNoQuorum::Wait };
+        let (reply, result) = oneshot::channel();
+        (Self { reply, on_no_quorum }, result)
+    }
+
+    /// Ends the call if there is no quorum and the caller does not wait for one. Otherwise returns the caller.
+    pub(crate) fn unless_missing(self, no_quorum: Option<&NoQuorum>) -> Option<Self> {
+        match no_quorum {
+            Some(reason) if self.on_no_quorum == OnNoQuorum::End => {
+                let error = CallError::NoQuorum { reason: reason.clone(), is_unknown: false };
+                self.send(Err(error));
+                None
+            }
+            Some(_) | None => Some(self),
+        }
+    }
+
+    /// Sends the result. The caller may have dropped its future.
+    fn send(self, result: CallResult) {
+        let _ = self.reply.send(result);
+    }
+}
+
+const fn needs_quorum(call: &Call) -> bool {
+    match call {
+        Call::Bootstrap(_) | Call::Snapshot | Call::Reload(_) | Call::Shutdown => false,
+        Call::Apply(_)
+        | Call::ApplyLog { .. }
+        | Call::Barrier
+        | Call::VerifyLeader
+        | Call::Read(_)
+        | Call::Change { .. }
+        | Call::AddVoterStaged { .. }
+        | Call::Transfer { .. }
+        | Call::Restore(_) => true,
+    }
+}
 
 /// The calls of users that have no outcome yet. Each call has a number of 64 bits. The lower half of the
 /// number is the position of the call in a table. The upper half is a serial number, so a later call at the
@@ -26,33 +86,55 @@ pub(crate) struct PendingCalls {
 #[derive(Debug)]
 struct PendingCall {
     request: RequestId,
-    reply: OutcomeSender,
+    caller: Caller,
     bytes: u64,
 }
 
 impl PendingCalls {
     /// Adds a call and returns the number of the call. `bytes` is the size of the call in bytes.
-    pub(crate) fn open(&mut self, reply: OutcomeSender, bytes: u64) -> RequestId {
+    pub(crate) fn open(&mut self, caller: Caller, bytes: u64) -> RequestId {
         let place = self.free.pop().unwrap_or_else(|| {
             self.places.push(None);
             u32::try_from(self.places.len() - 1).expect("the number of open calls has a much lower limit")
         });
         self.serial = self.serial.wrapping_add(1);
         let request = RequestId(u64::from(self.serial) << 32 | u64::from(place));
-        self.places[place as usize] = Some(PendingCall { request, reply, bytes });
+        self.places[place as usize] = Some(PendingCall { request, caller, bytes });
         self.bytes += bytes;
         request
     }
 
-    /// Removes the call `request`, and sends the outcome to the caller. Has no effect if the call is not
-    /// pending.
-    pub(crate) fn answer(&mut self, request: RequestId, outcome: Outcome) {
+    /// Removes the call `request`, and sends the outcome to the caller. A caller that does not wait for a quorum
+    /// learns that a missing quorum is the reason of an error. Has no effect if the call is not pending.
+    pub(crate) fn answer(&mut self, request: RequestId, outcome: Outcome, no_quorum: Option<&NoQuorum>) {
         let place = request.0 as u32;
         let Some(slot) = self.places.get_mut(place as usize) else { return };
         if let Some(open) = slot.take_if(|open| open.request == request) {
             self.free.push(place);
             self.bytes -= open.bytes;
-            let _ = open.reply.send(outcome);
+            let result = match (outcome, open.caller.on_no_quorum, no_quorum) {
+                (
+                    Err(error @ (RequestError::LeadershipLost | RequestError::NotLeader(None))),
+                    OnNoQuorum::End,
+                    Some(reason),
+                ) => {
+                    let is_unknown = error == RequestError::LeadershipLost;
+                    Err(CallError::NoQuorum { reason: reason.clone(), is_unknown })
+                }
+                (outcome, OnNoQuorum::End | OnNoQuorum::Wait, _) => outcome.map_err(CallError::from),
+            };
+            open.caller.send(result);
+        }
+    }
+
+    /// Ends the calls whose callers do not wait for a quorum.
+    pub(crate) fn end_without_quorum(&mut self, reason: &NoQuorum) {
+        for (place, slot) in (0..).zip(&mut self.places) {
+            if let Some(open) = slot.take_if(|open| open.caller.on_no_quorum == OnNoQuorum::End) {
+                self.free.push(place);
+                self.bytes -= open.bytes;
+                open.caller.send(Err(CallError::NoQuorum { reason: reason.clone(), is_unknown: true }));
+            }
         }
     }
 
@@ -112,24 +194,56 @@ mod tests {
     use super::*;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
-    use wavetank_raft::{Answer, Response, TimeoutNowResponse};
+    use wavetank_raft::{Response, TimeoutNowResponse};
 
     #[test]
     fn a_call_is_answered_once_and_its_number_is_not_used_again() {
         let mut calls = PendingCalls::default();
-        let (reply, mut answer) = oneshot::channel();
-        let first = calls.open(reply, 7);
+        let caller = || Caller::of(&Call::Barrier, OnNoQuorum::Wait);
+        let (one, mut answer) = caller();
+        let first = calls.open(one, 7);
         assert_eq!((calls.len(), calls.bytes()), (1, 7));
-        calls.answer(first, Ok(Answer::Done));
+        calls.answer(first, Ok(Answer::Done), None);
         assert_eq!(answer.try_recv(), Ok(Ok(Answer::Done)));
         assert_eq!((calls.len(), calls.bytes()), (0, 0));
 
-        let (reply, mut answer) = oneshot::channel();
-        let second = calls.open(reply, 1);
+        let (two, mut answer) = caller();
+        let second = calls.open(two, 1);
         assert_ne!(first, second);
-        calls.answer(first, Ok(Answer::Done));
+        calls.answer(first, Ok(Answer::Done), None);
         assert!(answer.try_recv().is_err());
         assert_eq!(calls.len(), 1);
+    }
+
+    #[test]
+    fn a_call_that_does_not_wait_for_a_quorum_ends_with_the_reason() {
+        let mut calls = PendingCalls::default();
+        let reason = NoQuorum { silent: vec!["n2".into()], lost_entries: Vec::new() };
+        let of = |is_unknown| CallError::NoQuorum { reason: reason.clone(), is_unknown };
+        let lost = || Err(RequestError::LeadershipLost);
+        for (call, on_no_quorum, ended) in [
+            (Call::Barrier, OnNoQuorum::End, of(true)),
+            (Call::Barrier, OnNoQuorum::Wait, CallError::LeadershipLost),
+            (Call::Snapshot, OnNoQuorum::End, CallError::LeadershipLost),
+        ] {
+            let (caller, mut result) = Caller::of(&call, on_no_quorum);
+            let request = calls.open(caller, 3);
+            calls.answer(request, lost(), Some(&reason));
+            assert_eq!(result.try_recv(), Ok(Err(ended.clone())), "{call:?} {on_no_quorum:?}");
+
+            let (caller, mut result) = Caller::of(&call, on_no_quorum);
+            let request = calls.open(caller, 3);
+            calls.end_without_quorum(&reason);
+            let ends = result.try_recv().is_ok();
+            assert_eq!(ends, ended == of(true), "{call:?} {on_no_quorum:?}");
+            calls.answer(request, lost(), None);
+            assert_eq!((calls.len(), calls.bytes()), (0, 0));
+
+            let (caller, mut result) = Caller::of(&call, on_no_quorum);
+            let goes_on = caller.unless_missing(Some(&reason)).is_some();
+            assert_eq!(goes_on, !ends);
+            assert_eq!(result.try_recv() == Ok(Err(of(false))), ends);
+        }
     }
 
     #[test]

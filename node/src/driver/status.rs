@@ -1,5 +1,6 @@
 //! The published status of a server: numbers that can be read without a lock, and watch channels.
 
+use crate::driver::peer_status::PeerStatus;
 use crate::driver::state::RaftState;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use wavetank_raft::{
-    ClusterId, Configuration, Halt, Index, LatestConfiguration, Leader, NodeId, Server, Term, Time,
+    ClusterId, Configuration, Halt, Index, LatestConfiguration, Leader, NoQuorum, NodeId, Server, Term, Time,
 };
 
 /// The number that stands for "never".
@@ -48,6 +49,11 @@ pub struct Stats {
     pub cluster: Option<ClusterId>,
     /// The number of refused calls from servers of other clusters, since this server started.
     pub calls_of_other_clusters: u64,
+    /// What a leader knows about each other member. Empty if this server does not lead.
+    pub peers: Vec<PeerStatus>,
+    /// The reason why no quorum of the voters works with this server. `None` if a quorum does, or if this server
+    /// cannot know.
+    pub no_quorum: Option<NoQuorum>,
 }
 
 impl Stats {
@@ -64,6 +70,15 @@ impl Stats {
         }
         pairs.push(("cluster", self.cluster.map_or_else(|| "unknown".to_owned(), |id| id.to_string())));
         pairs.push(("calls_of_other_clusters", self.calls_of_other_clusters.to_string()));
+        let peers: Vec<String> = self.peers.iter().map(ToString::to_string).collect();
+        pairs.push(("peers", peers.join("; ")));
+        let has_leader = self.server.last_contact.is_some();
+        let quorum = match &self.no_quorum {
+            Some(reason) => reason.to_string(),
+            None if has_leader => "answers".to_owned(),
+            None => "unknown".to_owned(),
+        };
+        pairs.push(("quorum", quorum));
         pairs
     }
 }

@@ -21,7 +21,8 @@ pub enum Place {
     Thread,
     /// Work is done in the driver, between two steps of the server. Use this place for work that takes less
     /// time than waking a thread, for example for stores in memory and for state machines that only change a
-    /// map.
+    /// map. The work must not wait for a task of the same runtime. A state machine in the driver also loads its
+    /// snapshots there.
     Inline,
 }
 

@@ -285,9 +285,10 @@ where
     /// another server.
     pub async fn start(self) -> Result<Raft, StartError> {
         let (id, address) = (self.config.local_id.clone(), self.transport.local_addr());
+        let max_command_bytes = self.config.max_command_bytes;
         let addresses = self.transport.address_format();
         addresses.check(&address)?;
         let senders = open::start(self).await?;
-        Ok(Raft { senders: Arc::new(senders), id, address, addresses })
+        Ok(Raft { senders: Arc::new(senders), id, address, addresses, max_command_bytes })
     }
 }

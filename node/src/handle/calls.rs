@@ -1,32 +1,38 @@
 //! The calls that a handle sends to the server, and the deadlines of these calls.
 
-use super::{Applied, CallError, Raft};
+use super::{Applied, CallError, CallLimit, Raft};
+use crate::driver::pending_calls::{CallResult, Caller, OnNoQuorum};
 use crate::driver::{Control, Proposal};
+use std::io::Read;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
-use wavetank_raft::{Answer, Call, Index, Outcome, SnapshotMeta};
+use wavetank_raft::{Answer, Call, Index, SnapshotMeta};
 
 type Result<T> = std::result::Result<T, CallError>;
 
-/// The deadline of a call; `None` if the call has no deadline.
+/// The time and the event at which a call ends without an answer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Until(Option<Instant>);
+pub(super) struct Until {
+    /// The deadline; `None` if the call has no deadline.
+    at: Option<Instant>,
+    on_no_quorum: OnNoQuorum,
+}
 
 impl Until {
     /// No deadline: the call may wait forever.
-    pub(super) const FOREVER: Self = Self(None);
+    pub(super) const FOREVER: Self = Self { at: None, on_no_quorum: OnNoQuorum::Wait };
 
-    /// Returns the deadline that is `timeout` from now. A timeout of zero means no deadline, as in HashiCorp
-    /// Raft.
-    pub(super) fn after(timeout: Duration) -> Self {
-        if timeout.is_zero() { Self::FOREVER } else { Self(Instant::now().checked_add(timeout)) }
+    /// Starts the time of a limit. A timeout of zero means no deadline, as in HashiCorp Raft.
+    pub(super) fn now(limit: CallLimit) -> Self {
+        let CallLimit { timeout, on_no_quorum } = limit;
+        let at = if timeout.is_zero() { None } else { Instant::now().checked_add(timeout) };
+        Self { at, on_no_quorum }
     }
 
-    async fn wait<T>(self, what: impl Future<Output = T>) -> Option<T> {
-        match self.0 {
+    pub(super) async fn wait<T>(self, what: impl Future<Output = T>) -> Option<T> {
+        match self.at {
             None => Some(what.await),
             Some(until) => timeout_at(until, what).await.ok(),
         }
@@ -52,9 +58,9 @@ async fn enqueue<T>(queue: &mpsc::Sender<T>, what: T, until: Until) -> Result<()
 }
 
 /// Waits for the outcome of a call. Returns [`CallError::Shutdown`] if the server ends without an answer.
-async fn outcome(answer: oneshot::Receiver<Outcome>, until: Until) -> Result<Answer> {
+async fn outcome(answer: oneshot::Receiver<CallResult>, until: Until) -> Result<Answer> {
     match until.wait(answer).await {
-        Some(Ok(outcome)) => outcome.map_err(CallError::from),
+        Some(Ok(result)) => result,
         Some(Err(_)) => Err(CallError::Shutdown),
         None => Err(CallError::Timeout),
     }
@@ -62,15 +68,15 @@ async fn outcome(answer: oneshot::Receiver<Outcome>, until: Until) -> Result<Ans
 
 impl Raft {
     pub(super) async fn propose(&self, call: Call, until: Until) -> Result<Answer> {
-        let (reply, answer) = oneshot::channel();
-        enqueue(&self.senders.proposals, Proposal { call, reply }, until).await?;
+        let (caller, answer) = Caller::of(&call, until.on_no_quorum);
+        enqueue(&self.senders.proposals, Proposal { call, caller }, until).await?;
         outcome(answer, until).await
     }
 
     /// Proposes a call like [`Raft::propose`], but fails immediately if the queue is full.
     pub(super) async fn try_propose(&self, call: Call, until: Until) -> Result<Answer> {
-        let (reply, answer) = oneshot::channel();
-        match self.senders.proposals.try_send(Proposal { call, reply }) {
+        let (caller, answer) = Caller::of(&call, until.on_no_quorum);
+        match self.senders.proposals.try_send(Proposal { call, caller }) {
             Ok(()) => outcome(answer, until).await,
             Err(TrySendError::Full(_)) => Err(CallError::Overloaded),
             Err(TrySendError::Closed(_)) => Err(CallError::Shutdown),
@@ -79,8 +85,8 @@ impl Raft {
 
     pub(super) async fn ask(&self, call: Call, until: Until) -> Result<Answer> {
         self.addresses.check_call(&call)?;
-        let (reply, answer) = oneshot::channel();
-        enqueue(&self.senders.controls, Control::Call(call, reply), until).await?;
+        let (caller, answer) = Caller::of(&call, until.on_no_quorum);
+        enqueue(&self.senders.controls, Control::Call(call, caller), until).await?;
         outcome(answer, until).await
     }
 
@@ -91,6 +97,17 @@ impl Raft {
         enqueue(&self.senders.controls, ask(reply), Until::FOREVER).await?;
         answer.await.map_err(|_| CallError::Shutdown)
     }
+}
+
+/// Reads a state of at most `most` bytes.
+pub(super) fn read(state: impl Read, most: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = state.take(most.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|error| CallError::Read(error.to_string()))?;
+    if most < bytes.len() as u64 {
+        return Err(CallError::Read(format!("it is larger than max_command_bytes, which is {most}")));
+    }
+    Ok(bytes)
 }
 
 pub(super) fn applied(answer: Answer) -> Applied {

@@ -54,7 +54,7 @@ fn run(example: impl AsyncFnOnce(Raft) -> Done) -> Done {
             .log_place(wavetank_node::Place::Inline)
             .start()
             .await?;
-        raft.bootstrap_cluster(Configuration::new(vec![Member::voter("n1", "n1")])?).await?;
+        raft.bootstrap_cluster(Configuration::new(vec![Member::voter("n1", "n1")])?, TIMEOUT).await?;
         raft.leader_changes().wait_for(|seen| seen.is_self).await?;
         raft.barrier(TIMEOUT).await?;
         example(raft).await

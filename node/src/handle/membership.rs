@@ -1,8 +1,7 @@
 //! The operator's calls: changes of membership and transfers of leadership.
 
 use super::calls::{self, Until};
-use super::{CallError, Raft};
-use std::time::Duration;
+use super::{CallError, CallLimit, Raft};
 use tokio::sync::watch;
 use wavetank_raft::{Call, Change, Index, LatestConfiguration, Member, ServerAddress, ServerId};
 
@@ -65,9 +64,9 @@ impl Raft {
         id: impl Into<ServerId>,
         address: impl Into<ServerAddress>,
         prev_index: Option<Index>,
-        timeout: Duration,
+        limit: impl Into<CallLimit>,
     ) -> Result<Index, CallError> {
-        self.change(Change::AddVoter(id.into(), address.into()), prev_index, timeout).await
+        self.change(Change::AddVoter(id.into(), address.into()), prev_index, limit).await
     }
 
     /// Adds a server without a vote, lets the server catch up in rounds, and then gives a vote to the server
@@ -91,10 +90,10 @@ impl Raft {
         id: impl Into<ServerId>,
         address: impl Into<ServerAddress>,
         prev_index: Option<Index>,
-        timeout: Duration,
+        limit: impl Into<CallLimit>,
     ) -> Result<Index, CallError> {
         let call = Call::AddVoterStaged { id: id.into(), address: address.into(), prev_index };
-        self.ask(call, Until::after(timeout)).await.map(calls::index)
+        self.ask(call, Until::now(limit.into())).await.map(calls::index)
     }
 
     /// Adds a server without a vote, or changes the address of a member. In HashiCorp Raft, this method is
@@ -117,9 +116,9 @@ impl Raft {
         id: impl Into<ServerId>,
         address: impl Into<ServerAddress>,
         prev_index: Option<Index>,
-        timeout: Duration,
+        limit: impl Into<CallLimit>,
     ) -> Result<Index, CallError> {
-        self.change(Change::AddNonvoter(id.into(), address.into()), prev_index, timeout).await
+        self.change(Change::AddNonvoter(id.into(), address.into()), prev_index, limit).await
     }
 
     /// Removes the vote of a server. The server stays a member. In HashiCorp Raft, this method is
@@ -140,9 +139,9 @@ impl Raft {
         &self,
         id: impl Into<ServerId>,
         prev_index: Option<Index>,
-        timeout: Duration,
+        limit: impl Into<CallLimit>,
     ) -> Result<Index, CallError> {
-        self.change(Change::DemoteVoter(id.into()), prev_index, timeout).await
+        self.change(Change::DemoteVoter(id.into()), prev_index, limit).await
     }
 
     /// Removes a server. In HashiCorp Raft, this method is `RemoveServer`. A leader may remove itself. Such a
@@ -162,9 +161,9 @@ impl Raft {
         &self,
         id: impl Into<ServerId>,
         prev_index: Option<Index>,
-        timeout: Duration,
+        limit: impl Into<CallLimit>,
     ) -> Result<Index, CallError> {
-        self.change(Change::RemoveServer(id.into()), prev_index, timeout).await
+        self.change(Change::RemoveServer(id.into()), prev_index, limit).await
     }
 
     /// Replaces all members by the list `members` in one change, through a joint configuration (thesis §4.3).
@@ -185,19 +184,19 @@ impl Raft {
         &self,
         members: Vec<Member>,
         prev_index: Option<Index>,
-        timeout: Duration,
+        limit: impl Into<CallLimit>,
     ) -> Result<Index, CallError> {
-        self.change(Change::Members(members), prev_index, timeout).await
+        self.change(Change::Members(members), prev_index, limit).await
     }
 
     async fn change(
         &self,
         change: Change,
         prev_index: Option<Index>,
-        timeout: Duration,
+        limit: impl Into<CallLimit>,
     ) -> Result<Index, CallError> {
         let call = Call::Change { change, prev_index };
-        self.ask(call, Until::after(timeout)).await.map(calls::index)
+        self.ask(call, Until::now(limit.into())).await.map(calls::index)
     }
 
     /// Transfers leadership to the other voter with the most complete log. In HashiCorp Raft, this method is
@@ -206,7 +205,7 @@ impl Raft {
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
     /// # fn main() -> Done { run(async |raft| {
-    /// let error = raft.leadership_transfer().await.expect_err("there is no other voter");
+    /// let error = raft.leadership_transfer(TIMEOUT).await.expect_err("there is no other voter");
     /// assert_eq!(error.to_string(), "cannot find peer: there is no other voter");
     /// # Ok(()) }) }
     /// ```
@@ -214,8 +213,8 @@ impl Raft {
     /// # Errors
     /// Returns an error if this server does not lead, there is no other voter, or the transfer takes too
     /// long.
-    pub async fn leadership_transfer(&self) -> Result<(), CallError> {
-        self.ask(Call::Transfer { target: None }, Until::FOREVER).await.map(|_| ())
+    pub async fn leadership_transfer(&self, limit: impl Into<CallLimit>) -> Result<(), CallError> {
+        self.ask(Call::Transfer { target: None }, Until::now(limit.into())).await.map(|_| ())
     }
 
     /// Transfers leadership to the voter `id`. In HashiCorp Raft, this method is
@@ -224,14 +223,18 @@ impl Raft {
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
     /// # fn main() -> Done { run(async |raft| {
-    /// let error = raft.leadership_transfer_to_server("n2").await.expect_err("n2 is not a member");
+    /// let error = raft.leadership_transfer_to_server("n2", TIMEOUT).await.expect_err("n2 is not a member");
     /// println!("{error}");
     /// # Ok(()) }) }
     /// ```
     ///
     /// # Errors
     /// Returns the errors of [`Raft::leadership_transfer`].
-    pub async fn leadership_transfer_to_server(&self, id: impl Into<ServerId>) -> Result<(), CallError> {
-        self.ask(Call::Transfer { target: Some(id.into()) }, Until::FOREVER).await.map(|_| ())
+    pub async fn leadership_transfer_to_server(
+        &self,
+        id: impl Into<ServerId>,
+        limit: impl Into<CallLimit>,
+    ) -> Result<(), CallError> {
+        self.ask(Call::Transfer { target: Some(id.into()) }, Until::now(limit.into())).await.map(|_| ())
     }
 }

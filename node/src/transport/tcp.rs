@@ -11,6 +11,7 @@ mod layer;
 mod link;
 mod pace;
 mod peer;
+mod provider;
 mod serve;
 mod snapshot;
 mod stream;
@@ -19,11 +20,12 @@ mod tests;
 
 pub(crate) use layer::Stream;
 
-use super::{Arrival, Inbox, Local, Outgoing, Transport};
+use super::{Arrival, Inbox, Local, Outgoing, ServerAddressProvider, Transport};
 use crate::address::{AddressError, AddressFormat};
 use crate::panic::caught;
 use layer::{StreamLayer, TcpLayer};
 use link::Link;
+use provider::Provider;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -110,6 +112,7 @@ struct Shared {
     timeout: Duration,
     limits: Limits,
     security: Security,
+    provider: Provider,
     large: Arc<Semaphore>,
     huge: Arc<Semaphore>,
     layer: Box<dyn StreamLayer>,
@@ -216,6 +219,7 @@ impl TcpTransport {
             timeout,
             limits,
             security: Security::default(),
+            provider: Provider::default(),
             large: Arc::new(Semaphore::new(limits.large_messages)),
             huge: Arc::new(Semaphore::new(1)),
             layer,
@@ -233,6 +237,28 @@ impl TcpTransport {
     pub fn with_tls(self, tls: super::Tls) -> Self {
         // An error means that an earlier call has set TLS: the first call counts.
         let _ = self.shared.security.tls.set(tls);
+        self
+    }
+
+    /// Asks `provider` for the address of a server whenever the transport connects to the server. In HashiCorp
+    /// Raft, this value is `ServerAddressProvider` of `NetworkTransportConfig`. Call this method before a server
+    /// starts with the transport. Only the first call of this method has an effect.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use wavetank_node::ServerId;
+    /// # use wavetank_node::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let transport = TcpTransport::bind("127.0.0.1:0", None, 3, Duration::from_secs(5)).await?;
+    /// // A service discovery knows the pod of each server.
+    /// let discover = |id: &ServerId| Ok(ServerAddress::from(format!("{id}.raft.svc.cluster.local:7000")));
+    /// let transport = transport.with_address_provider(discover);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn with_address_provider(self, provider: impl ServerAddressProvider) -> Self {
+        self.shared.provider.set(Box::new(provider));
         self
     }
 
@@ -340,7 +366,8 @@ impl Shared {
     }
 
     async fn connect(&self, id: &ServerId, address: &ServerAddress) -> io::Result<Stream> {
-        let connecting = async { self.security.call(self.layer.dial(address).await?, id).await };
+        let address = self.provider.address(id, address);
+        let connecting = async { self.security.call(self.layer.dial(&address).await?, id).await };
         tokio::time::timeout(self.timeout, connecting).await?
     }
 }

@@ -37,11 +37,11 @@ async fn start(directory: &Path, trailing_logs: u64) -> Result<Node, Words> {
 async fn fill(directory: &Path, trailing_logs: u64) {
     let node = start(directory, trailing_logs).await.unwrap();
     let first = Configuration::new(vec![Member::voter("n1", "n1")]).unwrap();
-    node.raft.bootstrap_cluster(first).await.unwrap();
+    node.raft.bootstrap_cluster(first, PATIENCE).await.unwrap();
     node.leads().await;
     for at in 0..12 {
         if at == 10 {
-            within(node.raft.snapshot()).await.unwrap();
+            within(node.raft.snapshot(PATIENCE)).await.unwrap();
         }
         node.apply(&at.to_string()).await;
     }
@@ -98,7 +98,7 @@ async fn a_missing_store_is_told_in_one_line() {
         let directory = tempfile::tempdir().unwrap();
         let node = start(directory.path()).await.unwrap();
         let first = Configuration::new(vec![Member::voter("n1", "n1")]).unwrap();
-        node.raft.bootstrap_cluster(first).await.unwrap();
+        node.raft.bootstrap_cluster(first, PATIENCE).await.unwrap();
         node.leads().await;
         node.apply("a").await;
         within(node.raft.shutdown()).await;

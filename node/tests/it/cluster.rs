@@ -115,7 +115,7 @@ pub(crate) async fn inmem_cluster<const N: usize>(network: &InmemNetwork) -> [No
         nodes.push(inmem(network, config(name)).await);
     }
     let members = names.iter().map(|name| Member::voter(name.as_str(), name.as_str())).collect();
-    nodes[0].raft.bootstrap_cluster(Configuration::new(members).unwrap()).await.unwrap();
+    nodes[0].raft.bootstrap_cluster(Configuration::new(members).unwrap(), PATIENCE).await.unwrap();
     leader_first(nodes).await.try_into().ok().unwrap()
 }
 

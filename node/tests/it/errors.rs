@@ -34,10 +34,10 @@ async fn a_server_that_cannot_be_started_says_why() {
 async fn bootstrapping_is_for_new_clusters_and_their_voters() {
     let network = InmemNetwork::new();
     let node = inmem(&network, config("n1")).await;
-    let error = node.raft.bootstrap_cluster(of(&["n2"])).await.unwrap_err();
+    let error = node.raft.bootstrap_cluster(of(&["n2"]), ANY).await.unwrap_err();
     assert_eq!(error, CallError::NotVoter);
-    node.raft.bootstrap_cluster(of(&["n1"])).await.unwrap();
-    let error = node.raft.bootstrap_cluster(of(&["n1"])).await.unwrap_err();
+    node.raft.bootstrap_cluster(of(&["n1"]), ANY).await.unwrap();
+    let error = node.raft.bootstrap_cluster(of(&["n1"]), ANY).await.unwrap_err();
     assert_eq!(error, CallError::CantBootstrap);
     assert_eq!(error.to_string(), "bootstrap only works on new clusters");
 }
@@ -52,17 +52,17 @@ async fn a_server_that_does_not_lead_refuses_all_calls() {
     assert_eq!(raft.apply(bytes("a"), ANY).await.unwrap_err(), no_leader);
     assert_eq!(raft.apply_log(bytes("a"), bytes("b"), ANY).await.unwrap_err(), no_leader);
     assert_eq!(raft.barrier(ANY).await.unwrap_err(), no_leader);
-    assert_eq!(raft.verify_leader().await.unwrap_err(), no_leader);
-    assert_eq!(raft.read_index().await.unwrap_err(), no_leader);
-    assert_eq!(raft.read_lease().await.unwrap_err(), no_leader);
+    assert_eq!(raft.verify_leader(ANY).await.unwrap_err(), no_leader);
+    assert_eq!(raft.read_index(ANY).await.unwrap_err(), no_leader);
+    assert_eq!(raft.read_lease(ANY).await.unwrap_err(), no_leader);
     assert_eq!(raft.restore(bytes("a"), ANY).await.unwrap_err(), no_leader);
     assert_eq!(raft.add_voter("n2", "n2", None, ANY).await.unwrap_err(), no_leader);
     assert_eq!(raft.add_nonvoter("n2", "n2", None, ANY).await.unwrap_err(), no_leader);
     assert_eq!(raft.add_voter_staged("n2", "n2", None, ANY).await.unwrap_err(), no_leader);
     assert_eq!(raft.demote_voter("n2", None, ANY).await.unwrap_err(), no_leader);
     assert_eq!(raft.remove_server("n2", None, ANY).await.unwrap_err(), no_leader);
-    assert_eq!(raft.leadership_transfer().await.unwrap_err(), no_leader);
-    assert_eq!(raft.snapshot().await.unwrap_err(), CallError::NothingNewToSnapshot);
+    assert_eq!(raft.leadership_transfer(ANY).await.unwrap_err(), no_leader);
+    assert_eq!(raft.snapshot(ANY).await.unwrap_err(), CallError::NothingNewToSnapshot);
     assert!(no_leader.is_not_leader() && !no_leader.is_unknown());
 }
 
@@ -72,9 +72,12 @@ async fn a_leader_refuses_invalid_changes() {
     let [one] = inmem_cluster(&network).await;
     one.apply("a").await;
     let raft = &one.raft;
-    assert_eq!(raft.leadership_transfer().await.unwrap_err(), Refusal::NoTarget.into());
-    assert_eq!(raft.leadership_transfer_to_server("n1").await.unwrap_err(), Refusal::TransferToSelf.into());
-    let unknown = raft.leadership_transfer_to_server("n7").await.unwrap_err();
+    assert_eq!(raft.leadership_transfer(ANY).await.unwrap_err(), Refusal::NoTarget.into());
+    assert_eq!(
+        raft.leadership_transfer_to_server("n1", ANY).await.unwrap_err(),
+        Refusal::TransferToSelf.into()
+    );
+    let unknown = raft.leadership_transfer_to_server("n7", ANY).await.unwrap_err();
     assert_eq!(unknown.to_string(), "cannot find replication state for n7: it is not a voter");
     let error = raft.remove_server("n1", None, ANY).await.unwrap_err();
     assert_eq!(error.to_string(), "need at least one voter in configuration");
@@ -124,7 +127,7 @@ async fn alone<L: LogStore + Send + 'static>(
     let builder = Raft::builder(config("n1"), fsm, network.transport("n1"));
     let builder = set(builder.snapshot_store(InmemSnapshotStore::default()));
     let raft = builder.log_store(log).stable_store(InmemStore::new()).start().await.unwrap();
-    raft.bootstrap_cluster(of(&["n1"])).await.unwrap();
+    raft.bootstrap_cluster(of(&["n1"]), ANY).await.unwrap();
     let node = Node { raft, lines };
     node.leads().await;
     node
@@ -273,7 +276,7 @@ async fn calls_end_when_the_server_stops() {
     assert_eq!(within(waiting).await.unwrap().unwrap_err(), CallError::Shutdown);
     let shutdown = CallError::Shutdown;
     assert_eq!(leader.raft.barrier(ANY).await.unwrap_err(), shutdown);
-    assert_eq!(leader.raft.read_index().await.unwrap_err(), shutdown);
+    assert_eq!(leader.raft.read_index(ANY).await.unwrap_err(), shutdown);
     assert_eq!(leader.raft.register_observer(1, |_| true).await.unwrap_err(), shutdown);
     let (mut seen, raft) = (two.raft.leader_changes(), three.raft.clone());
     drop((two, three));

@@ -91,12 +91,12 @@ async fn start(directory: &Path) -> Node {
 async fn fill(directory: &Path) {
     let node = start(directory).await;
     let first = Configuration::new(vec![Member::voter("n1", "n1")]).unwrap();
-    node.raft.bootstrap_cluster(first).await.unwrap();
+    node.raft.bootstrap_cluster(first, PATIENCE).await.unwrap();
     node.leads().await;
     for line in ["a", "b", "c", "d", "e"] {
         node.apply(line).await;
     }
-    within(node.raft.snapshot()).await.unwrap();
+    within(node.raft.snapshot(PATIENCE)).await.unwrap();
     within(node.raft.add_nonvoter("n2", "n2", None, PATIENCE)).await.unwrap();
     within(node.raft.restore(bytes("a\nb\nc\nd\ne\nf"), PATIENCE)).await.unwrap();
     within(node.raft.barrier(ANY)).await.unwrap();

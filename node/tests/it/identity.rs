@@ -46,7 +46,7 @@ async fn the_stores_of_another_server_are_refused() {
 /// A server that bootstraps a cluster alone and applies a command.
 async fn founder(host: &mut Host, line: &str) -> Node {
     let node = host.start().await;
-    node.raft.bootstrap_cluster(Configuration::new(vec![host.member()]).unwrap()).await.unwrap();
+    node.raft.bootstrap_cluster(Configuration::new(vec![host.member()]).unwrap(), PATIENCE).await.unwrap();
     node.leads().await;
     node.apply(line).await;
     node
@@ -55,7 +55,7 @@ async fn founder(host: &mut Host, line: &str) -> Node {
 /// A server n1 that bootstraps a cluster alone, and a non-voter n2. Both have applied the command `a`.
 async fn founder_and_nonvoter(network: &InmemNetwork) -> (Node, Node) {
     let one = inmem(network, config("n1")).await;
-    one.raft.bootstrap_cluster(alone("n1")).await.unwrap();
+    one.raft.bootstrap_cluster(alone("n1"), PATIENCE).await.unwrap();
     one.leads().await;
     within(one.raft.barrier(ANY)).await.unwrap();
     let two = inmem(network, config("n2")).await;
@@ -127,7 +127,7 @@ async fn a_candidate_of_another_cluster_gets_no_vote() {
     let foreign = inmem(&network, config("n4")).await;
     let members = ["n4", "n2", "n3"].map(|name| Member::voter(name, name)).to_vec();
     let mut refusals = within(foreign.raft.register_observer(64, |_| true)).await.unwrap();
-    foreign.raft.bootstrap_cluster(Configuration::new(members).unwrap()).await.unwrap();
+    foreign.raft.bootstrap_cluster(Configuration::new(members).unwrap(), PATIENCE).await.unwrap();
     observed(
         &mut observer,
         |seen| matches!(seen, Observed::OtherCluster { peer, .. } if *peer == NodeId::of("n4")),
@@ -154,7 +154,7 @@ async fn a_member_that_is_wiped_and_bootstrapped_alone_is_refused() {
 
     network.isolate("n2");
     let wiped = inmem(&network, config("n2")).await;
-    wiped.raft.bootstrap_cluster(alone("n2")).await.unwrap();
+    wiped.raft.bootstrap_cluster(alone("n2"), PATIENCE).await.unwrap();
     wiped.leads().await;
     let mut observer = within(one.raft.register_observer(64, |_| true)).await.unwrap();
     network.heal();
@@ -176,7 +176,7 @@ async fn a_cluster_that_is_founded_again_under_the_old_name_is_another_one() {
 
     let again = inmem(&network, config("n1")).await;
     let mut observer = within(again.raft.register_observer(64, |_| true)).await.unwrap();
-    again.raft.bootstrap_cluster(alone("n1")).await.unwrap();
+    again.raft.bootstrap_cluster(alone("n1"), PATIENCE).await.unwrap();
     again.leads().await;
     within(again.raft.barrier(ANY)).await.unwrap();
     within(again.raft.add_nonvoter("n2", "n2", None, TIMEOUT)).await.unwrap();
@@ -191,7 +191,7 @@ async fn a_blank_server_that_two_clusters_add_belongs_to_the_first() {
     let mut leaders = Vec::new();
     for name in ["n1", "n2"] {
         let leader = inmem(&network, config(name)).await;
-        leader.raft.bootstrap_cluster(alone(name)).await.unwrap();
+        leader.raft.bootstrap_cluster(alone(name), PATIENCE).await.unwrap();
         leader.leads().await;
         leader.apply(name).await;
         leaders.push(leader);
@@ -218,7 +218,7 @@ async fn voters_that_are_all_bootstrapped_alike_form_one_cluster() {
     let mut nodes = Vec::new();
     for name in names {
         let node = inmem(&network, config(name)).await;
-        within(node.raft.bootstrap_cluster(Configuration::new(members()).unwrap())).await.unwrap();
+        within(node.raft.bootstrap_cluster(Configuration::new(members()).unwrap(), PATIENCE)).await.unwrap();
         nodes.push(node);
     }
     let nodes = leader_first(nodes).await;
@@ -236,13 +236,13 @@ async fn a_bootstrap_that_is_refused_makes_no_cluster() {
     let network = InmemNetwork::new();
     let [n1, n2] = [inmem(&network, config("n1")).await, inmem(&network, config("n2")).await];
     let other = Configuration::new(vec![Member::voter("n9", "n9")]).unwrap();
-    assert_eq!(n2.raft.bootstrap_cluster(other).await, Err(CallError::NotVoter));
+    assert_eq!(n2.raft.bootstrap_cluster(other, PATIENCE).await, Err(CallError::NotVoter));
     assert_eq!(within(n2.raft.stats()).await.unwrap().cluster, None);
 
     let first = Configuration::new(vec![Member::voter("n1", "n1")]).unwrap();
-    n1.raft.bootstrap_cluster(first.clone()).await.unwrap();
+    n1.raft.bootstrap_cluster(first.clone(), PATIENCE).await.unwrap();
     let own = cluster_of(&n1).await;
-    assert_eq!(n1.raft.bootstrap_cluster(first).await, Err(CallError::CantBootstrap));
+    assert_eq!(n1.raft.bootstrap_cluster(first, PATIENCE).await, Err(CallError::CantBootstrap));
     assert_eq!(cluster_of(&n1).await, own);
 }
 
@@ -252,7 +252,7 @@ async fn the_snapshots_of_another_cluster_are_refused() {
     let mut clusters = Vec::new();
     for host in &mut hosts {
         let node = founder(host, "a").await;
-        within(node.raft.snapshot()).await.unwrap();
+        within(node.raft.snapshot(PATIENCE)).await.unwrap();
         clusters.push(cluster_of(&node).await);
         within(node.raft.shutdown()).await;
     }
@@ -300,7 +300,7 @@ async fn an_address_that_nobody_can_call_is_refused_where_it_enters() {
         assert_eq!(raft.add_nonvoter("n2", bad, None, TIMEOUT).await, refused);
         assert_eq!(raft.change_membership(vec![member.clone()], None, TIMEOUT).await, refused);
         let founders = Configuration::new(vec![member]).unwrap();
-        assert_eq!(raft.bootstrap_cluster(founders).await, Err(CallError::Address(error.clone())));
+        assert_eq!(raft.bootstrap_cluster(founders, PATIENCE).await, Err(CallError::Address(error.clone())));
         let advertised = TcpTransport::bind("127.0.0.1:0", Some(bad), 3, TIMEOUT).await.map(|_| ());
         assert_eq!(advertised, Err(TransportError::NotCallable(error)));
     }

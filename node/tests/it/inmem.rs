@@ -16,9 +16,9 @@ async fn one_server_is_a_cluster() {
     assert_eq!(one.raft.applied_index(), index);
     assert_eq!(one.raft.last_index(), index);
     assert_eq!(one.raft.commit_index(), index);
-    assert_eq!(one.raft.read_index().await.unwrap(), index);
-    assert_eq!(one.raft.read_lease().await.unwrap(), index);
-    one.raft.verify_leader().await.unwrap();
+    assert_eq!(one.raft.read_index(PATIENCE).await.unwrap(), index);
+    assert_eq!(one.raft.read_lease(PATIENCE).await.unwrap(), index);
+    one.raft.verify_leader(PATIENCE).await.unwrap();
     assert_eq!(one.lines.borrow().lines, ["a", "b"]);
     assert_eq!(one.raft.to_string(), "Node at n1 [Leader]");
     assert_eq!(one.raft.leader().unwrap().as_str(), "n1");
@@ -111,11 +111,11 @@ async fn leadership_is_transferred_and_taken_after_a_crash() {
     let network = InmemNetwork::new();
     let [one, two, three] = inmem_cluster(&network).await;
     one.apply("a").await;
-    within(one.raft.leadership_transfer_to_server(two.raft.local_id().clone())).await.unwrap();
+    within(one.raft.leadership_transfer_to_server(two.raft.local_id().clone(), PATIENCE)).await.unwrap();
     two.leads().await;
     one.sees(|seen| seen.leader.as_ref().is_some_and(|leader| leader.id == *two.raft.local_id())).await;
     assert_eq!(one.raft.state(), RaftState::Follower);
-    within(two.raft.leadership_transfer()).await.unwrap();
+    within(two.raft.leadership_transfer(PATIENCE)).await.unwrap();
 
     let nodes = leader_first(vec![one, two, three]).await;
     let (gone, rest) = nodes.split_first().unwrap();
@@ -155,14 +155,14 @@ async fn a_new_server_is_sent_a_snapshot() {
     let few = |id| Config { trailing_logs: 2, snapshot_chunk_bytes: 64, ..config(id) };
     let one = inmem(&network, few("n1")).await;
     let alone = wavetank_raft::Configuration::new(vec![Member::voter("n1", "n1")]).unwrap();
-    one.raft.bootstrap_cluster(alone).await.unwrap();
+    one.raft.bootstrap_cluster(alone, PATIENCE).await.unwrap();
     one.leads().await;
     for n in 0..100 {
         one.apply(&format!("line {n}")).await;
     }
-    let meta = within(one.raft.snapshot()).await.unwrap();
+    let meta = within(one.raft.snapshot(PATIENCE)).await.unwrap();
     assert!(Index(100) < meta.last.index && 0 < meta.size);
-    let again = one.raft.snapshot().await.unwrap_err();
+    let again = one.raft.snapshot(PATIENCE).await.unwrap_err();
     assert_eq!(again, CallError::NothingNewToSnapshot);
     one.apply("after").await;
     let two = inmem(&network, few("n2")).await;
@@ -189,7 +189,7 @@ async fn snapshots_are_taken_when_they_are_due() {
     };
     let one = inmem(&network, often).await;
     let alone = wavetank_raft::Configuration::new(vec![Member::voter("n1", "n1")]).unwrap();
-    one.raft.bootstrap_cluster(alone).await.unwrap();
+    one.raft.bootstrap_cluster(alone, PATIENCE).await.unwrap();
     one.leads().await;
     let took = async {
         for n in 0.. {

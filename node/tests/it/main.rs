@@ -10,6 +10,7 @@ mod identity;
 mod inmem;
 mod metrics;
 mod mixed;
+mod operators;
 mod sparse;
 mod tcp;
 mod upgrade;

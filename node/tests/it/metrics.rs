@@ -22,8 +22,8 @@ async fn a_cluster_measures_what_it_does() {
         leader.apply("a").await;
     }
     leader.raft.barrier(PATIENCE).await.unwrap();
-    leader.raft.verify_leader().await.unwrap();
-    leader.raft.snapshot().await.unwrap();
+    leader.raft.verify_leader(PATIENCE).await.unwrap();
+    leader.raft.snapshot(PATIENCE).await.unwrap();
     for node in [&two, &three] {
         node.holds(|held| held.lines.len() == 20).await;
     }

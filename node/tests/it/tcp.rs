@@ -62,7 +62,7 @@ async fn three() -> ([Host; 3], Vec<Node>) {
         nodes.push(host.start().await);
     }
     let members = hosts.iter().map(Host::member).collect();
-    nodes[0].raft.bootstrap_cluster(Configuration::new(members).unwrap()).await.unwrap();
+    nodes[0].raft.bootstrap_cluster(Configuration::new(members).unwrap(), PATIENCE).await.unwrap();
     (hosts, leader_first(nodes).await)
 }
 
@@ -118,7 +118,7 @@ async fn a_server_starts_from_its_snapshot_and_another_from_the_leaders() {
     for n in 40..80 {
         nodes[0].apply(&format!("{n}")).await;
     }
-    let meta = within(nodes[0].raft.snapshot()).await.unwrap();
+    let meta = within(nodes[0].raft.snapshot(PATIENCE)).await.unwrap();
     let leader = nodes[0].raft.local_id().as_str().to_owned();
     nodes[0].apply("80").await;
     // The log no longer has the entries that this server lacks, so it is sent the snapshot.
@@ -175,7 +175,7 @@ async fn servers_join_and_leave_over_tcp() {
     let mut hosts = ["n1", "n2", "n3", "n4"].map(Host::new);
     let one = hosts[0].start().await;
     let alone = Configuration::new(vec![hosts[0].member()]).unwrap();
-    one.raft.bootstrap_cluster(alone).await.unwrap();
+    one.raft.bootstrap_cluster(alone, PATIENCE).await.unwrap();
     one.leads().await;
     let mut nodes = Vec::new();
     for host in &mut hosts[1..] {

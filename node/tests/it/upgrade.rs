@@ -87,7 +87,7 @@ async fn lead_in_turn(nodes: &[Node], commands: &mut usize) {
         let id = next.raft.local_id().clone();
         if leader != id.as_str() {
             let leader = nodes.iter().find(|node| node.raft.local_id().as_str() == leader).unwrap();
-            within(leader.raft.leadership_transfer_to_server(id)).await.unwrap();
+            within(leader.raft.leadership_transfer_to_server(id, PATIENCE)).await.unwrap();
         }
         next.leads().await;
         *commands += 1;
@@ -106,7 +106,7 @@ async fn members_are_upgraded_one_after_the_other() {
         nodes.push(host.start_on(transport).await);
     }
     let members = hosts.iter().map(Host::member).collect();
-    nodes[0].raft.bootstrap_cluster(Configuration::new(members).unwrap()).await.unwrap();
+    nodes[0].raft.bootstrap_cluster(Configuration::new(members).unwrap(), PATIENCE).await.unwrap();
     lead_in_turn(&nodes, &mut commands).await;
     for (upgraded, host) in hosts.iter_mut().enumerate() {
         within(nodes.remove(upgraded).raft.shutdown()).await;
@@ -127,7 +127,7 @@ async fn a_new_member_of_an_old_cluster_learns_no_identity() {
     let (mut old, mut new) = (Host::new("n1"), Host::new("n2"));
     let transport = Old(Arc::new(old.bind().await));
     let (one, two) = (old.start_on(transport).await, new.start().await);
-    one.raft.bootstrap_cluster(Configuration::new(vec![old.member()]).unwrap()).await.unwrap();
+    one.raft.bootstrap_cluster(Configuration::new(vec![old.member()]).unwrap(), PATIENCE).await.unwrap();
     one.leads().await;
     within(one.raft.barrier(ANY)).await.unwrap();
     within(one.raft.add_voter("n2", new.address.as_str(), None, TIMEOUT)).await.unwrap();

@@ -47,7 +47,7 @@ pub(crate) struct NodeState {
     pub(crate) outbox: Outbox,
     /// The protocol of each peer, if the transport has learned this protocol since the start of this server.
     #[cfg_attr(feature = "serde", serde(skip))]
-    dialects: BTreeMap<NodeId, Dialect>,
+    pub(super) dialects: BTreeMap<NodeId, Dialect>,
 }
 
 impl NodeState {

@@ -3,6 +3,7 @@
 use super::Node;
 use crate::configuration::Configuration;
 use crate::log::Log;
+use crate::message::Dialect;
 use crate::node::io::{RoleName, Unsupported};
 use crate::quorum::Voters;
 use crate::role::Role;
@@ -51,6 +52,12 @@ impl Node {
     /// See [`Node::set_dialect`](crate::Node::set_dialect).
     pub(crate) fn unsupported_by(&self, configuration: &Configuration) -> Option<Unsupported> {
         self.state.unsupported_by(configuration)
+    }
+
+    /// Returns the dialect of a peer. Returns `None` if the peer has not answered since the start of this server.
+    #[must_use]
+    pub fn dialect(&self, peer: NodeId) -> Option<Dialect> {
+        self.state.dialects.get(&peer).copied()
     }
 
     /// Returns the duration since the last contact with the leader. The duration is zero on the leader itself.

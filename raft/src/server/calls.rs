@@ -27,7 +27,8 @@ pub(super) struct Calls {
     transfers: Vec<RequestId>,
     staging: Vec<RequestId>,
     bootstrap: Option<(RequestId, Token)>,
-    snapshots: Vec<RequestId>,
+    /// The calls for a snapshot. Each call needs a snapshot up to at least this index.
+    snapshots: Vec<(RequestId, Index)>,
 }
 
 /// A call whose entry is in the log.
@@ -154,12 +155,26 @@ impl Calls {
         self.staging.retain(|open| *open != request);
     }
 
-    pub(super) fn wait_for_snapshot(&mut self, request: RequestId) {
-        self.snapshots.push(request);
+    pub(super) fn wait_for_snapshot(&mut self, request: RequestId, upto: Index) {
+        self.snapshots.push((request, upto));
     }
 
-    pub(super) fn take_snapshots(&mut self) -> Vec<RequestId> {
-        core::mem::take(&mut self.snapshots)
+    /// Answers the calls for a snapshot that ends at `end`. Returns the calls that need a later snapshot.
+    pub(super) fn answer_snapshots(
+        &mut self,
+        end: Index,
+        outcome: &Outcome,
+        actions: &mut Vec<Action>,
+    ) -> Vec<RequestId> {
+        let mut later = Vec::new();
+        for (request, upto) in core::mem::take(&mut self.snapshots) {
+            if upto <= end {
+                actions.push(answer(request, outcome.clone()));
+            } else {
+                later.push(request);
+            }
+        }
+        later
     }
 
     /// Answers all waiting calls with an error, because the server stops. In HashiCorp Raft, such calls may
@@ -169,7 +184,8 @@ impl Calls {
         let entries = open.entries.into_iter().map(|pending| pending.request);
         let reads = open.reads.into_iter().map(|read| read.request);
         let bootstrap = open.bootstrap.into_iter().map(|(request, _)| request);
-        let rest = open.transfers.into_iter().chain(open.staging).chain(open.snapshots);
+        let snapshots = open.snapshots.into_iter().map(|(request, _)| request);
+        let rest = open.transfers.into_iter().chain(open.staging).chain(snapshots);
         let all = entries.chain(reads).chain(bootstrap).chain(rest);
         actions.extend(all.map(|request| answer(request, Err(error.clone()))));
     }

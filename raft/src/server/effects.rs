@@ -1,6 +1,7 @@
 //! Translates the effects of the protocol into actions of the server.
 
-use super::io::{Action, Answer, Leader, Observed};
+use super::io::{Action, Answer, Leader};
+use super::observed::Observed;
 use super::{Ctx, Retirement, Server};
 use crate::configuration::Configuration;
 use crate::node::io::{ClientRequest, Effect, Input, Refusal, RoleName};

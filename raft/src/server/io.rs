@@ -4,12 +4,14 @@
 //! out the storage jobs in order. Another executor carries out the work of the state machine in order. The two
 //! executors need not wait for each other.
 
-use crate::configuration::{Change, Configuration, Member};
+use super::observed::Observed;
+use crate::config::Config;
+use crate::configuration::{Change, Configuration};
 use crate::entry::{Data, Entries, Entry};
 use crate::message::{Dialect, Request, Response, SnapshotMeta};
-use crate::node::io::{ReadPath, Refusal, RoleName, SnapshotPiece, StoreJob, Unsupported};
+use crate::node::io::{ReadPath, Refusal, SnapshotPiece, StoreJob, Unsupported};
 use crate::store::StoreError;
-use crate::types::{ClusterId, Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Term, Token};
+use crate::types::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Token};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -190,6 +192,18 @@ pub struct Reloadable {
     pub election_timeout: Duration,
 }
 
+impl From<&Config> for Reloadable {
+    fn from(config: &Config) -> Self {
+        Self {
+            trailing_logs: config.trailing_logs,
+            snapshot_interval: config.snapshot_interval,
+            snapshot_threshold: config.snapshot_threshold,
+            heartbeat_timeout: config.heartbeat_timeout,
+            election_timeout: config.election_timeout,
+        }
+    }
+}
+
 /// An action that [`Server::step`](crate::Server::step) returns. The driver of the server carries out the
 /// action. `Q` and `R` are the types of the requests and the responses between servers, as in [`Event`].
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -306,8 +320,6 @@ pub enum RequestError {
     CantBootstrap,
     /// `ErrLeadershipTransferInProgress`: a leadership transfer is in progress. Nothing was done.
     LeadershipTransferInProgress,
-    /// Another snapshot is being taken.
-    SnapshotInProgress,
     /// The protocol refused the call for this reason. The call changed nothing, with one exception:
     /// [`Call::AddVoterStaged`] may have added the new server as a non-voter.
     Refused(Refusal),
@@ -331,7 +343,6 @@ impl fmt::Display for RequestError {
             Self::UnsupportedProtocol(unsupported) => write!(f, "{unsupported}"),
             Self::CantBootstrap => write!(f, "bootstrap only works on new clusters"),
             Self::LeadershipTransferInProgress => write!(f, "leadership transfer in progress"),
-            Self::SnapshotInProgress => write!(f, "snapshot in progress"),
             Self::Refused(refusal) => write!(f, "{refusal}"),
             Self::Config(what) => write!(f, "{what}"),
             Self::Store(error) => write!(f, "{error}"),
@@ -362,104 +373,6 @@ impl fmt::Display for Leader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at {}", self.id, self.address)
     }
-}
-
-/// An event that observers receive: the observations of HashiCorp Raft, and further events.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum Observed {
-    /// The server has another role, or the same role in another term. In HashiCorp Raft, this observation is
-    /// `RaftState`.
-    State {
-        /// The role after the change.
-        role: RoleName,
-        /// The term after the change.
-        term: Term,
-    },
-    /// This server knows a new leader, or a new address of the leader. The value is `None` if no leader is
-    /// known now. In HashiCorp Raft, this observation is `LeaderObservation`.
-    Leader(Option<Leader>),
-    /// A member was added, removed or changed. In HashiCorp Raft, this observation is `PeerObservation`.
-    Peer {
-        /// True if the server is no longer a member.
-        removed: bool,
-        /// The member after the change. If the member was removed, the value is the member before the
-        /// removal.
-        peer: Member,
-    },
-    /// A follower has not answered for longer than the heartbeat timeout. In HashiCorp Raft, this observation
-    /// is `FailedHeartbeatObservation`.
-    FailedHeartbeat {
-        /// The follower that does not answer.
-        peer: NodeId,
-        /// The time since the last contact with the follower.
-        #[cfg_attr(feature = "serde", serde(with = "crate::types::duration_micros"))]
-        silent: Duration,
-    },
-    /// A follower answers again after a [`Observed::FailedHeartbeat`]. In HashiCorp Raft, this observation is
-    /// `ResumedHeartbeatObservation`.
-    ResumedHeartbeat {
-        /// The follower that answers again.
-        peer: NodeId,
-    },
-    /// The last entries of the log were deleted, because these entries conflict with the leader's log. The
-    /// deleted entries were never committed.
-    Truncated {
-        /// The index of the last entry that remains in the log.
-        after: Index,
-    },
-    /// A follower has lost entries that this follower had acknowledged. The disk of the follower was lost or
-    /// replaced, but the follower was not removed from the cluster first. If the follower is a voter, its
-    /// copies of entries do not count for a commit until the follower is removed and added again.
-    LostEntries {
-        /// The follower that has lost entries.
-        peer: NodeId,
-        /// The last index that the follower had acknowledged.
-        acknowledged: Index,
-        /// The last index of the follower's log after the loss.
-        last: Index,
-    },
-    /// A follower is a server of HashiCorp Raft and does not understand the entry at `past`: a restore or a
-    /// joint configuration. This server takes a snapshot and sends the snapshot instead of the entry.
-    NeedsSnapshot {
-        /// The follower that needs a snapshot.
-        peer: NodeId,
-        /// The position of the entry that the follower does not understand.
-        past: LogId,
-    },
-    /// An input was ignored for this reason.
-    Ignored(crate::node::io::Ignored),
-    /// A server of another cluster called this server, and this server refuses the call. Only the crate
-    /// `wavetank-node` reports this event; [`Server`](crate::Server) does not.
-    OtherCluster {
-        /// The server that called this server.
-        peer: NodeId,
-        /// The cluster of this server.
-        own: ClusterId,
-        /// The cluster of the server `peer`.
-        other: ClusterId,
-    },
-    /// A peer refuses the calls of this server. Only the crate `wavetank-node` reports this event;
-    /// [`Server`](crate::Server) does not.
-    CallsRefused {
-        /// The peer that refuses the calls.
-        peer: NodeId,
-        /// The reason that the peer gives.
-        why: String,
-    },
-    /// An entry does not fit into a message of the transport, and is not sent. Earlier, a server with higher
-    /// limits accepted the entry. Only the crate `wavetank-node` reports this event; [`Server`](crate::Server)
-    /// does not.
-    EntryTooLarge {
-        /// The follower that does not get the entry.
-        peer: NodeId,
-        /// The position of the entry.
-        entry: LogId,
-        /// The size of the message in bytes.
-        bytes: u64,
-        /// The maximum size of a message in bytes.
-        limit: u64,
-    },
 }
 
 /// The reason why a server stopped permanently.

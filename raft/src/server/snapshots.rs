@@ -1,7 +1,8 @@
 //! Snapshots: the server decides when to take a snapshot, and handles snapshots that were taken or installed.
 
 use super::calls::answer;
-use super::io::{Action, Answer, Observed, RequestError};
+use super::io::{Action, Answer, RequestError};
+use super::observed::Observed;
 use super::{Ctx, Server};
 use crate::config::Settings;
 use crate::message::SnapshotMeta;
@@ -9,7 +10,7 @@ use crate::node::boot::Boot;
 use crate::node::io::{Input, StoreJob};
 use crate::store::StoreError;
 use crate::timeout::Entropy;
-use crate::types::{LogId, NodeId, RequestId, Term, Time};
+use crate::types::{Index, LogId, NodeId, RequestId, Term, Time};
 use alloc::sync::Arc;
 
 /// The snapshots that a server takes of its own state machine: the time of the next check, and the jobs that
@@ -70,16 +71,19 @@ impl Server {
         let since = self.node.log().last().index.since(self.node.snapshot().index);
         if settings.snapshot_threshold <= since {
             // If nothing was applied since the last snapshot, the next check tries again.
-            let _ = self.begin_snapshot(ctx);
+            self.begin_snapshot(ctx);
         }
     }
 
-    /// Takes a snapshot for an operator's call. The call is answered when the snapshot is durable. If no
-    /// snapshot can be taken, the call is refused.
+    /// Takes a snapshot for an operator's call, or joins a snapshot that is under way. The server answers the call
+    /// when a snapshot is durable that includes all entries which the state machine had received before the call.
+    /// If there is nothing new, the call is refused.
     pub(super) fn on_snapshot_call(&mut self, request: RequestId, ctx: &mut Ctx<'_>) {
-        match self.begin_snapshot(ctx) {
-            Ok(()) => self.calls.wait_for_snapshot(request),
-            Err(error) => ctx.actions.push(answer(request, Err(error))),
+        let (last, _) = self.applying.dispatched();
+        if self.snapshotting.in_progress || self.begin_snapshot(ctx) {
+            self.calls.wait_for_snapshot(request, last.index);
+        } else {
+            ctx.actions.push(answer(request, Err(RequestError::NothingNewToSnapshot)));
         }
     }
 
@@ -88,22 +92,18 @@ impl Server {
     /// again at its next heartbeat.
     pub(super) fn snapshot_for(&mut self, peer: NodeId, past: LogId, ctx: &mut Ctx<'_>) {
         let (last, _) = self.applying.dispatched();
-        if past.index <= last.index && self.begin_snapshot(ctx).is_ok() {
+        if past.index <= last.index && self.begin_snapshot(ctx) {
             ctx.actions.push(Action::Observe(Observed::NeedsSnapshot { peer, past }));
         }
     }
 
-    /// Asks the state machine for the state after the last entry that was handed to the state machine.
-    fn begin_snapshot(&mut self, ctx: &mut Ctx<'_>) -> Result<(), RequestError> {
-        if self.snapshotting.in_progress {
-            return Err(RequestError::SnapshotInProgress);
-        }
+    /// Asks the state machine for the state after the last entry that was handed to the state machine. Returns
+    /// false if a snapshot is under way, or if there is nothing new since the last snapshot.
+    fn begin_snapshot(&mut self, ctx: &mut Ctx<'_>) -> bool {
         let (last, configuration) = self.applying.dispatched();
-        let Some((configuration_index, configuration)) = configuration else {
-            return Err(RequestError::NothingNewToSnapshot);
-        };
-        if last.index <= self.node.snapshot().index {
-            return Err(RequestError::NothingNewToSnapshot);
+        let Some((configuration_index, configuration)) = configuration else { return false };
+        if self.snapshotting.in_progress || last.index <= self.node.snapshot().index {
+            return false;
         }
         self.snapshotting.in_progress = true;
         ctx.actions.push(Action::TakeSnapshot(SnapshotMeta {
@@ -113,7 +113,7 @@ impl Server {
             size: 0,
             checksum: 0,
         }));
-        Ok(())
+        true
     }
 
     pub(super) fn on_snapshot_taken(
@@ -125,11 +125,13 @@ impl Server {
         if let Ok(meta) = &result {
             self.step_node(Input::SnapshotTaken(meta.last), ctx);
         }
+        let end = result.as_ref().map_or(Index(u64::MAX), |meta| meta.last.index);
         let outcome = result.map(Answer::Snapshotted).map_err(RequestError::Store);
-        for request in self.calls.take_snapshots() {
-            ctx.actions.push(answer(request, outcome.clone()));
-        }
+        let later = self.calls.answer_snapshots(end, &outcome, ctx.actions);
         ctx.actions.extend(self.snapshotting.load_next.take().map(Action::Restore));
+        for request in later {
+            self.on_snapshot_call(request, ctx);
+        }
     }
 
     /// Passes a job to the driver. The last piece of a snapshot waits while the state machine loads another

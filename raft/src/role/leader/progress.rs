@@ -129,6 +129,26 @@ impl Progress {
         self.matched
     }
 
+    /// Returns the time at which the newest answered request was sent, or the time of the election if the
+    /// follower has not answered since.
+    #[must_use]
+    pub const fn last_contact(&self) -> Time {
+        self.last_contact
+    }
+
+    /// True if the follower has not answered for longer than the heartbeat timeout.
+    #[must_use]
+    pub const fn is_silent(&self) -> bool {
+        self.silent
+    }
+
+    /// True if the follower's copies of entries do not count for a commit, because the follower has lost entries
+    /// that it had acknowledged.
+    #[must_use]
+    pub const fn has_lost_entries(&self) -> bool {
+        self.has_lost_entries
+    }
+
     /// Returns the way in which the leader sends entries to the follower.
     #[must_use]
     pub const fn flow(&self) -> &Flow {

@@ -239,6 +239,8 @@ fn describe_observed(observed: &Observed) -> String {
         Observed::OtherCluster { peer, other, .. } => format!("{peer} is in {other}"),
         Observed::CallsRefused { peer, why } => format!("{peer} refuses: {why}"),
         Observed::EntryTooLarge { peer, entry, .. } => format!("{entry} is too large for {peer}"),
+        Observed::NoQuorum(reason) => reason.to_string(),
+        Observed::QuorumAgain => "quorum again".into(),
         Observed::Ignored(why) => format!("ignored {why:?}"),
     }
 }

@@ -171,8 +171,8 @@ fn a_snapshot_covers_what_was_dispatched() {
     let mut harness = leader(defaults());
     apply_many(&mut harness, 1);
     assert_eq!(harness.call(1, Call::Snapshot), "capture t3.i5 with i1 n1 n2 n3");
-    assert_eq!(harness.call(2, Call::Snapshot), "r2 SnapshotInProgress");
-    assert_eq!(taken(&mut harness, (3, 5)), "r1 snapshot t3.i5");
+    assert_eq!(harness.call(2, Call::Snapshot), "", "the call joins the snapshot");
+    assert_eq!(taken(&mut harness, (3, 5)), "r1 snapshot t3.i5; r2 snapshot t3.i5");
     assert_eq!(harness.server.node().snapshot(), id((3, 5)));
     assert_eq!(harness.call(3, Call::Snapshot), "r3 NothingNewToSnapshot");
     // It has the configuration in force at that index, not one that is only appended.
@@ -189,6 +189,22 @@ fn a_snapshot_covers_what_was_dispatched() {
     assert_eq!(harness.server.node().snapshot(), id((3, 5)));
     assert!(harness.call(7, Call::Snapshot).starts_with("capture t3.i6"));
     assert_eq!(Start::of(&[]).serve().call(1, Call::Snapshot), "r1 NothingNewToSnapshot");
+}
+
+/// A snapshot that is under way does not include the entries that came after its capture.
+#[test]
+fn a_call_for_a_snapshot_gets_a_snapshot_with_all_earlier_entries() {
+    let mut harness = leader(defaults());
+    apply_many(&mut harness, 1);
+    assert_eq!(harness.call(7, Call::Snapshot), "capture t3.i5 with i1 n1 n2 n3");
+    apply_many(&mut harness, 1);
+    assert_eq!(harness.call(8, Call::Snapshot), "");
+    assert_eq!(
+        taken(&mut harness, (3, 5)),
+        "r7 snapshot t3.i5; capture t3.i6 with i1 n1 n2 n3",
+        "the second call needs the next snapshot"
+    );
+    assert_eq!(taken(&mut harness, (3, 6)), "r8 snapshot t3.i6");
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //! §6.3). A transfer of leadership ends within two election timeouts. The check measures a transfer in
 //! virtual time and on the server's clock, and uses the shorter result. Therefore a transfer may take longer
 //! in virtual time while the clock is frozen or slow. A request for a snapshot is answered when the snapshot
-//! is taken or has failed, and the answer tells whether the snapshot was taken or has failed.
+//! is taken or has failed, and the answer tells whether the snapshot was taken or has failed. A request that
+//! joined a snapshot under way may wait for the next snapshot instead, if the next snapshot begins at once.
 //!
 //! The check runs in every run, at every step. The end of the run judges calls that have no answer: see
 //! [`Unsettled`](crate::engine::world::Unsettled).
@@ -10,10 +11,10 @@
 use crate::check::violated;
 use crate::observe::report::Class;
 use crate::observe::{Observation, ObservationKind};
-use crate::plan::server_set::ServerIdx;
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::subject::Subject;
 use std::fmt;
-use wavetank_raft::{Action, Answer, Call, Event, ReadPath, RequestId, Span, Time};
+use wavetank_raft::{Action, Answer, Call, Event, ReadPath, RequestError, RequestId, Span, Time};
 
 /// The check that watches open calls.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub(crate) struct EveryCallEnds {
     /// The result of a snapshot, if the current step began with the report of this result: true if the
     /// snapshot was taken, and false if the snapshot failed. Otherwise `None`.
     snapshot_taken: Option<bool>,
+    /// The servers that are taking a snapshot.
+    taking: ServerSet,
     /// The number of calls that were answered.
     judged: u64,
 }
@@ -39,6 +42,8 @@ struct OpenCall {
     since: Time,
     /// The time on the server's clock at the virtual time `since`.
     clock_then: Time,
+    /// True if the call is a request for a snapshot, and a snapshot was under way when the call began.
+    joins: bool,
 }
 
 /// The kind of answer that a call expects.
@@ -63,7 +68,14 @@ impl EveryCallEnds {
     #[must_use]
     pub(crate) fn new(election_timeout: Span) -> Self {
         let open = vec![Vec::new(); ServerIdx::MAX_SERVERS];
-        Self { longest: election_timeout.times(2), open, clock: Time(0), snapshot_taken: None, judged: 0 }
+        Self {
+            longest: election_timeout.times(2),
+            open,
+            clock: Time(0),
+            snapshot_taken: None,
+            taking: ServerSet::default(),
+            judged: 0,
+        }
     }
 
     /// Returns the number of calls that were answered.
@@ -94,6 +106,7 @@ impl EveryCallEnds {
             | ObservationKind::Halted(idx)
             | ObservationKind::Booted { idx, .. } => {
                 self.open[idx.at()].clear();
+                self.taking = self.taking.without(*idx);
             }
             // A paused server could not answer, so the time of the open calls begins again.
             ObservationKind::Resumed(idx) => self.restart_time(*idx, at),
@@ -110,13 +123,19 @@ impl EveryCallEnds {
         let (open, clock_then) = (&mut self.open[idx.at()], self.clock);
         self.snapshot_taken = None;
         match event {
-            Event::SnapshotTaken(taken) => self.snapshot_taken = Some(taken.is_ok()),
+            Event::SnapshotTaken(taken) => {
+                self.snapshot_taken = Some(taken.is_ok());
+                self.taking = self.taking.without(idx);
+            }
             Event::Call { request, call } => {
-                open.push(OpenCall { request: *request, wants: wants(call), since, clock_then });
+                let wants = wants(call);
+                let joins = wants == AnswerKind::Snapshotted && self.taking.contains(idx);
+                open.push(OpenCall { request: *request, wants, since, clock_then, joins });
             }
             Event::ApplyBatch(commands) => {
                 let wants = AnswerKind::Applied;
-                let applied = |&(request, _): &_| OpenCall { request, wants, since, clock_then };
+                let applied =
+                    |&(request, _): &_| OpenCall { request, wants, since, clock_then, joins: false };
                 open.extend(commands.iter().map(applied));
             }
             _ => {}
@@ -130,15 +149,20 @@ impl EveryCallEnds {
         at: Time,
     ) -> Option<(Class, String)> {
         let open = &mut self.open[idx.at()];
+        let begins = actions.iter().any(|action| matches!(action, Action::TakeSnapshot(_)));
+        if begins {
+            self.taking = self.taking.with(idx);
+        }
         for action in actions {
             let Action::Answer { request, outcome } = action else { continue };
             let Some(place) = open.iter().position(|open| open.request == *request) else {
                 return safety(violated(format_args!("{idx} answers {request}, but this call is not open")));
             };
-            let OpenCall { wants, .. } = open.swap_remove(place);
+            let OpenCall { wants, joins, .. } = open.swap_remove(place);
             self.judged += 1;
             if let (AnswerKind::Snapshotted, Some(taken)) = (wants, self.snapshot_taken)
                 && taken != outcome.is_ok()
+                && !(joins && *outcome == Err(RequestError::NothingNewToSnapshot))
             {
                 return safety(violated(format_args!(
                     "{idx} answers {request} with {outcome:?}, which is not the result of the snapshot"
@@ -153,12 +177,16 @@ impl EveryCallEnds {
                 )));
             }
         }
-        if let Some(taken) = self.snapshot_taken.take()
-            && let Some(left) = open.iter().find(|open| open.wants == AnswerKind::Snapshotted)
-        {
-            let end = if taken { "was taken" } else { "has failed" };
-            let request = left.request;
-            return safety(violated(format_args!("{idx} does not answer {request}, but the snapshot {end}")));
+        if let Some(taken) = self.snapshot_taken.take() {
+            for left in open.iter_mut().filter(|open| open.wants == AnswerKind::Snapshotted) {
+                // The call may wait for the next snapshot, but not for the one after that.
+                if taken && begins && std::mem::take(&mut left.joins) {
+                    continue;
+                }
+                let (request, end) = (left.request, if taken { "was taken" } else { "has failed" });
+                let silence = format_args!("{idx} does not answer {request}, but the snapshot {end}");
+                return safety(violated(silence));
+            }
         }
         let took = |open: &OpenCall| at.since(open.since).min(self.clock.since(open.clock_then));
         let late = |open: &&OpenCall| open.wants == AnswerKind::Transfer && self.longest < took(open);
@@ -227,7 +255,7 @@ mod tests {
     use crate::plan::Plan;
     use std::sync::Arc;
     use wavetank_raft::store::{StoreError, StoreErrorKind};
-    use wavetank_raft::{Data, Index, LogId, Outcome, RequestError, SnapshotMeta, Term};
+    use wavetank_raft::{Data, Index, LogId, Outcome, SnapshotMeta, Term};
 
     const N1: ServerIdx = ServerIdx(0);
 

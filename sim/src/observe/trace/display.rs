@@ -281,6 +281,8 @@ fn observed(observed: &Observed) -> String {
         Observed::NeedsSnapshot { peer, past } => {
             format!("{peer} does not understand entry {past}, and needs a snapshot")
         }
+        Observed::NoQuorum(reason) => reason.to_string(),
+        Observed::QuorumAgain => "a quorum answers again".to_owned(),
         Observed::Ignored(why) => format!("ignored: {why}"),
     }
 }

@@ -141,7 +141,7 @@ fn a_snapshot_delivers_what_is_too_large_for_a_message() {
         leader.add_nonvoter("n2", "n2:1", None, Duration::ZERO).await.unwrap();
         sleep(Duration::from_secs(60)).await;
         assert_eq!(cluster.applied()[1], 0);
-        leader.snapshot().await.unwrap();
+        leader.snapshot(Duration::ZERO).await.unwrap();
         until(|| cluster.applied()[1] == 1).await;
     });
 }
@@ -215,7 +215,7 @@ fn snapshot_arrives(size: usize, rate: u64) -> (usize, Duration) {
         for _ in 0..size / MIB {
             leader.apply(vec![7; MIB], Duration::ZERO).await.unwrap();
         }
-        leader.snapshot().await.unwrap();
+        leader.snapshot(Duration::ZERO).await.unwrap();
         slow(&cluster.network, rate);
         let began = Instant::now();
         let before = cluster.network.carriers(MIB);

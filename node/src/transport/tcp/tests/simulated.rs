@@ -163,7 +163,11 @@ impl Cluster {
         }
         let members =
             NAMES[..founders].iter().map(|name| Member::voter(*name, format!("{name}:1"))).collect();
-        cluster.raft("n1").bootstrap_cluster(Configuration::new(members).unwrap()).await.unwrap();
+        cluster
+            .raft("n1")
+            .bootstrap_cluster(Configuration::new(members).unwrap(), Duration::ZERO)
+            .await
+            .unwrap();
         cluster
     }
 
@@ -208,7 +212,7 @@ impl Cluster {
     pub(super) async fn until_led(&self) -> Raft {
         loop {
             if let Some(leader) = self.leader()
-                && leader.verify_leader().await.is_ok()
+                && leader.verify_leader(Duration::ZERO).await.is_ok()
             {
                 return leader;
             }

@@ -1,0 +1,101 @@
+//! The contact with the other servers, and the question whether a quorum of the voters answers this server.
+
+use super::Driver;
+use wavetank_raft::{LogId, NoQuorum, NodeId, Observed, RoleName, Server, ServerId, Span, Time};
+
+/// What the driver remembers about the peers.
+#[derive(Debug, Default)]
+pub(crate) struct Contacts {
+    /// The peers with an unanswered call, and the time of the first call since the last answer.
+    waiting: Vec<(NodeId, Time)>,
+    /// The peers of HashiCorp Raft that need a snapshot, and the entry that the snapshot must include.
+    pub(crate) needs_snapshot: Vec<(NodeId, LogId)>,
+    /// The reason why no quorum answers; `None` while a quorum answers, or while nothing is known.
+    pub(crate) no_quorum: Option<NoQuorum>,
+    /// True if an event of this turn may have changed `no_quorum`.
+    is_due: bool,
+}
+
+impl Contacts {
+    pub(crate) fn on_call(&mut self, to: NodeId, now: Time) {
+        if !self.waiting.iter().any(|(peer, _)| *peer == to) {
+            self.waiting.push((to, now));
+        }
+    }
+
+    pub(crate) fn on_answer(&mut self, from: NodeId) {
+        self.waiting.retain(|(peer, _)| *peer != from);
+        self.is_due |= self.no_quorum.is_some();
+    }
+
+    pub(crate) fn on_timer(&mut self) {
+        self.is_due = true;
+    }
+
+    pub(crate) fn on_observed(&mut self, observed: &Observed) {
+        match observed {
+            Observed::State { .. } => {
+                self.needs_snapshot.clear();
+                self.is_due = true;
+            }
+            Observed::Leader(_) | Observed::LostEntries { .. } => self.is_due = true,
+            Observed::NeedsSnapshot { peer, past } => {
+                self.needs_snapshot.retain(|(other, _)| other != peer);
+                self.needs_snapshot.push((*peer, *past));
+            }
+            _ => {}
+        }
+    }
+
+    /// True if a call to the peer has been unanswered for at least `patience`.
+    fn is_silent(&self, peer: NodeId, patience: Span, now: Time) -> bool {
+        self.waiting.iter().any(|&(waiting, since)| waiting == peer && since + patience <= now)
+    }
+
+    /// Returns the reason why no quorum of the voters works with this server. Returns `None` if a quorum does, or
+    /// if this server cannot know: a follower asks nobody, and trusts its leader.
+    fn missing(&self, server: &Server, now: Time) -> Option<NoQuorum> {
+        let node = server.node();
+        let (me, leads) = (node.id(), node.role() == RoleName::Leader);
+        let voters = node.voters();
+        if voters.is_empty() || (!leads && (node.leader().is_some() || !voters.contains(me))) {
+            return None;
+        }
+        let lease = node.settings().leader_lease_timeout();
+        // A leader without contact steps down after the lease. Its calls are unanswered for a little less than the
+        // lease then, because it sent them after the last answered one.
+        let patience = if leads { lease } else { lease.part(2) };
+        let is_silent = |voter| voter != me && self.is_silent(voter, patience, now);
+        let has_lost = |voter| node.followers().any(|(id, peer)| id == voter && peer.has_lost_entries());
+        if voters.is_quorum(|voter| !is_silent(voter) && !has_lost(voter)) {
+            return None;
+        }
+        let (_, configuration) = node.configuration()?;
+        let named = |is: &dyn Fn(NodeId) -> bool| -> Vec<ServerId> {
+            voters
+                .iter()
+                .filter(|&voter| is(voter))
+                .filter_map(|voter| Some(configuration.server(voter)?.id.clone()))
+                .collect()
+        };
+        Some(NoQuorum {
+            silent: named(&is_silent),
+            lost_entries: named(&|voter| has_lost(voter) && !is_silent(voter)),
+        })
+    }
+}
+
+impl Driver {
+    /// Finds out whether a quorum answers, and tells the observers if that has changed.
+    pub(super) fn check_quorum(&mut self, now: Time) {
+        if !std::mem::take(&mut self.contacts.is_due) {
+            return;
+        }
+        let missing = self.contacts.missing(&self.server, now);
+        if missing == self.contacts.no_quorum {
+            return;
+        }
+        self.contacts.no_quorum.clone_from(&missing);
+        self.observe(&missing.map_or(Observed::QuorumAgain, Observed::NoQuorum));
+    }
+}
