@@ -3,7 +3,7 @@
 use crate::address::AddressError;
 use std::fmt;
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{ClusterId, ConfigError, Leader, NoQuorum, Refusal, RequestError, ServerId};
+use wavetank_raft::{ClusterId, ConfigError, Leader, NoQuorum, Refusal, RequestError, ServerId, Unsupported};
 
 /// The failure of a call to a running server.
 ///
@@ -53,8 +53,8 @@ pub enum CallError {
     Overloaded,
     /// The state machine has applied no entry since the last snapshot.
     NothingNewToSnapshot,
-    /// The protocol version of the server or of a member does not support this operation.
-    UnsupportedProtocol,
+    /// This server or a member does not support the call, for this reason. Nothing was done.
+    UnsupportedProtocol(Unsupported),
     /// The server already has a term, an entry or a snapshot. Nothing was done.
     CantBootstrap,
     /// The server is transferring its leadership. Nothing was done.
@@ -86,7 +86,7 @@ impl CallError {
             | Self::Overloaded
             | Self::Read(_)
             | Self::NothingNewToSnapshot
-            | Self::UnsupportedProtocol
+            | Self::UnsupportedProtocol(_)
             | Self::CantBootstrap
             | Self::LeadershipTransferInProgress
             | Self::Refused(_)
@@ -112,7 +112,7 @@ impl From<RequestError> for CallError {
             RequestError::Shutdown => Self::Shutdown,
             RequestError::EnqueueTimeout => Self::EnqueueTimeout,
             RequestError::NothingNewToSnapshot => Self::NothingNewToSnapshot,
-            RequestError::UnsupportedProtocol => Self::UnsupportedProtocol,
+            RequestError::UnsupportedProtocol(unsupported) => Self::UnsupportedProtocol(unsupported),
             RequestError::CantBootstrap => Self::CantBootstrap,
             RequestError::LeadershipTransferInProgress => Self::LeadershipTransferInProgress,
             RequestError::Refused(refusal) => Self::Refused(refusal),
@@ -154,7 +154,7 @@ impl fmt::Display for CallError {
             Self::Read(why) => write!(f, "cannot read the state: {why}"),
             Self::Overloaded => f.write_str("overloaded: the queue is full, and nothing was done"),
             Self::NothingNewToSnapshot => f.write_str("nothing new to snapshot"),
-            Self::UnsupportedProtocol => f.write_str("operation not supported with current protocol version"),
+            Self::UnsupportedProtocol(unsupported) => write!(f, "{unsupported}"),
             Self::CantBootstrap => f.write_str("bootstrap only works on new clusters"),
             Self::LeadershipTransferInProgress => f.write_str("leadership transfer in progress"),
             Self::Refused(refusal) => write!(f, "{refusal}"),

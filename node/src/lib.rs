@@ -35,10 +35,10 @@ pub use wavetank_raft::store::{
     SnapshotWriter, StableStore, StoreError, StoreErrorKind,
 };
 pub use wavetank_raft::{
-    AppendEntries, AppendEntriesResponse, ClusterId, Config, ConfigError, Configuration, ConfigurationError,
-    Data, Dialect, Entries, Entry, Halt, HardState, Ignored, Index, InstallSnapshot, InstallSnapshotResponse,
-    LatestConfiguration, Leader, LogId, LogOp, Member, NoQuorum, NodeId, Observed, Payload, Refusal,
-    Reloadable, Request, RequestPreVote, RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response,
-    RoleName, RpcId, ServerAddress, ServerId, Settings, SnapshotMeta, Span, Suffrage, Term, Time, TimeoutNow,
-    TimeoutNowResponse, Token, UncheckedConfiguration, Write,
+    AppendEntries, AppendEntriesResponse, AppendedAt, ClusterId, Config, ConfigError, Configuration,
+    ConfigurationError, Data, Dialect, Entries, Entry, Halt, HardState, Ignored, Index, InstallSnapshot,
+    InstallSnapshotResponse, LatestConfiguration, Leader, LogId, LogOp, Member, NoQuorum, NodeId, Observed,
+    Payload, Refusal, Reloadable, Request, RequestPreVote, RequestPreVoteResponse, RequestVote,
+    RequestVoteResponse, Response, RoleName, RpcId, ServerAddress, ServerId, Settings, SnapshotMeta, Span,
+    Suffrage, Term, Time, TimeoutNow, TimeoutNowResponse, Token, UncheckedConfiguration, Unsupported, Write,
 };

@@ -1,6 +1,6 @@
 //! `Display` for roles, refusals, and the reasons why an input was ignored.
 
-use crate::node::io::{Ignored, Refusal, RoleName};
+use crate::node::io::{Ignored, Refusal, RoleName, Unsupported};
 use core::fmt;
 
 impl fmt::Display for RoleName {
@@ -64,10 +64,7 @@ impl fmt::Display for Refusal {
                 write!(f, "the command or state has {bytes} bytes, but max_command_bytes is {limit}")
             }
             Self::TooSlow => write!(f, "the new server did not catch up and remains a non-voter"),
-            Self::MayNotUnderstand(node) => write!(
-                f,
-                "server {node} may not understand joint configurations: add this server as a non-voter first"
-            ),
+            Self::Unsupported(unsupported) => write!(f, "{unsupported}"),
             Self::NeedsSnapshot { past } => write!(
                 f,
                 "the new voters may not understand a restore or a joint configuration in the log: take a \
@@ -76,6 +73,21 @@ impl fmt::Display for Refusal {
             Self::StagingAborted => write!(
                 f,
                 "the staging ended early: the new server was removed or got another address, or the leader stepped down"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "operation not supported with current protocol version: ")?;
+        match self {
+            Self::Call => write!(f, "this server does not have the call"),
+            Self::Version(needed) => write!(f, "the call needs version {needed}"),
+            Self::HashiCorp(member) => write!(f, "{member} is a server of HashiCorp Raft"),
+            Self::NotHeard(member) => write!(
+                f,
+                "{member} has not answered since this server started; if {member} is new, add it as a non-voter first"
             ),
         }
     }

@@ -3,6 +3,8 @@
 use crate::configuration::Configuration;
 use crate::types::{Index, LogId, Term};
 use alloc::sync::Arc;
+use core::hash::{Hash, Hasher};
+use core::num::NonZeroI64;
 
 /// The bytes of a command, a state, or a piece of a snapshot. Clones share the bytes, so messages and writes
 /// need not copy the bytes.
@@ -12,13 +14,45 @@ pub type Data = Arc<[u8]>;
 pub type Entries = Arc<[Entry]>;
 
 /// One entry of the log.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Entry {
     /// The term in which a leader created the entry, and the index of the entry.
     pub id: LogId,
     /// The content of the entry.
     pub payload: Payload,
+    /// The time at which a leader appended the entry. `None` if the leader did not say.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub appended_at: Option<AppendedAt>,
+}
+
+/// A reading of a leader's wall clock, in nanoseconds since 1970-01-01T00:00:00Z. In HashiCorp Raft, this is
+/// `Log.AppendedAt`. A server of this library reads no wall clock, so its own entries have no time. It keeps the
+/// time of an entry that a leader of HashiCorp Raft appended, for the stores and for the other servers. The
+/// protocol does not use the time.
+///
+/// ```
+/// use wavetank_raft::AppendedAt;
+///
+/// let time = AppendedAt::from_unix_nanos(1_136_214_245_000_000_000).expect("not the zero time");
+/// assert_eq!(time.unix_nanos(), 1_136_214_245_000_000_000);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct AppendedAt(NonZeroI64);
+
+impl AppendedAt {
+    /// Makes a time. Returns `None` for zero, which stands for an unknown time.
+    #[must_use]
+    pub fn from_unix_nanos(nanos: i64) -> Option<Self> {
+        NonZeroI64::new(nanos).map(Self)
+    }
+
+    /// Returns the nanoseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn unix_nanos(self) -> i64 {
+        self.0.get()
+    }
 }
 
 /// The content of an entry. HashiCorp Raft has log types for all variants except [`Payload::Restore`].
@@ -68,11 +102,20 @@ impl Payload {
     }
 }
 
+/// The hash does not cover the time, which the protocol does not use.
+impl Hash for Entry {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        let Self { id, payload, appended_at: _ } = self;
+        id.hash(hasher);
+        payload.hash(hasher);
+    }
+}
+
 impl Entry {
-    /// Makes an entry from its term, its index and its content.
+    /// Makes an entry from its term, its index and its content, without a time.
     #[must_use]
     pub const fn new(term: Term, index: Index, payload: Payload) -> Self {
-        Self { id: LogId::new(term, index), payload }
+        Self { id: LogId::new(term, index), payload, appended_at: None }
     }
 
     /// Returns the weight of the entry in bytes: the size of the payload plus 32. The limits of messages and

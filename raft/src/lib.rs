@@ -46,7 +46,7 @@ pub use config::{CacheLimits, Config, ConfigError, Settings};
 pub use configuration::{
     Change, Configuration, ConfigurationError, Member, Suffrage, UncheckedConfiguration,
 };
-pub use entry::{Data, Entries, Entry, Extended, Payload};
+pub use entry::{AppendedAt, Data, Entries, Entry, Extended, Payload};
 pub use log::{Log, LogImage};
 pub use message::{
     AppendEntries, AppendEntriesResponse, Dialect, InstallSnapshot, InstallSnapshotResponse, Request,
@@ -57,7 +57,7 @@ pub use node::Node;
 pub use node::boot::Boot;
 pub use node::io::{
     ClientRequest, Deadline, DeadlineReason, Effect, Effects, HardState, Ignored, Input, LogOp, ReadPath,
-    Refusal, RoleName, SnapshotPiece, StoreJob, Write,
+    Refusal, RoleName, SnapshotPiece, StoreJob, Unsupported, Write,
 };
 pub use quorum::{VoteResult, Voters};
 pub use role::leader::progress::{Flow, Progress, SnapshotProgress};

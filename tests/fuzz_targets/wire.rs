@@ -7,10 +7,10 @@ use wavetank_node::store::codec;
 use wavetank_node::wire::{self, Header, Kind, Scan, WireError};
 use wavetank_raft::checksum::Checksum;
 use wavetank_raft::{
-    AppendEntries, AppendEntriesResponse, Change, ClusterId, Configuration, Data, Dialect, Entry, Extended,
-    Index, InstallSnapshot, InstallSnapshotResponse, LogId, Member, Payload, Request, RequestPreVote,
-    RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, SnapshotMeta, Term, TimeoutNow,
-    TimeoutNowResponse,
+    AppendEntries, AppendEntriesResponse, AppendedAt, Change, ClusterId, Configuration, Data, Dialect, Entry,
+    Extended, Index, InstallSnapshot, InstallSnapshotResponse, LogId, Member, Payload, Request,
+    RequestPreVote, RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, SnapshotMeta, Term,
+    TimeoutNow, TimeoutNowResponse,
 };
 
 /// The longest message in bytes.
@@ -228,7 +228,9 @@ fn payload(d: &mut Decisions<'_>) -> Payload {
 }
 
 fn entry(d: &mut Decisions<'_>) -> Entry {
-    Entry { id: id(d), payload: payload(d) }
+    let LogId { term, index } = id(d);
+    let appended_at = AppendedAt::from_unix_nanos(i64::try_from(index.0).unwrap_or(i64::MIN));
+    Entry { appended_at, ..Entry::new(term, index, payload(d)) }
 }
 
 fn request(d: &mut Decisions<'_>) -> Request {

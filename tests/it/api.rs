@@ -3,7 +3,7 @@
 use std::time::Duration;
 use wavetank_raft::{
     Answer, Call, Change, Configuration, ConfigurationError, Dialect, Event, Index, Leader, Member, Outcome,
-    ReadPath, Refusal, Reloadable, RequestError, RequestId, Span,
+    ReadPath, Refusal, Reloadable, RequestError, RequestId, Span, Unsupported,
 };
 use wavetank_sim::clients::kv::Kv;
 use wavetank_sim::clients::kv::clients::{Clients, KvPlan};
@@ -252,8 +252,13 @@ fn calls_that_a_hashicorp_peer_does_not_understand_are_refused() {
     let (leader, peer) = (cluster.leader, cluster.follower.node());
     cluster.world.force(leader, Event::PeerSpeaks { peer, dialect: Dialect::HashiCorp });
     let members = vec![Member::voter(leader.id(), leader.address())];
-    assert_eq!(cluster.change(Change::Members(members)), Err(RequestError::UnsupportedProtocol));
-    assert_eq!(cluster.lead(Call::Restore(vec![].into())), Err(RequestError::UnsupportedProtocol));
+    let id = cluster.follower.id();
+    let refused = RequestError::UnsupportedProtocol(Unsupported::HashiCorp(id.clone()));
+    let text =
+        format!("operation not supported with current protocol version: {id} is a server of HashiCorp Raft");
+    assert_eq!(refused.to_string(), text);
+    assert_eq!(cluster.change(Change::Members(members)), Err(refused.clone()));
+    assert_eq!(cluster.lead(Call::Restore(vec![].into())), Err(refused));
     assert!(cluster.change(Change::RemoveServer("n9".into())).is_ok());
 }
 

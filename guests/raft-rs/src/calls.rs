@@ -7,6 +7,7 @@ use wavetank_raft::store::{StoreError, StoreErrorKind};
 use wavetank_raft::{
     Action, Answer, Call, Change, Configuration, Data, Entry, Halt, HardState, Index, Leader, LogOp, Member,
     NodeId, Payload, ReadPath, Refusal, RequestError, RequestId, Suffrage, Term, Time, Token,
+    Unsupported,
 };
 use wavetank_sim::ServerIdx;
 
@@ -233,7 +234,7 @@ impl RaftRs {
             }
             // A call for a snapshot does not wait for raft-rs, so it does not come here.
             Call::AddVoterStaged { .. } | Call::Reload(_) | Call::Snapshot => {
-                actions.push(answer(request, Err(RequestError::UnsupportedProtocol)));
+                actions.push(answer(request, Err(RequestError::UnsupportedProtocol(Unsupported::Call))));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use wavetank_raft::{
     Action, Answer, Call, Configuration, Data, Entry, Extended, Index, Leader, Outcome, Payload, ReadPath,
-    RequestError, RequestId, Term,
+    RequestError, RequestId, Term, Unsupported,
 };
 
 /// The answer that a call wants when its entry is applied.
@@ -39,7 +39,7 @@ impl Tiny {
             | Call::Snapshot
             | Call::Restore(_)
             | Call::Reload(_)
-            | Call::Shutdown => self.answer(request, Err(RequestError::UnsupportedProtocol)),
+            | Call::Shutdown => self.answer(request, Err(RequestError::UnsupportedProtocol(Unsupported::Call))),
         }
     }
 

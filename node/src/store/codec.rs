@@ -2,15 +2,16 @@
 //! the index of the entry.
 //!
 //! An encoded entry has the form `checksum(4) kind(1) term(8) rest`. The number in parentheses is a length in
-//! bytes, and `rest` is the content of the entry. The checksum is the upper half of a CRC-64/XZ. The encoded
-//! entry does not contain the index. Because the checksum covers the index, the store detects an entry that
-//! the disk has written to a wrong place. Numbers are little-endian.
+//! bytes, and `rest` is the content of the entry. If the entry has a time, the highest bit of the kind is set,
+//! and eight bytes with the time are before the content. The checksum is the upper half of a CRC-64/XZ. The
+//! encoded entry does not contain the index. Because the checksum covers the index, the store detects an
+//! entry that the disk has written to a wrong place. Numbers are little-endian.
 
 use crate::wire;
 use std::sync::Arc;
 use wavetank_raft::checksum::Checksum;
 use wavetank_raft::store::{StoreError, StoreErrorKind};
-use wavetank_raft::{Entry, Extended, Index, Payload, Term};
+use wavetank_raft::{AppendedAt, Entry, Extended, Index, Payload, Term};
 
 const COMMAND: u8 = 0;
 const NOOP: u8 = 1;
@@ -18,6 +19,9 @@ const BARRIER: u8 = 4;
 const CONFIGURATION: u8 = 5;
 const EXTENDED: u8 = 6;
 const RESTORE: u8 = 7;
+/// The bit of an entry that has a time. Only leaders of HashiCorp Raft append such entries. All other entries have
+/// the bytes of version 0.1.0, so this bit does not change the format of a store.
+const TIMED: u8 = 0x80;
 
 /// The length of the checksum, in bytes.
 const HEAD: usize = 4;
@@ -26,8 +30,11 @@ const HEAD: usize = 4;
 pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
     let begin = out.len();
     out.extend_from_slice(&[0; HEAD]);
-    out.push(kind_of(&entry.payload));
+    out.push(kind_of(&entry.payload) | entry.appended_at.map_or(0, |_| TIMED));
     out.extend_from_slice(&entry.id.term.0.to_le_bytes());
+    if let Some(time) = entry.appended_at {
+        out.extend_from_slice(&time.unix_nanos().to_le_bytes());
+    }
     match &entry.payload {
         Payload::Noop | Payload::Barrier => {}
         Payload::Command(data) | Payload::Restore(data) => out.extend_from_slice(data),
@@ -56,8 +63,14 @@ pub fn decode(index: Index, bytes: &[u8]) -> Result<Entry, StoreError> {
     }
     let (kind, body) = body.split_first().ok_or_else(damaged)?;
     let (term, rest) = body.split_first_chunk().ok_or_else(damaged)?;
-    let payload = payload(*kind, rest).ok_or_else(damaged)?;
-    Ok(Entry::new(Term(u64::from_le_bytes(*term)), index, payload))
+    let (appended_at, rest) = if kind & TIMED == 0 {
+        (None, rest)
+    } else {
+        let (nanos, rest) = rest.split_first_chunk().ok_or_else(damaged)?;
+        (AppendedAt::from_unix_nanos(i64::from_le_bytes(*nanos)), rest)
+    };
+    let payload = payload(kind & !TIMED, rest).ok_or_else(damaged)?;
+    Ok(Entry { appended_at, ..Entry::new(Term(u64::from_le_bytes(*term)), index, payload) })
 }
 
 const fn kind_of(payload: &Payload) -> u8 {
@@ -115,8 +128,11 @@ mod tests {
 
     #[test]
     fn every_kind_comes_back_and_no_changed_bit_does() {
-        for payload in payloads() {
-            let entry = Entry::new(Term(7), Index(300), payload);
+        let times = [None, AppendedAt::from_unix_nanos(-1)];
+        let entries = payloads().into_iter().flat_map(|payload| {
+            times.map(|appended_at| Entry { appended_at, ..Entry::new(Term(7), Index(300), payload.clone()) })
+        });
+        for entry in entries {
             let mut bytes = vec![1, 2, 3];
             encode(&entry, &mut bytes);
             bytes.drain(..3);

@@ -132,7 +132,7 @@ pub(super) fn log_of(entry: &Entry) -> Log<'_> {
         }
     };
     Log {
-        appended_at: GoTime::default(),
+        appended_at: GoTime::of(entry.appended_at),
         data: Data(data),
         extensions,
         index: entry.id.index.0,
@@ -157,7 +157,8 @@ pub(super) fn entry_of(log: &Log<'_>) -> Result<Entry, WireError> {
         ADD_PEER | REMOVE_PEER => Payload::Configuration(Arc::new(decode_peers(data)?)),
         unknown => return Err(WireError::UnknownEntryType(unknown)),
     };
-    Ok(Entry::new(Term(log.term), Index(log.index), payload))
+    let appended_at = log.appended_at.appended_at();
+    Ok(Entry { appended_at, ..Entry::new(Term(log.term), Index(log.index), payload) })
 }
 
 /// Appends an encoded entry to `out`, in the form of HashiCorp's stores and messages.

@@ -1,10 +1,11 @@
-//! Go's `time.Time`, in the form that HashiCorp's codec writes. Entries of this library have no time.
-//! Therefore this library writes the zero time, and checks and drops a received time.
+//! Go's `time.Time`, in the form that HashiCorp's codec writes. An entry keeps the moment, without the time zone.
+//! An entry without a time has Go's zero time.
 
 use super::error::WireError;
 use super::fields::Field;
 use super::pack::Packer;
 use super::unpack::{Head, Unpacker};
+use wavetank_raft::AppendedAt;
 
 /// The number of seconds from 0001-01-01 to 1970-01-01.
 const UNIX: i64 = 62_135_596_800;
@@ -42,7 +43,7 @@ impl<'i> Field<'i> for GoTime {
 
     fn get(input: &mut Unpacker<'i>) -> Result<Self, WireError> {
         match input.head()? {
-            // A peer may write a timestamp extension. Nothing here depends on the value.
+            // A peer may write a timestamp extension. Such an entry counts as one without a time.
             Head::Nil | Head::Foreign => Ok(Self::default()),
             Head::Raw(bytes) => Self::parse(bytes),
             head @ (Head::Bool(_) | Head::Uint(_) | Head::Int(_) | Head::Array(_) | Head::Map(_)) => {
@@ -53,6 +54,26 @@ impl<'i> Field<'i> for GoTime {
 }
 
 impl GoTime {
+    /// Returns the time of an entry, in UTC.
+    pub(super) fn of(appended_at: Option<AppendedAt>) -> Self {
+        appended_at.map_or_else(Self::default, |time| {
+            let nanos = time.unix_nanos().rem_euclid(i64::from(NANOS));
+            Self {
+                seconds: time.unix_nanos().div_euclid(i64::from(NANOS)) + UNIX,
+                nanos: u32::try_from(nanos).expect("a remainder is less than a second"),
+                zone_minutes: UTC,
+            }
+        })
+    }
+
+    /// Returns the time of an entry. Returns `None` for a time before 1678 or after 2262, for example Go's zero
+    /// time.
+    pub(super) fn appended_at(self) -> Option<AppendedAt> {
+        let seconds = self.seconds.checked_sub(UNIX)?;
+        let nanos = seconds.checked_mul(i64::from(NANOS))?.checked_add(i64::from(self.nanos))?;
+        AppendedAt::from_unix_nanos(nanos)
+    }
+
     fn parse(bytes: &[u8]) -> Result<Self, WireError> {
         let (seconds, nanos, zone_minutes) = match bytes.len() {
             4 => (i64::from(u32::from_be_bytes(part(bytes, 0)?)) + UNIX, 0, UTC),
@@ -115,6 +136,19 @@ mod tests {
         assert_eq!(read("ac0e0449900000000062c8b414"), old);
         assert_eq!(read("c0"), GoTime::default());
         assert_eq!(read("b0020000000ebb4b37e500000000ffff00").seconds, 1_136_214_245 + UNIX);
+    }
+
+    #[test]
+    fn an_entry_keeps_the_moment_to_the_nanosecond() {
+        let nanos = |hex| read(hex).appended_at().map(AppendedAt::unix_nanos);
+        assert_eq!(nanos("af010000000eda5aab140e044990ffff"), Some(1_657_320_468_235_162_000));
+        assert_eq!(nanos("af010000000ebb4b37e50000000001a4"), Some(1_136_214_245_000_000_000));
+        assert_eq!(nanos("af01000000000000000000000000ffff"), None);
+        assert_eq!(GoTime::of(None), GoTime::default());
+        for nanos in [1, -1, 1_657_320_468_235_162_000, i64::MAX, i64::MIN] {
+            let time = AppendedAt::from_unix_nanos(nanos);
+            assert_eq!(GoTime::of(time).appended_at(), time, "{nanos}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod golden;
 mod identity;
 mod inmem;
 mod metrics;
+mod mixed;
 mod operators;
 mod sparse;
 mod tcp;

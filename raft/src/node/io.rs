@@ -12,7 +12,7 @@ use crate::types::{Index, LogId, NodeId, RequestId, RpcId, Term, Time, Token};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-pub use super::refusal::Refusal;
+pub use super::refusal::{Refusal, Unsupported};
 
 /// An input of [`Node::step`](crate::Node::step).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

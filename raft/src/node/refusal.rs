@@ -1,7 +1,7 @@
 //! The reasons why the protocol refuses a request of a client or an operator.
 
 use crate::configuration::ConfigurationError;
-use crate::types::{Index, NodeId};
+use crate::types::{Index, NodeId, ServerId};
 
 /// The reason why a [`ClientRequest`](crate::ClientRequest) is refused. A refused request has not changed the log.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -30,9 +30,9 @@ pub enum Refusal {
     },
     /// The change is invalid for this reason.
     Configuration(ConfigurationError),
-    /// The change needs a joint configuration, and this member possibly does not understand joint
-    /// configurations. Servers of HashiCorp Raft do not understand joint configurations.
-    MayNotUnderstand(NodeId),
+    /// The change needs a joint configuration, and a member does not understand joint configurations or has
+    /// not said that it does.
+    Unsupported(Unsupported),
     /// The log has an entry that the new voters possibly do not understand: a restore or a joint
     /// configuration. Take a snapshot and try again.
     NeedsSnapshot {
@@ -68,4 +68,20 @@ pub enum Refusal {
     /// The staging ended before the new server became a voter, for one of three reasons: the new server was
     /// removed, the new server got another address, or this leader stepped down.
     StagingAborted,
+}
+
+/// The reason why a call is not supported: the version of this server, or a member that must understand an entry
+/// that HashiCorp Raft does not have. Such entries are restores and joint configurations.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Unsupported {
+    /// The implementation of the server does not have the call.
+    Call,
+    /// The call needs at least this protocol version.
+    Version(u8),
+    /// The member is a server of HashiCorp Raft.
+    HashiCorp(ServerId),
+    /// The member has not answered since the start of this server. It may be a server of HashiCorp Raft.
+    NotHeard(ServerId),
 }

@@ -3,12 +3,12 @@
 //! The roles borrow this state. The state does not depend on the roles.
 
 use crate::config::Settings;
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, Member};
 use crate::entry::{Entries, Entry, Payload};
 use crate::log::Log;
 use crate::membership::Membership;
 use crate::message::{Dialect, Request, Response, SnapshotMeta};
-use crate::node::io::{Effect, Effects, HardState, Ignored};
+use crate::node::io::{Effect, Effects, HardState, Ignored, Unsupported};
 use crate::node::outbox::Outbox;
 use crate::timeout::Entropy;
 use crate::types::{Index, LogId, NodeId, RpcId, Span, Term, Time};
@@ -93,6 +93,19 @@ impl NodeState {
     /// True if `peer` is known to be a server of this library.
     pub(crate) fn is_wavetank(&self, peer: NodeId) -> bool {
         self.dialects.get(&peer) == Some(&Dialect::Wavetank)
+    }
+
+    /// Returns the reason why an entry that HashiCorp Raft does not have is not supported in this configuration:
+    /// a member that is not known to be a server of this library. Returns `None` if there is no such member.
+    pub(crate) fn unsupported_by(&self, configuration: &Configuration) -> Option<Unsupported> {
+        let is_other = |member: &&Member| member.id.node() != self.id && !self.is_wavetank(member.id.node());
+        let member = configuration.members().find(is_other)?;
+        let id = member.id.clone();
+        Some(if self.is_hashicorp(id.node()) {
+            Unsupported::HashiCorp(id)
+        } else {
+            Unsupported::NotHeard(id)
+        })
     }
 
     /// Draws a random timeout of one to two times `base` (thesis §3.4).

@@ -4,7 +4,7 @@ use super::Node;
 use crate::configuration::Configuration;
 use crate::log::Log;
 use crate::message::Dialect;
-use crate::node::io::RoleName;
+use crate::node::io::{RoleName, Unsupported};
 use crate::quorum::Voters;
 use crate::role::Role;
 use crate::role::leader::progress::Progress;
@@ -48,10 +48,10 @@ impl Node {
         }
     }
 
-    /// True if the peer is known to be a server of this library. See [`Node::set_dialect`](crate::Node::set_dialect).
-    #[must_use]
-    pub fn is_wavetank(&self, peer: NodeId) -> bool {
-        self.state.is_wavetank(peer)
+    /// Returns the reason why an entry that HashiCorp Raft does not have is not supported in this configuration.
+    /// See [`Node::set_dialect`](crate::Node::set_dialect).
+    pub(crate) fn unsupported_by(&self, configuration: &Configuration) -> Option<Unsupported> {
+        self.state.unsupported_by(configuration)
     }
 
     /// Returns the dialect of a peer. Returns `None` if the peer has not answered since the start of this server.

@@ -5,13 +5,16 @@ use super::{Ctx, Server};
 use crate::config::Settings;
 use crate::configuration::Change;
 use crate::entry::{Data, Extended, Payload};
-use crate::node::io::{ClientRequest, Input, ReadPath, Refusal};
+use crate::node::io::{ClientRequest, Input, ReadPath, Refusal, Unsupported};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::types::{Index, LogId, NodeId, RequestId, Token};
 use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+
+/// The protocol version that has non-voters and joint configurations.
+const CHANGES_NEED_VERSION: u8 = 3;
 
 /// The calls that are not answered yet.
 ///
@@ -221,10 +224,10 @@ impl Server {
                 self.propose(request, both, OnApplied::Answer, ctx);
             }
             Call::Barrier => self.propose(request, Payload::Barrier, OnApplied::Answer, ctx),
-            Call::Restore(state) if self.all_support_extensions() => {
-                self.propose(request, Payload::Restore(state), OnApplied::Restore, ctx);
-            }
-            Call::Restore(_) => ctx.actions.push(answer(request, Err(RequestError::UnsupportedProtocol))),
+            Call::Restore(state) => match self.restore_is_unsupported() {
+                None => self.propose(request, Payload::Restore(state), OnApplied::Restore, ctx),
+                Some(unsupported) => self.refuse(request, Refusal::Unsupported(unsupported), ctx),
+            },
             Call::VerifyLeader => self.read(request, ReadPath::Verify, ctx),
             Call::Read(path) => self.read(request, path, ctx),
             Call::Bootstrap(configuration) => {
@@ -243,7 +246,8 @@ impl Server {
             }
             Call::Change { change, prev_index } => {
                 if !self.supports(&change) {
-                    return ctx.actions.push(answer(request, Err(RequestError::UnsupportedProtocol)));
+                    let unsupported = Unsupported::Version(CHANGES_NEED_VERSION);
+                    return self.refuse(request, Refusal::Unsupported(unsupported), ctx);
                 }
                 self.change(request, change, prev_index, OnApplied::Answer, ctx);
             }
@@ -268,19 +272,17 @@ impl Server {
         }
     }
 
-    /// True if all other members are known to understand Wavetank's extensions of the protocol. A member with
-    /// an unknown protocol may be a server of HashiCorp Raft. On a server that does not lead, the result is
-    /// always true, because this server refuses the call anyway.
-    fn all_support_extensions(&self) -> bool {
-        let members = self.node.configuration().into_iter().flat_map(|(_, latest)| latest.members());
-        let mut others = members.map(|member| member.id.node()).filter(|&member| member != self.node.id());
-        !self.leads || others.all(|member| self.node.is_wavetank(member))
+    /// Returns the reason why a restore is not supported: a member that does not understand restores, or has not
+    /// said that it does. A server that does not lead need not know: it refuses the call anyway.
+    fn restore_is_unsupported(&self) -> Option<Unsupported> {
+        let (_, latest) = self.node.configuration().filter(|_| self.leads)?;
+        self.node.unsupported_by(latest)
     }
 
     /// True if the configured protocol version supports this change. Changes with non-voters need version 3,
     /// as in HashiCorp Raft. [`Change::Members`] also needs version 3.
     fn supports(&self, change: &Change) -> bool {
-        let is_three = 3 <= self.node.settings().protocol_version;
+        let is_three = CHANGES_NEED_VERSION <= self.node.settings().protocol_version;
         match change {
             Change::AddNonvoter(..) | Change::DemoteVoter(_) | Change::Members(_) => is_three,
             Change::AddVoter(..) | Change::RemoveServer(_) | Change::LeaveJoint => true,
@@ -380,7 +382,7 @@ impl Server {
             Refusal::TransferInProgress => RequestError::LeadershipTransferInProgress,
             Refusal::CantBootstrap => RequestError::CantBootstrap,
             Refusal::NotVoter => RequestError::NotVoter,
-            Refusal::MayNotUnderstand(_) => RequestError::UnsupportedProtocol,
+            Refusal::Unsupported(unsupported) => RequestError::UnsupportedProtocol(unsupported),
             Refusal::ChangeInProgress
             | Refusal::NoCommitInTerm
             | Refusal::ConfigurationChanged { .. }

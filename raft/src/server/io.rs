@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::configuration::{Change, Configuration};
 use crate::entry::{Data, Entries, Entry};
 use crate::message::{Dialect, Request, Response, SnapshotMeta};
-use crate::node::io::{ReadPath, Refusal, SnapshotPiece, StoreJob};
+use crate::node::io::{ReadPath, Refusal, SnapshotPiece, StoreJob, Unsupported};
 use crate::store::StoreError;
 use crate::types::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Token};
 use alloc::string::String;
@@ -314,9 +314,8 @@ pub enum RequestError {
     EnqueueTimeout,
     /// `ErrNothingNewToSnapshot`: no entry was applied since the last snapshot.
     NothingNewToSnapshot,
-    /// `ErrUnsupportedProtocol`: the protocol version in use does not support the call, or a member does not
-    /// support the call.
-    UnsupportedProtocol,
+    /// `ErrUnsupportedProtocol`: this server or a member does not support the call. Nothing was done.
+    UnsupportedProtocol(Unsupported),
     /// `ErrCantBootstrap`: this server already has a vote, entries, a snapshot or a term above 1.
     CantBootstrap,
     /// `ErrLeadershipTransferInProgress`: a leadership transfer is in progress. Nothing was done.
@@ -341,9 +340,7 @@ impl fmt::Display for RequestError {
             Self::Shutdown => write!(f, "raft is already shutdown"),
             Self::EnqueueTimeout => write!(f, "timed out enqueuing operation"),
             Self::NothingNewToSnapshot => write!(f, "nothing new to snapshot"),
-            Self::UnsupportedProtocol => {
-                write!(f, "operation not supported with current protocol version")
-            }
+            Self::UnsupportedProtocol(unsupported) => write!(f, "{unsupported}"),
             Self::CantBootstrap => write!(f, "bootstrap only works on new clusters"),
             Self::LeadershipTransferInProgress => write!(f, "leadership transfer in progress"),
             Self::Refused(refusal) => write!(f, "{refusal}"),

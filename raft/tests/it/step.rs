@@ -217,7 +217,7 @@ impl Harness {
             .map(|_| {
                 let term = Term((at.term.0 + d.pick(2)).min(term.0).max(at.term.0));
                 at = LogId { term, index: at.index.next() };
-                Entry { id: at, payload: command() }
+                Entry::new(at.term, at.index, command())
             })
             .collect();
         let leader_commit = Index(self.node.commit().0 + d.pick(3));

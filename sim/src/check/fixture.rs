@@ -31,6 +31,7 @@ pub(crate) const LIMITS: Limits = Limits {
     snapshot_interval: Span::ms(100),
     election_timeout: HEARTBEAT_TIMEOUT,
     catch_up_rounds: 3,
+    lease: Span::ms(90),
     heartbeat_interval: Span::ms(10),
 };
 

@@ -3,6 +3,7 @@
 mod bad_subjects;
 mod mixed;
 mod toy;
+mod upgrade;
 mod without_hints;
 
 use wavetank_sim::Plan;

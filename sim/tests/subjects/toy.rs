@@ -6,7 +6,7 @@ use wavetank_raft::store::StoreError;
 use wavetank_raft::{
     Action, Answer, Batch, Call, Data, Deadline, DeadlineReason, Entry, Event, Index, Leader, LogId, LogOp,
     NodeId, Outcome, Payload, RequestError, RequestId, RpcId, Server, Span, StoreJob, Term, Time, Token,
-    Write,
+    Unsupported, Write,
 };
 use wavetank_sim::observe::report::Verdict;
 use wavetank_sim::observe::trace::{Full, TextTrace};
@@ -104,7 +104,7 @@ impl Toy {
                 let answer = if is_indexed { read } else { Answer::Done };
                 actions.push(Action::Answer { request, outcome: Ok(answer) });
             }
-            _ => actions.push(refuse(RequestError::UnsupportedProtocol)),
+            _ => actions.push(refuse(RequestError::UnsupportedProtocol(Unsupported::Call))),
         }
     }
 

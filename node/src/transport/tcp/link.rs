@@ -12,7 +12,8 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use wavetank_raft::{
-    Dialect, Entry, NodeId, Request, RequestPreVoteResponse, Response, RpcId, ServerAddress, ServerId, Term,
+    Dialect, Entry, LogId, NodeId, Request, RequestPreVote, RequestPreVoteResponse, RequestVote, Response,
+    RpcId, ServerAddress, ServerId, Term,
 };
 
 /// The maximum number of calls that wait for a connection. Further calls are lost, and the protocol sends
@@ -64,8 +65,10 @@ struct Unanswered {
     rpc: RpcId,
     kind: Kind,
     dialect: Dialect,
-    /// The term of a pre-vote; `None` if the call is not a pre-vote.
-    pre_vote: Option<Term>,
+    /// The pre-vote, if the call is a pre-vote or replaces a pre-vote.
+    pre_vote: Option<RequestPreVote>,
+    /// True for the first call on a connection.
+    is_first: bool,
     /// The encoded size of the call, in bytes.
     bytes: u64,
     _on_its_way: Option<OnItsWay>,
@@ -76,6 +79,14 @@ struct Unanswered {
 struct Queued {
     call: Outgoing,
     on_its_way: Option<OnItsWay>,
+    /// The pre-vote that this call replaces, if it replaces a pre-vote.
+    pre_vote: Option<RequestPreVote>,
+}
+
+impl From<Outgoing> for Queued {
+    fn from(call: Outgoing) -> Self {
+        Self { call, on_its_way: None, pre_vote: None }
+    }
 }
 
 impl Link {
@@ -109,7 +120,8 @@ impl Link {
                     self.entries = spawn_connection(&self.peer);
                 }
                 let on_its_way = self.inflight.begin(append);
-                on_its_way.is_some() && self.entries.try_send(Queued { call, on_its_way }).is_ok()
+                on_its_way.is_some()
+                    && self.entries.try_send(Queued { on_its_way, ..Queued::from(call) }).is_ok()
             }
             Request::AppendEntries(_)
             | Request::RequestVote(_)
@@ -120,7 +132,7 @@ impl Link {
                 if queue.is_closed() {
                     *queue = spawn_connection(&self.peer);
                 }
-                queue.try_send(Queued { call, on_its_way: None }).is_ok()
+                queue.try_send(call.into()).is_ok()
             }
         };
         if !is_sent {
@@ -146,12 +158,20 @@ fn spawn_snapshots(peer: &Arc<Peer>) -> mpsc::Sender<Outgoing> {
 async fn run_connection(mut queue: mpsc::Receiver<Queued>, peer: Arc<Peer>) {
     let Peer { id, address, shared, .. } = &*peer;
     let mut backoff = Backoff::new(peer.shared.local().heartbeat_timeout);
-    while let Ok(Some(first)) = tokio::time::timeout(IDLE, queue.recv()).await {
+    let mut replacement = None;
+    loop {
+        let first = match replacement.take() {
+            Some(first) => first,
+            None => match tokio::time::timeout(IDLE, queue.recv()).await {
+                Ok(Some(first)) => first,
+                Ok(None) | Err(_) => return,
+            },
+        };
         let end = match shared.connect(id, address).await {
             Ok(stream) => {
                 let (reader, writer) = tokio::io::split(stream);
                 let frames = Frames::new(reader, shared);
-                converse(frames, writer, first, &mut queue, &peer, &mut backoff).await
+                converse(frames, writer, first, &mut queue, &peer, &mut backoff, &mut replacement).await
             }
             Err(error) => ConnectionEnd::Lost(error),
         };
@@ -169,7 +189,8 @@ async fn run_connection(mut queue: mpsc::Receiver<Queued>, peer: Arc<Peer>) {
     }
 }
 
-/// Writes calls and reads answers at the same time, until the writing or the reading ends.
+/// Writes calls and reads answers at the same time, until the writing or the reading ends. Sets `replacement`
+/// to the call with which the next connection must begin, if there is such a call.
 async fn converse<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     frames: Frames<R>,
     writer: W,
@@ -177,12 +198,13 @@ async fn converse<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     queue: &mut mpsc::Receiver<Queued>,
     peer: &Peer,
     backoff: &mut Backoff,
+    replacement: &mut Option<Queued>,
 ) -> ConnectionEnd {
     let (asked, unanswered) = mpsc::channel(UNANSWERED);
     tokio::select! {
         // Answers first: there are never more answers than calls, so calls get their turn.
         biased;
-        end = read_answers(frames, unanswered, peer, backoff) => end,
+        end = read_answers(frames, unanswered, peer, backoff, replacement) => end,
         end = write_calls(writer, first, queue, asked, peer) => end,
     }
 }
@@ -203,24 +225,27 @@ async fn write_calls<W: AsyncWrite + Unpin>(
     while let Some(call) = next {
         let mut call = Some(call);
         while let Some(this) = call.take() {
-            let Queued { call: this, on_its_way } = this;
-            if needs_ours(&this.request) && !peer.is_ours() {
+            if needs_ours(&this.call.request) && !peer.is_ours() {
                 call = queue.try_recv().ok();
                 continue;
             }
-            let dialect = if introduced { peer.dialect() } else { Dialect::Wavetank };
+            let is_first = !introduced;
+            let dialect = if is_first { Dialect::Wavetank } else { peer.dialect() };
             introduced = true;
             let before = bytes.len();
             let length =
-                encode(&peer.header(dialect), &this.request, shared.limits.message_bytes, &mut bytes);
+                encode(&peer.header(dialect), &this.call.request, shared.limits.message_bytes, &mut bytes);
             if shared.limits.message_bytes < length {
                 // The peer would close the connection.
-                if peer.on_too_large(&this.request, length).await.is_err() {
+                if peer.on_too_large(&this.call.request, length).await.is_err() {
                     return ConnectionEnd::Done;
                 }
                 bytes.truncate(before);
-            } else if asked.send(Unanswered::of(&this, dialect, length, on_its_way)).await.is_err() {
-                return ConnectionEnd::Done;
+            } else {
+                let unanswered = Unanswered { is_first, ..Unanswered::of(this, dialect, length) };
+                if asked.send(unanswered).await.is_err() {
+                    return ConnectionEnd::Done;
+                }
             }
             if bytes.len() < GATHERED {
                 call = queue.try_recv().ok();
@@ -259,6 +284,7 @@ async fn read_answers<R: AsyncRead + Unpin>(
     mut unanswered: mpsc::Receiver<Unanswered>,
     peer: &Peer,
     backoff: &mut Backoff,
+    replacement: &mut Option<Queued>,
 ) -> ConnectionEnd {
     loop {
         let call = tokio::select! {
@@ -272,7 +298,8 @@ async fn read_answers<R: AsyncRead + Unpin>(
             },
         };
         let Some(call) = call else { return ConnectionEnd::Done };
-        if let Err(end) = read_answer(&mut frames, call, peer).await {
+        if let Err(end) = read_answer(&mut frames, &call, peer).await {
+            *replacement = call.replacement(&end, peer);
             return end;
         }
         // A peer may accept a connection and close it at once: only an answer shows that the connection
@@ -283,7 +310,7 @@ async fn read_answers<R: AsyncRead + Unpin>(
 
 async fn read_answer<R: AsyncRead + Unpin>(
     frames: &mut Frames<R>,
-    call: Unanswered,
+    call: &Unanswered,
     peer: &Peer,
 ) -> Result<(), ConnectionEnd> {
     // All earlier calls are answered, so the time counts for this call alone.
@@ -296,7 +323,11 @@ async fn read_answer<R: AsyncRead + Unpin>(
             if call.dialect == Dialect::Wavetank {
                 peer.on_dialect(call.from, header.dialect).await?;
             }
-            response
+            match call.pre_vote.as_ref().filter(|_| call.kind == Kind::RequestVote) {
+                Some(_) if peer.is_ours() => return Ok(()),
+                Some(pre_vote) => granted(pre_vote),
+                None => response,
+            }
         }
         Err(words) => match call.on_refusal(&words) {
             Some(response) => response,
@@ -307,14 +338,20 @@ async fn read_answer<R: AsyncRead + Unpin>(
     Ok(())
 }
 
+/// The response that grants this pre-vote.
+const fn granted(pre_vote: &RequestPreVote) -> Response {
+    Response::RequestPreVote(RequestPreVoteResponse { term: pre_vote.term, granted: true })
+}
+
 impl Unanswered {
-    fn of(call: &Outgoing, dialect: Dialect, bytes: u64, on_its_way: Option<OnItsWay>) -> Self {
+    fn of(queued: Queued, dialect: Dialect, bytes: u64) -> Self {
+        let Queued { call, on_its_way, pre_vote } = queued;
         let pre_vote = match &call.request {
-            Request::RequestPreVote(vote) => Some(vote.term),
+            Request::RequestPreVote(vote) => Some(vote.clone()),
             Request::AppendEntries(_)
             | Request::RequestVote(_)
             | Request::InstallSnapshot(_)
-            | Request::TimeoutNow(_) => None,
+            | Request::TimeoutNow(_) => pre_vote,
         };
         Self {
             from: call.to.node(),
@@ -322,6 +359,7 @@ impl Unanswered {
             kind: Kind::of(&call.request),
             dialect,
             pre_vote,
+            is_first: false,
             bytes,
             _on_its_way: on_its_way,
         }
@@ -330,7 +368,27 @@ impl Unanswered {
     /// Handles a refusal by the peer. If the peer does not support pre-votes, returns a response that grants
     /// the pre-vote. Otherwise returns `None`. HashiCorp Raft has the same rule for mixed clusters.
     fn on_refusal(&self, words: &str) -> Option<Response> {
-        let term = self.pre_vote.filter(|_| words.contains("unexpected command"))?;
-        Some(Response::RequestPreVote(RequestPreVoteResponse { term, granted: true }))
+        self.pre_vote.as_ref().filter(|_| words.contains("unexpected command")).map(granted)
+    }
+
+    /// Handles the end of the connection before the answer. Returns the call with which the next connection
+    /// must begin, if this call is a pre-vote that the peer may not support.
+    ///
+    /// The TCP transport of HashiCorp Raft before 1.7.0 closes the connection at each pre-vote. If a quorum
+    /// needed such peers, a server with pre-votes would never lead. An old connection may also end for another
+    /// reason, so the pre-vote is first repeated on a new connection. A closed connection does not show that
+    /// the peer works. So the next call asks for a vote in term zero, which changes no vote that counts. If a
+    /// server of HashiCorp Raft answers this call, the pre-vote counts as granted.
+    fn replacement(&self, end: &ConnectionEnd, peer: &Peer) -> Option<Queued> {
+        let is_pre_vote = self.kind == Kind::RequestPreVote && !peer.is_ours();
+        let pre_vote = self.pre_vote.clone().filter(|_| is_pre_vote && end.is_closed_by_peer())?;
+        let vote = RequestVote { term: Term(0), last_log: LogId::ZERO, leadership_transfer: false };
+        let request = if self.is_first {
+            Request::RequestVote(vote)
+        } else {
+            Request::RequestPreVote(pre_vote.clone())
+        };
+        let call = Outgoing { to: peer.id.clone(), address: peer.address.clone(), rpc: self.rpc, request };
+        Some(Queued { pre_vote: Some(pre_vote), ..Queued::from(call) })
     }
 }

@@ -43,6 +43,18 @@ pub(super) enum ConnectionEnd {
     Done,
 }
 
+impl ConnectionEnd {
+    /// True if the peer closed the connection, and the connection did not fail for another reason.
+    pub(super) fn is_closed_by_peer(&self) -> bool {
+        const CLOSED: [io::ErrorKind; 3] =
+            [io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe];
+        match self {
+            Self::Lost(error) => CLOSED.contains(&error.kind()),
+            Self::Foreign(_) | Self::Done => false,
+        }
+    }
+}
+
 impl From<FrameError> for ConnectionEnd {
     fn from(error: FrameError) -> Self {
         match error {

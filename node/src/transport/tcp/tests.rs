@@ -10,6 +10,7 @@ use wavetank_raft::*;
 
 mod limits;
 mod network;
+mod pre_votes;
 mod simulated;
 mod storm;
 #[cfg(feature = "tls")]
@@ -385,23 +386,6 @@ async fn calls_meant_for_another_server_are_refused() {
     assert!(one.is_quiet().await);
     two.call(&one, 2, vote(6));
     assert_eq!(one.request().await.1, vote(6));
-}
-
-#[tokio::test]
-async fn a_peer_without_pre_votes_counts_as_granting_one() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address: ServerAddress = listener.local_addr().unwrap().to_string().into();
-    let mut one = Server::start("n1").await;
-    let pre_vote = RequestPreVote { term: Term(8), last_log: LogId::ZERO };
-    let request = Request::RequestPreVote(pre_vote);
-    one.transport.send(Outgoing { to: "go".into(), address, rpc: RpcId(1), request });
-    let (mut stream, _) = listener.accept().await.unwrap();
-    assert_eq!(stream.read_u8().await.unwrap(), Kind::RequestPreVote as u8);
-    let mut bytes = Vec::new();
-    wire::encode_refusal("unexpected command", &mut bytes);
-    stream.write_all(&bytes).await.unwrap();
-    let granted = Response::RequestPreVote(RequestPreVoteResponse { term: Term(8), granted: true });
-    assert_eq!(one.response().await, (1, granted));
 }
 
 #[tokio::test]

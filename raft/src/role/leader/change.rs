@@ -30,13 +30,6 @@ pub(super) struct Staging {
     caught_up: bool,
 }
 
-/// Returns a member of `joint` that is not known to understand joint configurations. Returns `None` if there
-/// is no such member.
-fn may_not_understand(state: &NodeState, joint: &Configuration) -> Option<NodeId> {
-    let mut others = joint.members().map(|member| member.id.node()).filter(|&member| member != state.id);
-    others.find(|&member| !state.is_wavetank(member))
-}
-
 impl Leader {
     /// Handles a request to change the membership.
     pub(crate) fn on_change(
@@ -80,8 +73,8 @@ impl Leader {
             return Err(Refusal::ChangeInProgress);
         }
         let next = configuration.next(change).map_err(Refusal::Configuration)?;
-        if let Some(member) = next.is_joint().then(|| may_not_understand(state, &next)).flatten() {
-            return Err(Refusal::MayNotUnderstand(member));
+        if let Some(unsupported) = next.is_joint().then(|| state.unsupported_by(&next)).flatten() {
+            return Err(Refusal::Unsupported(unsupported));
         }
         match self.entry_that_may_block(state, &next) {
             Some(past) => Err(Refusal::NeedsSnapshot { past }),

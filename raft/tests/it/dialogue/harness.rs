@@ -68,7 +68,7 @@ impl Start<'_> {
         for (entry, at) in entries(base.index, self.log).iter().zip(0..) {
             let members = || Payload::Configuration(configuration.clone().into());
             let payload = if at == 0 && base == LogId::ZERO { members() } else { entry.payload.clone() };
-            log.push(Entry { id: entry.id, payload });
+            log.push(Entry { payload, ..entry.clone() });
         }
         let boot = Boot {
             entropy: Entropy(1),

@@ -68,6 +68,8 @@ pub(crate) struct PendingRead {
     pub(crate) term: Term,
     /// The configuration of the server at the time of the request. `None` if the server had no configuration.
     pub(crate) conf: Option<Conf>,
+    /// The peers that had answered the server within the length of a lease before the request.
+    pub(crate) answered: ServerSet,
     /// True if the answer contains an index. The client then reads the state at this index.
     pub(crate) indexed: bool,
     /// True if the read relies on the lease.
@@ -170,6 +172,8 @@ pub(crate) struct GhostServer {
     pub(crate) limits: Limits,
     /// The peers that run HashiCorp Raft, as far as the server knows.
     pub(crate) hashicorp: ServerSet,
+    /// The time of the last response of each peer, on the clock of the server, as long as the server leads.
+    pub(crate) responses: [Option<Time>; ServerIdx::MAX_SERVERS],
     /// The heartbeats that the server sends as leader.
     pub(crate) heartbeats: Heartbeats,
     /// The time at which a snapshot became due, if a snapshot is due.
@@ -229,6 +233,21 @@ impl GhostServer {
         self.forget_leadership();
     }
 
+    /// Records a response of a peer. The server learns with the first response whether the peer runs HashiCorp
+    /// Raft. The servers of `hashicorp` do.
+    pub(super) fn note_response(&mut self, peer: ServerIdx, at: Time, hashicorp: ServerSet) {
+        self.hashicorp = self.hashicorp.or(ServerSet::only(peer).and(hashicorp));
+        if self.view.leads() {
+            self.responses[peer.at()] = Some(at);
+        }
+    }
+
+    /// Returns the peers that have answered the server, as leader, at `begin` or later on the server's clock.
+    pub(super) fn answered_since(&self, begin: Time) -> ServerSet {
+        let responses = (0..).map(ServerIdx).zip(&self.responses);
+        responses.filter(|(_, at)| at.is_some_and(|at| begin <= at)).map(|(peer, _)| peer).collect()
+    }
+
     /// True if the server knows that a peer runs HashiCorp Raft.
     #[must_use]
     pub(crate) fn knows_as_hashicorp(&self, peer: NodeId) -> bool {
@@ -238,6 +257,7 @@ impl GhostServer {
     /// Clears the state that the server had as leader.
     pub(super) fn forget_leadership(&mut self) {
         self.outstanding.clear();
+        self.responses = [None; ServerIdx::MAX_SERVERS];
         self.heartbeats.clear();
         self.stagings.clear();
         self.removals.clear();

@@ -22,6 +22,8 @@ pub(crate) struct Limits {
     pub(crate) election_timeout: Span,
     /// The maximum number of catch-up rounds.
     pub(crate) catch_up_rounds: u64,
+    /// The length of a lease.
+    pub(crate) lease: Span,
     /// The time from one heartbeat of a leader to the next.
     pub(crate) heartbeat_interval: Span,
 }
@@ -40,6 +42,7 @@ impl Limits {
             snapshot_interval: settings.snapshot_interval(),
             election_timeout: settings.election_timeout(),
             catch_up_rounds: settings.max_catch_up_rounds,
+            lease: settings.lease(),
             heartbeat_interval: settings.heartbeat_interval(),
         }
     }

@@ -42,10 +42,10 @@ impl Ghost {
             Event::SnapshotTaken(_) => ghost_server.due_snapshot.in_progress = false,
             Event::Call { request, call } => self.called(idx, *request, call),
             Event::Applied { responses, .. } => self.note_responses(idx, responses),
-            // A server learns with the first response of a peer whether the peer runs HashiCorp Raft.
             Event::Response { from, .. } => {
-                let peer: ServerSet = ServerIdx::of(*from).into_iter().collect();
-                ghost_server.hashicorp = ghost_server.hashicorp.or(peer.and(self.without_promise));
+                if let Some(peer) = ServerIdx::of(*from) {
+                    ghost_server.note_response(peer, clock, self.without_promise);
+                }
             }
             _ => {}
         }
@@ -58,7 +58,8 @@ impl Ghost {
             let led = self.terms.newest_led().map_or(Term(0), |(term, _)| term);
             let term = ghost_server.view.term;
             let conf = ghost_server.conf.map(|placed| placed.conf);
-            let read = PendingRead { request, committed, led, term, conf, indexed, leased };
+            let answered = ghost_server.answered_since(self.step.clock - ghost_server.limits.lease);
+            let read = PendingRead { request, committed, led, term, conf, answered, indexed, leased };
             ghost_server.pending_reads.push(read);
         }
         self.note_call(idx, request, call);

@@ -1,13 +1,14 @@
-//! A leader answers a read under a lease only if a quorum of the voters promise silence. A voter that
-//! promises silence gives no other server a vote for some time after a message from the leader, even if the
-//! voter restarts in this time (thesis §4.2.3, §6.4.1).
+//! A leader answers a read under a lease only if a quorum of the voters have answered the leader within the length
+//! of a lease, and promise silence (thesis §4.2.3, §6.4.1). A voter that promises silence gives no other server a vote
+//! for some time after a message from the leader, even if the voter restarts in this time.
 //!
-//! Servers of HashiCorp Raft make no such promise. Therefore a leader has no lease if the voters that do not
-//! run HashiCorp Raft are not a quorum. The check runs at every read under a lease.
+//! Servers of HashiCorp Raft make no such promise. Therefore a leader has no lease if the voters that do not run
+//! HashiCorp Raft are not a quorum. The check runs at every read under a lease.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
+use crate::plan::server_set::ServerSet;
 use crate::subject::Parts;
 
 const NEEDS: Parts = Parts::ROLE.or(Parts::CONFIGURATION).or(Parts::SERVER);
@@ -23,13 +24,14 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let conf = read.asked.conf?;
     *witnessed += 1;
     // The leader itself needs no promise: after its own restart, it has no lease.
-    let promising = conf.voters().minus(ghost.without_promise.without(idx));
+    let promising = conf.voters().and(read.asked.answered).minus(ghost.without_promise);
+    let promising = promising.or(conf.voters().and(ServerSet::only(idx)));
     if conf.is_quorum(promising) {
         return None;
     }
     let request = read.asked.request;
     violated(format_args!(
-        "{idx} answers {request} under a lease, but only the voters {promising} promise silence, not a quorum of {}",
+        "{idx} answers {request} under a lease, but only the voters {promising} have answered and promise silence, not a quorum of {}",
         conf.voters()
     ))
 }
@@ -37,9 +39,9 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{Fixture, N1, N2, N3, voters};
+    use crate::check::fixture::{Fixture, LIMITS, N1, N2, N3, voters};
     use crate::plan::server_set::ServerIdx;
-    use wavetank_raft::{Answer, Index, ReadPath};
+    use wavetank_raft::{Answer, Index, ReadPath, Span};
 
     /// n1 leads and answers a read under a lease. The servers in the list are restarted without a promise before.
     fn read_with(silent: &[ServerIdx]) -> Fixture {
@@ -63,7 +65,17 @@ mod tests {
     #[test]
     fn the_promise_of_the_leader_alone_is_not_enough() {
         read_with(&[N2, N3])
-            .expect_violation("n1 answers r50 under a lease, but only the voters n1 promise silence");
+            .expect_violation("n1 answers r50 under a lease, but only the voters n1 have answered");
+    }
+
+    #[test]
+    fn old_answers_renew_no_lease() {
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.clock = fixture.clock + LIMITS.lease + Span(1);
+        fixture.read(N1, 50, ReadPath::Lease);
+        fixture.allow(N1, 50, Answer::Readable { index: Index(2) });
+        fixture.expect_violation("n1 answers r50 under a lease, but only the voters n1 have answered");
     }
 
     #[test]
