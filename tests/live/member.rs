@@ -102,7 +102,7 @@ impl Server {
                 return Ok(applied.index.0.to_string());
             }
             ["snapshot"] => drop(raft.snapshot(CHANGE_TIMEOUT).await?),
-            ["transfer", id, _] => raft.leadership_transfer_to_server(id, CHANGE_TIMEOUT).await?,
+            ["transfer", id, _] => raft.leadership_transfer_to_server(id, CALL_TIMEOUT).await?,
             ["voter", id, address] => drop(raft.add_voter(id, address, None, CHANGE_TIMEOUT).await?),
             ["nonvoter", id, address] => drop(raft.add_nonvoter(id, address, None, CHANGE_TIMEOUT).await?),
             ["demote", id] => drop(raft.demote_voter(id, None, CHANGE_TIMEOUT).await?),

@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use wavetank_node::transport::TcpTransport;
 use wavetank_node::wire::{Header, Scan, decode_request, encode_response};
-use wavetank_node::{Raft, RaftState};
+use wavetank_node::{CallLimit, Raft, RaftState};
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::{
     AppendEntriesResponse, Configuration, Index, Member, Request, RequestPreVoteResponse,
@@ -39,7 +39,7 @@ impl Scripted {
             members.push(Member::voter(id, listener.local_addr().unwrap().to_string()));
             tokio::spawn(accept(listener, script, sender.clone()));
         }
-        raft.bootstrap_cluster(Configuration::new(members).unwrap(), PATIENCE).await.unwrap();
+        raft.bootstrap_cluster(Configuration::new(members).unwrap(), CallLimit::NONE).await.unwrap();
         Self { node: Node { raft, lines }, requests }
     }
 
