@@ -362,6 +362,34 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_joins_a_snapshot_may_wait_for_the_next_one() {
+        let plan = Plan::calm(1, 1);
+        let clients = tiny::SumClients::new(&plan);
+        let world = World::new(plan, |_| tiny::Sum::default(), Box::new(clients), ());
+        let server = world.server(N1).expect("it runs");
+        let call = |number| Event::Call { request: RequestId(number), call: Call::Snapshot };
+        let taken = || Event::SnapshotTaken(Ok(Arc::new(meta(&world))));
+        let begin = || Action::TakeSnapshot(meta(&world));
+        let first = Action::Answer {
+            request: RequestId(1),
+            outcome: Ok(Answer::Snapshotted(Arc::new(meta(&world)))),
+        };
+        let mut judge = EveryCallEnds::new(Span::ms(100));
+        let mut step = |event: Event, actions: &[Action]| {
+            let at = Time(0);
+            let seen = ObservationKind::Stepping { idx: N1, event: &event, server, clock: at };
+            assert!(judge.on_observation(&Observation { at, step: 1, kind: seen }).is_none());
+            let seen = ObservationKind::Stepped { idx: N1, server, actions };
+            judge.on_observation(&Observation { at, step: 2, kind: seen }).map(|(_, what)| what)
+        };
+        assert_eq!(step(call(1), &[begin()]), None);
+        assert_eq!(step(call(2), &[]), None);
+        assert_eq!(step(taken(), &[first, begin()]), None);
+        let silent = step(taken(), &[begin()]).expect("the second snapshot has everything");
+        assert!(silent.ends_with("but the snapshot was taken"), "{silent}");
+    }
+
+    #[test]
     fn a_transfer_ends_in_time() {
         assert_eq!(said(&[], Time(200_000)), None);
         assert!(said(&[], Time(200_001)).expect("it is late").contains("transfer"));
