@@ -1,11 +1,12 @@
-//! The identity of a cluster. The identity is made when the cluster is bootstrapped, and a server compares
-//! the identity in every call from a peer.
+//! The identity of a cluster. The identity is made when the cluster is bootstrapped. A server compares the
+//! identity of its own cluster with the identity in each call from a peer.
 
 use std::sync::{Arc, Mutex};
 use wavetank_raft::checksum::Checksum;
 use wavetank_raft::{ClusterId, Configuration, Entropy, Member, Suffrage};
 
-/// The cluster to which a server belongs, once the server knows it. Clones share this value.
+/// The identity of the cluster to which a server belongs. The identity is unknown until the server joins or
+/// bootstraps a cluster. All clones share one identity.
 #[derive(Clone, Debug, Default)]
 pub struct LocalCluster(Arc<Mutex<Option<ClusterId>>>);
 
@@ -31,9 +32,10 @@ impl Eq for LocalCluster {}
 
 /// Returns the identity of a cluster that is bootstrapped with this configuration.
 ///
-/// Every voter of a new cluster may be bootstrapped with the same configuration, so the identity follows from
-/// the configuration. A sole voter is bootstrapped alone: a random number distinguishes the new cluster from
-/// an earlier cluster that the same server bootstrapped at the same address.
+/// Every voter of a new cluster may be bootstrapped with the same configuration, so the identity is a checksum
+/// of the configuration. If the configuration has only one voter, the checksum also includes the random number
+/// `entropy`. This number distinguishes the new cluster from an earlier cluster that the same server
+/// bootstrapped at the same address.
 pub(crate) fn bootstrapped(configuration: &Configuration, entropy: Entropy) -> ClusterId {
     let mut members: Vec<&Member> = configuration.members().collect();
     members.sort_by_key(|member| member.id.as_str());

@@ -1,7 +1,7 @@
 //! The driver: one task that passes events to the server and executes the server's actions.
 //!
-//! The driver contains no rule of the protocol. The task never blocks: the disk and the state machine have
-//! queues, and the network queues messages.
+//! The driver contains no rule of the protocol. The task never waits for the disk, the state machine or a peer:
+//! jobs wait in worker queues, and messages wait in the queues of the transport.
 
 pub(crate) mod address_book;
 mod alarm;
@@ -49,20 +49,22 @@ use wavetank_raft::{
 const TURN: usize = 512;
 /// The number of the driver's own shutdown call. No pending call has this number.
 const LAST: RequestId = RequestId(u64::MAX);
-/// The size of a write, in bytes, from which the write takes no further command. The disk reports only whole
-/// writes, and a leader steps down if its disk reports nothing for `disk_stall_timeout`.
+/// The size in bytes at which the driver ends a batch of commands and begins the next batch. Each batch becomes
+/// one write. The disk reports only whole writes, and a leader steps down if its disk reports nothing for
+/// `disk_stall_timeout`.
 const BATCH_BYTES: u64 = 8 << 20;
-/// The maximum number of unfinished writes. While there are as many, no proposal is taken.
+/// The maximum number of unfinished writes. While this number of writes is unfinished, the driver takes no
+/// proposal from the queue.
 const WRITES: u64 = 1024;
 
-/// A call that appends an entry to the log.
+/// A call that appends an entry to the log, and the caller of this call.
 #[derive(Debug)]
 pub(crate) struct Proposal {
     pub(crate) call: Call,
     pub(crate) caller: Caller,
 }
 
-/// All other requests of the handle.
+/// A request of a handle that is not a [`Proposal`].
 #[derive(Debug)]
 pub(crate) enum Control {
     Call(Call, Caller),
@@ -97,7 +99,7 @@ struct Received {
     proposals: Vec<Proposal>,
 }
 
-/// The state of the task.
+/// The state of the driver's task.
 pub(crate) struct Driver {
     pub(crate) server: Server,
     pub(crate) options: Options,
@@ -113,13 +115,14 @@ pub(crate) struct Driver {
     metrics: Metrics,
     fx: Effects,
     actions: Vec<Action>,
-    /// The outcomes of this turn. The outcomes are sent after the published numbers include them.
+    /// The outcomes of this turn, each with the number of its call. The driver publishes the status before it
+    /// sends the outcomes to the callers, so the status already includes the outcomes.
     answers: Vec<(RequestId, Outcome)>,
-    /// The number of outcomes that the last turn sent.
+    /// The number of outcomes that the driver sent in the last turn with any outcome.
     answered: usize,
-    /// The token of the last write that was reported durable.
+    /// The token of the last write that the disk has reported as durable.
     persisted: Token,
-    /// True if a peer's call was ignored in this step.
+    /// True if the server has ignored the peer's call of the current step.
     has_ignored: bool,
     halt: Option<Halt>,
 }
@@ -159,12 +162,12 @@ impl Driver {
         }
     }
 
-    /// Runs until the server has stopped for good. If the driver panics, this method closes the transport and
-    /// ends all calls, and the panic becomes the reason for the stop.
+    /// Runs until the server has stopped. If the driver panics, this method closes the transport and ends all
+    /// calls, and the panic becomes the reason for the stop.
     pub(crate) async fn run(self, inboxes: Inboxes, mut ended: Receiver<()>) {
         let (transport, end) = (self.transport.clone(), self.status.end.clone());
         if let Err(why) = caught("the driver", self.serve(inboxes, &mut ended)).await {
-            tracing::error!(error = %why, "stopped");
+            tracing::error!(error = %why, "the server has stopped");
             transport.close();
             while ended.recv().await.is_some() {}
             end.send_replace(Some(End { why: Halt::Store(why), stats: None }));
@@ -189,7 +192,7 @@ impl Driver {
         self.stop(inboxes, ended).await;
     }
 
-    /// Waits for an event. Returns true if all handles are dropped.
+    /// Waits for an event. Returns true if all handles are dropped, or if the transport has closed its channel.
     async fn await_anything(
         &mut self,
         inboxes: &mut Inboxes,
@@ -207,9 +210,10 @@ impl Driver {
         }
     }
 
-    /// True if more calls are likely to arrive immediately. Callers that were just answered often call again,
-    /// and a peer that sends entries often sends more. Without a short pause, these calls would wait for the
-    /// write of the first call.
+    /// True if further calls are likely to arrive very soon, so that the driver pauses for them. Callers that
+    /// were just answered often call again, and a peer that sends entries often sends more entries. Without
+    /// this pause, the disk would write the first call alone, and the other calls would have to wait for that
+    /// write.
     fn expects_more(&self, received: &Received) -> bool {
         let are_missing = !received.proposals.is_empty() && received.proposals.len() < self.answered;
         self.queues.disk.is_elsewhere() && (are_missing || !received.arrivals.is_empty())
@@ -224,7 +228,7 @@ impl Driver {
         self.options.open_calls.saturating_sub(self.calls.len()).min(TURN)
     }
 
-    /// Passes all received items to the server, and executes its actions.
+    /// Passes all received items to the server, and executes the server's actions.
     fn turn(&mut self, received: &mut Received) {
         let now = self.status.numbers.now();
         for report in received.reports.drain(..) {
@@ -310,7 +314,8 @@ impl Driver {
         self.step(Event::Request { from, rpc, request }, now);
         self.metrics.served(name, since, self.status.numbers.now());
         if self.has_ignored {
-            // This call gets no answer: the calls behind this call must not wait for its answer.
+            // The server does not answer this call. The peer's later calls must not wait for an answer to this
+            // call.
             drop(self.repliers.take(rpc));
         }
     }
@@ -355,7 +360,8 @@ impl Driver {
         self.guard.founding = None;
     }
 
-    /// Proposes commands. Commands that arrived together become one write, up to a maximum size.
+    /// Passes the proposals to the server. Consecutive commands become one write, until the write has at least
+    /// `BATCH_BYTES` bytes.
     fn propose(&mut self, proposals: &mut Vec<Proposal>, now: Time) {
         let (mut batch, mut bytes) = (Vec::with_capacity(proposals.len()), 0);
         for Proposal { call, caller } in proposals.drain(..) {
@@ -444,13 +450,13 @@ impl Driver {
         self.observers.retain(|sink| sink.send(observed));
     }
 
-    /// Closes everything. Then reports that the server has stopped.
+    /// Closes the transport, the queues and the stores. Then reports that the server has stopped.
     async fn stop(mut self, inboxes: Inboxes, ended: &mut Receiver<()>) {
         let Some(why) = self.halt.take() else { return };
         match &why {
-            Halt::Store(error) => tracing::error!(%error, "stopped"),
-            Halt::Removed => tracing::info!("stopped: removed from the cluster"),
-            Halt::Shutdown => tracing::info!("stopped"),
+            Halt::Store(error) => tracing::error!(%error, "the server has stopped"),
+            Halt::Removed => tracing::info!("the server has stopped: it was removed from the cluster"),
+            Halt::Shutdown => tracing::info!("the server has stopped"),
         }
         self.status.stop();
         let mut stats = self.stats(self.status.numbers.now());
@@ -459,7 +465,7 @@ impl Driver {
         self.transport.close();
         let Self { queues, status, observers, .. } = self;
         drop((inboxes, queues, observers));
-        // Nothing is sent on this channel: `recv` returns when all threads have dropped their ends.
+        // Nothing is sent on this channel: `recv` returns when all threads have dropped their senders.
         while ended.recv().await.is_some() {}
         status.end(End { why, stats });
     }

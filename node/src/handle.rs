@@ -30,8 +30,9 @@ use wavetank_raft::{
     SnapshotMeta,
 };
 
-/// The handle of a running server. All clones refer to the same server. The server stops at
-/// [`Raft::shutdown`], when the last clone of the handle is dropped, or when the tokio runtime ends.
+/// The handle of a running server. All clones refer to the same server. The server stops at [`Raft::shutdown`],
+/// when the last clone of the handle is dropped, or when the tokio runtime ends. The server also stops after
+/// its removal from the cluster, and after a failure of a store.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -45,16 +46,17 @@ use wavetank_raft::{
 ///
 /// Every call has these properties:
 ///
-/// 1. The call begins when the future of the call is polled. If the future is dropped after the server took
-///    the call, only the answer is lost.
-/// 2. The argument `limit` is a [`Duration`](std::time::Duration) or a [`CallLimit`]. The timeout limits the time of
-///    the whole call; zero means no limit. If the server did not take the call in time, the call returns
-///    [`CallError::EnqueueTimeout`], and nothing was done. If the server took the call, the call returns
-///    [`CallError::Timeout`], and the outcome is unknown.
-/// 3. Without a quorum, a call waits for the timeout or for the end of the leadership. With
-///    [`CallLimit::or_no_quorum`], the call ends with [`CallError::NoQuorum`] instead.
+/// 1. A call begins when its future is first polled. If the future is dropped after the server has accepted the
+///    call, the server still executes the call, and only the answer is lost.
+/// 2. The argument `limit` is a [`Duration`](std::time::Duration) or a [`CallLimit`]. A duration is the timeout
+///    of the whole call; zero means no limit. If the server has not accepted the call before the timeout, the
+///    call returns [`CallError::EnqueueTimeout`], and nothing was done. If the server has accepted the call but
+///    has not answered before the timeout, the call returns [`CallError::Timeout`], and the outcome is unknown.
+/// 3. Without a quorum, a call waits until its timeout, or until this server loses its leadership. With
+///    [`CallLimit::or_no_quorum`], the call does not wait so long: the call ends with [`CallError::NoQuorum`]
+///    when this server finds that no quorum answers.
 /// 4. A call without the argument `limit` needs neither a disk nor another server. [`Raft::shutdown`] and
-///    [`Raft::stopped`] wait for the end of the server.
+///    [`Raft::stopped`] wait until the server has stopped.
 /// 5. Every future ends, even if the server stops, the runtime ends, or a store fails.
 ///
 /// # Coming from HashiCorp Raft
@@ -68,7 +70,7 @@ use wavetank_raft::{
 /// | `raft-boltdb` | [`RedbStore`](crate::store::RedbStore) in [`RaftBuilder::store`]: log and vote record in one file |
 /// | `raft-wal` | [`WalStore`](crate::store::WalStore) in [`RaftBuilder::store`]: log and vote record in segments |
 /// | `BootstrapCluster`, `RecoverCluster`, `HasExistingState` (functions) | [`Raft::bootstrap_cluster`] on a running server, [`recover_cluster`], [`has_existing_state`] |
-/// | `ApplyFuture`, `IndexFuture`, `ConfigurationFuture`, … | an `async fn` and the result of the function: [`Applied`], [`Index`], [`LatestConfiguration`](crate::LatestConfiguration); `Error()` is the `Err`, [`CallError`] |
+/// | `ApplyFuture`, `IndexFuture`, `ConfigurationFuture`, … | an `async fn` and the result of the function: [`Applied`], [`Index`], [`LatestConfiguration`](crate::LatestConfiguration); `Error()` corresponds to the `Err` with a [`CallError`] |
 /// | timeout 0 | the same: no limit |
 /// | a call that hangs while there is no quorum | [`CallLimit::or_no_quorum`], [`Stats::no_quorum`](crate::Stats::no_quorum) and the observation [`NoQuorum`](crate::Observed::NoQuorum) |
 /// | `ReloadableConfig()` | [`Raft::reloadable_config`] |
@@ -82,7 +84,7 @@ use wavetank_raft::{
 /// | `Config.LogLevel`, `Config.LogOutput`, `Config.Logger` | the filter and the writer of `tracing`'s subscriber, for example `EnvFilter` with `wavetank_node=info`; all lines of a server are in the span `raft` with its `id` |
 /// | go-metrics | the crate `metrics` under the same names: install a recorder before the server starts |
 /// | `Config.BatchApplyCh`, `BatchingFSM` | commands are always applied in batches |
-/// | `Apply` with a full queue | [`Raft::apply`] waits too; [`Raft::try_apply`] fails immediately with [`CallError::Overloaded`] |
+/// | `Apply` with a full queue | [`Raft::apply`] waits, as in HashiCorp Raft; [`Raft::try_apply`] fails immediately with [`CallError::Overloaded`] |
 /// | `ErrLeadershipLost` and other errors after which the outcome is unknown | [`CallError::is_unknown`] |
 /// | `Stats()["state"]` | [`Stats::to_map`](crate::Stats::to_map), or the text of [`Stats`](crate::Stats) |
 /// | `Snapshot().Open` | [`SnapshotStore::open`](crate::SnapshotStore::open) with [`SnapshotMeta::last`] |
@@ -90,7 +92,7 @@ use wavetank_raft::{
 /// | `NewTCPTransport`, `NewTCPTransportWithConfig` | [`TcpTransport::bind`](crate::transport::TcpTransport::bind), and `TcpTransport::with_tls` for mutual TLS |
 /// | `NetworkTransportConfig.ServerAddressProvider` | [`TcpTransport::with_address_provider`](crate::transport::TcpTransport::with_address_provider) |
 /// | `NewInmemTransport`, `NewInmemStore`, `NewInmemSnapshotStore` | [`InmemNetwork`](crate::transport::InmemNetwork), [`InmemStore`](crate::store::InmemStore), [`InmemSnapshotStore`](crate::store::InmemSnapshotStore) |
-/// | `Shutdown().Error` | [`Raft::shutdown`]; [`Raft::stopped`] returns the reason |
+/// | `Shutdown().Error` | [`Raft::shutdown`]; [`Raft::stopped`] returns the reason of the stop |
 #[derive(Clone)]
 pub struct Raft {
     senders: Arc<Senders>,
@@ -111,8 +113,8 @@ pub struct Applied {
 }
 
 impl Raft {
-    /// Makes the builder of a server. In HashiCorp Raft, these values are the arguments `conf`, `fsm` and
-    /// `trans` of `NewRaft`. The builder takes the stores and starts the server.
+    /// Makes the builder of a server. The arguments are `conf`, `fsm` and `trans` of HashiCorp's `NewRaft`. The
+    /// methods of the builder set the stores and start the server.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -145,8 +147,8 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns `CantBootstrap` if this server already has state, and `NotVoter` if this server is not a voter
-    /// of the configuration.
+    /// Returns `CantBootstrap` if this server already has a term, an entry or a snapshot, and `NotVoter` if
+    /// this server is not a voter of the configuration.
     pub async fn bootstrap_cluster(
         &self,
         configuration: Configuration,
@@ -155,8 +157,8 @@ impl Raft {
         self.ask(Call::Bootstrap(configuration), Until::now(limit.into())).await.map(|_| ())
     }
 
-    /// Applies a command on every server, and returns the response of this server's state machine. In
-    /// HashiCorp Raft, this method is `Apply`.
+    /// Appends a command to the log, and waits until this server has committed and applied the command. Returns
+    /// the response of this server's state machine. In HashiCorp Raft, this method is `Apply`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -170,8 +172,8 @@ impl Raft {
     ///
     /// # Errors
     /// Returns `NotLeader` if this server does not lead. The error names the leader, if this server knows the
-    /// leader. Returns `LeadershipLost`, `AbortedByRestore`, `Shutdown` or [`CallError::Timeout`] if the
-    /// outcome is unknown.
+    /// leader. If the outcome is unknown, the error is `LeadershipLost`, `AbortedByRestore`, `Shutdown`,
+    /// `NoQuorum`, `Store` or [`CallError::Timeout`]. See [`CallError::is_unknown`].
     pub async fn apply(
         &self,
         command: impl Into<Data>,
@@ -181,7 +183,7 @@ impl Raft {
         self.propose(Call::Apply(command.into()), until).await.map(calls::applied)
     }
 
-    /// Applies a command like [`Raft::apply`], but fails immediately if the queue is full.
+    /// Applies a command like [`Raft::apply`], but fails immediately if the queue of proposals is full.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -195,7 +197,7 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns the errors of [`Raft::apply`], and [`CallError::Overloaded`] if the queue is full.
+    /// Returns the errors of [`Raft::apply`], and [`CallError::Overloaded`] if the queue of proposals is full.
     pub async fn try_apply(
         &self,
         command: impl Into<Data>,
@@ -228,8 +230,8 @@ impl Raft {
         self.propose(call, Until::now(limit.into())).await.map(calls::applied)
     }
 
-    /// Waits until this server has applied all commands that were proposed before the call. Returns the index
-    /// of the barrier in the log. In HashiCorp Raft, this method is `Barrier`.
+    /// Appends a barrier entry to the log, and waits until this server has applied all commands that precede
+    /// the barrier in the log. Returns the index of the barrier. In HashiCorp Raft, this method is `Barrier`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -261,9 +263,10 @@ impl Raft {
         self.ask(Call::VerifyLeader, Until::now(limit.into())).await.map(|_| ())
     }
 
-    /// Waits until a read of the local state machine is linearizable (thesis §6.4). Then a quorum has
-    /// confirmed the leader since the call began, and the state machine has applied all entries that were
-    /// committed before the call. Returns the read index.
+    /// Waits until a read of the local state machine is linearizable (thesis §6.4). Before the call returns, a
+    /// quorum confirms that this server still leads, and the state machine applies all entries that were
+    /// committed before the call. Returns the read index: the state machine has applied at least the entries up
+    /// to this index.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -282,7 +285,7 @@ impl Raft {
     }
 
     /// Does the same as [`Raft::read_index`], but without a message to the other servers, because the leader
-    /// relies on the lease. The lease is safe only if the clocks of the servers run at about the same rate
+    /// relies on its lease. The lease is safe only if the clocks of the servers run at about the same rate
     /// (thesis §6.4.1).
     ///
     /// ```
@@ -301,9 +304,9 @@ impl Raft {
         self.ask(Call::Read(ReadPath::Lease), Until::now(limit.into())).await.map(calls::index)
     }
 
-    /// Takes a snapshot immediately, and returns the description of the snapshot. If a snapshot is under way, the
-    /// call joins it. The returned snapshot includes all entries that this server had applied before the call. In
-    /// HashiCorp Raft, this method is `Snapshot`.
+    /// Takes a snapshot now, or waits for a snapshot that is already under way. Returns the description of a
+    /// snapshot that includes all entries that this server had applied before the call. In HashiCorp Raft, this
+    /// method is `Snapshot`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -333,8 +336,8 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns the errors of [`Raft::apply`], or the error of the state machine if the state machine refuses
-    /// the state.
+    /// Returns the errors of [`Raft::apply`], and `UnsupportedProtocol` if a member has not answered as a
+    /// server of this library. Returns the error of the state machine if the state machine refuses the state.
     pub async fn restore(
         &self,
         state: impl Into<Data>,
@@ -343,8 +346,8 @@ impl Raft {
         self.propose(Call::Restore(state.into()), Until::now(limit.into())).await.map(calls::index)
     }
 
-    /// Replaces the state of the state machine like [`Raft::restore`], with the bytes of a reader, for example of a
-    /// file. The call reads on a thread that may block, and begins when the last byte was read.
+    /// Replaces the state of the state machine like [`Raft::restore`]. The new state consists of the bytes of a
+    /// reader, for example a file. A separate thread reads all bytes before the server receives the call.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -359,9 +362,9 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns the errors of [`Raft::restore`]. Returns [`CallError::Read`] if the reader fails, or if it has more
-    /// than [`Config::max_command_bytes`] bytes, and [`CallError::EnqueueTimeout`] if the time passes before the
-    /// last byte was read.
+    /// Returns the errors of [`Raft::restore`]. Returns [`CallError::Read`] if the reader fails or contains
+    /// more than [`Config::max_command_bytes`] bytes. Returns [`CallError::EnqueueTimeout`] if the timeout
+    /// passes before the thread has read the last byte.
     pub async fn restore_from(
         &self,
         state: impl Read + Send + 'static,
@@ -375,8 +378,8 @@ impl Raft {
         self.propose(Call::Restore(state.into()), until).await.map(calls::index)
     }
 
-    /// Returns the settings that may change while the server runs. In HashiCorp Raft, this method is
-    /// `ReloadableConfig`.
+    /// Returns the current values of the settings that can be changed while the server runs. In HashiCorp Raft,
+    /// this method is `ReloadableConfig`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -392,7 +395,7 @@ impl Raft {
         self.control(Control::Reloadable).await
     }
 
-    /// Replaces the settings that may change while the server runs. In HashiCorp Raft, this method is
+    /// Replaces the settings that can be changed while the server runs. In HashiCorp Raft, this method is
     /// `ReloadConfig`.
     ///
     /// ```
@@ -426,9 +429,9 @@ impl Raft {
         self.stopped().await;
     }
 
-    /// Waits until the server has stopped, and returns the reason: shutdown, removal, a failed store, or a
-    /// task that panicked. A failed store and a panic both give [`Halt::Store`]. After a panic, the text of
-    /// the store error names the task. Returns `None` if the runtime ended first.
+    /// Waits until the server has stopped, and returns the reason: shutdown, removal, a failed store, or a task
+    /// that panicked. A failed store and a panic both give [`Halt::Store`]. After a panic, the text of the
+    /// store error names the task. Returns `None` if the runtime ended before the server stopped.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));

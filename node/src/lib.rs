@@ -5,7 +5,7 @@
 //! services need.
 //!
 //! This crate contains the parts that the simulator does not run: sockets, threads, files and the clock. The
-//! protocol is in `wavetank-raft`, and the simulator runs the same code.
+//! protocol is in the crate `wavetank-raft`. The simulator runs the protocol code of that crate, too.
 
 mod address;
 mod cluster;

@@ -34,19 +34,22 @@ impl AddressBook {
         }
     }
 
-    /// Returns the name and the address of a server. Returns `None` if the book does not contain the server.
+    /// Returns the name and the address of the server `node`. Returns `None` if the book does not contain the
+    /// server. The number `node` comes from the name of the server or from its address: see
+    /// [`AddressBook::caller`].
     pub(crate) fn find(&self, node: NodeId) -> Option<(&ServerId, &ServerAddress)> {
         let known = self.0.iter().find(|peer| peer.node == node);
         let named = || self.0.iter().find(|peer| NodeId::of(peer.address.as_str()) == node);
         known.or_else(named).map(|peer| (&peer.id, &peer.address))
     }
 
-    /// Returns the id of the server that sent a call. Returns `None` if nothing names the server.
+    /// Returns the [`NodeId`] of the server that sent a call. Returns `None` if the caller is unknown.
     ///
-    /// A server of HashiCorp Raft before version 1.3.7 sends only an address, and a TimeoutNow without any name.
-    /// An address that is not in the book counts as a name. It remains the name of the leader if the book learns
-    /// the address later: otherwise the leader would seem to be a second leader of its term. A TimeoutNow without
-    /// a name counts as a call of the leader.
+    /// A server of HashiCorp Raft before version 1.3.7 sends its address in place of its name. Its TimeoutNow
+    /// has neither a name nor an address, and counts as a call of the leader. An address that is not in the
+    /// book counts as the name of the caller. If the caller is the leader, the address remains the leader's
+    /// name even after the book has learned the address. With a new name, the leader would look like a second
+    /// leader of its term.
     pub(crate) fn caller(&self, header: &Header, kind: Kind, leader: Option<NodeId>) -> Option<NodeId> {
         if let Some(id) = &header.id {
             return Some(id.node());

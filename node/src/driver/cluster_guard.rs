@@ -1,4 +1,5 @@
-//! Keeps servers of other clusters away: compares the identity in each call with the server's own identity.
+//! Refuses calls from servers of other clusters. The guard compares the identity of the cluster in each call
+//! with the identity of this server's cluster.
 //!
 //! The protocol does not depend on this comparison: a call without an identity is accepted.
 
@@ -9,37 +10,40 @@ use crate::wire::Header;
 use std::collections::BTreeSet;
 use wavetank_raft::{ClusterId, LogId, Node, NodeId, Observed, Request};
 
-/// The maximum number of peers whose refusals are remembered, so that each refusal is told once.
+/// The maximum number of elements in `ClusterGuard::told`. The driver does not report any further refusals to
+/// the observers.
 const REMEMBERED: usize = 64;
 
-/// The server's cluster, and the peers of other clusters that have called.
+/// The cluster of this server, and the refused calls between this server and servers of other clusters.
 #[derive(Debug)]
 pub(crate) struct ClusterGuard {
     pub(crate) local: LocalCluster,
-    /// The identity of the cluster that the current call bootstraps. The identity is stored before the first
-    /// entry.
+    /// The identity of the cluster that the current call bootstraps. The disk stores the identity before the
+    /// first entry of the log. `None` if the current call is not a bootstrap.
     pub(crate) founding: Option<ClusterId>,
-    /// Calls of other clusters that were refused.
+    /// The number of refused calls from servers of other clusters, since this server started.
     pub(crate) refused: u64,
-    /// The refusals that the observers know: the peer, and the side that refused the calls.
+    /// The refusals that were reported to the observers. Each element is a pair: the peer, and the side that
+    /// refused the calls.
     told: BTreeSet<(NodeId, Refused)>,
 }
 
+/// The side that refused a call: this server (`Here`) or the peer (`There`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Refused {
     Here,
     There,
 }
 
-/// What to do with a call.
+/// The decision about a peer's call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Verdict {
-    /// The caller may be in the same cluster.
+    /// The call is accepted, because the caller may be in the same cluster.
     Accept,
-    /// The caller leads, and this server belonged to no cluster or had no entries. From now on, this server
-    /// belongs to the caller's cluster.
+    /// The call is accepted, and this server joins the caller's cluster. The caller is the leader, and this
+    /// server knows no cluster or has no entries. The value is the identity of the caller's cluster.
     Adopt(ClusterId),
-    /// The caller is in another cluster.
+    /// The call is refused, because the caller is in another cluster.
     Refuse {
         /// The cluster of this server.
         own: ClusterId,
@@ -49,8 +53,8 @@ pub(crate) enum Verdict {
 }
 
 impl Driver {
-    /// Returns the reason to refuse this call. Returns `None` if the call is accepted. A leader's first call
-    /// may tell this server its cluster.
+    /// Returns the reason to refuse this call. Returns `None` if the call is accepted. After a call from the
+    /// leader, this server may join the leader's cluster.
     pub(super) fn refusal(&mut self, from: NodeId, header: &Header, request: &Request) -> Option<String> {
         match self.guard.judge(from, header, request, self.server.node()) {
             Verdict::Accept => None,
@@ -62,20 +66,23 @@ impl Driver {
                 if let Some(observed) = self.guard.on_refuse(from, own, other) {
                     self.observe(&observed);
                 }
-                Some(format!("this server belongs to cluster {own}, and the caller to cluster {other}"))
+                Some(format!(
+                    "this server belongs to cluster {own}, but the caller belongs to cluster {other}"
+                ))
             }
         }
     }
 
-    /// A peer refuses calls of this server.
+    /// Handles a refusal: the peer `from` refuses the calls of this server, for the reason `why`.
     pub(super) fn refused(&mut self, from: NodeId, why: String) {
         if let Some(observed) = self.guard.on_refused(from, why) {
             self.observe(&observed);
         }
     }
 
-    /// Notes the cluster to which this server belongs. The disk executes its queue in order. Therefore the
-    /// identity of the cluster is durable before any entry that is queued after this call.
+    /// Stores the identity of the cluster to which this server belongs. The disk executes the jobs of its queue
+    /// in order. Therefore the identity of the cluster is durable before any entry that is queued after this
+    /// call.
     pub(super) fn join(&mut self, cluster: ClusterId) {
         tracing::info!(%cluster, "this server belongs to the cluster");
         self.guard.local.set(Some(cluster));
@@ -88,7 +95,8 @@ impl ClusterGuard {
         Self { local, founding: None, refused: 0, told: BTreeSet::new() }
     }
 
-    /// Compares the identity in a call. A server without entries belongs to no cluster yet.
+    /// Compares the identity of the cluster in a call with the identity of this server's cluster. A server
+    /// without entries may change its cluster.
     pub(crate) fn judge(&self, from: NodeId, header: &Header, request: &Request, node: &Node) -> Verdict {
         let Some(other) = header.cluster else { return Verdict::Accept };
         let own = self.local.get();
@@ -101,13 +109,15 @@ impl ClusterGuard {
         }
     }
 
-    /// Notes a refused call. Returns what to observe the first time.
+    /// Counts a call that this server has refused. Returns an observation for the first refused call of a peer,
+    /// and `None` for each later call.
     pub(crate) fn on_refuse(&mut self, peer: NodeId, own: ClusterId, other: ClusterId) -> Option<Observed> {
         self.refused += 1;
         self.is_new(peer, Refused::Here).then_some(Observed::OtherCluster { peer, own, other })
     }
 
-    /// Notes that a peer refuses a call. Returns what to observe the first time.
+    /// Notes that a peer refuses calls of this server. Returns an observation for the first refusal by the
+    /// peer, and `None` for each later refusal.
     pub(crate) fn on_refused(&mut self, peer: NodeId, why: String) -> Option<Observed> {
         self.is_new(peer, Refused::There).then_some(Observed::CallsRefused { peer, why })
     }
@@ -125,8 +135,8 @@ impl ClusterGuard {
     }
 }
 
-/// True if the server will follow the caller. The server follows any leader of a newer term, and the leader
-/// of its own term.
+/// True if the server will follow the caller. The server follows any leader of a newer term, and the leader of
+/// the server's current term.
 fn is_accepted_leader(from: NodeId, request: &Request, node: &Node) -> bool {
     let term = match request {
         Request::AppendEntries(append) => append.term,

@@ -1,14 +1,16 @@
-//! The contact with the other servers, and the question whether a quorum of the voters answers this server.
+//! Remembers which servers answer this server, and finds out whether a quorum of the voters answers.
 
 use super::Driver;
 use wavetank_raft::{LogId, NoQuorum, NodeId, Observed, RoleName, Server, ServerId, Span, Time};
 
-/// What the driver remembers about the peers.
+/// The facts that the driver remembers about the peers.
 #[derive(Debug, Default)]
 pub(crate) struct Contacts {
-    /// The peers with an unanswered call, and the time of the first call since the last answer.
+    /// The peers with an unanswered call. Each element is a pair: the peer, and the time of the first call
+    /// after the peer's last answer.
     waiting: Vec<(NodeId, Time)>,
-    /// The peers of HashiCorp Raft that need a snapshot, and the entry that the snapshot must include.
+    /// The servers of HashiCorp Raft that need a snapshot. Each element is a pair: the peer, and the id of the
+    /// entry that the snapshot must include.
     pub(crate) needs_snapshot: Vec<(NodeId, LogId)>,
     /// The reason why no quorum answers; `None` while a quorum answers, or while nothing is known.
     pub(crate) no_quorum: Option<NoQuorum>,
@@ -52,8 +54,9 @@ impl Contacts {
         self.waiting.iter().any(|&(waiting, since)| waiting == peer && since + patience <= now)
     }
 
-    /// Returns the reason why no quorum of the voters works with this server. Returns `None` if a quorum does, or
-    /// if this server cannot know: a follower asks nobody, and trusts its leader.
+    /// Returns the reason why no quorum of the voters works with this server. Returns `None` if a quorum works
+    /// with this server. Also returns `None` if this server does not call the voters, because this server
+    /// follows a leader or has no vote.
     fn missing(&self, server: &Server, now: Time) -> Option<NoQuorum> {
         let node = server.node();
         let (me, leads) = (node.id(), node.role() == RoleName::Leader);
@@ -62,8 +65,9 @@ impl Contacts {
             return None;
         }
         let lease = node.settings().leader_lease_timeout();
-        // A leader without contact steps down after the lease. Its calls are unanswered for a little less than the
-        // lease then, because it sent them after the last answered one.
+        // A leader without contact to a quorum steps down when its lease ends. At that time, the unanswered
+        // calls are a little younger than the lease, because the leader sent these calls after the last
+        // answered call.
         let patience = if leads { lease } else { lease.part(2) };
         let is_silent = |voter| voter != me && self.is_silent(voter, patience, now);
         let has_lost = |voter| node.followers().any(|(id, peer)| id == voter && peer.has_lost_entries());
@@ -86,7 +90,7 @@ impl Contacts {
 }
 
 impl Driver {
-    /// Finds out whether a quorum answers, and tells the observers if that has changed.
+    /// Checks whether a quorum answers, and reports a change to the observers.
     pub(super) fn check_quorum(&mut self, now: Time) {
         if !std::mem::take(&mut self.contacts.is_due) {
             return;

@@ -1,4 +1,5 @@
-//! The worker of the log and the vote record: it executes writes in groups, and reads between the groups.
+//! The worker of the log and the vote record. The worker executes writes in groups, and executes reads between
+//! the groups.
 
 use crate::driver::metrics::LogMetrics;
 use crate::driver::worker_queue::Worker;
@@ -13,17 +14,17 @@ use wavetank_raft::{
     StoreJob, Write,
 };
 
-/// The key of the record with the number of starts.
+/// The key of the record with the number of starts of the server.
 const INCARNATION: &[u8] = b"Incarnation";
 /// The key of the record with the name of the server to which the disk belongs.
 const OWNER: &[u8] = b"ServerId";
-/// The key under which the cluster of the server is kept.
+/// The key of the record with the identity of the server's cluster.
 const CLUSTER: &[u8] = b"ClusterId";
-/// The maximum number of entries in a group. The first write of a group must not wait for too many other
-/// writes.
+/// A group with at least this number of entries takes no further write. The first write of a group must not
+/// wait for too many other writes.
 const GROUP: usize = 4096;
-/// The number of bytes after which a group takes no further write. A group must be written well within
-/// `disk_stall_timeout`, because a leader steps down if its disk reports nothing for that time.
+/// A group with at least this number of bytes takes no further write. The disk must write a group in much less
+/// time than `disk_stall_timeout`, because a leader steps down if its disk reports nothing for that time.
 const GROUP_BYTES: u64 = 8 << 20;
 
 /// A job of the disk.
@@ -31,14 +32,15 @@ const GROUP_BYTES: u64 = 8 << 20;
 pub(crate) enum DiskJob {
     /// A job of the protocol.
     Store(StoreJob),
-    /// The disk stores the cluster to which the server belongs.
+    /// The disk stores the identity of the cluster to which the server belongs.
     SetCluster(ClusterId),
 }
 
-/// A store for the log and the vote record, in the form that the storage executor uses.
+/// A store for the log and the vote record, in the form that a server uses.
 ///
-/// A pair of a [`LogStore`] and a [`StableStore`] implements this trait: the two stores are written one after
-/// the other. A store that can write both together may implement the trait directly.
+/// A [`Storage`], which is a pair of a [`LogStore`] and a [`StableStore`], implements this trait. The server
+/// then writes the two stores one after the other. A store that can write the log and the vote record together
+/// may implement the trait directly.
 pub trait LogDisk: Send + 'static {
     /// Reads the vote record and the log. See [`Storage::recover`].
     ///
@@ -50,8 +52,9 @@ pub trait LogDisk: Send + 'static {
         cache: CacheLimits,
     ) -> Result<Recovered, StoreError>;
 
-    /// Returns the server to which the disk belongs. A disk has no owner if the disk is blank, or if an older
-    /// version of this library wrote the disk. Then this server becomes the owner of the disk.
+    /// Returns the name of the server to which the disk belongs. A disk has no owner if the disk is blank, or
+    /// if an older version of this library wrote the disk. In these two cases, `server` becomes the owner of
+    /// the disk.
     ///
     /// # Errors
     /// Returns an error if the store fails, or the record of the owner is damaged.
@@ -59,7 +62,8 @@ pub trait LogDisk: Send + 'static {
         Ok(server.clone())
     }
 
-    /// Returns the cluster to which the server belongs, if the cluster is on the disk.
+    /// Returns the identity of the cluster to which the server belongs. Returns `None` if the disk has no such
+    /// identity.
     ///
     /// # Errors
     /// Returns an error if the store fails, or if the record is damaged.
@@ -67,8 +71,8 @@ pub trait LogDisk: Send + 'static {
         Ok(None)
     }
 
-    /// Stores the cluster to which the server belongs. A store without this method knows no cluster after a
-    /// restart, and the server learns its cluster from the leader again.
+    /// Stores the identity of the cluster to which the server belongs. The default implementation stores
+    /// nothing: after a restart, the server learns its cluster from the leader again.
     ///
     /// # Errors
     /// Returns an error if the store fails.
@@ -89,8 +93,8 @@ pub trait LogDisk: Send + 'static {
     /// Returns an error if a store fails. In that case the contents of the store are unknown.
     fn persist_group(&mut self, writes: &[Write]) -> Result<(), StoreError>;
 
-    /// Returns the entries from `first` to `last`, within the limits of `settings`. Returns no entries if the
-    /// store has no entry at `first`.
+    /// Returns the entries from `first` to `last`, within the limits that `settings` has for one message.
+    /// Returns no entries if the store has no entry at `first`.
     ///
     /// # Errors
     /// Returns an error if a store fails.
@@ -222,7 +226,8 @@ macro_rules! log_disk {
 log_disk!(impl for RedbStore);
 log_disk!(impl <F> for WalStore<F>);
 
-/// Returns a test that is true for the first entry, and for the entries after it within the limit of one message.
+/// Returns a predicate for consecutive entries. The predicate is true for the first entry, and for each later
+/// entry while the sum of the weights is at most `max_append_bytes`.
 fn limited(settings: &Settings) -> impl FnMut(&Entry) -> bool {
     let (mut weight, limit) = (0, settings.max_append_bytes);
     move |entry| {
@@ -232,7 +237,7 @@ fn limited(settings: &Settings) -> impl FnMut(&Entry) -> bool {
     }
 }
 
-/// Returns the entries if they begin at `first`; otherwise no entries.
+/// Returns the entries if the first entry has the index `first`; otherwise returns no entries.
 fn from_first(found: Vec<Entry>, first: Index) -> Entries {
     let is_there = found.first().is_some_and(|entry| entry.id.index == first);
     if is_there { found.into() } else { Entries::default() }
@@ -251,7 +256,8 @@ fn own(stable: &mut impl StableStore, server: &ServerId) -> Result<ServerId, Sto
 fn cluster_in(stable: &impl StableStore) -> Result<Option<ClusterId>, StoreError> {
     let Some(record) = stable.get(CLUSTER)? else { return Ok(None) };
     let number = record.as_slice().try_into().map(u64::from_be_bytes);
-    let damage = |_| StoreError::new(StoreErrorKind::Corrupt, "the record of the cluster has no eight bytes");
+    let damage =
+        |_| StoreError::new(StoreErrorKind::Corrupt, "the record of the cluster is not eight bytes long");
     number.map(|number| Some(ClusterId(number))).map_err(damage)
 }
 
@@ -260,7 +266,7 @@ fn count_start(stable: &mut impl StableStore) -> Result<u32, StoreError> {
         None => 0,
         Some(record) => {
             let record: [u8; 4] = record.as_slice().try_into().map_err(|_| {
-                let what = format!("the number of starts has an invalid length of {} bytes", record.len());
+                let what = format!("the record of starts has an invalid length of {} bytes", record.len());
                 StoreError::new(StoreErrorKind::Corrupt, what)
             })?;
             u32::from_be_bytes(record)
@@ -277,8 +283,8 @@ pub(crate) struct DiskWorker<D> {
     settings: Settings,
     metrics: LogMetrics,
     group: Vec<Write>,
-    /// True if a write has failed. The contents of the disk are unknown then, and no more writes are
-    /// executed.
+    /// True if a write has failed. In that case the contents of the disk are unknown, and the worker executes
+    /// no further job.
     has_failed: bool,
 }
 
@@ -287,7 +293,8 @@ impl<D: LogDisk> DiskWorker<D> {
         Self { disk, settings, metrics, group: Vec::new(), has_failed: false }
     }
 
-    /// Takes the writes at the head of the queue, up to the next job of another kind.
+    /// Moves the writes at the head of the queue into `group`, up to the next job of another kind, or until the
+    /// group is full.
     fn take_group(&mut self, jobs: &mut VecDeque<DiskJob>) {
         let (mut entries, mut bytes) = (0, 0);
         self.group.clear();

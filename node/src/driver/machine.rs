@@ -14,7 +14,7 @@ use wavetank_raft::execute::{Machine, keep_snapshot};
 use wavetank_raft::store::{Fsm, SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Batch, Event, SnapshotMeta};
 
-/// The number of responses after which a report takes no further batch.
+/// A report with at least this number of responses takes no further batch.
 const APPLY_MAX: usize = 1024;
 
 /// A job for the state machine.
@@ -37,7 +37,7 @@ pub(crate) struct MachineWorker<F: Fsm, N: SnapshotStore> {
     snapshots: SharedSnapshots<N>,
     senders: WorkerSenders,
     metrics: FsmMetrics,
-    /// The place where the worker stores snapshots: a separate thread, or inline.
+    /// The place where a snapshot is stored: a new thread, or the worker itself.
     place: Place,
 }
 

@@ -153,7 +153,8 @@ impl Metrics {
         self.rpcs[name].record(ms(since, now));
     }
 
-    /// Records the index and the time at which the leader appended the proposals of this turn to the log.
+    /// Records the last index of the log and the current time, after the leader has appended a batch of
+    /// proposals to the log.
     pub(crate) fn dispatched(&mut self, server: &Server, now: Time) {
         let node = server.node();
         if node.role() == RoleName::Leader {
@@ -161,7 +162,7 @@ impl Metrics {
         }
     }
 
-    /// Records the changes since the previous turn: the new commit index, and the new number of members.
+    /// Records the changes since the previous turn: the newly committed entries, and the new number of members.
     pub(crate) fn look(&mut self, server: &Server, now: Time) {
         let node = server.node();
         if self.commit_index < node.commit() {

@@ -1,4 +1,4 @@
-//! Observers of a server's events. In HashiCorp Raft, this type is `Observer`.
+//! The observers of a server. An observer receives the server's observations, as in HashiCorp Raft.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 use wavetank_raft::{Leader, Observed};
 
-/// The receiving end of an observer. If the queue of an observer is full, the next observations are dropped
-/// and counted; the server never waits for its observers.
+/// An observer of a server. [`Raft::register_observer`](crate::Raft::register_observer) makes an observer. If
+/// the queue of an observer is full, the server drops and counts further observations. The server never waits
+/// for its observers.
 #[derive(Debug)]
 pub struct Observer {
     queue: mpsc::Receiver<Observed>,
@@ -21,19 +22,19 @@ impl Observer {
         self.queue.recv().await
     }
 
-    /// Returns the next observation, if one has arrived.
+    /// Returns the next observation without waiting. Returns `None` if the queue is empty.
     pub fn try_recv(&mut self) -> Option<Observed> {
         self.queue.try_recv().ok()
     }
 
-    /// Returns the number of observations that were dropped.
+    /// Returns the number of observations that the server dropped because the queue of this observer was full.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 }
 
-/// The sender of an observer's queue. The driver keeps this sender.
+/// The sending end of an observer's queue, and the filter of the observer. The driver keeps this value.
 pub(crate) struct Sink {
     queue: mpsc::Sender<Observed>,
     dropped: Arc<AtomicU64>,
@@ -67,10 +68,10 @@ impl Sink {
 pub(crate) fn log(observed: &Observed) {
     match observed {
         Observed::State { role, term } => tracing::info!(state = %role, %term, "entering state"),
-        Observed::Leader(Some(Leader { id, address })) => tracing::info!(%id, %address, "leader"),
-        Observed::Leader(None) => tracing::info!("no leader"),
-        Observed::FailedHeartbeat { peer, silent } => tracing::warn!(%peer, ?silent, "no contact"),
-        Observed::ResumedHeartbeat { peer } => tracing::info!(%peer, "contact again"),
+        Observed::Leader(Some(Leader { id, address })) => tracing::info!(%id, %address, "there is a leader"),
+        Observed::Leader(None) => tracing::info!("no leader is known"),
+        Observed::FailedHeartbeat { peer, silent } => tracing::warn!(%peer, ?silent, "the peer is silent"),
+        Observed::ResumedHeartbeat { peer } => tracing::info!(%peer, "the peer answers again"),
         Observed::Peer { removed: true, peer } => tracing::info!(id = %peer.id, "a member was removed"),
         Observed::LostEntries { peer, acknowledged, last } => tracing::error!(
             %peer, %acknowledged, %last,
@@ -88,7 +89,7 @@ pub(crate) fn log(observed: &Observed) {
         ),
         Observed::NeedsSnapshot { peer, past } => tracing::warn!(
             %peer, %past,
-            "a member of HashiCorp Raft does not understand an entry: it gets a snapshot that includes the entry"
+            "a server of HashiCorp Raft does not understand an entry: the leader sends a snapshot with the entry"
         ),
         Observed::NoQuorum(reason) => tracing::warn!(%reason, "this server cannot commit"),
         Observed::QuorumAgain => tracing::info!("a quorum answers again"),

@@ -1,12 +1,13 @@
-//! What a leader knows about the other members: what they speak, and why they lag.
+//! The status of the other members, as a leader knows it: the protocol of each member, and the reason why a
+//! member lags.
 
 use super::Driver;
 use std::fmt;
 use std::time::Duration;
 use wavetank_raft::{Dialect, Flow, Index, LogId, Member, Progress, ServerId, Time};
 
-/// What a leader knows about another member. The text form is, for example,
-/// `n2 (HashiCorp) is behind by 12 entries`.
+/// The status of another member, as a leader knows it. The text form is, for example, `n2 (HashiCorp) is behind
+/// by 12 entries`.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -27,38 +28,39 @@ pub struct PeerStatus {
     pub dialect: Option<Dialect>,
     /// The last index up to which the member's log is known to match the leader's log.
     pub matched: Index,
-    /// The time since the leader sent the newest call that the member has answered, or since the election if the
-    /// member has not answered since.
+    /// The time since the leader sent the newest call that the member has answered. If the member has not
+    /// answered this leader yet, the time since the election of the leader.
     pub last_contact: Duration,
-    /// The reason why the member does not have all entries of the leader.
+    /// The reason why the member does not have all entries of the leader; [`Lag::None`] if the member has all
+    /// entries.
     pub lag: Lag,
 }
 
-/// The reason why a member does not have all entries of the leader.
+/// The reason why a member does not have all entries of the leader, or [`Lag::None`].
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Lag {
     /// The member has all entries.
     None,
-    /// The member has not answered for longer than the heartbeat timeout. The value is the time since the last
-    /// contact.
+    /// The member has not answered for longer than the heartbeat timeout. The value is
+    /// [`PeerStatus::last_contact`].
     Unreachable(Duration),
-    /// The member is a voter and has lost entries that it had acknowledged, so its copies do not count. Remove the
-    /// member and add it again.
+    /// The member is a voter and has lost entries that the member had acknowledged. The member's copies of
+    /// entries do not count for a commit. Remove the member and add the member again.
     LostEntries,
     /// The leader sends a snapshot, because the log no longer has the entries that the member needs.
     Snapshot {
         /// The number of bytes that the member has stored.
         stored: u64,
-        /// The size of the snapshot in bytes; `None` if the leader has not read it yet.
+        /// The size of the snapshot in bytes; `None` if the leader has not read the snapshot yet.
         size: Option<u64>,
     },
-    /// The member is a server of HashiCorp Raft and does not understand the entry at this position: a restore or a
-    /// joint configuration. The leader takes a snapshot that includes the entry.
+    /// The member is a server of HashiCorp Raft and does not understand the entry with this id, which is a
+    /// restore or a joint configuration. The leader takes a snapshot that includes the entry.
     NeedsSnapshot(LogId),
-    /// The leader does not know yet where the member's log matches its own log.
+    /// The leader does not know yet up to which index the member's log matches the leader's log.
     Probing,
-    /// The member lacks this number of entries, and the leader sends them.
+    /// The member lacks this number of entries, and the leader sends these entries.
     Entries(u64),
 }
 
@@ -72,7 +74,7 @@ impl fmt::Display for Lag {
                 write!(f, "receives a snapshot: {stored} of {size} bytes")
             }
             Self::Snapshot { size: None, .. } => f.write_str("receives a snapshot"),
-            Self::NeedsSnapshot(past) => write!(f, "needs a snapshot past {past}"),
+            Self::NeedsSnapshot(past) => write!(f, "needs a snapshot that includes entry {past}"),
             Self::Probing => f.write_str("has a log that the leader does not know yet"),
             Self::Entries(1) => f.write_str("is behind by 1 entry"),
             Self::Entries(entries) => write!(f, "is behind by {entries} entries"),
@@ -85,14 +87,14 @@ impl fmt::Display for PeerStatus {
         let speaks = match self.dialect {
             Some(Dialect::Wavetank) => "Wavetank",
             Some(Dialect::HashiCorp) => "HashiCorp",
-            None => "not heard",
+            None => "unknown protocol",
         };
         write!(f, "{} ({speaks}) {}", self.id, self.lag)
     }
 }
 
 impl Driver {
-    /// Returns the status of every other member. Returns nothing if this server does not lead.
+    /// Returns the status of every other member. Returns an empty list if this server does not lead.
     pub(super) fn peer_status(&self, now: Time) -> Vec<PeerStatus> {
         let node = self.server.node();
         let members = node.configuration().into_iter().flat_map(|(_, latest)| latest.members());

@@ -13,17 +13,17 @@ const REMEMBERED: usize = 4096;
 /// The result of a call, as the handle returns it.
 pub(crate) type CallResult = Result<Answer, CallError>;
 
-/// What happens to a waiting call if no quorum of the voters answers.
+/// The effect on a waiting call if no quorum of the voters answers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) enum OnNoQuorum {
-    /// The call goes on waiting.
+    /// The call continues to wait.
     #[default]
     Wait,
-    /// The call ends.
+    /// The call ends with [`CallError::NoQuorum`].
     End,
 }
 
-/// The caller of a call.
+/// The caller of a call: the sender of the result, and the effect of a missing quorum.
 #[derive(Debug)]
 pub(crate) struct Caller {
     reply: oneshot::Sender<CallResult>,
@@ -31,15 +31,16 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Makes the caller of `call`, and the receiver for the result. A call that needs no quorum waits without a
-    /// quorum, too.
+    /// Makes the caller of `call`, and the receiver for the result. If the call needs no quorum, `on_no_quorum`
+    /// has no effect.
     pub(crate) fn of(call: &Call, on_no_quorum: OnNoQuorum) -> (Self, oneshot::Receiver<CallResult>) {
         let on_no_quorum = if needs_quorum(call) { on_no_quorum } else { OnNoQuorum::Wait };
         let (reply, result) = oneshot::channel();
         (Self { reply, on_no_quorum }, result)
     }
 
-    /// Ends the call if there is no quorum and the caller does not wait for one. Otherwise returns the caller.
+    /// Ends the call if there is no quorum and the caller does not wait for a quorum. Otherwise returns the
+    /// caller.
     pub(crate) fn unless_missing(self, no_quorum: Option<&NoQuorum>) -> Option<Self> {
         match no_quorum {
             Some(reason) if self.on_no_quorum == OnNoQuorum::End => {
@@ -104,8 +105,9 @@ impl PendingCalls {
         request
     }
 
-    /// Removes the call `request`, and sends the outcome to the caller. A caller that does not wait for a quorum
-    /// learns that a missing quorum is the reason of an error. Has no effect if the call is not pending.
+    /// Removes the call `request`, and sends the outcome to the caller. If no quorum answers and the caller
+    /// does not wait for a quorum, an error about a lost or unknown leader becomes [`CallError::NoQuorum`]. Has
+    /// no effect if the call is not pending.
     pub(crate) fn answer(&mut self, request: RequestId, outcome: Outcome, no_quorum: Option<&NoQuorum>) {
         let place = request.0 as u32;
         let Some(slot) = self.places.get_mut(place as usize) else { return };
@@ -127,7 +129,7 @@ impl PendingCalls {
         }
     }
 
-    /// Ends the calls whose callers do not wait for a quorum.
+    /// Ends the calls whose callers do not wait for a quorum, with the given reason.
     pub(crate) fn end_without_quorum(&mut self, reason: &NoQuorum) {
         for (place, slot) in (0..).zip(&mut self.places) {
             if let Some(open) = slot.take_if(|open| open.caller.on_no_quorum == OnNoQuorum::End) {

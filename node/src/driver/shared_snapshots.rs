@@ -1,5 +1,6 @@
-//! The snapshot store that several threads share, and its worker. The worker reads the pieces that are sent
-//! to followers, and writes the pieces that come from the leader.
+//! The snapshot store that several threads share, and the worker of this store. The worker reads the pieces of
+//! snapshots that the leader sends to followers, and writes the pieces that a follower receives from the
+//! leader.
 
 use crate::driver::worker_queue::Worker;
 use crate::transport::LocalCluster;
@@ -14,7 +15,7 @@ use wavetank_raft::{Event, LogId, SnapshotMeta, StoreJob};
 #[derive(Debug)]
 pub(crate) struct SharedSnapshots<N> {
     store: Arc<Mutex<N>>,
-    /// The cluster whose snapshots the store keeps.
+    /// The identity of the cluster to which the snapshots belong.
     local: LocalCluster,
 }
 
@@ -29,8 +30,8 @@ impl<N> SharedSnapshots<N> {
         Self { store: Arc::new(Mutex::new(store)), local }
     }
 
-    /// Locks the store, even if a thread panicked while it held the lock. After such a panic, a snapshot in
-    /// the store may be damaged. A damaged snapshot is detected when the snapshot is read.
+    /// Locks the store, even if a thread panicked while the thread held the lock. After such a panic, a
+    /// snapshot in the store may be damaged. A damaged snapshot is detected when the snapshot is read.
     fn lock(&self) -> MutexGuard<'_, N> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -65,7 +66,7 @@ impl<N: SnapshotStore> SnapshotStore for SharedSnapshots<N> {
     }
 }
 
-/// Reads pieces for followers and writes pieces from the leader.
+/// The worker that reads pieces of snapshots for followers, and writes pieces of snapshots from the leader.
 pub(crate) struct SnapshotWorker<N: SnapshotStore>(Snapshots<SharedSnapshots<N>>);
 
 impl<N: SnapshotStore> SnapshotWorker<N> {

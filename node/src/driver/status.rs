@@ -12,7 +12,7 @@ use wavetank_raft::{
     ClusterId, Configuration, Halt, Index, LatestConfiguration, Leader, NoQuorum, NodeId, Server, Term, Time,
 };
 
-/// The number that stands for "never".
+/// The value of `Numbers::contact` before the first contact with a leader.
 const NEVER: u64 = u64::MAX;
 
 /// The current term and the leader of this term, as far as a server knows them. The text form is
@@ -22,7 +22,7 @@ const NEVER: u64 = u64::MAX;
 pub struct Leadership {
     /// The current term.
     pub term: Term,
-    /// The leader of that term, if the server knows the leader.
+    /// The leader of the term; `None` if the server does not know the leader.
     pub leader: Option<Leader>,
     /// True if this server leads.
     pub is_self: bool,
@@ -37,11 +37,11 @@ impl fmt::Display for Leadership {
     }
 }
 
-/// The statistics of a server. The text form has one line `key: value` for each of HashiCorp's keys.
+/// The statistics of a server. The text form has one line `key: value` for each key of [`Stats::to_map`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Stats {
-    /// The state of the server. The state can also be `Shutdown`.
+    /// The state of the server. The state of a stopped server is `Shutdown`.
     pub state: RaftState,
     /// The statistics of the protocol.
     pub server: wavetank_raft::Stats,
@@ -49,15 +49,16 @@ pub struct Stats {
     pub cluster: Option<ClusterId>,
     /// The number of refused calls from servers of other clusters, since this server started.
     pub calls_of_other_clusters: u64,
-    /// What a leader knows about each other member. Empty if this server does not lead.
+    /// The status of each other member, as the leader knows it. Empty if this server does not lead.
     pub peers: Vec<PeerStatus>,
-    /// The reason why no quorum of the voters works with this server. `None` if a quorum does, or if this server
-    /// cannot know.
+    /// The reason why no quorum of the voters works with this server. `None` if a quorum works with this
+    /// server, or if this server cannot know. A follower of a leader cannot know.
     pub no_quorum: Option<NoQuorum>,
 }
 
 impl Stats {
-    /// Returns the values under HashiCorp's keys. In HashiCorp Raft, `Stats` returns a map with these keys.
+    /// Returns the values under HashiCorp's keys, and under further keys of this library, for example `peers`
+    /// and `quorum`. In HashiCorp Raft, the method `Stats` returns such a map.
     #[must_use]
     pub fn to_map(&self) -> BTreeMap<&'static str, String> {
         self.pairs().into_iter().collect()
@@ -134,7 +135,8 @@ impl Numbers {
         Time(u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 
-    /// Returns the instant that corresponds to a time of the server's clock.
+    /// Returns the instant that corresponds to a time of the server's clock. Returns `None` if the instant is
+    /// too far in the future.
     pub(crate) fn moment(&self, time: Time) -> Option<Instant> {
         self.start.checked_add(std::time::Duration::from_micros(time.0))
     }
@@ -188,6 +190,7 @@ pub(crate) struct StatusPublisher {
     leadership: watch::Sender<Leadership>,
     configuration: watch::Sender<Latest>,
     pub(crate) end: watch::Sender<Option<End>>,
+    /// The term and the leader that were published last; `None` before the first publication.
     shown: Option<(Term, Option<NodeId>)>,
 }
 
@@ -267,7 +270,8 @@ impl StatusPublisher {
     }
 }
 
-/// Publishes that the driver has stopped, if the driver is dropped with its runtime or after a panic.
+/// Publishes that the server has stopped. This value is dropped when the driver ends, also after a panic and
+/// after the end of the tokio runtime.
 impl Drop for StatusPublisher {
     fn drop(&mut self) {
         self.stop();

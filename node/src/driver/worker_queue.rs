@@ -1,4 +1,4 @@
-//! Queues of blocking work. The work is done on a separate thread or inline.
+//! Queues of blocking work. The work is done on a separate thread, or inline (in the task of the driver).
 //!
 //! A worker executes the jobs of one queue in order, and reports events to the server.
 
@@ -10,7 +10,8 @@ use std::{fmt, io, thread};
 use tokio::sync::mpsc::{self, UnboundedSender};
 use wavetank_raft::Event;
 
-/// The maximum number of waiting jobs that a worker sees when the worker executes the first of these jobs.
+/// The maximum number of jobs that a worker's thread takes from the channel before the worker executes the
+/// first of these jobs.
 const SIGHT: usize = 1024;
 
 /// The place where blocking work is done.
@@ -21,8 +22,8 @@ pub enum Place {
     Thread,
     /// Work is done in the driver, between two steps of the server. Use this place for work that takes less
     /// time than waking a thread, for example for stores in memory and for state machines that only change a
-    /// map. The work must not wait for a task of the same runtime. A state machine in the driver also loads its
-    /// snapshots there.
+    /// map. The work must not wait for a task of the same runtime. A state machine with this place also loads
+    /// its snapshots in the driver.
     Inline,
 }
 

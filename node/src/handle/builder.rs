@@ -112,7 +112,7 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
         self
     }
 
-    /// Sets the maximum number of unanswered calls; the default is 8192. While this number of calls is
+    /// Sets the maximum number of unanswered calls (≥ 1); the default is 8192. While this number of calls is
     /// unanswered, further proposals stay in the queue.
     ///
     /// ```
@@ -280,9 +280,9 @@ where
     /// ```
     ///
     /// # Errors
-    /// Returns an error if a setting has an invalid value, the address of the transport does not have the
-    /// required form, a store cannot be read, the stores contradict each other, or the stores belong to
-    /// another server.
+    /// Returns an error if a setting or a limit has an invalid value, the address of the transport does not
+    /// have the required form, a store cannot be read, the stores contradict each other, the stores belong to
+    /// another server or another cluster, or a thread cannot be started.
     pub async fn start(self) -> Result<Raft, StartError> {
         let (id, address) = (self.config.local_id.clone(), self.transport.local_addr());
         let max_command_bytes = self.config.max_command_bytes;

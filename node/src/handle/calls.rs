@@ -12,7 +12,7 @@ use wavetank_raft::{Answer, Call, Index, SnapshotMeta};
 
 type Result<T> = std::result::Result<T, CallError>;
 
-/// The time and the event at which a call ends without an answer.
+/// The conditions for the end of a call without an answer: a deadline, and a missing quorum.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Until {
     /// The deadline; `None` if the call has no deadline.
@@ -24,7 +24,8 @@ impl Until {
     /// No deadline: the call may wait forever.
     pub(super) const FOREVER: Self = Self { at: None, on_no_quorum: OnNoQuorum::Wait };
 
-    /// Starts the time of a limit. A timeout of zero means no deadline, as in HashiCorp Raft.
+    /// Makes the conditions for a call that begins now and has this limit. A timeout of zero means no deadline,
+    /// as in HashiCorp Raft.
     pub(super) fn now(limit: CallLimit) -> Self {
         let CallLimit { timeout, on_no_quorum } = limit;
         let at = if timeout.is_zero() { None } else { Instant::now().checked_add(timeout) };
@@ -39,8 +40,7 @@ impl Until {
     }
 }
 
-/// Sends an item to a queue. Waits for a free place if the queue is full, but not longer than until the
-/// deadline.
+/// Sends an item to a queue. If the queue is full, waits for a free place in the queue until the deadline.
 async fn enqueue<T>(queue: &mpsc::Sender<T>, what: T, until: Until) -> Result<()> {
     let what = match queue.try_send(what) {
         Ok(()) => return Ok(()),
@@ -57,7 +57,7 @@ async fn enqueue<T>(queue: &mpsc::Sender<T>, what: T, until: Until) -> Result<()
     }
 }
 
-/// Waits for the outcome of a call. Returns [`CallError::Shutdown`] if the server ends without an answer.
+/// Waits for the outcome of a call. Returns [`CallError::Shutdown`] if the server stops without an answer.
 async fn outcome(answer: oneshot::Receiver<CallResult>, until: Until) -> Result<Answer> {
     match until.wait(answer).await {
         Some(Ok(result)) => result,
@@ -90,8 +90,8 @@ impl Raft {
         outcome(answer, until).await
     }
 
-    /// Sends a request to the driver, and returns the answer. The driver answers such a request without the
-    /// protocol.
+    /// Sends a request to the driver, and returns the answer. The driver itself answers this request, without a
+    /// step of the protocol.
     pub(super) async fn control<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Control) -> Result<T> {
         let (reply, answer) = oneshot::channel();
         enqueue(&self.senders.controls, ask(reply), Until::FOREVER).await?;
@@ -99,7 +99,7 @@ impl Raft {
     }
 }
 
-/// Reads a state of at most `most` bytes.
+/// Reads all bytes of a state. Returns an error if the state has more than `most` bytes.
 pub(super) fn read(state: impl Read, most: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = state.take(most.saturating_add(1)).read_to_end(&mut bytes);

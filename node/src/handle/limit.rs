@@ -1,13 +1,15 @@
-//! The limit of a call: how long its caller waits for an answer.
+//! The limit of a call: the conditions for the end of a call that has no answer yet.
 
 use crate::driver::pending_calls::OnNoQuorum;
 use std::time::Duration;
 
 /// The limit of a call. A [`Duration`] is a limit, too: the timeout of the call.
 ///
-/// A leader that loses its quorum first waits for the lease timeout, and a leader whose followers have lost entries
-/// waits forever. A call with the limit [`CallLimit::or_no_quorum`] does not wait for its timeout then: it ends with
-/// [`CallError::NoQuorum`](crate::CallError::NoQuorum), which says which voters do not answer.
+/// A leader without a quorum cannot commit an entry. If the voters do not answer, the leader steps down only
+/// after the lease timeout. If the voters answer but have lost entries, the leader does not step down. In both
+/// cases, a call with the limit [`CallLimit::or_no_quorum`] ends before its timeout, with
+/// [`CallError::NoQuorum`](crate::CallError::NoQuorum). The error names the voters that do not answer, and the
+/// voters that have lost entries.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -38,8 +40,8 @@ impl CallLimit {
         Self { timeout, ..Self::NONE }
     }
 
-    /// Ends the call also when no quorum of the voters answers. A call that needs no quorum, such as
-    /// [`Raft::snapshot`](crate::Raft::snapshot), ignores this limit.
+    /// Adds a condition to this limit: the call also ends if no quorum of the voters works with the server. A
+    /// call that needs no quorum, such as [`Raft::snapshot`](crate::Raft::snapshot), ignores this limit.
     #[must_use]
     pub const fn or_no_quorum(self) -> Self {
         Self { on_no_quorum: OnNoQuorum::End, ..self }

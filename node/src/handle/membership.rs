@@ -8,8 +8,8 @@ use wavetank_raft::{Call, Change, Index, LatestConfiguration, Member, ServerAddr
 impl Raft {
     /// Returns the latest configuration, and the index of the configuration in the log. The configuration may
     /// be uncommitted. Returns `None` if this server has no configuration yet. In HashiCorp Raft, this method
-    /// is `GetConfiguration`, which always returns the index zero. Here the index can be the argument
-    /// `prev_index` of a change.
+    /// is `GetConfiguration`, which always returns the index zero. Here the index is correct, and a caller can
+    /// pass the index as `prev_index` to a change.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -23,8 +23,9 @@ impl Raft {
         self.senders.view.configuration.borrow().clone()
     }
 
-    /// Returns a receiver of the latest configuration. The receiver can wait for the next configuration. A
-    /// slow receiver may miss a configuration, but never the newest configuration.
+    /// Returns a receiver of the latest configuration. The receiver can wait for the next configuration. A slow
+    /// receiver may miss a configuration, but never the newest configuration. The value is `None` while this
+    /// server has no configuration.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -44,7 +45,8 @@ impl Raft {
     /// new address. In HashiCorp Raft, this method is `AddVoter`. The vote counts immediately. Use
     /// [`Raft::add_voter_staged`] to let the server catch up first.
     ///
-    /// A given `prev_index` must be the index of the latest configuration. Otherwise the change is refused.
+    /// If `prev_index` is `Some`, its value must be the index of the latest configuration; otherwise the change
+    /// is refused. Returns the index of the new configuration in the log.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -83,8 +85,9 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns the errors of [`Raft::add_voter`], and `TooSlow` if the server does not catch up. In that case
-    /// the server stays a non-voter.
+    /// Returns the errors of [`Raft::add_voter`], `TooSlow` if the new server does not catch up, and
+    /// `StagingAborted` if this server loses its leadership or the new server is removed. After `TooSlow`, the
+    /// new server stays a non-voter.
     pub async fn add_voter_staged(
         &self,
         id: impl Into<ServerId>,
@@ -145,7 +148,8 @@ impl Raft {
     }
 
     /// Removes a server. In HashiCorp Raft, this method is `RemoveServer`. A leader may remove itself. Such a
-    /// leader stops after the removal is committed.
+    /// leader stops after the removal is committed, unless
+    /// [`shutdown_on_remove`](crate::Config::shutdown_on_remove) is false.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -211,8 +215,8 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns an error if this server does not lead, there is no other voter, or the transfer takes too
-    /// long.
+    /// Returns an error if this server does not lead, there is no other voter, or the transfer does not end
+    /// within [`election_timeout`](crate::Config::election_timeout).
     pub async fn leadership_transfer(&self, limit: impl Into<CallLimit>) -> Result<(), CallError> {
         self.ask(Call::Transfer { target: None }, Until::now(limit.into())).await.map(|_| ())
     }

@@ -22,8 +22,8 @@ pub fn has_existing_state<L: LogStore, S: StableStore, N: SnapshotStore>(
 
 /// Writes a new configuration into the stores of a server, after the cluster has lost its quorum permanently.
 /// In HashiCorp Raft, this function is `RecoverCluster`. Call this function for every remaining server, with
-/// the same configuration, before you start any of these servers again. Then every entry of the log counts as
-/// committed, even if the entry was not committed before. The function consumes `fsm`, and returns the
+/// the same configuration, before you start any of these servers again. This function treats every entry of the
+/// log as committed, even if the entry was not committed before. The function consumes `fsm`, and returns the
 /// description of the new snapshot.
 ///
 /// # Errors

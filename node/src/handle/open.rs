@@ -21,12 +21,13 @@ use wavetank_raft::execute::Machine;
 use wavetank_raft::store::{Fsm, SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Boot, ClusterId, Entropy, Server, Settings, SnapshotMeta};
 
-/// The length of the queue of arrivals. When the queue is full, a transport waits.
+/// The maximum number of items from the transport that wait for the driver. When the queue of these items is
+/// full, the transport waits.
 const ARRIVALS: usize = 1024;
-/// The length of the queue of requests other than proposals.
+/// The maximum number of waiting requests of handles, without the proposals.
 const CONTROLS: usize = 1024;
 
-/// The sending ends of the channels from a handle to its server.
+/// The channels between the handles and their server: the senders of requests, and the published status.
 #[derive(Debug)]
 pub(super) struct Senders {
     pub(super) proposals: mpsc::Sender<Proposal>,
@@ -62,7 +63,7 @@ where
             StoreError::new(StoreErrorKind::Io, format!("error while the stores were read: {error}"))
         })??,
     };
-    // The span names the server in every log line, since several may run in one process.
+    // The span names the server in every log line, since several servers may run in one process.
     let span = tracing::info_span!("raft", id = %settings.local_id);
     span.in_scope(|| launch(settings, options, found, Arc::new(transport)))
         .map_err(|error| StartError::Thread(error.to_string()))
@@ -108,8 +109,9 @@ fn cluster_of(
     }
 }
 
-/// Loads the newest snapshot that can be read and that the state machine accepts. An older snapshot is enough
-/// if the log begins at or before the end of that snapshot. The recovery checks this condition.
+/// Loads the newest snapshot that can be read and that the state machine accepts. Returns the description of
+/// this snapshot, or `None` if the store has no snapshot. An older snapshot is enough if the log begins at or
+/// before the end of that snapshot. The recovery checks this condition.
 fn load_newest<F: Fsm, N: SnapshotStore>(
     machine: &mut Machine<F>,
     snapshots: &SharedSnapshots<N>,

@@ -154,8 +154,9 @@ impl Raft {
         self.senders.view.numbers.applied_index()
     }
 
-    /// Returns the time of the last contact with a leader. A leader returns the current time. Returns `None`
-    /// if this server had no contact with a leader. In HashiCorp Raft, this method is `LastContact`.
+    /// Returns the time of the last contact with a leader. A leader returns the current time. Returns `None` if
+    /// this server has had no contact with a leader since its start. In HashiCorp Raft, this method is
+    /// `LastContact`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -199,9 +200,9 @@ impl Raft {
         }
     }
 
-    /// Registers an observer of all later observations that pass `filter`. While `capacity` observations
-    /// wait, further observations are dropped and counted. In HashiCorp Raft, this method is
-    /// `RegisterObserver`.
+    /// Registers an observer of all later observations that pass `filter`. While `capacity` observations wait
+    /// in the queue of the observer, the server drops and counts further observations. In HashiCorp Raft, this
+    /// method is `RegisterObserver`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));

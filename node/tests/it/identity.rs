@@ -101,7 +101,7 @@ async fn a_server_of_another_cluster_is_no_follower() {
     foreign.leads().await;
     let other = cluster_of(&foreign).await;
 
-    let why = format!("this server belongs to cluster {other}, and the caller to cluster {own}");
+    let why = format!("this server belongs to cluster {other}, but the caller belongs to cluster {own}");
     let refused = Observed::CallsRefused { peer: NodeId::of("n2"), why };
     assert_eq!(observed(&mut seen_by_leader, |seen| *seen == refused).await, refused);
     let called = Observed::OtherCluster { peer: NodeId::of("n1"), own: other, other: own };
