@@ -69,8 +69,8 @@ impl GoTime {
     /// Returns the time of an entry. Returns `None` for a time before 1678 or after 2262, for example Go's zero
     /// time.
     pub(super) fn appended_at(self) -> Option<AppendedAt> {
-        let seconds = self.seconds.checked_sub(UNIX)?;
-        let nanos = seconds.checked_mul(i64::from(NANOS))?.checked_add(i64::from(self.nanos))?;
+        let seconds = i128::from(self.seconds) - i128::from(UNIX);
+        let nanos = i64::try_from(seconds * i128::from(NANOS) + i128::from(self.nanos)).ok()?;
         AppendedAt::from_unix_nanos(nanos)
     }
 
