@@ -112,7 +112,7 @@ fn a_scenario_without_a_seed_is_the_run_of_seed_0() {
     }
     let page = scratch("bare.html");
     let said = wavetank(&format!("view calm -o {}", page.display()));
-    assert!(said.code == 0 && said.err.starts_with("calm:0 is in "), "{}", said.err);
+    assert!(said.code == 0 && said.err.starts_with("the page of calm:0 is the file "), "{}", said.err);
     fs::remove_file(page).expect("the page is written");
 }
 

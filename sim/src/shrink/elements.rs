@@ -34,7 +34,9 @@ impl Shrinker<'_, '_> {
     /// the same way.
     pub(super) fn search_schedule(&mut self) -> bool {
         let storm = self.best.plan.clone();
-        if !self.attempt_order(EventOrder::Recorded) {
+        // The size of a drawn run counts events, so it cannot be compared with the size of a schedule.
+        let recorded = Plan { order: EventOrder::Recorded, ..storm.clone() };
+        if !self.attempt_valid(recorded, |_, _| true) {
             return false;
         }
         self.attempt_elements(Vec::new());

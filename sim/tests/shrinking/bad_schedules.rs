@@ -44,5 +44,8 @@ fn a_message_of_another_protocol_is_named() {
 fn a_server_that_the_tank_does_not_have_is_named() {
     let order = EventOrder::scheduled(&["1.000 crash n3", "2.000 deliver n1>n9 t2 vote 1"]);
     let why = Plan { order, ..Plan::calm(1, 3) }.validate().expect_err("there is no n9");
-    assert_eq!(why, "order: `2.000 deliver n1>n9 t2 vote 1` names n9, but the tank has the servers n1 n2 n3");
+    assert_eq!(
+        why,
+        "order: `2.000 deliver n1>n9 t2 vote 1` names server n9, but the tank has only the servers n1 n2 n3"
+    );
 }

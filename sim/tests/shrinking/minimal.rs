@@ -41,7 +41,7 @@ fn printed<const BUG: u8>() -> String {
 }
 
 fn expect_minimal<const BUG: u8>(shrunk: &Shrunk) {
-    assert!(shrunk.is_minimal, "{BUG}: {} tries", shrunk.tries);
+    assert!(shrunk.is_minimal, "{BUG}: {} tries, {:?}", shrunk.tries, shrunk.failure);
     assert_eq!(fails::<BUG>(shrunk.plan.clone()).as_ref(), Some(&shrunk.failure), "bug {BUG}");
     let elements = shrunk.plan.order.elements();
     for at in 0..elements.len() {

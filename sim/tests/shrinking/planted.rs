@@ -93,7 +93,8 @@ impl<const BUG: u8> Planted<BUG> {
                 vote.granted = false;
             }
             (Bug::RefusesAllVotes, Action::Reply { response: Response::RequestPreVote(vote), .. }) => {
-                vote.granted = false;
+                // A response that grants repeats the term of the request. A response that refuses has the own term.
+                (vote.granted, vote.term) = (false, self.view().term.expect("it has a term"));
             }
             (Bug::ClaimsAllEntries, Action::Reply { response: Response::AppendEntries(append), .. }) => {
                 append.success = true;

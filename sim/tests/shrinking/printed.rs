@@ -67,20 +67,17 @@ fn persist_before_send_of_bug_2() {
 }
 
 #[test]
-#[should_panic(expected = "lease_exclusivity")]
-fn lease_exclusivity_of_bug_3() {
+#[should_panic(expected = "lease_rests_on_promises")]
+fn lease_rests_on_promises_of_bug_3() {
     use wavetank_sim::shrink::prelude::*;
 
-    let mut plan = Plan::calm(0, 1);
-    plan.clients.count = 2;
+    let mut plan = Plan::calm(0, 2);
+    plan.clients.count = 0;
     plan.clients.keys = 1;
     plan.clients.writes = Ratio::new(1, 1);
     plan.clients.reads = [ReadPath::Lease].into();
     plan.order = EventOrder::scheduled(&[
-        "1451.530 fire n1 election",
-        "1451.530 finish n1 write 1",
-        "1451.530 finish n1 write 2",
-        "1451.530 ask c8 2",
+        "35.070 ask c6 1",
     ]);
     let verdict = super::run::<3>(plan).report.verdict;
     assert_eq!(Failure::of(&verdict), None, "{verdict}");
@@ -124,17 +121,19 @@ fn committed_configuration_agrees_of_bug_5() {
 }
 
 #[test]
-#[should_panic(expected = "leader_has_quorum")]
-fn leader_has_quorum_of_bug_6() {
+#[should_panic(expected = "leaders_send_heartbeats")]
+fn leaders_send_heartbeats_of_bug_6() {
     use wavetank_sim::shrink::prelude::*;
 
-    let mut plan = Plan::calm(0, 1);
+    let mut plan = Plan::calm(0, 2);
+    plan.config.snapshot_interval = Duration::from_millis(100);
     plan.clients.count = 0;
     plan.clients.keys = 1;
     plan.clients.writes = Ratio::new(1, 1);
     plan.order = EventOrder::scheduled(&[
-        "275.085 fire n1 election",
-        "518.101 fire n1 ballot",
+        "156.411 fire n1 snapshot",
+        "305.187 fire n1 election",
+        "425.471 fire n1 snapshot",
     ]);
     let verdict = super::run::<6>(plan).report.verdict;
     assert_eq!(Failure::of(&verdict), None, "{verdict}");
