@@ -6,8 +6,7 @@ use raft::{Error, ReadOnlyOption, ReadState, StateRole};
 use wavetank_raft::store::{StoreError, StoreErrorKind};
 use wavetank_raft::{
     Action, Answer, Call, Change, Configuration, Data, Entry, Halt, HardState, Index, Leader, LogOp, Member,
-    NodeId, Payload, ReadPath, Refusal, RequestError, RequestId, Suffrage, Term, Time, Token,
-    Unsupported,
+    NodeId, Payload, ReadPath, Refusal, RequestError, RequestId, Suffrage, Term, Time, Token, Unsupported,
 };
 use wavetank_sim::ServerIdx;
 

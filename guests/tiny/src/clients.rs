@@ -39,7 +39,9 @@ impl Tiny {
             | Call::Snapshot
             | Call::Restore(_)
             | Call::Reload(_)
-            | Call::Shutdown => self.answer(request, Err(RequestError::UnsupportedProtocol(Unsupported::Call))),
+            | Call::Shutdown => {
+                self.answer(request, Err(RequestError::UnsupportedProtocol(Unsupported::Call)))
+            }
         }
     }
 
