@@ -166,7 +166,7 @@ impl Configuration {
         UncheckedConfiguration { servers, outgoing: Vec::new() }.try_into()
     }
 
-    /// Returns the members; in a joint configuration, the new members.
+    /// Returns the members. In a joint configuration, returns all members of the new configuration.
     #[must_use]
     pub fn servers(&self) -> &[Member] {
         &self.servers

@@ -185,7 +185,7 @@ pub enum Chapter {
     Transfers,
     /// Reads and leases.
     Reads,
-    /// The bootstrap of a cluster.
+    /// The bootstrap of a cluster, and recovery after a lost quorum.
     Recovery,
     /// Random faults of all kinds, drawn from the seed.
     Storms,

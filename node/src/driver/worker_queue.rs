@@ -52,7 +52,10 @@ pub(crate) enum WorkerQueue<J> {
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerSenders {
     pub(crate) reports: UnboundedSender<Event>,
-    #[expect(dead_code, reason = "no code reads the field: a thread that ends drops the field")]
+    #[expect(
+        dead_code,
+        reason = "no code reads the field: its drop tells the driver that the thread has ended"
+    )]
     pub(crate) running: mpsc::Sender<()>,
 }
 

@@ -73,7 +73,7 @@ pub(crate) struct BoundsArguments {
     /// The maximum number of messages that carry entries and that one follower has not answered yet
     #[arg(long, value_name = "N", default_value_t = 1)]
     window: u8,
-    /// The time at which writes become durable
+    /// The model of a disk: when the writes of a server become durable
     #[arg(long, value_name = "WHEN", default_value = "hang")]
     disks: DiskModelArgument,
     /// The judges that examine the states

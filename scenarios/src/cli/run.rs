@@ -29,7 +29,7 @@ pub(crate) fn run(
             let length = format::many(first.1.len() as u64, "byte");
             write_message(
                 streams,
-                &format!("twice: both runs have the same report and the same {length} of trace"),
+                &format!("twice: both runs have the same report and the same trace of {length}"),
             );
             Ok(status)
         }

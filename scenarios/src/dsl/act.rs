@@ -239,7 +239,7 @@ impl Cluster {
         self.change_disk(idx, |disks| disks.late_read = Some(late));
     }
 
-    /// From this moment, a server's disk behaves as in the plan of the story.
+    /// From this moment, the disk of this server behaves as the plan of the story says.
     pub fn restore_disk(&mut self, idx: ServerIdx) {
         self.change_disk(idx, |_| {});
     }

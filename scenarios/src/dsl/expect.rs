@@ -84,7 +84,10 @@ impl Cluster {
         let outcome = self.tank.outcome(request).map(decision);
         let is_pending = outcome.is_none();
         let outcome = outcome.unwrap_or_default();
-        self.expect(is_pending, &format!("the call is pending, but the call was {outcome}"));
+        self.expect(
+            is_pending,
+            &format!("the story expects that the call is pending, but the call was {outcome}"),
+        );
     }
 
     /// Asserts that a local read of a server finds the command.

@@ -192,8 +192,10 @@ impl Cluster {
         let PendingCall(request) = asked;
         self.until(|_| format!("the call is {how}"), |tank| tank.outcome(request).is_some());
         let outcome = self.tank.outcome(request).expect("the outcome is known when the wait ends");
-        let (is_so, what) =
-            (is_so(outcome), format!("the call is {how}, but the call was {}", decision(outcome)));
+        let (is_so, what) = (
+            is_so(outcome),
+            format!("the story expects that the call is {how}, but the call was {}", decision(outcome)),
+        );
         self.expect(is_so, &what);
         self
     }

@@ -49,7 +49,7 @@ pub struct LinePosition {
     /// The number of the line; the first line is 1.
     pub line: usize,
     /// The time of the event in nanoseconds. If the line has no time, the value is the last time in the
-    /// earlier lines, or zero.
+    /// earlier lines. If no earlier line has a time, the value is zero.
     pub time: u64,
 }
 

@@ -60,7 +60,7 @@ impl<P: Protocol> Default for Scheduling<P> {
 
 impl<P: Protocol> Scheduling<P> {
     /// Makes the schedule of a run that follows a recorded schedule. `fit` is the rule for elements whose
-    /// object does not exist.
+    /// message, timer, write or server does not exist.
     pub(crate) fn following(fit: Fit) -> Self {
         Self { pool: Some(Pool::new(fit)), ..Self::default() }
     }

@@ -20,8 +20,7 @@ use wavetank_raft::{NodeId, Term};
 pub struct Schedule {
     /// The bounds of the search.
     pub bounds: Bounds,
-    /// True if each write after the last crash that the bounds allow became durable in the step that
-    /// requested the write.
+    /// True if writes became durable in the steps that requested them as soon as the bounds allowed no further crash.
     pub disk_reduction: bool,
     /// The steps, in order.
     pub steps: Vec<Step>,

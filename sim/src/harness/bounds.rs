@@ -118,7 +118,7 @@ impl Watchdog {
     /// current work of the state machines as text, or `None` if this work is not known.
     #[expect(
         clippy::disallowed_methods,
-        reason = "no run can observe this thread: it only prints, or ends a process whose run no longer makes steps"
+        reason = "no run can observe this thread: the thread only prints text, and ends the process if the run is stuck"
     )]
     pub(super) fn start(
         wall_time_max: Duration,

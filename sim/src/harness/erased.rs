@@ -105,7 +105,7 @@ impl FsmSnapshot for ErasedSnapshot {
     }
 }
 
-/// Checks of any type that observe our own server.
+/// Checks that observe our own server. The checks can have any type.
 pub(super) trait AnyChecks: CustomChecks + Observer {}
 
 impl<C: CustomChecks + Observer> AnyChecks for C {}

@@ -15,8 +15,8 @@ use rand_chacha::rand_core::block::Generator;
 use std::fmt;
 use wavetank_raft::Span;
 
-/// The decisions that a stream makes. The numbers of the variants determine the random draws of every seed,
-/// so a number must never get a second meaning. The parentheses name the keys of the streams.
+/// The kinds of decisions that are drawn at random. The numbers of the variants determine the random draws of every
+/// seed, so a number must never get a second meaning. The docs of the variants name the streams in parentheses.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u64)]
 pub enum Domain {

@@ -14,7 +14,7 @@ use wavetank_raft::{Call, Config, Index, Reloadable, Span};
 pub struct StormOutcome {
     /// The servers that had to make progress.
     pub core: ServerSet,
-    /// The missing progress. `None` if the servers agree, or if the run was stopped before this test. Also
+    /// The progress that the servers did not make. `None` if the servers agree, or if the run was stopped before this test. Also
     /// `None` if the servers need not agree: too many servers are damaged, or the timing of the plan does not
     /// allow elections ([`Plan::has_time_to_elect`](crate::plan::Plan::has_time_to_elect)).
     pub unsettled: Option<Unsettled>,
@@ -223,7 +223,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
     }
 
     /// Isolates a voter until it has campaigned alone. The voter then returns with a higher term, and the
-    /// other servers must accept the voter again. Returns the missing progress; `None` if the servers agree.
+    /// other servers must accept the voter again. Returns the reason
+    /// why the servers do not agree; `None` if the servers agree.
     fn lone(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 3, 0);
         let leader = self.world.leader_among(core);
@@ -242,7 +243,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
     }
 
     /// Isolates a member while the other members compact their logs. When the isolated member returns, the
-    /// leader must send a snapshot to this member. Returns the missing progress; `None` if the servers agree.
+    /// leader must send a snapshot to this member. Returns the progress that the servers did not make; `None` if they agree.
     fn compact(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 1, 0);
         let config = self.world.plan().config.clone();
@@ -268,8 +269,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
     }
 
     /// Cuts all links except the links of one server, the hub. One server must be able to lead: the hub, or a
-    /// server that reaches a majority over the hub. Returns the missing progress; `None` if the servers
-    /// agree.
+    /// server that reaches a majority over the hub. Returns the progress that the servers did not make; `None` if the
+    /// servers agree.
     fn hub(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 2, 0);
         let members: Vec<ServerIdx> = core.iter().filter(|&idx| self.world.has_a_vote(idx)).collect();

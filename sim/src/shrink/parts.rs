@@ -25,7 +25,7 @@ pub(super) enum Pass {
     /// A unit begins with an act (an election, a fault or a call of an operator), or with the timer of a
     /// server.
     Timers,
-    /// Each element is a unit. Elements of the same kind are neighbours.
+    /// Each element is a unit. The elements are ordered by kind.
     Kinds,
     /// Each element is a unit. The last elements are left out first.
     Backward,

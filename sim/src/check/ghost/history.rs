@@ -55,7 +55,7 @@ pub(crate) struct PinnedPosition {
     pub(crate) state: Option<ReportedState>,
 }
 
-/// The history of all indexes of the log.
+/// For each index of the log, the entries that servers held and committed at this index.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CommitHistory {
     /// The index of the first row.

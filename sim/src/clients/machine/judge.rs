@@ -55,7 +55,7 @@ pub(crate) struct Judge<T: StateMachine> {
     recent: VecDeque<Data>,
     /// The number of bytes that the digests after commands and queries may still read.
     often_left: u64,
-    /// The number of bytes that the other digests may still read.
+    /// The number of bytes that all other digests may still read, for example the digests after snapshots and restores.
     seldom_left: u64,
     breach: Option<Breach>,
     witnessed: BTreeMap<&'static str, u64>,
