@@ -14,9 +14,9 @@ use wavetank_raft::{Call, Config, Index, Reloadable, Span};
 pub struct StormOutcome {
     /// The servers that had to make progress.
     pub core: ServerSet,
-    /// The progress that the servers did not make. `None` if the servers agree, or if the run was stopped before this test. Also
-    /// `None` if the servers need not agree: too many servers are damaged, or the timing of the plan does not
-    /// allow elections ([`Plan::has_time_to_elect`](crate::plan::Plan::has_time_to_elect)).
+    /// The progress that the servers did not make. `None` if the servers agree, or if the run was stopped before
+    /// this test. Also `None` if the servers need not agree: too many servers are damaged, or the timing of the
+    /// plan does not allow elections ([`Plan::has_time_to_elect`](crate::plan::Plan::has_time_to_elect)).
     pub unsettled: Option<Unsettled>,
     /// The time from the end of the clients' operations until the servers agreed or the time limit was
     /// reached, in microseconds.
@@ -223,8 +223,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
     }
 
     /// Isolates a voter until it has campaigned alone. The voter then returns with a higher term, and the
-    /// other servers must accept the voter again. Returns the reason
-    /// why the servers do not agree; `None` if the servers agree.
+    /// other servers must accept the voter again. Returns the progress that the servers did not make; `None` if the
+    /// servers agree.
     fn lone(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 3, 0);
         let leader = self.world.leader_among(core);
@@ -243,7 +243,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
     }
 
     /// Isolates a member while the other members compact their logs. When the isolated member returns, the
-    /// leader must send a snapshot to this member. Returns the progress that the servers did not make; `None` if they agree.
+    /// leader must send a snapshot to this member. Returns the progress that the servers did not make; `None` if the
+    /// servers agree.
     fn compact(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 1, 0);
         let config = self.world.plan().config.clone();
