@@ -40,7 +40,7 @@ impl Tiny {
             | Call::Restore(_)
             | Call::Reload(_)
             | Call::Shutdown => {
-                self.answer(request, Err(RequestError::UnsupportedProtocol(Unsupported::Call)))
+                self.answer(request, Err(RequestError::UnsupportedProtocol(Unsupported::Call)));
             }
         }
     }
