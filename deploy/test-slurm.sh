@@ -16,10 +16,13 @@ folder=$(mktemp -d)
 host=$(hostname -s)
 export SLURM_CONF=$folder/slurm.conf
 stop() {
+  # A daemon that ends still writes its state.
   for daemon in d ctld; do
-    [ -e "$folder/$daemon.pid" ] && kill "$(cat "$folder/$daemon.pid")" 2>/dev/null
+    pid=$(cat "$folder/$daemon.pid" 2>/dev/null) || continue
+    kill "$pid" 2>/dev/null || continue
+    timeout 30 tail --pid="$pid" -f /dev/null || true
   done
-  rm -rf "$folder"
+  rm -rf "$folder" || true
 }
 trap stop EXIT
 
