@@ -203,12 +203,13 @@ impl Node {
         }
     }
 
-    /// True if this server may grant a pre-vote for `term`. The term must be newer than the term of this server. For
-    /// a candidate that runs HashiCorp Raft, or may run it because it never answered this server, the term may also
-    /// be the term of this server: such a candidate ignores a refusal with the term of its request, and would repeat
-    /// the request for ever. With the pre-vote, the candidate can begin an election and enter the term.
+    /// True if this server may grant a pre-vote for `term`. The term must be newer than the term of this
+    /// server. For a candidate of HashiCorp Raft, the term may also be the term of this server. Such a
+    /// candidate ignores a refusal that has the term of the pre-vote request. Without the pre-vote, the
+    /// candidate would repeat this request for ever. With the pre-vote, the candidate can begin an election
+    /// and enter the term.
     fn is_term_for_pre_vote(&self, from: NodeId, term: Term) -> bool {
-        self.state.term < term || (self.state.term == term && !self.state.is_wavetank(from))
+        self.state.term < term || (self.state.term == term && self.state.is_hashicorp(from))
     }
 
     fn on_append(&mut self, from: NodeId, rpc: RpcId, m: AppendEntries, now: Time, fx: &mut Effects) {
