@@ -203,13 +203,12 @@ impl Node {
         }
     }
 
-    /// True if this server may grant a pre-vote for `term`. The term must be newer than the term of this
-    /// server. For a candidate of HashiCorp Raft, the term may also be the term of this server. Such a
-    /// candidate ignores a refusal that has the term of the pre-vote request. Without the pre-vote, the
-    /// candidate would repeat this request for ever. With the pre-vote, the candidate can begin an election
-    /// and enter the term.
+    /// True if this server may grant a pre-vote for `term`. The term must be newer than the term of this server. For
+    /// a candidate that runs HashiCorp Raft, or may run it because it never answered this server, the term may also
+    /// be the term of this server: such a candidate ignores a refusal with the term of its request, and would repeat
+    /// the request for ever. With the pre-vote, the candidate can begin an election and enter the term.
     fn is_term_for_pre_vote(&self, from: NodeId, term: Term) -> bool {
-        self.state.term < term || (self.state.term == term && self.state.is_hashicorp(from))
+        self.state.term < term || (self.state.term == term && !self.state.is_wavetank(from))
     }
 
     fn on_append(&mut self, from: NodeId, rpc: RpcId, m: AppendEntries, now: Time, fx: &mut Effects) {
@@ -316,7 +315,7 @@ impl Node {
     }
 
     fn on_response(&mut self, from: NodeId, rpc: RpcId, response: Response, now: Time, fx: &mut Effects) {
-        if let Some(term) = self.newer_term(from, &response) {
+        if let Some(term) = self.newer_term(from, rpc, &response) {
             let campaigns_again = self.campaigns_again(from, rpc, &response);
             self.transition(Transition::Follow(term, None), now, fx);
             if campaigns_again {
@@ -351,14 +350,14 @@ impl Node {
 
     /// Applies the term rule to a response (thesis §3.3): returns the term of the response if that term is
     /// newer than this server's term. A response to a pre-vote may repeat the term of the request, although no
-    /// server has entered this term yet. A response that grants the pre-vote always repeats the term. A server
-    /// of HashiCorp Raft also repeats the term when it refuses a pre-vote because of the
-    /// candidate's log. For a repeated term, the result is `None`. Otherwise a candidate would begin a new
-    /// term after each refusal, and the cluster could stay without a leader.
-    fn newer_term(&self, from: NodeId, response: &Response) -> Option<Term> {
-        let repeats_question = matches!(response, Response::RequestPreVote(m)
-            if m.granted || (m.term == self.state.term.next() && self.state.is_hashicorp(from)));
-        response.term().filter(|&term| !repeats_question && self.state.term < term)
+    /// server has entered this term yet: a response that grants always does, and a server of HashiCorp Raft also does
+    /// when it refuses because of the candidate's log. A repeated term is no news, so its refusal is news only if the
+    /// request is open and has an older term. Otherwise each refusal could begin a new term.
+    fn newer_term(&self, from: NodeId, rpc: RpcId, response: &Response) -> Option<Term> {
+        let is_open = || matches!(&self.role, Role::PreCandidate(ballot) if ballot.is_open(from, rpc));
+        let may_repeat = matches!(response, Response::RequestPreVote(m) if m.granted
+            || (self.state.is_hashicorp(from) && (m.term <= self.state.term.next() || !is_open())));
+        response.term().filter(|&term| !may_repeat && self.state.term < term)
     }
 
     /// True if this response makes a candidate campaign again immediately, in the term after the term of the

@@ -82,12 +82,17 @@ impl Ballot {
         self.votes.push((from, granted));
     }
 
+    /// True if the voter `from` has not answered the request `rpc` of this ballot.
+    pub(crate) fn is_open(&self, from: NodeId, rpc: RpcId) -> bool {
+        self.requested.contains(&(from, rpc))
+    }
+
     /// True if this candidate may campaign again immediately, after the voter `from` has refused the request
     /// `rpc` only because of the term of this request. The current campaign must have begun with an election
     /// timeout. Each timeout begins at most two campaigns, so two candidates cannot raise the term again and
     /// again without a pause.
     pub(crate) fn may_campaign_again(&self, from: NodeId, rpc: RpcId) -> bool {
-        self.cause == Some(CampaignCause::ElectionTimeout) && self.requested.contains(&(from, rpc))
+        self.cause == Some(CampaignCause::ElectionTimeout) && self.is_open(from, rpc)
     }
 
     /// Counts the candidate's own vote if this vote is durable now.

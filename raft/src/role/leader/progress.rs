@@ -209,6 +209,14 @@ impl Progress {
         self.probe_from(last.next());
     }
 
+    /// Handles the success of a request. The success of a heartbeat without a position says nothing about the log, so
+    /// it changes nothing, unless the leader probes the beginning of the log.
+    pub(crate) fn on_success(&mut self, call: InflightCall) {
+        if !call.is_bare() || self.next() == Index(1) {
+            self.matches(call.upto);
+        }
+    }
+
     /// Records that the follower has all entries up to `upto`, and forgets the requests that carry only
     /// entries up to `upto`.
     pub(crate) fn matches(&mut self, upto: Index) {

@@ -87,7 +87,7 @@ impl Leader {
         peer.report_contact(now, fx);
         let before = peer.progress.matched;
         if response.success {
-            peer.progress.matches(call.upto);
+            peer.progress.on_success(call);
         } else if peer.progress.is_loss(call, response.last_log) {
             peer.on_lost_entries(state, response.last_log, fx);
         } else {

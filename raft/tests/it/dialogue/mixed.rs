@@ -69,6 +69,38 @@ fn a_hashicorp_candidate_gets_a_pre_vote_for_the_own_term() {
     hashicorp(&mut harness, &["n2"]);
     assert_eq!(harness.receive("n2", pre_vote(2, (2, 3))), "n2! prevote yes t2");
     assert_eq!(harness.receive("n2", pre_vote(1, (2, 3))), "n2! prevote no t2");
+    // A server that is not in the configuration yet has never answered.
+    assert_eq!(harness.receive("n9", pre_vote(2, (2, 3))), "n9! prevote yes t2");
+}
+
+#[test]
+fn a_late_refusal_of_a_hashicorp_server_is_no_news() {
+    let mut harness = Start::of(&[1, 1, 2]).boot();
+    hashicorp(&mut harness, &["n2", "n3"]);
+    harness.wait();
+    // The candidate gives up, so the request to n2 is not open any more.
+    harness.receive("n3", append(2, (2, 3), &[], 3));
+    harness.answer("n2", ScriptedAnswer { term: 9, ..harness.scripted(false) });
+    assert_eq!(harness.node.term(), Term(2));
+}
+
+#[test]
+fn a_heartbeat_without_a_position_says_nothing_about_the_log() {
+    let mut harness = Start::of(&[1, 1, 2]).boot();
+    hashicorp(&mut harness, &["n2", "n3"]);
+    harness.elect();
+    harness.calls.clear();
+    harness.next_heartbeat();
+    let (_, _, bare) = &harness.calls[0];
+    assert!(matches!(bare, Request::AppendEntries(append) if append.is_bare_heartbeat()), "{bare:?}");
+    let next = |harness: &Harness| {
+        let id = harness.calls[0].0;
+        harness.node.followers().find(|(follower, _)| *follower == id).expect("a follower").1.next()
+    };
+    let before = next(&harness);
+    let peer = harness.calls[0].0.to_string();
+    assert_eq!(harness.yes(&peer), "", "nothing is sent from the first entry on");
+    assert_eq!(next(&harness), before);
 }
 
 #[test]
