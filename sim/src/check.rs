@@ -36,7 +36,7 @@ pub use judges::Judges;
 
 /// All checks, in the order in which they run. Only the first violation is reported, so a check that is
 /// closer to the cause of a bug runs earlier.
-static CHECKS: [Check; 62] = [
+static CHECKS: [Check; 63] = [
     storage::recovered_log_is_whole::CHECK,
     storage::recovered_term_covers_log::CHECK,
     storage::synced_data_is_kept::CHECK,
@@ -69,6 +69,7 @@ static CHECKS: [Check; 62] = [
     membership::one_change_at_a_time::CHECK,
     membership::change_after_own_commit::CHECK,
     membership::legal_transition::CHECK,
+    membership::voters_can_take_the_log::CHECK,
     membership::configurations_overlap::CHECK,
     membership::configuration_is_latest_in_log::CHECK,
     membership::only_voters_count::CHECK,

@@ -94,6 +94,7 @@ impl Fixture {
             disk: (HardState::default(), 0),
             limits: LIMITS,
             promises_silence: true,
+            dialect: Dialect::Wavetank,
         };
         let mut fixture = Self {
             ghost: Ghost::default(),
@@ -217,6 +218,13 @@ impl Fixture {
     /// Starts a server with the content of the server's disk. From now on, the server makes no promise of silence.
     pub(crate) fn boot_without_promise(&mut self, idx: ServerIdx) {
         self.scripted_servers[idx.at()].promises_silence = false;
+        self.boot(idx);
+    }
+
+    /// Starts a server with the content of the server's disk. From now on, the server understands the dialect of
+    /// HashiCorp Raft.
+    pub(crate) fn boot_as_hashicorp(&mut self, idx: ServerIdx) {
+        self.scripted_servers[idx.at()].dialect = Dialect::HashiCorp;
         self.boot(idx);
     }
 

@@ -71,6 +71,8 @@ pub(crate) struct Ghost {
     /// The servers that make no promise of silence. Such a server may vote immediately after a restart, even
     /// if the server heard from a leader shortly before the restart.
     pub(crate) without_promise: ServerSet,
+    /// The servers that understand the dialect of HashiCorp Raft.
+    pub(crate) hashicorp: ServerSet,
     ghost_servers: Vec<GhostServer>,
     /// If the history has more indexes than this number, the ghost state removes old indexes.
     prune_at: usize,
@@ -86,6 +88,7 @@ impl Default for Ghost {
             terms: Terms::default(),
             healed: None,
             without_promise: ServerSet::NONE,
+            hashicorp: ServerSet::NONE,
             ghost_servers: vec![GhostServer::default(); ServerIdx::MAX_SERVERS],
             prune_at: Self::SLACK,
         }

@@ -10,3 +10,4 @@ pub(crate) mod one_change_at_a_time;
 pub(crate) mod only_voters_count;
 pub(crate) mod removed_server_is_told;
 pub(crate) mod staged_voter_catches_up;
+pub(crate) mod voters_can_take_the_log;

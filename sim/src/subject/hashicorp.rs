@@ -15,10 +15,6 @@ use wavetank_raft::{
 
 /// A server that behaves like a server of HashiCorp Raft. Each bit of `SWITCHES` enables one difference from
 /// our server. [`HashiCorp::ALL`] enables all differences.
-///
-/// A server of HashiCorp Raft does not understand restores and joint configurations in the log. Our transport
-/// sends no request with such an entry to a server of HashiCorp Raft. Therefore this server ignores such a
-/// request.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct HashiCorp<const SWITCHES: u8> {
     server: Server,
@@ -43,8 +39,12 @@ impl HashiCorp<0> {
     pub const NO_PROMISE: u8 = 4;
     /// The messages of the server have only the fields of HashiCorp Raft. The fields that we add are empty.
     pub const BARE_MESSAGES: u8 = 8;
+    /// The server does not understand restores and joint configurations in the log. Our transport sends no
+    /// request with such an entry to a server of HashiCorp Raft. Therefore the server ignores such a request.
+    pub const PLAIN_ENTRIES: u8 = 16;
     /// All switches.
-    pub const ALL: u8 = Self::BUSY | Self::ECHO | Self::NO_PROMISE | Self::BARE_MESSAGES;
+    pub const ALL: u8 =
+        Self::BUSY | Self::ECHO | Self::NO_PROMISE | Self::BARE_MESSAGES | Self::PLAIN_ENTRIES;
 }
 
 impl<const SWITCHES: u8> HashiCorp<SWITCHES> {
@@ -113,7 +113,7 @@ impl<const SWITCHES: u8> Subject for HashiCorp<SWITCHES> {
     fn step(&mut self, now: Time, event: Event, scratch: &mut Effects, actions: &mut Vec<Action>) {
         let event = match event {
             Event::Request { request: Request::AppendEntries(append), .. }
-                if append.is_beyond_hashicorp() =>
+                if Self::has(HashiCorp::PLAIN_ENTRIES) && append.is_beyond_hashicorp() =>
             {
                 return;
             }
@@ -164,10 +164,11 @@ impl<const SWITCHES: u8> Subject for HashiCorp<SWITCHES> {
     }
 
     fn exclusions(&self) -> &'static [Exclusion] {
-        &[Exclusion {
+        const NO_PROMISE: Exclusion = Exclusion {
             check: "promised_silence_is_kept",
             line: "a server of HashiCorp Raft knows no leader after a start, and votes immediately",
-        }]
+        };
+        if Self::has(HashiCorp::NO_PROMISE) { &[NO_PROMISE] } else { &[] }
     }
 
     fn dialect(&self) -> Dialect {

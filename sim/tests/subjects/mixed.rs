@@ -32,5 +32,7 @@ fn mixed_clusters_hold_in_storms_with_each_difference_alone_and_with_all() {
     for (switch, with) in alone.iter().enumerate() {
         assert!(3 < differ(with), "the switch {switch} must change runs, but it changes {}", differ(with));
     }
+    let plain = digests::<{ HashiCorp::PLAIN_ENTRIES }>(0..60);
+    assert_eq!(none, plain, "no server sends an entry that a server of HashiCorp Raft cannot take");
     digests::<{ HashiCorp::ALL }>(0..300);
 }

@@ -51,7 +51,7 @@ mod tests {
     /// n1 leads and knows that n2 is a server of HashiCorp Raft.
     fn leader_of_hashicorp() -> Fixture {
         let mut fixture = Fixture::three(&CHECK);
-        fixture.boot_without_promise(N2);
+        fixture.boot_as_hashicorp(N2);
         fixture.settle(N1, 2);
         let response = RequestVoteResponse { term: Term(2), granted: true, refused_for_term: false };
         let event =

@@ -7,7 +7,7 @@ use super::{
     ServerView, hash, newer,
 };
 use crate::plan::server_set::{ServerIdx, ServerSet};
-use wavetank_raft::{Boot, Entry, LogId};
+use wavetank_raft::{Boot, Dialect, Entry, LogId};
 
 impl Ghost {
     /// Records that a server started with this content on the disk.
@@ -20,6 +20,9 @@ impl Ghost {
     ) -> Facts {
         if !server.promises_silence() {
             self.without_promise = self.without_promise.or(ServerSet::only(idx));
+        }
+        if server.dialect() == Dialect::HashiCorp {
+            self.hashicorp = self.hashicorp.or(ServerSet::only(idx));
         }
         self.step.clear(idx);
         self.step.consumed = Consumed::Other;

@@ -130,6 +130,9 @@ pub(crate) struct GhostServer {
     pub(crate) view: ServerView,
     /// The log in memory, built from the writes that the server requested.
     pub(crate) log: Chain,
+    /// The last entry that the server appended and that a server of HashiCorp Raft cannot take; zero if there
+    /// is no such entry. The entry may have left the log since.
+    pub(crate) beyond_hashicorp: LogId,
     /// The position that the log must reach before the server campaigns; zero if there is no such position.
     pub(crate) catch_up: LogId,
     /// The state that is on the disk.

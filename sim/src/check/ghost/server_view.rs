@@ -50,6 +50,8 @@ pub(crate) trait Inspect {
     /// True if the server refuses votes for some time after a message from its leader, even if the server
     /// restarts in this time.
     fn promises_silence(&self) -> bool;
+    /// Returns the dialect that the server understands.
+    fn dialect(&self) -> Dialect;
     /// Returns the settings that the checks need.
     fn limits(&self) -> Limits;
 }
@@ -131,7 +133,11 @@ impl<S: Subject> Inspect for S {
     }
 
     fn promises_silence(&self) -> bool {
-        self.dialect() == Dialect::Wavetank
+        self.exclusions().iter().all(|excluded| excluded.check != "promised_silence_is_kept")
+    }
+
+    fn dialect(&self) -> Dialect {
+        Subject::dialect(self)
     }
 
     fn limits(&self) -> Limits {

@@ -44,7 +44,7 @@ impl Ghost {
             Event::Applied { responses, .. } => self.note_responses(idx, responses),
             Event::Response { from, .. } => {
                 if let Some(peer) = ServerIdx::of(*from) {
-                    ghost_server.note_response(peer, clock, self.without_promise);
+                    ghost_server.note_response(peer, clock, self.hashicorp);
                 }
             }
             _ => {}

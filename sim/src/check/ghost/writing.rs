@@ -49,6 +49,9 @@ impl Ghost {
             None => self.step.hole = Some(entry.id),
             Some(link) => self.history.hold(idx, entry.id.index, link),
         }
+        if entry.payload.is_beyond_hashicorp() {
+            self.ghost_servers[idx.at()].beyond_hashicorp = entry.id;
+        }
         match entry.payload {
             Payload::Noop => {}
             Payload::Configuration(_) => {

@@ -3,7 +3,8 @@
 //! for some time after a message from the leader, even if the voter restarts in this time.
 //!
 //! Servers of HashiCorp Raft make no such promise. Therefore a leader has no lease if the voters that do not run
-//! HashiCorp Raft are not a quorum. The check runs at every read under a lease.
+//! HashiCorp Raft are not a quorum. An implementation that excludes the check `promised_silence_is_kept` makes no
+//! promise. The check runs at every read under a lease.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
