@@ -129,7 +129,7 @@ async fn in_memory() -> Result<()> {
     let leader = changes.wait_for(|seen| seen.leader.is_some()).await?.leader.clone();
     let leader =
         nodes.iter().find(|node| leader.as_ref().is_some_and(|leader| leader.id == *node.local_id()));
-    let leader = leader.ok_or("the reported leader is none of the three nodes")?;
+    let leader = leader.ok_or("the reported leader is not one of the three nodes")?;
     println!("{leader}");
     println!("sum: {}", add(leader, 42).await?);
     for node in &nodes {

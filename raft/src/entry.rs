@@ -89,9 +89,9 @@ pub struct Extended {
 }
 
 impl Payload {
-    /// True if HashiCorp Raft does not understand the payload. A server of HashiCorp Raft stops at a restore,
-    /// because this server does not know the type of the entry. The server misreads a joint configuration: the
-    /// server uses the new half as the whole configuration.
+    /// True if HashiCorp Raft does not understand the payload. Such a server stops at a restore, because it
+    /// does not know the type of the entry. It misreads a joint configuration: it uses the new half as the whole
+    /// configuration.
     #[must_use]
     pub fn is_beyond_hashicorp(&self) -> bool {
         match self {

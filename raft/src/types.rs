@@ -168,7 +168,7 @@ impl Time {
     /// A time that is later than every other time. A deadline at this time never comes.
     pub const NEVER: Self = Self(u64::MAX);
 
-    /// Returns the duration from `earlier` to this time; zero if `earlier` is a later time.
+    /// Returns the duration from `earlier` to this time; zero if `earlier` is after this time.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Span {
         Span(self.0.saturating_sub(earlier.0))

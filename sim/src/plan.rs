@@ -198,8 +198,8 @@ pub struct ClientPlan {
     #[serde(default)]
     pub replaced: Vec<ReplacedOperation>,
     /// The encoded command that the clients send in place of every drawn command. `None`: the clients draw
-    /// their commands. A shrink sets this command to test whether one command is enough. Only the clients of
-    /// a typed state machine use this command.
+    /// their commands. A shrink sets this command to test whether one command is enough for the violation.
+    /// Only the clients of a typed state machine use this command.
     #[serde(default)]
     pub command: Option<Vec<u8>>,
 }

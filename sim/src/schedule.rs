@@ -252,7 +252,7 @@ pub enum CallKind {
 pub enum JobId {
     /// A write with this token.
     Write(Token),
-    /// A read, or a write of a piece of a snapshot, with this ticket.
+    /// A job with this ticket: a read of the log, or the write of a piece of a snapshot.
     Other(RpcId),
 }
 

@@ -102,8 +102,8 @@ impl RedbStore {
         Ok(FORMAT)
     }
 
-    /// Executes a group of writes in order, with one sync. The store executes either all these writes or no
-    /// write. When the method returns `Ok`, the writes are durable.
+    /// Executes a group of writes in order, with one sync. The store executes all of these
+    /// writes or none of them. When the method returns `Ok`, the writes are durable.
     ///
     /// # Errors
     /// Returns an error if the store fails, or if the entries do not follow the stored entries.
@@ -114,7 +114,7 @@ impl RedbStore {
     }
 
     /// Writes the records `new`, and then executes the changes `ops` of the log in order, with one sync. The
-    /// store executes either all these changes or no change.
+    /// store executes all of these changes or none of them.
     fn write<'r, 'w>(
         &self,
         new: impl IntoIterator<Item = (&'r [u8], &'r [u8])>,

@@ -67,8 +67,8 @@ impl<F: Files> WalStore<F> {
         Wal::open(files, directory.as_ref(), options).map(|wal| Self(Arc::new(Mutex::new(wal))))
     }
 
-    /// Executes a group of writes in order, with one sync. The store executes either all these writes or no
-    /// write. When the method returns `Ok`, the writes are durable.
+    /// Executes a group of writes in order, with one sync. The store executes all of these
+    /// writes or none of them. When the method returns `Ok`, the writes are durable.
     ///
     /// # Errors
     /// Returns an error if the store fails, or if the entries do not follow the stored entries.

@@ -310,7 +310,7 @@ pub enum RequestError {
     /// `ErrRaftShutdown`: the server has stopped. If the call has appended an entry, the other servers may
     /// still commit this entry.
     Shutdown,
-    /// `ErrEnqueueTimeout`: the queue of calls stayed full until the timeout. Nothing was done.
+    /// `ErrEnqueueTimeout`: the queue of calls stayed full until the timeout. The call had no effect.
     EnqueueTimeout,
     /// `ErrNothingNewToSnapshot`: no entry was applied since the last snapshot.
     NothingNewToSnapshot,

@@ -18,7 +18,7 @@ pub(crate) enum Status {
     Panic,
     /// A safety property was violated.
     Safety,
-    /// The command could not run: the usage was wrong, or a file or a stream failed.
+    /// The command could not run: the arguments were wrong, or a file or a stream could not be read or written.
     Unusable,
 }
 

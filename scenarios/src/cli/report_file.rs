@@ -192,7 +192,7 @@ pub(crate) fn read(suite: &Suite, path: &Path) -> Result<Content, CliError> {
                 if part.rows.len() != content.totals.rows.len() {
                     return Err(bad("does not belong to the scenarios of the header"));
                 }
-                part.demand(suite).map_err(|name| bad(&format!("has the unknown scenario `{name}`")))?;
+                part.demand(suite).map_err(|name| bad(&format!("names the unknown scenario `{name}`")))?;
                 content.totals.merge(&part);
                 content.length = bytes;
             }
@@ -213,7 +213,7 @@ impl Content {
     fn new(suite: &Suite, header: Header) -> Result<Self, String> {
         let find = |row: &Row| {
             let scenario = suite.scenarios.iter().find(|scenario| scenario.name == row.scenario);
-            scenario.ok_or_else(|| format!("has the unknown scenario `{}`", row.scenario))
+            scenario.ok_or_else(|| format!("names the unknown scenario `{}`", row.scenario))
         };
         let scenarios = header.rows.iter().map(find).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { totals: Totals::of(scenarios), header, is_complete: false, length: 0 })

@@ -152,7 +152,7 @@ impl Cluster {
         self.until_answered(command, "acknowledged", |outcome| matches!(outcome, Ok(Answer::Applied { .. })))
     }
 
-    /// Waits until the caller of the command gets an error.
+    /// Waits until the client of the command gets an error.
     pub fn until_failed(&mut self, command: &str) -> &mut Self {
         self.until_answered(command, "answered with an error", Result::is_err)
     }

@@ -176,7 +176,7 @@ impl HistoryReader<'_> {
         let HistoryLine { process, f, key, value, position, .. } = line;
         if self.pending.contains_key(&process) {
             return Err(format!(
-                "process {process} invokes an operation before its last operation has completed"
+                "process {process} invokes an operation before its previous operation has completed"
             ));
         }
         let model = self.format.model;

@@ -52,7 +52,7 @@ pub enum DeviceFault {
 /// The number of occurrences of each fault of a device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct DeviceCounts {
-    /// The number of power cuts, with or without unsynced data.
+    /// The number of power cuts, whether or not the device had unsynced data.
     pub cuts: u64,
     /// The number of power cuts while there was unsynced data.
     pub cuts_in_writing: u64,
@@ -292,7 +292,7 @@ impl OpenFile {
         Ok(self.len()? == 0)
     }
 
-    /// Truncates the file, or extends the file with zeros.
+    /// Sets the length of the file: removes the bytes from `length` on, or adds zeros up to `length`.
     ///
     /// # Errors
     /// Returns an error in the same cases as [`OpenFile::len`].

@@ -8,8 +8,8 @@ use std::fmt;
 use std::time::Duration;
 use wavetank_raft::{Config, Configuration, Member, Settings, Term};
 
-/// The maximum number of events of each bounded kind. The number of all other events is not limited. Events
-/// may happen at any time and in any order.
+/// The size of the cluster, and the maximum numbers of events of each bounded kind. The numbers of all other
+/// events are not limited. The search tries all events at all times and in all orders.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bounds {
@@ -27,8 +27,8 @@ pub struct Bounds {
     pub crashes: u8,
     /// The maximum number of membership changes.
     pub changes: u8,
-    /// The maximum number of times that a timer of a leader fires. The leader then sends a heartbeat or a
-    /// commit announcement to all its followers.
+    /// The maximum number of times that timers of leaders fire, for all leaders together. Each time, the leader
+    /// sends a heartbeat or a commit announcement to all its followers.
     pub beats: u8,
     /// The maximum number of messages that are delivered a second time.
     pub duplicates: u8,

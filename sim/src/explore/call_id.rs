@@ -15,7 +15,7 @@ use wavetank_raft::Term;
 pub struct CallId {
     /// The caller.
     pub from: ServerIdx,
-    /// The callee.
+    /// The server that receives the call.
     pub to: ServerIdx,
     /// The number of starts of the caller before the call. The number is 1 until the caller crashes.
     pub life: u8,

@@ -81,7 +81,7 @@ pub enum SearchOutcome {
     Found(Breach, Schedule),
 }
 
-/// A breadth-first search.
+/// A breadth-first search of the states that a cluster can reach within its bounds.
 #[derive(Debug)]
 pub struct Search {
     cache: TransitionCache,

@@ -63,7 +63,7 @@ impl Move {
 pub struct UsedBounds {
     /// The number of commands that clients proposed.
     pub entries: u8,
-    /// The number of crashes, including the hangs of disks.
+    /// The number of crashes. A disk that hangs counts as a crash.
     pub crashes: u8,
     /// The number of membership changes.
     pub changes: u8,

@@ -15,8 +15,8 @@ pub struct Addresses {
     last: u16,
 }
 
-/// The address book of one server: the numbers of the addresses that the server knows, by the index of the
-/// other server. The number zero stands for an unknown address.
+/// The address book of one server. It has a number for each server of the tank: the number of the address at
+/// which the owner of the book expects that server. Zero stands for an unknown address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct AddressBook([u16; ServerIdx::MAX_SERVERS]);
 

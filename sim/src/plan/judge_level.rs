@@ -1,6 +1,6 @@
 //! The judges that examine a run, in three levels.
 
-/// The level of the judges that examine a run. Each level also contains the judges of all earlier levels.
+/// The level of the judges that examine a run. Each level also contains the judges of all lower levels.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, serde::Serialize, serde::Deserialize,
 )]

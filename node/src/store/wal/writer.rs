@@ -76,8 +76,8 @@ impl<F: Files> Wal<F> {
         })
     }
 
-    /// Writes the group of changes that `build` makes, with one sync. The store makes either all these
-    /// changes or no change.
+    /// Writes the group of changes that `build` makes, with one sync. The store makes all of these
+    /// changes or none of them.
     ///
     /// # Errors
     /// Returns an error if the device fails. In that case the content of the disk is unknown. Also returns an

@@ -130,7 +130,7 @@ fn each_kind_of_bad_line_has_its_message() {
         ),
         (
             r#"{"process":0,"type":"invoke","f":"read","time":6}"#,
-            "line 2: process 0 invokes an operation before its last operation has completed",
+            "line 2: process 0 invokes an operation before its previous operation has completed",
         ),
         (
             r#"{"process":0,"type":"ok","f":"write","time":4}"#,

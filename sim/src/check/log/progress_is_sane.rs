@@ -37,7 +37,7 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
 fn insane(leader: ServerIdx, last: Index, was: Index, now: &Follower) -> Option<String> {
     let Follower { node, matched, next } = now;
     if *matched < was {
-        return violated(format_args!("{leader} lowered its match index of {node} from {was} to {matched}"));
+        return violated(format_args!("{leader} lowered its match index for {node} from {was} to {matched}"));
     }
     if next <= matched {
         return violated(format_args!("{leader} has match index {matched} of {node}, but next index {next}"));
@@ -68,7 +68,7 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.set_matched(N1, N3, Index(1));
-        fixture.expect_violation("n1 lowered its match index of n3 from i2 to i1");
+        fixture.expect_violation("n1 lowered its match index for n3 from i2 to i1");
     }
 
     #[test]
