@@ -32,7 +32,7 @@ impl HashiCorp<0> {
     pub const BUSY: u8 = 1;
     /// The server also grants a pre-vote for its own current term. If the server refuses a pre-vote for a
     /// newer term because of the candidate's log, the response has the term of the request. A candidate
-    /// ignores the term of such a refusal.
+    /// ignores the term of such a refusal. The granted pre-votes break the promise of silence, too.
     pub const ECHO: u8 = 2;
     /// The server may vote immediately after a start. Our server grants no vote within the heartbeat timeout
     /// after a restart.
@@ -168,7 +168,7 @@ impl<const SWITCHES: u8> Subject for HashiCorp<SWITCHES> {
             check: "promised_silence_is_kept",
             line: "a server of HashiCorp Raft knows no leader after a start, and votes immediately",
         };
-        if Self::has(HashiCorp::NO_PROMISE) { &[NO_PROMISE] } else { &[] }
+        if Self::has(HashiCorp::NO_PROMISE) || Self::has(HashiCorp::ECHO) { &[NO_PROMISE] } else { &[] }
     }
 
     fn dialect(&self) -> Dialect {
