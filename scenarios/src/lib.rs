@@ -12,5 +12,5 @@ pub mod stories;
 mod trace;
 
 pub use cli::subject_main;
-pub use registry::{Chapter, Play, Scenario, Suite};
+pub use registry::{Chapter, Play, Scenario, SubjectOption, Suite};
 pub use trace::{Trace, TraceForm, TraceText};

@@ -78,9 +78,19 @@ pub struct Suite {
     /// The names of the scenarios that cannot run with this subject. These scenarios are stories, and stories
     /// call methods that only our server has.
     pub left_out: Vec<&'static str>,
-    /// The options before the subcommand, for example `--bug NAME`. The binary parses these options before it
-    /// calls [`suite_main`](crate::cli::suite_main). Every printed command line repeats the options.
-    pub options: Vec<String>,
+    /// The options before the subcommand. The binary parses these options before it calls
+    /// [`suite_main`](crate::cli::suite_main).
+    pub options: Vec<SubjectOption>,
+}
+
+/// An option of a subject, which stands before the subcommand.
+#[derive(Clone, Debug)]
+pub struct SubjectOption {
+    /// The text on the command line, for example `--bug NAME`. Every printed command line contains this text.
+    pub arguments: String,
+    /// The Rust statement with the same effect, for example `my_raft::switch_on(my_raft::Bug::Name);`. The tests
+    /// that `shrink` prints contain this statement.
+    pub statement: String,
 }
 
 impl Suite {
@@ -118,7 +128,7 @@ impl Suite {
     #[must_use]
     pub fn command(&self) -> String {
         let binary = if self.is_ours() { String::new() } else { format!("--bin {} ", self.subject) };
-        let options: String = self.options.iter().map(|option| format!(" {option}")).collect();
+        let options: String = self.options.iter().map(|option| format!(" {}", option.arguments)).collect();
         format!("cargo run --release {binary}--{options}")
     }
 

@@ -32,7 +32,8 @@ use std::sync::Arc;
 use wavetank_raft::execute::Recovered;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{
-    CacheLimits, Configuration, Entry, Event, Index, LogId, Settings, SnapshotMeta, Span, StoreJob, Write,
+    CacheLimits, Configuration, Entry, Event, Index, LogId, Payload, Settings, SnapshotMeta, Span, StoreJob,
+    Write,
 };
 
 /// A server's disk. The disk executes the jobs of the server's stores in the order of the queue, and injects
@@ -152,6 +153,18 @@ impl Disk {
     #[must_use]
     pub fn memberships(&self) -> Vec<(Index, Arc<Configuration>)> {
         self.stores.memberships()
+    }
+
+    /// Returns the configurations in the writes that are not durable yet.
+    pub(crate) fn queued_memberships(&self) -> impl Iterator<Item = &Configuration> {
+        let entries = self.queue.iter().flat_map(|queued| match &queued.job {
+            StoreJob::Persist(write) => memory::entries_of(&write.log),
+            _ => &[],
+        });
+        entries.filter_map(|entry| match &entry.payload {
+            Payload::Configuration(members) => Some(&**members),
+            _ => None,
+        })
     }
 
     /// Frees space on a full disk, so that later writes succeed.

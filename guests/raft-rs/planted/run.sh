@@ -6,28 +6,8 @@
 # Usage: raft-rs/planted/run.sh [NAME...]   SEEDS: the most storms for a bug; FIRST: the first seed; SECS: time to shrink
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-cd "$here/../.."
-target=${CARGO_TARGET_DIR:-$PWD/target}
-work=$target/planted
+. "$here/../patched.sh"
 first=${FIRST:-1000} seeds=${SEEDS:-1000} secs=${SECS:-30}
-mkdir -p "$work"
-source=$(find "${CARGO_HOME:-$HOME/.cargo}/registry/src" -maxdepth 2 -name raft-0.7.0 | head -1)
-cp Cargo.lock "$work/Cargo.lock"
-trap 'cp "$work/Cargo.lock" Cargo.lock' EXIT
-
-build() { # name, options of cargo
-  # raft-rs has warnings, which cargo prints for a package that is not from a registry.
-  CARGO_TARGET_DIR=$target cargo build --quiet --profile exam --bin raft-rs "${@:2}" 2>"$work/build.log" ||
-    { cat "$work/build.log" >&2 && exit 1; }
-  cp "$target/exam/raft-rs" "$work/$1"
-}
-
-plant() { # name
-  rm -rf "$work/raft"
-  cp -r "$source" "$work/raft"
-  patch --quiet -d "$work/raft" -p1 <"$here/$1.patch"
-  build "$1" --config "patch.crates-io.raft.path='$work/raft'"
-}
 
 # Prints the first seed from $2 on under which the binary $1 fails, and the check.
 failing() {
@@ -43,7 +23,7 @@ build clean
 printf '| bug | storms | check | schedule |\n|---|---|---|---|\n'
 for bug in "${@:-$(cd "$here" && ls -- *.patch | sed 's/.patch$//')}"; do
   for name in $bug; do
-    plant "$name"
+    build_patched "$name" "$here/$name.patch"
     from=$first
     while true; do
       read -r seed check < <(failing "$name" "$from") || true

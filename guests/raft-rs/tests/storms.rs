@@ -43,6 +43,14 @@ fn a_hundred_storms_hold_and_the_checks_see_their_subjects() {
     }
 }
 
+/// A leader proposes a change that replaces it, and its disk stalls. The other server stops for ever before the write is
+/// durable. The tank may stop only servers that the next configuration does not need.
+#[test]
+fn the_tank_keeps_the_voters_of_a_change_that_is_not_durable_yet() {
+    let report = run(77_000_331);
+    assert_eq!(report.verdict, Verdict::Held);
+}
+
 /// raft-rs draws election timeouts from the thread's random numbers. The adapter replaces each draw.
 #[test]
 fn a_seed_gives_the_same_digest_twice() {

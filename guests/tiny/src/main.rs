@@ -4,7 +4,7 @@ use std::io::{BufWriter, IsTerminal, stderr, stdout};
 use std::process::ExitCode;
 use tiny::{Bug, Tiny};
 use wavetank_scenarios::cli::{Streams, suite_main};
-use wavetank_scenarios::{Play, Suite};
+use wavetank_scenarios::{Play, SubjectOption, Suite};
 use wavetank_sim::Plan;
 
 fn main() -> ExitCode {
@@ -24,7 +24,9 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         };
         tiny::switch_on(bug);
-        options = args.drain(1..3).collect();
+        let arguments = args.drain(1..3).collect::<Vec<_>>().join(" ");
+        let statement = format!("tiny::switch_on(tiny::Bug::{bug:?});");
+        options = vec![SubjectOption { arguments, statement }];
     }
     let suite = Suite { options, ..without_pre_votes() };
     ExitCode::from(suite_main(&suite, args, &mut streams))

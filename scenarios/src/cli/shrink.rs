@@ -150,5 +150,15 @@ fn test(suite: &Suite, scenario: &Scenario, plan: &Plan, failure: &Failure) -> S
     };
     let name = format!("{failure}_in_{}_{}", scenario.name, plan.seed);
     let run = format!("wavetank_scenarios::stories::storms::{}::<{}>", scenario.name, suite.subject_type);
-    shrink::test(&name, plan, &format!("{run}(plan, wavetank_scenarios::Trace::default())"))
+    let run = format!("{run}(plan, wavetank_scenarios::Trace::default())");
+    shrink::test(&name, plan, &with_options(suite, &run))
+}
+
+/// Returns an expression that switches the options of the suite on, and has the value of the expression `run`.
+fn with_options(suite: &Suite, run: &str) -> String {
+    if suite.options.is_empty() {
+        return run.to_owned();
+    }
+    let statements = suite.options.iter().map(|option| format!("        {}\n", option.statement));
+    format!("{{\n{}        {run}\n    }}\n    ", statements.collect::<String>())
 }

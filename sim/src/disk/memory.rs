@@ -339,7 +339,8 @@ fn membership(entry: Entry) -> Option<(Index, Arc<Configuration>)> {
     Some((entry.id.index, members))
 }
 
-fn entries_of(op: &LogOp) -> &[Entry] {
+/// Returns the entries that an operation adds to the log.
+pub(super) fn entries_of(op: &LogOp) -> &[Entry] {
     match op {
         LogOp::Append(entries) | LogOp::Replace(entries) => entries,
         _ => &[],

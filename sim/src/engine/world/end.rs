@@ -258,9 +258,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 
     /// True if `core` can make progress under each configuration that may come into force. `core` must be a
-    /// quorum of four kinds of configurations: the configurations that servers know, the last configurations
-    /// on the disks, the configurations in messages in flight, and the configurations that a leader enters
-    /// without a further call. At least one server of the core must know a configuration. Otherwise the server
+    /// quorum of five kinds of configurations: the configurations that servers know, the last configurations
+    /// on the disks, the configurations in writes that are not durable yet, the configurations in messages in
+    /// flight, and the configurations that a leader enters without a further call. At least one server of the core must know a configuration. Otherwise the server
     /// that bootstraps the cluster could be missing.
     #[must_use]
     pub fn is_viable(&self, core: ServerSet) -> bool {
@@ -273,7 +273,14 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
             && self.all().iter().filter_map(running).all(is_quorum)
             && self.promotions().iter().all(is_quorum)
             && self.in_flight().all(|envelope| self.may_bring(envelope).into_iter().all(is_quorum))
+            && self.queued_memberships().all(is_quorum)
             && self.disks_are_viable(is_quorum)
+    }
+
+    /// Returns the configurations in the writes that are not durable yet. A server that enters a configuration
+    /// when the entry is applied does not show it before.
+    fn queued_memberships(&self) -> impl Iterator<Item = &Configuration> {
+        self.hosts.iter().flat_map(|host| host.disk.queued_memberships())
     }
 
     /// Returns the messages that have not arrived. The result includes the messages that the network holds
