@@ -260,8 +260,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     /// True if `core` can make progress under each configuration that may come into force. `core` must be a
     /// quorum of five kinds of configurations: the configurations that servers know, the last configurations
     /// on the disks, the configurations in writes that are not durable yet, the configurations in messages in
-    /// flight, and the configurations that a leader enters without a further call. At least one server of the core must know a configuration. Otherwise the server
-    /// that bootstraps the cluster could be missing.
+    /// flight, and the configurations that a leader enters without a further call. At least one server of the
+    /// core must know a configuration. Otherwise the server that bootstraps the cluster could be missing.
     #[must_use]
     pub fn is_viable(&self, core: ServerSet) -> bool {
         let is_in = |node| ServerIdx::of(node).is_some_and(|idx| core.contains(idx));
