@@ -2,7 +2,8 @@
 //!
 //! In memory, and on loopback TCP with every write synced, on each durable log; then snapshots and a restart.
 //! Prints the results of this machine; compare them only with results of the same minute. Before the durable
-//! logs, it prints how long the disk and the loopback alone take.
+//! logs, it prints how long the disk and the loopback alone take. After them, it measures HashiCorp Raft with
+//! boltdb in the same way, if the Debian packages of `hashicorp/mod.rs` are installed.
 //!
 //! ```text
 //! cargo bench -p wavetank-node [-- memory | disk | snapshot | restart]
@@ -17,6 +18,8 @@
     clippy::unwrap_used,
     reason = "a benchmark prints rates, and stops where it cannot go on"
 )]
+
+mod hashicorp;
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -33,6 +36,8 @@ use wavetank_raft::{Config, Configuration, Data, Member};
 
 const NAMES: [&str; 3] = ["n1", "n2", "n3"];
 const ANY: Duration = Duration::ZERO;
+/// The time of each measurement. A tenth of it goes before as a warm-up.
+const LENGTH: Duration = Duration::from_secs(2);
 
 /// Counts commands; its snapshot is as large as wanted.
 struct Counter {
@@ -125,15 +130,19 @@ fn in_memory(place: Place) {
                 .fsm_place(place);
             nodes.push(builder.start().await.unwrap());
         }
-        measure_all(&format!("memory, {place:?}"), &elect(&nodes).await, 100_000).await;
+        measure_all(&format!("memory, {place:?}"), &elect(&nodes).await).await;
     });
 }
 
 fn on_disk() {
+    let hashicorp = hashicorp::build();
     println!("load average: {}", std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
     floor();
     on_store("redb", redb);
     on_store("segmented log", wal);
+    if let Some(binary) = hashicorp {
+        hashicorp::measure(&binary, &loads(), LENGTH);
+    }
 }
 
 /// The time that no cluster of three can go below: each server writes and syncs, and a message goes there and back.
@@ -216,7 +225,7 @@ fn on_store<D: LogDisk>(what: &str, store: impl Fn(&Path) -> D) {
             let home = directory.path().join(name);
             nodes.push(start(name, &home, store(&home), 0).await);
         }
-        measure_all(what, &elect(&nodes).await, 3_000).await;
+        measure_all(what, &elect(&nodes).await).await;
         for node in nodes {
             node.shutdown().await;
         }
@@ -246,22 +255,36 @@ async fn elect(nodes: &[Raft]) -> Raft {
     leader
 }
 
-async fn measure_all(what: &str, leader: &Raft, base: usize) {
+/// Numbers of callers, each with the bytes of a command.
+fn loads() -> Vec<(usize, usize)> {
     let wanted: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     let is_wanted = |callers: &usize| wanted.is_empty() || wanted.contains(callers);
-    for bytes in [16, 256] {
-        for callers in [1, 64, 256].into_iter().filter(is_wanted) {
-            let commands = base * if callers == 1 { 1 } else { 8 };
-            measure(leader, callers, bytes, commands / 10).await;
-            let (rate, mut times) = measure(leader, callers, bytes, commands).await;
-            times.sort_unstable();
-            let name = format!("{what}, {callers} callers, {bytes} B");
-            println!("{name:<40}{rate:>12.0}{:>12}{:>12}", at(&times, 50), at(&times, 99));
-        }
+    let callers = || [1, 64, 256].into_iter().filter(is_wanted);
+    [16, 256].into_iter().flat_map(|bytes| callers().map(move |callers| (callers, bytes))).collect()
+}
+
+async fn measure_all(what: &str, leader: &Raft) {
+    for (callers, bytes) in loads() {
+        measure(leader, callers, bytes, within(LENGTH / 10)).await;
+        let (rate, mut times) = measure(leader, callers, bytes, within(LENGTH)).await;
+        times.sort_unstable();
+        let name = format!("{what}, {callers} callers, {bytes} B");
+        println!("{name:<40}{rate:>12.0}{:>12}{:>12}", at(&times, 50), at(&times, 99));
     }
 }
 
-async fn measure(leader: &Raft, callers: usize, bytes: usize, commands: usize) -> (f64, Vec<Duration>) {
+fn within(length: Duration) -> impl Fn(usize) -> bool + Copy + Send {
+    let start = Instant::now();
+    move |_| start.elapsed() < length
+}
+
+/// Each caller makes its next call while `has_more` is true of the number of its calls.
+async fn measure(
+    leader: &Raft,
+    callers: usize,
+    bytes: usize,
+    has_more: impl Fn(usize) -> bool + Copy + Send + 'static,
+) -> (f64, Vec<Duration>) {
     let start = Instant::now();
     let calling: Vec<_> = (0..callers)
         .map(|_| {
@@ -269,7 +292,7 @@ async fn measure(leader: &Raft, callers: usize, bytes: usize, commands: usize) -
             tokio::spawn(async move {
                 let command: Data = vec![7; bytes].into();
                 let mut times = Vec::new();
-                for _ in 0..commands / callers {
+                while has_more(times.len()) {
                     let start = Instant::now();
                     leader.apply(command.clone(), ANY).await.unwrap();
                     times.push(start.elapsed());
@@ -312,7 +335,7 @@ fn restart() {
     runtime(2).block_on(async {
         let one = open("n1", directory.path(), 0).await;
         let leader = elect(std::slice::from_ref(&one)).await;
-        measure(&leader, 256, 256, 100_000).await;
+        measure(&leader, 256, 256, |calls| calls < 100_000 / 256).await;
         let last = leader.last_index();
         one.shutdown().await;
         drop((one, leader));
