@@ -42,7 +42,7 @@ pub struct WalOptions {
 
 impl Default for WalOptions {
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20, ahead_bytes: 4 << 20 }
+        Self { segment_bytes: 64 << 20, ahead_bytes: 512 << 10 }
     }
 }
 
