@@ -173,8 +173,10 @@ impl Ghost {
         ghost_server.forget();
         if wiped && is_member {
             let lost = ghost_server.disk.end().max(ghost_server.lost);
+            let lost_votes = ghost_server.view.term.max(ghost_server.lost_votes);
             // The state machine keeps its faults when the disk is lost.
-            *ghost_server = GhostServer { lost, loads: ghost_server.loads, ..GhostServer::default() };
+            let loads = ghost_server.loads;
+            *ghost_server = GhostServer { lost, lost_votes, loads, ..GhostServer::default() };
         } else if wiped {
             let loads = ghost_server.loads;
             *ghost_server = GhostServer { new_disk_at: Some(committed), loads, ..GhostServer::default() };

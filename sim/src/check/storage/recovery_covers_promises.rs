@@ -25,7 +25,8 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if term < announced_term {
         return violated(format_args!("{idx} restarts at {term}, but {idx} has sent {announced_term}"));
     }
-    if let Some(voted) = ghost.terms.vote_of(idx, term)
+    // A vote on a disk that was lost cannot come back.
+    if let Some(voted) = ghost.terms.vote_of(idx, term).filter(|_| ghost.subject().lost_votes < term)
         && found.hard.vote != Some(voted.node())
     {
         return violated(format_args!("{idx} restarts at {term} without its vote for {voted}"));
@@ -73,6 +74,23 @@ mod tests {
         fixture.crash(N3);
         fixture.boot_with_vote(N3, 2, None);
         fixture.expect_violation("n3 restarts at t2 without its vote for n1");
+    }
+
+    #[test]
+    fn a_member_that_lost_its_disk_has_lost_its_vote() {
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.elect(N1, 2);
+        fixture.ghost.crashed(N3, true);
+        fixture.boot_with_vote(N3, 0, None);
+        fixture.crash(N3);
+        fixture.boot_with_vote(N3, 2, None);
+        fixture.expect_holds();
+
+        // A vote in a newer term is on the new disk.
+        fixture.elect(N2, 3);
+        fixture.crash(N3);
+        fixture.boot_with_vote(N3, 3, None);
+        fixture.expect_violation("n3 restarts at t3 without its vote for n2");
     }
 
     #[test]
