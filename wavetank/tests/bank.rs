@@ -32,6 +32,18 @@ fn the_bank_survives_storms() {
 }
 
 #[test]
+fn no_money_is_lost() {
+    let kept = |bank: &Bank| match bank.0.iter().sum() {
+        400 => Ok(()),
+        sum => Err(format!("the sum of all balances is {sum}")),
+    };
+    let transfers = (0..4_usize, 0..4_usize, 1..50_u64);
+    wavetank::Storms::starting_with(|| Bank([100; 4]), transfers, 0..4_usize)
+        .invariant("money_is_kept", kept)
+        .run(16);
+}
+
+#[test]
 fn a_leader_that_was_cut_off_gets_the_transfer() {
     let mut story = wavetank::Story::starting_with(5, || Bank([100; 4]));
     let old = story.until_leader();
