@@ -15,7 +15,6 @@ struct Block {
 }
 
 #[test]
-#[ignore = "compiles the tank once more, as the reader of the page does"]
 fn a_reader_who_follows_the_page_meets_what_it_says() {
     let mut reader = Reader::at_an_empty_folder();
     for block in blocks() {
