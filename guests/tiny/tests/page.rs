@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
+use tempfile::TempDir;
 
 const PAGE: &str = include_str!("../../../docs/bring-your-own-raft.md");
 
@@ -61,6 +62,8 @@ fn file_of(block: &'static str) -> (&'static str, bool, &'static str) {
 }
 
 struct Reader {
+    /// Outside of the repository: `cargo new` adds a package to the workspace that it stands in.
+    _root: TempDir,
     folder: PathBuf,
     /// What the last command wrote.
     said: String,
@@ -68,12 +71,9 @@ struct Reader {
 
 impl Reader {
     fn at_an_empty_folder() -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");
-        if folder.exists() {
-            fs::remove_dir_all(&folder).expect("the folder of an earlier run can be removed");
-        }
-        fs::create_dir_all(&folder).expect("a folder can be made");
-        Self { folder, said: String::new() }
+        let root = tempfile::tempdir().expect("a folder can be made");
+        let folder = root.path().to_owned();
+        Self { _root: root, folder, said: String::new() }
     }
 
     /// The repository stands in another place than in the page, and its dependencies are built already.
