@@ -132,6 +132,12 @@ pub struct Exclusion {
     pub line: &'static str,
 }
 
+impl Exclusion {
+    /// The name of the check that an implementation excludes if it makes no promise of silence: it may vote
+    /// immediately after a restart, even if it heard from a leader shortly before the restart.
+    pub(crate) const SILENCE: &'static str = "promised_silence_is_kept";
+}
+
 /// The data with which a server starts.
 #[derive(Debug)]
 pub struct Start<'a> {

@@ -164,11 +164,11 @@ impl<const SWITCHES: u8> Subject for HashiCorp<SWITCHES> {
     }
 
     fn exclusions(&self) -> &'static [Exclusion] {
-        const NO_PROMISE: Exclusion = Exclusion {
-            check: "promised_silence_is_kept",
+        const NO_SILENCE: Exclusion = Exclusion {
+            check: Exclusion::SILENCE,
             line: "a server of HashiCorp Raft knows no leader after a start, and votes immediately",
         };
-        if Self::has(HashiCorp::NO_PROMISE) || Self::has(HashiCorp::ECHO) { &[NO_PROMISE] } else { &[] }
+        if Self::has(HashiCorp::NO_PROMISE) || Self::has(HashiCorp::ECHO) { &[NO_SILENCE] } else { &[] }
     }
 
     fn dialect(&self) -> Dialect {

@@ -9,7 +9,7 @@
 use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
-use crate::subject::Parts;
+use crate::subject::{Exclusion, Parts};
 
 const SECTION: &str = "thesis §4.2.3, §6.4.1";
 const WATCHES: Facts = Facts::VOTE_ASKED.or(Facts::PRE_VOTE);
@@ -17,7 +17,7 @@ const WATCHES: Facts = Facts::VOTE_ASKED.or(Facts::PRE_VOTE);
 const NEEDS: Parts = Parts::MESSAGES.or(Parts::TERM).or(Parts::VOTE).or(Parts::LEADER).or(Parts::SERVER);
 
 pub(crate) const CHECK: Check =
-    Check::new("promised_silence_is_kept", SECTION, JudgeLevel::Steps, WATCHES, judge).needing(NEEDS);
+    Check::new(Exclusion::SILENCE, SECTION, JudgeLevel::Steps, WATCHES, judge).needing(NEEDS);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;

@@ -3,7 +3,7 @@
 use crate::check::ghost::Limits;
 use crate::check::ghost::conf::Conf;
 use crate::plan::server_set::ServerSet;
-use crate::subject::Subject;
+use crate::subject::{Exclusion, Subject};
 use std::sync::Arc;
 use wavetank_raft::{Configuration, Dialect, Index, LogId, NodeId, RoleName, Span, Term, Voters};
 
@@ -133,7 +133,7 @@ impl<S: Subject> Inspect for S {
     }
 
     fn promises_silence(&self) -> bool {
-        self.exclusions().iter().all(|excluded| excluded.check != "promised_silence_is_kept")
+        self.exclusions().iter().all(|excluded| excluded.check != Exclusion::SILENCE)
     }
 
     fn dialect(&self) -> Dialect {
