@@ -171,14 +171,13 @@ impl Ghost {
         let voted = (memory.term, memory.vote) == (disk.hard.term, disk.hard.vote);
         self.step.unsynced = !voted || ghost_server.log.last() != disk.log.last();
         ghost_server.forget();
+        // The state machine keeps its faults when the disk is lost.
+        let loads = ghost_server.loads;
         if wiped && is_member {
             let lost = ghost_server.disk.end().max(ghost_server.lost);
-            let lost_votes = ghost_server.view.term.max(ghost_server.lost_votes);
-            // The state machine keeps its faults when the disk is lost.
-            let loads = ghost_server.loads;
-            *ghost_server = GhostServer { lost, lost_votes, loads, ..GhostServer::default() };
+            let lost_term = ghost_server.view.term.max(ghost_server.lost_term);
+            *ghost_server = GhostServer { lost, lost_term, loads, ..GhostServer::default() };
         } else if wiped {
-            let loads = ghost_server.loads;
             *ghost_server = GhostServer { new_disk_at: Some(committed), loads, ..GhostServer::default() };
             self.terms.forget_votes_of(idx);
         }

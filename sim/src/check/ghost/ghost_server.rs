@@ -110,9 +110,9 @@ pub(crate) struct GhostServer {
     /// The greatest index on the disks that the server has lost while the server was a member. Zero if the
     /// server has lost no disk in this way.
     pub(crate) lost: Index,
-    /// The newest term that the server had when it lost a disk as a member. The votes up to this term were on that
-    /// disk.
-    pub(crate) lost_votes: Term,
+    /// The newest term that the server had when it lost a disk while it was a member. Zero if the server has lost
+    /// no disk in this way.
+    pub(crate) lost_term: Term,
     /// The greatest committed index at the time when the server got a new disk while the server was not a
     /// member. `None` if the server has not got a new disk in this way.
     pub(crate) new_disk_at: Option<Index>,

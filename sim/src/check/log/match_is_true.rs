@@ -37,13 +37,14 @@ fn one(ghost: &Ghost, belief: &Follower, witnessed: &mut u64) -> Option<String> 
     *witnessed += 1;
     let (leader, term) = (ghost.step.idx, ghost.step.now.term);
     // A server that has sent a newer term may have dropped the entries. So may a server that has stored a
-    // newer term and crashed before it sent anything (storm 585). A disk that was lost as a whole has no
-    // entries. A server that was removed and has a new disk may have answered before the removal. The leader
-    // no longer counts this server, and may receive the answer late.
+    // newer term and crashed before it sent anything (storm 585), or lost the disk since (storm 1000416616).
+    // A disk that was lost as a whole has no entries. A server that was removed and has a new disk may have
+    // answered before the removal. The leader no longer counts this server, and may receive the answer late.
     let is_member = ghost.step.now_conf.zip(ServerIdx::of(follower));
     let is_member = is_member.is_some_and(|(placed, idx)| placed.conf.members.contains(idx));
     let was_exchanged = ghost_server.new_disk_at.is_some() && !is_member;
-    let newest_term = ghost_server.announced_term.max(ghost_server.disk.hard.term);
+    let newest_term =
+        ghost_server.announced_term.max(ghost_server.disk.hard.term).max(ghost_server.lost_term);
     let excused = term < newest_term || matched <= ghost_server.lost || was_exchanged;
     if ghost_server.disk_holds(matched, link) || excused {
         return None;
@@ -100,6 +101,24 @@ mod tests {
         fixture.replicate(N3, N2, 1);
         fixture.set_matched(N1, N2, Index(2));
         fixture.expect_holds();
+    }
+
+    #[test]
+    fn an_older_leader_may_believe_in_entries_that_were_dropped_before_the_disk_was_lost() {
+        let lost_in = |term| {
+            let mut fixture = Fixture::three(&CHECK);
+            fixture.settle(N1, 2);
+            fixture.propose(N1, 1);
+            if let Some(term) = term {
+                fixture.campaign(N3, term);
+                fixture.grant(N2, term, N3);
+            }
+            fixture.ghost.crashed(N2, true);
+            fixture.set_matched(N1, N2, Index(3));
+            fixture
+        };
+        lost_in(Some(3)).expect_holds();
+        lost_in(None).expect_violation("n1 leads t2 and has match index i3 of n2");
     }
 
     #[test]

@@ -24,9 +24,12 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
         let has_moved = |idx| facts.touches(Facts::CONFIGURED) && ghost.subject().moved.contains(idx);
         let member = |idx| step.was_conf.is_some_and(|it| it.conf.members.contains(idx)) && !has_moved(idx);
         let stayed = ServerIdx::of(now.node).is_some_and(member);
-        // The disk of a server may be lost, and the leader notices the loss.
-        let is_whole =
-            |was: &&Follower| ghost.ghost_server_of(was.node).is_some_and(|it| it.lost < was.matched);
+        // The disk of a server may be lost, and the leader notices the loss. In a newer term, the server may have
+        // dropped entries before the loss.
+        let is_whole = |was: &&Follower| {
+            let follower = ghost.ghost_server_of(was.node);
+            follower.is_some_and(|it| it.lost < was.matched && it.lost_term <= step.now.term)
+        };
         let was = step.followers_before.iter().find(|was| stayed && was.node == now.node).filter(is_whole);
         insane(step.idx, step.now.last.index, was.map_or(Index::ZERO, |was| was.matched), now)
     })

@@ -26,7 +26,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return violated(format_args!("{idx} restarts at {term}, but {idx} has sent {announced_term}"));
     }
     // A vote on a disk that was lost cannot come back.
-    if let Some(voted) = ghost.terms.vote_of(idx, term).filter(|_| ghost.subject().lost_votes < term)
+    if let Some(voted) = ghost.terms.vote_of(idx, term).filter(|_| ghost.subject().lost_term < term)
         && found.hard.vote != Some(voted.node())
     {
         return violated(format_args!("{idx} restarts at {term} without its vote for {voted}"));
