@@ -18,7 +18,7 @@ pub const FORMAT: u64 = 2;
 
 /// Identifies the behaviour of this build: the version of the crate and the number of the behaviour. The
 /// developers raise the number whenever old seeds produce different runs.
-pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+behaviour.4");
+pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+behaviour.5");
 
 /// A recorded run.
 #[derive(Clone, PartialEq, Eq, Debug)]

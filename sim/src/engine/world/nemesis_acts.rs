@@ -11,7 +11,7 @@ use crate::plan::Budget;
 use crate::plan::fault_kind::Scheduled;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::subject::Subject;
-use wavetank_raft::{Call, Change, Configuration, Server, Span};
+use wavetank_raft::{Call, Change, Configuration, Index, Server, Span, Term};
 
 impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     pub(super) fn on_act(&mut self, kind: Scheduled) {
@@ -195,31 +195,46 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 
     /// Returns the removed servers whose removal is known to every other server. The newest configurations of
-    /// the other servers, in memory and on disk, do not contain the removed server, and the leader does not
-    /// call the removed server any more (docs/names.md).
+    /// the other servers, in memory and on disk, are not older than the removal, and no leader, not even a
+    /// paused one, calls the removed server any more (docs/names.md).
     pub(super) fn removed(&self) -> ServerSet {
         let Some(leader) = self.leader() else { return ServerSet::NONE };
         let whole = self.all().minus(self.lost);
-        let knows = |other: ServerIdx, idx: ServerIdx| {
+        let of_leader = self.hosts[leader.at()].disk.memberships();
+        let names = |members: &Configuration, idx: ServerIdx| members.server(idx.node()).is_some();
+        let removed_at = |idx: ServerIdx| {
+            let since = of_leader.iter().take_while(|(_, members)| !names(members, idx));
+            since.last().map(|&(at, _)| at)
+        };
+        let knows = |other: ServerIdx, idx: ServerIdx, removed_at: Index| {
             // Nobody can read from a damaged disk what its server knows (storm 630000814).
             if self.hosts[other.at()].disk.is_damaged() {
                 return false;
             }
-            let names = |members: &Configuration| members.server(idx.node()).is_some();
             let running = self.configuration(other);
             let stored = self.hosts[other.at()].disk.memberships();
-            !running.is_some_and(|(_, members)| names(members))
-                && !stored.first().is_some_and(|(_, members)| names(members))
+            // A server without entries that has heard of a term may have stored the position of a leader from before
+            // the removal. It may then campaign with the old configuration (storm 1000258174).
+            if running.is_none() && stored.is_empty() {
+                let heard = self.server(other).map(|server| server.view().term.unwrap_or_default());
+                return heard == Some(Term(0));
+            }
+            // A server that stopped before the removed server was added will get the old configuration yet.
+            let is_newer = |(at, members): (Index, &Configuration)| removed_at <= at && !names(members, idx);
+            let running = running.map(|(at, members)| (at, &**members));
+            let stored = stored.first().map(|(at, members)| (*at, &**members));
+            running.into_iter().chain(stored).all(is_newer)
         };
-        // The leader calls a removed server for a while, with positions from before the removal. Another
-        // subject does not show the servers that its leader calls.
-        let calls = self.server(leader).and_then(S::server).map(Server::node);
-        let is_called = |idx: ServerIdx| {
-            calls.is_some_and(|leader| leader.followers().any(|(peer, _)| peer == idx.node()))
+        // A leader calls a removed server for a while, with positions from before the removal. A paused leader calls
+        // it after the pause. Another subject does not show the servers that its leader calls.
+        let calls = |caller: ServerIdx, idx: ServerIdx| {
+            let node = self.server(caller).and_then(S::server).map(Server::node);
+            node.is_some_and(|node| node.followers().any(|(peer, _)| peer == idx.node()))
         };
+        let is_called = |idx: ServerIdx| whole.iter().any(|caller| calls(caller, idx));
         let is_removed = |idx: &ServerIdx| {
-            let others = whole.without(*idx);
-            *idx != leader && !is_called(*idx) && others.iter().all(|other| knows(other, *idx))
+            let all_know = |at| whole.without(*idx).iter().all(|other| knows(other, *idx, at));
+            *idx != leader && !is_called(*idx) && removed_at(*idx).is_some_and(all_know)
         };
         whole.iter().filter(is_removed).collect()
     }

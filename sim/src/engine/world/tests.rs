@@ -213,6 +213,76 @@ fn beside_a_damaged_disk_nobody_counts_as_removed() {
     assert_eq!(world.removed(), ServerSet::NONE);
 }
 
+/// A leader calls a removed server for some heartbeats. A leader that is paused in this time still calls it after
+/// the pause, while another server leads.
+#[test]
+fn beside_a_paused_leader_that_calls_it_nobody_counts_as_removed() {
+    let mut world = calm(Plan::calm(4, 4));
+    world.run_for(Span::s(3));
+    let leader = world.leader().unwrap();
+    let removed = world.all().without(leader).iter().next().unwrap();
+    let remove = wavetank_raft::Change::RemoveServer(removed.id());
+    world.call(leader, Call::Change { change: remove, prev_index: None });
+    world.run_for(Span::ms(100));
+    world.pause(leader);
+    world.run_for(Span::s(3));
+    assert!(world.leader().is_some(), "another server leads");
+    assert_eq!(world.removed(), ServerSet::NONE);
+
+    world.resume(leader);
+    world.run_for(Span::s(3));
+    assert_eq!(world.removed(), ServerSet::only(removed));
+}
+
+/// A server that was cut off before the removed server was added will get the configuration that names it yet.
+#[test]
+fn beside_a_server_that_has_missed_its_addition_nobody_counts_as_removed() {
+    let mut plan = Plan::calm(4, 4);
+    plan.spares = 1;
+    let mut world = calm(plan);
+    world.run_for(Span::s(3));
+    let (leader, spare) = (world.leader().unwrap(), ServerIdx(4));
+    let behind = world.all().without(leader).without(spare).iter().next().unwrap();
+    world.isolate(behind);
+    let add = wavetank_raft::Change::AddNonvoter(spare.id(), spare.address());
+    world.call(leader, Call::Change { change: add, prev_index: None });
+    world.run_for(Span::s(1));
+    let remove = wavetank_raft::Change::RemoveServer(spare.id());
+    world.call(leader, Call::Change { change: remove, prev_index: None });
+    world.run_for(Span::s(3));
+    assert_eq!(world.removed(), ServerSet::NONE);
+
+    world.heal_all();
+    world.run_for(Span::s(3));
+    assert_eq!(world.removed(), ServerSet::only(spare));
+}
+
+/// A server without entries may have stored the position of a leader from before the removal.
+#[test]
+fn beside_a_server_with_a_term_and_no_entries_nobody_counts_as_removed() {
+    let mut plan = Plan::calm(4, 4);
+    plan.spares = 1;
+    let mut world = calm(plan);
+    world.run_for(Span::s(3));
+    let (leader, spare) = (world.leader().unwrap(), ServerIdx(4));
+    let removed = world.all().without(leader).without(spare).iter().next().unwrap();
+    let add = wavetank_raft::Change::AddNonvoter(spare.id(), spare.address());
+    world.call(leader, Call::Change { change: add, prev_index: None });
+    while world.view_of(spare).term == Some(Term(0)) {
+        world.run_for(Span(100));
+    }
+    world.crash(spare);
+    world.isolate(spare);
+    world.restart(spare);
+    assert!(world.configuration(spare).is_none(), "the spare has no entry");
+    world.run_for(Span::s(1));
+
+    let remove = wavetank_raft::Change::RemoveServer(removed.id());
+    world.call(leader, Call::Change { change: remove, prev_index: None });
+    world.run_for(Span::s(3));
+    assert_eq!(world.removed(), ServerSet::NONE);
+}
+
 #[test]
 fn a_wiped_server_comes_back_blank_and_is_sent_a_snapshot() {
     let (mut world, follower) = compacted_with_a_wiped_follower();
