@@ -184,14 +184,17 @@ impl Ghost {
         Facts::CRASHED
     }
 
-    /// True if another server uses a configuration that names this server. For a server that is down, the
-    /// newest configuration on its disk counts.
+    /// True if another server uses a configuration that names this server. For a server that is down, the newest
+    /// configuration on its disk must name this server, and the one that it used before must do so, too: a write
+    /// that was under way at the crash may be on the disk (storm 1000070751).
     fn is_member(&self, idx: ServerIdx) -> bool {
         let names = |other: &GhostServer| {
-            let used = other.configuration.as_ref().filter(|_| other.is_up());
-            let stored = other.disk.log.conf().filter(|_| !other.is_up());
-            used.is_some_and(|configuration| configuration.server(idx.node()).is_some())
-                || stored.is_some_and(|placed| placed.conf.members.contains(idx))
+            let used = other.configuration.as_ref().map(|used| used.server(idx.node()).is_some());
+            if other.is_up() {
+                return used == Some(true);
+            }
+            let stored = other.disk.log.conf().is_some_and(|placed| placed.conf.members.contains(idx));
+            stored && used != Some(false)
         };
         (0..).map(ServerIdx).zip(&self.ghost_servers).any(|(other, server)| other != idx && names(server))
     }

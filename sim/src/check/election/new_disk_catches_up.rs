@@ -27,7 +27,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     violated(format_args!(
-        "{idx} campaigns at {term} with a log up to {last}, \
+        "{idx} campaigns at {term} with a log that ends at {last}, \
          but {exchanged_at} was committed before {idx} got its new disk"
     ))
 }
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn with_fewer_entries_it_does_not() {
         campaigns_with(1, N4).expect_violation(
-            "n4 campaigns at t3 with a log up to t1.i1, but i2 was committed before n4 got its new disk",
+            "n4 campaigns at t3 with a log that ends at t1.i1, but i2 was committed before n4 got its new disk",
         );
     }
 
@@ -90,5 +90,24 @@ mod tests {
             fixture.ghost.ghost_server(N4).new_disk_at
         };
         assert_eq!([new_disk_at(false), new_disk_at(true)], [None, Some(Index(2))]);
+    }
+    /// n2 has a configuration with n4 on its disk, and a newer one without n4 in a write. After a crash of n2, this
+    /// write may be on the disk.
+    #[test]
+    fn a_removal_that_may_be_on_a_disk_counts() {
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        for (index, members) in [(3, &[N1, N2, N3, N4][..]), (4, &[N1, N2, N3])] {
+            let members = Payload::Configuration(voters(members));
+            let write =
+                fixture.write(None, LogOp::Append([Entry::new(Term(2), Index(index), members)].into()));
+            fixture.step(N2, &Event::Timer, |_| {}, vec![write]);
+            if index == 3 {
+                fixture.sync(N2);
+            }
+        }
+        fixture.crash(N2);
+        fixture.ghost.crashed(N4, true);
+        assert_eq!(fixture.ghost.ghost_server(N4).new_disk_at, Some(Index(2)));
     }
 }
