@@ -73,7 +73,7 @@ impl Hasher {
     }
 
     /// Adds a value to the hash. `word` stands for the value, and `bytes` is the size of the value in bytes.
-    #[expect(clippy::unnecessary_wraps, reason = "the methods of a serializer return a result")]
+    #[expect(clippy::unnecessary_wraps, reason = "the trait `Serializer` demands a result")]
     const fn value(&mut self, word: u64, bytes: u64) -> Result<(), Failed> {
         self.word(word);
         self.bytes += bytes;

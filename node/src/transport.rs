@@ -59,7 +59,7 @@ pub type Inbox = mpsc::Sender<Arrival>;
 /// The data with which a server introduces itself to its peers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Local {
-    /// The name of the server.
+    /// The id of the server.
     pub id: ServerId,
     /// The address at which peers reach the server.
     pub address: ServerAddress,

@@ -38,7 +38,7 @@ struct TermRun {
 }
 
 impl LogImage {
-    /// Makes an image without entries. The first entry that is pushed must follow `base`. `cache` limits the
+    /// Makes the image of an empty log. The first entry that is pushed must follow `base`. `cache` limits the
     /// entries that are kept in memory.
     #[must_use]
     pub fn new(base: LogId, cache: CacheLimits) -> Self {

@@ -202,7 +202,7 @@ pub struct SnapshotMeta {
 }
 
 impl AppendEntries {
-    /// True for a heartbeat without a position and without a commit index. A server of HashiCorp Raft
+    /// True for a heartbeat without a position in the log and without a commit index. A server of HashiCorp Raft
     /// recognises heartbeats by these empty fields, and answers such heartbeats even while its state machine
     /// is busy.
     #[must_use]

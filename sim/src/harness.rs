@@ -216,7 +216,7 @@ enum CapsuleFolder {
     /// these capsules before any other run.
     #[cfg_attr(
         not(feature = "machine"),
-        expect(dead_code, reason = "only typed storms replay their capsules")
+        expect(dead_code, reason = "a test replays capsules only if the feature `machine` is enabled")
     )]
     Committed {
         /// The path of the folder.

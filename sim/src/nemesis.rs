@@ -62,14 +62,14 @@ pub struct NemesisView<'a> {
     /// The servers that are lost permanently, and the servers that refuse to start from their disks.
     pub lost: ServerSet,
     /// The servers that the nemesis may lose or damage permanently. The plan permits the loss of any one of
-    /// these servers, but not always the loss of two. The set is empty unless a fault that needs the set is
-    /// due, because the computation is expensive.
+    /// these servers, but not always the loss of two. The set is expensive, so the world computes the set only
+    /// when a fault that needs the set is due. At other times the set is empty.
     pub expendable: ServerSet,
-    /// The servers that may get a new disk: no configuration of another server contains a server of this set.
-    /// The set is empty unless a fault that needs the set is due, because the computation is expensive.
+    /// The removed servers that may get a new disk: every other server knows of the removal. Empty unless a
+    /// fault that needs the set is due.
     pub removed: ServerSet,
-    /// The servers that got a new disk and have stored no configuration on the disk. The set is empty unless
-    /// a fault that needs the set is due.
+    /// The servers that got a new disk and have stored no configuration on the disk. Empty unless a fault that
+    /// needs the set is due.
     pub blank: ServerSet,
     /// The addresses at which the servers listen.
     pub addresses: &'a Addresses,

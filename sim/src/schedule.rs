@@ -28,8 +28,8 @@ use wavetank_raft::{Call, DeadlineReason, Index, RpcId, Span, Term, Time, Token}
 /// One choice of a run, with the virtual time of the choice. An element is serialised as a line of text.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Element {
-    /// The virtual time of the choice, in microseconds. In a replay, an element never happens before this
-    /// time or before the previous element.
+    /// The virtual time of the choice, in microseconds. In a replay, the choice happens at this time or later,
+    /// and after the choice of the previous element.
     pub at: Time,
     /// The choice that happens at this time.
     pub choice: Choice,

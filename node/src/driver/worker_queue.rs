@@ -22,7 +22,7 @@ pub enum Place {
     Thread,
     /// Work is done in the driver, between two steps of the server. Use this place for work that takes less
     /// time than waking a thread, for example for stores in memory and for state machines that only change a
-    /// map. The work must not wait for a task of the same runtime. A state machine with this place also loads
+    /// map. The work must not wait for a task of the same runtime. A state machine that works here also loads
     /// its snapshots in the driver.
     Inline,
 }
@@ -54,7 +54,7 @@ pub(crate) struct WorkerSenders {
     pub(crate) reports: UnboundedSender<Event>,
     #[expect(
         dead_code,
-        reason = "no code reads the field: its drop tells the driver that the thread has ended"
+        reason = "when the field is dropped, the driver learns that the thread has ended; no code reads the field"
     )]
     pub(crate) running: mpsc::Sender<()>,
 }

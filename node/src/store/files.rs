@@ -8,8 +8,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A file system for the segmented log and for snapshots, a clock for the names of snapshots, and a random number
-/// for the log.
+/// Provides the file system for the segmented log and for snapshots, the clock for the names of snapshots, and
+/// random numbers for the log.
 pub trait Files: Clone + Debug + Send + 'static {
     /// An open file.
     type File: Debug + Send;

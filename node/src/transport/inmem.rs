@@ -78,11 +78,11 @@ impl InmemNetwork {
 
 impl InmemTransport {
     fn local(&self) -> Option<Local> {
-        self.local.lock().expect("no code panics while it holds the lock of the name").clone()
+        self.local.lock().expect("no code panics while it holds this lock").clone()
     }
 
     fn set_local(&self, local: Option<Local>) {
-        *self.local.lock().expect("no code panics while it holds the lock of the name") = local;
+        *self.local.lock().expect("no code panics while it holds this lock") = local;
     }
 }
 

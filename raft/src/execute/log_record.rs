@@ -16,7 +16,7 @@ use alloc::format;
 /// The record about the log in the stable store.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct LogRecord {
-    /// The index up to which the log was compacted. A snapshot must reach this index.
+    /// The index up to which the log was compacted. A snapshot must contain all entries up to this index.
     pub compacted: Index,
     /// True if the log has entries. If the value is true but the log is empty, the log was lost.
     pub has_entries: bool,

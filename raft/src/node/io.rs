@@ -244,7 +244,7 @@ pub enum Effect {
         alive: bool,
     },
     /// A follower has lost entries that this follower had acknowledged. If the follower is a voter, its copies
-    /// of entries do not count for a commit until the follower is removed and added again.
+    /// of entries do not count towards a commit until the follower is removed and added again.
     LostEntries {
         /// The follower that has lost entries.
         peer: NodeId,
@@ -329,7 +329,7 @@ pub struct Write {
     pub token: Token,
     /// The new vote record; `None` if the record did not change.
     pub hard_state: Option<HardState>,
-    /// The change of the log.
+    /// The change to the log.
     pub log: LogOp,
 }
 

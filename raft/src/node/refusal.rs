@@ -21,7 +21,7 @@ pub enum Refusal {
     /// The leader has not committed an entry of its own term yet. Before such a commit, a change of the
     /// membership is unsafe (Ongaro, raft-dev, July 2015), and a read is unsafe (thesis §6.4).
     NoCommitInTerm,
-    /// The latest configuration does not have the index that the request named.
+    /// The index of the latest configuration differs from the index in the request.
     ConfigurationChanged {
         /// The index that the request named.
         since: Index,

@@ -1,4 +1,4 @@
-//! The statistics of a server, with the keys of HashiCorp Raft.
+//! The statistics of a server, under the same keys as in HashiCorp Raft.
 
 use crate::configuration::Configuration;
 use crate::node::io::RoleName;

@@ -118,7 +118,7 @@ impl Header {
         if self.rows != other.rows || self.shard.of() != other.shard.of() {
             return Some("belongs to a sweep of other scenarios, seeds or shards".to_owned());
         }
-        (self.judges != other.judges).then(|| "was judged on another level (--judges)".to_owned())
+        (self.judges != other.judges).then(|| "was judged at another level (--judges)".to_owned())
     }
 }
 

@@ -93,7 +93,7 @@ impl Cluster {
     /// Asserts that a local read of a server finds the command.
     pub fn expect_readable(&mut self, idx: ServerIdx, command: &str) {
         let is_there = self.tank.fsm(idx).is_some_and(|command_log| command_log.has(command));
-        self.expect(is_there, &format!("`{command}` can be read from {idx}"));
+        self.expect(is_there, &format!("a read of {idx} finds `{command}`"));
     }
 
     /// Asserts that the voters in a server's configuration are exactly these servers.

@@ -106,7 +106,7 @@ impl Cluster {
     /// Waits until a local read of a server finds the command.
     pub fn until_readable(&mut self, idx: ServerIdx, command: &str) -> &mut Self {
         let has = |tank: &Tank| tank.fsm(idx).is_some_and(|command_log| command_log.has(command));
-        self.until(|_| format!("`{command}` can be read from {idx}"), has)
+        self.until(|_| format!("a read of {idx} finds `{command}`"), has)
     }
 
     /// Waits until the command is on a server's disk.

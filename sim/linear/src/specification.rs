@@ -8,7 +8,7 @@
 use crate::CheckResult;
 use std::collections::BTreeSet;
 
-/// The behaviour of an object, with the operations of a history. The operations have numbers from 0 on.
+/// Defines the behaviour of an object, and has the operations of one history. The operations are numbered from 0.
 pub trait Specification {
     /// The state of the object.
     type State: Clone;

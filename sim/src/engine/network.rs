@@ -155,8 +155,8 @@ impl Network {
         }
     }
 
-    /// True if the message `number` from `from` to `to` was lost in flight. The numbers count the messages of
-    /// all links in the order of sending.
+    /// True if the message `number`, which `from` sent to `to`, was lost in flight. The messages of all links are
+    /// numbered together, in the order of sending.
     #[must_use]
     pub fn is_lost_in_flight(&self, from: ServerIdx, to: ServerIdx, number: u64) -> bool {
         number <= self.lost_upto[from.at() * self.servers + to.at()]

@@ -36,7 +36,7 @@ pub struct Breach {
     pub property: &'static str,
     /// The section of the thesis that states the property.
     pub section: &'static str,
-    /// The violation in words.
+    /// A text that describes the violation.
     pub what: String,
 }
 

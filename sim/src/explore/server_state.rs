@@ -77,7 +77,7 @@ impl ServerState {
             _ => {
                 let input = stimulus
                     .input(self.number(stimulus, context))
-                    .expect("the core handles every other stimulus");
+                    .expect("the core handles all other stimuli");
                 next.handle_input(now, input, context, &mut outcome);
             }
         }

@@ -126,7 +126,7 @@ impl ShrinkWork {
         if self.news_at.get() <= elapsed {
             self.news_at.set(elapsed + NEWS);
             print(&format!(
-                "shrinking for {}: the smallest run of {tries} runs has {size}",
+                "shrinking has taken {}: {tries} runs were tried, and the smallest run that fails has {size}",
                 seconds(elapsed)
             ));
         }

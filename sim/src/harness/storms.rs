@@ -165,7 +165,7 @@ impl<T: StateMachine> Storms<T> {
         self
     }
 
-    /// Changes the plan of every storm with the function `edit`.
+    /// Applies the function `edit` to the plan of every storm.
     #[must_use]
     pub fn plan(mut self, edit: impl Fn(&mut Plan) + 'static) -> Self {
         self.edits.push(Rc::new(edit));

@@ -35,7 +35,7 @@ pub enum FaultId {
 pub enum MessageFault {
     /// Later messages overtake the message.
     Reorder,
-    /// The message is very late.
+    /// The network delays the message for much longer than usual.
     Late,
     /// The message is lost.
     Loss,

@@ -38,7 +38,7 @@ pub enum Domain {
     Stall = 8,
     /// The queued writes that survive a crash (one stream for each server).
     Remains = 9,
-    /// The duration of a read, or of writing a snapshot piece (one stream for each server).
+    /// The duration of a disk read, or of the write of a snapshot piece (one stream for each server).
     DiskRead = 10,
     /// The durations of the state machine's operations: to apply commands, and to take or restore a snapshot
     /// (one stream for each server).
@@ -75,7 +75,7 @@ pub enum Domain {
     Corrupt = 24,
     /// The reads whose results are delivered late (one stream for each server).
     LateRead = 25,
-    /// The stalls of a state machine (one stream for each server).
+    /// When a state machine stalls, and for how long (one stream for each server).
     MachineStall = 26,
     /// The choice of each server's subject (one stream for the cluster, and one stream for each server).
     Subject = 27,
@@ -168,7 +168,7 @@ impl Draw {
         self.0
     }
 
-    /// True if an event with this chance happens. Uses the lower half of the word.
+    /// True with the probability `chance`. Uses the lower half of the random word.
     #[must_use]
     pub const fn hits(self, chance: Ratio) -> bool {
         scaled(self.0 as u32, chance.d as u64) < chance.n as u64

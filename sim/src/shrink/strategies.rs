@@ -57,7 +57,7 @@ pub fn storms() -> Plans {
 
 impl Plans {
     /// Adds an edit to the strategy. The strategy applies the edit to every plan that is drawn, and to every
-    /// smaller plan of the shrinking.
+    /// smaller plan that the shrinking tries.
     #[must_use]
     pub fn with(self, edit: impl Fn(&mut Plan) + Send + Sync + 'static) -> Self {
         let before = self.constraint;

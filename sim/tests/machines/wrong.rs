@@ -112,7 +112,7 @@ impl StateMachine for HoldsASet {
 
 #[test]
 fn a_set_without_order_has_a_message_of_its_own() {
-    let says = ["state_is_ordered (state machine)", "the bytes of the states differ: use an ordered set"];
+    let says = ["state_is_ordered (state machine)", "the bytes of the states differ", "Use an ordered set"];
     expect_failure(&adding::<HoldsASet>(), &says);
 }
 

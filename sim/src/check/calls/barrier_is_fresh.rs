@@ -1,4 +1,4 @@
-//! When a server answers a barrier, this server has applied every entry that any server had committed before
+//! When a server answers a call of `barrier`, this server has applied every entry that any server had committed before
 //! the call (thesis §6.4; HashiCorp Raft's `Barrier`).
 //!
 //! The check runs at every barrier that succeeds.

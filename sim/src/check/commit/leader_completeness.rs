@@ -27,7 +27,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     }
     let id = LogId::new(link.term, index);
     violated(format_args!(
-        "{leader} leads {term} with a log up to {last}, but {leader} lacks {id}, which {by} committed in {declared}"
+        "{leader} leads {term}, and its log ends at {last}, but {leader} lacks {id}, which {by} committed in {declared}"
     ))
 }
 
@@ -52,7 +52,7 @@ mod tests {
         fixture.commit(N1, 2);
         fixture.become_leader(N3, 3);
         fixture.expect_violation(
-            "n3 leads t3 with a log up to t1.i1, but n3 lacks t2.i2, which n1 committed in t2",
+            "n3 leads t3, and its log ends at t1.i1, but n3 lacks t2.i2, which n1 committed in t2",
         );
     }
 

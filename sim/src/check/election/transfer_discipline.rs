@@ -71,7 +71,9 @@ fn pending(ghost: &Ghost, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
     let (idx, role) = (step.idx, step.now.role);
     if !step.now.leads() {
-        return violated(format_args!("{idx} is a {role:?}, but has not answered the call for a transfer"));
+        return violated(format_args!(
+            "{idx} does not lead any more (it is a {role:?}), but has not answered its client's call for a transfer"
+        ));
     }
     let (_, index) = step.appended.filter(|_| step.proposals)?;
     violated(format_args!("{idx} appended a proposal at {index} during a transfer"))
@@ -151,7 +153,7 @@ mod tests {
         let mut fixture = fixture();
         asked(&mut fixture);
         fixture.set_view(N1, |scripted| scripted.view.role = RoleName::Follower);
-        fixture.expect_violation("n1 is a Follower, but has not answered the call for a transfer");
+        fixture.expect_violation("n1 does not lead any more (it is a Follower), but has not answered its client's call for a transfer");
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub(crate) trait Inspect {
     fn configuration(&self) -> Option<(Index, &Arc<Configuration>)>;
     /// Returns the voters that the server uses to count quorums.
     fn counted(&self) -> Conf;
-    /// Adds the progress records that the server, as leader, keeps of its followers to the list `into`.
+    /// Appends to `into` the progress record of each follower, if the server leads.
     fn followers(&self, into: &mut Vec<Follower>);
     /// Returns the length of the time during which the server refuses votes after a message from its leader.
     fn heartbeat_timeout(&self) -> Span;

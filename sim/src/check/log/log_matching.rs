@@ -21,7 +21,7 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, log) = (step.idx, &ghost.subject().log);
     if let Some(entry) = step.hole {
         let last = log.last();
-        return violated(format_args!("{idx} appended {entry} after {last}"));
+        return violated(format_args!("{idx} appended {entry}, but its log ended at {last}"));
     }
     let whole = (log.base().index.next(), log.last().index);
     let (from, upto) = if facts.touches(Facts::BOOTED) { whole } else { step.appended? };
@@ -98,7 +98,7 @@ mod tests {
     fn a_log_has_no_holes_and_terms_do_not_fall() {
         let mut holes = Fixture::three(&CHECK);
         append(&mut holes, 1, 3);
-        holes.expect_violation("n3 appended t1.i3 after t1.i1");
+        holes.expect_violation("n3 appended t1.i3, but its log ended at t1.i1");
 
         let mut falls = Fixture::three(&CHECK);
         append(&mut falls, 4, 2);

@@ -51,7 +51,7 @@ fn one(ghost: &Ghost, belief: &Follower, witnessed: &mut u64) -> Option<String> 
     }
     let disk = ghost_server.disk.log.last();
     violated(format_args!(
-        "{leader} leads {term} and has match index {matched} of {follower}, \
+        "{leader} leads {term} and has match index {matched} for {follower}, \
          but the disk of {follower} has another log, which ends at {disk}"
     ))
 }
@@ -76,7 +76,7 @@ mod tests {
         fixture.deliver(N1, N2, 0);
         fixture.set_matched(N1, N2, Index(2));
         fixture.expect_violation(
-            "n1 leads t2 and has match index i2 of n2, but the disk of n2 has another log, which ends at t1.i1",
+            "n1 leads t2 and has match index i2 for n2, but the disk of n2 has another log, which ends at t1.i1",
         );
     }
 
@@ -86,7 +86,7 @@ mod tests {
         fixture.elect(N2, 2);
         fixture.elect(N1, 3);
         fixture.set_matched(N1, N2, Index(2));
-        fixture.expect_violation("n1 leads t3 and has match index i2 of n2");
+        fixture.expect_violation("n1 leads t3 and has match index i2 for n2");
     }
 
     #[test]
@@ -118,7 +118,7 @@ mod tests {
             fixture
         };
         lost_in(Some(3)).expect_holds();
-        lost_in(None).expect_violation("n1 leads t2 and has match index i3 of n2");
+        lost_in(None).expect_violation("n1 leads t2 and has match index i3 for n2");
     }
 
     #[test]
@@ -134,6 +134,6 @@ mod tests {
             fixture
         };
         says(&[N1, N2]).expect_holds();
-        says(&[N1, N2, N3]).expect_violation("n1 leads t2 and has match index i3 of n3");
+        says(&[N1, N2, N3]).expect_violation("n1 leads t2 and has match index i3 for n3");
     }
 }

@@ -43,11 +43,13 @@ fn insane(leader: ServerIdx, last: Index, was: Index, now: &Follower) -> Option<
         return violated(format_args!("{leader} lowered its match index for {node} from {was} to {matched}"));
     }
     if next <= matched {
-        return violated(format_args!("{leader} has match index {matched} of {node}, but next index {next}"));
+        return violated(format_args!(
+            "{leader} has match index {matched} for {node}, but next index {next}"
+        ));
     }
     if last < *matched {
         return violated(format_args!(
-            "{leader} has match index {matched} of {node}, but its own log ends at {last}"
+            "{leader} has match index {matched} for {node}, but the log of {leader} ends at {last}"
         ));
     }
     None
@@ -87,9 +89,9 @@ mod tests {
         let belief = |matched, next| Follower { node: N2.node(), matched: Index(matched), next: Index(next) };
         let says = |matched, next| insane(N1, Index(9), Index::ZERO, &belief(matched, next));
         assert_eq!(says(9, 10), None);
-        let again = "n1 has match index i9 of n2, but next index i9";
+        let again = "n1 has match index i9 for n2, but next index i9";
         assert_eq!(says(9, 9).as_deref(), Some(again));
-        let beyond = "n1 has match index i10 of n2, but its own log ends at i9";
+        let beyond = "n1 has match index i10 for n2, but the log of n1 ends at i9";
         assert_eq!(says(10, 11).as_deref(), Some(beyond));
     }
 }

@@ -14,7 +14,8 @@ pub(crate) const CHECK: Check =
         .needing(Parts::ROLE.or(Parts::COMMIT).or(Parts::LOG));
 
 const MANY_VOTERS: &str = "more than one voter changed";
-const OTHER_OLD: &str = "the old voters are not the voters of the previous configuration";
+const OTHER_OLD: &str =
+    "the old voters of the joint configuration are not the voters of the configuration before";
 const OTHER_NEW: &str = "the voters are not the new voters of the joint configuration";
 const LEFT_EARLY: &str = "the joint configuration was not committed";
 const JOINT_TWICE: &str = "one joint configuration follows another";

@@ -40,7 +40,9 @@ fn missing(idx: ServerIdx, found: &RecoveredState) -> Option<String> {
     if contradicts || kept.index <= found.end() {
         return None;
     }
-    violated(format_args!("{idx} restarts with a log up to {last}, but its disk had a log up to {kept}"))
+    violated(format_args!(
+        "{idx} restarts with a log that ends at {last}, but the log on its disk ended at {kept}"
+    ))
 }
 
 #[cfg(test)]
@@ -72,7 +74,7 @@ mod tests {
             missing(N1, &RecoveredState { last, snapshot, kept: kept.clone(), ..RecoveredState::default() })
         };
         assert_eq!(says(9, LogId::ZERO), None);
-        let less = "n1 restarts with a log up to t2.i8, but its disk had a log up to t2.i9";
+        let less = "n1 restarts with a log that ends at t2.i8, but the log on its disk ended at t2.i9";
         assert_eq!(says(8, LogId::ZERO).as_deref(), Some(less));
         assert_eq!(says(8, LogId::new(Term(2), Index(5))).as_deref(), Some(less));
         assert_eq!(says(8, LogId::new(Term(3), Index(5))), None, "the snapshot contradicts it");

@@ -1,8 +1,8 @@
-//! Finds out why a server disagrees with the reference.
+//! Finds out why the state or a reply of a server differs from the reference state machine.
 //!
 //! The diagnosis runs the same commands again in several ways: from the initial state, from the server's
-//! snapshot, and with the queries that the server has answered. The first way that gives a different result
-//! shows the broken promise.
+//! snapshot, and together with the queries that the server has answered. The first of these runs with a
+//! different result shows which rule of a state machine the type breaks.
 
 use super::reference::{Reference, apply, query};
 use super::{describe, describe_query, describe_reply, hash_of_reply, restore, saved};
@@ -230,8 +230,8 @@ impl<T: StateMachine> Diagnosis<'_, T> {
 
     fn unordered(&self) -> Breach {
         let what = format!(
-            "the replies agree, but the bytes of the states differ: use an ordered set, for example `BTreeSet`; \
-             the state of {} after i{} has a sequence whose order changes when the state is restored",
+            "the replies agree, but the bytes of the states differ. The state of {} after i{} has a sequence whose \
+             order changes when the state is restored. Use an ordered set, for example `BTreeSet`",
             self.life.idx, self.life.applied,
         );
         Breach::new("state_is_ordered", what)

@@ -244,9 +244,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.awake.without(idx).iter().any(is_due)
     }
 
-    /// Fires the server's next timer if this timer only maintains the state of the server and is not the
-    /// wanted timer. The schedule may have no element for this timer, because the wanted timer may fire at
-    /// another time than in the schedule.
+    /// Fires the server's next timer if this timer only maintains the state of the server and its reason is not
+    /// `wanted`. The timer `wanted` may fire later than in the schedule. Such a maintenance timer may then come
+    /// first, and the schedule has no element for it.
     fn fire_before(&mut self, idx: ServerIdx, wanted: DeadlineReason) {
         let Some(deadline) = self.server(idx).map(S::deadline) else { return };
         if maintains(deadline.reason) && deadline.reason != wanted && deadline.at != Time::NEVER {

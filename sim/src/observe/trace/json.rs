@@ -116,7 +116,7 @@ fn arrivals(fate: Fate) -> Vec<u64> {
     }
 }
 
-/// Formats a digest as hexadecimal text, because many JSON readers round a number of 64 bits.
+/// Formats a digest as hexadecimal text, because many JSON parsers round numbers of 64 bits.
 fn hex(digest: u64) -> String {
     format!("{digest:016x}")
 }

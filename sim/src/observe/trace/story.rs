@@ -10,10 +10,10 @@ use crate::subject::{Subject, View};
 use std::fmt::Write as _;
 use wavetank_raft::{Action, Event, Index, Payload, RoleName, Term, Time};
 
-/// A trace with a line for each change of a role, each committed entry, each fault, and each result of a
-/// client. A line has the number of the observation, the virtual time in milliseconds, a column for each
-/// server, and the text. A dot in a column stands for a follower. The text comes last, so that a long text
-/// moves no column.
+/// A trace with a line for each change of a role, each committed entry, each fault, and each result of an
+/// operation of a client. A line has the number of the observation, the virtual time in milliseconds, a column for each
+/// server, and the text. A dot in the column of a server means that the server is a follower. The
+/// text comes last, so that the columns stay aligned after a long text.
 #[derive(Clone, Debug)]
 pub struct Story {
     text: String,
