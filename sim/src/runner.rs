@@ -151,8 +151,11 @@ impl<T> Run<T> {
 
 fn conclude<S: Simulation>(mut simulation: S, mut report: Report) -> Run<S::Trace> {
     let outcome = catch_panic(|| simulation.drive());
-    let now = simulation.now();
-    simulation.observers().end(now);
+    // A panic may have interrupted a command, so the state at the end says nothing about the code.
+    if outcome.is_ok() {
+        let now = simulation.now();
+        simulation.observers().end(now);
+    }
     report.verdict = match (simulation.observers().violation().cloned(), outcome) {
         (Some(violation), _) => Verdict::Violated(violation),
         (None, Err(message)) => Verdict::Panicked(message),

@@ -142,6 +142,31 @@ fn a_panic_is_told_with_its_command_and_its_index() {
     );
 }
 
+/// Panics after a change of the state. The state is then that of half a command.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct PanicsInTheMiddle(BTreeMap<u8, u64>);
+
+impl StateMachine for PanicsInTheMiddle {
+    type Command = (u8, u64);
+    type Query = u8;
+    type Reply = u64;
+
+    fn apply(&mut self, command: (u8, u64)) -> u64 {
+        let sum = add(&mut self.0, command);
+        assert!(command != (2, 7), "unlucky");
+        sum
+    }
+
+    fn query(&self, key: u8) -> u64 {
+        self.0.get(&key).copied().unwrap_or(0)
+    }
+}
+
+#[test]
+fn a_panic_in_the_middle_of_a_command_is_told_as_a_panic() {
+    expect_failure(&adding::<PanicsInTheMiddle>(), &["panicked: `apply` of (2, 7) at i", ": unlucky ("]);
+}
+
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct ForgetsTheTotal {
     sums: BTreeMap<u8, u64>,
