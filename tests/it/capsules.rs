@@ -133,6 +133,14 @@ fn why_prints_only_the_causes() {
 }
 
 #[test]
+fn why_says_that_no_server_took_the_step() {
+    let note = "is not a step of a server. The text is about the last step before it\n";
+    let other = (100..200).map(|step| wavetank(&["why", "storm:1", "--step", &step.to_string()]));
+    let said: Vec<_> = other.map(|said| said.err.ends_with(note)).collect();
+    assert!(said.contains(&true) && said.contains(&false), "{said:?}");
+}
+
+#[test]
 fn a_page_is_whole() {
     let file = scratch("page.html");
     let said = wavetank(&["view", "figure_8:1", "-o", &name(&file)]);

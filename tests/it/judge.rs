@@ -48,6 +48,24 @@ const EDN: &str = "\
 ";
 
 #[test]
+fn the_history_in_the_help_is_judged() {
+    let help = wavetank("judge --help").out;
+    let lines: Vec<_> = help.lines().map(str::trim).filter(|line| line.starts_with("{\"process\"")).collect();
+    assert_eq!(lines.len(), 2, "{help}");
+    let file = scratch("help.jsonl");
+    fs::write(&file, lines.join("\n")).expect("the file can be written");
+    for model in ["kv", "cas-register"] {
+        let said = wavetank(&format!("judge {} --model {model}", file.display()));
+        assert_eq!(
+            (said.code, said.out.as_str()),
+            (0, "linearizable: 1 operation on 1 key\n"),
+            "{}",
+            said.err
+        );
+    }
+}
+
+#[test]
 fn a_history_of_jepsen_is_judged_and_has_a_page() {
     let (file, page) = (scratch("history.edn"), scratch("history.html"));
     let judge = |text: &str, rest: &str| {

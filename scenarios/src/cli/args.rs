@@ -83,7 +83,7 @@ pub(crate) enum Command {
 In any other file, each line is one event of one process. The line has Jepsen's fields as JSON:
 
   {\"process\": 0, \"type\": \"invoke\", \"f\": \"write\", \"key\": \"x\", \"value\": \"1\", \"time\": 10}
-  {\"process\": 0, \"type\": \"ok\",     \"f\": \"write\", \"key\": \"x\", \"value\": 1, \"time\": 20}
+  {\"process\": 0, \"type\": \"ok\",     \"f\": \"write\", \"key\": \"x\", \"value\": \"1\", \"time\": 20}
 
 An operation that does not complete, or completes with `info`, may or may not have taken effect. An
 operation that fails did not take effect. By default, a cas that fails without an `error` means that the key

@@ -59,7 +59,14 @@ pub(crate) fn why(
             "{name} has no step {chosen}: the last step of the run is {steps}"
         )));
     }
-    streams.out.write_all(trace.into_parts().0.as_bytes())?;
+    let text = trace.into_parts().0;
+    if step.is_some() && !text.starts_with(&format!("step {chosen} ")) {
+        writeln!(
+            streams.err,
+            "{chosen} is not a step of a server. The text is about the last step before it"
+        )?;
+    }
+    streams.out.write_all(text.as_bytes())?;
     writeln!(streams.out, "\nrun      {}", target.named)?;
     writeln!(streams.out, "verdict  {}", report.verdict)?;
     Ok(Status::of(&report.verdict))

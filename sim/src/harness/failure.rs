@@ -146,19 +146,21 @@ pub(super) fn rerun(trial: &dyn RunnableStorm, plan: &Plan) -> (Report, String, 
     let lines = match trial.capsules() {
         CapsuleFolder::Target(_) => 60,
         // The whole report of a typed state machine fits on one screen.
-        CapsuleFolder::Committed { .. } => 30,
+        CapsuleFolder::Committed { .. } => 29,
     };
     let (story, step_log) =
         trace.map(|(mut story, step_log)| (end_of(&story.take(), lines), step_log)).unwrap_or_default();
     (report, story, step_log)
 }
 
-/// Returns the last lines of a story, at most `most` lines. If earlier lines are left out, the first line of
-/// the story (the names of the columns) comes before these lines.
+/// Returns the first line of a story (the names of the columns) and the last lines, at most `most` lines. If other
+/// lines are left out, their number comes before the last lines.
 fn end_of(story: &str, most: usize) -> String {
-    let (left_out, lines) = last_of_lines(story, most);
-    let head = story.lines().next().filter(|_| 0 < left_out);
-    head.into_iter().chain(lines).fold(String::new(), |text, line| text + line + "\n")
+    let (head, rest) = story.split_once('\n').unwrap_or((story, ""));
+    let (left_out, lines) = last_of_lines(rest, most);
+    let note = (0 < left_out).then(|| format!("... earlier lines left out: {left_out}"));
+    let lines = note.iter().map(String::as_str).chain(lines);
+    lines.fold(format!("{head}\n"), |text, line| text + line + "\n")
 }
 
 fn keep(capsule: &Capsule, path: &Path) -> std::io::Result<()> {
@@ -196,5 +198,16 @@ fn command() -> String {
         Some(name) => format!("cargo test {name} -- --exact"),
         // The test started this thread itself, so the name of the test is unknown.
         None => "cargo test".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_story_that_is_cut_says_so() {
+        assert_eq!(end_of("head\na\nb\nc\n", 3), "head\na\nb\nc\n");
+        assert_eq!(end_of("head\na\nb\nc\n", 2), "head\n... earlier lines left out: 1\nb\nc\n");
     }
 }

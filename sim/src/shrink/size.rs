@@ -41,6 +41,6 @@ impl Size {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} steps, {} faults, {} servers", self.steps, self.faults, self.servers)
+        write!(f, "{} events, {} faults, {} servers", self.steps, self.faults, self.servers)
     }
 }
