@@ -91,6 +91,7 @@ mod tests {
         };
         assert_eq!([new_disk_at(false), new_disk_at(true)], [None, Some(Index(2))]);
     }
+
     /// n2 has a configuration with n4 on its disk, and a newer one without n4 in a write. After a crash of n2, this
     /// write may be on the disk.
     #[test]

@@ -277,8 +277,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
             && self.disks_are_viable(is_quorum)
     }
 
-    /// Returns the configurations in the writes that are not durable yet. Some servers use a
-    /// configuration only after they apply its entry. Until then, only the write shows the configuration.
+    /// Returns the configurations in the writes that are not durable yet. Some servers use a configuration only
+    /// after they apply its entry. Until then, only the write shows the configuration.
     fn queued_memberships(&self) -> impl Iterator<Item = &Configuration> {
         self.hosts.iter().flat_map(|host| host.disk.queued_memberships())
     }
