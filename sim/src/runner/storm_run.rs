@@ -7,7 +7,7 @@ use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::schedule::{Choice, Element};
 use crate::subject::Subject;
-use wavetank_raft::{Call, Config, Index, Reloadable, Span};
+use wavetank_raft::{Call, Config, Reloadable, Span};
 
 /// The result of the phases of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -133,16 +133,22 @@ pub fn play<F: TankFsm, V: Observer<S>, S: Subject>(
     StormOutcome { core, unsettled, took: Span::ZERO, stopped }
 }
 
-/// The maximum number of extensions of the time limit for a slow state machine. Each extension is as long as
-/// the time limit.
+/// The maximum number of extensions of the time limit. Each extension is as long as the time limit.
 const EXTENSIONS_MAX: usize = 4;
 
-/// Returns the member that has not applied all entries, and the applied index of this member. Returns `None`
-/// if `why` is another reason.
-fn backlog(why: Option<&Unsettled>) -> Option<(ServerIdx, Index)> {
+/// True if the servers may only need more time: a leader has entries to send, or a state machine has entries to
+/// apply.
+const fn may_be_slow(why: Unsettled) -> bool {
     match why {
-        Some(Unsettled::Behind { idx, applied: Some(applied), .. }) => Some((*idx, *applied)),
-        _ => None,
+        Unsettled::ClientsWait
+        | Unsettled::Owes { .. }
+        | Unsettled::Uncommitted { .. }
+        | Unsettled::Behind { applied: Some(_), .. } => true,
+        Unsettled::NoLeader { .. }
+        | Unsettled::NothingNew { .. }
+        | Unsettled::Joint { .. }
+        | Unsettled::Outside { .. }
+        | Unsettled::Behind { applied: None, .. } => false,
     }
 }
 
@@ -197,23 +203,25 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
         broken
     }
 
+    /// Waits until the core agrees, or until the time limit is reached. Returns the missing progress at the
+    /// time limit; `None` if the core agrees.
+    ///
+    /// Some plans need more time than the limit, for example a plan with a slow state machine (storm 750026947)
+    /// or with one small entry in a message on a far link (storm 1100382015). So the limit is extended, but only
+    /// while the core applies entries.
     fn until_settled(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut limit = self.world.now() + self.world.plan().liveness_limit();
         let pause = Span::from_duration(self.world.plan().config.heartbeat_timeout).part(2);
-        let mut behind = Vec::new();
+        let mut applied = self.world.applied_in_total(core);
+        let mut extensions = 0;
         loop {
-            let unsettled = self.world.unsettled(core);
-            if unsettled.is_none() {
-                return Ok(None);
-            }
+            let Some(why) = self.world.unsettled(core) else { return Ok(None) };
             if limit <= self.world.now() {
-                // A slow state machine may need more time for the waiting entries (storm 750026947), but the
-                // state machine must go on.
-                let now = backlog(unsettled.as_ref()).filter(|now| {
-                    behind.len() < EXTENSIONS_MAX && behind.last().is_none_or(|before| now != before)
-                });
-                let Some(now) = now else { return Ok(unsettled) };
-                behind.push(now);
+                let before = std::mem::replace(&mut applied, self.world.applied_in_total(core));
+                if applied <= before || extensions == EXTENSIONS_MAX || !may_be_slow(why) {
+                    return Ok(Some(why));
+                }
+                extensions += 1;
                 limit = self.world.now() + self.world.plan().liveness_limit();
             }
             if !self.run_for(pause) {

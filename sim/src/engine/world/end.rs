@@ -198,6 +198,12 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         None
     }
 
+    /// Returns the sum of the applied indexes of the running servers of a core. While the core makes progress,
+    /// the sum grows.
+    pub(crate) fn applied_in_total(&self, core: ServerSet) -> u64 {
+        core.iter().filter_map(|idx| self.view_of(idx).applied).map(|applied| applied.0).sum()
+    }
+
     /// Returns [`Unsettled::Owes`] with the first server of the core that has not answered all calls. Returns
     /// `None` if there is no such server.
     fn owing(&self, core: ServerSet) -> Option<Unsettled> {

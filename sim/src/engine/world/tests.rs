@@ -5,7 +5,8 @@ pub(crate) mod tiny;
 use super::*;
 use crate::Plan;
 use crate::disk::fault::{DiskFault, Location, MachineFault};
-use crate::plan::rng::{Draw, Spans};
+use crate::plan::RandomDelay;
+use crate::plan::rng::{Draw, Ratio, Spans};
 use crate::runner::storm_run;
 use tiny::{EventCounts, Sum, SumClients};
 use wavetank_raft::store::{StoreError, StoreErrorKind};
@@ -341,6 +342,24 @@ fn a_slow_state_machine_gets_the_time_that_its_backlog_needs() {
     let limit = plan.liveness_limit();
     let mut world = calm(plan);
     world.crash(ServerIdx(0));
+    let ending = storm_run::run(&mut world, |_| true);
+    assert_eq!(ending.unsettled, None);
+    assert!(limit < ending.took, "it needed more than {limit}: {}", ending.took);
+}
+
+#[test]
+fn a_far_member_gets_the_time_that_its_backlog_needs() {
+    let mut plan = Plan { chaos: Span::ms(1), ..Plan::calm(8, 3) };
+    (plan.config.max_append_entries, plan.config.max_inflight) = (1, 1);
+    plan.links.far = Some(RandomDelay { chance: Ratio::new(1, 2), by: Spans::ms(20, 20) });
+    let limit = plan.liveness_limit();
+    let mut world = calm(plan);
+    world.crash(ServerIdx(0));
+    world.run_for(Span::s(15));
+    // The leader now needs the member that is behind for its quorum.
+    let near = world.all().iter().find(|&idx| idx != ServerIdx(0) && Some(idx) != world.leader()).unwrap();
+    world.lose(near);
+    world.restart(ServerIdx(0));
     let ending = storm_run::run(&mut world, |_| true);
     assert_eq!(ending.unsettled, None);
     assert!(limit < ending.took, "it needed more than {limit}: {}", ending.took);
