@@ -6,6 +6,7 @@ pub(crate) mod host;
 mod machine_faults;
 pub mod network;
 pub(crate) mod pending_events;
+pub(crate) mod relative_state;
 pub(crate) mod scheduling;
 pub mod workload;
 pub mod world;

@@ -62,6 +62,12 @@ pub trait Simulation {
         Vec::new()
     }
 
+    /// Removes and returns, for each element of the recorded schedule, a hash of the state of the cluster
+    /// before the element. The list is empty if the simulation records no schedule.
+    fn take_states(&mut self) -> Vec<u64> {
+        Vec::new()
+    }
+
     /// Returns the running servers with a timer that was due before now but has not fired.
     fn overdue(&self) -> ServerSet {
         ServerSet::NONE
@@ -84,6 +90,10 @@ pub struct Run<T> {
     /// The recorded schedule of the run. The list is empty unless the plan asks for a recorded schedule
     /// ([`EventOrder`]).
     pub schedule: Vec<Element>,
+    /// For each element of the schedule, a hash of the state of the cluster before the element. The state is
+    /// relative to the newest term and the last index, so two moments of a run often have the same hash. The
+    /// search for a shorter schedule tries to leave out the elements between them.
+    pub states: Vec<u64>,
     /// The refusals: in each refusal, a server refused a request of another server. The list is empty unless
     /// the run followed a schedule.
     pub refusals: Vec<Refusal>,
@@ -112,6 +122,7 @@ impl<T: Default> Run<T> {
             report,
             fault_ids: Vec::new(),
             schedule: Vec::new(),
+            states: Vec::new(),
             refusals: Vec::new(),
             overdue: ServerSet::NONE,
             first_skipped: None,
@@ -124,8 +135,8 @@ impl<T> Run<T> {
     /// Returns the run without its trace.
     #[must_use]
     pub fn without_trace(self) -> Run<()> {
-        let Self { report, fault_ids, schedule, refusals, overdue, first_skipped, trace: _ } = self;
-        Run { report, fault_ids, schedule, refusals, overdue, first_skipped, trace: () }
+        let Self { report, fault_ids, schedule, states, refusals, overdue, first_skipped, trace: _ } = self;
+        Run { report, fault_ids, schedule, states, refusals, overdue, first_skipped, trace: () }
     }
 
     /// Explains why a run of a schedule did not fail. The reason is the first element that was skipped, or
@@ -165,14 +176,15 @@ fn conclude<S: Simulation>(mut simulation: S, mut report: Report) -> Run<S::Trac
     simulation.describe(&mut report);
     let trace = std::mem::take(&mut simulation.observers().trace);
     let refusals = simulation.observers().refusals.as_mut().map(|it| it.take()).unwrap_or_default();
-    let (fault_ids, schedule) = (simulation.fault_ids(), simulation.take_schedule());
+    let (schedule, states) = (simulation.take_schedule(), simulation.take_states());
+    let fault_ids = simulation.fault_ids();
     let (overdue, first_skipped) = (simulation.overdue(), simulation.first_skipped());
     // The destructor of a state machine is code under test too.
     let dropped = catch_panic(move || drop(simulation));
     if let (Err(message), Verdict::Held | Verdict::Vacuous(_)) = (dropped, &report.verdict) {
         report.verdict = Verdict::Panicked(message);
     }
-    Run { report, fault_ids, schedule, refusals, overdue, first_skipped, trace }
+    Run { report, fault_ids, schedule, states, refusals, overdue, first_skipped, trace }
 }
 
 /// A plan, and all other values that are needed to run the plan.
@@ -310,6 +322,10 @@ where
 
     fn take_schedule(&mut self) -> Vec<Element> {
         Self::take_schedule(self)
+    }
+
+    fn take_states(&mut self) -> Vec<u64> {
+        Self::take_states(self)
     }
 
     fn overdue(&self) -> ServerSet {

@@ -1,12 +1,13 @@
 //! The schedule of a run. A run can record a schedule, follow a schedule, or do both.
 
 use crate::engine::host::Work;
+use crate::engine::relative_state::RelativeState;
 use crate::engine::workload::{Ask, Reply};
 use crate::engine::world::sim_event::{Envelope, Message, SimEvent};
 use crate::observe::Fate;
 use crate::plan::server_set::ServerIdx;
 use crate::schedule::{AskId, CallKind, Choice, Element, Fit, Identities, MessageId, WorkId};
-use crate::subject::{EventIn, Protocol};
+use crate::subject::{EventIn, Protocol, View};
 use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Event, RequestId, RpcId, Term, Time};
 
@@ -18,6 +19,9 @@ pub(crate) struct Scheduling<P: Protocol> {
     /// selects the bits to flip; `None` if no bit flips.
     sent: BTreeMap<u64, (MessageId, Option<u64>)>,
     elements: Vec<Element>,
+    cluster: RelativeState,
+    /// For each element, the hash of the relative state of the cluster before the element.
+    states: Vec<u64>,
     muted: bool,
     pool: Option<Pool<P>>,
 }
@@ -52,6 +56,8 @@ impl<P: Protocol> Default for Scheduling<P> {
             identities: Identities::default(),
             sent: BTreeMap::new(),
             elements: Vec::new(),
+            cluster: RelativeState::default(),
+            states: Vec::new(),
             muted: false,
             pool: None,
         }
@@ -94,10 +100,22 @@ impl<P: Protocol> Scheduling<P> {
         std::mem::take(&mut self.elements)
     }
 
+    /// Removes and returns, for each recorded element, the hash of the relative state of the cluster before
+    /// the element.
+    pub(crate) fn take_states(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.states)
+    }
+
+    /// Records the view of a server after a step. `None` records that the server is down.
+    pub(crate) fn show(&mut self, idx: ServerIdx, view: Option<View>) {
+        self.cluster.show(idx, view);
+    }
+
     /// Records an element.
     pub(crate) fn note(&mut self, at: Time, choice: Choice) {
         if !self.muted {
             self.elements.push(Element { at, choice });
+            self.states.push(self.cluster.hash());
         }
     }
 
@@ -106,6 +124,8 @@ impl<P: Protocol> Scheduling<P> {
     pub(crate) fn note_interrupt(&mut self, at: Time, idx: ServerIdx, carried: usize) {
         let before = self.elements.len().saturating_sub(1);
         self.elements.insert(before, Element { at, choice: Choice::Interrupt(idx, carried) });
+        let state = self.states.last().copied().unwrap_or_default();
+        self.states.push(state);
     }
 
     /// Stops recording until [`Scheduling::unmute`]. One element that was already recorded stands for

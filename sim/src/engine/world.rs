@@ -263,7 +263,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.run_until(self.now() + span);
     }
 
-    /// Starts to include the whole state of a server in the digest after each step of the server.
+    /// From now on, the digest includes the whole state of a server after each step of this server.
     pub const fn digest_deeply(&mut self) {
         self.is_deep = true;
     }

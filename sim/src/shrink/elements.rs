@@ -6,7 +6,7 @@
 //! the search keeps the exact schedule.
 
 use super::edits;
-use super::parts::{Pass, groups, groups_of, without_index};
+use super::parts::{Pass, groups, groups_of, intervals, without_gap, without_index};
 use super::{Best, Shrinker};
 use crate::observe::report::{Class, Verdict};
 use crate::plan::Plan;
@@ -18,6 +18,8 @@ use wavetank_raft::{Span, Time};
 impl Shrinker<'_, '_> {
     /// The maximum number of rounds of the search for a shorter schedule.
     const SCHEDULE_ROUNDS: usize = 64;
+    /// The maximum number of intervals in a row that the search fails to leave out.
+    const INTERVALS_MAX: usize = 32;
     /// A schedule is long if it has more elements than this number.
     const LONG: usize = 200;
     /// A schedule is short if it has at most this number of elements. The search looks for no other minimum
@@ -45,6 +47,7 @@ impl Shrinker<'_, '_> {
             self.simplify(&edits::off(), 0);
             self.simplify(&edits::fewer(), 0);
         }
+        let recorded = self.best.clone();
         self.work_left = Some(Self::WORK_OF_PARTS);
         self.remove_parts();
         self.end_limit();
@@ -52,8 +55,12 @@ impl Shrinker<'_, '_> {
         let start = self.best.clone();
         self.search_minimum(&[Pass::Kinds, Pass::Backward]);
         for passes in [&[Pass::Backward][..], &[Pass::Forward]] {
-            self.search_another(passes, &start);
+            self.search_another(&start, |search| search.search_minimum(passes));
         }
+        self.search_another(&recorded, |search| {
+            search.remove_intervals();
+            search.search_minimum(&[Pass::Kinds, Pass::Backward]);
+        });
         true
     }
 
@@ -73,15 +80,16 @@ impl Shrinker<'_, '_> {
         self.end_limit();
     }
 
-    /// Searches for another minimum, because another order of the attempts can give a shorter schedule. Keeps
-    /// the minimum with fewer elements. Gives up after a limited amount of work.
-    fn search_another(&mut self, passes: &[Pass], start: &Best) {
+    /// Searches for another minimum, because another order of the attempts can give a shorter schedule. The
+    /// search begins with the schedule of `start`. Keeps the minimum with fewer elements. Gives up after a
+    /// limited amount of work.
+    fn search_another(&mut self, start: &Best, search: impl FnOnce(&mut Self)) {
         if self.is_over || self.elements().len() <= Self::SHORT {
             return;
         }
         self.work_left = Some(Self::WORK_OF_ANOTHER);
         self.shortest = Some(std::mem::replace(&mut self.best, start.clone()));
-        self.search_minimum(passes);
+        search(self);
         self.end_limit();
         if let Some(found) = self.shortest.take()
             && (found.size.steps <= self.best.size.steps || !self.best.is_minimal)
@@ -236,6 +244,20 @@ impl Shrinker<'_, '_> {
             self.remove_in(Pass::Acts);
             self.remove_groups();
             self.remove_in(Pass::Timers);
+        }
+    }
+
+    /// Tries to leave out the elements between two moments with the same state of the cluster, the longest
+    /// interval first. The run after the interval then begins in the same state.
+    fn remove_intervals(&mut self) {
+        let mut has_removed = true;
+        while has_removed && !self.is_over {
+            let found = intervals(&self.best.states[..self.elements().len()]);
+            has_removed = found.into_iter().take(Self::INTERVALS_MAX).any(|gone| {
+                let mut left = self.elements().to_vec();
+                left.drain(gone.clone());
+                self.attempt_fit(Fit::Punctual, without_gap(self.elements(), &gone, left))
+            });
         }
     }
 

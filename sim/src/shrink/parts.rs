@@ -2,7 +2,7 @@
 
 use crate::schedule::{Choice, Element};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use wavetank_raft::{Call, DeadlineReason, Time};
 
@@ -75,17 +75,47 @@ impl Pass {
         self,
         elements: &[Element],
         gone: Range<usize>,
-        mut left: Vec<Element>,
+        left: Vec<Element>,
     ) -> Vec<Element> {
         let units = self.units(elements);
-        let start = units.partition_point(|unit| *unit < gone.start);
-        let end = units.partition_point(|unit| *unit < gone.end);
-        if let (Some(first), Some(next)) = (elements.get(start), elements.get(end)) {
-            let gap = next.at.since(first.at);
-            left[start..].iter_mut().for_each(|element| element.at = Time(element.at.0 - gap.0));
-        }
-        left
+        let place = |bound| units.partition_point(|unit| *unit < bound);
+        without_gap(elements, &(place(gone.start)..place(gone.end)), left)
     }
+}
+
+/// Moves the elements after the removed elements to earlier times, so that the time of the removed elements is
+/// also removed. `gone` are the places of the removed elements. `left` are the other elements.
+pub(super) fn without_gap(elements: &[Element], gone: &Range<usize>, mut left: Vec<Element>) -> Vec<Element> {
+    if let (Some(first), Some(next)) = (elements.get(gone.start), elements.get(gone.end)) {
+        let gap = next.at.since(first.at);
+        left[gone.start..].iter_mut().for_each(|element| element.at = Time(element.at.0 - gap.0));
+    }
+    left
+}
+
+/// Returns the intervals between elements with the same state before them, the longest interval first. A state
+/// that occurs often gives the interval between its first and its last element, the halves of this interval,
+/// and so on.
+pub(super) fn intervals(states: &[u64]) -> Vec<Range<usize>> {
+    /// The search for single elements finds shorter intervals.
+    const LENGTH_MIN: usize = 4;
+    let mut places: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for (place, state) in states.iter().enumerate() {
+        places.entry(*state).or_default().push(place);
+    }
+    let mut found = BTreeSet::new();
+    let mut parts: Vec<&[usize]> = places.values().map(Vec::as_slice).collect();
+    while let Some(part) = parts.pop() {
+        let [start, .., end] = part else { continue };
+        if LENGTH_MIN <= end - start {
+            found.insert((Reverse(end - start), *start));
+            if 2 < part.len() {
+                let middle = part.len() / 2;
+                parts.extend([&part[..=middle], &part[middle..]]);
+            }
+        }
+    }
+    found.into_iter().map(|(Reverse(length), start)| start..start + length).collect()
 }
 
 /// Returns the groups of all elements, the largest group first. The search first tries to leave out the
@@ -188,4 +218,23 @@ pub(super) fn without_index(choice: &Choice) -> Option<Choice> {
         _ => return None,
     };
     Some(Choice::Call(*idx, Box::new(call)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_lie_between_equal_states_the_longest_first() {
+        assert_eq!(intervals(&[1, 2, 3, 4, 5]), []);
+        // Single elements are left to the search for single elements.
+        assert_eq!(intervals(&[1, 2, 3, 1]), []);
+        assert_eq!(intervals(&[9, 1, 2, 3, 4, 1, 2]), [1..5, 2..6]);
+    }
+
+    #[test]
+    fn a_state_that_occurs_often_gives_halves_too() {
+        let states = [7, 0, 1, 2, 7, 3, 4, 5, 7];
+        assert_eq!(intervals(&states), [0..8, 0..4, 4..8]);
+    }
 }

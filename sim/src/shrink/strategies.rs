@@ -57,7 +57,7 @@ pub fn storms() -> Plans {
 
 impl Plans {
     /// Adds an edit to the strategy. The strategy applies the edit to every plan that is drawn, and to every
-    /// smaller plan that the shrinking tries.
+    /// smaller plan that is tried during shrinking.
     #[must_use]
     pub fn with(self, edit: impl Fn(&mut Plan) + Send + Sync + 'static) -> Self {
         let before = self.constraint;

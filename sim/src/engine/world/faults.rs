@@ -446,6 +446,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     fn stop(&mut self, idx: ServerIdx) -> Option<Process<F, S>> {
         self.awake = self.awake.without(idx);
         self.network.crash(idx);
+        if let Some(scheduling) = &mut self.pending.scheduling {
+            scheduling.show(idx, None);
+        }
         self.hosts[idx.at()].process.take()
     }
 

@@ -33,6 +33,12 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.pending.scheduling.as_mut().map(|it| it.take_elements()).unwrap_or_default()
     }
 
+    /// Removes and returns, for each recorded element, the hash of the relative state of the cluster before
+    /// the element.
+    pub(crate) fn take_states(&mut self) -> Vec<u64> {
+        self.pending.scheduling.as_mut().map(|it| it.take_states()).unwrap_or_default()
+    }
+
     /// Returns the running servers whose timers should have fired before now. Timers that only maintain the
     /// state of a server do not count.
     pub(crate) fn overdue(&self) -> ServerSet {

@@ -123,6 +123,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         if self.is_deep {
             server.hash_state(&mut self.digest);
         }
+        if let Some(scheduling) = &mut self.pending.scheduling {
+            scheduling.show(idx, Some(view));
+        }
         let after = StepState::of(&view);
         let before = std::mem::replace(&mut process.state, after);
         let mut trigger = before.triggers_until(after);
