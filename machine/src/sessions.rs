@@ -6,14 +6,18 @@ use std::collections::BTreeMap;
 
 /// A state machine whose clients have sessions (thesis §6.3). A client numbers its commands, and sends a
 /// command again if the outcome is unknown. The repeated command takes effect only once. Each copy of the
-/// command gets the same reply.
+/// command gets the same reply, until a later command of the client takes effect.
 ///
-/// 1. A client sends the next command after the reply to the previous command.
+/// The client must keep the first of these rules. The state machine keeps the others:
+///
+/// 1. A client waits for the reply to a command before it sends the next command.
 /// 2. The commands of a client take effect in the order of their numbers. Each command takes effect at most
 ///    once.
-/// 3. The state keeps the last reply of every client, so the number of clients bounds the memory.
+/// 3. The state keeps the last reply to every client and forgets no client. So the memory grows with the number
+///    of clients.
 ///
-/// The reply is `None` if a later command of the same client has already taken effect.
+/// The reply to a command is `None` if a command of the same client with a higher number has already taken
+/// effect. The reply to a query is always `Some`.
 ///
 /// ```
 /// # use serde::{Deserialize, Serialize};

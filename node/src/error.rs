@@ -55,7 +55,7 @@ pub enum CallError {
     NothingNewToSnapshot,
     /// This server or a member does not support the call, for this reason. Nothing was done.
     UnsupportedProtocol(Unsupported),
-    /// The server already has a term, an entry or a snapshot. Nothing was done.
+    /// The server already has a term, an entry or a snapshot. The bootstrap changed nothing.
     CantBootstrap,
     /// The server is transferring its leadership. Nothing was done.
     LeadershipTransferInProgress,

@@ -60,7 +60,8 @@ pub enum Response {
 pub struct AppendEntries {
     /// The term in which the sender leads.
     pub term: Term,
-    /// The position of the entry directly before `entries`.
+    /// The position of the entry directly before the first of `entries`. A request without entries also has a
+    /// position: the follower must have this entry.
     pub prev: LogId,
     /// The entries, with consecutive indexes. The terms of the entries never fall, and no entry has a term
     /// above `term`.
@@ -85,7 +86,8 @@ pub struct AppendEntriesResponse {
     pub no_retry_backoff: bool,
     /// *Beyond HashiCorp*: the position of the follower's last entry whose index is below the index of `prev`
     /// and whose term is not above the term of `prev`. With this position, the leader skips a whole
-    /// conflicting term per round trip (thesis §3.5). `None` if the follower sends no hint.
+    /// conflicting term per round trip (thesis §3.5). `None` if the request succeeded, or if the
+    /// follower runs HashiCorp Raft.
     pub hint: Option<LogId>,
 }
 

@@ -40,7 +40,7 @@ pub enum TraceText {
     Story(Story),
     /// Writes the text of [`TraceForm::Full`].
     Full(Full),
-    /// Writes the text of [`TraceForm::Json`].
+    /// Writes the trace as JSON ([`TraceForm::Json`]).
     Json(Json),
     /// Writes only the events that led to one step.
     Causes(Causes),

@@ -193,7 +193,7 @@ trait RunnableStorm {
     /// Returns the maximum wall time of a shrink.
     fn shrink_time_max(&self) -> Duration;
 
-    /// Returns the function that formats the commands in a story.
+    /// Returns the function that formats a command as text. The stories of failures contain this text.
     fn commands(&self) -> CommandText {
         UNKNOWN
     }

@@ -185,7 +185,7 @@ impl Nemesis {
         }
     }
 
-    /// Replaces the random streams by the streams of another seed. The next fault of each scheduled kind
+    /// Replaces the random streams with the streams of `seed`. The next fault of each scheduled kind
     /// still comes at the time that was drawn before.
     pub fn reseed(&mut self, seed: u64) {
         for (&kind, (_, stream, _)) in &mut self.scheduled {

@@ -146,7 +146,7 @@ pub fn shrink(
     let before = Size::of(&plan, &tried);
     let fault_ids = tried.fault_ids.clone();
     let plan = shortened(plan, &tried.report);
-    let best = Best { plan, size: before, fault_ids, is_minimal: false };
+    let best = Best { plan, size: before, fault_ids, states: tried.states, is_minimal: false };
     let class = elements::class_of(&tried.report.verdict);
     let mut shrinker = Shrinker {
         failure,
@@ -173,6 +173,8 @@ struct Best {
     plan: Plan,
     size: Size,
     fault_ids: Vec<FaultId>,
+    /// For each element of the schedule, the hash of the state before the element ([`Run::states`]).
+    states: Vec<u64>,
     /// True if the failure needs every single element of the schedule.
     is_minimal: bool,
 }
@@ -289,7 +291,8 @@ impl Shrinker<'_, '_> {
         let is_new = fails && wants(size, self.best.size) && (is_drawn || self.fails_exactly(&plan));
         if is_new {
             let plan = shortened(plan, &tried.report);
-            self.best = Best { plan, size, fault_ids: tried.fault_ids, is_minimal: false };
+            let Run { fault_ids, states, .. } = tried;
+            self.best = Best { plan, size, fault_ids, states, is_minimal: false };
         }
         self.report_progress(is_new);
         is_new
@@ -359,8 +362,9 @@ impl Shrinker<'_, '_> {
     }
 }
 
-/// Ends the chaos phase of a plan at the time of the failure, because later faults are not needed. Does not
-/// change the plan after a violation of liveness, or if the plan has a schedule.
+/// Ends the chaos phase of a plan at the time of the failure, because later faults are not needed. Returns the
+/// plan without a change if the plan has a schedule, which decides when the faults end. Also returns the plan
+/// without a change if the failure is a violation of liveness, which appears only after the faults.
 fn shortened(mut plan: Plan, report: &Report) -> Plan {
     if !plan.order.elements().is_empty() {
         return plan;

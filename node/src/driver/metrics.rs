@@ -1,4 +1,4 @@
-//! The metrics of a server. The metrics have HashiCorp's names. The crate `metrics` passes the values to a
+//! The metrics of a server. The metrics have the same names as in HashiCorp Raft. The crate `metrics` passes the values to a
 //! recorder.
 //!
 //! Times are in milliseconds, as in HashiCorp Raft. A metric of one peer has the label `peer_id`. The value

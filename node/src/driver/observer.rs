@@ -75,7 +75,7 @@ pub(crate) fn log(observed: &Observed) {
         Observed::Peer { removed: true, peer } => tracing::info!(id = %peer.id, "a member was removed"),
         Observed::LostEntries { peer, acknowledged, last } => tracing::error!(
             %peer, %acknowledged, %last,
-            "a member lost acknowledged entries, and its copies no longer count: remove and add the member again"
+            "a member lost acknowledged entries, so its copies no longer count for commits: remove the member, then add it again"
         ),
         Observed::OtherCluster { peer, own, other } => {
             tracing::warn!(

@@ -60,7 +60,7 @@ where
     let found = match options.log {
         Place::Inline => reading()?,
         Place::Thread => spawn_blocking(reading).await.map_err(|error| {
-            StoreError::new(StoreErrorKind::Io, format!("error while the stores were read: {error}"))
+            StoreError::new(StoreErrorKind::Io, format!("cannot read the stores: {error}"))
         })??,
     };
     // The span names the server in every log line, since several servers may run in one process.

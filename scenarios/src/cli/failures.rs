@@ -33,13 +33,13 @@ pub(crate) struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    /// Returns the scenario of the shortest run in the group, and the failures of the group in this scenario.
+    /// Returns the scenario of the shortest run in the group, and the failures of this kind in the scenario.
     fn shortest(&self) -> (&'a Scenario, &'a FailureKind) {
         let shortest = self.scenarios.iter().min_by_key(|(_, failures)| failures.shortest.events);
         *shortest.expect("a group has a failure")
     }
 
-    /// Returns the scenario of the shortest run that can be shrunk, and the failures of the group in this scenario.
+    /// Returns the scenario of the shortest run that can be shrunk, and the failures of this kind in the scenario.
     /// Returns `None` if all runs are stories.
     fn shortest_planned(&self) -> Option<(&'a Scenario, &'a FailureKind)> {
         let is_planned = |scenario: &Scenario| matches!(scenario.play, Play::Planned { .. });

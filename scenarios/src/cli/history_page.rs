@@ -1,5 +1,5 @@
-//! The page of a history that is not linearizable: the operations that cannot be ordered, and the longest order
-//! that was found.
+//! The page of a history that is not linearizable: the operations that cannot be ordered, and the longest
+//! legal order of operations that the search found.
 
 use super::report::escaped;
 use std::collections::BTreeMap;

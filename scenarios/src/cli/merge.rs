@@ -32,7 +32,7 @@ pub(crate) fn merge(
         }
         return Err(CliError::new(last));
     }
-    let merged = shards.merged.expect("the parser demands a file, and each file was read");
+    let merged = shards.merged.expect("the parser requires at least one file, so at least one file was read");
     let Content { header, totals, .. } = merged;
     let examination = Examination { judges: header.judges, shrink: arguments.shrink };
     let printed = Printed::new(examination, arguments.json, arguments.report.as_deref())?;

@@ -91,8 +91,8 @@ impl Header {
         self.shard.count(self.rows.iter().fold(0, |sum, row| sum.saturating_add(row.seeds)))
     }
 
-    /// Returns the positions of a run in the order of the whole sweep: one for each row that has
-    /// the scenario and the seed.
+    /// Returns the place of a run in the order of the whole sweep; the first run has the place 0. If several
+    /// rows have this scenario and seed, returns one place for each of these rows.
     fn positions(&self, scenario: &str, seed: u64) -> impl Iterator<Item = u64> {
         self.rows.iter().enumerate().filter(move |(_, row)| row.scenario == scenario).filter_map(
             move |(at, row)| {
@@ -281,7 +281,7 @@ impl ReportFile {
             return match content.is_complete {
                 true if runs == expected => Ok(Begun::Complete(content.totals)),
                 true => Err(CliError::new(format!(
-                    "cannot resume: the sweep of `{named}` ended after {runs} of {expected} runs, because of --time or \
+                    "cannot resume: the sweep in `{named}` ended after {runs} of {expected} runs, because of --time or \
                      --until-failed; write to another file"
                 ))),
                 false => Err(CliError::new(format!("`{named}` is incomplete; remove the file"))),

@@ -89,7 +89,10 @@ fn first_difference(first: &(Report, String), second: &(Report, String)) -> Opti
         Some((at, (one, other))) => {
             format!("line {} of the trace is `{one}` in the first run and `{other}` in the second", at + 1)
         }
-        None if first.1.len() != second.1.len() => "one trace is longer than the other".to_owned(),
+        None if first.1.len() != second.1.len() => {
+            let (one, other) = (first.1.lines().count(), second.1.lines().count());
+            format!("the trace has {one} lines in the first run and {other} in the second")
+        }
         None => format!(
             "the digest is {:016x} in the first run and {:016x} in the second",
             first.0.digest, second.0.digest

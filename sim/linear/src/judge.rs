@@ -14,8 +14,8 @@ pub struct Judgement {
     pub operations: usize,
     /// The verdict on the history of each key, in the order of the canonical texts of the keys.
     pub keys: Vec<KeyVerdict>,
-    /// The verdict on the whole history. The history is linearizable if the history of every key is
-    /// linearizable.
+    /// The verdict on the whole history. The history is linearizable exactly if the history of every key
+    /// is linearizable.
     pub finding: Finding,
 }
 

@@ -179,7 +179,7 @@ impl Bounds {
 }
 
 impl fmt::Display for Bounds {
-    /// Lists the nodes, the terms, and the other maximum numbers of events that are not zero.
+    /// Writes the number of nodes, the maximum number of terms, and each other maximum that is not zero.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "nodes {}, terms {}", self.nodes, self.terms)?;
         let others = [

@@ -270,7 +270,7 @@ impl<'a> Expander<'a> {
         Ok(())
     }
 
-    /// Makes the move in which a message is lost.
+    /// Adds the move in which the network loses `message`.
     fn drop(&mut self, at: u32, state: &GlobalState, messages: &[u32], message: u32, used: UsedBounds) {
         self.hashes.copy(&self.base);
         self.update_messages(state, messages, Some(message), &[]);

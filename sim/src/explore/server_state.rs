@@ -56,7 +56,8 @@ pub struct StepContext<'a> {
 }
 
 impl ServerState {
-    /// Makes a server before its first step: a voter of the first configuration, or a blank server.
+    /// Makes the state of a server before its first step. A spare server of `bounds` is blank; every other server
+    /// is a voter of the first configuration.
     #[must_use]
     pub fn first(bounds: &Bounds, idx: ServerIdx) -> Self {
         let disk = ModelDisk::first(bounds, idx);
@@ -77,7 +78,7 @@ impl ServerState {
             _ => {
                 let input = stimulus
                     .input(self.number(stimulus, context))
-                    .expect("the core handles all other stimuli");
+                    .expect("the core handles every stimulus but a crash and a durable write");
                 next.handle_input(now, input, context, &mut outcome);
             }
         }

@@ -89,10 +89,10 @@ impl ShrinkWork {
         let of = about(self.seed);
         let about = match &plan.order {
             EventOrder::Scheduled(_, elements) | EventOrder::HealedAfter(_, elements) => {
-                format!("a schedule of {} elements in the shrink of {of}", elements.len())
+                format!("a schedule of {} elements that was tried while {of} was shrunk", elements.len())
             }
             EventOrder::Drawn | EventOrder::Recorded | EventOrder::Branched { .. } => {
-                format!("a smaller plan in the shrink of {of}\n{}", shrink::source(&plan))
+                format!("a smaller plan that was tried while {of} was shrunk\n{}", shrink::source(&plan))
             }
         };
         let run = trial.run_watched(plan, about);

@@ -76,7 +76,7 @@ pub struct ChangeCounts {
     /// The number of changes that were overwritten. Another entry was committed at the index of such a
     /// change.
     pub rolled_back: u64,
-    /// The number of changes that a server refused. A refused change appends no entry.
+    /// The number of membership changes that a server refused. A refused change appends no entry.
     pub refused: u64,
 }
 

@@ -116,7 +116,8 @@ impl StepLog {
         &self.records
     }
 
-    /// Returns the state of each server after the last step of this server with a number of at most `step`.
+    /// Returns the state that each server has at the step with the number `step`: the state after the last step
+    /// that the server has taken up to then. A server that has taken no step up to then is missing.
     #[must_use]
     pub fn states_at(&self, step: u64) -> Vec<(ServerIdx, NodeState)> {
         let mut states = std::collections::BTreeMap::new();

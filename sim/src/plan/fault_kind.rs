@@ -185,13 +185,13 @@ named! {
         BlinkCandidate = "blink_candidate",
         /// A server crashes after it was elected.
         CrashElected = "crash_elected",
-        /// Only a minority can receive a server's messages after the server was elected.
+        /// After a server was elected, the network delivers its messages only to a minority of the servers.
         StrandElected = "strand_elected",
         /// A leader is isolated after it has sent entries.
         IsolateSender = "isolate_sender",
         /// A leader is paused after it has sent entries.
         PauseSender = "pause_sender",
-        /// Only a minority can receive a leader's messages after the leader has sent entries.
+        /// After a leader has sent entries, the network delivers its messages only to a minority of the servers.
         StrandSender = "strand_sender",
         /// A leader crashes after it has answered a client.
         CrashAnswerer = "crash_answerer",

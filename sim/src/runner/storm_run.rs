@@ -1,4 +1,5 @@
-//! The phases of a run: faults, healing, and a rest in which the healed servers must make progress.
+//! The phases of a run: faults, healing, and a last phase without faults in which the healed servers must make
+//! progress.
 
 use crate::engine::workload::TankFsm;
 use crate::engine::world::{Unsettled, World};

@@ -170,7 +170,9 @@ impl<F: Files> Directory<'_, F> {
                 self.seal(before).map_err(|error| OpenError::io(&before.path, &error))
             }
             Some(before) if !before.is_sealed => {
-                let what = "the segment has no seal, but a later segment has groups".to_owned();
+                let what =
+                    "the end of the segment is missing: it has no seal, but a later segment has entries"
+                        .to_owned();
                 Err(OpenError::new(&before.path, OpenFailure::Damaged(what)))
             }
             Some(_) | None => Ok(()),

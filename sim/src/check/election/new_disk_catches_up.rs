@@ -28,7 +28,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     }
     violated(format_args!(
         "{idx} campaigns at {term} with a log that ends at {last}, \
-         but {exchanged_at} was committed before {idx} got its new disk"
+         but the entry {exchanged_at} was committed before {idx} got its new disk"
     ))
 }
 
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn with_fewer_entries_it_does_not() {
         campaigns_with(1, N4).expect_violation(
-            "n4 campaigns at t3 with a log that ends at t1.i1, but i2 was committed before n4 got its new disk",
+            "n4 campaigns at t3 with a log that ends at t1.i1, but the entry i2 was committed before n4 got its new disk",
         );
     }
 

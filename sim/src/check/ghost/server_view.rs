@@ -52,7 +52,7 @@ pub(crate) trait Inspect {
     fn promises_silence(&self) -> bool;
     /// Returns the dialect that the server understands.
     fn dialect(&self) -> Dialect;
-    /// Returns the settings that the checks need.
+    /// Returns the settings of this server that the checks need.
     fn limits(&self) -> Limits;
 }
 

@@ -61,7 +61,7 @@ impl fmt::Display for ElectionCycle {
         let Self { campaigns, victories, terms } = self;
         match (campaigns, victories, terms) {
             (0, _, _) => write!(f, "nobody campaigns"),
-            (_, 0, 0) => write!(f, "{campaigns} pre-votes ended without a new term"),
+            (_, 0, 0) => write!(f, "{campaigns} rounds of pre-votes ended without a new term"),
             (_, 0, _) => write!(f, "{campaigns} campaigns, {terms} new terms, no winner"),
             (_, _, _) => write!(f, "{campaigns} campaigns, {terms} new terms, {victories} winners"),
         }

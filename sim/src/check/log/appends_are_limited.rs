@@ -19,12 +19,14 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         *witnessed += 1;
         if limits.append_entries < *entries {
             let most = limits.append_entries;
-            return violated(format_args!("{idx} sent {entries} entries to {to}, but the limit is {most}"));
+            return violated(format_args!(
+                "{idx} sent {entries} entries to {to} in one message, but the limit is {most}"
+            ));
         }
         if limits.append_bytes < *bytes && *entries != 1 {
             let most = limits.append_bytes;
             return violated(format_args!(
-                "{idx} sent {entries} entries of {bytes} bytes to {to}, but the limit is {most} bytes"
+                "{idx} sent {entries} entries of {bytes} bytes to {to} in one message, but the limit is {most} bytes"
             ));
         }
         let open = outstanding.count(*to, limits.inflight);
@@ -75,10 +77,12 @@ mod tests {
     fn too_many_entries_or_bytes_are_not() {
         let mut fixture = leader();
         send(&mut fixture, 2, 5, 1);
-        fixture.expect_violation("n1 sent 5 entries to n2, but the limit is 4");
+        fixture.expect_violation("n1 sent 5 entries to n2 in one message, but the limit is 4");
         let mut fixture = leader();
         send(&mut fixture, 2, 2, 100);
-        fixture.expect_violation("n1 sent 2 entries of 264 bytes to n2, but the limit is 200 bytes");
+        fixture.expect_violation(
+            "n1 sent 2 entries of 264 bytes to n2 in one message, but the limit is 200 bytes",
+        );
     }
 
     #[test]

@@ -16,7 +16,8 @@ pub(crate) const CHECK: Check =
 const MANY_VOTERS: &str = "more than one voter changed";
 const OTHER_OLD: &str =
     "the old voters of the joint configuration are not the voters of the configuration before";
-const OTHER_NEW: &str = "the voters are not the new voters of the joint configuration";
+const OTHER_NEW: &str =
+    "the voters of the last configuration are not the new voters of the joint configuration";
 const LEFT_EARLY: &str = "the joint configuration was not committed";
 const JOINT_TWICE: &str = "one joint configuration follows another";
 

@@ -1,7 +1,8 @@
-//! A server counts only votes of the voters in its configuration, and only copies on these voters (thesis
-//! §4.2.1).
+//! For an election, a server counts only the votes of the voters in its configuration. For a commit, it counts
+//! only the copies of an entry on these voters (thesis §4.2.1).
 //!
-//! The check runs whenever the configuration of a server changes.
+//! Whenever the configuration of a server changes, the check compares the servers that the server counts with
+//! the voters of the configuration.
 
 use crate::check::ghost::{Conf, Facts, Ghost};
 use crate::check::{Check, violated};

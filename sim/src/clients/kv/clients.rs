@@ -22,10 +22,11 @@ pub type Clients = Callers<KvScript>;
 pub type KvOperation = callers::Operation<KvWant>;
 
 impl Clients {
-    /// Creates the clients of a plan. `servers` are the servers that the clients know.
+    /// Creates the clients of a plan. `servers` are the servers that the clients know. `seed` decides the random
+    /// choices of the clients.
     ///
     /// # Panics
-    /// Panics if there is no server or no key.
+    /// Panics if `servers` is empty, or if `plan` has no key.
     #[must_use]
     pub fn new(plan: KvPlan, servers: ServerSet, seed: u64) -> Self {
         assert!(1 <= plan.keys, "clients need at least one key");

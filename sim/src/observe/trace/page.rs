@@ -51,7 +51,7 @@ struct Handled {
 }
 
 impl Page {
-    /// Creates the data of a page with a lane for each of `servers` servers.
+    /// Creates the data of a page with one lane for each server. `servers` is the number of servers.
     #[must_use]
     pub fn new(servers: usize) -> Self {
         Self {
@@ -79,7 +79,7 @@ impl Page {
         Self { causes: Some(Causes::of(step)), ..self }
     }
 
-    /// Returns the page as HTML. `data` is the text that [`TextTrace::take`] of the page returned. `named` is
+    /// Returns the page as HTML. `data` is the text that [`TextTrace::take`] returned for this trace, and `report` is the report of the same run. `named` is
     /// the name of the run, and `replay` is the command line that repeats the run.
     #[must_use]
     pub fn html(data: &str, report: &Report, named: &str, replay: &str) -> String {
@@ -398,7 +398,7 @@ impl<S: Subject> Observer<S> for Page {
                     now,
                     Kind::Disk,
                     idx,
-                    &format!("state machine is loaded up to {last}"),
+                    &format!("the state machine is restored up to {last}"),
                     Value::Null,
                 );
             }
