@@ -38,7 +38,7 @@ pub enum CallError {
     EnqueueTimeout,
     /// The server accepted the call but did not answer within the timeout. The call may still take effect.
     Timeout,
-    /// No quorum of the voters works with this server, and the caller did not want to wait for one
+    /// This server has no contact with a quorum of the voters, and the caller did not want to wait for one
     /// ([`CallLimit::or_no_quorum`](crate::CallLimit::or_no_quorum)).
     NoQuorum {
         /// The voters that do not answer.

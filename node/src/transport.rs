@@ -118,7 +118,7 @@ pub enum Arrival {
         /// The value that sends the answer.
         replier: Replier,
     },
-    /// An answer from a peer.
+    /// An answer from a peer to a call of this server.
     Response {
         /// The peer that answers.
         from: NodeId,

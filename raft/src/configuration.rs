@@ -44,10 +44,10 @@ impl Member {
     }
 }
 
-/// The members of a cluster.
+/// The members of a cluster. Every configuration obeys three rules:
 ///
-/// 1. In each list, ids and addresses are not empty and occur once. No two ids of a list have the
-///    same [`NodeId`].
+/// 1. In `servers`, and also in `outgoing`, no id and no address is empty or occurs twice. No two ids have the
+///    same [`NodeId`], which is a hash of the id.
 /// 2. `servers` has at least one voter. In a joint configuration, `outgoing` has at least one voter, too.
 /// 3. `outgoing` has the old members in a joint configuration, and is empty otherwise.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

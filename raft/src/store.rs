@@ -214,7 +214,7 @@ pub trait SnapshotSink {
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
 }
 
-/// The reader of a snapshot.
+/// A stored snapshot whose bytes can be read.
 pub trait SnapshotSource {
     /// Returns the size of the snapshot in bytes.
     fn size(&self) -> u64;

@@ -98,8 +98,8 @@ pub struct RandomDelay {
 pub struct LinkPlan {
     /// The delivery time of a message without faults.
     pub delay: Spans,
-    /// Makes some links slower: each message on such a link has the same additional delay. `None`: no link is
-    /// slower.
+    /// Makes some links slower. Each slower link draws one additional delay for the whole run, and every message
+    /// on the link has this delay. `None`: no link is slower.
     pub far: Option<RandomDelay>,
     /// Delays a message so that later messages overtake the message. `None`: no message has this delay.
     pub reorder: Option<RandomDelay>,
@@ -173,7 +173,7 @@ pub struct ClockPlan {
 pub struct ClientPlan {
     /// The number of clients.
     pub count: u16,
-    /// The pause between a client's operations.
+    /// The pause between two operations of a client. Each pause is drawn anew.
     pub think: Spans,
     /// The time in microseconds that a client waits for an answer before the client gives up.
     pub patience: Span,

@@ -78,8 +78,9 @@ pub trait Subject: Sized {
         actions: &mut Vec<ActionOf<Self>>,
     );
 
-    /// True if the server can handle the event now. Otherwise the tank keeps the event, and later delivers
-    /// all kept events in order. The method must return true for every report about the server's own jobs.
+    /// True if the server can handle the event now. Otherwise the tank keeps the event. After each step of the
+    /// server, the tank delivers the kept events in the order of their arrival, as long as the method returns
+    /// true. The method must return true for every report about the server's own jobs.
     fn takes_now(&self, _event: &EventOf<Self>) -> bool {
         true
     }

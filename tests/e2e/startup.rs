@@ -182,7 +182,10 @@ fn invalid_certificates() {
     };
     assert!(with(&file).starts_with(&format!("kv: cannot read {file}: ")));
     fs::write(&file, "nothing").unwrap();
-    assert_eq!(with(&file), "kv: the authority's certificate cannot be used: the file has no certificate");
+    assert_eq!(
+        with(&file),
+        "kv: the certificate of the authority (CA) cannot be used: the file has no certificate"
+    );
 }
 
 #[test]

@@ -349,7 +349,8 @@ impl<F: Files> SnapshotSource for FileSource<F> {
         if read == length {
             Ok(bytes.into())
         } else {
-            let what = format!("{}: the file ends at byte {}", self.path.display(), offset + read as u64);
+            let (path, end) = (self.path.display(), offset + read as u64);
+            let what = format!("{path}: the file ends at byte {end} of {}", self.size);
             Err(StoreError::new(StoreErrorKind::Corrupt, what))
         }
     }

@@ -59,8 +59,8 @@ pub struct Limits {
     /// The maximum number of messages above one MiB that are received at the same time, over all connections
     /// (≥ 1). At most one of these messages may be above 64 MiB.
     pub large_messages: usize,
-    /// The maximum size of a received piece of a snapshot, in bytes (≥ 1). The server stores a piece before
-    /// the transport receives the next piece.
+    /// The transport receives a snapshot in pieces of at most this number of bytes (≥ 1). The server stores a
+    /// piece before the transport receives the next piece.
     pub snapshot_piece_bytes: u64,
     /// The time without a call after which this server closes an accepted connection. The calling server
     /// closes the connection after two minutes without a call.

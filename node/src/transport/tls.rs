@@ -33,7 +33,7 @@ pub enum TlsError {
     Authority(String),
     /// The server's certificate, or the key of the certificate, cannot be used. The value is the reason.
     Certificate(String),
-    /// The server's certificate does not have the name of the server.
+    /// The server's own certificate is not valid for the name of the server.
     WrongName {
         /// The name of the server.
         id: ServerId,
@@ -45,7 +45,7 @@ pub enum TlsError {
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Authority(why) => write!(f, "the authority's certificate cannot be used: {why}"),
+            Self::Authority(why) => write!(f, "the certificate of the authority (CA) cannot be used: {why}"),
             Self::Certificate(why) => write!(f, "the certificate or its key cannot be used: {why}"),
             Self::WrongName { id, why } => write!(f, "the certificate does not belong to server {id}: {why}"),
         }

@@ -61,12 +61,13 @@ impl<'o> Packer<'o> {
     }
 
     pub(super) fn array(&mut self, length: usize) {
-        let length = u32::try_from(length).expect("no list that is sent has 4 billion items");
+        let length = u32::try_from(length).expect("every list that is sent has less than 4 billion items");
         encode::write_array_len(self.out, length).expect(ROOM);
     }
 
     pub(super) fn map(&mut self, length: usize) {
-        let length = u32::try_from(length).expect("no message that is sent has 4 billion fields");
+        let length =
+            u32::try_from(length).expect("every message that is sent has less than 4 billion fields");
         encode::write_map_len(self.out, length).expect(ROOM);
     }
 }

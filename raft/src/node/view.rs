@@ -115,7 +115,7 @@ impl Node {
         self.state.has_caught_up()
     }
 
-    /// Returns the position of the last entry that the newest snapshot includes; zero if there is no
+    /// Returns the id of the last entry that the newest snapshot includes; [`LogId::ZERO`] if there is no
     /// snapshot.
     #[must_use]
     pub fn snapshot(&self) -> LogId {

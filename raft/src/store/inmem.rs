@@ -1,4 +1,4 @@
-//! Stores in memory, for tests and for the simulator.
+//! In-memory stores, for tests and for the simulator.
 
 use super::{LogStore, SnapshotSink, SnapshotSource, SnapshotStore, StableStore, StoreError, StoreErrorKind};
 use crate::checksum;

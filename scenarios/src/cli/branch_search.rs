@@ -70,7 +70,7 @@ pub(crate) fn branch(target: &Target<'_>, streams: &mut Streams<'_>) -> Result<S
 }
 
 /// Tries a few steps that are spread over the run, and then searches by bisection for the first step after which
-/// all futures fail. Returns the last step after which some future does not fail. Returns `None` if there is no
+/// all futures fail. Returns the last step after which some continuation does not fail. Returns `None` if there is no
 /// such step.
 fn search(
     violation: &Violation,
@@ -115,14 +115,14 @@ fn conclude(
     streams: &mut Streams<'_>,
 ) -> Result<(), CliError> {
     if last_open.is_none() {
-        writeln!(streams.out, "\ndecided  from the first step on: every future of the run fails")?;
+        writeln!(streams.out, "\ndecided  from the first step on: every continuation of the run fails")?;
         return Ok(());
     }
     let decided = step_log.records().iter().find(|record| last_open < Some(record.step));
     let Some(record) = decided.filter(|record| record.step < violation.step) else {
         writeln!(
             streams.out,
-            "\ndecided  at step {}, which is the violation: some future does not fail after the previous step",
+            "\ndecided  at step {}, which is the violation: some continuation does not fail after the previous step",
             violation.step
         )?;
         return Ok(());
@@ -130,7 +130,7 @@ fn conclude(
     let ms = format!("{}.{:03}", record.at.0 / 1_000, record.at.0 % 1_000);
     writeln!(
         streams.out,
-        "\ndecided  after step {} ({ms} ms, {}: {}) every future fails; {} is then {}",
+        "\ndecided  after step {} ({ms} ms, {}: {}) every continuation fails; {} is then {}",
         record.step,
         record.idx,
         record.event(),

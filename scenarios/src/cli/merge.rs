@@ -57,7 +57,8 @@ impl Shards {
         Self { probe, merged: None, files: BTreeMap::new(), unknown: 0, problems: Vec::new() }
     }
 
-    /// Adds the file of a shard.
+    /// Reads the file of a shard and adds its rows to the merged report. Returns an error if the file cannot be
+    /// read, if another file has the same shard, or if the file belongs to another sweep or another build.
     fn add(&mut self, suite: &Suite, path: &Path) -> Result<(), CliError> {
         let named = path.display();
         let wrong = |what: &str| CliError::new(format!("`{named}` {what}"));

@@ -117,7 +117,8 @@ fn run_items<'a>(
     }
 }
 
-/// Passes finished runs to `take` in order. The threads end when the receiver is dropped.
+/// Passes the finished runs to `take` in the order in which they were started, not in the order in which they
+/// finish. The threads end when the receiver is dropped.
 fn in_order(
     receiver: Receiver<(usize, Done)>,
     take: &mut impl FnMut(Done) -> Result<ControlFlow<()>, CliError>,

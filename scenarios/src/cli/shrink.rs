@@ -1,4 +1,5 @@
-//! `wavetank shrink`: finds the shortest schedule, or the smallest plan, that fails in the same way as a run.
+//! `wavetank shrink`: finds a short schedule that fails in the same way as the given run, or a small plan if no
+//! schedule fails.
 
 use super::args::ShrinkArguments;
 use super::exit::Status;

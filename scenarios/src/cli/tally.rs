@@ -93,8 +93,8 @@ impl FailureKind {
         }
     }
 
-    /// Adds the failures of another part of the same row. Of two runs with the same number of events, the run
-    /// with the smaller seed counts as shorter.
+    /// Adds the failures of another part of the same row, and keeps the run with the fewest events. If two runs
+    /// have the same number of events, keeps the run with the smaller seed.
     fn merge(&mut self, other: &Self) {
         self.count += other.count;
         self.seeds.extend(&other.seeds);

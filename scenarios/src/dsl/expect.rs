@@ -90,7 +90,7 @@ impl Cluster {
         );
     }
 
-    /// Asserts that a local read of a server finds the command.
+    /// Asserts that a local read on a server finds the command.
     pub fn expect_readable(&mut self, idx: ServerIdx, command: &str) {
         let is_there = self.tank.fsm(idx).is_some_and(|command_log| command_log.has(command));
         self.expect(is_there, &format!("a read of {idx} finds `{command}`"));

@@ -98,12 +98,12 @@ impl Cluster {
         chosen(&self.tank).expect("such a server exists when the wait ends")
     }
 
-    /// Waits until at least one server has applied the command.
+    /// Waits until the command is committed: at least one server has applied it.
     pub fn until_committed(&mut self, command: &str) -> &mut Self {
         self.until(|_| format!("`{command}` is committed"), |tank| is_applied(tank, command))
     }
 
-    /// Waits until a local read of a server finds the command.
+    /// Waits until a local read on a server finds the command.
     pub fn until_readable(&mut self, idx: ServerIdx, command: &str) -> &mut Self {
         let has = |tank: &Tank| tank.fsm(idx).is_some_and(|command_log| command_log.has(command));
         self.until(|_| format!("a read of {idx} finds `{command}`"), has)

@@ -91,9 +91,10 @@ impl<S: Specification> Search<'_, S> {
         open.filter_map(|(_, it)| it.returned).min()
     }
 
-    /// Linearizes one operation, and returns the operation and the new state. Takes the first operation with
-    /// a number of at least `from` that may come next, has the right output, and leads to a pair of set and
-    /// state that is not in the memo. Returns `None` if there is no such operation, or if the search has no
+    /// Linearizes the first operation that can come next, and returns the number of the operation and the new
+    /// state. The operation meets three conditions: it began up to `horizon`, the specification gives its
+    /// output, and the memo does not have the new state together with the set of linearized operations. The
+    /// search begins at the number `from`. Returns `None` if there is no such operation, or if the search has no
     /// steps left.
     fn next(&mut self, state: &S::State, horizon: u64, from: usize) -> Option<(usize, S::State)> {
         for operation in from..self.operations.len() {

@@ -98,7 +98,7 @@ impl Pages {
     /// Writes all dirty pages to the device.
     pub(super) fn sync(&mut self) {
         for number in std::mem::take(&mut self.dirty) {
-            let page = self.pages.get_mut(&number).expect("a dirty page is in the cache");
+            let page = self.pages.get_mut(&number).expect("every dirty page is in the cache");
             page.before.clone_from(&page.now);
         }
         self.settle(self.length);
@@ -115,7 +115,7 @@ impl Pages {
     pub(super) fn cut_power(&mut self, loss: Loss, rng: &mut Stream) -> u64 {
         let mut torn = 0;
         for number in std::mem::take(&mut self.dirty) {
-            let page = self.pages.get_mut(&number).expect("a dirty page is in the cache");
+            let page = self.pages.get_mut(&number).expect("every dirty page is in the cache");
             let sectors = match loss {
                 Loss::All => 0,
                 Loss::None => u8::MAX,

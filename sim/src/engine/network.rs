@@ -2,7 +2,7 @@
 //! and the arrival time of each copy. A message without copies is lost.
 //!
 //! Each directed link has a random stream for delays and a random stream for each kind of fault. Each message
-//! reads one word of each of these streams. The [`topology`](crate::observe::topology) knows the cut links.
+//! takes one word of 64 bits from each of these streams. The [`topology`](crate::observe::topology) knows the cut links.
 //! The world keeps the messages in flight.
 
 use crate::observe::Fate;

@@ -1,5 +1,5 @@
-//! States of the cluster, and the moves between these states. A state consists of numbers that refer to a
-//! [`TransitionCache`].
+//! States of the cluster, and the moves between these states. A state consists of numbers. Each number
+//! identifies a value in a [`TransitionCache`].
 
 use super::fingerprint::{self, SERVERS_MAX};
 use super::transition_cache::{StimulusCode, TransitionCache};

@@ -199,8 +199,8 @@ impl<T: StateMachine> Story<T> {
         self.tank.act(|tank| tank.restart(idx));
     }
 
-    /// Returns the trace so far, for a snapshot test: leaders, committed commands and faults. The text has no
-    /// times and no numbers of steps.
+    /// Returns the trace so far as text: leaders, committed commands and faults. A test can compare the text with
+    /// an expected text, for example with `insta`. The text has no times and no step numbers.
     #[must_use]
     pub fn text(&mut self) -> String {
         self.tank.told()

@@ -218,7 +218,8 @@ fn voters(configuration: &Configuration) -> ServerSet {
     voters.filter_map(|member| ServerIdx::of(member.id.node())).collect()
 }
 
-/// Draws a voter that a change can remove. Returns `None` if the removal leaves too few voters.
+/// Draws a voter that a change can remove. Returns `None` if a removal would leave fewer voters than
+/// [`min_voters`] draws.
 fn removable_voter(configuration: &Configuration, draws: Draws) -> Option<ServerIdx> {
     let voters = voters(configuration);
     choose_one(voters, draws[1]).filter(|_| min_voters(draws[3]) < voters.len())

@@ -209,7 +209,7 @@ named! {
         CrashSnapshotter = "crash_snapshotter",
         /// The oldest message that the network holds back is delivered after a server has entered a new term.
         LetGoOfOld = "let_go_of_old",
-        /// The oldest message that the network holds back is delivered after a leader has sent entries.
+        /// When a leader has sent entries, the network delivers the oldest message that it holds back.
         LetGoAmong = "let_go_among",
         /// A server crashes while several writes wait for its disk.
         CrashPiled = "crash_piled",

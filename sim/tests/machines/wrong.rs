@@ -199,7 +199,7 @@ impl StateMachine for SavesAPart {
 fn a_part_that_save_leaves_out_is_found() {
     expect_failure(
         &adding::<SavesAPart>(),
-        &["snapshot_is_whole (state machine)", "has a wrong state after i"],
+        &["snapshot_is_whole (state machine)", "has a wrong state after it applied i"],
     );
 }
 

@@ -119,7 +119,8 @@ impl<F: Files> Directory<'_, F> {
         let mut scan = Scan::open(self.files, &path, file, self.newest, Some(self.identity))?;
         self.replay_one(&mut scan, &path, &mut state, before.as_ref())?;
         if state.has_gone_entries() {
-            let what = "the log has entries in a segment that was marked as not needed".to_owned();
+            let what =
+                "entries of the log are in a segment that a later segment marks as not needed".to_owned();
             return Err(OpenError::new(&path, OpenFailure::Damaged(what)));
         }
         let (end, sequence) = (scan.end, scan.next_sequence());

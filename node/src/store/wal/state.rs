@@ -228,7 +228,7 @@ impl<'a> Group<'a> {
 
     pub(super) fn append(&mut self, entries: &[Entry]) -> Result<(), String> {
         let Some(first) = entries.first().map(|entry| entry.id.index.0) else { return Ok(()) };
-        let count = u32::try_from(entries.len()).map_err(|_| "the group has too many entries")?;
+        let count = u32::try_from(entries.len()).map_err(|_| "the group has more than 4 billion entries")?;
         self.rewritten_from = self.rewritten_from.min(first);
         self.body.push(APPEND);
         self.body.extend_from_slice(&first.to_le_bytes());

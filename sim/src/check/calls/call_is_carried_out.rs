@@ -97,9 +97,19 @@ fn succeeded(ghost: &Ghost, call: &PendingCall, answer: &Answer) -> Option<Strin
         };
     }
     let is_committed = ghost.history.at(index).is_none_or(|there| there.link == link);
-    if index != mine || !is_committed || ghost.subject().fsm_index < index {
+    if index != mine {
         return violated(format_args!(
-            "{idx} answers {request} at {index}, but the entry of {request} is at {mine} or is not applied"
+            "{idx} answers {request} at {index}, but the entry of {request} is at {mine}"
+        ));
+    }
+    if !is_committed {
+        return violated(format_args!(
+            "{idx} answers {request} at {index}, but another entry is committed there"
+        ));
+    }
+    if ghost.subject().fsm_index < index {
+        return violated(format_args!(
+            "{idx} answers {request} at {index}, but has not applied the entry of {request}"
         ));
     }
     answered_with(ghost, call, index, response)

@@ -1,8 +1,8 @@
 //! Leader Completeness: an entry that was committed in one term is in the log of every leader of a later term
 //! (thesis §3.6.3).
 //!
-//! The leader may lack entries that were committed in its own term or in a later term, because the deciding
-//! vote of an old election may arrive late. The check runs whenever a server becomes leader.
+//! A new leader may lack entries that were committed in a later term: the deciding vote of an old election may
+//! arrive after a newer leader has committed entries. The check runs whenever a server becomes leader.
 
 use crate::check::ghost::{CommitRecord, Facts, Ghost};
 use crate::check::{Check, violated};

@@ -1,7 +1,7 @@
-//! A server votes only for a candidate that asks for the vote in this step. The log of the candidate must be
-//! at least as new as the voter's log (thesis §3.6.1).
+//! A server votes only in a step in which it receives the vote request of the candidate. The log of the
+//! candidate must be at least as new as the voter's log (thesis §3.6.1).
 //!
-//! A candidate must also name its own last entry, not a newer entry. The check runs whenever a server votes
+//! The vote request must name the last entry of the candidate, not a newer entry. The check runs whenever a server votes
 //! or asks for votes.
 
 use crate::check::ghost::{Consumed, Facts, Ghost, Promise};

@@ -184,7 +184,7 @@ impl EveryCallEnds {
                     continue;
                 }
                 let (request, end) = (left.request, if taken { "was taken" } else { "has failed" });
-                let silence = format_args!("{idx} does not answer {request}, but the snapshot {end}");
+                let silence = format_args!("{idx} does not answer {request}, although the snapshot {end}");
                 return safety(violated(silence));
             }
         }

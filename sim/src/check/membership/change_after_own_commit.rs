@@ -26,7 +26,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     violated(format_args!(
-        "{leader} leads {term} and appended {change}, but {leader} has committed only up to {commit}"
+        "{leader} leads {term} and appended {change}, but has committed no entry of {term}: its commit is {commit}"
     ))
 }
 
@@ -50,7 +50,8 @@ mod tests {
         fixture.settle(N1, 2);
         fixture.elect(N2, 3);
         fixture.append(N2, vec![Payload::Configuration(voters(&[N1, N2]))]);
-        fixture
-            .expect_violation("n2 leads t3 and appended n1 n2 at i4, but n2 has committed only up to t2.i2");
+        fixture.expect_violation(
+            "n2 leads t3 and appended n1 n2 at i4, but has committed no entry of t3: its commit is t2.i2",
+        );
     }
 }

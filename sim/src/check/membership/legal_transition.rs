@@ -15,7 +15,7 @@ pub(crate) const CHECK: Check =
 
 const MANY_VOTERS: &str = "more than one voter changed";
 const OTHER_OLD: &str =
-    "the old voters of the joint configuration are not the voters of the configuration before";
+    "the old voters of the joint configuration are not the voters of the previous configuration";
 const OTHER_NEW: &str =
     "the voters of the last configuration are not the new voters of the joint configuration";
 const LEFT_EARLY: &str = "the joint configuration was not committed";

@@ -13,7 +13,7 @@ use wavetank_raft::{Data, Index};
 pub struct Command<'a> {
     /// The session to which the command belongs.
     pub session: u32,
-    /// The position of the command in its session, from 1 on.
+    /// The position of the command in its session. The first command has the position 1.
     pub sequence: u32,
     /// The key that the command changes.
     pub key: u32,
@@ -156,7 +156,7 @@ pub fn extended(command: &Command<'_>) -> (Data, Data) {
     (bytes.into(), extensions.as_slice().into())
 }
 
-/// True if `extensions` are the extensions that the command `data` had when its client sent the command.
+/// True if the client sent the command `data` together with exactly these `extensions`.
 #[must_use]
 pub fn has_its_extensions(data: &[u8], extensions: &[u8]) -> bool {
     if data.first().is_some_and(|tag| tag & EXTENDED != 0) {

@@ -173,9 +173,13 @@ impl<T: StateMachine> Diagnosis<'_, T> {
                 format!("{idx} replied {} to {} at i{index}", seen.text, command.unwrap_or_default())
             }
             Probe::Answer(data) => {
-                format!("{idx} answered {} to {} after i{applied}", seen.text, describe_query::<T>(data))
+                format!(
+                    "{idx} answered {} to {} after it had applied i{applied}",
+                    seen.text,
+                    describe_query::<T>(data)
+                )
             }
-            Probe::State => format!("{idx} has a wrong state after i{applied}"),
+            Probe::State => format!("{idx} has a wrong state after it applied i{applied}"),
         }
     }
 

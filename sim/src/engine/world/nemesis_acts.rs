@@ -147,7 +147,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
                 self.correct_addresses();
             }
             Act::CorrectAddresses => self.correct_addresses(),
-            other => unreachable!("{other:?} is not an act of an operator"),
+            other => unreachable!("{other:?} is not an operator's action"),
         }
     }
 

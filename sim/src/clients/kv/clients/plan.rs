@@ -32,9 +32,9 @@ pub struct KvPlan {
     pub writes: Ratio,
     /// The shares of the kinds of writes.
     pub verbs: Verbs,
-    /// The shares of the read paths that clients without a pinned server use.
+    /// The share of each read path among the reads of clients that may call every server.
     pub reads: Reads,
-    /// The shares of the read paths that pinned clients use.
+    /// The share of each read path among the reads of clients that call only one server.
     pub pinned_reads: Reads,
     /// The share of refusals after which a client gives up and does not send the request again. A write then
     /// ends as refused, and the checks verify that a refused write is never applied.
