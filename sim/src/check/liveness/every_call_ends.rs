@@ -354,9 +354,9 @@ mod tests {
         let error = Err(RequestError::Store(failure()));
         assert_eq!(said_of_snapshot(Err(failure()), Some(error.clone())), None);
         let silent = said_of_snapshot(Err(failure()), None).expect("it waits");
-        assert!(silent.ends_with("but the snapshot has failed"), "{silent}");
+        assert!(silent.ends_with("although the snapshot has failed"), "{silent}");
         let silent = said_of_snapshot(Ok(()), None).expect("it waits");
-        assert!(silent.ends_with("but the snapshot was taken"), "{silent}");
+        assert!(silent.ends_with("although the snapshot was taken"), "{silent}");
         let wrong = said_of_snapshot(Ok(()), Some(error)).expect("it was taken");
         assert!(wrong.contains("not the result of the snapshot"), "{wrong}");
     }
@@ -386,7 +386,7 @@ mod tests {
         assert_eq!(step(call(2), &[]), None);
         assert_eq!(step(taken(), &[first, begin()]), None);
         let silent = step(taken(), &[begin()]).expect("the second snapshot has everything");
-        assert!(silent.ends_with("but the snapshot was taken"), "{silent}");
+        assert!(silent.ends_with("although the snapshot was taken"), "{silent}");
     }
 
     #[test]
