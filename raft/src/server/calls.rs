@@ -82,8 +82,7 @@ impl Calls {
     /// lost the leadership. The next leader may keep these entries or overwrite them.
     pub(super) fn leadership_lost(&mut self, commit: Index, actions: &mut Vec<Action>) {
         while self.entries.back().is_some_and(|pending| commit < pending.id.index) {
-            let PendingCall { request, .. } =
-                self.entries.pop_back().expect("the condition of the loop found this entry");
+            let PendingCall { request, .. } = self.entries.pop_back().expect("the loop saw this entry");
             actions.push(answer(request, Err(RequestError::LeadershipLost)));
         }
     }
@@ -93,8 +92,7 @@ impl Calls {
     /// indexes.
     pub(super) fn abort_replaced(&mut self, upto: Index, actions: &mut Vec<Action>) {
         while self.entries.front().is_some_and(|pending| pending.id.index <= upto) {
-            let PendingCall { request, .. } =
-                self.entries.pop_front().expect("the condition of the loop found this entry");
+            let PendingCall { request, .. } = self.entries.pop_front().expect("the loop saw this entry");
             actions.push(answer(request, Err(RequestError::AbortedByRestore)));
         }
     }
@@ -111,7 +109,7 @@ impl Calls {
         let mut stage = Vec::new();
         while self.entries.front().is_some_and(|pending| pending.id.index <= upto) {
             let PendingCall { id, request, on_applied } =
-                self.entries.pop_front().expect("the condition of the loop found this entry");
+                self.entries.pop_front().expect("the loop saw this entry");
             let index = id.index;
             // The batch also holds entries of other leaders, which have no call here.
             while responses.next_if(|(at, _)| *at < index).is_some() {}
