@@ -31,6 +31,9 @@ impl Shrinker<'_, '_> {
     const WORK_OF_SMALL_STORMS: u64 = 3_000_000;
     /// The maximum work for another minimum. The unit is the work to handle one event.
     const WORK_OF_ANOTHER: u64 = 2_000_000;
+    /// The maximum work for another minimum whose search begins with the recorded run. The unit is the work to
+    /// handle one event.
+    const WORK_FROM_THE_START: u64 = 4_000_000;
 
     /// Shrinks the schedule of the best plan. Returns false if a run of the recorded schedule does not fail in
     /// the same way.
@@ -55,9 +58,9 @@ impl Shrinker<'_, '_> {
         let start = self.best.clone();
         self.search_minimum(&[Pass::Kinds, Pass::Backward]);
         for passes in [&[Pass::Backward][..], &[Pass::Forward]] {
-            self.search_another(&start, |search| search.search_minimum(passes));
+            self.search_another(&start, Self::WORK_OF_ANOTHER, |search| search.search_minimum(passes));
         }
-        self.search_another(&recorded, |search| {
+        self.search_another(&recorded, Self::WORK_FROM_THE_START, |search| {
             search.remove_intervals();
             search.search_minimum(&[Pass::Kinds, Pass::Backward]);
         });
@@ -81,13 +84,13 @@ impl Shrinker<'_, '_> {
     }
 
     /// Searches for another minimum, because another order of the attempts can give a shorter schedule. The
-    /// search begins with the schedule of `start`. Keeps the minimum with fewer elements. Gives up after a
-    /// limited amount of work.
-    fn search_another(&mut self, start: &Best, search: impl FnOnce(&mut Self)) {
+    /// search begins with the schedule of `start`. Keeps the minimum with fewer elements. Gives up after this
+    /// amount of work.
+    fn search_another(&mut self, start: &Best, work: u64, search: impl FnOnce(&mut Self)) {
         if self.is_over || self.elements().len() <= Self::SHORT {
             return;
         }
-        self.work_left = Some(Self::WORK_OF_ANOTHER);
+        self.work_left = Some(work);
         self.shortest = Some(std::mem::replace(&mut self.best, start.clone()));
         search(self);
         self.end_limit();
