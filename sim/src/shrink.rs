@@ -433,6 +433,49 @@ mod tests {
     }
 
     #[test]
+    fn intervals_between_equal_states_are_left_out() {
+        let mut run = |plan: Plan| {
+            let mut tried = run(plan);
+            // Without equal states, there are no intervals.
+            tried.states.iter_mut().enumerate().for_each(|(at, state)| *state = at as u64);
+            tried
+        };
+        let without = after_intervals(&mut run);
+        let with = after_intervals(&mut self::run);
+        assert!(0 < with && with < without / 2, "{with} of {without} elements are left");
+    }
+
+    /// Records the first storm that fails, leaves out its intervals, and returns the number of elements.
+    fn after_intervals(run: &mut RunPlan<'_>) -> usize {
+        let found = (0..200).map(Plan::storm).find(|plan| fails(plan.clone()).is_some());
+        let plan = Plan { order: EventOrder::Recorded, ..found.expect("terms grow somewhere") };
+        let tried = run(plan.clone());
+        let mut shrinker = Shrinker {
+            failure: Failure::of(&tried.report.verdict).expect("the run fails"),
+            class: Class::Safety,
+            best: Best {
+                plan: plan.clone(),
+                size: Size::of(&plan, &tried),
+                fault_ids: tried.fault_ids,
+                states: Vec::new(),
+                is_minimal: false,
+            },
+            tries: 1,
+            run,
+            go_on: &mut |_| true,
+            is_over: false,
+            is_stopped: false,
+            shortest: None,
+            work_left: None,
+            is_small: false,
+        };
+        assert!(shrinker.attempt_valid(plan, |_, _| true));
+        shrinker.remove_intervals();
+        assert_eq!(fails(shrinker.best.plan.clone()).as_ref(), Some(&shrinker.failure));
+        shrinker.best.plan.order.elements().len()
+    }
+
+    #[test]
     fn a_stopped_search_returns_the_best_so_far() {
         let found = (0..200).find(|&seed| fails(Plan::storm(seed)).is_some()).expect("terms grow somewhere");
         let shrunk = shrink(Plan::storm(found), &mut run, &mut |progress| progress.tries < 30).unwrap();

@@ -1,5 +1,5 @@
-//! The metrics of a server. The metrics have the same names as in HashiCorp Raft. The crate `metrics` passes the values to a
-//! recorder.
+//! The metrics of a server. The metrics have the same names as in HashiCorp Raft. The crate `metrics` passes the
+//! values to a recorder.
 //!
 //! Times are in milliseconds, as in HashiCorp Raft. A metric of one peer has the label `peer_id`. The value
 //! of the label is the name of the peer. Install a recorder before the server starts; without a recorder, no

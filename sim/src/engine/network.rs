@@ -2,8 +2,8 @@
 //! and the arrival time of each copy. A message without copies is lost.
 //!
 //! Each directed link has a random stream for delays and a random stream for each kind of fault. Each message
-//! takes one word of 64 bits from each of these streams. The [`topology`](crate::observe::topology) knows the cut links.
-//! The world keeps the messages in flight.
+//! takes one word of 64 bits from each of these streams. The [`topology`](crate::observe::topology) knows the
+//! cut links. The world keeps the messages in flight.
 
 use crate::observe::Fate;
 use crate::plan::fault_id::{Fault, FaultFilter, FaultId, MessageFault};

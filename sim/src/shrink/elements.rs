@@ -252,7 +252,7 @@ impl Shrinker<'_, '_> {
 
     /// Tries to leave out the elements between two moments with the same state of the cluster, the longest
     /// interval first. The run after the interval then begins in the same state.
-    fn remove_intervals(&mut self) {
+    pub(super) fn remove_intervals(&mut self) {
         let mut has_removed = true;
         while has_removed && !self.is_over {
             let found = intervals(&self.best.states[..self.elements().len()]);

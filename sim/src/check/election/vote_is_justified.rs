@@ -1,8 +1,8 @@
 //! A server votes only in a step in which it receives the vote request of the candidate. The log of the
 //! candidate must be at least as new as the voter's log (thesis §3.6.1).
 //!
-//! The vote request must name the last entry of the candidate, not a newer entry. The check runs whenever a server votes
-//! or asks for votes.
+//! The vote request must name the last entry of the candidate, not a newer entry. The check runs whenever a
+//! server votes or asks for votes.
 
 use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
 use crate::check::{Check, violated};

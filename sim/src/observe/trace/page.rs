@@ -79,8 +79,9 @@ impl Page {
         Self { causes: Some(Causes::of(step)), ..self }
     }
 
-    /// Returns the page as HTML. `data` is the text that [`TextTrace::take`] returned for this trace, and `report` is the report of the same run. `named` is
-    /// the name of the run, and `replay` is the command line that repeats the run.
+    /// Returns the page as HTML. `data` is the text that [`TextTrace::take`] returned for this trace, and `report`
+    /// is the report of the same run. `named` is the name of the run, and `replay` is the command line that
+    /// repeats the run.
     #[must_use]
     pub fn html(data: &str, report: &Report, named: &str, replay: &str) -> String {
         let Report { seed, verdict, virtual_time, .. } = report;
