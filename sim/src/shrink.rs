@@ -8,12 +8,7 @@
 //! every remaining element. A violation of liveness consists of missing events, and a schedule has no missing
 //! events. Therefore, after a violation of liveness, the schedule contains only the events before the end of
 //! the faults. The random streams decide the later events. If a run of the schedule does not fail in the same
-//! way, the search shrinks the plan. The search for a smaller plan has three phases. The first phase disables
-//! faults and phases of the run, sets fields to default values, and reduces numbers. An edit of the first
-//! phase changes the whole run, so each edited plan is tried with several seeds. The second phase lists the
-//! faults that happened in the run, and removes the faults that the failure does not need (Zeller's ddmin).
-//! The third phase rounds numbers. The second and the third phase are repeated a few times, because each
-//! phase may enable edits of the other phase.
+//! way, the search shrinks the plan (`plans.rs`).
 
 #[cfg(feature = "proptest")]
 pub mod strategies;
@@ -21,6 +16,7 @@ pub mod strategies;
 pub(crate) mod edits;
 mod elements;
 mod parts;
+mod plans;
 mod size;
 mod source;
 mod window;
@@ -33,8 +29,6 @@ use crate::plan::Plan;
 use crate::plan::fault_id::FaultId;
 use crate::runner::Run;
 use crate::schedule::{EventOrder, Fit};
-use edits::Edit;
-use std::collections::BTreeSet;
 use std::fmt;
 use wavetank_raft::{Span, Time};
 
@@ -141,26 +135,8 @@ pub fn shrink(
     run: &mut RunPlan<'_>,
     go_on: &mut dyn FnMut(&ShrinkProgress<'_>) -> bool,
 ) -> Option<Shrunk> {
-    let tried = run(plan.clone());
-    let failure = Failure::of(&tried.report.verdict)?;
-    let before = Size::of(&plan, &tried);
-    let fault_ids = tried.fault_ids.clone();
-    let plan = shortened(plan, &tried.report);
-    let best = Best { plan, size: before, fault_ids, states: tried.states, is_minimal: false };
-    let class = elements::class_of(&tried.report.verdict);
-    let mut shrinker = Shrinker {
-        failure,
-        class,
-        best,
-        tries: 1,
-        run,
-        go_on,
-        is_over: false,
-        is_stopped: false,
-        shortest: None,
-        work_left: None,
-        is_small: false,
-    };
+    let mut shrinker = Shrinker::new(plan, run, go_on)?;
+    let before = shrinker.best.size;
     shrinker.search();
     let window = shrinker.find_window();
     let Shrinker { failure, best, tries, .. } = shrinker;
@@ -198,15 +174,37 @@ struct Shrinker<'a, 'b> {
     is_small: bool,
 }
 
-impl Shrinker<'_, '_> {
-    /// The number of other seeds that are tried with an edited plan. An edit changes the whole run.
-    const SEEDS: u64 = 6;
-    /// The maximum number of rounds of the second and the third phase of the search.
-    const ROUNDS: u64 = 4;
-    /// The number of seeds that are tried to find the smallest run.
-    const MORE_SEEDS: u64 = 64;
+impl<'a, 'b> Shrinker<'a, 'b> {
     /// The work to set up a run. The unit is the work to handle one event.
     const WORK_OF_A_RUN: u64 = 500;
+
+    /// Runs the plan. Returns `None` if the run does not fail.
+    fn new(
+        plan: Plan,
+        run: &'a mut RunPlan<'b>,
+        go_on: &'a mut dyn FnMut(&ShrinkProgress<'_>) -> bool,
+    ) -> Option<Self> {
+        let tried = run(plan.clone());
+        let failure = Failure::of(&tried.report.verdict)?;
+        let class = elements::class_of(&tried.report.verdict);
+        let size = Size::of(&plan, &tried);
+        let plan = shortened(plan, &tried.report);
+        let Run { fault_ids, states, .. } = tried;
+        let best = Best { plan, size, fault_ids, states, is_minimal: false };
+        Some(Self {
+            failure,
+            class,
+            best,
+            tries: 1,
+            run,
+            go_on,
+            is_over: false,
+            is_stopped: false,
+            shortest: None,
+            work_left: None,
+            is_small: false,
+        })
+    }
 
     fn search(&mut self) {
         if self.search_schedule() {
@@ -217,46 +215,6 @@ impl Shrinker<'_, '_> {
             // The smaller run may fail in the same way if its schedule decides the order until the faults end.
             self.search_schedule();
         }
-    }
-
-    fn search_plan(&mut self) {
-        while self.simplify(&edits::off(), Self::SEEDS) {}
-        // `|` tries both lists in every round, even if the first list already changed the plan.
-        while self.simplify(&edits::fewer(), Self::SEEDS) | self.simplify(&edits::off(), Self::SEEDS) {}
-        self.find_shortest();
-        for _ in 0..Self::ROUNDS {
-            self.minimize_fault_ids();
-            self.is_small = true;
-            let was = self.best.plan.clone();
-            self.simplify(&edits::off(), 0);
-            self.simplify(&edits::rounder(), 0);
-            if was == self.best.plan {
-                return;
-            }
-        }
-    }
-
-    /// Tries all edits together, then each half of the edits, then each quarter, and so on. Keeps edits if
-    /// the edited plan fails in the same way. Returns true if any edit was kept.
-    fn simplify(&mut self, edits: &[Edit], seeds: u64) -> bool {
-        let mut made = false;
-        let mut width = edits.len();
-        while 0 < width && !self.is_over {
-            for some in edits.chunks(width) {
-                made |= self.make(some, seeds);
-            }
-            width /= 2;
-        }
-        made
-    }
-
-    fn make(&mut self, edits: &[Edit], seeds: u64) -> bool {
-        let mut plan = self.best.plan.clone();
-        edits.iter().for_each(|edit| edit(&mut plan));
-        if plan == self.best.plan {
-            return false;
-        }
-        self.attempt(plan.clone()) || (0..seeds).any(|seed| self.attempt(Plan { seed, ..plan.clone() }))
     }
 
     /// Runs a plan, and keeps the plan if the run fails in the same way and is not too large. Returns true if
@@ -327,38 +285,6 @@ impl Shrinker<'_, '_> {
     fn fails_exactly(&mut self, plan: &Plan) -> bool {
         let tried = (self.run)(plan.clone());
         Failure::of(&tried.report.verdict).as_ref() == Some(&self.failure)
-    }
-
-    /// Tries the best plan with other seeds, and keeps the plan with the smallest run.
-    fn find_shortest(&mut self) {
-        for seed in 0..Self::MORE_SEEDS {
-            let plan = Plan { seed, ..self.best.plan.clone() };
-            self.attempt_if(plan, |size, best| size < best);
-        }
-    }
-
-    /// Lists the faults that happened in the run, and removes the faults that the failure does not need.
-    fn minimize_fault_ids(&mut self) {
-        let mut width = self.best.fault_ids.len();
-        let only =
-            |fault_ids: BTreeSet<FaultId>, plan: &Plan| Plan { fault_ids: Some(fault_ids), ..plan.clone() };
-        if !self.attempt(only(self.happened(), &self.best.plan)) {
-            return;
-        }
-        while 0 < width && !self.is_over {
-            let all: Vec<FaultId> = self.happened().into_iter().collect();
-            let mut is_less = false;
-            for some in all.chunks(width) {
-                let left: BTreeSet<FaultId> =
-                    self.happened().into_iter().filter(|fault_id| !some.contains(fault_id)).collect();
-                is_less |= left.len() < self.happened().len() && self.attempt(only(left, &self.best.plan));
-            }
-            width = if is_less { width.min(self.happened().len()) } else { width / 2 };
-        }
-    }
-
-    fn happened(&self) -> BTreeSet<FaultId> {
-        self.best.fault_ids.iter().copied().collect()
     }
 }
 
@@ -449,26 +375,8 @@ mod tests {
     fn after_intervals(run: &mut RunPlan<'_>) -> usize {
         let found = (0..200).map(Plan::storm).find(|plan| fails(plan.clone()).is_some());
         let plan = Plan { order: EventOrder::Recorded, ..found.expect("terms grow somewhere") };
-        let tried = run(plan.clone());
-        let mut shrinker = Shrinker {
-            failure: Failure::of(&tried.report.verdict).expect("the run fails"),
-            class: Class::Safety,
-            best: Best {
-                plan: plan.clone(),
-                size: Size::of(&plan, &tried),
-                fault_ids: tried.fault_ids,
-                states: Vec::new(),
-                is_minimal: false,
-            },
-            tries: 1,
-            run,
-            go_on: &mut |_| true,
-            is_over: false,
-            is_stopped: false,
-            shortest: None,
-            work_left: None,
-            is_small: false,
-        };
+        let mut go_on = |_: &ShrinkProgress<'_>| true;
+        let mut shrinker = Shrinker::new(plan.clone(), run, &mut go_on).expect("the run fails");
         assert!(shrinker.attempt_valid(plan, |_, _| true));
         shrinker.remove_intervals();
         assert_eq!(fails(shrinker.best.plan.clone()).as_ref(), Some(&shrinker.failure));
