@@ -292,7 +292,9 @@ impl<P: Protocol> Scheduling<P> {
 
     /// Removes and returns a result that waits for this incarnation of a server: the result of the read with
     /// this ticket, or a failure if `ticket` is `None`. If there is no such result and the schedule accepts
-    /// similar objects, takes the oldest result. Returns `None` if no result fits.
+    /// similar objects, takes the result with the nearest ticket: after elements were left out, a server gives
+    /// the same read a slightly smaller number, and reads of another purpose have numbers far away. Returns
+    /// `None` if no result fits.
     pub(crate) fn take_result(
         &mut self,
         idx: ServerIdx,
@@ -301,12 +303,10 @@ impl<P: Protocol> Scheduling<P> {
     ) -> Option<EventIn<P>> {
         let pool = self.pool.as_mut()?;
         let is_its = |(of, life, _): &(ServerIdx, u32, _)| (*of, *life) == (idx, incarnation);
-        let same = pool.results.iter().position(|it| is_its(it) && ticket_of(&it.2) == ticket);
-        let place = same.or_else(|| match pool.fit {
-            Fit::Exact => None,
-            Fit::Similar | Fit::Punctual | Fit::Repeating => pool.results.iter().position(is_its),
-        })?;
-        Some(pool.results.remove(place).2)
+        let results = pool.results.iter().enumerate().filter(|(_, result)| is_its(result));
+        let (difference, place) =
+            results.map(|(place, result)| (difference(ticket_of(&result.2), ticket), place)).min()?;
+        (difference == 0 || pool.fit != Fit::Exact).then(|| pool.results.remove(place).2)
     }
 
     /// Prepares a crash of a server during the next element. The values are the server and the number of
@@ -346,22 +346,20 @@ impl<P: Protocol> Pool<P> {
     /// were removed from a schedule, the terms and the ordinals of later messages in this run can differ from
     /// the schedule. The search assumes the same difference as for the previous message of the same kind
     /// between the same servers. So a message that the schedule does not deliver is not delivered in place of
-    /// a later message.
+    /// a later message. If no message is as new as that, the newest message is the nearest one.
     fn similar_to(&self, named: &MessageId) -> Option<MessageId> {
         let waiting = self.waiting.get(&similar(named))?;
-        let (last_named, last) = self.latest.get(&similar(named)).copied().unzip();
+        let latest = self.latest.get(&similar(named)).copied();
         let newest = waiting.last()?.call.term;
         let mut wanted = *named;
         wanted.call.term = self.terms.get(&named.call.term).copied().unwrap_or(newest);
-        if let (Some(before), Some(after)) = (last_named, last)
+        if let Some((before, after)) = latest
             && (before.call.term, after.call.term) == (named.call.term, wanted.call.term)
         {
             let ordinal = named.call.ordinal + after.call.ordinal;
             wanted.call.ordinal = ordinal.saturating_sub(before.call.ordinal).max(1);
         }
-        let not_before = |id: MessageId| waiting.range(id..).next();
-        let found = not_before(wanted).or_else(|| last.and_then(not_before));
-        found.or_else(|| waiting.first()).copied()
+        waiting.range(wanted..).next().or_else(|| waiting.last()).copied()
     }
 }
 
@@ -369,6 +367,15 @@ impl<P: Protocol> Pool<P> {
 /// true for a request or false for a response.
 const fn similar(id: &MessageId) -> (ServerIdx, ServerIdx, CallKind, bool) {
     (id.call.from, id.call.to, id.call.kind, id.answer == 0)
+}
+
+/// Returns the difference of two tickets. It is the largest number if only one of them is the ticket of a read.
+const fn difference(one: Option<RpcId>, other: Option<RpcId>) -> u64 {
+    match (one, other) {
+        (Some(one), Some(other)) => one.0.abs_diff(other.0),
+        (None, None) => 0,
+        (Some(_), None) | (None, Some(_)) => u64::MAX,
+    }
 }
 
 /// Returns the ticket of the read to which this result belongs. Returns `None` for a failure.
@@ -391,6 +398,30 @@ impl WorkId {
             }
             Work::TakeSnapshot(meta) => Self::TakeSnapshot(meta.last.index),
             Work::Restore(meta) => Self::Restore(meta.last.index),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::subject::Wavetank;
+
+    #[test]
+    fn a_result_of_another_purpose_does_not_stand_for_a_missing_one() {
+        const SERVER: ServerIdx = ServerIdx(0);
+        let purposes = [RpcId(1 << 63 | 1), RpcId(1 << 32 | 4), RpcId(1 << 32 | 6)];
+        for (fit, taken) in [(Fit::Similar, Some(purposes[2])), (Fit::Exact, None)] {
+            let mut scheduling = Scheduling::<Wavetank>::following(fit);
+            for ticket in purposes {
+                let event = Event::SnapshotWritten { ticket, ok: true };
+                scheduling.hold(SimEvent::Deliver(SERVER, 1, event));
+            }
+            let result = scheduling.take_result(SERVER, 1, Some(RpcId(1 << 32 | 8)));
+            assert_eq!(result.as_ref().and_then(ticket_of), taken, "{fit:?}");
+            let same = scheduling.take_result(SERVER, 1, Some(purposes[1]));
+            assert_eq!(same.as_ref().and_then(ticket_of), Some(purposes[1]));
+            assert!(scheduling.take_result(SERVER, 2, Some(purposes[0])).is_none());
         }
     }
 }

@@ -33,6 +33,14 @@ fn a_message_that_was_lost_stays_lost_in_another_term() {
 }
 
 #[test]
+fn the_newest_message_stands_for_one_that_is_newer_still() {
+    let heartbeats = ["213.641 fire n2 heartbeat", "228.641 fire n2 heartbeat"];
+    let run = played(Fit::Similar, &[&heartbeats[..], &["228.641 deliver n2>n1 t2 heartbeat 5"]].concat());
+    let last = run.schedule.last().map(ToString::to_string);
+    assert_eq!(last.as_deref(), Some("228.641 deliver n2>n1 t2 heartbeat 2"));
+}
+
+#[test]
 fn a_timer_that_is_not_due_waits_for_the_leader() {
     let skipped = |fit| played(fit, &["198.641 fire n1 election"]).report.skipped;
     assert_eq!((skipped(Fit::Similar), skipped(Fit::Punctual)), (0, 1));

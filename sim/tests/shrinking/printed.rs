@@ -51,16 +51,16 @@ fn persist_before_send_of_bug_2() {
     plan.clients.keys = 1;
     plan.clients.writes = Ratio::new(1, 1);
     plan.order = EventOrder::scheduled(&[
-        "198.641 fire n2 election",
-        "198.641 finish n2 write 1",
-        "198.641 deliver n2>n1 t2 vote 1",
-        "198.641 finish n1 write 1",
-        "198.641 deliver n2>n1 t2 vote 1 answer 1",
-        "213.641 fire n2 heartbeat",
-        "213.641 deliver n2>n1 t2 heartbeat 1",
-        "213.641 deliver n2>n1 t2 heartbeat 1 answer 1",
-        "228.641 fire n2 heartbeat",
-        "228.641 deliver n2>n1 t2 heartbeat 2",
+        "275.085 fire n1 election",
+        "275.085 finish n1 write 1",
+        "275.085 deliver n1>n2 t2 vote 1",
+        "275.085 finish n2 write 1",
+        "275.085 deliver n1>n2 t2 vote 1 answer 1",
+        "290.085 fire n1 heartbeat",
+        "290.085 deliver n1>n2 t2 heartbeat 1",
+        "290.085 deliver n1>n2 t2 heartbeat 1 answer 1",
+        "305.085 fire n1 heartbeat",
+        "305.085 deliver n1>n2 t2 heartbeat 2",
     ]);
     let verdict = super::run::<2>(plan).report.verdict;
     assert_eq!(Failure::of(&verdict), None, "{verdict}");
