@@ -332,7 +332,7 @@ pub struct CacheLimits {
 }
 
 impl CacheLimits {
-    /// Makes limits with a maximum number of entries, and without a limit for bytes.
+    /// Limits the number of entries, but not the number of bytes.
     #[must_use]
     pub const fn entries(entries: u64) -> Self {
         Self { entries, bytes: u64::MAX }

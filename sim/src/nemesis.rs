@@ -354,7 +354,7 @@ fn choose_some(servers: ServerSet, count: usize, draw: Draw) -> ServerSet {
         let idx = left
             .iter()
             .nth(usize::try_from(at).expect("the index of a server fits into a usize"))
-            .expect("there is a server that was not chosen yet");
+            .expect("at least one server has not been chosen yet");
         (chosen, left) = (chosen.with(idx), left.without(idx));
     }
     chosen

@@ -54,7 +54,7 @@ pub struct Plan {
     pub clocks: ClockPlan,
     /// The number of clients, their timing and their links.
     pub clients: ClientPlan,
-    /// Faults of servers and of the network as a whole.
+    /// The faults of servers, and the faults of the whole network.
     pub nemesis: NemesisPlan,
     /// The only faults of servers and links that may happen. `None`: all drawn faults happen.
     #[serde(default)]

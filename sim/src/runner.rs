@@ -154,7 +154,7 @@ impl<T> Run<T> {
                  {reason}"
             ),
             None => format!(
-                "the schedule ends with `{last}` before anything fails, so the schedule may be cut short"
+                "the schedule ends with `{last}` before anything fails: perhaps the end of the schedule is missing"
             ),
         })
     }

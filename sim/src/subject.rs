@@ -92,10 +92,10 @@ pub trait Subject: Sized {
     /// Returns the state that the server shows.
     fn view(&self) -> View;
 
-    /// Returns the configuration that the server uses, and the index of the configuration in the log. The
-    /// [`View`] has no configuration, because a copy of the configuration for each view costs too much time.
-    /// Returns `None` if the server cannot show a configuration, and `Some(None)` if the server has no
-    /// configuration yet.
+    /// Returns the configuration that the server uses, and the index of the configuration in the log. Returns
+    /// `None` if the server cannot show a configuration, and `Some(None)` if the server has no configuration
+    /// yet. The [`View`] does not contain the configuration, because a copy for each view would cost too much
+    /// time.
     fn configuration(&self) -> Option<Option<(Index, &Arc<Configuration>)>> {
         None
     }
@@ -146,7 +146,7 @@ pub struct Start<'a> {
     pub idx: ServerIdx,
     /// The seed of the run. A subject may draw settings from this seed, with a random stream of its own.
     pub seed: u64,
-    /// The settings of the run, with the id of the server.
+    /// The settings of the run. They include the id of this server.
     pub settings: &'a Settings,
     /// The content of the disk: the term and the vote, the newest snapshot, and the part of the log that fits
     /// into the log cache of the settings. The tank loads the snapshot into the state machine before the

@@ -184,7 +184,7 @@ fn invalid_certificates() {
     fs::write(&file, "nothing").unwrap();
     assert_eq!(
         with(&file),
-        "kv: the certificate of the authority (CA) cannot be used: the file has no certificate"
+        "kv: the certificate of the authority (CA) cannot be used: the file contains no certificate in PEM format"
     );
 }
 

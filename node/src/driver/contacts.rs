@@ -54,9 +54,9 @@ impl Contacts {
         self.waiting.iter().any(|&(waiting, since)| waiting == peer && since + patience <= now)
     }
 
-    /// Returns the reason why no quorum of the voters works with this server. Returns `None` if a quorum works
-    /// with this server. Also returns `None` if this server does not call the voters, because this server
-    /// follows a leader or has no vote.
+    /// Returns the reason why this server has no contact with a quorum of the voters. Returns `None` if a quorum
+    /// answers this server. Also returns `None` if this server sends no requests to the voters, because it
+    /// follows a leader or is not a voter.
     fn missing(&self, server: &Server, now: Time) -> Option<NoQuorum> {
         let node = server.node();
         let (me, leads) = (node.id(), node.role() == RoleName::Leader);

@@ -266,7 +266,10 @@ fn count_start(stable: &mut impl StableStore) -> Result<u32, StoreError> {
         None => 0,
         Some(record) => {
             let record: [u8; 4] = record.as_slice().try_into().map_err(|_| {
-                let what = format!("the record of starts has an invalid length of {} bytes", record.len());
+                let what = format!(
+                    "the record with the number of starts has {} bytes, but must have 4",
+                    record.len()
+                );
                 StoreError::new(StoreErrorKind::Corrupt, what)
             })?;
             u32::from_be_bytes(record)

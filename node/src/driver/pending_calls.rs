@@ -96,7 +96,8 @@ impl PendingCalls {
     pub(crate) fn open(&mut self, caller: Caller, bytes: u64) -> RequestId {
         let place = self.free.pop().unwrap_or_else(|| {
             self.places.push(None);
-            u32::try_from(self.places.len() - 1).expect("the number of open calls has a much lower limit")
+            u32::try_from(self.places.len() - 1)
+                .expect("the limit of open calls is far below the largest u32")
         });
         self.serial = self.serial.wrapping_add(1);
         let request = RequestId(u64::from(self.serial) << 32 | u64::from(place));

@@ -51,7 +51,7 @@ pub struct Stats {
     pub calls_of_other_clusters: u64,
     /// The status of each other member, as the leader knows it. Empty if this server does not lead.
     pub peers: Vec<PeerStatus>,
-    /// The reason why no quorum of the voters works with this server. `None` if a quorum works with this
+    /// The reason why this server has no contact with a quorum of the voters. `None` if a quorum answers this
     /// server, or if this server cannot know. A follower of a leader cannot know.
     pub no_quorum: Option<NoQuorum>,
 }

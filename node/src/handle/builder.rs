@@ -134,7 +134,7 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
         self
     }
 
-    /// Sets the maximum size of all unanswered calls, in bytes; the default is 256 MiB. At or above this
+    /// Sets the maximum total size of the unanswered calls, in bytes; the default is 256 MiB. At or above this
     /// size, further proposals stay in the queue. The maximum must not be below
     /// [`Config::max_command_bytes`].
     ///

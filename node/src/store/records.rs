@@ -1,4 +1,4 @@
-//! Finds the records outside the log that a group of writes changes.
+//! Finds the records that a group of writes changes. Entries of the log are not such records.
 
 use wavetank_raft::execute::{CATCH_UP, HARD_STATE, encode_catch_up, encode_hard_state};
 use wavetank_raft::{LogOp, Write};

@@ -357,11 +357,11 @@ impl Shared {
     }
 
     fn local(&self) -> &Local {
-        &self.started.get().expect("connections are made after the start").0
+        &self.started.get().expect("the transport has started before it makes connections").0
     }
 
     async fn deliver(&self, arrival: Arrival) -> Result<(), ServerStopped> {
-        let (_, inbox) = self.started.get().expect("connections are made after the start");
+        let (_, inbox) = self.started.get().expect("the transport has started before it makes connections");
         inbox.send(arrival).await.map_err(|_| ServerStopped)
     }
 

@@ -78,8 +78,9 @@ impl Tls {
     ) -> Result<Self, TlsError> {
         let pem = Pem { authority, certificate, key };
         let (roots, chain) = (pem.roots()?, pem.chain()?);
-        let first =
-            chain.first().ok_or_else(|| TlsError::Certificate("the file has no certificate".to_owned()))?;
+        let first = chain.first().ok_or_else(|| {
+            TlsError::Certificate("the file contains no certificate in PEM format".to_owned())
+        })?;
         is_named(first, id).map_err(|why| TlsError::WrongName { id: id.clone(), why })?;
         Ok(Self { acceptor: pem.acceptor(roots.clone(), &chain)?, connector: pem.connector(roots, &chain)? })
     }
@@ -116,7 +117,11 @@ impl Pem<'_> {
             let root = root.map_err(|error| failed(&error))?;
             roots.add(root).map_err(|error| failed(&error))?;
         }
-        if roots.is_empty() { Err(failed(&"the file has no certificate")) } else { Ok(Arc::new(roots)) }
+        if roots.is_empty() {
+            Err(failed(&"the file contains no certificate in PEM format"))
+        } else {
+            Ok(Arc::new(roots))
+        }
     }
 
     fn chain(self) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -47,7 +47,7 @@ impl LogRecord {
                 Ok(Self { compacted, has_entries: rest == [1] })
             }
             (Some(_) | None, _) => {
-                let what = format!("the record about the log is invalid (it has {} bytes)", record.len());
+                let what = format!("the record about the log, of {} bytes, cannot be decoded", record.len());
                 Err(StoreError::new(StoreErrorKind::Corrupt, what))
             }
         }

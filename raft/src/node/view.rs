@@ -122,8 +122,8 @@ impl Node {
         self.state.snapshot
     }
 
-    /// Returns the index of the latest configuration in the log, and that configuration, committed or not.
-    /// Returns `None` if no configuration is known.
+    /// Returns the index of the latest configuration in the log, and the configuration, which may be
+    /// uncommitted. Returns `None` if no configuration is known.
     #[must_use]
     pub fn configuration(&self) -> Option<(Index, &Arc<Configuration>)> {
         self.state.membership.latest()

@@ -316,7 +316,7 @@ pub enum RequestError {
     NothingNewToSnapshot,
     /// `ErrUnsupportedProtocol`: this server or a member does not support the call. Nothing was done.
     UnsupportedProtocol(Unsupported),
-    /// `ErrCantBootstrap`: this server already has a vote, entries, a snapshot or a term above 1.
+    /// `ErrCantBootstrap`: this server has already voted, or already has entries, a snapshot or a term above 1.
     CantBootstrap,
     /// `ErrLeadershipTransferInProgress`: a leadership transfer is in progress. Nothing was done.
     LeadershipTransferInProgress,

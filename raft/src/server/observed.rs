@@ -112,7 +112,7 @@ pub enum Observed {
     QuorumAgain,
 }
 
-/// The reason why no quorum of the voters works with a server. Its text is, for example,
+/// The reason why a server has no contact with a quorum of the voters. Its text is, for example,
 /// `no quorum: n2, n3 do not answer`.
 ///
 /// ```

@@ -113,11 +113,11 @@ fn conclude(
 ) -> Result<Status, CliError> {
     let status = match end {
         SearchOutcome::Exhausted => {
-            writeln!(streams.out, "verdict  held: every state within {bounds} was explored")?;
+            writeln!(streams.out, "verdict  held: no state within {bounds} breaks a property")?;
             Status::Held
         }
         SearchOutcome::DepthReached => {
-            writeln!(streams.out, "verdict  held: every state up to --depth, within {bounds}, was explored")?;
+            writeln!(streams.out, "verdict  held: no state up to --depth within {bounds} breaks a property")?;
             Status::Held
         }
         SearchOutcome::Stopped => {

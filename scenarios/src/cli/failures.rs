@@ -169,8 +169,8 @@ fn write_told(
     Ok(lines)
 }
 
-/// Shrinks the shortest of the runs in a group that can be shrunk. If no run can be shrunk, or no smaller run
-/// was found, prints the reason on stderr and returns `None`.
+/// Takes those runs of a group that can be shrunk, shrinks the shortest one, and returns it with its scenario.
+/// If no run can be shrunk, or no smaller run was found, prints the reason on stderr and returns `None`.
 fn shrunk<'a>(
     suite: &'a Suite,
     group: &Group<'a>,

@@ -226,7 +226,7 @@ impl Cluster {
         self.tank.free_space(idx);
     }
 
-    /// Destroys a server together with the disk of the server. The server never comes back.
+    /// Destroys a server and its disk. The server never comes back.
     pub fn lose(&mut self, idx: ServerIdx) {
         self.tank.lose(idx);
         self.check_judges();

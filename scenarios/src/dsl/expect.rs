@@ -86,7 +86,7 @@ impl Cluster {
         let outcome = outcome.unwrap_or_default();
         self.expect(
             is_pending,
-            &format!("the story expects that the call is pending, but the call was {outcome}"),
+            &format!("the story expected that the call was pending, but the call was {outcome}"),
         );
     }
 

@@ -194,7 +194,7 @@ impl Cluster {
         let outcome = self.tank.outcome(request).expect("the outcome is known when the wait ends");
         let (is_so, what) = (
             is_so(outcome),
-            format!("the story expects that the call is {how}, but the call was {}", decision(outcome)),
+            format!("the story expected that the call was {how}, but the call was {}", decision(outcome)),
         );
         self.expect(is_so, &what);
         self
@@ -260,14 +260,14 @@ impl Cluster {
         )
     }
 
-    /// Waits until a server has compacted entries that another server lacks.
+    /// Waits until a server has removed entries from its log that another server does not have.
     pub fn until_compacted_beyond(&mut self, idx: ServerIdx, other: ServerIdx) -> &mut Self {
         let is_beyond = |tank: &Tank| {
             let (base, last) = (node(tank, idx)?.log().base(), node(tank, other)?.log().last());
             Some(last.index < base.index)
         };
         self.until(
-            |_| format!("{idx} has compacted entries that {other} lacks"),
+            |_| format!("{idx} has removed entries from its log that {other} does not have"),
             |tank| is_beyond(tank).unwrap_or(false),
         )
     }

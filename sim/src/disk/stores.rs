@@ -27,7 +27,7 @@ pub trait Stores: fmt::Debug {
     /// Returns all entries of the durable log.
     ///
     /// # Errors
-    /// Returns an error if a store fails.
+    /// Returns an error if the log cannot be read.
     fn log(&self) -> Result<Vec<Entry>, StoreError>;
 
     /// Executes these writes in their order, and syncs all of them together.

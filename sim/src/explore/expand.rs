@@ -49,10 +49,10 @@ pub struct Origin {
 
 /// The reason why a state could not be expanded.
 enum Obstacle {
-    /// A transition is missing in the cache. The values are the number that the cache gives to the server
+    /// The cache does not contain a transition. The values are the number that the cache gives to the server
     /// state, and the code of the stimulus.
     UnknownStep(u32, StimulusCode),
-    /// This history is missing in the cache.
+    /// The cache does not contain this history.
     UnknownHistory(HistoryVars),
     /// This move breaks a property. The second value is the breach.
     Breach(Move, Breach),

@@ -77,11 +77,11 @@ impl Claim {
 /// A step of one server.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerStep<'a> {
-    /// The server before the step.
+    /// The state of the server before the step.
     pub before: &'a ServerState,
     /// The stimulus of the step.
     pub stimulus: &'a Stimulus<'a>,
-    /// The server after the step.
+    /// The state of the server after the step.
     pub after: &'a ServerState,
 }
 

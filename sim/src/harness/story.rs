@@ -193,7 +193,7 @@ impl<T: StateMachine> Story<T> {
         self.tank.act(|tank| tank.crash(idx));
     }
 
-    /// Starts a crashed server with the data on the disk of the server.
+    /// Starts a crashed server again, with the data on its disk.
     #[track_caller]
     pub fn restart(&mut self, idx: ServerIdx) {
         self.tank.act(|tank| tank.restart(idx));

@@ -230,7 +230,8 @@ fn machines(stream: &mut Stream) -> MachinePlan {
 
 /// Draws the plan of the clocks. Any two clocks drift apart by at most the drift that the leases allow.
 fn clocks(stream: &mut Stream, config: &Config, clients: &ClientPlan) -> ClockPlan {
-    let most = u32::try_from(config.lease_clock_drift_ppm / 2).expect("the drift is less than a million");
+    let most = u32::try_from(config.lease_clock_drift_ppm / 2)
+        .expect("the drift is less than a million parts per million");
     let drifts = stream.chance(1, 2) || clients.read_under_leases_alone();
     let drift_ppm = if drifts { most } else { 0 };
     ClockPlan { start: Spans::ms(0, 10_000), drift_ppm }

@@ -18,7 +18,7 @@ fn without_failure(edit: impl Fn(&mut Vec<String>)) -> String {
 #[test]
 fn a_schedule_that_is_cut_short_says_where_it_ends() {
     let why = without_failure(|lines| lines.truncate(2));
-    assert!(why.contains("the schedule ends with `") && why.contains("cut short"), "{why}");
+    assert!(why.contains("the schedule ends with `") && why.contains("is missing"), "{why}");
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn begun(ghost: &Ghost, received: &ReceivedCall) -> Option<String> {
     match (step.appended, is_refused) {
         (None, true) => None,
         (Some((first, _)), true) => {
-            violated(format_args!("{idx} refuses {request}, but appends an entry at {first}"))
+            violated(format_args!("{idx} refuses {request}, but appends its entry at {first}"))
         }
         (None, false) => violated(format_args!("{idx} accepts {request}, but appends no entry")),
         (Some((first, _)), false) => {
@@ -191,7 +191,7 @@ mod tests {
             .expect_violation("the entry that n1 appends at i3 is not the entry that r50");
         called(Call::Barrier, None, Vec::new()).expect_violation("n1 accepts r50, but appends no entry");
         called(Call::Barrier, Some(Payload::Barrier), vec![refusal()])
-            .expect_violation("n1 refuses r50, but appends an entry at i3");
+            .expect_violation("n1 refuses r50, but appends its entry at i3");
     }
 
     #[test]

@@ -45,10 +45,10 @@ pub(crate) trait Inspect {
     fn counted(&self) -> Conf;
     /// Appends to `into` the progress record of each follower, if the server leads.
     fn followers(&self, into: &mut Vec<Follower>);
-    /// Returns the length of the time during which the server refuses votes after a message from its leader.
+    /// Returns the length of the time during which the server grants no votes after a message from its leader.
     fn heartbeat_timeout(&self) -> Span;
-    /// True if the server refuses votes for some time after a message from its leader, even if the server
-    /// restarts in this time.
+    /// True if the server grants no votes for some time after a message from its leader, even if the server
+    /// restarts during this time.
     fn promises_silence(&self) -> bool;
     /// Returns the dialect that the server understands.
     fn dialect(&self) -> Dialect;

@@ -1,6 +1,6 @@
-//! A read sees all entries that were committed on any server when the read was requested (thesis §6.4).
+//! A read sees all entries that at least one server had committed when the read was requested (thesis §6.4).
 //!
-//! The check runs at every read by index. [`super::lease_exclusivity`] judges reads under a lease.
+//! The check runs for every read by index. [`super::lease_exclusivity`] judges reads under a lease.
 
 use crate::check::ghost::{Facts, Ghost, PendingRead};
 use crate::check::{Check, violated};

@@ -25,7 +25,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         Stop::Shutdown => (ghost_server.shutdown_requested, "stopped without a shutdown call"),
         Stop::Removed => (
             ghost_server.lost_vote_at.is_some_and(|index| index <= committed),
-            "stopped because it was removed, but the removal is not committed",
+            "stopped because of its removal, but the removal is not committed",
         ),
         Stop::Store => (
             ghost_server.damaged || ghost_server.loads == Loads::Failed,
@@ -128,7 +128,7 @@ mod tests {
         };
         removed(true).expect_holds();
         removed(false)
-            .expect_violation("n1 stopped because it was removed, but the removal is not committed");
+            .expect_violation("n1 stopped because of its removal, but the removal is not committed");
     }
 
     #[test]
@@ -140,6 +140,6 @@ mod tests {
         fixture.commit(N1, 3);
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
         halt(&mut fixture, &Event::Timer, Halt::Removed);
-        fixture.expect_violation("n1 stopped because it was removed, but the removal is not committed");
+        fixture.expect_violation("n1 stopped because of its removal, but the removal is not committed");
     }
 }

@@ -40,7 +40,7 @@ pub trait Wanted: Clone + fmt::Debug + fmt::Display + 'static {
 /// The end of an operation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Completion {
-    /// The virtual time of the end.
+    /// The virtual time at which the operation ended.
     pub at: Time,
     /// The position of the operation's end in the order of all beginnings and ends of operations.
     pub order: u64,

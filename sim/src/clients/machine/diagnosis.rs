@@ -168,7 +168,7 @@ impl<T: StateMachine> Diagnosis<'_, T> {
         hashes.any(|hash| Some(hash) != first)
     }
 
-    /// Returns a sentence about the server's reply, answer or state.
+    /// Describes in a sentence what was seen: a reply to a command, an answer to a query, or a state.
     fn says(&self, seen: &Seen) -> String {
         let Life { idx, applied, .. } = self.life;
         match self.probe {
@@ -202,7 +202,7 @@ impl<T: StateMachine> Diagnosis<'_, T> {
                 let command = self.reference.command(index).and_then(|it| describe::<T>(&it.data));
                 format!(
                     "the reply to {} at i{index} was {} in one run of the same commands, and {} in another \
-                     run: `apply` depends on something else than the state and the command, such as a \
+                     run: `apply` depends on something other than the state and the command, such as a \
                      clock, a random number or the order of a hash map",
                     command.unwrap_or_default(),
                     one.text,
@@ -211,8 +211,8 @@ impl<T: StateMachine> Diagnosis<'_, T> {
             }
             Probe::Answer(data) => format!(
                 "the answer to {} after i{} was {} in one run of the same commands, and {} in another run: \
-                 `apply` or `query` depends on something else than the state, such as a clock, a random \
-                 number or the order of a hash map",
+                 `apply` or `query` depends on something other than its input and the state, such as a \
+                 clock, a random number or the order of a hash map",
                 describe_query::<T>(data),
                 self.life.applied,
                 one.text,

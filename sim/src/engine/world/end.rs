@@ -149,7 +149,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 
     /// Tests whether the servers of a core agree: a server of the core leads, no client waits, no call is
-    /// open, and every member has applied the leader's last entry.
+    /// open, and every server of the core has applied the leader's last entry.
     ///
     /// # Errors
     /// Returns the reason why the servers do not agree.

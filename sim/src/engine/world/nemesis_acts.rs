@@ -254,7 +254,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
 
     /// Sets one clock to the slowest rate that the plan allows, and all other clocks to the fastest rate.
     fn skew_clocks(&mut self, slow: ServerIdx) {
-        let most = i32::try_from(self.plan.clocks.drift_ppm).expect("the drift is less than a million");
+        let most = i32::try_from(self.plan.clocks.drift_ppm)
+            .expect("the drift is less than a million parts per million");
         for idx in self.all().iter() {
             self.drift_clock(idx, if idx == slow { -most } else { most });
         }

@@ -52,8 +52,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.awake.iter().filter(is_late).collect()
     }
 
-    /// Plays elements until `go_on` returns false. `go_on` is called before every element. An element is
-    /// skipped if the object of the element does not exist ([`World::skipped`] counts skipped elements).
+    /// Plays all elements, or stops early if `go_on` returns false. `go_on` is called before every element. An
+    /// element is skipped if the message, timer, job or server that it names does not exist
+    /// ([`World::skipped`] counts skipped elements).
     pub fn play(&mut self, elements: &[Element], mut go_on: impl FnMut(&V) -> bool) {
         if let Some(scheduling) = &mut self.pending.scheduling {
             scheduling.expect(elements);

@@ -1,4 +1,4 @@
-//! A leader counts replicas to commit an entry only if the entry has the leader's own term. Entries of
+//! A leader commits an entry by counting replicas only if the entry has the leader's own term. Entries of
 //! earlier terms are committed together with such an entry.
 
 use super::ServerStep;

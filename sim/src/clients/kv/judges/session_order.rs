@@ -1,7 +1,7 @@
-//! A client that reads from only one server never sees an older state than in an earlier read, as long as this
-//! server does not restart (thesis §6.4).
+//! If a client reads from only one server, a later read never shows an older state than an earlier read, as long
+//! as this server does not restart (thesis §6.4).
 //!
-//! The check judges every successful read of a client that asks only one server, for every read path.
+//! The check judges every successful read, on every read path, of a client that reads from only one server.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, holds};
