@@ -26,6 +26,7 @@ pub(crate) mod storage;
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::liveness::progress;
+use crate::observe::requests;
 use crate::plan::Plan;
 use crate::plan::judge_level::JudgeLevel;
 use crate::subject::Parts;
@@ -158,7 +159,7 @@ impl Check {
 // Only a failing run formats a message, so the compiler keeps this code out of the hot path.
 #[cold]
 fn violated(sentence: fmt::Arguments<'_>) -> Option<String> {
-    Some(sentence.to_string())
+    Some(requests::with_names(&sentence.to_string()))
 }
 
 /// Returns a text with a term and the vote in this term, for messages.

@@ -9,6 +9,7 @@ pub mod network_change;
 pub mod observer;
 pub mod refusals;
 pub mod report;
+pub(crate) mod requests;
 pub mod step_log;
 pub mod topology;
 pub mod trace;
@@ -22,7 +23,7 @@ use crate::subject::{ActionOf, EventOf, Subject};
 use std::any::Any;
 use std::fmt::Debug;
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{Batch, Boot, LogId, RequestId, RpcId, Server, SnapshotMeta, Time, Write};
+use wavetank_raft::{Batch, Boot, LogId, RpcId, Server, SnapshotMeta, Time, Write};
 
 /// One observation of a run. `S` is the subject that is observed.
 pub struct Observation<'a, S: Subject = Server> {
@@ -221,18 +222,4 @@ pub enum OperationEnd {
     Failed,
     /// The operation may have been executed, or may still be executed later.
     Unknown,
-}
-
-/// The bit that marks the request ids of operators' calls. Clients number their calls from zero, so the
-/// numbers of their calls never have this bit.
-const OPERATOR: u64 = 1 << 63;
-
-/// Returns the request id of an operator's call. `number` counts the operators' calls.
-pub(crate) const fn operator_request(number: u64) -> RequestId {
-    RequestId(OPERATOR | number)
-}
-
-/// True if the call comes from an operator, a story or the nemesis, and not from a client.
-pub(crate) const fn is_operator_request(request: RequestId) -> bool {
-    request.0 & OPERATOR != 0
 }

@@ -130,6 +130,11 @@ fn why_prints_only_the_causes() {
     assert!(said.out.contains(" earlier steps; "), "{}", said.out);
     let told = said.out.lines().filter(|line| line.contains(" n1 ") || line.contains(" n2 ")).count();
     assert!(3 < told && told < 200, "{}", said.out);
+    let step =
+        said.out.lines().find(|line| line.contains(" call     r")).expect("a client's request led here");
+    let client =
+        step.split_once(" of c").and_then(|(_, rest)| rest.split(' ').next()).expect("a client sent it");
+    assert!(said.out.contains(&format!(" ask      c{client} #")), "{}", said.out);
 }
 
 #[test]

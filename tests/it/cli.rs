@@ -191,8 +191,8 @@ fn a_report_has_an_index_and_a_page_for_each_kind_of_failure() {
     assert!(said.code == 2 && said.err.contains("the report is in "), "{}", said.err);
     let index = fs::read_to_string(path.join("index.html")).expect("the report has an index");
     assert!(index.contains("<h1>Sweep: 2 kinds of failure in 9 runs</h1>"), "{index}");
-    assert!(index.contains("<a href=\"1-made_up.html\">Page of the shortest run, lies:0</a>"), "{index}");
-    assert!(index.contains("<p>void:0 has no step to show.</p>"), "{index}");
+    assert!(index.contains("1-made_up.html\">Page of the shrunk run, target/wavetank/lies-0."), "{index}");
+    assert!(index.contains("void-0.small.json has no step to show.</p>"), "{index}");
     assert!(index.contains("&gt;&gt;&gt; made_up") || index.contains(">>> made_up (thesis §0)"), "{index}");
     let page = fs::read_to_string(path.join("1-made_up.html")).expect("the kind has a page");
     assert!(page.contains("\"what\":\"two of everything\""));

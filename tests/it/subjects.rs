@@ -1,5 +1,6 @@
 //! The command of another subject: it has the storms, names itself, and refuses what it cannot do.
 
+use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use wavetank_raft::store::StoreError;
@@ -90,6 +91,12 @@ fn a_sweep_tells_a_failure_with_its_shrunk_schedule() {
     let small = small.and_then(|(_, rest)| rest.lines().next()).unwrap_or_else(|| panic!("{told}"));
     let replayed = run(&BOASTER, &["replay", small]);
     assert!(replayed.code == 2 && replayed.out.ends_with("digest and verdict\n"), "{}", replayed.out);
+
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let report = folder.path().to_str().expect("the path is UTF-8");
+    run(&BOASTER, &["sweep", "storm", "--seeds", "40", "--report", report]);
+    let index = fs::read_to_string(folder.path().join("index.html")).expect("the report has an index");
+    assert!(index.contains("\">Page of the shrunk run, ") && index.contains(small), "{index}");
 
     let other_jobs = run(&BOASTER, &["sweep", "storm", "--seeds", "40", "--jobs", "1"]);
     assert_eq!(other_jobs.out, said.out);

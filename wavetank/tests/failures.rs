@@ -64,6 +64,9 @@ fn commands_shrink_to_the_smallest_that_fail() {
     let (_, story) = told.split_once("shrunk to ").unwrap_or_else(|| panic!("{told}"));
     assert!(told.contains(", (0, 0, 41): the sum of all balances is 399"), "{told}");
     assert!(story.contains("commit  i") && story.contains(" (0, 0, 41)"), "{told}");
+    assert!(story.contains(">>> money_is_kept ("), "the story ends with the violation: {told}");
+    let asked = story.lines().filter(|line| line.contains(" ask     c")).count();
+    assert!(asked <= 2, "the story has only operations that a server received: {told}");
     let steps = story.split_whitespace().next().and_then(|steps| steps.parse::<u64>().ok());
     assert!(steps.is_some_and(|steps| steps <= 40), "{told}");
 

@@ -106,20 +106,31 @@ pub(crate) struct Examination {
     pub(crate) shrink: u64,
 }
 
-/// Prints the groups. For each group with a story, writes a capsule of the shortest run.
-pub(crate) fn write(
-    suite: &Suite,
-    tallies: &[Tally],
+/// A run that was shrunk.
+pub(crate) struct ShrunkRun<'a> {
+    /// The run before.
+    pub(crate) before: Target<'a>,
+    /// The smallest run. The name of the target is the path of the run's capsule.
+    pub(crate) small: Target<'a>,
+}
+
+/// Prints the groups. For each group with a story, writes a capsule of the shortest run. Returns the runs that
+/// were shrunk, by the kind of their failure.
+pub(crate) fn write<'a>(
+    suite: &'a Suite,
+    tallies: &'a [Tally],
     examination: Examination,
     streams: &mut Streams<'_>,
-) -> io::Result<()> {
+) -> io::Result<BTreeMap<&'a str, ShrunkRun<'a>>> {
     let groups = groups(suite, tallies);
     let (told, others) = groups.split_at(groups.len().min(TOLD));
-    let mut left = LINES;
+    let (mut left, mut shrunk) = (LINES, BTreeMap::new());
     for (at, group) in told.iter().enumerate() {
         // What one group leaves is for the next ones.
         let share = left / (told.len() - at);
-        left = left.saturating_sub(write_told(suite, group, examination, share, streams)?);
+        let (lines, run) = write_told(suite, group, examination, share, streams)?;
+        left = left.saturating_sub(lines);
+        shrunk.extend(run.map(|run| (group.kind, run)));
     }
     if !others.is_empty() {
         writeln!(streams.out, "\nother kinds")?;
@@ -128,18 +139,18 @@ pub(crate) fn write(
         let replay = target_of(suite, group, examination.judges).replay_command();
         writeln!(streams.out, "  {}: {}; {replay}", group.title(), many(group.count(), "run"))?;
     }
-    Ok(())
+    Ok(shrunk)
 }
 
 /// Prints a group. The story and the schedule together have about `share` lines. Returns the number of lines of
-/// the story and the schedule.
-fn write_told(
-    suite: &Suite,
-    group: &Group<'_>,
+/// the story and the schedule, and the run of the group that was shrunk; `None` if no run was shrunk.
+fn write_told<'a>(
+    suite: &'a Suite,
+    group: &Group<'a>,
     examination: Examination,
     share: usize,
     streams: &mut Streams<'_>,
-) -> io::Result<usize> {
+) -> io::Result<(usize, Option<ShrunkRun<'a>>)> {
     let small = shrunk(suite, group, examination, streams);
     let (scenario, failures) = match small {
         Some((scenario, failures, _)) => (scenario, failures),
@@ -166,7 +177,7 @@ fn write_told(
     if let Some(others) = group.others(&target.named) {
         writeln!(streams.out, "  also     {others}")?;
     }
-    Ok(lines)
+    Ok((lines, small.map(|(.., Small { target: small, .. })| ShrunkRun { before: target, small })))
 }
 
 /// Takes those runs of a group that can be shrunk, shrinks the shortest one, and returns it with its scenario.

@@ -100,7 +100,7 @@ fn failed_step(report: &Report) -> Option<u64> {
 /// Repeats a run, and returns the report and the page of the run. The page is `None` if the run has no step.
 pub(crate) fn page(target: &Target<'_>) -> (Report, Option<String>) {
     let (report, _) = target.run(TraceForm::None);
-    let page = Page::new(target.servers()).with_commands(command_text);
+    let page = Page::new(target.servers()).with_commands(command_text).with_summary(target.summary());
     let page = match failed_step(&report) {
         Some(step) => page.with_causes_of(step),
         None => page,

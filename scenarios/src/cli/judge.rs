@@ -95,7 +95,10 @@ fn write_result(
         }
         Finding::Violation(window) => {
             let shown = many(window.operations.len() as u64, "operation");
-            writeln!(streams.out, "not linearizable: {size}; no order explains these {shown}:\n{window}")?;
+            writeln!(
+                streams.out,
+                "not linearizable: {size}; no order explains the following {shown}:\n{window}"
+            )?;
             Status::Safety
         }
         Finding::Unknown { undecided } => {

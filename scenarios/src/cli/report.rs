@@ -1,6 +1,7 @@
-//! The report of a sweep in a folder: an index, and a page for the shortest run of each kind of failure.
+//! The report of a sweep in a folder: an index, and a page for each kind of failure. The page shows the run that
+//! was shrunk; if no run of the kind was shrunk, it shows the shortest run.
 
-use super::failures::{self, Group};
+use super::failures::{self, Group, ShrunkRun};
 use super::file::AtomicFile;
 use super::format::many;
 use super::table::{self, WallClock};
@@ -9,6 +10,7 @@ use super::target::Target;
 use super::{CliError, inspect};
 use crate::registry::Suite;
 use crate::trace::TraceForm;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use wavetank_sim::JudgeLevel;
@@ -40,11 +42,16 @@ impl ReportFolder {
         suite: &Suite,
         tallies: &[Tally],
         judges: JudgeLevel,
+        shrunk: &BTreeMap<&str, ShrunkRun<'_>>,
     ) -> Result<(), CliError> {
         let groups = failures::groups(suite, tallies);
         let mut sections = String::new();
         for (at, group) in groups.iter().enumerate() {
-            sections += &self.section(suite, group, at + 1, judges)?;
+            let name = format!("{}-{}.html", at + 1, slug(group.kind));
+            sections += &match shrunk.get(group.kind) {
+                Some(run) => self.section(group, &run.before, Some(&run.small), &name)?,
+                None => self.section(group, &failures::target_of(suite, group, judges), None, &name)?,
+            };
         }
         let runs: u64 = tallies.iter().map(|tally| tally.runs).sum();
         let title = match groups.len() {
@@ -62,38 +69,43 @@ impl ReportFolder {
     }
 
     /// Writes the page of a group of failures, and returns the section about this group for the index, as HTML.
+    /// `target` is the run of the group that is shown, and `small` the smallest run that the search found for it.
+    /// `name` is the name of the page's file.
     fn section(
         &self,
-        suite: &Suite,
         group: &Group<'_>,
-        number: usize,
-        judges: JudgeLevel,
+        target: &Target<'_>,
+        small: Option<&Target<'_>>,
+        name: &str,
     ) -> Result<String, CliError> {
-        let target = failures::target_of(suite, group, judges);
-        let link = self.page(&target, &format!("{number}-{}.html", slug(group.kind)))?;
-        let (_, story) = target.run(TraceForm::Story);
+        let shown = small.unwrap_or(target);
+        let what = if small.is_some() { "the shrunk run" } else { "the shortest run" };
+        let link = self.page(shown, name, what)?;
+        let (_, story) = shown.run(TraceForm::Story);
+        let commands: Vec<_> =
+            [Some(target), small].into_iter().flatten().map(Target::replay_command).collect();
         let others = group
             .others(&target.named)
             .map_or_else(String::new, |others| format!("<p>Also {}</p>\n", escaped(&others)));
         Ok(format!(
-            "<h2>{}: {}</h2>\n<p>{link}</p>\n<p><code>{}</code></p>\n{others}<pre>{}</pre>\n",
+            "<h2>{}: {}</h2>\n<p>{link}</p>\n<pre>{}</pre>\n{others}<pre>{}</pre>\n",
             escaped(&group.title()),
             many(group.count(), "run"),
-            escaped(&target.replay_command()),
+            escaped(&commands.join("\n")),
             escaped(story.trim_end()),
         ))
     }
 
     /// Writes the page of a run, and returns a link to the page, as HTML. If the run has no step, writes no page,
     /// and returns a sentence in place of the link.
-    fn page(&self, target: &Target<'_>, name: &str) -> Result<String, CliError> {
+    fn page(&self, target: &Target<'_>, name: &str, what: &str) -> Result<String, CliError> {
         let (_, Some(page)) = inspect::page(target) else {
             return Ok(format!("{} has no step to show.", escaped(&target.named)));
         };
         let mut file = AtomicFile::create(&self.path.join(name))?;
         file.line(page.trim_end())?;
         file.finish()?;
-        Ok(format!("<a href=\"{name}\">Page of the shortest run, {}</a>", escaped(&target.named)))
+        Ok(format!("<a href=\"{name}\">Page of {what}, {}</a>", escaped(&target.named)))
     }
 }
 

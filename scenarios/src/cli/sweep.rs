@@ -16,6 +16,7 @@ use super::tally::Tally;
 use super::totals::Totals;
 use super::{CliError, Streams, failures, name, write_message};
 use crate::registry::{Chapter, Scenario, Suite};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -86,18 +87,19 @@ pub(crate) fn print(
 ) -> Result<Status, CliError> {
     totals.drop_empty_rows();
     let status = totals.status();
-    if printed.json {
+    let shrunk = if printed.json {
         table::write_json(suite, &totals.rows, status.code(), streams.out)?;
+        BTreeMap::new()
     } else {
         let wall_clock = if streams.out_is_terminal { WallClock::Shown } else { WallClock::Hidden };
         table::write(&totals.rows, wall_clock, streams.out)?;
         writeln!(streams.out, "{}", totals.situations.line())?;
-        failures::write(suite, &totals.rows, printed.examination, streams)?;
-    }
+        failures::write(suite, &totals.rows, printed.examination, streams)?
+    };
     streams.out.flush()?;
     if let Some(report) = printed.report {
         let index = report.index();
-        report.write(suite, &totals.rows, printed.examination.judges)?;
+        report.write(suite, &totals.rows, printed.examination.judges, &shrunk)?;
         write_message(streams, &format!("the report is in {}", index.display()));
     }
     Ok(status)

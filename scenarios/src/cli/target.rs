@@ -103,6 +103,14 @@ impl<'a> Target<'a> {
         }
     }
 
+    /// The summary of the scenario; empty for a schedule of an exploration.
+    pub(crate) const fn summary(&self) -> &'static str {
+        match &self.played {
+            Played::Plan(scenario, _) => scenario.summary,
+            Played::Schedule(_) => "",
+        }
+    }
+
     /// The command line that repeats the run.
     pub(crate) fn replay_command(&self) -> String {
         self.suite.replay_command(&self.named)
@@ -111,13 +119,24 @@ impl<'a> Target<'a> {
     /// Repeats the run, and returns the report and the text of a trace in this form. If a run fails, the last line
     /// of a story states the violation.
     pub(crate) fn run(&self, form: TraceForm) -> (Report, String) {
-        let (report, mut text) = self.run_with(form.text(self.servers()));
+        let (report, mut text) =
+            self.run_with(form.text(self.servers()).map(|text| self.without_noise(text)));
         if form == TraceForm::Story
             && let Some(line) = violation(&report.verdict)
         {
             text += &(line + "\n");
         }
         (report, text)
+    }
+
+    /// Leaves operations that no server receives out of the story of a run that follows a schedule.
+    fn without_noise(&self, text: TraceText) -> TraceText {
+        match (text, &self.played) {
+            (TraceText::Story(story), Played::Plan(_, plan)) if !plan.order.elements().is_empty() => {
+                TraceText::Story(story.without_unheard())
+            }
+            (text, _) => text,
+        }
     }
 
     /// Repeats the run, and returns the report and the text that this writer has written. `None` gives an empty

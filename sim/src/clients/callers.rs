@@ -11,7 +11,7 @@ mod operation;
 pub use operation::{Completion, Operation, OperationAnswer, Wanted};
 
 use crate::engine::workload::{self, Ask, Reply, Want, Wants, Workload};
-use crate::observe::{OperationEnd, OperationValue};
+use crate::observe::{OperationEnd, OperationValue, requests};
 use crate::plan::Plan;
 use crate::plan::rng::{Domain, Ratio, Spans, Stream};
 use crate::plan::server_set::{ServerIdx, ServerSet};
@@ -246,7 +246,7 @@ impl<S: Script> Callers<S> {
         self.requests += 1;
         let want = self.operations[index_of(attempts.operation)].wanted.want();
         let caller = &mut self.callers[at];
-        let request = RequestId((u64::from(caller.number) + 1) << CLIENT_SHIFT | self.requests);
+        let request = requests::client_request(caller.number, self.requests);
         let to = caller.pinned.unwrap_or(caller.leader);
         wants.asks.push(Ask { request, client: caller.number, to, want });
         let attempts = Attempts { tries: attempts.tries + 1, ..attempts };
@@ -345,15 +345,6 @@ impl<S: Script> Callers<S> {
     }
 }
 
-/// The position of the lowest bit of the client number in a request number. The stored number is the client
-/// number plus 1.
-const CLIENT_SHIFT: u32 = 40;
-
-/// Returns the number of the client that sent a request. Returns `None` if another caller sent the request.
-fn client_of(request: RequestId) -> Option<usize> {
-    usize::try_from(request.0 >> CLIENT_SHIFT).ok()?.checked_sub(1)
-}
-
 fn index_of(number: u64) -> usize {
     usize::try_from(number - 1).expect("the operations fit in memory")
 }
@@ -379,7 +370,7 @@ impl<S: Script> Workload for Callers<S> {
     }
 
     fn reply(&mut self, now: Time, request: RequestId, reply: Reply, wants: &mut Wants) {
-        let Some(at) = client_of(request) else { return };
+        let Some(at) = requests::client_of(request).map(usize::from) else { return };
         if let Some(ClientState::Waiting(attempts, awaited, _)) =
             self.callers.get(at).map(|caller| caller.state)
             && awaited == request

@@ -6,7 +6,7 @@ use super::{CapsuleFolder, RunnableStorm};
 use crate::capsule::{Capsule, Content};
 use crate::observe::report::{Report, Verdict};
 use crate::observe::step_log::StepLog;
-use crate::observe::trace::{Story, TextTrace, last_of_lines};
+use crate::observe::trace::{Story, TextTrace, last_of_lines, violation};
 use crate::plan::Plan;
 use crate::runner::Run;
 use crate::shrink::{self, Failure, Size};
@@ -141,15 +141,20 @@ pub(super) fn replay_capsule(trial: &dyn RunnableStorm, plan: &Plan, capsule: &C
 }
 
 pub(super) fn rerun(trial: &dyn RunnableStorm, plan: &Plan) -> (Report, String, StepLog) {
-    let trace = (Story::new(plan.server_count()).with_commands(trial.commands()), StepLog::default());
+    let story = Story::new(plan.server_count()).with_commands(trial.commands());
+    let story = if plan.order.elements().is_empty() { story } else { story.without_unheard() };
+    let trace = (story, StepLog::default());
     let Run { report, trace, .. } = trial.run_traced(plan.clone(), trace, about_plan(plan));
     let lines = match trial.capsules() {
         CapsuleFolder::Target(_) => 60,
         // The whole report of a typed state machine fits on one screen.
         CapsuleFolder::Committed { .. } => 29,
     };
-    let (story, step_log) =
+    let (mut story, step_log) =
         trace.map(|(mut story, step_log)| (end_of(&story.take(), lines), step_log)).unwrap_or_default();
+    if let Some(line) = violation(&report.verdict) {
+        story += &(line + "\n");
+    }
     (report, story, step_log)
 }
 

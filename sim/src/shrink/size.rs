@@ -41,6 +41,8 @@ impl Size {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} events, {} faults, {} servers", self.steps, self.faults, self.servers)
+        let many = |count, noun| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+        let [steps, faults] = [many(self.steps, "event"), many(self.faults, "fault")];
+        write!(f, "{steps}, {faults}, {}", many(self.servers, "server"))
     }
 }

@@ -338,7 +338,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     pub(super) fn call_as(&mut self, caller: Caller, idx: ServerIdx, call: Call) -> RequestId {
         self.note(|| Choice::Call(idx, Box::new(call.clone())));
         self.calls += 1;
-        let request = crate::observe::operator_request(self.calls);
+        let request = crate::observe::requests::operator_request(self.calls);
         if self.awake.contains(idx) {
             self.make_call(idx, request, caller, call);
         } else {

@@ -2,7 +2,7 @@
 //! memory addresses and no floats, and does not depend on the order of a hash map.
 
 use super::CommandText;
-use crate::observe::{MessageRef, NetworkChange};
+use crate::observe::{MessageRef, NetworkChange, requests};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::subject::{EventOf, Protocol, Subject, View};
 use std::fmt::Write as _;
@@ -42,7 +42,9 @@ pub(super) fn event<S: Subject>(event: &EventOf<S>, text: CommandText) -> (&'sta
         Event::Response { from, rpc, response } => {
             ("recv", arrived::<S::Protocol>(*from, rpc.0, MessageRef::Response(response), text))
         }
-        Event::Call { request, call } => ("call", format!("{request} {}", self::call(call, text))),
+        Event::Call { request, call } => {
+            ("call", format!("{} {}", requests::name(*request), self::call(call, text)))
+        }
         Event::ApplyBatch(batch) => ("call", format!("{} commands", batch.len())),
         Event::Persisted(token) => ("written", token.to_string()),
         Event::Fetched { ticket, entries } => {
@@ -79,7 +81,9 @@ pub(super) fn action<Q, R>(action: &Action<Q, R>, text: CommandText) -> Option<(
         Action::Apply(batch) => ("apply", entries(&batch.entries, text)),
         Action::TakeSnapshot(meta) => ("snap", self::meta(meta)),
         Action::Restore(meta) => ("load", self::meta(meta)),
-        Action::Answer { request, outcome } => ("answer", format!("{request} {}", self::outcome(outcome))),
+        Action::Answer { request, outcome } => {
+            ("answer", format!("{} {}", requests::name(*request), self::outcome(outcome)))
+        }
         Action::Observe(observed) => ("note", self::observed(observed)),
         Action::Halt(halt) => ("halt", format!("{halt:?}")),
     })

@@ -9,10 +9,9 @@ mod rows;
 use super::{Causes, CommandText, TextTrace, UNKNOWN, display};
 use crate::observe::observer::Observer;
 use crate::observe::report::{Report, Verdict};
+use crate::observe::requests;
 use crate::observe::topology::Topology;
-use crate::observe::{
-    Fate, MessageRef, NetworkChange, Observation, ObservationKind, OperationEnd, is_operator_request,
-};
+use crate::observe::{Fate, MessageRef, NetworkChange, Observation, ObservationKind, OperationEnd};
 use crate::plan::server_set::ServerIdx;
 use crate::subject::{ActionOf, EventOf, Subject};
 use rows::{Kind, Rows, ServerFields};
@@ -24,6 +23,7 @@ use wavetank_raft::{Action, Entry, Event, LogOp, Observed, RequestId, RpcId, Sto
 #[derive(Clone, Debug)]
 pub struct Page {
     servers: usize,
+    summary: &'static str,
     commands: CommandText,
     topology: Topology,
     rows: Rows,
@@ -56,6 +56,7 @@ impl Page {
     pub fn new(servers: usize) -> Self {
         Self {
             servers,
+            summary: "",
             commands: UNKNOWN,
             topology: Topology::new(servers),
             rows: Rows::default(),
@@ -71,6 +72,12 @@ impl Page {
     #[must_use]
     pub fn with_commands(self, commands: CommandText) -> Self {
         Self { commands, ..self }
+    }
+
+    /// Sets a text that says what the run shows. The page shows the text beside the verdict of a run that held.
+    #[must_use]
+    pub fn with_summary(self, summary: &'static str) -> Self {
+        Self { summary, ..self }
     }
 
     /// Marks the steps that led to the step with this number.
@@ -129,7 +136,8 @@ impl Page {
         let text = self.rows.text(text);
         let delta = if delta.is_null() { json!(0) } else { delta };
         // The number of an operator's request has more bits than a number of JavaScript.
-        let request = if is_operator_request(request) { json!("operator") } else { json!(request.0) };
+        let is_operator = requests::is_operator_request(request);
+        let request = if is_operator { json!(requests::name(request)) } else { json!(request.0) };
         self.row(now, kind, vec![json!(idx.0), json!(text), delta, request]);
     }
 
@@ -356,7 +364,8 @@ impl TextTrace for Page {
         }
         let why = self.causes.as_ref().map(Causes::steps).unwrap_or_default();
         let (rows, texts) = std::mem::take(&mut self.rows).into_parts();
-        json!({ "servers": self.servers, "why": why, "texts": texts, "rows": rows }).to_string()
+        json!({ "servers": self.servers, "summary": self.summary, "why": why, "texts": texts, "rows": rows })
+            .to_string()
     }
 }
 

@@ -1,13 +1,17 @@
 //! The causal past of a step: all earlier steps on which the step depends (happened-before, Lamport 1978).
 //!
 //! A step of a server depends on two earlier steps: the last step that changed the server, and the step that
-//! sent the message that the server handles. The text of the trace shows only the steps that changed a
-//! server.
+//! sent the message that the server handles. A client's request comes from the operation that the client began
+//! then; the end of an operation depends on its beginning and on the last answer to the client, and the next
+//! operation of the client on that end. The text of the trace shows only the steps that changed a server, and the
+//! operations if there are few of them.
 
+use super::story::operation;
 use super::{CommandText, TextTrace, UNKNOWN, display};
 use crate::observe::observer::Observer;
+use crate::observe::requests::client_of;
 use crate::observe::step_log::NodeState;
-use crate::observe::{MessageRef, Observation, ObservationKind};
+use crate::observe::{MessageRef, Observation, ObservationKind, OperationValue};
 use crate::plan::server_set::ServerIdx;
 use crate::subject::{ActionOf, EventOf, Subject};
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -28,11 +32,14 @@ pub struct Causes {
     /// The step that sent each message. The key has four parts: true for a response, the sender, the
     /// receiver, the id of the call.
     sent: BTreeMap<(bool, ServerIdx, ServerIdx, RpcId), NodeIndex>,
-    answered: Option<NodeIndex>,
+    /// For each client, the last beginning or end of an operation.
+    clients: BTreeMap<u16, NodeIndex>,
+    /// For each client, the last step in which a server answered the client.
+    answered: BTreeMap<u16, NodeIndex>,
     /// The state and the vote of the server before the event that the server is handling now. `None`: no
     /// server is handling an event.
     before: Option<(NodeState, Option<NodeId>)>,
-    event: (String, Option<NodeIndex>),
+    event: (String, Vec<NodeIndex>),
     /// The changes of the network, with the number and the time of the observation. Such changes are not
     /// steps and have no cause.
     network: Vec<(u64, Time, String)>,
@@ -62,7 +69,8 @@ impl Causes {
             steps: DiGraph::new(),
             latest: Default::default(),
             sent: BTreeMap::new(),
-            answered: None,
+            clients: BTreeMap::new(),
+            answered: BTreeMap::new(),
             before: None,
             event: Default::default(),
             network: Vec::new(),
@@ -93,10 +101,13 @@ impl Causes {
         past
     }
 
-    /// Returns the steps of `past` that changed a server, and also the last step.
+    /// Returns the steps of `past` that changed a server, and also the last step. Adds the beginnings and ends of
+    /// operations if there is room for all of them.
     fn shown(&self, past: &[NodeIndex], last: NodeIndex) -> Vec<&CausalStep> {
-        let shown = past.iter().map(|&node| &self.steps[node]);
-        shown.filter(|step| step.changes || step.step == self.steps[last].step).collect()
+        let steps = || past.iter().map(|&node| &self.steps[node]);
+        let is_shown = |step: &&CausalStep| step.changes || step.step == self.steps[last].step;
+        let with_clients: Vec<_> = steps().filter(|step| is_shown(step) || step.idx.is_none()).collect();
+        if with_clients.len() <= LINES { with_clients } else { steps().filter(is_shown).collect() }
     }
 
     /// Writes the steps, with the changes of the network between the steps.
@@ -145,12 +156,15 @@ impl Causes {
             let from = ServerIdx::of(from)?;
             self.sent.get(&(is_response, from, idx, rpc)).copied()
         };
-        let cause = match event {
-            Event::Request { from, rpc, .. } => sender(false, *from, *rpc),
-            Event::Response { from, rpc, .. } => sender(true, *from, *rpc),
-            _ => None,
+        let client = |request| self.clients.get(&client_of(request)?).copied();
+        let causes = match event {
+            Event::Request { from, rpc, .. } => sender(false, *from, *rpc).into_iter().collect(),
+            Event::Response { from, rpc, .. } => sender(true, *from, *rpc).into_iter().collect(),
+            Event::Call { request, .. } => client(*request).into_iter().collect(),
+            Event::ApplyBatch(batch) => batch.iter().filter_map(|(request, _)| client(*request)).collect(),
+            _ => Vec::new(),
         };
-        self.event = (format!("{verb:<8} {detail}"), cause);
+        self.event = (format!("{verb:<8} {detail}"), causes);
         self.before = Some(state_and_vote(server));
     }
 
@@ -164,14 +178,18 @@ impl Causes {
         let wrote = actions.iter().any(|action| matches!(action, Action::Store(StoreJob::Persist(_))));
         let now = state_and_vote(server);
         let changes = wrote || self.before != Some(now);
-        let (what, cause) = std::mem::take(&mut self.event);
+        let (what, causes) = std::mem::take(&mut self.event);
         let node = self.add(observation, idx, what, changes);
         self.steps[node].state = display::state(&server.view());
-        if let Some(cause) = cause {
+        for cause in causes {
             self.steps.add_edge(cause, node, ());
         }
-        if actions.iter().any(|action| matches!(action, Action::Answer { outcome: Ok(_), .. })) {
-            self.answered = Some(node);
+        for action in actions {
+            if let Action::Answer { request, .. } = action
+                && let Some(client) = client_of(*request)
+            {
+                self.answered.insert(client, node);
+            }
         }
     }
 
@@ -185,8 +203,15 @@ impl Causes {
         self.network.push((observation.step, observation.at, what));
     }
 
-    /// Adds a client's result. The cause of the result is the last successful answer from any server.
-    fn add_return<S: Subject>(&mut self, observation: &Observation<'_, S>, what: String) {
+    /// Adds the beginning or the end of a client's operation.
+    fn add_operation<S: Subject>(
+        &mut self,
+        observation: &Observation<'_, S>,
+        client: u16,
+        verb: &str,
+        what: &dyn OperationValue,
+    ) -> NodeIndex {
+        let what = format!("{verb:<8} {}", operation(client, what));
         let step = CausalStep {
             step: observation.step,
             at: observation.at,
@@ -196,8 +221,22 @@ impl Causes {
             changes: false,
         };
         let node = self.steps.add_node(step);
-        if let Some(answered) = self.answered {
-            self.steps.add_edge(answered, node, ());
+        if let Some(before) = self.clients.insert(client, node) {
+            self.steps.add_edge(before, node, ());
+        }
+        node
+    }
+
+    /// Adds the end of a client's operation. Its cause is the last answer to the client.
+    fn add_return<S: Subject>(
+        &mut self,
+        observation: &Observation<'_, S>,
+        client: u16,
+        what: &dyn OperationValue,
+    ) {
+        let node = self.add_operation(observation, client, "told", what);
+        if let Some(answered) = self.answered.get(&client) {
+            self.steps.add_edge(*answered, node, ());
         }
     }
 }
@@ -212,7 +251,7 @@ impl TextTrace for Causes {
             self.steps[last].step,
             past.len() - 1,
             self.steps.node_count() - 1,
-            shown.len().saturating_sub(1),
+            shown.iter().filter(|step| step.changes && step.step < self.steps[last].step).count(),
         );
         let left_out = shown.len().saturating_sub(LINES);
         if 0 < left_out {
@@ -270,9 +309,10 @@ impl<S: Subject> Observer<S> for Causes {
             ObservationKind::SnapshotTaken { idx, meta, .. } => {
                 self.add(observation, idx, format!("state    snapshot {}", meta.last), false);
             }
-            ObservationKind::Returned { client, operation, ending, what } => {
-                self.add_return(observation, format!("told     c{client} o{operation} {ending:?} {what:?}"));
+            ObservationKind::Invoked { client, what, .. } => {
+                self.add_operation(observation, client, "ask", what);
             }
+            ObservationKind::Returned { client, what, .. } => self.add_return(observation, client, what),
             ObservationKind::Network(change) => {
                 let (verb, detail) = display::network(change);
                 self.add_network(observation, format!("{verb:<8} {detail}"));

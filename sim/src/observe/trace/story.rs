@@ -4,10 +4,13 @@
 use super::{CommandText, TextTrace, UNKNOWN, display};
 use crate::observe::observer::Observer;
 use crate::observe::report::Verdict;
-use crate::observe::{Observation, ObservationKind, OperationValue, is_operator_request};
+use crate::observe::requests::{client_of, is_operator_request};
+use crate::observe::{Observation, ObservationKind, OperationValue};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::subject::{Subject, View};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::ops::Range;
 use wavetank_raft::{Action, Event, Index, Payload, RoleName, Term, Time};
 
 /// A trace with a line for each change of a role, each committed entry, each fault, and each result of an
@@ -22,6 +25,12 @@ pub struct Story {
     committed: Index,
     /// The number and the virtual time of the observation that the story is writing now.
     now: (u64, Time),
+    has_unheard: bool,
+    /// For each client whose operation no server has received yet, the place of the operation's line in the
+    /// text. Empty if the story has all operations.
+    unheard: BTreeMap<u16, Range<usize>>,
+    /// The places of the lines that the story leaves out.
+    left_out: Vec<Range<usize>>,
 }
 
 /// Returns the number of lines that are left out, and the last 60 lines of a story (all lines if the story
@@ -86,6 +95,9 @@ impl Story {
             cells: vec![ColumnState::Down; servers],
             committed: Index::ZERO,
             now: (0, Time(0)),
+            has_unheard: true,
+            unheard: BTreeMap::new(),
+            left_out: Vec::new(),
         }
     }
 
@@ -93,6 +105,44 @@ impl Story {
     #[must_use]
     pub fn with_commands(self, commands: CommandText) -> Self {
         Self { commands, ..self }
+    }
+
+    /// Leaves out the operations of clients that no server receives. In a run that follows a schedule, clients
+    /// begin operations that no element of the schedule delivers.
+    #[must_use]
+    pub fn without_unheard(self) -> Self {
+        Self { has_unheard: false, ..self }
+    }
+
+    /// Writes a line for an operation that a client begins.
+    fn on_invoked(&mut self, client: u16, what: &dyn OperationValue) {
+        let start = self.text.len();
+        self.line("ask", &operation(client, what), None);
+        if !self.has_unheard {
+            self.unheard.insert(client, start..self.text.len());
+        }
+    }
+
+    /// Writes a line for the end of an operation.
+    fn on_returned(&mut self, client: u16, what: &dyn OperationValue) {
+        match self.unheard.remove(&client) {
+            Some(line) => self.left_out.push(line),
+            None => self.line("told", &operation(client, what), None),
+        }
+    }
+
+    /// Notes the clients whose operations a server receives with this event.
+    fn on_heard<Q, R>(&mut self, event: &Event<Q, R>) {
+        let mut hear = |request| client_of(request).map(|client| self.unheard.remove(&client));
+        match event {
+            Event::Call { request, .. } => {
+                hear(*request);
+            }
+            Event::ApplyBatch(batch) => batch.iter().for_each(|(request, _)| {
+                hear(*request);
+            }),
+            _ => {}
+        }
     }
 
     /// Writes a line. The line names the role of the server `changed`, even if this server is a follower.
@@ -166,14 +216,19 @@ impl ColumnState {
 
 /// Returns the text of an operation, with the name of the client at the beginning. Most operations already
 /// have this name in their text.
-fn operation(client: u16, what: &dyn OperationValue) -> String {
+pub(super) fn operation(client: u16, what: &dyn OperationValue) -> String {
     let (client, what) = (format!("c{client} "), format!("{what:?}"));
     if what.starts_with(&client) { what } else { client + &what }
 }
 
 impl TextTrace for Story {
     fn take(&mut self) -> String {
-        std::mem::take(&mut self.text)
+        let mut text = std::mem::take(&mut self.text);
+        let mut left_out = std::mem::take(&mut self.left_out);
+        left_out.extend(std::mem::take(&mut self.unheard).into_values());
+        left_out.sort_by_key(|line| line.start);
+        left_out.into_iter().rev().for_each(|line| text.replace_range(line, ""));
+        text
     }
 }
 
@@ -224,12 +279,9 @@ impl<S: Subject> Observer<S> for Story {
             ObservationKind::Restored { idx, last, .. } => {
                 self.line("load", &format!("{idx} {}", last.index), None);
             }
-            ObservationKind::Invoked { client, what, .. } => {
-                self.line("ask", &operation(client, what), None);
-            }
-            ObservationKind::Returned { client, what, .. } => {
-                self.line("told", &operation(client, what), None);
-            }
+            ObservationKind::Stepping { event, .. } => self.on_heard(event),
+            ObservationKind::Invoked { client, what, .. } => self.on_invoked(client, what),
+            ObservationKind::Returned { client, what, .. } => self.on_returned(client, what),
             ObservationKind::Network(change) => {
                 let (verb, detail) = display::network(change);
                 self.line(verb, &detail, None);

@@ -26,16 +26,20 @@ function wordType(kind, text) {
   return "disk";
 }
 
+/* The name of a request: its number, and the client that sent it. */
+const request = id => typeof id === "string" ? id : id < 2 ** 40 ? "r" + id : `r${id % 2 ** 40} of c${Math.floor(id / 2 ** 40) - 1}`;
+
 const requests = new Map();
 const readers = {
   [SENT]: ([, , , from, to, text, ...flights], row) => {
     Object.assign(row, { server: from, from, to, text: run.texts[text], type: messageType(run.texts[text]) });
-    row.arrivals = flights.filter(flight => 0 <= flight).map(flight => row.at + flight);
+    row.arrivals = flights.filter(flight => 0 <= flight).map(flight => ({ at: row.at + flight }));
+    row.receipts = [];
   },
   [RECEIVED]: ([, , , server, back, delta], row, rows) => {
     const sent = rows[row.n - back];
     Object.assign(row, { server, sent, from: sent.from, to: server, text: sent.text, type: sent.type, delta });
-    sent.received = row;
+    sent.received = row; sent.receipts.push(row);
   },
   [INVOKED]: ([, , , client, operation, text], row) => {
     Object.assign(row, { client, operation, text: run.texts[text], type: "client" });
@@ -49,9 +53,9 @@ const readers = {
     Object.assign(row, { server: server < 0 ? undefined : server, text: run.texts[text], type: "fault", delta, band: run.texts[band] }),
 };
 
-function readOther([kind, , , server, place, delta, request], row) {
+function readOther([kind, , , server, place, delta, id], row) {
   const text = run.texts[place];
-  Object.assign(row, { server, text: request === undefined ? text : `${text}  (request ${request})`, type: wordType(kind, text), delta });
+  Object.assign(row, { server, text: id === undefined ? text : `${text}  (${request(id)})`, type: wordType(kind, text), delta });
 }
 
 function decode() {
@@ -66,6 +70,18 @@ function decode() {
     rows.push(row);
   }
   return rows;
+}
+
+/* The place of each row on the axis: its time, or its number if a quarter of the rows have the same time. The rows of
+   a shrunk schedule have few times, and would stand at the same place. */
+function setPlaces(rows) {
+  const counts = new Map();
+  for (const { at } of rows) counts.set(at, (counts.get(at) || 0) + 1);
+  const inRows = rows.length < 4 * Math.max(0, ...counts.values());
+  for (const row of rows) row.x = inRows ? row.n + 1 : row.at;
+  for (const { arrivals, receipts } of rows.filter(row => row.kind === SENT))
+    arrivals.forEach((arrival, at) => { arrival.x = inRows ? (receipts[at] || { x: below(rows, arrival.at + 1, row => row.at) + 1 }).x : arrival.at; });
+  return inRows;
 }
 
 /* Who did what, in one line. */
@@ -90,11 +106,11 @@ function changed(state, delta) {
 
 /* For each server, the states with the rows from which they hold, oldest first. */
 function histories(rows) {
-  const all = Array.from({ length: run.servers }, () => [{ n: -1, at: 0, state: BLANK }]);
+  const all = Array.from({ length: run.servers }, () => [{ n: -1, ...begin, state: BLANK }]);
   for (const row of rows) {
     if (!row.delta || row.server === undefined) continue;
     const history = all[row.server];
-    history.push({ n: row.n, at: row.at, state: changed(history[history.length - 1].state, row.delta) });
+    history.push({ n: row.n, at: row.at, x: row.x, state: changed(history[history.length - 1].state, row.delta) });
   }
   return all;
 }
@@ -129,13 +145,13 @@ function operations(rows) {
 /* The periods in which no running server leads. */
 function leaderless(rows) {
   const leads = new Set(), gaps = [];
-  let since = 0;
+  let since = begin;
   for (const row of rows) {
     if (!row.delta || row.delta.r === undefined || row.server === undefined) continue;
     const had = leads.size;
     if (row.delta.r === "L") leads.add(row.server); else leads.delete(row.server);
-    if (had === 0 && leads.size) gaps.push({ from: since, to: row.at });
-    if (had && leads.size === 0) since = row.at;
+    if (had === 0 && leads.size) gaps.push({ from: since, to: row });
+    if (had && leads.size === 0) since = row;
   }
   if (leads.size === 0) gaps.push({ from: since, to: end });
   return gaps;
@@ -147,8 +163,8 @@ function partitions(rows) {
   let open;
   for (const row of rows) {
     if (row.band === undefined) continue;
-    if (open) open.to = row.at;
-    open = row.band ? { from: row.at, to: end, label: row.band } : undefined;
+    if (open) open.to = row;
+    open = row.band ? { from: row, to: end, label: row.band } : undefined;
     if (open) bands.push(open);
   }
   return bands;
@@ -166,7 +182,11 @@ function causes(rows) {
 }
 
 const rows = decode();
-const end = Math.max(1, ...rows.slice(-1).map(row => row.at), run.end);
+const inRows = setPlaces(rows);
+/* Moments have a time and a place on the axis. */
+const begin = { at: 0, x: 0 };
+const last = Math.max(1, ...rows.slice(-1).map(row => row.at), run.end);
+const end = { at: last, x: inRows ? rows.length + 1 : last };
 const past = histories(rows);
 const asked = operations(rows);
 const gaps = leaderless(rows);

@@ -2,7 +2,7 @@
 const scene = document.getElementById("scene"), canvas = document.getElementById("lanes"), pen = canvas.getContext("2d");
 const LEFT = 40, TOP = 38, MOST = 2500;
 const clients = [...new Set(asked.map(operation => operation.client))].sort((a, b) => a - b);
-const view = { from: 0, span: end, near: [], width: 0 };
+const view = { from: 0, span: end.x, near: [], width: 0 };
 const size = {};
 
 function layout() {
@@ -17,8 +17,8 @@ function layout() {
   view.width = scene.clientWidth;
 }
 
-const x = at => LEFT + (at - view.from) / view.span * (view.width - LEFT);
-const time = px => view.from + (px - LEFT) / (view.width - LEFT) * view.span;
+const x = place => LEFT + (place - view.from) / view.span * (view.width - LEFT);
+const place = px => view.from + (px - LEFT) / (view.width - LEFT) * view.span;
 const y = server => TOP + server * size.lane + size.lane / 2;
 const isDim = row => why.on && lit.size !== 0 && !lit.has(row);
 
@@ -61,17 +61,17 @@ function write(text, left, top, most) {
 
 function drawBands() {
   for (const { from, to, label } of bands) {
-    if (to < view.from || view.from + view.span < from) continue;
-    const left = Math.max(LEFT, x(from)), right = Math.min(view.width, x(to));
+    if (to.x < view.from || view.from + view.span < from.x) continue;
+    const left = Math.max(LEFT, x(from.x)), right = Math.min(view.width, x(to.x));
     fill("#fbf0d0", left, 18, right, size.height);
     stroke("#a06a00", [[left, 18], [left, 34], [right, 34]], 1);
     write("cut: " + label, left + 3, 30, right - left - 6);
-    near({ left, right, top: 18, bottom: 36 }, undefined, `${ms(from)} to ${ms(to)}\nlinks are cut: ${label}`);
+    near({ left, right, top: 18, bottom: 36 }, undefined, `${ms(from.at)} to ${ms(to.at)}\nlinks are cut: ${label}`);
   }
 }
 
 function tick() {
-  const raw = view.span / 8, power = 10 ** Math.floor(Math.log10(raw));
+  const raw = Math.max(view.span / 8, inRows ? 1 : 0), power = 10 ** Math.floor(Math.log10(raw));
   return [1, 2, 5, 10].map(by => by * power).find(by => raw <= by);
 }
 
@@ -79,7 +79,9 @@ function drawRuler() {
   const by = tick();
   for (let at = Math.ceil(view.from / by) * by; at <= view.from + view.span; at += by) {
     stroke("#e3e7eb", [[x(at), 14], [x(at), size.height]]);
-    pen.fillStyle = "#59636e"; pen.fillText((at / 1000).toLocaleString("en") + " ms", x(at) + 2, 11);
+    const row = rows[Math.round(at) - 1];
+    const text = inRows ? row ? "step " + row.step : "" : (at / 1000).toLocaleString("en") + " ms";
+    pen.fillStyle = "#59636e"; pen.fillText(text, x(at) + 2, 11);
   }
 }
 
@@ -87,13 +89,13 @@ function drawRuler() {
 const HEIGHTS = { L: 22, C: 16, P: 11, F: 7 };
 
 function drawServer(history, server) {
-  const last = below(history, view.from + view.span, item => item.at);
-  for (let at = Math.max(0, below(history, view.from, item => item.at) - 1); at < last;) {
-    const { state, at: from, n } = history[at];
+  const last = below(history, view.from + view.span, item => item.x);
+  for (let at = Math.max(0, below(history, view.from, item => item.x) - 1); at < last;) {
+    const { state, at: from, x: left, n } = history[at];
     const key = ({ r, t, z }) => r + t + z;
     let next = at + 1;
     while (next < history.length && key(history[next].state) === key(state)) next++;
-    drawRole(server, state, x(from), x(next < history.length ? history[next].at : end), rows[n], from);
+    drawRole(server, state, x(left), x((history[next] || end).x), rows[n], from);
     at = next;
   }
 }
@@ -128,8 +130,8 @@ function hatch(left, right, top, bottom, by) {
 const INK = { vote: "#7b3294", append: "#33567d", snapshot: "#00695c", transfer: "#b0500a" };
 
 function drawMessages() {
-  const first = below(rows, view.from - 3e6, row => row.at), last = below(rows, view.from + view.span, row => row.at);
-  const sent = rows.slice(first, last).filter(row => row.kind === SENT && passes(row) && view.from <= (row.arrivals[0] ?? row.at));
+  const first = below(rows, view.from - 3e6, row => row.x), last = below(rows, view.from + view.span, row => row.x);
+  const sent = rows.slice(first, last).filter(row => row.kind === SENT && passes(row) && view.from <= (row.arrivals[0] ?? row).x);
   const each = Math.max(1, Math.ceil(sent.length / MOST));
   view.thinned = each;
   sent.forEach((row, at) => { if (at % each === 0 || (why.on && lit.has(row)) || isHere(row)) drawMessage(row); });
@@ -138,29 +140,29 @@ function drawMessages() {
 const isHere = row => row === cursor.row || row === cursor.row.sent;
 
 function drawMessage(row) {
-  const down = row.from < row.to ? 1 : -1, x1 = x(row.at), y1 = y(row.from) + down * 4;
-  const lost = row.arrivals.length === 0, goals = lost ? [row.at + view.span / 80] : row.arrivals;
+  const down = row.from < row.to ? 1 : -1, x1 = x(row.x), y1 = y(row.from) + down * 4;
+  const lost = row.arrivals.length === 0, goals = lost ? [{ x: row.x + view.span / 80 }] : row.arrivals;
   pen.globalAlpha = isDim(row) ? 0.13 : 1 < view.thinned ? 0.4 : 0.75;
   for (const goal of goals) {
-    const x2 = x(goal), y2 = y1 + (y(row.to) - down * 4 - y1) * (lost ? 0.35 : 1);
+    const x2 = x(goal.x), y2 = y1 + (y(row.to) - down * 4 - y1) * (lost ? 0.35 : 1);
     pen.setLineDash(row.type === "vote" ? [5, 2] : []);
     stroke(lost ? "#b3261e" : INK[row.type], [[x1, y1], [x2, y2]], isHere(row) ? 3 : lit.has(row) && why.on ? 1.8 : 1);
     pen.setLineDash([]);
     if (lost) { stroke("#b3261e", [[x2 - 3, y2 - 3], [x2 + 3, y2 + 3]]); stroke("#b3261e", [[x2 - 3, y2 + 3], [x2 + 3, y2 - 3]]); }
-    near({ line: [x1, y1, x2, y2] }, row, `${ms(row.at)}  ${words(row)}\n${lost ? "lost" : "arrives at " + ms(goal)}`);
+    near({ line: [x1, y1, x2, y2] }, row, `${ms(row.at)}  ${words(row)}\n${lost ? "lost" : "arrives at " + ms(goal.at)}`);
   }
   pen.globalAlpha = 1;
 }
 
 /* Faults of single servers and lit steps, as marks above and below the lanes. */
 function drawDots() {
-  const first = below(rows, view.from, row => row.at), last = below(rows, view.from + view.span, row => row.at);
+  const first = below(rows, view.from, row => row.x), last = below(rows, view.from + view.span, row => row.x);
   let count = 0;
   for (const row of rows.slice(first, last)) {
     if (row.server === undefined || row.kind === SENT || !passes(row)) continue;
     const fault = row.type === "fault", cause = why.on && lit.has(row);
     if (!fault && !cause && MOST < ++count) continue;
-    const px = x(row.at), top = y(row.server) + (fault ? -size.lane / 2 + 6 : 13);
+    const px = x(row.x), top = y(row.server) + (fault ? -size.lane / 2 + 6 : 13);
     pen.globalAlpha = isDim(row) ? 0.3 : 1;
     pen.fillStyle = fault ? "#a06a00" : cause ? "#8a1c00" : "#6b7785";
     if (fault) { pen.beginPath(); pen.moveTo(px - 4, top); pen.lineTo(px + 4, top); pen.lineTo(px, top + 7); pen.fill(); }
@@ -176,10 +178,10 @@ const OUTCOMES = [["#0072b2", "ok"], ["#e69f00", "failed"], ["#999999", "unknown
 
 function drawClients() {
   for (const operation of asked) {
-    const { begin, end: over } = operation, to = over ? over.at : end;
-    if (to < view.from || view.from + view.span < begin.at) continue;
+    const { begin, end: over } = operation, to = over || end;
+    if (to.x < view.from || view.from + view.span < begin.x) continue;
     const top = size.clients + clients.indexOf(operation.client) * size.client, bottom = top + Math.max(2, size.client - 2);
-    const left = Math.max(LEFT, x(begin.at)), right = Math.max(left + 2, Math.min(view.width, x(to)));
+    const left = Math.max(LEFT, x(begin.x)), right = Math.max(left + 2, Math.min(view.width, x(to.x)));
     const how = over ? over.end : 2;
     pen.globalAlpha = isDim(over || begin) ? 0.4 : 1;
     if (how === 2) { pen.strokeStyle = "#555"; pen.lineWidth = 1; pen.strokeRect(left + 0.5, top + 0.5, right - left - 1, bottom - top - 1); }
@@ -195,8 +197,8 @@ function drawPlots() {
   const top = size.plot, bottom = size.height - 14;
   pen.fillStyle = "#59636e"; pen.fillText("no leader", LEFT + 3, top - 4);
   for (const { from, to } of gaps) {
-    fill("#55606e", x(from), top, x(to), top + 10);
-    near({ left: x(from), right: x(to), top, bottom: top + 10 }, undefined, `no leader for ${ms(to - from)}, from ${ms(from)}`);
+    fill("#55606e", x(from.x), top, x(to.x), top + 10);
+    near({ left: x(from.x), right: x(to.x), top, bottom: top + 10 }, undefined, `no leader for ${ms(to.at - from.at)}, from ${ms(from.at)}`);
   }
   if (clients.length === 0) return;
   const most = Math.max(1000, ...asked.filter(operation => operation.end).map(({ begin, end: over }) => over.at - begin.at));
@@ -211,7 +213,7 @@ function drawPlots() {
 }
 
 function drawLatency(over, length, height) {
-  const px = x(over.at), py = height(length);
+  const px = x(over.x), py = height(length);
   if (px < LEFT || view.width < px) return;
   pen.strokeStyle = pen.fillStyle = OUTCOMES[over.end][0]; pen.lineWidth = 1.3;
   pen.beginPath();
@@ -231,8 +233,8 @@ function drawNames() {
 }
 
 function drawCursor() {
-  if (marked) { pen.setLineDash([5, 4]); stroke("#8a1c00", [[x(marked.at), 14], [x(marked.at), size.height]], 1.5); pen.setLineDash([]); }
-  const px = x(cursor.row.at);
+  if (marked) { pen.setLineDash([5, 4]); stroke("#8a1c00", [[x(marked.x), 14], [x(marked.x), size.height]], 1.5); pen.setLineDash([]); }
+  const px = x(cursor.row.x);
   stroke("#0b57d0", [[px, 14], [px, size.height]], 1.5);
   const lane = cursor.row.server;
   if (lane !== undefined) { pen.beginPath(); pen.lineWidth = 2; pen.arc(px, y(lane), 6, 0, 7); pen.stroke(); }

@@ -1,5 +1,5 @@
 /* The cursor, the filters, and what keys and the pointer do. */
-const cursor = { row: marked ?? rows[rows.length - 1] ?? { n: 0, step: 0, at: 0, kind: EVENT, text: "nothing happened", type: "note" } };
+const cursor = { row: marked ?? rows[rows.length - 1] ?? { n: 0, step: 0, at: 0, x: 0, kind: EVENT, text: "nothing happened", type: "note" } };
 const why = { on: true };
 const filter = { servers: new Set(), types: new Set(), term: "", text: "", rows };
 
@@ -25,7 +25,7 @@ function moveTo(row) {
   if (!row) return;
   cursor.row = row;
   const margin = view.span / 20;
-  if (row.at < view.from + margin || view.from + view.span - margin < row.at) view.from = row.at - view.span / 2;
+  if (row.x < view.from + margin || view.from + view.span - margin < row.x) view.from = row.x - view.span / 2;
   refresh();
 }
 
@@ -36,15 +36,15 @@ function seek(direction, holds = () => true) {
   moveTo(filter.rows[at]);
 }
 
-function zoom(by, at = cursor.row.at) {
+function zoom(by, at = cursor.row.x) {
   const part = (at - view.from) / view.span;
-  view.span = Math.max(100, Math.min(end * 1.05, view.span * by));
+  view.span = Math.max(inRows ? 4 : 100, Math.min(end.x * 1.05, view.span * by));
   view.from = at - part * view.span;
   draw();
 }
 
 function showAll() {
-  Object.assign(view, { from: 0, span: end * 1.02 });
+  Object.assign(view, { from: 0, span: end.x * 1.02 });
   draw();
 }
 
@@ -111,7 +111,7 @@ function listenToPointer() {
   let held = null;
   canvas.addEventListener("wheel", event => {
     if (event.ctrlKey || event.shiftKey || Math.abs(event.deltaX) < Math.abs(event.deltaY)) {
-      event.preventDefault(); zoom(event.deltaY < 0 ? 0.8 : 1.25, time(event.offsetX));
+      event.preventDefault(); zoom(event.deltaY < 0 ? 0.8 : 1.25, place(event.offsetX));
     }
   }, { passive: false });
   canvas.addEventListener("mousedown", event => { held = { px: event.offsetX, from: view.from, moved: false }; });
@@ -148,8 +148,8 @@ function start() {
   byId("list").addEventListener("scroll", showList);
   document.addEventListener("keydown", onKey);
   window.addEventListener("resize", refresh);
-  view.span = marked ? Math.min(end * 1.02, 600000) : end * 1.02;
-  view.from = marked ? Math.max(-view.span / 50, marked.at - view.span * 0.85) : 0;
+  view.span = marked ? Math.min(end.x * 1.02, 600000) : end.x * 1.02;
+  view.from = marked ? Math.max(-view.span / 50, marked.x - view.span * 0.85) : 0;
   refilter();
 }
 

@@ -15,7 +15,7 @@ function showHeader() {
   byId("verdict").className = failed ? "failed" : "";
   byId("verdict").append(element("b", failed ? "FAILED" : kind.toUpperCase()));
   const where = step === null ? "" : ` — at step ${step}, ${ms(at)}`;
-  byId("verdict").append(check ? `${check}${section ? ` (${section})` : ""}: ${what}${where}` : what);
+  byId("verdict").append(check ? `${check}${section ? ` (${section})` : ""}: ${what}${where}` : what.replace(new RegExp(`^${kind}(: )?`), "") || run.summary);
   byId("command").textContent = run.replay;
   byId("only").hidden = lit.size === 0;
 }
