@@ -54,7 +54,7 @@ fn the_capsule_is_written_beside_the_test() {
     let capsules = package.capsules();
     assert_eq!(capsules.len(), 1, "{told}");
     assert!(told.contains(&format!("WAVETANK_CAPSULE={}", capsules[0].display())), "{told}");
-    assert!(told.contains("panicked at wavetank/tests/failures.rs:"), "{told}");
+    assert!(told.contains(concat!("panicked at ", file!(), ":")), "{told}");
 }
 
 #[test]
@@ -94,7 +94,8 @@ fn a_test_that_passes_says_what_it_ran() {
 /// A copy of the folders of this package in which a test runs. The folders are empty but for the file of the
 /// test.
 struct Package {
-    root: PathBuf,
+    /// The copy of this file.
+    source: PathBuf,
 }
 
 impl Package {
@@ -103,15 +104,16 @@ impl Package {
         let _ = fs::remove_dir_all(&root);
         let source = root.join(file!());
         fs::create_dir_all(source.parent().expect("the file is in a folder")).expect("the folder is ours");
-        fs::write(source, "").expect("the folder is ours");
-        Self { root }
+        fs::write(&source, "").expect("the folder is ours");
+        Self { source }
     }
 
     /// Runs one of the ignored tests, and returns what the test printed.
     fn run(&self, test: &str) -> String {
         let mut command = Command::new(std::env::current_exe().expect("a test knows its path"));
         command.args([test, "--exact", "--ignored", "--nocapture"]);
-        command.env("CARGO_MANIFEST_DIR", self.root.join("wavetank")).env_remove("RUST_BACKTRACE");
+        let package = self.source.ancestors().nth(2).expect("the file is in the folder `tests` of a package");
+        command.env("CARGO_MANIFEST_DIR", package).env_remove("RUST_BACKTRACE");
         for name in ["WAVETANK_SEED", "WAVETANK_SEEDS", "WAVETANK_CAPSULE", "WAVETANK_SHRINK_TIME"] {
             command.env_remove(name);
         }
@@ -120,7 +122,7 @@ impl Package {
     }
 
     fn capsules(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.root.join("wavetank/tests/capsules")).into_iter().flatten();
+        let entries = fs::read_dir(self.source.with_file_name("capsules")).into_iter().flatten();
         entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect()
     }
 }
