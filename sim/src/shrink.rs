@@ -359,6 +359,19 @@ mod tests {
     }
 
     #[test]
+    fn a_schedule_shrinks_to_a_part_of_itself() {
+        let found = (0..200).find(|&seed| fails(Plan::storm(seed)).is_some()).expect("terms grow somewhere");
+        let shrunk = shrink(Plan::storm(found), &mut run, &mut |_| true).expect("it fails");
+        let EventOrder::Scheduled(_, elements) = &shrunk.plan.order else { panic!("{shrunk:?}") };
+        let doubled = elements.iter().flat_map(|element| [element.clone(), element.clone()]).collect();
+        let order = EventOrder::Scheduled(Fit::Exact, doubled);
+        for plan in [shrunk.plan.clone(), Plan { order, ..shrunk.plan.clone() }] {
+            let again = shrink(plan, &mut run, &mut |_| true).expect("it fails");
+            assert!(again.is_minimal && again.after.steps <= shrunk.after.steps, "{}", again.after);
+        }
+    }
+
+    #[test]
     fn intervals_between_equal_states_are_left_out() {
         let mut run = |plan: Plan| {
             let mut tried = run(plan);

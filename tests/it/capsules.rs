@@ -138,6 +138,18 @@ fn why_prints_only_the_causes() {
 }
 
 #[test]
+fn a_page_does_not_replace_its_input() {
+    let file = scratch("input.json");
+    let said = wavetank(&["run", "storm", "--seed", "3", "--trace", "none", "--capsule", &name(&file)]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let before = fs::read(&file).expect("the capsule was just written");
+    let said = wavetank(&["view", &name(&file), "-o", &name(&file)]);
+    assert!(said.code == 1 && said.err.ends_with("it is the input; choose another file\n"), "{}", said.err);
+    assert!(fs::read(&file).expect("the capsule is still there") == before);
+    fs::remove_file(&file).expect("the file exists");
+}
+
+#[test]
 fn why_says_that_no_server_took_the_step() {
     let note = "is not a step of a server. The text is about the last step before it\n";
     let other = (100..200).map(|step| wavetank(&["why", "storm:1", "--step", &step.to_string()]));

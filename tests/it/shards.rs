@@ -96,6 +96,17 @@ fn a_killed_sweep_goes_on_and_writes_the_same_file() {
             assert!(fs::read(&file).expect("the file is complete") == bytes, "{keep}, {kept} lines");
             assert!(!partial.exists());
         }
+        fs::write(&partial, "precious notes").expect("the file can be written");
+        let refused = wavetank(&format!("{sweep} --resume"));
+        assert!(refused.err.contains("is not the file of an interrupted sweep"), "{}", refused.err);
+        assert_eq!(fs::read_to_string(&partial).expect("the notes are still there"), "precious notes");
+        let locked = fs::File::create(&partial).expect("the file can be written");
+        fs::write(&partial, format!("{}\n", lines[0])).expect("the file can be written");
+        locked.try_lock().expect("no sweep is writing it");
+        let refused = wavetank(&format!("{sweep} --resume"));
+        assert!(refused.err.contains("another sweep is writing"), "{}", refused.err);
+        drop(locked);
+        fs::remove_file(&partial).expect("the file exists");
         let again = wavetank(&format!("{sweep} --resume"));
         assert_eq!((again.code, again.out), (whole.code, whole.out.clone()));
         assert!(!again.err.contains(" runs with "), "nothing is run again: {}", again.err);

@@ -61,7 +61,7 @@ fn a_capsule_names_its_subject_and_the_command_of_another_subject_refuses_it() {
     let refusal = format!("error: `{ours}` is a run of wavetank, but this command runs guest\n");
     assert_eq!((said.code, said.err), (1, refusal));
     for file in [guests, ours] {
-        std::fs::remove_file(file).expect("the file exists");
+        fs::remove_file(file).expect("the file exists");
     }
 }
 

@@ -44,6 +44,20 @@ impl AtomicFile {
         Ok(Self { path, temporary, writer })
     }
 
+    /// Creates the temporary file, as [`AtomicFile::create`]. Returns an error if the file is the input of the
+    /// command, which would be lost.
+    pub(crate) fn create_beside(path: &Path, input: &Path) -> Result<Self, CliError> {
+        if let (Ok(path), Ok(input)) = (fs::canonicalize(path), fs::canonicalize(input))
+            && path == input
+        {
+            let named = path.display();
+            return Err(CliError::new(format!(
+                "cannot write `{named}`: it is the input; choose another file"
+            )));
+        }
+        Self::create(path)
+    }
+
     /// Returns the final path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path

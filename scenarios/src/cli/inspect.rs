@@ -120,7 +120,7 @@ pub(crate) fn view(
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
     let target = Target::find(suite, name)?;
-    let mut file = AtomicFile::create(path)?;
+    let mut file = AtomicFile::create_beside(path, Path::new(name))?;
     let (report, html) = page(&target);
     let html = html.ok_or_else(|| {
         CliError::new(format!("{name} has no step to show; the verdict of the run is: {}", report.verdict))

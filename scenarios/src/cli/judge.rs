@@ -10,6 +10,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use wavetank_sim::linear::{self, CheckResult, Explanation, Finding, HistoryFormat, Judgement};
 
+/// The maximum number of printed lines about the operations that cannot be ordered.
+const LINES: usize = 1_000;
+
 /// Reads a history, checks whether the history is linearizable, and prints the result.
 pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let path = &arguments.file;
@@ -17,7 +20,7 @@ pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Re
     let text = read(path)?;
     let begun = Instant::now();
     let deadline = begun.checked_add(Duration::from_secs(arguments.budget));
-    let page = arguments.page.as_deref().map(AtomicFile::create).transpose()?;
+    let page = arguments.page.as_deref().map(|page| AtomicFile::create_beside(page, path)).transpose()?;
     let mut keep_going = || deadline.is_none_or(|deadline| Instant::now() < deadline);
     let is_edn = path.extension().is_some_and(|extension| extension == "edn");
     let judged = match (&page, is_edn) {
@@ -95,10 +98,15 @@ fn write_result(
         }
         Finding::Violation(window) => {
             let shown = many(window.operations.len() as u64, "operation");
-            writeln!(
-                streams.out,
-                "not linearizable: {size}; no order explains the following {shown}:\n{window}"
-            )?;
+            let window = window.to_string();
+            let mut lines = window.lines();
+            writeln!(streams.out, "not linearizable: {size}; no order explains the following {shown}:")?;
+            lines.by_ref().take(LINES).try_for_each(|line| writeln!(streams.out, "{line}"))?;
+            let more = lines.count();
+            if 0 < more {
+                let more = many(more as u64, "line");
+                writeln!(streams.out, "... and {more}; a larger --budget may find fewer operations")?;
+            }
             Status::Safety
         }
         Finding::Unknown { undecided } => {

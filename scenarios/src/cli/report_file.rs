@@ -17,7 +17,7 @@ use crate::registry::{Chapter, Scenario, Suite};
 use crate::trace::TraceForm;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use wavetank_sim::capsule::BUILD;
@@ -273,6 +273,13 @@ impl ReportFile {
                 return Self::go_on(path, partial, header, suite);
             }
             // The sweep was killed before its first line.
+            let begun = fs::read(&partial).map_err(|error| cannot_write(&partial, &error))?;
+            if !format!("{}\n", json(&Line::<_, (), ()>::Header(&header))).as_bytes().starts_with(&begun) {
+                let named = partial.display();
+                return Err(CliError::new(format!(
+                    "`{named}` is not the file of an interrupted sweep; remove the file, or write to another file"
+                )));
+            }
             fs::remove_file(&partial).map_err(|error| cannot_write(&partial, &error))?;
         }
         if let Some(expected) = resume.filter(|_| path.exists()) {
@@ -294,6 +301,7 @@ impl ReportFile {
             )),
             _ => cannot_write(&path, &error),
         })?;
+        lock(&file, &partial)?;
         Self { path, partial: Some(partial), header, writer: BufWriter::new(file) }.begun(none)
     }
 
@@ -302,6 +310,7 @@ impl ReportFile {
         let content = read_same(suite, &partial, &header)?;
         let write_error = |error: io::Error| cannot_write(&path, &error);
         let file = File::options().append(true).open(&partial).map_err(write_error)?;
+        lock(&file, &partial)?;
         file.set_len(content.length).map_err(write_error)?;
         let file = Self { path: path.clone(), partial: Some(partial), header, writer: BufWriter::new(file) };
         match content.length {
@@ -364,6 +373,17 @@ impl ReportFile {
 
     fn line(&mut self, line: &impl Serialize) -> Result<(), CliError> {
         writeln!(self.writer, "{}", json(line)).map_err(|error| cannot_write(&self.path, &error))
+    }
+}
+
+/// Locks the partial file until it is closed, so that two sweeps cannot write the same file. A file system without
+/// locks locks nothing.
+fn lock(file: &File, partial: &Path) -> Result<(), CliError> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            Err(CliError::new(format!("another sweep is writing `{}`; wait for its end", partial.display())))
+        }
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
 }
 

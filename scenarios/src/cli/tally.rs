@@ -182,28 +182,29 @@ impl Tally {
         self.judge(report);
     }
 
-    /// Adds the runs of another part of the same row.
+    /// Adds the runs of another part of the same row. A sum stops at the largest number, because the other part may
+    /// come from a damaged file.
     pub(crate) fn merge(&mut self, other: &Self) {
-        self.runs += other.runs;
-        self.virtual_us += other.virtual_us;
-        self.events += other.events;
-        self.elections += other.elections;
-        self.commits += other.commits;
-        self.messages += other.messages;
+        self.runs = self.runs.saturating_add(other.runs);
+        self.virtual_us = self.virtual_us.saturating_add(other.virtual_us);
+        self.events = self.events.saturating_add(other.events);
+        self.elections = self.elections.saturating_add(other.elections);
+        self.commits = self.commits.saturating_add(other.commits);
+        self.messages = self.messages.saturating_add(other.messages);
         sum(&mut self.faults, &other.faults);
         sum(&mut self.witnessed, &other.witnessed);
         add_texts(&mut self.off, &other.off);
         add_texts(&mut self.excluded, &other.excluded);
         for (name, more) in &other.sometimes {
             let total = self.sometimes.entry(name.clone()).or_default();
-            total.times += more.times;
-            total.runs += more.runs;
+            total.times = total.times.saturating_add(more.times);
+            total.runs = total.runs.saturating_add(more.runs);
         }
         sum_counts(&mut self.membership, &other.membership);
         self.leaderless.merge(&other.leaderless);
         self.digest = self.digest.wrapping_add(other.digest);
-        self.wall_us += other.wall_us;
-        self.failed += other.failed;
+        self.wall_us = self.wall_us.saturating_add(other.wall_us);
+        self.failed = self.failed.saturating_add(other.failed);
         self.failures.extend(other.failures.iter().cloned());
         self.failures.sort_by_key(|failure| failure.seed);
         self.failures.truncate(Self::KEPT);
@@ -321,9 +322,10 @@ impl Histogram {
             return;
         }
         for (&ms, &count) in &other.by_ms {
-            *self.by_ms.entry(ms).or_default() += count;
+            let total = self.by_ms.entry(ms).or_default();
+            *total = total.saturating_add(count);
         }
-        self.count += other.count;
+        self.count = self.count.saturating_add(other.count);
     }
 }
 
@@ -348,7 +350,7 @@ fn add_texts(texts: &mut BTreeMap<String, String>, more: &BTreeMap<String, Strin
 pub(crate) fn sum(totals: &mut BTreeMap<String, u64>, more: &BTreeMap<String, u64>) {
     for (name, &count) in more {
         match totals.get_mut(name) {
-            Some(total) => *total += count,
+            Some(total) => *total = total.saturating_add(count),
             None => {
                 totals.insert(name.clone(), count);
             }

@@ -38,7 +38,7 @@ impl Totals {
 
     /// Adds the runs of another part of the same sweep.
     pub(crate) fn merge(&mut self, other: &Self) {
-        self.runs += other.runs;
+        self.runs = self.runs.saturating_add(other.runs);
         assert_eq!(self.rows.len(), other.rows.len(), "both parts belong to the same sweep");
         for (row, more) in self.rows.iter_mut().zip(&other.rows) {
             row.merge(more);

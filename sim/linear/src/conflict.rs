@@ -59,7 +59,7 @@ fn leave_out(
     keep_going: &mut dyn FnMut() -> bool,
 ) {
     let mut at = 0;
-    while at < part.len() {
+    while at < part.len() && keep_going() {
         let upto = part.len().min(at + size);
         let smaller = without(history, part, at..upto);
         if smaller.len() < part.len() && is_illegal(history, &smaller, keep_going) {

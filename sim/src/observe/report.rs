@@ -95,10 +95,10 @@ impl ChangeCounts {
 
 impl AddAssign for ChangeCounts {
     fn add_assign(&mut self, other: Self) {
-        self.begun += other.begun;
-        self.committed += other.committed;
-        self.rolled_back += other.rolled_back;
-        self.refused += other.refused;
+        self.begun = self.begun.saturating_add(other.begun);
+        self.committed = self.committed.saturating_add(other.committed);
+        self.rolled_back = self.rolled_back.saturating_add(other.rolled_back);
+        self.refused = self.refused.saturating_add(other.refused);
     }
 }
 

@@ -2,12 +2,15 @@
 
 use super::Plan;
 use super::fields::Value;
+use crate::observe::network_change::NetworkChange;
 use crate::plan::server_set::{ServerIdx, ServerSet};
-use crate::schedule::EventOrder;
-use wavetank_raft::{Config, Settings, Span};
+use crate::schedule::{Choice, Element, EventOrder};
+use wavetank_raft::{Config, Settings, Span, Time};
 
 /// The longest span that a plan may contain: one hour.
 const SPAN_MAX: Span = Span::s(3_600);
+/// The largest number of clients that a plan may have.
+const CLIENTS_MAX: u16 = 4_000;
 
 impl Plan {
     /// Checks that a world can be built from the plan.
@@ -34,11 +37,16 @@ impl Plan {
         self.validate_clients()
     }
 
-    /// Checks that the schedule names only servers of the tank.
+    /// Checks that the schedule names only servers of the tank, and has no time, jump or drift beyond its limit.
     fn validate_order(&self) -> Result<(), String> {
         let all = ServerSet::first(self.server_count());
         for element in self.order.elements() {
-            if let Some(idx) = element.choice.servers().into_iter().find(|idx| !all.contains(*idx)) {
+            if let Some(problem) = out_of_bounds(element) {
+                return Err(format!("order: `{element}` {problem}"));
+            }
+            if let Some(idx) =
+                servers_of(&element.choice).into_iter().find(|idx| self.server_count() <= idx.at())
+            {
                 return Err(format!(
                     "order: `{element}` names server {idx}, but the tank has only the servers {all}"
                 ));
@@ -56,6 +64,9 @@ impl Plan {
                     .to_owned(),
             );
         }
+        if CLIENTS_MAX < clients.count {
+            return Err(format!("clients.count is {}, but must be at most {CLIENTS_MAX}", clients.count));
+        }
         if clients.think.max < shortest || clients.patience < shortest {
             return Err("clients.think.max and clients.patience must be at least 1 ms".to_owned());
         }
@@ -70,6 +81,36 @@ impl Plan {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// Returns all servers that a choice names.
+fn servers_of(choice: &Choice) -> Vec<ServerIdx> {
+    match choice {
+        Choice::Heal(broken) => broken.iter().collect(),
+        Choice::Network(NetworkChange::Cut(one, other) | NetworkChange::Mend(one, other)) => {
+            vec![*one, *other]
+        }
+        Choice::Network(NetworkChange::Partition(one, other) | NetworkChange::CutOneWay(one, other)) => {
+            one.iter().chain(other.iter()).collect()
+        }
+        choice => choice.servers(),
+    }
+}
+
+/// Returns the limit that an element exceeds, as the end of a sentence.
+fn out_of_bounds(element: &Element) -> Option<String> {
+    /// A run may continue for a while after the longest chaos phase.
+    const END: Time = Time(4 * SPAN_MAX.0);
+    match element.choice {
+        _ if END < element.at => Some(format!("is later than {}", Span(END.0))),
+        Choice::Jump(_, by) | Choice::Freeze(_, by) if SPAN_MAX < by => {
+            Some(format!("has a span of {by}, but a span must be at most {SPAN_MAX}"))
+        }
+        Choice::Drift(_, ppm) if 1_000_000 <= ppm.unsigned_abs() => {
+            Some("has a drift that is not below 1000000".to_owned())
+        }
+        _ => None,
     }
 }
 
@@ -107,11 +148,28 @@ mod tests {
     use crate::plan::Recurrence;
     use crate::plan::fault_kind::Scheduled;
     use crate::plan::rng::{Ratio, Spans};
+    use crate::schedule::Fit;
 
     #[test]
     fn every_storm_is_valid() {
         for seed in 0..500 {
             assert_eq!(Plan::storm(seed).validate(), Ok(()), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn an_impossible_element_is_named() {
+        for text in [
+            "18446744073709551.615 rest",
+            "0.000 freeze n1 18446744073709551615",
+            "0.000 drift n1 -1000000",
+            "0.000 heal 128",
+            "0.000 network {\"Cut\":[200,201]}",
+        ] {
+            let element: Element = text.parse().unwrap_or_else(|error| panic!("{text}: {error:?}"));
+            let order = EventOrder::Scheduled(Fit::Exact, vec![element]);
+            let refused = Plan { order, ..Plan::calm(0, 3) }.validate().expect_err(text);
+            assert!(refused.starts_with("order: `"), "{refused}");
         }
     }
 
@@ -130,6 +188,7 @@ mod tests {
         assert!(broken(|plan| plan.disks.sync.max = Span::ZERO).contains("disks.sync"));
         assert!(broken(|plan| plan.clients.keys = 0).contains("key"));
         assert!(broken(|plan| plan.supervised = Some(Span::s(3_601))).contains("supervised"));
+        assert!(broken(|plan| plan.clients.count = 60_000).contains("clients.count"));
         const NEVER: Recurrence =
             Recurrence { every: Spans::us(1, 2), lasts: Spans { min: Span::us(2), max: Span::us(1) } };
         let broken = broken(|plan| {

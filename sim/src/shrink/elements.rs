@@ -40,7 +40,11 @@ impl Shrinker<'_, '_> {
     pub(super) fn search_schedule(&mut self) -> bool {
         let storm = self.best.plan.clone();
         // The size of a drawn run counts events, so it cannot be compared with the size of a schedule.
-        let recorded = Plan { order: EventOrder::Recorded, ..storm.clone() };
+        let recorded = match storm.order.elements() {
+            [] => Plan { order: EventOrder::Recorded, ..storm.clone() },
+            // The run of a schedule records the schedule, too.
+            _ => storm.clone(),
+        };
         if !self.attempt_valid(recorded, |_, _| true) {
             return false;
         }
