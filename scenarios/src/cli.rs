@@ -200,15 +200,8 @@ fn parse_failure(suite: &Suite, error: &clap::Error, streams: &mut Streams<'_>) 
     Err(CliError::new(format!("{}; see --help", message.trim_start_matches("error: "))))
 }
 
-/// Writes a line to stderr. Control characters, such as those in the name of a file, are escaped. A failure to write
-/// is ignored, because the line is not data.
+/// Writes one line to stderr. A failure to write is ignored, because the line is not data.
 fn write_message(streams: &mut Streams<'_>, line: &str) {
-    let escaped = |character: char| match character {
-        '\n' | '\t' => character.to_string(),
-        _ if character.is_control() => character.escape_default().to_string(),
-        _ => character.to_string(),
-    };
-    let line: String = line.chars().map(escaped).collect();
-    let _ = writeln!(streams.err, "{line}");
+    let _ = writeln!(streams.err, "{}", format::one_line(line));
     let _ = streams.err.flush();
 }

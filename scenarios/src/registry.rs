@@ -225,7 +225,7 @@ impl fmt::Display for Chapter {
 #[must_use]
 pub fn run(scenario: &Scenario, seed: u64, form: TraceForm) -> (Report, String) {
     let plan = plan_of(scenario, seed);
-    let trace = Trace::new(form.text(plan.server_count()));
+    let trace = Trace::new(form.text_of(&plan));
     let Run { report, trace, .. } = run_plan(scenario, plan, trace);
     (report, trace.into_parts().0)
 }

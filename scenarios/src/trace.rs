@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use wavetank_sim::clients::kv::wire::command_text;
 use wavetank_sim::observe::step_log::StepLog;
 use wavetank_sim::observe::trace::{Causes, Full, Json, Page, Story, TextTrace};
-use wavetank_sim::{Observation, Observer, Subject};
+use wavetank_sim::{Observation, Observer, Plan, Subject};
 
 /// The form of the text of a trace. The form does not affect the run.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -25,10 +25,19 @@ impl TraceForm {
     #[must_use]
     pub fn text(self, servers: usize) -> Option<TraceText> {
         match self {
-            Self::Story => Some(TraceText::Story(Story::new(servers).with_commands(command_text))),
+            Self::Story => Some(TraceText::of_story(Story::new(servers))),
             Self::Full => Some(TraceText::Full(Full::new().with_commands(command_text))),
             Self::Json => Some(TraceText::Json(Json::default())),
             Self::None => None,
+        }
+    }
+
+    /// Makes a writer that describes a run of this plan in this form. See [`Story::of_plan`].
+    #[must_use]
+    pub fn text_of(self, plan: &Plan) -> Option<TraceText> {
+        match self {
+            Self::Story => Some(TraceText::of_story(Story::of_plan(plan))),
+            form => form.text(plan.server_count()),
         }
     }
 }
@@ -49,6 +58,10 @@ pub enum TraceText {
 }
 
 impl TraceText {
+    fn of_story(story: Story) -> Self {
+        Self::Story(story.with_commands(command_text))
+    }
+
     fn take(&mut self) -> String {
         match self {
             Self::Story(text) => text.take(),

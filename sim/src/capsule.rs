@@ -241,7 +241,9 @@ impl CapsuleFile {
                 bounds.sound().map_err(|what| format!("the bounds are invalid: {what}"))?;
                 let steps = lines.iter().map(|line| line.parse()).collect::<Result<_, String>>();
                 let steps = steps.map_err(|what| format!("the schedule is invalid: {what}"))?;
-                Ok(Content::Schedule(Schedule { bounds, disk_reduction: calm, steps }))
+                let schedule = Schedule { bounds, disk_reduction: calm, steps };
+                schedule.validate().map_err(|what| format!("the schedule is invalid: {what}"))?;
+                Ok(Content::Schedule(schedule))
             }
             _ => Err("a capsule must have the fields `scenario`, `seed` and `plan`, \
                       or the fields `explored`, `calm` and `schedule`, and not both groups"
@@ -282,6 +284,7 @@ mod tests {
             ("\"format\": 2", "\"format\": 9", "format is 9"),
             ("\"nodes\": 3", "\"nodes\": 30", "bounds"),
             ("timeout", "tiemout", "not a step"),
+            ("timeout n1", "timeout n4", "the step `timeout n4` names n4, but there are only 3 servers"),
             ("\"calm\": true,", "", "not both groups"),
             ("\"calm\": true", "\"calm\": true, \"seed\": 3", "not both groups"),
         ] {

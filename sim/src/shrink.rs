@@ -22,6 +22,7 @@ mod source;
 mod window;
 
 pub use size::Size;
+pub(crate) use size::many;
 pub use window::Window;
 
 use crate::observe::report::{Class, Report, Verdict};

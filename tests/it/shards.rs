@@ -58,6 +58,9 @@ fn shards_that_do_not_make_one_sweep_are_named() {
         (damaged, ", line "),
         (of_another_shard, ":604, which is doubled, out of order or in another shard"),
         (doubled, "which is doubled, out of order or in another shard"),
+        (text.clone() + "rubbish", "is behind the last line of the sweep"),
+        (text.clone() + first_run + "\n", "is behind the last line of the sweep"),
+        (of_another_subject(&text), "has runs of guest, not of wavetank"),
         ("no report\n".to_owned(), "is not a file that `sweep --out` wrote"),
         (String::new(), "is empty"),
     ];
@@ -65,6 +68,12 @@ fn shards_that_do_not_make_one_sweep_are_named() {
         fs::write(&broken, text).expect("the file can be written");
         told(&[&broken], wants);
     }
+    let only = shards("failures", 1);
+    let text = fs::read_to_string(&only[0]).expect("the file of the only shard");
+    fs::write(&broken, of_another_subject(&text)).expect("the file can be written");
+    let said = merge(std::slice::from_ref(&broken), "");
+    assert!(said.code == 1 && said.err.contains("has runs of guest, not of wavetank"), "{}", said.err);
+    remove(&only);
     remove(&files);
     remove(&[other, broken]);
 }
@@ -149,6 +158,11 @@ fn all_reports(file: &std::path::Path) -> PathBuf {
     let all = file.with_extension("all");
     wavetank(&format!("{SWEEP} --out {}", all.display()));
     all
+}
+
+fn of_another_subject(text: &str) -> String {
+    assert!(text.contains("\"subject\":\"wavetank\""), "{text}");
+    text.replacen("\"subject\":\"wavetank\"", "\"subject\":\"guest\"", 1)
 }
 
 fn title(keep: &str) -> String {

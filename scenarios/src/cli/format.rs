@@ -52,9 +52,23 @@ pub(crate) fn many(count: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
+/// Escapes control characters and line breaks, such as those in the name of a file, so that the text is one line.
+pub(crate) fn one_line(text: &str) -> String {
+    let escaped = |character: char| match character {
+        _ if character.is_control() => character.escape_default().to_string(),
+        _ => character.to_string(),
+    };
+    text.chars().map(escaped).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_with_line_breaks_becomes_one_line() {
+        assert_eq!(one_line("a\nb\tc\u{1b}d é"), "a\\nb\\tc\\u{1b}d é");
+    }
 
     #[test]
     fn thousands_are_separated() {

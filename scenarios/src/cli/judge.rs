@@ -5,13 +5,17 @@ use super::exit::Status;
 use super::file::AtomicFile;
 use super::judge_args::JudgeArguments;
 use super::{CliError, Streams, format::many, history_page, write_message};
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use wavetank_sim::linear::{self, CheckResult, Explanation, Finding, HistoryFormat, Judgement};
 
 /// The maximum number of printed lines about the operations that cannot be ordered.
 const LINES: usize = 1_000;
+
+/// The maximum size of a history or a capsule.
+const BYTES_MAX: u64 = 2 << 30;
 
 /// Reads a history, checks whether the history is linearizable, and prints the result.
 pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Result<Status, CliError> {
@@ -73,10 +77,14 @@ fn format(arguments: &JudgeArguments) -> Result<HistoryFormat, CliError> {
     Ok(if arguments.independent { format.with_independent_keys() } else { format })
 }
 
-/// Reads a file as UTF-8 text.
+/// Reads a file as UTF-8 text. A file without an end, such as `/dev/zero`, is refused at [`BYTES_MAX`].
 pub(crate) fn read(path: &Path) -> Result<String, CliError> {
-    let bytes = fs::read(path)
-        .map_err(|error| CliError::new(format!("cannot read `{}`: {error}", path.display())))?;
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes));
+    let count = read.map_err(|error| CliError::new(format!("cannot read `{}`: {error}", path.display())))?;
+    if BYTES_MAX < count as u64 {
+        return Err(CliError::new(format!("`{}` has more than {} GiB", path.display(), BYTES_MAX >> 30)));
+    }
     String::from_utf8(bytes).map_err(|_| CliError::new(format!("`{}` is not UTF-8 text", path.display())))
 }
 

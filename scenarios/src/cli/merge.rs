@@ -74,7 +74,12 @@ impl Shards {
         }
         let first = match &self.merged {
             Some(merged) => merged.header.clone(),
-            None => Header { build: BUILD.to_owned(), probe: self.probe.clone(), ..content.header.clone() },
+            None => Header {
+                build: BUILD.to_owned(),
+                probe: self.probe.clone(),
+                subject: suite.subject.to_owned(),
+                ..content.header.clone()
+            },
         };
         if let Some(what) = content.header.difference(&first) {
             return Err(wrong(&what));

@@ -2,6 +2,7 @@
 
 use super::args::ReplayArguments;
 use super::exit::Status;
+use super::format::one_line;
 use super::target::Target;
 use super::{CliError, Streams, run, write_message};
 use crate::registry::Suite;
@@ -45,7 +46,7 @@ fn comparison(target: &Target<'_>, kept: &Capsule) -> (Vec<String>, bool) {
     };
     let lines = vec![
         format!("capsule  differs: {what}"),
-        format!("         the recorded verdict is: {}", kept.verdict),
+        format!("         the recorded verdict is: {}", one_line(&kept.verdict.to_string())),
         format!("         the capsule was written by build {}", kept.build),
     ];
     (lines, false)
@@ -58,7 +59,7 @@ fn show_until(
     step: u64,
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
-    let trace = Trace::new(form.text(target.servers())).up_to(step).with_step_log();
+    let trace = Trace::new(target.text(form)).up_to(step).with_step_log();
     let Run { report, trace, .. } = target.trace(trace);
     let (text, step_log) = trace.into_parts();
     streams.out.write_all(text.as_bytes())?;

@@ -108,12 +108,12 @@ impl Header {
     /// Returns the first difference that prevents a merge of the two files, as the end of a sentence about the
     /// first file. Returns `None` if the files can be merged.
     pub(crate) fn difference(&self, other: &Self) -> Option<String> {
+        if self.subject != other.subject {
+            return Some(format!("has runs of {}, not of {}", self.subject, other.subject));
+        }
         if (&self.build, &self.probe) != (&other.build, &other.probe) {
             let text = |header: &Self| format!("{} with the probe {}", header.build, header.probe);
             return Some(format!("is from another build: {}, not {}", text(self), text(other)));
-        }
-        if self.subject != other.subject {
-            return Some(format!("has runs of {}, not of {}", self.subject, other.subject));
         }
         if self.rows != other.rows || self.shard.of() != other.shard.of() {
             return Some("belongs to a sweep of other scenarios, seeds or shards".to_owned());
@@ -158,13 +158,17 @@ pub(crate) fn read(suite: &Suite, path: &Path) -> Result<Content, CliError> {
         let count = reader
             .read_until(b'\n', &mut text)
             .map_err(|error| CliError::new(format!("cannot read `{named}`: {error}")))?;
+        let is_complete = state.as_ref().is_some_and(|content| content.is_complete);
         let is_cut = text.last() != Some(&b'\n');
-        if count == 0 || (is_cut && state.is_some()) {
+        if count == 0 || (is_cut && state.is_some() && !is_complete) {
             break;
         }
         number += 1;
         bytes += count as u64;
         let bad = |what: &str| CliError::new(format!("`{named}`, line {number}, {what}"));
+        if is_complete {
+            return Err(bad("is behind the last line of the sweep"));
+        }
         let line: Line<Header, Report, Totals> = serde_json::from_slice(&text).map_err(|error| {
             if number == 1 {
                 CliError::new(format!("`{named}` is not a file that `sweep --out` wrote"))

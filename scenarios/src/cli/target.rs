@@ -2,7 +2,7 @@
 
 use super::file::AtomicFile;
 use super::{CliError, judge, name};
-use crate::registry::{self, Scenario, Suite};
+use crate::registry::{self, Play, Scenario, Suite};
 use crate::trace::{Trace, TraceForm, TraceText};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -89,6 +89,8 @@ impl<'a> Target<'a> {
                          that test: WAVETANK_CAPSULE={named} cargo test {scenario}"
                     ))
                 })?;
+                same_servers(scenario, &plan)
+                    .map_err(|what| CliError::new(format!("`{named}` is not a readable capsule: {what}")))?;
                 Played::Plan(scenario, plan)
             }
         };
@@ -119,8 +121,7 @@ impl<'a> Target<'a> {
     /// Repeats the run, and returns the report and the text of a trace in this form. If a run fails, the last line
     /// of a story states the violation.
     pub(crate) fn run(&self, form: TraceForm) -> (Report, String) {
-        let (report, mut text) =
-            self.run_with(form.text(self.servers()).map(|text| self.without_noise(text)));
+        let (report, mut text) = self.run_with(self.text(form));
         if form == TraceForm::Story
             && let Some(line) = violation(&report.verdict)
         {
@@ -129,13 +130,11 @@ impl<'a> Target<'a> {
         (report, text)
     }
 
-    /// Leaves operations that no server receives out of the story of a run that follows a schedule.
-    fn without_noise(&self, text: TraceText) -> TraceText {
-        match (text, &self.played) {
-            (TraceText::Story(story), Played::Plan(_, plan)) if !plan.order.elements().is_empty() => {
-                TraceText::Story(story.without_unheard())
-            }
-            (text, _) => text,
+    /// Makes a writer that describes the run in this form.
+    pub(crate) fn text(&self, form: TraceForm) -> Option<TraceText> {
+        match &self.played {
+            Played::Plan(_, plan) => form.text_of(plan),
+            Played::Schedule(_) => form.text(self.servers()),
         }
     }
 
@@ -185,6 +184,20 @@ impl<'a> Target<'a> {
         };
         file.line(Capsule::of_subject(self.suite.subject, content, &report, step_log).text().trim_end())?;
         file.finish()
+    }
+}
+
+/// Returns the reason if a plan has other servers than the story that it belongs to. The script of a story names its
+/// servers.
+fn same_servers(scenario: &Scenario, plan: &Plan) -> Result<(), String> {
+    let expected = registry::plan_of(scenario, plan.seed);
+    let counts = |plan: &Plan| (plan.servers, plan.spares);
+    match scenario.play {
+        Play::Story(_) if counts(plan) != counts(&expected) => Err(format!(
+            "the plan has {} servers and {} spare servers, but {} has {} and {}",
+            plan.servers, plan.spares, scenario.name, expected.servers, expected.spares
+        )),
+        Play::Story(_) | Play::Planned { .. } => Ok(()),
     }
 }
 

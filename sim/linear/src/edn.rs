@@ -8,6 +8,7 @@
 
 use super::jsonl::BadLine;
 use clojure_reader::edn::{self, Edn};
+use clojure_reader::error::{Code, Error};
 use serde_json::{Map, Value};
 
 /// Returns each map of a history as a line of JSON, with the number of the line in the text. The operations
@@ -22,7 +23,7 @@ pub(super) fn lines(text: &str) -> Result<Vec<(usize, String)>, BadLine> {
         if next.is_empty() {
             return Ok(lines);
         }
-        let (value, behind) = edn::read(next).map_err(|error| bad(number, format!("not EDN: {error}")))?;
+        let (value, behind) = edn::read(next).map_err(|error| not_edn(number, &error))?;
         match untagged(&value) {
             Edn::Vector(values) | Edn::List(values) => {
                 for (number, value) in (1..).zip(values) {
@@ -97,6 +98,28 @@ fn untagged<'a, 'e>(value: &'a Edn<'e>) -> &'a Edn<'e> {
     value
 }
 
+/// Describes an error of the EDN reader. The reader counts lines from `first`, the line of the value.
+fn not_edn(first: usize, error: &Error) -> BadLine {
+    let what = match &error.code {
+        Code::HashMapDuplicateKey => "a map has a key twice".to_owned(),
+        Code::SetDuplicateKey => "a set has a value twice".to_owned(),
+        Code::InvalidChar => "a character literal is invalid".to_owned(),
+        Code::InvalidEscape => "an escape sequence in a string is invalid".to_owned(),
+        Code::InvalidKeyword => "a keyword is invalid".to_owned(),
+        Code::InvalidNumber => "a number is invalid or does not fit in 64 bits".to_owned(),
+        Code::InvalidRadix(_) => "the radix of a number is invalid".to_owned(),
+        Code::InvalidTag => "a tag is invalid".to_owned(),
+        Code::UnexpectedEOF => "the text ends within a value".to_owned(),
+        Code::UnmatchedDelimiter(delimiter) => format!("`{delimiter}` closes nothing"),
+        other => format!("{other:?}"),
+    };
+    let at = match (error.line, error.column) {
+        (Some(line), Some(column)) => format!(" (line {}, column {column})", first + line - 1),
+        (_, _) => String::new(),
+    };
+    bad(first, format!("not EDN: {what}{at}"))
+}
+
 fn line_feeds(text: &str) -> usize {
     text.bytes().filter(|&byte| byte == b'\n').count()
 }
@@ -145,7 +168,8 @@ mod tests {
         for (text, line, what) in [
             ("{:process 0}\n{:process", 2, "not EDN"),
             ("{:process 0}\n\n:word", 3, "expected a map of an operation, not :word"),
-            ("}", 1, "not EDN"),
+            ("}", 1, "not EDN: `}` closes nothing"),
+            ("{:process 0}\n{:process 1\n :value 9999999999999999999}", 2, "does not fit in 64 bits (line 3"),
         ] {
             let error = lines(text).expect_err("the text is no history");
             assert_eq!(error.line, line, "{text}");

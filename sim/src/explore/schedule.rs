@@ -26,6 +26,22 @@ pub struct Schedule {
     pub steps: Vec<Step>,
 }
 
+impl Schedule {
+    /// Returns the reason if a step names a server that the bounds do not have.
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        let servers = self.bounds.servers();
+        for step in &self.steps {
+            if let Some(idx) = step.servers().find(|&idx| !servers.contains(idx)) {
+                return Err(format!(
+                    "the step `{step}` names {idx}, but there are only {} servers",
+                    servers.len()
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// One event of an exploration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Step {
@@ -84,6 +100,24 @@ impl MessageId {
 }
 
 impl Step {
+    /// Returns the servers that the step names.
+    fn servers(&self) -> impl Iterator<Item = ServerIdx> {
+        let (one, other) = match self {
+            Self::TimeOut(idx)
+            | Self::Resign(idx)
+            | Self::Beat(idx)
+            | Self::Persist(idx)
+            | Self::Hang(idx)
+            | Self::Crash(idx)
+            | Self::Propose(idx) => (*idx, None),
+            Self::Add(idx, other) | Self::Remove(idx, other) => (*idx, Some(*other)),
+            Self::Deliver(message) | Self::Duplicate(message) | Self::Drop(message) => {
+                (message.call_id.from, Some(message.call_id.to))
+            }
+        };
+        std::iter::once(one).chain(other)
+    }
+
     /// Returns the one or two steps that correspond to a move of the search.
     pub(super) fn of(cache: &TransitionCache, by: Move) -> Vec<Self> {
         let message_id = |message: u32| MessageId::of(cache.message(message));

@@ -141,9 +141,7 @@ pub(super) fn replay_capsule(trial: &dyn RunnableStorm, plan: &Plan, capsule: &C
 }
 
 pub(super) fn rerun(trial: &dyn RunnableStorm, plan: &Plan) -> (Report, String, StepLog) {
-    let story = Story::new(plan.server_count()).with_commands(trial.commands());
-    let story = if plan.order.elements().is_empty() { story } else { story.without_unheard() };
-    let trace = (story, StepLog::default());
+    let trace = (Story::of_plan(plan).with_commands(trial.commands()), StepLog::default());
     let Run { report, trace, .. } = trial.run_traced(plan.clone(), trace, about_plan(plan));
     let lines = match trial.capsules() {
         CapsuleFolder::Target(_) => 60,

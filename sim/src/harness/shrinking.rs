@@ -89,7 +89,8 @@ impl ShrinkWork {
         let of = about(self.seed);
         let about = match &plan.order {
             EventOrder::Scheduled(_, elements) | EventOrder::HealedAfter(_, elements) => {
-                format!("a schedule of {} elements that was tried while {of} was shrunk", elements.len())
+                let elements = shrink::many(elements.len() as u64, "element");
+                format!("a schedule of {elements} that was tried while {of} was shrunk")
             }
             EventOrder::Drawn | EventOrder::Recorded | EventOrder::Branched { .. } => {
                 format!("a smaller plan that was tried while {of} was shrunk\n{}", shrink::source(&plan))

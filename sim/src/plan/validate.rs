@@ -84,7 +84,8 @@ impl Plan {
     }
 }
 
-/// Returns all servers that a choice names.
+/// Returns all servers that a choice names. [`Choice::servers`] returns fewer, because the shrinker forms its groups of
+/// elements from that list, and the servers of a partition would join all groups.
 fn servers_of(choice: &Choice) -> Vec<ServerIdx> {
     match choice {
         Choice::Heal(broken) => broken.iter().collect(),

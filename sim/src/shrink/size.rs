@@ -41,8 +41,12 @@ impl Size {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let many = |count, noun| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
         let [steps, faults] = [many(self.steps, "event"), many(self.faults, "fault")];
         write!(f, "{steps}, {faults}, {}", many(self.servers, "server"))
     }
+}
+
+/// Formats a count with a noun, for example `1 event` or `2 events`.
+pub(crate) fn many(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

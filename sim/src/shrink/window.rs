@@ -8,7 +8,7 @@
 //! The deadlines of elections are random. So a repetition may skip some elements, because the objects of
 //! these elements do not exist.
 
-use super::Shrinker;
+use super::{Shrinker, size::many};
 use crate::observe::refusals::Refusal;
 use crate::observe::report::{Class, Verdict};
 use crate::plan::Plan;
@@ -98,9 +98,10 @@ impl fmt::Display for Window {
         if self.refusals.is_empty() {
             writeln!(f, "No server refuses anything.")?;
         }
-        writeln!(f, "\nthe {} elements before the window:", self.before.len())?;
+        writeln!(f, "\n{} before the window:", many(self.before.len() as u64, "element"))?;
         self.before.iter().try_for_each(|element| writeln!(f, "    {element}"))?;
-        writeln!(f, "\nthe {} elements of the window, in {} ms:", self.elements.len(), self.lasts.0 / 1_000)?;
+        let elements = many(self.elements.len() as u64, "element");
+        writeln!(f, "\n{elements} in the window of {} ms:", self.lasts.0 / 1_000)?;
         self.elements.iter().try_for_each(|element| writeln!(f, "    {element}"))
     }
 }

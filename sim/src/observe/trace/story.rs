@@ -6,6 +6,7 @@ use crate::observe::observer::Observer;
 use crate::observe::report::Verdict;
 use crate::observe::requests::{client_of, is_operator_request};
 use crate::observe::{Observation, ObservationKind, OperationValue};
+use crate::plan::Plan;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::subject::{Subject, View};
 use std::collections::BTreeMap;
@@ -107,11 +108,11 @@ impl Story {
         Self { commands, ..self }
     }
 
-    /// Leaves out the operations of clients that no server receives. In a run that follows a schedule, clients
-    /// begin operations that no element of the schedule delivers.
+    /// Makes the story of a run of this plan. In a run that follows a schedule, clients begin operations that no
+    /// element of the schedule delivers. The story of such a run leaves these operations out.
     #[must_use]
-    pub fn without_unheard(self) -> Self {
-        Self { has_unheard: false, ..self }
+    pub fn of_plan(plan: &Plan) -> Self {
+        Self { has_unheard: plan.order.elements().is_empty(), ..Self::new(plan.server_count()) }
     }
 
     /// Writes a line for an operation that a client begins.
