@@ -12,7 +12,7 @@ first=${FIRST:-1000} seeds=${SEEDS:-1000} secs=${SECS:-30}
 # Prints the first seed from $2 on under which the binary $1 fails, and the check.
 failing() {
   (cd "$work" && "./$1" sweep storm --seeds "$2..$((first + seeds))" --until-failed --json 2>/dev/null || true) |
-    sed -n 's/^ *"seed": \([0-9]*\),/\1/p; s/^ *"spoke": "\(.*\)",/\1/p' | head -2 | tr '\n' ' '
+    sed -n 's/^ *"seed": \([0-9]*\),/\1/p; s/^ *"failed_check": "\(.*\)",/\1/p' | head -2 | tr '\n' ' '
 }
 
 clean_fails() { # seed

@@ -18,7 +18,7 @@ use crate::trace::TraceForm;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use wavetank_sim::capsule::BUILD;
 use wavetank_sim::{JudgeLevel, Report};
@@ -146,71 +146,92 @@ pub(crate) struct Content {
 /// Reads a file of reports. The last lines may be missing, and an incomplete last line is ignored. All other
 /// lines must be complete.
 pub(crate) fn read(suite: &Suite, path: &Path) -> Result<Content, CliError> {
+    /// The maximum size of a line. A file without line ends, such as `/dev/zero`, is no file of reports.
+    const LINE_BYTES_MAX: u64 = 256 << 20;
     let named = path.display();
-    let file = File::open(path).map_err(|error| CliError::new(format!("cannot read `{named}`: {error}")))?;
-    let mut reader = BufReader::new(file);
-    let mut state: Option<Content> = None;
-    let (mut text, mut number, mut runs, mut bytes) = (Vec::new(), 0_u64, 0_u64, 0_u64);
-    // The position of the next run is at least this number.
-    let mut next = 0;
+    let cannot_read = |error: io::Error| CliError::new(format!("cannot read `{named}`: {error}"));
+    let mut reader = BufReader::new(File::open(path).map_err(cannot_read)?);
+    let mut state = ReadState { suite, content: None, runs: 0, next: 0, bytes: 0 };
+    let (mut text, mut number) = (Vec::new(), 0_u64);
     loop {
         text.clear();
-        let count = reader
-            .read_until(b'\n', &mut text)
-            .map_err(|error| CliError::new(format!("cannot read `{named}`: {error}")))?;
-        let is_complete = state.as_ref().is_some_and(|content| content.is_complete);
+        let count = reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut text).map_err(cannot_read)?;
         let is_cut = text.last() != Some(&b'\n');
-        if count == 0 || (is_cut && state.is_some() && !is_complete) {
+        if count == 0 || (is_cut && state.is_within()) {
             break;
         }
         number += 1;
-        bytes += count as u64;
         let bad = |what: &str| CliError::new(format!("`{named}`, line {number}, {what}"));
-        if is_complete {
+        if state.content.as_ref().is_some_and(|content| content.is_complete) {
             return Err(bad("is behind the last line of the sweep"));
         }
-        let line: Line<Header, Report, Totals> = serde_json::from_slice(&text).map_err(|error| {
+        let line = serde_json::from_slice(&text).map_err(|error| {
             if number == 1 {
                 CliError::new(format!("`{named}` is not a file that `sweep --out` wrote"))
             } else {
                 bad(&format!("is damaged: {error}"))
             }
         })?;
-        match (line, &mut state) {
-            (Line::Header(header), None) => {
-                state = Some(Content::new(suite, header).map_err(|what| bad(&what))?);
-            }
+        state.bytes += count as u64;
+        state.take(line).map_err(|what| bad(&what))?;
+    }
+    state.content.ok_or_else(|| CliError::new(format!("`{named}` is empty")))
+}
+
+/// The state of a file of reports that is being read.
+struct ReadState<'a> {
+    suite: &'a Suite,
+    /// The content so far; `None` before the header.
+    content: Option<Content>,
+    /// The number of reports so far.
+    runs: u64,
+    /// The position of the next run is at least this number.
+    next: u64,
+    /// The number of bytes so far.
+    bytes: u64,
+}
+
+impl ReadState<'_> {
+    /// True between the header and the last line of the sweep.
+    fn is_within(&self) -> bool {
+        self.content.as_ref().is_some_and(|content| !content.is_complete)
+    }
+
+    /// Takes the next line. Returns the defect of a bad line, as the end of a sentence about this line.
+    fn take(&mut self, line: Line<Header, Report, Totals>) -> Result<(), String> {
+        match (line, &mut self.content) {
+            (Line::Header(header), None) => self.content = Some(Content::new(self.suite, header)?),
             (Line::Run(run), Some(content)) => {
                 let header = &content.header;
                 let mut positions = header.positions(&run.scenario, run.seed);
                 let position =
-                    positions.find(|&at| next <= at && header.shard.holds(at)).ok_or_else(|| {
-                        bad(&format!(
+                    positions.find(|&at| self.next <= at && header.shard.holds(at)).ok_or_else(|| {
+                        format!(
                             "has the run {}:{}, which is doubled, out of order or in another shard",
                             run.scenario, run.seed
-                        ))
+                        )
                     })?;
-                (next, runs) = (position + 1, runs + 1);
+                (self.next, self.runs) = (position + 1, self.runs + 1);
             }
             (Line::Part(mut part), Some(content)) => {
                 if part.rows.len() != content.totals.rows.len() {
-                    return Err(bad("does not belong to the scenarios of the header"));
+                    return Err("does not belong to the scenarios of the header".to_owned());
                 }
-                part.demand(suite).map_err(|name| bad(&format!("names the unknown scenario `{name}`")))?;
+                part.demand(self.suite).map_err(|name| format!("names the unknown scenario `{name}`"))?;
                 content.totals.merge(&part);
-                content.length = bytes;
+                content.length = self.bytes;
             }
             (Line::End(all), Some(content)) => {
                 let kept = if content.header.keep == Keep::All { all } else { content.totals.failed() };
-                if (content.totals.runs, runs) != (all, kept) {
-                    return Err(bad("states another number of runs than the previous lines have"));
+                if (content.totals.runs, self.runs) != (all, kept) {
+                    return Err("states another number of runs than the previous lines have".to_owned());
                 }
                 content.is_complete = true;
             }
-            (Line::Header(_), Some(_)) | (_, None) => return Err(bad("is in the wrong place")),
+            (Line::Header(_), Some(_)) | (_, None) => return Err("is in the wrong place".to_owned()),
         }
+        Ok(())
     }
-    state.ok_or_else(|| CliError::new(format!("`{named}` is empty")))
 }
 
 impl Content {
