@@ -1,4 +1,5 @@
-//! The arguments of the command as values. The parser checks all arguments except the names of scenarios.
+//! The arguments of the command as values. The parser checks all arguments except the names of scenarios, runs
+//! and files.
 
 use super::bounds::ExploreArguments;
 use super::judge_args::JudgeArguments;
@@ -174,7 +175,7 @@ line on stderr also has such figures. With `--time`, the number of runs depends 
   cargo run --release -- replay storm:123
   cargo run --release -- replay target/wavetank/storm-123.json --until 4000 --trace full")]
     Replay(ReplayArguments),
-    /// Find the smallest plan that fails in the same way as a given run
+    /// Find a short schedule, or else a small plan, that fails in the same way as a given run
     #[command(
         before_help = "Examples:
   cargo run --release -- shrink storm:123 -o small.json
@@ -219,7 +220,7 @@ Exit status: 0 if the runs were compared, with or without a difference; 1 if a r
         #[arg(long, value_name = "STEP")]
         step: Option<u64>,
         /// Show the first step after which the run always fails in the same way. To find this step, the command
-        /// repeats the run up to several steps, and continues each time with other random numbers
+        /// repeats the run up to each of several steps, and continues each time with other random numbers
         #[arg(long, conflicts_with = "step")]
         branch: bool,
     },

@@ -10,8 +10,8 @@ use wavetank_sim::observe::step_log::StepLog;
 use wavetank_sim::schedule::EventOrder;
 use wavetank_sim::{Plan, Verdict};
 
-/// The number of futures that are tried after a step. A future is a repetition of the run up to the step, which
-/// then continues with other random numbers.
+/// The number of futures that are tried after a step. A future is a run that repeats the run up to the step,
+/// and then continues with other random numbers.
 const FUTURES: u64 = 16;
 
 /// The number of futures that are tried after a step if all of the first [`FUTURES`] futures fail. A few futures
@@ -26,6 +26,8 @@ const ROWS: usize = 8;
 /// which all futures fail. A future that fails later than two election timeouts after the failure of the run
 /// does not count as failed. Otherwise, for a bug that most storms find, all futures from the first step on
 /// would fail.
+///
+/// Returns an error if the run violates no property, or if the run follows a schedule.
 pub(crate) fn branch(target: &Target<'_>, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let (report, step_log) = target.step_log();
     let Verdict::Violated(violation) = &report.verdict else {
@@ -69,9 +71,9 @@ pub(crate) fn branch(target: &Target<'_>, streams: &mut Streams<'_>) -> Result<S
     Ok(Status::of(&report.verdict))
 }
 
-/// Tries a few steps that are spread over the run, and then searches by bisection for the first step after which
-/// all futures fail. Returns the last step after which some continuation does not fail. Returns `None` if there is no
-/// such step.
+/// Tries a few steps that are spread over the run, and then searches by bisection for the first step after
+/// which all futures fail. Returns the last step after which some future does not fail. Returns `None` if there
+/// is no such step.
 fn search(
     violation: &Violation,
     step_log: &StepLog,
@@ -93,7 +95,8 @@ fn search(
         writeln!(streams.out, "{:>8}  {failed:>3}/{tried}", steps[at])?;
         Ok(failed == tried)
     };
-    // After `steps[..low]` some future holds, and after `steps[high..]` all fail, as far as is known.
+    // As far as is known, after each of `steps[..low]` some future does not fail, and after each of
+    // `steps[high..]` all futures fail.
     let (mut low, mut high) = (0, steps.len());
     for part in 1..ROWS {
         let at = steps.len() * part / ROWS;

@@ -8,8 +8,8 @@ use clap::CommandFactory;
 use clap::builder::PossibleValuesParser;
 use clap_complete::Shell;
 
-/// The arguments that may be the name of a scenario: the subcommand, and the argument of this subcommand. The parser
-/// accepts more values, such as files and runs, so only the script lists the names.
+/// The arguments that may be the name of a scenario. Each pair is a subcommand and the name of one of its
+/// arguments. The parser accepts more values, such as files and runs, so only the script lists the names.
 const NAMES: [(&str, &str); 8] = [
     ("run", "scenario"),
     ("sweep", "scenarios"),

@@ -1,5 +1,6 @@
-//! The number of different situations that the runs of a sweep have reached, and the last run that reached a new
-//! situation.
+//! The number of different situations that the runs of a sweep have reached, and the last run that reached a
+//! new situation. A situation is the state of all running servers at one moment, without the details: roles,
+//! newer terms and logs, uncommitted entries, and the phase of the configuration.
 
 use super::format::{grouped, many};
 use serde::{Deserialize, Serialize};

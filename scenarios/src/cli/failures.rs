@@ -1,5 +1,5 @@
-//! The failures of a sweep, grouped by kind. For each kind, the command shrinks the shortest failure, prints the
-//! story of this failure, and counts the other failures.
+//! The failures of a sweep, grouped by kind. For each of the worst kinds, the command shrinks the shortest
+//! failure, prints the story of the smallest run, and counts the other failures.
 
 use super::format::many;
 use super::shrink::{self, Small};
@@ -14,11 +14,11 @@ use std::io::{self, Write};
 use std::path::Path;
 use wavetank_sim::{JudgeLevel, Verdict};
 
-/// The maximum number of lines of all stories and schedules together. Each kind of failure has at least
-/// [`LEAST`] lines of a story.
+/// The number of lines that the stories and schedules of all kinds share. A story may have [`LEAST`] lines even
+/// if its share is smaller.
 const LINES: usize = 50;
 
-/// The minimum number of printed story lines for one kind of failure.
+/// The number of lines that each story may have, even if its share of [`LINES`] is smaller.
 const LEAST: usize = 3;
 
 /// The maximum number of kinds of failures with a story. Each other kind gets only one line.
@@ -47,7 +47,7 @@ impl<'a> Group<'a> {
         planned.min_by_key(|(_, failures)| failures.shortest.events).copied()
     }
 
-    /// The number of runs in the group.
+    /// Returns the number of runs in the group.
     pub(crate) fn count(&self) -> u64 {
         self.scenarios.iter().map(|(_, failures)| failures.count).sum()
     }
@@ -108,14 +108,14 @@ pub(crate) struct Examination {
 
 /// A run that was shrunk.
 pub(crate) struct ShrunkRun<'a> {
-    /// The run before.
+    /// The original run.
     pub(crate) before: Target<'a>,
     /// The smallest run. The name of the target is the path of the run's capsule.
     pub(crate) small: Target<'a>,
 }
 
-/// Prints the groups. For each group with a story, writes a capsule of the shortest run. Returns the runs that
-/// were shrunk, by the kind of their failure.
+/// Prints the groups. For each group with a story, writes a capsule of the shortest run and a capsule of the
+/// smallest run, if the run was shrunk. Returns the runs that were shrunk. The key is the kind of the failure.
 pub(crate) fn write<'a>(
     suite: &'a Suite,
     tallies: &'a [Tally],
@@ -126,7 +126,7 @@ pub(crate) fn write<'a>(
     let (told, others) = groups.split_at(groups.len().min(TOLD));
     let (mut left, mut shrunk) = (LINES, BTreeMap::new());
     for (at, group) in told.iter().enumerate() {
-        // What one group leaves is for the next ones.
+        // The next groups can have the lines that this group does not need.
         let share = left / (told.len() - at);
         let (lines, run) = write_told(suite, group, examination, share, streams)?;
         left = left.saturating_sub(lines);
@@ -180,8 +180,10 @@ fn write_told<'a>(
     Ok((lines, small.map(|(.., Small { target: small, .. })| ShrunkRun { before: target, small })))
 }
 
-/// Takes those runs of a group that can be shrunk, shrinks the shortest one, and returns it with its scenario.
-/// If no run can be shrunk, or no smaller run was found, prints the reason on stderr and returns `None`.
+/// Finds the shortest run of a group that can be shrunk, and shrinks this run. Returns the scenario, the
+/// failures of this kind in the scenario, and the smallest run. If no run can be shrunk, or if no smaller run
+/// was found, prints the reason on stderr and returns `None`. With `--shrink 0`, prints nothing and returns
+/// `None`.
 fn shrunk<'a>(
     suite: &'a Suite,
     group: &Group<'a>,

@@ -23,7 +23,7 @@ impl AtomicFile {
         let write_error = |error: &dyn std::fmt::Display| {
             CliError::new(format!("cannot write `{}`: {error}", path.display()))
         };
-        // A symbolic link is followed: its target is replaced, not the link.
+        // If the path is a symbolic link, the target of the link is replaced, not the link.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let is_special = match fs::metadata(&path) {
             Ok(there) if there.is_dir() => return Err(write_error(&"the path is a directory")),
@@ -44,8 +44,8 @@ impl AtomicFile {
         Ok(Self { path, temporary, writer })
     }
 
-    /// Creates the temporary file, as [`AtomicFile::create`]. Returns an error if the file is the input of the
-    /// command, which would be lost.
+    /// Creates the temporary file, like [`AtomicFile::create`]. Returns an error if `path` is the file `input`:
+    /// otherwise, the command would overwrite its input.
     pub(crate) fn create_beside(path: &Path, input: &Path) -> Result<Self, CliError> {
         if let (Ok(path), Ok(input)) = (fs::canonicalize(path), fs::canonicalize(input))
             && path == input
@@ -63,7 +63,7 @@ impl AtomicFile {
         &self.path
     }
 
-    /// Writes a line.
+    /// Writes the text `line` and a line break.
     pub(crate) fn line(&mut self, line: &str) -> Result<(), CliError> {
         writeln!(self.writer, "{line}").map_err(|error| self.write_error(&error))
     }

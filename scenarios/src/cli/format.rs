@@ -31,7 +31,8 @@ pub(crate) fn counts(counts: &BTreeMap<String, u64>) -> String {
     if parts.is_empty() { "-".to_owned() } else { parts.join(", ") }
 }
 
-/// Formats a text with a title. If a line becomes too long, the text continues in a new line after a comma.
+/// Formats a text with a title. If a line would be longer than 100 bytes, the text continues on a new line
+/// after a comma.
 pub(crate) fn paragraph(title: &str, text: &str) -> String {
     const WIDTH: usize = 100;
     const INDENT: usize = 11;

@@ -1,5 +1,5 @@
-//! The page of a history that is not linearizable: the operations that cannot be ordered, and the longest
-//! legal order of operations that the search found.
+//! The page of a history that is not linearizable: the operations that cannot be ordered (the conflict), and
+//! the longest legal order of operations that the search found.
 
 use super::report::escaped;
 use std::collections::BTreeMap;
@@ -10,8 +10,8 @@ use wavetank_sim::linear::{Explanation, OperationText};
 /// only the last operations are drawn. After the conflict, at most a quarter of this number is drawn.
 const DRAWN: usize = 300;
 
-/// The maximum number of operations in the list of the order. If the order has more operations, the list has the
-/// last operations.
+/// The maximum number of operations of the order that the page lists. If the order has more operations, the
+/// page lists the last operations.
 const LISTED: usize = 120;
 
 const ROW: usize = 30;

@@ -40,6 +40,7 @@ pub(crate) fn diff(
 }
 
 /// Prints the events that led to the step `step` of a run. `None` means the step at which the run failed.
+/// Returns an error if `step` is `None` and the run did not fail, or if the run has no step with this number.
 pub(crate) fn why(
     suite: &Suite,
     name: &str,
@@ -77,7 +78,7 @@ fn past(target: &Target<'_>, step: u64) -> String {
     target.run_with(Some(causes(step))).1
 }
 
-/// Returns a trace of the events that led to a step.
+/// Returns a writer that describes only the events that led to a step.
 fn causes(step: u64) -> TraceText {
     TraceText::Causes(Causes::of(step).with_commands(command_text))
 }

@@ -14,7 +14,7 @@ use wavetank_sim::linear::{self, CheckResult, Explanation, Finding, HistoryForma
 /// The maximum number of printed lines about the operations that cannot be ordered.
 const LINES: usize = 1_000;
 
-/// The maximum size of a history or a capsule.
+/// The maximum size of a history or a capsule, in bytes.
 const BYTES_MAX: u64 = 2 << 30;
 
 /// Reads a history, checks whether the history is linearizable, and prints the result.
@@ -77,7 +77,8 @@ fn format(arguments: &JudgeArguments) -> Result<HistoryFormat, CliError> {
     Ok(if arguments.independent { format.with_independent_keys() } else { format })
 }
 
-/// Reads a file as UTF-8 text. A file without an end, such as `/dev/zero`, is refused at [`BYTES_MAX`].
+/// Reads a file as UTF-8 text. Returns an error if the file has more than [`BYTES_MAX`] bytes. So a file
+/// without an end, such as `/dev/zero`, cannot fill the memory.
 pub(crate) fn read(path: &Path) -> Result<String, CliError> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes));

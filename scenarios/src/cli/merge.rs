@@ -57,8 +57,9 @@ impl Shards {
         Self { probe, merged: None, files: BTreeMap::new(), unknown: 0, problems: Vec::new() }
     }
 
-    /// Reads the file of a shard and adds its rows to the merged report. Returns an error if the file cannot be
-    /// read, if another file has the same shard, or if the file belongs to another sweep or another build.
+    /// Reads the file of a shard, and adds the totals of the file to the merged totals. Returns an error if the
+    /// file cannot be read or is incomplete, if another file has the same shard, or if the file belongs to
+    /// another sweep or another build.
     fn add(&mut self, suite: &Suite, path: &Path) -> Result<(), CliError> {
         let named = path.display();
         let wrong = |what: &str| CliError::new(format!("`{named}` {what}"));
@@ -96,9 +97,9 @@ impl Shards {
         Ok(())
     }
 
-    /// Returns a text that names the missing shards. Returns `None` if no shard is missing. Each file that cannot be
-    /// used was named already, and probably has one of these shards. So the text names shards only if their number is
-    /// greater than the number of such files.
+    /// Returns a text that names the missing shards, but at most ten of them. An error already names each file
+    /// whose shard is unknown, and such a file probably has a missing shard. Therefore returns `None` if the
+    /// number of missing shards is at most the number of such files.
     fn missing(&self) -> Option<String> {
         const NAMED: usize = 10;
         let shards = self.files.keys().next()?.all();

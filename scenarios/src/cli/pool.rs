@@ -71,8 +71,8 @@ pub(crate) fn threads(asked: Option<Jobs>) -> usize {
 }
 
 /// Executes the runs on `jobs` threads, and starts no run after the deadline, if there is a deadline. `take`
-/// receives the finished runs in order. If `take` returns an error or `Break`, the remaining runs are not
-/// executed.
+/// receives the finished runs in order. If `take` returns an error or `Break`, no further run begins, and the
+/// results of the later runs are dropped.
 pub(crate) fn play(
     work: &Work<'_>,
     jobs: usize,

@@ -52,7 +52,8 @@ fn comparison(target: &Target<'_>, kept: &Capsule) -> (Vec<String>, bool) {
     (lines, false)
 }
 
-/// Prints the run up to a step, and the state of every server at that step.
+/// Prints the run up to a step, and the state of every server at that step. With `--trace json`, prints only
+/// the run.
 fn show_until(
     target: &Target<'_>,
     form: TraceForm,

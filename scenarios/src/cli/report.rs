@@ -1,5 +1,5 @@
-//! The report of a sweep in a folder: an index, and a page for each kind of failure. The page shows the run that
-//! was shrunk; if no run of the kind was shrunk, it shows the shortest run.
+//! The report of a sweep in a folder: an index, and a page for each kind of failure. A page shows the smallest
+//! run that the search found. If no run of the kind was shrunk, the page shows the shortest run.
 
 use super::failures::{self, Group, ShrunkRun};
 use super::file::AtomicFile;
@@ -31,7 +31,7 @@ impl ReportFolder {
         Ok(Self { path: path.to_owned(), index })
     }
 
-    /// The path of the index.
+    /// Returns the path of the index.
     pub(crate) fn index(&self) -> PathBuf {
         self.path.join("index.html")
     }
@@ -69,8 +69,9 @@ impl ReportFolder {
     }
 
     /// Writes the page of a group of failures, and returns the section about this group for the index, as HTML.
-    /// `target` is the run of the group that is shown, and `small` the smallest run that the search found for it.
-    /// `name` is the name of the page's file.
+    /// `target` is a run of the group. `small` is the smallest run that the search found for `target`; `None`
+    /// if `target` was not shrunk. The page shows `small` if there is a `small`, and `target` otherwise. `name`
+    /// is the name of the page's file.
     fn section(
         &self,
         group: &Group<'_>,

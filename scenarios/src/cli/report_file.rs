@@ -35,7 +35,8 @@ enum Line<H, R, T> {
     End(u64),
 }
 
-/// The sweep to which a file belongs. Two files can be merged if their headers differ only in `shard` and `keep`.
+/// The sweep to which a file belongs. Two files can be merged if their headers differ only in `keep` and in the
+/// position of the shard.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Header {
     /// The build of the command: the version of the crate, and a number that rises whenever old seeds produce
@@ -86,13 +87,13 @@ impl Header {
         }
     }
 
-    /// The number of runs of this shard.
+    /// Returns the number of runs of this shard.
     pub(crate) fn runs(&self) -> u64 {
         self.shard.count(self.rows.iter().fold(0, |sum, row| sum.saturating_add(row.seeds)))
     }
 
-    /// Returns the place of a run in the order of the whole sweep; the first run has the place 0. If several
-    /// rows have this scenario and seed, returns one place for each of these rows.
+    /// Returns the position of a run in the order of the whole sweep, from 0 on. If several rows have this
+    /// scenario and seed, returns one position for each of these rows.
     fn positions(&self, scenario: &str, seed: u64) -> impl Iterator<Item = u64> {
         self.rows.iter().enumerate().filter(move |(_, row)| row.scenario == scenario).filter_map(
             move |(at, row)| {
@@ -146,7 +147,8 @@ pub(crate) struct Content {
 /// Reads a file of reports. The last lines may be missing, and an incomplete last line is ignored. All other
 /// lines must be complete.
 pub(crate) fn read(suite: &Suite, path: &Path) -> Result<Content, CliError> {
-    /// The maximum size of a line. A file without line ends, such as `/dev/zero`, is no file of reports.
+    /// The maximum size of a line, in bytes. A file without line ends, such as `/dev/zero`, is no file of
+    /// reports.
     const LINE_BYTES_MAX: u64 = 256 << 20;
     let named = path.display();
     let cannot_read = |error: io::Error| CliError::new(format!("cannot read `{named}`: {error}"));
@@ -264,7 +266,8 @@ pub(crate) enum Begun {
 
 impl ReportFile {
     /// Opens the file of a sweep. If `resume` is true and an interrupted sweep of the same runs left a file,
-    /// continues after the last part in that file.
+    /// continues after the last part in that file. If `resume` is false and there is such a file, returns an
+    /// error.
     pub(crate) fn begin(path: &Path, work: &Work<'_>, keep: Keep, resume: bool) -> Result<Begun, CliError> {
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let header = Header::of(work, keep);
@@ -401,8 +404,8 @@ impl ReportFile {
     }
 }
 
-/// Locks the partial file until it is closed, so that two sweeps cannot write the same file. A file system without
-/// locks locks nothing.
+/// Locks the partial file until the file is closed, so that two sweeps cannot write the same file. Returns an
+/// error if another sweep has locked the file. On a file system without locks, does nothing.
 fn lock(file: &File, partial: &Path) -> Result<(), CliError> {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => {

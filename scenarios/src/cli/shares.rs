@@ -12,7 +12,7 @@ pub(crate) struct Seeds {
 }
 
 impl Seeds {
-    /// Returns the seeds from 0 to `count - 1`. `count` must be at least 1.
+    /// Returns the seeds from 0 to `count - 1`. Panics if `count` is 0.
     pub(crate) fn first_of_all(count: u64) -> Self {
         assert!(1 <= count, "a sweep runs at least one seed");
         Self { first: 0, count }

@@ -12,7 +12,7 @@ pub struct Streams<'a> {
     pub err: &'a mut dyn Write,
     /// True if `out` is a terminal.
     pub out_is_terminal: bool,
-    /// True if `err` is a terminal, so that a progress bar may be drawn.
+    /// True if `err` is a terminal. Without a terminal, no progress bar is drawn.
     pub err_is_terminal: bool,
 }
 

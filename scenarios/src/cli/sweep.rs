@@ -25,8 +25,8 @@ use wavetank_sim::Report;
 /// The default number of seeds.
 const SEEDS: u64 = 1_000;
 
-/// The number of seeds of each story when all scenarios are swept. A story behaves almost the same
-/// under every seed, so most of the time is spent on storms.
+/// The maximum number of seeds of each story in a sweep of all scenarios. A story behaves almost the same under
+/// every seed, so the sweep spends most of its time on storms.
 const SEEDS_PER_STORY: u64 = 32;
 
 /// The number of runs in each part of the file of reports. A sweep that is killed loses at most the runs of one
@@ -189,7 +189,8 @@ fn is_over(arguments: &SweepArguments, is_failure: bool, report: &Report, novelt
     is_covered || (arguments.until_failed && is_failure)
 }
 
-/// Returns a line with the speed of the sweep. These figures differ between two sweeps of the same runs.
+/// Returns a line with the speed of the sweep. The figures in the line differ between two sweeps of the same
+/// runs.
 fn speed(tallies: &[Tally], elapsed: Duration) -> String {
     let total = |figure: fn(&Tally) -> u64| tallies.iter().map(figure).sum::<u64>();
     let (runs, wall_us) = (total(|tally| tally.runs), total(|tally| tally.wall_us));

@@ -134,7 +134,7 @@ fn outcome(tallies: &[&Tally]) -> String {
     }
 }
 
-/// Returns the number of events per second on one thread. `wall_us` is the sum of the wall times of all runs, in
+/// Formats `count` as a number per second on one thread. `wall_us` is the sum of the wall times of all runs, in
 /// microseconds.
 pub(crate) fn per_second(count: u64, wall_us: u64) -> String {
     grouped(u64::try_from(u128::from(count) * 1_000_000 / u128::from(wall_us.max(1))).unwrap_or(u64::MAX))

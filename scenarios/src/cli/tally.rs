@@ -23,8 +23,8 @@ pub(crate) struct Tally {
     pub(crate) messages: u64,
     pub(crate) faults: BTreeMap<String, u64>,
     pub(crate) witnessed: BTreeMap<String, u64>,
-    /// The checks that were off in some run. The key is the name of the check. The value names the parts that the
-    /// check needs and that the servers do not show.
+    /// The checks that were off in some run. The key is the name of the check. The value names the parts of a
+    /// server's state that the check needs and that the servers do not show.
     pub(crate) off: BTreeMap<String, String>,
     /// The checks that the documents of the servers' implementation exclude. The key is the name of the check. The
     /// value is the line of the documents that excludes the check.
@@ -108,7 +108,7 @@ impl FailureKind {
 }
 
 impl Failure {
-    /// The kind of the failure: the failed check, or the place of the panic.
+    /// Returns the kind of the failure: the failed check, or the place of the panic.
     pub(crate) fn kind(&self) -> String {
         let place = match &self.verdict {
             Verdict::Panicked(message) => message.rsplit_once(" ("),
@@ -133,7 +133,7 @@ impl Tally {
     /// happen must have happened.
     pub(crate) const DEMANDS_ALL_AFTER: u64 = 1_000;
 
-    /// Returns a row without runs.
+    /// Returns an empty tally for a scenario.
     pub(crate) fn new(scenario: &Scenario) -> Self {
         let mut tally = Self { scenario: scenario.name.to_owned(), ..Self::default() };
         tally.demand(scenario);
@@ -156,7 +156,7 @@ impl Tally {
         };
     }
 
-    /// Adds a run.
+    /// Adds a run. `wall_us` is the wall time of the run in microseconds.
     pub(crate) fn add(&mut self, report: &Report, wall_us: u64) {
         self.runs += 1;
         self.virtual_us += report.virtual_time.0;
@@ -272,7 +272,7 @@ impl Tally {
     pub(crate) fn status(&self) -> Status {
         let saw_something = self.witnessed.values().any(|&times| 0 < times);
         let shown = if saw_something && self.blind().is_empty() { Status::Held } else { Status::Vacuous };
-        // Only the first failures are kept, but every kind has its shortest.
+        // Only the failures with the smallest seeds are kept, but every kind keeps its shortest failure.
         self.kinds.values().map(|failures| failures.shortest.status).fold(shown, Status::max)
     }
 
@@ -281,7 +281,7 @@ impl Tally {
         (self.witnessed.values().filter(|&&times| 0 < times).count(), self.witnessed.len())
     }
 
-    /// Returns two numbers of events that should sometimes happen: the events that happened, and all events.
+    /// Returns the number of events that happened, and the number of all events that should sometimes happen.
     pub(crate) fn reached(&self) -> (usize, usize) {
         (self.sometimes.values().filter(|sometimes| 0 < sometimes.runs).count(), self.sometimes.len())
     }
@@ -309,7 +309,7 @@ impl Histogram {
         self.by_ms.keys().next_back().copied()
     }
 
-    /// The number of durations.
+    /// Returns the number of durations.
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
@@ -335,8 +335,8 @@ const fn digest_of(report: &Report) -> u64 {
     (report.digest ^ report.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xd6e8_feb8_6659_fd93)
 }
 
-/// Adds texts by name. If two runs have different texts for a name, the first text in the order of the
-/// alphabet stays, so that the order of the runs does not matter.
+/// Adds texts by name. If two runs have different texts for a name, the text that is first in byte order stays,
+/// so that the order of the runs does not matter.
 fn add_texts(texts: &mut BTreeMap<String, String>, more: &BTreeMap<String, String>) {
     for (name, text) in more {
         let kept = texts.entry(name.clone()).or_insert_with(|| text.clone());

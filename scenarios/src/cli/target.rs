@@ -17,7 +17,7 @@ use wavetank_sim::{JudgeLevel, Plan, Report};
 pub(crate) struct Target<'a> {
     pub(crate) suite: &'a Suite,
     pub(crate) played: Played<'a>,
-    /// The capsule of the recorded run; `None` if the user named a scenario and a seed.
+    /// The capsule of the recorded run; `None` if the run does not come from a capsule.
     pub(crate) kept: Option<Capsule>,
     /// The name of the run: `storm:123`, for example, or the path of a capsule.
     pub(crate) named: String,
@@ -105,7 +105,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The summary of the scenario; empty for a schedule of an exploration.
+    /// Returns the summary of the scenario; empty for a schedule of an exploration.
     pub(crate) const fn summary(&self) -> &'static str {
         match &self.played {
             Played::Plan(scenario, _) => scenario.summary,
@@ -113,13 +113,13 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The command line that repeats the run.
+    /// Returns the command line that repeats the run.
     pub(crate) fn replay_command(&self) -> String {
         self.suite.replay_command(&self.named)
     }
 
-    /// Repeats the run, and returns the report and the text of a trace in this form. If a run fails, the last line
-    /// of a story states the violation.
+    /// Repeats the run, and returns the report and the text of a trace in this form. If the form is a story and
+    /// the run fails, the last line of the text states the violation or the panic.
     pub(crate) fn run(&self, form: TraceForm) -> (Report, String) {
         let (report, mut text) = self.run_with(self.text(form));
         if form == TraceForm::Story
@@ -187,8 +187,8 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Returns the reason if a plan has other servers than the story that it belongs to. The script of a story names its
-/// servers.
+/// Returns an error if the plan of a story has another number of servers or spare servers than the story. The
+/// script of a story names these servers. Accepts every plan of a storm.
 fn same_servers(scenario: &Scenario, plan: &Plan) -> Result<(), String> {
     let expected = registry::plan_of(scenario, plan.seed);
     let counts = |plan: &Plan| (plan.servers, plan.spares);

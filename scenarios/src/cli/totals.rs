@@ -58,12 +58,12 @@ impl Totals {
         self.rows.retain(|tally| 0 < tally.runs);
     }
 
-    /// The number of runs that failed.
+    /// Returns the number of runs that failed.
     pub(crate) fn failed(&self) -> u64 {
         self.rows.iter().map(|tally| tally.failed).sum()
     }
 
-    /// The exit status of the sweep.
+    /// Returns the exit status of the sweep.
     pub(crate) fn status(&self) -> Status {
         self.rows.iter().map(Tally::status).max().unwrap_or(Status::Vacuous)
     }
