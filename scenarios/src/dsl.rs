@@ -3,8 +3,9 @@
 //!
 //! The functions in this file begin a story, wait, and end the story. `act.rs` has faults, commands and
 //! membership changes. `operate.rs` has the other calls of operators and forged requests. `until.rs` has the
-//! conditions that a story waits for. `expect.rs` has the assertions. `ask.rs` has the queries. `record.rs`
-//! has the facts of a run that no server can report. `report.rs` has the report of a run.
+//! conditions that a story waits for. `expect.rs` has the assertions. `ask.rs` has the queries. `record.rs` has
+//! the facts of a run that no server can report. `story.rs` has the type of a story. `report.rs` runs a story
+//! and makes the report of the run.
 //!
 //! If a wait takes longer than the limit, the story ends with a liveness violation. The limit is five virtual
 //! seconds, unless the story sets another limit. The judges examine every step, and the first violation ends

@@ -1,4 +1,4 @@
-//! Commands, membership changes, and faults of links, processes and disks.
+//! Commands, reads, transfers, membership changes, and faults of links, processes and disks.
 
 use super::{Cluster, ElectionTimeouts, PendingCall};
 use wavetank_raft::{Call, Change, Data, Member, ReadPath, Span};
@@ -8,7 +8,10 @@ use wavetank_sim::plan::{DiskPlan, Plan, RandomDelay};
 use wavetank_sim::{ServerIdx, ServerSet};
 
 impl Cluster {
-    /// Proposes a command to a server. A story may propose the same command only once.
+    /// Proposes a command to a server.
+    ///
+    /// # Panics
+    /// Panics if the story has already proposed the same command.
     pub fn propose(&mut self, to: ServerIdx, command: &str) -> &mut Self {
         let asked = self.ask(to, Call::Apply(Data::from(command.as_bytes())));
         let before = self.proposed.insert(command.to_owned(), asked);
@@ -17,6 +20,9 @@ impl Cluster {
     }
 
     /// Proposes several commands in this order, without waiting.
+    ///
+    /// # Panics
+    /// Panics if the story has already proposed one of these commands.
     pub fn propose_many(&mut self, to: ServerIdx, commands: &[&str]) -> &mut Self {
         for command in commands {
             self.propose(to, command);
@@ -135,7 +141,8 @@ impl Cluster {
         self.tank.all().iter().for_each(|idx| self.crash(idx));
     }
 
-    /// Starts a server with the data that the disk of the server still has.
+    /// Starts a server with the data that the disk of the server still has. Does nothing if the server runs or
+    /// is lost.
     pub fn restart(&mut self, idx: ServerIdx) {
         self.tank.restart(idx);
         self.check_judges();
@@ -168,6 +175,9 @@ impl Cluster {
 
     /// From this moment, each sync of the server's disk takes at least the longest election timeout and at most
     /// half of the disk timeout.
+    ///
+    /// # Panics
+    /// Panics if the longest election timeout is not shorter than half of the disk timeout.
     pub fn slow_disk(&mut self, idx: ServerIdx) {
         let Plan { config, .. } = self.tank.plan();
         let (slow, slower) =
@@ -196,6 +206,9 @@ impl Cluster {
     }
 
     /// Flips bits in a server's newest snapshot.
+    ///
+    /// # Panics
+    /// Panics if the server is down.
     pub fn rot_snapshot(&mut self, idx: ServerIdx) {
         let last = self.tank.server(idx).expect("the server runs").node().snapshot();
         self.rot(idx, Location::Snapshot(last));

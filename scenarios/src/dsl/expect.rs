@@ -68,12 +68,18 @@ impl Cluster {
     }
 
     /// Asserts that the current term of a server is `term`.
+    ///
+    /// # Panics
+    /// Panics if the server is down.
     pub fn expect_term(&mut self, idx: ServerIdx, term: Term) {
         let now = self.term_of(idx);
         self.expect(now == term, &format!("{idx} is in {term}, but {idx} is in {now}"));
     }
 
     /// Asserts that a server is in a later term than `term`.
+    ///
+    /// # Panics
+    /// Panics if the server is down.
     pub fn expect_later_term(&mut self, idx: ServerIdx, term: Term) {
         let now = self.term_of(idx);
         self.expect(term < now, &format!("{idx} is in a later term than {term}, but {idx} is in {now}"));
@@ -125,7 +131,7 @@ impl Cluster {
         self.expect(has_installed, &format!("{idx} has installed a snapshot"));
     }
 
-    /// Asserts that a local read of a server does not find the command.
+    /// Asserts that a local read on a server does not find the command.
     pub fn expect_unreadable(&mut self, idx: ServerIdx, command: &str) {
         let is_there = self.tank.fsm(idx).is_some_and(|command_log| command_log.has(command));
         self.expect(!is_there, &format!("`{command}` cannot be read from {idx}"));

@@ -38,7 +38,10 @@ impl Cluster {
         self.ask(leader, Call::Restore(crate::command_log::image_of(commands)))
     }
 
-    /// Asks a server to bootstrap a cluster of these members.
+    /// Asks a server to bootstrap a cluster of these members. All members are voters.
+    ///
+    /// # Panics
+    /// Panics if `members` is empty or names a server twice.
     pub fn bootstrap(&mut self, server: ServerIdx, members: &[ServerIdx]) -> PendingCall {
         let members = members.iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
         let configuration = Configuration::new(members).expect("the configuration of a story is valid");

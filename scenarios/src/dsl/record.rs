@@ -1,5 +1,5 @@
-//! Facts of a run that no server can report: the commands on disks and in unfinished writes, and the votes on
-//! disks. Only stories use these facts.
+//! Facts of a run that no server can report, such as the commands on disks and in unfinished writes, and the
+//! votes on disks. Only stories use these facts.
 
 use std::collections::BTreeMap;
 use wavetank_raft::{Action, Entry, Index, LogId, LogOp, Payload, Request, RpcId, StoreJob, Term, Write};
@@ -12,13 +12,14 @@ pub(super) struct Record {
     servers: [ServerRecord; ServerIdx::MAX_SERVERS],
     /// The number of waits of the story.
     pub(super) waited: u64,
-    /// The number of assertions of the story.
+    /// The number of assertions of the story. A wait for a span of time (`until_passed`) also counts.
     pub(super) checked: u64,
-    /// The violation that ended the story early. `None` if every wait and every assertion succeeded.
+    /// The failed wait or assertion that ended the story, as a violation. `None` if no wait and no assertion
+    /// has failed.
     pub(super) ended: Option<Violation>,
 }
 
-/// The facts of one server.
+/// The facts of one server. If a crash erases the server's disk, the facts start again as for a new server.
 #[derive(Debug, Default)]
 struct ServerRecord {
     /// The commands on the server's disk. The key is the index of the entry.
@@ -113,12 +114,12 @@ impl Record {
         self.servers[idx.at()].refusal.as_deref()
     }
 
-    /// True if the server has ever stopped because of its own decision.
+    /// True if the server has stopped because of its own decision.
     pub(super) fn has_halted(&self, idx: ServerIdx) -> bool {
         self.servers[idx.at()].has_halted
     }
 
-    /// True if the server has ever loaded a leader's snapshot.
+    /// True if the server has loaded a leader's snapshot.
     pub(super) fn has_installed(&self, idx: ServerIdx) -> bool {
         self.servers[idx.at()].has_installed
     }

@@ -3,7 +3,7 @@
 use super::Cluster;
 use wavetank_sim::Plan;
 
-/// A scripted story.
+/// A story: a script, and the cluster and the plan with which the script runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Story {
     pub(crate) name: &'static str,

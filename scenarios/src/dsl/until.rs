@@ -125,7 +125,8 @@ impl Cluster {
         )
     }
 
-    /// Waits until a server begins one more read of entries from its disk.
+    /// Waits until a server begins to read entries from its disk. A read that began before this call does not
+    /// count.
     pub fn until_reads(&mut self, idx: ServerIdx) -> &mut Self {
         let before = self.tank.observer().custom.reads(idx);
         self.until(
@@ -148,16 +149,25 @@ impl Cluster {
     }
 
     /// Waits until the caller of the command learns that the command is committed.
+    ///
+    /// # Panics
+    /// Panics if the story has not proposed the command.
     pub fn until_acknowledged(&mut self, command: &str) -> &mut Self {
         self.until_answered(command, "acknowledged", |outcome| matches!(outcome, Ok(Answer::Applied { .. })))
     }
 
-    /// Waits until the client of the command gets an error.
+    /// Waits until the caller of the command gets an error.
+    ///
+    /// # Panics
+    /// Panics if the story has not proposed the command.
     pub fn until_failed(&mut self, command: &str) -> &mut Self {
         self.until_answered(command, "answered with an error", Result::is_err)
     }
 
     /// Waits until the call that proposed the command is refused, and the refusal names this leader.
+    ///
+    /// # Panics
+    /// Panics if the story has not proposed the command.
     pub fn until_refused_in_favour_of(&mut self, command: &str, leader: ServerIdx) -> &mut Self {
         self.until_answered(command, &format!("refused, and {leader} is named as the leader"), |outcome| {
             match outcome {
@@ -260,7 +270,8 @@ impl Cluster {
         )
     }
 
-    /// Waits until a server has removed entries from its log that another server does not have.
+    /// Waits until the server `idx` has removed from its log at least one entry that the server `other` does
+    /// not have.
     pub fn until_compacted_beyond(&mut self, idx: ServerIdx, other: ServerIdx) -> &mut Self {
         let is_beyond = |tank: &Tank| {
             let (base, last) = (node(tank, idx)?.log().base(), node(tank, other)?.log().last());
@@ -279,7 +290,8 @@ impl Cluster {
         self.until(|_| format!("{idx} has a snapshot"), |tank| node(tank, idx).is_some_and(is_there))
     }
 
-    /// Waits until all servers that run and are not paused have committed and applied the same entries.
+    /// Waits until the servers that run and are not paused agree: one of them leads and has committed its last
+    /// entry, every member among them has applied this entry, and no call to any of them is open.
     pub fn until_converged(&mut self) -> &mut Self {
         let unsettled = |tank: &Tank| tank.unsettled(tank.awake());
         let what = |tank: &Tank| {
@@ -320,7 +332,7 @@ pub(super) fn is_applied(tank: &Tank, command: &str) -> bool {
     tank.all().iter().any(|idx| tank.fsm(idx).is_some_and(|command_log| command_log.has(command)))
 }
 
-/// True if a leader has committed an entry of the leader's term.
+/// True if a leader has committed an entry of its own term.
 fn is_settled(tank: &Tank, leader: ServerIdx) -> bool {
     node(tank, leader).is_some_and(|node| node.log().term_at(node.commit()) == Some(node.term()))
 }
