@@ -1,4 +1,5 @@
-//! Functions that change the plan without faults (`Plan::calm`), for stories that need other settings.
+//! Functions that change the settings of a plan, for stories that need other settings than `Plan::calm`. Such a
+//! plan has no faults before the change.
 
 use std::time::Duration;
 use wavetank_sim::Plan;

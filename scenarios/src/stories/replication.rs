@@ -265,7 +265,8 @@ stories![
     }
 ];
 
-/// Twenty commands. A leader sends fewer than twenty commands before the first response.
+/// Twenty commands. If a leader sends each command in a message of its own, it sends only 16 commands before
+/// the first response (`max_inflight`).
 const TWENTY: &[&str] = &[
     "one",
     "two",

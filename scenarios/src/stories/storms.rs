@@ -1,4 +1,4 @@
-//! Storms: a plan is drawn from the seed, clients use a key-value store, and all judges examine the run.
+//! Storms: a plan is drawn from the seed, clients use a key-value store, and the judges examine the run.
 //! `wavetank_sim::plan::storm` draws the faults.
 
 use crate::trace::Trace;
@@ -10,19 +10,19 @@ use wavetank_sim::runner::{Run, Runner};
 use wavetank_sim::subject::HashiCorp;
 use wavetank_sim::{Either, Plan, ServerSet, Subject};
 
-/// All kinds of faults happen in one run, and no check finds a violation.
+/// Runs the plan of a storm with all kinds of faults. If a check finds a violation, this violation is the
+/// verdict of the report.
 pub fn storm<S: Subject>(plan: Plan, trace: Trace) -> Run<Trace> {
     run::<S>("storm", plan, trace)
 }
 
-/// All kinds of faults happen in a cluster of our servers and of servers that behave like HashiCorp Raft, and
-/// no check finds a violation.
+/// Runs the plan of a storm in a cluster of our servers and of servers that behave like HashiCorp Raft.
 pub fn storm_mixed(plan: Plan, trace: Trace) -> Run<Trace> {
     run::<Either<Server, HashiCorp<{ HashiCorp::ALL }>>>("storm_mixed", plan, trace)
 }
 
-/// More disks are damaged than a cluster can tolerate. The remaining servers may stop answering, but must
-/// never answer wrongly.
+/// Runs the plan of a storm in which more disks are damaged than a cluster can tolerate. The remaining servers
+/// may stop answering, but must never answer wrongly.
 pub fn storm_beyond_budget<S: Subject>(plan: Plan, trace: Trace) -> Run<Trace> {
     run::<S>("storm_beyond_budget", plan, trace)
 }

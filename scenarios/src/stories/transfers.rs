@@ -1,4 +1,4 @@
-//! Leadership transfers that succeed, fail, are refused, or are forged.
+//! Leadership transfers that succeed, fail or are refused, and forged TimeoutNow requests.
 
 use super::plan_tweaks::without_trailing_logs;
 use crate::dsl::{Cluster, election_timeouts};
