@@ -75,8 +75,9 @@ pub struct Suite {
     pub subject_type: &'static str,
     /// The scenarios, in the order of the output of `list` and `sweep`.
     pub scenarios: Vec<Scenario>,
-    /// The names of the scenarios that cannot run with this subject. These scenarios are stories, and stories
-    /// call methods that only our server has.
+    /// The names of the scenarios that cannot run with this subject. For our server, the list is empty. For any
+    /// other subject, it has `storm_mixed` and all stories, because stories call methods that only our server
+    /// has.
     pub left_out: Vec<&'static str>,
     /// The options before the subcommand. The binary parses these options before it calls
     /// [`suite_main`](crate::cli::suite_main).
@@ -106,8 +107,8 @@ impl Suite {
         }
     }
 
-    /// Returns the suite of a subject. The suite has only storms. `name` must be equal to the name that
-    /// [`Subject::name`] returns.
+    /// Returns the suite of a subject. The suite has only the storms `storm_beyond_budget` and `storm`. `name`
+    /// must be equal to the name that [`Subject::name`] returns.
     #[must_use]
     pub fn of_subject<S: Subject>(name: &'static str) -> Self {
         let scenarios = vec![storm_beyond_budget::<S>(), storm::<S>()];
@@ -195,7 +196,7 @@ pub enum Chapter {
     Transfers,
     /// Reads and leases.
     Reads,
-    /// The bootstrap of a cluster, and recovery after a lost quorum.
+    /// The bootstrap of a cluster.
     Recovery,
     /// Random faults of all kinds, drawn from the seed.
     Storms,

@@ -20,8 +20,8 @@ pub enum TraceForm {
 }
 
 impl TraceForm {
-    /// Makes a writer that describes a run in this form. `servers` is the number of servers in the run. Returns
-    /// `None` for [`TraceForm::None`].
+    /// Makes a writer that describes a run in this form. `servers` is the number of servers in the run, with
+    /// the spare servers. Returns `None` for [`TraceForm::None`].
     #[must_use]
     pub fn text(self, servers: usize) -> Option<TraceText> {
         match self {
@@ -32,7 +32,8 @@ impl TraceForm {
         }
     }
 
-    /// Makes a writer that describes a run of this plan in this form. See [`Story::of_plan`].
+    /// Makes a writer that describes a run of this plan in this form (see [`Story::of_plan`]). Returns `None`
+    /// for [`TraceForm::None`].
     #[must_use]
     pub fn text_of(self, plan: &Plan) -> Option<TraceText> {
         match self {
