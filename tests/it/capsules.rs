@@ -145,16 +145,25 @@ fn a_page_does_not_replace_its_input() {
     assert_eq!(said.code, 0, "{}", said.err);
     let before = fs::read(&file).expect("the capsule was just written");
     let said = wavetank(&["view", &name(&file), "-o", &name(&file)]);
-    assert!(said.code == 1 && said.err.ends_with("it is the input; choose another file\n"), "{}", said.err);
+    assert!(
+        said.code == 1 && said.err.ends_with("this file is the input of the command; choose another file\n"),
+        "{}",
+        said.err
+    );
     assert!(fs::read(&file).expect("the capsule is still there") == before);
     fs::remove_file(&file).expect("the file exists");
 }
 
 #[test]
 fn why_says_that_no_server_took_the_step() {
-    let note = "is not a step of a server. The text is about the last step before it\n";
-    let other = (100..200).map(|step| wavetank(&["why", "storm:1", "--step", &step.to_string()]));
-    let said: Vec<_> = other.map(|said| said.err.ends_with(note)).collect();
+    let note = |step| {
+        format!(
+            "step {step} is not a step of a server: the text is about the last step of a server before step {step}\n"
+        )
+    };
+    let is_noted =
+        |step: u64| wavetank(&["why", "storm:1", "--step", &step.to_string()]).err.ends_with(&note(step));
+    let said: Vec<_> = (100..200).map(is_noted).collect();
     assert!(said.contains(&true) && said.contains(&false), "{said:?}");
 }
 

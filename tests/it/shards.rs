@@ -58,8 +58,8 @@ fn shards_that_do_not_make_one_sweep_are_named() {
         (damaged, ", line "),
         (of_another_shard, ":604, which is doubled, out of order or in another shard"),
         (doubled, "which is doubled, out of order or in another shard"),
-        (text.clone() + "rubbish", "is behind the last line of the sweep"),
-        (text.clone() + first_run + "\n", "is behind the last line of the sweep"),
+        (text.clone() + "rubbish", "comes after the last line of the sweep"),
+        (text.clone() + first_run + "\n", "comes after the last line of the sweep"),
         (of_another_subject(&text), "has runs of guest, not of wavetank"),
         ("no report\n".to_owned(), "is not a file that `sweep --out` wrote"),
         (String::new(), "is empty"),
@@ -147,7 +147,11 @@ fn a_sweep_that_ended_early_is_not_taken_for_a_whole_one() {
     wavetank(&format!("{sweep} --until-failed"));
     let resumed = wavetank(&format!("{sweep} --resume"));
     assert_eq!((resumed.code, resumed.out.as_str()), (1, ""), "{}", resumed.err);
-    assert!(resumed.err.contains("of 600 runs, because of --time or --until-failed"), "{}", resumed.err);
+    assert!(
+        resumed.err.contains("of 600 runs, because of --time, --until-failed or --until-covered"),
+        "{}",
+        resumed.err
+    );
     fs::remove_file(&file).expect("the file of the first sweep");
     let unused = wavetank("sweep calm --keep failures");
     assert!(unused.code == 1 && unused.err.contains("--out"), "{}", unused.err);

@@ -22,11 +22,10 @@ fn the_list_of_a_subject_has_the_storms_and_says_that_the_stories_are_left_out()
     let said = run(&GUEST, &["list"]);
     assert!(said.out.contains("storm_beyond_budget ") && said.out.contains("\n  storm  "), "{}", said.out);
     let left_out = ALL.len() - 2;
-    let end = format!("\nleft out: {left_out} stories, which call methods of our server, not of guest\n");
+    let end = format!("\nleft out: {left_out} scenarios, which run only with our server, not with guest\n");
     assert!(said.code == 0 && said.out.ends_with(&end), "{}", said.out);
     let said = run(&GUEST, &["run", "figure_8"]);
-    let refusal =
-        "error: figure_8 is a story, which calls methods of our server: figure_8 does not run with guest\n";
+    let refusal = "error: figure_8 runs only with our server, not with guest\n";
     assert_eq!((said.code, said.err.as_str()), (1, refusal));
 }
 

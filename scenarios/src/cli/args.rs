@@ -102,7 +102,7 @@ Exit status: 0 linearizable, 2 not linearizable (the operations that prove the v
   cargo run --release -- explore --nodes 4 --terms 3 --entries 0 --crashes 0 --changes 2 -o found.json",
         after_help = "Any message may be delayed for ever, lost or reordered. Any election timeout may expire at any time.
 An event without a bound may happen any number of times. All properties are checked in every state.
-The search prints a shortest schedule that breaks a property.
+The search prints a shortest schedule that violates a property.
 
 Exit status: 0 every property holds within the bounds, 2 a schedule violates a property, 4 a schedule causes a
 panic, 5 --time or --memory stopped the search before the end. With status 2 or 4, the command prints the

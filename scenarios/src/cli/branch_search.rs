@@ -118,14 +118,14 @@ fn conclude(
     streams: &mut Streams<'_>,
 ) -> Result<(), CliError> {
     if last_open.is_none() {
-        writeln!(streams.out, "\ndecided  from the first step on: every continuation of the run fails")?;
+        writeln!(streams.out, "\ndecided  from the first step on: every future of the run fails")?;
         return Ok(());
     }
     let decided = step_log.records().iter().find(|record| last_open < Some(record.step));
     let Some(record) = decided.filter(|record| record.step < violation.step) else {
         writeln!(
             streams.out,
-            "\ndecided  at step {}, which is the violation: some continuation does not fail after the previous step",
+            "\ndecided  at step {}, which is the violation: after the previous step, some future does not fail",
             violation.step
         )?;
         return Ok(());
@@ -133,7 +133,7 @@ fn conclude(
     let ms = format!("{}.{:03}", record.at.0 / 1_000, record.at.0 % 1_000);
     writeln!(
         streams.out,
-        "\ndecided  after step {} ({ms} ms, {}: {}) every continuation fails; {} is then {}",
+        "\ndecided  after step {} ({ms} ms, {}: {}) every future fails; {} is then {}",
         record.step,
         record.idx,
         record.event(),

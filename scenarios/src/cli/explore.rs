@@ -113,11 +113,14 @@ fn conclude(
 ) -> Result<Status, CliError> {
     let status = match end {
         SearchOutcome::Exhausted => {
-            writeln!(streams.out, "verdict  held: no state within {bounds} breaks a property")?;
+            writeln!(streams.out, "verdict  held: no state within {bounds} violates a property")?;
             Status::Held
         }
         SearchOutcome::DepthReached => {
-            writeln!(streams.out, "verdict  held: no state up to --depth within {bounds} breaks a property")?;
+            writeln!(
+                streams.out,
+                "verdict  held: no state up to --depth within {bounds} violates a property"
+            )?;
             Status::Held
         }
         SearchOutcome::Stopped => {

@@ -52,7 +52,7 @@ impl AtomicFile {
         {
             let named = path.display();
             return Err(CliError::new(format!(
-                "cannot write `{named}`: it is the input; choose another file"
+                "cannot write `{named}`: this file is the input of the command; choose another file"
             )));
         }
         Self::create(path)

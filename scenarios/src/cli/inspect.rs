@@ -64,7 +64,7 @@ pub(crate) fn why(
     if step.is_some() && !text.starts_with(&format!("step {chosen} ")) {
         writeln!(
             streams.err,
-            "{chosen} is not a step of a server. The text is about the last step before it"
+            "step {chosen} is not a step of a server: the text is about the last step of a server before step {chosen}"
         )?;
     }
     streams.out.write_all(text.as_bytes())?;

@@ -49,8 +49,8 @@ fn as_text(suite: &Suite, out: &mut dyn Write) -> std::io::Result<()> {
         writeln!(out, "  {:width$}  {}", scenario.name, scenario.summary)?;
     }
     if !left_out.is_empty() {
-        let stories = left_out.len();
-        writeln!(out, "\nleft out: {stories} stories, which call methods of our server, not of {subject}")?;
+        let count = left_out.len();
+        writeln!(out, "\nleft out: {count} scenarios, which run only with our server, not with {subject}")?;
     }
     Ok(())
 }

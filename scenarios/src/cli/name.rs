@@ -7,9 +7,7 @@ use crate::registry::{Scenario, Suite};
 pub(crate) fn find<'a>(suite: &'a Suite, name: &str) -> Result<&'a Scenario, CliError> {
     let Suite { subject, scenarios, left_out, .. } = suite;
     if left_out.contains(&name) {
-        return Err(CliError::new(format!(
-            "{name} is a story, which calls methods of our server: {name} does not run with {subject}"
-        )));
+        return Err(CliError::new(format!("{name} runs only with our server, not with {subject}")));
     }
     scenarios.iter().find(|scenario| scenario.name == name).ok_or_else(|| {
         let nearest = nearest(scenarios.iter().map(|scenario| scenario.name), name);

@@ -80,7 +80,7 @@ pub(crate) fn play(
     mut take: impl FnMut(Done) -> Result<ControlFlow<()>, CliError>,
 ) -> Result<(), CliError> {
     const QUEUE_LENGTH: usize = 64;
-    let done = usize::try_from(work.done).expect("a file with these runs exists");
+    let done = usize::try_from(work.done).expect("the number of runs in a file fits into usize");
     let items = Mutex::new(work.items().skip(done).enumerate());
     let next = || {
         // Runs are started in order, and every started run is finished. So the runs before a deadline

@@ -165,7 +165,7 @@ pub(crate) fn read(suite: &Suite, path: &Path) -> Result<Content, CliError> {
         number += 1;
         let bad = |what: &str| CliError::new(format!("`{named}`, line {number}, {what}"));
         if state.content.as_ref().is_some_and(|content| content.is_complete) {
-            return Err(bad("is behind the last line of the sweep"));
+            return Err(bad("comes after the last line of the sweep"));
         }
         let line = serde_json::from_slice(&text).map_err(|error| {
             if number == 1 {
@@ -316,8 +316,8 @@ impl ReportFile {
             return match content.is_complete {
                 true if runs == expected => Ok(Begun::Complete(content.totals)),
                 true => Err(CliError::new(format!(
-                    "cannot resume: the sweep in `{named}` ended after {runs} of {expected} runs, because of --time or \
-                     --until-failed; write to another file"
+                    "cannot resume: the sweep in `{named}` ended after {runs} of {expected} runs, because of --time, \
+                     --until-failed or --until-covered; write to another file"
                 ))),
                 false => Err(CliError::new(format!("`{named}` is incomplete; remove the file"))),
             };

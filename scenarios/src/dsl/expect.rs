@@ -90,10 +90,7 @@ impl Cluster {
         let outcome = self.tank.outcome(request).map(decision);
         let is_pending = outcome.is_none();
         let outcome = outcome.unwrap_or_default();
-        self.expect(
-            is_pending,
-            &format!("the story expected that the call was pending, but the call was {outcome}"),
-        );
+        self.expect(is_pending, &format!("the call was pending, but the call was {outcome}"));
     }
 
     /// Asserts that a local read on a server finds the command.

@@ -202,10 +202,8 @@ impl Cluster {
         let PendingCall(request) = asked;
         self.until(|_| format!("the call is {how}"), |tank| tank.outcome(request).is_some());
         let outcome = self.tank.outcome(request).expect("the outcome is known when the wait ends");
-        let (is_so, what) = (
-            is_so(outcome),
-            format!("the story expected that the call was {how}, but the call was {}", decision(outcome)),
-        );
+        let (is_so, what) =
+            (is_so(outcome), format!("the call was {how}, but the call was {}", decision(outcome)));
         self.expect(is_so, &what);
         self
     }
@@ -278,7 +276,7 @@ impl Cluster {
             Some(last.index < base.index)
         };
         self.until(
-            |_| format!("{idx} has removed entries from its log that {other} does not have"),
+            |_| format!("{idx} has removed from its log at least one entry that {other} does not have"),
             |tank| is_beyond(tank).unwrap_or(false),
         )
     }

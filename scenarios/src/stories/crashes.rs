@@ -130,7 +130,7 @@ stories![
         cluster.expect_committed(&commands);
     }
 
-    /// When the disk of a leader stalls, the leader steps down within the disk timeout, even if the other
+    /// When the disk of a leader stalls, the leader steps down after the disk timeout, even if the other
     /// servers answer the heartbeats. No command that the other servers have is lost.
     fn a_leader_tolerates_a_stalled_disk_for_a_limited_time(cluster: &mut Cluster) {
         let old = cluster.until_leader();

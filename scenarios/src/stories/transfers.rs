@@ -189,7 +189,8 @@ stories![
     }
 
     /// A leader that has sent TimeoutNow no longer has a lease, because the receiver may still start an
-    /// election. The leader asks a majority before it answers a read.
+    /// election. The leader refuses a read under a lease. It answers other reads after a majority has confirmed
+    /// that it leads.
     fn there_is_no_lease_after_timeout_now(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [target, _] = cluster.followers_of(leader);
