@@ -1,10 +1,12 @@
 //! The nemesis decides which faults of servers and of the whole network happen. The world injects these
 //! faults.
 //!
-//! There are two kinds of faults. A [`Scheduled`] fault recurs at drawn times. A [`Reactive`] fault follows a
-//! certain kind of step of a server. Many bugs appear only if a fault happens within microseconds of a
-//! certain step. A fault at a random time rarely happens so close to the step. Each kind of fault has its own
-//! random stream and reads a fixed number of words per decision.
+//! There are three kinds of faults. A [`Scheduled`] fault recurs at drawn times. A [`Reactive`] fault follows
+//! a certain kind of step of a server. Many bugs appear only if a fault happens within microseconds of a
+//! certain step. A fault at a random time rarely happens so close to the step. The third kind is a crash in
+//! the middle of a step ([`Nemesis::crash_between`]). Each scheduled or reactive fault of the plan has its
+//! own random stream and reads a fixed number of words per decision. Each server has its own random stream
+//! for crashes in the middle of a step.
 //!
 //! The [`network`](crate::engine::network) decides about single messages: their loss and their delay.
 
@@ -62,11 +64,11 @@ pub struct NemesisView<'a> {
     /// The servers that are lost permanently, and the servers that refuse to start from their disks.
     pub lost: ServerSet,
     /// The servers that the nemesis may lose or damage permanently. The plan permits the loss of any one of
-    /// these servers, but not always the loss of two. The set is expensive, so the world computes the set only
-    /// when a fault that needs the set is due. At other times the set is empty.
+    /// these servers, but not always the loss of two. The set takes long to compute, so the world computes
+    /// the set only when a fault that needs the set is due. At other times the set is empty.
     pub expendable: ServerSet,
-    /// The removed servers that may get a new disk: every other server knows of the removal. Empty unless a
-    /// fault that needs the set is due.
+    /// The removed servers that may get a new disk. Every other server knows of the removal, and no leader
+    /// calls the removed server any more. Empty unless a fault that needs the set is due.
     pub removed: ServerSet,
     /// The servers that got a new disk and have stored no configuration on the disk. Empty unless a fault that
     /// needs the set is due.

@@ -160,8 +160,8 @@ pub(super) fn exchange_addresses(view: &NemesisView<'_>, draws: Draws) -> Option
     if view.has_wrong_address(configuration) {
         return Some(Act::CorrectAddresses);
     }
-    // Of two voters that have exchanged their addresses, neither reaches the other. A third voter must be
-    // left that both reach.
+    // Two voters that have exchanged their addresses cannot reach each other. Both must be able to reach a
+    // third voter.
     if voters(configuration).len() < 3 {
         return None;
     }

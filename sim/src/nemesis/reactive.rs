@@ -238,11 +238,13 @@ impl Reactive {
     }
 }
 
-/// Separates the server and a few other servers from the rest, so that only a minority can receive the
-/// server's messages. The few other servers are at most one server, or the servers that [`listeners`] draws.
+/// Separates the server and a few other servers from the rest. In half of the cases, [`listeners`] draws the
+/// other servers. In the other cases, or if no configuration is known, there is at most one other server. In
+/// a tank of three servers, the server and one other server are a majority.
 fn partition_with_minority(idx: ServerIdx, view: &NemesisView<'_>, draws: Draws) -> NetworkChange {
     let others = view.all.without(idx);
-    // The triggers use only one half of these two words, so the other halves are still unused.
+    // The caller has used the lower half of `draws[0]` and the upper half of `draws[1]`. The other halves of
+    // these two words are still unused.
     if draws[1].hits(Ratio::new(1, 2))
         && let Some((_, configuration)) = view.membership
     {
@@ -254,8 +256,8 @@ fn partition_with_minority(idx: ServerIdx, view: &NemesisView<'_>, draws: Draws)
     NetworkChange::Partition(with, view.all.minus(with))
 }
 
-/// Draws servers from `others`. The drawn servers and the server `idx` together are not a quorum. In half of
-/// the cases, all non-voters are among the drawn servers.
+/// Draws servers from `others`. The drawn servers and the server `idx` together are not a quorum, unless the
+/// server `idx` alone is a quorum. In half of the cases, all non-voters are among the drawn servers.
 fn listeners(idx: ServerIdx, others: ServerSet, configuration: &Configuration, draws: Draws) -> ServerSet {
     let voters = configuration.voters();
     let votes = |idx: &ServerIdx| voters.contains(idx.node());
@@ -274,8 +276,9 @@ fn listeners(idx: ServerIdx, others: ServerSet, configuration: &Configuration, d
     chosen
 }
 
-/// Isolates the leader, and restarts all other awake servers except the candidate. The restarted servers
-/// forget that they heard from the leader.
+/// Isolates the leader, and restarts all other awake servers except the candidate. After the restart, these
+/// servers no longer know when they last heard from the leader. Returns [`Act::Nothing`] if there is no
+/// leader, or if the candidate is the leader.
 fn isolate_leader_and_restart_others(candidate: ServerIdx, view: &NemesisView<'_>, lasts: Span) -> Act {
     let Some(leader) = view.leader.filter(|leader| *leader != candidate) else { return Act::Nothing };
     let Act::Network(cut, lasts, back) = isolate(leader, view.all, lasts) else { return Act::Nothing };

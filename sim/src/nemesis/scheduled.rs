@@ -127,9 +127,9 @@ fn break_machine(fault: MachineFault, among: ServerSet, draws: Draws) -> Option<
 }
 
 /// Chooses the next step of an operator who replaces a lost server: remove the lost server, then add a new
-/// server. In a third of the cases in which the operator can add a server, and in all cases in which no
-/// server can be added, one more server is lost instead, if the cluster tolerates the loss. Returns `None` if
-/// no step is possible.
+/// server. If no lost server is a member, the operator adds a server in two thirds of the cases. In the other
+/// cases, or if there is no server to add, one more server is lost, if the cluster tolerates the loss.
+/// Returns `None` if no step is possible.
 fn replace(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (index, configuration) = view.membership?;
     let prev_index = Some(index);
