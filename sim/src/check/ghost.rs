@@ -184,9 +184,10 @@ impl Ghost {
         Facts::CRASHED
     }
 
-    /// True if another server uses a configuration that names this server. For a server that is down, the newest
-    /// configuration on its disk must name this server, and the one that it used before must do so, too: a write
-    /// that was under way at the crash may be on the disk (storm 1000070751).
+    /// True if another server uses a configuration that names this server. If the other server is down, the
+    /// newest configuration on its disk must name this server. The configuration that the other server used
+    /// last, if any, must also name this server, because a write that was under way at the crash may be on
+    /// the disk (storm 1000070751).
     fn is_member(&self, idx: ServerIdx) -> bool {
         let names = |other: &GhostServer| {
             let used = other.configuration.as_ref().map(|used| used.server(idx.node()).is_some());

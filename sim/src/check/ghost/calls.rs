@@ -136,8 +136,9 @@ impl Ghost {
         }
     }
 
-    /// Returns true if the log of a server has an entry with this payload at this index. Returns `None` if
-    /// the log no longer contains the index.
+    /// Returns `Some(true)` if the log of a server has an entry with this payload at this index, and
+    /// `Some(false)` if the entry at this index differs. Returns `None` if the log does not contain the index
+    /// or the index before it.
     pub(crate) fn has_payload(&self, idx: ServerIdx, index: Index, payload: u64) -> Option<bool> {
         let log = &self.ghost_server(idx).log;
         let (before, link) = (log.link(index.back())?, log.link(index)?);

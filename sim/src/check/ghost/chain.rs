@@ -1,5 +1,5 @@
-//! A log as a chain of digests. Each entry is represented by a digest of eight bytes. Configurations are kept
-//! whole.
+//! A log as a chain of digests. Each entry is represented by a digest of eight bytes. The chain also keeps
+//! the members and the digest of each configuration.
 
 use crate::check::ghost::conf::{Conf, IndexedConf};
 use crate::check::ghost::hash;
@@ -104,9 +104,9 @@ impl Chain {
         Some(link)
     }
 
-    /// Adds an entry like [`Self::push`]. If `other` has the same entry after the same prefix, the method
-    /// copies the link from `other` and does not hash the entry again. Returns `None` in the same case as
-    /// [`Self::push`].
+    /// Adds an entry like [`Self::push`]. If `other` has the same entry after the same prefix, and the entry
+    /// is not a configuration, the method copies the link from `other` and does not hash the entry again.
+    /// Returns `None` in the same case as [`Self::push`].
     pub(crate) fn push_as_in(&mut self, entry: &Entry, other: &Self) -> Option<ChainLink> {
         let same = match (other.link(entry.id.index), other.link(entry.id.index.back())) {
             (Some(link), Some(before)) if link.term == entry.id.term => {

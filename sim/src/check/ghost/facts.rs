@@ -117,13 +117,13 @@ facts! {
     SNAPSHOT_ENDED = 48,
     /// A leader made a staged server a voter, or gave up the staging because the server was too slow.
     STAGED = 49,
-    /// A leader has committed a removal, and had time for a few heartbeats since the commit.
+    /// A leader has had time for a few heartbeats since it committed a removal.
     REMOVED = 50,
     /// The server received a call that the ghost records.
     CALLED = 51,
     /// The server answered a call that the ghost records.
     ANSWERED = 52,
-    /// The server follows a new leader, or reported a leader to its observers.
+    /// The leader that the server follows changed, or the server reported its leader to its observers.
     LEADER = 53,
     /// The server returned an action that makes no sense in any protocol.
     ODD_ACTION = 54,
@@ -150,7 +150,7 @@ impl Facts {
         self.0 >> number & 1 == 1
     }
 
-    /// The numbers of the facts in the set, in ascending order.
+    /// Returns the numbers of the facts in the set, in ascending order.
     pub(crate) fn iter(self) -> impl Iterator<Item = usize> {
         let mut left = self.0;
         std::iter::from_fn(move || {

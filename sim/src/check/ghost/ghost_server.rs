@@ -70,7 +70,8 @@ pub(crate) struct PendingRead {
     pub(crate) conf: Option<Conf>,
     /// The peers that had answered the server within the length of a lease before the request.
     pub(crate) answered: ServerSet,
-    /// True if the answer contains an index. The client then reads the state at this index.
+    /// True if the answer contains an index. The client then reads the state after the state machine has
+    /// applied the log up to this index.
     pub(crate) indexed: bool,
     /// True if the read relies on the lease.
     pub(crate) leased: bool,
@@ -89,8 +90,7 @@ pub(crate) enum ServerStatus {
     Halted,
 }
 
-/// Tells whether loads of snapshots into the state machine of a server may fail, or whether such a load has
-/// failed.
+/// Tells whether the state machine of a server may fail to load a snapshot, or has failed to load one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(crate) enum Loads {
     /// Every load must succeed.
@@ -120,7 +120,7 @@ pub(crate) struct GhostServer {
     pub(crate) store_failed: bool,
     /// True if the disk has had a fault.
     pub(crate) damaged: bool,
-    /// Tells whether loads of snapshots into the state machine may fail, or whether such a load has failed.
+    /// Tells whether the state machine may fail to load a snapshot, or has failed to load one.
     pub(crate) loads: Loads,
     /// True if the server received a shutdown call.
     pub(crate) shutdown_requested: bool,
@@ -140,7 +140,7 @@ pub(crate) struct GhostServer {
     pub(crate) catch_up: LogId,
     /// The state that is on the disk.
     pub(crate) disk: DurableState,
-    /// The configuration that the server uses. `None` if the server has no configuration.
+    /// The configuration that the server uses, as bit sets. `None` if the server has no configuration.
     pub(crate) conf: Option<IndexedConf>,
     /// The configuration that the server uses. The server and this record share the configuration object.
     /// `None` if the server has no configuration.
@@ -152,7 +152,8 @@ pub(crate) struct GhostServer {
     pub(crate) announced_term: Term,
     /// The last index at which an append of the current leader matched the log.
     pub(crate) verified: Index,
-    /// The last message from a leader. `None` if the server has campaigned since that message.
+    /// The last message from a leader. `None` if the server has received no such message, or has campaigned
+    /// since then.
     pub(crate) leader_contact: Option<LeaderContact>,
     /// The last known progress records that the server, as leader, keeps of its followers.
     pub(crate) followers: Vec<Follower>,
@@ -190,7 +191,7 @@ pub(crate) struct GhostServer {
     pub(crate) stagings: Stagings,
     /// The servers that this server, as leader, has removed.
     pub(crate) removals: Removals,
-    /// The calls that the server has not answered, if `Asked` has a variant for the call.
+    /// The unanswered calls for which [`Asked`](super::Asked) has a variant.
     pub(crate) pending_calls: Vec<PendingCall>,
     /// The members that got a new address in the latest change of the configuration.
     pub(crate) moved: ServerSet,
@@ -239,8 +240,8 @@ impl GhostServer {
         self.forget_leadership();
     }
 
-    /// Records a response of a peer. The server learns with the first response whether the peer runs HashiCorp
-    /// Raft. The servers of `hashicorp` do.
+    /// Records a response of a peer. The server learns with the first response whether the peer runs
+    /// HashiCorp Raft. `hashicorp` contains the servers that run HashiCorp Raft.
     pub(super) fn note_response(&mut self, peer: ServerIdx, at: Time, hashicorp: ServerSet) {
         self.hashicorp = self.hashicorp.or(ServerSet::only(peer).and(hashicorp));
         if self.view.leads() {
@@ -248,7 +249,8 @@ impl GhostServer {
         }
     }
 
-    /// Returns the peers that have answered the server, as leader, at `begin` or later on the server's clock.
+    /// Returns the peers whose last response to the server as leader came at `begin` or later, on the
+    /// server's clock.
     pub(super) fn answered_since(&self, begin: Time) -> ServerSet {
         let responses = (0..).map(ServerIdx).zip(&self.responses);
         responses.filter(|(_, at)| at.is_some_and(|at| begin <= at)).map(|(peer, _)| peer).collect()

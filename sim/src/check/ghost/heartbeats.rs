@@ -3,17 +3,19 @@
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::{NodeId, Span, Time};
 
-/// For each other member of the cluster, the last heartbeat of a leader. All times are of the leader's clock.
+/// For each other member of the cluster, the last heartbeat of a leader. All times are on the leader's clock.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Heartbeats(Vec<Heartbeat>);
 
 #[derive(Clone, Copy, Debug)]
 struct Heartbeat {
     to: NodeId,
-    /// The time of the last heartbeat. If there was none, the time at which the leader first saw this member.
+    /// The time of the last heartbeat. Before the first heartbeat, the time at which a timer of the leader
+    /// first fired after the server became a member. After a change of the interval, the time at which the
+    /// next heartbeat is due.
     last: Time,
-    /// The first time at which a timer of the leader fired although this heartbeat was overdue. `None` if the
-    /// heartbeat is not overdue.
+    /// The first time at which a timer of the leader fired while the next heartbeat was overdue. A heartbeat
+    /// is overdue when two intervals have passed since `last`. `None` if no timer has fired since then.
     overdue: Option<Time>,
 }
 
@@ -54,9 +56,10 @@ impl Heartbeats {
         }
     }
 
-    /// Returns a member that gets no heartbeats, and the time of the last heartbeat. A heartbeat must follow within two
-    /// intervals after it was overdue. The leader's process may have been stopped: its other timers may then fire
-    /// first when the process goes on. Returns `None` if there is no such member.
+    /// Returns a member whose next heartbeat has been overdue for more than two intervals, and the time of
+    /// the last heartbeat. The leader has these two intervals because its process may have been stopped. When
+    /// the process continues, other timers may fire before the timer of the heartbeat. Returns `None` if
+    /// there is no such member.
     pub(crate) fn missing(&self, now: Time, interval: Span) -> Option<(NodeId, Time)> {
         let is_missing =
             |heartbeat: &&Heartbeat| heartbeat.overdue.is_some_and(|since| since + interval + interval < now);

@@ -1,5 +1,5 @@
 //! Records the duties of a leader: to keep its appends within the limits, to count the rounds of staged
-//! servers, and to send messages to removed servers.
+//! servers, and to send heartbeats to members and to removed servers.
 
 use super::ghost_server::matched;
 use super::{Consumed, Facts, Ghost, GhostServer, IndexedConf, SentAppend, StagingEnd};
@@ -32,8 +32,8 @@ impl Ghost {
     }
 
     /// Clears old records before the actions of the step are recorded. If the server did not lead the same
-    /// term before the step, clears all records of an earlier leadership. If the leader received a refused
-    /// append, clears only the unanswered appends for the follower that refused.
+    /// term before and after the step, clears all records of its leadership. If a follower refused an append
+    /// of the leader, clears only the unanswered appends for this follower.
     pub(super) fn begin_leadership(&mut self, idx: ServerIdx) {
         let ghost_server = &mut self.ghost_servers[idx.at()];
         if !self.step.kept_leading() {
@@ -43,7 +43,8 @@ impl Ghost {
         }
     }
 
-    /// Records the progress of stagings and removals after the actions of the step.
+    /// Records the acknowledged appends, the progress of stagings and removals, and the timers of the leader.
+    /// Must run after the actions of the step are recorded.
     pub(super) fn note_duties(&mut self, idx: ServerIdx, facts: &mut Facts) {
         if !self.step.kept_leading() {
             return;
@@ -100,7 +101,7 @@ impl Ghost {
         let (step, ghost_server) = (&mut self.step, &mut self.ghost_servers[idx.at()]);
         let followers = &ghost_server.followers;
         ghost_server.removals.stepped(step.clock, step.now.commit, |node| matched(followers, node));
-        // Heartbeats are due at a timer, so the leader has sent those of this step.
+        // Heartbeats are due at a timer, so the leader has already sent the heartbeats of this step.
         if matches!(step.consumed, Consumed::Timer) {
             step.removal = ghost_server.removals.take_old(step.clock, &ghost_server.limits);
             facts.add_if(step.removal.is_some(), Facts::REMOVED);

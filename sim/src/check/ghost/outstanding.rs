@@ -31,9 +31,9 @@ struct Sent {
 }
 
 impl Outstanding {
-    /// The number of older requests that a leader remembers in addition to the requests of the window. The
-    /// leader forgets the oldest requests first. Therefore heartbeats to a stopped server do not fill the
-    /// leader's memory.
+    /// The number of older requests that a leader remembers in addition to the requests in its window. The
+    /// window is the maximum number of unanswered appends. The leader forgets the oldest requests first.
+    /// Therefore heartbeats to a stopped server do not fill the leader's memory.
     const REMEMBERED_MORE: u64 = 32;
 
     /// Forgets all appends.
@@ -66,8 +66,8 @@ impl Outstanding {
         }
     }
 
-    /// Returns the number of appends that a follower has not answered. `window` is the maximum number of
-    /// unanswered appends that the leader allows.
+    /// Returns the number of appends that a follower has not answered. Ignores appends that the leader no
+    /// longer remembers. `window` is the maximum number of unanswered appends that the leader allows.
     pub(crate) fn count(&self, to: NodeId, window: u64) -> u64 {
         let Some(sent) = ServerIdx::of(to).and_then(|idx| self.followers.get(idx.at())) else { return 0 };
         let oldest = sent.count.saturating_sub(window.saturating_add(Self::REMEMBERED_MORE));

@@ -1,5 +1,6 @@
-//! The catch-up rounds of a staged server (thesis §4.2.1). The ghost computes the rounds from the calls and
-//! from the match index of the server.
+//! The catch-up rounds of a staged server (thesis §4.2.1). A staged server is a non-voter that becomes a
+//! voter when it has caught up. The ghost computes the rounds from the calls and from the match index of the
+//! server.
 
 use super::Limits;
 use crate::plan::server_set::{ServerIdx, ServerSet};
@@ -78,9 +79,9 @@ impl Stagings {
     }
 
     /// Ends rounds that are complete. Begins the rounds of a server when the leader has applied the entry
-    /// that adds the server. The tuple has the time on the leader's clock, the leader's applied index, and
-    /// the last index of the leader's log without the entries of this step. `matched` returns the match index
-    /// of a follower.
+    /// that adds the server. The tuple contains the time on the leader's clock, the leader's applied index,
+    /// and the last index of the leader's log without the entries of this step. `matched` returns the match
+    /// index of a follower.
     pub(crate) fn stepped(
         &mut self,
         (now, applied, last): (Time, Index, Index),

@@ -190,7 +190,7 @@ pub(crate) struct GhostStep {
     pub(crate) compacted: Option<Index>,
     /// The first and the last index of the appended entries. `None` if no entry was appended.
     pub(crate) appended: Option<(Index, Index)>,
-    /// True if the appended entries include commands or barriers.
+    /// True if the appended entries include an entry that is neither a no-op nor a configuration.
     pub(crate) proposals: bool,
     /// The position of an appended entry whose index does not follow the last index of the log. `None` if
     /// every appended entry follows the log.

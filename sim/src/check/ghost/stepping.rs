@@ -90,7 +90,8 @@ impl Ghost {
         ghost_server.view = self.step.now;
         self.step.announced_term_before = ghost_server.announced_term;
         if !is_ours::<Q>() {
-            // The messages of another protocol show no term. Such a server acts by its term all the same.
+            // The messages of another protocol show no term. The term of the server before the step stands
+            // for the newest term that the server has sent.
             self.step.announced_term_before = self.step.was.term;
         }
         let mut facts = diff_views(&self.step.was, &self.step.now);
@@ -250,8 +251,8 @@ impl Ghost {
 }
 
 impl GhostServer {
-    /// Records the reply that the server owes for an AppendEntries or InstallSnapshot request. Ignores other
-    /// requests.
+    /// Records the reply that the server must send to an AppendEntries or InstallSnapshot request. Ignores
+    /// other requests.
     fn note_request(&mut self, from: NodeId, rpc: RpcId, request: &Request) {
         match request {
             Request::AppendEntries(append) => {
