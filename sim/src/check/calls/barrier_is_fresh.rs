@@ -1,5 +1,5 @@
-//! When a server answers a call of `barrier`, this server has applied every entry that any server had committed
-//! before the call (thesis §6.4; HashiCorp Raft's `Barrier`).
+//! When a call of `barrier` succeeds, the server that answers the call has applied every entry that any
+//! server had committed before the call (thesis §6.4; HashiCorp Raft's `Barrier`).
 //!
 //! The check runs at every barrier that succeeds.
 

@@ -1,6 +1,8 @@
-//! For each call, the server appends the requested entry, or refuses the call and appends nothing. A call
-//! succeeds only after its entry is committed and applied, and the answer has the response of the state
-//! machine (thesis §6.3; HashiCorp Raft's futures).
+//! For each call, the server appends the requested entry, or refuses the call and appends nothing. A
+//! bootstrap succeeds only after its entry is durable. A call that stages a server succeeds only with the
+//! index of an entry that makes the server a voter. Every other call succeeds only after its entry is
+//! committed and applied. The answer to a command contains the response of the state machine (thesis §6.3;
+//! HashiCorp Raft's futures).
 //!
 //! The check runs whenever a server receives or answers one of these calls: commands with extensions,
 //! barriers, restores, changes of the membership, and bootstraps.
@@ -132,7 +134,8 @@ fn answered_with(ghost: &Ghost, call: &PendingCall, index: Index, said: Option<&
     ))
 }
 
-/// Returns a message if a restore failed although the state machine accepted the state.
+/// Returns a message if a restore failed with a store error although the state machine accepted the state and
+/// the server does not stop.
 fn failed(ghost: &Ghost, answered: &AnsweredCall, error: &RequestError) -> Option<String> {
     let accepted = answered.call.response.as_ref().is_some_and(|response| response.is_empty());
     let stops = ghost.subject().halting.is_some();

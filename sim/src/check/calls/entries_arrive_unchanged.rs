@@ -2,7 +2,7 @@
 //! contains them (HashiCorp Raft's `ApplyLog` and `Restore`).
 //!
 //! The check runs whenever a server hands its state machine an entry of these two kinds. The checks of client
-//! answers judge other commands.
+//! answers (`clients::kv::judges`) judge all other commands.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

@@ -1,7 +1,7 @@
 //! A server refuses each call that the server must refuse, and each refusal gives a true reason (HashiCorp
 //! Raft's errors). A server must refuse a change if the latest configuration does not have the index that the
 //! change requires. A server must also refuse a proposal or a change during a transfer of leadership, and a
-//! bootstrap if the server is not new or has no vote in the configuration.
+//! bootstrap if the server is not new or has no vote in the configuration of the bootstrap.
 //!
 //! The check runs at every call of these kinds.
 

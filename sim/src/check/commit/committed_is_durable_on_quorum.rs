@@ -44,7 +44,8 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let link = ghost.subject().log.link(commit)?;
     *witnessed += 1;
     let conf_of = |placed: Option<IndexedConf>| placed.map_or_else(Conf::default, |placed| placed.conf);
-    // One step may commit and change the configuration, in either order, so a quorum of either will do.
+    // One step may commit an entry and change the configuration, in either order. A quorum of one of the two
+    // configurations is enough.
     let (was, now) = (conf_of(step.was_conf), conf_of(step.now_conf));
     let disks = disks(ghost, was.voters().or(now.voters()), commit, link);
     if was.is_quorum(disks) || now.is_quorum(disks) {

@@ -1,9 +1,10 @@
 //! A leader sends each other member a heartbeat about once in a heartbeat interval (thesis §3.4).
 //!
-//! Without heartbeats, a follower regards its leader as dead and campaigns. Each append counts as a heartbeat. But a
-//! server of HashiCorp Raft whose state machine is busy answers only appends without entries, without a position and
-//! without a commit index, so only these count for such a server (HashiCorp's `processHeartbeat`). The check runs when
-//! a timer of a leader fires.
+//! Without heartbeats, a follower regards its leader as dead and campaigns. Each append counts as a
+//! heartbeat, with one exception. A server of HashiCorp Raft answers only some appends while its state
+//! machine is busy: appends without entries, without a position and without a commit index (HashiCorp's
+//! `processHeartbeat`). Therefore only these appends count for a server that the leader knows as a server of
+//! HashiCorp Raft. The check runs when a timer of a leader fires.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

@@ -16,8 +16,8 @@ pub(crate) const CHECK: Check =
     Check::new("only_voters_campaign", "thesis §4.2.2", JudgeLevel::History, Facts::CAMPAIGNED, judge)
         .needing(NEEDS);
 
-/// True if a server is a voter of `conf`, or of an earlier configuration in the log of the server that may
-/// come into force again. An earlier configuration may come into force again if all later configurations are
+/// True if a server is a voter of `conf`, or of an earlier configuration that may come into force again. An
+/// earlier configuration in the server's log may come into force again if all later configurations are
 /// uncommitted.
 fn is_eligible(idx: ServerIdx, log: &Chain, conf: IndexedConf, commit: Index) -> bool {
     let mut placed = conf;

@@ -3,8 +3,8 @@
 //!
 //! Leases rely on this promise. The promise also prevents a server that was isolated from disrupting the
 //! cluster when the isolation ends. A crash does not end the promise, and a newer term from another source
-//! does not end the promise either. The check runs at every request for a vote or a pre-vote, except after a
-//! transfer of leadership.
+//! does not end the promise either. The check runs at every request for a vote or a pre-vote, unless a leader
+//! told the candidate to campaign.
 
 use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
 use crate::check::{Check, violated};

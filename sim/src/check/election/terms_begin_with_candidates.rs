@@ -1,9 +1,10 @@
 //! A server enters a new term only if some server was a candidate in this term or in a newer term (thesis §3.3,
 //! §3.4).
 //!
-//! Only a candidate increments a term; all other servers learn the term from messages. If a server
-//! entered a term that no candidate began, the leader would lose its role without need. The check runs at every change of a term while a server
-//! runs. Term 1 needs no candidate, because the entry of the first configuration has this term.
+//! Only a candidate increments a term; all other servers learn the term from messages. If a server entered a
+//! term that no candidate began, the leader would lose its role without need. The check runs at every change
+//! of a term while a server runs. Term 1 needs no candidate, because the entry of the first configuration has
+//! this term.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

@@ -2,7 +2,7 @@
 //! the transfer, and ends the transfer when the leader stops leading (thesis §3.10).
 //!
 //! The target also ignores a TimeoutNow of an older term. The check runs whenever a TimeoutNow is sent or
-//! received, and at every step of a leader during a transfer.
+//! received, and at every step of a server that has not answered a call for a transfer.
 
 use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
 use crate::check::{Check, violated};
@@ -62,7 +62,8 @@ fn unfit(ghost: &Ghost, target: NodeId) -> Option<String> {
     }
 }
 
-/// Returns a message if a server with a pending transfer does not lead, or appended a proposal.
+/// Returns a message if a server with an unanswered call for a transfer does not lead, or appended a
+/// proposal.
 fn pending(ghost: &Ghost, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;
     if ghost.subject().transfers.is_empty() {

@@ -1,5 +1,5 @@
-//! A server votes only in a step in which it receives the vote request of the candidate. The log of the
-//! candidate must be at least as new as the voter's log (thesis §3.6.1).
+//! A server votes for another server only in a step in which it receives the vote request of this candidate.
+//! The log of the candidate must be at least as new as the voter's log (thesis §3.6.1).
 //!
 //! The vote request must name the last entry of the candidate, not a newer entry. The check runs whenever a
 //! server votes or asks for votes.

@@ -2,7 +2,7 @@
 //! (thesis §3.5).
 //!
 //! The check runs whenever a match index grows. The check ignores a follower that has sent or stored a newer
-//! term, and a follower whose disk was lost.
+//! term, a follower whose disk was lost, and a removed server with a new disk.
 
 use crate::check::ghost::{Facts, Follower, Ghost};
 use crate::check::{Check, violated};
@@ -36,10 +36,11 @@ fn one(ghost: &Ghost, belief: &Follower, witnessed: &mut u64) -> Option<String> 
     let ghost_server = ghost.ghost_server_of(follower)?;
     *witnessed += 1;
     let (leader, term) = (ghost.step.idx, ghost.step.now.term);
-    // A server that has sent a newer term may have dropped the entries. So may a server that has stored a
-    // newer term and crashed before it sent anything (storm 585), or lost the disk since (storm 1000416616).
-    // A disk that was lost as a whole has no entries. A server that was removed and has a new disk may have
-    // answered before the removal. The leader no longer counts this server, and may receive the answer late.
+    // A server that has sent a newer term may have dropped the entries. A server that has stored a newer term
+    // may also have dropped the entries, even if it crashed before it sent a message (storm 585) or has lost
+    // the disk since (storm 1000416616). A disk that was lost as a whole has no entries. A server that was
+    // removed and has a new disk may have answered before the removal. The leader no longer counts this
+    // server, and may receive the answer late.
     let is_member = ghost.step.now_conf.zip(ServerIdx::of(follower));
     let is_member = is_member.is_some_and(|(placed, idx)| placed.conf.members.contains(idx));
     let was_exchanged = ghost_server.new_disk_at.is_some() && !is_member;

@@ -1,5 +1,5 @@
-//! The match index that a leader keeps for a follower never falls. The match index is below the next index
-//! and within the leader's log (thesis §3.5).
+//! The match index that a leader keeps for a follower never falls, unless the follower may have lost its
+//! disk. The match index is below the next index and within the leader's log (thesis §3.5).
 //!
 //! The check runs whenever a progress record changes.
 

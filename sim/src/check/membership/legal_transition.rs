@@ -1,6 +1,6 @@
 //! A leader adds or removes one voter at a time, or enters a joint configuration. A leader leaves a joint
-//! configuration only after this configuration is committed, and only for the new voters of this
-//! configuration (thesis §4.1, §4.3).
+//! configuration only after this configuration is committed. The voters of the next configuration are the new
+//! voters of the joint configuration (thesis §4.1, §4.3).
 //!
 //! The check runs whenever a leader appends a configuration.
 

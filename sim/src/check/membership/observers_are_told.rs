@@ -2,8 +2,8 @@
 //! server follows, including the addresses (HashiCorp Raft's `PeerObservation` and `LeaderObservation`).
 //!
 //! The check runs when a server uses another configuration, follows another leader, or reports a leader to
-//! its observers. The real node is an observer of its server, and sends messages to the addresses that the
-//! server reports.
+//! its observers. Outside the simulator, the node is an observer of its server, and sends messages to the
+//! addresses that the server reports.
 
 use crate::check::ghost::{Facts, Ghost, GhostServer};
 use crate::check::{Check, violated};

@@ -1,9 +1,10 @@
 //! A leader changes the membership only if a quorum of the new voters can take the leader's log (thesis §4.1).
 //!
-//! A server of HashiCorp Raft cannot take restores and joint configurations. Such a server gets a snapshot in place
-//! of these entries. A leader can take this snapshot only after a quorum has the entries. Therefore a quorum of the
-//! voters must run this library, or must already have the last of these entries. The check runs whenever a leader
-//! appends a configuration and such an entry is in the leader's log, and not in its newest snapshot.
+//! A server of HashiCorp Raft cannot take restores or joint configurations. Such a server gets a snapshot in
+//! place of these entries. A leader can take this snapshot only after a quorum has the entries. Therefore
+//! each server of some quorum of the voters must run this library or already have the last of these entries.
+//! The check runs whenever a leader appends a configuration while the last of these entries is in the
+//! leader's log but not in the leader's newest snapshot.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

@@ -1,5 +1,5 @@
-//! When a leader answers a read under its lease, no newer term has had a leader, and the answering leader
-//! knows all committed entries (thesis §6.4.1).
+//! If a leader answers a read under its lease, no newer term had a leader when the read was requested. The
+//! index in the answer covers all entries that any server had committed by then (thesis §6.4.1).
 //!
 //! The check runs at every read under a lease, unless the clocks in the run break the bound on which leases
 //! rely.

@@ -2,9 +2,9 @@
 //! of a lease, and promise silence (thesis §4.2.3, §6.4.1). A voter that promises silence gives no other server a vote
 //! for some time after a message from the leader, even if the voter restarts in this time.
 //!
-//! Servers of HashiCorp Raft make no such promise. Therefore a leader has no lease if the voters that do not run
-//! HashiCorp Raft are not a quorum. An implementation that excludes the check `promised_silence_is_kept` makes no
-//! promise. The check runs at every read under a lease.
+//! Servers of HashiCorp Raft make no such promise. Therefore a leader has a lease only if the other voters
+//! are a quorum. An implementation that excludes the check `promised_silence_is_kept` makes no promise. The
+//! check runs at every read under a lease.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};

@@ -40,7 +40,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
 }
 
 /// Returns the last committed index that was on the disk of the server before the start. Ignores commits in
-/// terms above the newest term that the server has sent.
+/// terms above the newest term that the server has sent. Returns zero if there is no such index.
 fn committed_and_kept(ghost: &Ghost) -> Index {
     let kept = &ghost.step.recovered.kept.log;
     let committed = ghost.history.committed_before(ghost.subject().announced_term.next());
