@@ -1,11 +1,11 @@
-//! The checks. Each file contains one property. A check runs only after an observation with a fact that the
-//! check watches.
+//! The checks. Each file in the folder of a theme, for example `election`, contains one property. A check
+//! runs only after an observation with a fact that the check watches.
 //!
 //! A check reads the ghost state and returns a message if its property is violated. A check changes nothing
 //! in the world and keeps only the number of cases that the check has judged. A check names the parts of a
-//! server that the check needs. The check is off if a server in the run does not show all of these parts. To
-//! add a check, write a file with a `CHECK` in the folder of its theme, and add a line to the list `CHECKS`
-//! in this file. The compiler reports a `CHECK` that is not in the list.
+//! server's state that the check needs. The check is off if a server in the run does not show all of these
+//! parts. To add a check, write a file with a `CHECK` in the folder of its theme, and add a line to the list
+//! `CHECKS` in this file. The compiler reports a `CHECK` that is not in the list.
 
 pub(crate) mod calls;
 pub(crate) mod commit;
@@ -35,8 +35,8 @@ use wavetank_raft::HardState;
 
 pub use judges::Judges;
 
-/// All checks, in the order in which they run. Only the first violation is reported, so a check that is
-/// closer to the cause of a bug runs earlier.
+/// All checks except `conduct`, `every_call_ends` and `progress`, in the order in which they run. Only the
+/// first violation is reported, so a check that is closer to the cause of a bug runs earlier.
 static CHECKS: [Check; 63] = [
     storage::recovered_log_is_whole::CHECK,
     storage::recovered_term_covers_log::CHECK,
@@ -113,14 +113,14 @@ type JudgeFn = fn(&Ghost, Facts, witnessed: &mut u64) -> Option<String>;
 pub(crate) struct Check {
     /// The name of the check, which is also the name of its file.
     pub(crate) name: &'static str,
-    /// The source of the property: sections of the thesis, or a part of HashiCorp Raft.
+    /// The source of the property, for example sections of the thesis or a part of HashiCorp Raft.
     pub(crate) section: &'static str,
     /// The lowest level of judges that includes this check.
     pub(crate) level: JudgeLevel,
     /// The facts that make this check run.
     watches: Facts,
-    /// The parts of a server that the check reads. The check is off if a server in the run does not show all
-    /// of these parts.
+    /// The parts of a server's state that the check reads. The check is off if a server in the run does not
+    /// show all of these parts.
     pub(crate) needs: Parts,
     /// True if the check judges only runs in which clocks keep the bound that leases assume.
     bounded_clocks: bool,
@@ -155,7 +155,8 @@ impl Check {
     }
 }
 
-/// Returns this sentence as the message of a violated property.
+/// Returns this sentence as the message of a violated property. Replaces each request id by the name of the
+/// request. Never returns `None`.
 // Only a failing run formats a message, so the compiler keeps this code out of the hot path.
 #[cold]
 fn violated(sentence: fmt::Arguments<'_>) -> Option<String> {

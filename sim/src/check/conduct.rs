@@ -2,8 +2,9 @@
 //!
 //! The other checks judge our own server more closely. This check finds the faults of another implementation,
 //! or of the adapter of this implementation. A server sends no message to itself, and hands its state machine
-//! no batch without entries. The term, the commit index and the applied index in a view never fall. A server
-//! does not ask again and again for a timer in the past. A voter asks for at least one timer after its start.
+//! no batch without entries. The term, the commit index and the applied index in a view never fall while the
+//! server runs. A server does not ask again and again for a timer in the past. A voter asks for at least one
+//! timer after its start.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::violated;
@@ -20,7 +21,7 @@ const TIMERS_MAX: u32 = 1_000;
 pub(super) struct Conduct {
     /// The name of each server's implementation.
     names: [&'static str; ServerIdx::MAX_SERVERS],
-    /// The parts that all servers show.
+    /// The parts of the state that all servers show.
     shown: Parts,
     /// The servers that have not asked for a timer since their start.
     asleep: ServerSet,
@@ -46,7 +47,7 @@ impl Conduct {
     pub(super) const NAME: &'static str = "conduct";
     pub(super) const SECTION: &'static str = "the trait `Subject`";
 
-    /// Returns the parts that all servers have shown so far.
+    /// Returns the parts of the state that all servers have shown so far.
     pub(super) const fn shown(&self) -> Parts {
         self.shown
     }
@@ -93,9 +94,12 @@ impl Conduct {
         if facts.touches(ODD) && !facts.touches(Facts::BOOTED) { misconduct(ghost) } else { None }
     }
 
-    /// Judges the end of the run. Returns the first running voter of the healed core that has not asked for a
-    /// timer since its start, and a message. Returns `None` if there is no such voter. Ignores voters that
-    /// started within the last four election timeouts. A server without a timer never starts an election.
+    /// Judges the end of the run. Returns the first running voter of the core that has not asked for a timer
+    /// since its start, and a message. The core contains the servers that must make progress after all faults
+    /// have ended. A server without a timer never starts an election. Returns `None` if there is no such
+    /// voter, or if the faults have not ended. Ignores servers that started within the last four election
+    /// timeouts. `timeout` is the longest election timeout. If some server shows no configuration, every
+    /// server counts as a voter.
     pub(super) fn sleeper(&self, ghost: &Ghost, at: Time, timeout: Span) -> Option<(ServerIdx, String)> {
         let (_, core) = ghost.healed?;
         let votes = |idx: &ServerIdx| {

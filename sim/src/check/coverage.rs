@@ -1,6 +1,7 @@
-//! Counts events that should sometimes happen, and the different situations of a run.
+//! Counts the events that should happen in some runs, and collects the situations of a run. A situation is
+//! the state of all running servers, reduced to a digest.
 //!
-//! A sweep without a violation may have tested little, for example if the leader never changed.
+//! A series of runs without a violation may have tested little, for example if the leader never changed.
 
 use crate::check::calls::refused_for_a_reason::{Reason, given};
 use crate::check::commit::committed_is_durable_on_quorum::counted;
@@ -11,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Index, RoleName, Term};
 
 named! {
-    /// An event that should sometimes happen.
+    /// An event that should happen in some runs.
     Point {
         /// A server became leader.
         Elected = "leader elected",
@@ -150,9 +151,11 @@ impl Sometimes {
         self.counts[point]
     }
 
-    /// Returns the digests of the situations that occurred. For each running server, a digest covers the
-    /// role, whether another server has a newer term or log, the number of uncommitted entries (at most 2),
-    /// and the phase of the configuration. A digest does not cover the names of servers.
+    /// Returns the digests of the situations that occurred, at most 4,096 digests. For each running server, a
+    /// digest covers the role, whether another running server has a newer term or log, and the number of
+    /// uncommitted entries. Two or more entries count as two. A digest also covers whether the server's
+    /// configuration names the server as a voter, is committed, and is joint. A digest does not cover the
+    /// names of the servers, or the number of servers in equal states.
     pub fn situations(&self) -> impl Iterator<Item = u64> + '_ {
         self.situations.iter().copied()
     }
@@ -269,10 +272,7 @@ impl Sometimes {
     }
 }
 
-/// Returns a digest of the situation. For each running server, the digest covers the role, whether another
-/// server has a newer term or log, the number of uncommitted entries (at most 2), and the phase of the
-/// configuration. The digest does not cover the names of the servers, or the number of servers in equal
-/// states.
+/// Returns the digest of the current situation: see [`Sometimes::situations`].
 fn situation(ghost: &Ghost) -> u64 {
     let up = ghost.up();
     let mut profiles = [0_u64; ServerIdx::MAX_SERVERS];

@@ -118,14 +118,15 @@ impl Judges {
         }
     }
 
-    /// Switches off the checks that need a part that a server does not show.
+    /// Switches off the checks that need a part of the state that some server does not show.
     fn disable_blind_checks(&mut self) {
         let shown = self.conduct.shown();
         let blind = CHECKS.iter().enumerate().filter(|(_, check)| !shown.has(check.needs));
         self.enabled = blind.fold(self.enabled, |enabled, (at, _)| enabled & !(1 << at));
     }
 
-    /// Switches off the checks that the documents of a server's implementation exclude.
+    /// Switches off the checks that the documents of a server's implementation exclude. Panics if an excluded
+    /// check does not exist.
     fn exclude(&mut self, exclusions: &'static [Exclusion]) {
         for Exclusion { check, line } in exclusions {
             let place = CHECKS.iter().position(|it| it.name == *check);
@@ -199,7 +200,8 @@ impl Judges {
         self.verdict.as_ref()
     }
 
-    /// Returns the number of cases that each check judged, by the name of the check.
+    /// Returns the number of cases that each check judged, by the name of the check. Checks that are off have
+    /// no entry.
     #[must_use]
     pub fn witnessed(&self) -> BTreeMap<String, u64> {
         let all = CHECKS.iter().zip(self.witnessed).enumerate();
@@ -213,8 +215,8 @@ impl Judges {
         counts
     }
 
-    /// Returns the checks that are off. The key is the name of a check. The value names the parts that this
-    /// check needs and that some server does not show.
+    /// Returns the checks that are off because some server does not show all parts that they need. The key is
+    /// the name of a check. The value names the missing parts.
     #[must_use]
     pub fn off(&self) -> BTreeMap<String, String> {
         let shown = self.conduct.shown();

@@ -21,7 +21,8 @@ named! {
         AddVoter = "add_voter",
         /// A new server becomes a non-voter.
         AddNonvoter = "add_nonvoter",
-        /// A new server becomes a non-voter, and becomes a voter after this server has caught up.
+        /// A call stages a server: the server becomes a non-voter, and later a voter when it has caught up.
+        /// The second step counts as `promote`.
         Stage = "stage",
         /// A non-voter becomes a voter, because an operator asked for the change or because the non-voter has
         /// caught up. The change counts as refused if the leader refuses the call or gives up the staging.

@@ -1,9 +1,10 @@
 //! Every call is answered at most once, with the right kind of answer or with an error (thesis §3.10, §5.1,
-//! §6.3). A transfer of leadership ends within two election timeouts. The check measures a transfer in
-//! virtual time and on the server's clock, and uses the shorter result. Therefore a transfer may take longer
-//! in virtual time while the clock is frozen or slow. A request for a snapshot is answered when the snapshot
-//! is taken or has failed, and the answer tells whether the snapshot was taken or has failed. A request that
-//! joined a snapshot under way may wait for the next snapshot instead, if the next snapshot begins at once.
+//! §6.3). A transfer of leadership ends within two election timeouts. The election timeout of this check is
+//! the longest time that a server waits before it campaigns. The check measures a transfer in virtual time
+//! and on the server's clock, and uses the shorter result. Therefore a transfer may take longer in virtual
+//! time while the clock is frozen or slow. A request for a snapshot is answered when the snapshot is taken or
+//! has failed, and the answer tells whether the snapshot was taken or has failed. A request that joined a
+//! snapshot under way may wait for the next snapshot instead, if the next snapshot begins at once.
 //!
 //! The check runs in every run, at every step. The end of the run judges calls that have no answer: see
 //! [`Unsettled`](crate::engine::world::Unsettled).
@@ -40,7 +41,7 @@ struct OpenCall {
     request: RequestId,
     wants: AnswerKind,
     since: Time,
-    /// The time on the server's clock at the virtual time `since`.
+    /// The time on the server's clock when the server received the call.
     clock_then: Time,
     /// True if the call is a request for a snapshot, and a snapshot was under way when the call began.
     joins: bool,
@@ -94,7 +95,8 @@ impl EveryCallEnds {
         match &observation.kind {
             ObservationKind::Stepping { idx, event, clock, server } => {
                 self.clock = *clock;
-                // The same holds for a server that takes no timer now.
+                // A server that takes no timer now could not end a transfer, so the time of its open calls
+                // begins again.
                 if !server.takes_now(&Event::Timer) {
                     self.restart_time(*idx, at);
                 }

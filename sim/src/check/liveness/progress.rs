@@ -5,7 +5,7 @@
 //! because writes that began within the last election timeouts may not be finished. The check demands
 //! progress only under four conditions. The core is a quorum of every configuration that its members use.
 //! Some member can win an election with its log (thesis §3.6.1). The timing of the plan allows elections
-//! (thesis §3.9). The run is long enough after the last fault.
+//! (thesis §3.9). The time limit has passed since the last fault.
 
 use crate::check::ghost::{Facts, Ghost, GhostServer, IndexedConf, ServerView};
 use crate::check::violated;
@@ -86,7 +86,7 @@ pub struct Progress {
     healed: Option<(Time, ServerSet)>,
     /// The time at which the last fault on the core ended. This time may be later than `healed`.
     since: Time,
-    /// The newest committed index at `since`.
+    /// The greatest index that any server had committed at `since`.
     goal: Index,
     /// The time at which the core first reached `goal`. `None` if the core has not reached `goal`.
     settled: Option<Time>,
@@ -110,7 +110,7 @@ impl Progress {
     /// The sections of the thesis that state the property.
     pub const SECTION: &'static str = "thesis §3.4, §3.9";
 
-    /// The parts of a server that the check reads.
+    /// The parts of a server's state that the check reads.
     pub(crate) const NEEDS: Parts = Parts::ROLE
         .or(Parts::TERM)
         .or(Parts::LEADER)
@@ -303,8 +303,9 @@ fn leader(ghost: &Ghost, core: ServerSet) -> Option<(ServerIdx, &GhostServer)> {
     leaders.max_by_key(|(_, ghost_server)| ghost_server.view.term)
 }
 
-/// True if the core is a quorum of every configuration that its members use. An uncommitted configuration may
-/// be truncated, so the core must also be a quorum of the previous configuration.
+/// True if the running servers of the core are a quorum of every configuration that they use. An uncommitted
+/// configuration may be truncated, so these servers must also be a quorum of the previous configuration.
+/// False if none of these servers knows a configuration.
 fn can_decide(ghost: &Ghost, core: ServerSet) -> bool {
     let running = core.and(ghost.up());
     let enough = |placed: IndexedConf| placed.conf.is_quorum(running);
@@ -323,7 +324,8 @@ fn can_decide(ghost: &Ghost, core: ServerSet) -> bool {
 
 /// True if a running server of the core can win an election with its log. The log of this server must be at
 /// least as up to date as the logs of a quorum of the server's configuration. Only running servers of the
-/// core count for the quorum.
+/// core count for the quorum. The server must be a voter, and its log must have reached the position that a
+/// new disk requires (docs/names.md).
 fn has_winning_log(ghost: &Ghost, core: ServerSet) -> bool {
     let running = core.and(ghost.up());
     let last = |idx| ghost.ghost_server(idx).log.last();
