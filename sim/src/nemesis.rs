@@ -63,9 +63,9 @@ pub struct NemesisView<'a> {
     pub leader: Option<ServerIdx>,
     /// The servers that are lost permanently, and the servers that refuse to start from their disks.
     pub lost: ServerSet,
-    /// The servers that the nemesis may lose or damage permanently. The plan permits the loss of any one of
-    /// these servers, but not always the loss of two. The set takes long to compute, so the world computes
-    /// the set only when a fault that needs the set is due. At other times the set is empty.
+    /// The servers that may be lost or damaged permanently. The plan permits the loss of any one of these
+    /// servers, but not always the loss of two. The set takes long to compute, so the world computes the set
+    /// only when a fault that needs the set is due. At other times the set is empty.
     pub expendable: ServerSet,
     /// The removed servers that may get a new disk. Every other server knows of the removal, and no leader
     /// calls the removed server any more. Empty unless a fault that needs the set is due.

@@ -1,7 +1,7 @@
-//! A server never drops a committed entry if the server has sent the term of the commit or a newer term
-//! (thesis §3.6.3).
+//! A server never drops a committed entry if the server has sent a message with the term of the commit or a
+//! newer term (thesis §3.6.3).
 //!
-//! The current term of the server does not matter. If a server never sent the term of the commit, the
+//! The current term of the server does not matter. If a server never sent a message with such a term, the
 //! server's copy was not needed for the commit, so a leader of an older term may overwrite the copy. The
 //! check runs whenever a server truncates its log.
 

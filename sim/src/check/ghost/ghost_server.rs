@@ -15,7 +15,7 @@ use wavetank_raft::{
 /// The state that is on a server's disk. This state survives a crash.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DurableState {
-    /// The vote record.
+    /// The newest term on the disk, and the vote in this term.
     pub(crate) hard: HardState,
     pub(crate) log: Chain,
     /// The id of the last entry of the newest snapshot.

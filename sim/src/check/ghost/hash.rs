@@ -13,7 +13,7 @@ const fn mix(hash: u64, word: u64) -> u64 {
     hash ^ (hash >> 29)
 }
 
-/// Mixes a number into a digest.
+/// Mixes a number into a digest. Returns the new digest.
 #[must_use]
 pub(crate) const fn mixed(hash: u64, word: u64) -> u64 {
     mix(hash.rotate_left(7), word)

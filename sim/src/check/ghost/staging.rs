@@ -46,7 +46,7 @@ pub(crate) struct Rounds {
 pub(crate) enum StagingEnd {
     /// The leader made the server a voter.
     Promoted,
-    /// The leader gave up, because the server was too slow.
+    /// The leader gave up the staging, because the server was too slow.
     TooSlow,
 }
 

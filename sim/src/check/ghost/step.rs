@@ -130,7 +130,7 @@ pub(crate) struct AllowedRead {
 /// The state that a server recovered at its start, and the state that had reached its disk before the start.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RecoveredState {
-    /// The vote record.
+    /// The recovered term, and the vote in this term.
     pub(crate) hard: HardState,
     /// The id of the last entry of the recovered snapshot; zero if the server recovered no snapshot.
     pub(crate) snapshot: LogId,
@@ -286,7 +286,8 @@ impl GhostStep {
         }
     }
 
-    /// Clears the fields that the last observation has set, and sets the server of the next observation.
+    /// Clears most of the fields that the last observation has set, and sets the server of the next
+    /// observation. The event, the clock, the views and the configurations stay.
     pub(crate) fn clear(&mut self, idx: ServerIdx) {
         self.idx = idx;
         self.counted = None;

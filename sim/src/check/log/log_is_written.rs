@@ -1,5 +1,5 @@
-//! The log in memory equals the log that the writes of the server produce. The server has requested a write
-//! for every entry in memory, and every entry in these writes is in memory (thesis §3.8).
+//! The log in memory equals the log that the writes of the server produce (thesis §3.8). Therefore the server
+//! has requested a write for every entry in memory. The check compares the last entries of the two logs.
 //!
 //! The check runs whenever the log of a server changes.
 

@@ -21,7 +21,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (node, rounds) = (staging.node, staging.rounds?);
     *witnessed += 1;
     let (took, limits) = (ghost.step.clock.since(rounds.began), &ghost.subject().limits);
-    // The configuration may have been reloaded since the last round was looked at.
+    // The configuration may have been reloaded since the ghost last compared the rounds.
     let most = rounds.timeout.min(limits.election_timeout).times(limits.catch_up_rounds);
     match end {
         StagingEnd::Promoted if !rounds.caught_up => {
