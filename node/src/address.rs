@@ -10,7 +10,8 @@ use wavetank_raft::{Call, Change, Member, ServerAddress};
 pub enum AddressFormat {
     /// Any text is accepted.
     Any,
-    /// A host and a port, for example `10.0.0.1:7000`, `[2001:db8::1]:7000` or `db1.example:7000`.
+    /// A host and a port, for example `10.0.0.1:7000`, `[2001:db8::1]:7000` or `db1.example:7000`. The port must
+    /// not be 0, and the host must not be an unspecified address (`0.0.0.0` or `[::]`).
     HostAndPort,
 }
 
@@ -56,8 +57,8 @@ impl AddressFormat {
         }
     }
 
-    /// Checks that the address of each member has this form. Returns an error for the first address of
-    /// another form.
+    /// Checks that the address of each member has this form. Returns an error for the first address that does
+    /// not have this form.
     pub(crate) fn check_members<'m>(
         self,
         members: impl IntoIterator<Item = &'m Member>,

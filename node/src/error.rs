@@ -27,45 +27,51 @@ pub enum CallError {
     NotLeader(Option<Leader>),
     /// This server is not a voter in the configuration of the bootstrap call. Nothing was done.
     NotVoter,
-    /// The server lost its leadership after the server had appended the entry. The entry may still be
-    /// committed.
+    /// The server lost its leadership during the call. If the call has appended an entry, the entry may still
+    /// be committed.
     LeadershipLost,
     /// A snapshot replaced the entry. The entry may have been applied.
     AbortedByRestore,
     /// The server has stopped. An entry that the server had appended may still be committed.
     Shutdown,
-    /// The server's queue of calls was full until the timeout passed. Nothing was done.
+    /// The server's queue of calls was full until the timeout passed, or
+    /// [`Raft::restore_from`](crate::Raft::restore_from) had not read the whole state when the timeout passed.
+    /// Nothing was done.
     EnqueueTimeout,
     /// The server accepted the call but did not answer within the timeout. The call may still take effect.
     Timeout,
-    /// This server has no contact with a quorum of the voters, and the caller did not want to wait for one
-    /// ([`CallLimit::or_no_quorum`](crate::CallLimit::or_no_quorum)).
+    /// There is no quorum: too many voters do not answer this server, or have lost entries. The call had the
+    /// limit [`CallLimit::or_no_quorum`](crate::CallLimit::or_no_quorum), so the call did not wait for a quorum.
     NoQuorum {
-        /// The voters that do not answer.
+        /// The voters that do not answer, and the voters that have lost entries.
         reason: NoQuorum,
-        /// True if the server had taken the call, which may still take effect. Otherwise nothing was done.
+        /// True if the call may still take effect. False if nothing was done.
         is_unknown: bool,
     },
-    /// The state for a restore could not be read. Nothing was done. The text says why.
+    /// The state for a restore could not be read, or is too large. Nothing was done. The value is the reason.
     Read(String),
     /// The server's queue of calls is full, and [`Raft::try_apply`](crate::Raft::try_apply) does not wait.
     /// Nothing was done.
     Overloaded,
     /// The state machine has applied no entry since the last snapshot.
     NothingNewToSnapshot,
-    /// This server or a member does not support the call, for this reason. Nothing was done.
+    /// This server or a member does not support the call. Nothing was done. The value is the reason.
     UnsupportedProtocol(Unsupported),
-    /// The server already has a term, an entry or a snapshot. The bootstrap changed nothing.
+    /// The server has already voted, or already has an entry, a snapshot or a term above 1. The bootstrap
+    /// changed nothing.
     CantBootstrap,
     /// The server is transferring its leadership. Nothing was done.
     LeadershipTransferInProgress,
-    /// The state of the server does not allow the call. Nothing was done. The value is the reason.
+    /// The server refused the call. The value is the reason. Nothing was done, with two exceptions:
+    /// [`Raft::add_voter_staged`](crate::Raft::add_voter_staged) may have added the new server as a non-voter,
+    /// and the target of a transfer may still become the leader after [`Refusal::TransferTimeout`].
     Refused(Refusal),
-    /// A setting has an invalid value. Nothing was changed. The value is a text that names the setting.
+    /// A setting has an invalid value. Nothing was changed. The text names the setting.
     Config(String),
     /// The address of a server does not have the required form. Nothing was done.
     Address(AddressError),
-    /// A store failed. It is unknown whether the entry of the call was stored.
+    /// A store failed, the state machine refused the state of a restore, or the state machine failed to give its
+    /// state for a snapshot. The call may have taken effect.
     Store(StoreError),
 }
 

@@ -1,8 +1,8 @@
 //! The handle of a server. The handle has HashiCorp Raft's API in asynchronous form.
 //!
-//! A [`Raft`] is a handle that can be cloned at little cost. One task (`driver`) runs the server and never
-//! blocks. The log, the state machine and the snapshots each have a `worker_queue`, usually with a separate
-//! thread. The handle contains no rule of the protocol.
+//! A [`Raft`] is a handle that can be cloned at little cost. One task (`driver`) runs the server. The log, the
+//! state machine and the snapshots each have a `worker_queue`, usually with a separate thread, so that the task
+//! does not block. The handle contains no rule of the protocol.
 
 mod builder;
 mod calls;
@@ -31,8 +31,9 @@ use wavetank_raft::{
 };
 
 /// The handle of a running server. All clones refer to the same server. The server stops at [`Raft::shutdown`],
-/// when the last clone of the handle is dropped, or when the tokio runtime ends. The server also stops after
-/// its removal from the cluster, and after a failure of a store.
+/// when the last clone of the handle is dropped, or when the tokio runtime ends. The server also stops after a
+/// failure of a store or a panic of one of its tasks. A leader that loses its own vote by a change of the
+/// membership stops, too, unless [`shutdown_on_remove`](crate::Config::shutdown_on_remove) is false.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -52,12 +53,12 @@ use wavetank_raft::{
 ///    of the whole call; zero means no limit. If the server has not accepted the call before the timeout, the
 ///    call returns [`CallError::EnqueueTimeout`], and nothing was done. If the server has accepted the call but
 ///    has not answered before the timeout, the call returns [`CallError::Timeout`], and the outcome is unknown.
-/// 3. Without a quorum, a call waits until its timeout, or until this server loses its leadership. With
-///    [`CallLimit::or_no_quorum`], the call does not wait so long: the call ends with [`CallError::NoQuorum`]
-///    when this server finds that no quorum answers.
+/// 3. If there is no quorum, a call that needs a quorum waits until its timeout, or until this server loses its
+///    leadership. With [`CallLimit::or_no_quorum`], the call does not wait so long: the call ends with
+///    [`CallError::NoQuorum`] when this server finds that there is no quorum.
 /// 4. A call without the argument `limit` needs neither a disk nor another server. [`Raft::shutdown`] and
 ///    [`Raft::stopped`] wait until the server has stopped.
-/// 5. Every future ends, even if the server stops, the runtime ends, or a store fails.
+/// 5. If the server stops, the runtime ends, or a store fails, every future ends.
 ///
 /// # Coming from HashiCorp Raft
 ///
@@ -147,8 +148,9 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns `CantBootstrap` if this server already has a term, an entry or a snapshot, and `NotVoter` if
-    /// this server is not a voter of the configuration.
+    /// Returns `CantBootstrap` if this server has already voted, or already has an entry, a snapshot or a term
+    /// above 1. Returns `NotVoter` if this server is not a voter of the configuration. Returns
+    /// [`CallError::Address`] if an address does not have the form that the transport requires.
     pub async fn bootstrap_cluster(
         &self,
         configuration: Configuration,
@@ -172,8 +174,9 @@ impl Raft {
     ///
     /// # Errors
     /// Returns `NotLeader` if this server does not lead. The error names the leader, if this server knows the
-    /// leader. If the outcome is unknown, the error is `LeadershipLost`, `AbortedByRestore`, `Shutdown`,
-    /// `NoQuorum`, `Store` or [`CallError::Timeout`]. See [`CallError::is_unknown`].
+    /// leader. Returns `Refused` if the command is larger than [`Config::max_command_bytes`]. If the outcome is
+    /// unknown, the error is `LeadershipLost`, `AbortedByRestore`, `Shutdown`, `NoQuorum`, `Store` or
+    /// [`CallError::Timeout`]. See [`CallError::is_unknown`].
     pub async fn apply(
         &self,
         command: impl Into<Data>,
@@ -299,7 +302,8 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns the errors of [`Raft::read_index`], and `NoLease` if the leader has no valid lease.
+    /// Returns the errors of [`Raft::read_index`], and [`CallError::Refused`] with
+    /// [`Refusal::NoLease`](crate::Refusal::NoLease) if the leader has no valid lease.
     pub async fn read_lease(&self, limit: impl Into<CallLimit>) -> Result<Index, CallError> {
         self.ask(Call::Read(ReadPath::Lease), Until::now(limit.into())).await.map(calls::index)
     }
@@ -318,7 +322,8 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns `NothingNewToSnapshot`, or an error of the state machine or the store.
+    /// Returns `NothingNewToSnapshot` if no entry was applied since the last snapshot. Returns `Store` if the
+    /// state machine or the store fails.
     pub async fn snapshot(&self, limit: impl Into<CallLimit>) -> Result<Arc<SnapshotMeta>, CallError> {
         self.ask(Call::Snapshot, Until::now(limit.into())).await.map(calls::snapshotted)
     }
@@ -337,7 +342,8 @@ impl Raft {
     ///
     /// # Errors
     /// Returns the errors of [`Raft::apply`], and `UnsupportedProtocol` if a member has not answered as a
-    /// server of this library. Returns the error of the state machine if the state machine refuses the state.
+    /// server of this library. If the state machine refuses the state, returns `Store` with the message of the
+    /// state machine.
     pub async fn restore(
         &self,
         state: impl Into<Data>,
@@ -362,7 +368,7 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns the errors of [`Raft::restore`]. Returns [`CallError::Read`] if the reader fails or contains
+    /// Returns the errors of [`Raft::restore`]. Returns [`CallError::Read`] if the reader fails, panics, or has
     /// more than [`Config::max_command_bytes`] bytes. Returns [`CallError::EnqueueTimeout`] if the timeout
     /// passes before the thread has read the last byte.
     pub async fn restore_from(
@@ -407,7 +413,8 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns an error if a setting has an invalid value. In that case no setting changes.
+    /// Returns [`CallError::Config`] if a setting has an invalid value. In that case no setting changes. Returns
+    /// [`CallError::Shutdown`] if the server has stopped.
     pub async fn reload_config(&self, reloadable: Reloadable) -> Result<(), CallError> {
         self.ask(Call::Reload(reloadable), Until::FOREVER).await.map(|_| ())
     }

@@ -4,8 +4,8 @@
 //! that its API takes or returns, so a service needs only this crate. [`prelude`] has the types that most
 //! services need.
 //!
-//! This crate contains the parts that the simulator does not run: sockets, threads, files and the clock. The
-//! protocol is in the crate `wavetank-raft`. The simulator runs the protocol code of that crate, too.
+//! This crate connects the protocol to sockets, threads, files and the clock. The protocol is in the crate
+//! `wavetank-raft`. The simulator runs the same protocol code.
 
 mod address;
 mod cluster;

@@ -90,7 +90,8 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
         RaftBuilder { config, options, fsm, transport, log, snapshots }
     }
 
-    /// Sets the maximum number of proposals in the queue; the default is 1024. While the queue is full,
+    /// Sets the maximum number of proposals in the queue; the default is 1024. Zero counts as 1. A proposal is a
+    /// call that appends a command, a barrier or the state of a restore to the log. While the queue is full,
     /// [`Raft::apply`] waits and [`Raft::try_apply`] fails.
     ///
     /// ```
@@ -112,8 +113,8 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
         self
     }
 
-    /// Sets the maximum number of unanswered calls (≥ 1); the default is 8192. While this number of calls is
-    /// unanswered, further proposals stay in the queue.
+    /// Sets the maximum number of unanswered calls (at least 1); the default is 8192. While this number of calls
+    /// is unanswered, further proposals stay in the queue.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -135,7 +136,7 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
     }
 
     /// Sets the maximum total size of the unanswered calls, in bytes; the default is 256 MiB. At or above this
-    /// size, further proposals stay in the queue. The maximum must not be below
+    /// size, further proposals stay in the queue. The server does not start if the maximum is below
     /// [`Config::max_command_bytes`].
     ///
     /// ```
@@ -264,7 +265,7 @@ where
 {
     /// Starts the server. The server reads the stores, restores the state machine, and then follows a leader
     /// or waits for a leader. In HashiCorp Raft, `NewRaft` starts a server. Call this method inside a tokio
-    /// runtime.
+    /// runtime. Outside a runtime, this method panics.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));

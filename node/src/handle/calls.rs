@@ -41,6 +41,8 @@ impl Until {
 }
 
 /// Sends an item to a queue. If the queue is full, waits for a free place in the queue until the deadline.
+/// Returns [`CallError::EnqueueTimeout`] if no place becomes free, and [`CallError::Shutdown`] if the server has
+/// stopped.
 async fn enqueue<T>(queue: &mpsc::Sender<T>, what: T, until: Until) -> Result<()> {
     let what = match queue.try_send(what) {
         Ok(()) => return Ok(()),
@@ -57,7 +59,8 @@ async fn enqueue<T>(queue: &mpsc::Sender<T>, what: T, until: Until) -> Result<()
     }
 }
 
-/// Waits for the outcome of a call. Returns [`CallError::Shutdown`] if the server stops without an answer.
+/// Waits for the outcome of a call. Returns [`CallError::Timeout`] if the deadline passes, and
+/// [`CallError::Shutdown`] if the server stops without an answer.
 async fn outcome(answer: oneshot::Receiver<CallResult>, until: Until) -> Result<Answer> {
     match until.wait(answer).await {
         Some(Ok(result)) => result,

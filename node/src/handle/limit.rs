@@ -40,8 +40,9 @@ impl CallLimit {
         Self { timeout, ..Self::NONE }
     }
 
-    /// Adds a condition to this limit: the call also ends if no quorum of the voters works with the server. A
-    /// call that needs no quorum, such as [`Raft::snapshot`](crate::Raft::snapshot), ignores this limit.
+    /// Adds a condition to this limit: the call also ends if there is no quorum, because too many voters do not
+    /// answer the server or have lost entries. A call that needs no quorum, such as
+    /// [`Raft::snapshot`](crate::Raft::snapshot), ignores this condition.
     #[must_use]
     pub const fn or_no_quorum(self) -> Self {
         Self { on_no_quorum: OnNoQuorum::End, ..self }

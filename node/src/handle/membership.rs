@@ -41,12 +41,12 @@ impl Raft {
         self.senders.view.configuration.clone()
     }
 
-    /// Gives a vote to the server `id`. A new server is added, a non-voter is promoted, and a voter gets the
-    /// new address. In HashiCorp Raft, this method is `AddVoter`. The vote counts immediately. Use
-    /// [`Raft::add_voter_staged`] to let the server catch up first.
+    /// Gives a vote to the server `id`. A new server is added. A non-voter becomes a voter and gets this address.
+    /// A voter only gets this address. In HashiCorp Raft, this method is `AddVoter`. The vote counts immediately.
+    /// Use [`Raft::add_voter_staged`] to let the server catch up first.
     ///
-    /// If `prev_index` is `Some`, its value must be the index of the latest configuration; otherwise the change
-    /// is refused. Returns the index of the new configuration in the log.
+    /// If `prev_index` is `Some`, the change is refused unless the latest configuration has this index. `None`
+    /// accepts any latest configuration. Returns the index of the new configuration in the log.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -58,9 +58,10 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns `NotLeader` if this server does not lead. Returns a `Refusal` if the last change is not
-    /// committed yet, the latest configuration does not have the index `prev_index`, or the new configuration
-    /// is invalid.
+    /// Returns the errors of [`Raft::apply`], for example `NotLeader` if this server does not lead. Returns
+    /// [`CallError::Address`] if an address does not have the form that the transport requires. Returns
+    /// [`CallError::Refused`] if the last change is not committed yet, the latest configuration does not have the
+    /// index `prev_index`, or the new configuration is invalid. [`Refusal`](crate::Refusal) lists all reasons.
     pub async fn add_voter(
         &self,
         id: impl Into<ServerId>,
@@ -72,7 +73,8 @@ impl Raft {
     }
 
     /// Adds a server without a vote, lets the server catch up in rounds, and then gives a vote to the server
-    /// (thesis §4.2.1).
+    /// (thesis §4.2.1). The argument `prev_index` has the same meaning as in [`Raft::add_voter`]. Returns the
+    /// index of the configuration in which the server has a vote.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -86,8 +88,8 @@ impl Raft {
     ///
     /// # Errors
     /// Returns the errors of [`Raft::add_voter`], `TooSlow` if the new server does not catch up, and
-    /// `StagingAborted` if this server loses its leadership or the new server is removed. After `TooSlow`, the
-    /// new server stays a non-voter.
+    /// `StagingAborted` if this server loses its leadership, or the new server is removed or gets another
+    /// address. After `TooSlow`, the new server stays a non-voter.
     pub async fn add_voter_staged(
         &self,
         id: impl Into<ServerId>,
@@ -99,8 +101,11 @@ impl Raft {
         self.ask(call, Until::now(limit.into())).await.map(calls::index)
     }
 
-    /// Adds a server without a vote, or changes the address of a member. In HashiCorp Raft, this method is
+    /// Adds a server without a vote, or changes only the address of a member. In HashiCorp Raft, this method is
     /// `AddNonvoter`.
+    ///
+    /// The argument `prev_index` has the same meaning as in [`Raft::add_voter`]. Returns the index of the new
+    /// configuration in the log.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -125,7 +130,11 @@ impl Raft {
     }
 
     /// Removes the vote of a server. The server stays a member. In HashiCorp Raft, this method is
-    /// `DemoteVoter`.
+    /// `DemoteVoter`. A leader that removes its own vote stops after the change is committed, unless
+    /// [`shutdown_on_remove`](crate::Config::shutdown_on_remove) is false.
+    ///
+    /// The argument `prev_index` has the same meaning as in [`Raft::add_voter`]. Returns the index of the new
+    /// configuration in the log.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -149,7 +158,11 @@ impl Raft {
 
     /// Removes a server. In HashiCorp Raft, this method is `RemoveServer`. A leader may remove itself. Such a
     /// leader stops after the removal is committed, unless
-    /// [`shutdown_on_remove`](crate::Config::shutdown_on_remove) is false.
+    /// [`shutdown_on_remove`](crate::Config::shutdown_on_remove) is false. Any other removed server continues to
+    /// run until you stop it.
+    ///
+    /// The argument `prev_index` has the same meaning as in [`Raft::add_voter`]. Returns the index of the new
+    /// configuration in the log.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -171,6 +184,11 @@ impl Raft {
     }
 
     /// Replaces all members by the list `members` in one change, through a joint configuration (thesis §4.3).
+    /// The argument `prev_index` has the same meaning as in [`Raft::add_voter`].
+    ///
+    /// The call ends when the joint configuration is committed, and returns the index of the joint configuration.
+    /// The leader then appends a second configuration, which has only the new members. Another change is refused
+    /// until the second configuration is committed.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -233,7 +251,7 @@ impl Raft {
     /// ```
     ///
     /// # Errors
-    /// Returns the errors of [`Raft::leadership_transfer`].
+    /// Returns the errors of [`Raft::leadership_transfer`], and an error if `id` is not another voter.
     pub async fn leadership_transfer_to_server(
         &self,
         id: impl Into<ServerId>,

@@ -22,11 +22,12 @@ pub fn has_existing_state<L: LogStore, S: StableStore, N: SnapshotStore>(
 
 /// Writes a new configuration into the stores of a server, after the cluster has lost its quorum permanently.
 /// In HashiCorp Raft, this function is `RecoverCluster`. This function treats every entry of the log as committed,
-/// even if the entry was not committed before. The logs of two servers may end with different entries. Therefore call
-/// this function for one server only, the one with the longest log, and add the other servers with blank stores. If
-/// the logs of all remaining servers are known to be equal, the function may be called for each of them, with the same
-/// configuration, before any of them starts again. The function consumes `fsm`, and returns the description of the new
-/// snapshot.
+/// even if the entry was not committed before. The logs of two servers may end with different entries. Therefore
+/// call this function for one server only, and add the other servers with blank stores. Choose the server with the
+/// most complete log: the highest last term, and among equal terms the highest last index. If the logs of all
+/// remaining servers are known to be equal, the function may be called for each of these servers, with the same
+/// configuration, before any of these servers starts again. The function consumes `fsm`, and returns the
+/// description of the new snapshot.
 ///
 /// # Errors
 /// Returns an error if there is no state to recover, the state machine refuses the snapshot, a store fails,

@@ -1,5 +1,4 @@
-//! The start of a server: reads the stores, restores the state machine, and starts the workers and the
-//! driver.
+//! Starts a server: reads the stores, restores the state machine, and starts the workers and the driver.
 
 use super::RaftBuilder;
 use crate::driver::disk::{DiskWorker, LogDisk};
@@ -98,7 +97,8 @@ fn read<F: Fsm, D: LogDisk, N: SnapshotStore>(
     Ok(LoadedStores { boot, disk, machine, snapshots, local })
 }
 
-/// Returns the cluster to which the stores belong. Returns `None` if neither store knows the cluster.
+/// Returns the cluster to which the stores belong. Returns `None` if neither store knows the cluster. Returns an
+/// error if the log and the snapshots belong to different clusters.
 fn cluster_of(
     disk: &mut impl LogDisk,
     snapshots: &impl SnapshotStore,
@@ -110,8 +110,9 @@ fn cluster_of(
 }
 
 /// Loads the newest snapshot that can be read and that the state machine accepts. Returns the description of
-/// this snapshot, or `None` if the store has no snapshot. An older snapshot is enough if the log begins at or
-/// before the end of that snapshot. The recovery checks this condition.
+/// this snapshot, or `None` if the store has no snapshot. Returns an error if the store has snapshots, but no
+/// snapshot can be loaded. An older snapshot is enough if the log begins at or before the end of that snapshot.
+/// The recovery checks this condition.
 fn load_newest<F: Fsm, N: SnapshotStore>(
     machine: &mut Machine<F>,
     snapshots: &SharedSnapshots<N>,

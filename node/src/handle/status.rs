@@ -201,8 +201,8 @@ impl Raft {
     }
 
     /// Registers an observer of all later observations that pass `filter`. While `capacity` observations wait
-    /// in the queue of the observer, the server drops and counts further observations. In HashiCorp Raft, this
-    /// method is `RegisterObserver`.
+    /// in the queue of the observer, the server drops and counts further observations. A capacity of zero counts
+    /// as 1. In HashiCorp Raft, this method is `RegisterObserver`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
