@@ -111,8 +111,8 @@ fn cluster_of(
 
 /// Loads the newest snapshot that can be read and that the state machine accepts. Returns the description of
 /// this snapshot, or `None` if the store has no snapshot. Returns an error if the store has snapshots, but no
-/// snapshot can be loaded. An older snapshot is enough if the log begins at or before the end of that snapshot.
-/// The recovery checks this condition.
+/// snapshot can be loaded. An older snapshot is enough if the log begins at the first entry after that snapshot
+/// or earlier, and reaches the end of the newest snapshot. The recovery checks these conditions.
 fn load_newest<F: Fsm, N: SnapshotStore>(
     machine: &mut Machine<F>,
     snapshots: &SharedSnapshots<N>,
