@@ -1,7 +1,8 @@
 //! The driver: one task that passes events to the server and executes the server's actions.
 //!
-//! The driver contains no rule of the protocol. The task never waits for the disk, the state machine or a peer:
-//! jobs wait in worker queues, and messages wait in the queues of the transport.
+//! The driver contains no rule of the protocol. The task never waits for a peer, because messages wait in the
+//! queues of the transport. The task waits for the disk or the state machine only if the work is done inline; see
+//! `worker_queue`.
 
 pub(crate) mod address_book;
 mod alarm;
@@ -47,17 +48,18 @@ use wavetank_raft::{
 
 /// The maximum number of items that are taken from one queue before the other queues are served.
 const TURN: usize = 512;
-/// The number of the driver's own shutdown call. No pending call has this number.
+/// The number of the driver's own shutdown call, which the driver makes when all handles are dropped or the
+/// transport has closed its channel. No pending call has this number.
 const LAST: RequestId = RequestId(u64::MAX);
 /// The size in bytes at which the driver ends a batch of commands and begins the next batch. Each batch becomes
 /// one write. The disk reports only whole writes, and a leader steps down if its disk reports nothing for
 /// `disk_stall_timeout`.
 const BATCH_BYTES: u64 = 8 << 20;
-/// The maximum number of unfinished writes. While this number of writes is unfinished, the driver takes no
+/// The limit for unfinished writes. While at least this number of writes is unfinished, the driver takes no
 /// proposal from the queue.
 const WRITES: u64 = 1024;
 
-/// A call that appends an entry to the log, and the caller of this call.
+/// A call that appends a command, a barrier or the state of a restore to the log, and the caller of this call.
 #[derive(Debug)]
 pub(crate) struct Proposal {
     pub(crate) call: Call,
@@ -82,7 +84,7 @@ pub(crate) struct Inboxes {
     pub(crate) proposals: Receiver<Proposal>,
 }
 
-/// The queues of the workers that may block.
+/// The queues of the work that may block.
 #[derive(Debug)]
 pub(crate) struct WorkerQueues {
     pub(crate) disk: WorkerQueue<DiskJob>,
@@ -90,7 +92,8 @@ pub(crate) struct WorkerQueues {
     pub(crate) snapshots: WorkerQueue<StoreJob>,
 }
 
-/// The items that one turn took from the inboxes. The memory is used again in the next turn.
+/// The items that the driver has taken from the inboxes for one turn, which is one pass of the driver's loop. The
+/// next turn uses the memory again.
 #[derive(Default)]
 struct Received {
     reports: Vec<Event>,
@@ -116,13 +119,13 @@ pub(crate) struct Driver {
     fx: Effects,
     actions: Vec<Action>,
     /// The outcomes of this turn, each with the number of its call. The driver publishes the status before it
-    /// sends the outcomes to the callers, so the status already includes the outcomes.
+    /// sends the outcomes, so a caller that receives an outcome already finds the effect in the status.
     answers: Vec<(RequestId, Outcome)>,
-    /// The number of outcomes that the driver sent in the last turn with any outcome.
+    /// The number of outcomes in the last turn that had at least one outcome.
     answered: usize,
     /// The token of the last write that the disk has reported as durable.
     persisted: Token,
-    /// True if the server has ignored the peer's call of the current step.
+    /// True if the server has ignored the peer's call that the current step handles.
     has_ignored: bool,
     halt: Option<Halt>,
 }
@@ -192,7 +195,8 @@ impl Driver {
         self.stop(inboxes, ended).await;
     }
 
-    /// Waits for an event. Returns true if all handles are dropped, or if the transport has closed its channel.
+    /// Waits until an item arrives in an inbox or the alarm rings. Returns true if all handles are dropped, or if
+    /// the transport has closed its channel.
     async fn await_anything(
         &mut self,
         inboxes: &mut Inboxes,
@@ -210,16 +214,16 @@ impl Driver {
         }
     }
 
-    /// True if further calls are likely to arrive very soon, so that the driver pauses for them. Callers that
-    /// were just answered often call again, and a peer that sends entries often sends more entries. Without
-    /// this pause, the disk would write the first call alone, and the other calls would have to wait for that
-    /// write.
+    /// True if further calls are likely to arrive very soon. In that case the driver yields once before it handles
+    /// the calls. Callers that were just answered often call again, and a peer that sends entries often sends more
+    /// entries. Without this pause, the disk would write the first call alone, and the other calls would have to
+    /// wait for that write.
     fn expects_more(&self, received: &Received) -> bool {
         let are_missing = !received.proposals.is_empty() && received.proposals.len() < self.answered;
         self.queues.disk.is_elsewhere() && (are_missing || !received.arrivals.is_empty())
     }
 
-    /// Returns the number of proposals that may be taken now.
+    /// Returns the number of proposals that the driver may take from the queue now.
     fn capacity(&self) -> usize {
         let writes = self.server.node().issued().0 - self.persisted.0;
         if self.options.open_bytes <= self.calls.bytes() || WRITES <= writes {
@@ -360,8 +364,8 @@ impl Driver {
         self.guard.founding = None;
     }
 
-    /// Passes the proposals to the server. Consecutive commands become one write, until the write has at least
-    /// `BATCH_BYTES` bytes.
+    /// Passes the proposals to the server. Consecutive commands without extensions become one batch. A batch ends
+    /// when it has at least `BATCH_BYTES` bytes.
     fn propose(&mut self, proposals: &mut Vec<Proposal>, now: Time) {
         let (mut batch, mut bytes) = (Vec::with_capacity(proposals.len()), 0);
         for Proposal { call, caller } in proposals.drain(..) {
@@ -450,7 +454,8 @@ impl Driver {
         self.observers.retain(|sink| sink.send(observed));
     }
 
-    /// Closes the transport, the queues and the stores. Then reports that the server has stopped.
+    /// Publishes the state `Shutdown`, and closes the transport, the queues and the stores. Publishes the end of
+    /// the server after all worker threads have ended.
     async fn stop(mut self, inboxes: Inboxes, ended: &mut Receiver<()>) {
         let Some(why) = self.halt.take() else { return };
         match &why {

@@ -3,8 +3,8 @@
 use crate::wire::{Header, Kind};
 use wavetank_raft::{Configuration, Member, NodeId, ServerAddress, ServerId};
 
-/// The names and addresses of all present and past members. A removed member stays in the book, because this
-/// server must still send the removal to that member.
+/// The names and addresses of the present members, and of the members that were removed since this server started.
+/// A removed member stays in the book, because this server must still send the removal to that member.
 #[derive(Debug, Default)]
 pub(crate) struct AddressBook(Vec<PeerAddress>);
 
@@ -45,11 +45,11 @@ impl AddressBook {
 
     /// Returns the [`NodeId`] of the server that sent a call. Returns `None` if the caller is unknown.
     ///
-    /// A server of HashiCorp Raft before version 1.3.7 sends its address in place of its name. Its TimeoutNow
-    /// has neither a name nor an address, and counts as a call of the leader. An address that is not in the
-    /// book counts as the name of the caller. If the caller is the leader, the address remains the leader's
-    /// name even after the book has learned the address. With a new name, the leader would look like a second
-    /// leader of its term.
+    /// A server of HashiCorp Raft before version 1.3.7 sends its address in place of its name. The TimeoutNow call
+    /// of such a server has neither a name nor an address, and counts as a call of the leader. An address that is
+    /// not in the book counts as the name of the caller. If the caller is the leader, the address remains the
+    /// leader's name even after the book has learned the address. With a new name, the leader would look like a
+    /// second leader of its term.
     pub(crate) fn caller(&self, header: &Header, kind: Kind, leader: Option<NodeId>) -> Option<NodeId> {
         if let Some(id) = &header.id {
             return Some(id.node());

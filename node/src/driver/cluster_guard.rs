@@ -10,8 +10,8 @@ use crate::wire::Header;
 use std::collections::BTreeSet;
 use wavetank_raft::{ClusterId, LogId, Node, NodeId, Observed, Request};
 
-/// The maximum number of elements in `ClusterGuard::told`. The driver does not report any further refusals to
-/// the observers.
+/// The maximum number of elements in `ClusterGuard::told`. While `told` is full, the driver reports no further
+/// refusals to the observers.
 const REMEMBERED: usize = 64;
 
 /// The cluster of this server, and the refused calls between this server and servers of other clusters.
@@ -38,7 +38,8 @@ enum Refused {
 /// The decision about a peer's call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Verdict {
-    /// The call is accepted, because the caller may be in the same cluster.
+    /// The call is accepted. The caller is in the same cluster, the cluster of the caller or of this server is
+    /// unknown, or this server has no entries.
     Accept,
     /// The call is accepted, and this server joins the caller's cluster. The caller is the leader, and this
     /// server knows no cluster or has no entries. The value is the identity of the caller's cluster.

@@ -1,4 +1,4 @@
-//! Remembers which servers answer this server, and finds out whether a quorum of the voters answers.
+//! Remembers which servers answer this server, and finds out whether there is a quorum of the voters.
 
 use super::Driver;
 use wavetank_raft::{LogId, NoQuorum, NodeId, Observed, RoleName, Server, ServerId, Span, Time};
@@ -12,7 +12,7 @@ pub(crate) struct Contacts {
     /// The servers of HashiCorp Raft that need a snapshot. Each element is a pair: the peer, and the id of the
     /// entry that the snapshot must include.
     pub(crate) needs_snapshot: Vec<(NodeId, LogId)>,
-    /// The reason why no quorum answers; `None` while a quorum answers, or while nothing is known.
+    /// The reason why there is no quorum; `None` while there is a quorum, or while nothing is known.
     pub(crate) no_quorum: Option<NoQuorum>,
     /// True if an event of this turn may have changed `no_quorum`.
     is_due: bool,
@@ -54,9 +54,9 @@ impl Contacts {
         self.waiting.iter().any(|&(waiting, since)| waiting == peer && since + patience <= now)
     }
 
-    /// Returns the reason why this server has no contact with a quorum of the voters. Returns `None` if a quorum
-    /// answers this server. Also returns `None` if this server sends no requests to the voters, because it
-    /// follows a leader or is not a voter.
+    /// Returns the reason why there is no quorum: voters that do not answer this server, or voters that have lost
+    /// entries. Returns `None` if there is a quorum. Also returns `None` if this server sends no requests to the
+    /// voters, because it follows a leader or is not a voter.
     fn missing(&self, server: &Server, now: Time) -> Option<NoQuorum> {
         let node = server.node();
         let (me, leads) = (node.id(), node.role() == RoleName::Leader);
@@ -90,7 +90,7 @@ impl Contacts {
 }
 
 impl Driver {
-    /// Checks whether a quorum answers, and reports a change to the observers.
+    /// Checks whether there is a quorum, and reports a change to the observers.
     pub(super) fn check_quorum(&mut self, now: Time) {
         if !std::mem::take(&mut self.contacts.is_due) {
             return;

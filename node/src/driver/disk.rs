@@ -54,7 +54,7 @@ pub trait LogDisk: Send + 'static {
 
     /// Returns the name of the server to which the disk belongs. A disk has no owner if the disk is blank, or
     /// if an older version of this library wrote the disk. In these two cases, `server` becomes the owner of
-    /// the disk.
+    /// the disk. The default implementation stores no owner, and always returns `server`.
     ///
     /// # Errors
     /// Returns an error if the store fails, or the record of the owner is damaged.
@@ -93,8 +93,8 @@ pub trait LogDisk: Send + 'static {
     /// Returns an error if a store fails. In that case the contents of the store are unknown.
     fn persist_group(&mut self, writes: &[Write]) -> Result<(), StoreError>;
 
-    /// Returns the entries from `first` to `last`, within the limits that `settings` has for one message.
-    /// Returns no entries if the store has no entry at `first`.
+    /// Returns the entries from `first` to `last` (inclusive), within the limits that `settings` has for one
+    /// message. Returns no entries if the store has no entry at `first`.
     ///
     /// # Errors
     /// Returns an error if a store fails.

@@ -37,7 +37,7 @@ pub(crate) struct MachineWorker<F: Fsm, N: SnapshotStore> {
     snapshots: SharedSnapshots<N>,
     senders: WorkerSenders,
     metrics: FsmMetrics,
-    /// The place where a snapshot is stored: a new thread, or the worker itself.
+    /// The place where the work of storing a snapshot is done: a new thread, or the worker itself.
     place: Place,
 }
 

@@ -192,7 +192,8 @@ const RPCS: [&str; 5] = [
     "raft.rpc.timeoutNow",
 ];
 
-/// Returns the name of the metric for the time that this server needs to answer a peer's call.
+/// Returns the name of the metric for the time of the step that handles a peer's call. The metric does not include
+/// the time of later disk writes.
 pub(crate) const fn rpc_name(request: &Request) -> &'static str {
     match request {
         Request::AppendEntries(_) => RPCS[0],

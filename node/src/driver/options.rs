@@ -40,7 +40,8 @@ impl Default for Options {
 
 impl Options {
     /// Checks that the limits of the configuration, of these options and of the transport fit each other.
-    /// `max_message_bytes` is the maximum size of the transport's messages; `None` means no maximum.
+    /// `max_message_bytes` is the maximum size of the transport's messages; `None` means no maximum. Returns
+    /// [`StartError::Limits`] for the first limit that is too large.
     pub(crate) fn check(
         &self,
         settings: &Settings,

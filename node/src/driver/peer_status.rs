@@ -29,7 +29,8 @@ pub struct PeerStatus {
     /// The last index up to which the member's log is known to match the leader's log.
     pub matched: Index,
     /// The time since the leader sent the newest call that the member has answered. If the member has not
-    /// answered this leader yet, the time since the election of the leader.
+    /// answered this leader yet, the value is the time since the election of the leader, or since the member was
+    /// added or got another address, whichever is later.
     pub last_contact: Duration,
     /// The reason why the member does not have all entries of the leader; [`Lag::None`] if the member has all
     /// entries.

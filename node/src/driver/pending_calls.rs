@@ -13,7 +13,7 @@ const REMEMBERED: usize = 4096;
 /// The result of a call, as the handle returns it.
 pub(crate) type CallResult = Result<Answer, CallError>;
 
-/// The effect on a waiting call if no quorum of the voters answers.
+/// The effect on a waiting call if there is no quorum of the voters.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) enum OnNoQuorum {
     /// The call continues to wait.
@@ -106,9 +106,9 @@ impl PendingCalls {
         request
     }
 
-    /// Removes the call `request`, and sends the outcome to the caller. If no quorum answers and the caller
-    /// does not wait for a quorum, an error about a lost or unknown leader becomes [`CallError::NoQuorum`]. Has
-    /// no effect if the call is not pending.
+    /// Removes the call `request`, and sends the outcome to the caller. If there is no quorum and the caller does
+    /// not wait for a quorum, [`CallError::NoQuorum`] replaces the errors `LeadershipLost` and `NotLeader(None)`.
+    /// Has no effect if the call is not pending.
     pub(crate) fn answer(&mut self, request: RequestId, outcome: Outcome, no_quorum: Option<&NoQuorum>) {
         let place = request.0 as u32;
         let Some(slot) = self.places.get_mut(place as usize) else { return };
@@ -130,7 +130,7 @@ impl PendingCalls {
         }
     }
 
-    /// Ends the calls whose callers do not wait for a quorum, with the given reason.
+    /// Ends each call whose caller does not wait for a quorum, with the reason `reason`.
     pub(crate) fn end_without_quorum(&mut self, reason: &NoQuorum) {
         for (place, slot) in (0..).zip(&mut self.places) {
             if let Some(open) = slot.take_if(|open| open.caller.on_no_quorum == OnNoQuorum::End) {
@@ -141,12 +141,12 @@ impl PendingCalls {
         }
     }
 
-    /// The number of pending calls.
+    /// Returns the number of pending calls.
     pub(crate) const fn len(&self) -> usize {
         self.places.len() - self.free.len()
     }
 
-    /// The sum of the sizes of all pending calls, in bytes.
+    /// Returns the sum of the sizes of all pending calls, in bytes.
     pub(crate) const fn bytes(&self) -> u64 {
         self.bytes
     }

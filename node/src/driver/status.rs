@@ -51,8 +51,8 @@ pub struct Stats {
     pub calls_of_other_clusters: u64,
     /// The status of each other member, as the leader knows it. Empty if this server does not lead.
     pub peers: Vec<PeerStatus>,
-    /// The reason why this server has no contact with a quorum of the voters. `None` if a quorum answers this
-    /// server, or if this server cannot know. A follower of a leader cannot know.
+    /// The reason why there is no quorum: voters that do not answer this server, or voters that have lost entries.
+    /// `None` if there is a quorum, or if this server cannot know. A follower of a leader cannot know.
     pub no_quorum: Option<NoQuorum>,
 }
 
