@@ -85,8 +85,9 @@ pub trait Subject: Sized {
         true
     }
 
-    /// Returns the time on the server's clock at which the server wants an [`Event::Timer`], and the reason.
-    /// Schedules name the timer by this reason. The time and the reason may change with every step.
+    /// Returns the time on the server's clock at which the server wants an [`Event::Timer`], and the reason. The
+    /// time is [`Time::NEVER`] if the server wants no timer event. Schedules name the timer by the reason. The
+    /// time and the reason may change with every step.
     fn deadline(&self) -> Deadline;
 
     /// Returns the state that the server shows.
@@ -101,9 +102,9 @@ pub trait Subject: Sized {
     }
 
     /// Returns the dialect of the protocol [`Wavetank`] that this server understands. Other protocols have no
-    /// dialects. Another server learns the dialect of this server ([`Event::PeerSpeaks`]) before the other
-    /// server handles a response from this server. If both servers use [`Dialect::Wavetank`], each server
-    /// learns the dialect of the other server as soon as both servers run.
+    /// dialects. A peer learns this dialect ([`Event::PeerSpeaks`]) before the peer handles a response from
+    /// this server. If both servers understand [`Dialect::Wavetank`], they learn the dialect of each other as
+    /// soon as both run.
     fn dialect(&self) -> Dialect {
         Dialect::Wavetank
     }
@@ -134,8 +135,8 @@ pub struct Exclusion {
 }
 
 impl Exclusion {
-    /// The name of the check that an implementation excludes if it makes no promise of silence: it may vote
-    /// immediately after a restart, even if it heard from a leader shortly before the restart.
+    /// The name of the check that an implementation excludes if its servers make no promise of silence. Such a
+    /// server may vote immediately after a restart, even if it heard from a leader shortly before the restart.
     pub(crate) const SILENCE: &'static str = "promised_silence_is_kept";
 }
 

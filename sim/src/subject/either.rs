@@ -7,9 +7,9 @@ use std::sync::Arc;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{Configuration, Deadline, Dialect, Index, Server, Time};
 
-/// A server of one of two subjects that use the same protocol. The seed of the run selects the subject of
-/// each server. About a quarter, a half or three quarters of the servers in a cluster are of the second
-/// subject.
+/// A server of one of two subjects that use the same protocol. The probability that a server is of the second
+/// subject is 1/4, 1/2 or 3/4, and is the same for all servers of a run. The seed of the run selects this
+/// probability and the subject of each server.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Either<A, B> {
     /// A server of the first subject.

@@ -32,7 +32,8 @@ impl HashiCorp<0> {
     pub const BUSY: u8 = 1;
     /// The server also grants a pre-vote for its own current term. If the server refuses a pre-vote for a
     /// newer term because of the candidate's log, the response has the term of the request. A candidate
-    /// ignores the term of such a refusal. The granted pre-votes break the promise of silence, too.
+    /// ignores the term of such a refusal. A pre-vote for the current term breaks the promise of silence, like a
+    /// vote with [`HashiCorp::NO_PROMISE`].
     pub const ECHO: u8 = 2;
     /// The server may vote immediately after a start. Our server grants no vote within the heartbeat timeout
     /// after a restart.

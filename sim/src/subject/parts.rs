@@ -10,9 +10,9 @@ pub struct Parts(u16);
 impl Parts {
     /// The empty set.
     pub const NONE: Self = Self(0);
-    /// The role.
+    /// The role of the server.
     pub const ROLE: Self = Self(1);
-    /// The current term.
+    /// The current term of the server.
     pub const TERM: Self = Self(1 << 1);
     /// The vote. The server stores the vote together with the term.
     pub const VOTE: Self = Self(1 << 2);
@@ -20,9 +20,9 @@ impl Parts {
     pub const LEADER: Self = Self(1 << 3);
     /// The log. The server stores each entry with the term of the entry.
     pub const LOG: Self = Self(1 << 4);
-    /// The commit index.
+    /// The commit index that the server knows.
     pub const COMMIT: Self = Self(1 << 5);
-    /// The applied index.
+    /// The last index that the state machine reported as applied.
     pub const APPLIED: Self = Self(1 << 6);
     /// The id of the last entry of the newest snapshot.
     pub const SNAPSHOT: Self = Self(1 << 7);
@@ -30,7 +30,7 @@ impl Parts {
     pub const CONFIGURATION: Self = Self(1 << 8);
     /// The messages between the servers, if the servers use our protocol.
     pub const MESSAGES: Self = Self(1 << 9);
-    /// Our own server, with the settings and the records of the followers.
+    /// Our own server, with its settings and the records that a leader keeps of its followers.
     pub const SERVER: Self = Self(1 << 10);
     /// All parts.
     pub const ALL: Self = Self((1 << 11) - 1);

@@ -49,7 +49,7 @@ pub enum MessageRef<'a, P: Protocol = Wavetank> {
     Response(&'a P::Response),
 }
 
-// A derived implementation would demand the same of the messages.
+// Derived implementations would require that the requests and the responses are `Copy`, too.
 impl<P: Protocol> Clone for MessageRef<'_, P> {
     fn clone(&self) -> Self {
         *self
