@@ -31,6 +31,9 @@ impl Clock {
     }
 
     /// Creates the clock of a server according to the plan.
+    ///
+    /// # Panics
+    /// Panics if the drift of the plan is not less than a million parts per million.
     #[must_use]
     pub fn of(seed: u64, idx: ServerIdx, plan: &ClockPlan) -> Self {
         let mut stream = Stream::new(seed, Domain::Clock, u64::from(idx.0), 0);
@@ -68,6 +71,9 @@ impl Clock {
 
     /// Sets the rate of the clock from the virtual time `now` on. The clock runs `ppm` parts per million
     /// faster than virtual time, or slower if `ppm` is negative.
+    ///
+    /// # Panics
+    /// Panics if `ppm` is less than minus a million: a clock never goes back.
     pub fn drift(&mut self, now: Time, ppm: i32) {
         let rate = i64::try_from(EXACT_RATE).expect("a million fits into an i64") + i64::from(ppm);
         *self = Self {

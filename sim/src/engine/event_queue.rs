@@ -3,8 +3,8 @@
 //! Events with equal times keep the order in which they were inserted. The type of the events is a type
 //! parameter.
 //!
-//! The queue has two parts. Events of the near future are in a short sorted list. Nearly all events between
-//! servers are in this list: an insertion into the list moves a few words, and a removal moves no words.
+//! The queue has two parts. Events of the near future are in a short sorted list. An insertion into the list
+//! moves a few words, and a removal moves no words. Nearly all messages between servers are in this list.
 //! Later events are in a heap. In a measurement of storms, a queue that consisted only of a heap took a fifth
 //! of the run time, and a calendar queue took a tenth of the run time.
 
@@ -89,13 +89,13 @@ impl<T> EventQueue<T> {
         self.soon.last().map(|&key| time(key))
     }
 
-    /// The number of pending events.
+    /// Returns the number of pending events.
     #[must_use]
     pub fn len(&self) -> usize {
         self.soon.len() + self.later.len()
     }
 
-    /// The pending events, in no particular order.
+    /// Returns the pending events, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.entries.iter().flatten()
     }

@@ -221,8 +221,8 @@ impl<F: TankFsm, S: Subject> Host<F, S> {
 }
 
 impl MachineTimes {
-    /// Draws the duration of this work in microseconds. The duration includes the time until work may begin,
-    /// and the stall if the state machine stalls.
+    /// Draws the duration of `work`, in microseconds from the virtual time `now`. The duration includes the time
+    /// until work may begin ([`MachineTimes::hold`]), and the stall if the state machine stalls.
     pub(crate) fn takes(&mut self, now: Time, work: &Work) -> Span {
         let draw = self.stream.draw();
         let takes = draw.within(match work {
@@ -232,7 +232,7 @@ impl MachineTimes {
         takes + self.stall() + self.held_until.since(now)
     }
 
-    /// Ensures that no work begins before this virtual time.
+    /// Delays work that would begin before the virtual time `until`. The work begins at this time.
     pub(crate) fn hold(&mut self, until: Time) {
         self.held_until = self.held_until.max(until);
     }
@@ -252,7 +252,7 @@ impl MachineTimes {
         self.stalls
     }
 
-    /// Ends the current stall, and disables later stalls.
+    /// Disables stalls and delays of all work that begins from now on. Work in progress keeps its duration.
     pub(crate) const fn calm(&mut self) {
         (self.plan.stall, self.held_until) = (None, Time(0));
     }

@@ -302,8 +302,8 @@ impl DirectedLink {
         let first = now + delay + reordered.unwrap_or(Span::ZERO) + late.unwrap_or(Span::ZERO);
         if let Some(by) = draws.delay_of(LinkFault::Hold, plan.hold).filter(|_| may(MessageFault::Hold)) {
             counts[Fault::Hold] += 1;
-            // The lowest bit of the delay decides: odd holds back a copy, even holds back the message
-            // itself.
+            // If the delay is odd, the network holds back a copy of the message. If the delay is even, the
+            // network holds back the message itself.
             let fate =
                 if by.0 % 2 == 1 { Fate::ArrivesTwice(first, first + by) } else { Fate::Arrives(first + by) };
             return SendOutcome { fate, held: true, flips };

@@ -1,5 +1,5 @@
-//! The pending events of a world. In a free run, the events wait in the event queue until they are due. In a
-//! run that follows a schedule, the events wait in a pool until the schedule names them.
+//! The pending events of a world. In a run that follows no schedule, the events wait in the event queue until
+//! they are due. In a run that follows a schedule, the events wait in a pool until the schedule names them.
 
 use crate::engine::event_queue::EventQueue;
 use crate::engine::scheduling::Scheduling;

@@ -1,5 +1,5 @@
-//! The state of a cluster, relative to its newest term and its last index. Two moments of a run with equal
-//! relative states are the ends of an interval that the search for a shorter schedule tries to leave out.
+//! The state of a cluster, relative to its newest term and its last index. If two moments of a run have equal
+//! relative states, the search for a shorter schedule tries to leave out the interval between them.
 
 use crate::observe::digest::Digest;
 use crate::plan::server_set::ServerIdx;

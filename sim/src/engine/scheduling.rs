@@ -198,8 +198,9 @@ impl<P: Protocol> Scheduling<P> {
         self.identities.of_request(request)
     }
 
-    /// Keeps an event until the schedule names the event. Events of other kinds, which a schedule never names,
-    /// are dropped: the effect of such an event has its own element, or follows from the state of a server.
+    /// Keeps an event until the schedule names the event. A schedule never names events of some kinds, for
+    /// example timer events. These events are dropped: the effect of such an event has its own element, or
+    /// follows from the state of a server.
     pub(crate) fn hold(&mut self, event: SimEvent<P>) {
         let Some(pool) = &mut self.pool else { return };
         match event {
@@ -231,8 +232,7 @@ impl<P: Protocol> Scheduling<P> {
         }
     }
 
-    /// Loses all messages to a server whose machine was replaced, even messages that were already delivered
-    /// once.
+    /// Loses all messages to a server that got a new disk, even messages that were already delivered once.
     pub(crate) fn lose_all_to(&mut self, idx: ServerIdx) {
         if let Some(pool) = &mut self.pool {
             pool.messages.retain(|id, _| id.to() != idx);
@@ -240,8 +240,8 @@ impl<P: Protocol> Scheduling<P> {
         }
     }
 
-    /// Returns the message with this identity or a similar message. Returns `None` if there is no such
-    /// message.
+    /// Returns the message with this identity or a similar message, and the identity of the returned message.
+    /// From now on, the returned message counts as arrived. Returns `None` if there is no such message.
     pub(crate) fn message(&mut self, id: &MessageId) -> Option<(MessageId, Envelope<P>)> {
         let pool = self.pool.as_mut()?;
         let named = *id;
@@ -290,11 +290,11 @@ impl<P: Protocol> Scheduling<P> {
         Some(pool.replies.remove(place))
     }
 
-    /// Removes and returns a result that waits for this incarnation of a server: the result of the read with
-    /// this ticket, or a failure if `ticket` is `None`. If there is no such result and the schedule accepts
-    /// similar objects, takes the result with the nearest ticket: after elements were left out, a server gives
-    /// the same read a slightly smaller number, and reads of another purpose have numbers far away. Returns
-    /// `None` if no result fits.
+    /// Removes and returns a result that waits for this incarnation of a server: the result of the disk job
+    /// with this ticket, or a failure if `ticket` is `None`. If there is no such result and the schedule
+    /// accepts similar objects, takes the result with the nearest ticket. After elements were left out, a
+    /// server gives the same job a slightly smaller ticket. Jobs for another purpose have tickets far away.
+    /// Returns `None` if no result fits.
     pub(crate) fn take_result(
         &mut self,
         idx: ServerIdx,
@@ -346,7 +346,8 @@ impl<P: Protocol> Pool<P> {
     /// were removed from a schedule, the terms and the ordinals of later messages in this run can differ from
     /// the schedule. The search assumes the same difference as for the previous message of the same kind
     /// between the same servers. So a message that the schedule does not deliver is not delivered in place of
-    /// a later message. If no message is as new as that, the newest message is the nearest one.
+    /// a later message. If all waiting messages are older than the wanted message, the newest waiting message
+    /// is the result. Returns `None` if no similar message waits.
     fn similar_to(&self, named: &MessageId) -> Option<MessageId> {
         let waiting = self.waiting.get(&similar(named))?;
         let latest = self.latest.get(&similar(named)).copied();
@@ -369,7 +370,7 @@ const fn similar(id: &MessageId) -> (ServerIdx, ServerIdx, CallKind, bool) {
     (id.call.from, id.call.to, id.call.kind, id.answer == 0)
 }
 
-/// Returns the difference of two tickets. It is the largest number if only one of them is the ticket of a read.
+/// Returns the difference of two tickets. Returns [`u64::MAX`] if only one of them is `Some`.
 const fn difference(one: Option<RpcId>, other: Option<RpcId>) -> u64 {
     match (one, other) {
         (Some(one), Some(other)) => one.0.abs_diff(other.0),
@@ -378,7 +379,7 @@ const fn difference(one: Option<RpcId>, other: Option<RpcId>) -> u64 {
     }
 }
 
-/// Returns the ticket of the read to which this result belongs. Returns `None` for a failure.
+/// Returns the ticket of the disk job to which this result belongs. Returns `None` for a failure.
 pub(crate) const fn ticket_of<Q, R>(event: &Event<Q, R>) -> Option<RpcId> {
     match event {
         Event::Fetched { ticket, .. }

@@ -315,7 +315,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.digest.value()
     }
 
-    /// The plan of the run.
+    /// Returns the plan of the run.
     #[must_use]
     pub const fn plan(&self) -> &Plan {
         &self.plan
@@ -337,25 +337,26 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.awake
     }
 
-    /// The topology of the network. The topology knows the links that are cut.
+    /// Returns the topology of the network. The topology knows the links that are cut.
     #[must_use]
     pub const fn topology(&self) -> &Topology {
         &self.topology
     }
 
-    /// The clients of the run.
+    /// Returns the clients of the run.
     #[must_use]
     pub const fn workload(&self) -> &dyn Workload {
         &*self.workload
     }
 
-    /// The observer of the run.
+    /// Returns the observer of the run.
     #[must_use]
     pub const fn observer(&self) -> &V {
         &self.recorder.observer
     }
 
-    /// The observer of the run, as a mutable reference. For example, a test asks the observer for a verdict.
+    /// Returns the observer of the run as a mutable reference. For example, a test asks the observer for a
+    /// verdict.
     pub const fn observer_mut(&mut self) -> &mut V {
         &mut self.recorder.observer
     }

@@ -14,7 +14,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.branch = Some((step, seed));
     }
 
-    /// Changes the seed if the observation at which the branch begins has happened.
+    /// Changes the seed if the observation after which the branch begins has happened.
     pub(super) fn take_branch(&mut self) {
         let Some((step, seed)) = self.branch else { return };
         if self.recorder.step < step {

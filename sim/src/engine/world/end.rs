@@ -31,12 +31,12 @@ pub enum Unsettled {
     },
     /// The leader commits no new entry.
     NothingNew {
-        /// The leader.
+        /// The server that leads.
         leader: ServerIdx,
     },
     /// The leader's last entry is not committed.
     Uncommitted {
-        /// The leader.
+        /// The server that leads.
         leader: ServerIdx,
         /// The leader's commit index.
         commit: Index,
@@ -45,12 +45,12 @@ pub enum Unsettled {
     },
     /// The leader's configuration is joint.
     Joint {
-        /// The leader.
+        /// The server that leads.
         leader: ServerIdx,
     },
     /// The leader is not a voter of its committed configuration.
     Outside {
-        /// The leader.
+        /// The server that leads.
         leader: ServerIdx,
     },
     /// A member has not applied all entries of the leader's log.
@@ -107,9 +107,10 @@ impl fmt::Display for Unsettled {
 
 impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     /// Ends all faults. All links work and lose no messages. Disks and state machines do not stall or fail.
-    /// The `broken` servers stay down for ever; all other servers run. Clocks keep their rates, and messages
-    /// in flight stay in flight. Returns the core, which consists of the servers that are not broken. The
-    /// core must make progress.
+    /// The `broken` servers stay down for ever; all other servers run. Damage on a disk stays, and a state
+    /// machine that fails every load of a snapshot still fails. Clocks keep their rates, and messages in
+    /// flight stay in flight. Returns the core, which consists of the servers that are not broken. The core
+    /// must make progress.
     pub fn heal(&mut self, broken: ServerSet) -> ServerSet {
         let core = self.all().minus(broken);
         self.note_as_one(|| Choice::Heal(broken), |world| world.end_faults(broken, core));

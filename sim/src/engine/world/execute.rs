@@ -251,8 +251,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
                 Event::Restored(restored)
             }
         };
-        // The next work begins before the server is told. Otherwise work that the server adds to an empty
-        // queue would begin twice.
+        // The next work begins before the server gets the event. Otherwise work that the server adds to an
+        // empty queue would begin twice.
         self.begin_work(idx);
         self.deliver(idx, event);
     }

@@ -32,7 +32,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 
     /// Returns the configuration that a server shows, and the index of the configuration. Returns `None`
-    /// while the server is down or has no configuration. Returns the first configuration if the
+    /// while the server is down or has no configuration. Returns the first configuration of the cluster if the
     /// implementation cannot show a configuration.
     pub(crate) fn configuration(&self, idx: ServerIdx) -> Option<(Index, &Arc<Configuration>)> {
         self.process(idx)?.server.configuration().unwrap_or(Some((Index(1), &self.first)))
@@ -130,13 +130,13 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Crashes a server and loses its disk permanently. The server never returns under its name.
+    /// Crashes a server and loses its disk permanently. The server never starts again.
     pub fn lose(&mut self, idx: ServerIdx) {
         self.note_as_one(|| Choice::Lose(idx), |world| world.crash_wiped(idx));
         self.lost = self.lost.with(idx);
     }
 
-    /// Crashes a server and gives it a new disk. The messages to the old machine are lost.
+    /// Crashes a server and gives it a new, empty disk. All messages in flight to the server are lost.
     pub fn give_new_disk(&mut self, idx: ServerIdx) {
         self.note_as_one(|| Choice::NewDisk(idx), |world| world.crash_wiped(idx));
         if let Some(scheduling) = &mut self.pending.scheduling {
@@ -329,6 +329,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
 
     /// Changes the rate of a server's clock to `ppm` parts per million faster than virtual time, or
     /// slower if `ppm` is negative.
+    ///
+    /// # Panics
+    /// Panics if `ppm` is less than minus a million.
     pub fn drift_clock(&mut self, idx: ServerIdx, ppm: i32) {
         self.note(|| Choice::Drift(idx, ppm));
         self.hosts[idx.at()].clock.drift(self.recorder.now, ppm);

@@ -195,8 +195,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     }
 
     /// Returns the removed servers whose removal is known to every other server. The newest configurations of
-    /// the other servers, in memory and on disk, are not older than the removal, and no leader, not even a
-    /// paused one, calls the removed server any more (docs/names.md).
+    /// the other servers, in memory and on disk, are not older than the removal. No leader, running or paused,
+    /// calls the removed server any more (docs/names.md).
     pub(super) fn removed(&self) -> ServerSet {
         let Some(leader) = self.leader() else { return ServerSet::NONE };
         let whole = self.all().minus(self.lost);
@@ -219,7 +219,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
                 let heard = self.server(other).map(|server| server.view().term.unwrap_or_default());
                 return heard == Some(Term(0));
             }
-            // A server that stopped before the removed server was added will get the old configuration yet.
+            // A server that stopped before the removed server was added will still get the old configuration.
             let is_newer = |(at, members): (Index, &Configuration)| removed_at <= at && !names(members, idx);
             let running = running.map(|(at, members)| (at, &**members));
             let stored = stored.first().map(|(at, members)| (*at, &**members));

@@ -26,9 +26,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         self.pending.scheduling = Some(Box::new(Scheduling::following(fit)));
     }
 
-    /// Removes and returns the elements that happened since the recording began. A world that plays a
-    /// schedule also records the schedule. In the recorded schedule, skipped elements are missing and the
-    /// times are exact.
+    /// Removes and returns the elements that were recorded so far. Returns an empty list if the world records
+    /// no schedule. A world that plays a schedule also records the schedule. In the recorded schedule, skipped
+    /// elements are missing and the times are exact.
     pub fn take_schedule(&mut self) -> Vec<Element> {
         self.pending.scheduling.as_mut().map(|it| it.take_elements()).unwrap_or_default()
     }
@@ -54,7 +54,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
 
     /// Plays all elements, or stops early if `go_on` returns false. `go_on` is called before every element. An
     /// element is skipped if the message, timer, job or server that it names does not exist
-    /// ([`World::skipped`] counts skipped elements).
+    /// ([`World::skipped`] counts skipped elements). Call [`World::follow_schedules`] before this method.
     pub fn play(&mut self, elements: &[Element], mut go_on: impl FnMut(&V) -> bool) {
         if let Some(scheduling) = &mut self.pending.scheduling {
             scheduling.expect(elements);
@@ -73,7 +73,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     /// Disks, state machines, timers and clients continue. Messages that no element has delivered are lost.
     pub(crate) fn stop_following_schedules(&mut self) {
         let left = self.pending.scheduling.as_mut().map(|it| it.stop_following()).unwrap_or_default();
-        // The events in the queue are older than the schedule. The schedule had elements in their place.
+        // The events in the queue were queued before the run followed the schedule. The schedule has elements
+        // in place of these events.
         self.pending.clear();
         left.into_iter().for_each(|event| {
             self.pending.put(self.recorder.now, event);

@@ -96,7 +96,7 @@ impl<P: Protocol> Message<P> {
 }
 
 impl<P: Protocol> SimEvent<P> {
-    /// Returns the server that must be awake to handle the event. Returns `None` if the event needs no
+    /// Returns the server that must be awake to handle the event. Returns `None` if the event needs no awake
     /// server.
     pub(crate) const fn to(&self) -> Option<ServerIdx> {
         match self {

@@ -139,7 +139,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
             self.trace_state(idx, after);
         }
 
-        // The nemesis may crash the server in the middle of a step: only its first actions are executed.
+        // The nemesis may crash the server in the middle of a step: only the first actions of the step are
+        // executed.
         let away = self.all().minus(self.awake);
         let interrupt = self.pending.scheduling.as_mut().and_then(|it| it.take_interrupt(idx));
         let crash = match interrupt {
