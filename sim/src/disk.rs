@@ -122,6 +122,9 @@ impl Disk {
 
     /// Writes the initial state to the disk before the first start of the server. The write does not wait in
     /// the queue.
+    ///
+    /// # Panics
+    /// Panics if a store fails.
     pub fn write_initial(&mut self, write: &Write) {
         self.stores.write(std::slice::from_ref(write)).expect(NO_FAULT);
     }
@@ -173,6 +176,9 @@ impl Disk {
     }
 
     /// Returns all entries of the durable log.
+    ///
+    /// # Panics
+    /// Panics if the log cannot be read.
     #[must_use]
     pub fn log(&self) -> Vec<Entry> {
         self.stores.log().expect(NO_FAULT)
@@ -236,6 +242,9 @@ impl Disk {
 
     /// Begins the next job, or all writes at the head of the queue as one group. Returns the duration of the
     /// job or the group in microseconds, or `None` if the queue is empty.
+    ///
+    /// # Panics
+    /// Panics if jobs are running.
     pub fn start(&mut self) -> Option<Span> {
         assert!(self.running == 0, "cannot start a job while {} jobs are running", self.running);
         // One sync makes all writes of the group durable, so the group takes as long as its first write.
@@ -248,7 +257,7 @@ impl Disk {
 
     /// Simulates a crash. The stores execute some of the queued jobs. `capture` is the state for the snapshot
     /// that the server was writing; `None` if the server was writing no snapshot. In some cases the stores
-    /// also complete this snapshot. Returns the results that survived.
+    /// also complete this snapshot. Returns the results of unfinished jobs that survived.
     pub fn crash(&mut self, capture: Option<Capture<'_>>) -> Remains {
         // Every crash reads two words, so the draws of later crashes do not depend on the queue.
         let draws = [self.streams.remains.draw(), self.streams.remains.draw()];
@@ -298,8 +307,8 @@ impl Disk {
         self.streams = Streams::new(seed, idx, &self.plan);
     }
 
-    /// Disables stalls, failures and late results of all jobs. Queued jobs keep their durations, but a queued
-    /// job neither fails nor delivers a late result.
+    /// Disables stalls, failures and late results of all jobs, and removes the armed faults of the stores.
+    /// Queued jobs keep their durations, but a queued job neither fails nor delivers a late result.
     pub fn calm(&mut self) {
         (self.plan.stall, self.plan.fail, self.plan.late_read) = (None, None, None);
         self.stores.calm();

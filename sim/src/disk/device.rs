@@ -3,8 +3,8 @@
 //!
 //! The process of a server uses the device through a [`Mount`]. When the process is killed or the power is
 //! cut, the mount of this process stops working, even if some code still has the mount. The next process gets
-//! a new mount. A fault is armed in advance. The fault occurs after the given number of operations, possibly
-//! while the store executes a job.
+//! a new mount. A fault is armed in advance. The fault occurs after a given number of writes and syncs,
+//! possibly while a store executes a job.
 
 #![expect(clippy::disallowed_types, reason = "stores must be `Send`, although the tank runs on one thread")]
 
@@ -41,7 +41,7 @@ pub enum DeviceFault {
     /// The current operation and all later operations of the process fail. This state ends when the process
     /// is killed or the power is cut.
     Stop,
-    /// The device is full: all writes fail until [`Device::disarm`].
+    /// The device is full: all writes fail until [`Device::disarm`], or until the process ends.
     Full,
     /// One write fails.
     WriteFails,
@@ -117,7 +117,8 @@ impl Device {
 
     /// Arms a fault. The new fault replaces a fault that is already armed. The next `after` writes and syncs
     /// succeed. Then the fault occurs at the first operation of a suitable kind: a write, or a sync for
-    /// [`DeviceFault::SyncFails`]. [`DeviceFault::Stop`] occurs at any write or sync.
+    /// [`DeviceFault::SyncFails`]. [`DeviceFault::Stop`] occurs at any write or sync. The end of the process
+    /// removes an armed fault.
     pub fn arm(&self, fault: DeviceFault, after: u64) {
         self.lock().armed = Some(Armed { fault, after });
     }
@@ -180,8 +181,8 @@ impl Mount {
     /// Creates a directory and all its parents that do not exist yet.
     ///
     /// # Errors
-    /// Returns an error if a fault occurs, or if the process has ended. All methods of a mount return an
-    /// error in these cases.
+    /// Returns an error if a fault occurs, or if the process has ended. All methods of a mount except
+    /// [`Mount::tick`] return an error in these cases.
     pub fn make_dir(&self, path: &Path) -> io::Result<()> {
         self.write_state(OperationKind::Write, |state| {
             state.names.make_directory(path);

@@ -62,8 +62,9 @@ pub enum DiskFault {
     Rot,
     /// Bits flip in the record at this location.
     RotIn(Location),
-    /// The vote record, the log or all snapshots are removed. A draw selects one of the three. Snapshots are
-    /// not removed if the log begins at index 1, because this log still has all entries.
+    /// The vote record, the log or all snapshots are removed. A draw selects one of the three. The vote record
+    /// and the log are not removed if the server could not notice the loss. Snapshots are not removed if the
+    /// log begins at index 1, because this log still has all entries.
     Vanish,
     /// The next write of entries stores the last of these entries at a wrong location.
     Misdirect,

@@ -83,7 +83,8 @@ impl<S: LogStore + StableStore> FaultyStore<S> {
     }
 
     /// Moves the last written entry to an earlier index. Two entries are lost: the entry that was at the
-    /// earlier index, and the written entry at its own index.
+    /// earlier index, and the written entry at its own index. If the log has no earlier entry, only the written
+    /// entry is lost.
     fn misdirect(&mut self, written: &[Entry], word: u64) {
         let (Some(entry), Some(range)) = (written.last(), self.range()) else { return };
         let (first, last) = (*range.start(), *range.end());

@@ -249,7 +249,7 @@ impl Memory {
 
     /// Removes the log if the server can notice the loss. The server notices the loss if a separate record
     /// says that the log has entries. A crash can occur after the first entry is stored and before this
-    /// record is written. Then the log stays, although the entries of this log were not reported as durable.
+    /// record is written. Then the server could not notice the loss, and no entry was reported as durable.
     /// Returns `None` if the log stays.
     fn remove_log(&mut self) -> Option<Damage> {
         let record = self.storage.stable.get(COMPACTED).ok()??;
@@ -266,8 +266,9 @@ impl Memory {
     }
 
     /// Selects the location where bits flip: the vote record, the newest snapshot or an entry. `choice`
-    /// selects one of the three, and `word` selects the entry. Returns `None` if the log and the snapshots
-    /// are empty.
+    /// selects one of the three, and `word` selects the entry. If `choice` selects a snapshot and there is none,
+    /// the location is an entry. If `choice` selects an entry and there is none, the location is the newest
+    /// snapshot. Returns `None` if neither exists and `choice` does not select the vote record.
     fn location(&self, choice: u64, word: u64) -> Option<Location> {
         let newest = self.snapshots.store.list().ok()?.first().map(|meta| meta.last);
         match (choice, newest, self.storage.log.range()) {

@@ -39,7 +39,7 @@ pub(super) enum Loss {
     None,
     /// Some unsynced pages survive. Each page survives completely or not at all.
     Pages,
-    /// About half of the unsynced pages survive completely or not at all. From each of the other unsynced
+    /// About half of the unsynced pages are treated as with [`Loss::Pages`]. From each of the other unsynced
     /// pages, a random set of sectors survives.
     Sectors,
 }

@@ -35,7 +35,7 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// The number of steps of all kinds.
+    /// Returns the number of steps of all kinds.
     pub(super) const fn all(&self) -> u64 {
         self.votes + self.records + self.deletions + self.entries
     }

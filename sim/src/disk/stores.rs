@@ -47,8 +47,8 @@ pub trait Stores: fmt::Debug {
     /// `draws` select the jobs that the stores still execute.
     fn crash(&mut self, jobs: Vec<StoreJob>, capture: Option<Capture<'_>>, draws: [Draw; 2]) -> Remains;
 
-    /// Reads the entries from `first` to `last`. Reads fewer entries if all of these entries together exceed
-    /// the limits in `settings`.
+    /// Reads the entries from the index `first` up to and including the index `last`. Reads fewer entries if all
+    /// of these entries together exceed the limits in `settings`.
     ///
     /// # Errors
     /// Returns an error if a store fails.
