@@ -59,13 +59,15 @@ pub struct Callers<S: Script> {
 pub(crate) struct RetryPolicy {
     /// The time that a client waits for an answer, in microseconds.
     pub(crate) patience: Span,
-    /// The time that a client waits after a refusal before the client sends the request again, in
-    /// microseconds.
+    /// The time that a client waits before the client sends a request again, in microseconds. The client waits
+    /// after a refusal, and after a reply that leaves the outcome unknown. After a timeout, the client does not
+    /// wait.
     pub(crate) backoff: Spans,
     /// The maximum number of requests for one operation, at least 1. After the last request, the client gives
     /// up.
     pub(crate) tries: u32,
-    /// The share of refusals after which a client gives up and does not send the request again.
+    /// The probability that a client gives up after a refusal and does not send the request again. The client
+    /// never gives up for this reason if an earlier request of the same operation may have been executed.
     pub(crate) resign: Ratio,
     /// The reaction to a write whose outcome is unknown.
     pub(crate) unknown: UnknownWrite,
@@ -74,7 +76,7 @@ pub(crate) struct RetryPolicy {
 /// The reaction of a client to a write that may have been executed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum UnknownWrite {
-    /// The client sends the write again. The state machine must recognize the repetition.
+    /// The client sends the write again. The state machine must recognise the repetition.
     Repeat,
     /// The client gives up.
     GiveUp,
@@ -176,6 +178,9 @@ impl ClientMachine {
 impl<S: Script> Callers<S> {
     /// Creates the clients of a plan. Each client sends only one request for each operation. Therefore the
     /// outcome of a command is unknown after a timeout.
+    ///
+    /// # Panics
+    /// Panics if the plan has no servers.
     #[must_use]
     pub fn trying_once(plan: &Plan, script: S) -> Self {
         let clients = &plan.clients;

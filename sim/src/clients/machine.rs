@@ -38,7 +38,7 @@ pub(crate) type MakeMachine<T> = Rc<dyn Fn() -> T>;
 pub(crate) enum Delivery {
     /// Clients send a command again only if the command was refused.
     AtMostOnce,
-    /// Clients send a command again if the outcome of the command is unknown. The state machine must recognize
+    /// Clients send a command again if the outcome of the command is unknown. The state machine must recognise
     /// the repetition.
     ExactlyOnce,
 }

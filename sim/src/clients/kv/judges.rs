@@ -163,13 +163,13 @@ impl ClientJudges {
         }
     }
 
-    /// The first violation. `None` if no check has reported a violation.
+    /// Returns the first violation. Returns `None` if no check has reported a violation.
     #[must_use]
     pub const fn verdict(&self) -> Option<&Violation> {
         self.verdict.as_ref()
     }
 
-    /// The number of cases that each check judged. The key is the name of the check.
+    /// Returns the number of cases that each check judged. The key is the name of the check.
     #[must_use]
     pub fn witnessed(&self) -> BTreeMap<String, u64> {
         self.judges.iter().map(|judge| (judge.name.to_owned(), judge.witnessed)).collect()
@@ -280,7 +280,7 @@ impl CustomChecks for ClientJudges {
 }
 
 impl From<&Plan> for Promises {
-    /// The guarantees that the clocks of a plan allow.
+    /// Returns the guarantees that the clocks of a plan allow.
     fn from(plan: &Plan) -> Self {
         let jumps = plan.nemesis.scheduled.keys().any(|kind| kind.breaks_leases());
         let apart = 2 * u64::from(plan.clocks.drift_ppm);

@@ -139,7 +139,8 @@ impl KvState {
         self.cells.get(&key).map_or(&[], |cell| &cell.value)
     }
 
-    /// Returns the answer to a read.
+    /// Returns the encoded answer to an encoded query. If the bytes are not a query, the answer is the same as
+    /// for a key that was never written.
     pub(super) fn query(&self, query: &[u8]) -> Data {
         let cell = queried(query).and_then(|key| self.cells.get(&key));
         let (version, value) = cell.map_or((Index::ZERO, &[][..]), |cell| (cell.version, &cell.value[..]));

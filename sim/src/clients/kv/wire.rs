@@ -59,7 +59,7 @@ pub enum CommandOutcome {
     /// The session has executed a command with a greater sequence number, so the outcome of this command is
     /// no longer known.
     Outdated,
-    /// The bytes are not a command.
+    /// The bytes are not a command, or the extensions of the command were lost or changed.
     Malformed,
 }
 

@@ -43,7 +43,8 @@ impl<T: StateMachine, S: Subject> Observer<S> for MachineChecks<T> {
         if self.verdict.is_some() {
             return;
         }
-        // The state machines have worked since the last observation, so their breach comes before this one.
+        // The state machines have worked since the last observation, so a promise that they broke comes before
+        // this observation.
         self.take_breach(observation.at);
         self.step = observation.step;
         match observation.kind {

@@ -2,7 +2,7 @@
 //!
 //! The diagnosis runs the same commands again in several ways: from the initial state, from the server's
 //! snapshot, and together with the queries that the server has answered. The first of these runs with a
-//! different result shows which rule of a state machine the type breaks.
+//! different result shows which promise of [`StateMachine`] the state machine breaks.
 
 use super::reference::{Reference, apply, query};
 use super::{describe, describe_query, describe_reply, hash_of_reply, restore, saved};
@@ -121,7 +121,7 @@ struct Diagnosis<'a, T: StateMachine> {
 
 impl<T: StateMachine> Diagnosis<'_, T> {
     /// The number of times that the commands are run to find out whether they always have the same result. Two
-    /// keys of a hash map have the same order in every second run, so a few runs often agree by chance.
+    /// keys of a hash map have the same order in about half of the runs, so a few runs often agree by chance.
     const RUNS: usize = 32;
     /// The number of times that a state is restored to find out whether the order of its parts changes.
     const RESTORES: usize = 16;
@@ -134,7 +134,9 @@ impl<T: StateMachine> Diagnosis<'_, T> {
         }
     }
 
-    /// Runs the commands again from a snapshot or from the initial state, and probes the result.
+    /// Runs the commands and `queries` again from the snapshot `base`, or from the initial state if `base` is
+    /// `None`, and probes the result. If the snapshot cannot be restored, the result has the hash zero and the
+    /// text of the error.
     fn run_again(&self, base: Option<&Base>, queries: &[(u64, Data)]) -> Seen {
         let (mut machine, mut from) = (self.reference.initial(), 0);
         if let Some(base) = base {
@@ -168,7 +170,7 @@ impl<T: StateMachine> Diagnosis<'_, T> {
         hashes.any(|hash| Some(hash) != first)
     }
 
-    /// Describes in a sentence what was seen: a reply to a command, an answer to a query, or a state.
+    /// Returns a sentence about the result `seen`: a reply to a command, an answer to a query, or a state.
     fn says(&self, seen: &Seen) -> String {
         let Life { idx, applied, .. } = self.life;
         match self.probe {
@@ -187,8 +189,8 @@ impl<T: StateMachine> Diagnosis<'_, T> {
         }
     }
 
-    /// Returns the words for the correct reply or answer `other`, after a comma. Returns an empty text for a
-    /// state.
+    /// Returns a comma, the word `not`, and the text of the correct reply or answer `other`. Returns an empty
+    /// text for a state.
     fn instead(&self, other: &Seen) -> String {
         match self.probe {
             Probe::Reply(_) | Probe::Answer(_) => format!(", not {}", other.text),
@@ -227,7 +229,8 @@ impl<T: StateMachine> Diagnosis<'_, T> {
         Breach::new("deterministic", what)
     }
 
-    /// Returns the broken promise if another server, whose digest was recorded first, had the wrong state.
+    /// Returns the broken promise of another server. The digest of that server was recorded first, and that
+    /// server had the wrong state.
     fn other_state(&self) -> Breach {
         let upto = self.life.applied;
         let what = format!(

@@ -41,7 +41,8 @@ pub(super) enum PastInput {
     Query(Data),
 }
 
-/// The operations that may have had an effect. The key is the number of the operation.
+/// The operations for the search. Operations that had no effect and no answer are left out. The key is the
+/// number of the operation.
 pub(super) struct PastOperations<T: StateMachine> {
     operations: BTreeMap<u64, PastOperation>,
     partition: Option<Rc<Partition<T>>>,

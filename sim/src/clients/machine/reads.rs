@@ -1,8 +1,8 @@
 //! The open reads of clients, and the correct answers to these reads.
 //!
-//! A linearizable read may be answered from the state after any command between the beginning and the end of
-//! the read. When a read begins, and after every command, the specification answers the query of each open
-//! read.
+//! A linearizable read may be answered from the state at the beginning of the read, or from the state after
+//! any command between the beginning and the end of the read. When a read begins, and after every command, the
+//! reference state machine answers the query of each open read.
 
 use super::reference::query;
 use std::collections::BTreeMap;

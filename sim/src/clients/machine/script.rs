@@ -62,7 +62,7 @@ pub(crate) enum OperationKind {
     Query,
 }
 
-/// An operation of a finished run.
+/// An operation that a client of a run has drawn.
 pub(crate) struct DrawnOperation {
     pub(crate) client: u16,
     /// The number of the operation among the operations of this client, from 1.

@@ -23,7 +23,9 @@ pub struct KvPlan {
     pub pinned_think: Spans,
     /// The time that a client waits for an answer before the client tries another server, in microseconds.
     pub patience: Span,
-    /// The time that a client waits after a refusal before the client tries again, in microseconds.
+    /// The time that a client waits before the client sends a request again, in microseconds. The client waits
+    /// after a refusal, and after a reply that leaves the outcome unknown. After a timeout, the client does not
+    /// wait.
     pub backoff: Spans,
     /// The maximum number of requests for one operation, at least 1. After the last request, the client gives
     /// up.
@@ -36,11 +38,12 @@ pub struct KvPlan {
     pub reads: Reads,
     /// The share of each read path among the reads of clients that call only one server.
     pub pinned_reads: Reads,
-    /// The share of refusals after which a client gives up and does not send the request again. A write then
-    /// ends as refused, and the checks verify that a refused write is never applied.
+    /// The probability that a client gives up after a refusal and does not send the request again. The client
+    /// never gives up for this reason if an earlier request of the same operation may have been executed. So a
+    /// write ends as refused in this case, and the checks verify that a refused write is never applied.
     pub resign: Ratio,
-    /// The share of unknown outcomes after which a client starts a new session. The last command of the old
-    /// session may still take effect later.
+    /// The probability that a client starts a new session after an operation with an unknown outcome. The last
+    /// command of the old session may still take effect later.
     pub rename: Ratio,
     /// The share of writes that have extensions.
     pub extended: Ratio,

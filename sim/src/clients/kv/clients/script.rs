@@ -63,7 +63,8 @@ impl Script for KvScript {
     }
 }
 
-/// Returns the value that an operation read or wrote. Returns `None` if the client does not know the value.
+/// Returns the value that an operation read, or that an answered operation tried to write. Returns `None` if
+/// the client does not know the value.
 fn learned_value(operation: &KvOperation) -> Option<Vec<u8>> {
     match operation.answer()? {
         OperationAnswer::Got(bytes) => Some(Got::decode(bytes)?.value.to_vec()),

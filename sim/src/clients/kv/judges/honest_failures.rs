@@ -1,6 +1,6 @@
 //! A write that ended with `OperationEnd::Failed` is never applied (thesis §6.3).
 //!
-//! The check judges every failed write and every applied command.
+//! The check judges every failed write, and searches the commands that are applied later for failed writes.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, violated};

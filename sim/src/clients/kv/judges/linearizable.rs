@@ -20,8 +20,7 @@ pub(super) struct Linearizable {
     /// For each key, the writes and the reads that claim to see the newest state, in the order in which the
     /// operations began.
     keys: BTreeMap<u32, Vec<KvOperation>>,
-    /// The key is the number of an open operation. The value is the position of the operation in the list of
-    /// its key.
+    /// For the number of each open operation, the position of the operation in its list in `keys`.
     open: BTreeMap<u64, usize>,
 }
 

@@ -134,7 +134,8 @@ impl Record {
         self.last_command
     }
 
-    /// Returns the version of a key after the entry at this index.
+    /// Returns the version of a key after the entry at the index `at`. If no command has written the key up to
+    /// this index, the version has the index zero and the empty value.
     pub(super) fn version(&self, key: u32, at: Index) -> KeyVersion {
         let Some(key) = self.keys.get(&key) else { return KeyVersion::default() };
         let after = key.versions.partition_point(|version| version.index <= at);
