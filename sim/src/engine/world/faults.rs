@@ -130,13 +130,13 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Crashes a server and loses its disk permanently. The server never starts again.
+    /// Crashes a server and loses its disk permanently. The server never returns under its name.
     pub fn lose(&mut self, idx: ServerIdx) {
         self.note_as_one(|| Choice::Lose(idx), |world| world.crash_wiped(idx));
         self.lost = self.lost.with(idx);
     }
 
-    /// Crashes a server and gives it a new, empty disk. All messages in flight to the server are lost.
+    /// Crashes a server and gives it a new disk. The messages to the old machine are lost.
     pub fn give_new_disk(&mut self, idx: ServerIdx) {
         self.note_as_one(|| Choice::NewDisk(idx), |world| world.crash_wiped(idx));
         if let Some(scheduling) = &mut self.pending.scheduling {
