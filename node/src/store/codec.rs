@@ -19,8 +19,8 @@ const BARRIER: u8 = 4;
 const CONFIGURATION: u8 = 5;
 const EXTENDED: u8 = 6;
 const RESTORE: u8 = 7;
-/// The bit of an entry that has a time. Only leaders of HashiCorp Raft append such entries. All other entries have
-/// the bytes of version 0.1.0, so this bit does not change the format of a store.
+/// The bit of the kind that marks an entry with a time. Only leaders of HashiCorp Raft append such entries. An
+/// entry without a time is encoded as in version 0.1.0, so this bit does not change the format of a store.
 const TIMED: u8 = 0x80;
 
 /// The length of the checksum, in bytes.

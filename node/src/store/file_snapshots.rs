@@ -62,7 +62,7 @@ impl FileSnapshotStore {
     /// Creates both directories if they do not exist.
     ///
     /// # Errors
-    /// Returns an error if the directory cannot be created or written.
+    /// Returns an error if one of the directories cannot be created, read or written.
     ///
     /// # Panics
     /// Panics if `retain` is zero, because a server that deletes the newest snapshot loses its state.
@@ -245,13 +245,13 @@ impl<F: Files> SnapshotStore for FileSnapshotStore<F> {
     }
 
     /// Returns the position of the last entry in the newest snapshot. Reads this position from the names of
-    /// the directories, because a `meta.json` may be unreadable.
+    /// the directories, because a `meta.json` may be unreadable. Returns zero if there is no snapshot.
     fn newest_end(&self) -> Result<LogId, StoreError> {
         let names = self.files.dirs(&self.directory).map_err(|error| io_error(&self.directory, &error))?;
         Ok(names.iter().filter_map(|name| ends_at(name)).max().unwrap_or(LogId::ZERO))
     }
 
-    /// Returns the cluster that the newest `meta.json` with a cluster names. Returns `None` if no `meta.json`
+    /// Returns the cluster in the newest `meta.json` that names a cluster. Returns `None` if no `meta.json`
     /// names a cluster.
     fn cluster(&self) -> Result<Option<ClusterId>, StoreError> {
         let found = self.found()?;
@@ -323,7 +323,7 @@ impl<F: Files> SnapshotSink for FileSink<F> {
 impl<F: Files> Drop for FileSink<F> {
     fn drop(&mut self) {
         if !self.is_kept {
-            // The rest is removed at the next start.
+            // If the removal fails, the next start removes the temporary directory.
             let _ = self.files.remove_dir(&self.directory);
         }
     }

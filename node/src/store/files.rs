@@ -24,13 +24,13 @@ pub trait Files: Clone + Debug + Send + 'static {
     /// Returns the names of the subdirectories of a directory.
     ///
     /// # Errors
-    /// Returns an error if the device fails.
+    /// Returns an error if there is no such directory, or if the device fails.
     fn dirs(&self, path: &Path) -> io::Result<Vec<String>>;
 
     /// Returns the names of the files in a directory.
     ///
     /// # Errors
-    /// Returns an error if the device fails.
+    /// Returns an error if there is no such directory, or if the device fails.
     fn file_names(&self, path: &Path) -> io::Result<Vec<String>>;
 
     /// Creates the file `path` if the file does not exist, and locks the file until the returned value is
@@ -83,7 +83,7 @@ pub trait Files: Clone + Debug + Send + 'static {
     /// Returns an error if the device fails.
     fn length(&self, file: &Self::File) -> io::Result<u64>;
 
-    /// Makes the bytes of a file durable.
+    /// Makes the bytes and all metadata of a file durable.
     ///
     /// # Errors
     /// Returns an error if the device fails. In that case it is unknown which bytes are durable.
@@ -104,28 +104,28 @@ pub trait Files: Clone + Debug + Send + 'static {
     /// Renames the file or directory `from` to `to`.
     ///
     /// # Errors
-    /// Returns an error if the device fails.
+    /// Returns an error if `from` does not exist, or if the device fails.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
     /// Removes a directory and the content of the directory.
     ///
     /// # Errors
-    /// Returns an error if the device fails.
+    /// Returns an error if there is no such directory, or if the device fails.
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
 
     /// Removes a file.
     ///
     /// # Errors
-    /// Returns an error if the device fails.
+    /// Returns an error if there is no such file, or if the device fails.
     fn remove_file(&self, path: &Path) -> io::Result<()>;
 
     /// Returns the number of milliseconds since the start of 1970 (UTC). The names of snapshots contain this
     /// number.
     fn unix_ms(&self) -> u64;
 
-    /// Returns a random number. No other call returns the same number, on this server or on another server.
-    /// The log writes this number into all its segments. A segment with another number belongs to another
-    /// log.
+    /// Returns a random number of 64 bits. Two calls are very unlikely to return the same number, on one
+    /// server or on two servers. The log writes one such number into all its segments. A segment with another
+    /// number belongs to another log.
     fn unique(&self) -> u64;
 }
 
@@ -240,7 +240,7 @@ impl Files for Disk {
     }
 
     fn unique(&self) -> u64 {
-        // The standard library draws the keys of a new state at random.
+        // The keys of a new `RandomState` are random, so the hash is a random number.
         RandomState::new().hash_one(self.unix_ms())
     }
 }

@@ -20,7 +20,8 @@ pub(super) struct MetaFile {
     pub(super) id: String,
     index: u64,
     term: u64,
-    /// The addresses of the voters, in the form of HashiCorp's oldest protocol and encoded in base64.
+    /// The addresses of the voters, in the form of HashiCorp's oldest protocol and encoded in base64; `None` if
+    /// a file that was read has no such field.
     peers: Option<String>,
     configuration: ConfigurationFile,
     configuration_index: u64,
@@ -86,7 +87,8 @@ impl MetaFile {
         }
     }
 
-    /// Decodes the bytes of a `meta.json`. Returns `None` if a field is missing or invalid.
+    /// Decodes the bytes of a `meta.json`. Returns `None` if a required field is missing, if a field is
+    /// invalid, or if the snapshot is not complete.
     pub(super) fn read(bytes: &[u8]) -> Option<Description> {
         let file: Self = serde_json::from_slice(bytes).ok()?;
         let (configuration, configuration_index) = match file.version {
@@ -140,7 +142,7 @@ impl ServerFile {
     fn parse(self) -> Option<Member> {
         let suffrage = match self.suffrage {
             0 => Suffrage::Voter,
-            // 2 is HashiCorp's staging, which never had a vote.
+            // The number 2 is HashiCorp's suffrage `Staging`. A staging server never had a vote.
             1 | 2 => Suffrage::Nonvoter,
             _ => return None,
         };

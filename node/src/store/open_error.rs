@@ -21,22 +21,22 @@ pub struct OpenError {
 pub enum OpenFailure {
     /// Another process, or another part of this process, has opened the store.
     Locked,
-    /// This process has no permission to write the file or directory.
+    /// This process has no permission for the file or directory, or the file system is read-only.
     ReadOnly,
-    /// The device has no space left.
+    /// The device has no space left, or a quota or a limit on the file size is reached.
     Full,
     /// A newer release wrote the store.
     Newer {
         /// The format number of the store.
         found: u64,
-        /// The newest format that this release can read.
+        /// The newest format number that this release can read.
         known: u64,
     },
     /// An older release wrote the store, in a format that this release does not read.
     Older {
-        /// The format of the store.
+        /// The format number of the store.
         found: u64,
-        /// The only format that this release can read.
+        /// The only format number that this release can read.
         known: u64,
     },
     /// The file is not a store, or the store is damaged. The value is the cause.

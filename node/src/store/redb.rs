@@ -28,7 +28,7 @@ const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records
 const FORMATS: TableDefinition<'_, &str, u64> = TableDefinition::new("format");
 
 /// The format number of the file. Every change of [`codec`] or of the tables raises the number. Therefore the
-/// store recognizes a file of another format, and does not report this file as damaged. In format 1, the
+/// store recognises a file of another format, and does not report this file as damaged. In format 1, the
 /// checksum of an entry did not cover the index.
 const FORMAT: u64 = 2;
 /// The size of redb's cache, in bytes. Most reads are near the end of the log; for other reads, the page
@@ -66,7 +66,7 @@ impl RedbStore {
         Self::with_database(database, path)
     }
 
-    /// Opens the store on another backend. `name` stands for the path in errors.
+    /// Opens the store on `backend` in place of a file. Errors contain `name` in place of the path.
     ///
     /// # Errors
     /// Returns the errors of [`RedbStore::open`].
@@ -160,7 +160,7 @@ impl RedbStore {
 
     fn carry_out(&self, log: &mut Log<'_>, op: &LogOp) -> Result<(), StoreError> {
         match op {
-            // The record of a catch-up is in another table, and was written to that table.
+            // The position of a `CatchUp` is a record in another table. The caller writes this record.
             LogOp::Keep | LogOp::CatchUp(_) => Ok(()),
             LogOp::Append(entries) => self.append(log, entries),
             LogOp::Replace(entries) => {

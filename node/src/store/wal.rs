@@ -35,8 +35,8 @@ pub struct WalOptions {
     /// The length after which a segment is full, in bytes. A value above 2 GiB counts as 2 GiB. The store
     /// deletes only whole segments.
     pub segment_bytes: u64,
-    /// The number of zero bytes that the store adds to the file of a segment when the file must grow. Later
-    /// frames overwrite these zeros.
+    /// The minimum number of zero bytes that the store adds to the file of a segment when the file must grow.
+    /// Later groups of writes overwrite these zeros.
     pub ahead_bytes: u64,
 }
 
@@ -119,7 +119,7 @@ impl<F: Files> WalStore<F> {
 
 fn carry_out(group: &mut Group<'_>, op: &LogOp) -> Result<(), String> {
     match op {
-        // The record of a catch-up is not a part of the log.
+        // The position of a `CatchUp` is a record, and not a part of the log. The caller sets this record.
         LogOp::Keep | LogOp::CatchUp(_) => {}
         LogOp::Append(entries) => group.append(entries)?,
         LogOp::Replace(entries) => {

@@ -9,9 +9,10 @@ use std::io;
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
 
-/// The number of zero bytes that the backend writes ahead of a write of redb. Only a few of a thousand groups
-/// of writes wait for these zeros, some milliseconds each. The other groups do not wait for the journal. If
-/// other programs use the same disk, a wait for the journal may take much longer than a wait for the zeros.
+/// The number of zero bytes that the backend writes ahead of a write of redb. Of a thousand groups of writes,
+/// only a few wait for these zeros. Each of these groups waits for some milliseconds. The other groups wait
+/// neither for zeros nor for the journal. If other programs use the same disk, a wait for the journal may
+/// take much longer than a wait for the zeros.
 const AHEAD: u64 = 4 << 20;
 /// The maximum size of one write of zeros, in bytes.
 const PIECE: usize = 64 << 10;

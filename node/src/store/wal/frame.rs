@@ -29,7 +29,7 @@ pub(super) struct Head {
     body_checksum: u64,
 }
 
-/// The bytes at the place where a header can be.
+/// The result of reading a header: only zeros, damaged bytes, or a valid header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum HeadSpace {
     Blank,

@@ -64,7 +64,7 @@ pub(super) fn recover<F: Files>(files: &F, path: &Path) -> Result<Option<Found<F
         }
         numbers.extend(segment::number(&name));
     }
-    // The names of an earlier process may not be durable yet.
+    // The file names that an earlier process made may not be durable yet.
     files.sync_dir(path).map_err(failed)?;
     numbers.sort_unstable();
     let Some(&newest) = numbers.last() else { return Ok(None) };

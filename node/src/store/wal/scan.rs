@@ -32,8 +32,8 @@ pub(super) struct Scan<'a, F: Files> {
 
 impl<'a, F: Files> Scan<'a, F> {
     /// Reads the header of the segment with the number `number`. `identity` is the random number of the
-    /// directory; `None` if this number is not known yet. Returns an error if the header has another segment
-    /// number or another random number.
+    /// directory; `None` if this number is not known yet. Returns an error if the header is damaged, or has
+    /// another format number, segment number or random number.
     pub(super) fn open(
         files: &'a F,
         path: &'a Path,
@@ -82,7 +82,7 @@ impl<'a, F: Files> Scan<'a, F> {
         }
     }
 
-    /// True if the segment has a base, but has no other group and no seal.
+    /// True if the segment has a base, but has no group and no seal.
     pub(super) fn has_only_base(&self) -> bool {
         !self.is_sealed && self.last.is_some_and(|frame| frame.offset == HEAD as u64)
     }

@@ -165,7 +165,7 @@ impl State {
 
 const SHORT: &str = "the frame ends inside a change";
 
-/// The part of a body that was not read yet.
+/// The part of a body that has not been read yet.
 struct Unread<'a>(&'a [u8]);
 
 impl<'a> Unread<'a> {

@@ -81,7 +81,8 @@ impl<F: Files> Wal<F> {
     ///
     /// # Errors
     /// Returns an error if the device fails. In that case the content of the disk is unknown. Also returns an
-    /// error if `build` fails or if an earlier write has failed. In that case nothing is written.
+    /// error if `build` fails or if an earlier write has failed. In that case no change of the group is
+    /// written.
     pub(super) fn write(
         &mut self,
         build: impl FnOnce(&mut Group<'_>, &State) -> Result<(), String>,
