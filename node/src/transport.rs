@@ -30,7 +30,9 @@ pub trait Transport: Send + Sync + 'static {
     fn local_addr(&self) -> ServerAddress;
 
     /// Returns the size of the largest message that the transport carries, in bytes. Returns `None` if there
-    /// is no limit. A server does not start if the largest command of the server does not fit into a message.
+    /// is no limit. A server does not start if a message cannot contain entries of
+    /// [`max_append_bytes`](crate::Config::max_append_bytes), or a command of
+    /// [`max_command_bytes`](crate::Config::max_command_bytes), plus [`Limits::OVERHEAD_BYTES`] other bytes.
     fn max_message_bytes(&self) -> Option<u64> {
         None
     }
@@ -68,7 +70,7 @@ pub struct Local {
     /// The heartbeat timeout of the server. A peer that was down must hear from the server soon after the
     /// peer returns. Therefore the pause between two attempts to connect is at most half of this time.
     pub heartbeat_timeout: Duration,
-    /// The cluster to which the server belongs. The server sets this value while the server runs.
+    /// The cluster to which the server belongs. The server sets this value as soon as it knows the cluster.
     pub cluster: LocalCluster,
 }
 
@@ -85,9 +87,9 @@ pub struct Outgoing {
     pub request: Request,
 }
 
-/// Gives the address of a server, in place of the address in the configuration. In HashiCorp Raft, this type is
-/// `ServerAddressProvider`. A closure implements this trait. See
-/// [`TcpTransport::with_address_provider`].
+/// Gives the address of a server, in place of the address in the configuration. In HashiCorp Raft, this
+/// interface has the same name. A closure with the signature of [`ServerAddressProvider::server_addr`]
+/// implements this trait. See [`TcpTransport::with_address_provider`].
 pub trait ServerAddressProvider: Send + Sync + 'static {
     /// Returns the address of the server `id`. The transport calls this method each time it connects to the
     /// server, on a thread of the runtime: the method must not block.

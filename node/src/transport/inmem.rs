@@ -41,8 +41,8 @@ impl InmemNetwork {
         InmemTransport { network: self.clone(), address: address.into(), local, introduced }
     }
 
-    /// Cuts the link between the servers at two addresses. From now on, all messages between these servers
-    /// are lost, in both directions.
+    /// Cuts the link between the servers at two addresses. All messages between these servers are lost, in
+    /// both directions, until [`InmemNetwork::heal`] is called.
     pub fn cut(&self, one: impl Into<ServerAddress>, other: impl Into<ServerAddress>) {
         let (one, other) = (one.into(), other.into());
         let mut state = self.lock();
@@ -123,7 +123,7 @@ impl Transport for InmemTransport {
         let from = call.to.node();
         let replier = Replier::new(move |answer| {
             if let Some((_, inbox)) = network.inbox(&call.address, &caller) {
-                // A full inbox loses the message, as any network may.
+                // If the inbox is full, the message is lost.
                 let _ = inbox.try_send(match answer {
                     Ok(response) => {
                         introduce(from, &inbox, &introduced);

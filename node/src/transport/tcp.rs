@@ -1,8 +1,8 @@
 //! The transport over TCP. In HashiCorp Raft, this transport is `NetworkTransport`.
 //!
-//! Calls to a peer use three connections: one for calls that must not wait for a disk (heartbeats, votes),
-//! one for entries, and one for snapshots. `link` is the calling side, and `serve` is the called side. Both
-//! modules read messages with `frames`.
+//! Calls to a peer use up to three connections: one for calls that must not wait for a disk (heartbeats,
+//! votes), one for entries, and one for snapshots. `link` is the calling side, and `serve` is the called
+//! side. Both modules read messages with `frames`.
 
 mod accepted;
 mod frames;
@@ -38,7 +38,7 @@ use tracing::Instrument as _;
 use wavetank_raft::{ServerAddress, ServerId};
 
 /// The limits of a transport. Every program that reaches the port can connect, so the transport limits the
-/// peers.
+/// connections and the memory that its peers can use.
 ///
 /// The limits of a server and the limits of the server's transport must fit each other. At the start of the
 /// server, the server compares these limits. `docs/limits.md` lists all limits in one table.
@@ -125,7 +125,8 @@ struct Shared {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum TransportError {
-    /// The address to listen on is invalid, or does not belong to this machine.
+    /// The transport cannot listen on the address, for example because the address is invalid or does not
+    /// belong to this machine.
     BadAddress {
         /// The address to listen on.
         address: String,
@@ -162,10 +163,11 @@ impl std::error::Error for TransportError {}
 
 impl TcpTransport {
     /// Makes a transport that listens on the address `bind`. Other servers call the address `advertise`, or
-    /// the address `bind` if `advertise` is `None`. At most `max_pool` connections to a peer stay open; the
-    /// connection for snapshots does not count. If the peer does not answer a call within `timeout`, the call
-    /// is lost, and the connection of the call is closed. A call with many bytes has more time: one more
-    /// `timeout` for each 256 KiB.
+    /// the address `bind` if `advertise` is `None`. If `max_pool` is 0 or 1, all calls to a peer except
+    /// snapshots share one connection. Otherwise entries have a connection of their own. Snapshots always
+    /// have a connection of their own. If the peer does not answer a call within `timeout`, the call is lost,
+    /// and the connection of the call is closed. A call with many bytes has more time: one more `timeout` for
+    /// each 256 KiB.
     ///
     /// # Errors
     /// Returns an error if this server cannot listen on `bind`, or if other servers cannot reach the

@@ -25,7 +25,7 @@ pub struct Tls {
     connector: TlsConnector,
 }
 
-/// The reason why TLS cannot be set up with the three PEM files.
+/// The reason why [`Tls::from_pem`] fails.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum TlsError {
@@ -85,8 +85,8 @@ impl Tls {
         Ok(Self { acceptor: pem.acceptor(roots.clone(), &chain)?, connector: pem.connector(roots, &chain)? })
     }
 
-    /// Does the TLS handshake on an opened connection. Checks that the peer is the server `id`, and sends
-    /// this server's certificate to the peer.
+    /// Does the TLS handshake on a connection that this server opened. Checks that the peer is the server
+    /// `id`, and sends this server's certificate to the peer.
     pub(super) async fn call(&self, stream: Stream, id: &ServerId) -> io::Result<TlsStream<Stream>> {
         let name = name_of(id).map_err(io::Error::other)?;
         let stream = self.connector.connect(name, stream).await.map_err(explained)?;

@@ -72,7 +72,8 @@ impl Open {
     /// Returns the number of the connection with the longest silence. Returns `None` if there is no
     /// connection, or if the silence is shorter than `rest`.
     fn at_rest(&self, rest: Duration) -> Option<u64> {
-        // In the map's order the oldest comes first, and `None` is before any time.
+        // The map is in the order of the serial numbers, so the oldest connection comes first. `None` is less
+        // than any time.
         let (number, one) = self.connections.iter().min_by_key(|(_, one)| one.called)?;
         one.called.is_none_or(|called| rest <= called.elapsed()).then_some(*number)
     }

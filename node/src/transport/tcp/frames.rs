@@ -106,7 +106,7 @@ impl<R: AsyncRead + Unpin> Frames<R> {
     }
 
     /// Reads the next call. The call must begin to arrive within `wait`. Returns `None` if the peer has
-    /// closed the connection after the last call.
+    /// closed the connection before the next call.
     pub(super) async fn request(&mut self, wait: Duration) -> Result<Option<&[u8]>, FrameError> {
         self.message(Scan::request(self.limit), wait).await
     }

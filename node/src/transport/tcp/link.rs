@@ -22,7 +22,7 @@ const QUEUE: usize = 256;
 /// The maximum number of calls that wait for an answer on one connection.
 const UNANSWERED: usize = 256;
 /// The maximum number of waiting pieces of a snapshot. The leader sends the next piece after the answer to
-/// the previous piece, so other waiting pieces are copies of the same piece.
+/// the previous piece, so all waiting pieces are copies of one piece.
 const PIECES: usize = 8;
 /// The maximum number of bytes of calls in one write.
 const GATHERED: usize = 256 << 10;
@@ -48,7 +48,7 @@ fn needs_ours(request: &Request) -> bool {
     matches!(request, Request::AppendEntries(append) if append.is_beyond_hashicorp())
 }
 
-/// True if a HashiCorp server answers the call even while the server's state machine works. These calls are
+/// True if a HashiCorp server answers the call even while the server's state machine is busy. These calls are
 /// requests for votes, requests to start an election, and heartbeats without a position and without a commit
 /// index.
 fn is_urgent(request: &Request) -> bool {
@@ -104,15 +104,15 @@ impl Link {
         self.urgent.is_closed() && self.entries.is_closed() && self.snapshots.is_closed()
     }
 
-    /// Sends a call. Opens only the connection that the call needs: the connection for entries may end while
-    /// a snapshot is sent for minutes.
+    /// Sends a call. If the connection for this call has ended, opens only this connection again. For
+    /// example, the connection for entries may end while a snapshot is sent for minutes.
     pub(super) fn send(&mut self, call: Outgoing) {
         let is_sent = match &call.request {
             Request::InstallSnapshot(_) => {
                 if self.snapshots.is_closed() {
                     self.snapshots = spawn_snapshots(&self.peer);
                 }
-                // A full queue loses the piece. The leader sends the piece again.
+                // If the queue is full, the piece is lost. The leader sends the piece again.
                 self.snapshots.try_send(call).is_ok()
             }
             Request::AppendEntries(append) if !append.entries.is_empty() => {
@@ -184,7 +184,7 @@ async fn run_connection(mut queue: mpsc::Receiver<Queued>, peer: Arc<Peer>) {
             }
         }
         backoff.wait().await;
-        // Calls that waited meanwhile are old; the protocol sends again what still matters.
+        // Calls that waited meanwhile are old. The protocol sends a call again if the call still matters.
         while queue.try_recv().is_ok() {}
     }
 }
@@ -202,7 +202,7 @@ async fn converse<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
 ) -> ConnectionEnd {
     let (asked, unanswered) = mpsc::channel(UNANSWERED);
     tokio::select! {
-        // Answers first: there are never more answers than calls, so calls get their turn.
+        // The answers come first. There are never more answers than calls, so the calls do not wait for ever.
         biased;
         end = read_answers(frames, unanswered, peer, backoff, replacement) => end,
         end = write_calls(writer, first, queue, asked, peer) => end,
@@ -262,7 +262,7 @@ async fn write_calls<W: AsyncWrite + Unpin>(
 
 /// Appends a call to `bytes`, and returns the length of the call in bytes. If the size of the entries alone
 /// is above `limit`, appends nothing and returns this size. Such a call is not encoded, because the leader
-/// sends the call again and again.
+/// repeats the call, and each encoding would cost time.
 fn encode(header: &Header, request: &Request, limit: u64, bytes: &mut Vec<u8>) -> u64 {
     let entries = match request {
         Request::AppendEntries(append) => append.entries.iter().map(Entry::weight).sum(),
@@ -338,7 +338,7 @@ async fn read_answer<R: AsyncRead + Unpin>(
     Ok(())
 }
 
-/// The response that grants this pre-vote.
+/// Returns the response that grants this pre-vote.
 const fn granted(pre_vote: &RequestPreVote) -> Response {
     Response::RequestPreVote(RequestPreVoteResponse { term: pre_vote.term, granted: true })
 }

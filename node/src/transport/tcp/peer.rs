@@ -176,9 +176,9 @@ impl Backoff {
     const SHORTEST: Duration = Duration::from_millis(10);
     const LONGEST: Duration = Duration::from_secs(1);
 
-    /// Makes the pauses of a server with this heartbeat timeout. No pause is longer than half of the timeout.
-    /// Therefore a peer that returns hears from the leader before the peer campaigns. HashiCorp Raft has the
-    /// same rule.
+    /// Makes the pauses of a server with this heartbeat timeout. The longest pause is half of the timeout,
+    /// but at least 10 ms and at most one second. Therefore a peer that returns hears from the leader before
+    /// the peer campaigns. HashiCorp Raft has the same rule.
     pub(super) fn new(heartbeat_timeout: Duration) -> Self {
         let longest = (heartbeat_timeout / 2).clamp(Self::SHORTEST, Self::LONGEST);
         Self { next: Self::SHORTEST, longest, is_known: false }

@@ -1,4 +1,4 @@
-//! The addresses that a provider of the user gives for the names of servers.
+//! The addresses that the user's [`ServerAddressProvider`] gives for the names of servers.
 
 use super::super::ServerAddressProvider;
 use crate::address::AddressFormat;
@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::OnceLock;
 use wavetank_raft::{ServerAddress, ServerId};
 
-/// The provider, if the user has set one.
+/// The user's provider. The value is empty if the user has set no provider.
 #[derive(Default)]
 pub(super) struct Provider(OnceLock<Box<dyn ServerAddressProvider>>);
 

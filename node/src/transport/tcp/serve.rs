@@ -119,7 +119,7 @@ async fn connection(stream: Stream, peer: &str, place: &Place, shared: &Shared) 
     let writing = write_answers(writer, waiting, shared);
     tokio::pin!(writing);
     tokio::select! {
-        // Answers first: there are never more answers than calls, so calls get their turn.
+        // The answers come first. There are never more answers than calls, so the calls do not wait for ever.
         biased;
         () = &mut writing => {}
         ended = reading => match ended {

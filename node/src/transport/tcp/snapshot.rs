@@ -1,9 +1,9 @@
 //! The connection for snapshots. This module turns the pieces of Wavetank's protocol into the single long
 //! call of HashiCorp's protocol.
 //!
-//! This module itself makes the answer to a piece, as soon as the operating system has accepted the bytes of
-//! the piece. Therefore only one piece is in memory. Only the answer to the last piece comes from the peer.
-//! An interrupted call starts again with the first piece.
+//! This module itself answers each piece except the last piece, as soon as the operating system has accepted
+//! the bytes of the piece. Therefore only one piece is in memory. The answer to the last piece comes from the
+//! peer. An interrupted call starts again with the first piece.
 
 use super::super::{Arrival, Outgoing};
 use super::ServerStopped;
@@ -112,7 +112,7 @@ async fn piece(
         *call = None;
     }
     if install.meta.configuration.is_joint() && !peer.is_ours() {
-        // A HashiCorp server would drop half of the configuration. The piece is lost until heartbeats
+        // A HashiCorp server would drop half of the configuration. Pieces are not sent until heartbeats
         // have shown the peer's dialect.
         return Ok(PieceOutcome::Next);
     }
@@ -150,7 +150,7 @@ impl Call {
     async fn write(&mut self, install: &InstallSnapshot, peer: &Peer) -> Result<(), ConnectionEnd> {
         let end = install.offset + install.data.len() as u64;
         let is_whole = end == self.meta.size;
-        // More or fewer bytes than announced would be read as the next call.
+        // If more or fewer bytes than announced were written, the peer would misread the following bytes.
         if self.meta.size < end || is_whole != install.done {
             return Err(io::Error::from(io::ErrorKind::InvalidData).into());
         }
