@@ -71,7 +71,8 @@ impl<F: Files> WalStore<F> {
     /// writes or none of them. When the method returns `Ok`, the writes are durable.
     ///
     /// # Errors
-    /// Returns an error if the store fails, or if the entries do not follow the stored entries.
+    /// Returns an error if the store fails, or if the entries do not follow the stored entries. After the
+    /// device has failed, the store refuses all later writes.
     pub fn persist_group(&self, writes: &[Write]) -> Result<(), StoreError> {
         self.lock().write(|group, state| {
             for (key, record) in newest_records(writes) {
