@@ -131,6 +131,9 @@ impl Kind {
 
 /// Appends an encoded call to `out`. For an InstallSnapshot call, appends only the head of the call. The
 /// caller must send the unchanged bytes of the snapshot after the head.
+///
+/// # Panics
+/// Panics if the data of an entry is 4 GiB or longer, or if a snapshot is 8 EiB or larger.
 pub fn encode_request(header: &Header, request: &Request, out: &mut Vec<u8>) {
     out.push(Kind::of(request) as u8);
     convert::put_request(header, request, &mut Packer::new(out));

@@ -162,6 +162,9 @@ pub(super) fn entry_of(log: &Log<'_>) -> Result<Entry, WireError> {
 }
 
 /// Appends an encoded entry to `out`, in the form of HashiCorp's stores and messages.
+///
+/// # Panics
+/// Panics if the data of the entry is 4 GiB or longer.
 pub fn encode_entry(entry: &Entry, out: &mut Vec<u8>) {
     log_of(entry).put(&mut Packer::new(out));
 }

@@ -43,7 +43,7 @@ impl<'i> Field<'i> for GoTime {
 
     fn get(input: &mut Unpacker<'i>) -> Result<Self, WireError> {
         match input.head()? {
-            // A peer may write a timestamp extension. Such an entry counts as one without a time.
+            // A peer may write a timestamp extension. Such an entry counts as an entry without a time.
             Head::Nil | Head::Foreign => Ok(Self::default()),
             Head::Raw(bytes) => Self::parse(bytes),
             head @ (Head::Bool(_) | Head::Uint(_) | Head::Int(_) | Head::Array(_) | Head::Map(_)) => {
@@ -66,8 +66,9 @@ impl GoTime {
         })
     }
 
-    /// Returns the time of an entry. Returns `None` for a time before 1678 or after 2262, for example Go's zero
-    /// time.
+    /// Returns the time of an entry. Returns `None` for the start of 1970, and for a time whose nanoseconds
+    /// since 1970 do not fit into an `i64`. Such a time is before September 1677 or after April 2262, for
+    /// example Go's zero time.
     pub(super) fn appended_at(self) -> Option<AppendedAt> {
         let seconds = i128::from(self.seconds) - i128::from(UNIX);
         let nanos = i64::try_from(seconds * i128::from(NANOS) + i128::from(self.nanos)).ok()?;
