@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 use std::fmt;
 use wavetank_raft::Data;
 
-/// Encodes a value of any type. The bytes depend on the type, and in Rust a number without a suffix is an
-/// `i32`. For the command of a state machine, use
+/// Encodes a value of any type. The bytes depend on the type of the value. In Rust, an integer without a
+/// suffix is an `i32` if the context gives no other type. For the command of a state machine, use
 /// [`Replicated::encode_command`](crate::Replicated::encode_command), because the argument of that function
 /// has the type that the servers decode.
 ///

@@ -1,14 +1,14 @@
-//! The digest of a state.
+//! The digest of a state: a hash, and the number of bytes that were hashed.
 //!
-//! A serde serializer hashes the state. The hashes of the entries of a map are added, so the order of the
-//! entries does not matter. The order of the items of a sequence matters. serde serializes a set as a
+//! A serde serialiser hashes the state. The hashes of the entries of a map are added, so the order of the
+//! entries does not matter. The order of the items of a sequence matters. serde serialises a set as a
 //! sequence, so the order of the items of a set matters too.
 
 use serde::Serialize;
 use serde::ser::{self, SerializeMap};
 use std::fmt;
 
-/// The digest of a value.
+/// The hash of a value, and the approximate number of bytes that were hashed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Digest {
     hash: u64,
@@ -16,7 +16,8 @@ pub struct Digest {
 }
 
 impl Digest {
-    /// Hashes a value. If the value contains maps, the order of the entries in the maps does not matter.
+    /// Hashes a value. If the value contains maps, the order of the entries in the maps does not matter. The
+    /// order of the items in sequences and sets matters.
     ///
     /// ```
     /// # use std::collections::{BTreeMap, HashMap};
@@ -44,7 +45,7 @@ impl Digest {
         Self { hash, bytes: 0 }
     }
 
-    /// Returns the hash.
+    /// Returns the hash of the value, or the argument of [`Digest::from_hash`].
     #[must_use]
     pub const fn hash(self) -> u64 {
         self.hash
@@ -57,7 +58,7 @@ impl Digest {
     }
 }
 
-/// A serializer that computes the hash of a value, and counts the bytes of the value.
+/// A serialiser that computes the hash of a value, and counts the bytes of the value.
 struct Hasher {
     state: u64,
     bytes: u64,
@@ -147,7 +148,7 @@ impl SerializeMap for MapHasher<'_> {
     }
 }
 
-/// Implements the methods that hash one number.
+/// Implements the methods that hash a number, a `bool` or a `char`.
 macro_rules! numbers {
     ($($method:ident($type:ty), $bytes:literal, |$value:ident| $word:expr;)*) => {
         $(fn $method(self, $value: $type) -> Result<(), Failed> {

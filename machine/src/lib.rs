@@ -71,7 +71,7 @@ pub trait StateMachine: Clone + Serialize + DeserializeOwned + 'static {
     /// Writes the state into a snapshot. By default, the state is written in postcard's format.
     ///
     /// # Errors
-    /// Returns an error if the store fails, or if serde cannot serialize the state.
+    /// Returns an error if the store fails, or if serde cannot serialise the state.
     fn save(&self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError> {
         let mut buffered = std::io::BufWriter::new(writer);
         let written = postcard::to_io(self, &mut buffered).map(|_| ());
@@ -85,7 +85,8 @@ pub trait StateMachine: Clone + Serialize + DeserializeOwned + 'static {
     /// Replaces the state by the state of a snapshot.
     ///
     /// # Errors
-    /// Returns an error if the snapshot is not a state of this type. In that case the state must not change.
+    /// Returns an error if the store fails, or if the snapshot is not a state of this type. In that case the
+    /// state must not change.
     fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError> {
         let bytes = reader.read_all()?;
         *self = decode(&bytes).map_err(|error| {
@@ -95,8 +96,9 @@ pub trait StateMachine: Clone + Serialize + DeserializeOwned + 'static {
         Ok(())
     }
 
-    /// Returns the digest of the state. Equal states have equal digests. The simulator compares the digests of
-    /// servers that have applied the same commands.
+    /// Returns the digest of the state. Equal states must have equal digests. By default, [`Digest::of`]
+    /// hashes the state; for a state with a `HashSet`, override this method, because the order of the items in
+    /// a set matters there. The simulator compares the digests of servers that have applied the same commands.
     fn digest(&self) -> Digest {
         Digest::of(self)
     }
@@ -104,7 +106,7 @@ pub trait StateMachine: Clone + Serialize + DeserializeOwned + 'static {
     /// Puts the identity of a request into the command of the request, and returns the command. `client` is
     /// the number of the client, and `sequence` is the number of the command among the commands of this
     /// client. A repeated request has the same identity as the first request. Only a state machine that
-    /// recognizes repeated requests needs this method; see [`Sessions`]. By default, the command does not
+    /// recognises repeated requests needs this method; see [`Sessions`]. By default, the command does not
     /// change.
     #[must_use]
     fn identify(command: Self::Command, client: u64, sequence: u64) -> Self::Command {

@@ -55,7 +55,8 @@ impl<T: StateMachine> Replicated<T> {
     /// Returns the bytes of a command, for `Raft::apply`. The argument has the type that the servers decode.
     ///
     /// # Panics
-    /// Panics if the command's own implementation of `Serialize` returns an error.
+    /// Panics if the command's own implementation of `Serialize` returns an error, or writes a sequence without
+    /// a length.
     #[must_use]
     pub fn encode_command(command: &T::Command) -> Data {
         encode(command)

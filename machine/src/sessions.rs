@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// command again if the outcome is unknown. The repeated command takes effect only once. Each copy of the
 /// command gets the same reply, until a later command of the client takes effect.
 ///
-/// The client must keep the first of these rules. The state machine keeps the others:
+/// The client must keep rule 1. The state machine keeps the other rules:
 ///
 /// 1. A client waits for the reply to a command before it sends the next command.
 /// 2. The commands of a client take effect in the order of their numbers. Each command takes effect at most
@@ -64,7 +64,7 @@ pub struct Request<C> {
 }
 
 /// Makes a request without an identity: `client` and `sequence` are zero. [`StateMachine::identify`] sets the
-/// identity.
+/// identity. All requests without an identity count as copies of one request.
 impl<C> From<C> for Request<C> {
     fn from(command: C) -> Self {
         Self { client: 0, sequence: 0, command }
