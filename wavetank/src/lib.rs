@@ -3,8 +3,8 @@
 //!
 //! - [`node`]: a Raft server on tokio, TCP and files, with HashiCorp Raft's API. This module needs the
 //!   feature `node`, which is on by default.
-//! - [`tank`]: the deterministic simulator. The simulator runs your state machine, or Raft itself, through
-//!   seeded storms.
+//! - [`tank`]: the deterministic simulator. The simulator runs your state machine, or Raft itself, in storms.
+//!   A storm is a run with random faults, and one seed determines the run.
 //! - [`machine`]: state machines with typed commands. The same type runs on a node and in storms.
 //! - [`raft`]: the protocol as a pure function, and the types that the node and the simulator share.
 //!
