@@ -98,7 +98,8 @@ fn untagged<'a, 'e>(value: &'a Edn<'e>) -> &'a Edn<'e> {
     value
 }
 
-/// Describes an error of the EDN reader. The reader counts lines from `first`, the line of the value.
+/// Describes an error of the EDN reader. The reader counts lines from the beginning of the value. The value
+/// begins in line `first` of the text.
 fn not_edn(first: usize, error: &Error) -> BadLine {
     let what = match &error.code {
         Code::HashMapDuplicateKey => "a map has a key twice".to_owned(),

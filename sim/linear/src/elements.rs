@@ -1,8 +1,8 @@
 //! Splits the values that append operations made into the appended elements.
 //!
 //! A delimiter is the first or the last byte of an element, and occurs at no other place in any element. If
-//! all elements begin with a delimiter, or all elements end with a delimiter, the elements in a value show
-//! the operations that made the value, and the order of these operations.
+//! all elements begin with a delimiter, or all elements end with a delimiter, each value can be split into
+//! its elements. The elements show the operations that made the value, and the order of these operations.
 
 use super::problem::INITIAL;
 use super::{Effect, HistoryOp};
@@ -62,8 +62,8 @@ impl<'a> AppendedElements<'a> {
         Some(Self { edge, is_edge, elements })
     }
 
-    /// Splits `value` into elements, and calls `look` once for each element. An operation has read `value`.
-    /// The argument of `look` is `None` if no operation wrote the element.
+    /// Splits `value`, which an operation has read, into elements. Marks each element as seen, and passes the
+    /// element to `look`. The argument of `look` is `None` if no operation wrote the element.
     pub(super) fn see(&mut self, mut value: &[u8], mut look: impl FnMut(Option<Element>)) {
         while !value.is_empty() {
             let is_edge = |byte: &u8| self.is_edge[usize::from(*byte)];

@@ -131,7 +131,8 @@ impl fmt::Display for Json {
 
 impl Number {
     /// Reads a number. The canonical form of a number is the sign, the digits without zeros at either end,
-    /// and the exponent of ten. The canonical form is never longer than the text.
+    /// and the exponent of ten. The canonical form is at most a few bytes longer than the text, even if the
+    /// exponent is large.
     fn parse(text: &str) -> Result<Self, String> {
         let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
         let (mantissa, exponent) = rest.split_once(['e', 'E']).unwrap_or((rest, "0"));

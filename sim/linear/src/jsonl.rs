@@ -1,5 +1,5 @@
-//! Reads histories in Jepsen's format. The format has one line of JSON for each invocation and each
-//! completion, in the order of the events.
+//! Reads histories in lines of JSON with the fields of Jepsen's histories. A history has one line for each
+//! invocation and each completion, in the order of the events.
 
 use super::format::{HistoryFormat, OpKind};
 use super::json::Json;
@@ -13,7 +13,8 @@ use std::fmt;
 /// The first invalid line of a history.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BadLine {
-    /// The number of the line; the first line is 1.
+    /// The number of the line; the first line is 1. In a vector of EDN maps, this is the position of the map in
+    /// the vector, from 1.
     pub line: usize,
     /// The defect of the line, for a person to read.
     pub what: String,
@@ -46,7 +47,8 @@ pub struct OperationText {
 /// The number of a line in the history, and the time of the event in the line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LinePosition {
-    /// The number of the line; the first line is 1.
+    /// The number of the line; the first line is 1. In a vector of EDN maps, this is the position of the map in
+    /// the vector, from 1.
     pub line: usize,
     /// The time of the event in nanoseconds. If the line has no time, the value is the last time in the
     /// earlier lines. If no earlier line has a time, the value is zero.

@@ -132,8 +132,8 @@ pub struct Explanation {
     pub prefix: Option<OrderedPrefix>,
 }
 
-/// Checks a history in the same way as [`judge`], or as [`judge_edn`] if `is_edn` is true. Also explains a
-/// violation.
+/// Checks a history in the same way as [`judge`], or as [`judge_edn`] if `is_edn` is true. Also returns the
+/// explanation of a violation; `None` if no violation was found.
 ///
 /// # Errors
 /// Returns an error that names the first invalid line.

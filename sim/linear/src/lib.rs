@@ -157,7 +157,8 @@ impl History {
     /// call this function for an operation whose output is not known.
     ///
     /// # Panics
-    /// Panics if the operation has already completed, or if the operation cannot have this output.
+    /// Panics if there is no operation with this number, if the operation has already completed, or if the
+    /// operation cannot have this output.
     pub fn complete(&mut self, operation: usize, output: Output<'_>) {
         let now = self.next_moment();
         let HistoryOp { effect, returned, .. } = self.operations[operation];
@@ -200,8 +201,8 @@ impl History {
     }
 
     /// Finds a small part of a history. If the history is not linearizable, this part alone is not
-    /// linearizable either. Returns the numbers of the operations in the part. The part needs every
-    /// operation, unless `keep_going` returned false before the end of the search. The search calls
+    /// linearizable either. Returns the numbers of the operations in the part. No operation of the part can
+    /// be left out, unless `keep_going` returned false before the end of the search. The search calls
     /// `keep_going` every few thousand steps.
     pub fn conflict(&self, keep_going: &mut dyn FnMut() -> bool) -> Vec<usize> {
         conflict::smallest(self, keep_going)
@@ -249,8 +250,8 @@ impl HistoryOp {
         self.returned == NEVER
     }
 
-    /// False if the operation cannot change the verdict: the operation was not done, or is a read that has
-    /// not completed.
+    /// True if the operation can change the verdict. An operation that was not done, or a read that has not
+    /// completed, cannot change the verdict.
     fn matters(&self) -> bool {
         self.effect != Effect::Nothing && !(self.is_pending() && self.effect.is_read_only())
     }

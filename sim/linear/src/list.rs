@@ -10,8 +10,8 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    /// Makes a linked list of each list in `lists`. The members are numbers below `size`. A number that is in
-    /// no list is linked to itself.
+    /// Makes a linked list of each list in `lists`. The members are numbers below `size`. The heads are the
+    /// numbers from `size` on, in the order of the lists. A number that is in no list is linked to itself.
     pub(super) fn new(size: usize, lists: impl IntoIterator<Item = Vec<u32>>) -> Self {
         let alone = (0..size as u32).collect::<Vec<_>>();
         let mut all = Self { next: alone.clone(), previous: alone };

@@ -92,10 +92,10 @@ impl<S: Specification> Search<'_, S> {
     }
 
     /// Linearizes the first operation that can come next, and returns the number of the operation and the new
-    /// state. The operation meets three conditions: it began up to `horizon`, the specification gives its
-    /// output, and the memo does not have the new state together with the set of linearized operations. The
-    /// search begins at the number `from`. Returns `None` if there is no such operation, or if the search has no
-    /// steps left.
+    /// state. The operation meets three conditions: its invocation is not after `horizon`,
+    /// [`Specification::execute`] returns true, and the memo does not have the new state together with the set
+    /// of linearized operations. The search begins at the number `from`. Returns `None` if there is no such
+    /// operation, or if the search has no steps left.
     fn next(&mut self, state: &S::State, horizon: u64, from: usize) -> Option<(usize, S::State)> {
         for operation in from..self.operations.len() {
             if self.has(operation) || horizon < self.operations[operation].invoked {
