@@ -1,8 +1,8 @@
 //! The log and the vote record in one file, on [redb](::redb).
 //!
 //! A group of writes is one transaction with one sync. Therefore a crash loses either the whole group or no
-//! part of the group. The space of deleted entries is used again. If most of a file is free, the store
-//! compacts the file when the store opens the file.
+//! part of the group. The space of deleted entries is used again. When the store opens a file that is mostly
+//! free, the store compacts the file.
 
 mod preallocate;
 

@@ -1,4 +1,7 @@
-//! The log and the vote record in a directory of segments. `docs/storage.md` describes the format.
+//! The log and the vote record in a directory of segments. A segment is a file of frames. The first frame is
+//! the base: all records and the range of the log at the beginning of the segment. Each later frame is one
+//! group of writes. A frame without a body is a seal: the segment is full, and the next segment exists.
+//! `docs/storage.md` describes the format.
 
 mod frame;
 mod recovery;

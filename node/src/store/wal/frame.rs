@@ -1,4 +1,5 @@
-//! The header of a frame, and the check whether a frame is whole, torn or damaged.
+//! The header of a frame, and the check whether a frame is whole, torn or damaged. A frame is a header and a
+//! body: the base of a segment, or one group of writes. A frame without a body is the seal of a full segment.
 
 use wavetank_raft::checksum::{self, Checksum};
 

@@ -1,5 +1,5 @@
 //! Reads a directory of segments. Checks that no segment and no group is missing, and repairs the end of the
-//! newest segment.
+//! newest segment. A segment begins with its base, and a full segment ends with a seal.
 
 use super::super::files::Files;
 use super::super::open_error::{OpenError, OpenFailure};

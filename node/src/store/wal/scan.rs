@@ -1,4 +1,5 @@
-//! Reads the frames of a segment in order, up to the end of the valid frames.
+//! Reads the frames of a segment in order, up to the end of the valid frames. The first frame is the base of
+//! the segment. Each later frame is one group of writes, or the seal of a full segment.
 
 use super::super::files::Files;
 use super::super::open_error::{OpenError, OpenFailure};

@@ -1,4 +1,5 @@
-//! Writes frames at the end of the newest segment, begins new segments, and deletes old segments.
+//! Writes frames at the end of the newest segment, begins new segments, and deletes old segments. A segment
+//! begins with its base, and a full segment ends with a seal.
 
 use super::super::codec;
 use super::super::files::Files;
