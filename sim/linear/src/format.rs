@@ -10,8 +10,8 @@ use std::str::FromStr;
 pub enum KeyModel {
     /// The value is any JSON value. The initial value is `null`. The operations are `read` and `write`.
     Register,
-    /// The value is any JSON value. The initial value is `null`. The operations are `read`, `write` and
-    /// `cas`. A line with a `cas` has the list `[expected, new]` in the field `value`.
+    /// The value is any JSON value. The initial value is `null`. The operations are `read`, `write` and `cas`
+    /// (compare-and-set). A line with a `cas` has the list `[expected, new]` in the field `value`.
     CasRegister,
     /// The value is a string. The initial value is the empty string. In a line, `null` stands for the empty
     /// string. The operations are `read`, `write`, `cas` and `append`.

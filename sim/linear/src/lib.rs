@@ -65,7 +65,7 @@ pub enum Input<'a> {
     Write(&'a [u8]),
     /// Appends these bytes to the value.
     Append(&'a [u8]),
-    /// Writes the value `new` if the key has the value `expected`.
+    /// A compare-and-set (cas): writes the value `new` if the key has the value `expected`.
     Cas {
         /// The value that the key must have.
         expected: &'a [u8],
