@@ -190,7 +190,8 @@ pub struct ClientPlan {
     /// The time in microseconds that a server waits to collect commands into one batch. `None`: a server
     /// handles each command when the command arrives.
     pub gather: Option<Span>,
-    /// The share of commands that clients send with extensions. `None`: no command has extensions.
+    /// The share of commands that clients send with extensions (additional bytes beside the command). `None`:
+    /// no command has extensions.
     #[serde(default)]
     pub extended: Option<Ratio>,
     /// The operations that clients send in place of drawn operations. A shrink adds such operations to
@@ -264,8 +265,8 @@ pub struct Recurrence {
 pub struct HealPlan {
     /// The time in microseconds from the end of the faults until the clients stop sending operations.
     pub settle: Span,
-    /// If true, some servers stay down until the end of the run. The other servers are always a quorum of
-    /// every configuration.
+    /// If true, servers without damage may also stay down until the end of the run. The other servers are
+    /// always a quorum of every configuration.
     pub leave_broken: bool,
     /// If true, one server is isolated after all servers have agreed. The other servers compact their logs as
     /// far as possible. Then the isolated server is reconnected.
@@ -274,8 +275,8 @@ pub struct HealPlan {
     /// cluster must still make progress. Then the links are restored.
     #[serde(default)]
     pub hub: bool,
-    /// If true, one voter is isolated after all servers have agreed. When this voter has campaigned alone,
-    /// the voter is reconnected.
+    /// If true, one voter is isolated after all servers have agreed. The isolated voter campaigns alone, and
+    /// is reconnected after two election timeouts.
     #[serde(default)]
     pub lone: bool,
 }
@@ -332,7 +333,7 @@ impl Plan {
         }
     }
 
-    /// The number of servers in the tank, spare servers included.
+    /// Returns the number of servers in the tank, spare servers included.
     #[must_use]
     pub fn server_count(&self) -> usize {
         usize::from(self.servers) + usize::from(self.spares)

@@ -122,15 +122,14 @@ impl Scheduled {
         matches!(self, Self::Jump | Self::Freeze)
     }
 
-    /// True if it is possible that a server never recovers from this fault. The budget of the plan limits
-    /// such faults.
+    /// True if a server may never recover from this fault. The budget of the plan limits such faults.
     #[must_use]
     pub const fn is_permanent(self) -> bool {
         matches!(self, Self::Rot | Self::Misdirect | Self::Replace | Self::NeverLoad | Self::Vanish)
     }
 
-    /// True if the fault is a call that asks only for an answer. Such a call seldom changes the leader or the
-    /// membership.
+    /// True if the fault is a call that seldom changes the leader or the membership. Fewer storms make such
+    /// calls.
     #[must_use]
     pub const fn is_call_for_answer(self) -> bool {
         matches!(

@@ -56,7 +56,7 @@ impl Value {
     }
 }
 
-/// Serializes a value into a [`Value`].
+/// Serialises a value into a [`Value`].
 #[derive(Clone, Copy)]
 struct TreeSerializer;
 

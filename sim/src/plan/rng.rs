@@ -75,7 +75,7 @@ pub enum Domain {
     Corrupt = 24,
     /// The reads whose results are delivered late (one stream for each server).
     LateRead = 25,
-    /// When a state machine stalls, and for how long (one stream for each server).
+    /// The stalls of a state machine, and the lengths of the stalls (one stream for each server).
     MachineStall = 26,
     /// The choice of each server's subject (one stream for the cluster, and one stream for each server).
     Subject = 27,
@@ -91,7 +91,7 @@ pub enum Domain {
 pub struct Ratio {
     /// The numerator.
     pub n: u32,
-    /// The denominator. The denominator is not zero.
+    /// The denominator, which is not zero.
     pub d: u32,
 }
 
@@ -100,6 +100,9 @@ impl Ratio {
     pub const NEVER: Self = Self { n: 0, d: 1 };
 
     /// A chance of `n` in `d`.
+    ///
+    /// # Panics
+    /// Panics if `d` is zero.
     #[must_use]
     pub const fn new(n: u32, d: u32) -> Self {
         assert!(d != 0, "the denominator of a chance is zero");
@@ -128,6 +131,9 @@ impl Spans {
     pub const ZERO: Self = Self { min: Span::ZERO, max: Span::ZERO };
 
     /// The range from `min` to `max`.
+    ///
+    /// # Panics
+    /// Panics if `max` is less than `min`.
     #[must_use]
     pub const fn new(min: Span, max: Span) -> Self {
         assert!(min.0 <= max.0, "the range ends before it begins");
@@ -135,12 +141,18 @@ impl Spans {
     }
 
     /// The range from `min` to `max` milliseconds.
+    ///
+    /// # Panics
+    /// Panics if `max` is less than `min`.
     #[must_use]
     pub const fn ms(min: u64, max: u64) -> Self {
         Self::new(Span::ms(min), Span::ms(max))
     }
 
     /// The range from `min` to `max` microseconds.
+    ///
+    /// # Panics
+    /// Panics if `max` is less than `min`.
     #[must_use]
     pub const fn us(min: u64, max: u64) -> Self {
         Self::new(Span::us(min), Span::us(max))
@@ -153,7 +165,8 @@ impl Spans {
 pub struct Draw(u64);
 
 impl Draw {
-    /// A draw for callers that need no randomness.
+    /// The draw whose word is zero, for callers that need no randomness. This draw hits every chance above
+    /// zero, and [`below`](Self::below) returns 0.
     pub const ZERO: Self = Self(0);
 
     /// The draw that consists of this word.
@@ -261,7 +274,7 @@ impl Stream {
         self.draw().below(end)
     }
 
-    /// A number from `min` to `max`, both included. Reads one word.
+    /// A number from `min` to `max`, both included. `min` must not be greater than `max`. Reads one word.
     pub fn from_to(&mut self, min: u64, max: u64) -> u64 {
         min + self.below(max - min + 1)
     }

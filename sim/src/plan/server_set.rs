@@ -3,7 +3,7 @@
 use std::fmt;
 use wavetank_raft::{NodeId, ServerAddress, ServerId};
 
-/// The index of a server in the tank: 0 for `n1`, 1 for `n2`, and so on.
+/// The index of a server in the tank: 0 for `n1`, 1 for `n2`, and so on up to 15 for `n16`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct ServerIdx(pub u8);
 
@@ -90,6 +90,9 @@ impl ServerSet {
     pub const NONE: Self = Self(0);
 
     /// The first `count` servers.
+    ///
+    /// # Panics
+    /// Panics if `count` is more than 16 ([`ServerIdx::MAX_SERVERS`]).
     #[must_use]
     pub fn first(count: usize) -> Self {
         assert!(

@@ -113,8 +113,8 @@ impl Plan {
         plan
     }
 
-    /// Returns the plan of the storm with this seed, and adds every kind of disk fault and several kinds of
-    /// state machine faults. The number of servers with these faults is not limited.
+    /// Returns the plan of the storm with this seed, with every kind of disk fault and several kinds of state
+    /// machine faults in addition. The number of servers with these faults is not limited.
     #[must_use]
     pub fn storm_beyond_budget(seed: u64) -> Self {
         let mut plan = Self::storm(seed);
@@ -130,7 +130,7 @@ impl Plan {
         for &kind in Scheduled::ALL.iter().filter(|kind| kind.is_machine_fault()) {
             let mut stream = Stream::new(seed, Domain::Storm, Topic::Damage as u64, 2 + kind as u64);
             let every = Spans::new(timeout.times(4), timeout.times(stream.from_to(20, 120)));
-            // If all state machines failed for good in every run, few snapshots would be left.
+            // If all state machines failed permanently in every run, the runs would have few snapshots.
             if !kind.never_ends() || stream.chance(1, 6) {
                 plan.nemesis.scheduled.insert(kind, Recurrence { every, lasts: Spans::ZERO });
             }

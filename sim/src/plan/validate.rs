@@ -30,7 +30,7 @@ impl Plan {
         }
         let config = Config { local_id: ServerIdx(0).id(), ..self.config.clone() };
         Settings::new(config).map_err(|error| format!("config.{error}"))?;
-        // A schedule has no spans, and a schedule may be long.
+        // A schedule may be long, and `validate_order` checks its elements.
         let drawn = Self { order: EventOrder::Drawn, ..self.clone() };
         validate_fields("", &Value::of(&drawn))?;
         self.validate_order()?;
@@ -84,8 +84,9 @@ impl Plan {
     }
 }
 
-/// Returns all servers that a choice names. [`Choice::servers`] returns fewer, because the shrinker forms its groups of
-/// elements from that list, and the servers of a partition would join all groups.
+/// Returns all servers that a choice names. [`Choice::servers`] returns fewer servers. The shrinker forms
+/// groups of elements from those servers, and the elements of a partition must not be in the groups of all
+/// servers.
 fn servers_of(choice: &Choice) -> Vec<ServerIdx> {
     match choice {
         Choice::Heal(broken) => broken.iter().collect(),
@@ -99,7 +100,8 @@ fn servers_of(choice: &Choice) -> Vec<ServerIdx> {
     }
 }
 
-/// Returns the limit that an element exceeds, as the end of a sentence.
+/// Returns the limit that an element exceeds, as the end of a sentence. Returns `None` if the element exceeds
+/// no limit.
 fn out_of_bounds(element: &Element) -> Option<String> {
     /// A run may continue for a while after the longest chaos phase.
     const END: Time = Time(4 * SPAN_MAX.0);

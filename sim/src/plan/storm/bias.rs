@@ -34,7 +34,8 @@ impl Plan {
     }
 
     /// Draws several non-voters, and faults that leave a leader alone with the non-voters: spare servers are
-    /// added, voters are demoted, leadership is transferred, and heartbeats confirm reads.
+    /// added, voters are demoted, and leadership is transferred. Some reads use the path on which heartbeats
+    /// confirm the leader.
     fn bias_to_listeners(&mut self, stream: &mut Stream) {
         let timeout = Span::from_duration(self.config.heartbeat_timeout);
         let mut often = |slowest| Recurrence {

@@ -1,5 +1,5 @@
-//! Configurations with values at the limits that `Config` allows. The links and disks of such a plan are fast
-//! enough for a working cluster.
+//! Configurations with values at or near the limits that `Config` allows. The links and disks of such a plan
+//! are fast enough for a working cluster.
 
 use crate::plan::Plan;
 use crate::plan::rng::{Ratio, Spans, Stream};
@@ -9,15 +9,14 @@ use wavetank_raft::Config;
 /// The probability of each variant of [`EdgeConfig`] other than `None`.
 const RARE: Ratio = Ratio::new(1, 32);
 
-/// The settings of a configuration that have values at their limits.
+/// The settings of a configuration that have values at or near their limits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum EdgeConfig {
     /// No setting has a value at its limit.
     None,
     /// All timeouts are as short as `Config` allows.
     ShortTimeouts,
-    /// Snapshots are as frequent as possible and are sent in tiny pieces, and no trailing entries are
-    /// kept.
+    /// Snapshots are very frequent and are sent in tiny pieces, and no trailing entries are kept.
     FrequentSnapshots,
 }
 
