@@ -1,4 +1,4 @@
-//! The output of a world: one stream of observations. Checks, traces and digests all read this stream.
+//! The output of a world: one stream of observations. Checks, counters and traces all read this stream.
 //!
 //! An observation borrows from the world, so an observer copies the parts that it keeps. An observer cannot
 //! change the world.
@@ -38,7 +38,7 @@ pub struct Observation<'a, S: Subject = Server> {
 /// The kind of an observation, with its data.
 pub enum ObservationKind<'a, S: Subject = Server> {
     /// A server is about to handle an event. The next observation is the [`ObservationKind::Stepped`] of this
-    /// server.
+    /// server, unless the server panics.
     Stepping {
         /// The server that handles the event.
         idx: ServerIdx,
@@ -178,7 +178,7 @@ pub enum ObservationKind<'a, S: Subject = Server> {
     },
 }
 
-// A derived implementation would demand the same of the subject.
+// A derived implementation would demand that the subject is `Clone` or `Copy`, too.
 impl<S: Subject> Clone for Observation<'_, S> {
     fn clone(&self) -> Self {
         *self

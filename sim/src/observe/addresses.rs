@@ -46,7 +46,7 @@ impl Addresses {
     /// Moves a server to an address that no server had before.
     ///
     /// # Panics
-    /// Panics after about 65,000 moves to new addresses. A run is too short for so many of them.
+    /// Panics after about 65,000 moves to new addresses. A run is too short for so many moves.
     pub fn move_to_new(&mut self, idx: ServerIdx) {
         self.last = self.last.checked_add(1).expect("a run is too short for so many moves to new addresses");
         self.listening[idx.at()] = self.last;

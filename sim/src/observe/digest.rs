@@ -105,7 +105,7 @@ pub(crate) const fn kind<Q, R>(event: &Event<Q, R>) -> u64 {
     }
 }
 
-/// Returns the name of a kind of event.
+/// Returns the name of a kind of event, or `?` if no kind has this number.
 pub(crate) const fn name(kind: u64) -> &'static str {
     const NAMES: [&str; 15] = [
         "?",

@@ -8,8 +8,8 @@ use wavetank_raft::{Span, Time};
 /// A violation that a check found.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Violation {
-    /// The name of the check that failed. The file of the check has the same name, for example
-    /// `election_safety`.
+    /// The name of the check that failed, for example `election_safety`. The file of a protocol check has the
+    /// same name.
     pub check: String,
     /// The class of the violated property.
     pub class: Class,
@@ -48,7 +48,8 @@ pub enum Verdict {
     /// The code under test panicked, for example at one of its own assertions. The text is the message of the
     /// panic.
     Panicked(String),
-    /// No check failed, but the checks with these names never saw the situation that they judge.
+    /// No check failed, but the run proves nothing, for example because no entry was committed. The list has
+    /// the names of the checks that had nothing to judge, or the reason in words.
     Vacuous(Vec<String>),
 }
 
@@ -105,7 +106,7 @@ impl AddAssign for ChangeCounts {
 /// The result and the statistics of a run.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Report {
-    /// The name of the scenario.
+    /// The name of the run, for example the name of the scenario or of the test.
     pub scenario: String,
     /// The seed of the run.
     pub seed: u64,
@@ -142,10 +143,10 @@ pub struct Report {
     /// serialised, because the list is long.
     #[serde(skip)]
     pub situations: Vec<u64>,
-    /// The lengths of the periods without a leader that ended with an election, in microseconds.
+    /// The lengths of the ended periods without a leader, in microseconds.
     pub leaderless: Vec<Span>,
-    /// The number of elements of the schedule that were skipped, because the objects of these elements did
-    /// not exist.
+    /// The number of elements of the schedule that were skipped. [`SkipReason`](crate::schedule::SkipReason)
+    /// lists the possible reasons.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skipped: u64,
     /// The digest of all steps of the run. The same seed always gives the same digest.

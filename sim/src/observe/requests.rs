@@ -17,7 +17,7 @@ pub(crate) const fn operator_request(number: u64) -> RequestId {
     RequestId(OPERATOR | number)
 }
 
-/// True if the call comes from an operator, a story or the nemesis, and not from a client.
+/// True if the request comes from an operator (a story or the nemesis), and not from a client.
 pub(crate) const fn is_operator_request(request: RequestId) -> bool {
     request.0 & OPERATOR != 0
 }

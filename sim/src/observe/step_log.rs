@@ -250,7 +250,7 @@ impl Divergence {
     }
 
     /// Returns the name of each field that differs, with the values of the field in the first and in the
-    /// second run.
+    /// second run. The list is empty if one of the runs has already ended.
     #[must_use]
     pub fn fields(&self) -> Vec<(&'static str, String, String)> {
         let (Some(one), Some(other)) = (self.one, self.other) else { return Vec::new() };

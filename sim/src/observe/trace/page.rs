@@ -96,7 +96,7 @@ impl Page {
             "named": named, "seed": seed.to_string(), "replay": replay, "end": virtual_time.0,
             "verdict": verdict_of(verdict),
         });
-        // Both texts are objects of JSON. Together they are one.
+        // Both texts are JSON objects. The page needs one object with the fields of both.
         let head = head.to_string();
         let (head, data) = (head.strip_suffix('}'), data.strip_prefix('{'));
         let run = format!("{},{}", head.unwrap_or_default(), data.unwrap_or("}"));
@@ -135,7 +135,7 @@ impl Page {
     ) {
         let text = self.rows.text(text);
         let delta = if delta.is_null() { json!(0) } else { delta };
-        // The number of an operator's request has more bits than a number of JavaScript.
+        // The number of an operator's request has more bits than a JavaScript number can represent.
         let is_operator = requests::is_operator_request(request);
         let request = if is_operator { json!(requests::name(request)) } else { json!(request.0) };
         self.row(now, kind, vec![json!(idx.0), json!(text), delta, request]);
@@ -312,7 +312,7 @@ impl Page {
         let what = [format!("c{client} "), format!("#{operation} ")]
             .iter()
             .fold(what.as_str(), |what, prefix| what.strip_prefix(prefix).unwrap_or(what));
-        // Most results begin with the request. The page adds it again.
+        // Most results begin with the text of the request. The page adds this text again.
         let asked = if end.is_some() { self.asked.remove(&operation) } else { None };
         let text = asked.and_then(|asked| what.strip_prefix(&asked)).unwrap_or(what);
         let place = self.rows.text(text);

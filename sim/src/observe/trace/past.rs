@@ -1,9 +1,10 @@
 //! The causal past of a step: all earlier steps on which the step depends (happened-before, Lamport 1978).
 //!
 //! A step of a server depends on two earlier steps: the last step that changed the server, and the step that
-//! sent the message that the server handles. A client's request comes from the operation that the client began
-//! then; the end of an operation depends on its beginning and on the last answer to the client, and the next
-//! operation of the client on that end. The text of the trace shows only the steps that changed a server, and the
+//! sent the message that the server handles. A step that handles a client's request also depends on the
+//! latest beginning or end of an operation of the client. The end of an operation depends on the beginning of
+//! the operation and on the last answer to the client. The beginning of an operation depends on the end of
+//! the client's previous operation. The text of the trace shows only the steps that changed a server, and the
 //! operations if there are few of them.
 
 use super::story::operation;
