@@ -2,8 +2,8 @@
 //! real server.
 //!
 //! The main parts are [`Bounds`] (the events that may happen), [`server_state`] (one server and its steps),
-//! [`transition_cache`] (each step, computed once) and [`search`] (breadth first). The properties that every
-//! schedule must have are in [`properties`]. If a schedule breaks a property, the search returns this
+//! [`transition_cache`] (each step, computed once) and [`search`] (breadth first). The properties that no
+//! schedule may break are in [`properties`]. If a schedule breaks a property, the search returns this
 //! [`Schedule`]. [`player`] runs the schedule with whole servers.
 //!
 //! This module uses no threads and no wall clock. The caller provides threads through [`Executor`].

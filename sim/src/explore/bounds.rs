@@ -9,7 +9,8 @@ use std::time::Duration;
 use wavetank_raft::{Config, Configuration, Member, Settings, Term};
 
 /// The size of the cluster, and the maximum numbers of events of each bounded kind. The numbers of all other
-/// events are not limited. The search tries all events at all times and in all orders.
+/// events are not limited. [`Bounds::sound`] tests the limits of the fields. The search tries all events at
+/// all times and in all orders.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bounds {
@@ -136,7 +137,7 @@ impl Bounds {
         ServerSet::first(usize::from(self.nodes + self.spares))
     }
 
-    /// The last term in which an election can begin.
+    /// Returns the last term in which an election can begin.
     #[must_use]
     pub fn last_term(&self) -> Term {
         Term(1 + u64::from(self.terms))

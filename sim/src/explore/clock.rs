@@ -25,11 +25,12 @@ const LEASE_EXPIRED_AT: Time = Time(Span::s(2_000_000).0);
 pub fn time_of(stimulus: &Stimulus<'_>, node: &Node) -> Time {
     match stimulus {
         Stimulus::TimeOut => node.deadline().at,
-        // This is slightly late, so that every unanswered message of the last heartbeat is overdue.
+        // This time is slightly after the deadline, so that every unanswered message of the last heartbeat is
+        // overdue.
         Stimulus::Beat => node.deadline().at + Span::us(1),
         Stimulus::Resign => LEASE_EXPIRED_AT,
-        // A voter that has just heard from its leader refuses, and a refusal has the same effect as silence.
-        // The interesting request arrives after the voter's election timeout.
+        // A voter that has just heard from its leader refuses the request, and a refusal has the same effect
+        // as silence. Therefore the request arrives at the end of the voter's election timeout.
         Stimulus::Deliver(ModelMessage::Request { request: Request::RequestVote(_), .. })
             if node.role() != RoleName::Leader =>
         {
@@ -39,5 +40,5 @@ pub fn time_of(stimulus: &Stimulus<'_>, node: &Node) -> Time {
     }
 }
 
-// Heartbeats are one interval apart; the lease must outlast all that an exploration allows.
+// A lease is as long as ten heartbeat intervals. It must be longer than all heartbeats that the bounds allow.
 const _: () = assert!(Bounds::BEATS_MAX as u64 + 2 <= 10);

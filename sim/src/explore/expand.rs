@@ -23,9 +23,8 @@ pub struct Expansion {
     pub origins: Vec<Origin>,
     /// The number of successors, including the states that were found before.
     pub generated: u64,
-    /// The transitions that are missing in the cache. Each transition is given by the number that the cache
-    /// gives to a server state, and the code of a stimulus. The states that need a missing transition are
-    /// deferred.
+    /// The transitions that are missing in the cache. Each pair has the number that the cache gives to a
+    /// server state, and the code of a stimulus. The states that need a missing transition are deferred.
     pub unknown: Vec<(u32, StimulusCode)>,
     /// The histories that are missing in the cache. The states that need a missing history are deferred.
     pub histories: Vec<HistoryVars>,
@@ -279,7 +278,7 @@ impl<'a> Expander<'a> {
         self.add(at, &next, Move::Drop(message));
     }
 
-    /// Updates the messages in flight after a step. Removes the delivered message and the messages that can
+    /// Computes the messages in flight after a step. Removes the delivered message and the messages that can
     /// no longer have an effect, and adds the messages that were sent.
     fn update_messages(&mut self, next: &GlobalState, messages: &[u32], taken: Option<u32>, sent: &[u32]) {
         let cache = self.cache;
@@ -352,7 +351,8 @@ impl<'a> Expander<'a> {
     }
 }
 
-/// Returns the breach if the step of a server breaks a property of the cluster.
+/// Returns the breach if the step of a server breaks a property of the cluster. Returns `None` if the step
+/// breaks no such property.
 fn cluster_breach(
     cache: &TransitionCache,
     next: &GlobalState,

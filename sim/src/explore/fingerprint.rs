@@ -1,12 +1,12 @@
 //! Hashes a server's state into 64 bits. The hash leaves out clocks, call numbers and the names of servers,
 //! because these values do not change the possible later events.
 //!
-//! The [`StateHasher`] serializes the state and recognises each kind of number by the name of the number's
-//! type. Times are left out: the [clock](super::clock) ensures that times do not matter. A call is hashed by
-//! its `CallId`. A write is hashed by the difference between its token and the token of the last durable
-//! write. A server is hashed by the number that a [`Permutation`] gives to the server. The state is hashed
-//! once for each permutation. The smallest hash represents the state and its mirror images. A mirror image
-//! differs from the state only in the names of servers.
+//! The [`StateHasher`] serialises the state and recognises each kind of number by the name of the number's
+//! type. Times are left out, because the [clock](super::clock) gives each kind of step a fixed time. A call
+//! is hashed by its `CallId`. A write is hashed by the difference between its token and the token of the last
+//! durable write. A server is hashed by the number that a [`Permutation`] gives to the server. The state is
+//! hashed once for each permutation. The smallest hash represents the state and its mirror images. A mirror
+//! image differs from the state only in the names of servers.
 
 use crate::explore::call_id::CallId;
 use crate::plan::server_set::ServerIdx;
@@ -26,7 +26,8 @@ impl Permutation {
     /// The permutation that changes nothing.
     pub const NONE: Self = Self([0, 1, 2, 3, 4]);
 
-    /// Returns all permutations of the first `count` servers. The first permutation changes nothing.
+    /// Returns all permutations of the first `count` servers. The first permutation changes nothing. `count`
+    /// is at most [`SERVERS_MAX`].
     #[must_use]
     pub fn all(count: usize) -> Vec<Self> {
         let mut all = vec![Self::NONE];
@@ -96,7 +97,7 @@ impl HashContext<'_> {
     }
 }
 
-/// A serializer that computes the hash of a value.
+/// A serde serialiser that computes the hash of a value.
 pub struct StateHasher<'a> {
     context: &'a HashContext<'a>,
     hash: u64,

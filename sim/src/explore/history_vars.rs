@@ -28,7 +28,7 @@ impl HistoryVars {
         self.leaders.iter().find(|(led, _)| *led == term).map(|(_, leader)| *leader)
     }
 
-    /// The committed entries, in log order.
+    /// Returns the committed entries, in log order.
     #[must_use]
     pub fn committed(&self) -> &[CommitRecord] {
         &self.committed

@@ -36,8 +36,8 @@ pub const NAME: &str = "explored";
 const PACE: Span = Span::ms(1);
 
 /// Plays a schedule to its end. The player stops earlier if a judge reports a violation or the code under
-/// test panics. The player also stops if the schedule delivers a message that no server sent. A schedule can
-/// deliver such a message only if the code has changed since the search.
+/// test panics. The player also stops if the schedule delivers a message that no server sent; the verdict is
+/// then `Vacuous`. A schedule can deliver such a message only if the code has changed since the search.
 pub fn play<T: Observer + Default>(schedule: &Schedule, trace: T) -> Run<T> {
     runner::run(NAME, 0, || {
         // A trace shows a message's fate when the message is sent, but the fate is known only after a

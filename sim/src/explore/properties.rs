@@ -1,5 +1,5 @@
-//! The properties that every state and every step must have. Each property is a small function of one state
-//! or one step, in a file of its own.
+//! The properties that no state and no step may break. Each property is a small function of one state or one
+//! step, in a file of its own.
 //!
 //! The judges of a run ([`check`](mod@crate::check)) keep ghost state of the whole run. A search cannot keep
 //! such ghost state, because every remembered value multiplies the number of states. Therefore most
@@ -44,7 +44,8 @@ pub struct Breach {
 pub const PANIC: &str = "panic";
 
 /// Evaluates a property if the level `judged` includes the level of the property. `check` is the
-/// corresponding check of runs. The breach gets the name and the section of `check`.
+/// corresponding check of runs. `seen` returns the violation in words, or `None`. The breach gets the name
+/// and the section of `check`.
 pub(super) fn breach(
     check: &Check,
     judged: JudgeLevel,
@@ -101,8 +102,8 @@ pub fn step_breach(step: &ServerStep<'_>, judged: JudgeLevel) -> Option<Breach> 
     all.into_iter().find_map(|(check, rule)| breach(check, judged, || rule(step)))
 }
 
-/// Returns the breach if `sender` breaks a property by sending a request. `message` is the request. For a
-/// response, returns `None`.
+/// Returns the breach if `sender` breaks a property when it sends the request `message`. Returns `None` if
+/// the request breaks no property, or if `message` is a response.
 #[must_use]
 pub fn request_breach(sender: &ServerState, message: &ModelMessage, judged: JudgeLevel) -> Option<Breach> {
     let ModelMessage::Request { request, .. } = message else { return None };
@@ -111,8 +112,8 @@ pub fn request_breach(sender: &ServerState, message: &ModelMessage, judged: Judg
     })
 }
 
-/// Returns the breach if `sender` breaks a property by sending a response. `call` is the request that is
-/// answered.
+/// Returns the breach if `sender` breaks a property when it sends `response`, or `None` if the response
+/// breaks no property. `call` is the request that is answered.
 #[must_use]
 pub fn response_breach(
     sender: &ServerState,

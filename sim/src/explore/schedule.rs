@@ -20,14 +20,14 @@ use wavetank_raft::{NodeId, Term};
 pub struct Schedule {
     /// The bounds of the search.
     pub bounds: Bounds,
-    /// True if writes became durable in the steps that requested them as soon as the bounds allowed no further crash.
+    /// True if the search used the reduction [`Reductions::disks`](super::search::Reductions::disks).
     pub disk_reduction: bool,
     /// The steps, in order.
     pub steps: Vec<Step>,
 }
 
 impl Schedule {
-    /// Returns the reason if a step names a server that the bounds do not have.
+    /// Returns an error if a step names a server that the bounds do not have. The error names the step.
     pub(crate) fn validate(&self) -> Result<(), String> {
         let servers = self.bounds.servers();
         for step in &self.steps {

@@ -22,7 +22,8 @@ pub struct Reductions {
     /// True if the search removes messages that can no longer have an effect.
     pub inert: bool,
     /// True if each write after the last crash that the bounds allow becomes durable in the step that
-    /// requests the write.
+    /// requests the write. This reduction has an effect only with
+    /// [`DiskModel::Late`](super::bounds::DiskModel::Late).
     pub disks: bool,
 }
 
@@ -126,7 +127,8 @@ impl Search {
     }
 
     /// Searches all states that are at most `depth` moves from the first state. If `depth` is `None`, the
-    /// depth is not limited. Stops when `goes_on` returns false.
+    /// depth is not limited. `goes_on` is called after every block of at most 16,384 states. The search stops
+    /// when `goes_on` returns false.
     pub fn run(
         &mut self,
         depth: Option<usize>,

@@ -141,8 +141,9 @@ impl ServerState {
                 ModelMessage::Request { call_id, request }
             }
             Effect::Reply { rpc, mut response, .. } => {
-                // A second campaign could begin a term beyond the bounds. Such a campaign has the same effect
-                // as this refusal and a later election timeout, and the search explores these two steps.
+                // If `refused_for_term` is true, the candidate campaigns again immediately, perhaps in a term
+                // beyond the bounds. An ordinary refusal and a later election timeout have the same effect,
+                // and the search explores these two steps.
                 if let wavetank_raft::Response::RequestVote(vote) = &mut response {
                     vote.refused_for_term = false;
                 }

@@ -115,7 +115,7 @@ pub struct StateList {
 }
 
 impl StateList {
-    /// The number of states.
+    /// Returns the number of states.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.states.len()
@@ -137,7 +137,8 @@ impl StateList {
     /// Appends a state. `messages` are the numbers of the messages in flight, in ascending order.
     ///
     /// # Panics
-    /// Panics if the list contains more than 2³² messages, or if the state has more than 65,535 messages.
+    /// Panics if the list already contains 2³² messages or more, or if the state has more than 65,535
+    /// messages.
     pub fn push(&mut self, state: &GlobalState, messages: &[u32]) {
         let first = u32::try_from(self.messages.len()).expect("the number of messages fits into a u32");
         let count = u16::try_from(messages.len()).expect("the number of messages in flight fits into a u16");
@@ -153,7 +154,7 @@ impl StateList {
         }
     }
 
-    /// The number of allocated bytes.
+    /// Returns the number of allocated bytes.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.states.capacity() * size_of::<GlobalState>() + self.messages.capacity() * 4
@@ -191,8 +192,8 @@ impl StateHashes {
         self.0.iter_mut().zip(hashes).for_each(|(sum, hash)| *sum = sum.wrapping_sub(*hash));
     }
 
-    /// Returns the fingerprint of the state. States that differ only in the names of servers have the same
-    /// fingerprint.
+    /// Returns the fingerprint of the state. `used` has the numbers of the bounded events so far. States that
+    /// differ only in the names of servers have the same fingerprint.
     #[must_use]
     pub fn least(&self, used: UsedBounds) -> u64 {
         let used = used.hash();

@@ -23,7 +23,8 @@ impl FingerprintMap {
         (value != EMPTY && key_found == key).then_some(value)
     }
 
-    /// Adds a key with a value. The map must not contain the key yet.
+    /// Adds a key with a value. The map must not contain the key yet, and the value must be less than
+    /// `u32::MAX`.
     pub fn put(&mut self, key: u64, value: u32) {
         if self.entries.len() < 2 * (self.len + 1) {
             let larger = vec![(0, EMPTY); 2 * self.entries.len()];
@@ -70,7 +71,7 @@ impl FingerprintSet {
         self.entries[self.position(key.max(1))] != 0
     }
 
-    /// Inserts a fingerprint. Returns false if the set already contained this fingerprint.
+    /// Inserts a fingerprint. Returns true if the set did not contain this fingerprint before.
     pub fn insert(&mut self, key: u64) -> bool {
         let key = key.max(1);
         if self.entries.len() * 3 < (self.len + 1) * 4 {
@@ -91,7 +92,7 @@ impl FingerprintSet {
         is_new
     }
 
-    /// The number of allocated bytes.
+    /// Returns the number of allocated bytes.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         8 * self.entries.len()

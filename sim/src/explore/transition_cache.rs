@@ -165,13 +165,13 @@ impl TransitionCache {
         self.claim = Some(claim);
     }
 
-    /// The bounds of the exploration.
+    /// Returns the bounds of the exploration.
     #[must_use]
     pub const fn bounds(&self) -> &Bounds {
         &self.bounds
     }
 
-    /// The permutations of the servers.
+    /// Returns the permutations of the servers.
     #[must_use]
     pub fn permutations(&self) -> &[Permutation] {
         &self.permutations
