@@ -1,9 +1,10 @@
 //! A schedule: a run as a list of choices.
 //!
 //! A plan leaves the order of events to random streams. A schedule states the order: the message that arrives
-//! next, the timer that fires, the disk job that ends, the server that crashes. The identity of an element's
-//! object does not depend on the other elements, so a schedule may omit any element. If the object of an
-//! element does not exist in a replay, the element is skipped and counted.
+//! next, the timer that fires, the disk job that ends, the server that crashes. Most elements have an object:
+//! the message, the timer, the disk job or the server that the element names. The identity of the object does
+//! not depend on the other elements, so a schedule may omit any element. If the object of an element does not
+//! exist in a replay, the element is skipped and counted.
 //!
 //! A world records the schedule of any run ([`World::record_schedule`](crate::World::record_schedule)) and
 //! plays a schedule ([`World::play`](crate::World::play)). Faults of links, stalls of state machines and
@@ -322,7 +323,7 @@ impl Choice {
 }
 
 impl Choice {
-    /// Returns the servers that the choice names.
+    /// Returns the servers that the choice names. For the choices `Network` and `Heal`, the list is empty.
     pub(crate) fn servers(&self) -> Vec<ServerIdx> {
         match self {
             Self::Deliver { message, .. } => vec![message.call.from, message.call.to],

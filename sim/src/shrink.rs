@@ -5,10 +5,10 @@
 //! shrinks to the same plan.
 //!
 //! The search shrinks the schedule of the run (`elements.rs`): elements are left out until the failure needs
-//! every remaining element. A violation of liveness consists of missing events, and a schedule has no missing
-//! events. Therefore, after a violation of liveness, the schedule contains only the events before the end of
-//! the faults. The random streams decide the later events. If a run of the schedule does not fail in the same
-//! way, the search shrinks the plan (`plans.rs`).
+//! every remaining element. In a violation of liveness, events are missing. A schedule lists only the events
+//! that happen. Therefore, after a violation of liveness, the schedule contains only the events before the
+//! end of the faults. The random streams decide the later events. If a run of the schedule does not fail in
+//! the same way, the search shrinks the plan (`plans.rs`).
 
 #[cfg(feature = "proptest")]
 pub mod strategies;
@@ -213,7 +213,8 @@ impl<'a, 'b> Shrinker<'a, 'b> {
         }
         self.search_plan();
         if self.class == Class::Liveness {
-            // The smaller run may fail in the same way if its schedule decides the order until the faults end.
+            // A run of the smaller plan may also fail in the same way if a schedule decides the order of
+            // events until the faults end.
             self.search_schedule();
         }
     }
@@ -273,7 +274,7 @@ impl<'a, 'b> Shrinker<'a, 'b> {
         self.is_over = self.is_stopped || self.work_left == Some(0);
     }
 
-    /// Subtracts the events of a run from the work that is left.
+    /// Subtracts the work of a run, its set-up included, from the work that is left.
     const fn count_work(&mut self, report: &Report) {
         if let Some(left) = &mut self.work_left {
             *left = left.saturating_sub(report.events + Self::WORK_OF_A_RUN);

@@ -9,7 +9,8 @@ use wavetank_raft::Call;
 
 impl Element {
     /// Returns the element for a cluster without the server `gone`. Each server after `gone` gets the next
-    /// lower number. Returns `None` if the element concerns `gone`.
+    /// lower number. A set of servers loses the server `gone`. Returns `None` if the element names `gone`
+    /// outside a set, or if a set in a network change becomes empty.
     pub(crate) fn without_server(&self, gone: ServerIdx) -> Option<Self> {
         Some(Self { at: self.at, choice: self.choice.without_server(gone)? })
     }

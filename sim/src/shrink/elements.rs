@@ -115,7 +115,7 @@ impl Shrinker<'_, '_> {
     fn search_minimum(&mut self, passes: &[Pass]) {
         for _ in 0..Self::SCHEDULE_ROUNDS {
             let before = self.best.plan.clone();
-            // A schedule decides when the faults end.
+            // A schedule decides when the faults end, so the length of the chaos phase has no effect.
             self.attempt(Plan { chaos: Plan::calm(0, 1).chaos, ..before.clone() });
             self.remove_parts();
             passes.iter().for_each(|pass| self.remove_in(*pass));
@@ -317,7 +317,7 @@ impl Shrinker<'_, '_> {
             return;
         }
         if pass.is_in_order() {
-            // Without the gap in time, a leader does not lose its lease in the gap.
+            // If the time of the units is also removed, no leader loses its lease in that time.
             let earlier = pass.without_time(self.elements(), gone, left.clone());
             if self.attempt_fit(Fit::Punctual, earlier) || pass == Pass::Forward {
                 return;

@@ -63,7 +63,7 @@ impl Window {
         let played = all.schedule.len().saturating_sub(none.schedule.len()) as u64;
         let expected = Self::REPEATS * self.elements.len() as u64;
         let sent = |more: &Run<()>, less: &Run<()>| more.report.messages.saturating_sub(less.report.messages);
-        // Servers that stay down get no messages. Then each repetition must send equally many.
+        // Servers that stay down get no messages. Then each repetition must send the same number of messages.
         let is_same = played == expected && sent(all, one) == (Self::REPEATS - 1) * sent(one, none);
         is_same || (expected <= played + played / 4 && waiting(all) <= waiting(one))
     }
@@ -116,8 +116,9 @@ impl Shrinker<'_, '_> {
     /// The maximum number of candidates with the same number of elements.
     const OF_A_WIDTH: usize = 3;
 
-    /// Finds the shortest window of the best plan. Returns `None` unless the failure is that healed servers
-    /// make no progress. Also returns `None` if no candidate can be repeated.
+    /// Finds a window of the best plan: the first candidate that the servers can repeat without a commit.
+    /// Returns `None` if there is no such candidate, or if the failure is not a lack of progress after the
+    /// faults.
     pub(super) fn find_window(&mut self) -> Option<Window> {
         if self.class != Class::Liveness || !matches!(self.best.plan.order, EventOrder::HealedAfter(..)) {
             return None;
