@@ -1,9 +1,9 @@
 //! A capsule is a file that records one run. The file contains the plan or schedule, the steps of every
 //! server, the verdict, and the build that wrote the file.
 //!
-//! A plan comes from a scenario. A schedule comes from an exploration. A replay runs the plan or schedule
-//! again and compares the new run with the recorded run. After a change of the code, the replay either
-//! repeats the run or shows the first difference between the two runs.
+//! A plan comes from a scenario or a test. A schedule comes from an exploration. A replay runs the plan or
+//! schedule again and compares the new run with the recorded run. After a change of the code, the replay
+//! either repeats the run or shows the first difference between the two runs.
 
 use crate::explore::{Bounds, Schedule};
 use crate::observe::report::{Report, Verdict};
@@ -42,9 +42,9 @@ pub struct Capsule {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(clippy::large_enum_variant, reason = "a capsule contains a single value of this type")]
 pub enum Content {
-    /// The plan of a scenario. The plan determines the whole run.
+    /// The plan of a scenario or a test. The plan determines the whole run.
     Plan {
-        /// The name of the scenario.
+        /// The name of the scenario, or of the test that ran the plan.
         scenario: String,
         /// The plan, with its seed.
         plan: Plan,

@@ -1,4 +1,5 @@
-//! Runs storms for a user's own state machine under `cargo test`.
+//! Runs storms for a user's own state machine under `cargo test`. A storm is a run whose plan is drawn from a
+//! seed.
 //!
 //! ```
 //! use wavetank_sim::clients::kv::{Kv, clients::{Clients, KvPlan}};
@@ -90,7 +91,8 @@ impl Storm {
         Self::from(Plan::storm(seed))
     }
 
-    /// Sets the number of servers in the cluster.
+    /// Sets the number of servers in the first configuration. A run fails if the plan has no server, or more
+    /// than 16 servers with its spare servers.
     #[must_use]
     pub fn nodes(mut self, servers: u8) -> Self {
         self.plan.servers = servers;
@@ -176,8 +178,8 @@ trait RunnableStorm {
     /// Returns the plan of the storm.
     fn plan(&self) -> &Plan;
 
-    /// Runs a plan and watches the wall time. `about` names the run and the command that repeats the run. If
-    /// the run takes too long, `about` is printed.
+    /// Runs a plan and watches the wall time. `about` is a text that names the run and says how to repeat the
+    /// run. If the run takes too long, `about` is printed.
     fn run_watched(&self, plan: Plan, about: String) -> Run<()>;
 
     /// Runs a plan like [`run_watched`](Self::run_watched), and records the run in `trace`.
@@ -318,7 +320,7 @@ impl<F> fmt::Debug for Trial<F> {
 ///
 /// # Panics
 /// Panics if a run fails. The message has the violation, the shrunk plan and the replay command. Also panics
-/// if no run committed an entry.
+/// if no run committed an entry, or if an environment variable or the capsule is invalid.
 #[track_caller]
 pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) -> Trial<F>) {
     if let Some(path) = environment("WAVETANK_CAPSULE") {
@@ -380,8 +382,8 @@ fn check_capsule<R: RunnableStorm>(path: &str, make: impl Fn(u64) -> R) {
     failure::replay_capsule(&make(plan.seed), plan, &capsule, path);
 }
 
-/// Returns the seeds that `WAVETANK_SEED` or `WAVETANK_SEEDS` selects. Returns `usual` if neither variable is
-/// set.
+/// Returns the seeds that `WAVETANK_SEED` selects, or else the seeds that `WAVETANK_SEEDS` selects. Returns
+/// `usual` if neither variable is set.
 ///
 /// # Panics
 /// Panics if `WAVETANK_SEED` is not a number, or if `WAVETANK_SEEDS` is neither a number nor a range `A..B`.

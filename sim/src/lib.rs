@@ -4,7 +4,7 @@
 //! the events of a run. Checks and traces read a run only as [`Observation`]s.
 //!
 //! Begin with three items. A [`Plan`] determines a run. A [`World`] executes the run of a plan.
-//! [`run_storms`] runs one storm for each seed.
+//! [`run_storms`] runs one storm for each seed. A storm is a run whose plan is drawn from the seed.
 
 pub mod capsule;
 pub mod check;

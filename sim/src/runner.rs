@@ -38,13 +38,14 @@ pub trait Simulation {
     /// Runs the simulation to its end, or until a judge finds a violation.
     fn drive(&mut self) -> Self::DriveOutcome;
 
-    /// The current virtual time.
+    /// Returns the current virtual time, in microseconds.
     fn now(&self) -> Time;
 
-    /// The observers of the run.
+    /// Returns the observers of the run.
     fn observers(&mut self) -> &mut Observers<Self::Checks, Self::Trace>;
 
-    /// Returns the verdict if no judge found a violation.
+    /// Returns the verdict of a run in which no judge found a violation and nothing panicked. `outcome` is
+    /// the result of [`drive`](Self::drive).
     fn verdict(&mut self, outcome: Self::DriveOutcome) -> Verdict;
 
     /// Completes the report with the numbers that the observers do not count.
@@ -94,8 +95,8 @@ pub struct Run<T> {
     /// relative to the newest term and the last index, so two moments of a run often have the same hash. The
     /// search for a shorter schedule tries to leave out the elements between them.
     pub states: Vec<u64>,
-    /// The refusals: in each refusal, a server refused a request of another server. The list is empty unless
-    /// the run followed a schedule.
+    /// The requests of servers that other servers refused. The list is empty if the run did not follow a
+    /// schedule.
     pub refusals: Vec<Refusal>,
     /// The running servers with a timer that was due before the end of the run but did not fire. A schedule
     /// can leave out timers.
@@ -217,7 +218,8 @@ impl<F: TankFsm + 'static, E: CustomChecks + Observer, T: Observer + Default> Ru
 }
 
 impl<F: TankFsm + 'static, E: CustomChecks, T: Default> Runner<F, E, T> {
-    /// Runs the plan like [`run`](Self::run), but with servers of this subject.
+    /// Runs the plan like [`run`](Self::run), but with servers of the implementation `S` instead of our own
+    /// server.
     pub fn run_subjects<S: Subject>(self) -> Run<T>
     where
         E: Observer<S>,
@@ -226,7 +228,8 @@ impl<F: TankFsm + 'static, E: CustomChecks, T: Default> Runner<F, E, T> {
         self.run_subjects_with_stores(&mut |_| Box::new(Memory::default()))
     }
 
-    /// Runs the plan like [`run_with_stores`](Self::run_with_stores), but with servers of this subject.
+    /// Runs the plan like [`run_with_stores`](Self::run_with_stores), but with servers of the implementation
+    /// `S` instead of our own server.
     pub fn run_subjects_with_stores<S: Subject>(self, store_factory: &mut StoreFactory<'_>) -> Run<T>
     where
         E: Observer<S>,

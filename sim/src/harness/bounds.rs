@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Duration;
 use wavetank_raft::{RequestId, Time};
 
-/// The bounds of a single run.
+/// The bounds of a run, and of the shrink after a failed run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Bounds {
     /// The maximum number of steps. A step is an observation or a wake-up of the clients.
@@ -112,10 +112,10 @@ pub(super) struct Watchdog {
 const SLOW: Duration = Duration::from_secs(10);
 
 impl Watchdog {
-    /// Begins to watch a run. `about` names the run and the command that repeats the run. The watchdog prints
-    /// `about` after ten seconds. At the limit, the watchdog prints `about` again and ends the process. The
-    /// limit is `wall_time_max`, or the number of seconds in `WAVETANK_WALL_TIME`. `current` returns the
-    /// current work of the state machines as text, or `None` if this work is not known.
+    /// Begins to watch a run. `about` is a text that names the run and says how to repeat the run. The
+    /// watchdog prints `about` after ten seconds. At the limit, the watchdog prints `about` again and ends
+    /// the process. The limit is `wall_time_max`, or the number of seconds in `WAVETANK_WALL_TIME`. `current`
+    /// returns the current work of the state machines as text, or `None` if this work is not known.
     #[expect(
         clippy::disallowed_methods,
         reason = "no run can observe this thread: the thread only prints text, and ends the process if the run is stuck"
@@ -153,7 +153,7 @@ impl Watchdog {
 }
 
 /// Returns the limit that an environment variable sets in whole seconds, or `usual` if the variable is not
-/// set.
+/// set. Panics if the value of the variable is not a whole number.
 pub(super) fn limit(name: &str, usual: Duration) -> Duration {
     let Some(text) = environment(name) else { return usual };
     let seconds = text.parse();

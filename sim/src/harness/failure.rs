@@ -156,8 +156,8 @@ pub(super) fn rerun(trial: &dyn RunnableStorm, plan: &Plan) -> (Report, String, 
     (report, story, step_log)
 }
 
-/// Returns the first line of a story (the names of the columns) and the last lines, at most `most` lines. If other
-/// lines are left out, their number comes before the last lines.
+/// Returns the first line of a story (the names of the columns) and at most `most` of the last lines. If
+/// other lines are left out, a line with the number of these lines comes before the last lines.
 fn end_of(story: &str, most: usize) -> String {
     let (head, rest) = story.split_once('\n').unwrap_or((story, ""));
     let (left_out, lines) = last_of_lines(rest, most);

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// The maximum number of plans that a shrink tries.
 const TRIES_MAX: u64 = 2_000;
 
-/// The maximum number of events in all runs of a shrink together.
+/// The search stops when its runs together have had this number of events.
 const EVENTS_MAX: u64 = 50_000_000;
 
 /// The wall time between two progress lines on standard error.

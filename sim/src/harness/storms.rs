@@ -142,7 +142,7 @@ impl<T: StateMachine> Storms<T> {
     }
 
     /// Lets clients send a command again if the outcome of the command is unknown. The run fails if a command
-    /// takes effect twice. The state machine must recognize a repeated command, for example by
+    /// takes effect twice. The state machine must recognise a repeated command, for example by
     /// [`Sessions`](wavetank_machine::Sessions). Without this method, clients send only refused commands
     /// again.
     #[must_use]
@@ -172,7 +172,8 @@ impl<T: StateMachine> Storms<T> {
         self
     }
 
-    /// Sets the number of servers in each cluster.
+    /// Sets the number of servers in the first configuration of each cluster; see
+    /// [`Storm::nodes`](crate::harness::Storm::nodes).
     #[must_use]
     pub fn nodes(self, servers: u8) -> Self {
         self.plan(move |plan| plan.servers = servers)
@@ -194,7 +195,8 @@ impl<T: StateMachine> Storms<T> {
     }
 
     /// Sets the maximum wall time of a shrink; see
-    /// [`Storm::shrink_time_max`](crate::harness::Storm::shrink_time_max).
+    /// [`Storm::shrink_time_max`](crate::harness::Storm::shrink_time_max). The simplification of the commands
+    /// may take a quarter of this time in addition.
     #[must_use]
     pub const fn shrink_time_max(mut self, span: Duration) -> Self {
         self.bounds.shrink_time_max = span;
@@ -213,7 +215,8 @@ impl<T: StateMachine> Storms<T> {
     ///
     /// # Panics
     /// Panics if a run fails. The message has the violation, the story of the shrunk run and the replay
-    /// command. Also panics if no run committed an entry.
+    /// command. Also panics if no run committed an entry, or if an environment variable or a capsule is
+    /// invalid.
     #[track_caller]
     pub fn run(self, count: u64) {
         // In a closure, `Location::caller` would be the place of the closure.

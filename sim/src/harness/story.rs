@@ -80,7 +80,10 @@ fn settings<T: StateMachine>(make: MakeMachine<T>) -> JudgeSettings<T> {
 const DECODED: &str = "the state machine has encoded these bytes from a value of the same type";
 
 impl<T: StateMachine> Story<T> {
-    /// Starts a cluster of `servers` servers.
+    /// Starts a cluster of `servers` servers. Each state machine starts with the default value of `T`.
+    ///
+    /// # Panics
+    /// Panics in the same cases as [`starting_with`](Self::starting_with).
     #[must_use]
     pub fn new(servers: u8) -> Self
     where
@@ -93,7 +96,7 @@ impl<T: StateMachine> Story<T> {
     /// returns the initial state, and must always return the same state.
     ///
     /// # Panics
-    /// Panics if the number of servers is zero or too large.
+    /// Panics if the number of servers is zero or more than 16.
     #[must_use]
     pub fn starting_with(servers: u8, make: impl Fn() -> T + 'static) -> Self {
         let (plan, make): (_, MakeMachine<T>) = (Plan::calm(1, servers), Rc::new(make));

@@ -116,7 +116,7 @@ pub struct Tally {
     pub elections: u64,
     /// The number of committed entries.
     pub commits: u64,
-    /// The lengths of the periods without a leader that have ended, in microseconds.
+    /// The lengths of the ended periods without a leader, in microseconds.
     pub leaderless: Vec<Span>,
 }
 

@@ -20,7 +20,7 @@ pub struct StormOutcome {
     /// plan does not allow elections ([`Plan::has_time_to_elect`](crate::plan::Plan::has_time_to_elect)).
     pub unsettled: Option<Unsettled>,
     /// The time from the end of the clients' operations until the servers agreed or the time limit was
-    /// reached, in microseconds.
+    /// reached, in microseconds. Zero if the run did not wait for the servers to agree.
     pub took: Span,
     /// True if `go_on` stopped the run before its end.
     pub stopped: bool,
@@ -70,8 +70,8 @@ fn heal<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool>(
     if !phases.run_for(settle) {
         return stopped(core);
     }
-    // The crash of a damaged server can end its damage, for example if its disk completes a compaction that
-    // removes the damaged entry. The server stays down all the same.
+    // The crash of a damaged server can end the damage, for example if the disk completes a compaction that
+    // removes the damaged entry. The server stays down nevertheless.
     let damaged = damaged.or(phases.world.lost_or_damaged());
     if !damaged.is_empty() && !phases.world.is_viable(core) {
         // So many servers are damaged that no progress is possible. The run still holds: the remaining
@@ -181,7 +181,7 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
     }
 
     /// Returns the servers that stay broken until the end: lost servers and damaged servers. If the plan sets
-    /// `leave_broken`, more servers stay broken, but the other servers are always a quorum of every
+    /// `leave_broken`, more servers may stay broken, but the other servers are always a quorum of every
     /// configuration.
     fn permanently_broken(&mut self, damaged: ServerSet) -> ServerSet {
         let all = self.world.all();
@@ -231,9 +231,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject, G: FnMut(&V) -> bool> Phases<'_, F,
         }
     }
 
-    /// Isolates a voter until it has campaigned alone. The voter then returns with a higher term, and the
-    /// other servers must accept the voter again. Returns the progress that the servers did not make; `None` if the
-    /// servers agree.
+    /// Isolates a voter that does not lead for two election timeouts, so that the voter campaigns alone.
+    /// Without pre-vote, the voter returns with a higher term. The other servers must accept the voter again.
+    /// Returns the progress that the servers did not make; `None` if the servers agree.
     fn lone(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 3, 0);
         let leader = self.world.leader_among(core);
