@@ -113,7 +113,8 @@ impl Search {
         }
     }
 
-    /// Adds a claim about every server. The search tests this claim in addition to the properties.
+    /// Sets the claim about every server. The search tests this claim in addition to the properties. A second
+    /// call replaces the claim.
     #[must_use]
     pub const fn claiming(mut self, claim: Claim) -> Self {
         self.cache.claim(claim);

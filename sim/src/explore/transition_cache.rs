@@ -160,7 +160,7 @@ impl TransitionCache {
         cache
     }
 
-    /// Adds a claim. The search tests this claim about every server after each step of the server.
+    /// Sets the claim. The search tests this claim about every server after each step of the server.
     pub(super) const fn claim(&mut self, claim: Claim) {
         self.claim = Some(claim);
     }
