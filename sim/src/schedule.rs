@@ -118,9 +118,9 @@ pub enum Fit {
     /// terms and numbers have changed.
     Similar,
     /// The replay uses a similar object, as with `Similar`, but skips two kinds of timers that are not due
-    /// yet: a timer that only maintains the state of a server, and a timer that is due later than the timer
-    /// of another server that leads. So the search can remove a part of a schedule together with the time of
-    /// the part. No timer then advances virtual time so far that a leader loses its lease.
+    /// yet. The first kind only maintains the state of a server. The second kind is due later than the timer
+    /// of another server, and that server leads. So the search can remove a part of a schedule together with
+    /// the time of the part. No timer then advances virtual time so far that a leader loses its lease.
     Punctual,
     /// The replay uses a similar object, as with `Similar`, but no message arrives twice. The similar message
     /// is the oldest message that has not arrived and that is not older than the named message. If the server

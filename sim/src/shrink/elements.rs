@@ -18,7 +18,7 @@ use wavetank_raft::{Span, Time};
 impl Shrinker<'_, '_> {
     /// The maximum number of rounds of the search for a shorter schedule.
     const SCHEDULE_ROUNDS: usize = 64;
-    /// The maximum number of intervals in a row that the search fails to leave out.
+    /// The search for intervals ends after this number of failed attempts in a row.
     const INTERVALS_MAX: usize = 32;
     /// A schedule is long if it has more elements than this number.
     const LONG: usize = 200;

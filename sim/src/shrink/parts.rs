@@ -93,9 +93,9 @@ pub(super) fn without_gap(elements: &[Element], gone: &Range<usize>, mut left: V
     left
 }
 
-/// Returns the intervals between elements with the same state before them, the longest interval first. A state
-/// that occurs often gives the interval between its first and its last element, the halves of this interval,
-/// and so on.
+/// Returns the intervals of a schedule that begin and end in the same state of the cluster, the longest
+/// interval first. `states` has the hash of the state before each element. A state that occurs often gives
+/// the interval between its first and its last element, the halves of this interval, and so on.
 pub(super) fn intervals(states: &[u64]) -> Vec<Range<usize>> {
     /// The search for single elements finds shorter intervals.
     const LENGTH_MIN: usize = 4;
