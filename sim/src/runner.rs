@@ -93,7 +93,7 @@ pub struct Run<T> {
     pub schedule: Vec<Element>,
     /// For each element of the schedule, a hash of the state of the cluster before the element. The state is
     /// relative to the newest term and the last index, so two moments of a run often have the same hash. The
-    /// search for a shorter schedule tries to leave out the elements between them.
+    /// search for a shorter schedule tries to leave out the elements between two such moments.
     pub states: Vec<u64>,
     /// The requests of servers that other servers refused. The list is empty if the run did not follow a
     /// schedule.

@@ -193,7 +193,7 @@ pub(super) fn file_name_of(text: &str) -> String {
 /// command runs all tests.
 fn command() -> String {
     match thread::current().name() {
-        // This is a program of its own, not a test. Its arguments may decide what it runs.
+        // This is the main thread of a program, not a test. The arguments of the program may select its runs.
         Some("main") => {
             let program = env::current_exe().unwrap_or_default().display().to_string();
             env::args_os().skip(1).fold(program, |line, argument| format!("{line} {}", argument.display()))

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// The maximum number of plans that a shrink tries.
 const TRIES_MAX: u64 = 2_000;
 
-/// The search stops when its runs together have had this number of events.
+/// The search stops when its runs together have handled this number of events.
 const EVENTS_MAX: u64 = 50_000_000;
 
 /// The wall time between two progress lines on standard error.

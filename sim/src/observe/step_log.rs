@@ -116,8 +116,8 @@ impl StepLog {
         &self.records
     }
 
-    /// Returns the state that each server has at the step with the number `step`: the state after the last step
-    /// that the server has taken up to then. A server that has taken no step up to then is missing.
+    /// Returns the state of each server at the step with the number `step`: the state after the latest record
+    /// of the server whose number is at most `step`. A server without such a record is missing.
     #[must_use]
     pub fn states_at(&self, step: u64) -> Vec<(ServerIdx, NodeState)> {
         let mut states = std::collections::BTreeMap::new();

@@ -77,7 +77,8 @@ pub enum Domain {
     LateRead = 25,
     /// The stalls of a state machine, and the lengths of the stalls (one stream for each server).
     MachineStall = 26,
-    /// The choice of each server's subject (one stream for the cluster, and one stream for each server).
+    /// The choice of the implementation of each server, its subject (one stream for the cluster, and one
+    /// stream for each server).
     Subject = 27,
     /// The data that survives a power cut on a simulated device with a cache (one stream for each server).
     Device = 40,

@@ -85,8 +85,8 @@ impl Plan {
 }
 
 /// Returns all servers that a choice names. [`Choice::servers`] returns fewer servers. The shrinker forms
-/// groups of elements from those servers, and the elements of a partition must not be in the groups of all
-/// servers.
+/// groups of elements from those servers. With all servers, a partition would belong to the group of every
+/// server.
 fn servers_of(choice: &Choice) -> Vec<ServerIdx> {
     match choice {
         Choice::Heal(broken) => broken.iter().collect(),

@@ -185,7 +185,7 @@ impl Page {
             None => self.change(now, Kind::Event, idx, "step", delta),
         }
         for action in actions {
-            // A lane shows roles and leaders, and a row of its own shows what was applied.
+            // A lane shows roles and leaders, and a separate row shows the applied entries.
             let is_shown_elsewhere = matches!(
                 action,
                 Action::Observe(Observed::State { .. } | Observed::Leader(_)) | Action::Apply(_)
