@@ -285,8 +285,8 @@ fn folder_beside(file: &str) -> Option<PathBuf> {
 }
 
 /// Returns the beginning of the names of a test's capsule files: the name of the source file and the name of
-/// the test. The main thread, which runs a documentation test, has no name of a test. In the main thread, the
-/// line of the test replaces the name of the test.
+/// the test. The main thread runs a documentation test, and its name is not the name of a test. In the main
+/// thread, the line of the test replaces the name of the test.
 fn file_prefix(test: &Location<'_>) -> String {
     let source = Path::new(test.file()).file_stem().unwrap_or_default().display();
     let name = match failure::name() {
