@@ -5,7 +5,8 @@ use crate::types::{ServerId, Span};
 use core::fmt;
 use core::time::Duration;
 
-/// The settings of a server. Start from [`Config::default`]; [`Settings::new`] checks the values.
+/// The settings of a server. Start from [`Config::default`] and set `local_id`. [`Settings::new`] checks the
+/// values.
 ///
 /// Each duration is a whole number of microseconds, at most 36500 days. In JSON, a duration is a number of
 /// microseconds.
@@ -145,7 +146,7 @@ impl Config {
     }
 }
 
-/// Checked settings. The values satisfy every rule in the docs of the fields of [`Config`].
+/// Checked settings. Each value is in the range that the docs of its field in [`Config`] state.
 ///
 /// A program can read the fields of the [`Config`] through this type. The methods return the durations as
 /// [`Span`]s.
@@ -172,7 +173,7 @@ impl From<Settings> for Config {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct ConfigError {
-    /// The name of the field of [`Config`].
+    /// The name of the field of [`Config`] whose value breaks the rule.
     pub field: &'static str,
     /// The rule that the value of the field must satisfy.
     pub rule: &'static str,
@@ -287,7 +288,7 @@ impl Settings {
         Span::from_duration(self.0.disk_stall_timeout)
     }
 
-    /// Returns the limits of the entries in memory.
+    /// Returns the limits for the log entries that are kept in memory.
     #[must_use]
     pub const fn cache_limits(&self) -> CacheLimits {
         CacheLimits { entries: self.0.log_cache_capacity, bytes: self.0.log_cache_bytes }
@@ -332,7 +333,7 @@ pub struct CacheLimits {
 }
 
 impl CacheLimits {
-    /// Limits the number of entries, but not the number of bytes.
+    /// Makes limits that allow this number of entries, and any number of bytes.
     #[must_use]
     pub const fn entries(entries: u64) -> Self {
         Self { entries, bytes: u64::MAX }

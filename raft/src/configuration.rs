@@ -46,8 +46,8 @@ impl Member {
 
 /// The members of a cluster. Every configuration obeys three rules:
 ///
-/// 1. In `servers`, and also in `outgoing`, no id and no address is empty or occurs twice. No two ids have the
-///    same [`NodeId`], which is a hash of the id.
+/// 1. In `servers`, and also in `outgoing`, no id and no address is empty or occurs twice. No two ids in one of
+///    the lists have the same [`NodeId`].
 /// 2. `servers` has at least one voter. In a joint configuration, `outgoing` has at least one voter, too.
 /// 3. `outgoing` has the old members in a joint configuration, and is empty otherwise.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -58,7 +58,7 @@ pub struct Configuration {
     outgoing: Vec<Member>,
 }
 
-/// The lists of a configuration before the invariants of the configuration are checked.
+/// The lists of a configuration before the rules of [`Configuration`] are checked.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct UncheckedConfiguration {
@@ -161,7 +161,7 @@ impl Configuration {
     /// Makes a configuration of these servers.
     ///
     /// # Errors
-    /// Returns the first rule of [`Configuration`] that the servers break.
+    /// Returns an error for the first rule of [`Configuration`] that the servers break.
     pub fn new(servers: Vec<Member>) -> Result<Self, ConfigurationError> {
         UncheckedConfiguration { servers, outgoing: Vec::new() }.try_into()
     }

@@ -27,9 +27,9 @@ pub struct Entry {
 }
 
 /// A reading of a leader's wall clock, in nanoseconds since 1970-01-01T00:00:00Z. In HashiCorp Raft, this is
-/// `Log.AppendedAt`. A server of this library reads no wall clock, so its own entries have no time. It keeps the
-/// time of an entry that a leader of HashiCorp Raft appended, for the stores and for the other servers. The
-/// protocol does not use the time.
+/// `Log.AppendedAt`. A server of this library reads no wall clock, so the entries that it appends as the leader
+/// have no time. If a leader of HashiCorp Raft appended an entry, a server of this library keeps the time of
+/// the entry, and passes the time to its log store and to other servers. The protocol does not use the time.
 ///
 /// ```
 /// use wavetank_raft::AppendedAt;
@@ -42,13 +42,14 @@ pub struct Entry {
 pub struct AppendedAt(NonZeroI64);
 
 impl AppendedAt {
-    /// Makes a time. Returns `None` for zero, which stands for an unknown time.
+    /// Makes a time from a number of nanoseconds since 1970-01-01T00:00:00Z. Returns `None` for zero, because
+    /// zero stands for an unknown time.
     #[must_use]
     pub fn from_unix_nanos(nanos: i64) -> Option<Self> {
         NonZeroI64::new(nanos).map(Self)
     }
 
-    /// Returns the nanoseconds since 1970-01-01T00:00:00Z.
+    /// Returns the number of nanoseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn unix_nanos(self) -> i64 {
         self.0.get()
@@ -89,9 +90,9 @@ pub struct Extended {
 }
 
 impl Payload {
-    /// True if HashiCorp Raft does not understand the payload. Such a server stops at a restore, because it
-    /// does not know the type of the entry. It misreads a joint configuration: it uses the new half as the whole
-    /// configuration.
+    /// True if a server of HashiCorp Raft does not understand the payload: a restore or a joint configuration.
+    /// Such a server stops at a restore, because it does not know the type of the entry. The server misreads a
+    /// joint configuration: it uses only the new members, and ignores the old members.
     #[must_use]
     pub fn is_beyond_hashicorp(&self) -> bool {
         match self {

@@ -1,14 +1,15 @@
 //! The Raft protocol and a complete Raft server, both without input and output (sans-IO).
 //!
-//! The crate has two entry points. The second entry point contains the first entry point:
+//! The crate has two entry points. The second entry point calls the first entry point:
 //!
 //! - [`Node::step`] is the protocol: elections, replication, membership, reads, leadership transfers. This
-//!   function takes an [`Input`], changes the state of the node, and returns [`Effect`]s. The driver (the
-//!   program that calls this function) carries out the effects.
-//! - [`Server::step`] is a complete server. In addition to the protocol, the server handles client calls
-//!   (each call has exactly one outcome), the state machine, snapshots and statistics. This function takes an
-//!   [`Event`] and returns [`Action`]s. The executors in [`execute`] carry out these actions. The executors
-//!   call the user's implementations of the traits in [`store`].
+//!   function takes an [`Input`], changes the state of the node, and appends [`Effect`]s to the caller's
+//!   buffer. The driver (the program that calls this function) carries out the effects.
+//! - [`Server::step`] is a complete server. In addition to the protocol, the server handles client calls (each
+//!   call has exactly one outcome), the state machine, snapshots and statistics. This function takes an
+//!   [`Event`], and appends [`Action`]s to the caller's buffer. The driver carries out the actions. For the
+//!   actions on the stores and on the state machine, the driver uses the executors in [`execute`]. The
+//!   executors call the user's implementations of the traits in [`store`].
 //!
 //! This crate never reads a clock, draws a random number, starts a thread, uses the network or opens a file.
 //! The driver may carry out each effect and action immediately.

@@ -38,8 +38,8 @@ struct TermRun {
 }
 
 impl LogImage {
-    /// Makes the image of an empty log: its state in memory. The first entry that is pushed must have the index
-    /// directly after `base`. `cache` limits the number and the bytes of the entries that are kept in memory.
+    /// Makes the image of a log without entries. The first entry that is pushed must have the index directly
+    /// after `base`. `cache` limits the number and the bytes of the entries that are kept in memory.
     #[must_use]
     pub fn new(base: LogId, cache: CacheLimits) -> Self {
         Self { base, last: base, cache, ..Self::default() }

@@ -7,7 +7,7 @@ use crate::types::{Index, NodeId};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// The newest committed configuration of the log, and all later configurations.
+/// The newest configuration that is known to be committed, and all later configurations in the log.
 ///
 /// 1. The indexes in `stack` strictly rise.
 /// 2. `voters` has the voters of the last configuration in `stack`.
@@ -51,9 +51,9 @@ impl Membership {
         &self.voters
     }
 
-    /// True if `node` may campaign. The node must be a voter of the latest configuration, or of a
-    /// configuration directly before an uncommitted configuration. An uncommitted change may remove a server
-    /// although no other server can win the election and commit the change (thesis §4.2.2).
+    /// True if `node` may campaign. The node must be a voter of the latest configuration, or of a configuration
+    /// directly before an uncommitted configuration. An uncommitted change may remove the only server that can
+    /// win the election and commit the change (thesis §4.2.2).
     pub(crate) fn may_campaign(&self, node: NodeId, commit: Index) -> bool {
         if self.voters.contains(node) {
             return true;
@@ -87,7 +87,7 @@ impl Membership {
     }
 
     /// Forgets the configurations before the newest committed configuration. A truncation of the log can no
-    /// longer make these earlier configurations the latest.
+    /// longer make one of these earlier configurations the latest.
     pub(crate) fn committed(&mut self, commit: Index) {
         if 1 < self.stack.len() && self.stack[1].0 <= commit {
             let newest = self.stack.iter().rposition(|(index, _)| *index <= commit);

@@ -1,7 +1,7 @@
 //! The messages between servers: the five requests of HashiCorp Raft and their responses.
 //!
 //! HashiCorp Raft does not know the fields that are marked *Beyond HashiCorp*. The decoder of HashiCorp Raft
-//! skips these fields. These fields save round trips, but safety must not depend on these fields. The
+//! skips these fields. Most of these fields save round trips. Safety must not depend on these fields. The
 //! transport adds the sender, the receiver and the [`RpcId`]. A request and its response have the same
 //! [`RpcId`].
 //!
@@ -60,8 +60,8 @@ pub enum Response {
 pub struct AppendEntries {
     /// The term in which the sender leads.
     pub term: Term,
-    /// The position of the entry directly before the first of `entries`. A request without entries also has a
-    /// position: the follower must have this entry.
+    /// The position of the entry directly before the first of `entries`. In a request without entries, this is
+    /// the position of an entry that the follower must have. [`LogId::ZERO`] matches every log.
     pub prev: LogId,
     /// The entries, with consecutive indexes. The terms of the entries never fall, and no entry has a term
     /// above `term`.
@@ -85,9 +85,10 @@ pub struct AppendEntriesResponse {
     /// `prev` immediately.
     pub no_retry_backoff: bool,
     /// *Beyond HashiCorp*: the position of the follower's last entry whose index is below the index of `prev`
-    /// and whose term is not above the term of `prev`. With this position, the leader skips a whole
-    /// conflicting term per round trip (thesis §3.5). `None` if the request succeeded, or if the
-    /// follower runs HashiCorp Raft.
+    /// and whose term is not above the term of `prev`. With this position, the leader skips a whole conflicting
+    /// term per round trip (thesis §3.5). `None` if the follower's log contains the entry at `prev`, if the
+    /// follower did not compare `prev` with its log (because the request has an old term or is malformed), or
+    /// if the follower runs HashiCorp Raft.
     pub hint: Option<LogId>,
 }
 
@@ -134,7 +135,8 @@ pub struct RequestPreVote {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestPreVoteResponse {
-    /// The term of the request if the pre-vote is granted, otherwise the voter's term.
+    /// The term of the request if the pre-vote is granted, otherwise the voter's term. A server of HashiCorp
+    /// Raft also repeats the term of the request if it refuses because of the candidate's log.
     pub term: Term,
     /// True if the pre-vote is granted: the voter would grant its vote in an election.
     pub granted: bool,
@@ -162,10 +164,12 @@ pub struct InstallSnapshot {
 pub struct InstallSnapshotResponse {
     /// The follower's current term.
     pub term: Term,
-    /// True if the piece is stored. If the piece is the last piece, true only if the whole snapshot is
-    /// durable.
+    /// True if the piece is stored. If the piece is the last piece, true only if the whole snapshot is durable.
+    /// Also true if the follower does not need the snapshot, because all entries of the snapshot are committed
+    /// and durable on the follower.
     pub success: bool,
-    /// *Beyond HashiCorp*: the offset at which the next piece must begin, in bytes.
+    /// *Beyond HashiCorp*: the offset at which the next piece must begin, in bytes. The size of the snapshot if
+    /// the follower needs no further piece.
     pub next_offset: u64,
 }
 
@@ -173,8 +177,8 @@ pub struct InstallSnapshotResponse {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TimeoutNow {
-    /// *Beyond HashiCorp*: the sender's term. The receiver uses the term to recognise a late request. `None`
-    /// if the request has no term.
+    /// *Beyond HashiCorp*: the sender's term. The receiver uses the term to recognise a late request. `None` in
+    /// a request from a server of HashiCorp Raft, which sends no term.
     pub term: Option<Term>,
 }
 
@@ -223,7 +227,9 @@ impl AppendEntries {
 }
 
 impl Request {
-    /// Returns the sender's term. Returns `None` for a [`TimeoutNow`] without a term.
+    /// Returns the term in the request. In a [`RequestPreVote`], this is the term in which the sender wants to
+    /// campaign. In any other request, this is the sender's term. Returns `None` for a [`TimeoutNow`] without a
+    /// term.
     #[must_use]
     pub const fn term(&self) -> Option<Term> {
         match self {
@@ -235,7 +241,7 @@ impl Request {
         }
     }
 
-    /// Returns the name of the request.
+    /// Returns the name of the variant, for example `AppendEntries`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -249,7 +255,9 @@ impl Request {
 }
 
 impl Response {
-    /// Returns the sender's term. Returns `None` for [`TimeoutNowResponse`], which has no term.
+    /// Returns the term in the response. This is the sender's term, except in some responses to a pre-vote
+    /// request (see [`RequestPreVoteResponse::term`]). Returns `None` for [`TimeoutNowResponse`], which has no
+    /// term.
     #[must_use]
     pub const fn term(&self) -> Option<Term> {
         match self {
@@ -261,7 +269,8 @@ impl Response {
         }
     }
 
-    /// Returns the name of the request that this response answers.
+    /// Returns the name of the variant, for example `AppendEntries`. The request that this response answers has
+    /// the same name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {

@@ -75,8 +75,9 @@ impl Voters {
         &self.outgoing
     }
 
-    /// Returns the result of a vote. `said` returns the answer of a voter: `Some(true)` for a granted vote,
-    /// `Some(false)` for a refused vote, and `None` if the voter has not answered.
+    /// Returns the result of a vote. The result is [`VoteResult::Pending`] if there are no voters. `said`
+    /// returns the answer of a voter: `Some(true)` for a granted vote, `Some(false)` for a refused vote, and
+    /// `None` if the voter has not answered.
     ///
     /// ```
     /// use wavetank_raft::{NodeId, VoteResult, Voters};

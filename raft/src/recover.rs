@@ -36,12 +36,14 @@ pub fn has_existing_state<L: LogStore, S: StableStore, N: SnapshotStore>(
 /// Gives a new membership to the stores of one server. In HashiCorp Raft, this function is `RecoverCluster`.
 ///
 /// The function applies the snapshot and the whole log to `machine`, stores the state as a new snapshot with
-/// `configuration`, and then empties the log. The vote record does not change. Do not use `machine`
-/// afterwards. Returns the description of the new snapshot.
+/// `configuration`, and then empties the log. The vote record does not change. If the log does not reach the
+/// position of [`LogOp::CatchUp`](crate::LogOp::CatchUp), this position is set to zero, so that the server may
+/// campaign. Do not use `machine` afterwards. Returns the description of the new snapshot.
 ///
 /// # Errors
-/// Returns an error if the stores are empty, if the state machine refuses the snapshot, or if a
-/// store fails. Nothing is deleted before the new snapshot is durable.
+/// Returns an error if the stores have no entries and no snapshot, if the content of a store is damaged, if the
+/// state machine refuses the old snapshot, or if a store fails. Before the new snapshot is durable, the
+/// function deletes only entries that the old snapshot replaces.
 pub fn recover_cluster<L: LogStore, S: StableStore, N: SnapshotStore, F: Fsm>(
     storage: &mut Storage<L, S>,
     snapshots: &mut Snapshots<N>,

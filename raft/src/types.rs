@@ -1,7 +1,8 @@
 //! The basic types: terms, indexes, log positions, times, spans, names and addresses.
 //!
 //! Most types are `Copy` and have an order. Each type prints in a short fixed form: for example, term 3 prints
-//! as `t3`, and index 7 prints as `i7`. This module has no rules of the protocol.
+//! as `t3`, and index 7 prints as `i7`. Apart from the order of log positions, this module has no rules of the
+//! protocol.
 //!
 //! A type that contains one number is serialised as a newtype with the name of the type. JSON shows only the
 //! number. Another serialiser can use the name, for example to distinguish a time from a term.
@@ -48,14 +49,15 @@ number!(
 );
 number!(
     /// The number of a request to a peer, or the ticket of a job for the stores. The response or the report of
-    /// the job has the same number. A server never uses a number twice, not even after a restart.
+    /// the job has the same number. A server never uses the number of a request twice, not even after a
+    /// restart. The ticket of a job is unique until the server restarts.
     RpcId, "q"
 );
 number!(
-    /// The number of a write to the vote record, to the log, or to both. Each write has a higher token than
-    /// all earlier writes, so a report with one token covers all writes up to this token. Between two
-    /// restarts, a server uses each token only once. Therefore a late report about truncated entries cannot be
-    /// mistaken for a report about newer entries.
+    /// The number of a write to the vote record, to the log, or to both. After each restart, the tokens begin
+    /// again at 1. Between two restarts, each write has a higher token than all earlier writes, so a report
+    /// with one token covers all writes up to this token. Therefore a late report about truncated entries
+    /// cannot be mistaken for a report about newer entries.
     Token, "w"
 );
 
@@ -212,6 +214,9 @@ impl Span {
     }
 
     /// Returns this span divided by `n`, rounded down to whole microseconds.
+    ///
+    /// # Panics
+    /// Panics if `n` is zero.
     #[must_use]
     pub const fn part(self, n: u64) -> Self {
         Self(self.0 / n)
@@ -271,9 +276,9 @@ impl fmt::Debug for Span {
 
 /// A server's id as a number of eight bytes. The protocol uses this number in place of the [`ServerId`].
 ///
-/// Every server computes the same number from the same [`ServerId`], so the servers need no common table. An
-/// id of up to seven ASCII bytes is stored in the number unchanged, so the number prints and sorts like the
-/// id. Any other id is hashed. A configuration is refused if two of its ids have the same number.
+/// Every server computes the same number from the same [`ServerId`], so the servers need no common table. An id
+/// of up to seven ASCII bytes is stored in the number unchanged, so the number prints and sorts like the id.
+/// Any other id is hashed. A list of members is refused if two ids in the list have the same number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct NodeId(pub u64);
@@ -415,8 +420,8 @@ impl ServerId {
     }
 }
 
-/// Deserialises an optional index. The index 0 is read as `None`, because older files have 0 in place of
-/// `None`.
+/// Deserialises an optional index. The index 0 is read as `None`, because files of earlier versions have 0 in
+/// place of `None`.
 #[cfg(feature = "serde")]
 pub(crate) fn index_if_any<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Index>, D::Error> {
     let index: Option<Index> = serde::Deserialize::deserialize(from)?;
