@@ -25,8 +25,8 @@ use crate::role::leader::Leader;
 use crate::role::{CampaignCause, Role, Transition};
 use crate::types::{NodeId, RpcId, Term, Time};
 
-/// A Raft node: the state of the protocol on one server. A node is plain data. Only [`Node::step`] changes
-/// the data.
+/// A Raft node: the state of the protocol on one server. A node is plain data. [`Node::step`] changes the data.
+/// Apart from this method, only [`Node::set_dialect`] and [`Node::drop_vote_promise`] change data.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Node {
@@ -43,8 +43,8 @@ impl Node {
     /// Starts a node from the content of its stores.
     ///
     /// # Panics
-    /// Panics if there is a gap between the snapshot and the log. The recovery of the stores guarantees that
-    /// there is no gap.
+    /// Panics if the snapshot ends before the base of the log, or after the end of the log.
+    /// [`execute::recover`](crate::execute::recover) never returns such a snapshot and log.
     #[must_use]
     pub fn boot(settings: Settings, boot: Boot, now: Time) -> Self {
         // A bootstrap enters term 1, so the first leader has term 2 or more. A server below term 2
@@ -58,8 +58,8 @@ impl Node {
 
     /// Handles one input at time `now`, changes the state and appends the effects to `fx`.
     ///
-    /// The function accepts every input in every state and returns no error. An input that makes no sense
-    /// leads to [`Effect::Ignored`] or a refusal.
+    /// The function accepts every input in every state and returns no error. An input that makes no sense leads
+    /// to [`Effect::Ignored`] or to a refusal.
     ///
     /// # Panics
     /// Panics if an invariant of this crate is broken, or if the driver reports an impossible result.
@@ -154,8 +154,8 @@ impl Node {
         let term = match &request {
             Request::AppendEntries(m) => m.term,
             Request::InstallSnapshot(m) => m.term,
-            // A vote request of a bound server must not even raise the term here, or a removed
-            // server could depose the leader (thesis §4.2.3).
+            // While this server is bound to a leader, a vote request must not even raise the term of this
+            // server. Otherwise a removed server could depose the leader (thesis §4.2.3).
             Request::RequestVote(m) => {
                 if self.is_bound_to_leader(from, now) && !m.leadership_transfer {
                     return self.reply_vote(from, rpc, false);
@@ -203,10 +203,11 @@ impl Node {
         }
     }
 
-    /// True if this server may grant a pre-vote for `term`. The term must be newer than the term of this server. For
-    /// a candidate that runs HashiCorp Raft, or may run it because it never answered this server, the term may also
-    /// be the term of this server: such a candidate ignores a refusal with the term of its request, and would repeat
-    /// the request for ever. With the pre-vote, the candidate can begin an election and enter the term.
+    /// True if this server may grant a pre-vote for `term`. The term must be newer than the term of this
+    /// server. There is an exception for a candidate that possibly runs HashiCorp Raft: the term may also be
+    /// the term of this server. Such a candidate ignores a refusal that has the term of its request, and would
+    /// repeat the request forever. If this server grants the pre-vote, the candidate can begin an election and
+    /// enter a newer term. A candidate that has not answered this server yet also possibly runs HashiCorp Raft.
     fn is_term_for_pre_vote(&self, from: NodeId, term: Term) -> bool {
         self.state.term < term || (self.state.term == term && !self.state.is_wavetank(from))
     }
@@ -298,9 +299,10 @@ impl Node {
         self.state.reply(from, rpc, response);
     }
 
-    /// Handles a leader's request to campaign immediately (thesis §3.10). A request from another server or
-    /// with another term is refused, because a late request could depose a healthy leader. HashiCorp Raft
-    /// accepts all TimeoutNow requests.
+    /// Handles a leader's request to campaign immediately (thesis §3.10). A request is refused if the sender is
+    /// not the leader that this server follows, or if the request has another term. Otherwise a late request
+    /// could depose a healthy leader. A request is also refused if this server must not campaign. HashiCorp
+    /// Raft accepts all TimeoutNow requests.
     fn on_timeout_now(&mut self, from: NodeId, rpc: RpcId, m: &TimeoutNow, now: Time, fx: &mut Effects) {
         let fresh = m.term.is_none_or(|term| term == self.state.term);
         let follows = matches!(&self.role, Role::Follower(follower) if follower.leader == Some(from));
@@ -349,10 +351,11 @@ impl Node {
     }
 
     /// Applies the term rule to a response (thesis §3.3): returns the term of the response if that term is
-    /// newer than this server's term. A response to a pre-vote may repeat the term of the request, although no
-    /// server has entered this term yet: a response that grants always does, and a server of HashiCorp Raft also does
-    /// when it refuses because of the candidate's log. A repeated term is no news, so its refusal is news only if the
-    /// request is open and has an older term. Otherwise each refusal could begin a new term.
+    /// newer than this server's term. Returns `None` if the response possibly repeats the term of a pre-vote
+    /// request, because possibly no server has entered this term yet. A response that grants a pre-vote repeats
+    /// the term. A server of HashiCorp Raft also repeats the term when it refuses a pre-vote because of the
+    /// candidate's log. Therefore the term of such a refusal counts only if the request is open and has an
+    /// older term. Without this rule, each refusal could begin a new term.
     fn newer_term(&self, from: NodeId, rpc: RpcId, response: &Response) -> Option<Term> {
         let is_open = || matches!(&self.role, Role::PreCandidate(ballot) if ballot.is_open(from, rpc));
         let may_repeat = matches!(response, Response::RequestPreVote(m) if m.granted
@@ -361,8 +364,8 @@ impl Node {
     }
 
     /// True if this response makes a candidate campaign again immediately, in the term after the term of the
-    /// response. Without pre-vote, candidates that cannot win may begin each new term. A candidate that can
-    /// win then learns of each term only from a refusal, too late to campaign in that term.
+    /// response. Without pre-votes, the candidates that begin new terms may all be candidates that cannot win.
+    /// A candidate that can win then learns of each new term from a refusal, too late to campaign in that term.
     fn campaigns_again(&self, from: NodeId, rpc: RpcId, response: &Response) -> bool {
         match (&self.role, response) {
             (Role::Candidate(ballot), Response::RequestVote(m)) => {

@@ -204,7 +204,7 @@ pub enum Effect {
     ReadReady {
         /// The number of the [`ClientRequest::Read`] that this effect answers.
         request: RequestId,
-        /// The index up to which entries must be applied before the read.
+        /// The index up to which entries must be applied before the read; zero for [`ReadPath::Verify`].
         index: Index,
     },
     /// The read is refused. The driver must not read the state machine for this request.

@@ -139,7 +139,7 @@ impl Outbox {
         }
     }
 
-    /// Records that the log after `keep` was truncated. From now on, the report of a pending write
+    /// Records that the entries after index `keep` were deleted. From now on, the report of a pending write
     /// cannot make an index above `keep` durable.
     fn lower_durable(&mut self, keep: Index) {
         self.durable = self.durable.min(keep);
@@ -175,10 +175,10 @@ impl Outbox {
     fn issue(&mut self, now: Time, fx: &mut Effects) {
         self.issued = self.issued.next();
         let hard_state = self.hard_state.take();
-        // An answer to a leader must wait for the position, too. After the answer the leader sends older
-        // entries, and with these entries alone the server must not campaign after a crash. The answer must
-        // also wait for the record of an installed snapshot. Without the record, a lost snapshot would not be
-        // noticed.
+        // An answer to a leader must wait for the position of `LogOp::CatchUp`, too. After the answer, the
+        // leader sends older entries. After a crash, the server must not campaign with these entries alone. The
+        // answer must also wait for the record of an installed snapshot. Without the record, a lost snapshot
+        // would not be noticed.
         if hard_state.is_some() || matches!(self.log, LogOp::CatchUp(_) | LogOp::Discard(_)) {
             self.hard_state_token = self.issued;
         }

@@ -15,8 +15,8 @@ pub enum Refusal {
     LeadershipLost,
     /// A leadership transfer is in progress.
     TransferInProgress,
-    /// The previous change of the membership is not committed yet (thesis §4.1), or another server is being
-    /// staged.
+    /// The previous change of the membership is not committed yet (thesis §4.1), the latest configuration is
+    /// joint, or another server is being staged.
     ChangeInProgress,
     /// The leader has not committed an entry of its own term yet. Before such a commit, a change of the
     /// membership is unsafe (Ongaro, raft-dev, July 2015), and a read is unsafe (thesis §6.4).
@@ -30,8 +30,8 @@ pub enum Refusal {
     },
     /// The change is invalid for this reason.
     Configuration(ConfigurationError),
-    /// The change needs a joint configuration, and a member does not understand joint configurations or has
-    /// not said that it does.
+    /// The request needs a higher protocol version of this server, or a member possibly does not understand the
+    /// entry that the request needs: a restore or a joint configuration.
     Unsupported(Unsupported),
     /// The log has an entry that the new voters possibly do not understand: a restore or a joint
     /// configuration. Take a snapshot and try again.
@@ -53,7 +53,8 @@ pub enum Refusal {
     UnknownTarget(NodeId),
     /// The target of the transfer is the leader itself.
     TransferToSelf,
-    /// The target of the transfer did not become the leader within the election timeout.
+    /// The target of the transfer did not become the leader within the election timeout. The target may still
+    /// become the leader later.
     TransferTimeout,
     /// The command (or the state of a restore) is larger than
     /// [`max_command_bytes`](crate::Config::max_command_bytes).
@@ -70,8 +71,9 @@ pub enum Refusal {
     StagingAborted,
 }
 
-/// The reason why a call is not supported: the version of this server, or a member that must understand an entry
-/// that HashiCorp Raft does not have. Such entries are restores and joint configurations.
+/// The reason why a call is not supported. The reason is this server (its implementation or its protocol
+/// version), or a member that possibly does not understand the entry of the call. HashiCorp Raft does not
+/// understand restores and joint configurations.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -82,6 +84,7 @@ pub enum Unsupported {
     Version(u8),
     /// The member is a server of HashiCorp Raft.
     HashiCorp(ServerId),
-    /// The member has not answered since the start of this server. It may be a server of HashiCorp Raft.
+    /// The member has not answered since the start of this server. The member may be a server of HashiCorp
+    /// Raft.
     NotHeard(ServerId),
 }

@@ -54,8 +54,8 @@ impl Node {
     /// Starts a new cluster, or refuses the request. The configuration becomes the entry at index 1 in term 1.
     /// All servers that get the same request have the same first entry.
     fn bootstrap(&mut self, configuration: Configuration, now: Time, fx: &mut Effects) {
-        // A crash during an earlier attempt may have kept the term and lost the entry, so term 1
-        // is still a new server.
+        // After a crash during an earlier attempt, the stores may have the term but not the entry, so a server
+        // in term 1 is still a new server.
         let is_new =
             self.state.term <= Term(1) && self.state.vote.is_none() && self.state.log.last() == LogId::ZERO;
         let refusal = if !is_new {

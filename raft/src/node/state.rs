@@ -95,8 +95,9 @@ impl NodeState {
         self.dialects.get(&peer) == Some(&Dialect::Wavetank)
     }
 
-    /// Returns the reason why an entry that HashiCorp Raft does not have is not supported in this configuration:
-    /// a member that is not known to be a server of this library. Returns `None` if there is no such member.
+    /// Returns another member of `configuration` that is not known to be a server of this library. Because of
+    /// this member, restores and joint configurations are not supported. Returns `None` if there is no such
+    /// member.
     pub(crate) fn unsupported_by(&self, configuration: &Configuration) -> Option<Unsupported> {
         let is_other = |member: &&Member| member.id.node() != self.id && !self.is_wavetank(member.id.node());
         let member = configuration.members().find(is_other)?;

@@ -48,8 +48,9 @@ impl Node {
         }
     }
 
-    /// Returns the reason why an entry that HashiCorp Raft does not have is not supported in this configuration.
-    /// See [`Node::set_dialect`](crate::Node::set_dialect).
+    /// Returns a member of `configuration` that possibly does not understand restores and joint configurations,
+    /// and the reason. Returns `None` if all members are known to understand both. See
+    /// [`Node::set_dialect`](crate::Node::set_dialect).
     pub(crate) fn unsupported_by(&self, configuration: &Configuration) -> Option<Unsupported> {
         self.state.unsupported_by(configuration)
     }
@@ -101,7 +102,7 @@ impl Node {
         self.state.outbox.durable()
     }
 
-    /// Returns the token of the last write that was issued.
+    /// Returns the token of the last write that was issued; `Token(0)` if no write was issued since the start.
     #[must_use]
     pub fn issued(&self) -> Token {
         self.state.outbox.issued()
@@ -115,7 +116,7 @@ impl Node {
         self.state.has_caught_up()
     }
 
-    /// Returns the id of the last entry that the newest snapshot includes; [`LogId::ZERO`] if there is no
+    /// Returns the position of the last entry that the newest snapshot includes; [`LogId::ZERO`] if there is no
     /// snapshot.
     #[must_use]
     pub fn snapshot(&self) -> LogId {
@@ -135,8 +136,9 @@ impl Node {
         self.state.membership.voters()
     }
 
-    /// Returns the id of each follower, and the leader's record of that follower. The iterator is empty if
-    /// this server is not the leader.
+    /// Returns the id of each follower, and the leader's record of that follower. A removed server is in the
+    /// list as long as the leader still sends heartbeats to it. The iterator is empty if this server is not the
+    /// leader.
     pub fn followers(&self) -> impl Iterator<Item = (NodeId, &Progress)> + '_ {
         let peers = match &self.role {
             Role::Leader(leader) => leader.peers.as_slice(),
