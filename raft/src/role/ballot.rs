@@ -13,8 +13,8 @@ use alloc::vec::Vec;
 ///
 /// 1. `requested` contains only the open requests of this ballot. A response to any other request is not
 ///    counted.
-/// 2. In an election, the candidate's own vote counts only after this vote is durable. The same is true for
-///    every other vote.
+/// 2. In an election, the candidate's own vote counts only after this vote is durable. A vote of another server
+///    is already durable when the vote arrives.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Ballot {
@@ -33,8 +33,8 @@ impl Ballot {
         let request =
             Request::RequestPreVote(RequestPreVote { term: state.term.next(), last_log: state.log.last() });
         let mut ballot = Self::request_votes(state, &request, now);
-        // A pre-vote is not written, so the own one counts at once. A single voter then wins in the
-        // same step.
+        // A pre-vote is not written to the disk, so this server's own pre-vote counts at once. A single voter
+        // then wins in the same step.
         if state.is_voter() {
             ballot.votes.push((state.id, true));
         }

@@ -83,9 +83,9 @@ impl Leader {
     }
 
     /// Returns the index up to which a snapshot is needed before the voters of `next` can commit entries.
-    /// Returns `None` if no snapshot is needed. A server of HashiCorp Raft gets a snapshot in place of an
-    /// entry that this server does not understand. A leader can take this snapshot only after the commit of
-    /// the entry. Therefore a quorum of the voters must understand the entry, or must already have this entry.
+    /// Returns `None` if no snapshot is needed. A server of HashiCorp Raft gets a snapshot in place of an entry
+    /// that it does not understand. A leader can take this snapshot only after the commit of the entry.
+    /// Therefore a quorum of the voters must understand the entry, or must already have this entry.
     fn entry_that_may_block(&self, state: &NodeState, next: &Configuration) -> Option<Index> {
         let past = state.log.last_beyond_hashicorp();
         if past <= state.snapshot.index {

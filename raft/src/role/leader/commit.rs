@@ -41,8 +41,8 @@ impl Leader {
         self.first_of_term <= state.commit
     }
 
-    /// Steps down if this server is not a voter of the committed configuration (thesis §4.2.2). Before this
-    /// step, the leader sends the commit index. Otherwise the other servers would learn only from the next
+    /// Steps down if this server is not a voter of the committed configuration (thesis §4.2.2). Before the
+    /// leader steps down, it sends the commit index. Otherwise the other servers would learn only from the next
     /// leader that the removal is committed.
     fn step_down_if_removed(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) -> Transition {
         let settled = state.membership.index() <= state.commit;

@@ -24,7 +24,8 @@ pub struct Progress {
     pub(crate) inflight: VecDeque<InflightCall>,
     /// The number of unanswered requests with entries.
     pub(crate) window: u64,
-    /// The time at which the newest answered request was sent.
+    /// The time at which the newest answered request was sent. If no request was answered, the time at which
+    /// this record was made.
     pub(crate) last_contact: Time,
     /// The number of the newest answered request; zero if no request was answered.
     pub(crate) answered: RpcId,
@@ -54,7 +55,8 @@ pub enum Flow {
         /// The index of the next entry to send.
         next: Index,
     },
-    /// The leader sends a snapshot, because the entries that the follower needs were compacted.
+    /// The leader sends a snapshot, because the entries that the follower needs were compacted, or because the
+    /// follower does not understand the next entry.
     Snapshot(SnapshotProgress),
 }
 
@@ -129,8 +131,9 @@ impl Progress {
         self.matched
     }
 
-    /// Returns the time at which the newest answered request was sent, or the time of the election if the
-    /// follower has not answered since.
+    /// Returns the time at which the newest answered request was sent. If the follower has not answered yet,
+    /// returns the time at which the leader made this record: at the election, or when the follower was added
+    /// or got another address.
     #[must_use]
     pub const fn last_contact(&self) -> Time {
         self.last_contact
@@ -177,8 +180,9 @@ impl Progress {
         if self.inflight.is_empty() {
             return Some(call);
         }
-        // A response to an older heartbeat proves less than this response, so older heartbeats are forgotten. A
-        // response to a heartbeat without a position proves less, because it says nothing about the log.
+        // A response to an older heartbeat proves no more than this response, so older heartbeats are
+        // forgotten. The exception is a response to a heartbeat without a position, which proves nothing about
+        // the log: then the older heartbeats with a position are kept.
         let keeps_probes = call.is_bare();
         let proves_less = |other: &InflightCall| !other.has_entries() && other.rpc < rpc;
         self.inflight.retain(|other| !proves_less(other) || (keeps_probes && !other.is_bare()));
@@ -190,10 +194,10 @@ impl Progress {
         if self.has_lost_entries { Index::ZERO } else { self.matched }
     }
 
-    /// True if the follower has lost entries. The follower has refused the request `refused`, the follower's
-    /// log ends at `last`, and the follower had acknowledged later entries before the request was sent. An
-    /// acknowledgement that arrives after this time proves nothing, because this acknowledgement may have
-    /// overtaken the response to the request.
+    /// True if the follower has lost entries. `refused` is the request that the follower has refused, and
+    /// `last` is the index at which the follower's log ends. The follower has lost entries if it had
+    /// acknowledged later entries before the request was sent. An acknowledgement that arrives after this time
+    /// proves nothing, because this acknowledgement may have overtaken the response to the request.
     pub(crate) fn is_loss(&self, refused: InflightCall, last: Index) -> bool {
         last < refused.acknowledged && last < self.matched
     }
@@ -209,8 +213,8 @@ impl Progress {
         self.probe_from(last.next());
     }
 
-    /// Handles the success of a request. The success of a heartbeat without a position says nothing about the log, so
-    /// it changes nothing, unless the leader probes the beginning of the log.
+    /// Handles the success of a request. The success of a heartbeat without a position proves nothing about the
+    /// log. Such a success changes nothing, unless the leader probes the beginning of the log.
     pub(crate) fn on_success(&mut self, call: InflightCall) {
         if !call.is_bare() || self.next() == Index(1) {
             self.matches(call.upto);

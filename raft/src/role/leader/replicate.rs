@@ -29,7 +29,7 @@ impl SliceCache {
 }
 
 impl Leader {
-    /// Sends entries to each follower that has free slots for requests.
+    /// Sends entries to each follower that may get another request with entries.
     pub(super) fn replicate_to_all(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         let mut slices = SliceCache::default();
         for peer in &mut self.peers {
@@ -123,7 +123,8 @@ impl Leader {
             // a snapshot.
             return;
         };
-        // Other entries were compacted or overwritten, or the follower has moved on.
+        // The read entries are not sent if they were compacted or overwritten after the read began, or if the
+        // follower needs other entries now.
         let is_next = first.id.index == next && state.log.base().index < next;
         if is_next && peer.takes_entries() && is_of(state, entries) {
             // If nothing is sent, the next heartbeat fetches again. An immediate fetch would find the same entry.
@@ -142,8 +143,8 @@ fn is_of(state: &NodeState, entries: &Entries) -> bool {
 }
 
 impl Peer {
-    /// Sends entries while the follower has free slots. Entries that are not in memory are first
-    /// read from the store.
+    /// Sends entries as long as the follower may get another request with entries. Entries that are not in
+    /// memory are first read from the store.
     fn replicate(&mut self, state: &mut NodeState, slices: &mut SliceCache, now: Time, fx: &mut Effects) {
         while self.wants_entries(state) {
             let next = self.progress.next();

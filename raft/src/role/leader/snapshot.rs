@@ -10,7 +10,8 @@ use crate::role::leader::progress::{Flow, SnapshotProgress};
 use crate::types::{NodeId, RpcId, Time};
 
 impl Peer {
-    /// Begins to send the newest snapshot, because entries that the follower needs were compacted.
+    /// Begins to send the newest snapshot, because entries that the follower needs were compacted, or because
+    /// the follower does not understand the next entry.
     pub(super) fn begin_snapshot(&mut self, state: &mut NodeState, fx: &mut Effects) {
         self.progress.inflight.retain(|call| !call.has_entries());
         self.progress.window = 0;
