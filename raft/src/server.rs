@@ -63,6 +63,9 @@ impl Server {
     /// Starts a server from the content of its stores. If `boot.snapshot` is `Some`, the driver must load this
     /// snapshot into the state machine before this call, except if
     /// [`no_snapshot_restore_on_start`](crate::Config::no_snapshot_restore_on_start) is set.
+    ///
+    /// # Panics
+    /// Panics in the same cases as [`Node::boot`].
     #[must_use]
     pub fn boot(settings: Settings, boot: Boot, now: Time) -> Self {
         let applying = Applying::new(boot.snapshot.as_deref());
@@ -87,14 +90,17 @@ impl Server {
         self.node.drop_vote_promise(now);
     }
 
-    /// Handles one event at time `now` and appends the resulting actions to `actions`. `now` must
-    /// not be earlier than in the previous call.
+    /// Handles one event at time `now` and appends the resulting actions to `actions`. `now` must not be
+    /// earlier than in the previous call.
+    ///
+    /// # Panics
+    /// Panics if an invariant of this crate is broken, or if the driver reports an impossible result.
     pub fn step(&mut self, now: Time, event: Event, actions: &mut Vec<Action>) {
         self.step_with(now, event, &mut Effects::new(), actions);
     }
 
-    /// Does the same as [`Server::step`], but uses the caller's buffer `fx` for effects. Therefore the step
-    /// does not create a buffer.
+    /// Does the same as [`Server::step`], but uses the caller's buffer `fx` for effects, so the step does not
+    /// create a buffer. `fx` must be empty before the call, and is empty after the call.
     pub fn step_with(&mut self, now: Time, event: Event, fx: &mut Effects, actions: &mut Vec<Action>) {
         if self.is_halted {
             return self.step_halted(event, actions);
@@ -180,7 +186,7 @@ impl Server {
         self.applying.applied()
     }
 
-    /// Returns true after the server has emitted [`Action::Halt`].
+    /// True if the server has emitted [`Action::Halt`].
     #[must_use]
     pub const fn is_halted(&self) -> bool {
         self.is_halted

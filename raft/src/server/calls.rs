@@ -13,7 +13,7 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// The protocol version that has non-voters and joint configurations.
+/// The lowest protocol version that has non-voters and joint configurations.
 const CHANGES_NEED_VERSION: u8 = 3;
 
 /// The calls that are not answered yet.
@@ -159,7 +159,8 @@ impl Calls {
         self.snapshots.push((request, upto));
     }
 
-    /// Answers the calls for a snapshot that ends at `end`. Returns the calls that need a later snapshot.
+    /// Answers with `outcome` each call that needs a snapshot up to index `end` or less. Returns the calls that
+    /// need a later snapshot.
     pub(super) fn answer_snapshots(
         &mut self,
         end: Index,
@@ -272,8 +273,9 @@ impl Server {
         }
     }
 
-    /// Returns the reason why a restore is not supported: a member that does not understand restores, or has not
-    /// said that it does. A server that does not lead need not know: it refuses the call anyway.
+    /// Returns the reason why a restore is not supported: a member possibly does not understand restores.
+    /// Returns `None` if all members are known to understand restores, or if this server is not the leader. A
+    /// server that is not the leader refuses the call for another reason.
     fn restore_is_unsupported(&self) -> Option<Unsupported> {
         let (_, latest) = self.node.configuration().filter(|_| self.leads)?;
         self.node.unsupported_by(latest)
@@ -372,7 +374,8 @@ impl Server {
         ctx.actions.push(answer(request, Err(self.error(refusal))));
     }
 
-    /// Translates a refusal into the error that HashiCorp Raft returns in this case.
+    /// Translates a refusal into the error that HashiCorp Raft returns in this case. Returns
+    /// [`RequestError::Refused`] for any other refusal.
     pub(super) fn error(&self, refusal: Refusal) -> RequestError {
         match refusal {
             Refusal::NotLeader(leader) => {

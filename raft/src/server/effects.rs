@@ -158,8 +158,8 @@ impl Server {
         }
     }
 
-    /// Returns the id and the address of the leader `node`. Returns `None` if the latest configuration does
-    /// not have this server.
+    /// Returns the id and the address of the leader `node`. Returns `None` if `node` is not a member of the
+    /// latest configuration.
     pub(super) fn leader_with(&self, node: NodeId) -> Option<Leader> {
         let (_, configuration) = self.node.configuration()?;
         let member = configuration.server(node)?;

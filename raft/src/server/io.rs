@@ -297,13 +297,14 @@ pub enum Answer {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum RequestError {
-    /// `ErrNotLeader`: this server is not the leader, and nothing was done. The value is the leader; `None`
+    /// `ErrNotLeader`: this server is not the leader. The call changed nothing, with one exception:
+    /// [`Call::AddVoterStaged`] may have added the new server as a non-voter. The value is the leader; `None`
     /// if this server does not know the leader.
     NotLeader(Option<Leader>),
     /// `ErrNotVoter`: this server is not a voter in the configuration of the bootstrap call.
     NotVoter,
-    /// `ErrLeadershipLost`: the entry was appended before the leadership was lost. The entry may still be
-    /// committed, or be overwritten.
+    /// `ErrLeadershipLost`: this server lost the leadership before it answered the call. If the call appended
+    /// an entry, the entry may still be committed, or be overwritten.
     LeadershipLost,
     /// `ErrAbortedByRestore`: a snapshot replaced the entry. It is unknown whether the entry was applied.
     AbortedByRestore,
@@ -320,8 +321,9 @@ pub enum RequestError {
     CantBootstrap,
     /// `ErrLeadershipTransferInProgress`: a leadership transfer is in progress. Nothing was done.
     LeadershipTransferInProgress,
-    /// The protocol refused the call for this reason. The call changed nothing, with one exception:
-    /// [`Call::AddVoterStaged`] may have added the new server as a non-voter.
+    /// The protocol refused the call for this reason. The call changed nothing, with two exceptions.
+    /// [`Call::AddVoterStaged`] may have added the new server as a non-voter. After
+    /// [`Refusal::TransferTimeout`], the target of the transfer may still become the leader.
     Refused(Refusal),
     /// A new setting is invalid. The text names the setting and the reason.
     Config(String),
@@ -386,6 +388,7 @@ pub enum Halt {
     Shutdown,
     /// This server was the leader, and a configuration was committed in which this server has no vote.
     Removed,
-    /// A store failed, so the content of this store is unknown.
+    /// A store failed, so the content of this store is unknown. Or the state machine could not load a snapshot
+    /// from the leader.
     Store(StoreError),
 }

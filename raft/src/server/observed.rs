@@ -47,10 +47,11 @@ pub enum Observed {
         /// The follower that answers again.
         peer: NodeId,
     },
-    /// The last entries of the log were deleted, because these entries conflict with the leader's log. The
-    /// deleted entries were never committed.
+    /// The log has become shorter, because its last entries conflict with the leader's log and were deleted.
+    /// The deleted entries were never committed. The event is not reported if new entries make the log as long
+    /// as before, or longer.
     Truncated {
-        /// The index of the last entry that remains in the log.
+        /// The index of the last entry of the log after the change.
         after: Index,
     },
     /// A follower has lost entries that this follower had acknowledged. The disk of the follower was lost or
@@ -105,14 +106,17 @@ pub enum Observed {
         /// The maximum size of a message in bytes.
         limit: u64,
     },
-    /// No quorum of the voters works with this server, so no leader can commit. The node makes this observation;
-    /// the protocol does not.
+    /// This server leads or knows no leader, and cannot commit: too many voters do not answer this server, or
+    /// have lost entries. Only the crate `wavetank-node` reports this event; [`Server`](crate::Server) does
+    /// not.
     NoQuorum(NoQuorum),
-    /// A quorum of the voters answers again after an [`Observed::NoQuorum`].
+    /// The reason of the last [`Observed::NoQuorum`] has ended: a quorum of the voters answers again, or this
+    /// server follows a leader, or this server is no longer a voter. Only the crate `wavetank-node` reports
+    /// this event; [`Server`](crate::Server) does not.
     QuorumAgain,
 }
 
-/// The reason why a server has no contact with a quorum of the voters. Its text is, for example,
+/// The reason why a server has no quorum of the voters. The reason prints as a short text, for example:
 /// `no quorum: n2, n3 do not answer`.
 ///
 /// ```

@@ -75,9 +75,9 @@ impl Server {
         }
     }
 
-    /// Takes a snapshot for an operator's call, or joins a snapshot that is under way. The server answers the call
-    /// when a snapshot is durable that includes all entries which the state machine had received before the call.
-    /// If there is nothing new, the call is refused.
+    /// Takes a snapshot for an operator's call, or joins a snapshot that is under way. The snapshot must
+    /// include all entries that the state machine had received before the call. The server answers the call
+    /// when such a snapshot is durable. If there is nothing new, the call is refused.
     pub(super) fn on_snapshot_call(&mut self, request: RequestId, ctx: &mut Ctx<'_>) {
         let (last, _) = self.applying.dispatched();
         if self.snapshotting.in_progress || self.begin_snapshot(ctx) {

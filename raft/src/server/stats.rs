@@ -15,8 +15,8 @@ pub struct LatestConfiguration {
     /// The index of the configuration in the log. A change of the membership can name this index as
     /// `prev_index`.
     pub index: Index,
-    /// The newest configuration in the log of this server: the members and their roles. The configuration may
-    /// not be committed yet.
+    /// The newest configuration in the log of this server: the members and their suffrage. The configuration
+    /// may not be committed yet.
     pub configuration: Arc<Configuration>,
 }
 
