@@ -1,4 +1,5 @@
-//! The executors carry out a server's actions. The executors call the traits in [`store`](crate::store).
+//! The executors carry out the actions of a server on the stores and on the state machine. The executors call
+//! the traits in [`store`](crate::store).
 //!
 //! One executor reads and writes the log and the vote record. Another executor runs the state machine. Both
 //! executors use the snapshots. In the simulator the executors run at virtual times; in a real node each
@@ -74,14 +75,14 @@ impl Recovered {
     }
 }
 
-/// Reads the state with which a server starts. Damaged data is always an error: a server that does not know
-/// its whole state must not start, because this server could grant a vote that the lost data forbids. Only
-/// writes that were never reported as durable may be missing. The stores themselves remove the remains of such
-/// writes.
+/// Reads the state with which a server starts. Damaged data is an error, because a server that does not know
+/// its whole state could grant a vote that the lost data forbids. There is one exception: a damaged snapshot is
+/// skipped if an older snapshot and the log together have all its entries. Only writes that were never reported
+/// as durable may be missing. The stores themselves remove the remains of such writes.
 ///
 /// # Errors
-/// Returns an error if a store fails, if the content of a store is damaged, or if there is a gap between the
-/// snapshot and the log.
+/// Returns an error if a store fails, if the content of a store is damaged or missing, or if there is a gap
+/// between the snapshot and the log.
 pub fn recover<L: LogStore, S: StableStore, N: SnapshotStore>(
     storage: &mut Storage<L, S>,
     snapshots: &Snapshots<N>,
@@ -97,9 +98,13 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     /// `snapshot`, the log is deleted: the snapshot includes all entries of this log that were committed.
     ///
     /// # Errors
-    /// Returns an error if a store fails, if the vote record or the log is missing although the server had
-    /// entries, if the log has a gap or begins after the end of the snapshot, or if an entry has a lower term
-    /// than the entry before.
+    /// Returns the error of a store that fails. Returns [`StoreErrorKind::Corrupt`] in each of these cases:
+    ///
+    /// - A record in the stable store is damaged.
+    /// - The vote record or the log is missing although the server had entries.
+    /// - The log was compacted beyond the end of `snapshot`.
+    /// - There is a gap in the log, or between `snapshot` and the log.
+    /// - An entry has a lower term than the entry before it.
     pub fn recover(
         &mut self,
         snapshot: Option<Arc<SnapshotMeta>>,
@@ -355,8 +360,8 @@ impl<N: SnapshotStore> Snapshots<N> {
     ///
     /// # Errors
     /// Returns an error if the store fails, the snapshot is damaged, or `last` is `None` and there is no
-    /// snapshot. A leader that cannot read its snapshot must stop. Otherwise a follower that needs the
-    /// snapshot would wait for ever. After this leader stops, another server can lead.
+    /// snapshot. A leader that cannot read its snapshot must stop. Otherwise a follower that needs the snapshot
+    /// would wait forever. After this leader stops, another server can lead.
     pub fn read(
         &mut self,
         last: Option<LogId>,

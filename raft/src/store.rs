@@ -27,15 +27,17 @@ pub trait Fsm {
     /// Applies a committed command and returns the response.
     fn apply(&mut self, command: &Command<'_>) -> Data;
 
-    /// Applies commands in order. Returns exactly one response for each command. The executor calls this
-    /// method. Override this method to do work once per batch, for example to lock a mutex. In HashiCorp
-    /// Raft, this method is `ApplyBatch` of `BatchingFSM`.
+    /// Applies commands in order. Returns exactly one response for each command, in the order of the commands.
+    /// The executor calls only this method; the default implementation calls [`Fsm::apply`] for each command.
+    /// Override this method to do work once per batch, for example to lock a mutex. In HashiCorp Raft, this
+    /// method is `ApplyBatch` of `BatchingFSM`.
     fn apply_batch(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
         commands.iter().map(|command| self.apply(command)).collect()
     }
 
-    /// Handles a committed configuration. The executor calls this method. In HashiCorp Raft, this method is
-    /// `StoreConfiguration` of `ConfigurationStore`.
+    /// Handles a committed configuration. `index` is the index of the configuration in the log. The executor
+    /// may have applied later commands of the same batch before this call. The default implementation does
+    /// nothing. In HashiCorp Raft, this method is `StoreConfiguration` of `ConfigurationStore`.
     fn configured(&mut self, index: Index, configuration: &Configuration) {
         let _ = (index, configuration);
     }
@@ -74,7 +76,7 @@ pub trait FsmSnapshot {
     /// Writes the captured state into a snapshot.
     ///
     /// # Errors
-    /// Returns an error if the store fails.
+    /// Returns an error if the state cannot be read or the store fails.
     fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError>;
 }
 

@@ -78,9 +78,9 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         if new == self.log_record()? { Ok(()) } else { self.stable.set(COMPACTED, &new.encode()) }
     }
 
-    /// Stores in the record that the log has entries, if the log has entries. A server calls this function
-    /// also at its start, because a crash may have come before the record was stored, and an earlier version
-    /// of this library stored no such record.
+    /// Stores in the record that the log has entries, if the log has entries. A server also calls this function
+    /// at its start, because a crash may have come before the record was stored, and an earlier version of this
+    /// library stored no such record.
     pub(super) fn note_entries(&mut self) -> Result<(), StoreError> {
         if self.log.first_index()? == Index::ZERO {
             return Ok(());

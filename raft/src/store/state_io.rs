@@ -1,8 +1,8 @@
 //! The writer and the reader of a state machine's state in a snapshot.
 //!
-//! The methods have the names of the methods of `std::io`, so the same code compiles with and without the
-//! feature `std`. With this feature, [`SnapshotWriter`] also implements `std::io::Write`, and
-//! [`SnapshotReader`] also implements `std::io::Read`.
+//! The methods `write_all` and `read_exact` have the names of methods of `std::io`, so the same code compiles
+//! with and without the feature `std`. With this feature, [`SnapshotWriter`] also implements `std::io::Write`,
+//! and [`SnapshotReader`] also implements `std::io::Read`.
 
 use super::{SnapshotSink, SnapshotSource, StoreError, StoreErrorKind};
 use crate::entry::Data;
