@@ -243,8 +243,9 @@ pub enum Effect {
         /// True if the follower answers again; false if the follower does not answer any more.
         alive: bool,
     },
-    /// A follower has lost entries that this follower had acknowledged. If the follower is a voter, its copies
-    /// of entries do not count towards a commit until the follower is removed and added again.
+    /// A follower has lost entries that this follower had acknowledged. If the follower is a voter, this leader
+    /// does not count the follower's copies of entries for a commit until the follower is removed or demoted.
+    /// The next leader does not know of the loss.
     LostEntries {
         /// The follower that has lost entries.
         peer: NodeId,

@@ -55,8 +55,9 @@ pub enum Observed {
         after: Index,
     },
     /// A follower has lost entries that this follower had acknowledged. The disk of the follower was lost or
-    /// replaced, but the follower was not removed from the cluster first. If the follower is a voter, its
-    /// copies of entries do not count for a commit until the follower is removed and added again.
+    /// replaced, but the follower was not removed from the cluster first. If the follower is a voter, this
+    /// leader does not count the follower's copies of entries for a commit until the follower is removed or
+    /// demoted. The next leader does not know of the loss. Remove the follower, and add it again.
     LostEntries {
         /// The follower that has lost entries.
         peer: NodeId,

@@ -335,7 +335,8 @@ impl Peer {
     /// Handles a follower whose log ends before an entry that the follower had acknowledged. The disk of the
     /// follower was lost or replaced, but the follower was not removed from the cluster. Raft's model does not
     /// allow such a loss (thesis §3.8), and no server can prevent the follower's vote. If the follower is a
-    /// voter, its copies of entries do not count for a commit until the follower is removed and added again.
+    /// voter, this leader does not count the follower's copies of entries for a commit until the follower is
+    /// removed or demoted. The next leader does not know of the loss.
     fn on_lost_entries(&mut self, state: &NodeState, last: Index, fx: &mut Effects) {
         if self.removed.is_none() {
             fx.push(Effect::LostEntries { peer: self.id, acknowledged: self.progress.matched, last });
