@@ -355,7 +355,7 @@ impl Node {
     /// request, because possibly no server has entered this term yet. A response that grants a pre-vote repeats
     /// the term. A server of HashiCorp Raft also repeats the term when it refuses a pre-vote because of the
     /// candidate's log. Therefore the term of such a refusal counts only if the request is open and has an
-    /// older term. Without this rule, each refusal could begin a new term.
+    /// older term than the refusal. Without this rule, each refusal could begin a new term.
     fn newer_term(&self, from: NodeId, rpc: RpcId, response: &Response) -> Option<Term> {
         let is_open = || matches!(&self.role, Role::PreCandidate(ballot) if ballot.is_open(from, rpc));
         let may_repeat = matches!(response, Response::RequestPreVote(m) if m.granted

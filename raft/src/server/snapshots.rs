@@ -13,8 +13,7 @@ use crate::timeout::Entropy;
 use crate::types::{Index, LogId, NodeId, RequestId, Term, Time};
 use alloc::sync::Arc;
 
-/// The snapshots that a server takes of its own state machine: the time of the next check, and the jobs that
-/// wait.
+/// The schedule of the snapshots that a server takes of its own state machine, and the jobs that wait.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Snapshotting {
     entropy: Entropy,

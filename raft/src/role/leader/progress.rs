@@ -68,7 +68,7 @@ pub struct SnapshotProgress {
     pub meta: Option<Arc<SnapshotMeta>>,
     /// The offset of the next piece in the snapshot, in bytes.
     pub offset: u64,
-    /// The ticket of the piece that is being read from the store; `None` if no piece is being read.
+    /// The ticket of the job that reads a piece from the store; `None` if no piece is being read.
     pub(crate) reading: Option<RpcId>,
     /// The number of the unanswered request with a piece, and the time at which the request was sent. `None`
     /// if no such request is unanswered.
