@@ -20,7 +20,7 @@ use wavetank_raft::Data;
 /// length.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Data {
     postcard::to_stdvec(value)
-        .unwrap_or_else(|error| panic!("the value cannot be serialized: {error}"))
+        .unwrap_or_else(|error| panic!("the value cannot be serialised: {error}"))
         .into()
 }
 
@@ -31,7 +31,9 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Data {
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
     match postcard::take_from_bytes(bytes) {
         Ok((value, [])) => Ok(value),
-        Ok((_, rest)) => Err(DecodeError(format!("{} bytes are left over", rest.len()))),
+        Ok((_, rest)) => {
+            Err(DecodeError(format!("the value does not end with the bytes: unread bytes: {}", rest.len())))
+        }
         Err(error) => Err(DecodeError(error.to_string())),
     }
 }
@@ -57,7 +59,7 @@ mod tests {
         assert_eq!(decode::<u8>(&[]).map_err(|error| error.to_string().is_empty()), Err(false));
         assert_eq!(
             decode::<u8>(&[1, 2]).map_err(|error| error.to_string()),
-            Err("1 bytes are left over".into())
+            Err("the value does not end with the bytes: unread bytes: 1".into())
         );
         assert!(decode::<Option<u8>>(&[7, 1]).is_err());
     }

@@ -33,7 +33,7 @@ impl Digest {
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Self {
         let mut hasher = Hasher::new();
         if let Err(error) = value.serialize(&mut hasher) {
-            panic!("the value cannot be serialized: {error}");
+            panic!("the value cannot be serialised: {error}");
         }
         Self { hash: hasher.finish(), bytes: hasher.bytes }
     }

@@ -78,7 +78,7 @@ pub trait StateMachine: Clone + Serialize + DeserializeOwned + 'static {
         // The error of the writer says more than the error of postcard.
         buffered.flush()?;
         written.map_err(|error| {
-            StoreError::new(StoreErrorKind::Io, format!("the state cannot be serialized: {error}"))
+            StoreError::new(StoreErrorKind::Io, format!("the state cannot be serialised: {error}"))
         })
     }
 

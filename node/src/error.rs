@@ -76,7 +76,8 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// True if the call may have taken effect, or may take effect later.
+    /// True if the call may have taken effect, at least in part, or may take effect later. False if nothing was
+    /// done.
     #[must_use]
     pub const fn is_unknown(&self) -> bool {
         match self {
@@ -86,6 +87,9 @@ impl CallError {
             | Self::Timeout
             | Self::Store(_) => true,
             Self::NoQuorum { is_unknown, .. } => *is_unknown,
+            Self::Refused(refusal) => {
+                matches!(refusal, Refusal::TransferTimeout | Refusal::TooSlow | Refusal::StagingAborted)
+            }
             Self::NotLeader(_)
             | Self::NotVoter
             | Self::EnqueueTimeout
@@ -95,7 +99,6 @@ impl CallError {
             | Self::UnsupportedProtocol(_)
             | Self::CantBootstrap
             | Self::LeadershipTransferInProgress
-            | Self::Refused(_)
             | Self::Config(_)
             | Self::Address(_) => false,
         }

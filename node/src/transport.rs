@@ -68,7 +68,8 @@ pub struct Local {
     /// The protocol version that the server speaks.
     pub protocol_version: u8,
     /// The heartbeat timeout of the server. A peer that was down must hear from the server soon after the
-    /// peer returns. Therefore the pause between two attempts to connect is at most half of this time.
+    /// peer returns. Therefore the pause between two attempts to connect is at most half of this time, or 10 ms if
+    /// this time is shorter than 20 ms.
     pub heartbeat_timeout: Duration,
     /// The cluster to which the server belongs. The server sets this value as soon as it knows the cluster.
     pub cluster: LocalCluster,
@@ -136,8 +137,8 @@ pub enum Arrival {
         /// The reason that the peer gives.
         why: String,
     },
-    /// An entry is too large for a message, and was not sent. The transport reports such an entry once for
-    /// each peer.
+    /// An entry is too large for a message, and was not sent. The transport does not report the same entry twice in
+    /// a row for a peer.
     TooLarge {
         /// The peer that does not get the entry.
         to: NodeId,

@@ -42,7 +42,7 @@ impl fmt::Display for Refusal {
             Self::LeadershipLost => write!(f, "leadership lost"),
             Self::TransferInProgress => write!(f, "leadership transfer in progress"),
             Self::ChangeInProgress => {
-                write!(f, "the previous change of the membership is not committed yet: try again later")
+                write!(f, "another change of the membership is in progress: try again later")
             }
             Self::NoCommitInTerm => {
                 write!(f, "the leader has not committed an entry of its term yet: try again later")
@@ -56,7 +56,7 @@ impl fmt::Display for Refusal {
             Self::NoLease => write!(f, "the leader has no valid lease: use a read by index instead"),
             Self::NoTarget => write!(f, "cannot find peer: there is no other voter"),
             Self::UnknownTarget(node) => {
-                write!(f, "cannot find replication state for {node}: it is not a voter")
+                write!(f, "cannot find replication state for {node}: it is not a member, or not a voter")
             }
             Self::TransferToSelf => write!(f, "cannot transfer leadership to itself"),
             Self::TransferTimeout => write!(f, "leadership transfer timeout"),

@@ -25,8 +25,8 @@ use crate::role::leader::Leader;
 use crate::role::{CampaignCause, Role, Transition};
 use crate::types::{NodeId, RpcId, Term, Time};
 
-/// A Raft node: the state of the protocol on one server. A node is plain data. [`Node::step`] changes the data.
-/// Apart from this method, only [`Node::set_dialect`] and [`Node::drop_vote_promise`] change data.
+/// A Raft node: the state of the protocol on one server. A node is plain data. Only [`Node::step`],
+/// [`Node::set_dialect`] and [`Node::drop_vote_promise`] change the data.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Node {
@@ -43,8 +43,8 @@ impl Node {
     /// Starts a node from the content of its stores.
     ///
     /// # Panics
-    /// Panics if the snapshot ends before the base of the log, or after the end of the log.
-    /// [`execute::recover`](crate::execute::recover) never returns such a snapshot and log.
+    /// Panics if the snapshot ends before the base of the log or after the end of the log. The recovery
+    /// ([`execute::recover`](crate::execute::recover)) never returns such a snapshot and log.
     #[must_use]
     pub fn boot(settings: Settings, boot: Boot, now: Time) -> Self {
         // A bootstrap enters term 1, so the first leader has term 2 or more. A server below term 2
@@ -58,8 +58,8 @@ impl Node {
 
     /// Handles one input at time `now`, changes the state and appends the effects to `fx`.
     ///
-    /// The function accepts every input in every state and returns no error. An input that makes no sense leads
-    /// to [`Effect::Ignored`] or to a refusal.
+    /// The function accepts every input in every state and returns no error. An input that makes no sense leads to
+    /// [`Effect::Ignored`] or to a refusal.
     ///
     /// # Panics
     /// Panics if an invariant of this crate is broken, or if the driver reports an impossible result.
@@ -203,11 +203,10 @@ impl Node {
         }
     }
 
-    /// True if this server may grant a pre-vote for `term`. The term must be newer than the term of this
-    /// server. There is an exception for a candidate that possibly runs HashiCorp Raft: the term may also be
-    /// the term of this server. Such a candidate ignores a refusal that has the term of its request, and would
-    /// repeat the request forever. If this server grants the pre-vote, the candidate can begin an election and
-    /// enter a newer term. A candidate that has not answered this server yet also possibly runs HashiCorp Raft.
+    /// True if this server may grant a pre-vote for `term`. The term must be newer than the term of this server. If
+    /// the candidate possibly runs HashiCorp Raft, because it says so or has not answered this server yet, the term
+    /// may also be the term of this server. Such a candidate ignores a refusal that has the term of its request, and
+    /// would repeat the request forever. After the pre-vote, the candidate can enter a newer term.
     fn is_term_for_pre_vote(&self, from: NodeId, term: Term) -> bool {
         self.state.term < term || (self.state.term == term && !self.state.is_wavetank(from))
     }
@@ -299,10 +298,9 @@ impl Node {
         self.state.reply(from, rpc, response);
     }
 
-    /// Handles a leader's request to campaign immediately (thesis §3.10). A request is refused if the sender is
-    /// not the leader that this server follows, or if the request has another term. Otherwise a late request
-    /// could depose a healthy leader. A request is also refused if this server must not campaign. HashiCorp
-    /// Raft accepts all TimeoutNow requests.
+    /// Handles a leader's request to campaign immediately (thesis §3.10). A request is refused if this server must
+    /// not campaign, if the sender is not the leader of this server, or if the request has another term: a late
+    /// request could depose a healthy leader. HashiCorp Raft accepts all TimeoutNow requests.
     fn on_timeout_now(&mut self, from: NodeId, rpc: RpcId, m: &TimeoutNow, now: Time, fx: &mut Effects) {
         let fresh = m.term.is_none_or(|term| term == self.state.term);
         let follows = matches!(&self.role, Role::Follower(follower) if follower.leader == Some(from));
@@ -354,8 +352,8 @@ impl Node {
     /// newer than this server's term. Returns `None` if the response possibly repeats the term of a pre-vote
     /// request, because possibly no server has entered this term yet. A response that grants a pre-vote repeats
     /// the term. A server of HashiCorp Raft also repeats the term when it refuses a pre-vote because of the
-    /// candidate's log. Therefore the term of such a refusal counts only if the request is open and has an
-    /// older term than the refusal. Without this rule, each refusal could begin a new term.
+    /// candidate's log. The term of such a refusal counts only if the request is open and has an older term.
+    /// Without this rule, each refusal could begin a new term.
     fn newer_term(&self, from: NodeId, rpc: RpcId, response: &Response) -> Option<Term> {
         let is_open = || matches!(&self.role, Role::PreCandidate(ballot) if ballot.is_open(from, rpc));
         let may_repeat = matches!(response, Response::RequestPreVote(m) if m.granted

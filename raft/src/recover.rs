@@ -1,9 +1,10 @@
 //! Disaster recovery: gives a new membership to a cluster that has permanently lost its quorum.
 //!
 //! In HashiCorp Raft, the functions of this module are `HasExistingState` and `RecoverCluster`. Stop all
-//! remaining servers. Run [`recover_cluster`] on each of these servers with the same new configuration, then
-//! start these servers again. After the start, all entries in the logs of these servers count as committed,
-//! even if an entry was not committed before.
+//! remaining servers. Run [`recover_cluster`] on the server with the most complete log: the highest last term, and
+//! among equal terms the highest last index. Start this server again, and add the other servers with blank stores,
+//! because their logs may end with other entries. After the start, all entries in the log of the recovered server
+//! count as committed, even if an entry was not committed before.
 
 use crate::config::CacheLimits;
 use crate::configuration::Configuration;

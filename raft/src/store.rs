@@ -325,6 +325,8 @@ pub enum StoreErrorKind {
     Corrupt,
     /// The record or snapshot does not exist.
     NotFound,
+    /// The state machine refused the state of a restore. Nothing that is stored is damaged.
+    Refused,
 }
 
 impl StoreError {
@@ -341,6 +343,7 @@ impl fmt::Display for StoreError {
             StoreErrorKind::Full => "no space left",
             StoreErrorKind::Corrupt => "damaged",
             StoreErrorKind::NotFound => "not found",
+            StoreErrorKind::Refused => "refused by the state machine",
         };
         write!(f, "{}: {kind}", self.what)
     }

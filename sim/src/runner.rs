@@ -151,8 +151,7 @@ impl<T> Run<T> {
         let skipped = self.report.skipped;
         Some(match &self.first_skipped {
             Some((element, reason)) => format!(
-                "the run skipped {skipped} elements of the schedule. The first skipped element is `{element}`: \
-                 {reason}"
+                "elements of the schedule that the run skipped: {skipped}. The first one is `{element}`: {reason}"
             ),
             None => format!(
                 "the schedule ends with `{last}` before anything fails: perhaps the end of the schedule is missing"

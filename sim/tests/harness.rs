@@ -19,7 +19,9 @@ fn a_failure_that_does_not_repeat_is_told_with_its_seed() {
     said.expect("once (invariant) at ");
     said.expect(": n");
     said.expect("only in the first run");
-    said.expect("The state machine or the clients are not deterministic: the same run gave\nonce (");
+    said.expect(
+        "The state machine or the clients are not deterministic: two runs of the same plan gave\nonce (",
+    );
     said.expect("\nand then\nheld\n");
     said.expect("replay  WAVETANK_SEED=3 cargo test fails_once -- --exact");
 }

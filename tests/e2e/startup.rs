@@ -133,7 +133,7 @@ fn a_directory_without_write_permission() {
     let said = startup_error(&alone("/sys/kv"));
     assert_eq!(
         said,
-        "kv: /sys/kv/wal: the store cannot be written: check the owner, the permissions and the mount options"
+        "kv: /sys/kv/wal: the store cannot be read or written: check the owner, the permissions and the mount options"
     );
     let said = startup_error(&alone("/dev/null"));
     assert!(said.starts_with("kv: /dev/null"), "{said}");
@@ -195,7 +195,12 @@ fn a_disk_that_is_full_from_the_beginning() {
     let output = limited(4, &alone(&directory)).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert_eq!(said, format!("kv: {directory}/wal: the device has no space left\n"));
+    assert_eq!(
+        said,
+        format!(
+            "kv: {directory}/wal: the device, the quota or the limit on the size of a file leaves no space\n"
+        )
+    );
 }
 
 /// A server whose disk fills up stops and says why. When it is started with more space, it has every

@@ -89,7 +89,7 @@ fn bad_capsules_get_one_line_and_status_1() {
         (edit("\"scenario\": \"storm\"", "\"scenario\": \"strom\""), "the nearest name is `storm`"),
         (edit("\"seed\": 5", "\"seed\": 6"), "the field `seed` is 6"),
         (edit("\"scenario\": \"storm\"", "\"scenario\": \"figure_8\""), "but figure_8 has 5 and 0"),
-        (edit(servers, "    \"servers\": 0,"), "1 to 16 servers"),
+        (edit(servers, "    \"servers\": 0,"), "servers must be at least 1"),
         (edit(servers, "    \"servers\": -3,"), "integer `-3`"),
         (edit(servers, "    \"servers\": 3, \"weather\": 1,"), "unknown field `weather`"),
         (edit("\"digest\": \"", "\"digest\": \"x"), "a hexadecimal number"),

@@ -85,13 +85,13 @@ pub(crate) fn log(observed: &Observed) {
         }
         Observed::EntryTooLarge { peer, entry, bytes, limit } => tracing::error!(
             %peer, %entry, bytes, limit,
-            "an entry is larger than message_bytes and cannot be sent: raise message_bytes on all servers"
+            "an entry needs a message that is larger than message_bytes, and cannot be sent: raise message_bytes on all servers"
         ),
         Observed::NeedsSnapshot { peer, past } => tracing::warn!(
             %peer, %past,
-            "a server of HashiCorp Raft does not understand an entry: the leader sends a snapshot with the entry"
+            "a server of HashiCorp Raft does not understand an entry: the leader takes and sends a snapshot that includes the entry"
         ),
-        Observed::NoQuorum(reason) => tracing::warn!(%reason, "this server cannot commit"),
+        Observed::NoQuorum(reason) => tracing::warn!(%reason, "nothing can be committed"),
         Observed::QuorumAgain => tracing::info!("a quorum answers again"),
         // The transport has logged this observation with the address.
         Observed::CallsRefused { .. } | Observed::Peer { removed: false, .. } => {}

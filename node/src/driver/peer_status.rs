@@ -70,7 +70,7 @@ impl fmt::Display for Lag {
         match self {
             Self::None => f.write_str("has all entries"),
             Self::Unreachable(since) => write!(f, "has not answered for {} ms", since.as_millis()),
-            Self::LostEntries => f.write_str("has lost entries: remove it and add it again"),
+            Self::LostEntries => f.write_str("has lost entries: remove the member and add it again"),
             Self::Snapshot { stored, size: Some(size) } => {
                 write!(f, "receives a snapshot: {stored} of {size} bytes")
             }

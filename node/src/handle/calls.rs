@@ -108,7 +108,9 @@ pub(super) fn read(state: impl Read, most: u64) -> Result<Vec<u8>> {
     let read = state.take(most.saturating_add(1)).read_to_end(&mut bytes);
     read.map_err(|error| CallError::Read(error.to_string()))?;
     if most < bytes.len() as u64 {
-        return Err(CallError::Read(format!("it is larger than max_command_bytes, which is {most}")));
+        return Err(CallError::Read(format!(
+            "the state is larger than max_command_bytes, which is {most} bytes"
+        )));
     }
     Ok(bytes)
 }

@@ -59,7 +59,7 @@ where
     let found = match options.log {
         Place::Inline => reading()?,
         Place::Thread => spawn_blocking(reading).await.map_err(|error| {
-            StoreError::new(StoreErrorKind::Io, format!("cannot read the stores: {error}"))
+            StoreError::new(StoreErrorKind::Io, format!("the thread that reads the stores failed: {error}"))
         })??,
     };
     // The span names the server in every log line, since several servers may run in one process.

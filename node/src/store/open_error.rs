@@ -80,10 +80,12 @@ impl fmt::Display for OpenError {
             OpenFailure::ReadOnly => {
                 write!(
                     f,
-                    "the store cannot be written: check the owner, the permissions and the mount options"
+                    "the store cannot be read or written: check the owner, the permissions and the mount options"
                 )
             }
-            OpenFailure::Full => write!(f, "the device has no space left"),
+            OpenFailure::Full => {
+                write!(f, "the device, the quota or the limit on the size of a file leaves no space")
+            }
             OpenFailure::Newer { found, known } => {
                 write!(
                     f,

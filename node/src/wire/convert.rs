@@ -65,9 +65,9 @@ impl Common<'_> {
         let addr = self.addr.filter(|addr| !addr.is_empty()).or(legacy);
         Ok(Header {
             protocol_version: self.protocol_version,
-            id: named(self.id, "sender's id")?.map(ServerId::from),
-            address: named(addr, "sender's address")?.map(ServerAddress::from),
-            to: named(self.to.flatten(), "addressee's id")?.map(ServerId::from),
+            id: named(self.id, "the sender's id")?.map(ServerId::from),
+            address: named(addr, "the sender's address")?.map(ServerAddress::from),
+            to: named(self.to.flatten(), "the receiver's id")?.map(ServerId::from),
             cluster: self.cluster.map(ClusterId),
             dialect: if self.dialect.is_some() { Dialect::Wavetank } else { Dialect::HashiCorp },
         })

@@ -86,7 +86,7 @@ impl<'i> Field<'i> for Option<Vec<Log<'i>>> {
     }
 
     fn get(input: &mut Unpacker<'i>) -> Result<Self, WireError> {
-        let Some(length) = input.list("list of entries")? else { return Ok(None) };
+        let Some(length) = input.list("the list of entries")? else { return Ok(None) };
         (0..length).map(|_| Log::get(input)).collect::<Result<_, _>>().map(Some)
     }
 }
@@ -104,7 +104,7 @@ impl<'i> Field<'i> for Members<'i> {
     }
 
     fn get(input: &mut Unpacker<'i>) -> Result<Self, WireError> {
-        let length = input.list("list of servers")?.unwrap_or(0);
+        let length = input.list("the list of servers")?.unwrap_or(0);
         members_limit(length)?;
         (0..length).map(|_| Server::get(input)).collect::<Result<_, _>>().map(Self)
     }
@@ -115,7 +115,7 @@ fn members_limit(length: usize) -> Result<(), WireError> {
     if length <= MEMBERS_MAX {
         Ok(())
     } else {
-        Err(WireError::TooLong { what: "list of servers", length, limit: MEMBERS_MAX })
+        Err(WireError::TooLong { what: "the list of servers", length, limit: MEMBERS_MAX })
     }
 }
 
@@ -225,11 +225,11 @@ pub fn encode_peers(configuration: &Configuration) -> Vec<u8> {
 /// Returns an error if the bytes are not a configuration, or if the configuration is invalid.
 pub fn decode_peers(bytes: &[u8]) -> Result<Configuration, WireError> {
     let mut input = Unpacker::new(bytes);
-    let length = input.list("list of peers")?.unwrap_or(0);
+    let length = input.list("the list of peers")?.unwrap_or(0);
     members_limit(length)?;
     let mut members = Vec::new();
     for _ in 0..length {
-        let address = text(input.raw()?, "peer")?;
+        let address = text(input.raw()?, "the peer")?;
         members.push(Member::voter(address, address));
     }
     input.end()?;
@@ -256,8 +256,8 @@ fn members_of(servers: &Members<'_>) -> Result<Vec<Member>, WireError> {
             1 | STAGING => Suffrage::Nonvoter,
             unknown => return Err(WireError::UnknownSuffrage(unknown)),
         };
-        let id = ServerId::from(text(server.id, "server id")?);
-        let address = ServerAddress::from(text(server.address, "server address")?);
+        let id = ServerId::from(text(server.id, "the server id")?);
+        let address = ServerAddress::from(text(server.address, "the server address")?);
         Ok(Member { suffrage, id, address })
     };
     servers.0.iter().map(member).collect()

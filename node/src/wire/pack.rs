@@ -47,7 +47,7 @@ impl<'o> Packer<'o> {
 
     /// Appends a string or bytes. The length must be below 4 GiB.
     pub(super) fn raw(&mut self, bytes: &[u8]) {
-        let length = u32::try_from(bytes.len()).expect("no value that is sent is longer than 4 GiB");
+        let length = u32::try_from(bytes.len()).expect("every value that is sent is shorter than 4 GiB");
         if length < 32 {
             self.out.push(Marker::FixStr(length as u8).to_u8());
         } else if let Ok(length) = u16::try_from(length) {
@@ -61,13 +61,13 @@ impl<'o> Packer<'o> {
     }
 
     pub(super) fn array(&mut self, length: usize) {
-        let length = u32::try_from(length).expect("every list that is sent has less than 4 billion items");
+        let length = u32::try_from(length).expect("every list that is sent has fewer than 4 billion items");
         encode::write_array_len(self.out, length).expect(ROOM);
     }
 
     pub(super) fn map(&mut self, length: usize) {
         let length =
-            u32::try_from(length).expect("every message that is sent has less than 4 billion fields");
+            u32::try_from(length).expect("every message that is sent has fewer than 4 billion fields");
         encode::write_map_len(self.out, length).expect(ROOM);
     }
 }

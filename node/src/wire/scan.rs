@@ -74,7 +74,7 @@ impl Scan {
         if length <= self.limit {
             Ok(())
         } else {
-            Err(WireError::TooLong { what: "message", length, limit: self.limit })
+            Err(WireError::TooLong { what: "the message", length, limit: self.limit })
         }
     }
 }
@@ -86,7 +86,7 @@ const fn expect_fields(head: &Head<'_>) -> Result<(), WireError> {
             if *length <= FIELDS_MAX {
                 Ok(())
             } else {
-                Err(WireError::TooLong { what: "list of fields", length: *length, limit: FIELDS_MAX })
+                Err(WireError::TooLong { what: "the list of fields", length: *length, limit: FIELDS_MAX })
             }
         }
         Head::Nil | Head::Bool(_) | Head::Uint(_) | Head::Int(_) | Head::Raw(_) | Head::Foreign => {

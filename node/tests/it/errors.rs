@@ -66,6 +66,16 @@ async fn a_server_that_does_not_lead_refuses_all_calls() {
     assert!(no_leader.is_not_leader() && !no_leader.is_unknown());
 }
 
+#[test]
+fn a_refusal_after_which_something_may_have_happened_is_unknown() {
+    for refusal in [Refusal::TransferTimeout, Refusal::TooSlow, Refusal::StagingAborted] {
+        assert!(CallError::Refused(refusal.clone()).is_unknown(), "{refusal}");
+    }
+    for refusal in [Refusal::NoTarget, Refusal::ChangeInProgress, Refusal::NoLease] {
+        assert!(!CallError::Refused(refusal.clone()).is_unknown(), "{refusal}");
+    }
+}
+
 #[tokio::test]
 async fn a_leader_refuses_invalid_changes() {
     let network = InmemNetwork::new();
@@ -78,7 +88,10 @@ async fn a_leader_refuses_invalid_changes() {
         Refusal::TransferToSelf.into()
     );
     let unknown = raft.leadership_transfer_to_server("n7", ANY).await.unwrap_err();
-    assert_eq!(unknown.to_string(), "cannot find replication state for n7: it is not a voter");
+    assert_eq!(
+        unknown.to_string(),
+        "cannot find replication state for n7: it is not a member, or not a voter"
+    );
     let error = raft.remove_server("n1", None, ANY).await.unwrap_err();
     assert_eq!(error.to_string(), "need at least one voter in configuration");
     let error = raft.add_voter("", "n2", None, ANY).await.unwrap_err();

@@ -126,7 +126,10 @@ async fn a_state_is_restored_from_a_reader() {
     assert_eq!(one.holds(|held| held.lines.len() == 2).await.lines, ["x", "y"]);
 
     let error = one.raft.restore_from(std::io::repeat(b'x'), PATIENCE).await.unwrap_err();
-    assert_eq!(error.to_string(), "cannot read the state: it is larger than max_command_bytes, which is 8");
+    assert_eq!(
+        error.to_string(),
+        "cannot read the state: the state is larger than max_command_bytes, which is 8 bytes"
+    );
     let error = one.raft.restore_from(Broken, PATIENCE).await.unwrap_err();
     assert_eq!(error.to_string(), "cannot read the state: the disk is gone");
     assert!(!error.is_unknown());

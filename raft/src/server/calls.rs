@@ -202,7 +202,7 @@ fn restored(given: Answer) -> Outcome {
     match given {
         Answer::Applied { response, .. } if !response.is_empty() => {
             let what = String::from_utf8_lossy(&response).into_owned();
-            Err(RequestError::Store(StoreError::new(StoreErrorKind::Corrupt, what)))
+            Err(RequestError::Store(StoreError::new(StoreErrorKind::Refused, what)))
         }
         Answer::Applied { index, .. } | Answer::Committed { index } => Ok(Answer::Committed { index }),
         Answer::Readable { .. } | Answer::Snapshotted(_) | Answer::Done => Ok(given),
@@ -246,10 +246,6 @@ impl Server {
                 self.refuse(request, Refusal::ChangeInProgress, ctx);
             }
             Call::Change { change, prev_index } => {
-                if !self.supports(&change) {
-                    let unsupported = Unsupported::Version(CHANGES_NEED_VERSION);
-                    return self.refuse(request, Refusal::Unsupported(unsupported), ctx);
-                }
                 self.change(request, change, prev_index, OnApplied::Answer, ctx);
             }
             Call::AddVoterStaged { id, address, prev_index } => {
@@ -347,6 +343,10 @@ impl Server {
         on_applied: OnApplied,
         ctx: &mut Ctx<'_>,
     ) {
+        if !self.supports(&change) {
+            let unsupported = Unsupported::Version(CHANGES_NEED_VERSION);
+            return self.refuse(request, Refusal::Unsupported(unsupported), ctx);
+        }
         match self.append(ClientRequest::Change { change, prev_index }, ctx) {
             Ok(first) => self.calls.appended(first, core::iter::once(request), on_applied),
             Err(refusal) => self.refuse(request, refusal, ctx),

@@ -182,6 +182,7 @@ mod std_io {
                 StoreErrorKind::Full => ErrorKind::StorageFull,
                 StoreErrorKind::Corrupt => ErrorKind::InvalidData,
                 StoreErrorKind::NotFound => ErrorKind::NotFound,
+                StoreErrorKind::Refused => ErrorKind::InvalidInput,
             };
             Self::new(kind, error)
         }

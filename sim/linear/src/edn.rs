@@ -102,8 +102,8 @@ fn untagged<'a, 'e>(value: &'a Edn<'e>) -> &'a Edn<'e> {
 /// begins in line `first` of the text.
 fn not_edn(first: usize, error: &Error) -> BadLine {
     let what = match &error.code {
-        Code::HashMapDuplicateKey => "a map has a key twice".to_owned(),
-        Code::SetDuplicateKey => "a set has a value twice".to_owned(),
+        Code::HashMapDuplicateKey => "a key occurs twice in a map".to_owned(),
+        Code::SetDuplicateKey => "a value occurs twice in a set".to_owned(),
         Code::InvalidChar => "a character literal is invalid".to_owned(),
         Code::InvalidEscape => "an escape sequence in a string is invalid".to_owned(),
         Code::InvalidKeyword => "a keyword is invalid".to_owned(),
@@ -111,7 +111,7 @@ fn not_edn(first: usize, error: &Error) -> BadLine {
         Code::InvalidRadix(_) => "the radix of a number is invalid".to_owned(),
         Code::InvalidTag => "a tag is invalid".to_owned(),
         Code::UnexpectedEOF => "the text ends within a value".to_owned(),
-        Code::UnmatchedDelimiter(delimiter) => format!("`{delimiter}` closes nothing"),
+        Code::UnmatchedDelimiter(delimiter) => format!("`{delimiter}` has no opening delimiter"),
         other => format!("{other:?}"),
     };
     let at = match (error.line, error.column) {
@@ -169,7 +169,7 @@ mod tests {
         for (text, line, what) in [
             ("{:process 0}\n{:process", 2, "not EDN"),
             ("{:process 0}\n\n:word", 3, "expected a map of an operation, not :word"),
-            ("}", 1, "not EDN: `}` closes nothing"),
+            ("}", 1, "not EDN: `}` has no opening delimiter"),
             ("{:process 0}\n{:process 1\n :value 9999999999999999999}", 2, "does not fit in 64 bits (line 3"),
         ] {
             let error = lines(text).expect_err("the text is no history");

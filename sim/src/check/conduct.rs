@@ -83,7 +83,9 @@ impl Conduct {
         if *count <= TIMERS_MAX {
             return None;
         }
-        violated(format_args!("{idx} asks again and again for a timer in the past"))
+        violated(format_args!(
+            "{idx} had more than {TIMERS_MAX} timers at the same virtual time: it asks for timers in the past"
+        ))
     }
 
     /// Judges the newest step. Returns a message if a number in the server's view fell, or if an action makes

@@ -80,7 +80,8 @@ impl Clock {
             since: now,
             frozen: (self.since + self.frozen).since(now),
             reading: self.reads(now),
-            rate: u64::try_from(rate).expect("a clock never goes back"),
+            rate: u64::try_from(rate)
+                .unwrap_or_else(|_| panic!("a clock never goes back, but the drift is {ppm} ppm")),
         };
     }
 

@@ -98,9 +98,8 @@ impl Bounds {
         let all = usize::from(self.nodes) + usize::from(self.spares);
         if self.nodes == 0 || SERVERS_MAX < all {
             return Err(format!(
-                "nodes and spares together must be 1 to {SERVERS_MAX} servers with at least 1 node, \
-                 not {all} servers with {} nodes",
-                self.nodes
+                "nodes must be at least 1, and nodes plus spares at most {SERVERS_MAX}, but they are {} and {}",
+                self.nodes, self.spares
             ));
         }
         if self.terms == 0 {
@@ -121,8 +120,8 @@ impl Bounds {
             ("beats", Self::BEATS_MAX, self.beats),
             ("duplicates", 16, self.duplicates),
             ("drops", 16, self.drops),
-            ("entries per message", 16, self.batch),
-            ("unanswered messages", Self::WINDOW_MAX, self.window),
+            ("batch (entries in a message)", 16, self.batch),
+            ("window (unanswered messages)", Self::WINDOW_MAX, self.window),
         ] {
             if most < of {
                 return Err(format!("{what} must be at most {most}, not {of}"));
@@ -204,11 +203,11 @@ mod tests {
     fn invalid_bounds_are_refused_with_the_reason() {
         let one = Bounds::default();
         for (bounds, why) in [
-            (Bounds { nodes: 0, ..one }, "must be 1 to 5 servers"),
-            (Bounds { nodes: 6, ..one }, "must be 1 to 5 servers"),
-            (Bounds { nodes: 0, spares: 3, changes: 1, ..one }, "3 servers with 0 nodes"),
-            (Bounds { nodes: 4, spares: 2, changes: 2, ..one }, "6 servers with 4 nodes"),
-            (Bounds { nodes: 255, spares: 255, changes: 1, ..one }, "510 servers"),
+            (Bounds { nodes: 0, ..one }, "nodes must be at least 1"),
+            (Bounds { nodes: 6, ..one }, "at most 5, but they are 6 and 0"),
+            (Bounds { nodes: 0, spares: 3, changes: 1, ..one }, "they are 0 and 3"),
+            (Bounds { nodes: 4, spares: 2, changes: 2, ..one }, "they are 4 and 2"),
+            (Bounds { nodes: 255, spares: 255, changes: 1, ..one }, "they are 255 and 255"),
             (Bounds { terms: 0, ..one }, "no election can begin"),
             (Bounds { terms: 17, ..one }, "terms must be at most 16, not 17"),
             (Bounds { entries: 17, ..one }, "entries must be at most 16, not 17"),
@@ -219,9 +218,9 @@ mod tests {
             (Bounds { drops: 17, ..one }, "drops must be at most 16, not 17"),
             (Bounds { spares: 1, changes: 0, ..one }, "at least one membership change"),
             (Bounds { batch: 0, ..one }, "each be at least 1"),
-            (Bounds { batch: 17, ..one }, "entries per message must be at most 16, not 17"),
+            (Bounds { batch: 17, ..one }, "batch (entries in a message) must be at most 16, not 17"),
             (Bounds { window: 0, ..one }, "each be at least 1"),
-            (Bounds { window: 9, ..one }, "unanswered messages must be at most 8, not 9"),
+            (Bounds { window: 9, ..one }, "window (unanswered messages) must be at most 8, not 9"),
         ] {
             let said = bounds.sound().expect_err(why);
             assert!(said.contains(why) && !said.contains('\n'), "{said}");

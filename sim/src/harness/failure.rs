@@ -81,7 +81,7 @@ fn not_repeated(seed: u64, first: &Report, again: &Report) -> String {
 
 fn not_deterministic(seed: u64, results: &str) -> String {
     format!(
-        "The state machine or the clients are not deterministic: the same run gave\n{results}\n\n\
+        "The state machine or the clients are not deterministic: two runs of the same plan gave\n{results}\n\n\
          A run must depend on its seed alone. Look for a static variable, a clock, a random number, or the \
          order of a hash map. Such a run cannot be shrunk.\n{}",
         replay(seed),

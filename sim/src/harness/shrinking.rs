@@ -90,10 +90,10 @@ impl ShrinkWork {
         let about = match &plan.order {
             EventOrder::Scheduled(_, elements) | EventOrder::HealedAfter(_, elements) => {
                 let elements = shrink::many(elements.len() as u64, "element");
-                format!("a schedule of {elements} that was tried while {of} was shrunk")
+                format!("a schedule of {elements}, tried in the shrink of {of}")
             }
             EventOrder::Drawn | EventOrder::Recorded | EventOrder::Branched { .. } => {
-                format!("a smaller plan that was tried while {of} was shrunk\n{}", shrink::source(&plan))
+                format!("a smaller plan, tried in the shrink of {of}\n{}", shrink::source(&plan))
             }
         };
         let run = trial.run_watched(plan, about);

@@ -61,7 +61,7 @@ impl fmt::Display for Verdict {
             Self::Violated(violation) => violation.fmt(f),
             Self::Panicked(message) => write!(f, "panicked: {message}"),
             Self::Vacuous(checks) => {
-                write!(f, "vacuous: these checks had nothing to judge: {}", checks.join(", "))
+                write!(f, "vacuous: the run proves nothing about: {}", checks.join(", "))
             }
         }
     }

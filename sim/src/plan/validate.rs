@@ -21,8 +21,7 @@ impl Plan {
         let count = self.server_count();
         if self.servers == 0 || ServerIdx::MAX_SERVERS < count {
             return Err(format!(
-                "servers and spares together must be 1 to {} servers with at least 1 in `servers`, \
-                 not {} servers and {} spares",
+                "servers must be at least 1, and servers plus spares at most {}, but they are {} and {}",
                 ServerIdx::MAX_SERVERS,
                 self.servers,
                 self.spares
@@ -77,7 +76,7 @@ impl Plan {
                 Err(format!("nemesis.scheduled: every.max of {} must be at least 1 ms", kind.name()))
             }
             None if 1_000_000 <= drift => {
-                Err(format!("clocks.drift_ppm is {drift}, but the drift must be below 1000000"))
+                Err(format!("clocks.drift_ppm is {drift}, but must be below 1000000"))
             }
             None => Ok(()),
         }
@@ -106,12 +105,14 @@ fn out_of_bounds(element: &Element) -> Option<String> {
     /// A run may continue for a while after the longest chaos phase.
     const END: Time = Time(4 * SPAN_MAX.0);
     match element.choice {
-        _ if END < element.at => Some(format!("is later than {}", Span(END.0))),
+        _ if END < element.at => {
+            Some(format!("is at a time after {}, the last time of a schedule", Span(END.0)))
+        }
         Choice::Jump(_, by) | Choice::Freeze(_, by) if SPAN_MAX < by => {
             Some(format!("has a span of {by}, but a span must be at most {SPAN_MAX}"))
         }
         Choice::Drift(_, ppm) if 1_000_000 <= ppm.unsigned_abs() => {
-            Some("has a drift that is not below 1000000".to_owned())
+            Some(format!("has a drift of {ppm} ppm, but a drift must be from -999999 to 999999 ppm"))
         }
         _ => None,
     }
@@ -183,8 +184,8 @@ mod tests {
             edit(&mut plan);
             plan.validate().unwrap_err()
         };
-        assert!(broken(|plan| plan.servers = 0).contains("1 to 16"));
-        assert!(broken(|plan| plan.spares = 200).contains("1 to 16"));
+        assert!(broken(|plan| plan.servers = 0).contains("servers must be at least 1"));
+        assert!(broken(|plan| plan.spares = 200).contains("spares at most 16"));
         assert!(broken(|plan| plan.config.max_inflight = 0).contains("max_inflight"));
         assert!(broken(|plan| plan.chaos = Span(u64::MAX)).contains("chaos"));
         assert!(broken(|plan| plan.links.loss = Some(Ratio { n: 1, d: 0 })).contains("links.loss"));

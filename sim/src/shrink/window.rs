@@ -96,7 +96,7 @@ impl fmt::Display for Window {
             writeln!(f, "{count} times: {refusal}")?;
         }
         if self.refusals.is_empty() {
-            writeln!(f, "No server refuses anything.")?;
+            writeln!(f, "No server refuses a request.")?;
         }
         writeln!(f, "\n{} before the window:", many(self.before.len() as u64, "element"))?;
         self.before.iter().try_for_each(|element| writeln!(f, "    {element}"))?;

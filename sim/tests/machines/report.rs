@@ -104,7 +104,7 @@ fn a_run_that_does_not_repeat_is_told_before_the_shrink() {
     let panic = catch_unwind(AssertUnwindSafe(|| storms.run(8))).expect_err("a run fails");
     let told = *panic.downcast::<String>().expect("the message is text");
     assert!(told.starts_with("The state machine or the clients are not deterministic"), "{told}");
-    assert!(told.contains("the same run gave\n") && told.contains("\nand then\n"), "{told}");
+    assert!(told.contains("two runs of the same plan gave\n") && told.contains("\nand then\n"), "{told}");
     assert!(told.contains("\nreplay  WAVETANK_SEED="), "{told}");
     assert!(!folder.exists(), "{told}");
 }

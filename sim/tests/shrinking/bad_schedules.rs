@@ -27,7 +27,7 @@ fn an_object_that_does_not_exist_is_named() {
         lines.truncate(2);
         lines.push("900.000 deliver n1>n2 t9 vote 7".to_owned());
     });
-    assert!(why.contains("The first skipped element is `900.000 deliver n1>n2 t9 vote 7`"), "{why}");
+    assert!(why.contains("The first one is `900.000 deliver n1>n2 t9 vote 7`"), "{why}");
     assert!(why.ends_with("the object of the element does not exist"), "{why}");
 }
 

@@ -9,7 +9,7 @@ use wavetank_sim::{Class, Plan, Verdict};
 
 #[test]
 fn an_election_that_nobody_wins_is_a_window_with_its_refusals() {
-    let window = window_of::<10>("nobody leads");
+    let window = window_of::<10>("no server leads");
     let refusal = |by: u8, of: u8| {
         window.refusals.iter().find(|(_, it)| (it.by.0, it.of.0, it.what) == (by, of, Refused::PreVote))
     };

@@ -213,7 +213,7 @@ fn each_bad_subject_is_named_with_what_it_did() {
     expect::<AnswersTwice>("every_call_ends", Class::Safety, "but this call is not open");
     expect::<AnswersNobody>("every_call_ends", Class::Safety, "but this call is not open");
     expect::<NeverWakes>("conduct", Class::Liveness, "never asks for a timer");
-    expect::<NeverRests>("conduct", Class::Safety, "asks again and again for a timer in the past");
+    expect::<NeverRests>("conduct", Class::Safety, "it asks for timers in the past");
     expect::<TalksToItself>("conduct", Class::Safety, "sends a message to itself");
     expect::<GoesBack>("commit_is_bounded", Class::Safety, "lowered its commit index");
     expect::<GoesBackUnseen>("conduct", Class::Safety, "shows a commit index that falls");

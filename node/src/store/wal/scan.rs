@@ -119,7 +119,7 @@ impl<'a, F: Files> Scan<'a, F> {
         let offset = self.end;
         let damaged = |what: &str| Err(OpenFailure::Damaged(format!("{what} at offset {offset}")));
         let head = self.source.bytes(offset, HEAD as u64).map_err(|error| OpenFailure::of(&error))?;
-        let Some(head) = head.first_chunk() else { return damaged("the file is cut") };
+        let Some(head) = head.first_chunk() else { return damaged("the file ends too early") };
         let head = match read_head(head, self.origin, offset) {
             HeadSpace::Blank if self.last.is_none() => return damaged("there is no base"),
             HeadSpace::Blank => return self.expect_no_later_group(offset).map(|()| None),
@@ -133,7 +133,7 @@ impl<'a, F: Files> Scan<'a, F> {
         // Space for the next header follows every frame except a seal.
         let next = if head.length == 0 { 0 } else { HEAD as u64 };
         if self.source.length < offset + head.frame_length() + next {
-            return damaged("the file is cut behind the header");
+            return damaged("the file ends within the frame");
         }
         let frame = Frame { head, offset };
         let bytes = self.frame_bytes(frame).map_err(|error| OpenFailure::of(&error))?;

@@ -29,7 +29,7 @@ impl Provider {
         match provided {
             Ok(address) => Cow::Owned(address),
             Err(error) => {
-                tracing::warn!(%id, %error, %configured, "no address from the provider: the configured address is used");
+                tracing::warn!(%id, %error, %configured, "the provider gave no usable address: the configured address is used");
                 Cow::Borrowed(configured)
             }
         }

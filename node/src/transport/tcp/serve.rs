@@ -182,7 +182,7 @@ fn refusal(header: &Header, caller: &Caller, local: &Local) -> Option<String> {
         return Some(format!("the certificate does not belong to server {id}"));
     }
     if header.id.as_ref() == Some(&local.id) {
-        return Some(format!("{} is the name of this server itself", local.id));
+        return Some(format!("the caller has the name of this server, {}", local.id));
     }
     let other = header.to.as_ref().filter(|to| **to != local.id)?;
     Some(format!("this server is {}, not {other}", local.id))

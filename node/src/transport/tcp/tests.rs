@@ -359,8 +359,8 @@ async fn calls_meant_for_another_server_are_refused() {
     };
     for (header, words) in [
         (named("n2", "n7"), "this server is n1, not n7"),
-        (named("n1", "n1"), "n1 is the name of this server itself"),
-        (named("n1", "n7"), "n1 is the name of this server itself"),
+        (named("n1", "n1"), "the caller has the name of this server, n1"),
+        (named("n1", "n7"), "the caller has the name of this server, n1"),
     ] {
         for request in [vote(5), append(2..3), snapshot(9, 0, 9)] {
             let mut stream = raw(&one).await;

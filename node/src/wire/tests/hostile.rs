@@ -78,7 +78,7 @@ fn lengths_above_the_limit_are_refused_before_the_bytes_come() {
         assert!(scan(&unhex(call)).is_err(), "{call}");
     }
     let many = [unhex("0081a7456e7472696573dc0401"), vec![0x80; 1025]].concat();
-    let limit = WireError::TooLong { what: "list of entries", length: 1025, limit: 1024 };
+    let limit = WireError::TooLong { what: "the list of entries", length: 1025, limit: 1024 };
     assert_eq!(decode_request(&many), Err(limit));
 }
 
@@ -104,7 +104,7 @@ fn nesting_of_any_depth_is_skipped() {
 
 #[test]
 fn names_that_are_no_text_or_too_long_are_refused() {
-    assert_eq!(decode_request(&unhex("0381a24944a1ff")), Err(WireError::NotText("sender's id")));
+    assert_eq!(decode_request(&unhex("0381a24944a1ff")), Err(WireError::NotText("the sender's id")));
     let long = [unhex("0381a24944da0401"), vec![b'a'; 1025]].concat();
     assert!(matches!(decode_request(&long), Err(WireError::TooLong { .. })));
 }

@@ -111,8 +111,10 @@ impl Leader {
         };
         peer.progress.last_contact = peer.progress.last_contact.max(sent);
         peer.progress.answered = peer.progress.answered.max(rpc);
-        let meta =
-            sending.meta.clone().expect("the metadata of the snapshot are known after the first piece");
+        let meta = sending
+            .meta
+            .clone()
+            .expect("the description of the snapshot is known after the first piece was read");
         let finished = response.success && meta.size <= response.next_offset;
         let stuck = !response.success && response.next_offset == sending.offset;
         sending.offset = response.next_offset.min(meta.size);

@@ -133,7 +133,8 @@ fn a_change_is_refused_where_a_member_cannot_decode_it() {
     let not_heard = r#"r1 UnsupportedProtocol(NotHeard("n9"))"#;
     let speaks = |peer, dialect| Event::PeerSpeaks { peer: NodeId::of(peer), dialect };
     let demote = || change(Change::DemoteVoter("n3".into()));
-    for call in [members(), add("n4"), demote()] {
+    let stage = Call::AddVoterStaged { id: "n4".into(), address: "n4".into(), prev_index: None };
+    for call in [members(), add("n4"), demote(), stage] {
         let config = Config { protocol_version: 2, ..defaults() };
         let mut old = Start { config, ..Start::of(&[1, 1, 2]) }.serve_as_leader();
         assert_eq!(old.call(1, call), version);
@@ -210,7 +211,7 @@ fn a_restore_is_an_entry_that_the_state_machine_may_refuse() {
     assert_eq!(harness.applied(), "r1 committed i5; r2 committed i6");
     harness.call(3, Call::Restore(command(3)));
     harness.agree();
-    assert_eq!(harness.applied_with("no"), "r3 Store(StoreError { kind: Corrupt, what: \"no\" })");
+    assert_eq!(harness.applied_with("no"), "r3 Store(StoreError { kind: Refused, what: \"no\" })");
 }
 
 #[test]

@@ -53,7 +53,8 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     }
     let (leader, term) = (step.idx, step.now.term);
     violated(format_args!(
-        "{leader} leads {term} and committed {commit} with copies on {disks:?}, which are not a quorum of {was}"
+        "{leader} leads {term} and committed {commit} with copies on {disks:?}, which are {}",
+        was.no_quorum_of_either(now)
     ))
 }
 

@@ -25,7 +25,10 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if now.is_quorum(votes) || then.is_quorum(votes) {
         return None;
     }
-    violated(format_args!("{leader} leads {term} with the votes {votes:?}, which are not a quorum of {now}"))
+    violated(format_args!(
+        "{leader} leads {term} with the votes {votes:?}, which are {}",
+        now.no_quorum_of_either(then)
+    ))
 }
 
 #[cfg(test)]

@@ -23,10 +23,10 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
         if announced <= now {
             return None;
         }
-        return violated(format_args!("{idx} starts in term {now}, but has sent term {announced}"));
+        return violated(format_args!("{idx} starts in {now}, but has sent {announced}"));
     }
     if now < said {
-        return violated(format_args!("{idx} is in term {now}, but sends a message of term {said}"));
+        return violated(format_args!("{idx} is in {now}, but sends a message of {said}"));
     }
     if now < was {
         return violated(format_args!("{idx} lowered its term from {was} to {now}"));
@@ -56,7 +56,7 @@ mod tests {
         fixture.elect(N1, 2);
         fixture.crash(N2);
         fixture.boot_with_vote(N2, 1, None);
-        fixture.expect_violation("n2 starts in term t1, but has sent term t2");
+        fixture.expect_violation("n2 starts in t1, but has sent t2");
     }
 
     #[test]
@@ -74,6 +74,6 @@ mod tests {
         fixture.set_view(N1, |scripted| scripted.view.term = Term(3));
         let reply = fixture.granting(N2, wavetank_raft::RpcId(1), 4);
         fixture.step(N1, &wavetank_raft::Event::Timer, |_| {}, vec![reply]);
-        fixture.expect_violation("n1 is in term t3, but sends a message of term t4");
+        fixture.expect_violation("n1 is in t3, but sends a message of t4");
     }
 }

@@ -104,6 +104,16 @@ impl Conf {
             mine = mine.without(leaving.next()?);
         }
     }
+
+    /// Says that some servers are a quorum neither of this configuration nor of the other one, as the end of a
+    /// sentence. The two configurations may be equal.
+    pub(crate) fn no_quorum_of_either(self, other: Self) -> String {
+        if self == other {
+            format!("not a quorum of {self}")
+        } else {
+            format!("a quorum of neither {self} nor {other}")
+        }
+    }
 }
 
 const fn majority(set: ServerSet, of: ServerSet) -> bool {

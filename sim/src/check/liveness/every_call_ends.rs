@@ -193,8 +193,11 @@ impl EveryCallEnds {
         let took = |open: &OpenCall| at.since(open.since).min(self.clock.since(open.clock_then));
         let late = |open: &&OpenCall| open.wants == AnswerKind::Transfer && self.longest < took(open);
         let OpenCall { request, since, .. } = open.iter().find(late)?;
-        let what =
-            violated(format_args!("{idx} has not ended the transfer {request} that began at {since} ms"))?;
+        let what = violated(format_args!(
+            "{idx} has not ended the transfer {request}, although its time began at {since} ms and the limit is \
+                 {}",
+            self.longest
+        ))?;
         Some((Class::Liveness, what))
     }
 }

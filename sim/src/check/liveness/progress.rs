@@ -60,7 +60,7 @@ impl fmt::Display for ElectionCycle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { campaigns, victories, terms } = self;
         match (campaigns, victories, terms) {
-            (0, _, _) => write!(f, "nobody campaigns"),
+            (0, _, _) => write!(f, "no server campaigned"),
             (_, 0, 0) => write!(f, "{campaigns} rounds of pre-votes ended without a new term"),
             (_, 0, _) => write!(f, "{campaigns} campaigns, {terms} new terms, no winner"),
             (_, _, _) => write!(f, "{campaigns} campaigns, {terms} new terms, {victories} winners"),
@@ -253,7 +253,9 @@ impl Progress {
         let Some((leader, lead)) = leader(ghost, core) else {
             let terms = newest_term(ghost, core).0.saturating_sub(self.term.0);
             let (since, cycle) = (self.since, ElectionCycle { terms, ..self.cycle });
-            return Some(sentence(format_args!("nobody leads {core}, healed at {since} ms: {cycle}")));
+            return Some(sentence(format_args!(
+                "no server leads the core {core}, although its last fault ended at {since} ms: {cycle}"
+            )));
         };
         let ServerView { term: led, commit, .. } = lead.view;
         if lead.log.link(commit).is_none_or(|link| link.term != led) {

@@ -26,7 +26,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     violated(format_args!(
-        "{leader} leads {term} and appended {change}, but has committed no entry of {term}: its commit is {commit}"
+        "{leader} leads {term} and appended {change}, but has committed no entry of {term}: its last committed entry is {commit}"
     ))
 }
 
@@ -51,7 +51,7 @@ mod tests {
         fixture.elect(N2, 3);
         fixture.append(N2, vec![Payload::Configuration(voters(&[N1, N2]))]);
         fixture.expect_violation(
-            "n2 leads t3 and appended n1 n2 at i4, but has committed no entry of t3: its commit is t2.i2",
+            "n2 leads t3 and appended n1 n2 at i4, but has committed no entry of t3: its last committed entry is t2.i2",
         );
     }
 }

@@ -29,10 +29,11 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     if commit < in_force.index || committed == Some(in_force) {
         return None;
     }
-    let there = committed.map_or_else(|| "none".to_owned(), |it| it.to_string());
-    violated(format_args!(
-        "{idx} has committed up to {commit} and uses {in_force}, but the committed configuration is {there}"
-    ))
+    let there = match committed {
+        Some(conf) => format!("the committed configuration is {conf}"),
+        None => "no configuration is committed".to_owned(),
+    };
+    violated(format_args!("{idx} has committed up to {commit} and uses {in_force}, but {there}"))
 }
 
 #[cfg(test)]

@@ -25,12 +25,11 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if in_force == latest {
         return None;
     }
-    let sentence =
-        |placed: Option<IndexedConf>| placed.map_or_else(|| "none".to_owned(), |it| it.to_string());
+    let sentence = |placed: Option<IndexedConf>| {
+        placed.map_or_else(|| "no configuration".to_owned(), |it| it.to_string())
+    };
     let (idx, in_force, latest) = (ghost.step.idx, sentence(in_force), sentence(latest));
-    violated(format_args!(
-        "{idx} uses configuration {in_force}, but the latest configuration in its log is {latest}"
-    ))
+    violated(format_args!("{idx} uses {in_force}, but the latest configuration in its log is {latest}"))
 }
 
 #[cfg(test)]
@@ -63,7 +62,7 @@ mod tests {
         };
         fixture.step(N1, &wavetank_raft::Event::Persisted(wavetank_raft::Token(rpc.0)), stuck, vec![write]);
         fixture.expect_violation(
-            "n1 uses configuration n1 n2 at i3, but the latest configuration in its log is n1 n2 n3 at i1",
+            "n1 uses n1 n2 at i3, but the latest configuration in its log is n1 n2 n3 at i1",
         );
     }
 
@@ -82,7 +81,7 @@ mod tests {
         };
         fixture.step(N1, &wavetank_raft::Event::Timer, late, vec![write]);
         fixture.expect_violation(
-            "n1 uses configuration n1 n2 n3 at i1, but the latest configuration in its log is n1 n2 at i3",
+            "n1 uses n1 n2 n3 at i1, but the latest configuration in its log is n1 n2 at i3",
         );
     }
 }

@@ -17,7 +17,7 @@ const MANY_VOTERS: &str = "more than one voter changed";
 const OTHER_OLD: &str =
     "the old voters of the joint configuration are not the voters of the previous configuration";
 const OTHER_NEW: &str =
-    "the voters of the last configuration are not the new voters of the joint configuration";
+    "the voters of the next configuration are not the new voters of the joint configuration";
 const LEFT_EARLY: &str = "the joint configuration was not committed";
 const JOINT_TWICE: &str = "one joint configuration follows another";
 

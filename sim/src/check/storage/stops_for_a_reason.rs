@@ -29,11 +29,11 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         ),
         Stop::Store => (
             ghost_server.damaged || ghost_server.loads == Loads::Failed,
-            "stopped after a store error, but its disk had no fault",
+            "stopped after a store error, but neither its disk nor its state machine had a fault",
         ),
         Stop::Refused => (
             ghost_server.damaged || ghost_server.loads != Loads::Sound,
-            "refused to start, but its disk had no fault",
+            "refused to start, but neither its disk nor its state machine had a fault",
         ),
     };
     if needed {
@@ -87,7 +87,9 @@ mod tests {
     fn a_stop_with_a_sound_disk_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         halt(&mut fixture, &Event::Restored(Err(failure())), Halt::Store(failure()));
-        fixture.expect_violation("n1 stopped after a store error, but its disk had no fault");
+        fixture.expect_violation(
+            "n1 stopped after a store error, but neither its disk nor its state machine had a fault",
+        );
         let mut fixture = Fixture::three(&CHECK);
         fixture.crash(N2);
         let facts = fixture.ghost.refused(N2);
@@ -108,7 +110,9 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.ghost.damaged(N1, Damage::Machine(MachineFault::FailSnapshot));
         halt(&mut fixture, &Event::SnapshotTaken(Err(failure())), Halt::Store(failure()));
-        fixture.expect_violation("n1 stopped after a store error, but its disk had no fault");
+        fixture.expect_violation(
+            "n1 stopped after a store error, but neither its disk nor its state machine had a fault",
+        );
     }
 
     #[test]

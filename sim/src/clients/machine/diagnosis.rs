@@ -252,8 +252,8 @@ impl<T: StateMachine> Diagnosis<'_, T> {
         let last = self.life.queries.last().map(|(_, query)| describe_query::<T>(query));
         let example = last.map(|query| format!("; the last query was {query}")).unwrap_or_default();
         let what = format!(
-            "a query {asked} changed the state: without queries, the commands up to i{} give different \
-             replies{example}{unless}",
+            "a query {asked} changed the state: without queries, the commands up to i{} give other \
+             replies and answers{example}{unless}",
             self.upto(),
         );
         Breach::new("query_changes_nothing", what)

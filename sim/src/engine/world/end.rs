@@ -82,10 +82,10 @@ impl fmt::Display for Unsettled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoLeader { electable: ServerSet::NONE } => {
-                write!(f, "nobody leads, and nobody reaches a quorum")
+                write!(f, "no server leads, and no server reaches a quorum")
             }
             Self::NoLeader { electable } => {
-                write!(f, "nobody leads, although these servers reach a quorum: {electable}")
+                write!(f, "no server leads, although these servers reach a quorum: {electable}")
             }
             Self::ClientsWait => write!(f, "clients wait for answers"),
             Self::Owes { idx, answers } => write!(f, "{idx} has not answered {answers} calls"),

@@ -33,9 +33,9 @@ fn without_a_leader_the_electable_servers_are_reported() {
     let minority = ServerSet::first(2);
     world.partition(minority, world.all().minus(minority));
     let why = |world: &World<Sum, EventCounts>| world.converged(world.all()).unwrap_err();
-    assert_eq!(why(&world), "nobody leads, although these servers reach a quorum: n3 n4 n5");
+    assert_eq!(why(&world), "no server leads, although these servers reach a quorum: n3 n4 n5");
     world.crash(ServerIdx(4));
-    assert_eq!(why(&world), "nobody leads, and nobody reaches a quorum");
+    assert_eq!(why(&world), "no server leads, and no server reaches a quorum");
 }
 
 #[test]

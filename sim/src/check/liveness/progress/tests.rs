@@ -50,7 +50,7 @@ fn a_core_without_a_leader_is_reported() {
     let mut fixture = Fixture::three(&CHECK);
     let mut progress = healed(&mut fixture, ServerSet::first(3));
     let stuck = progress.end(&fixture.ghost, LATE).expect("nobody leads");
-    assert!(stuck.starts_with("nobody leads n1 n2 n3"));
+    assert!(stuck.starts_with("no server leads the core n1 n2 n3"));
 }
 
 /// n1 needs the vote of n2 or n3, which have a later entry. In that entry only n1 has a vote, so n2 and n3
@@ -96,7 +96,7 @@ fn a_failure_says_what_servers_without_a_leader_do() {
     let said = |progress: &mut Progress, fixture: &Fixture| {
         progress.end(&fixture.ghost, LATE).expect("nobody leads")
     };
-    assert!(said(&mut progress, &fixture).ends_with("nobody campaigns"));
+    assert!(said(&mut progress, &fixture).ends_with("no server campaigned"));
     for term in [2, 3, 4] {
         fixture.campaign(N1, term);
         progress.on_observation(&fixture.ghost, Facts::CAMPAIGNED.or(Facts::TERM));

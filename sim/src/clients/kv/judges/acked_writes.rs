@@ -22,7 +22,7 @@ impl ClientCheck for AckedWrites {
             let operation = self.0.get(index)?;
             return violated(|| {
                 format!(
-                    "{idx} applied another command at {index}, but write #{operation} was acknowledged at {index}"
+                    "{idx} applied another entry at {index}, but write #{operation} was acknowledged at {index}"
                 )
             });
         }
@@ -43,7 +43,7 @@ impl AckedWrites {
         let is_so = answered == applied_outcome
             && matches!(answered, Some(CommandOutcome::Done | CommandOutcome::Mismatch));
         holds(is_so, || match applied_outcome {
-            Some(outcome) => format!("{operation}: the outcome was {outcome:?}"),
+            Some(outcome) => format!("{operation}: the applied command had the outcome {outcome:?}"),
             None => format!("{operation}: the command never took effect"),
         })
     }
@@ -87,7 +87,8 @@ mod tests {
     fn a_write_may_not_be_acknowledged_with_a_wrong_outcome() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).acks(1, 1, CommandOutcome::Mismatch, 1);
-        let sentence = "c0 #1 put k1 = \"a\" (s1.1): mismatch, said i1: the outcome was Done";
+        let sentence =
+            "c0 #1 put k1 = \"a\" (s1.1): mismatch, said i1: the applied command had the outcome Done";
         fixture.expect_violation("acked_writes", sentence);
     }
 
@@ -96,7 +97,7 @@ mod tests {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").write(2, "b").applied(N1, 1, 1).acks(1, 1, CommandOutcome::Done, 1);
         fixture.applied(N2, 1, 2);
-        let sentence = "n2 applied another command at i1, but write #1 was acknowledged at i1";
+        let sentence = "n2 applied another entry at i1, but write #1 was acknowledged at i1";
         fixture.expect_violation("acked_writes", sentence);
     }
 }

@@ -19,7 +19,10 @@ impl ClientCheck for ExactlyOnce {
         let floor = record.applied_at_start(operation.number);
         if answered <= floor {
             return violated(|| {
-                format!("{operation}: the command at {floor} was applied before this command was sent")
+                format!(
+                    "{operation}: the answer names the effect at {answered}, but the command at {floor} was applied before \
+                     this command was sent"
+                )
             });
         }
         let first = record.effect(&command).map_or(answered, |effect| effect.index);
@@ -55,7 +58,8 @@ mod tests {
         fixture.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
         fixture.acks(2, 2, CommandOutcome::Done, 1);
         let sentence = "c0 #2 put k1 = \"b\" (s1.2): done by i1, said i2: \
-                        the command at i1 was applied before this command was sent";
+                        the answer names the effect at i1, but the command at i1 was applied before this command was \
+                        sent";
         fixture.expect_violation("exactly_once", sentence);
     }
 }

@@ -19,12 +19,20 @@ impl ClientCheck for NoPhantom {
         };
         let last = record.last_command();
         if last < got.applied {
-            return violated(|| format!("{operation}: no command after {last} was applied"));
+            return violated(|| {
+                format!(
+                    "{operation}: the answer names the state at {}, but no command after {last} was applied",
+                    got.applied
+                )
+            });
         }
         let held = record.version(operation.wanted.key, got.applied);
         let is_so = held.index == got.version && held.is(got.value);
         holds(is_so, || {
-            format!("{operation}: in this state, the key had the value of version {}", held.index)
+            format!(
+                "{operation}: in this state, the key had another value or version: the value of version {}",
+                held.index
+            )
         })
     }
 }
@@ -47,7 +55,8 @@ mod tests {
     fn a_future_state_may_not_be_read() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").stale_read(2, N2).sees(2, 1, 1, "a");
-        let sentence = "c1 #2 stale-read k1 at n2: \"a\" of i1, state i1: no command after i0 was applied";
+        let sentence = "c1 #2 stale-read k1 at n2: \"a\" of i1, state i1: the answer names the state at i1, but \
+                        no command after i0 was applied";
         fixture.expect_violation("no_phantom", sentence);
     }
 
@@ -56,7 +65,7 @@ mod tests {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).stale_read(2, N2).sees(2, 1, 1, "aa");
         let sentence = "c1 #2 stale-read k1 at n2: \"aa\" of i1, state i1: \
-                        in this state, the key had the value of version i1";
+                        in this state, the key had another value or version: the value of version i1";
         fixture.expect_violation("no_phantom", sentence);
     }
 
@@ -66,7 +75,7 @@ mod tests {
         fixture.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
         fixture.stale_read(3, N2).sees(3, 2, 1, "a");
         let sentence = "c1 #3 stale-read k1 at n2: \"a\" of i1, state i2: \
-                        in this state, the key had the value of version i2";
+                        in this state, the key had another value or version: the value of version i2";
         fixture.expect_violation("no_phantom", sentence);
     }
 }
