@@ -337,7 +337,7 @@ fn draw_downtime(draw: Draw, timeout: Span) -> Span {
     }
 }
 
-/// Draws a server of a set. Returns `None` if the set is empty.
+/// Draws a server from a set. Returns `None` if the set is empty.
 fn choose_one(servers: ServerSet, draw: Draw) -> Option<ServerIdx> {
     let at = draw.below(servers.len().max(1) as u64);
     servers.iter().nth(usize::try_from(at).expect("the index of a server fits into a usize"))

@@ -117,10 +117,11 @@ pub enum Fit {
     /// skips the element. So an element still has an object after other elements were left out, although
     /// terms and numbers have changed.
     Similar,
-    /// The replay uses a similar object, as with `Similar`, but skips two kinds of timers that are not due
-    /// yet. The first kind only maintains the state of a server. The second kind is due later than the timer
-    /// of another server, and that server leads. So the search can remove a part of a schedule together with
-    /// the time of the part. No timer then advances virtual time so far that a leader loses its lease.
+    /// The replay uses a similar object, as with `Similar`, but skips a timer that is not due yet in two cases.
+    /// In the first case, the timer only maintains the state of its server. In the second case, a timer of a
+    /// leader on another server is due earlier. Otherwise such a timer could advance virtual time so far that
+    /// the leader loses its lease. The shrinker can thus remove a part of a schedule together with the virtual
+    /// time that the part takes.
     Punctual,
     /// The replay uses a similar object, as with `Similar`, but no message arrives twice. The similar message
     /// is the oldest message that has not arrived and that is not older than the named message. If the server

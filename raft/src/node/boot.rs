@@ -22,7 +22,7 @@ pub struct Boot {
     pub log: LogImage,
     /// The description of the newest snapshot; `None` if there is no snapshot.
     pub snapshot: Option<Arc<SnapshotMeta>>,
-    /// The position of the last [`LogOp::CatchUp`](crate::LogOp::CatchUp); zero if no such position was
+    /// The position in the last [`LogOp::CatchUp`](crate::LogOp::CatchUp); zero if no such operation was
     /// stored. The server does not campaign before its log reaches this position.
     pub catch_up: LogId,
 }

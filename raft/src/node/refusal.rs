@@ -42,7 +42,7 @@ pub enum Refusal {
     /// This server already has a vote, entries, a snapshot or a term above 1. Only a new server can
     /// be bootstrapped.
     CantBootstrap,
-    /// This server is not a voter in the configuration of the bootstrap.
+    /// This server is not a voter in the bootstrap configuration.
     NotVoter,
     /// The leader's lease has expired, or the leader must not use its lease in this term.
     NoLease,

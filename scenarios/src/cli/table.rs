@@ -254,7 +254,7 @@ struct Durations {
 struct FailureRow<'a> {
     seed: u64,
     status: u8,
-    spoke: &'a str,
+    failed_check: &'a str,
     verdict: String,
     replay: String,
 }
@@ -264,7 +264,7 @@ impl<'a> Row<'a> {
         let failure = |failure: &'a Failure| FailureRow {
             seed: failure.seed,
             status: failure.status.code(),
-            spoke: &failure.failed_check,
+            failed_check: &failure.failed_check,
             verdict: failure.verdict.to_string(),
             replay: suite.replay_command(&format!("{}:{}", tally.scenario, failure.seed)),
         };

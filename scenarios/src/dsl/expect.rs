@@ -82,7 +82,7 @@ impl Cluster {
     /// Panics if the server is down.
     pub fn expect_later_term(&mut self, idx: ServerIdx, term: Term) {
         let now = self.term_of(idx);
-        self.expect(term < now, &format!("{idx} is in a later term than {term}, but {idx} is in {now}"));
+        self.expect(term < now, &format!("{idx} is in a later term than {term}, but it is in {now}"));
     }
 
     /// Asserts that a call has not been answered yet.

@@ -49,8 +49,8 @@ stories![
         cluster.expect_voters(new, &[old, damaged, other]);
     }
 
-    /// A disk stores an entry in the wrong place. At the next start, the server detects the damage, and does
-    /// not start.
+    /// A disk stores an entry in the wrong place. When the server is started again, it detects the damage and
+    /// refuses to start.
     fn a_misdirected_write_is_detected(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [misled, _] = cluster.followers_of(leader);

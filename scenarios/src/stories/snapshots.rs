@@ -425,7 +425,7 @@ fn propose_twenty(cluster: &mut Cluster, leader: ServerIdx, proposed: &mut Vec<S
     cluster.until_acknowledged(&proposed[proposed.len() - 1]);
 }
 
-/// Takes a snapshot of all proposed commands on each of these servers.
+/// On each of these servers, takes a snapshot that contains all proposed commands.
 fn compact(cluster: &mut Cluster, servers: &[ServerIdx], proposed: &[String]) {
     for &idx in servers {
         cluster.until_readable(idx, &proposed[proposed.len() - 1]);

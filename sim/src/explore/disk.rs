@@ -21,7 +21,8 @@ pub struct ModelDisk {
 }
 
 impl ModelDisk {
-    /// Makes the disk of a voter of the first configuration, or a blank disk for any other server.
+    /// Makes the first disk of the server `idx`. The disk of a voter in the first configuration has this
+    /// configuration. The disk of any other server is blank.
     #[must_use]
     pub fn first(bounds: &Bounds, idx: ServerIdx) -> Self {
         let mut disk = Self::default();

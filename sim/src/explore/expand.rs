@@ -161,7 +161,7 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// Makes the moves of a leader: the leader's own moves, and the requests of clients and operators.
+    /// Tries each possible move of a leader: its own moves, and the requests from clients and operators.
     fn leader(
         &mut self,
         at: u32,

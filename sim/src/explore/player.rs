@@ -268,7 +268,7 @@ impl<'a, W: Observer> Player<'a, W> {
                 }
                 Action::Apply(batch) => batches.push_back(batch),
                 Action::Answer { .. } | Action::Observe(_) => {}
-                _ => panic!("server {idx} took an action that no exploration leads to: {action:?}"),
+                _ => panic!("server {idx} took an action that no exploration takes: {action:?}"),
             }
         }
         for batch in batches {

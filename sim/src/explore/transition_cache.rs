@@ -87,7 +87,7 @@ pub enum LocalActions {
     ResignOrBeat,
 }
 
-/// A transition of one server.
+/// The result of one step of one server.
 #[derive(Clone, Copy, Debug)]
 pub struct Transition {
     /// The number that the cache gives to the server state after the step.

@@ -58,7 +58,7 @@ named! {
         Loss = "loss",
         /// A message was delivered twice.
         Duplicate = "duplicate",
-        /// Later messages overtook a message.
+        /// A message was overtaken by later messages.
         Reorder = "reorder",
         /// A message was very late.
         Late = "late",

@@ -122,7 +122,7 @@ impl Scheduled {
         matches!(self, Self::Jump | Self::Freeze)
     }
 
-    /// True if a server may never recover from this fault. The budget of the plan limits such faults.
+    /// True if it is possible that a server never recovers from this fault. The budget of the plan limits such faults.
     #[must_use]
     pub const fn is_permanent(self) -> bool {
         matches!(self, Self::Rot | Self::Misdirect | Self::Replace | Self::NeverLoad | Self::Vanish)

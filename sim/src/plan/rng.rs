@@ -53,7 +53,7 @@ pub enum Domain {
     ClientLoss = 15,
     /// The crashes between two actions of a step (one stream for each server).
     Between = 16,
-    /// The plan of a storm (one stream for each topic).
+    /// The plan of a storm (one stream for each part of the plan, for example the faults or the clients).
     Storm = 17,
     /// The times at which the nemesis acts, and the servers that the nemesis chooses (one stream for each
     /// scheduled kind of fault).

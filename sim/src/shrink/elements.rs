@@ -268,8 +268,8 @@ impl Shrinker<'_, '_> {
         }
     }
 
-    /// Tries to leave out neighbouring units: first half of the units, then smaller and smaller parts (Zeller's
-    /// ddmin).
+    /// Tries to leave out neighbouring units (Zeller's ddmin). Each try first leaves out a half of all units. Later
+    /// tries leave out smaller and smaller parts.
     fn remove_in(&mut self, pass: Pass) {
         let mut width = pass.count(self.elements()) / 2;
         while 0 < width && pass.count(self.elements()).div_ceil(width) <= pass.parts_max() && !self.is_over {

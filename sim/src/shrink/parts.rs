@@ -20,9 +20,9 @@ pub(super) enum Group {
 /// A way to divide a schedule into units. The search tries to leave out neighbouring units.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Pass {
-    /// A unit begins with an election, a fault or a call of an operator.
+    /// A unit begins with an election, a fault or a call by an operator.
     Acts,
-    /// A unit begins with an act (an election, a fault or a call of an operator), or with the timer of a
+    /// A unit begins with an act (an election, a fault or a call by an operator), or with the timer of a
     /// server.
     Timers,
     /// Each element is a unit. The elements are ordered by kind.

@@ -43,7 +43,7 @@ pub trait Protocol: Copy + fmt::Debug + 'static {
 /// A borrowed message between servers.
 #[derive(Debug)]
 pub enum MessageRef<'a, P: Protocol = Wavetank> {
-    /// A request of one server to another server.
+    /// A request from one server to another server.
     Request(&'a P::Request),
     /// The response to a request.
     Response(&'a P::Response),

@@ -101,8 +101,8 @@ fn missing_segment(path: &Path, number: u32) -> OpenError {
 }
 
 impl<F: Files> Directory<'_, F> {
-    /// Reads the segments from the number `oldest` to the newest segment, and repairs the end of the newest
-    /// segment.
+    /// Reads all segments from the segment with the number `oldest` to the newest segment, and repairs the end of
+    /// the newest segment.
     fn replay(&self, oldest: u32) -> Result<Found<F::File>, OpenError> {
         let mut state = State::default();
         let mut before = None;

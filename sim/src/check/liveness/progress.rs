@@ -20,7 +20,8 @@ use wavetank_raft::{Index, Span, Term, Time};
 pub struct LivenessBounds {
     /// The maximum time after which a follower without leader contact campaigns.
     pub election_timeout: Span,
-    /// The time within which the core must settle, in election timeouts.
+    /// The time within which the servers of the core must have one leader, in election timeouts. The core is the
+    /// set of servers that reach each other at the end of a run.
     pub timeouts: u64,
     /// The maximum time until the last commits have reached all members, in election timeouts.
     pub slack: u64,

@@ -104,7 +104,7 @@ impl Wanted for Want {
     fn fmt_answer(answer: &OperationAnswer, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match answer {
             OperationAnswer::Applied(index, response) => {
-                write!(f, ": \"{}\", said {index}", response.escape_ascii())
+                write!(f, ": \"{}\", answered at {index}", response.escape_ascii())
             }
             OperationAnswer::Got(answer) => write!(f, ": \"{}\"", answer.escape_ascii()),
         }

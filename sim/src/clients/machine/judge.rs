@@ -14,7 +14,7 @@ use crate::clients::callers::{Operation, OperationAnswer};
 use crate::observe::OperationEnd;
 use crate::plan::server_set::ServerIdx;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::rc::{Rc, Weak};
 use wavetank_linear::CheckResult;
@@ -51,8 +51,8 @@ pub(crate) struct Judge<T: StateMachine> {
     digests: BTreeMap<u64, u64>,
     /// The state machines of the running servers.
     replicas: BTreeMap<ServerIdx, Weak<RefCell<Replica<T>>>>,
-    /// At most [`RECENT_MAX`] different queries of clients, encoded.
-    recent: VecDeque<Data>,
+    /// At most [`QUERIES_MAX`] different queries of clients, encoded.
+    asked: Vec<Data>,
     /// The number of bytes that the digests after commands and queries may still read.
     often_left: u64,
     /// The number of bytes that all other digests may still read, for example the digests after snapshots and restores.
@@ -63,7 +63,7 @@ pub(crate) struct Judge<T: StateMachine> {
 
 const OFTEN_MAX: u64 = 4 << 20;
 const SELDOM_MAX: u64 = 512 << 20;
-const RECENT_MAX: usize = 8;
+const QUERIES_MAX: usize = 8;
 
 /// The names of the checks of a typed state machine.
 pub const CHECKS: [&str; 11] = [
@@ -90,7 +90,7 @@ impl<T: StateMachine> Judge<T> {
             failed: BTreeSet::new(),
             digests: BTreeMap::new(),
             replicas: BTreeMap::new(),
-            recent: VecDeque::new(),
+            asked: Vec::new(),
             often_left: OFTEN_MAX,
             seldom_left: SELDOM_MAX,
             breach: None,
@@ -236,9 +236,8 @@ impl<T: StateMachine> Judge<T> {
         data: &Data,
         answer: &Data,
     ) {
-        if !self.recent.contains(data) {
-            self.recent.push_back(Data::clone(data));
-            self.recent.truncate(RECENT_MAX);
+        if self.asked.len() < QUERIES_MAX && !self.asked.contains(data) {
+            self.asked.push(Data::clone(data));
         }
         if let Some(before) = before
             && let Some(after) = self.often(machine)
@@ -282,11 +281,11 @@ impl<T: StateMachine> Judge<T> {
         if restore(&mut fresh, &base.bytes).is_err() {
             return;
         }
-        for data in self.recent.clone() {
+        for data in self.asked.clone() {
             let (kept, right) = (query(machine, &data), query(&fresh, &data));
             self.expect("restore_replaces_state", is_same_reply::<T>(&kept, &right), || {
                 format!(
-                    "{0} answered {1} to the query {2}, not {4}, after it restored the snapshot that ends at i{3}: \
+                    "after {0} restored the snapshot that ends at i{3}, it answered {1} in place of {4} to the query {2}: \
                      `restore` kept a part of the older state",
                     life.idx,
                     describe_reply::<T>(&kept),

@@ -168,9 +168,9 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
         }
     }
 
-    /// Delivers a result of the disk to a server that has just received a report of durable writes. In a
-    /// schedule, the result has its own element, because other events can happen between the report and the
-    /// result.
+    /// Delivers a disk result of another kind than durable writes to a server, directly after a report of
+    /// durable writes. A schedule has one element for the report and one for this result, because other events
+    /// can happen between them.
     fn hear_apart(&mut self, idx: ServerIdx, incarnation: u32, event: EventOf<S>) {
         match &mut self.pending.scheduling {
             Some(scheduling) if scheduling.is_playing() => {

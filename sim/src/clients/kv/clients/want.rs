@@ -73,16 +73,16 @@ impl Wanted for KvWant {
         match answer {
             OperationAnswer::Applied(index, bytes) => match Response::decode(bytes) {
                 Some(Response { outcome: CommandOutcome::Done, effective }) => {
-                    write!(f, ": done by {effective}, said {index}")
+                    write!(f, ": took effect at {effective}, answered at {index}")
                 }
                 Some(Response { outcome: CommandOutcome::Mismatch, .. }) => {
-                    write!(f, ": mismatch, said {index}")
+                    write!(f, ": mismatch, answered at {index}")
                 }
                 Some(Response { outcome: CommandOutcome::Outdated, .. }) => {
-                    write!(f, ": outdated, said {index}")
+                    write!(f, ": outdated, answered at {index}")
                 }
                 Some(Response { outcome: CommandOutcome::Malformed, .. }) | None => {
-                    write!(f, ": not understood, said {index}")
+                    write!(f, ": not understood, answered at {index}")
                 }
             },
             OperationAnswer::Got(bytes) => match Got::decode(bytes) {

@@ -68,7 +68,7 @@ mod tests {
         fixture.write(1, "a").acks(1, 3, CommandOutcome::Done, 3);
         fixture.expect_violation(
             "acked_writes",
-            "c0 #1 put k1 = \"a\" (s1.1): done by i3, said i3: no server applied this write at i3",
+            "c0 #1 put k1 = \"a\" (s1.1): took effect at i3, answered at i3: no server applied this write at i3",
         );
     }
 
@@ -79,7 +79,7 @@ mod tests {
         fixture.acks(1, 2, CommandOutcome::Done, 2);
         fixture.expect_violation(
             "acked_writes",
-            "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: no server applied this write at i2",
+            "c0 #1 put k1 = \"a\" (s1.1): took effect at i2, answered at i2: no server applied this write at i2",
         );
     }
 
@@ -88,7 +88,7 @@ mod tests {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).acks(1, 1, CommandOutcome::Mismatch, 1);
         let sentence =
-            "c0 #1 put k1 = \"a\" (s1.1): mismatch, said i1: the applied command had the outcome Done";
+            "c0 #1 put k1 = \"a\" (s1.1): mismatch, answered at i1: the applied command had the outcome Done";
         fixture.expect_violation("acked_writes", sentence);
     }
 

@@ -47,8 +47,7 @@ mod tests {
     fn a_second_effect_is_reported() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).applied(N1, 2, 1).acks(1, 2, CommandOutcome::Done, 2);
-        let sentence =
-            "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: the command already took effect at i1";
+        let sentence = "c0 #1 put k1 = \"a\" (s1.1): took effect at i2, answered at i2: the command already took effect at i1";
         fixture.expect_violation("exactly_once", sentence);
     }
 
@@ -57,7 +56,7 @@ mod tests {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
         fixture.acks(2, 2, CommandOutcome::Done, 1);
-        let sentence = "c0 #2 put k1 = \"b\" (s1.2): done by i1, said i2: \
+        let sentence = "c0 #2 put k1 = \"b\" (s1.2): took effect at i1, answered at i2: \
                         the answer names the effect at i1, but the command at i1 was applied before this command was \
                         sent";
         fixture.expect_violation("exactly_once", sentence);
