@@ -38,7 +38,7 @@ pub enum Request {
     TimeoutNow(TimeoutNow),
 }
 
-/// The response to a [`Request`] of the same name.
+/// The response to a [`Request`]. Each variant answers the variant of [`Request`] with the same name.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Response {

@@ -301,7 +301,7 @@ impl Disk {
         self.plan = plan;
     }
 
-    /// Replaces the random streams by the streams of another seed. Queued jobs keep the durations that were
+    /// Replaces the random streams with the streams of another seed. Queued jobs keep the durations that were
     /// drawn before.
     pub fn reseed(&mut self, seed: u64, idx: ServerIdx) {
         self.streams = Streams::new(seed, idx, &self.plan);

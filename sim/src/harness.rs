@@ -182,7 +182,7 @@ trait RunnableStorm {
     /// run. If the run takes too long, `about` is printed.
     fn run_watched(&self, plan: Plan, about: String) -> Run<()>;
 
-    /// Runs a plan like [`run_watched`](Self::run_watched), and records the run in `trace`.
+    /// Does the same as [`run_watched`](Self::run_watched), and records the run in `trace`.
     fn run_traced(&self, plan: Plan, trace: Traced, about: String) -> Run<Option<Traced>>;
 
     /// Runs a plan, and returns the commands and the queries that the clients drew. The list is empty if the

@@ -82,7 +82,7 @@ pub enum InitialState {
     Blank,
 }
 
-/// A delay that happens with a probability.
+/// A delay that happens with a given probability.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RandomDelay {
@@ -124,7 +124,7 @@ pub struct LinkPlan {
     pub corrupt: Option<Ratio>,
 }
 
-/// Durations and faults of the disks.
+/// The durations of the jobs of the disks, and the faults of the disks.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DiskPlan {
@@ -239,12 +239,12 @@ pub struct NemesisPlan {
 /// differs from the content that the server wrote.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub enum Budget {
-    /// The remaining servers are always a quorum of every configuration that a server may use. The cluster
-    /// must survive and keep everything that the cluster has acknowledged.
+    /// The faults always leave a quorum of every configuration that a server may use. The cluster must survive,
+    /// and keep everything that the cluster has acknowledged.
     #[default]
     Within,
-    /// Any number of servers may be lost or damaged. The remaining servers may stop answering. Servers must
-    /// never give a wrong answer.
+    /// Any number of servers may be lost or damaged. Then the other servers may stop answering. Servers must never
+    /// give a wrong answer.
     Beyond,
 }
 
@@ -373,7 +373,7 @@ impl LinkPlan {
 }
 
 impl ClientPlan {
-    /// Three clients. Each client pauses for 10 to 50 ms between its operations.
+    /// Returns a plan of three clients. Each client pauses for 10 to 50 ms between its operations.
     #[must_use]
     pub fn calm() -> Self {
         Self {

@@ -75,7 +75,7 @@ pub struct Shrunk {
     pub window: Option<Window>,
 }
 
-/// Returns the Rust source of the plan. A test can contain this source.
+/// Returns the Rust source of the plan, for use in a test.
 #[must_use]
 pub fn source(plan: &Plan) -> String {
     source::of(plan)

@@ -118,7 +118,7 @@ pub(super) fn read(state: impl Read, most: u64) -> Result<Vec<u8>> {
 pub(super) fn applied(answer: Answer) -> Applied {
     match answer {
         Answer::Applied { index, response } => Applied { index, response },
-        other => unreachable!("a command got the answer {other:?}"),
+        other => unreachable!("a command got an answer of another kind: {other:?}"),
     }
 }
 

@@ -182,7 +182,10 @@ impl<F: Files> LogStore for WalStore<F> {
             return Ok(());
         }
         if range.first < min.0 && max.0 < range.last {
-            let what = format!("the deletion of {min} to {max} leaves a gap before entry i{}", range.last);
+            let what = format!(
+                "the deletion of the entries {min} to {max} leaves a gap before entry i{}",
+                range.last
+            );
             return Err(wal.refused(StoreErrorKind::Corrupt, &what));
         }
         wal.write(|group, _| {

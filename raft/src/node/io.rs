@@ -266,8 +266,8 @@ pub enum Effect {
     Ignored(Ignored),
 }
 
-/// The effects of a step. The driver carries out the effects in the order of this list. The caller owns this
-/// buffer, and can use the same buffer for every step.
+/// The effects of a step. The driver carries out the effects in the order of this list. The caller owns the
+/// list, and can use it again for every step.
 pub type Effects = Vec<Effect>;
 
 /// A job for the stores: the log, the vote record and the snapshots. The driver reports the result of each

@@ -104,8 +104,8 @@ impl Leader {
         soonest
     }
 
-    /// Returns the time at which the leader must step down if no more responses arrive (thesis §6.2). The
-    /// time of a contact is the time at which the answered request was sent, because a slow response does not
+    /// Returns the time at which the leader must step down if no more responses arrive (thesis §6.2). A
+    /// response counts as a contact at the time at which its request was sent, because a slow response does not
     /// prove that the follower still follows now.
     fn deposed_at(&self, state: &NodeState) -> Time {
         let quorum = state.membership.voters().agreed(|node| self.last_contact(node)).unwrap_or(Time(0));

@@ -121,7 +121,7 @@ fn write_result(
         Finding::Unknown { undecided } => {
             let left = many(*undecided as u64, "key");
             let budget = many(arguments.budget, "second");
-            writeln!(streams.out, "unknown: {size}; {left} undecided within {budget}")?;
+            writeln!(streams.out, "unknown: {left} not decided within {budget}, in a history of {size}")?;
             Status::Vacuous
         }
     };

@@ -29,7 +29,7 @@ impl Cluster {
         named(self.founders().without(leader).iter().collect())
     }
 
-    /// Returns the servers in `some` without `this`.
+    /// Returns the servers in `some` except `this`.
     ///
     /// # Panics
     /// Panics if the number of these servers is not `N`.

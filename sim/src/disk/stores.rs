@@ -44,7 +44,7 @@ pub trait Stores: fmt::Debug {
 
     /// Simulates a crash of the server during these unfinished jobs. The jobs are in the order in which the
     /// server requested them. `capture` is `Some` if the server was writing a snapshot of its own state.
-    /// `draws` select the jobs that the stores still execute.
+    /// `draws` select the jobs that the stores execute before the crash.
     fn crash(&mut self, jobs: Vec<StoreJob>, capture: Option<Capture<'_>>, draws: [Draw; 2]) -> Remains;
 
     /// Reads the entries from the index `first` up to and including the index `last`. Reads fewer entries if all

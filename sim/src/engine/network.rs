@@ -200,7 +200,7 @@ impl Network {
         self.plan = LinkPlan { delay, far, ..LinkPlan::calm() };
     }
 
-    /// Replaces the random streams by the streams of another seed. A link that has already sent a message
+    /// Replaces the random streams with the streams of another seed. A link that has already sent a message
     /// keeps the fixed part of its delay.
     pub fn reseed(&mut self, seed: u64) {
         self.seed = seed;
@@ -350,7 +350,8 @@ impl ClientLink {
         Self { delay: stream(Domain::Client), loss: stream(Domain::ClientLoss), plan: (delay, loss) }
     }
 
-    /// Replaces the random streams by the streams of another seed. `client` is the number of the client.
+    /// Replaces the random streams with the streams of another seed. `client` is the number of the client that uses
+    /// this link. Each client has streams of its own.
     pub fn reseed(&mut self, seed: u64, client: u16) {
         let (delay, loss) = self.plan;
         *self = Self::new(seed, client, delay, loss);

@@ -11,7 +11,7 @@ use wavetank_raft::{CacheLimits, Entry, HardState, Index, LogId, LogImage, LogOp
 pub struct ModelDisk {
     /// The durable vote record: the term and the vote.
     pub record: HardState,
-    /// The entries of the durable log, from the first entry on.
+    /// The entries of the durable log. The first element has the index 1.
     pub log: Vec<Entry>,
     /// The id of the entry that the log must reach before the server campaigns. Zero: the server may campaign
     /// with any log.

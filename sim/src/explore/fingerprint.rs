@@ -72,7 +72,7 @@ pub struct HashContext<'a> {
     pub permutation: &'a Permutation,
     /// The token of the last durable write.
     pub persisted: Token,
-    /// The open calls of the server: the core's number and the identity of each call.
+    /// The open calls of the server. Each call has the number that the server gave it, and its identity.
     pub calls: &'a [(RpcId, CallId)],
     /// One bit for each call in `calls`, from the lowest bit on. A bit is set if the hashed state contains
     /// the number of the call.

@@ -16,7 +16,8 @@ use std::fmt;
 use wavetank_raft::Span;
 
 /// The kinds of decisions that are drawn at random. The numbers of the variants determine the random draws of every
-/// seed, so a number must never get a second meaning. The docs of the variants name the streams in parentheses.
+/// seed, so a number must never get a second meaning. The doc of each variant names its random streams in
+/// parentheses.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u64)]
 pub enum Domain {

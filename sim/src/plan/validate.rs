@@ -106,7 +106,7 @@ fn out_of_bounds(element: &Element) -> Option<String> {
     const END: Time = Time(4 * SPAN_MAX.0);
     match element.choice {
         _ if END < element.at => {
-            Some(format!("is at a time after {}, the last time of a schedule", Span(END.0)))
+            Some(format!("is at a time after {}, the latest time that a schedule may contain", Span(END.0)))
         }
         Choice::Jump(_, by) | Choice::Freeze(_, by) if SPAN_MAX < by => {
             Some(format!("has a span of {by}, but a span must be at most {SPAN_MAX}"))

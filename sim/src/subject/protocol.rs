@@ -33,8 +33,8 @@ pub trait Protocol: Copy + fmt::Debug + 'static {
     fn text(message: MessageRef<'_, Self>) -> String;
 
     /// Returns the configurations in the request that the receiver may begin to use. Configurations at or
-    /// before the index `committed` are left out; `None` leaves out no configuration. The faults leave enough
-    /// servers for a quorum of each of these configurations. By default, the list is empty.
+    /// before the index `committed` are left out; `None` leaves out no configuration. The faults of the tank
+    /// leave enough servers for a quorum of each returned configuration. By default, the list is empty.
     fn configurations(_request: &Self::Request, _committed: Option<Index>) -> Vec<&Configuration> {
         Vec::new()
     }

@@ -1,4 +1,4 @@
-//! The facts of one observation, as a set of bits. A fact tells what happened or changed in the observation.
+//! The facts of one observation, as a set of bits. A fact tells what happened or changed in the observed step.
 //! A check runs only if the set contains a fact that the check watches.
 
 use std::ops::BitOr;

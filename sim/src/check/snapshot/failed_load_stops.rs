@@ -1,8 +1,8 @@
 //! If the state machine of a server fails to load a snapshot, the server stops and hands this state machine
 //! no more entries (thesis §5.1). The failed load destroys the state, so the server must not apply later
-//! entries to this state.
+//! entries.
 //!
-//! The check runs whenever a load of a snapshot fails while the server runs.
+//! The check judges each load of a snapshot that fails in a running server.
 
 use crate::check::ghost::{Facts, Ghost, Stop};
 use crate::check::{Check, violated};

@@ -59,8 +59,8 @@ impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
     /// True if all faults have ended, the server stopped after its removal was committed, and no running
     /// server knows a later configuration that names the removed server. The supervisor does not restart such
     /// a server. Otherwise the server would start again and again: after each start, the server does not know
-    /// that its removal is committed. The server could win every election before a member with a slow clock
-    /// campaigns, and would then stop again.
+    /// that its removal is committed. After each start, the server could campaign and win before a member with a
+    /// slow clock campaigns, and then stop again. The cluster would have no lasting leader.
     fn stays_removed(&self, idx: ServerIdx) -> bool {
         let names = |index, server| {
             let later = self.configuration(server).filter(|(later, _)| index < *later);

@@ -11,8 +11,9 @@ use wavetank_raft::{AppendEntries, LogId, Request, Response};
 pub(crate) fn call(idx: ServerIdx, disk: &ModelDisk, request: &Request) -> Option<String> {
     let (Request::RequestVote(ask), record) = (request, disk.record) else { return None };
     let own = record.vote.is_some() || ask.term < record.term;
-    (record.term < ask.term || !own)
-        .then(|| format!("{idx} asked for votes in {}, but its disk has {}", ask.term, vote_record(record)))
+    (record.term < ask.term || !own).then(|| {
+        format!("{idx} asked for votes in {}, but its disk contains {}", ask.term, vote_record(record))
+    })
 }
 
 /// Tests a response: the term of the response, a granted vote and acknowledged entries must be durable.
@@ -67,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_candidate_asks_when_its_own_vote_is_on_disk() {
-        let early = |record: &str| Some(format!("n1 asked for votes in t2, but its disk has {record}"));
+        let early = |record: &str| Some(format!("n1 asked for votes in t2, but its disk contains {record}"));
         for (case, disk, expected) in [
             ("it is", disk(2, Some(N1), 1), None),
             ("the disk is in a newer term", disk(3, None, 1), None),

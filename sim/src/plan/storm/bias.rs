@@ -33,9 +33,9 @@ impl Plan {
         }
     }
 
-    /// Draws several non-voters, and faults that leave a leader alone with the non-voters: spare servers are
-    /// added, voters are demoted, and leadership is transferred. Some reads use the path on which heartbeats
-    /// confirm the leader.
+    /// Draws several non-voters, and faults that leave a leader alone with the non-voters. Also draws operators
+    /// that add spare servers, demote voters and transfer leadership. Some reads use the path on which
+    /// heartbeats confirm the leader.
     fn bias_to_listeners(&mut self, stream: &mut Stream) {
         let timeout = Span::from_duration(self.config.heartbeat_timeout);
         let mut often = |slowest| Recurrence {
