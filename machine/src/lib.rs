@@ -82,7 +82,7 @@ pub trait StateMachine: Clone + Serialize + DeserializeOwned + 'static {
         })
     }
 
-    /// Replaces the state by the state of a snapshot.
+    /// Replaces the state with the state of a snapshot.
     ///
     /// # Errors
     /// Returns an error if the store fails, or if the snapshot is not a state of this type. In that case the

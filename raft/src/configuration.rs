@@ -85,7 +85,7 @@ pub enum Change {
     RemoveServer(ServerId),
     /// Replaces the members by this list, through a joint configuration (thesis §4.3).
     Members(Vec<Member>),
-    /// Replaces a joint configuration by its new members. Only the leader makes this change. A client's
+    /// Replaces a joint configuration with its new members. Only the leader makes this change. A client's
     /// request for this change is refused.
     LeaveJoint,
 }

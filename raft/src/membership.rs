@@ -95,7 +95,7 @@ impl Membership {
         }
     }
 
-    /// Replaces all configurations up to index `last` by the configuration of a snapshot. The configuration
+    /// Replaces all configurations up to index `last` with the configuration of a snapshot. The configuration
     /// of the snapshot has the index `at` in the log.
     pub(crate) fn install(&mut self, last: Index, at: Index, configuration: Arc<Configuration>) {
         self.stack.retain(|(index, _)| last < *index);

@@ -49,7 +49,7 @@ pub trait Fsm {
     /// Returns an error if the state cannot be captured. In that case no snapshot is taken.
     fn snapshot(&mut self) -> Result<Self::Snapshot, StoreError>;
 
-    /// Replaces the state by the captured state that `reader` reads.
+    /// Replaces the state with the captured state that `reader` reads.
     ///
     /// # Errors
     /// Returns an error if the snapshot is invalid. In that case the state must not change. If one state

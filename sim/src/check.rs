@@ -155,7 +155,7 @@ impl Check {
     }
 }
 
-/// Returns this sentence as the message of a violated property. Replaces each request id by the name of the
+/// Returns this sentence as the message of a violated property. Replaces each request id with the name of the
 /// request. Never returns `None`.
 // Only a failing run formats a message, so the compiler keeps this code out of the hot path.
 #[cold]

@@ -115,7 +115,7 @@ async fn backup(raft: &Raft, snapshots: &FileSnapshotStore, file: &Path) -> Resu
     Ok(last.index)
 }
 
-/// Replaces the state of the whole cluster by the state in a file. Call this on the leader.
+/// Replaces the state of the whole cluster with the state in a file. Call this on the leader.
 async fn restore(raft: &Raft, file: &Path) -> Result<Index, Box<dyn Error>> {
     Ok(raft.restore_from(File::open(file)?, TIMEOUT).await?)
 }
@@ -174,7 +174,7 @@ async fn the_remaining_server_goes_on_after_the_quorum_was_lost() -> Done {
     Ok(())
 }
 
-/// Replaces the member `old` by the running blank server `new` at `address`. Call this on the leader.
+/// Replaces the member `old` with the running blank server `new` at `address`. Call this on the leader.
 async fn replace(raft: &Raft, old: &str, new: &str, address: &str) -> Result<(), CallError> {
     let limit = CallLimit::after(TIMEOUT).or_no_quorum();
     raft.add_voter_staged(new, address, None, limit).await?;

@@ -183,7 +183,7 @@ impl Raft {
         self.change(Change::RemoveServer(id.into()), prev_index, limit).await
     }
 
-    /// Replaces all members by the list `members` in one change, through a joint configuration (thesis §4.3).
+    /// Replaces all members with the list `members` in one change, through a joint configuration (thesis §4.3).
     /// The argument `prev_index` has the same meaning as in [`Raft::add_voter`].
     ///
     /// The call ends when the joint configuration is committed, and returns the index of the joint configuration.

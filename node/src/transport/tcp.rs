@@ -253,7 +253,7 @@ impl TcpTransport {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let transport = TcpTransport::bind("127.0.0.1:0", None, 3, Duration::from_secs(5)).await?;
-    /// // A service discovery knows the pod of each server.
+    /// // The name of a pod in Kubernetes follows from the id of the server.
     /// let discover = |id: &ServerId| Ok(ServerAddress::from(format!("{id}.raft.svc.cluster.local:7000")));
     /// let transport = transport.with_address_provider(discover);
     /// # Ok(()) }

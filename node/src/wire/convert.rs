@@ -322,7 +322,7 @@ pub(super) fn request_pre_vote_answer(message: &go::RequestPreVoteResponse<'_>) 
 }
 
 /// Converts the answer to an InstallSnapshot call. HashiCorp Raft reports no offset, so the offset becomes
-/// zero. The transport replaces the offset: by the size of the snapshot after a success, and by zero
+/// zero. The transport replaces the offset: with the size of the snapshot after a success, and with zero
 /// otherwise.
 pub(super) fn install_snapshot_answer(message: &go::InstallSnapshotResponse<'_>) -> Read<Response> {
     let answer = InstallSnapshotResponse {

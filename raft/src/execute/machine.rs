@@ -87,7 +87,7 @@ impl<F: Fsm> Machine<F> {
         }
     }
 
-    /// Replaces the state of the state machine by a state from a client. If the state machine refuses the new
+    /// Replaces the state of the state machine with a state from a client. If the state machine refuses the new
     /// state, returns the reason. Otherwise returns an empty response.
     fn replace(&mut self, state: &Data) -> Data {
         let mut source = InmemSource::new(state.clone());

@@ -131,8 +131,8 @@ impl Outbox {
         self.log_last = last;
     }
 
-    /// Issues the current write if this write already has a change of the log, because a write can contain
-    /// only one such change.
+    /// Makes room for a change of the log: issues the current write if this write already contains a change of the
+    /// log, because a write can contain only one such change.
     fn issue_log_op(&mut self, now: Time, fx: &mut Effects) {
         if self.log != LogOp::Keep {
             self.issue(now, fx);

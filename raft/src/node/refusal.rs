@@ -71,9 +71,9 @@ pub enum Refusal {
     StagingAborted,
 }
 
-/// The reason why a call is not supported. The reason is this server (its implementation or its protocol
-/// version), or a member that possibly does not understand the entry of the call. HashiCorp Raft does not
-/// understand restores and joint configurations.
+/// The reason why a call is not supported. Either this server does not support the call, because of its
+/// implementation or its protocol version, or a member possibly does not understand the entry that the call would
+/// append. HashiCorp Raft understands neither restores nor joint configurations.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

@@ -287,7 +287,7 @@ impl NodeState {
         }
     }
 
-    /// Replaces the beginning of the log, or the whole log, by a durable snapshot from the leader.
+    /// Replaces the beginning of the log, or the whole log, with a durable snapshot from the leader.
     ///
     /// The entries after `meta.last` stay only if the log contains the entry at `meta.last`. Otherwise these
     /// entries do not follow the snapshot. HashiCorp Raft kept such entries because of a bug (HashiCorp Raft

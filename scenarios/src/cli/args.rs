@@ -210,7 +210,7 @@ Exit status: 0 if the runs were compared, with or without a difference; 1 if a r
         before_help = "Examples:
   cargo run --release -- why target/wavetank/storm-123.json
   cargo run --release -- why storm:7 --step 900",
-        after_help = "Exit status: the status of the run; 1 if the run did not fail and --step is missing."
+        after_help = "Exit status: the status of the run, but 1 if the run did not fail and --step is missing."
     )]
     Why {
         /// The run: SCENARIO:SEED, SCENARIO without a seed (means seed 0), or the path of a capsule file

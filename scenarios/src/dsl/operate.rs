@@ -33,7 +33,7 @@ impl Cluster {
         self.ask(idx, Call::Snapshot)
     }
 
-    /// Asks a leader to replace the state of all state machines by a state with exactly these commands.
+    /// Asks a leader to replace the state of all state machines with a state with exactly these commands.
     pub fn restore(&mut self, leader: ServerIdx, commands: &[&str]) -> PendingCall {
         self.ask(leader, Call::Restore(crate::command_log::image_of(commands)))
     }

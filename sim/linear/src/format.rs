@@ -193,7 +193,7 @@ impl FromStr for FailedCas {
         let all = [Self::ByError, Self::Mismatch, Self::NotDone];
         let named = all.into_iter().find(|meaning| meaning.to_string() == name);
         named.ok_or_else(|| {
-            format!("unknown meaning of a failed cas {name:?}: expected by-error, mismatch or not-done")
+            format!("unknown meaning {name:?} of a failed cas: expected by-error, mismatch or not-done")
         })
     }
 }

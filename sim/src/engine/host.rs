@@ -165,7 +165,7 @@ impl<F: TankFsm, S: Subject> Host<F, S> {
         }
     }
 
-    /// Replaces the random streams of the disk and of the state machine's durations by the streams of another
+    /// Replaces the random streams of the disk and of the state machine's durations with the streams of another
     /// seed.
     pub(crate) fn reseed(&mut self, seed: u64) {
         let stream = |domain| Stream::new(seed, domain, u64::from(self.idx.0), 0);

@@ -86,7 +86,7 @@ pub(super) fn new_disk(view: &NemesisView<'_>, draws: Draws, lasts: Span) -> Opt
     call(view, draws, Change::RemoveServer(removable_voter(configuration, draws)?.id()))
 }
 
-/// Draws a call that replaces the configuration by a drawn list of members. The list has one or more voters,
+/// Draws a call that replaces the configuration with a drawn list of members. The list has one or more voters,
 /// and in some cases one non-voter. Returns `None` if no server can receive the call.
 pub(super) fn joint(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let count = 1 + usize::try_from(draws[1].below(view.all.len() as u64)).expect("at most 16 servers");
@@ -100,7 +100,7 @@ pub(super) fn joint(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     Some(Act::Call(call_target(view, draws[0])?, Call::Change { change, prev_index: None }))
 }
 
-/// Draws a call that replaces one voter by a server that is not a member. All other members stay. Returns
+/// Draws a call that replaces one voter with a server that is not a member. All other members stay. Returns
 /// `None` if no such call is possible.
 pub(super) fn exchange(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;

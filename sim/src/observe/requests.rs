@@ -42,7 +42,7 @@ pub(crate) fn name(request: RequestId) -> String {
     }
 }
 
-/// Replaces each request id in a sentence by the name of the request.
+/// Replaces each request id in a sentence with the name of the request.
 pub(crate) fn with_names(sentence: &str) -> String {
     let mut text = String::new();
     let mut rest = sentence;

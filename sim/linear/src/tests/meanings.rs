@@ -50,7 +50,7 @@ fn an_option_says_what_every_failed_cas_means() {
         assert_eq!(failed_cas.to_string().parse(), Ok(failed_cas));
     }
     let error = "never".parse::<FailedCas>().unwrap_err();
-    assert_eq!(error, "unknown meaning of a failed cas \"never\": expected by-error, mismatch or not-done");
+    assert_eq!(error, "unknown meaning \"never\" of a failed cas: expected by-error, mismatch or not-done");
 }
 
 #[test]

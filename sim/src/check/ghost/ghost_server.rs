@@ -164,7 +164,7 @@ pub(crate) struct GhostServer {
     /// Snapshots whose last piece is being written: the ticket of the write, and the id of the snapshot's
     /// last entry.
     pub(crate) incoming: Vec<(RpcId, LogId)>,
-    /// Pending writes that replace the log by a snapshot: the token of the write, and the id of the
+    /// Pending writes that replace the log with a snapshot: the token of the write, and the id of the
     /// snapshot's last entry.
     pub(crate) discards: VecDeque<(Token, LogId)>,
     /// The last index that was handed to the state machine.

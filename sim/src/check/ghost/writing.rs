@@ -71,7 +71,7 @@ impl Ghost {
         facts.add_if(before < self.step.removed.len(), Facts::CUT);
     }
 
-    /// Replaces the log by the installed snapshot. The disk may have a newer snapshot than the installed
+    /// Replaces the log with the installed snapshot. The disk may have a newer snapshot than the installed
     /// snapshot, because an earlier leader may have sent a newer snapshot.
     fn discard(&mut self, idx: ServerIdx, token: Token, facts: &mut Facts) {
         let snapshot = self.step.now.snapshot;

@@ -7,7 +7,7 @@ use crate::observe::observer::Observer;
 use crate::subject::Subject;
 
 impl<F: TankFsm, V: Observer<S>, S: Subject> World<F, V, S> {
-    /// Replaces the random streams by the streams of another seed after the observation with the number
+    /// Replaces the random streams with the streams of another seed after the observation with the number
     /// `step`. The rest of the plan stays the same. The random numbers inside the clients stay the same. The
     /// random numbers inside a server stay the same until the server restarts.
     pub fn branch_after(&mut self, step: u64, seed: u64) {

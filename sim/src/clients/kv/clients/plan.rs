@@ -104,9 +104,9 @@ impl KvPlan {
 
 impl From<&ClientPlan> for KvPlan {
     /// Makes the plan of the store's clients from the client plan of a run. The clients send all kinds of
-    /// writes. One pinned client is added for every two other clients. If all reads use leases, seven fast
-    /// pinned clients are added instead, because a check can detect the use of an expired lease only during a
-    /// fraction of a timeout.
+    /// writes. One pinned client is added for every two other clients. If all reads use leases, seven fast pinned
+    /// clients are added instead: a check can detect the use of an expired lease only for a part of an election
+    /// timeout, so reads must be frequent.
     fn from(clients: &ClientPlan) -> Self {
         let of = |path| u32::from(clients.reads.contains(&path));
         let [index, lease, verify] = [ReadPath::Index, ReadPath::Lease, ReadPath::Verify].map(of);

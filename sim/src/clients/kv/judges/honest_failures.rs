@@ -1,6 +1,7 @@
 //! A write that ended with `OperationEnd::Failed` is never applied (thesis §6.3).
 //!
-//! The check judges every failed write, and searches the commands that are applied later for failed writes.
+//! The check judges every failed write. It also judges every command that is applied later: such a command must not
+//! be a failed write.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, violated};
